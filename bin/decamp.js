@@ -1,0 +1,13 @@
+#!/usr/bin/env node
+// Says plainly which Node it needs, before anything is loaded that an older one cannot read.
+const [major = 0, minor = 0, patch = 0] = process.versions.node.split(".").map(Number);
+const atLeast = (m, n, p) => major === m && (minor > n || (minor === n && patch >= p));
+if (!(atLeast(22, 22, 2) || atLeast(24, 15, 0) || major >= 26)) {
+  process.stderr.write(`decamp needs Node.js 22.22.2, 24.15 or 26 and newer; this is ${process.versions.node}.\n`);
+  process.exitCode = 2;
+} else {
+  const { enableCompileCache } = await import("node:module");
+  enableCompileCache();
+  const { main } = await import("../dist/cli/main.js");
+  process.exitCode = await main(process.argv.slice(2));
+}

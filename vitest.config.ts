@@ -1,0 +1,25 @@
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+  test: {
+    reporters: ["default", "./test/tools/count-reporter.ts"],
+    projects: [
+      {
+        test: {
+          name: "unit",
+          include: ["test/{data,repo,identity,plc,services,archive,migration,cli,house}/**/*.test.ts"],
+          testTimeout: 60_000,
+        },
+      },
+      {
+        test: {
+          name: "network",
+          include: ["test/{network,e2e,faults}/**/*.test.ts"],
+          globalSetup: ["test/network/vitest-setup.ts"],
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+        },
+      },
+    ],
+  },
+});
