@@ -1,0 +1,30 @@
+/**
+ * What a migration may ask for while it runs, in the words of the domain. The command line answers from a flag, a file, a
+ * command, the environment or a prompt; a test answers from a table. Whoever cannot answer throws `input-needed` and names
+ * what would have answered. `reason` and `again` say why an earlier answer was refused: they come only where
+ * `canAskAgain` is true.
+ */
+
+import type { Difference } from "../plc/diff.ts";
+
+export interface Answers {
+  /** True where a person can be asked a second time. */
+  readonly canAskAgain: boolean;
+
+  /** The account's own password on the old server. */
+  sourcePassword(of: { handle: string; host: string; again?: string }): Promise<string>;
+  /** The sign-in code that the old server has mailed. */
+  authFactorCode(of: { host: string; again?: string }): Promise<string>;
+  /** The password that the account has, or will have, on the new server. */
+  targetPassword(of: { handle: string; host: string; again?: string }): Promise<string>;
+  /** The handle on the new server; `domains` are those under which it gives out handles, each with its leading dot. */
+  targetHandle(of: { current: string; did: string; domains: readonly string[]; reason?: string }): Promise<string>;
+  /** The e-mail address on the new server; `current` is the one on the old server. */
+  targetEmail(of: { current?: string; reason?: string }): Promise<string>;
+  /** The invite code for the new server. */
+  inviteCode(of: { host: string; reason?: string }): Promise<string>;
+  /** The code that the old server has mailed for signing the PLC operation. */
+  plcToken(of: { email?: string; again?: string }): Promise<string>;
+  /** The yes to the point of no return: the DID, typed or given beforehand. Throws `refused` for anything else. */
+  confirmIdentityChange(of: { did: string; handle: string; differences: readonly Difference[] }): Promise<void>;
+}

@@ -1,0 +1,90 @@
+/**
+ * Progress is data: a migration reports these to one listener, and a terminal, JSON Lines and a test are three listeners.
+ * The shapes are public; fields are only added.
+ */
+
+import type { Difference } from "../plc/diff.ts";
+import type { StepId } from "./steps.ts";
+
+/** What will be done, from the facts of both sides. Holds no secret. */
+export interface MigrationPlan {
+  readonly did: string;
+  readonly handle: string;
+  /** The handle that the account will have on the new server; unset as long as nobody has chosen it. */
+  readonly newHandle?: string;
+  /** Origin of the old server and of the new server. */
+  readonly source: string;
+  readonly target: string;
+  /** Folder of the archive. */
+  readonly archive: string;
+  /** CID of the last operation of the verified PLC log. */
+  readonly plcHead: string;
+  readonly steps: readonly PlannedStep[];
+}
+
+export interface PlannedStep {
+  readonly id: StepId;
+  readonly title: string;
+  /** True for the one step that cannot be taken back by trying again. */
+  readonly pointOfNoReturn: boolean;
+}
+
+/** What a finished migration left behind, each figure asked from the servers or counted here. */
+export interface MigrationResult {
+  readonly did: string;
+  readonly oldHandle: string;
+  readonly handle: string;
+  readonly source: string;
+  readonly target: string;
+  readonly archive: string;
+  /** `moved`: all steps are done. `planned`: a dry run. `stopped`: ended after the step that `--until` names. */
+  readonly state: "moved" | "planned" | "stopped";
+  readonly commit?: string;
+  readonly records?: number;
+  readonly blobs?: number;
+  readonly preferences?: number;
+  /** CID of the PLC operation that moved the identity. */
+  readonly operation?: string;
+  /** Until when a rotation key of higher rank can undo that operation (ISO 8601). */
+  readonly recoverableUntil?: string;
+  /** Blobs that the old server no longer has, with the records that need them. */
+  readonly missingBlobs: readonly MissingBlob[];
+  /** The old server refused to deactivate the account there; it has to be done by hand. */
+  readonly sourceStillActive?: boolean;
+}
+
+export interface MissingBlob {
+  readonly cid: string;
+  readonly reason: string;
+  /** Paths of the records that refer to it. */
+  readonly records: readonly string[];
+}
+
+export type MigrationEvent =
+  | { readonly type: "plan"; readonly plan: MigrationPlan }
+  | {
+      readonly type: "step";
+      readonly id: StepId;
+      readonly title: string;
+      readonly state: "start" | "done" | "skipped";
+      readonly detail?: string;
+    }
+  | {
+      readonly type: "progress";
+      readonly step: StepId;
+      readonly unit: "bytes" | "blobs" | "records";
+      readonly done: number;
+      readonly total?: number;
+    }
+  | { readonly type: "warning"; readonly code: string; readonly message: string }
+  | {
+      readonly type: "identity";
+      readonly did: string;
+      readonly handle: string;
+      /** The change that is about to be signed, against the last operation of the log. */
+      readonly differences: readonly Difference[];
+    }
+  | { readonly type: "result"; readonly result: MigrationResult };
+
+/** The one listener of a run. It must not throw. */
+export type Report = (event: MigrationEvent) => void;

@@ -1,0 +1,26 @@
+/** What a migration is asked to do. Secrets are not among it: they are asked for when they are needed (answers.ts). */
+
+import type { StepId } from "./steps.ts";
+
+export interface MigrateOptions {
+  /** Handle or DID of the account. */
+  readonly account: string;
+  /** Address of the new server. */
+  readonly to: string;
+  /** Address of the old server, when it is not the one that the DID document names. */
+  readonly from?: string;
+  /** Make the plan, report it, and change nothing. */
+  readonly dryRun: boolean;
+  /** Stop after this step. */
+  readonly until?: StepId;
+  /** Folder of the archive; by default one under `stateDir`. */
+  readonly archive?: string;
+  /** Folder of decamp's own state. */
+  readonly stateDir: string;
+  /** Allow `http:` and addresses of this machine and of home networks. */
+  readonly allowPrivateHosts: boolean;
+  /** How many blobs are transferred at once. */
+  readonly concurrency: number;
+  /** Go on although the old server no longer has some blobs. The result is then incomplete. */
+  readonly allowMissingBlobs: boolean;
+}

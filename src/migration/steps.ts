@@ -1,0 +1,40 @@
+/** The steps of a migration, in their order. Their ids are public: they stand in the JSON, the journal and the docs. */
+
+/** Id → what the step does, in a few words for people. */
+const titles = {
+  resolve: "Find the account",
+  preflight: "Check both servers",
+  "sign-in": "Sign in at your old server",
+  export: "Export the account into the archive",
+  verify: "Prove the archive",
+  "create-account": "Make the account on your new server",
+  "import-repo": "Import the repository",
+  "transfer-blobs": "Transfer the blobs",
+  "import-preferences": "Import the preferences",
+  compare: "Compare both servers",
+  "request-token": "Ask for the mailed code",
+  "sign-operation": "Sign the change of identity",
+  "submit-operation": "Change the identity",
+  activate: "Activate the account on your new server",
+  "deactivate-source": "Deactivate the account on your old server",
+  confirm: "Confirm from outside",
+} as const;
+
+export type StepId = keyof typeof titles;
+
+/** Every step id, in the order in which the steps run. */
+// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the keys of an object literal are exactly these
+export const stepIds: readonly StepId[] = Object.keys(titles) as StepId[];
+
+/** The step that cannot be taken back by trying again: what comes before it is reversible. */
+export const pointOfNoReturn: StepId = "submit-operation";
+
+/** The title of a step, for people. */
+export function stepTitle(id: StepId): string {
+  return titles[id];
+}
+
+/** Whether `text` is the id of a step. */
+export function isStepId(text: string): text is StepId {
+  return Object.hasOwn(titles, text);
+}
