@@ -1,0 +1,91 @@
+/** Where each block of a CAR file is, for reading them in another order than that of the file. */
+import { hash } from "node:crypto";
+import { latin1 } from "../data/latin1.ts";
+import { cidFromDigest, cidToBytes, type Cid } from "../data/cid.ts";
+import { DecampError } from "../errors.ts";
+import { cborCidHead, foreignFormat, framedBlocks, parseCarHeader, readVarint } from "./car.ts";
+import { defaultLimits } from "./limits.ts";
+import { decodeCbor, isCborMap } from "../data/cbor.ts";
+import { CidLink } from "../data/cid.ts";
+import { StrayBlocks } from "./tables.ts";
+import { rules } from "./rules.ts";
+import type { RepoSource } from "./source.ts";
+
+export class BlockIndex {
+  /** CID of the commit, from the header. */
+  readonly root: Cid;
+  private readonly source: RepoSource;
+  private readonly blocks = new StrayBlocks();
+
+  /** Reads the frame of the whole file. @throws DecampError `damaged` if it is no CAR file with a root */
+  constructor(source: RepoSource) {
+    this.source = source;
+    this.root = readRoot(source);
+    for (const { view, start, end, offset } of framedBlocks(source)) {
+      if (view.getInt32(start - 36) === cborCidHead && this.blocks.table.find(view, start - 32) < 0) {
+        this.blocks.insert(view, start - 32, offset, end - start, 0);
+      }
+    }
+  }
+
+  /**
+   * Reads a block and proves it.
+   *
+   * @param at where its digest starts in `view`
+   * @throws DecampError `damaged` if it is not there, or its content is not what its CID says
+   */
+  read(view: DataView, at: number): Buffer {
+    const bytes = this.find(view, at);
+    if (bytes === undefined) {
+      const digest = new Uint8Array(view.buffer, view.byteOffset + at, 32);
+      const cid = cidFromDigest("dag-cbor", digest);
+      throw new DecampError("damaged", `The block ${cid} is not in the file.`, { data: { cid } });
+    }
+    return bytes;
+  }
+
+  /** Like `read`; undefined if the block is not there. */
+  find(view: DataView, at: number): Buffer | undefined {
+    const id = this.blocks.table.find(view, at);
+    if (id < 0) {
+      return undefined;
+    }
+    const length = this.blocks.length(id);
+    const bytes = Buffer.allocUnsafeSlow(length);
+    const read = this.source.read(this.blocks.offset(id), length, bytes);
+    if (read.buffer !== bytes.buffer) {
+      bytes.set(read);
+    }
+    const wanted = Buffer.from(view.buffer, view.byteOffset + at, 32);
+    if (read.length !== length || hash("sha256", bytes, "binary") !== latin1(wanted, 0, 32)) {
+      const cid = cidFromDigest("dag-cbor", wanted);
+      throw new DecampError("damaged", `The content of the block ${cid} is not what its CID says.`, { data: { cid } });
+    }
+    return bytes;
+  }
+
+  /** The top node of the tree, by the commit; the commit is not judged. @throws DecampError `damaged` */
+  topNode(): Cid {
+    const digest = cidToBytes(this.root).slice(4);
+    const commit = decodeCbor(this.read(new DataView(digest.buffer), 0), 8);
+    const data = isCborMap(commit) ? commit["data"] : undefined;
+    if (!(data instanceof CidLink)) {
+      throw new DecampError("damaged", rules["commit/data"].sentence, { data: { rule: "commit/data" } });
+    }
+    return data.cid;
+  }
+}
+
+function readRoot(source: RepoSource): Cid {
+  const head = Buffer.from(source.read(0, 4096));
+  const size = readVarint(head, 0, head.length);
+  let header: ReturnType<typeof parseCarHeader> =
+    head.length === 0 ? "car/empty" : (foreignFormat(head) ?? "car/header");
+  if (header === "car/header" && typeof size === "object" && size.value <= defaultLimits.headerBytes) {
+    header = parseCarHeader(Buffer.from(source.read(size.length, size.value)));
+  }
+  if (typeof header === "string") {
+    throw new DecampError("damaged", rules[header].sentence, { data: { rule: header } });
+  }
+  return header.roots[0]!;
+}

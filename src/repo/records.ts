@@ -1,0 +1,90 @@
+/** The records of a repository, in the order of their keys, wherever their blocks stand in the file. */
+import { findBlobRefs } from "../data/blob-refs.ts";
+import { decodeCbor, type CborValue } from "../data/cbor.ts";
+import type { Cid } from "../data/cid.ts";
+import { isDecampError } from "../errors.ts";
+import { BlockIndex } from "./block-index.ts";
+import type { RepoSource } from "./source.ts";
+import { Walk } from "./walk.ts";
+
+export interface RepoRecord {
+  /** `collection/rkey` */
+  path: string;
+  collection: string;
+  rkey: string;
+  cid: Cid;
+  /** The record exactly as it was signed. */
+  bytes: Uint8Array;
+}
+
+export interface ReadOptions {
+  signal?: AbortSignal;
+}
+
+/**
+ * Goes through all records in ascending order of their keys. Each block is proved against its CID when it is read; the
+ * signature and the shape of the tree are not judged (see `verifyRepo`). An index of the file is kept in memory, about
+ * 60 bytes a block.
+ *
+ * @throws DecampError `damaged` when a block is missing or is not what its CID says; the signal's reason
+ */
+export function* readRecords(source: RepoSource, { signal }: ReadOptions = {}): Iterable<RepoRecord> {
+  const index = new BlockIndex(source);
+  const walk = new Walk(index, index.topNode());
+  while (walk.state !== "end") {
+    if (walk.state === "subtree") {
+      walk.enter();
+      continue;
+    }
+    signal?.throwIfAborted();
+    const path = walk.key;
+    const slash = path.indexOf("/");
+    const bytes = walk.read();
+    yield { path, collection: path.slice(0, slash), rkey: path.slice(slash + 1), cid: walk.cid, bytes };
+    walk.next();
+  }
+}
+
+/** A blob, and which records need it. */
+export interface ReferencedBlob {
+  mimeType: string;
+  /** Bytes, as the first record that names it says; −1 if it does not say. */
+  size: number;
+  /** Paths, ascending. */
+  records: string[];
+}
+
+/**
+ * All blobs that records refer to, by CID. Records that are not canonical DAG-CBOR are left out.
+ *
+ * @throws as `readRecords`
+ */
+export function readBlobRefs(source: RepoSource, options: ReadOptions = {}): Map<Cid, ReferencedBlob> {
+  const blobs = new Map<Cid, ReferencedBlob>();
+  for (const { path, bytes } of readRecords(source, options)) {
+    // Both kinds of refs have this field; without it, decoding can be spared.
+    if (!Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).includes("mimeType")) {
+      continue;
+    }
+    for (const { cid, mimeType, size } of findBlobRefs(decodeRecord(bytes))) {
+      const known = blobs.get(cid);
+      if (known === undefined) {
+        blobs.set(cid, { mimeType, size, records: [path] });
+      } else if (known.records.at(-1) !== path) {
+        known.records.push(path);
+      }
+    }
+  }
+  return blobs;
+}
+
+function decodeRecord(bytes: Uint8Array): CborValue {
+  try {
+    return decodeCbor(bytes);
+  } catch (error) {
+    if (isDecampError(error, "damaged")) {
+      return null;
+    }
+    throw error;
+  }
+}

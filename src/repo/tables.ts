@@ -1,0 +1,276 @@
+/**
+ * What a verification remembers of blocks: which ones are awaited, and which ones came before they were wanted. Plain
+ * memory in segments, so that growing copies only the slots, and an entry costs about 60 bytes.
+ */
+import { randomBytes } from "node:crypto";
+
+const segmentBits = 14;
+const segmentSize = 1 << segmentBits;
+const segmentMask = segmentSize - 1;
+
+// A hostile file chooses the CIDs that it awaits. Multipliers that it cannot know keep them from all falling into one
+// place. They change the speed, never a result.
+const seed = randomBytes(32);
+const multipliers = Array.from({ length: 8 }, (_, i) => seed.readInt32LE(i * 4) | 1);
+const m0 = multipliers[0]!;
+const m1 = multipliers[1]!;
+const m2 = multipliers[2]!;
+const m3 = multipliers[3]!;
+const m4 = multipliers[4]!;
+const m5 = multipliers[5]!;
+const m6 = multipliers[6]!;
+const m7 = multipliers[7]!;
+
+/** A set of SHA-256 digests that gives each an id, a small number that is used again after removal. */
+export class DigestTable {
+  /** How many digests are in it. */
+  size = 0;
+  /** All ids are below this. */
+  idLimit = 0;
+  private bits = 10;
+  private slots: Int32Array = new Int32Array(1 << 10);
+  private readonly segments: Int32Array[] = [];
+  private firstFree = -1;
+  /** Where the last `find` ended. */
+  private slot = 0;
+
+  /** The id of the digest that starts at `at`, or −1. Must come right before `insert` and `removeFound`. */
+  find(view: DataView, at: number): number {
+    const w0 = view.getInt32(at, true);
+    const w1 = view.getInt32(at + 4, true);
+    const hashed =
+      Math.imul(w0, m0) +
+      Math.imul(w1, m1) +
+      Math.imul(view.getInt32(at + 8, true), m2) +
+      Math.imul(view.getInt32(at + 12, true), m3) +
+      Math.imul(view.getInt32(at + 16, true), m4) +
+      Math.imul(view.getInt32(at + 20, true), m5) +
+      Math.imul(view.getInt32(at + 24, true), m6) +
+      Math.imul(view.getInt32(at + 28, true), m7);
+    const { slots, segments } = this;
+    const mask = slots.length - 1;
+    let slot = (hashed | 0) >>> (32 - this.bits);
+    for (;;) {
+      const id = slots[slot]! - 1;
+      if (id < 0) {
+        this.slot = slot;
+        return -1;
+      }
+      const words = segments[id >> segmentBits]!;
+      const from = (id & segmentMask) << 3;
+      if (
+        words[from] === w0 &&
+        words[from + 1] === w1 &&
+        words[from + 2] === view.getInt32(at + 8, true) &&
+        words[from + 3] === view.getInt32(at + 12, true) &&
+        words[from + 4] === view.getInt32(at + 16, true) &&
+        words[from + 5] === view.getInt32(at + 20, true) &&
+        words[from + 6] === view.getInt32(at + 24, true) &&
+        words[from + 7] === view.getInt32(at + 28, true)
+      ) {
+        this.slot = slot;
+        return id;
+      }
+      slot = (slot + 1) & mask;
+    }
+  }
+
+  /** Adds a digest that `find` just did not find. */
+  insert(view: DataView, at: number): number {
+    if (this.size * 4 >= this.slots.length * 3) {
+      this.grow();
+      this.find(view, at);
+    }
+    let id = this.firstFree;
+    if (id < 0) {
+      id = this.idLimit++;
+      if ((id & segmentMask) === 0) {
+        this.segments.push(new Int32Array(segmentSize * 8));
+      }
+    }
+    const words = this.segments[id >> segmentBits]!;
+    const from = (id & segmentMask) << 3;
+    if (id === this.firstFree) {
+      this.firstFree = words[from]!;
+    }
+    for (let i = 0; i < 8; i++) {
+      words[from + i] = view.getInt32(at + i * 4, true);
+    }
+    this.slots[this.slot] = id + 1;
+    this.size++;
+    return id;
+  }
+
+  /** Removes the digest that `find` just found. */
+  removeFound(): void {
+    const { slots } = this;
+    const mask = slots.length - 1;
+    let hole = this.slot;
+    const id = slots[hole]! - 1;
+    this.segments[id >> segmentBits]![(id & segmentMask) << 3] = this.firstFree;
+    this.firstFree = id;
+    this.size--;
+    for (let next = (hole + 1) & mask; slots[next] !== 0; next = (next + 1) & mask) {
+      const home = this.home(slots[next]! - 1);
+      if (((next - home) & mask) >= ((next - hole) & mask)) {
+        slots[hole] = slots[next]!;
+        hole = next;
+      }
+    }
+    slots[hole] = 0;
+  }
+
+  /** Copies a digest out. */
+  digest(id: number): Uint8Array {
+    const from = (id & segmentMask) << 3;
+    const words = this.segments[id >> segmentBits]!.slice(from, from + 8);
+    const bytes = new Uint8Array(32);
+    const view = new DataView(bytes.buffer);
+    for (const [i, word] of words.entries()) {
+      view.setInt32(i * 4, word, true);
+    }
+    return bytes;
+  }
+
+  /** The ids of all digests that are in it. Nothing may be added or removed meanwhile. */
+  *ids(): Iterable<number> {
+    for (const slot of this.slots) {
+      if (slot !== 0) {
+        yield slot - 1;
+      }
+    }
+  }
+
+  private home(id: number): number {
+    const words = this.segments[id >> segmentBits]!;
+    const from = (id & segmentMask) << 3;
+    const hashed =
+      Math.imul(words[from]!, m0) +
+      Math.imul(words[from + 1]!, m1) +
+      Math.imul(words[from + 2]!, m2) +
+      Math.imul(words[from + 3]!, m3) +
+      Math.imul(words[from + 4]!, m4) +
+      Math.imul(words[from + 5]!, m5) +
+      Math.imul(words[from + 6]!, m6) +
+      Math.imul(words[from + 7]!, m7);
+    return (hashed | 0) >>> (32 - this.bits);
+  }
+
+  private grow(): void {
+    const old = this.slots;
+    this.bits++;
+    const slots = new Int32Array(1 << this.bits);
+    this.slots = slots;
+    const mask = slots.length - 1;
+    for (const value of old) {
+      if (value !== 0) {
+        let slot = this.home(value - 1);
+        while (slots[slot] !== 0) {
+          slot = (slot + 1) & mask;
+        }
+        slots[slot] = value;
+      }
+    }
+  }
+}
+
+/** Numbers by id, in segments like the digests that they belong to. */
+class Column {
+  private readonly segments: (Int32Array | Float64Array)[] = [];
+  private readonly kind: typeof Int32Array | typeof Float64Array;
+
+  constructor(kind: typeof Int32Array | typeof Float64Array) {
+    this.kind = kind;
+  }
+
+  get(id: number): number {
+    return this.segments[id >> segmentBits]![id & segmentMask]!;
+  }
+
+  set(id: number, value: number): void {
+    const segment = id >> segmentBits;
+    if (segment === this.segments.length) {
+      this.segments.push(new this.kind(segmentSize));
+    }
+    this.segments[segment]![id & segmentMask] = value;
+  }
+}
+
+/** Where a node belongs: its level, and the keys that enclose it. */
+export interface Place {
+  /** Level in the tree, 0 at the bottom. −1 − n: not known yet, and n empty nodes are above. */
+  level: number;
+  /** All keys are above this one, and below the other. */
+  lower: string | undefined;
+  upper: string | undefined;
+}
+
+/** Blocks that something in the tree leads to, and that have not come yet. */
+export class ExpectedBlocks {
+  readonly table: DigestTable = new DigestTable();
+  /** For each id: twice the place (0: no node is expected), plus 1 if a record is expected. */
+  private readonly kinds = new Column(Int32Array);
+  private readonly places: (Place | undefined)[] = [undefined];
+  private readonly freePlaces: number[] = [];
+
+  /** @returns false if a node is expected under this CID already */
+  expectNode(id: number, isNew: boolean, place: Place): boolean {
+    const kind = isNew ? 0 : this.kinds.get(id);
+    if (kind > 1) {
+      return false;
+    }
+    const index = this.freePlaces.pop() ?? this.places.length;
+    this.places[index] = place;
+    this.kinds.set(id, kind + index * 2);
+    return true;
+  }
+
+  expectRecord(id: number, isNew: boolean): void {
+    this.kinds.set(id, isNew ? 1 : this.kinds.get(id) | 1);
+  }
+
+  isRecord(id: number): boolean {
+    return (this.kinds.get(id) & 1) === 1;
+  }
+
+  place(id: number): Place | undefined {
+    return this.places[this.kinds.get(id) >> 1];
+  }
+
+  /** Takes the block out that `table.find` just found. Must come after `isRecord` and `place`. */
+  takeFound(id: number): void {
+    const index = this.kinds.get(id) >> 1;
+    if (index > 0) {
+      this.places[index] = undefined;
+      this.freePlaces.push(index);
+    }
+    this.table.removeFound();
+  }
+}
+
+/** Blocks that came before anything led to them: where they stand, and what was seen on the way. */
+export class StrayBlocks {
+  readonly table: DigestTable = new DigestTable();
+  private readonly offsets = new Column(Float64Array);
+  private readonly lengths = new Column(Int32Array);
+
+  /** @param flags a number below 256 */
+  insert(view: DataView, at: number, offset: number, length: number, flags: number): void {
+    const id = this.table.insert(view, at);
+    // Flags share the number with the offset: files have less than 2^44 bytes.
+    this.offsets.set(id, offset * 256 + flags);
+    this.lengths.set(id, length);
+  }
+
+  offset(id: number): number {
+    return Math.floor(this.offsets.get(id) / 256);
+  }
+
+  flags(id: number): number {
+    return this.offsets.get(id) % 256;
+  }
+
+  length(id: number): number {
+    return this.lengths.get(id);
+  }
+}

@@ -1,0 +1,476 @@
+/**
+ * The tree, checked while its blocks arrive in any order. What a node leads to is awaited; what comes before it is
+ * awaited is remembered by its place, and read back when something leads to it. Each node is checked against its level
+ * and against the keys that enclose it, so that no walk in key order is needed: where every node is within its bounds,
+ * all keys ascend.
+ */
+import { cidFromBytes, cidFromDigest, isCid, parseCid, type Cid } from "../data/cid.ts";
+import { CborScanner, LEGACY_REF, cborFaults } from "../data/cbor-scan.ts";
+import { hash } from "node:crypto";
+import { DecampError } from "../errors.ts";
+import type { BlockStream } from "./block-stream.ts";
+import { judgeCommit, parseCommit, type Commit, type CommitExpectation, type CommitVerdict } from "./commit.ts";
+import { howToRaise, type RepoLimits } from "./limits.ts";
+import { Collections, NodeReader, type NodeEntries } from "./mst.ts";
+import { examineNode } from "./mst-examine.ts";
+import { settleLeftovers } from "./leftovers.ts";
+import type { Findings } from "./report.ts";
+import type { RuleId } from "./rules.ts";
+import type { RepoSource } from "./source.ts";
+import { DigestTable, ExpectedBlocks, StrayBlocks, type Place } from "./tables.ts";
+import { latin1 } from "../data/latin1.ts";
+
+/** What was seen of a block that came too early: the number of a fault, plus these. */
+const mayBeNode = 128;
+const hasRefs = 64;
+
+/** Rules of the faults of records by number: those of the scanner, and two more. No fault has no rule. */
+const recordRules: (RuleId | undefined)[] = cborFaults.map((fault) =>
+  fault === "none" ? undefined : (`record/${fault}` as const),
+);
+const notAMap = recordRules.push("record/not-a-map") - 1;
+const tooLarge = recordRules.push("record/size") - 1;
+
+const maxRecordBytes = 1 << 20;
+
+export interface TreeExpectation extends CommitExpectation {
+  /** Missing blocks are counted, and are no findings. */
+  allowPartial?: boolean;
+}
+
+/** A node that came too early and is wanted now. */
+interface WantedNode {
+  offset: number;
+  length: number;
+  place: Place;
+}
+
+export class TreeCheck {
+  records = 0;
+  strays = 0;
+  duplicates = 0;
+  /** Blocks that something in the tree leads to, and that did not come. */
+  missing = 0;
+  commit: Commit | undefined;
+  verdict: CommitVerdict = { signature: "unchecked" };
+  rootCid: Cid | undefined;
+  readonly collections: Collections = new Collections();
+  private commitSeen = false;
+  private readonly root = new Uint8Array(32);
+  private readonly rootView = new DataView(this.root.buffer);
+  private topNode: Cid | undefined;
+  private readonly expected = new ExpectedBlocks();
+  private readonly early = new StrayBlocks();
+  private readonly wanted: WantedNode[] = [];
+  private readonly blobs = new DigestTable();
+  private readonly scanner = new CborScanner();
+  private readonly reader: NodeReader;
+  /** Records with a fault, by CID, and the fault. */
+  private readonly faulty = new Map<Cid, number>();
+  /** Records that are linked to by another codec: awaited and present. */
+  private readonly looseLinks = new Map<Cid, string>();
+  private readonly rawBlocks = new Set<Cid>();
+  /** Where nothing can be read again: what came before, and early blocks that may have to be read. */
+  private readonly seen: DigestTable | undefined;
+  private readonly held: HeldBlocks | undefined;
+  private readonly nodeMemory = new Scratch();
+  private readonly recordMemory = new Scratch();
+  private overfull = false;
+  private stream!: BlockStream;
+  private readonly source: RepoSource;
+  private readonly expectation: CommitExpectation;
+  private readonly allowPartial: boolean;
+  private readonly limits: RepoLimits;
+  private readonly findings: Findings;
+
+  /** @param source reads back what was written; without it, what may be needed again is held in memory */
+  constructor(expectation: TreeExpectation, source: RepoSource | undefined, limits: RepoLimits, findings: Findings) {
+    this.expectation = expectation;
+    this.allowPartial = expectation.allowPartial ?? false;
+    this.limits = limits;
+    this.findings = findings;
+    this.reader = new NodeReader(this.collections, limits.nodeEntries);
+    if (source === undefined) {
+      const held = new HeldBlocks();
+      this.held = held;
+      this.source = held;
+      this.seen = new DigestTable();
+    } else {
+      this.source = source;
+    }
+  }
+
+  attach(stream: BlockStream): void {
+    this.stream = stream;
+  }
+
+  get referencedBlobs(): number {
+    return this.blobs.size;
+  }
+
+  get hasCommit(): boolean {
+    return this.commitSeen;
+  }
+
+  header(roots: readonly Cid[]): void {
+    this.rootCid = roots[0];
+    this.root.set(parseCid(this.rootCid!).digest);
+  }
+
+  rawBlock(cid: Cid): void {
+    if (this.rawBlocks.has(cid)) {
+      this.duplicates++;
+    } else if (this.checkIndex()) {
+      this.rawBlocks.add(cid);
+    }
+  }
+
+  block(bytes: Buffer, view: DataView, at: number, end: number, offset: number): void {
+    if (this.overfull) {
+      return;
+    }
+    const { expected, seen } = this;
+    if (seen !== undefined) {
+      if (seen.find(view, at) >= 0) {
+        this.duplicates++;
+        return;
+      }
+      seen.insert(view, at);
+    }
+    if (!this.commitSeen && view.getInt32(at) === this.rootView.getInt32(0) && isSame(bytes, at, this.root)) {
+      this.readCommit(bytes.subarray(at + 32, end));
+      this.readWantedNodes();
+      return;
+    }
+    const id = expected.table.find(view, at);
+    if (id < 0) {
+      this.keepForLater(bytes, view, at, end, offset);
+      return;
+    }
+    const isRecord = expected.isRecord(id);
+    const place = expected.place(id);
+    expected.takeFound(id);
+    if (isRecord) {
+      const fault = this.scanRecord(bytes, view, at + 32, end);
+      this.acceptRecord(bytes, view, at, fault, this.scanner.refCount > 0);
+    }
+    if (place !== undefined) {
+      this.readNode(bytes, view, at + 32, end, place);
+      if (this.wanted.length > 0) {
+        this.readWantedNodes();
+      }
+    }
+  }
+
+  /** Settles what is left when all blocks have come. */
+  end(): void {
+    if (this.rootCid !== undefined && !this.commitSeen) {
+      this.findings.add("commit/missing", { cid: this.rootCid });
+    }
+    const { expected, early, faulty, looseLinks, rawBlocks, seen, findings, limits, allowPartial } = this;
+    const { framedBytes } = this.stream;
+    const source = seen === undefined ? this.source : undefined;
+    const leftovers = settleLeftovers(
+      { expected, early, faulty, seen, source, framedBytes, allowPartial },
+      recordRules,
+      limits,
+      findings,
+    );
+    this.strays += leftovers.strays;
+    this.duplicates += leftovers.duplicates;
+    this.missing = leftovers.missing;
+    for (const [cid, key] of looseLinks) {
+      if (!rawBlocks.delete(cid)) {
+        this.missing++;
+        if (!allowPartial) {
+          findings.add("mst/missing-record", { cid, key });
+        }
+      }
+    }
+    this.strays += rawBlocks.size;
+    if (this.missing > 0 && !allowPartial) {
+      const message = `${this.missing} blocks are missing: the file was cut short, or it is a diff that was made with since.`;
+      findings.add("repo/incomplete", { message });
+    }
+  }
+
+  private readCommit(bytes: Uint8Array): void {
+    this.commitSeen = true;
+    const cid = this.rootCid!;
+    const commit = parseCommit(bytes, cid, this.findings);
+    this.commit = commit;
+    if (commit === undefined) {
+      this.verdict = { signature: "unchecked" };
+      return;
+    }
+    this.verdict = judgeCommit(commit, cid, this.expectation, this.findings);
+    if (commit.data !== undefined) {
+      this.topNode = commit.data;
+      const { digest } = parseCid(commit.data);
+      this.awaitNode(new DataView(digest.buffer, digest.byteOffset), 0, -1, undefined, undefined);
+    }
+  }
+
+  /** @returns 0, or the number of the fault in `recordRules` */
+  private scanRecord(bytes: Uint8Array, view: DataView, start: number, end: number): number {
+    const fault = this.scanner.scan(bytes, view, start, end, this.limits.recordDepth);
+    if (fault !== 0) {
+      this.scanner.refCount = 0;
+      return fault;
+    }
+    return bytes[start]! >> 5 !== 5 ? notAMap : end - start > maxRecordBytes ? tooLarge : 0;
+  }
+
+  /** Takes a record in that was just scanned, or, if it was found good before and has no blob refs, was not. */
+  private acceptRecord(bytes: Buffer, view: DataView, at: number, fault: number, withRefs: boolean): void {
+    if (fault !== 0 && this.faulty.size < this.limits.findings) {
+      this.faulty.set(cidFromDigest("dag-cbor", bytes.subarray(at, at + 32)), fault);
+    }
+    if (withRefs) {
+      this.collectBlobs(bytes, view);
+    }
+  }
+
+  /** Counts the blobs that the last scan noted. */
+  private collectBlobs(bytes: Buffer, view: DataView): void {
+    const { scanner, blobs } = this;
+    for (let i = 0; i < scanner.refCount; i++) {
+      const at = scanner.refAt[i]!;
+      if (scanner.refKind[i] === LEGACY_REF) {
+        const text = latin1(bytes, at, at + scanner.refLength[i]!);
+        if (!isCid(text)) {
+          continue;
+        }
+        const { digest } = parseCid(text);
+        const digestView = new DataView(digest.buffer, digest.byteOffset);
+        if (blobs.find(digestView, 0) < 0) {
+          blobs.insert(digestView, 0);
+        }
+      } else if (blobs.find(view, at + 4) < 0) {
+        blobs.insert(view, at + 4);
+      }
+    }
+  }
+
+  private keepForLater(bytes: Buffer, view: DataView, at: number, end: number, offset: number): void {
+    const { early, held } = this;
+    if (early.table.find(view, at) >= 0) {
+      this.duplicates++;
+      return;
+    }
+    if (!this.checkIndex()) {
+      return;
+    }
+    const start = at + 32;
+    let flags: number;
+    if (end - start >= 8 && view.getUint16(start) === 0xa261 && bytes[start + 2] === 0x65) {
+      flags = mayBeNode;
+    } else {
+      flags = this.scanRecord(bytes, view, start, end);
+      if (this.scanner.refCount > 0) {
+        flags |= hasRefs;
+      }
+    }
+    early.insert(view, at, offset, end - start, flags);
+    if (held !== undefined && flags !== 0) {
+      if (held.hold(offset, bytes.subarray(at - 4, end)) > this.limits.heldBytes) {
+        const message = `Blocks come so early that ${this.limits.heldBytes} bytes do not hold them.`;
+        this.findings.add("limit/held-bytes", { message: `${message} ${howToRaise("heldBytes")}` });
+        this.overfull = true;
+      }
+    }
+  }
+
+  /** Whether the index may grow by an entry. */
+  private checkIndex(): boolean {
+    const { indexEntries } = this.limits;
+    if (
+      this.expected.table.size + this.early.table.size + this.rawBlocks.size + (this.seen?.size ?? 0) <
+      indexEntries
+    ) {
+      return true;
+    }
+    if (!this.overfull) {
+      const message = `More than ${indexEntries} blocks would have to be remembered. ${howToRaise("indexEntries")}`;
+      this.findings.add("limit/index-entries", { message });
+      this.overfull = true;
+    }
+    return false;
+  }
+
+  private readWantedNodes(): void {
+    const { wanted, stream } = this;
+    for (let next = wanted.pop(); next !== undefined; next = wanted.pop()) {
+      const { offset, length, place } = next;
+      // The CID stands before the data.
+      const at = stream.find(offset - 36, length + 36);
+      if (at >= 0) {
+        this.readNode(stream.windowBytes, stream.windowView, at + 36, at + 36 + length, place);
+      } else {
+        const memory = this.nodeMemory.read(this.source, offset - 36, length + 36);
+        this.readNode(memory.bytes, memory.view, 36, 36 + length, place);
+      }
+    }
+  }
+
+  /** Checks a node at its place, and awaits what it leads to. Its CID stands before it. */
+  private readNode(bytes: Buffer, view: DataView, start: number, end: number, place: Place): void {
+    const { reader } = this;
+    const { level, lower, upper } = place;
+    if (reader.read(bytes, view, start, end, level, lower, upper, false)) {
+      this.follow(reader, place);
+      return;
+    }
+    const cid = cidFromBytes(bytes.subarray(start - 36, start));
+    const isRoot = cid === this.topNode;
+    const data = bytes.subarray(start, end);
+    const node = examineNode(data, cid, place, isRoot, this.collections, this.limits, this.findings);
+    if (node !== undefined) {
+      for (const { key, cid: record } of node.looseRecords) {
+        this.looseLinks.set(record, key);
+      }
+      this.follow(node, place);
+    }
+  }
+
+  private follow(node: NodeEntries, place: Place): void {
+    const { view, count, level, valueAt, childAt, keys, collections } = node;
+    const { lower, upper } = place;
+    this.records += count;
+    const below = level >= 0 ? level - 1 : place.level - 1;
+    if (node.leftAt !== 0) {
+      this.awaitNode(view, node.leftAt, below, lower, count > 0 ? keys[0] : upper);
+    }
+    for (let i = 0; i < count; i++) {
+      const collection = collections[i];
+      if (collection !== undefined) {
+        collection.count++;
+      }
+      const value = valueAt[i]!;
+      if (value !== 0) {
+        this.awaitRecord(view, value);
+      }
+      const child = childAt[i]!;
+      if (child !== 0) {
+        this.awaitNode(view, child, below, keys[i], i + 1 < count ? keys[i + 1] : upper);
+      }
+    }
+  }
+
+  private awaitNode(
+    view: DataView,
+    at: number,
+    level: number,
+    lower: string | undefined,
+    upper: string | undefined,
+  ): void {
+    const { early, expected } = this;
+    if (early.table.size > 0) {
+      const id = early.table.find(view, at);
+      if (id >= 0) {
+        if (this.held === undefined || early.flags(id) === mayBeNode) {
+          this.wanted.push({ offset: early.offset(id), length: early.length(id), place: { level, lower, upper } });
+        } else {
+          this.findings.add("mst/node-type", { cid: cidFromDigest("dag-cbor", digestAt(view, at)) });
+        }
+        early.table.removeFound();
+        return;
+      }
+    }
+    const id = expected.table.find(view, at);
+    if (id < 0 && !this.checkIndex()) {
+      return;
+    }
+    const isNew = id < 0;
+    if (!expected.expectNode(isNew ? expected.table.insert(view, at) : id, isNew, { level, lower, upper })) {
+      this.findings.add("mst/shared-node", { cid: cidFromDigest("dag-cbor", digestAt(view, at)) });
+    }
+  }
+
+  private awaitRecord(view: DataView, at: number): void {
+    const { early, expected } = this;
+    if (early.table.size > 0) {
+      const id = early.table.find(view, at);
+      if (id >= 0) {
+        const offset = early.offset(id);
+        const length = early.length(id);
+        const flags = early.flags(id);
+        early.table.removeFound();
+        this.takeEarlyRecord(offset, length, flags);
+        return;
+      }
+    }
+    const id = expected.table.find(view, at);
+    if (id >= 0) {
+      expected.expectRecord(id, false);
+    } else if (this.checkIndex()) {
+      expected.expectRecord(expected.table.insert(view, at), true);
+    }
+  }
+
+  private takeEarlyRecord(offset: number, length: number, flags: number): void {
+    // A good record without blob refs has been seen to.
+    if (flags === 0) {
+      return;
+    }
+    const { bytes, view } = this.recordMemory.read(this.source, offset - 36, length + 36);
+    const fault = this.scanRecord(bytes, view, 36, 36 + length);
+    this.acceptRecord(bytes, view, 4, fault, this.scanner.refCount > 0);
+  }
+}
+
+function isSame(bytes: Uint8Array, at: number, wanted: Uint8Array): boolean {
+  for (let i = 0; i < wanted.length; i++) {
+    if (bytes[at + i] !== wanted[i]) {
+      return false;
+    }
+  }
+  return true;
+}
+
+function digestAt(view: DataView, at: number): Uint8Array {
+  return new Uint8Array(view.buffer, view.byteOffset + at, 32);
+}
+
+/** Memory that is used again for each read. */
+class Scratch {
+  private memory: Buffer = Buffer.allocUnsafeSlow(16384);
+  private view = new DataView(this.memory.buffer);
+
+  read(source: RepoSource, offset: number, length: number): { bytes: Buffer; view: DataView } {
+    if (length > this.memory.length) {
+      this.memory = Buffer.allocUnsafeSlow(length * 2);
+      this.view = new DataView(this.memory.buffer);
+    }
+    const read = source.read(offset, length, this.memory);
+    if (read.buffer !== this.memory.buffer || read.byteOffset !== 0) {
+      this.memory.set(read);
+    }
+    // The file may have been changed since the block was proved.
+    const digest = hash("sha256", this.memory.subarray(36, length), "binary");
+    if (read.length !== length || digest !== latin1(this.memory, 4, 36)) {
+      throw new DecampError("damaged", "The data was changed while it was being verified.");
+    }
+    return { bytes: this.memory, view: this.view };
+  }
+}
+
+/** Early blocks of a stream that cannot be read again, with their CIDs, by the offset of their data. */
+class HeldBlocks implements RepoSource {
+  private readonly blocks = new Map<number, Uint8Array>();
+  private bytes = 0;
+
+  /** @returns how many bytes are held now */
+  hold(offset: number, block: Uint8Array): number {
+    this.blocks.set(offset - 36, new Uint8Array(block));
+    this.bytes += block.length;
+    return this.bytes;
+  }
+
+  read(offset: number): Uint8Array {
+    const block = this.blocks.get(offset) ?? new Uint8Array(0);
+    this.blocks.delete(offset);
+    this.bytes -= block.length;
+    return block;
+  }
+}

@@ -1,0 +1,115 @@
+/** The tree of a repository in the order of its keys, step by step, without recursion. */
+import { DecampError } from "../errors.ts";
+import { cidFromDigest, cidToBytes, type Cid } from "../data/cid.ts";
+import type { BlockIndex } from "./block-index.ts";
+import { defaultLimits } from "./limits.ts";
+import { Collections, NodeReader, anyLevel } from "./mst.ts";
+
+/** A node on the way from the top to where the walk is. */
+interface Step {
+  view: DataView;
+  keys: string[];
+  valueAt: Int32Array;
+  /** Subtrees: the left one, then one for each entry; 0 for none. */
+  childAt: Int32Array;
+  /** Twice the number of entries that are done, plus one if the subtree after them is, too. */
+  done: number;
+}
+
+/** No path through a tree is longer: keys have at most 128 levels. */
+const maxSteps = 130;
+
+/** Where a walk stands: before a record, before a subtree that can be entered or skipped, or at the end. */
+export type WalkState = "record" | "subtree" | "end";
+
+/**
+ * A walk over one tree. Errors of the tree that would make the walk endless or its order wrong are thrown; whoever wants
+ * to know all that is wrong verifies the repository.
+ */
+export class Walk {
+  state: WalkState = "subtree";
+  /** The key of the record at which the walk stands. */
+  key = "";
+  private view: DataView;
+  private at = 0;
+  private lastKey: string | undefined;
+  private readonly steps: Step[] = [];
+  private readonly index: BlockIndex;
+  private readonly reader = new NodeReader(new Collections(), defaultLimits.nodeEntries);
+
+  /** Stands before the whole tree. */
+  constructor(index: BlockIndex, top: Cid) {
+    this.index = index;
+    this.view = new DataView(cidToBytes(top).slice(4).buffer);
+  }
+
+  /** The CID of the record or subtree at which the walk stands. */
+  get cid(): Cid {
+    return cidFromDigest("dag-cbor", new Uint8Array(this.view.buffer, this.view.byteOffset + this.at, 32));
+  }
+
+  /** The block of the record at which the walk stands. @throws DecampError `damaged` */
+  read(): Buffer {
+    return this.index.read(this.view, this.at);
+  }
+
+  /** Goes into the subtree at which the walk stands. @throws DecampError `damaged` if it is missing or no good node */
+  enter(): void {
+    const bytes = this.index.read(this.view, this.at);
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    const { reader } = this;
+    if (!reader.read(bytes, view, 0, bytes.length, anyLevel, undefined, undefined, true)) {
+      if (this.steps.length > 0 || !bytes.equals(emptyTree)) {
+        throw this.error("A node of the tree is malformed");
+      }
+      this.state = "end";
+      return;
+    }
+    if (this.steps.length >= maxSteps) {
+      throw this.error("The tree is deeper than any tree can be");
+    }
+    const { count } = reader;
+    const childAt = new Int32Array(count + 1);
+    childAt[0] = reader.leftAt;
+    childAt.set(reader.childAt.subarray(0, count), 1);
+    const keys = reader.keys.slice(0, count);
+    this.steps.push({ view, keys, valueAt: reader.valueAt.slice(0, count), childAt, done: 0 });
+    this.next();
+  }
+
+  /** Goes on behind the record or subtree at which the walk stands. @throws DecampError `damaged` on a wrong order */
+  next(): void {
+    for (let step = this.steps.at(-1); step !== undefined; step = this.steps.at(-1)) {
+      const position = step.done++;
+      const entry = position >> 1;
+      this.view = step.view;
+      if ((position & 1) === 0) {
+        this.at = step.childAt[entry]!;
+        if (this.at !== 0) {
+          this.state = "subtree";
+          return;
+        }
+      } else if (entry < step.keys.length) {
+        this.at = step.valueAt[entry]!;
+        this.key = step.keys[entry]!;
+        if (this.lastKey !== undefined && this.key <= this.lastKey) {
+          throw this.error(`The keys of the tree are not in ascending order at ${this.key}`);
+        }
+        this.lastKey = this.key;
+        this.state = "record";
+        return;
+      } else {
+        this.steps.pop();
+      }
+    }
+    this.state = "end";
+  }
+
+  private error(what: string): DecampError {
+    const hint = "Run decamp verify on it to see everything that is wrong.";
+    return new DecampError("damaged", `${what}.`, { hint, data: { cid: this.cid } });
+  }
+}
+
+/** `{e: [], l: null}` */
+const emptyTree = Buffer.from("a2616580616cf6", "hex");
