@@ -2,6 +2,7 @@
  * What is left when all blocks of a file have come: blocks that are still awaited, blocks that nothing led to, and
  * records with a fault whose keys are not known yet. A second look at the file, without hashing, tells what each is.
  */
+import { hash } from "node:crypto";
 import { cidFromBytes, cidFromDigest, cidToBytes, type Cid } from "../data/cid.ts";
 import { cborCidHead, framedBlocks, type FramedBlock } from "./car.ts";
 import type { RepoLimits } from "./limits.ts";
@@ -48,17 +49,18 @@ export function settleLeftovers(
       }
     }
   } else if (source !== undefined && expected.table.size + early.table.size > 0) {
-    for (const { view, start, offset } of framedBlocks(source, framedBytes)) {
+    for (const block of framedBlocks(source, framedBytes)) {
+      const { view, start, offset } = block;
       if (view.getInt32(start - 36) !== cborCidHead) {
         continue;
       }
       const awaited = expected.table.find(view, start - 32);
-      if (awaited >= 0) {
+      if (awaited >= 0 && !present.has(awaited) && isProved(block)) {
         present.add(awaited);
       }
       const stray = early.table.find(view, start - 32);
       // A stray that stood in the file before was taken then.
-      if (stray >= 0 && offset < early.offset(stray)) {
+      if (stray >= 0 && offset < early.offset(stray) && isProved(block)) {
         repeated.add(stray);
       }
     }
@@ -107,6 +109,11 @@ export function settleLeftovers(
     }
   }
   return { strays: early.table.size - repeated.size, duplicates: repeated.size, missing };
+}
+
+function isProved({ bytes, start, end }: FramedBlock): boolean {
+  const digest = hash("sha256", bytes.subarray(start, end));
+  return digest === Buffer.from(bytes.subarray(start - 32, start)).toString("hex");
 }
 
 /** The keys under which records stand, from all nodes in the file. */

@@ -92,12 +92,14 @@ class Examination {
     }
     this.entries(node["e"]);
     const left = this.child(node["l"] ?? null);
-    const isEmpty = node["e"].length === 0;
-    if (isEmpty && left === undefined && !this.isRoot) {
-      this.add("mst/empty-node");
-    }
-    if (isEmpty && node["l"] !== null && node["l"] !== undefined && this.place.level < 0) {
-      this.add("mst/empty-root");
+    if (node["e"].length === 0) {
+      const hasLeft = "l" in node && node["l"] !== null;
+      if (!hasLeft && !this.isRoot) {
+        this.add("mst/empty-node");
+      }
+      if (hasLeft && this.place.level < 0) {
+        this.add("mst/empty-root");
+      }
     }
     return this.result(left);
   }

@@ -68,7 +68,7 @@ const table = {
   "mst/key-order": ["structure", "The keys are not in ascending order."],
   "mst/duplicate-key": ["structure", "The same key stands twice."],
   "mst/key-range": ["structure", "A key lies outside of the range that the place of its node allows."],
-  "mst/key-length": ["structure", "A key is empty or longer than 1024 bytes."],
+  "mst/key-length": ["opaque", "A key is empty or longer than 1024 bytes."],
   "mst/key-path": ["structure", "A key is not of the form collection/rkey."],
   "mst/key-characters": ["structure", "A key has a character that keys may not have."],
   "mst/key-collection": ["structure", "The first part of a key is not the name of a collection (NSID)."],

@@ -272,7 +272,8 @@ export class TreeCheck {
       }
     }
     early.insert(view, at, offset, end - start, flags);
-    if (held !== undefined && flags !== 0) {
+    // A node, even a malformed one, is a short map with keys of one letter.
+    if (held !== undefined && (flags !== 0 || (bytes[start]! >> 3 === 0xa0 >> 3 && bytes[start + 1] === 0x61))) {
       if (held.hold(offset, bytes.subarray(at - 4, end)) > this.limits.heldBytes) {
         const message = `Blocks come so early that ${this.limits.heldBytes} bytes do not hold them.`;
         this.findings.add("limit/held-bytes", { message: `${message} ${howToRaise("heldBytes")}` });
@@ -368,7 +369,7 @@ export class TreeCheck {
     if (early.table.size > 0) {
       const id = early.table.find(view, at);
       if (id >= 0) {
-        if (this.held === undefined || early.flags(id) === mayBeNode) {
+        if (this.held === undefined || this.held.has(early.offset(id))) {
           this.wanted.push({ offset: early.offset(id), length: early.length(id), place: { level, lower, upper } });
         } else {
           this.findings.add("mst/node-type", { cid: cidFromDigest("dag-cbor", digestAt(view, at)) });
@@ -459,6 +460,10 @@ class Scratch {
 class HeldBlocks implements RepoSource {
   private readonly blocks = new Map<number, Uint8Array>();
   private bytes = 0;
+
+  has(offset: number): boolean {
+    return this.blocks.has(offset - 36);
+  }
 
   /** @returns how many bytes are held now */
   hold(offset: number, block: Uint8Array): number {
