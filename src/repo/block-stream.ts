@@ -25,7 +25,9 @@ export interface BlockReceiver {
   rawBlock(cid: Cid, offset: number): void;
 }
 
-const firstWindow = 1 << 20;
+/** A small repository gets a small window. */
+const firstWindow = 1 << 16;
+const fullWindow = 1 << 20;
 
 export class BlockStream {
   /** Bytes that were written so far. */
@@ -79,6 +81,9 @@ export class BlockStream {
       this.window.copyWithin(0, this.at, this.filled);
       this.filled -= this.at;
       this.at = 0;
+    }
+    if (this.window.length < fullWindow && this.bytes >= firstWindow) {
+      this.makeRoom(fullWindow);
     }
     return this.window.subarray(this.filled);
   }
@@ -256,7 +261,7 @@ export class BlockStream {
   /** Sees to it that `size` bytes fit into the window. */
   private makeRoom(size: number): void {
     if (size > this.window.length) {
-      const larger = Buffer.allocUnsafeSlow(size + firstWindow);
+      const larger = Buffer.allocUnsafeSlow(size <= fullWindow ? fullWindow : size + fullWindow);
       larger.set(this.window.subarray(0, this.filled));
       this.window = larger;
       this.view = new DataView(larger.buffer);

@@ -4,6 +4,7 @@ import { cidFromDigest, cidToBytes, type Cid } from "../data/cid.ts";
 import type { BlockIndex } from "./block-index.ts";
 import { defaultLimits } from "./limits.ts";
 import { Collections, NodeReader, anyLevel } from "./mst.ts";
+import { keyDepth } from "./path.ts";
 
 /** A node on the way from the top to where the walk is. */
 interface Step {
@@ -12,6 +13,7 @@ interface Step {
   valueAt: Int32Array;
   /** Subtrees: the left one, then one for each entry; 0 for none. */
   childAt: Int32Array;
+  level: number;
   /** Twice the number of entries that are done, plus one if the subtree after them is, too. */
   done: number;
 }
@@ -30,6 +32,8 @@ export class Walk {
   state: WalkState = "subtree";
   /** The key of the record at which the walk stands. */
   key = "";
+  /** Level of the subtree at which the walk stands; infinite for the whole tree, before it is entered. */
+  level: number = Infinity;
   private view: DataView;
   private at = 0;
   private lastKey: string | undefined;
@@ -73,7 +77,8 @@ export class Walk {
     childAt[0] = reader.leftAt;
     childAt.set(reader.childAt.subarray(0, count), 1);
     const keys = reader.keys.slice(0, count);
-    this.steps.push({ view, keys, valueAt: reader.valueAt.slice(0, count), childAt, done: 0 });
+    const level = keys[0] === undefined ? this.level : keyDepth(Buffer.from(keys[0], "latin1"));
+    this.steps.push({ view, keys, valueAt: reader.valueAt.slice(0, count), childAt, level, done: 0 });
     this.next();
   }
 
@@ -86,6 +91,7 @@ export class Walk {
       if ((position & 1) === 0) {
         this.at = step.childAt[entry]!;
         if (this.at !== 0) {
+          this.level = step.level - 1;
           this.state = "subtree";
           return;
         }
