@@ -6,7 +6,8 @@
 /** Keys up to this length fit into one block. */
 export const shortKey = 55;
 
-const k = new Int32Array([
+/** The round constants of SHA-256. */
+export const sha256Constants: Int32Array = new Int32Array([
   0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5, 0xd807aa98,
   0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174, 0xe49b69c1, 0xefbe4786,
   0x0fc19dc6, 0x240ca1cc, 0x2de92c6f, 0x4a7484aa, 0x5cb0a9dc, 0x76f988da, 0x983e5152, 0xa831c66d, 0xb00327c8,
@@ -17,6 +18,12 @@ const k = new Int32Array([
   0xc67178f2,
 ]);
 
+/** The state that SHA-256 starts from. */
+export const sha256FirstState: Int32Array = new Int32Array([
+  0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19,
+]);
+
+const k = sha256Constants;
 const w = new Int32Array(64);
 
 /**
@@ -27,12 +34,16 @@ const w = new Int32Array(64);
  */
 export function firstHashWord(key: Uint8Array, view: DataView, length: number): number {
   key[length] = 0x80;
-  key.fill(0, length + 1, (length + 4) & ~3);
+  key[length + 1] = 0;
+  key[length + 2] = 0;
+  key[length + 3] = 0;
   const words = (length + 4) >> 2;
   for (let i = 0; i < words; i++) {
     w[i] = view.getInt32(i * 4);
   }
-  w.fill(0, words, 15);
+  for (let i = words; i < 15; i++) {
+    w[i] = 0;
+  }
   w[15] = length << 3;
   for (let i = 16; i < 64; i++) {
     const x = w[i - 15]!;

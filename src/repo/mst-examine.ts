@@ -8,7 +8,7 @@ import { decodeCbor, isCborMap, type CborMap, type CborValue } from "../data/cbo
 import { howToRaise, type RepoLimits } from "./limits.ts";
 import { anyLevel, type Collection, type Collections, type NodeEntries } from "./mst.ts";
 import { keyDepth, keyFault, maxKeyLength } from "./path.ts";
-import type { Findings } from "./report.ts";
+import type { FindingDetails, Findings } from "./report.ts";
 import type { RuleId } from "./rules.ts";
 import type { Place } from "./tables.ts";
 import { latin1 } from "../data/latin1.ts";
@@ -39,6 +39,12 @@ export function examineNode(
   findings: Findings,
 ): ExaminedNode | undefined {
   return new Examination(cid, place, isRoot, known, limits, findings).examine(bytes);
+}
+
+/** What to say about a key that stands on a level on which it does not belong. */
+export function wrongLevel(key: string, level: number, cid: Cid): FindingDetails {
+  const depth = keyDepth(Buffer.from(key, "latin1"));
+  return { key, cid, message: `The key belongs on level ${depth} of the tree, and stands on level ${level}.` };
 }
 
 class Examination {
@@ -166,8 +172,7 @@ class Examination {
     if (this.level < 0 && this.level !== anyLevel) {
       this.level = depth;
     } else if (depth !== this.level && this.level !== anyLevel) {
-      const message = `The key belongs on level ${depth} of the tree, and stands on level ${this.level}.`;
-      this.add("mst/key-depth", { key, message });
+      this.findings.add("mst/key-depth", wrongLevel(key, this.level, this.cid));
     }
     this.keys.push(key);
     this.collections.push(fault === undefined ? this.known.find(key.slice(0, key.indexOf("/"))) : undefined);

@@ -3,6 +3,7 @@
  * without decoding; whatever is not recognised here is looked at by mst-examine.ts, which says what is wrong with it.
  * (Spec: Repository, "MST Structure".)
  */
+import type { KeyBatch } from "./key-batch.ts";
 import { firstHashWord, shortKey } from "./key-hash.ts";
 import { isNsid, keyDepth, maxKeyLength, maxRkeyLength, rkeyCharacters } from "./path.ts";
 import { latin1 } from "../data/latin1.ts";
@@ -72,9 +73,15 @@ export class NodeReader implements NodeEntries {
   private readonly key: Buffer = Buffer.alloc(maxKeyLength + 64);
   private readonly keyView = new DataView(this.key.buffer, this.key.byteOffset, this.key.length);
 
-  constructor(known: Collections, maxEntries: number) {
+  private readonly batch: KeyBatch | undefined;
+  /** Where the keys of this node start in the batch, or −1 if they are proved one by one. */
+  private mark = -1;
+
+  /** @param batch where the levels of keys may be proved later; the CID must stand before each node then */
+  constructor(known: Collections, maxEntries: number, batch?: KeyBatch) {
     this.known = known;
     this.maxEntries = maxEntries;
+    this.batch = batch;
   }
 
   /**
@@ -89,6 +96,24 @@ export class NodeReader implements NodeEntries {
    *   left behind means nothing
    */
   read(
+    bytes: Uint8Array,
+    view: DataView,
+    start: number,
+    end: number,
+    level: number,
+    lower: string | undefined,
+    upper: string | undefined,
+    wantKeys: boolean,
+  ): boolean {
+    this.mark = -1;
+    const isGood = this.readNode(bytes, view, start, end, level, lower, upper, wantKeys);
+    if (!isGood && this.mark >= 0) {
+      this.batch?.goBack(this.mark);
+    }
+    return isGood;
+  }
+
+  private readNode(
     bytes: Uint8Array,
     view: DataView,
     start: number,
@@ -132,6 +157,11 @@ export class NodeReader implements NodeEntries {
     }
     const { valueAt, childAt, keys, collections } = this;
     const keepKeys = wantKeys || level !== 0;
+    const { batch } = this;
+    if (batch !== undefined && level >= 0) {
+      this.mark = batch.begin(bytes, start - 32, count);
+    }
+    const inBatch = this.mark >= 0;
     let keyLength = 0;
     let slash = -1;
     let collection: Collection | undefined;
@@ -244,7 +274,9 @@ export class NodeReader implements NodeEntries {
           return false;
         }
       }
-      if (level !== anyLevel) {
+      if (inBatch && keyLength <= shortKey) {
+        batch!.add(key, keyView, keyLength, level);
+      } else if (level !== anyLevel) {
         const depth = this.depth(keyLength, keyView);
         if (depth !== level) {
           if (level >= 0) {

@@ -8,6 +8,10 @@ const segmentBits = 14;
 const segmentSize = 1 << segmentBits;
 const segmentMask = segmentSize - 1;
 
+/** Ids have at most so many bits; the index of a verification has a limit far below. */
+const idBits = 26;
+const idMask = (1 << idBits) - 1;
+
 // A hostile file chooses the CIDs that it awaits. Multipliers that it cannot know keep them from all falling into one
 // place. They change the speed, never a result.
 const seed = randomBytes(32);
@@ -28,11 +32,13 @@ export class DigestTable {
   /** All ids are below this. */
   idLimit = 0;
   private bits = 10;
+  /** An id plus 1, and above it some bits of the hash, which spare most looks at digests that are other ones; or 0. */
   private slots: Int32Array = new Int32Array(1 << 10);
   private readonly segments: Int32Array[] = [];
   private firstFree = -1;
-  /** Where the last `find` ended. */
+  /** Where the last `find` ended, and the bits of the hash that it looked for. */
   private slot = 0;
+  private tag = 0;
 
   /** The id of the digest that starts at `at`, or −1. Must come right before `insert` and `removeFound`. */
   find(view: DataView, at: number): number {
@@ -50,12 +56,19 @@ export class DigestTable {
     const { slots, segments } = this;
     const mask = slots.length - 1;
     let slot = (hashed | 0) >>> (32 - this.bits);
+    const tag = hashed << idBits;
+    this.tag = tag;
     for (;;) {
-      const id = slots[slot]! - 1;
-      if (id < 0) {
+      const value = slots[slot]!;
+      if (value === 0) {
         this.slot = slot;
         return -1;
       }
+      if ((value & ~idMask) !== tag) {
+        slot = (slot + 1) & mask;
+        continue;
+      }
+      const id = (value & idMask) - 1;
       const words = segments[id >> segmentBits]!;
       const from = (id & segmentMask) << 3;
       if (
@@ -96,7 +109,7 @@ export class DigestTable {
     for (let i = 0; i < 8; i++) {
       words[from + i] = view.getInt32(at + i * 4, true);
     }
-    this.slots[this.slot] = id + 1;
+    this.slots[this.slot] = this.tag | (id + 1);
     this.size++;
     return id;
   }
@@ -106,12 +119,12 @@ export class DigestTable {
     const { slots } = this;
     const mask = slots.length - 1;
     let hole = this.slot;
-    const id = slots[hole]! - 1;
+    const id = (slots[hole]! & idMask) - 1;
     this.segments[id >> segmentBits]![(id & segmentMask) << 3] = this.firstFree;
     this.firstFree = id;
     this.size--;
     for (let next = (hole + 1) & mask; slots[next] !== 0; next = (next + 1) & mask) {
-      const home = this.home(slots[next]! - 1);
+      const home = this.home((slots[next]! & idMask) - 1);
       if (((next - home) & mask) >= ((next - hole) & mask)) {
         slots[hole] = slots[next]!;
         hole = next;
@@ -136,7 +149,7 @@ export class DigestTable {
   *ids(): Iterable<number> {
     for (const slot of this.slots) {
       if (slot !== 0) {
-        yield slot - 1;
+        yield (slot & idMask) - 1;
       }
     }
   }
@@ -164,7 +177,7 @@ export class DigestTable {
     const mask = slots.length - 1;
     for (const value of old) {
       if (value !== 0) {
-        let slot = this.home(value - 1);
+        let slot = this.home((value & idMask) - 1);
         while (slots[slot] !== 0) {
           slot = (slot + 1) & mask;
         }

@@ -6,18 +6,20 @@
  */
 import { cidFromBytes, cidFromDigest, isCid, parseCid, type Cid } from "../data/cid.ts";
 import { CborScanner, LEGACY_REF, cborFaults } from "../data/cbor-scan.ts";
-import { hash } from "node:crypto";
-import { DecampError } from "../errors.ts";
 import type { BlockStream } from "./block-stream.ts";
+import { EarlyBlobs } from "./early-blobs.ts";
 import { judgeCommit, parseCommit, type Commit, type CommitExpectation, type CommitVerdict } from "./commit.ts";
 import { howToRaise, type RepoLimits } from "./limits.ts";
 import { Collections, NodeReader, type NodeEntries } from "./mst.ts";
-import { examineNode } from "./mst-examine.ts";
+import { KeyBatch } from "./key-batch.ts";
+import { examineNode, wrongLevel } from "./mst-examine.ts";
 import { settleLeftovers } from "./leftovers.ts";
+import { HeldBlocks, ReadAhead, Scratch } from "./read-back.ts";
 import type { Findings } from "./report.ts";
 import type { RuleId } from "./rules.ts";
 import type { RepoSource } from "./source.ts";
 import { DigestTable, ExpectedBlocks, StrayBlocks, type Place } from "./tables.ts";
+import { WantedNodes } from "./wanted-nodes.ts";
 import { latin1 } from "../data/latin1.ts";
 
 /** What was seen of a block that came too early: the number of a fault, plus these. */
@@ -33,16 +35,12 @@ const tooLarge = recordRules.push("record/size") - 1;
 
 const maxRecordBytes = 1 << 20;
 
+/** So many blocks that came too early are the mark of a file in no order at all. */
+const manyEarly = 1 << 16;
+
 export interface TreeExpectation extends CommitExpectation {
   /** Missing blocks are counted, and are no findings. */
   allowPartial?: boolean;
-}
-
-/** A node that came too early and is wanted now. */
-interface WantedNode {
-  offset: number;
-  length: number;
-  place: Place;
 }
 
 export class TreeCheck {
@@ -61,9 +59,12 @@ export class TreeCheck {
   private topNode: Cid | undefined;
   private readonly expected = new ExpectedBlocks();
   private readonly early = new StrayBlocks();
-  private readonly wanted: WantedNode[] = [];
+  private wanted = new WantedNodes();
+  private readonly ahead = new ReadAhead();
   private readonly blobs = new DigestTable();
+  private readonly earlyBlobs = new EarlyBlobs();
   private readonly scanner = new CborScanner();
+  private readonly keys: KeyBatch;
   private readonly reader: NodeReader;
   /** Records with a fault, by CID, and the fault. */
   private readonly faulty = new Map<Cid, number>();
@@ -89,7 +90,8 @@ export class TreeCheck {
     this.allowPartial = expectation.allowPartial ?? false;
     this.limits = limits;
     this.findings = findings;
-    this.reader = new NodeReader(this.collections, limits.nodeEntries);
+    this.keys = new KeyBatch((key, level, cid) => findings.add("mst/key-depth", wrongLevel(key, level, cid)));
+    this.reader = new NodeReader(this.collections, limits.nodeEntries, this.keys);
     if (source === undefined) {
       const held = new HeldBlocks();
       this.held = held;
@@ -152,13 +154,15 @@ export class TreeCheck {
     expected.takeFound(id);
     if (isRecord) {
       const fault = this.scanRecord(bytes, view, at + 32, end);
-      this.acceptRecord(bytes, view, at, fault, this.scanner.refCount > 0);
+      this.acceptRecord(bytes, at, fault, this.scanner.refCount > 0);
     }
     if (place !== undefined) {
-      this.readNode(bytes, view, at + 32, end, place);
-      if (this.wanted.length > 0) {
-        this.readWantedNodes();
+      if (this.isDisordered()) {
+        this.wanted.push(offset, end - at - 32, place.level, place.lower, place.upper);
+        return;
       }
+      this.readNode(bytes, view, at + 32, end, place);
+      this.readWantedNodes();
     }
   }
 
@@ -167,6 +171,8 @@ export class TreeCheck {
     if (this.rootCid !== undefined && !this.commitSeen) {
       this.findings.add("commit/missing", { cid: this.rootCid });
     }
+    this.readLevels();
+    this.keys.flush();
     const { expected, early, faulty, looseLinks, rawBlocks, seen, findings, limits, allowPartial } = this;
     const { framedBytes } = this.stream;
     const source = seen === undefined ? this.source : undefined;
@@ -222,32 +228,42 @@ export class TreeCheck {
   }
 
   /** Takes a record in that was just scanned, or, if it was found good before and has no blob refs, was not. */
-  private acceptRecord(bytes: Buffer, view: DataView, at: number, fault: number, withRefs: boolean): void {
+  private acceptRecord(bytes: Buffer, at: number, fault: number, withRefs: boolean): void {
     if (fault !== 0 && this.faulty.size < this.limits.findings) {
       this.faulty.set(cidFromDigest("dag-cbor", bytes.subarray(at, at + 32)), fault);
     }
     if (withRefs) {
-      this.collectBlobs(bytes, view);
+      this.addBlobs(this.notedBlobs(bytes));
     }
   }
 
-  /** Counts the blobs that the last scan noted. */
-  private collectBlobs(bytes: Buffer, view: DataView): void {
-    const { scanner, blobs } = this;
-    for (let i = 0; i < scanner.refCount; i++) {
-      const at = scanner.refAt[i]!;
-      if (scanner.refKind[i] === LEGACY_REF) {
-        const text = latin1(bytes, at, at + scanner.refLength[i]!);
-        if (!isCid(text)) {
-          continue;
-        }
-        const { digest } = parseCid(text);
-        const digestView = new DataView(digest.buffer, digest.byteOffset);
-        if (blobs.find(digestView, 0) < 0) {
-          blobs.insert(digestView, 0);
-        }
-      } else if (blobs.find(view, at + 4) < 0) {
-        blobs.insert(view, at + 4);
+  /** The digests of the blobs that the last scan noted. */
+  private notedBlobs(bytes: Buffer): Uint8Array {
+    const { refCount, refKind, refAt, refLength } = this.scanner;
+    const digests = new Uint8Array(32 * refCount);
+    let used = 0;
+    for (let i = 0; i < refCount; i++) {
+      const at = refAt[i]!;
+      if (refKind[i] !== LEGACY_REF) {
+        digests.set(new Uint8Array(bytes.buffer, bytes.byteOffset + at + 4, 32), used);
+        used += 32;
+        continue;
+      }
+      const text = latin1(bytes, at, at + refLength[i]!);
+      if (isCid(text)) {
+        digests.set(parseCid(text).digest, used);
+        used += 32;
+      }
+    }
+    return used === digests.length ? digests : digests.slice(0, used);
+  }
+
+  private addBlobs(digests: Uint8Array): void {
+    const { blobs } = this;
+    const view = new DataView(digests.buffer, digests.byteOffset, digests.byteLength);
+    for (let at = 0; at < digests.length; at += 32) {
+      if (blobs.find(view, at) < 0) {
+        blobs.insert(view, at);
       }
     }
   }
@@ -270,6 +286,9 @@ export class TreeCheck {
       if (this.scanner.refCount > 0) {
         flags |= hasRefs;
       }
+    }
+    if (flags === hasRefs) {
+      this.earlyBlobs.add(offset, this.notedBlobs(bytes));
     }
     early.insert(view, at, offset, end - start, flags);
     // A node, even a malformed one, is a short map with keys of one letter.
@@ -299,17 +318,38 @@ export class TreeCheck {
     return false;
   }
 
+  /**
+   * Whether the file is in no order at all. Then nearly every node would be a small read of its own, and most of what it
+   * leads to would have come already: the tree waits until all has come, and is read level by level in the file's order.
+   */
+  private isDisordered(): boolean {
+    return this.early.table.size >= manyEarly && this.held === undefined;
+  }
+
+  /** Reads nodes that came too early, and what they lead to. */
   private readWantedNodes(): void {
     const { wanted, stream } = this;
-    for (let next = wanted.pop(); next !== undefined; next = wanted.pop()) {
-      const { offset, length, place } = next;
+    while (wanted.count > 0 && !this.isDisordered()) {
+      const { offset, length, place } = wanted.pop();
       // The CID stands before the data.
       const at = stream.find(offset - 36, length + 36);
       if (at >= 0) {
         this.readNode(stream.windowBytes, stream.windowView, at + 36, at + 36 + length, place);
       } else {
-        const memory = this.nodeMemory.read(this.source, offset - 36, length + 36);
-        this.readNode(memory.bytes, memory.view, 36, 36 + length, place);
+        const { bytes, view } = this.nodeMemory.read(this.source, offset - 36, length + 36);
+        this.readNode(bytes, view, 36, 36 + length, place);
+      }
+    }
+  }
+
+  private readLevels(): void {
+    while (this.wanted.count > 0) {
+      const level = this.wanted;
+      this.wanted = new WantedNodes();
+      for (const index of level.byOffset()) {
+        const { offset, length, place } = level.at(index);
+        const { bytes, view, at } = this.ahead.read(this.source, offset - 36, length + 36);
+        this.readNode(bytes, view, at + 36, at + 36 + length, place);
       }
     }
   }
@@ -370,7 +410,7 @@ export class TreeCheck {
       const id = early.table.find(view, at);
       if (id >= 0) {
         if (this.held === undefined || this.held.has(early.offset(id))) {
-          this.wanted.push({ offset: early.offset(id), length: early.length(id), place: { level, lower, upper } });
+          this.wanted.push(early.offset(id), early.length(id), level, lower, upper);
         } else {
           this.findings.add("mst/node-type", { cid: cidFromDigest("dag-cbor", digestAt(view, at)) });
         }
@@ -414,9 +454,15 @@ export class TreeCheck {
     if (flags === 0) {
       return;
     }
+    if (flags === hasRefs) {
+      for (const blob of this.earlyBlobs.of(offset)) {
+        this.addBlobs(blob);
+      }
+      return;
+    }
     const { bytes, view } = this.recordMemory.read(this.source, offset - 36, length + 36);
     const fault = this.scanRecord(bytes, view, 36, 36 + length);
-    this.acceptRecord(bytes, view, 4, fault, this.scanner.refCount > 0);
+    this.acceptRecord(bytes, 4, fault, this.scanner.refCount > 0);
   }
 }
 
@@ -431,51 +477,4 @@ function isSame(bytes: Uint8Array, at: number, wanted: Uint8Array): boolean {
 
 function digestAt(view: DataView, at: number): Uint8Array {
   return new Uint8Array(view.buffer, view.byteOffset + at, 32);
-}
-
-/** Memory that is used again for each read. */
-class Scratch {
-  private memory: Buffer = Buffer.allocUnsafeSlow(16384);
-  private view = new DataView(this.memory.buffer);
-
-  read(source: RepoSource, offset: number, length: number): { bytes: Buffer; view: DataView } {
-    if (length > this.memory.length) {
-      this.memory = Buffer.allocUnsafeSlow(length * 2);
-      this.view = new DataView(this.memory.buffer);
-    }
-    const read = source.read(offset, length, this.memory);
-    if (read.buffer !== this.memory.buffer || read.byteOffset !== 0) {
-      this.memory.set(read);
-    }
-    // The file may have been changed since the block was proved.
-    const digest = hash("sha256", this.memory.subarray(36, length), "binary");
-    if (read.length !== length || digest !== latin1(this.memory, 4, 36)) {
-      throw new DecampError("damaged", "The data was changed while it was being verified.");
-    }
-    return { bytes: this.memory, view: this.view };
-  }
-}
-
-/** Early blocks of a stream that cannot be read again, with their CIDs, by the offset of their data. */
-class HeldBlocks implements RepoSource {
-  private readonly blocks = new Map<number, Uint8Array>();
-  private bytes = 0;
-
-  has(offset: number): boolean {
-    return this.blocks.has(offset - 36);
-  }
-
-  /** @returns how many bytes are held now */
-  hold(offset: number, block: Uint8Array): number {
-    this.blocks.set(offset - 36, new Uint8Array(block));
-    this.bytes += block.length;
-    return this.bytes;
-  }
-
-  read(offset: number): Uint8Array {
-    const block = this.blocks.get(offset) ?? new Uint8Array(0);
-    this.blocks.delete(offset);
-    this.bytes -= block.length;
-    return block;
-  }
 }

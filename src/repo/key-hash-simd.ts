@@ -1,0 +1,147 @@
+/**
+ * The first 32 bits of the SHA-256 of four short keys at once: the same computation as in key-hash.ts, on vectors of
+ * four lanes. JavaScript has no such numbers, WebAssembly has; the module is so regular that it is written out here,
+ * instruction by instruction, instead of being kept as a file that nobody can read.
+ */
+import { sha256Constants, sha256FirstState } from "./key-hash.ts";
+
+/** Bytes of the messages of four keys: 16 words, each for all lanes. */
+export const groupBytes = 256;
+/** Where the results stand in a group: instead of word 14, which is 0 in the message of a short key. */
+export const resultWord = 14;
+
+type Code = readonly number[];
+
+function unsigned(value: number): Code {
+  return value < 0x80 ? [value] : [(value & 0x7f) | 0x80, ...unsigned(value >>> 7)];
+}
+
+function signed(value: number): Code {
+  const rest = value >> 7;
+  const isLast = (rest === 0 && (value & 0x40) === 0) || (rest === -1 && (value & 0x40) !== 0);
+  return isLast ? [value & 0x7f] : [(value & 0x7f) | 0x80, ...signed(rest)];
+}
+
+function vector(operation: number, ...operands: number[]): Code {
+  return [0xfd, ...unsigned(operation), ...operands];
+}
+
+const get = (local: number): Code => [0x20, local];
+const set = (local: number): Code => [0x21, local];
+const constant = (value: number): Code => [0x41, ...signed(value)];
+const splat = vector(0x11);
+const or = vector(0x50);
+const xor = vector(0x51);
+/** Of three values: bits of the first where the third has ones, of the second elsewhere. */
+const select = vector(0x52);
+const shiftLeft = vector(0xab);
+const shiftRight = vector(0xad);
+const add = vector(0xae);
+
+function load(offset: number): Code {
+  return vector(0x00, 4, ...unsigned(offset));
+}
+
+function store(offset: number): Code {
+  return vector(0x0b, 4, ...unsigned(offset));
+}
+
+function rotated(local: number, by: number): Code {
+  const right = [...get(local), ...constant(by), ...shiftRight];
+  return [...right, ...get(local), ...constant(32 - by), ...shiftLeft, ...or];
+}
+
+/** The xor of three rotations; the third is a shift if `shifted`. */
+function mixed(local: number, [x, y, z]: readonly [number, number, number], shifted: boolean): Code {
+  const third = shifted ? [...get(local), ...constant(z), ...shiftRight] : rotated(local, z);
+  return [...rotated(local, x), ...rotated(local, y), ...xor, ...third, ...xor];
+}
+
+/** Locals: 0 the end of the groups (the argument), 1 the current group, 2–9 the state, 10–25 the message, 26 a sum. */
+const end = 0;
+const group = 1;
+const state = 2;
+const message = 10;
+const sum = 26;
+
+function compression(): Code {
+  const code: number[] = [];
+  for (let i = 0; i < 16; i++) {
+    code.push(...get(group), ...load(i * 16), ...set(message + i));
+  }
+  for (const [i, word] of sha256FirstState.entries()) {
+    code.push(...constant(word), ...splat, ...set(state + i));
+  }
+  for (const [i, word] of sha256Constants.entries()) {
+    const w = (back: number): number => message + ((i - back) & 15);
+    if (i >= 16) {
+      code.push(...get(w(16)), ...mixed(w(15), [7, 18, 3], true), ...add, ...get(w(7)), ...add);
+      code.push(...mixed(w(2), [17, 19, 10], true), ...add, ...set(w(16)));
+    }
+    // The eight names move on by one each round instead of the values.
+    const name = (letter: number): number => state + ((letter - i) & 7);
+    const [a, b, c, d, e, f, g, h] = [0, 1, 2, 3, 4, 5, 6, 7].map(name) as [
+      number,
+      number,
+      number,
+      number,
+      number,
+      number,
+      number,
+      number,
+    ];
+    code.push(...get(h), ...get(w(0)), ...add, ...constant(word), ...splat, ...add);
+    code.push(...mixed(e, [6, 11, 25], false), ...add, ...get(f), ...get(g), ...get(e), ...select, ...add, ...set(sum));
+    code.push(...get(d), ...get(sum), ...add, ...set(d));
+    code.push(...get(sum), ...mixed(a, [2, 13, 22], false), ...add);
+    code.push(...get(c), ...get(b), ...get(a), ...get(b), ...xor, ...select, ...add, ...set(h));
+  }
+  code.push(
+    ...get(group),
+    ...get(state),
+    ...constant(sha256FirstState[0]!),
+    ...splat,
+    ...add,
+    ...store(resultWord * 16),
+  );
+  return code;
+}
+
+function section(id: number, content: Code): Code {
+  return [id, ...unsigned(content.length), ...content];
+}
+
+function moduleBytes(pages: number): Uint8Array<ArrayBuffer> {
+  const loop = [0x03, 0x40, ...compression()];
+  // group += 256; go on while group < end
+  const next = [...get(group), ...constant(groupBytes), 0x6a, 0x22, group, ...get(end), 0x48, 0x0d, 0x00, 0x0b];
+  const locals = [2, 1, 0x7f, 25, 0x7b];
+  const body = [...locals, ...loop, ...next, 0x0b];
+  return Uint8Array.from([
+    ...[0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
+    ...section(1, [1, 0x60, 1, 0x7f, 0]),
+    ...section(3, [1, 0]),
+    ...section(5, [1, 0, pages]),
+    ...section(7, [2, 1, 0x66, 0, 0, 1, 0x6d, 2, 0]),
+    ...section(10, [1, ...unsigned(body.length), ...body]),
+  ]);
+}
+
+export interface KeyHasher {
+  /** The messages, group by group. */
+  words: Int32Array;
+  /** Hashes the groups up to this byte, at least one. */
+  run: (endByte: number) => void;
+}
+
+/** Makes a hasher for so many groups, or nothing where there is no WebAssembly with vectors. */
+export function makeKeyHasher(groups: number): KeyHasher | undefined {
+  try {
+    const bytes = moduleBytes(Math.ceil((groups * groupBytes) / 65_536));
+    const { f, m } = new WebAssembly.Instance(new WebAssembly.Module(bytes)).exports;
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the module is the one above
+    return { words: new Int32Array((m as WebAssembly.Memory).buffer), run: f as (endByte: number) => void };
+  } catch {
+    return undefined;
+  }
+}
