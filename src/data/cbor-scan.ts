@@ -96,20 +96,24 @@ export class CborScanner {
     this.refCount = 0;
     let at = start;
     let depth = 0;
-    // `left[d]`: values still to come at depth d. `keyAt[d]`: where the last key started, 0 if none yet, -1 in a list.
-    left[0] = 1;
-    keyAt[0] = -1;
+    // Of the map or list that is being read: values still to come, where the last key started (0 if there is none yet, -1
+    // in a list), and its length. Those around it wait in the arrays.
+    let more = 1;
+    let previousKey = -1;
+    let previousLength = 0;
     for (;;) {
-      while (left[depth] === 0) {
+      while (more === 0) {
         if (depth === 0) {
           this.position = at;
           return at === end ? 0 : TRAILING;
         }
         depth--;
+        more = left[depth]!;
+        previousKey = keyAt[depth]!;
+        previousLength = keyLength[depth]!;
       }
-      left[depth] = left[depth]! - 1;
+      more--;
 
-      const previousKey = keyAt[depth]!;
       if (previousKey !== -1) {
         if (at >= end) {
           return this.stop(at, TRUNCATED);
@@ -120,7 +124,9 @@ export class CborScanner {
         }
         let length = head & 31;
         at++;
-        if (length >= 24) {
+        if (length === 24 && at < end && bytes[at]! >= 24) {
+          length = bytes[at++]!;
+        } else if (length >= 24) {
           at = this.readLength(bytes, at, end, length);
           if (at < 0) {
             return -at;
@@ -131,7 +137,6 @@ export class CborScanner {
           return this.stop(at, TRUNCATED);
         }
         if (previousKey !== 0) {
-          const previousLength = keyLength[depth]!;
           if (length < previousLength) {
             return this.stop(at, KEY_ORDER);
           }
@@ -148,8 +153,8 @@ export class CborScanner {
             }
           }
         }
-        keyAt[depth] = at;
-        keyLength[depth] = length;
+        previousKey = at;
+        previousLength = length;
         const keyEnd = at + length;
         let high = 0;
         for (let i = at; i < keyEnd; i++) {
@@ -173,7 +178,9 @@ export class CborScanner {
         }
         return this.stop(at, value >= 25 && value <= 27 ? FLOAT : value === 31 ? INDEFINITE : SIMPLE);
       }
-      if (value >= 24) {
+      if (value === 24 && at < end && bytes[at]! >= 24) {
+        value = bytes[at++]!;
+      } else if (value >= 24) {
         if (major <= 1 && value === 27) {
           const fault = this.scanLongInteger(view, at, end);
           if (fault !== 0) {
@@ -193,10 +200,14 @@ export class CborScanner {
           if (value > end - at) {
             return this.stop(at, TRUNCATED);
           }
-          if (!isUtf8(bytes, view, at, at + value)) {
+          const textEnd = at + value;
+          while (at + 4 <= textEnd && (view.getInt32(at) & 0x80808080) === 0) {
+            at += 4;
+          }
+          if (at < textEnd && !isUtf8(bytes, view, at, textEnd)) {
             return this.stop(at, UTF8);
           }
-          at += value;
+          at = textEnd;
           break;
         }
         case 2: {
@@ -215,9 +226,12 @@ export class CborScanner {
           if (depth >= maxDepth || depth >= deepest) {
             return this.stop(at, DEPTH);
           }
+          left[depth] = more;
+          keyAt[depth] = previousKey;
+          keyLength[depth] = previousLength;
           depth++;
-          left[depth] = value;
-          keyAt[depth] = major === 5 ? 0 : -1;
+          more = value;
+          previousKey = major === 5 ? 0 : -1;
           if (value === 2 && major === 5) {
             this.noteLegacyRef(bytes, at, end);
           }

@@ -19,7 +19,7 @@ export class KeyBatch {
   private words: Int32Array = new Int32Array(0);
   private readonly levels = new Uint8Array(capacity);
   private readonly nodes = new Int32Array(capacity);
-  private readonly digests: Buffer = Buffer.alloc(capacity * 32);
+  private readonly digests = new Int32Array(capacity * 8);
   private nodeCount = 0;
   private readonly onWrongLevel: (key: string, level: number, node: Cid) => void;
 
@@ -33,7 +33,7 @@ export class KeyBatch {
    *
    * @returns a mark to go back to, or −1 if its keys have to be proved one by one
    */
-  begin(bytes: Uint8Array, digestAt: number, keys: number): number {
+  begin(view: DataView, digestAt: number, keys: number): number {
     if (this.hasher === undefined) {
       this.seen += keys;
       if (this.seen < fewKeys) {
@@ -53,9 +53,9 @@ export class KeyBatch {
     if (this.count + keys > capacity || this.nodeCount === capacity) {
       this.flush();
     }
-    const to = this.nodeCount++ * 32;
-    for (let i = 0; i < 32; i++) {
-      this.digests[to + i] = bytes[digestAt + i]!;
+    const to = this.nodeCount++ * 8;
+    for (let i = 0; i < 8; i++) {
+      this.digests[to + i] = view.getInt32(digestAt + i * 4);
     }
     return this.count;
   }
@@ -113,8 +113,11 @@ export class KeyBatch {
     const length = this.words[first + 60]! >> 3;
     const level = this.levels[index]!;
     if (keyDepth(key.subarray(0, length)) !== level) {
-      const at = this.nodes[index]! * 32;
-      const node = cidFromDigest("dag-cbor", this.digests.subarray(at, at + 32));
+      const digest = Buffer.alloc(32);
+      for (let i = 0; i < 8; i++) {
+        digest.writeInt32BE(this.digests[this.nodes[index]! * 8 + i]!, i * 4);
+      }
+      const node = cidFromDigest("dag-cbor", digest);
       this.onWrongLevel(latin1(key, 0, length), level, node);
     }
   }

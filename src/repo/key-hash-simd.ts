@@ -5,6 +5,12 @@
  */
 import { sha256Constants, sha256FirstState } from "./key-hash.ts";
 
+/** The little of WebAssembly that is needed here: the types of Node leave it to those of browsers. */
+declare const WebAssembly: {
+  Module: new (bytes: Uint8Array) => object;
+  Instance: new (module: object) => { exports: Record<string, unknown> };
+};
+
 /** Bytes of the messages of four keys: 16 words, each for all lanes. */
 export const groupBytes = 256;
 /** Where the results stand in a group: instead of word 14, which is 0 in the message of a short key. */
@@ -80,16 +86,14 @@ function compression(): Code {
     }
     // The eight names move on by one each round instead of the values.
     const name = (letter: number): number => state + ((letter - i) & 7);
-    const [a, b, c, d, e, f, g, h] = [0, 1, 2, 3, 4, 5, 6, 7].map(name) as [
-      number,
-      number,
-      number,
-      number,
-      number,
-      number,
-      number,
-      number,
-    ];
+    const a = name(0);
+    const b = name(1);
+    const c = name(2);
+    const d = name(3);
+    const e = name(4);
+    const f = name(5);
+    const g = name(6);
+    const h = name(7);
     code.push(...get(h), ...get(w(0)), ...add, ...constant(word), ...splat, ...add);
     code.push(...mixed(e, [6, 11, 25], false), ...add, ...get(f), ...get(g), ...get(e), ...select, ...add, ...set(sum));
     code.push(...get(d), ...get(sum), ...add, ...set(d));
@@ -118,7 +122,14 @@ function moduleBytes(pages: number): Uint8Array<ArrayBuffer> {
   const locals = [2, 1, 0x7f, 25, 0x7b];
   const body = [...locals, ...loop, ...next, 0x0b];
   return Uint8Array.from([
-    ...[0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
+    0x00,
+    0x61,
+    0x73,
+    0x6d,
+    1,
+    0,
+    0,
+    0,
     ...section(1, [1, 0x60, 1, 0x7f, 0]),
     ...section(3, [1, 0]),
     ...section(5, [1, 0, pages]),
@@ -138,9 +149,10 @@ export interface KeyHasher {
 export function makeKeyHasher(groups: number): KeyHasher | undefined {
   try {
     const bytes = moduleBytes(Math.ceil((groups * groupBytes) / 65_536));
-    const { f, m } = new WebAssembly.Instance(new WebAssembly.Module(bytes)).exports;
+    const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes));
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the module is the one above
-    return { words: new Int32Array((m as WebAssembly.Memory).buffer), run: f as (endByte: number) => void };
+    const { f, m } = exports as { f: (endByte: number) => void; m: { buffer: ArrayBuffer } };
+    return { words: new Int32Array(m.buffer), run: f };
   } catch {
     return undefined;
   }

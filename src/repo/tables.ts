@@ -4,7 +4,7 @@
  */
 import { randomBytes } from "node:crypto";
 
-const segmentBits = 14;
+const segmentBits = 12;
 const segmentSize = 1 << segmentBits;
 const segmentMask = segmentSize - 1;
 
@@ -44,18 +44,17 @@ export class DigestTable {
   find(view: DataView, at: number): number {
     const w0 = view.getInt32(at, true);
     const w1 = view.getInt32(at + 4, true);
-    const hashed =
-      Math.imul(w0, m0) +
-      Math.imul(w1, m1) +
-      Math.imul(view.getInt32(at + 8, true), m2) +
-      Math.imul(view.getInt32(at + 12, true), m3) +
-      Math.imul(view.getInt32(at + 16, true), m4) +
-      Math.imul(view.getInt32(at + 20, true), m5) +
-      Math.imul(view.getInt32(at + 24, true), m6) +
-      Math.imul(view.getInt32(at + 28, true), m7);
+    // Each sum stays an integer of 32 bits, which is what makes it fast.
+    let hashed = (Math.imul(w0, m0) + Math.imul(w1, m1)) | 0;
+    hashed = (hashed + Math.imul(view.getInt32(at + 8, true), m2)) | 0;
+    hashed = (hashed + Math.imul(view.getInt32(at + 12, true), m3)) | 0;
+    hashed = (hashed + Math.imul(view.getInt32(at + 16, true), m4)) | 0;
+    hashed = (hashed + Math.imul(view.getInt32(at + 20, true), m5)) | 0;
+    hashed = (hashed + Math.imul(view.getInt32(at + 24, true), m6)) | 0;
+    hashed = (hashed + Math.imul(view.getInt32(at + 28, true), m7)) | 0;
     const { slots, segments } = this;
     const mask = slots.length - 1;
-    let slot = (hashed | 0) >>> (32 - this.bits);
+    let slot = hashed >>> (32 - this.bits);
     const tag = hashed << idBits;
     this.tag = tag;
     for (;;) {
@@ -154,10 +153,15 @@ export class DigestTable {
     }
   }
 
+  /** Where the digest would best stand. */
   private home(id: number): number {
+    return (this.hash(id) | 0) >>> (32 - this.bits);
+  }
+
+  private hash(id: number): number {
     const words = this.segments[id >> segmentBits]!;
     const from = (id & segmentMask) << 3;
-    const hashed =
+    return (
       Math.imul(words[from]!, m0) +
       Math.imul(words[from + 1]!, m1) +
       Math.imul(words[from + 2]!, m2) +
@@ -165,8 +169,8 @@ export class DigestTable {
       Math.imul(words[from + 4]!, m4) +
       Math.imul(words[from + 5]!, m5) +
       Math.imul(words[from + 6]!, m6) +
-      Math.imul(words[from + 7]!, m7);
-    return (hashed | 0) >>> (32 - this.bits);
+      Math.imul(words[from + 7]!, m7)
+    );
   }
 
   private grow(): void {
@@ -175,13 +179,24 @@ export class DigestTable {
     const slots = new Int32Array(1 << this.bits);
     this.slots = slots;
     const mask = slots.length - 1;
+    const place = (id: number): void => {
+      const hashed = this.hash(id);
+      let slot = (hashed | 0) >>> (32 - this.bits);
+      while (slots[slot] !== 0) {
+        slot = (slot + 1) & mask;
+      }
+      slots[slot] = (hashed << idBits) | (id + 1);
+    };
+    if (this.size === this.idLimit) {
+      // All ids are in use: their order is that of memory.
+      for (let id = 0; id < this.idLimit; id++) {
+        place(id);
+      }
+      return;
+    }
     for (const value of old) {
       if (value !== 0) {
-        let slot = this.home((value & idMask) - 1);
-        while (slots[slot] !== 0) {
-          slot = (slot + 1) & mask;
-        }
-        slots[slot] = value;
+        place((value & idMask) - 1);
       }
     }
   }

@@ -36,7 +36,7 @@ const tooLarge = recordRules.push("record/size") - 1;
 const maxRecordBytes = 1 << 20;
 
 /** So many blocks that came too early are the mark of a file in no order at all. */
-const manyEarly = 1 << 16;
+const defaultManyEarly = 1 << 16;
 
 export interface TreeExpectation extends CommitExpectation {
   /** Missing blocks are counted, and are no findings. */
@@ -81,11 +81,22 @@ export class TreeCheck {
   private readonly source: RepoSource;
   private readonly expectation: CommitExpectation;
   private readonly allowPartial: boolean;
+  private readonly manyEarly: number;
   private readonly limits: RepoLimits;
   private readonly findings: Findings;
 
-  /** @param source reads back what was written; without it, what may be needed again is held in memory */
-  constructor(expectation: TreeExpectation, source: RepoSource | undefined, limits: RepoLimits, findings: Findings) {
+  /**
+   * @param source reads back what was written; without it, what may be needed again is held in memory
+   * @param manyEarly how many blocks that came too early make a file one in no order at all
+   */
+  constructor(
+    expectation: TreeExpectation,
+    source: RepoSource | undefined,
+    limits: RepoLimits,
+    findings: Findings,
+    manyEarly: number = defaultManyEarly,
+  ) {
+    this.manyEarly = manyEarly;
     this.expectation = expectation;
     this.allowPartial = expectation.allowPartial ?? false;
     this.limits = limits;
@@ -323,7 +334,7 @@ export class TreeCheck {
    * leads to would have come already: the tree waits until all has come, and is read level by level in the file's order.
    */
   private isDisordered(): boolean {
-    return this.early.table.size >= manyEarly && this.held === undefined;
+    return this.early.table.size >= this.manyEarly && this.held === undefined;
   }
 
   /** Reads nodes that came too early, and what they lead to. */
@@ -433,11 +444,14 @@ export class TreeCheck {
     if (early.table.size > 0) {
       const id = early.table.find(view, at);
       if (id >= 0) {
-        const offset = early.offset(id);
-        const length = early.length(id);
         const flags = early.flags(id);
+        // Most are good records without blobs, and have been seen to.
+        const offset = flags === 0 ? 0 : early.offset(id);
+        const length = flags === 0 ? 0 : early.length(id);
         early.table.removeFound();
-        this.takeEarlyRecord(offset, length, flags);
+        if (flags !== 0) {
+          this.takeEarlyRecord(offset, length, flags);
+        }
         return;
       }
     }
@@ -450,10 +464,6 @@ export class TreeCheck {
   }
 
   private takeEarlyRecord(offset: number, length: number, flags: number): void {
-    // A good record without blob refs has been seen to.
-    if (flags === 0) {
-      return;
-    }
     if (flags === hasRefs) {
       for (const blob of this.earlyBlobs.of(offset)) {
         this.addBlobs(blob);

@@ -2,7 +2,12 @@
  * One measured process: `node task.ts TASK FILE KEY`. Prints what was found and what it cost. Everything is imported by
  * the task that needs it, so that none pays for another.
  */
+import type { verifyRepo as verifyRepoType } from "../../src/repo/verify.ts";
 import { fstatSync, openSync, readFileSync, readSync } from "node:fs";
+
+interface Verify {
+  verifyRepo: typeof verifyRepoType;
+}
 
 const [, , task = "", path = "", didKey = ""] = process.argv;
 const did = "did:plc:ewvi7nxzyoun6zhxrhs64oiz";
@@ -27,7 +32,7 @@ const tasks: Record<string, () => Promise<number>> = {
     // The built form: what users run.
     const verify = new URL("../../dist/repo/verify.js", import.meta.url).href;
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a module that the type checker does not see
-    const { verifyRepo } = (await import(verify)) as typeof import("../../src/repo/verify.ts");
+    const { verifyRepo } = (await import(verify)) as Verify;
     const report = await verifyRepo(fileSource(openSync(path, "r")), { did, signingKeys: [didKey], now: Date.now() });
     check(
       report.ok && report.signature === "valid" && report.findings.length === 0,
@@ -87,7 +92,7 @@ const tasks: Record<string, () => Promise<number>> = {
     const commit = decode(blocks.get(root)!) as Record<string, unknown>;
     const { sig, ...unsigned } = commit;
     check(commit["did"] === did && isBytes(sig), "commit");
-    const signature = fromBytes(sig as Parameters<typeof fromBytes>[0]) as Uint8Array<ArrayBuffer>;
+    const signature = fromBytes(sig) as Uint8Array<ArrayBuffer>;
     check(await verifySigWithDidKey(didKey, signature, encode(unsigned) as Uint8Array<ArrayBuffer>), "signature");
     const store = new NodeStore(new MemoryBlockStore(blocks));
     const walker = await NodeWalker.create(store, (commit["data"] as { $link: string }).$link);

@@ -1,0 +1,76 @@
+import { createHash } from "node:crypto";
+import { expect, test } from "vitest";
+import { cidFor } from "../../src/data/cid.ts";
+import { KeyBatch } from "../../src/repo/key-batch.ts";
+import { firstHashWord, shortKey } from "../../src/repo/key-hash.ts";
+import { makeKeyHasher } from "../../src/repo/key-hash-simd.ts";
+import { keyDepth } from "../../src/repo/path.ts";
+import { Random } from "./tools/random.ts";
+
+function firstWord(key: Uint8Array): number {
+  return createHash("sha256").update(key).digest().readInt32BE(0);
+}
+
+const random = new Random(5);
+const keys = Array.from({ length: 3000 }, (_, i) => random.bytes(i % (shortKey + 1)));
+
+function padded(key: Uint8Array): { memory: Buffer; view: DataView } {
+  const memory = Buffer.alloc(128, 0xee);
+  memory.set(key);
+  return { memory, view: new DataView(memory.buffer, memory.byteOffset, memory.length) };
+}
+
+test("the first word of the hash of any short key", () => {
+  for (const key of keys) {
+    const { memory, view } = padded(key);
+    expect(firstHashWord(memory, view, key.length)).toBe(firstWord(key));
+  }
+});
+
+test("WebAssembly with vectors is there", () => {
+  expect(makeKeyHasher(4)).toBeDefined();
+});
+
+test("a batch finds exactly the keys that stand on a wrong level, and says in which node", () => {
+  const found: string[] = [];
+  const batch = new KeyBatch((key, level, node) => found.push(`${key} ${level} ${node}`));
+  const expected: string[] = [];
+  let position = 0;
+  for (let node = 0; node < 4000; node++) {
+    const content = random.bytes(10);
+    const digest = createHash("sha256").update(content).digest();
+    const size = random.below(6);
+    const mark = batch.begin(new DataView(digest.buffer, digest.byteOffset, 32), 0, size);
+    const isBad = random.below(20) === 0;
+    for (let i = 0; i < size; i++) {
+      const key = Buffer.from(`a.b.c/${position++}`);
+      const depth = keyDepth(key);
+      const level = random.below(50) === 0 ? depth + 1 : depth;
+      if (mark >= 0) {
+        const { memory, view } = padded(key);
+        batch.add(memory, view, key.length, level);
+        if (level !== depth && !isBad) {
+          expected.push(`${key.toString()} ${level} ${cidFor("dag-cbor", content)}`);
+        }
+      }
+    }
+    if (isBad && mark >= 0) {
+      batch.goBack(mark);
+    }
+  }
+  batch.flush();
+  expect(expected.length).toBeGreaterThan(20);
+  expect(found).toEqual(expected);
+});
+
+test.each([
+  ["2653ae71", 0],
+  ["blue", 1],
+  ["88bfafc7", 2],
+  ["2a92d355", 4],
+  ["884976f5", 6],
+  ["app.bsky.feed.post/454397e440ec", 4],
+  ["app.bsky.feed.post/9adeb165882c", 8],
+])("%s belongs on level %i", (key, level) => {
+  expect(keyDepth(Buffer.from(key))).toBe(level);
+});
