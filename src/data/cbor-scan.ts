@@ -156,6 +156,9 @@ export class CborScanner {
         previousKey = at;
         previousLength = length;
         const keyEnd = at + length;
+        while (at + 4 <= keyEnd && (view.getInt32(at) & 0x80808080) === 0) {
+          at += 4;
+        }
         let high = 0;
         for (let i = at; i < keyEnd; i++) {
           high |= bytes[i]!;

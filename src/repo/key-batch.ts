@@ -91,7 +91,7 @@ export class KeyBatch {
   flush(): void {
     const { words, count, levels } = this;
     if (count > 0) {
-      this.hasher?.run(((count + 3) >> 2) * groupBytes);
+      this.hasher?.run((count + 3) >> 2);
       for (let i = 0; i < count; i++) {
         const word = words[(i >> 2) * (groupBytes / 4) + resultWord * 4 + (i & 3)]!;
         if (Math.clz32(word) >>> 1 !== levels[i] || word === 0) {

@@ -52,6 +52,10 @@ function store(offset: number): Code {
   return vector(0x0b, 4, ...unsigned(offset));
 }
 
+function loadSplat(offset: number): Code {
+  return vector(0x09, 2, ...unsigned(offset));
+}
+
 function rotated(local: number, by: number): Code {
   const right = [...get(local), ...constant(by), ...shiftRight];
   return [...right, ...get(local), ...constant(32 - by), ...shiftLeft, ...or];
@@ -63,43 +67,66 @@ function mixed(local: number, [x, y, z]: readonly [number, number, number], shif
   return [...rotated(local, x), ...rotated(local, y), ...xor, ...third, ...xor];
 }
 
-/** Locals: 0 the end of the groups (the argument), 1 the current group, 2–9 the state, 10–25 the message, 26 a sum. */
+/** Locals: 0 the end of the groups (the argument), 1 the group, 2 and 3 places in memory, 4–11 the state, 12 a sum. */
 const end = 0;
 const group = 1;
-const state = 2;
-const message = 10;
-const sum = 26;
+const place = 2;
+const wordPlace = 3;
+const state = 4;
+const sum = 12;
 
-function compression(): Code {
-  const code: number[] = [];
-  for (let i = 0; i < 16; i++) {
-    code.push(...get(group), ...load(i * 16), ...set(message + i));
-  }
-  for (const [i, word] of sha256FirstState.entries()) {
-    code.push(...constant(word), ...splat, ...set(state + i));
-  }
-  for (const [i, word] of sha256Constants.entries()) {
-    const w = (back: number): number => message + ((i - back) & 15);
-    if (i >= 16) {
-      code.push(...get(w(16)), ...mixed(w(15), [7, 18, 3], true), ...add, ...get(w(7)), ...add);
-      code.push(...mixed(w(2), [17, 19, 10], true), ...add, ...set(w(16)));
-    }
-    // The eight names move on by one each round instead of the values.
-    const name = (letter: number): number => state + ((letter - i) & 7);
-    const a = name(0);
-    const b = name(1);
-    const c = name(2);
-    const d = name(3);
-    const e = name(4);
-    const f = name(5);
-    const g = name(6);
-    const h = name(7);
-    code.push(...get(h), ...get(w(0)), ...add, ...constant(word), ...splat, ...add);
+/** Memory: the constants, the message schedule of the group, and from `groupsAt` on the groups. */
+const scheduleAt = 256;
+const groupsAt = 2048;
+
+/** `body`, then on with `local` by `step` and again while it is below what `limit` leaves on the stack. */
+function loop(local: number, step: number, limit: Code, body: Code): Code {
+  const next = [...get(local), ...constant(step), 0x6a, 0x22, local, ...limit, 0x48, 0x0d, 0x00];
+  return [0x03, 0x40, ...body, ...next, 0x0b];
+}
+
+/** w[i] = w[i − 16] + σ0(w[i − 15]) + w[i − 7] + σ1(w[i − 2]), from the place of w[i − 16]. */
+function scheduleStep(): Code {
+  const word = (ahead: number): Code => [...get(place), ...load(scheduleAt + ahead * 16)];
+  const code = [...get(place), ...word(0), ...word(9), ...add];
+  code.push(...word(1), ...set(sum), ...mixed(sum, [7, 18, 3], true), ...add);
+  code.push(...word(14), ...set(sum), ...mixed(sum, [17, 19, 10], true), ...add);
+  return [...code, ...store(scheduleAt + 16 * 16)];
+}
+
+/** Eight rounds, after which each of the eight letters has its own local again: the names move on, not the values. */
+function eightRounds(): Code {
+  const code: number[] = [...get(place), ...constant(2), 0x74, ...set(wordPlace)];
+  for (let i = 0; i < 8; i++) {
+    const letter = (index: number): number => state + ((index - i) & 7);
+    const a = letter(0);
+    const b = letter(1);
+    const c = letter(2);
+    const d = letter(3);
+    const e = letter(4);
+    const f = letter(5);
+    const g = letter(6);
+    const h = letter(7);
+    code.push(...get(h), ...get(wordPlace), ...load(scheduleAt + i * 16), ...add);
+    code.push(...get(place), ...loadSplat(i * 4), ...add);
     code.push(...mixed(e, [6, 11, 25], false), ...add, ...get(f), ...get(g), ...get(e), ...select, ...add, ...set(sum));
     code.push(...get(d), ...get(sum), ...add, ...set(d));
     code.push(...get(sum), ...mixed(a, [2, 13, 22], false), ...add);
     code.push(...get(c), ...get(b), ...get(a), ...get(b), ...xor, ...select, ...add, ...set(h));
   }
+  return code;
+}
+
+function compression(): Code {
+  const code: number[] = [];
+  for (let i = 0; i < 16; i++) {
+    code.push(...constant(0), ...get(group), ...load(i * 16), ...store(scheduleAt + i * 16));
+  }
+  code.push(...constant(0), ...set(place), ...loop(place, 16, constant(48 * 16), scheduleStep()));
+  for (const [i, word] of sha256FirstState.entries()) {
+    code.push(...constant(word), ...splat, ...set(state + i));
+  }
+  code.push(...constant(0), ...set(place), ...loop(place, 32, constant(256), eightRounds()));
   code.push(
     ...get(group),
     ...get(state),
@@ -116,11 +143,14 @@ function section(id: number, content: Code): Code {
 }
 
 function moduleBytes(pages: number): Uint8Array<ArrayBuffer> {
-  const loop = [0x03, 0x40, ...compression()];
-  // group += 256; go on while group < end
-  const next = [...get(group), ...constant(groupBytes), 0x6a, 0x22, group, ...get(end), 0x48, 0x0d, 0x00, 0x0b];
-  const locals = [2, 1, 0x7f, 25, 0x7b];
-  const body = [...locals, ...loop, ...next, 0x0b];
+  const locals = [2, 3, 0x7f, 9, 0x7b];
+  const body = [
+    ...locals,
+    ...constant(groupsAt),
+    ...set(group),
+    ...loop(group, groupBytes, get(end), compression()),
+    0x0b,
+  ];
   return Uint8Array.from([
     0x00,
     0x61,
@@ -141,18 +171,20 @@ function moduleBytes(pages: number): Uint8Array<ArrayBuffer> {
 export interface KeyHasher {
   /** The messages, group by group. */
   words: Int32Array;
-  /** Hashes the groups up to this byte, at least one. */
-  run: (endByte: number) => void;
+  /** Hashes the first so many groups, at least one. */
+  run: (groups: number) => void;
 }
 
 /** Makes a hasher for so many groups, or nothing where there is no WebAssembly with vectors. */
 export function makeKeyHasher(groups: number): KeyHasher | undefined {
   try {
-    const bytes = moduleBytes(Math.ceil((groups * groupBytes) / 65_536));
+    const bytes = moduleBytes(Math.ceil((groupsAt + groups * groupBytes) / 65_536));
     const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes));
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the module is the one above
     const { f, m } = exports as { f: (endByte: number) => void; m: { buffer: ArrayBuffer } };
-    return { words: new Int32Array(m.buffer), run: f };
+    new Int32Array(m.buffer).set(sha256Constants);
+    const words = new Int32Array(m.buffer, groupsAt);
+    return { words, run: (count) => f(groupsAt + count * groupBytes) };
   } catch {
     return undefined;
   }

@@ -25,6 +25,18 @@ const m5 = multipliers[5]!;
 const m6 = multipliers[6]!;
 const m7 = multipliers[7]!;
 
+/** What tables find a digest by; to be handed to several that are asked for the same one. */
+export function hashDigest(view: DataView, at: number): number {
+  // Each sum stays an integer of 32 bits, which is what makes it fast.
+  let hashed = (Math.imul(view.getInt32(at, true), m0) + Math.imul(view.getInt32(at + 4, true), m1)) | 0;
+  hashed = (hashed + Math.imul(view.getInt32(at + 8, true), m2)) | 0;
+  hashed = (hashed + Math.imul(view.getInt32(at + 12, true), m3)) | 0;
+  hashed = (hashed + Math.imul(view.getInt32(at + 16, true), m4)) | 0;
+  hashed = (hashed + Math.imul(view.getInt32(at + 20, true), m5)) | 0;
+  hashed = (hashed + Math.imul(view.getInt32(at + 24, true), m6)) | 0;
+  return (hashed + Math.imul(view.getInt32(at + 28, true), m7)) | 0;
+}
+
 /** A set of SHA-256 digests that gives each an id, a small number that is used again after removal. */
 export class DigestTable {
   /** How many digests are in it. */
@@ -41,17 +53,9 @@ export class DigestTable {
   private tag = 0;
 
   /** The id of the digest that starts at `at`, or −1. Must come right before `insert` and `removeFound`. */
-  find(view: DataView, at: number): number {
+  find(view: DataView, at: number, hashed: number = hashDigest(view, at)): number {
     const w0 = view.getInt32(at, true);
     const w1 = view.getInt32(at + 4, true);
-    // Each sum stays an integer of 32 bits, which is what makes it fast.
-    let hashed = (Math.imul(w0, m0) + Math.imul(w1, m1)) | 0;
-    hashed = (hashed + Math.imul(view.getInt32(at + 8, true), m2)) | 0;
-    hashed = (hashed + Math.imul(view.getInt32(at + 12, true), m3)) | 0;
-    hashed = (hashed + Math.imul(view.getInt32(at + 16, true), m4)) | 0;
-    hashed = (hashed + Math.imul(view.getInt32(at + 20, true), m5)) | 0;
-    hashed = (hashed + Math.imul(view.getInt32(at + 24, true), m6)) | 0;
-    hashed = (hashed + Math.imul(view.getInt32(at + 28, true), m7)) | 0;
     const { slots, segments } = this;
     const mask = slots.length - 1;
     let slot = hashed >>> (32 - this.bits);

@@ -18,7 +18,7 @@ import { HeldBlocks, ReadAhead, Scratch } from "./read-back.ts";
 import type { Findings } from "./report.ts";
 import type { RuleId } from "./rules.ts";
 import type { RepoSource } from "./source.ts";
-import { DigestTable, ExpectedBlocks, StrayBlocks, type Place } from "./tables.ts";
+import { DigestTable, ExpectedBlocks, StrayBlocks, hashDigest, type Place } from "./tables.ts";
 import { WantedNodes } from "./wanted-nodes.ts";
 import { latin1 } from "../data/latin1.ts";
 
@@ -155,9 +155,10 @@ export class TreeCheck {
       this.readWantedNodes();
       return;
     }
-    const id = expected.table.find(view, at);
+    const hashed = hashDigest(view, at);
+    const id = expected.table.find(view, at, hashed);
     if (id < 0) {
-      this.keepForLater(bytes, view, at, end, offset);
+      this.keepForLater(bytes, view, at, end, offset, hashed);
       return;
     }
     const isRecord = expected.isRecord(id);
@@ -279,9 +280,9 @@ export class TreeCheck {
     }
   }
 
-  private keepForLater(bytes: Buffer, view: DataView, at: number, end: number, offset: number): void {
+  private keepForLater(bytes: Buffer, view: DataView, at: number, end: number, offset: number, hashed: number): void {
     const { early, held } = this;
-    if (early.table.find(view, at) >= 0) {
+    if (early.table.find(view, at, hashed) >= 0) {
       this.duplicates++;
       return;
     }
@@ -417,8 +418,9 @@ export class TreeCheck {
     upper: string | undefined,
   ): void {
     const { early, expected } = this;
+    const hashed = hashDigest(view, at);
     if (early.table.size > 0) {
-      const id = early.table.find(view, at);
+      const id = early.table.find(view, at, hashed);
       if (id >= 0) {
         if (this.held === undefined || this.held.has(early.offset(id))) {
           this.wanted.push(early.offset(id), early.length(id), level, lower, upper);
@@ -429,7 +431,7 @@ export class TreeCheck {
         return;
       }
     }
-    const id = expected.table.find(view, at);
+    const id = expected.table.find(view, at, hashed);
     if (id < 0 && !this.checkIndex()) {
       return;
     }
@@ -441,8 +443,9 @@ export class TreeCheck {
 
   private awaitRecord(view: DataView, at: number): void {
     const { early, expected } = this;
+    const hashed = hashDigest(view, at);
     if (early.table.size > 0) {
-      const id = early.table.find(view, at);
+      const id = early.table.find(view, at, hashed);
       if (id >= 0) {
         const flags = early.flags(id);
         // Most are good records without blobs, and have been seen to.
@@ -455,7 +458,7 @@ export class TreeCheck {
         return;
       }
     }
-    const id = expected.table.find(view, at);
+    const id = expected.table.find(view, at, hashed);
     if (id >= 0) {
       expected.expectRecord(id, false);
     } else if (this.checkIndex()) {

@@ -92,8 +92,8 @@ const tasks: Record<string, () => Promise<number>> = {
     const commit = decode(blocks.get(root)!) as Record<string, unknown>;
     const { sig, ...unsigned } = commit;
     check(commit["did"] === did && isBytes(sig), "commit");
-    const signature = fromBytes(sig) as Uint8Array<ArrayBuffer>;
-    check(await verifySigWithDidKey(didKey, signature, encode(unsigned) as Uint8Array<ArrayBuffer>), "signature");
+    const signature = fromBytes(sig as Parameters<typeof fromBytes>[0]) as Uint8Array<ArrayBuffer>;
+    check(await verifySigWithDidKey(didKey, signature, encode(unsigned)), "signature");
     const store = new NodeStore(new MemoryBlockStore(blocks));
     const walker = await NodeWalker.create(store, (commit["data"] as { $link: string }).$link);
     let records = 0;
