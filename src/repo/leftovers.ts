@@ -16,8 +16,8 @@ import { DigestTable, type ExpectedBlocks, type Place, type StrayBlocks } from "
 export interface Leftovers {
   expected: ExpectedBlocks;
   early: StrayBlocks;
-  /** Records with a fault, and the number of the fault. */
-  faulty: ReadonlyMap<Cid, number>;
+  /** Records that break a rule, and the rule. */
+  faulty: ReadonlyMap<Cid, RuleId>;
   /** All blocks that came, where the data cannot be read again. */
   seen: DigestTable | undefined;
   source: RepoSource | undefined;
@@ -32,13 +32,8 @@ export interface Settled {
   missing: number;
 }
 
-/** Adds the findings about what is left, and counts the rest. @param recordRules the rules of the faults by number */
-export function settleLeftovers(
-  left: Leftovers,
-  recordRules: readonly (RuleId | undefined)[],
-  limits: RepoLimits,
-  findings: Findings,
-): Settled {
+/** Adds the findings about what is left, and counts the rest. */
+export function settleLeftovers(left: Leftovers, limits: RepoLimits, findings: Findings): Settled {
   const { expected, early, faulty, seen, source, framedBytes, allowPartial } = left;
   const present = new Set<number>();
   const repeated = new Set<number>();
@@ -100,12 +95,9 @@ export function settleLeftovers(
       findings.add("mst/missing-record", { cid, key });
     }
   }
-  for (const [cid, fault] of faulty) {
-    const rule = recordRules[fault];
-    if (rule !== undefined) {
-      for (const key of keys.get(cid) ?? [undefined]) {
-        findings.add(rule, { cid, key });
-      }
+  for (const [cid, rule] of faulty) {
+    for (const key of keys.get(cid) ?? [undefined]) {
+      findings.add(rule, { cid, key });
     }
   }
   return { strays: early.table.size - repeated.size, duplicates: repeated.size, missing };

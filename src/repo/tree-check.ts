@@ -4,10 +4,8 @@
  * and against the keys that enclose it, so that no walk in key order is needed: where every node is within its bounds,
  * all keys ascend.
  */
-import { cidFromBytes, cidFromDigest, isCid, parseCid, type Cid } from "../data/cid.ts";
-import { CborScanner, LEGACY_REF, cborFaults } from "../data/cbor-scan.ts";
+import { cidFromBytes, cidFromDigest, parseCid, type Cid } from "../data/cid.ts";
 import type { BlockStream } from "./block-stream.ts";
-import { EarlyBlobs } from "./early-blobs.ts";
 import { judgeCommit, parseCommit, type Commit, type CommitExpectation, type CommitVerdict } from "./commit.ts";
 import { howToRaise, type RepoLimits } from "./limits.ts";
 import { Collections, NodeReader, type NodeEntries } from "./mst.ts";
@@ -15,25 +13,11 @@ import { KeyBatch } from "./key-batch.ts";
 import { examineNode, wrongLevel } from "./mst-examine.ts";
 import { settleLeftovers } from "./leftovers.ts";
 import { HeldBlocks, ReadAhead, Scratch } from "./read-back.ts";
+import { RecordCheck, unread } from "./record-check.ts";
 import type { Findings } from "./report.ts";
-import type { RuleId } from "./rules.ts";
 import type { RepoSource } from "./source.ts";
 import { DigestTable, ExpectedBlocks, StrayBlocks, hashDigest, type Place } from "./tables.ts";
 import { WantedNodes } from "./wanted-nodes.ts";
-import { latin1 } from "../data/latin1.ts";
-
-/** What was seen of a block that came too early: the number of a fault, plus these. */
-const mayBeNode = 128;
-const hasRefs = 64;
-
-/** Rules of the faults of records by number: those of the scanner, and two more. No fault has no rule. */
-const recordRules: (RuleId | undefined)[] = cborFaults.map((fault) =>
-  fault === "none" ? undefined : (`record/${fault}` as const),
-);
-const notAMap = recordRules.push("record/not-a-map") - 1;
-const tooLarge = recordRules.push("record/size") - 1;
-
-const maxRecordBytes = 1 << 20;
 
 /** So many blocks that came too early are the mark of a file in no order at all. */
 const defaultManyEarly = 1 << 16;
@@ -61,13 +45,9 @@ export class TreeCheck {
   private readonly early = new StrayBlocks();
   private wanted = new WantedNodes();
   private readonly ahead = new ReadAhead();
-  private readonly blobs = new DigestTable();
-  private readonly earlyBlobs = new EarlyBlobs();
-  private readonly scanner = new CborScanner();
+  private readonly recordCheck: RecordCheck;
   private readonly keys: KeyBatch;
   private readonly reader: NodeReader;
-  /** Records with a fault, by CID, and the fault. */
-  private readonly faulty = new Map<Cid, number>();
   /** Records that are linked to by another codec: awaited and present. */
   private readonly looseLinks = new Map<Cid, string>();
   private readonly rawBlocks = new Set<Cid>();
@@ -75,7 +55,6 @@ export class TreeCheck {
   private readonly seen: DigestTable | undefined;
   private readonly held: HeldBlocks | undefined;
   private readonly nodeMemory = new Scratch();
-  private readonly recordMemory = new Scratch();
   private overfull = false;
   private stream!: BlockStream;
   private readonly source: RepoSource;
@@ -101,6 +80,7 @@ export class TreeCheck {
     this.allowPartial = expectation.allowPartial ?? false;
     this.limits = limits;
     this.findings = findings;
+    this.recordCheck = new RecordCheck(limits);
     this.keys = new KeyBatch((key, level, cid) => findings.add("mst/key-depth", wrongLevel(key, level, cid)));
     this.reader = new NodeReader(this.collections, limits.nodeEntries, this.keys);
     if (source === undefined) {
@@ -118,7 +98,7 @@ export class TreeCheck {
   }
 
   get referencedBlobs(): number {
-    return this.blobs.size;
+    return this.recordCheck.blobs.size;
   }
 
   get hasCommit(): boolean {
@@ -165,8 +145,7 @@ export class TreeCheck {
     const place = expected.place(id);
     expected.takeFound(id);
     if (isRecord) {
-      const fault = this.scanRecord(bytes, view, at + 32, end);
-      this.acceptRecord(bytes, at, fault, this.scanner.refCount > 0);
+      this.recordCheck.take(bytes, view, at, end);
     }
     if (place !== undefined) {
       if (this.isDisordered()) {
@@ -185,12 +164,12 @@ export class TreeCheck {
     }
     this.readLevels();
     this.keys.flush();
-    const { expected, early, faulty, looseLinks, rawBlocks, seen, findings, limits, allowPartial } = this;
+    const { expected, early, looseLinks, rawBlocks, seen, findings, limits, allowPartial } = this;
     const { framedBytes } = this.stream;
+    const { faulty } = this.recordCheck;
     const source = seen === undefined ? this.source : undefined;
     const leftovers = settleLeftovers(
       { expected, early, faulty, seen, source, framedBytes, allowPartial },
-      recordRules,
       limits,
       findings,
     );
@@ -229,57 +208,6 @@ export class TreeCheck {
     }
   }
 
-  /** @returns 0, or the number of the fault in `recordRules` */
-  private scanRecord(bytes: Uint8Array, view: DataView, start: number, end: number): number {
-    const fault = this.scanner.scan(bytes, view, start, end, this.limits.recordDepth);
-    if (fault !== 0) {
-      this.scanner.refCount = 0;
-      return fault;
-    }
-    return bytes[start]! >> 5 !== 5 ? notAMap : end - start > maxRecordBytes ? tooLarge : 0;
-  }
-
-  /** Takes a record in that was just scanned, or, if it was found good before and has no blob refs, was not. */
-  private acceptRecord(bytes: Buffer, at: number, fault: number, withRefs: boolean): void {
-    if (fault !== 0 && this.faulty.size < this.limits.findings) {
-      this.faulty.set(cidFromDigest("dag-cbor", bytes.subarray(at, at + 32)), fault);
-    }
-    if (withRefs) {
-      this.addBlobs(this.notedBlobs(bytes));
-    }
-  }
-
-  /** The digests of the blobs that the last scan noted. */
-  private notedBlobs(bytes: Buffer): Uint8Array {
-    const { refCount, refKind, refAt, refLength } = this.scanner;
-    const digests = new Uint8Array(32 * refCount);
-    let used = 0;
-    for (let i = 0; i < refCount; i++) {
-      const at = refAt[i]!;
-      if (refKind[i] !== LEGACY_REF) {
-        digests.set(new Uint8Array(bytes.buffer, bytes.byteOffset + at + 4, 32), used);
-        used += 32;
-        continue;
-      }
-      const text = latin1(bytes, at, at + refLength[i]!);
-      if (isCid(text)) {
-        digests.set(parseCid(text).digest, used);
-        used += 32;
-      }
-    }
-    return used === digests.length ? digests : digests.slice(0, used);
-  }
-
-  private addBlobs(digests: Uint8Array): void {
-    const { blobs } = this;
-    const view = new DataView(digests.buffer, digests.byteOffset, digests.byteLength);
-    for (let at = 0; at < digests.length; at += 32) {
-      if (blobs.find(view, at) < 0) {
-        blobs.insert(view, at);
-      }
-    }
-  }
-
   private keepForLater(bytes: Buffer, view: DataView, at: number, end: number, offset: number, hashed: number): void {
     const { early, held } = this;
     if (early.table.find(view, at, hashed) >= 0) {
@@ -290,18 +218,8 @@ export class TreeCheck {
       return;
     }
     const start = at + 32;
-    let flags: number;
-    if (end - start >= 8 && view.getUint16(start) === 0xa261 && bytes[start + 2] === 0x65) {
-      flags = mayBeNode;
-    } else {
-      flags = this.scanRecord(bytes, view, start, end);
-      if (this.scanner.refCount > 0) {
-        flags |= hasRefs;
-      }
-    }
-    if (flags === hasRefs) {
-      this.earlyBlobs.add(offset, this.notedBlobs(bytes));
-    }
+    const looksLikeNode = end - start >= 8 && view.getUint16(start) === 0xa261 && bytes[start + 2] === 0x65;
+    const flags = looksLikeNode ? unread : this.recordCheck.look(bytes, view, start, end, offset);
     early.insert(view, at, offset, end - start, flags);
     // A node, even a malformed one, is a short map with keys of one letter.
     if (held !== undefined && (flags !== 0 || (bytes[start]! >> 3 === 0xa0 >> 3 && bytes[start + 1] === 0x61))) {
@@ -453,7 +371,7 @@ export class TreeCheck {
         const length = flags === 0 ? 0 : early.length(id);
         early.table.removeFound();
         if (flags !== 0) {
-          this.takeEarlyRecord(offset, length, flags);
+          this.recordCheck.takeEarly(this.source, offset, length, flags);
         }
         return;
       }
@@ -464,18 +382,6 @@ export class TreeCheck {
     } else if (this.checkIndex()) {
       expected.expectRecord(expected.table.insert(view, at), true);
     }
-  }
-
-  private takeEarlyRecord(offset: number, length: number, flags: number): void {
-    if (flags === hasRefs) {
-      for (const blob of this.earlyBlobs.of(offset)) {
-        this.addBlobs(blob);
-      }
-      return;
-    }
-    const { bytes, view } = this.recordMemory.read(this.source, offset - 36, length + 36);
-    const fault = this.scanRecord(bytes, view, 36, 36 + length);
-    this.acceptRecord(bytes, 4, fault, this.scanner.refCount > 0);
   }
 }
 

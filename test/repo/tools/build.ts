@@ -55,7 +55,7 @@ export interface TreeNode {
   absent?: boolean;
 }
 
-export interface TreeEntry {
+interface TreeEntry {
   key: string;
   value: Cid;
   right: TreeNode | Cid | null;
@@ -108,7 +108,7 @@ function buildLevel(leaves: readonly Leaf[], level: number, depth: (key: string)
 }
 
 /** The plain form of a node with its links. */
-export function encodeNode(node: TreeNode, link: (child: TreeNode | Cid) => Cid): Uint8Array {
+function encodeNode(node: TreeNode, link: (child: TreeNode | Cid) => Cid): Uint8Array {
   const asLink = (child: TreeNode | Cid | null): CborValue => (child === null ? null : new CidLink(link(child)));
   let previous: Buffer = Buffer.alloc(0);
   const e = node.entries.map(({ key, value, right }) => {
@@ -157,14 +157,6 @@ export function treeBlocks(root: TreeNode, records: ReadonlyMap<Cid, Block>): { 
   const seen = new Set<Cid>();
   const distinct = blocks.filter((block) => !seen.has(block.cid) && seen.add(block.cid));
   return { root: cid, blocks: distinct };
-}
-
-export interface CommitFields {
-  did: string;
-  version: number;
-  data: CborValue;
-  rev: string;
-  prev: CborValue;
 }
 
 /** Signs and encodes a commit. @param change what stands in it instead of what would, after signing */

@@ -1,0 +1,119 @@
+/** Records, checked against the data model, and the blobs that they refer to. What is wrong with them is theirs alone. */
+import { cidFromDigest, isCid, parseCid, type Cid } from "../data/cid.ts";
+import { CborScanner, LEGACY_REF, cborFaults } from "../data/cbor-scan.ts";
+import { latin1 } from "../data/latin1.ts";
+import { EarlyBlobs } from "./early-blobs.ts";
+import type { RepoLimits } from "./limits.ts";
+import { Scratch } from "./read-back.ts";
+import type { RuleId } from "./rules.ts";
+import type { RepoSource } from "./source.ts";
+import { DigestTable } from "./tables.ts";
+
+/** What was seen of a block that came too early: nothing, or the number of a fault and perhaps blob refs. */
+export const unread = 128;
+const hasRefs = 64;
+
+/** Rules of the faults of records by number: those of the scanner, and two more. No fault has no rule. */
+const recordRules: (RuleId | undefined)[] = cborFaults.map((fault) =>
+  fault === "none" ? undefined : (`record/${fault}` as const),
+);
+const notAMap = recordRules.push("record/not-a-map") - 1;
+const tooLarge = recordRules.push("record/size") - 1;
+
+const maxRecordBytes = 1 << 20;
+
+export class RecordCheck {
+  /** Records that break a rule, and the rule. */
+  readonly faulty: Map<Cid, RuleId> = new Map();
+  /** Distinct blobs that the records refer to. */
+  readonly blobs: DigestTable = new DigestTable();
+  private readonly earlyBlobs = new EarlyBlobs();
+  private readonly scanner = new CborScanner();
+  private readonly memory = new Scratch();
+  private readonly limits: RepoLimits;
+
+  constructor(limits: RepoLimits) {
+    this.limits = limits;
+  }
+
+  /** Takes in a record that is part of the tree. @param at where its digest starts; the data follows it */
+  take(bytes: Buffer, view: DataView, at: number, end: number): void {
+    const rule = recordRules[this.scan(bytes, view, at + 32, end)];
+    if (rule !== undefined && this.faulty.size < this.limits.findings) {
+      this.faulty.set(cidFromDigest("dag-cbor", bytes.subarray(at, at + 32)), rule);
+    }
+    if (this.scanner.refCount > 0) {
+      this.add(this.notedBlobs(bytes));
+    }
+  }
+
+  /**
+   * Looks at a block that may turn out to be a record of the tree.
+   *
+   * @param offset its place in the file
+   * @returns flags for `takeEarly`; with 0 that has nothing to do
+   */
+  look(bytes: Buffer, view: DataView, start: number, end: number, offset: number): number {
+    const fault = this.scan(bytes, view, start, end);
+    if (this.scanner.refCount === 0) {
+      return fault;
+    }
+    if (fault === 0) {
+      this.earlyBlobs.add(offset, this.notedBlobs(bytes));
+    }
+    return fault | hasRefs;
+  }
+
+  /** Takes in a record that came too early. @param offset place of its data in `source` */
+  takeEarly(source: RepoSource, offset: number, length: number, flags: number): void {
+    if (flags === hasRefs) {
+      for (const blob of this.earlyBlobs.of(offset)) {
+        this.add(blob);
+      }
+    } else if (flags !== 0) {
+      const { bytes, view } = this.memory.read(source, offset - 36, length + 36);
+      this.take(bytes, view, 4, 36 + length);
+    }
+  }
+
+  /** @returns 0, or the number of the fault in `recordRules` */
+  private scan(bytes: Uint8Array, view: DataView, start: number, end: number): number {
+    const fault = this.scanner.scan(bytes, view, start, end, this.limits.recordDepth);
+    if (fault !== 0) {
+      this.scanner.refCount = 0;
+      return fault;
+    }
+    return bytes[start]! >> 5 !== 5 ? notAMap : end - start > maxRecordBytes ? tooLarge : 0;
+  }
+
+  /** The digests of the blobs that the last scan noted. */
+  private notedBlobs(bytes: Buffer): Uint8Array {
+    const { refCount, refKind, refAt, refLength } = this.scanner;
+    const digests = new Uint8Array(32 * refCount);
+    let used = 0;
+    for (let i = 0; i < refCount; i++) {
+      const at = refAt[i]!;
+      if (refKind[i] !== LEGACY_REF) {
+        digests.set(new Uint8Array(bytes.buffer, bytes.byteOffset + at + 4, 32), used);
+        used += 32;
+        continue;
+      }
+      const text = latin1(bytes, at, at + refLength[i]!);
+      if (isCid(text)) {
+        digests.set(parseCid(text).digest, used);
+        used += 32;
+      }
+    }
+    return used === digests.length ? digests : digests.slice(0, used);
+  }
+
+  private add(digests: Uint8Array): void {
+    const { blobs } = this;
+    const view = new DataView(digests.buffer, digests.byteOffset, digests.byteLength);
+    for (let at = 0; at < digests.length; at += 32) {
+      if (blobs.find(view, at) < 0) {
+        blobs.insert(view, at);
+      }
+    }
+  }
+}
