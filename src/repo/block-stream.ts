@@ -3,7 +3,7 @@
  * that is in memory; a block is handed over where it lies in it.
  */
 import { hash } from "node:crypto";
-import { latin1 } from "../data/latin1.ts";
+import { isDigest } from "../data/latin1.ts";
 import { cborCidHead, foreignFormat, parseCarHeader, rawCidHead, readVarint } from "./car.ts";
 import { howToRaise, type RepoLimits } from "./limits.ts";
 import type { Findings } from "./report.ts";
@@ -226,7 +226,7 @@ export class BlockStream {
         break;
       }
       const digest = hash("sha256", new Uint8Array(buffer, start + 36, length - 36), "binary");
-      if (digest !== latin1(window, start + 4, start + 36)) {
+      if (!isDigest(view, start + 4, digest)) {
         this.findings.add("car/hash", { cid: cidFromBytes(window.subarray(start, start + 36)) });
         continue;
       }
@@ -245,7 +245,7 @@ export class BlockStream {
     }
     const cid = cidFromBytes(window.subarray(start, start + 36));
     const data = window.subarray(start + 36, end);
-    if (hash("sha256", data, "binary") === latin1(window, start + 4, start + 36)) {
+    if (isDigest(view, start + 4, hash("sha256", data, "binary"))) {
       this.receiver.rawBlock(cid, base + start + 36);
     } else {
       this.findings.add("car/hash", { cid });

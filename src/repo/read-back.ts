@@ -1,6 +1,6 @@
 /** Reading blocks again that were proved before, each with its CID before it. */
 import { hash } from "node:crypto";
-import { latin1 } from "../data/latin1.ts";
+import { isDigest } from "../data/latin1.ts";
 import { DecampError } from "../errors.ts";
 import type { RepoSource } from "./source.ts";
 
@@ -12,9 +12,9 @@ export interface ReadBlock {
 }
 
 /** The file may have been changed since the block was proved. */
-function prove(bytes: Buffer, at: number, length: number): void {
+function prove(bytes: Buffer, view: DataView, at: number, length: number): void {
   const digest = hash("sha256", new Uint8Array(bytes.buffer, bytes.byteOffset + at + 36, length - 36), "binary");
-  if (digest !== latin1(bytes, at + 4, at + 36)) {
+  if (!isDigest(view, at + 4, digest)) {
     throw changed();
   }
 }
@@ -46,7 +46,7 @@ export class Scratch {
     if (fill(source, offset, this.memory.subarray(0, length)) !== length) {
       throw changed();
     }
-    prove(this.memory, 0, length);
+    prove(this.memory, this.view, 0, length);
     return { bytes: this.memory, view: this.view, at: 0 };
   }
 }
@@ -83,7 +83,7 @@ export class ReadAhead {
       }
     }
     const at = offset - this.start;
-    prove(this.memory, at, length);
+    prove(this.memory, this.view, at, length);
     return { bytes: this.memory, view: this.view, at };
   }
 }

@@ -30,20 +30,29 @@ export class RecordCheck {
   private readonly earlyBlobs = new EarlyBlobs();
   private readonly scanner = new CborScanner();
   private readonly memory = new Scratch();
-  private readonly limits: RepoLimits;
+  private readonly maxDepth: number;
+  private readonly maxFaulty: number;
 
-  constructor(limits: RepoLimits) {
-    this.limits = limits;
+  constructor({ recordDepth, findings }: RepoLimits) {
+    this.maxDepth = recordDepth;
+    this.maxFaulty = findings;
   }
 
   /** Takes in a record that is part of the tree. @param at where its digest starts; the data follows it */
   take(bytes: Buffer, view: DataView, at: number, end: number): void {
-    const rule = recordRules[this.scan(bytes, view, at + 32, end)];
-    if (rule !== undefined && this.faulty.size < this.limits.findings) {
-      this.faulty.set(cidFromDigest("dag-cbor", bytes.subarray(at, at + 32)), rule);
+    const fault = this.scan(bytes, view, at + 32, end);
+    if (fault !== 0) {
+      this.report(fault, bytes.subarray(at, at + 32));
     }
     if (this.scanner.refCount > 0) {
       this.add(this.notedBlobs(bytes));
+    }
+  }
+
+  private report(fault: number, digest: Uint8Array): void {
+    const rule = recordRules[fault];
+    if (rule !== undefined && this.faulty.size < this.maxFaulty) {
+      this.faulty.set(cidFromDigest("dag-cbor", digest), rule);
     }
   }
 
@@ -78,7 +87,7 @@ export class RecordCheck {
 
   /** @returns 0, or the number of the fault in `recordRules` */
   private scan(bytes: Uint8Array, view: DataView, start: number, end: number): number {
-    const fault = this.scanner.scan(bytes, view, start, end, this.limits.recordDepth);
+    const fault = this.scanner.scan(bytes, view, start, end, this.maxDepth);
     if (fault !== 0) {
       this.scanner.refCount = 0;
       return fault;

@@ -91,6 +91,11 @@ export class DigestTable {
     }
   }
 
+  /** Whether a digest is certainly not in it; cheaper than `find`, and does not stand in for it. */
+  isAbsent(hashed: number): boolean {
+    return this.slots[hashed >>> (32 - this.bits)] === 0;
+  }
+
   /** Adds a digest that `find` just did not find. */
   insert(view: DataView, at: number): number {
     if (this.size * 4 >= this.slots.length * 3) {

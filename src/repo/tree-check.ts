@@ -337,7 +337,7 @@ export class TreeCheck {
   ): void {
     const { early, expected } = this;
     const hashed = hashDigest(view, at);
-    if (early.table.size > 0) {
+    if (!early.table.isAbsent(hashed)) {
       const id = early.table.find(view, at, hashed);
       if (id >= 0) {
         if (this.held === undefined || this.held.has(early.offset(id))) {
@@ -362,7 +362,7 @@ export class TreeCheck {
   private awaitRecord(view: DataView, at: number): void {
     const { early, expected } = this;
     const hashed = hashDigest(view, at);
-    if (early.table.size > 0) {
+    if (!early.table.isAbsent(hashed)) {
       const id = early.table.find(view, at, hashed);
       if (id >= 0) {
         const flags = early.flags(id);
