@@ -11,6 +11,8 @@ const segmentMask = segmentSize - 1;
 /** Ids have at most so many bits; the index of a verification has a limit far below. */
 const idBits = 26;
 const idMask = (1 << idBits) - 1;
+/** What stands in a slot whose digest was removed: no id goes with it. */
+const grave = 1 << idBits;
 
 // A hostile file chooses the CIDs that it awaits. Multipliers that it cannot know keep them from all falling into one
 // place. They change the speed, never a result.
@@ -48,9 +50,20 @@ export class DigestTable {
   private slots: Int32Array = new Int32Array(1 << 10);
   private readonly segments: Int32Array[] = [];
   private firstFree = -1;
+  /** Slots whose digest was removed, and that are still in the way of others. */
+  private graves = 0;
+  private readonly leavesGraves: boolean;
   /** Where the last `find` ended, and the bits of the hash that it looked for. */
   private slot = 0;
   private tag = 0;
+
+  /**
+   * @param leavesGraves whether removing leaves a mark instead of moving others up: cheaper in a large table, where each
+   *   look at another digest is one at far memory, and wrong for one that is filled and emptied all the time
+   */
+  constructor(leavesGraves: boolean = false) {
+    this.leavesGraves = leavesGraves;
+  }
 
   /** The id of the digest that starts at `at`, or −1. Must come right before `insert` and `removeFound`. */
   find(view: DataView, at: number, hashed: number = hashDigest(view, at)): number {
@@ -67,7 +80,7 @@ export class DigestTable {
         this.slot = slot;
         return -1;
       }
-      if ((value & ~idMask) !== tag) {
+      if ((value & ~idMask) !== tag || value === grave) {
         slot = (slot + 1) & mask;
         continue;
       }
@@ -98,7 +111,7 @@ export class DigestTable {
 
   /** Adds a digest that `find` just did not find. */
   insert(view: DataView, at: number): number {
-    if (this.size * 4 >= this.slots.length * 3) {
+    if ((this.size + this.graves) * 4 >= this.slots.length * 3) {
       this.grow();
       this.find(view, at);
     }
@@ -131,6 +144,11 @@ export class DigestTable {
     this.segments[id >> segmentBits]![(id & segmentMask) << 3] = this.firstFree;
     this.firstFree = id;
     this.size--;
+    if (this.leavesGraves) {
+      slots[hole] = slots[(hole + 1) & mask] === 0 ? 0 : grave;
+      this.graves += slots[hole] === 0 ? 0 : 1;
+      return;
+    }
     for (let next = (hole + 1) & mask; slots[next] !== 0; next = (next + 1) & mask) {
       const home = this.home((slots[next]! & idMask) - 1);
       if (((next - home) & mask) >= ((next - hole) & mask)) {
@@ -156,7 +174,7 @@ export class DigestTable {
   /** The ids of all digests that are in it. Nothing may be added or removed meanwhile. */
   *ids(): Iterable<number> {
     for (const slot of this.slots) {
-      if (slot !== 0) {
+      if (slot !== 0 && slot !== grave) {
         yield (slot & idMask) - 1;
       }
     }
@@ -184,7 +202,11 @@ export class DigestTable {
 
   private grow(): void {
     const old = this.slots;
-    this.bits++;
+    // Where most of what is in the way are graves, clearing them is enough.
+    if (this.size * 2 >= old.length) {
+      this.bits++;
+    }
+    this.graves = 0;
     const slots = new Int32Array(1 << this.bits);
     this.slots = slots;
     const mask = slots.length - 1;
@@ -204,7 +226,7 @@ export class DigestTable {
       return;
     }
     for (const value of old) {
-      if (value !== 0) {
+      if (value !== 0 && value !== grave) {
         place((value & idMask) - 1);
       }
     }
@@ -287,7 +309,7 @@ export class ExpectedBlocks {
 
 /** Blocks that came before anything led to them: where they stand, and what was seen on the way. */
 export class StrayBlocks {
-  readonly table: DigestTable = new DigestTable();
+  readonly table: DigestTable = new DigestTable(true);
   private readonly offsets = new Column(Float64Array);
   private readonly lengths = new Column(Int32Array);
 
