@@ -1,0 +1,168 @@
+/** Answers what a migration asks for: from flags, files, commands, the environment, or a person. */
+import { DecampError } from "../errors.ts";
+import type { Answers } from "../migration/answers.ts";
+import { nonEmpty } from "./globals.ts";
+import type { Prompter } from "./prompter.ts";
+import { identityLines } from "./reporters/lines.ts";
+import type { Secrets } from "./secrets.ts";
+import type { Channel, Terminal } from "./terminal.ts";
+
+/** What was given beforehand and is no secret. */
+export interface GivenAnswers {
+  readonly newHandle?: string | undefined;
+  readonly newEmail?: string | undefined;
+  readonly inviteCode?: string | undefined;
+  readonly confirmDid?: string | undefined;
+  /** `--yes`: takes what would be suggested. It never answers for the identity. */
+  readonly yes: boolean;
+}
+
+/** Flags over environment. */
+export function readGivenAnswers(
+  flags: Omit<GivenAnswers, "yes">,
+  yes: boolean,
+  env: Readonly<NodeJS.ProcessEnv>,
+): GivenAnswers {
+  return {
+    newHandle: flags.newHandle ?? nonEmpty(env["NEW_ACCOUNT_HANDLE"]),
+    newEmail: flags.newEmail ?? nonEmpty(env["NEW_ACCOUNT_EMAIL"]),
+    inviteCode: flags.inviteCode,
+    confirmDid: flags.confirmDid,
+    yes,
+  };
+}
+
+export function createAnswers(terminal: Terminal, given: GivenAnswers, secrets: Secrets, prompter: Prompter): Answers {
+  const { err } = terminal;
+  /** Says why an earlier answer was refused; returns whether there was one. */
+  const refused = (reason: string | undefined): boolean => {
+    if (reason !== undefined && prompter.canAsk) {
+      err.line({ text: "That did not work:", style: "yellow" }, " ", reason);
+    }
+    return reason !== undefined;
+  };
+
+  return {
+    canAskAgain: prompter.canAsk,
+
+    sourcePassword: ({ handle, host, again }) =>
+      secrets.read("sourcePassword", {
+        message: `Password of ${handle} at your old server, ${hostName(host)}:`,
+        again: refused(again),
+      }),
+
+    authFactorCode: ({ host, again }) =>
+      secrets.read("authFactor", {
+        message: `Sign-in code that ${hostName(host)} has mailed to you:`,
+        again: refused(again),
+      }),
+
+    targetPassword: ({ handle, host, again }) =>
+      secrets.read("targetPassword", {
+        message: `Password for ${handle} at your new server, ${hostName(host)}:`,
+        repeat: again === undefined ? "The same password once more:" : undefined,
+        again: refused(again),
+      }),
+
+    targetHandle: async ({ current, domains, reason }) => {
+      const again = refused(reason);
+      if (given.newHandle !== undefined && !again) {
+        return given.newHandle;
+      }
+      const suggestion = suggestHandle(current, domains);
+      return prompter.text({
+        message: `Your handle on the new server${domains.length === 0 ? "" : ` (it offers names under ${domains.join(", ")})`}:`,
+        what: "your handle on the new server",
+        answeredBy: "--new-handle, or NEW_ACCOUNT_HANDLE in the environment",
+        suggestion: again ? undefined : suggestion,
+      });
+    },
+
+    targetEmail: async ({ current, reason }) => {
+      const again = refused(reason);
+      if (given.newEmail !== undefined && !again) {
+        return given.newEmail;
+      }
+      if (current !== undefined && !again && (given.yes || !prompter.canAsk)) {
+        return current;
+      }
+      return prompter.text({
+        message: "Your e-mail address on the new server:",
+        what: "your e-mail address for the new server",
+        answeredBy: "--new-email, or NEW_ACCOUNT_EMAIL in the environment",
+        suggestion: again ? undefined : current,
+      });
+    },
+
+    inviteCode: async ({ host, reason }) => {
+      const again = refused(reason);
+      if (given.inviteCode !== undefined && !again) {
+        return given.inviteCode;
+      }
+      return prompter.text({
+        message: `Invite code for ${hostName(host)}:`,
+        what: `an invite code for ${hostName(host)}, which takes no account without one`,
+        answeredBy: "--invite-code",
+      });
+    },
+
+    plcToken: ({ email, again }) =>
+      secrets.read("plcToken", {
+        message: `Code from the mail that your old server has sent${email === undefined ? "" : ` to ${email}`}:`,
+        again: refused(again),
+      }),
+
+    confirmIdentityChange: async ({ did, handle, differences }) => {
+      if (given.confirmDid !== undefined) {
+        if (given.confirmDid === did) {
+          return;
+        }
+        throw new DecampError("refused", `--confirm-did names ${given.confirmDid}, but this account is ${did}.`, {
+          hint: "Nothing was changed in the identity. Check which account you want to move.",
+        });
+      }
+      if (prompter.canAsk) {
+        explain(err, did, handle, differences);
+      }
+      const typed = await prompter.text({
+        message: "Type the DID to go on, or nothing to stop here:",
+        what: "the confirmation that the identity may be changed",
+        answeredBy: `--confirm-did ${did}`,
+        mayBeEmpty: true,
+        check: (answer) =>
+          [did, ""].includes(answer.trim()) || `That is not the DID. Type ${did}, or leave the line empty to stop.`,
+      });
+      if (typed !== did) {
+        throw new DecampError("refused", "The change of the identity was not confirmed.", {
+          hint: "Your account is still on your old server, unchanged. Run the same command again when you are ready.",
+        });
+      }
+    },
+  };
+}
+
+function explain(err: Channel, did: string, handle: string, differences: Parameters<typeof identityLines>[0]): void {
+  err.line();
+  err.line({ text: "The point of no return.", style: "bold" }, " All data is on your new server. What is left is the");
+  err.line(
+    "identity. From then on your account lives on your new server, and your old server cannot undo that for you.",
+  );
+  err.line();
+  err.line("The identity of ", { text: handle, style: "bold" }, `, ${did}, will change like this:`);
+  for (const line of identityLines(differences)) {
+    err.line(...line);
+  }
+  err.line();
+}
+
+/** alice.old.example under `.new.example` → alice.new.example. */
+function suggestHandle(current: string, domains: readonly string[]): string | undefined {
+  const [domain] = domains;
+  const [name] = current.split(".");
+  return domain === undefined || name === undefined ? undefined : `${name}${domain}`;
+}
+
+/** The part of an origin that people know a server by. */
+function hostName(host: string): string {
+  return host.replace(/^https:\/\//, "");
+}

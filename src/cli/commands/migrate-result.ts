@@ -1,0 +1,115 @@
+/** What people read when `decamp migrate` has ended well. */
+import type { MigrationPlan, MigrationResult, MissingBlob, PlannedStep } from "../../migration/events.ts";
+import type { StepId } from "../../migration/steps.ts";
+import { plural } from "../reporters/amounts.ts";
+import type { Piece } from "../terminal.ts";
+
+type Line = readonly Piece[];
+
+/** So many missing blobs are named on the screen; `--json` has them all. */
+const namedBlobs = 20;
+
+export function resultLines(
+  result: MigrationResult,
+  plan: MigrationPlan | undefined,
+  until: StepId | undefined,
+): readonly Line[] {
+  switch (result.state) {
+    case "planned":
+      return plan === undefined ? [] : planLines(plan);
+    case "stopped":
+      return [
+        [{ text: `Stopped after the step ${until ?? ""}, as you asked.`, style: "bold" }],
+        ["To go on, run the same command without --until."],
+        ...contents(result),
+        ["The archive is in ", result.archive],
+        ...missing(result),
+      ];
+    case "moved":
+      return [
+        [{ text: `${result.handle} lives at ${result.target} now.`, style: "bold" }],
+        ["DID     ", result.did],
+        ...(result.handle === result.oldHandle ? [] : [["Handle  ", result.oldHandle, " → ", result.handle]]),
+        ...contents(result),
+        ...missing(result),
+        [],
+        [{ text: "What to do next", style: "bold" }],
+        ["Sign in at your new server: apps that were signed in at the old one have to do so again."],
+        ...(result.sourceStillActive === true
+          ? [
+              [
+                { text: "Your old server would not deactivate the account there.", style: "yellow" },
+                ` Sign in at ${result.source} and deactivate it; do not delete it yet.`,
+              ] as const,
+            ]
+          : []),
+        [],
+        [{ text: "What is kept", style: "bold" }],
+        [`${result.source} still has the account${result.sourceStillActive === true ? "" : ", deactivated"}.`],
+        ["The archive is in ", result.archive],
+        ...(result.recoverableUntil === undefined
+          ? []
+          : [
+              [
+                `Until ${result.recoverableUntil} a rotation key of higher rank can still undo the change of the identity.`,
+              ],
+            ]),
+      ];
+  }
+}
+
+function planLines(plan: MigrationPlan): Line[] {
+  const newHandle = plan.newHandle ?? "to be chosen";
+  return [
+    [{ text: "This is the plan. Nothing was changed.", style: "bold" }],
+    [],
+    ["Account     ", plan.handle, "  ", { text: plan.did, style: "dim" }],
+    ["Old server  ", plan.source],
+    ["New server  ", plan.target],
+    ...(newHandle === plan.handle ? [] : [["New handle  ", newHandle]]),
+    ["Archive     ", plan.archive],
+    [],
+    [{ text: "Steps", style: "bold" }],
+    ...plan.steps.map(stepLine),
+    [],
+    ["All before the point of no return can be repeated and taken back. It is passed only once you confirm it."],
+  ];
+}
+
+function stepLine({ id, title, pointOfNoReturn }: PlannedStep): Line {
+  const step = `  ${id.padEnd(20)}${title}`;
+  return pointOfNoReturn ? [step, { text: "  ← the point of no return", style: "yellow" }] : [step];
+}
+
+/** What was moved, in figures. */
+function contents({ records, blobs, preferences, commit }: MigrationResult): Line[] {
+  const figures = [
+    records === undefined ? "" : plural(records, "record"),
+    blobs === undefined ? "" : plural(blobs, "blob"),
+    preferences === undefined ? "" : plural(preferences, "preference"),
+  ].filter((figure) => figure !== "");
+  return [
+    ...(figures.length === 0 ? [] : [["Moved   ", figures.join(", ")]]),
+    ...(commit === undefined
+      ? []
+      : [["Commit  ", commit, { text: ", the same on both sides", style: "dim" } as const]]),
+  ];
+}
+
+function missing({ missingBlobs }: MigrationResult): Line[] {
+  if (missingBlobs.length === 0) {
+    return [];
+  }
+  const more = missingBlobs.length - namedBlobs;
+  return [
+    [],
+    [{ text: `Missing: ${plural(missingBlobs.length, "blob")} that your old server no longer has`, style: "yellow" }],
+    ...missingBlobs.slice(0, namedBlobs).flatMap((blob) => blobLines(blob)),
+    ...(more > 0 ? [[`  and ${more} more; --json names them all`]] : []),
+  ];
+}
+
+function blobLines({ cid, reason, records }: MissingBlob): Line[] {
+  const needed = records.slice(0, 3).map((path): Line => [`    needed by ${path}`]);
+  return [[`  ${cid}  ${reason}`], ...needed];
+}

@@ -1,0 +1,75 @@
+/** `decamp migrate`: what it is called with. */
+import type { Command } from "commander";
+import { helpStartsWith, secretOptions, wholeNumber } from "./shape.ts";
+
+/** The flags as commander hands them over. */
+export interface MigrateFlags {
+  readonly to?: string;
+  readonly from?: string;
+  readonly dryRun?: true;
+  readonly until?: string;
+  readonly archive?: string;
+  readonly concurrency?: number;
+  readonly allowMissingBlobs?: true;
+  readonly newHandle?: string;
+  readonly newEmail?: string;
+  readonly inviteCode?: string;
+  readonly confirmDid?: string;
+  readonly passwordFile?: string;
+  readonly passwordCommand?: string;
+  readonly authFactorFile?: string;
+  readonly authFactorCommand?: string;
+  readonly newPasswordFile?: string;
+  readonly newPasswordCommand?: string;
+  readonly plcTokenFile?: string;
+  readonly plcTokenCommand?: string;
+}
+
+export function declareMigrate(program: Command): Command {
+  const command = program
+    .command("migrate")
+    .summary("move an account to another server")
+    .argument("<account>", "its handle, or its DID")
+    .option("--to <url>", "your new server (or DECAMP_TARGET_PDS)")
+    .option("--from <url>", "your old server, if it is not the one that the DID document names (or DECAMP_SOURCE_PDS)")
+    .option("--dry-run", "show the plan and change nothing")
+    .option("--until <step>", "stop after this step; --dry-run shows their names")
+    .option("--archive <dir>", "where the copy of the account is kept")
+    .option("--concurrency <n>", "blobs in flight at once (default: 8)", wholeNumber(1, 32))
+    .option("--allow-missing-blobs", "go on without blobs that the old server no longer has; exit code 6")
+    .option("--new-handle <handle>", "your handle on the new server (or NEW_ACCOUNT_HANDLE)")
+    .option("--new-email <address>", "your e-mail address on the new server (or NEW_ACCOUNT_EMAIL)")
+    .option("--invite-code <code>", "an invite code of the new server")
+    .option("--confirm-did <did>", "confirms the change of the identity without a question; --yes does not");
+  secretOptions(command, "password", "password for the old server", "DECAMP_SOURCE_PASSWORD, ATP_PASSWORD");
+  secretOptions(command, "auth-factor", "mailed sign-in code", "ATP_AUTH_FACTOR_TOKEN");
+  secretOptions(command, "new-password", "password for the new server", "DECAMP_TARGET_PASSWORD, NEW_ACCOUNT_PASSWORD");
+  secretOptions(command, "plc-token", "mailed code that confirms the move", "PLC_SIGN_TOKEN");
+  return helpStartsWith(
+    command,
+    [
+      "Moves an account to another server and takes everything along: the",
+      "repository, the blobs, the preferences and the identity. If it stops, run the",
+      "same command again: it goes on from there. The identity changes last, after",
+      "all data is across, and only once you have confirmed it.",
+    ],
+    [
+      {
+        says: "See what would happen; nothing is changed:",
+        command: "decamp migrate alice.example.com --to https://pds.example.org --dry-run",
+      },
+      {
+        says: "Move, with questions on the way:",
+        command: "decamp migrate alice.example.com --to https://pds.example.org",
+      },
+      {
+        says: "Move without questions; the command reads the mailed code when it is needed:",
+        command:
+          "decamp migrate alice.example.com --to https://pds.example.org \\\n" +
+          "        --password-file old.txt --new-password-file new.txt \\\n" +
+          "        --plc-token-command ./read-mail --no-input \\\n" +
+          "        --confirm-did did:plc:ewvi7nxzyoun6zhxrhs64oiz",
+      },
+    ],
+  );
+}

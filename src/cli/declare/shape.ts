@@ -1,0 +1,36 @@
+/** How a command is declared: help with the examples first, and flags in groups. */
+import { InvalidArgumentError, Option, type Command } from "commander";
+
+export interface Example {
+  /** What it does, in a few words. */
+  readonly says: string;
+  readonly command: string;
+}
+
+/** Puts what the command does, and examples, before everything else in its help. */
+export function helpStartsWith(command: Command, about: readonly string[], examples: readonly Example[]): Command {
+  const lines = examples.flatMap(({ says, command: line }) => [`  ${says}`, `    $ ${line}`]);
+  return command.addHelpText("before", [...about, "", "Examples:", ...lines, ""].join("\n"));
+}
+
+/** The two flags that name the source of a secret. */
+export function secretOptions(command: Command, flag: string, what: string, variables: string): Command {
+  return command
+    .addOption(
+      new Option(`--${flag}-file <path>`, `${what}: read from a file, or - (or ${variables})`).helpGroup(secrets),
+    )
+    .addOption(new Option(`--${flag}-command <cmd>`, "the same, from what a command prints").helpGroup(secrets));
+}
+
+const secrets = "Secrets (never the value of a flag; asked for on a terminal):";
+
+/** A flag's value as a whole number in a range. */
+export function wholeNumber(from: number, to: number): (text: string) => number {
+  return (text) => {
+    const value = /^[0-9]{1,9}$/.test(text) ? Number(text) : -1;
+    if (value < from || value > to) {
+      throw new InvalidArgumentError(`It must be a whole number from ${from} to ${to}.`);
+    }
+    return value;
+  };
+}

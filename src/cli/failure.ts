@@ -1,0 +1,90 @@
+/** How a run that failed says so, to a person or to a script, and which exit code it ends with. */
+import { isDecampError } from "../errors.ts";
+import type { Piece, Terminal } from "./terminal.ts";
+
+/** Marks for the start of a line; words, so that nothing depends on colour. */
+const mark = { error: { text: "Error:", style: "red" }, hint: { text: "Hint:", style: "cyan" } } as const;
+
+export interface FailureOptions {
+  readonly json: boolean;
+  readonly verbose: boolean;
+  /** What must not be printed, whatever the error says. */
+  readonly secrets?: ReadonlySet<string>;
+  /** Where bugs are reported, if anybody knows. */
+  readonly bugs?: string | undefined;
+  readonly version: string;
+}
+
+/** Reports `error` on stderr and returns the exit code. */
+export function reportFailure(terminal: Terminal, error: unknown, options: FailureOptions): number {
+  const clean = (text: string): string => redact(text, options.secrets ?? new Set());
+  const expected = isDecampError(error);
+  const facts = expected
+    ? { code: error.code as string, message: clean(error.message), hint: clean(error.hint), exitCode: error.exitCode }
+    : {
+        code: "internal",
+        message: clean(`This is a bug in decamp: ${error instanceof Error ? error.message : String(error)}`),
+        hint: `Please report it ${options.bugs === undefined ? "to the maintainers with this text" : `at ${options.bugs} with this text`}.`,
+        exitCode: 1,
+      };
+  // An expected error explains itself; what it was made from may tell more, to those who ask for more.
+  const stack = (expected && !(options.verbose && error.cause !== undefined) ? [] : stackLines(error)).map(clean);
+  if (options.json) {
+    // The data of an expected error are facts for scripts, never secrets; cleaned all the same.
+    const data = expected && Object.keys(error.data).length > 0 ? { data: error.data } : {};
+    const line = JSON.stringify({
+      type: "error",
+      version: 1,
+      ...facts,
+      ...data,
+      ...(expected ? {} : { stack, decamp: options.version }),
+    });
+    terminal.err.json(JSON.parse(redact(line, new Set([...(options.secrets ?? [])].map(inJson)))));
+    return facts.exitCode;
+  }
+  const { err } = terminal;
+  const say = (label: Piece, text: string): void => {
+    for (const [index, line] of text.split("\n").entries()) {
+      err.line(...(index === 0 ? [label, " ", line] : [line]));
+    }
+  };
+  if (expected && error.code === "interrupted") {
+    say({ text: "Stopped.", style: "yellow" }, facts.hint);
+    return facts.exitCode;
+  }
+  say(mark.error, facts.message);
+  if (facts.hint !== "") {
+    say(mark.hint, facts.hint);
+  }
+  if (stack.length > 0) {
+    err.line();
+    for (const line of [`decamp ${options.version}, Node.js ${process.version}, ${process.platform}`, ...stack]) {
+      err.line({ text: line, style: "dim" });
+    }
+  }
+  return facts.exitCode;
+}
+
+/** `text` without any of `secrets`. Very short ones would tear holes into every text, and are no secrets. */
+export function redact(text: string, secrets: ReadonlySet<string>): string {
+  let clean = text;
+  for (const secret of [...secrets].sort((a, b) => b.length - a.length)) {
+    if (secret.length >= 4) {
+      clean = clean.replaceAll(secret, "[secret]");
+    }
+  }
+  return clean;
+}
+
+const inJson = (text: string): string => JSON.stringify(text).slice(1, -1);
+
+/** The stack of an error and of what caused it. */
+function stackLines(error: unknown): string[] {
+  const lines: string[] = [];
+  let current: unknown = error;
+  for (let depth = 0; depth < 5 && current instanceof Error; depth += 1) {
+    lines.push(...(depth === 0 ? [] : ["caused by:"]), ...(current.stack ?? current.message).split("\n"));
+    current = current.cause;
+  }
+  return lines;
+}

@@ -1,0 +1,36 @@
+/** What was typed, once commander has understood it: data, so that reading and running are tested apart. */
+import type { MigrateFlags } from "./declare/migrate.ts";
+import type { RawGlobals } from "./globals.ts";
+import type { Terminal } from "./terminal.ts";
+
+/** Every command by the name that is typed, with its own flags as commander names them. */
+interface FlagsOf {
+  migrate: MigrateFlags;
+}
+
+export type CommandName = keyof FlagsOf;
+
+/** One command with its arguments. */
+export interface Invocation<Name extends CommandName> extends Typed {
+  readonly command: Name;
+  readonly flags: FlagsOf[Name];
+}
+
+/** What does not depend on the command. */
+export interface Typed {
+  /** The positional arguments. */
+  readonly args: readonly string[];
+  readonly globals: RawGlobals;
+  /** All that was typed, to say how to run it again. */
+  readonly argv: readonly string[];
+}
+
+/** Whichever command it is. */
+export type AnyInvocation = { [Name in CommandName]: Invocation<Name> }[CommandName];
+
+/** What a command gets beside that. */
+export interface Edge {
+  readonly terminal: Terminal;
+  /** Every secret that was read is added here; none of them is printed in an error. */
+  readonly secrets: Set<string>;
+}

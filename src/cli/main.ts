@@ -1,0 +1,49 @@
+/** The entry of the command line: from the arguments to an exit code. */
+import { reportFailure } from "./failure.ts";
+import type { AnyInvocation, Edge } from "./invocation.ts";
+import { packageFacts } from "./package.ts";
+import { readArguments } from "./program.ts";
+import { openTerminal, processParts, type TerminalParts } from "./terminal.ts";
+
+/**
+ * Runs decamp.
+ *
+ * @param argv the arguments behind the program's name
+ * @param parts the streams and the environment; those of the process unless a test hands over others
+ * @returns the exit code, as in the contract of the command line
+ */
+export async function main(argv: readonly string[], parts: TerminalParts = processParts()): Promise<number> {
+  // How to speak has to be known even when the arguments cannot be understood.
+  const early = argv.slice(0, argv.includes("--") ? argv.indexOf("--") : undefined);
+  const json = early.includes("--json");
+  const verbose = early.some((argument) => argument === "--verbose" || /^-[a-z]*v[a-z]*$/.test(argument));
+  const terminal = await openTerminal(parts, { noColor: early.includes("--no-color") });
+  const secrets = new Set<string>();
+  const fail = (error: unknown): number =>
+    reportFailure(terminal, error, { json, verbose, secrets, ...packageFacts() });
+  const onBug = (error: unknown): void => {
+    process.exit(fail(error));
+  };
+  process.on("uncaughtException", onBug);
+  try {
+    const invocation = readArguments(argv, terminal);
+    if ("exitCode" in invocation) {
+      return invocation.exitCode;
+    }
+    return await run(invocation, { terminal, secrets });
+  } catch (error) {
+    return fail(error);
+  } finally {
+    process.off("uncaughtException", onBug);
+  }
+}
+
+/** The code of a command is loaded only when it runs. */
+async function run(invocation: AnyInvocation, edge: Edge): Promise<number> {
+  switch (invocation.command) {
+    case "migrate": {
+      const { migrateCommand } = await import("./commands/migrate.ts");
+      return migrateCommand(invocation, edge);
+    }
+  }
+}

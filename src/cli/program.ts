@@ -1,0 +1,119 @@
+/**
+ * From the arguments to an invocation. All commands are declared here, so that help is complete; none of their code is
+ * loaded for that.
+ */
+import { Command, CommanderError, Option } from "commander";
+import { DecampError } from "../errors.ts";
+import { declareMigrate, type MigrateFlags } from "./declare/migrate.ts";
+import { helpStartsWith } from "./declare/shape.ts";
+import type { RawGlobals } from "./globals.ts";
+import type { AnyInvocation, Typed } from "./invocation.ts";
+import { packageFacts } from "./package.ts";
+import type { Terminal } from "./terminal.ts";
+
+/** Help or the version was printed; there is nothing to run. */
+export interface Shown {
+  readonly exitCode: number;
+}
+
+/**
+ * Reads the arguments. Help and version are printed here.
+ *
+ * @throws DecampError `usage`, with a hint that suggests what may have been meant
+ */
+export function readArguments(argv: readonly string[], terminal: Pick<Terminal, "out" | "err">): AnyInvocation | Shown {
+  const program = new Command("decamp");
+  let invocation: AnyInvocation | undefined;
+  // Before the commands are added: they take these settings over.
+  program
+    .configureOutput({
+      writeOut: (text) => terminal.out.text(text),
+      writeErr: (text) => terminal.err.text(text),
+      outputError: () => undefined,
+      getOutHelpWidth: () => Math.min(terminal.out.width, 100),
+      getErrHelpWidth: () => Math.min(terminal.err.width, 100),
+    })
+    .configureHelp({ showGlobalOptions: true, sortSubcommands: false })
+    .helpOption("-h, --help", "show help, with examples");
+  addGlobals(program);
+
+  const typed = (command: Command): Typed => ({
+    args: [...command.args],
+    globals: program.opts<RawGlobals>(),
+    argv,
+  });
+  const migrate = declareMigrate(program);
+  migrate.action(() => {
+    invocation = { command: "migrate", flags: migrate.opts<MigrateFlags>(), ...typed(migrate) };
+  });
+  throwFromAll(program);
+  try {
+    program.parse(argv, { from: "user" });
+  } catch (error) {
+    if (error instanceof CommanderError) {
+      return { exitCode: error.exitCode === 0 ? 0 : 2 };
+    }
+    throw error;
+  }
+  if (invocation === undefined) {
+    throw new Error("no command took the arguments");
+  }
+  return invocation;
+}
+
+function addGlobals(program: Command): void {
+  const { version } = packageFacts();
+  helpStartsWith(
+    program,
+    ["Moves an AT Protocol account from one server to another, takes everything", "along, and proves it."],
+    [
+      {
+        says: "See what a move would do; nothing is changed:",
+        command: "decamp migrate alice.example.com --to https://pds.example.org --dry-run",
+      },
+      { says: "Move:", command: "decamp migrate alice.example.com --to https://pds.example.org" },
+      { says: "All about one command:", command: "decamp migrate --help" },
+    ],
+  )
+    .version(version, "--version", "show the version")
+    .addOption(new Option("-q, --quiet", "only warnings, errors and results"))
+    .addOption(new Option("-v, --verbose", "more detail"))
+    .addOption(new Option("--json", "results and progress as JSON on stdout, errors as JSON on stderr"))
+    .addOption(new Option("--no-input", "never ask; fail and name the flag that would have answered"))
+    .addOption(new Option("-y, --yes", "do not ask for confirmation, except at the point of no return"))
+    .addOption(new Option("--no-color", "no colour (or NO_COLOR)"))
+    .addOption(new Option("--plc-url <url>", "the PLC directory (or ATP_PLC_HOST)"))
+    .addOption(new Option("--allow-private-hosts", "allow servers on this machine or a home network"))
+    .addOption(new Option("--state-dir <dir>", "where journals are kept (or XDG_STATE_HOME)"));
+}
+
+/** "migrate", or "repo ls". */
+function nameOf(command: Command): string {
+  const parent = command.parent;
+  return parent === null || parent.parent === null ? command.name() : `${nameOf(parent)} ${command.name()}`;
+}
+
+/** Makes every command throw: help and version as they are, anything else as an error of ours. */
+function throwFromAll(command: Command): void {
+  command.exitOverride((error) => {
+    if (error.code.startsWith("commander.help") || error.code === "commander.version") {
+      throw error;
+    }
+    throw usageError(error.message, command.parent === null ? "decamp" : `decamp ${nameOf(command)}`);
+  });
+  command.commands.forEach(throwFromAll);
+}
+
+function usageError(text: string, command: string): DecampError {
+  const [, message = text, suggestion] = /^(?:error: )?(.*?)(?:\n\((.*)\))?$/s.exec(text) ?? [];
+  const secret = /^unknown option '--(password|new-password|auth-factor|plc-token)/.exec(message)?.[1];
+  if (secret !== undefined) {
+    // What was given is not repeated.
+    return new DecampError("usage", "A secret is never the value of a flag: others could read it there.", {
+      hint: `Use --${secret}-file or --${secret}-command, or wait to be asked.`,
+    });
+  }
+  const sentence = `${message.charAt(0).toUpperCase()}${message.slice(1)}`.replace(/([^.?!])$/, "$1.");
+  const help = `Run ${command} --help to see how it is used.`;
+  return new DecampError("usage", sentence, { hint: suggestion === undefined ? help : `${suggestion} ${help}` });
+}

@@ -1,0 +1,123 @@
+/**
+ * Asks a person. This is the one place that decides between asking and failing: whoever needs an answer says what it is
+ * and which flag or variable gives it, and never looks at the terminal.
+ */
+import { DecampError } from "../errors.ts";
+import { printable, type Terminal } from "./terminal.ts";
+
+export interface Question {
+  /** What is shown: "Password for alice.example.com at old.example.com:". */
+  readonly message: string;
+  /** What is missing when nobody can be asked: "the password for your old server". */
+  readonly what: string;
+  /** What would have answered: "--password-file, --password-command, or DECAMP_SOURCE_PASSWORD". */
+  readonly answeredBy: string;
+  /** `true`, or what is wrong with the answer: then it is asked for again. An empty answer is refused before. */
+  readonly check?: (answer: string) => true | string;
+  /** Whether an empty answer is one. */
+  readonly mayBeEmpty?: boolean;
+  /** The answer that an empty line stands for. */
+  readonly suggestion?: string | undefined;
+}
+
+export interface Prompter {
+  /** Whether a person can be asked at all. */
+  readonly canAsk: boolean;
+  /**
+   * Asks for a line of text.
+   *
+   * @throws DecampError `input-needed` if nobody can be asked, `interrupted` if the person leaves
+   */
+  text(question: Question): Promise<string>;
+  /** The same for a secret: what is typed is not shown. */
+  secret(question: Question): Promise<string>;
+}
+
+export interface PrompterOptions {
+  readonly noInput: boolean;
+  readonly json: boolean;
+  readonly noColor: boolean;
+  /** Ends a question that is open. */
+  readonly signal: AbortSignal;
+  /** Called before something is asked, and after the answer, so that a spinner can leave the line. */
+  readonly beforeAsking?: () => void;
+  readonly afterAsking?: () => void;
+}
+
+export function createPrompter(terminal: Terminal, options: PrompterOptions): Prompter {
+  const canAsk = terminal.stdin.isTTY && terminal.err.isTerminal && !options.noInput && !options.json;
+
+  const ask = async (question: Question, secret: boolean): Promise<string> => {
+    if (!canAsk) {
+      throw new DecampError("input-needed", `Something is missing, and nobody can be asked for it: ${question.what}.`, {
+        hint: `Give it with ${question.answeredBy}.`,
+        data: { answeredBy: question.answeredBy },
+      });
+    }
+    options.beforeAsking?.();
+    if (options.noColor) {
+      // The prompts know only the environment.
+      process.env["NO_COLOR"] = "1";
+      delete process.env["FORCE_COLOR"];
+    }
+    const { input, password } = await import("@inquirer/prompts");
+    const check = (answer: string): true | string => {
+      if (answer.trim() === "" && question.mayBeEmpty !== true) {
+        return "Please type an answer, or press Ctrl-C to stop.";
+      }
+      const verdict = question.check?.(answer) ?? true;
+      return verdict === true ? true : printable(verdict);
+    };
+    const open = whileOpen(terminal.stdin, options.signal);
+    const context = { input: terminal.stdin, output: terminal.err.stream, signal: open.signal };
+    const message = printable(question.message);
+    try {
+      return secret
+        ? await password({ message, toggleMask: false, validate: check }, context)
+        : await input(
+            {
+              message,
+              validate: check,
+              ...(question.suggestion === undefined ? {} : { default: question.suggestion }),
+            },
+            context,
+          );
+    } catch (error) {
+      if (error instanceof Error && (error.name === "ExitPromptError" || error.name === "AbortPromptError")) {
+        throw new DecampError("interrupted", "Interrupted.");
+      }
+      throw error;
+    } finally {
+      open.done();
+      options.afterAsking?.();
+    }
+  };
+
+  return {
+    canAsk,
+    text: async (question) => (await ask(question, false)).trim(),
+    secret: (question) => ask(question, true),
+  };
+}
+
+/**
+ * A signal that fires with `signal`, and when the input ends or is closed with Ctrl-D. The prompts do not notice the
+ * latter: they would wait for ever, and the process would end without a word.
+ */
+function whileOpen(stdin: NodeJS.ReadStream, signal: AbortSignal): { signal: AbortSignal; done: () => void } {
+  const ended = new AbortController();
+  // A prompt that was answered pauses its input too; it has settled by the next turn of the loop.
+  const abort = (): void => void setImmediate(() => ended.abort());
+  const events = ["pause", "end", "close"] as const;
+  for (const event of events) {
+    stdin.on(event, abort);
+  }
+  return {
+    signal: AbortSignal.any([signal, ended.signal]),
+    done: () => {
+      for (const event of events) {
+        stdin.off(event, abort);
+      }
+    },
+  };
+}

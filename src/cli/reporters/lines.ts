@@ -1,0 +1,36 @@
+/** Lines that more than one reporter shows. */
+import type { Difference } from "../../plc/diff.ts";
+import type { MigrationPlan } from "../../migration/events.ts";
+import type { Piece } from "../terminal.ts";
+
+export function warningLine(warning: { message: string }): Piece[] {
+  return [{ text: "Warning:", style: "yellow" }, " ", warning.message];
+}
+
+/** What is about to change in the identity: one difference a line, its sign in front, so that colour is not needed. */
+export function identityLines(differences: readonly Difference[]): Piece[][] {
+  return differences.flatMap(({ field, kind, before, after }): Piece[][] => {
+    const removed: Piece[] = [{ text: `  - ${field}: ${before ?? ""}`, style: "red" }];
+    const added: Piece[] = [{ text: `  + ${field}: ${after ?? ""}`, style: "green" }];
+    switch (kind) {
+      case "added":
+        return [added];
+      case "removed":
+        return [removed];
+      case "changed":
+        return [removed, added];
+      case "reordered":
+        return [[{ text: `  ~ ${field}: ${before ?? ""} → ${after ?? ""} (order)`, style: "yellow" }]];
+    }
+  });
+}
+
+/** What is going to happen, in one line. */
+export function movingLine(plan: MigrationPlan): Piece[] {
+  return [
+    "Moving ",
+    { text: plan.handle, style: "bold" },
+    ` (${plan.did}) from ${plan.source} to `,
+    { text: plan.target, style: "bold" },
+  ];
+}

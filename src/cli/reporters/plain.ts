@@ -1,0 +1,79 @@
+/** Plain lines on stderr, for a log: one line a change of state, a sign of life at most every ten seconds. */
+import type { Channel } from "../terminal.ts";
+import { progressText } from "./amounts.ts";
+import { identityLines, movingLine, warningLine } from "./lines.ts";
+import type { Reporter, ReporterOptions } from "./reporter.ts";
+
+const heartbeatEvery = 10_000;
+
+export function createPlainReporter(err: Channel, options: Omit<ReporterOptions, "json">): Reporter {
+  let running: { id: string; progress: string } | undefined;
+  let timer: NodeJS.Timeout | undefined;
+
+  const say = (text: string): void => {
+    err.line(text);
+    // Whatever was said counts as a sign of life.
+    timer?.refresh();
+  };
+  const beat = (): void => {
+    if (running !== undefined) {
+      say(`${running.id}: ${running.progress === "" ? "still working" : running.progress}`);
+    }
+  };
+  if (!options.quiet) {
+    timer = setInterval(beat, heartbeatEvery).unref();
+  }
+
+  return {
+    report: (event) => {
+      switch (event.type) {
+        case "step":
+          running = event.state === "start" ? { id: event.id, progress: "" } : undefined;
+          if (!options.quiet) {
+            say(stepLine(event));
+          }
+          break;
+        case "progress":
+          if (running !== undefined) {
+            running.progress = progressText(event.unit, event.done, event.total);
+          }
+          break;
+        case "warning":
+          err.line(...warningLine(event));
+          break;
+        case "identity":
+          if (!options.identityIsAsked && !options.quiet) {
+            for (const line of identityLines(event.differences)) {
+              err.line(...line);
+            }
+          }
+          break;
+        case "plan":
+          if (!options.planIsTheResult && !options.quiet) {
+            err.line(...movingLine(event.plan));
+          }
+          break;
+        case "result":
+          break;
+      }
+    },
+    suspend: () => undefined,
+    resume: () => undefined,
+    close: () => {
+      clearInterval(timer);
+      running = undefined;
+    },
+  };
+}
+
+function stepLine(event: { id: string; title: string; state: "start" | "done" | "skipped"; detail?: string }): string {
+  const detail = event.detail === undefined ? "" : ` (${event.detail})`;
+  switch (event.state) {
+    case "start":
+      return `${event.id}: ${event.title}${detail}`;
+    case "done":
+      return `${event.id}: done${detail}`;
+    case "skipped":
+      return `${event.id}: skipped${event.detail === undefined ? ", nothing to do" : detail}`;
+  }
+}

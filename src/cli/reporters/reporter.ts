@@ -1,0 +1,35 @@
+/** What listens to a migration, and which listener fits: a person's terminal, plain lines, or JSON Lines. */
+import type { MigrationEvent } from "../../migration/events.ts";
+import type { Terminal } from "../terminal.ts";
+import { createJsonReporter } from "./json.ts";
+import { createPersonReporter } from "./person.ts";
+import { createPlainReporter } from "./plain.ts";
+
+export interface Reporter {
+  report(event: MigrationEvent): void;
+  /** Leaves the line, because something is going to be asked. */
+  suspend(): void;
+  /** The answer is there: goes on. */
+  resume(): void;
+  /** Nothing more comes. Stops timers and leaves the line. */
+  close(): void;
+}
+
+export interface ReporterOptions {
+  readonly json: boolean;
+  readonly quiet: boolean;
+  readonly verbose: boolean;
+  /** The change of the identity is shown together with the question for it, so not here. */
+  readonly identityIsAsked: boolean;
+  /** The command shows the plan itself, as its result. */
+  readonly planIsTheResult: boolean;
+}
+
+export async function createReporter(terminal: Terminal, options: ReporterOptions): Promise<Reporter> {
+  if (options.json) {
+    return createJsonReporter(terminal.out, options);
+  }
+  return terminal.err.canAnimate && !options.quiet
+    ? createPersonReporter(terminal, options)
+    : createPlainReporter(terminal.err, options);
+}

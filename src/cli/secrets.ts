@@ -1,0 +1,172 @@
+/**
+ * Where a secret comes from: the file or the command that a flag names, the environment, or a prompt, in this order.
+ * A secret is never the value of a flag. It is read when it is needed and not before.
+ */
+import { DecampError } from "../errors.ts";
+import { readSecretFile, readSecretStream, runSecretCommand } from "../services/secret-source.ts";
+import type { Prompter } from "./prompter.ts";
+import type { Terminal } from "./terminal.ts";
+
+export type SecretName = "sourcePassword" | "authFactor" | "targetPassword" | "plcToken";
+
+interface SecretKind {
+  /** `--<flag>-file` and `--<flag>-command`. */
+  readonly flag: string;
+  readonly env: readonly string[];
+  /** In a sentence. */
+  readonly what: string;
+  /** Whether it is good for one use: then every question gets a fresh answer. */
+  readonly once: boolean;
+}
+
+/** Public: the names in this table are the command line's contract. */
+export const secretKinds: Readonly<Record<SecretName, SecretKind>> = {
+  sourcePassword: {
+    flag: "password",
+    env: ["DECAMP_SOURCE_PASSWORD", "ATP_PASSWORD"],
+    what: "the password for your old server",
+    once: false,
+  },
+  authFactor: {
+    flag: "auth-factor",
+    env: ["ATP_AUTH_FACTOR_TOKEN"],
+    what: "the sign-in code that your old server mailed to you",
+    once: true,
+  },
+  targetPassword: {
+    flag: "new-password",
+    env: ["DECAMP_TARGET_PASSWORD", "NEW_ACCOUNT_PASSWORD"],
+    what: "the password for your new server",
+    once: false,
+  },
+  plcToken: {
+    flag: "plc-token",
+    env: ["PLC_SIGN_TOKEN"],
+    what: "the code that your old server mailed to you to confirm the move",
+    once: true,
+  },
+};
+
+const secretNames = ["sourcePassword", "authFactor", "targetPassword", "plcToken"] as const satisfies SecretName[];
+
+/** Variables that hold secrets: the commands that we run do not inherit them. */
+const secretVariables: ReadonlySet<string> = new Set([
+  ...Object.values(secretKinds).flatMap((kind) => kind.env),
+  "PLC_SIGNING_KEY",
+  "DECAMP_PASSPHRASE",
+]);
+
+/** What the flags of one secret said. */
+export interface SecretFlags {
+  readonly file?: string | undefined;
+  readonly command?: string | undefined;
+}
+
+export type AllSecretFlags = Readonly<Partial<Record<SecretName, SecretFlags>>>;
+
+export interface SecretQuestion {
+  readonly message: string;
+  /** Asks a second time with this message, to catch a slip of the fingers. */
+  readonly repeat?: string | undefined;
+  /** The first answer was refused: only a person can give another one. */
+  readonly again?: boolean;
+}
+
+export interface Secrets {
+  /**
+   * The secret: from its flag, the environment, or by asking.
+   *
+   * @throws DecampError `unreadable-file`, `input-needed`, `interrupted`
+   */
+  read(name: SecretName, question: SecretQuestion): Promise<string>;
+}
+
+/**
+ * Checks the flags before anything else happens.
+ *
+ * @throws DecampError `usage` if one secret has two sources, or two secrets want the standard input
+ */
+export function checkSecretFlags(flags: AllSecretFlags, stdinIsTerminal: boolean): void {
+  const fromStdin: string[] = [];
+  for (const name of secretNames) {
+    const { flag } = secretKinds[name];
+    const { file, command } = flags[name] ?? {};
+    if (file !== undefined && command !== undefined) {
+      throw new DecampError("usage", `--${flag}-file and --${flag}-command answer the same question: give only one.`);
+    }
+    if (file === "-") {
+      fromStdin.push(`--${flag}-file`);
+    }
+  }
+  const [first, second] = fromStdin;
+  if (first !== undefined && second !== undefined) {
+    throw new DecampError("usage", `${first} and ${second} cannot both read the standard input.`, {
+      hint: "Put one of them into a file, or use the command form of the flag.",
+    });
+  }
+  if (first !== undefined && stdinIsTerminal) {
+    throw new DecampError("usage", `${first} - reads the standard input, but that is a terminal.`, {
+      hint: "Leave the flag out to be asked, or pipe the secret in.",
+    });
+  }
+}
+
+/** @param known every secret that is read is added to it, so that it can be kept out of what is printed */
+export function createSecrets(
+  terminal: Terminal,
+  flags: AllSecretFlags,
+  prompter: Prompter,
+  known: Set<string>,
+  signal: AbortSignal,
+): Secrets {
+  // Nobody types a password twice, and the standard input can be read only once.
+  const kept = new Map<SecretName, string>();
+
+  const fromFlags = async (name: SecretName): Promise<string | undefined> => {
+    const { file, command } = flags[name] ?? {};
+    const { what } = secretKinds[name];
+    if (file === "-") {
+      return readSecretStream(terminal.stdin, "the standard input", what);
+    }
+    if (file !== undefined) {
+      return readSecretFile(file, what);
+    }
+    return command === undefined ? undefined : runSecretCommand(command, what, withoutSecrets(terminal.env), signal);
+  };
+
+  const fromEnvironment = (name: SecretName): string | undefined =>
+    secretKinds[name].env
+      .map((variable) => terminal.env[variable])
+      .find((value) => value !== undefined && value !== "");
+
+  return {
+    read: async (name, question) => {
+      const { again = false, ...asked } = question;
+      let secret = again ? undefined : (kept.get(name) ?? (await fromFlags(name)) ?? fromEnvironment(name));
+      if (secret === undefined) {
+        const { flag, env, what } = secretKinds[name];
+        const answeredBy = `--${flag}-file, --${flag}-command, or ${env.join(" or ")} in the environment`;
+        secret = await prompter.secret({ message: asked.message, what, answeredBy });
+        if (asked.repeat !== undefined) {
+          const first = secret;
+          await prompter.secret({
+            message: asked.repeat,
+            what,
+            answeredBy,
+            check: (answer) =>
+              answer === first || "That is not the same. Type it again, or press Ctrl-C to start over.",
+          });
+        }
+      }
+      known.add(secret);
+      if (!secretKinds[name].once) {
+        kept.set(name, secret);
+      }
+      return secret;
+    },
+  };
+}
+
+function withoutSecrets(env: Readonly<NodeJS.ProcessEnv>): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !secretVariables.has(name)));
+}

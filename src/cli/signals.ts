@@ -1,0 +1,37 @@
+/** Ctrl-C and its relatives: once is a request to stop cleanly, twice means now. */
+import { DecampError, isDecampError } from "../errors.ts";
+
+const names = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
+/**
+ * Runs `work` with a signal that fires when the process is asked to end; its reason is a DecampError `interrupted`.
+ * Asked a second time, the process ends at once with exit code 130.
+ *
+ * @param onStop called at the first request, to say that the work at hand is being finished
+ */
+export async function stoppable<T>(work: (signal: AbortSignal) => Promise<T>, onStop: () => void): Promise<T> {
+  const controller = new AbortController();
+  const stop = (): void => {
+    if (controller.signal.aborted) {
+      process.exit(130);
+    }
+    controller.abort(new DecampError("interrupted", "Interrupted."));
+    onStop();
+  };
+  for (const name of names) {
+    process.on(name, stop);
+  }
+  try {
+    return await work(controller.signal);
+  } catch (error) {
+    // Whatever broke because of the request is the request's doing.
+    if (controller.signal.aborted && !isDecampError(error, "interrupted")) {
+      throw new DecampError("interrupted", "Interrupted.", { cause: error });
+    }
+    throw error;
+  } finally {
+    for (const name of names) {
+      process.off(name, stop);
+    }
+  }
+}

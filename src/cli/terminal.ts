@@ -1,0 +1,169 @@
+/**
+ * The terminal: the only file that touches the process's streams.
+ *
+ * The rules of talking to people:
+ *
+ * - Data goes to stdout. Messages, prompts and progress go to stderr.
+ * - Short, calm sentences. First what is, then what to do. Nobody is blamed, nothing is praised.
+ * - Every error says what is wrong, and a hint says what to try. No stack, unless decamp itself is at fault.
+ * - Say "your old server" and "your new server"; show the DID beside the handle where it matters.
+ * - Nothing that comes from a server reaches the screen as it is: control characters, direction marks and invisible
+ *   characters are spelled out. So text is handed over in pieces, and only this file adds colour.
+ * - Colour and movement only on a terminal, decided for each stream apart. Nothing depends on colour alone.
+ * - A secret is never shown, not even in part.
+ * - Who reads our output may stop reading: that is no error.
+ */
+import type { ChalkInstance } from "chalk";
+
+/** How a piece may look; a stream without colour shows only its text. */
+export type Style = "bold" | "dim" | "red" | "green" | "yellow" | "cyan";
+
+/** A piece of a line. Plain strings and styled texts are escaped alike. */
+export type Piece = string | { readonly text: string; readonly style: Style };
+
+/** One of the two output streams. */
+export interface Channel {
+  readonly isTerminal: boolean;
+  /** Whether lines may be drawn over: a terminal that is not a dumb one. */
+  readonly canAnimate: boolean;
+  /** Whether this stream shows colour. */
+  readonly color: boolean;
+  /** Columns; 80 where nobody knows. */
+  readonly width: number;
+  /** True once the reader has gone away; everything that is written then is dropped. */
+  readonly closed: boolean;
+  /** Writes one line. Every piece is escaped. */
+  line(...pieces: readonly Piece[]): void;
+  /** The pieces as one escaped and coloured string, without a line end, for whoever draws a line by other means. */
+  render(...pieces: readonly Piece[]): string;
+  /** Writes `value` as one line of JSON; invisible and control characters as `\u` escapes. */
+  json(value: unknown): void;
+  /** Writes JSON that was made elsewhere, escaped in the same way. */
+  jsonText(text: string): void;
+  /** Writes a text of our own (help) as it is. */
+  text(text: string): void;
+  /** Resolves when the stream takes more without buffering, or is closed. For long listings. */
+  drained(): Promise<void>;
+  /** The stream itself, for a prompt or a spinner. */
+  readonly stream: NodeJS.WriteStream;
+}
+
+export interface Terminal {
+  readonly out: Channel;
+  readonly err: Channel;
+  readonly stdin: NodeJS.ReadStream;
+  readonly env: Readonly<NodeJS.ProcessEnv>;
+}
+
+/** What a terminal is made from; a test hands over its own. */
+export interface TerminalParts {
+  readonly stdin: NodeJS.ReadStream;
+  readonly stdout: NodeJS.WriteStream;
+  readonly stderr: NodeJS.WriteStream;
+  readonly env: Readonly<NodeJS.ProcessEnv>;
+}
+
+/** The streams and the environment of this process. */
+export function processParts(): TerminalParts {
+  return { stdin: process.stdin, stdout: process.stdout, stderr: process.stderr, env: process.env };
+}
+
+/** Opens the terminal. chalk is loaded only when a stream shows colour. */
+export async function openTerminal(parts: TerminalParts, options: { noColor: boolean }): Promise<Terminal> {
+  const colored = (stream: NodeJS.WriteStream): boolean => showsColor(stream.isTTY, parts.env, options.noColor);
+  let chalk: ChalkInstance | undefined;
+  if (colored(parts.stdout) || colored(parts.stderr)) {
+    const { Chalk } = await import("chalk");
+    chalk = new Chalk({ level: 1 });
+  }
+  const channel = (stream: NodeJS.WriteStream): Channel =>
+    openChannel(stream, colored(stream) ? chalk : undefined, parts.env["TERM"] !== "dumb");
+  return { out: channel(parts.stdout), err: channel(parts.stderr), stdin: parts.stdin, env: parts.env };
+}
+
+/**
+ * Whether a stream shows colour: `--no-color` wins, then FORCE_COLOR, then NO_COLOR (both as Node.js and most tools read
+ * them), then TERM=dumb, then whether it is a terminal.
+ */
+export function showsColor(isTerminal: boolean, env: Readonly<NodeJS.ProcessEnv>, noColor: boolean): boolean {
+  if (noColor) {
+    return false;
+  }
+  const forced = env["FORCE_COLOR"];
+  if (forced !== undefined) {
+    return forced !== "0" && forced !== "false";
+  }
+  return (env["NO_COLOR"] ?? "") === "" && env["TERM"] !== "dumb" && isTerminal;
+}
+
+// Control (C0, DEL, C1) and format characters (direction marks, zero width, tags), line and paragraph separators, lone
+// surrogates, and the few letters and marks that show nothing.
+// oxlint-disable-next-line no-misleading-character-class -- one at a time is what is meant
+const unprintable = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0]/gu;
+
+/** `text` with every character that could move the cursor, hide, or reorder what is shown spelled out as `\u{…}`. */
+export function printable(text: string): string {
+  return text.replace(unprintable, (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`);
+}
+
+/** JSON text with the same characters as `\uXXXX`: the same value, harmless on a screen. */
+export function printableJson(text: string): string {
+  return text.replace(unprintable, (character) =>
+    Array.from(
+      { length: character.length },
+      (_, index) => `\\u${character.charCodeAt(index).toString(16).padStart(4, "0")}`,
+    ).join(""),
+  );
+}
+
+function openChannel(stream: NodeJS.WriteStream, chalk: ChalkInstance | undefined, clever: boolean): Channel {
+  let closed = false;
+  stream.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE" && error.code !== "ERR_STREAM_DESTROYED") {
+      throw error;
+    }
+    closed = true;
+    stream.emit("drain");
+  });
+  const write = (text: string): void => {
+    if (!closed) {
+      stream.write(text);
+    }
+  };
+  const render = (...pieces: readonly Piece[]): string =>
+    pieces
+      .map((piece) => {
+        if (typeof piece === "string") {
+          return printable(piece);
+        }
+        const text = printable(piece.text);
+        return chalk === undefined || text === "" ? text : chalk[piece.style](text);
+      })
+      .join("");
+  const isTerminal = stream.isTTY;
+  return {
+    isTerminal,
+    canAnimate: isTerminal && clever,
+    color: chalk !== undefined,
+    get width() {
+      return stream.columns > 0 ? stream.columns : 80;
+    },
+    get closed() {
+      return closed;
+    },
+    line: (...pieces) => write(`${render(...pieces)}\n`),
+    render,
+    json: (value) => write(`${printableJson(JSON.stringify(value))}\n`),
+    // The line ends of JSON that is laid out over several lines are no part of a value.
+    jsonText: (text) => write(`${text.split("\n").map(printableJson).join("\n")}\n`),
+    text: write,
+    drained: async () => {
+      if (!closed && stream.writableNeedDrain) {
+        await new Promise<void>((resolve) => {
+          stream.once("drain", resolve);
+        });
+      }
+    },
+    stream,
+  };
+}

@@ -1,0 +1,125 @@
+/** Reads one secret from a file, from a stream, or from what a command prints. */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { createReadStream } from "node:fs";
+import { DecampError } from "../errors.ts";
+
+/** More than any password or key needs; whoever names a film by mistake is told so. */
+const maxSecretBytes = 64 * 1024;
+
+/**
+ * The secret in a file, without the line end behind it.
+ *
+ * @param what what it is, for messages: "the password of your old server"
+ * @throws DecampError `unreadable-file` if it cannot be read, is empty, too long, or no UTF-8 text
+ */
+export async function readSecretFile(path: string, what: string): Promise<string> {
+  try {
+    return await readSecretStream(createReadStream(path), `the file ${path}`, what);
+  } catch (error) {
+    if (error instanceof DecampError) {
+      throw error;
+    }
+    const reason = error instanceof Error && "code" in error ? reasons[String(error.code)] : undefined;
+    throw new DecampError("unreadable-file", `Cannot read ${what} from ${path}: ${reason ?? "reading failed"}.`, {
+      cause: error,
+    });
+  }
+}
+
+const reasons: Partial<Record<string, string>> = {
+  ENOENT: "there is no such file",
+  EACCES: "you may not read it",
+  EISDIR: "it is a folder",
+};
+
+/**
+ * The secret that a stream carries, without the line end behind it.
+ *
+ * @param from the stream's name, for messages
+ * @throws DecampError `unreadable-file` as readSecretFile
+ */
+export async function readSecretStream(
+  stream: AsyncIterable<Uint8Array | string>,
+  from: string,
+  what: string,
+): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of stream) {
+    const bytes = typeof chunk === "string" ? Buffer.from(chunk) : chunk;
+    size += bytes.length;
+    if (size > maxSecretBytes) {
+      throw new DecampError("unreadable-file", `Cannot read ${what} from ${from}: it is longer than 64 KiB.`, {
+        hint: "Check that this is the right file.",
+      });
+    }
+    chunks.push(bytes);
+  }
+  let text: string;
+  try {
+    text = new TextDecoder("utf-8", { fatal: true }).decode(Buffer.concat(chunks));
+  } catch (error) {
+    throw new DecampError("unreadable-file", `Cannot read ${what} from ${from}: it is not UTF-8 text.`, {
+      cause: error,
+    });
+  }
+  const secret = text.replace(/[\r\n]+$/, "");
+  if (secret === "") {
+    throw new DecampError("unreadable-file", `Cannot read ${what} from ${from}: it is empty.`);
+  }
+  return secret;
+}
+
+/**
+ * Runs `command` by the system's shell and takes what it prints as the secret, without the line end behind it. Its
+ * messages go to our stderr; it gets no input.
+ *
+ * @param env the environment of the command
+ * @throws DecampError `input-needed` if it fails or prints nothing, `interrupted` if `signal` fires
+ */
+export async function runSecretCommand(
+  command: string,
+  what: string,
+  env: Readonly<NodeJS.ProcessEnv>,
+  signal?: AbortSignal,
+): Promise<string> {
+  refuseIfAborted(signal);
+  const child = spawn(command, { shell: true, env, stdio: ["ignore", "pipe", "inherit"] });
+  const stop = (): boolean => child.kill();
+  signal?.addEventListener("abort", stop, { once: true });
+  const failed = (why: string, cause?: unknown): DecampError =>
+    new DecampError("input-needed", `The command that should print ${what} ${why}.`, {
+      hint: "Run the command by hand to see what is wrong with it.",
+      cause,
+    });
+  try {
+    const closed = once(child, "close");
+    // The failure of either is seen by the await below; the other must not count as unhandled.
+    closed.catch(() => undefined);
+    const secret = readSecretStream(child.stdout, "the command", what);
+    secret.catch(() => undefined);
+    const [code, killedBy]: readonly (number | string | null | undefined)[] = await closed;
+    refuseIfAborted(signal);
+    if (code !== 0) {
+      throw failed(killedBy === null ? `ended with exit code ${String(code)}` : `was ended by ${String(killedBy)}`);
+    }
+    return await secret.catch((error: unknown) => {
+      throw failed("printed nothing that can be used", error);
+    });
+  } catch (error) {
+    if (error instanceof DecampError) {
+      throw error;
+    }
+    throw failed("could not be started", error);
+  } finally {
+    signal?.removeEventListener("abort", stop);
+    child.kill();
+  }
+}
+
+function refuseIfAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted === true) {
+    throw new DecampError("interrupted", "Interrupted.");
+  }
+}

@@ -1,0 +1,163 @@
+import { describe, expect, test } from "vitest";
+import { createAnswers, type GivenAnswers } from "../../src/cli/answers.ts";
+import type { Prompter, Question } from "../../src/cli/prompter.ts";
+import { createPrompter } from "../../src/cli/prompter.ts";
+import { createSecrets } from "../../src/cli/secrets.ts";
+import { openTerminal } from "../../src/cli/terminal.ts";
+import type { Answers } from "../../src/migration/answers.ts";
+import { captured, type Captured } from "./support/streams.ts";
+
+const did = "did:plc:ewvi7nxzyoun6zhxrhs64oiz";
+const change = {
+  did,
+  handle: "alice.example",
+  differences: [
+    { field: "services.atproto_pds", kind: "changed", before: "https://old.example", after: "https://new.example" },
+  ],
+} as const;
+
+interface Setting {
+  answers: Answers;
+  asked: Question[];
+  streams: Captured;
+}
+
+/** Answers in front of a person who types `typed`, or, without it, where nobody can be asked. */
+async function setting(given: Partial<GivenAnswers> = {}, typed?: readonly string[]): Promise<Setting> {
+  const streams = captured();
+  const terminal = await openTerminal(streams.parts, { noColor: false });
+  const { signal } = new AbortController();
+  const asked: Question[] = [];
+  const left = [...(typed ?? [])];
+  const ask = (question: Question): Promise<string> => {
+    asked.push(question);
+    const answer = left.shift();
+    return answer === undefined ? Promise.reject(new Error("asked once too often")) : Promise.resolve(answer);
+  };
+  const nobody = createPrompter(terminal, { noInput: true, json: false, noColor: false, signal });
+  const prompter: Prompter = typed === undefined ? nobody : { canAsk: true, text: ask, secret: ask };
+  const secrets = createSecrets(terminal, {}, prompter, new Set(), signal);
+  return { answers: createAnswers(terminal, { yes: false, ...given }, secrets, prompter), asked, streams };
+}
+
+const hint = (text: string) => ({ code: "input-needed", hint: expect.stringContaining(text) as string });
+
+describe("the point of no return", () => {
+  test("--confirm-did with the right DID is a yes, and nothing is asked", async () => {
+    const { answers, asked } = await setting({ confirmDid: did }, []);
+    await answers.confirmIdentityChange(change);
+    expect(asked).toEqual([]);
+  });
+
+  test("--confirm-did with another DID is refused with exit code 9, even if a person is there", async () => {
+    for (const typed of [undefined, [did]]) {
+      const { answers, asked } = await setting({ confirmDid: "did:plc:other" }, typed);
+      await expect(answers.confirmIdentityChange(change)).rejects.toMatchObject({ code: "refused", exitCode: 9 });
+      expect(asked).toEqual([]);
+    }
+  });
+
+  test("--yes does not cover it: exit code 7, naming --confirm-did", async () => {
+    const { answers } = await setting({ yes: true });
+    await expect(answers.confirmIdentityChange(change)).rejects.toMatchObject({
+      code: "input-needed",
+      exitCode: 7,
+      hint: `Give it with --confirm-did ${did}.`,
+    });
+  });
+
+  test("--yes does not answer for a person either", async () => {
+    const { answers, asked } = await setting({ yes: true }, [did]);
+    await answers.confirmIdentityChange(change);
+    expect(asked).toHaveLength(1);
+  });
+
+  test("a person sees what changes before the question, and types the DID", async () => {
+    const { answers, asked, streams } = await setting({}, [did]);
+    await answers.confirmIdentityChange(change);
+    const shown = streams.stderr();
+    expect(shown).toContain(did);
+    expect(shown).toContain("- services.atproto_pds: https://old.example\n");
+    expect(shown).toContain("+ services.atproto_pds: https://new.example\n");
+    const [question] = asked;
+    expect(question?.check?.(did)).toBe(true);
+    expect(question?.check?.(` ${did} `)).toBe(true);
+    expect(question?.check?.("")).toBe(true);
+    for (const wrong of ["y", "yes", "alice.example", did.toUpperCase(), did.slice(0, -1)]) {
+      expect(question?.check?.(wrong)).toContain("That is not the DID.");
+    }
+  });
+
+  test("an empty line stops, with exit code 9", async () => {
+    const { answers } = await setting({}, [""]);
+    await expect(answers.confirmIdentityChange(change)).rejects.toMatchObject({ code: "refused", exitCode: 9 });
+  });
+});
+
+describe("handle, e-mail address and invite code", () => {
+  const handle = { current: "alice.old.example", did, domains: [".new.example"] };
+
+  test("are taken from what was given", async () => {
+    const { answers } = await setting({ newHandle: "a.new.example", newEmail: "a@b.example", inviteCode: "i-1" }, []);
+    expect(await answers.targetHandle(handle)).toBe("a.new.example");
+    expect(await answers.targetEmail({ current: "old@b.example" })).toBe("a@b.example");
+    expect(await answers.inviteCode({ host: "https://new.example" })).toBe("i-1");
+  });
+
+  test("are asked for again with the reason, when what was given was refused", async () => {
+    const { answers, asked, streams } = await setting(
+      { newHandle: "taken.new.example", newEmail: "bad", inviteCode: "used" },
+      ["free.new.example", "good@b.example", "fresh"],
+    );
+    expect(await answers.targetHandle({ ...handle, reason: "It is taken." })).toBe("free.new.example");
+    expect(await answers.targetEmail({ reason: "It is no address." })).toBe("good@b.example");
+    expect(await answers.inviteCode({ host: "https://new.example", reason: "It was used." })).toBe("fresh");
+    expect(streams.stderr()).toBe(
+      "That did not work: It is taken.\nThat did not work: It is no address.\nThat did not work: It was used.\n",
+    );
+    expect(asked.map((question) => question.suggestion)).toEqual([undefined, undefined, undefined]);
+  });
+
+  test("a person gets a suggestion", async () => {
+    const { answers, asked } = await setting({}, ["x.new.example", "y@b.example"]);
+    await answers.targetHandle(handle);
+    await answers.targetEmail({ current: "old@b.example" });
+    expect(asked.map((question) => question.suggestion)).toEqual(["alice.new.example", "old@b.example"]);
+  });
+
+  test("where nobody can be asked, the missing flag is named; the known address is used again", async () => {
+    const { answers } = await setting();
+    await expect(answers.targetHandle(handle)).rejects.toMatchObject(hint("--new-handle, or NEW_ACCOUNT_HANDLE"));
+    await expect(answers.targetEmail({})).rejects.toMatchObject(hint("--new-email, or NEW_ACCOUNT_EMAIL"));
+    await expect(answers.inviteCode({ host: "https://new.example" })).rejects.toMatchObject(hint("--invite-code"));
+    expect(await answers.targetEmail({ current: "old@b.example" })).toBe("old@b.example");
+  });
+
+  test("with --yes the known address is used without a question", async () => {
+    const { answers, asked } = await setting({ yes: true }, []);
+    expect(await answers.targetEmail({ current: "old@b.example" })).toBe("old@b.example");
+    expect(asked).toEqual([]);
+  });
+});
+
+describe("passwords and codes", () => {
+  test("say for which account and server", async () => {
+    const { answers, asked } = await setting({}, ["secret-1", "secret-2", "secret-2", "code"]);
+    expect(await answers.sourcePassword({ handle: "alice.example", host: "https://old.example" })).toBe("secret-1");
+    expect(await answers.targetPassword({ handle: "alice.example", host: "https://new.example" })).toBe("secret-2");
+    expect(await answers.plcToken({ email: "a@b.example" })).toBe("code");
+    expect(asked.map((question) => question.message)).toEqual([
+      "Password of alice.example at your old server, old.example:",
+      "Password for alice.example at your new server, new.example:",
+      "The same password once more:",
+      "Code from the mail that your old server has sent to a@b.example:",
+    ]);
+    expect(asked[2]?.check?.("secret-2")).toBe(true);
+    expect(asked[2]?.check?.("secret-3")).toContain("not the same");
+  });
+
+  test("can be asked for again only where a person is", async () => {
+    expect((await setting({}, [])).answers.canAskAgain).toBe(true);
+    expect((await setting()).answers.canAskAgain).toBe(false);
+  });
+});

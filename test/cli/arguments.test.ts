@@ -1,0 +1,209 @@
+import { join, resolve } from "node:path";
+import { describe, expect, test } from "vitest";
+import { readMigrateRequest, type MigrateRequest } from "../../src/cli/commands/migrate.ts";
+import { main } from "../../src/cli/main.ts";
+import { stateDirectory } from "../../src/cli/places.ts";
+import { readArguments } from "../../src/cli/program.ts";
+import { openTerminal } from "../../src/cli/terminal.ts";
+import { captured } from "./support/streams.ts";
+
+async function request(argv: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<MigrateRequest> {
+  const terminal = await openTerminal(captured().parts, { noColor: false });
+  const invocation = readArguments(argv, terminal);
+  if (!("command" in invocation)) {
+    throw new Error("help was shown");
+  }
+  return readMigrateRequest(invocation, { XDG_STATE_HOME: "/state", ...env });
+}
+
+const base = ["migrate", "alice.example", "--to", "https://new.example"];
+
+describe("migrate: arguments to options", () => {
+  test("only what is necessary", async () => {
+    expect((await request(base)).options).toEqual({
+      account: "alice.example",
+      to: "https://new.example",
+      dryRun: false,
+      stateDir: join("/state", "decamp"),
+      allowPrivateHosts: false,
+      concurrency: 8,
+      allowMissingBlobs: false,
+    });
+  });
+
+  test("everything", async () => {
+    const { options, given, secretFlags, globals } = await request([
+      ...base,
+      ...(
+        "--from https://old.example --dry-run --until verify --archive a/b --concurrency 3 " +
+        "--new-handle alice.new.example --new-email a@b.example --invite-code new-1 --yes " +
+        "--confirm-did did:plc:x --allow-missing-blobs --allow-private-hosts --state-dir s " +
+        "--password-file p --auth-factor-command c --new-password-file - --plc-token-command d " +
+        "--plc-url http://localhost:2582 --json --no-input --no-color -v"
+      ).split(" "),
+    ]);
+    expect(options).toEqual({
+      account: "alice.example",
+      to: "https://new.example",
+      from: "https://old.example",
+      dryRun: true,
+      until: "verify",
+      archive: "a/b",
+      stateDir: resolve("s"),
+      allowPrivateHosts: true,
+      concurrency: 3,
+      allowMissingBlobs: true,
+    });
+    expect(given).toEqual({
+      newHandle: "alice.new.example",
+      newEmail: "a@b.example",
+      inviteCode: "new-1",
+      confirmDid: "did:plc:x",
+      yes: true,
+    });
+    expect(secretFlags).toEqual({
+      sourcePassword: { file: "p" },
+      authFactor: { command: "c" },
+      targetPassword: { file: "-" },
+      plcToken: { command: "d" },
+    });
+    expect(globals).toEqual({
+      quiet: false,
+      verbose: true,
+      json: true,
+      noInput: true,
+      yes: true,
+      noColor: true,
+      plcUrl: "http://localhost:2582",
+      allowPrivateHosts: true,
+      stateDir: resolve("s"),
+    });
+  });
+
+  test.each<[string[], Partial<MigrateRequest["globals"]>]>([
+    [["--json"], { json: true }],
+    [["-q"], { quiet: true }],
+    [["-v"], { verbose: true }],
+    [["--no-input", "-y"], { noInput: true, yes: true }],
+    [["--no-color"], { noColor: true }],
+    [["--plc-url", "https://plc.example"], { plcUrl: "https://plc.example" }],
+    [["--allow-private-hosts"], { allowPrivateHosts: true }],
+  ])("%s before and behind the command", async (flags, expected) => {
+    const before = await request([...flags, ...base]);
+    const behind = await request([...base, ...flags]);
+    expect(before.globals).toMatchObject(expected);
+    expect(behind.globals).toEqual(before.globals);
+  });
+
+  test("flags over environment, environment over defaults; an empty variable is none", async () => {
+    const env = {
+      DECAMP_TARGET_PDS: "https://env-new.example",
+      DECAMP_SOURCE_PDS: "https://env-old.example",
+      ATP_PLC_HOST: "https://env-plc.example",
+      NEW_ACCOUNT_HANDLE: "env.example",
+      NEW_ACCOUNT_EMAIL: "env@example.com",
+    };
+    const fromEnv = await request(["migrate", "alice.example"], env);
+    expect(fromEnv.options).toMatchObject({ to: "https://env-new.example", from: "https://env-old.example" });
+    expect(fromEnv.globals.plcUrl).toBe("https://env-plc.example");
+    expect(fromEnv.given).toMatchObject({ newHandle: "env.example", newEmail: "env@example.com" });
+
+    const flags = ["--from", "https://o", "--plc-url", "https://p", "--new-handle", "h.example", "--new-email", "e@e"];
+    const fromFlags = await request([...base, ...flags], env);
+    expect(fromFlags.options).toMatchObject({ to: "https://new.example", from: "https://o" });
+    expect(fromFlags.globals.plcUrl).toBe("https://p");
+    expect(fromFlags.given).toMatchObject({ newHandle: "h.example", newEmail: "e@e" });
+
+    const empty = await request(base, { DECAMP_SOURCE_PDS: "", ATP_PLC_HOST: "", NEW_ACCOUNT_HANDLE: "" });
+    expect(empty.options.from).toBeUndefined();
+    expect(empty.globals.plcUrl).toBe("https://plc.directory");
+    expect(empty.given.newHandle).toBeUndefined();
+  });
+
+  test("ATP_PDS_HOST is not used, and that is said", async () => {
+    const { options, warnings } = await request(base, { ATP_PDS_HOST: "https://ambiguous.example" });
+    expect(JSON.stringify(options)).not.toContain("ambiguous");
+    expect(warnings).toEqual([
+      { code: "variable-ignored", message: expect.stringContaining("ATP_PDS_HOST") as string },
+    ]);
+    expect((await request(base)).warnings).toEqual([]);
+  });
+});
+
+describe("wrong usage ends with exit code 2, a sentence and a hint", () => {
+  test.each<[string[], string, string]>([
+    [["migrat"], "Unknown command 'migrat'.", "Did you mean migrate?"],
+    [["--hlp"], "Unknown option '--hlp'.", "Did you mean --help?"],
+    [["migrate", "a.example", "--tu", "x"], "Unknown option '--tu'.", "Did you mean --to? Run decamp migrate --help"],
+    [["migrate"], "Missing required argument 'account'.", "Run decamp migrate --help"],
+    [["migrate", "a.example"], "The address of your new server is missing.", "DECAMP_TARGET_PDS"],
+    [[...base, "b.example"], "Too many arguments for 'migrate'.", "Run decamp migrate --help"],
+    [[...base, "--concurrency", "0"], "It must be a whole number from 1 to 32.", "Run decamp migrate --help"],
+    [[...base, "--concurrency", "1.5"], "It must be a whole number from 1 to 32.", "Run decamp migrate --help"],
+    [[...base, "--until", "lunch"], "--until: there is no step lunch.", "The steps: resolve, preflight"],
+    [[...base, "-q", "-v"], "--quiet and --verbose contradict each other", "--help"],
+    [[...base, "--password", "hunter2"], "A secret is never the value of a flag", "Use --password-file or"],
+    [[...base, "--plc-token=hunter2"], "A secret is never the value of a flag", "Use --plc-token-file or"],
+    [
+      [...base, "--password-file", "a", "--password-command", "b"],
+      "--password-file and --password-command answer the same question",
+      "--help",
+    ],
+    [
+      [...base, "--password-file", "-", "--new-password-file", "-"],
+      "--password-file and --new-password-file cannot both read the standard input.",
+      "Put one of them into a file",
+    ],
+  ])("%j", async (argv, message, hint) => {
+    const { parts, stdout, stderr } = captured({ env: { XDG_STATE_HOME: "/state" } });
+    expect(await main(argv, parts)).toBe(2);
+    expect(stdout()).toBe("");
+    const [first = "", second = "", ...rest] = stderr().split("\n");
+    expect(first).toMatch(/^Error: /);
+    expect(first).toContain(message);
+    expect(second).toMatch(/^Hint: /);
+    expect(second).toContain(hint);
+    expect(rest).toEqual([""]);
+    expect(stderr()).not.toContain("hunter2");
+  });
+
+  test("as one line of JSON with --json, wherever it stands", async () => {
+    for (const argv of [
+      ["--json", "migrat"],
+      ["migrat", "--json"],
+    ]) {
+      const { parts, stdout, stderr } = captured();
+      expect(await main(argv, parts)).toBe(2);
+      expect(stdout()).toBe("");
+      expect(stderr().split("\n")).toHaveLength(2);
+      expect(JSON.parse(stderr())).toEqual({
+        type: "error",
+        version: 1,
+        code: "usage",
+        message: "Unknown command 'migrat'.",
+        hint: "Did you mean migrate? Run decamp --help to see how it is used.",
+        exitCode: 2,
+      });
+    }
+  });
+
+  test("a secret flag that reads a terminal", async () => {
+    const { parts, stderr } = captured({ terminals: ["stdin"] });
+    expect(await main([...base, "--password-file", "-"], parts)).toBe(2);
+    expect(stderr()).toContain("that is a terminal");
+  });
+});
+
+test.each<[string | undefined, NodeJS.ProcessEnv, NodeJS.Platform, string]>([
+  [undefined, {}, "linux", "/home/a/.local/state/decamp"],
+  [undefined, { XDG_STATE_HOME: "/x" }, "linux", "/x/decamp"],
+  [undefined, { XDG_STATE_HOME: "relative" }, "linux", "/home/a/.local/state/decamp"],
+  [undefined, { XDG_STATE_HOME: "" }, "linux", "/home/a/.local/state/decamp"],
+  [undefined, {}, "darwin", "/home/a/Library/Application Support/decamp"],
+  [undefined, { XDG_STATE_HOME: "/x" }, "darwin", "/x/decamp"],
+  [undefined, { LOCALAPPDATA: "/local" }, "win32", "/local/decamp"],
+  [undefined, {}, "win32", "/home/a/AppData/Local/decamp"],
+  ["/given", { XDG_STATE_HOME: "/x" }, "linux", "/given"],
+])("state folder: flag %s, environment %j, %s", (flag, env, platform, expected) => {
+  expect(stateDirectory(flag, env, platform, "/home/a")).toBe(expected);
+});

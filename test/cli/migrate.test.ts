@@ -1,0 +1,191 @@
+import { describe, expect, test } from "vitest";
+import { runMigrate, type Move } from "../../src/cli/commands/migrate.ts";
+import { reportFailure } from "../../src/cli/failure.ts";
+import { readArguments } from "../../src/cli/program.ts";
+import { openTerminal } from "../../src/cli/terminal.ts";
+import { DecampError } from "../../src/errors.ts";
+import type { MigrationPlan, MigrationResult } from "../../src/migration/events.ts";
+import { captured, type StreamOptions } from "./support/streams.ts";
+
+const result: MigrationResult = {
+  did: "did:plc:abc",
+  oldHandle: "alice.old.example",
+  handle: "alice.new.example",
+  source: "https://old.example",
+  target: "https://new.example",
+  archive: "/archive",
+  state: "moved",
+  commit: "bafycommit",
+  records: 3270,
+  blobs: 57,
+  preferences: 1,
+  missingBlobs: [],
+};
+const plan: MigrationPlan = {
+  did: "did:plc:abc",
+  handle: "alice.old.example",
+  newHandle: "alice.new.example",
+  source: "https://old.example",
+  target: "https://new.example",
+  archive: "/archive",
+  plcHead: "bafyhead",
+  steps: [
+    { id: "export", title: "Export the account", pointOfNoReturn: false },
+    { id: "submit-operation", title: "Change the identity", pointOfNoReturn: true },
+  ],
+};
+
+/** Runs the command with `move` in place of the use case. */
+async function run(move: Move, flags: readonly string[] = [], streams: StreamOptions = {}) {
+  const { parts, stdout, stderr } = captured(streams);
+  const terminal = await openTerminal(parts, { noColor: false });
+  const secrets = new Set<string>();
+  const invocation = readArguments(["migrate", "alice.old.example", "--to", "https://new.example", ...flags], terminal);
+  if (!("command" in invocation) || invocation.command !== "migrate") {
+    throw new Error("no invocation");
+  }
+  let exitCode: number;
+  try {
+    exitCode = await runMigrate(invocation, { terminal, secrets }, () => Promise.resolve(move));
+  } catch (error) {
+    const json = flags.includes("--json");
+    exitCode = reportFailure(terminal, error, { json, verbose: false, secrets, bugs: undefined, version: "0" });
+  }
+  return { exitCode, stdout: stdout(), stderr: stderr() };
+}
+
+describe("the result", () => {
+  test("for a person: where the account is, what to do next, what is kept", async () => {
+    const { exitCode, stdout } = await run(() =>
+      Promise.resolve({ ...result, recoverableUntil: "2026-12-01T00:00:00.000Z" }),
+    );
+    expect(exitCode).toBe(0);
+    for (const fact of [
+      "alice.new.example lives at https://new.example now.",
+      "did:plc:abc",
+      "alice.old.example → alice.new.example",
+      "3,270 records, 57 blobs, 1 preference",
+      "bafycommit",
+      "What to do next",
+      "What is kept",
+      "https://old.example still has the account, deactivated.",
+      "/archive",
+      "Until 2026-12-01T00:00:00.000Z",
+    ]) {
+      expect(stdout).toContain(fact);
+    }
+  });
+
+  test("with --json: the last line on stdout, and nothing on stderr", async () => {
+    const { exitCode, stdout, stderr } = await run(
+      (_options, _answers, report) => {
+        report({ type: "plan", plan });
+        report({ type: "step", id: "resolve", title: "Find the account", state: "start" });
+        report({ type: "step", id: "resolve", title: "Find the account", state: "done" });
+        report({ type: "result", result });
+        return Promise.resolve(result);
+      },
+      ["--json"],
+    );
+    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
+    const lines = stdout
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line) as { type: string });
+    expect(lines.map((line) => line.type)).toEqual(["plan", "step", "step", "result"]);
+    expect(lines.at(-1)).toEqual({ type: "result", version: 1, command: "migrate", ...result });
+  });
+
+  test("with missing blobs: exit code 6, each named with the records that need it", async () => {
+    const missingBlobs = [{ cid: "bafkmissing", reason: "not found", records: ["app.bsky.feed.post/3abc"] }];
+    const { exitCode, stdout } = await run(() => Promise.resolve({ ...result, missingBlobs }));
+    expect(exitCode).toBe(6);
+    expect(stdout).toContain("Missing: 1 blob that");
+    expect(stdout).toContain("bafkmissing  not found\n");
+    expect(stdout).toContain("needed by app.bsky.feed.post/3abc\n");
+  });
+
+  test("of a run whose old server keeps the account active says so, and what to do", async () => {
+    const { stdout } = await run(() => Promise.resolve({ ...result, sourceStillActive: true }));
+    expect(stdout).toContain("Sign in at https://old.example and deactivate it");
+    expect(stdout).not.toContain("deactivated.");
+  });
+
+  test("of a dry run is the plan, with the point of no return marked", async () => {
+    const { exitCode, stdout, stderr } = await run(
+      (options, _answers, report) => {
+        expect(options.dryRun).toBe(true);
+        report({ type: "plan", plan });
+        return Promise.resolve({ ...result, state: "planned" });
+      },
+      ["--dry-run"],
+    );
+    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
+    expect(stdout).toContain("Nothing was changed.");
+    expect(stdout).toMatch(/ {2}export +Export the account\n/);
+    expect(stdout).toMatch(/ {2}submit-operation +Change the identity {2}← the point of no return\n/);
+  });
+
+  test("of a run with --until", async () => {
+    const { stdout } = await run(() => Promise.resolve({ ...result, state: "stopped" }), ["--until", "compare"]);
+    expect(stdout).toContain("Stopped after the step compare, as you asked.\n");
+  });
+});
+
+/** Is interrupted while it works, and breaks for that reason. */
+const stopped: Move = async (_options, _answers, _report, signal) => {
+  setImmediate(() => process.emit("SIGINT"));
+  return new Promise((_resolve, reject) => {
+    signal.addEventListener("abort", () => reject(new DecampError("unreachable", "The connection was closed.")));
+  });
+};
+
+describe("an interruption", () => {
+  test("fires the signal, ends with 130, and says what to type to go on", async () => {
+    const listeners = process.listenerCount("SIGINT");
+    const { exitCode, stdout, stderr } = await run(stopped, ["--archive", "my files"]);
+    expect({ exitCode, stdout }).toEqual({ exitCode: 130, stdout: "" });
+    expect(stderr).toContain("Press Ctrl-C again to stop at once.\n");
+    expect(stderr).toContain("Stopped. Nothing is lost. To go on from here, run:\n");
+    expect(stderr).toContain("decamp migrate alice.old.example --to https://new.example --archive 'my files'\n");
+    expect(stderr).not.toContain("connection");
+    expect(process.listenerCount("SIGINT")).toBe(listeners);
+  });
+
+  test("with --json is one error line", async () => {
+    const { exitCode, stderr } = await run(stopped, ["--json"]);
+    expect(exitCode).toBe(130);
+    expect(JSON.parse(stderr)).toMatchObject({ type: "error", code: "interrupted", exitCode: 130 });
+  });
+
+  test("after the point of no return presses on", async () => {
+    const { stderr } = await run((options, answers, report, signal) => {
+      report({ type: "step", id: "submit-operation", title: "Change the identity", state: "done" });
+      return stopped(options, answers, report, signal);
+    });
+    expect(stderr).toContain("The identity already names your new server, so finish this soon.");
+  });
+});
+
+test("an expected error ends with its own exit code", async () => {
+  const { exitCode, stderr } = await run(() => Promise.reject(new DecampError("locked", "Another run is at it.")));
+  expect(exitCode).toBe(11);
+  expect(stderr).toContain("Error: Another run is at it.\n");
+});
+
+test("a warning about an ignored variable comes first, in JSON too", async () => {
+  const env = { ATP_PDS_HOST: "https://x.example" };
+  const plain = await run(() => Promise.resolve(result), [], { env });
+  expect(plain.stderr).toMatch(/^Warning: ATP_PDS_HOST is ignored/);
+  const json = await run(() => Promise.resolve(result), ["--json"], { env });
+  expect(JSON.parse(json.stdout.split("\n")[0] ?? "")).toMatchObject({ type: "warning", code: "variable-ignored" });
+});
+
+test("without a terminal nobody is asked: exit code 7, and the flag is named", async () => {
+  const { exitCode, stderr } = await run(async (_options, answers) => {
+    await answers.sourcePassword({ handle: "alice.old.example", host: "https://old.example" });
+    return result;
+  });
+  expect(exitCode).toBe(7);
+  expect(stderr).toContain("--password-file, --password-command, or DECAMP_SOURCE_PASSWORD");
+});

@@ -1,0 +1,85 @@
+import { describe, expect, test } from "vitest";
+import { createPrompter } from "../../src/cli/prompter.ts";
+import { openTerminal } from "../../src/cli/terminal.ts";
+import { onScreen } from "./support/pty.ts";
+import { captured } from "./support/streams.ts";
+
+describe("on a real terminal", () => {
+  test("a line is asked for, checked, and asked for again", async () => {
+    const screen = onScreen("ask.ts", ["text"]);
+    await screen.shows("Answer:");
+    screen.type("wrong\r");
+    await screen.shows("That is wrong.");
+    screen.type(`${"\u007f".repeat(5)}right\r`);
+    expect(await screen.ended).toBe(0);
+    expect(screen.lines().at(-1)).toBe("answered thgir");
+  });
+
+  test("an empty line is no answer", async () => {
+    const screen = onScreen("ask.ts", ["text"]);
+    await screen.shows("Answer:");
+    screen.type("\r");
+    await screen.shows("Please type an answer");
+    screen.type("ok\r");
+    expect(await screen.ended).toBe(0);
+  });
+
+  test("a secret is never echoed, not even its length", async () => {
+    const screen = onScreen("ask.ts", ["secret"]);
+    await screen.shows("Answer:");
+    screen.type("hunter22");
+    screen.type("\r");
+    expect(await screen.ended).toBe(0);
+    expect(screen.lines().at(-1)).toBe("answered 22retnuh");
+    expect(screen.raw()).not.toContain("hunter");
+    expect(screen.raw()).not.toMatch(/[*•]{2}/);
+  });
+
+  test("Ctrl-C at a question ends with 130, and the step's line is left alone", async () => {
+    const screen = onScreen("ask.ts", ["text"]);
+    await screen.shows("Answer:");
+    screen.type("half an ans\u0003");
+    expect(await screen.ended).toBe(130);
+    expect(screen.lines().at(-1)).toMatch(/^Stopped\./);
+  });
+
+  test("Ctrl-D at an empty question ends it too, instead of waiting for ever", async () => {
+    const screen = onScreen("ask.ts", ["secret"]);
+    await screen.shows("Answer:");
+    screen.type("\u0004");
+    expect(await screen.ended).toBe(130);
+  });
+
+  test("Ctrl-C while a spinner turns", async () => {
+    const screen = onScreen("ask.ts", ["wait"]);
+    await screen.shows("Sign in at your old server");
+    screen.type("\u0003");
+    expect(await screen.ended).toBe(130);
+    expect(screen.lines().join("\n")).toContain("stopping");
+    // The cursor is back.
+    expect(screen.raw().lastIndexOf("\u001b[?25h")).toBeGreaterThan(screen.raw().lastIndexOf("\u001b[?25l"));
+  });
+});
+
+test("nobody is asked unless stdin and stderr are terminals, and neither --no-input nor --json is set", async () => {
+  const cases = [
+    { terminals: ["stdin", "stderr"], noInput: false, json: false, canAsk: true },
+    { terminals: ["stdin", "stdout"], noInput: false, json: false, canAsk: false },
+    { terminals: ["stderr", "stdout"], noInput: false, json: false, canAsk: false },
+    { terminals: ["stdin", "stdout", "stderr"], noInput: true, json: false, canAsk: false },
+    { terminals: ["stdin", "stdout", "stderr"], noInput: false, json: true, canAsk: false },
+  ] as const;
+  for (const { terminals, canAsk, ...flags } of cases) {
+    const { parts } = captured({ terminals });
+    const terminal = await openTerminal(parts, { noColor: false });
+    const { signal } = new AbortController();
+    const prompter = createPrompter(terminal, { ...flags, noColor: false, signal });
+    expect(prompter.canAsk).toBe(canAsk);
+    if (!canAsk) {
+      const question = { message: "Name:", what: "the name", answeredBy: "--name" };
+      const missing = { code: "input-needed", exitCode: 7, hint: "Give it with --name." };
+      await expect(prompter.text(question)).rejects.toMatchObject(missing);
+      await expect(prompter.secret(question)).rejects.toMatchObject(missing);
+    }
+  }
+});

@@ -1,0 +1,207 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { barText, bytesText, createMeter, durationText, progressText } from "../../src/cli/reporters/amounts.ts";
+import { createJsonReporter } from "../../src/cli/reporters/json.ts";
+import { createPlainReporter } from "../../src/cli/reporters/plain.ts";
+import { createReporter } from "../../src/cli/reporters/reporter.ts";
+import { openTerminal } from "../../src/cli/terminal.ts";
+import type { MigrationEvent, MigrationPlan } from "../../src/migration/events.ts";
+import { captured } from "./support/streams.ts";
+
+const plan: MigrationPlan = {
+  did: "did:plc:abc",
+  handle: "alice.example",
+  source: "https://old.example",
+  target: "https://new.example",
+  archive: "/archive",
+  plcHead: "bafy",
+  steps: [],
+};
+const start: MigrationEvent = { type: "step", id: "transfer-blobs", title: "Transfer the blobs", state: "start" };
+const progress = (done: number): MigrationEvent => ({
+  type: "progress",
+  step: "transfer-blobs",
+  unit: "blobs",
+  done,
+  total: 40,
+});
+const done: MigrationEvent = { ...start, state: "done", detail: "40 blobs" };
+const identity: MigrationEvent = {
+  type: "identity",
+  did: "did:plc:abc",
+  handle: "alice.example",
+  differences: [
+    { field: "services.atproto_pds", kind: "changed", before: "https://old.example", after: "https://new.example" },
+    { field: "rotationKeys", kind: "added", after: "did:key:zNew" },
+    { field: "rotationKeys", kind: "removed", before: "did:key:zOld" },
+  ],
+};
+const options = { quiet: false, verbose: false, identityIsAsked: false, planIsTheResult: false };
+
+describe("plain lines", () => {
+  beforeEach(() => {
+    vi.useFakeTimers();
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  test("one line a change of state, and a sign of life at most every ten seconds", async () => {
+    const { parts, stdout, stderr } = captured();
+    const { err } = await openTerminal(parts, { noColor: false });
+    const reporter = createPlainReporter(err, options);
+    reporter.report({ type: "plan", plan });
+    reporter.report(start);
+    for (let second = 1; second <= 25; second += 1) {
+      vi.advanceTimersByTime(1000);
+      reporter.report(progress(second));
+    }
+    reporter.report({ type: "warning", code: "x", message: "One blob\u202e is odd." });
+    reporter.report(done);
+    vi.advanceTimersByTime(60_000);
+    reporter.report({ type: "step", id: "import-preferences", title: "Import the preferences", state: "skipped" });
+    reporter.close();
+    vi.advanceTimersByTime(60_000);
+    expect(stdout()).toBe("");
+    expect(stderr().split("\n")).toEqual([
+      "Moving alice.example (did:plc:abc) from https://old.example to https://new.example",
+      "transfer-blobs: Transfer the blobs",
+      "transfer-blobs: 9 of 40 blobs",
+      "transfer-blobs: 19 of 40 blobs",
+      "Warning: One blob\\u{202e} is odd.",
+      "transfer-blobs: done (40 blobs)",
+      "import-preferences: skipped, nothing to do",
+      "",
+    ]);
+  });
+
+  test("a step that reports no progress is still known to be at work", async () => {
+    const { parts, stderr } = captured();
+    const { err } = await openTerminal(parts, { noColor: false });
+    const reporter = createPlainReporter(err, options);
+    reporter.report(start);
+    vi.advanceTimersByTime(10_000);
+    reporter.close();
+    expect(stderr()).toBe("transfer-blobs: Transfer the blobs\ntransfer-blobs: still working\n");
+  });
+
+  test("quiet: only warnings", async () => {
+    const { parts, stderr } = captured();
+    const { err } = await openTerminal(parts, { noColor: false });
+    const reporter = createPlainReporter(err, { ...options, quiet: true });
+    for (const event of [{ type: "plan", plan } as const, start, progress(1), identity, done]) {
+      reporter.report(event);
+      vi.advanceTimersByTime(30_000);
+    }
+    reporter.report({ type: "warning", code: "x", message: "Look here." });
+    reporter.close();
+    expect(stderr()).toBe("Warning: Look here.\n");
+  });
+});
+
+test("the change of the identity is readable without colour", async () => {
+  const { parts, stderr } = captured();
+  const { err } = await openTerminal(parts, { noColor: false });
+  const reporter = createPlainReporter(err, options);
+  reporter.report(identity);
+  reporter.close();
+  expect(stderr().split("\n")).toEqual([
+    "  - services.atproto_pds: https://old.example",
+    "  + services.atproto_pds: https://new.example",
+    "  + rotationKeys: did:key:zNew",
+    "  - rotationKeys: did:key:zOld",
+    "",
+  ]);
+});
+
+describe("JSON Lines", () => {
+  test("each event with type and version; progress at most once a second; the result is left to the command", async () => {
+    let now = 0;
+    const { parts, stdout, stderr } = captured();
+    const { out } = await openTerminal(parts, { noColor: false });
+    const reporter = createJsonReporter(out, { quiet: false }, () => now);
+    reporter.report(start);
+    for (let tenth = 0; tenth < 25; tenth += 1) {
+      reporter.report(progress(tenth));
+      now += 100;
+    }
+    reporter.report(done);
+    reporter.report({ type: "result", result: { missingBlobs: [] } as never });
+    reporter.close();
+    expect(stderr()).toBe("");
+    const lines = stdout().trimEnd().split("\n");
+    expect(lines.map((line) => JSON.parse(line) as unknown)).toEqual([
+      { ...start, version: 1 },
+      { ...progress(0), version: 1 },
+      { ...progress(10), version: 1 },
+      { ...progress(20), version: 1 },
+      { ...done, version: 1 },
+    ]);
+    expect(lines.every((line) => /^\{"type":"[a-z]+","version":1,/.test(line))).toBe(true);
+  });
+});
+
+test("without a terminal, with --quiet, and on a dumb terminal nothing is drawn", async () => {
+  for (const streams of [
+    {},
+    { terminals: ["stderr"] as const, env: { TERM: "dumb" } },
+    { terminals: ["stdout", "stdin"] as const },
+  ]) {
+    const { parts, stderr } = captured(streams);
+    const terminal = await openTerminal(parts, { noColor: false });
+    const reporter = await createReporter(terminal, { ...options, json: false });
+    reporter.report(start);
+    reporter.report(progress(3));
+    reporter.report(done);
+    reporter.close();
+    expect(stderr()).toBe("transfer-blobs: Transfer the blobs\ntransfer-blobs: done (40 blobs)\n");
+  }
+});
+
+describe("amounts", () => {
+  test.each([
+    [0, "0 bytes"],
+    [999, "999 bytes"],
+    [1000, "1.0 kB"],
+    [1_234_567, "1.2 MB"],
+    [99_940_000, "99.9 MB"],
+    [99_960_000, "100 MB"],
+    [999_600, "1.0 MB"],
+    [387_000_000_000, "387 GB"],
+  ])("%d bytes", (bytes, text) => {
+    expect(bytesText(bytes)).toBe(text);
+  });
+
+  test.each([
+    [0.2, "1 s"],
+    [59.4, "59 s"],
+    [75, "1 min 15 s"],
+    [600, "10 min"],
+    [3600, "1 h 0 min"],
+    [5400, "1 h 30 min"],
+  ])("%d seconds", (seconds, text) => {
+    expect(durationText(seconds)).toBe(text);
+  });
+
+  test("progress", () => {
+    expect(progressText("blobs", 12, 1400)).toBe("12 of 1,400 blobs");
+    expect(progressText("blobs", 1)).toBe("1 blob");
+    expect(progressText("bytes", 1_500_000, 40_000_000)).toBe("1.5 MB of 40.0 MB");
+  });
+
+  test("a bar is as wide as it is told, whatever a server claims", () => {
+    expect(barText(1, 4, 8, false)).toBe("##------");
+    expect(barText(9, 4, 8, false)).toBe("########");
+    expect(barText(0, 0, 4, false)).toBe("####");
+    expect(barText(2, 4, 4, true)).toBe("██░░");
+  });
+
+  test("time left: from the pace since the first sample, and not too early", () => {
+    const meter = createMeter();
+    // 100 were there before: they say nothing about the pace.
+    expect(meter.secondsLeft(100, 400, 0)).toBeUndefined();
+    expect(meter.secondsLeft(110, 400, 1000)).toBeUndefined();
+    expect(meter.secondsLeft(200, 400, 10_000)).toBe(20);
+    expect(meter.secondsLeft(200, undefined, 10_000)).toBeUndefined();
+    expect(createMeter().secondsLeft(5, 10, 60_000)).toBeUndefined();
+  });
+});

@@ -1,0 +1,140 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, test } from "vitest";
+import { createPrompter } from "../../src/cli/prompter.ts";
+import { createSecrets, secretKinds, type AllSecretFlags, type Secrets } from "../../src/cli/secrets.ts";
+import { openTerminal } from "../../src/cli/terminal.ts";
+import { captured, type StreamOptions } from "./support/streams.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "decamp-secrets-"));
+afterAll(() => {
+  rmSync(folder, { recursive: true });
+});
+const file = (name: string, content: string | Uint8Array): string => {
+  const path = join(folder, name);
+  writeFileSync(path, content);
+  return path;
+};
+
+async function secrets(flags: AllSecretFlags, options: StreamOptions = {}): Promise<Secrets & { known: Set<string> }> {
+  const { signal } = new AbortController();
+  const terminal = await openTerminal(
+    captured({ ...options, env: { PATH: process.env["PATH"], ...options.env } }).parts,
+    {
+      noColor: false,
+    },
+  );
+  const prompter = createPrompter(terminal, { noInput: true, json: false, noColor: false, signal });
+  const known = new Set<string>();
+  return { ...createSecrets(terminal, flags, prompter, known, signal), known };
+}
+
+const question = { message: "Password:" };
+
+describe("where a secret comes from", () => {
+  const env = { DECAMP_SOURCE_PASSWORD: "from env", ATP_PASSWORD: "from the other variable" };
+
+  test("a file, before the environment; the line end is not part of it, spaces are", async () => {
+    const from = await secrets({ sourcePassword: { file: file("p", " from file \r\n") } }, { env });
+    expect(await from.read("sourcePassword", question)).toBe(" from file ");
+    expect([...from.known]).toEqual([" from file "]);
+  });
+
+  test("a command, before the environment", async () => {
+    const from = await secrets({ sourcePassword: { command: "echo from command" } }, { env });
+    expect(await from.read("sourcePassword", question)).toBe("from command");
+  });
+
+  test("our variable before the one of other tools; an empty one is none", async () => {
+    expect(await (await secrets({}, { env })).read("sourcePassword", question)).toBe("from env");
+    const other = await secrets({}, { env: { ...env, DECAMP_SOURCE_PASSWORD: "" } });
+    expect(await other.read("sourcePassword", question)).toBe("from the other variable");
+  });
+
+  test.each(Object.entries(secretKinds))("every variable of %s", async (name, kind) => {
+    for (const variable of kind.env) {
+      const from = await secrets({}, { env: { [variable]: "x1234" } });
+      expect(await from.read(name as keyof typeof secretKinds, question)).toBe("x1234");
+    }
+  });
+
+  test("standard input, which a second question does not read again", async () => {
+    const from = await secrets({ sourcePassword: { file: "-" } }, { input: "from stdin\n", env });
+    expect(await from.read("sourcePassword", question)).toBe("from stdin");
+    expect(await from.read("sourcePassword", question)).toBe("from stdin");
+  });
+
+  test("nowhere: exit code 7, and every way to answer is named", async () => {
+    await expect((await secrets({})).read("targetPassword", question)).rejects.toMatchObject({
+      code: "input-needed",
+      exitCode: 7,
+      message: expect.stringContaining("the password for your new server") as string,
+      hint:
+        "Give it with --new-password-file, --new-password-command, " +
+        "or DECAMP_TARGET_PASSWORD or NEW_ACCOUNT_PASSWORD in the environment.",
+    });
+  });
+
+  test("after a refusal nothing but a person is asked", async () => {
+    const from = await secrets({ sourcePassword: { command: "echo wrong" } }, { env });
+    await expect(from.read("sourcePassword", { ...question, again: true })).rejects.toMatchObject({
+      code: "input-needed",
+    });
+  });
+});
+
+describe("a command", () => {
+  test("is not run before its secret is needed, and once for every code that is good for one use", async () => {
+    const log = join(folder, "log");
+    const command = `echo run >> '${log}'; echo CODE-1`;
+    writeFileSync(log, "");
+    const from = await secrets({ plcToken: { command }, sourcePassword: { command } });
+    expect(readFileSync(log, "utf8")).toBe("");
+    await from.read("plcToken", question);
+    await from.read("plcToken", question);
+    expect(readFileSync(log, "utf8")).toBe("run\nrun\n");
+    await from.read("sourcePassword", question);
+    await from.read("sourcePassword", question);
+    expect(readFileSync(log, "utf8")).toBe("run\nrun\nrun\n");
+  });
+
+  test("does not inherit other secrets, and gets the rest of the environment", async () => {
+    const env = { DECAMP_TARGET_PASSWORD: "do not inherit", PLC_SIGN_TOKEN: "nor this", PASSWORD_STORE_DIR: "/store" };
+    const from = await secrets({ sourcePassword: { command: "env" } }, { env });
+    const printed = await from.read("sourcePassword", question);
+    expect(printed).toContain("PASSWORD_STORE_DIR=/store");
+    expect(printed).not.toMatch(/inherit|nor this/);
+  });
+
+  test.each([
+    ["exit 3", "ended with exit code 3"],
+    ["kill -TERM $$", "was ended by SIGTERM"],
+    ["true", "printed nothing that can be used"],
+    ["echo secret-word; exit 1", "ended with exit code 1"],
+  ])("that fails (%s) is named, what it printed is not", async (command, why) => {
+    const from = await secrets({ plcToken: { command } });
+    const error: unknown = await from.read("plcToken", question).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ code: "input-needed" });
+    expect((error as Error).message).toBe(
+      `The command that should print the code that your old server mailed to you to confirm the move ${why}.`,
+    );
+  });
+});
+
+describe("a file that is of no use: exit code 2, and the path is named", () => {
+  test.each([
+    ["missing", () => join(folder, "missing"), "there is no such file"],
+    ["a folder", () => folder, "it is a folder"],
+    ["empty", () => file("empty", "\n"), "it is empty"],
+    ["no text", () => file("binary", new Uint8Array([0xff, 0xfe, 0x00])), "it is not UTF-8 text"],
+    ["far too long", () => file("long", "x".repeat(70_000)), "it is longer than 64 KiB"],
+  ])("%s", async (_name, path, why) => {
+    const from = await secrets({ sourcePassword: { file: path() } });
+    await expect(from.read("sourcePassword", question)).rejects.toMatchObject({
+      code: "unreadable-file",
+      exitCode: 2,
+      message: expect.stringMatching(new RegExp(`${path()}: ${why}`)) as string,
+    });
+  });
+});

@@ -1,0 +1,73 @@
+/** A program on a real pseudo-terminal, with a screen that is read as a person would. */
+import { fileURLToPath } from "node:url";
+import { spawn } from "@lydell/node-pty";
+import { Terminal } from "@xterm/headless";
+
+export interface Screen {
+  /** Resolves when the screen shows `text`; rejects if the program ends before. */
+  shows(text: string): Promise<void>;
+  type(keys: string): void;
+  /** The lines that are on the screen now, without the empty ones at the end. */
+  lines(): string[];
+  /** All that the program wrote, as it wrote it. */
+  raw(): string;
+  /** Resolves to the exit code, once all output is on the screen. */
+  ended: Promise<number>;
+}
+
+/** Runs a script of this folder, or any other by its path, with Node. */
+export function onScreen(script: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Screen {
+  const path = fileURLToPath(new URL(script, import.meta.url));
+  const size = { cols: 100, rows: 40 };
+  const terminal = new Terminal({ ...size, allowProposedApi: true });
+  const program = spawn(process.execPath, [path, ...args], {
+    ...size,
+    name: "xterm-256color",
+    env: { PATH: process.env["PATH"], HOME: process.env["HOME"], LANG: "C.UTF-8", TERM: "xterm-256color", ...env },
+  });
+  let raw = "";
+  let over = false;
+  const watchers = new Set<() => void>();
+  const look = (): void => {
+    for (const watcher of watchers) {
+      watcher();
+    }
+  };
+  program.onData((data) => {
+    raw += data;
+    terminal.write(data, look);
+  });
+  const lines = (): string[] => {
+    const { active } = terminal.buffer;
+    const all = Array.from({ length: active.length }, (_, row) => active.getLine(row)?.translateToString(true) ?? "");
+    return all.slice(0, all.findLastIndex((line) => line !== "") + 1);
+  };
+  const ended = new Promise<number>((resolve) => {
+    program.onExit(({ exitCode }) => {
+      terminal.write("", () => {
+        over = true;
+        look();
+        resolve(exitCode);
+      });
+    });
+  });
+  return {
+    shows: (text) =>
+      new Promise((resolve, reject) => {
+        const watcher = (): void => {
+          if (lines().join("\n").includes(text)) {
+            watchers.delete(watcher);
+            resolve();
+          } else if (over) {
+            reject(new Error(`ended without showing ${JSON.stringify(text)}:\n${lines().join("\n")}`));
+          }
+        };
+        watchers.add(watcher);
+        watcher();
+      }),
+    type: (keys) => program.write(keys),
+    lines,
+    raw: () => raw,
+    ended,
+  };
+}

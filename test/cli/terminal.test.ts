@@ -1,0 +1,101 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { stripVTControlCharacters } from "node:util";
+import { assert, constantFrom, property, string } from "fast-check";
+import { describe, expect, test } from "vitest";
+import { openTerminal, printable, printableJson, showsColor } from "../../src/cli/terminal.ts";
+import { startScript } from "./support/child.ts";
+import { captured } from "./support/streams.ts";
+
+const hostile = {
+  "escape sequence": ["\u001b[31mred", "\\u{1b}[31mred"],
+  "clipboard (OSC 52)": ["\u001b]52;c;AAAA\u0007", "\\u{1b}]52;c;AAAA\\u{7}"],
+  "overwritten line": ["good\rbad", "good\\u{d}bad"],
+  "line feed": ["one\ntwo", "one\\u{a}two"],
+  tab: ["a\tb", "a\\u{9}b"],
+  DEL: ["a\u007f", "a\\u{7f}"],
+  "C1 introducer": ["\u009b31m", "\\u{9b}31m"],
+  "bidi override": ["user\u202egpj.exe", "user\\u{202e}gpj.exe"],
+  "bidi isolate": ["\u2066a\u2069", "\\u{2066}a\\u{2069}"],
+  "direction mark": ["\u200fa\u061c", "\\u{200f}a\\u{61c}"],
+  "zero width": ["a\u200bb\u200cc\u200dd\ufeff", "a\\u{200b}b\\u{200c}c\\u{200d}d\\u{feff}"],
+  "soft hyphen": ["a\u00adb", "a\\u{ad}b"],
+  "line separator": ["a\u2028b\u2029", "a\\u{2028}b\\u{2029}"],
+  "tag characters": ["a\u{e0041}", "a\\u{e0041}"],
+  "lone surrogate": ["a\ud800", "a\\u{d800}"],
+  "invisible letters": ["\u3164\u115f", "\\u{3164}\\u{115f}"],
+} as const;
+
+describe("what comes from servers is escaped", () => {
+  test.each(Object.entries(hostile))("%s", (_name, [text, expected]) => {
+    expect(printable(text)).toBe(expected);
+  });
+
+  test("ordinary text of any script stays as it is", () => {
+    for (const text of ["alice.example", "Grüße, 世界", "🎉 done", "é e\u0301", "שלום", "C:\\Users\\a"]) {
+      expect(printable(text)).toBe(text);
+    }
+  });
+
+  test("in every piece of a line, styled or not, and colour is added around it", async () => {
+    const { parts, stderr } = captured({ env: { FORCE_COLOR: "1" } });
+    const { err } = await openTerminal(parts, { noColor: false });
+    err.line("\u001b[2J", { text: "\u001b[1mloud\u0007", style: "red" });
+    expect(stderr()).toBe("\\u{1b}[2J\u001b[31m\\u{1b}[1mloud\\u{7}\u001b[39m\n");
+  });
+
+  test("JSON stays the same value, and holds no such character", () => {
+    assert(
+      property(string({ unit: "binary" }), constantFrom(...Object.values(hostile)), (text, [bad]) => {
+        const value = { [text]: text + bad };
+        const safe = printableJson(JSON.stringify(value));
+        expect(JSON.parse(safe)).toEqual(value);
+        expect(safe).not.toMatch(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u);
+      }),
+    );
+  });
+});
+
+describe("colour", () => {
+  test.each<[string, boolean, NodeJS.ProcessEnv, boolean, boolean]>([
+    ["terminal", true, {}, false, true],
+    ["no terminal", false, {}, false, false],
+    ["--no-color", true, {}, true, false],
+    ["--no-color over FORCE_COLOR", true, { FORCE_COLOR: "1" }, true, false],
+    ["NO_COLOR", true, { NO_COLOR: "1" }, false, false],
+    ["empty NO_COLOR", true, { NO_COLOR: "" }, false, true],
+    ["FORCE_COLOR without a terminal", false, { FORCE_COLOR: "1" }, false, true],
+    ["FORCE_COLOR=0", true, { FORCE_COLOR: "0" }, false, false],
+    ["FORCE_COLOR over NO_COLOR, as in Node.js", false, { FORCE_COLOR: "1", NO_COLOR: "1" }, false, true],
+    ["TERM=dumb", true, { TERM: "dumb" }, false, false],
+  ])("%s", (_name, isTerminal, env, noColor, expected) => {
+    expect(showsColor(isTerminal, env, noColor)).toBe(expected);
+  });
+
+  test("is decided for each stream apart", async () => {
+    const { parts, stdout, stderr } = captured({ terminals: ["stderr"] });
+    const { out, err } = await openTerminal(parts, { noColor: false });
+    for (const channel of [out, err]) {
+      channel.line({ text: "text", style: "green" });
+    }
+    expect(stdout()).toBe("text\n");
+    expect(stderr()).not.toBe("text\n");
+    expect(stripVTControlCharacters(stderr())).toBe("text\n");
+  });
+});
+
+test("a dumb terminal is not drawn over", async () => {
+  const dumb = await openTerminal(captured({ terminals: ["stderr"], env: { TERM: "dumb" } }).parts, { noColor: false });
+  expect([dumb.err.isTerminal, dumb.err.canAnimate]).toEqual([true, false]);
+  const clever = await openTerminal(captured({ terminals: ["stderr"] }).parts, { noColor: false });
+  expect(clever.err.canAnimate).toBe(true);
+});
+
+test("a reader that goes away is no error", async () => {
+  const child = spawn(process.execPath, [startScript, "--help"], { stdio: ["ignore", "pipe", "pipe"] });
+  child.stdout.destroy();
+  let stderr = "";
+  child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text));
+  const [code] = (await once(child, "close")) as [number | null];
+  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+});
