@@ -8,7 +8,7 @@ interface FlagsOf {
   migrate: MigrateFlags;
 }
 
-export type CommandName = keyof FlagsOf;
+type CommandName = keyof FlagsOf;
 
 /** One command with its arguments. */
 export interface Invocation<Name extends CommandName> extends Typed {

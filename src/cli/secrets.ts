@@ -57,14 +57,14 @@ const secretVariables: ReadonlySet<string> = new Set([
 ]);
 
 /** What the flags of one secret said. */
-export interface SecretFlags {
+interface SecretFlags {
   readonly file?: string | undefined;
   readonly command?: string | undefined;
 }
 
 export type AllSecretFlags = Readonly<Partial<Record<SecretName, SecretFlags>>>;
 
-export interface SecretQuestion {
+interface SecretQuestion {
   readonly message: string;
   /** Asks a second time with this message, to catch a slip of the fingers. */
   readonly repeat?: string | undefined;

@@ -16,7 +16,7 @@
 import type { ChalkInstance } from "chalk";
 
 /** How a piece may look; a stream without colour shows only its text. */
-export type Style = "bold" | "dim" | "red" | "green" | "yellow" | "cyan";
+type Style = "bold" | "dim" | "red" | "green" | "yellow" | "cyan";
 
 /** A piece of a line. Plain strings and styled texts are escaped alike. */
 export type Piece = string | { readonly text: string; readonly style: Style };
