@@ -6,7 +6,7 @@ import { captured } from "./support/streams.ts";
 
 describe("on a real terminal", () => {
   test("a line is asked for, checked, and asked for again", async () => {
-    const screen = onScreen("ask.ts", ["text"]);
+    const screen = onScreen(new URL("support/ask.ts", import.meta.url), ["text"]);
     await screen.shows("Answer:");
     screen.type("wrong\r");
     await screen.shows("That is wrong.");
@@ -16,7 +16,7 @@ describe("on a real terminal", () => {
   });
 
   test("an empty line is no answer", async () => {
-    const screen = onScreen("ask.ts", ["text"]);
+    const screen = onScreen(new URL("support/ask.ts", import.meta.url), ["text"]);
     await screen.shows("Answer:");
     screen.type("\r");
     await screen.shows("Please type an answer");
@@ -25,7 +25,7 @@ describe("on a real terminal", () => {
   });
 
   test("a secret is never echoed, not even its length", async () => {
-    const screen = onScreen("ask.ts", ["secret"]);
+    const screen = onScreen(new URL("support/ask.ts", import.meta.url), ["secret"]);
     await screen.shows("Answer:");
     screen.type("hunter22");
     screen.type("\r");
@@ -36,7 +36,7 @@ describe("on a real terminal", () => {
   });
 
   test("Ctrl-C at a question ends with 130, and the step's line is left alone", async () => {
-    const screen = onScreen("ask.ts", ["text"]);
+    const screen = onScreen(new URL("support/ask.ts", import.meta.url), ["text"]);
     await screen.shows("Answer:");
     screen.type("half an ans\u0003");
     expect(await screen.ended).toBe(130);
@@ -44,14 +44,14 @@ describe("on a real terminal", () => {
   });
 
   test("Ctrl-D at an empty question ends it too, instead of waiting for ever", async () => {
-    const screen = onScreen("ask.ts", ["secret"]);
+    const screen = onScreen(new URL("support/ask.ts", import.meta.url), ["secret"]);
     await screen.shows("Answer:");
     screen.type("\u0004");
     expect(await screen.ended).toBe(130);
   });
 
   test("Ctrl-C while a spinner turns", async () => {
-    const screen = onScreen("ask.ts", ["wait"]);
+    const screen = onScreen(new URL("support/ask.ts", import.meta.url), ["wait"]);
     await screen.shows("Sign in at your old server");
     screen.type("\u0003");
     expect(await screen.ended).toBe(130);

@@ -15,12 +15,11 @@ export interface Screen {
   ended: Promise<number>;
 }
 
-/** Runs a script of this folder, or any other by its path, with Node. */
-export function onScreen(script: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Screen {
-  const path = fileURLToPath(new URL(script, import.meta.url));
+/** Runs a script with Node. */
+export function onScreen(script: URL, args: readonly string[], env: NodeJS.ProcessEnv = {}): Screen {
   const size = { cols: 100, rows: 40 };
   const terminal = new Terminal({ ...size, allowProposedApi: true });
-  const program = spawn(process.execPath, [path, ...args], {
+  const program = spawn(process.execPath, [fileURLToPath(script), ...args], {
     ...size,
     name: "xterm-256color",
     env: { PATH: process.env["PATH"], HOME: process.env["HOME"], LANG: "C.UTF-8", TERM: "xterm-256color", ...env },
