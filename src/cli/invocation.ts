@@ -1,11 +1,18 @@
 /** What was typed, once commander has understood it: data, so that reading and running are tested apart. */
+import type { LsFlags } from "./declare/look.ts";
 import type { MigrateFlags } from "./declare/migrate.ts";
+import type { VerifyFlags } from "./declare/verify.ts";
 import type { RawGlobals } from "./globals.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** Every command by the name that is typed, with its own flags as commander names them. */
 interface FlagsOf {
   migrate: MigrateFlags;
+  verify: VerifyFlags;
+  "repo ls": LsFlags;
+  "repo get": object;
+  "repo unpack": object;
+  "blob ls": object;
 }
 
 type CommandName = keyof FlagsOf;

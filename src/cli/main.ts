@@ -45,5 +45,25 @@ async function run(invocation: AnyInvocation, edge: Edge): Promise<number> {
       const { migrateCommand } = await import("./commands/migrate.ts");
       return migrateCommand(invocation, edge);
     }
+    case "verify": {
+      const { verifyCommand } = await import("./commands/verify.ts");
+      return verifyCommand(invocation, edge);
+    }
+    case "repo ls": {
+      const { repoLsCommand } = await import("./commands/look.ts");
+      return repoLsCommand(invocation, edge);
+    }
+    case "repo get": {
+      const { repoGetCommand } = await import("./commands/look.ts");
+      return repoGetCommand(invocation, edge);
+    }
+    case "repo unpack": {
+      const { repoUnpackCommand } = await import("./commands/look.ts");
+      return repoUnpackCommand(invocation, edge);
+    }
+    case "blob ls": {
+      const { blobLsCommand } = await import("./commands/look.ts");
+      return blobLsCommand(invocation, edge);
+    }
   }
 }

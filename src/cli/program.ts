@@ -4,7 +4,9 @@
  */
 import { Command, CommanderError, Option } from "commander";
 import { DecampError } from "../errors.ts";
+import { declareLook, type LsFlags } from "./declare/look.ts";
 import { declareMigrate, type MigrateFlags } from "./declare/migrate.ts";
+import { declareVerify, type VerifyFlags } from "./declare/verify.ts";
 import { helpStartsWith } from "./declare/shape.ts";
 import type { RawGlobals } from "./globals.ts";
 import type { AnyInvocation, Typed } from "./invocation.ts";
@@ -45,6 +47,23 @@ export function readArguments(argv: readonly string[], terminal: Pick<Terminal, 
   const migrate = declareMigrate(program);
   migrate.action(() => {
     invocation = { command: "migrate", flags: migrate.opts<MigrateFlags>(), ...typed(migrate) };
+  });
+  const verify = declareVerify(program);
+  verify.action(() => {
+    invocation = { command: "verify", flags: verify.opts<VerifyFlags>(), ...typed(verify) };
+  });
+  const look = declareLook(program);
+  look.repoLs.action(() => {
+    invocation = { command: "repo ls", flags: look.repoLs.opts<LsFlags>(), ...typed(look.repoLs) };
+  });
+  look.repoGet.action(() => {
+    invocation = { command: "repo get", flags: {}, ...typed(look.repoGet) };
+  });
+  look.repoUnpack.action(() => {
+    invocation = { command: "repo unpack", flags: {}, ...typed(look.repoUnpack) };
+  });
+  look.blobLs.action(() => {
+    invocation = { command: "blob ls", flags: {}, ...typed(look.blobLs) };
   });
   throwFromAll(program);
   try {

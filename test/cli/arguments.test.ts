@@ -10,8 +10,8 @@ import { captured } from "./support/streams.ts";
 async function request(argv: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<MigrateRequest> {
   const terminal = await openTerminal(captured().parts, { noColor: false });
   const invocation = readArguments(argv, terminal);
-  if (!("command" in invocation)) {
-    throw new Error("help was shown");
+  if (!("command" in invocation) || invocation.command !== "migrate") {
+    throw new Error("this is not migrate");
   }
   return readMigrateRequest(invocation, { XDG_STATE_HOME: "/state", ...env });
 }

@@ -34,3 +34,15 @@ export function wholeNumber(from: number, to: number): (text: string) => number 
     return value;
   };
 }
+
+/** `--limit name=number`, as often as it is given. Which names there are is for the command to know. */
+export function collectLimits(
+  text: string,
+  before: Readonly<Record<string, number>> = {},
+): Readonly<Record<string, number>> {
+  const [, name, number] = /^([a-z-]+)=([0-9]{1,15})$/.exec(text) ?? [];
+  if (name === undefined || number === undefined) {
+    throw new InvalidArgumentError("It must look like block-bytes=10000000.");
+  }
+  return { ...before, [name]: Number(number) };
+}

@@ -13,7 +13,7 @@ export function bytesText(bytes: number): string {
 }
 
 /** 3270 → "3,270". */
-function countText(count: number): string {
+export function countText(count: number): string {
   return count.toLocaleString("en-US");
 }
 

@@ -1,0 +1,40 @@
+/** `decamp verify`: what it is called with. */
+import type { Command } from "commander";
+import { collectLimits, helpStartsWith } from "./shape.ts";
+
+/** The flags as commander hands them over. */
+export interface VerifyFlags {
+  readonly did?: string;
+  readonly signingKey?: string;
+  readonly allowPartial?: true;
+  readonly limit?: Readonly<Record<string, number>>;
+}
+
+export function declareVerify(program: Command): Command {
+  const command = program
+    .command("verify")
+    .summary("prove a repository: structure, signature, completeness")
+    .argument("<path>", "a CAR file, an archive, or - for the standard input")
+    .option("--did <did>", "the account that it has to belong to")
+    .option("--signing-key <did:key>", "the key that it has to be signed with")
+    .option("--allow-partial", "blocks may be missing, as in what a server sends for `since`")
+    .option("--limit <name=number>", "raise a limit that an error names; may be repeated", collectLimits);
+  return helpStartsWith(
+    command,
+    [
+      "Proves a repository. Every block is hashed, the commit's signature is checked if",
+      "a key is known, and the tree is checked node by node. Nothing is fetched.",
+      "Exit code 0 if all is well, 3 if not.",
+    ],
+    [
+      { says: "Prove a file:", command: "decamp verify alice.car" },
+      {
+        says: "Say which account and which key to expect:",
+        command:
+          "decamp verify alice.car --did did:plc:ewvi7nxzyoun6zhxrhs64oiz \\\n" +
+          "        --signing-key did:key:zQ3shokFTS3brHcDQrn82RUDfCZESWL1ZdCEJwekUDPQiYBme",
+      },
+      { says: "From a pipe, for a script:", command: "cat alice.car | decamp verify - --json" },
+    ],
+  );
+}

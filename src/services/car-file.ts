@@ -1,0 +1,112 @@
+/** A CAR file as a source that can be read at any place: a file as it lies, a stream by way of a temporary file. */
+import { closeSync, createReadStream, fstatSync, mkdtempSync, openSync, readSync, rmSync, writeSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { DecampError } from "../errors.ts";
+import type { RepoSource } from "../repo/source.ts";
+
+export interface CarFile {
+  readonly source: RepoSource;
+  /** Bytes. */
+  readonly size: number;
+  /** Closes the file, and removes it if it was a temporary one. To be called once. */
+  close(): void;
+}
+
+const reasons: Partial<Record<string, string>> = {
+  ENOENT: "there is no such file",
+  EACCES: "you may not read it",
+};
+
+/**
+ * Opens the CAR file at `path`. What is no plain file (a pipe) is read to its end first.
+ *
+ * @throws DecampError `unreadable-file` if it cannot be read, or is a folder
+ */
+export async function openCarFile(path: string): Promise<CarFile> {
+  let fd: number;
+  try {
+    fd = openSync(path, "r");
+  } catch (error) {
+    throw unreadable(path, error);
+  }
+  const stat = fstatSync(fd);
+  if (stat.isFile()) {
+    return { source: fileSource(fd, path), size: stat.size, close: () => closeSync(fd) };
+  }
+  if (stat.isDirectory()) {
+    closeSync(fd);
+    throw new DecampError("unreadable-file", `Cannot read ${path}: it is a folder without a manifest.`, {
+      hint: "Give a CAR file, or the folder of an archive: that has a manifest.json.",
+    });
+  }
+  return spoolCar(createReadStream(path, { fd }), path);
+}
+
+/**
+ * Keeps what a stream carries in a temporary file that nobody else can read.
+ *
+ * @param from the stream's name, for messages
+ * @throws DecampError `unreadable-file` if the stream breaks, `storage` if there is no room
+ */
+export async function spoolCar(stream: AsyncIterable<Uint8Array | string>, from: string): Promise<CarFile> {
+  const folder = mkdtempSync(join(tmpdir(), "decamp-"));
+  const fd = openSync(join(folder, "repo.car"), "wx+", 0o600);
+  const close = (): void => {
+    closeSync(fd);
+    rmSync(folder, { recursive: true, force: true });
+  };
+  let size = 0;
+  try {
+    for await (const chunk of stream) {
+      const bytes = typeof chunk === "string" ? Buffer.from(chunk) : chunk;
+      for (let written = 0; written < bytes.length;) {
+        written += write(fd, bytes, written);
+      }
+      size += bytes.length;
+    }
+  } catch (error) {
+    close();
+    throw error instanceof DecampError ? error : unreadable(from, error);
+  }
+  return { source: fileSource(fd, from), size, close };
+}
+
+function write(fd: number, bytes: Uint8Array, offset: number): number {
+  try {
+    return writeSync(fd, bytes, offset);
+  } catch (error) {
+    throw new DecampError("storage", `Cannot keep the data in ${tmpdir()}: ${String(error)}.`, { cause: error });
+  }
+}
+
+function fileSource(fd: number, name: string): RepoSource {
+  return {
+    read: (offset, length, into = new Uint8Array(length)) => {
+      let filled = 0;
+      while (filled < length) {
+        const count = readOnce(fd, into, filled, length - filled, offset + filled, name);
+        if (count === 0) {
+          break;
+        }
+        filled += count;
+      }
+      return into.subarray(0, filled);
+    },
+  };
+}
+
+function readOnce(fd: number, into: Uint8Array, at: number, length: number, position: number, name: string): number {
+  try {
+    return readSync(fd, into, at, length, position);
+  } catch (error) {
+    throw unreadable(name, error);
+  }
+}
+
+function unreadable(path: string, error: unknown): DecampError {
+  const code = error instanceof Error && "code" in error ? String(error.code) : "";
+  return new DecampError("unreadable-file", `Cannot read ${path}: ${reasons[code] ?? `reading failed (${code})`}.`, {
+    cause: error,
+  });
+}

@@ -1,0 +1,88 @@
+/** A folder that appears under its name only when it is whole. */
+import { mkdir, readdir, rename, rm, rmdir, writeFile } from "node:fs/promises";
+import { basename, dirname, join, resolve } from "node:path";
+import { DecampError } from "../errors.ts";
+
+export interface NewFolder {
+  /**
+   * Writes one new file.
+   *
+   * @param parts its relative path, in parts that are safe file names
+   * @throws DecampError `storage`
+   */
+  write(parts: readonly string[], text: string): Promise<void>;
+  /** Gives the folder its name. @throws DecampError `storage` */
+  finish(): Promise<void>;
+  /** Removes what was written. */
+  discard(): Promise<void>;
+}
+
+/**
+ * Starts a folder at `path`, which must not exist yet, or be empty. Until `finish` it is called `<path>.part`.
+ *
+ * @throws DecampError `usage` if something is there, `storage` if it cannot be made
+ */
+export async function createNewFolder(path: string): Promise<NewFolder> {
+  const target = resolve(path);
+  const part = join(dirname(target), `${basename(target)}.part`);
+  if (!(await isFree(target))) {
+    throw new DecampError("usage", `There is something at ${path} already.`, {
+      hint: "Name a folder that does not exist yet, or an empty one.",
+    });
+  }
+  await stored(path, async () => {
+    await mkdir(dirname(target), { recursive: true });
+    await mkdir(part, { mode: 0o700 });
+  });
+  const made = new Set<string>();
+  return {
+    write: (parts, text) =>
+      stored(path, async () => {
+        const folder = join(part, ...parts.slice(0, -1));
+        if (!made.has(folder)) {
+          await mkdir(folder, { recursive: true, mode: 0o700 });
+          made.add(folder);
+        }
+        await writeFile(join(folder, parts.at(-1) ?? ""), text, { flag: "wx", mode: 0o600 });
+      }),
+    finish: () =>
+      stored(path, async () => {
+        await rmdir(target).catch(ignoreMissing);
+        await rename(part, target);
+      }),
+    discard: () => rm(part, { recursive: true, force: true }),
+  };
+}
+
+async function isFree(path: string): Promise<boolean> {
+  try {
+    return (await readdir(path)).length === 0;
+  } catch (error) {
+    return isCode(error, "ENOENT");
+  }
+}
+
+async function stored(path: string, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    if (isCode(error, "EEXIST")) {
+      throw new DecampError("storage", `There is something at ${path}.part already.`, {
+        hint: "Another run may be writing it. If not, it is left over: remove it.",
+        cause: error,
+      });
+    }
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new DecampError("storage", `Cannot write to ${path}: ${reason}.`, { cause: error });
+  }
+}
+
+function ignoreMissing(error: unknown): void {
+  if (!isCode(error, "ENOENT")) {
+    throw error;
+  }
+}
+
+function isCode(error: unknown, code: string): boolean {
+  return error instanceof Error && "code" in error && error.code === code;
+}
