@@ -13,7 +13,7 @@ export interface StreamOptions {
   /** Which of the three are terminals. */
   readonly terminals?: readonly ("stdin" | "stdout" | "stderr")[];
   /** What stdin carries. */
-  readonly input?: string;
+  readonly input?: string | Uint8Array;
 }
 
 export function captured({ env = {}, terminals = [], input }: StreamOptions = {}): Captured {
