@@ -12,6 +12,7 @@ interface FlagsOf {
   "repo ls": LsFlags;
   "repo get": object;
   "repo unpack": object;
+  "repo diff": object;
   "blob ls": object;
 }
 

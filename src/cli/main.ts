@@ -61,6 +61,10 @@ async function run(invocation: AnyInvocation, edge: Edge): Promise<number> {
       const { repoUnpackCommand } = await import("./commands/look.ts");
       return repoUnpackCommand(invocation, edge);
     }
+    case "repo diff": {
+      const { repoDiffCommand } = await import("./commands/look.ts");
+      return repoDiffCommand(invocation, edge);
+    }
     case "blob ls": {
       const { blobLsCommand } = await import("./commands/look.ts");
       return blobLsCommand(invocation, edge);

@@ -62,6 +62,9 @@ export function readArguments(argv: readonly string[], terminal: Pick<Terminal, 
   look.repoUnpack.action(() => {
     invocation = { command: "repo unpack", flags: {}, ...typed(look.repoUnpack) };
   });
+  look.repoDiff.action(() => {
+    invocation = { command: "repo diff", flags: {}, ...typed(look.repoDiff) };
+  });
   look.blobLs.action(() => {
     invocation = { command: "blob ls", flags: {}, ...typed(look.blobLs) };
   });

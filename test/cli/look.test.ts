@@ -117,6 +117,36 @@ describe("repo unpack", () => {
   });
 });
 
+describe("repo diff", () => {
+  const value = { changed: true };
+  const changed = account.leaves.map(({ key }) => key);
+  const next = makeAccount({
+    records: [...changed.slice(2).map((key) => ({ key, value })), { key: "app.example.note/new", value }],
+  });
+
+  test("signs, paths and CIDs", async () => {
+    const after = await next;
+    const path = join(folder, "next.car");
+    writeFileSync(path, makeCar(after.commit.cid, after.blocks));
+    const { exitCode, stdout } = await run(["repo", "diff", car, path]);
+    expect(exitCode).toBe(0);
+    const lines = stdout.trimEnd().split("\n");
+    const cid = after.leaves[0]?.value;
+    const [first, , third] = account.leaves;
+    expect(lines).toHaveLength(54);
+    expect(lines).toContain(`- ${first?.key} ${first?.value}`);
+    expect(lines).toContain(`~ ${third?.key} ${third?.value} ${cid}`);
+    expect(lines).toContain(`+ app.example.note/new ${cid}`);
+  });
+
+  test("as one JSON document, one of the two from the standard input", async () => {
+    const { stdout } = await run(["repo", "diff", car, "-", "--json"], { input: bytes });
+    expect(JSON.parse(stdout)).toEqual({ type: "result", version: 1, command: "repo diff", changes: [] });
+    const both = await run(["repo", "diff", "-", "-"], { input: bytes });
+    expect(both.exitCode).toBe(2);
+  });
+});
+
 describe("blob ls", () => {
   test("CID, size, MIME type, and the records that need it; typed and legacy refs", async () => {
     const { exitCode, stdout } = await run(["blob", "ls", car]);

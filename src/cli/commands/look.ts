@@ -1,6 +1,7 @@
-/** `decamp repo ls|get|unpack` and `decamp blob ls`: looks into a repository. */
+/** `decamp repo ls|get|unpack|diff` and `decamp blob ls`: looks into a repository. */
 import { recordJson, unpackRecords } from "../../archive/unpack.ts";
 import { DecampError } from "../../errors.ts";
+import { diffRecords } from "../../repo/diff.ts";
 import { readBlobRefs, readRecords } from "../../repo/records.ts";
 import type { RepoSource } from "../../repo/source.ts";
 import { createNewFolder } from "../../services/new-folder.ts";
@@ -84,6 +85,30 @@ export async function repoUnpackCommand(invocation: Invocation<"repo unpack">, {
     }
   });
   return complete ? exitCode : new DecampError("incomplete", "").exitCode;
+}
+
+/** Runs `decamp repo diff`. */
+export async function repoDiffCommand(invocation: Invocation<"repo diff">, { terminal }: Edge): Promise<number> {
+  const [before = "", after = ""] = invocation.args;
+  if (before === "-" && after === "-") {
+    throw new DecampError("usage", "Only one of the two can be the standard input.");
+  }
+  return withRepo(invocation, terminal, async ({ source, globals, signal }) => {
+    const other = await openInput(after, terminal);
+    try {
+      const list = createList(terminal.out, globals.json ? { command: "repo diff", name: "changes" } : undefined);
+      for (const change of diffRecords(source, other.source, { signal })) {
+        const sign = change.before === undefined ? "+" : change.after === undefined ? "-" : "~";
+        const cids = [change.before, change.after].filter((cid) => cid !== undefined);
+        if (!(await list.add([sign, change.path, ...cids].join(" "), change))) {
+          break;
+        }
+      }
+      list.end();
+    } finally {
+      other.close();
+    }
+  });
 }
 
 /** Runs `decamp blob ls`. */

@@ -10,6 +10,7 @@ export interface LookCommands {
   readonly repoLs: Command;
   readonly repoGet: Command;
   readonly repoUnpack: Command;
+  readonly repoDiff: Command;
   readonly blobLs: Command;
 }
 
@@ -67,6 +68,18 @@ export function declareLook(program: Command): LookCommands {
     ],
     [{ says: "All records of a file:", command: "decamp repo unpack alice.car alice-records" }],
   );
+  const repoDiff = helpStartsWith(
+    repo
+      .command("diff")
+      .summary("list what changed between two repositories")
+      .argument("<before>", input)
+      .argument("<after>", input),
+    [
+      "Lists the records that were added (+), removed (-) or changed (~) from one state",
+      "of a repository to another: sign, path, and the CIDs.",
+    ],
+    [{ says: "What is new since the last copy:", command: "decamp repo diff last-week.car today.car" }],
+  );
   const blob = helpStartsWith(
     program.command("blob").summary("look at the blobs that records need"),
     ["Looks at the blobs that the records of a repository refer to."],
@@ -80,7 +93,7 @@ export function declareLook(program: Command): LookCommands {
     ],
     [{ says: "The largest first:", command: "decamp blob ls alice.car | sort -k2 -n -r | head" }],
   );
-  return { repoLs, repoGet, repoUnpack, blobLs };
+  return { repoLs, repoGet, repoUnpack, repoDiff, blobLs };
 }
 
 function collect(text: string, before: readonly string[] = []): readonly string[] {

@@ -7,7 +7,7 @@ export const picture = cidFor("raw", Buffer.from("a picture"));
 export const oldPicture = cidFor("raw", Buffer.from("an old picture"));
 
 /** Records that a listing has to show in a special way. */
-export const special: readonly Record[] = [
+const special: readonly Record[] = [
   {
     key: "app.bsky.actor.profile/self",
     value: {
