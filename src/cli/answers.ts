@@ -143,12 +143,12 @@ export function createAnswers(terminal: Terminal, given: GivenAnswers, secrets: 
 
 function explain(err: Channel, did: string, handle: string, differences: Parameters<typeof identityLines>[0]): void {
   err.line();
-  err.line({ text: "The point of no return.", style: "bold" }, " All data is on your new server. What is left is the");
-  err.line(
-    "identity. From then on your account lives on your new server, and your old server cannot undo that for you.",
-  );
+  err.line({ text: "The point of no return", style: "bold" });
+  err.line("All data is on your new server; what is left is the identity. From then on your");
+  err.line("account lives on your new server, and your old server cannot take that back.");
   err.line();
-  err.line("The identity of ", { text: handle, style: "bold" }, `, ${did}, will change like this:`);
+  err.line("The identity of ", { text: handle, style: "bold" }, `, ${did},`);
+  err.line("will change like this:");
   for (const line of identityLines(differences)) {
     err.line(...line);
   }

@@ -73,7 +73,7 @@ export function createPrompter(terminal: Terminal, options: PrompterOptions): Pr
     const message = printable(question.message);
     try {
       return secret
-        ? await password({ message, toggleMask: false, validate: check }, context)
+        ? await password({ message, toggleMask: false, validate: check }, { ...context, clearPromptOnDone: true })
         : await input(
             {
               message,

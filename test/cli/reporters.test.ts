@@ -63,7 +63,8 @@ describe("plain lines", () => {
     vi.advanceTimersByTime(60_000);
     expect(stdout()).toBe("");
     expect(stderr().split("\n")).toEqual([
-      "Moving alice.example (did:plc:abc) from https://old.example to https://new.example",
+      "Moving alice.example to https://new.example",
+      "did:plc:abc, from https://old.example",
       "transfer-blobs: Transfer the blobs",
       "transfer-blobs: 9 of 40 blobs",
       "transfer-blobs: 19 of 40 blobs",

@@ -72,7 +72,8 @@ function planLines(plan: MigrationPlan): Line[] {
     [{ text: "Steps", style: "bold" }],
     ...plan.steps.map(stepLine),
     [],
-    ["All before the point of no return can be repeated and taken back. It is passed only once you confirm it."],
+    ["All before the point of no return can be repeated and taken back."],
+    ["It is passed only once you have confirmed it."],
   ];
 }
 

@@ -25,12 +25,10 @@ export function identityLines(differences: readonly Difference[]): Piece[][] {
   });
 }
 
-/** What is going to happen, in one line. */
-export function movingLine(plan: MigrationPlan): Piece[] {
+/** What is going to happen. */
+export function movingLines(plan: MigrationPlan): Piece[][] {
   return [
-    "Moving ",
-    { text: plan.handle, style: "bold" },
-    ` (${plan.did}) from ${plan.source} to `,
-    { text: plan.target, style: "bold" },
+    ["Moving ", { text: plan.handle, style: "bold" }, " to ", { text: plan.target, style: "bold" }],
+    [{ text: `${plan.did}, from ${plan.source}`, style: "dim" }],
   ];
 }

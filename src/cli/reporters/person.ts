@@ -1,7 +1,7 @@
 /** A person's terminal: a spinner with a bar for the step at hand, one line for each step that is over. On stderr. */
 import type { Piece, Terminal } from "../terminal.ts";
 import { durationText } from "./amounts.ts";
-import { identityLines, movingLine, warningLine } from "./lines.ts";
+import { identityLines, movingLines, warningLine } from "./lines.ts";
 import type { Reporter, ReporterOptions } from "./reporter.ts";
 import { createSpinner, showsUnicode } from "./spinner.ts";
 
@@ -50,7 +50,9 @@ export async function createPersonReporter(
           break;
         case "plan":
           if (!options.planIsTheResult) {
-            spinner.say(...movingLine(event.plan));
+            for (const line of movingLines(event.plan)) {
+              spinner.say(...line);
+            }
           }
           break;
         case "result":

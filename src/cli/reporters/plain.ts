@@ -1,7 +1,7 @@
 /** Plain lines on stderr, for a log: one line a change of state, a sign of life at most every ten seconds. */
 import type { Channel } from "../terminal.ts";
 import { progressText } from "./amounts.ts";
-import { identityLines, movingLine, warningLine } from "./lines.ts";
+import { identityLines, movingLines, warningLine } from "./lines.ts";
 import type { Reporter, ReporterOptions } from "./reporter.ts";
 
 const heartbeatEvery = 10_000;
@@ -50,7 +50,9 @@ export function createPlainReporter(err: Channel, options: Omit<ReporterOptions,
           break;
         case "plan":
           if (!options.planIsTheResult && !options.quiet) {
-            err.line(...movingLine(event.plan));
+            for (const line of movingLines(event.plan)) {
+              err.line(...line);
+            }
           }
           break;
         case "result":
