@@ -106,6 +106,7 @@ test("the change of the identity is readable without colour", async () => {
   reporter.report(identity);
   reporter.close();
   expect(stderr().split("\n")).toEqual([
+    "The identity changes like this:",
     "  - services.atproto_pds: https://old.example",
     "  + services.atproto_pds: https://new.example",
     "  + rotationKeys: did:key:zNew",

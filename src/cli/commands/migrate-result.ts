@@ -49,11 +49,7 @@ export function resultLines(
         ["The archive is in ", result.archive],
         ...(result.recoverableUntil === undefined
           ? []
-          : [
-              [
-                `Until ${result.recoverableUntil} a rotation key of higher rank can still undo the change of the identity.`,
-              ],
-            ]),
+          : [[`Until ${result.recoverableUntil} a rotation key of higher rank can undo it.`]]),
       ];
   }
 }

@@ -43,6 +43,7 @@ export async function createPersonReporter(
           break;
         case "identity":
           if (!options.identityIsAsked) {
+            spinner.say("The identity changes like this:");
             for (const line of identityLines(event.differences)) {
               spinner.say(...line);
             }

@@ -43,6 +43,7 @@ export function createPlainReporter(err: Channel, options: Omit<ReporterOptions,
           break;
         case "identity":
           if (!options.identityIsAsked && !options.quiet) {
+            err.line("The identity changes like this:");
             for (const line of identityLines(event.differences)) {
               err.line(...line);
             }
