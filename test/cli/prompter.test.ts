@@ -1,8 +1,12 @@
 import { describe, expect, test } from "vitest";
 import { createPrompter } from "../../src/cli/prompter.ts";
 import { openTerminal } from "../../src/cli/terminal.ts";
-import { onScreen } from "./support/pty.ts";
+import { onScreen, type Screen } from "./support/pty.ts";
 import { captured } from "./support/streams.ts";
+
+/** Whether the cursor, which a spinner hides, was shown again. */
+const cursorIsBack = (screen: Screen): boolean =>
+  screen.raw().lastIndexOf("\u001b[?25h") > screen.raw().lastIndexOf("\u001b[?25l");
 
 describe("on a real terminal", () => {
   test("a line is asked for, checked, and asked for again", async () => {
@@ -56,8 +60,17 @@ describe("on a real terminal", () => {
     screen.type("\u0003");
     expect(await screen.ended).toBe(130);
     expect(screen.lines().join("\n")).toContain("stopping");
-    // The cursor is back.
-    expect(screen.raw().lastIndexOf("\u001b[?25h")).toBeGreaterThan(screen.raw().lastIndexOf("\u001b[?25l"));
+    expect(cursorIsBack(screen)).toBe(true);
+  });
+
+  test("Ctrl-C a second time ends at once, whatever is going on", async () => {
+    const screen = onScreen(new URL("support/ask.ts", import.meta.url), ["stuck"]);
+    await screen.shows("Sign in at your old server");
+    screen.type("\u0003");
+    await screen.shows("stopping");
+    screen.type("\u0003");
+    expect(await screen.ended).toBe(130);
+    expect(cursorIsBack(screen)).toBe(true);
   });
 });
 

@@ -29,7 +29,7 @@ async function run(signal: AbortSignal): Promise<void> {
   });
   try {
     reporter.report({ ...step, state: "start" });
-    const answer = kind === "wait" ? await delay(60_000, "nobody interrupted", { signal }) : await ask(prompter);
+    const answer = await work(prompter, signal);
     reporter.report({ ...step, state: "done" });
     reporter.close();
     // Reversed, so that the screen shows the answer itself only if it was echoed.
@@ -39,7 +39,11 @@ async function run(signal: AbortSignal): Promise<void> {
   }
 }
 
-async function ask(prompter: Prompter): Promise<string> {
+async function work(prompter: Prompter, signal: AbortSignal): Promise<string> {
+  // Work that stops when it is asked to, and work that does not.
+  if (kind === "wait" || kind === "stuck") {
+    return delay(60_000, "nobody interrupted", kind === "wait" ? { signal } : {});
+  }
   const question = { message: "Answer:", what: "the answer", answeredBy: "--answer" };
   return kind === "secret"
     ? prompter.secret(question)
