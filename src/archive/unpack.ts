@@ -2,10 +2,10 @@
 import { decodeCbor } from "../data/cbor.ts";
 import { toJson } from "../data/json.ts";
 import { isDecampError } from "../errors.ts";
+import { recordFileName } from "../repo/file-names.ts";
 import { readRecords } from "../repo/records.ts";
 import type { RepoSource } from "../repo/source.ts";
 import type { NewFolder } from "../services/new-folder.ts";
-import { recordFile } from "./record-names.ts";
 
 export interface Unpacked {
   /** Files that were written. */
@@ -34,7 +34,7 @@ export async function unpackRecords(
         unreadable.push(path);
         continue;
       }
-      await folder.write(recordFile(path), `${json}\n`);
+      await folder.write(recordFileName(path), `${json}\n`);
       records += 1;
       onProgress?.(records);
     }

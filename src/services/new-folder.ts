@@ -7,10 +7,10 @@ export interface NewFolder {
   /**
    * Writes one new file.
    *
-   * @param parts its relative path, in parts that are safe file names
+   * @param name its relative path, of parts that are safe file names, with `/` between them
    * @throws DecampError `storage`
    */
-  write(parts: readonly string[], text: string): Promise<void>;
+  write(name: string, text: string): Promise<void>;
   /** Gives the folder its name. @throws DecampError `storage` */
   finish(): Promise<void>;
   /** Removes what was written. */
@@ -36,14 +36,15 @@ export async function createNewFolder(path: string): Promise<NewFolder> {
   });
   const made = new Set<string>();
   return {
-    write: (parts, text) =>
+    write: (name, text) =>
       stored(path, async () => {
-        const folder = join(part, ...parts.slice(0, -1));
+        const file = join(part, ...name.split("/"));
+        const folder = dirname(file);
         if (!made.has(folder)) {
           await mkdir(folder, { recursive: true, mode: 0o700 });
           made.add(folder);
         }
-        await writeFile(join(folder, parts.at(-1) ?? ""), text, { flag: "wx", mode: 0o600 });
+        await writeFile(file, text, { flag: "wx", mode: 0o600 });
       }),
     finish: () =>
       stored(path, async () => {

@@ -1,8 +1,8 @@
 import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, sep } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
-import { recordPath } from "../../src/archive/record-names.ts";
+import { recordPath } from "../../src/repo/file-names.ts";
 import { makeAccount } from "../repo/tools/account.ts";
 import { makeCar } from "../repo/tools/build.ts";
 import { carOfAlice, oldPicture, picture } from "./support/car.ts";
@@ -88,7 +88,7 @@ describe("repo unpack", () => {
     expect({ exitCode, stdout }).toEqual({ exitCode: 0, stdout: "" });
     expect(stderr).toBe(`53 records written to ${target}\n`);
     const files = readdirSync(target, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".json"));
-    const paths = files.map((name) => recordPath(name.split(/[/\\]/)));
+    const paths = files.map((name) => recordPath(name.split(sep).join("/")));
     expect(new Set(paths)).toEqual(new Set(account.leaves.map(({ key }) => key)));
     expect(paths).toHaveLength(53);
     // Two keys that differ only by case are two files on every system.

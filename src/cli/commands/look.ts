@@ -1,7 +1,7 @@
 /** `decamp repo ls|get|unpack|diff` and `decamp blob ls`: looks into a repository. */
 import { recordJson, unpackRecords } from "../../archive/unpack.ts";
 import { DecampError } from "../../errors.ts";
-import { diffRecords } from "../../repo/diff.ts";
+import { diffRepos } from "../../repo/diff.ts";
 import { readBlobRefs, readRecords } from "../../repo/records.ts";
 import type { RepoSource } from "../../repo/source.ts";
 import { createNewFolder } from "../../services/new-folder.ts";
@@ -87,6 +87,8 @@ export async function repoUnpackCommand(invocation: Invocation<"repo unpack">, {
   return complete ? exitCode : new DecampError("incomplete", "").exitCode;
 }
 
+const signs = { added: "+", changed: "~", removed: "-" } as const;
+
 /** Runs `decamp repo diff`. */
 export async function repoDiffCommand(invocation: Invocation<"repo diff">, { terminal }: Edge): Promise<number> {
   const [before = "", after = ""] = invocation.args;
@@ -97,10 +99,9 @@ export async function repoDiffCommand(invocation: Invocation<"repo diff">, { ter
     const other = await openInput(after, terminal);
     try {
       const list = createList(terminal.out, globals.json ? { command: "repo diff", name: "changes" } : undefined);
-      for (const change of diffRecords(source, other.source, { signal })) {
-        const sign = change.before === undefined ? "+" : change.after === undefined ? "-" : "~";
-        const cids = [change.before, change.after].filter((cid) => cid !== undefined);
-        if (!(await list.add([sign, change.path, ...cids].join(" "), change))) {
+      for (const change of diffRepos(source, other.source, { signal })) {
+        const { kind, path, ...cids } = change;
+        if (!(await list.add([signs[kind], path, ...Object.values(cids)].join(" "), change))) {
           break;
         }
       }

@@ -64,7 +64,7 @@ export function declareLook(program: Command): LookCommands {
       .argument("<dir>", "a folder that does not exist yet, or an empty one"),
     [
       "Writes every record as a JSON file: <dir>/<collection>/<rkey>.json. Characters",
-      "that file systems treat in different ways are written as % and two digits.",
+      "that file systems treat in different ways are written as = and what they are.",
     ],
     [{ says: "All records of a file:", command: "decamp repo unpack alice.car alice-records" }],
   );
