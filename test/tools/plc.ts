@@ -31,7 +31,7 @@ export async function testKey(name: string, curve: "k256" | "p256" = "k256"): Pr
   return { did: pair.did(), sign: (data) => pair.sign(data) };
 }
 
-export function sha256(bytes: Uint8Array): Uint8Array {
+function sha256(bytes: Uint8Array): Uint8Array {
   return new Uint8Array(createHash("sha256").update(bytes).digest());
 }
 
