@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { UnsignedOperation } from "../../src/plc/operation.ts";
 import { compareSigned, describeDifference, diffOperations } from "../../src/plc/diff.ts";
-import { operation, signed, testCid, testKey } from "../tools/plc.ts";
+import { operation, signed, testCid, testKey, withBitsLeftOver, withHighS } from "../tools/plc.ts";
 
 const [user, server, next, foreign] = await Promise.all([
   testKey("user", "p256"),
@@ -180,11 +180,11 @@ const answers: [name: string, value: unknown, shown: RegExp][] = [
   ["a signature of something else", { ...answer, sig: headOperation.sig }, /^sig changed: .* none of them/],
   ["signed by a key that is new", await signed(asked, next), /^sig changed: .* none of them/],
   ["signed by a foreign key", await signed(asked, foreign), /^sig changed: .* none of them/],
-  ["high S", { ...answer, sig: withHighS(answer.sig) }, /^sig changed: .* none of them/],
+  ["high S", { ...answer, sig: withHighS(answer.sig, "k256") }, /^sig changed: .* none of them/],
   ["a padded signature", { ...answer, sig: `${answer.sig}==` }, /^sig changed: .*unpadded/],
   [
     "bits left over in the signature",
-    { ...answer, sig: withTrailingBits(answer.sig) },
+    { ...answer, sig: withBitsLeftOver(answer.sig) },
     /^sig changed: .*trailing bits/,
   ],
   ["a line break after the signature", { ...answer, sig: `${answer.sig}\n` }, /^sig changed/],
@@ -193,21 +193,6 @@ const answers: [name: string, value: unknown, shown: RegExp][] = [
 
 function sign(change: Record<string, unknown>): Promise<unknown> {
   return signed({ ...asked, ...change }, server);
-}
-
-function withHighS(sig: string): string {
-  const bytes = Buffer.from(sig, "base64url");
-  const order = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141n;
-  const s = order - BigInt(`0x${bytes.subarray(32).toString("hex")}`);
-  return Buffer.concat([bytes.subarray(0, 32), Buffer.from(s.toString(16).padStart(64, "0"), "hex")]).toString(
-    "base64url",
-  );
-}
-
-/** The same 64 bytes for a decoder that ignores what is left over. */
-function withTrailingBits(sig: string): string {
-  const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-  return sig.slice(0, 85) + letters.charAt(letters.indexOf(sig.charAt(85)) + 1);
 }
 
 test.each(answers)("a signed answer that is refused: %s", (_, value, shown) => {

@@ -95,3 +95,35 @@ export function auditLog(
     createdAt: at(options.times?.[index] ?? index * hour),
   }));
 }
+
+const orders = {
+  k256: 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141n,
+  p256: 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n,
+};
+
+/** The other signature that ECDSA allows for the same data: S replaced by n − S. */
+export function withHighS(sig: string, curve: "k256" | "p256"): string {
+  const bytes = Buffer.from(sig, "base64url");
+  const s = orders[curve] - BigInt(`0x${bytes.subarray(32).toString("hex")}`);
+  const flipped = Buffer.from(s.toString(16).padStart(64, "0"), "hex");
+  return Buffer.concat([bytes.subarray(0, 32), flipped]).toString("base64url");
+}
+
+/** The same 64 bytes for a decoder that ignores the bits that are left over. */
+export function withBitsLeftOver(sig: string): string {
+  const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+  return sig.slice(0, 85) + letters.charAt(letters.indexOf(sig.charAt(85)) + 1);
+}
+
+/** The same signature in DER, as most software writes it. */
+export function inDer(sig: string): string {
+  const bytes = Buffer.from(sig, "base64url");
+  const body = Buffer.concat([bytes.subarray(0, 32), bytes.subarray(32)].map((half) => derInteger(half)));
+  return Buffer.concat([Buffer.of(0x30, body.length), body]).toString("base64url");
+}
+
+function derInteger(half: Buffer): Buffer {
+  const trimmed = half.subarray(half.findIndex((byte) => byte !== 0));
+  const digits = trimmed[0]! >= 0x80 ? Buffer.concat([Buffer.of(0), trimmed]) : trimmed;
+  return Buffer.concat([Buffer.of(2, digits.length), digits]);
+}
