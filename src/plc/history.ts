@@ -1,0 +1,105 @@
+/** A verified log as a story: what each operation changed, who signed it, what it undid, and until when it can be undone. */
+import type { Cid } from "../data/cid.ts";
+import { diffOperations } from "./diff.ts";
+import type { Difference } from "./diff.ts";
+import { recoveryWindow } from "./log.ts";
+import type { LogEntry, VerifiedLog } from "./log.ts";
+import { normalizeOperation, rotationKeysOf } from "./operation.ts";
+import type { SignedOperation, UnsignedOperation } from "./operation.ts";
+
+export interface HistoryEntry {
+  readonly entry: LogEntry;
+  readonly kind: "genesis" | "update" | "recovery" | "tombstone";
+  /** What it changed in the operation that it follows. A genesis adds everything; a tombstone changes no field. */
+  readonly changes: readonly Difference[];
+  /** The place of the signer in the rotation keys that had the power: 0 is the most powerful. */
+  readonly signerRank: number;
+  /** The operations that it nullified, oldest first. */
+  readonly nullifies: readonly Cid[];
+  /** The operation that nullified it. */
+  readonly nullifiedBy?: Cid;
+  /** The keys that can undo it, or could while there was time, the most powerful first; none can undo a genesis. */
+  readonly undoKeys: readonly string[];
+  /** Until when they can, in epoch milliseconds of the directory's clock; missing where no key can, or it is undone. */
+  readonly undoUntil?: number;
+}
+
+/** The history of a DID, oldest operation first, nullified ones included. */
+export function describeHistory(log: VerifiedLog): HistoryEntry[] {
+  const history: HistoryEntry[] = [];
+  const nullifiedBy = new Map<Cid, Cid>();
+  let chain: readonly LogEntry[] = [];
+  for (const entry of log.entries) {
+    const fork = chain.findLastIndex(({ cid }) => cid === entry.operation.prev);
+    const before = chain[fork];
+    const nullified = chain.slice(fork + 1);
+    for (const { cid } of nullified) {
+      nullifiedBy.set(cid, entry.cid);
+    }
+    history.push(describe(entry, before, nullified));
+    chain = [...chain.slice(0, fork + 1), entry];
+  }
+  return history.map((item) => {
+    const by = nullifiedBy.get(item.entry.cid);
+    if (by !== undefined) {
+      const { undoUntil: _, ...undone } = item;
+      return Object.assign(undone, { nullifiedBy: by });
+    }
+    return item;
+  });
+}
+
+/** The keys that stand above the signer of an operation, in the operation that it follows: they can nullify it. */
+export function keysAbove(signer: string, before: SignedOperation): readonly string[] {
+  const keys = rotationKeysOf(before);
+  return [...new Set(keys.slice(0, Math.max(0, keys.indexOf(signer))))];
+}
+
+/** The last millisecond at which an operation can be nullified, by the directory's clock. */
+export function undoDeadline(entry: LogEntry): number {
+  return Date.parse(entry.createdAt) + recoveryWindow;
+}
+
+function describe(entry: LogEntry, before: LogEntry | undefined, nullified: readonly LogEntry[]): HistoryEntry {
+  const undoKeys = before === undefined ? [] : keysAbove(entry.signer, before.operation);
+  return {
+    entry,
+    kind: kindOf(entry, before, nullified),
+    changes: changesOf(entry.operation, before?.operation),
+    signerRank: rotationKeysOf(before?.operation ?? entry.operation).indexOf(entry.signer),
+    nullifies: nullified.map(({ cid }) => cid),
+    undoKeys,
+    ...(undoKeys.length === 0 ? {} : { undoUntil: undoDeadline(entry) }),
+  };
+}
+
+function kindOf(
+  { operation }: LogEntry,
+  before: LogEntry | undefined,
+  nullified: readonly LogEntry[],
+): HistoryEntry["kind"] {
+  if (before === undefined) {
+    return "genesis";
+  }
+  if (operation.type === "plc_tombstone") {
+    return "tombstone";
+  }
+  return nullified.length > 0 ? "recovery" : "update";
+}
+
+const nothing: UnsignedOperation = {
+  type: "plc_operation",
+  rotationKeys: [],
+  verificationMethods: {},
+  alsoKnownAs: [],
+  services: {},
+  prev: null,
+};
+
+function changesOf(operation: SignedOperation, before: SignedOperation | undefined): Difference[] {
+  if (operation.type === "plc_tombstone") {
+    return [];
+  }
+  const old = before === undefined || before.type === "plc_tombstone" ? nothing : normalizeOperation(before);
+  return diffOperations(old, normalizeOperation(operation));
+}
