@@ -35,7 +35,7 @@ export interface CheckContext {
 }
 
 /** Limits for what is created, the tighter of specification and directory. */
-export const limits = {
+const limits = {
   operationBytes: 4000,
   rotationKeys: 5,
   verificationMethods: 10,

@@ -28,7 +28,7 @@ export type UnsignedOperation = {
 export type PlcOperation = UnsignedOperation & { readonly sig: string };
 
 /** The end of a DID. */
-export type PlcTombstone = { readonly type: "plc_tombstone"; readonly prev: Cid; readonly sig: string };
+type PlcTombstone = { readonly type: "plc_tombstone"; readonly prev: Cid; readonly sig: string };
 
 /** The form of the first genesis operations. It is no longer made, but many logs begin with one. */
 export type LegacyCreate = {
