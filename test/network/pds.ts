@@ -1,0 +1,137 @@
+/** A real PDS in this process: embedded SQLite, blobs on disk, everything in one folder. */
+import { randomBytes } from "node:crypto";
+import { mkdir } from "node:fs/promises";
+import path from "node:path";
+import { envToCfg, envToSecrets, PDS, type ServerEnvironment } from "@atproto/pds";
+import { startRecordingProxy, type Recording, type RecordingProxy } from "../faults/recording-proxy.ts";
+import { freePort } from "./ports.ts";
+
+/** How one server differs from the ordinary. Serialisable, so that a test in another process can ask for one. */
+export interface PdsOptions {
+  /** the server's name in the bed; its handles end in `.NAME.test` */
+  name: string;
+  /** whether createAccount wants an invite code; default false */
+  inviteRequired?: boolean;
+  /** rate limits as the public servers have them; default off */
+  rateLimits?: boolean;
+  /** bytes; default 5 MiB */
+  blobUploadLimit?: number;
+  /** bytes of a repository that may be imported; default 100 MB */
+  maxImportSize?: number;
+  /** puts a recording proxy in front, at the server's public URL */
+  recorded?: boolean;
+  /** any other setting of the server */
+  env?: ServerEnvironment;
+}
+
+/** What a test has to know of a server. Serialisable. */
+export interface PdsHandle {
+  name: string;
+  /** its public URL, `http://localhost:PORT` */
+  url: string;
+  /** its service DID: the audience of service auth tokens */
+  did: string;
+  /** `.NAME.test` */
+  handleDomain: string;
+  /** HTTP Basic, user `admin` */
+  adminPassword: string;
+  /** signs the session tokens (HS256) */
+  jwtSecret: string;
+  /** account.sqlite, sequencer.sqlite, actors/, blobs/ */
+  dataDirectory: string;
+  recorded: boolean;
+}
+
+export interface RunningPds {
+  handle: PdsHandle;
+  /** what came through the proxy, when the server is `recorded` */
+  recording: Recording | undefined;
+  /** stops listening; the data stays */
+  stop(): Promise<void>;
+  /** listens again at the same URL with the same data and keys */
+  start(): Promise<void>;
+}
+
+/** Starts a server on free ports of 127.0.0.1 with its data in `directory`/NAME. */
+export async function startPds(
+  options: PdsOptions,
+  bed: { directory: string; plcUrl: string; smtpUrl: string },
+): Promise<RunningPds> {
+  const { name, recorded = false } = options;
+  const dataDirectory = path.join(bed.directory, name);
+  await mkdir(dataDirectory, { recursive: true });
+  const port = await freePort();
+  const handle: PdsHandle = {
+    name,
+    url: `http://localhost:${port}`,
+    did: `did:web:localhost%3A${port}`,
+    handleDomain: `.${name}.test`,
+    adminPassword: randomBytes(16).toString("hex"),
+    jwtSecret: randomBytes(16).toString("hex"),
+    dataDirectory,
+    recorded,
+  };
+  const env: ServerEnvironment = {
+    hostname: "localhost", // the only name with which the public URL is http and has a port
+    port,
+    serviceDid: handle.did,
+    serviceHandleDomains: [handle.handleDomain],
+    devMode: true,
+    dataDirectory,
+    blobstoreDiskLocation: path.join(dataDirectory, "blobs"),
+    didPlcUrl: bed.plcUrl,
+    plcRotationKeyK256PrivateKeyHex: randomBytes(32).toString("hex"),
+    jwtSecret: handle.jwtSecret,
+    adminPassword: handle.adminPassword,
+    inviteRequired: options.inviteRequired ?? false,
+    emailSmtpUrl: bed.smtpUrl,
+    emailFromAddress: `noreply@${name}.example.com`,
+    // Nobody answers there, but without these two the server has no preferences.
+    bskyAppViewUrl: "http://localhost:1",
+    bskyAppViewDid: "did:web:appview.invalid",
+    maxImportSize: options.maxImportSize ?? 100_000_000,
+    blobUploadLimit: options.blobUploadLimit,
+    rateLimitsEnabled: options.rateLimits ?? false,
+    ...options.env,
+  };
+  // The server compares operations with its public URL. So with a proxy in front, the proxy has the public port.
+  const ownPort = recorded ? await freePort() : port;
+  let proxy: RecordingProxy | undefined;
+  if (recorded) {
+    proxy = await startRecordingProxy({ port, targetPort: ownPort });
+  }
+  let pds = await listen(env, ownPort);
+  let running = true;
+  return {
+    handle,
+    recording: proxy?.recording,
+    async stop() {
+      if (running) {
+        running = false;
+        await proxy?.stop();
+        await pds.destroy();
+      }
+    },
+    async start() {
+      if (!running) {
+        pds = await listen(env, ownPort);
+        if (proxy !== undefined) {
+          const { recording } = proxy;
+          proxy = await startRecordingProxy({ port, targetPort: ownPort, recording });
+        }
+        running = true;
+      }
+    },
+  };
+}
+
+async function listen(env: ServerEnvironment, port: number): Promise<PDS> {
+  const config = envToCfg(env);
+  config.service.port = port;
+  const pds = await PDS.create(config, envToSecrets(env));
+  const { app } = pds;
+  const listenAnywhere = app.listen.bind(app) as (port: number, host: string) => ReturnType<typeof app.listen>;
+  app.listen = ((at: number) => listenAnywhere(at, "127.0.0.1")) as typeof app.listen;
+  await pds.start();
+  return pds;
+}
