@@ -80,7 +80,8 @@ function write(fd: number, bytes: Uint8Array, offset: number): number {
   }
 }
 
-function fileSource(fd: number, name: string): RepoSource {
+/** An open file as a source; `name` is for messages. */
+export function fileSource(fd: number, name: string): RepoSource {
   return {
     read: (offset, length, into = new Uint8Array(length)) => {
       let filled = 0;

@@ -1,0 +1,252 @@
+/**
+ * Files that are whole or not there: written beside their place, synced, and renamed into it. Failures of the disk
+ * become one sentence with the path (code `storage`).
+ */
+
+import { createHash, type Hash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { chmod, mkdir, open, readFile, readdir, rename, rm, stat, statfs, type FileHandle } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import type { Readable } from "node:stream";
+import { DecampError, isDecampError } from "../errors.ts";
+
+/** Permissions: state and private parts are for their owner alone. */
+const privateFile = 0o600;
+const privateFolder = 0o700;
+
+/** Makes a folder and those above it, readable by its owner alone. */
+export async function makeFolder(path: string): Promise<void> {
+  await guarded(path, async () => {
+    await mkdir(path, { recursive: true, mode: privateFolder });
+  });
+}
+
+/** The names in a folder, sorted; none if it does not exist. */
+export async function listFolder(path: string): Promise<string[]> {
+  return guarded(path, async () => {
+    try {
+      return (await readdir(path)).sort();
+    } catch (error) {
+      if (isNotFound(error)) {
+        return [];
+      }
+      throw error;
+    }
+  });
+}
+
+/** The content of a file, or undefined if there is none. */
+export async function readWhole(path: string): Promise<Uint8Array | undefined> {
+  return guarded(path, async () => {
+    try {
+      return await readFile(path);
+    } catch (error) {
+      if (isNotFound(error)) {
+        return undefined;
+      }
+      throw error;
+    }
+  });
+}
+
+/** Free bytes on the disk that holds `path`. */
+export async function freeSpace(path: string): Promise<number> {
+  return guarded(path, async () => {
+    const { bavail, bsize } = await statfs(path);
+    return bavail * bsize;
+  });
+}
+
+/** A file that grows, and gets its name only when it is whole. */
+export class NewFile {
+  readonly path: string;
+  readonly #part: string;
+  readonly #handle: FileHandle;
+  readonly #hash: Hash = createHash("sha256");
+  #size = 0;
+
+  private constructor(path: string, part: string, handle: FileHandle) {
+    this.path = path;
+    this.#part = part;
+    this.#handle = handle;
+  }
+
+  /** Opens `path`.part beside `path`; what an interrupted run left there is overwritten. */
+  static async create(path: string): Promise<NewFile> {
+    return guarded(path, async () => {
+      await mkdir(dirname(path), { recursive: true, mode: privateFolder });
+      const part = `${path}.part`;
+      // Removed first, so that a link which somebody put there is not followed.
+      await rm(part, { force: true });
+      const handle = await open(part, "wx+", privateFile);
+      return new NewFile(path, part, handle);
+    });
+  }
+
+  /** Bytes written so far. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** The descriptor, to read back what was written. */
+  get descriptor(): number {
+    return this.#handle.fd;
+  }
+
+  async write(bytes: Uint8Array): Promise<void> {
+    await guarded(this.path, async () => {
+      let offset = 0;
+      while (offset < bytes.length) {
+        const { bytesWritten } = await this.#handle.write(bytes, offset);
+        offset += bytesWritten;
+      }
+    });
+    this.#hash.update(bytes);
+    this.#size += bytes.length;
+  }
+
+  /** The SHA-256 of all that was written, 32 bytes. To be asked once, when everything is written. */
+  digest(): Uint8Array {
+    return this.#hash.digest();
+  }
+
+  /** Makes the file durable under its name, or under another name on the same disk. */
+  async keep(as: string = this.path): Promise<void> {
+    await guarded(as, async () => {
+      await mkdir(dirname(as), { recursive: true, mode: privateFolder });
+      await this.#handle.sync();
+      await this.#handle.close();
+      await rename(this.#part, as);
+      await syncFolder(dirname(as));
+    });
+  }
+
+  /** Leaves nothing behind. */
+  async discard(): Promise<void> {
+    await this.#handle.close().catch(() => undefined);
+    await rm(this.#part, { force: true });
+  }
+}
+
+/** Writes a small file whole or not at all. */
+export async function writeWhole(path: string, content: Uint8Array | string): Promise<void> {
+  const file = await NewFile.create(path);
+  try {
+    await file.write(typeof content === "string" ? new TextEncoder().encode(content) : content);
+    await file.keep();
+  } catch (error) {
+    await file.discard();
+    throw error;
+  }
+}
+
+/** A file that only grows, line by line; each line is durable when `append` resolves. */
+export class AppendFile {
+  readonly path: string;
+  readonly #handle: FileHandle;
+
+  private constructor(path: string, handle: FileHandle) {
+    this.path = path;
+    this.#handle = handle;
+  }
+
+  static async open(path: string): Promise<AppendFile> {
+    return guarded(path, async () => {
+      await mkdir(dirname(path), { recursive: true, mode: privateFolder });
+      const handle = await open(path, "a", privateFile);
+      await chmod(path, privateFile);
+      await syncFolder(dirname(path));
+      return new AppendFile(path, handle);
+    });
+  }
+
+  async append(line: string): Promise<void> {
+    await guarded(this.path, async () => {
+      await this.#handle.write(`${line}\n`);
+      await this.#handle.sync();
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.#handle.close();
+  }
+}
+
+/** Opens a file to read it from its beginning, as the body of a request. */
+export function openForUpload(path: string): Readable {
+  return createReadStream(path);
+}
+
+/** The size of a file in bytes, or undefined if there is none. */
+export async function fileSize(path: string): Promise<number | undefined> {
+  return guarded(path, async () => {
+    try {
+      return (await stat(path)).size;
+    } catch (error) {
+      if (isNotFound(error)) {
+        return undefined;
+      }
+      throw error;
+    }
+  });
+}
+
+/** The SHA-256 of a file, 32 bytes, read piece by piece. */
+export async function hashFile(path: string): Promise<Uint8Array> {
+  return guarded(path, async () => {
+    const hash = createHash("sha256");
+    for await (const piece of createReadStream(path)) {
+      hash.update(piece);
+    }
+    return hash.digest();
+  });
+}
+
+/** Joins parts to a path. Here, because only services knows the file system. */
+export function joinPath(...parts: readonly string[]): string {
+  return join(...parts);
+}
+
+async function syncFolder(path: string): Promise<void> {
+  if (process.platform === "win32") {
+    return; // folders cannot be opened there
+  }
+  const handle = await open(path, "r");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+async function guarded<T>(path: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw isDecampError(error) ? error : storageError(path, error);
+  }
+}
+
+/** The error for a file or folder that cannot be read or written. */
+export function storageError(path: string, error: unknown): DecampError {
+  const code = error instanceof Error && "code" in error ? String(error.code) : "unknown";
+  const known: Record<string, string> = {
+    ENOSPC: "the disk is full",
+    EDQUOT: "the quota of the disk is used up",
+    EROFS: "the disk is read-only",
+    EACCES: "permission is denied",
+    EPERM: "it is not permitted",
+    ENOTDIR: "a part of the path is not a folder",
+    EISDIR: "it is a folder",
+    EMFILE: "too many files are open",
+    EEXIST: "there is something of that name already",
+  };
+  return new DecampError("storage", `${path} cannot be used: ${known[code] ?? code}.`, {
+    data: { path, reason: code },
+    cause: error,
+  });
+}
+
+function isNotFound(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "ENOENT";
+}

@@ -1,0 +1,300 @@
+/**
+ * HTTP for everything that decamp talks to: deadlines, a bounded number of repetitions, no redirects, no surprises.
+ *
+ * Tricky bits:
+ * - A request is repeated only if that cannot do harm: the caller says so, or the server cannot have acted on it (the
+ *   connection was refused, or the answer was 429).
+ * - Redirects are never followed here. A caller that allows one follows it by hand, without credentials.
+ * - The body belongs to whoever gets the answer: read it to the end or destroy it. Received bytes that differ from the
+ *   announced length are an error (undici checks that).
+ */
+
+import type { Readable } from "node:stream";
+import { setTimeout as delay } from "node:timers/promises";
+import { Agent, EnvHttpProxyAgent, request, type Dispatcher } from "undici";
+import { DecampError, isDecampError } from "../errors.ts";
+import { checkLiteralHost, publicLookup } from "./guard.ts";
+
+/** Milliseconds. `answer`: from the last byte sent to the headers. `idle`: between two pieces of a body. */
+const timeouts = { connect: 15_000, answer: 60_000, idle: 60_000 };
+/** How often a request is tried before it counts as failed. */
+const attempts = 4;
+/** The longest wait that is sat out; a server that asks for more gets a later run (milliseconds). */
+const longestWait = 60_000;
+/** The largest JSON body that is read into memory, in bytes. */
+const jsonLimit = 32 * 1024 * 1024;
+
+export interface HttpOptions {
+  /** Allow addresses of this machine and of private networks. */
+  readonly allowPrivateHosts: boolean;
+  /** Name and version, for the `user-agent` header. */
+  readonly userAgent: string;
+  /** Use the proxy that `HTTPS_PROXY` and its like name. */
+  readonly useProxyFromEnvironment?: boolean;
+  /** Random numbers in [0, 1), for the jitter of the waits. */
+  readonly random?: () => number;
+  /** Called for every answer, for `--verbose`: method, origin and path without query, status. */
+  readonly onAnswer?: (line: { method: string; url: string; status: number; milliseconds: number }) => void;
+}
+
+export interface HttpRequest {
+  readonly method?: "GET" | "POST";
+  readonly url: URL;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** The body, or a function that opens it anew for every attempt. */
+  readonly body?: Uint8Array | string | (() => Readable);
+  readonly signal: AbortSignal;
+  /** The request changes nothing, or doing it twice is the same as doing it once. Default: true for GET. */
+  readonly repeatable?: boolean;
+  /** Wait for the headers as long as it takes (imports). */
+  readonly patient?: boolean;
+}
+
+export interface HttpAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | undefined>>;
+  readonly body: Readable;
+}
+
+export class Http {
+  readonly #options: HttpOptions;
+  readonly #dispatcher: Dispatcher;
+
+  constructor(options: HttpOptions) {
+    this.#options = options;
+    const settings = {
+      connect: { timeout: timeouts.connect, ...(options.allowPrivateHosts ? {} : { lookup: publicLookup }) },
+      headersTimeout: timeouts.answer,
+      bodyTimeout: timeouts.idle,
+    };
+    this.#dispatcher = options.useProxyFromEnvironment === true ? new EnvHttpProxyAgent(settings) : new Agent(settings);
+  }
+
+  get allowPrivateHosts(): boolean {
+    return this.#options.allowPrivateHosts;
+  }
+
+  /**
+   * Sends a request and resolves to the answer, whatever its status, once the headers are there. 429 and 5xx are waited
+   * out and repeated where that is allowed.
+   *
+   * @throws DecampError `unreachable`, `private-address`, `rate-limited` (with `data.until`), `interrupted`
+   */
+  async send(req: HttpRequest): Promise<HttpAnswer> {
+    if (!this.#options.allowPrivateHosts) {
+      checkLiteralHost(req.url);
+    }
+    const repeatable = req.repeatable ?? (req.method ?? "GET") === "GET";
+    for (let attempt = 1; ; attempt += 1) {
+      req.signal.throwIfAborted();
+      const last = attempt >= attempts;
+      try {
+        const answer = await this.#once(req);
+        const retry = answer.status === 429 || (repeatable && [500, 502, 503, 504].includes(answer.status));
+        if (!retry || (last && answer.status !== 429)) {
+          return answer;
+        }
+        const wait = announcedWait(answer.headers);
+        if (answer.status === 429 && (last || (wait ?? 0) > longestWait)) {
+          answer.body.destroy();
+          throw rateLimited(req.url, wait);
+        }
+        answer.body.destroy();
+        await this.#wait(wait ?? this.#backoff(attempt), req.signal);
+      } catch (error) {
+        if (isDecampError(error) || req.signal.aborted) {
+          throw error;
+        }
+        const refusal = findDecampError(error);
+        if (refusal !== undefined) {
+          throw refusal;
+        }
+        if (last || noSuchHost(error) || !(repeatable || neverSent(error))) {
+          throw unreachable(req.url, error);
+        }
+        await this.#wait(this.#backoff(attempt), req.signal);
+      }
+    }
+  }
+
+  /** Closes idle connections; to be called when the work is done. */
+  async close(): Promise<void> {
+    await this.#dispatcher.destroy();
+  }
+
+  async #once(req: HttpRequest): Promise<HttpAnswer> {
+    const method = req.method ?? "GET";
+    const started = performance.now();
+    const answer = await request(req.url, {
+      method,
+      headers: { "user-agent": this.#options.userAgent, ...req.headers },
+      body: typeof req.body === "function" ? req.body() : (req.body ?? null),
+      signal: req.signal,
+      dispatcher: this.#dispatcher,
+      ...(req.patient === true ? { headersTimeout: 0 } : {}),
+    });
+    this.#options.onAnswer?.({
+      method,
+      url: `${req.url.origin}${req.url.pathname}`,
+      status: answer.statusCode,
+      milliseconds: performance.now() - started,
+    });
+    const headers: Record<string, string | undefined> = {};
+    for (const [name, value] of Object.entries(answer.headers)) {
+      headers[name] = Array.isArray(value) ? value.join(", ") : value;
+    }
+    return { status: answer.statusCode, headers, body: answer.body };
+  }
+
+  #backoff(attempt: number): number {
+    const random = this.#options.random ?? Math.random;
+    return 250 * 2 ** attempt * (0.5 + random());
+  }
+
+  async #wait(milliseconds: number, signal: AbortSignal): Promise<void> {
+    await delay(milliseconds, undefined, { signal });
+  }
+}
+
+/**
+ * Reads a body into memory, at most `limit` bytes.
+ *
+ * @throws DecampError `bad-answer` when there is more, `unreachable` when it ends early
+ */
+export async function readBody(answer: HttpAnswer, url: URL, limit: number = jsonLimit): Promise<Uint8Array> {
+  const pieces: Uint8Array[] = [];
+  let size = 0;
+  try {
+    for await (const piece of readBytes(answer.body)) {
+      size += piece.length;
+      if (size > limit) {
+        throw new DecampError("bad-answer", `${url.host} answered with more than ${limit} bytes.`);
+      }
+      pieces.push(piece);
+    }
+  } catch (error) {
+    throw isDecampError(error) ? error : unreachable(url, error);
+  }
+  return Buffer.concat(pieces);
+}
+
+/** The pieces of a body, typed. */
+export async function* readBytes(body: Readable): AsyncGenerator<Uint8Array> {
+  for await (const piece of body) {
+    if (!(piece instanceof Uint8Array)) {
+      throw new TypeError("a body gave something else than bytes");
+    }
+    yield piece;
+  }
+}
+
+/**
+ * Reads a JSON body.
+ *
+ * @throws DecampError `bad-answer` for anything that is not JSON, named for what it is
+ */
+export async function readJson(answer: HttpAnswer, url: URL): Promise<unknown> {
+  const body = await readBody(answer, url);
+  const text = new TextDecoder().decode(body);
+  try {
+    const value: unknown = JSON.parse(text);
+    return value;
+  } catch {
+    const what = /^\s*</.test(text) ? "a web page" : "something that is not JSON";
+    throw new DecampError("bad-answer", `${url.host} answered ${url.pathname} with ${what}.`, {
+      data: { host: url.host, status: answer.status },
+    });
+  }
+}
+
+/** The error for a server that cannot be talked to; names the host and the reason, never credentials. */
+export function unreachable(url: URL, cause: unknown): DecampError {
+  return new DecampError("unreachable", `${url.host} could not be reached: ${reason(cause)}.`, {
+    data: { host: url.host },
+    cause,
+  });
+}
+
+function reason(error: unknown): string {
+  const known: Record<string, string> = {
+    ECONNREFUSED: "nothing answers there",
+    ENOTFOUND: "there is no such host",
+    EAI_AGAIN: "the name could not be looked up",
+    ECONNRESET: "the connection was closed",
+    UND_ERR_SOCKET: "the connection was closed",
+    UND_ERR_CONNECT_TIMEOUT: "no connection within the time limit",
+    UND_ERR_HEADERS_TIMEOUT: "no answer within the time limit",
+    UND_ERR_BODY_TIMEOUT: "the answer stopped half way",
+    UND_ERR_ABORTED: "the answer stopped half way",
+    UND_ERR_RES_CONTENT_LENGTH_MISMATCH: "it sent another number of bytes than it announced",
+  };
+  for (const part of causes(error)) {
+    const code = errorCode(part);
+    if (code !== undefined) {
+      return known[code] ?? code;
+    }
+  }
+  return error instanceof Error ? error.message : "unknown reason";
+}
+
+/** The error, its causes and the members of aggregate errors, outermost first. */
+function* causes(error: unknown): Generator<unknown> {
+  const queue: unknown[] = [error];
+  for (let steps = 0; queue.length > 0 && steps < 20; steps += 1) {
+    const next = queue.shift();
+    yield next;
+    if (next instanceof AggregateError) {
+      queue.push(...next.errors);
+    }
+    if (next instanceof Error && next.cause !== undefined) {
+      queue.push(next.cause);
+    }
+  }
+}
+
+function errorCode(error: unknown): string | undefined {
+  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
+}
+
+function findDecampError(error: unknown): DecampError | undefined {
+  for (const part of causes(error)) {
+    if (isDecampError(part)) {
+      return part;
+    }
+  }
+  return undefined;
+}
+
+/** Whether the request cannot have reached the server. */
+function neverSent(error: unknown): boolean {
+  const codes = [...causes(error)].map(errorCode);
+  return ["ECONNREFUSED", "EAI_AGAIN", "UND_ERR_CONNECT_TIMEOUT"].some((code) => codes.includes(code));
+}
+
+/** Whether the name is known not to exist: asking again does not help. */
+function noSuchHost(error: unknown): boolean {
+  return [...causes(error)].some((part) => errorCode(part) === "ENOTFOUND");
+}
+
+/** Milliseconds until the server wants to be asked again, if it says so. */
+function announcedWait(headers: HttpAnswer["headers"]): number | undefined {
+  const retryAfter = headers["retry-after"];
+  if (retryAfter !== undefined) {
+    const seconds = Number(retryAfter);
+    const milliseconds = Number.isFinite(seconds) ? seconds * 1000 : Date.parse(retryAfter) - Date.now();
+    return Number.isFinite(milliseconds) ? Math.max(0, milliseconds) : undefined;
+  }
+  const reset = Number(headers["ratelimit-reset"]);
+  return Number.isFinite(reset) && headers["ratelimit-remaining"] === "0"
+    ? Math.max(0, reset * 1000 - Date.now())
+    : undefined;
+}
+
+function rateLimited(url: URL, wait: number | undefined): DecampError {
+  const until = wait === undefined ? undefined : new Date(Date.now() + wait).toISOString();
+  return new DecampError(
+    "rate-limited",
+    `${url.host} takes no more requests for now${until === undefined ? "" : `, until ${until}`}.`,
+    { data: { host: url.host, until } },
+  );
+}

@@ -1,0 +1,429 @@
+/**
+ * A PDS, as far as decamp needs one. Small answers go through `@atproto/api`, which checks them against their lexicons;
+ * repositories and blobs are streamed, which it cannot do. Both use one session that is pinned to its host.
+ */
+
+import type { Readable } from "node:stream";
+import type { Agent } from "@atproto/api";
+import { isJsonObject } from "../data/json-object.ts";
+import { DecampError, isDecampError } from "../errors.ts";
+import { readBody, readBytes, type Http } from "./http.ts";
+import { PinnedSession, type SessionInfo, type XrpcRequest } from "./session.ts";
+
+/** What a server says about itself. */
+export interface ServerDescription {
+  /** The audience for service auth tokens. */
+  readonly did: string;
+  readonly inviteCodeRequired: boolean;
+  readonly phoneVerificationRequired: boolean;
+  /** The domains under which it gives out handles, each with its leading dot. */
+  readonly availableUserDomains: readonly string[];
+  /** The largest blob that it takes, in bytes, if it says so. */
+  readonly blobUploadLimit?: number;
+}
+
+/** What a server says about an account to the owner. */
+export interface AccountStatus {
+  readonly activated: boolean;
+  readonly repoCommit: string;
+  readonly records: number;
+  readonly expectedBlobs: number;
+  readonly importedBlobs: number;
+}
+
+/** The state of an account that anybody can see. */
+export interface RepoStatus {
+  readonly active: boolean;
+  readonly status?: string;
+}
+
+/** A body on its way: read it to the end. */
+export interface Download {
+  readonly bytes: AsyncIterable<Uint8Array>;
+  /** Bytes, if the server announces them. */
+  readonly length?: number;
+  readonly mimeType?: string;
+}
+
+/** A body to send, opened anew for every attempt. */
+export interface Upload {
+  readonly length: number;
+  readonly open: () => Readable;
+}
+
+export interface NewAccount {
+  readonly did: string;
+  readonly handle: string;
+  readonly email: string;
+  readonly password: string;
+  readonly inviteCode?: string;
+  /** A token that the old server signed for exactly this call. */
+  readonly serviceToken: string;
+}
+
+const carType = "application/vnd.ipld.car";
+
+/** Deadline of a call with a small answer, in milliseconds. */
+const callDeadline = 120_000;
+
+export class Pds {
+  readonly #session: PinnedSession;
+  #agent: Promise<Agent> | undefined;
+
+  constructor(http: Http, origin: string) {
+    this.#session = new PinnedSession(http, origin);
+  }
+
+  get origin(): string {
+    return this.#session.origin;
+  }
+
+  get host(): string {
+    return this.#session.host;
+  }
+
+  get isSignedIn(): boolean {
+    return this.#session.isSignedIn;
+  }
+
+  /** com.atproto.server.describeServer */
+  async describe(signal: AbortSignal): Promise<ServerDescription> {
+    const data = await this.#call(signal, async (agent, opts) => agent.com.atproto.server.describeServer({}, opts));
+    const limit: unknown = "blobUploadLimit" in data ? data.blobUploadLimit : undefined;
+    return {
+      did: data.did,
+      inviteCodeRequired: data.inviteCodeRequired ?? false,
+      phoneVerificationRequired: data.phoneVerificationRequired ?? false,
+      availableUserDomains: data.availableUserDomains,
+      ...(typeof limit === "number" ? { blobUploadLimit: limit } : {}),
+    };
+  }
+
+  /** com.atproto.identity.resolveHandle: what this server says; undefined if it knows no such handle. */
+  async resolveHandle(handle: string, signal: AbortSignal): Promise<string | undefined> {
+    try {
+      return (
+        await this.#call(signal, async (agent, opts) => agent.com.atproto.identity.resolveHandle({ handle }, opts))
+      ).did;
+    } catch (error) {
+      if (isDecampError(error, "server-refused")) {
+        return undefined;
+      }
+      throw error;
+    }
+  }
+
+  /**
+   * com.atproto.server.createSession with the account's own password.
+   *
+   * @throws DecampError `auth-refused`, `auth-factor-required`, `app-password`
+   */
+  async signIn(
+    credentials: { identifier: string; password: string; authFactorToken?: string },
+    signal: AbortSignal,
+  ): Promise<SessionInfo> {
+    const info = await this.#session.signIn(credentials, signal);
+    if (this.#session.isAppPassword) {
+      await this.#session.signOut(signal);
+      throw new DecampError("app-password", `${this.host} says that this is an app password.`);
+    }
+    return info;
+  }
+
+  /** com.atproto.server.deleteSession, as far as the server can be reached. */
+  async signOut(signal: AbortSignal): Promise<void> {
+    await this.#session.signOut(signal);
+  }
+
+  /** com.atproto.server.getServiceAuth: a token of 60 seconds for one method of another server. */
+  async serviceToken(audience: string, method: string, signal: AbortSignal): Promise<string> {
+    return (
+      await this.#call(signal, async (agent, opts) =>
+        agent.com.atproto.server.getServiceAuth({ aud: audience, lxm: method }, opts),
+      )
+    ).token;
+  }
+
+  /** com.atproto.server.createAccount for a DID that exists; the session of the new account is taken over. */
+  async createAccount({ serviceToken, ...account }: NewAccount, signal: AbortSignal): Promise<SessionInfo> {
+    return this.#session.adopt(
+      await this.#session.json({
+        ...post("com.atproto.server.createAccount", account),
+        token: { bearer: serviceToken },
+        signal,
+      }),
+    );
+  }
+
+  /** com.atproto.server.checkAccountStatus */
+  async accountStatus(signal: AbortSignal): Promise<AccountStatus> {
+    const data = await this.#call(signal, async (agent, opts) => agent.com.atproto.server.checkAccountStatus({}, opts));
+    return {
+      activated: data.activated,
+      repoCommit: data.repoCommit,
+      records: data.indexedRecords,
+      expectedBlobs: data.expectedBlobs,
+      importedBlobs: data.importedBlobs,
+    };
+  }
+
+  /** com.atproto.sync.getRepoStatus; undefined if the server does not have the account. */
+  async repoStatus(did: string, signal: AbortSignal): Promise<RepoStatus | undefined> {
+    try {
+      const data = await this.#call(signal, async (agent, opts) => agent.com.atproto.sync.getRepoStatus({ did }, opts));
+      return { active: data.active, ...(data.status === undefined ? {} : { status: data.status }) };
+    } catch (error) {
+      if (isDecampError(error, "server-refused") && error.data["error"] === "RepoNotFound") {
+        return undefined;
+      }
+      throw error;
+    }
+  }
+
+  /** com.atproto.sync.getLatestCommit: CID and rev of the head, as the server stores them. */
+  async latestCommit(did: string, signal: AbortSignal): Promise<{ cid: string; rev: string }> {
+    return this.#call(signal, async (agent, opts) => agent.com.atproto.sync.getLatestCommit({ did }, opts));
+  }
+
+  /** com.atproto.sync.getRepo, streamed. */
+  async getRepo(did: string, signal: AbortSignal): Promise<Download> {
+    return this.#download("com.atproto.sync.getRepo", { did }, carType, signal);
+  }
+
+  /** com.atproto.sync.getBlob, streamed. */
+  async getBlob(did: string, cid: string, signal: AbortSignal): Promise<Download> {
+    return this.#download("com.atproto.sync.getBlob", { did, cid }, undefined, signal);
+  }
+
+  /** com.atproto.repo.importRepo. No limit on the time to the answer: a server works long on a large one. */
+  async importRepo(car: Upload, signal: AbortSignal): Promise<void> {
+    await this.#session.json({
+      method: "POST",
+      path: "/xrpc/com.atproto.repo.importRepo",
+      headers: { "content-type": carType, "content-length": String(car.length) },
+      body: car.open,
+      patient: true,
+      signal,
+    });
+  }
+
+  /** com.atproto.repo.uploadBlob; resolves to the CID that the server stored it under. */
+  async uploadBlob(blob: Upload, mimeType: string, signal: AbortSignal): Promise<string> {
+    const answer = await this.#session.json({
+      method: "POST",
+      path: "/xrpc/com.atproto.repo.uploadBlob",
+      headers: { "content-type": mimeType, "content-length": String(blob.length) },
+      body: blob.open,
+      repeatable: true,
+      signal,
+    });
+    const ref = isJsonObject(answer) && isJsonObject(answer["blob"]) ? answer["blob"]["ref"] : undefined;
+    if (!isJsonObject(ref) || typeof ref["$link"] !== "string") {
+      throw new DecampError("bad-answer", `${this.host} answered an upload with something that is no blob ref.`);
+    }
+    return ref["$link"];
+  }
+
+  /** com.atproto.sync.listBlobs, all pages. @throws DecampError `bad-answer` when the pages do not end */
+  async *listBlobs(did: string, signal: AbortSignal): AsyncGenerator<string> {
+    yield* this.#pages(async (cursor) => {
+      const data = await this.#call(signal, async (agent, opts) =>
+        agent.com.atproto.sync.listBlobs({ did, limit: 1000, ...cursor }, opts),
+      );
+      return { items: data.cids, ...(data.cursor === undefined ? {} : { cursor: data.cursor }) };
+    });
+  }
+
+  /** com.atproto.repo.listMissingBlobs, all pages: CIDs that records refer to and the server does not have. */
+  async *listMissingBlobs(signal: AbortSignal): AsyncGenerator<string> {
+    yield* this.#pages(async (cursor) => {
+      const data = await this.#call(signal, async (agent, opts) =>
+        agent.com.atproto.repo.listMissingBlobs({ limit: 1000, ...cursor }, opts),
+      );
+      return {
+        items: data.blobs.map(({ cid }) => cid),
+        ...(data.cursor === undefined ? {} : { cursor: data.cursor }),
+      };
+    });
+  }
+
+  /** app.bsky.actor.getPreferences, as the server sent them. */
+  async getPreferences(signal: AbortSignal): Promise<readonly unknown[]> {
+    const answer = await this.#session.json({ path: "/xrpc/app.bsky.actor.getPreferences", signal });
+    if (isJsonObject(answer) && Array.isArray(answer["preferences"])) {
+      return answer["preferences"];
+    }
+    throw new DecampError("bad-answer", `${this.host} answered with something that is no preferences.`);
+  }
+
+  /** app.bsky.actor.putPreferences: replaces all of them. */
+  async putPreferences(preferences: readonly unknown[], signal: AbortSignal): Promise<void> {
+    const request = post("app.bsky.actor.putPreferences", { preferences });
+    await this.#session.json({ ...request, repeatable: true, signal });
+  }
+
+  /** com.atproto.identity.getRecommendedDidCredentials, to be judged by `parseRecommended`. */
+  async recommendedCredentials(signal: AbortSignal): Promise<unknown> {
+    return this.#session.json({ path: "/xrpc/com.atproto.identity.getRecommendedDidCredentials", signal });
+  }
+
+  /** com.atproto.identity.requestPlcOperationSignature: the server mails a code. */
+  async requestPlcToken(signal: AbortSignal): Promise<void> {
+    await this.#session.json({
+      method: "POST",
+      path: "/xrpc/com.atproto.identity.requestPlcOperationSignature",
+      signal,
+    });
+  }
+
+  /**
+   * com.atproto.identity.signPlcOperation; the answer has to be judged by `compareSigned`.
+   *
+   * @throws DecampError `plc-token-refused`
+   */
+  async signPlcOperation(token: string, fields: object, signal: AbortSignal): Promise<unknown> {
+    try {
+      const answer = await this.#session.json({
+        ...post("com.atproto.identity.signPlcOperation", { token, ...fields }),
+        signal,
+      });
+      return isJsonObject(answer) ? answer["operation"] : undefined;
+    } catch (error) {
+      if (isDecampError(error, "server-refused")) {
+        const name = error.data["error"];
+        if (name === "ExpiredToken" || (name === "InvalidToken" && error.data["detail"] === "Token is invalid")) {
+          const what = name === "ExpiredToken" ? "has expired" : "is not the right one";
+          throw new DecampError("plc-token-refused", `The mailed code ${what}.`, { cause: error });
+        }
+      }
+      throw error;
+    }
+  }
+
+  /** com.atproto.identity.submitPlcOperation: the server checks the operation and hands it to the directory. */
+  async submitPlcOperation(operation: object, signal: AbortSignal): Promise<void> {
+    await this.#session.json({ ...post("com.atproto.identity.submitPlcOperation", { operation }), signal });
+  }
+
+  /** com.atproto.server.activateAccount; doing it twice is the same as once. */
+  async activate(signal: AbortSignal): Promise<void> {
+    await this.#session.json({
+      method: "POST",
+      path: "/xrpc/com.atproto.server.activateAccount",
+      repeatable: true,
+      signal,
+    });
+  }
+
+  /** com.atproto.server.deactivateAccount, without a date of deletion; doing it twice is the same as once. */
+  async deactivate(signal: AbortSignal): Promise<void> {
+    await this.#session.json({ ...post("com.atproto.server.deactivateAccount", {}), repeatable: true, signal });
+  }
+
+  /** One call of `@atproto/api`, over the pinned session. The package is large, so it is loaded only now. */
+  async #call<T>(
+    signal: AbortSignal,
+    call: (agent: Agent, opts: { signal: AbortSignal }) => Promise<{ data: T }>,
+  ): Promise<T> {
+    this.#agent ??= import("@atproto/api").then(
+      ({ Agent }) => new Agent(async (path, init) => this.#fetch(path, init)),
+    );
+    const agent = await this.#agent;
+    try {
+      const { data } = await call(agent, { signal: AbortSignal.any([signal, AbortSignal.timeout(callDeadline)]) });
+      return data;
+    } catch (error) {
+      signal.throwIfAborted();
+      const cause = error instanceof Error ? error.cause : undefined;
+      if (isDecampError(cause)) {
+        throw cause;
+      }
+      if (error instanceof Error && error.name === "XRPCInvalidResponseError") {
+        throw new DecampError("bad-answer", `${this.host} answered something that is not as the protocol has it.`, {
+          cause: error,
+        });
+      }
+      if (isTimeout(error) || isTimeout(cause)) {
+        throw new DecampError("unreachable", `${this.host} did not answer within ${callDeadline / 1000} seconds.`);
+      }
+      throw error;
+    }
+  }
+
+  async #fetch(path: string, init: RequestInit): Promise<Response> {
+    const method = init.method === "GET" ? "GET" : "POST";
+    if (init.body !== undefined && init.body !== null) {
+      throw new TypeError("calls with a body do not go through the agent");
+    }
+    const answer = await this.#session.send({
+      method,
+      path,
+      headers: Object.fromEntries(new Headers(init.headers)),
+      signal: init.signal ?? AbortSignal.timeout(callDeadline),
+    });
+    const type = answer.headers["content-type"];
+    return new Response(Buffer.from(await readBody(answer, new URL(path, this.origin))), {
+      status: answer.status,
+      ...(type === undefined ? {} : { headers: { "content-type": type } }),
+    });
+  }
+
+  async #download(
+    method: string,
+    params: Readonly<Record<string, string>>,
+    expectedType: string | undefined,
+    signal: AbortSignal,
+  ): Promise<Download> {
+    const path = `/xrpc/${method}?${new URLSearchParams(params).toString()}`;
+    const answer = await this.#session.send({ path, signal });
+    const type = answer.headers["content-type"];
+    if (expectedType !== undefined && type?.split(";")[0]?.trim() !== expectedType) {
+      answer.body.destroy();
+      const what = type === undefined ? "something without a type" : type.slice(0, 80);
+      throw new DecampError("bad-answer", `${this.host} answered ${method} with ${what}, not with ${expectedType}.`);
+    }
+    const length = Number(answer.headers["content-length"]);
+    return {
+      bytes: readBytes(answer.body),
+      ...(Number.isSafeInteger(length) ? { length } : {}),
+      ...(type === undefined ? {} : { mimeType: type }),
+    };
+  }
+
+  async *#pages<T>(
+    fetchPage: (cursor: { cursor?: string }) => Promise<{ items: readonly T[]; cursor?: string }>,
+  ): AsyncGenerator<T> {
+    const seen = new Set<string>();
+    let cursor: string | undefined;
+    do {
+      const page = await fetchPage(cursor === undefined ? {} : { cursor });
+      yield* page.items;
+      ({ cursor } = page);
+      if (cursor !== undefined) {
+        if (seen.has(cursor)) {
+          throw new DecampError("bad-answer", `${this.host} gives the same page of a list again and again.`);
+        }
+        seen.add(cursor);
+      }
+      if (page.items.length === 0) {
+        return;
+      }
+    } while (cursor !== undefined);
+  }
+}
+
+/** Opens a PDS at `origin`. */
+export type OpenPds = (origin: string) => Pds;
+
+function post(method: string, body: object): Pick<XrpcRequest, "method" | "path" | "headers" | "body"> {
+  return {
+    method: "POST",
+    path: `/xrpc/${method}`,
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(body),
+  };
+}
+
+function isTimeout(error: unknown): boolean {
+  return error instanceof Error && error.name === "TimeoutError";
+}

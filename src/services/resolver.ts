@@ -1,0 +1,76 @@
+/** From a handle to a DID (spec: Handle, "Resolution"): DNS first, then the well-known address. */
+
+import { Resolver } from "node:dns/promises";
+import { DecampError } from "../errors.ts";
+import { isDid, isReservedHandle } from "../identity/syntax.ts";
+import { readBody, type Http } from "./http.ts";
+
+/** How long each way of resolving may take, in milliseconds. */
+const deadline = 6000;
+
+export interface HandleResolver {
+  /**
+   * The DID that a handle names, or undefined if it names none. It is a claim: the DID document has to name the handle too.
+   *
+   * @throws DecampError `identity-invalid` when DNS names two different DIDs
+   */
+  resolve(handle: string, signal: AbortSignal): Promise<string | undefined>;
+}
+
+/** Resolves by DNS and HTTPS. */
+export function createHandleResolver(http: Http): HandleResolver {
+  return {
+    async resolve(handle, signal) {
+      if (isReservedHandle(handle)) {
+        return undefined;
+      }
+      return (await byDns(handle, signal)) ?? (await byWellKnown(http, handle, signal));
+    },
+  };
+}
+
+async function byDns(handle: string, signal: AbortSignal): Promise<string | undefined> {
+  const resolver = new Resolver({ timeout: deadline / 2, tries: 2 });
+  const cancel = (): void => resolver.cancel();
+  signal.addEventListener("abort", cancel, { once: true });
+  try {
+    const records = await resolver.resolveTxt(`_atproto.${handle}`);
+    const dids = new Set(
+      records
+        .map((parts) => parts.join(""))
+        .filter((text) => text.startsWith("did="))
+        .map((text) => text.slice("did=".length).trim())
+        .filter((text) => isDid(text)),
+    );
+    if (dids.size > 1) {
+      throw new DecampError("identity-invalid", `The DNS entry of ${handle} names more than one DID.`, {
+        data: { handle, dids: [...dids] },
+      });
+    }
+    return [...dids][0];
+  } catch (error) {
+    signal.throwIfAborted();
+    if (error instanceof DecampError) {
+      throw error;
+    }
+    return undefined; // no such name, or no DNS here: the other way decides
+  } finally {
+    signal.removeEventListener("abort", cancel);
+  }
+}
+
+async function byWellKnown(http: Http, handle: string, signal: AbortSignal): Promise<string | undefined> {
+  const url = new URL(`https://${handle}/.well-known/atproto-did`);
+  try {
+    const answer = await http.send({
+      url,
+      signal: AbortSignal.any([signal, AbortSignal.timeout(deadline)]),
+      repeatable: false,
+    });
+    const text = new TextDecoder().decode(await readBody(answer, url, 4096)).trim();
+    return answer.status >= 200 && answer.status < 300 && isDid(text) ? text : undefined;
+  } catch {
+    signal.throwIfAborted();
+    return undefined;
+  }
+}

@@ -1,0 +1,237 @@
+/**
+ * A session that never leaves its host. The stock session managers follow the DID document that a login or a refresh
+ * answers with; in a migration that names the other server, and a token of one would be sent to the other. Here the origin
+ * is fixed when the session is made, and redirects are not followed.
+ */
+
+import { DecampError, isDecampError } from "../errors.ts";
+import { isJsonObject } from "../data/json-object.ts";
+import { readBody, readJson, type Http, type HttpAnswer, type HttpRequest } from "./http.ts";
+
+/** What a server says about the account that signed in. */
+export interface SessionInfo {
+  readonly did: string;
+  readonly handle: string;
+  readonly email?: string;
+  /** False when the account is deactivated or taken down. */
+  readonly active: boolean;
+}
+
+interface Tokens {
+  readonly access: string;
+  readonly refresh: string;
+}
+
+/** A request below `/xrpc/` of one host. */
+export interface XrpcRequest extends Omit<HttpRequest, "url"> {
+  /** Path and query, such as `/xrpc/com.atproto.sync.getRepo?did=…`. */
+  readonly path: string;
+  /** `session` (the default) sends the session's token if there is one; `none` never; a text is sent as it is. */
+  readonly token?: "session" | "none" | { readonly bearer: string };
+}
+
+export class PinnedSession {
+  readonly origin: string;
+  readonly #http: Http;
+  #tokens: Tokens | undefined;
+  #refreshing: Promise<void> | undefined;
+
+  constructor(http: Http, origin: string) {
+    this.#http = http;
+    this.origin = origin;
+  }
+
+  get host(): string {
+    return new URL(this.origin).host;
+  }
+
+  get isSignedIn(): boolean {
+    return this.#tokens !== undefined;
+  }
+
+  /**
+   * Whether the session was made with an app password. Tokens are opaque by contract, so this is a hint that spares a
+   * late refusal; a server whose tokens cannot be read gives false.
+   */
+  get isAppPassword(): boolean {
+    const payload = this.#tokens?.access.split(".")[1];
+    if (payload === undefined) {
+      return false;
+    }
+    try {
+      const claims: unknown = JSON.parse(Buffer.from(payload, "base64url").toString());
+      return isJsonObject(claims) && String(claims["scope"]).startsWith("com.atproto.appPass");
+    } catch {
+      return false;
+    }
+  }
+
+  /**
+   * Signs in with a password.
+   *
+   * @throws DecampError `auth-refused`, `auth-factor-required`, `bad-answer`, and what `send` throws
+   */
+  async signIn(
+    credentials: { identifier: string; password: string; authFactorToken?: string },
+    signal: AbortSignal,
+  ): Promise<SessionInfo> {
+    try {
+      return this.adopt(
+        await this.json({
+          method: "POST",
+          path: "/xrpc/com.atproto.server.createSession",
+          body: JSON.stringify(credentials),
+          headers: { "content-type": "application/json" },
+          token: "none",
+          signal,
+        }),
+      );
+    } catch (error) {
+      if (isDecampError(error, "server-refused")) {
+        if (error.data["error"] === "AuthFactorTokenRequired") {
+          throw new DecampError("auth-factor-required", `${this.host} has mailed a sign-in code.`, { cause: error });
+        }
+        if (error.data["status"] === 401 || error.data["status"] === 400) {
+          throw new DecampError("auth-refused", `${this.host} refuses the sign-in: ${String(error.data["detail"])}.`, {
+            cause: error,
+          });
+        }
+      }
+      throw error;
+    }
+  }
+
+  /** Takes over the tokens of an answer that opens a session. @throws DecampError `bad-answer` */
+  adopt(answer: unknown): SessionInfo {
+    if (isJsonObject(answer)) {
+      const { did, handle, email, active, accessJwt, refreshJwt } = answer;
+      if (
+        typeof did === "string" &&
+        typeof handle === "string" &&
+        typeof accessJwt === "string" &&
+        typeof refreshJwt === "string"
+      ) {
+        this.#tokens = { access: accessJwt, refresh: refreshJwt };
+        return { did, handle, active: active !== false, ...(typeof email === "string" ? { email } : {}) };
+      }
+    }
+    throw new DecampError("bad-answer", `${this.host} answered a sign-in with something that is no session.`);
+  }
+
+  /** Ends the session on the server, as far as it can be reached. */
+  async signOut(signal: AbortSignal): Promise<void> {
+    const tokens = this.#tokens;
+    this.#tokens = undefined;
+    if (tokens !== undefined) {
+      await this.json({
+        method: "POST",
+        path: "/xrpc/com.atproto.server.deleteSession",
+        token: { bearer: tokens.refresh },
+        signal,
+      }).catch(() => undefined);
+    }
+  }
+
+  /**
+   * Sends a request with the session's token. An expired token is renewed once.
+   *
+   * @returns an answer with a status of 2xx, whose body the caller reads to the end
+   * @throws DecampError `server-refused` with data `status`, `error` (the protocol's name) and `detail` (the server's
+   *   sentence), and what `Http.send` throws
+   */
+  async send(request: XrpcRequest): Promise<HttpAnswer> {
+    const used = this.#tokens;
+    try {
+      return await this.#sendOnce(request);
+    } catch (error) {
+      const expired =
+        isDecampError(error, "server-refused") &&
+        error.data["error"] === "ExpiredToken" &&
+        (request.token ?? "session") === "session";
+      if (!expired || used === undefined) {
+        throw error;
+      }
+      await this.#renew(used, request.signal);
+      return this.#sendOnce(request);
+    }
+  }
+
+  /** The same, for answers in JSON; undefined for an empty body. */
+  async json(request: XrpcRequest): Promise<unknown> {
+    const answer = await this.send(request);
+    const url = new URL(request.path, this.origin);
+    if ((answer.headers["content-type"] ?? "").startsWith("application/json")) {
+      return readJson(answer, url);
+    }
+    const body = await readBody(answer, url);
+    if (body.length > 0) {
+      throw new DecampError("bad-answer", `${url.host} answered ${url.pathname} with something that is not JSON.`, {
+        data: { host: url.host },
+      });
+    }
+    return undefined;
+  }
+
+  async #sendOnce({ path, token = "session", ...request }: XrpcRequest): Promise<HttpAnswer> {
+    const url = new URL(path, this.origin);
+    if (url.origin !== this.origin) {
+      throw new TypeError("a request of a session goes to its own host");
+    }
+    const bearer = typeof token === "string" ? (token === "session" ? this.#tokens?.access : undefined) : token.bearer;
+    const answer = await this.#http.send({
+      ...request,
+      url,
+      headers: { ...request.headers, ...(bearer === undefined ? {} : { authorization: `Bearer ${bearer}` }) },
+    });
+    if (answer.status >= 200 && answer.status < 300) {
+      return answer;
+    }
+    throw await refusal(answer, url);
+  }
+
+  /** Renews the tokens once, however many requests notice that they have expired. */
+  async #renew(used: Tokens, signal: AbortSignal): Promise<void> {
+    if (this.#tokens !== used) {
+      return;
+    }
+    this.#refreshing ??= this.#refresh(used, signal).finally(() => (this.#refreshing = undefined));
+    await this.#refreshing;
+  }
+
+  async #refresh(used: Tokens, signal: AbortSignal): Promise<void> {
+    this.adopt(
+      await this.json({
+        method: "POST",
+        path: "/xrpc/com.atproto.server.refreshSession",
+        token: { bearer: used.refresh },
+        signal,
+      }),
+    );
+  }
+}
+
+/** The error for an answer that is not 2xx. What the server says goes in, at most 300 letters of it. */
+async function refusal(answer: HttpAnswer, url: URL): Promise<DecampError> {
+  const name = url.pathname.replace("/xrpc/", "");
+  const body = await readBody(answer, url, 1024 * 1024);
+  let error: string | undefined;
+  let detail: string | undefined;
+  try {
+    const value: unknown = JSON.parse(new TextDecoder().decode(body));
+    if (isJsonObject(value)) {
+      error = typeof value["error"] === "string" ? value["error"] : undefined;
+      detail = typeof value["message"] === "string" ? value["message"].slice(0, 300) : undefined;
+    }
+  } catch {
+    // no XRPC error: the status says it all
+  }
+  const redirected = answer.status >= 300 && answer.status < 400;
+  const said = redirected
+    ? "wants to redirect to another address"
+    : `answered ${answer.status}${error === undefined ? "" : ` ${error}`}`;
+  return new DecampError(
+    redirected || error === undefined ? "bad-answer" : "server-refused",
+    `${url.host} ${said} to ${name}${detail === undefined ? "" : `: ${detail}`}.`.replace(/\.\.$/, "."),
+    { data: { host: url.host, method: name, status: answer.status, error, detail: detail?.replace(/\.$/, "") } },
+  );
+}
