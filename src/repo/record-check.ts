@@ -2,12 +2,12 @@
 import { cidFromDigest, isCid, parseCid, type Cid } from "../data/cid.ts";
 import { CborScanner, LEGACY_REF, cborFaults } from "../data/cbor-scan.ts";
 import { latin1 } from "../data/latin1.ts";
+import { DistinctCount } from "./distinct.ts";
 import { EarlyBlobs } from "./early-blobs.ts";
 import type { RepoLimits } from "./limits.ts";
 import { Scratch } from "./read-back.ts";
 import type { RuleId } from "./rules.ts";
 import type { RepoSource } from "./source.ts";
-import { DigestTable } from "./tables.ts";
 
 /** What was seen of a block that came too early: nothing, or the number of a fault and perhaps blob refs. */
 export const unread = 128;
@@ -26,7 +26,7 @@ export class RecordCheck {
   /** Records that break a rule, and the rule. */
   readonly faulty: Map<Cid, RuleId> = new Map();
   /** Distinct blobs that the records refer to. */
-  readonly blobs: DigestTable = new DigestTable();
+  readonly blobs: DistinctCount = new DistinctCount();
   private readonly earlyBlobs = new EarlyBlobs();
   private readonly scanner = new CborScanner();
   private readonly memory = new Scratch();
@@ -117,12 +117,9 @@ export class RecordCheck {
   }
 
   private add(digests: Uint8Array): void {
-    const { blobs } = this;
     const view = new DataView(digests.buffer, digests.byteOffset, digests.byteLength);
     for (let at = 0; at < digests.length; at += 32) {
-      if (blobs.find(view, at) < 0) {
-        blobs.insert(view, at);
-      }
+      this.blobs.add(view, at);
     }
   }
 }
