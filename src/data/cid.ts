@@ -26,7 +26,7 @@ export class CidLink {
 }
 
 /** Bytes of a binary CID: version, codec, hash function, digest length, digest. */
-export const cidLength = 36;
+const cidLength = 36;
 
 const alphabet = "abcdefghijklmnopqrstuvwxyz234567";
 const characters: readonly string[] = alphabet.split("");
@@ -50,7 +50,7 @@ export function encodeBase32(bytes: Uint8Array): string {
 }
 
 /** The bytes of lower-case base32 without padding, or undefined if it is not that, or if bits are left over. */
-export function decodeBase32(text: string): Uint8Array | undefined {
+function decodeBase32(text: string): Uint8Array | undefined {
   const bytes = new Uint8Array(Math.floor((text.length * 5) / 8));
   let bits = 0;
   let held = 0;
@@ -79,7 +79,7 @@ function decodeCid(text: string): Uint8Array | undefined {
 }
 
 /** Whether these are the 36 bytes of a CID that atproto knows. */
-export function isCidBytes(bytes: Uint8Array): boolean {
+function isCidBytes(bytes: Uint8Array): boolean {
   return (
     bytes.length === cidLength &&
     bytes[0] === 1 &&

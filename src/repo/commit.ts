@@ -22,13 +22,8 @@ const tidCharacters = "234567abcdefghijklmnopqrstuvwxyz";
 /** Clocks of servers may differ by this much, in milliseconds. */
 const clockDrift = 5 * 60_000;
 
-/** Whether a text is a TID. */
-export function isTid(text: string): boolean {
-  return tidSyntax.test(text);
-}
-
 /** The highest TID of a moment. @param now epoch milliseconds */
-export function latestTid(now: number): string {
+function latestTid(now: number): string {
   let number = ((BigInt(Math.floor(now)) * 1000n + 999n) << 10n) | 1023n;
   let text = "";
   for (let i = 0; i < 13; i++) {

@@ -41,7 +41,7 @@ const huge: Size = { name: "4m", records: 4_000_000 };
 mkdirSync(cache, { recursive: true });
 const taskFile = new URL("task.js", cache);
 writeFileSync(new URL("package.json", cache), '{"type":"module"}');
-const source = readFileSync(new URL("test/bench/task.ts", root), "utf8");
+const source = readFileSync(new URL(import.meta.resolve("../bench/task.ts")), "utf8");
 writeFileSync(taskFile, stripTypeScriptTypes(source));
 
 const runs = new Map<string, Run[]>();
