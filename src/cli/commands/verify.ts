@@ -1,16 +1,18 @@
 /** `decamp verify`: proves a repository, and says what is wrong with it. */
+import type { SigningKey } from "../../archive/signing-keys.ts";
 import { DecampError } from "../../errors.ts";
 import { parseDidKey } from "../../identity/keys.ts";
 import type { Finding, RepoReport } from "../../repo/report.ts";
 import { verifyRepo, type Expectation } from "../../repo/verify.ts";
-import { readGlobals } from "../globals.ts";
+import type { VerifyFlags } from "../declare/verify.ts";
+import { readGlobals, type GlobalFlags } from "../globals.ts";
 import { openInput } from "../input.ts";
 import type { Edge, Invocation } from "../invocation.ts";
 import { readLimits } from "../limits.ts";
 import { createActivity } from "../reporters/activity.ts";
 import { bytesText, countText, plural } from "../reporters/amounts.ts";
 import { stoppable } from "../signals.ts";
-import type { Piece } from "../terminal.ts";
+import type { Piece, Terminal } from "../terminal.ts";
 
 type Line = readonly Piece[];
 
@@ -29,41 +31,95 @@ export async function verifyCommand(
   const globals = readGlobals(raw, terminal.env);
   const [path = ""] = args;
   const limits = readLimits(flags.limit);
-  const expectation: Expectation = {
-    now: Date.now(),
-    ...(flags.did === undefined ? {} : { did: flags.did }),
-    ...(flags.signingKey === undefined ? {} : { signingKeys: [checkKey(flags.signingKey)] }),
-    ...(flags.allowPartial === undefined ? {} : { allowPartial: true }),
-  };
-  const report = await stoppable(
+  const expectation = await readExpectation(flags);
+  const { report, keys } = await stoppable(
     async (signal) => {
       const file = await openInput(path, terminal);
-      const activity = createActivity(terminal, "Proving the repository", globals);
-      try {
-        return await verifyRepo(file.source, expectation, {
+      const prove = (expected: Expectation): Promise<RepoReport> => {
+        const activity = createActivity(terminal, "Proving the repository", globals);
+        return verifyRepo(file.source, expected, {
           signal,
           limits,
           onProgress: ({ bytes }) => activity.progress({ unit: "bytes", done: bytes, total: file.size }),
-        });
+        }).finally(() => activity.close());
+      };
+      try {
+        if (flags.online !== true) {
+          return { report: await prove(expectation), keys: [] };
+        }
+        // Whose keys are needed may stand only in the repository.
+        const first = expectation.did === undefined ? await prove(expectation) : undefined;
+        const did = expectation.did ?? first?.did;
+        if (did === undefined) {
+          return { report: first ?? (await prove(expectation)), keys: [] };
+        }
+        const keys = await lookUpKeys(did, globals, terminal, signal);
+        const signingKeys = [...(expectation.signingKeys ?? []), ...keys.map(({ didKey }) => didKey)];
+        return { report: await prove({ ...expectation, did, signingKeys }), keys };
       } finally {
-        activity.close();
         file.close();
       }
     },
     () => undefined,
   );
+  const until = keys.find(({ didKey }) => didKey === report.signingKey)?.until;
   if (globals.json) {
-    terminal.out.json({ type: "result", version: 1, command: "verify", ...report });
+    const when = until === undefined ? {} : { signingKeyUntil: until };
+    terminal.out.json({ type: "result", version: 1, command: "verify", ...report, ...when });
   } else {
-    for (const line of [
-      ...verdictLines(report),
-      ...(globals.quiet ? [] : factLines(report)),
-      ...findingLines(report),
-    ]) {
+    const facts = globals.quiet ? [] : factLines(report);
+    for (const line of [...verdictLines(report, until), ...facts, ...findingLines(report)]) {
       terminal.out.line(...line);
     }
   }
   return report.ok ? 0 : damagedExit;
+}
+
+async function readExpectation({ did, signingKey, allowPartial }: VerifyFlags): Promise<Expectation> {
+  // Loaded only when it is needed: most runs are over before that would be.
+  if (did !== undefined && !(await import("../../identity/syntax.ts")).isDid(did)) {
+    throw new DecampError("usage", `--did: ${did} is no DID.`, {
+      hint: "It looks like did:plc:ewvi7nxzyoun6zhxrhs64oiz.",
+    });
+  }
+  return {
+    now: Date.now(),
+    ...(did === undefined ? {} : { did }),
+    ...(signingKey === undefined ? {} : { signingKeys: [checkKey(signingKey)] }),
+    ...(allowPartial === undefined ? {} : { allowPartial }),
+  };
+}
+
+/** The network is loaded only here. */
+async function lookUpKeys(
+  did: string,
+  globals: GlobalFlags,
+  terminal: Terminal,
+  signal: AbortSignal,
+): Promise<SigningKey[]> {
+  const [{ parseServerUrl }, { openHttp }, { createPlcDirectory }, { fetchWebDocument }, { fetchSigningKeys }] =
+    await Promise.all([
+      import("../../identity/syntax.ts"),
+      import("../http.ts"),
+      import("../../services/plc-directory.ts"),
+      import("../../services/did-web.ts"),
+      import("../../archive/signing-keys.ts"),
+    ]);
+  const origin = parseServerUrl(globals.plcUrl, globals);
+  const http = openHttp(globals, terminal);
+  try {
+    const directory = createPlcDirectory(http, origin);
+    return await fetchSigningKeys(
+      did,
+      {
+        auditLog: (plcDid, stop) => directory.auditLog(plcDid, stop),
+        webDocument: (webDid, stop) => fetchWebDocument(http, webDid, stop),
+      },
+      signal,
+    );
+  } finally {
+    await http.close();
+  }
 }
 
 /** @throws DecampError `usage` for what is no did:key of a curve that is known */
@@ -81,7 +137,7 @@ function checkKey(text: string): string {
 const good = (text: string): Piece => ({ text, style: "green" });
 const bad = (text: string): Piece => ({ text, style: "red" });
 
-function verdictLines(report: RepoReport): Line[] {
+function verdictLines(report: RepoReport, until: string | undefined): Line[] {
   const { structure, signature, completeness, signingKey } = report;
   const whose = report.did === undefined ? "This" : `The repository of ${report.did}`;
   const verdict = report.ok
@@ -96,10 +152,10 @@ function verdictLines(report: RepoReport): Line[] {
       "Signature     ",
       signature === "valid" ? good(signature) : signature === "invalid" ? bad(signature) : "unchecked",
       signature === "unchecked"
-        ? ": no key is known; give one with --signing-key"
+        ? ": no key is known; give one with --signing-key, or look it up with --online"
         : signingKey === undefined
           ? ""
-          : `, by ${signingKey}`,
+          : `, by ${signingKey}${until === undefined ? "" : `, the key until ${until}`}`,
     ],
     ["Completeness  ", completeness === "complete" ? good(completeness) : bad(completeness)],
   ];

@@ -7,6 +7,7 @@ export interface VerifyFlags {
   readonly did?: string;
   readonly signingKey?: string;
   readonly allowPartial?: true;
+  readonly online?: true;
   readonly limit?: Readonly<Record<string, number>>;
 }
 
@@ -17,17 +18,19 @@ export function declareVerify(program: Command): Command {
     .argument("<path>", "a CAR file, an archive, or - for the standard input")
     .option("--did <did>", "the account that it has to belong to")
     .option("--signing-key <did:key>", "the key that it has to be signed with")
+    .option("--online", "look the account's keys up, all that it ever had")
     .option("--allow-partial", "blocks may be missing, as in what a server sends for `since`")
     .option("--limit <name=number>", "raise a limit that an error names; may be repeated", collectLimits);
   return helpStartsWith(
     command,
     [
       "Proves a repository. Every block is hashed, the commit's signature is checked if",
-      "a key is known, and the tree is checked node by node. Nothing is fetched.",
-      "Exit code 0 if all is well, 3 if not.",
+      "a key is known, and the tree is checked node by node. Nothing is fetched but, with",
+      "--online, the account's keys. Exit code 0 if all is well, 3 if not.",
     ],
     [
       { says: "Prove a file:", command: "decamp verify alice.car" },
+      { says: "Look the account's keys up, too:", command: "decamp verify alice.car --online" },
       {
         says: "Say which account and which key to expect:",
         command:

@@ -1,0 +1,26 @@
+/** The one way to the network, as the flags and the environment have it. */
+import { Http } from "../services/http.ts";
+import type { GlobalFlags } from "./globals.ts";
+import { packageFacts } from "./package.ts";
+import type { Terminal } from "./terminal.ts";
+
+/** With --verbose, every answer is told on stderr. Close it when the work is over. */
+export function openHttp(globals: GlobalFlags, terminal: Terminal): Http {
+  const { version } = packageFacts();
+  const tells = globals.verbose && !globals.json;
+  return new Http({
+    allowPrivateHosts: globals.allowPrivateHosts,
+    userAgent: `decamp/${version}`,
+    useProxyFromEnvironment: ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"].some(
+      (name) => (terminal.env[name] ?? "") !== "",
+    ),
+    ...(tells
+      ? {
+          onAnswer: ({ method, url, status, milliseconds }) => {
+            const text = `${method} ${url} ${status} ${Math.round(milliseconds)} ms`;
+            terminal.err.line({ text, style: "dim" });
+          },
+        }
+      : {}),
+  });
+}

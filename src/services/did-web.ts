@@ -1,0 +1,29 @@
+/** The DID document of a did:web, from its host (spec: DID, "did:web"). */
+import { DecampError } from "../errors.ts";
+import { isWebDid } from "../identity/syntax.ts";
+import { readBody, readJson, type Http } from "./http.ts";
+
+/**
+ * The document as parsed JSON, to be judged by `parseDidDocument`.
+ *
+ * @throws DecampError `invalid-account` for what is no did:web, `account-not-found` if the host has none, `unreachable`,
+ *   `server-refused`, `bad-answer`
+ */
+export async function fetchWebDocument(http: Http, did: string, signal: AbortSignal): Promise<unknown> {
+  if (!isWebDid(did)) {
+    throw new DecampError("invalid-account", `This is no did:web that AT Protocol allows: ${did}.`);
+  }
+  const host = decodeURIComponent(did.slice("did:web:".length));
+  const scheme = host.startsWith("localhost") ? "http" : "https";
+  const url = new URL(`${scheme}://${host}/.well-known/did.json`);
+  const answer = await http.send({ url, headers: { accept: "application/json" }, signal });
+  if (answer.status === 200) {
+    return readJson(answer, url);
+  }
+  await readBody(answer, url);
+  throw answer.status === 404 || answer.status === 410
+    ? new DecampError("account-not-found", `${url.host} has no DID document.`, { data: { did } })
+    : new DecampError("server-refused", `${url.host} answered with status ${answer.status}.`, {
+        data: { did, host: url.host, status: answer.status },
+      });
+}
