@@ -2,7 +2,7 @@
 import { DecampError } from "../errors.ts";
 import { parseDidDocument } from "../identity/did-document.ts";
 import { isPlcDid, isWebDid } from "../identity/syntax.ts";
-import { verifyLog } from "../plc/log.ts";
+import { verifyLog, type VerifiedLog } from "../plc/log.ts";
 import { normalizeOperation } from "../plc/operation.ts";
 
 /** Where identities are looked up. Nothing that they answer is believed as it is. */
@@ -32,7 +32,7 @@ export async function fetchSigningKeys(
   signal: AbortSignal,
 ): Promise<SigningKey[]> {
   if (isPlcDid(did)) {
-    return keysOfLog(did, await sources.auditLog(did, signal));
+    return keysOfLog(verifyLog(did, await sources.auditLog(did, signal)));
   }
   if (isWebDid(did)) {
     const { signingKey } = parseDidDocument(await sources.webDocument(did, signal), did);
@@ -43,8 +43,8 @@ export async function fetchSigningKeys(
   });
 }
 
-function keysOfLog(did: string, answer: unknown): SigningKey[] {
-  const log = verifyLog(did, answer);
+/** The same from a log that is verified already. */
+export function keysOfLog(log: VerifiedLog): SigningKey[] {
   // The time at which each key was last replaced. A key that came back is current again.
   const until = new Map<string, string | undefined>();
   let current: string | undefined;

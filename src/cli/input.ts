@@ -1,20 +1,43 @@
-/** Opens what a command is told to look into: a CAR file, or the standard input. */
+/** Opens what a command is told to look into: a CAR file, an archive, or the standard input. */
+import type { Manifest } from "../archive/manifest.ts";
 import { DecampError } from "../errors.ts";
 import { openCarFile, spoolCar, type CarFile } from "../services/car-file.ts";
 import type { Terminal } from "./terminal.ts";
 
+/** A repository that is open; of an archive the newest one. */
+export interface Input extends CarFile {
+  readonly archive?: { readonly path: string; readonly manifest: Manifest };
+}
+
 /**
  * @param path a path, or `-` for the standard input
- * @throws DecampError `usage` if the standard input is a terminal, `unreadable-file`, `storage`
+ * @throws DecampError `usage` if the standard input is a terminal; `unreadable-file`, also for a folder that is no
+ *   archive; `damaged` for a manifest that cannot be read; `storage`
  */
-export async function openInput(path: string, terminal: Terminal): Promise<CarFile> {
-  if (path !== "-") {
-    return openCarFile(path);
+export async function openInput(path: string, terminal: Terminal): Promise<Input> {
+  if (path === "-") {
+    if (terminal.stdin.isTTY) {
+      throw new DecampError("usage", "- reads the standard input, but that is a terminal.", {
+        hint: "Give the path of a CAR file, or pipe one in.",
+      });
+    }
+    return spoolCar(terminal.stdin, "the standard input");
   }
-  if (terminal.stdin.isTTY) {
-    throw new DecampError("usage", "- reads the standard input, but that is a terminal.", {
-      hint: "Give the path of a CAR file, or pipe one in.",
-    });
+  return (await openArchive(path)) ?? openCarFile(path);
+}
+
+/** Undefined if `path` is no archive. */
+async function openArchive(path: string): Promise<Input | undefined> {
+  const { isFolder } = await import("../services/hash-file.ts");
+  if (!(await isFolder(path))) {
+    return undefined;
   }
-  return spoolCar(terminal.stdin, "the standard input");
+  const [{ readManifests }, { snapshotFile }] = await Promise.all([
+    import("../archive/manifest.ts"),
+    import("../archive/layout.ts"),
+  ]);
+  const manifest = (await readManifests(path)).at(-1);
+  return manifest === undefined
+    ? undefined
+    : { ...(await openCarFile(snapshotFile(path, manifest.rev, "repo"))), archive: { path, manifest } };
 }

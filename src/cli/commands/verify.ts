@@ -1,25 +1,20 @@
 /** `decamp verify`: proves a repository, and says what is wrong with it. */
+import type { ArchiveReport } from "../../archive/check.ts";
 import type { SigningKey } from "../../archive/signing-keys.ts";
 import { DecampError } from "../../errors.ts";
 import { parseDidKey } from "../../identity/keys.ts";
-import type { Finding, RepoReport } from "../../repo/report.ts";
+import type { RepoLimits } from "../../repo/limits.ts";
+import type { RepoReport } from "../../repo/report.ts";
 import { verifyRepo, type Expectation } from "../../repo/verify.ts";
 import type { VerifyFlags } from "../declare/verify.ts";
 import { readGlobals, type GlobalFlags } from "../globals.ts";
-import { openInput } from "../input.ts";
+import { openInput, type Input } from "../input.ts";
 import type { Edge, Invocation } from "../invocation.ts";
 import { readLimits } from "../limits.ts";
 import { createActivity } from "../reporters/activity.ts";
-import { bytesText, countText, plural } from "../reporters/amounts.ts";
 import { stoppable } from "../signals.ts";
-import type { Piece, Terminal } from "../terminal.ts";
-
-type Line = readonly Piece[];
-
-/** So many findings are named on the screen; `--json` has them all. */
-const namedFindings = 100;
-/** So many collections, the largest first. */
-const namedCollections = 10;
+import type { Terminal } from "../terminal.ts";
+import { archiveLines, factLines, findingLines, verdictLines } from "./verify-result.ts";
 
 const damagedExit = new DecampError("damaged", "").exitCode;
 
@@ -32,47 +27,110 @@ export async function verifyCommand(
   const [path = ""] = args;
   const limits = readLimits(flags.limit);
   const expectation = await readExpectation(flags);
-  const { report, keys } = await stoppable(
+  const { report, keys, archive } = await stoppable(
     async (signal) => {
-      const file = await openInput(path, terminal);
-      const prove = (expected: Expectation): Promise<RepoReport> => {
-        const activity = createActivity(terminal, "Proving the repository", globals);
-        return verifyRepo(file.source, expected, {
-          signal,
-          limits,
-          onProgress: ({ bytes }) => activity.progress({ unit: "bytes", done: bytes, total: file.size }),
-        }).finally(() => activity.close());
-      };
+      const input = await openInput(path, terminal);
       try {
-        if (flags.online !== true) {
-          return { report: await prove(expectation), keys: [] };
-        }
-        // Whose keys are needed may stand only in the repository.
-        const first = expectation.did === undefined ? await prove(expectation) : undefined;
-        const did = expectation.did ?? first?.did;
-        if (did === undefined) {
-          return { report: first ?? (await prove(expectation)), keys: [] };
-        }
-        const keys = await lookUpKeys(did, globals, terminal, signal);
-        const signingKeys = [...(expectation.signingKeys ?? []), ...keys.map(({ didKey }) => didKey)];
-        return { report: await prove({ ...expectation, did, signingKeys }), keys };
+        return await proveAll(input, expectation, { flags, limits, globals, terminal, signal });
       } finally {
-        file.close();
+        input.close();
       }
     },
     () => undefined,
   );
   const until = keys.find(({ didKey }) => didKey === report.signingKey)?.until;
+  const findings = [...report.findings, ...(archive?.findings ?? [])];
+  const ok = report.ok && !(archive?.findings.some(({ severity }) => severity === "error") ?? false);
   if (globals.json) {
-    const when = until === undefined ? {} : { signingKeyUntil: until };
-    terminal.out.json({ type: "result", version: 1, command: "verify", ...report, ...when });
+    terminal.out.json({
+      type: "result",
+      version: 1,
+      command: "verify",
+      ...report,
+      ok,
+      ...(until === undefined ? {} : { signingKeyUntil: until }),
+      ...(archive === undefined ? {} : { archive: { files: archive.files, blobs: archive.blobs } }),
+      findings,
+    });
   } else {
-    const facts = globals.quiet ? [] : factLines(report);
-    for (const line of [...verdictLines(report, until), ...facts, ...findingLines(report)]) {
+    const facts = globals.quiet ? [] : [...factLines(report), ...archiveLines(archive)];
+    for (const line of [...verdictLines(report, ok, until), ...facts, ...findingLines(findings)]) {
       terminal.out.line(...line);
     }
   }
-  return report.ok ? 0 : damagedExit;
+  return ok ? 0 : damagedExit;
+}
+
+interface Proof {
+  readonly report: RepoReport;
+  /** The keys that were looked up. */
+  readonly keys: readonly SigningKey[];
+  readonly archive?: ArchiveReport;
+}
+
+interface Setting {
+  readonly flags: VerifyFlags;
+  readonly limits: Partial<RepoLimits>;
+  readonly globals: GlobalFlags;
+  readonly terminal: Terminal;
+  readonly signal: AbortSignal;
+}
+
+async function proveAll(input: Input, given: Expectation, setting: Setting): Promise<Proof> {
+  const { flags } = setting;
+  const { archive } = input;
+  const did = given.did ?? archive?.manifest.did;
+  const expected = did === undefined ? given : { ...given, did };
+  if (flags.online === true) {
+    // Whose keys are needed may stand only in the repository.
+    const first = did === undefined ? await prove(input, expected, setting) : undefined;
+    const whose = did ?? first?.did;
+    if (whose === undefined) {
+      return { report: first ?? (await prove(input, expected, setting)), keys: [] };
+    }
+    const keys = await lookUpKeys(whose, setting);
+    return proveRest(input, await prove(input, withKeys({ ...expected, did: whose }, keys), setting), keys, setting);
+  }
+  if (archive === undefined) {
+    return { report: await prove(input, expected, setting), keys: [] };
+  }
+  const { archivedKeys } = await import("../../archive/check.ts");
+  const keys = given.signingKeys === undefined ? await archivedKeys(archive.path, archive.manifest) : [];
+  const report = await prove(input, keys.length === 0 ? expected : withKeys(expected, keys), setting);
+  return proveRest(input, report, keys, setting);
+}
+
+/** Proves the rest of an archive, too, if it is one. */
+async function proveRest(
+  { archive, source }: Input,
+  report: RepoReport,
+  keys: readonly SigningKey[],
+  { globals, terminal, signal }: Setting,
+): Promise<Proof> {
+  if (archive === undefined) {
+    return { report, keys };
+  }
+  const { checkArchive } = await import("../../archive/check.ts");
+  const activity = createActivity(terminal, "Proving the blobs", globals);
+  const onProgress = (done: number, total: number): void => activity.progress({ unit: "blobs", done, total });
+  const rest = await checkArchive(archive.path, archive.manifest, { source, report }, { signal, onProgress }).finally(
+    () => activity.close(),
+  );
+  return { report, keys, archive: rest };
+}
+
+async function prove(input: Input, expected: Expectation, setting: Setting): Promise<RepoReport> {
+  const { limits, globals, terminal, signal } = setting;
+  const activity = createActivity(terminal, "Proving the repository", globals);
+  return verifyRepo(input.source, expected, {
+    signal,
+    limits,
+    onProgress: ({ bytes }) => activity.progress({ unit: "bytes", done: bytes, total: input.size }),
+  }).finally(() => activity.close());
+}
+
+function withKeys(expected: Expectation, keys: readonly SigningKey[]): Expectation {
+  return { ...expected, signingKeys: [...(expected.signingKeys ?? []), ...keys.map(({ didKey }) => didKey)] };
 }
 
 async function readExpectation({ did, signingKey, allowPartial }: VerifyFlags): Promise<Expectation> {
@@ -91,12 +149,7 @@ async function readExpectation({ did, signingKey, allowPartial }: VerifyFlags): 
 }
 
 /** The network is loaded only here. */
-async function lookUpKeys(
-  did: string,
-  globals: GlobalFlags,
-  terminal: Terminal,
-  signal: AbortSignal,
-): Promise<SigningKey[]> {
+async function lookUpKeys(did: string, { globals, terminal, signal }: Setting): Promise<SigningKey[]> {
   const [{ parseServerUrl }, { openHttp }, { createPlcDirectory }, { fetchWebDocument }, { fetchSigningKeys }] =
     await Promise.all([
       import("../../identity/syntax.ts"),
@@ -132,72 +185,4 @@ function checkKey(text: string): string {
       cause: error,
     });
   }
-}
-
-const good = (text: string): Piece => ({ text, style: "green" });
-const bad = (text: string): Piece => ({ text, style: "red" });
-
-function verdictLines(report: RepoReport, until: string | undefined): Line[] {
-  const { structure, signature, completeness, signingKey } = report;
-  const whose = report.did === undefined ? "This" : `The repository of ${report.did}`;
-  const verdict = report.ok
-    ? signature === "unchecked"
-      ? good(`${whose} is well-formed and ${completeness}. Who signed it was not checked.`)
-      : good(`${whose} is genuine and ${completeness}.`)
-    : bad(`${whose} is not a valid repository.`);
-  return [
-    [verdict],
-    ["Structure     ", structure === "valid" ? good(structure) : bad(structure)],
-    [
-      "Signature     ",
-      signature === "valid" ? good(signature) : signature === "invalid" ? bad(signature) : "unchecked",
-      signature === "unchecked"
-        ? ": no key is known; give one with --signing-key, or look it up with --online"
-        : signingKey === undefined
-          ? ""
-          : `, by ${signingKey}${until === undefined ? "" : `, the key until ${until}`}`,
-    ],
-    ["Completeness  ", completeness === "complete" ? good(completeness) : bad(completeness)],
-  ];
-}
-
-function factLines(report: RepoReport): Line[] {
-  const { commit, rev, records, blocks, bytes, collections, blobs, strays, duplicates } = report;
-  const sorted = Object.entries(collections).sort(([, a], [, b]) => b - a);
-  const more = sorted.length - namedCollections;
-  const width = Math.max(0, ...sorted.slice(0, namedCollections).map(([, count]) => countText(count).length));
-  return [
-    ...(commit === undefined ? [] : [["Commit        ", commit]]),
-    ...(rev === undefined ? [] : [["Revision      ", rev]]),
-    ["Blocks        ", `${countText(blocks)}, ${bytesText(bytes)}`],
-    ...(strays === 0 ? [] : [["Strays        ", `${plural(strays, "block")} that nothing leads to`]]),
-    ...(duplicates === 0 ? [] : [["Duplicates    ", plural(duplicates, "block")]]),
-    ["Blobs         ", `${countText(blobs.referenced)} referred to`],
-    ["Records       ", countText(records)],
-    ...sorted
-      .slice(0, namedCollections)
-      .map(([collection, count]): Line => [`  ${countText(count).padStart(width)}  ${collection}`]),
-    ...(more > 0 ? [[`  and ${plural(more, "more collection")}`]] : []),
-  ];
-}
-
-function findingLines({ findings }: RepoReport): Line[] {
-  if (findings.length === 0) {
-    return [];
-  }
-  const more = findings.length - namedFindings;
-  return [
-    [],
-    [{ text: plural(findings.length, "finding"), style: "bold" }],
-    ...findings.slice(0, namedFindings).flatMap((finding) => oneFinding(finding)),
-    ...(more > 0 ? [[`and ${countText(more)} more; --json names them all`]] : []),
-  ];
-}
-
-function oneFinding({ rule, severity, key, cid, message }: Finding): Line[] {
-  const where = [key, cid].filter((part) => part !== undefined).join("  ");
-  return [
-    [{ text: severity.padEnd(8), style: severity === "error" ? "red" : "yellow" }, `${rule}${where && `  ${where}`}`],
-    [`        ${message}`],
-  ];
 }

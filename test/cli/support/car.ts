@@ -3,11 +3,12 @@ import { CidLink, cidFor } from "../../../src/data/cid.ts";
 import { makeAccount, makeRecords, type Account, type Record } from "../../repo/tools/account.ts";
 import { makeCar } from "../../repo/tools/build.ts";
 
-export const picture = cidFor("raw", Buffer.from("a picture"));
-export const oldPicture = cidFor("raw", Buffer.from("an old picture"));
+export const pictures = { new: Buffer.from("a picture"), old: Buffer.from("an old picture") };
+export const picture = cidFor("raw", pictures.new);
+export const oldPicture = cidFor("raw", pictures.old);
 
 /** Records that a listing has to show in a special way. */
-const special: readonly Record[] = [
+export const special: readonly Record[] = [
   {
     key: "app.bsky.actor.profile/self",
     value: {

@@ -1,0 +1,95 @@
+/** What people read when `decamp verify` has ended. */
+import type { ArchiveFinding, ArchiveReport } from "../../archive/check.ts";
+import type { Finding, RepoReport } from "../../repo/report.ts";
+import { bytesText, countText, plural } from "../reporters/amounts.ts";
+import type { Piece } from "../terminal.ts";
+
+type Line = readonly Piece[];
+
+/** So many findings are named on the screen; `--json` has them all. */
+const namedFindings = 100;
+/** So many collections, the largest first. */
+const namedCollections = 10;
+
+type AnyFinding = Finding | ArchiveFinding;
+
+const good = (text: string): Piece => ({ text, style: "green" });
+const bad = (text: string): Piece => ({ text, style: "red" });
+
+export function verdictLines(report: RepoReport, ok: boolean, until: string | undefined): Line[] {
+  const { structure, signature, completeness, signingKey } = report;
+  const whose = report.did === undefined ? "This" : `The repository of ${report.did}`;
+  const verdict = ok
+    ? signature === "unchecked"
+      ? good(`${whose} is well-formed and ${completeness}. Who signed it was not checked.`)
+      : good(`${whose} is genuine and ${completeness}.`)
+    : bad(
+        report.ok
+          ? "The repository is valid, but the archive around it is damaged."
+          : `${whose} is not a valid repository.`,
+      );
+  return [
+    [verdict],
+    ["Structure     ", structure === "valid" ? good(structure) : bad(structure)],
+    [
+      "Signature     ",
+      signature === "valid" ? good(signature) : signature === "invalid" ? bad(signature) : "unchecked",
+      signature === "unchecked"
+        ? ": no key is known; give one with --signing-key, or look it up with --online"
+        : signingKey === undefined
+          ? ""
+          : `, by ${signingKey}${until === undefined ? "" : `, the key until ${until}`}`,
+    ],
+    ["Completeness  ", completeness === "complete" ? good(completeness) : bad(completeness)],
+  ];
+}
+
+export function factLines(report: RepoReport): Line[] {
+  const { commit, rev, records, blocks, bytes, collections, blobs, strays, duplicates } = report;
+  const sorted = Object.entries(collections).sort(([, a], [, b]) => b - a);
+  const more = sorted.length - namedCollections;
+  const width = Math.max(0, ...sorted.slice(0, namedCollections).map(([, count]) => countText(count).length));
+  return [
+    ...(commit === undefined ? [] : [["Commit        ", commit]]),
+    ...(rev === undefined ? [] : [["Revision      ", rev]]),
+    ["Blocks        ", `${countText(blocks)}, ${bytesText(bytes)}`],
+    ...(strays === 0 ? [] : [["Strays        ", `${plural(strays, "block")} that nothing leads to`]]),
+    ...(duplicates === 0 ? [] : [["Duplicates    ", plural(duplicates, "block")]]),
+    ["Blobs         ", `${countText(blobs.referenced)} referred to`],
+    ["Records       ", countText(records)],
+    ...sorted
+      .slice(0, namedCollections)
+      .map(([collection, count]): Line => [`  ${countText(count).padStart(width)}  ${collection}`]),
+    ...(more > 0 ? [[`  and ${plural(more, "more collection")}`]] : []),
+  ];
+}
+
+/** What an archive has beside the repository. */
+export function archiveLines(archive: ArchiveReport | undefined): Line[] {
+  if (archive === undefined) {
+    return [];
+  }
+  const { checked, bytes } = archive.blobs;
+  return [["Archive       ", `${plural(archive.files, "file")}; ${plural(checked, "blob")}, ${bytesText(bytes)}`]];
+}
+
+export function findingLines(findings: readonly AnyFinding[]): Line[] {
+  if (findings.length === 0) {
+    return [];
+  }
+  const more = findings.length - namedFindings;
+  return [
+    [],
+    [{ text: plural(findings.length, "finding"), style: "bold" }],
+    ...findings.slice(0, namedFindings).flatMap((finding) => oneFinding(finding)),
+    ...(more > 0 ? [[`and ${countText(more)} more; --json names them all`]] : []),
+  ];
+}
+
+function oneFinding({ rule, severity, key, cid, message }: AnyFinding): Line[] {
+  const where = [key, cid].filter((part) => part !== undefined).join("  ");
+  return [
+    [{ text: severity.padEnd(8), style: severity === "error" ? "red" : "yellow" }, `${rule}${where && `  ${where}`}`],
+    [`        ${message}`],
+  ];
+}
