@@ -48,8 +48,11 @@ export async function fetchBlobs(
     done += 1;
     options.onProgress(done);
   });
-  const byCid = (a: { cid: string }, b: { cid: string }): number => (a.cid < b.cid ? -1 : 1);
   return { blobs: blobs.sort(byCid), missing: missing.sort(byCid) };
+}
+
+function byCid(a: { cid: string }, b: { cid: string }): number {
+  return a.cid < b.cid ? -1 : 1;
 }
 
 async function fetchBlob(

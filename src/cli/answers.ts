@@ -44,6 +44,7 @@ export function createAnswers(terminal: Terminal, given: GivenAnswers, secrets: 
 
   return {
     canAskAgain: prompter.canAsk,
+    hasPlcToken: secrets.isGivenBeforehand("plcToken"),
 
     sourcePassword: ({ handle, host, again }) =>
       secrets.read("sourcePassword", {
@@ -64,10 +65,13 @@ export function createAnswers(terminal: Terminal, given: GivenAnswers, secrets: 
         again: refused(again),
       }),
 
-    targetHandle: async ({ current, domains, reason }) => {
+    targetHandle: async ({ current, keep, domains, reason }) => {
       const again = refused(reason);
       if (given.newHandle !== undefined && !again) {
         return given.newHandle;
+      }
+      if (keep && !again) {
+        return current;
       }
       const suggestion = suggestHandle(current, domains);
       return prompter.text({

@@ -79,6 +79,8 @@ export interface Secrets {
    * @throws DecampError `unreadable-file`, `input-needed`, `interrupted`
    */
   read(name: SecretName, question: SecretQuestion): Promise<string>;
+  /** Whether the secret stands in a file or in the environment now, before anybody is asked or any command is run. */
+  isGivenBeforehand(name: SecretName): boolean;
 }
 
 /**
@@ -140,6 +142,11 @@ export function createSecrets(
       .find((value) => value !== undefined && value !== "");
 
   return {
+    isGivenBeforehand: (name) => {
+      const { file, command } = flags[name] ?? {};
+      return command === undefined && file !== "-" && (file !== undefined || fromEnvironment(name) !== undefined);
+    },
+
     read: async (name, question) => {
       const { again = false, ...asked } = question;
       let secret = again ? undefined : (kept.get(name) ?? (await fromFlags(name)) ?? fromEnvironment(name));

@@ -10,6 +10,8 @@ import type { Difference } from "../plc/diff.ts";
 export interface Answers {
   /** True where a person can be asked a second time. */
   readonly canAskAgain: boolean;
+  /** True when the mailed code was given beforehand: then no new mail is asked for, which would make it invalid. */
+  readonly hasPlcToken: boolean;
 
   /** The account's own password on the old server. */
   sourcePassword(of: { handle: string; host: string; again?: string }): Promise<string>;
@@ -17,8 +19,11 @@ export interface Answers {
   authFactorCode(of: { host: string; again?: string }): Promise<string>;
   /** The password that the account has, or will have, on the new server. */
   targetPassword(of: { handle: string; host: string; again?: string }): Promise<string>;
-  /** The handle on the new server; `domains` are those under which it gives out handles, each with its leading dot. */
-  targetHandle(of: { current: string; did: string; domains: readonly string[]; reason?: string }): Promise<string>;
+  /**
+   * The handle on the new server; `domains` are those under which it gives out handles, each with its leading dot. `keep`
+   * says that the present handle is a domain of the user's own and can stay: then nobody has to be asked.
+   */
+  targetHandle(of: { current: string; keep: boolean; domains: readonly string[]; reason?: string }): Promise<string>;
   /** The e-mail address on the new server; `current` is the one on the old server. */
   targetEmail(of: { current?: string; reason?: string }): Promise<string>;
   /** The invite code for the new server. */

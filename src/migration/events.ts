@@ -4,7 +4,7 @@
  */
 
 import type { Difference } from "../plc/diff.ts";
-import type { StepId } from "./steps.ts";
+import type { StepId } from "./step-ids.ts";
 
 /** What will be done, from the facts of both sides. Holds no secret. */
 export interface MigrationPlan {

@@ -1,6 +1,6 @@
 /** What a migration is asked to do. Secrets are not among it: they are asked for when they are needed (answers.ts). */
 
-import type { StepId } from "./steps.ts";
+import type { StepId } from "./step-ids.ts";
 
 export interface MigrateOptions {
   /** Handle or DID of the account. */

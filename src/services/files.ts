@@ -6,6 +6,7 @@
 import { createHash, type Hash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { chmod, mkdir, open, readFile, readdir, rename, rm, stat, statfs, type FileHandle } from "node:fs/promises";
+import { platform } from "node:os";
 import { dirname, join } from "node:path";
 import type { Readable } from "node:stream";
 import { DecampError, isDecampError } from "../errors.ts";
@@ -191,24 +192,13 @@ export async function fileSize(path: string): Promise<number | undefined> {
   });
 }
 
-/** The SHA-256 of a file, 32 bytes, read piece by piece. */
-export async function hashFile(path: string): Promise<Uint8Array> {
-  return guarded(path, async () => {
-    const hash = createHash("sha256");
-    for await (const piece of createReadStream(path)) {
-      hash.update(piece);
-    }
-    return hash.digest();
-  });
-}
-
 /** Joins parts to a path. Here, because only services knows the file system. */
 export function joinPath(...parts: readonly string[]): string {
   return join(...parts);
 }
 
 async function syncFolder(path: string): Promise<void> {
-  if (process.platform === "win32") {
+  if (platform() === "win32") {
     return; // folders cannot be opened there
   }
   const handle = await open(path, "r");

@@ -164,28 +164,44 @@ export class Http {
 export async function readBody(answer: HttpAnswer, url: URL, limit: number = jsonLimit): Promise<Uint8Array> {
   const pieces: Uint8Array[] = [];
   let size = 0;
-  try {
-    for await (const piece of readBytes(answer.body)) {
-      size += piece.length;
-      if (size > limit) {
-        throw new DecampError("bad-answer", `${url.host} answered with more than ${limit} bytes.`);
-      }
-      pieces.push(piece);
+  for await (const piece of readBytes(answer.body, url)) {
+    size += piece.length;
+    if (size > limit) {
+      throw new DecampError("bad-answer", `${url.host} answered with more than ${limit} bytes.`);
     }
-  } catch (error) {
-    throw isDecampError(error) ? error : unreachable(url, error);
+    pieces.push(piece);
   }
   return Buffer.concat(pieces);
 }
 
-/** The pieces of a body, typed. */
-export async function* readBytes(body: Readable): AsyncGenerator<Uint8Array> {
-  for await (const piece of body) {
-    if (!(piece instanceof Uint8Array)) {
-      throw new TypeError("a body gave something else than bytes");
+/**
+ * The pieces of a body.
+ *
+ * @throws DecampError `unreachable` when it ends early
+ */
+export async function* readBytes(body: Readable, url: URL): AsyncGenerator<Uint8Array> {
+  const pieces: AsyncIterable<unknown> = body;
+  const iterator = pieces[Symbol.asyncIterator]();
+  try {
+    for (;;) {
+      const next = await iterator.next().catch((error: unknown) => {
+        throw isAbort(error) ? error : unreachable(url, error);
+      });
+      if (next.done === true) {
+        return;
+      }
+      if (!(next.value instanceof Uint8Array)) {
+        throw new TypeError("a body gave something else than bytes");
+      }
+      yield next.value;
     }
-    yield piece;
+  } finally {
+    body.destroy();
   }
+}
+
+function isAbort(error: unknown): boolean {
+  return isDecampError(error) || (error instanceof Error && ["AbortError", "TimeoutError"].includes(error.name));
 }
 
 /**
@@ -238,7 +254,7 @@ function reason(error: unknown): string {
 }
 
 /** The error, its causes and the members of aggregate errors, outermost first. */
-function* causes(error: unknown): Generator<unknown> {
+function* causes(error: unknown): Generator {
   const queue: unknown[] = [error];
   for (let steps = 0; queue.length > 0 && steps < 20; steps += 1) {
     const next = queue.shift();
@@ -267,8 +283,8 @@ function findDecampError(error: unknown): DecampError | undefined {
 
 /** Whether the request cannot have reached the server. */
 function neverSent(error: unknown): boolean {
-  const codes = [...causes(error)].map(errorCode);
-  return ["ECONNREFUSED", "EAI_AGAIN", "UND_ERR_CONNECT_TIMEOUT"].some((code) => codes.includes(code));
+  const codes = new Set([...causes(error)].map(errorCode));
+  return ["ECONNREFUSED", "EAI_AGAIN", "UND_ERR_CONNECT_TIMEOUT"].some((code) => codes.has(code));
 }
 
 /** Whether the name is known not to exist: asking again does not help. */

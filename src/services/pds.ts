@@ -384,7 +384,7 @@ export class Pds {
     }
     const length = Number(answer.headers["content-length"]);
     return {
-      bytes: readBytes(answer.body),
+      bytes: readBytes(answer.body, new URL(path, this.origin)),
       ...(Number.isSafeInteger(length) ? { length } : {}),
       ...(type === undefined ? {} : { mimeType: type }),
     };

@@ -1,6 +1,6 @@
 /** What people read when `decamp migrate` has ended well. */
 import type { MigrationPlan, MigrationResult, MissingBlob, PlannedStep } from "../../migration/events.ts";
-import type { StepId } from "../../migration/steps.ts";
+import type { StepId } from "../../migration/step-ids.ts";
 import { plural } from "../reporters/amounts.ts";
 import type { Piece } from "../terminal.ts";
 

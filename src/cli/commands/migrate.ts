@@ -1,12 +1,22 @@
 /** `decamp migrate`: options, one call of the use case, and what is said about its result. */
+import { hostname } from "node:os";
+import { setTimeout } from "node:timers/promises";
 import { DecampError, isDecampError } from "../../errors.ts";
+import { parseServerUrl } from "../../identity/syntax.ts";
 import type { Answers } from "../../migration/answers.ts";
 import type { MigrationEvent, MigrationPlan, MigrationResult, Report } from "../../migration/events.ts";
+import type { MigrationServices } from "../../migration/context.ts";
 import type { MigrateOptions } from "../../migration/options.ts";
-import { isStepId, pointOfNoReturn, stepIds } from "../../migration/steps.ts";
+import { migrate } from "../../migration/run.ts";
+import { isStepId, pointOfNoReturn, stepIds } from "../../migration/step-ids.ts";
+import { Pds } from "../../services/pds.ts";
+import { createPlcDirectory } from "../../services/plc-directory.ts";
+import { createHandleResolver } from "../../services/resolver.ts";
 import { createAnswers, readGivenAnswers, type GivenAnswers } from "../answers.ts";
 import { nonEmpty, readGlobals, type GlobalFlags } from "../globals.ts";
 import type { Edge, Invocation } from "../invocation.ts";
+import { openHttp } from "../http.ts";
+import { packageFacts } from "../package.ts";
 import { createPrompter } from "../prompter.ts";
 import { createReporter } from "../reporters/reporter.ts";
 import { checkSecretFlags, createSecrets, type AllSecretFlags } from "../secrets.ts";
@@ -181,5 +191,34 @@ function commandLine(argv: readonly string[]): string {
 
 /** Runs `decamp migrate`. */
 export async function migrateCommand(invocation: Invocation<"migrate">, edge: Edge): Promise<number> {
-  return runMigrate(invocation, edge, () => Promise.reject(new DecampError("unsupported", "Moving is not built yet.")));
+  const { terminal } = edge;
+  const globals = readGlobals(invocation.globals, terminal.env);
+  const http = openHttp(globals, terminal);
+  const { version } = packageFacts();
+  const plcUrl = parseServerUrl(globals.plcUrl, { allowPrivateHosts: globals.allowPrivateHosts });
+  const services: MigrationServices = {
+    openPds: (origin) => new Pds(http, origin),
+    directory: createPlcDirectory(http, plcUrl),
+    handles: createHandleResolver(http),
+    now: () => Date.now(),
+    sleep: async (milliseconds, signal) => setTimeout(milliseconds, undefined, { signal }),
+    writtenBy: `decamp ${version}`,
+    lockOwner: { pid: process.pid, host: hostname(), isAlive },
+  };
+  try {
+    return await runMigrate(invocation, edge, async () =>
+      Promise.resolve(async (options, answers, report, signal) => migrate(options, services, answers, report, signal)),
+    );
+  } finally {
+    await http.close();
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return error instanceof Error && "code" in error && error.code === "EPERM";
+  }
 }

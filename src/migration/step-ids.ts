@@ -11,6 +11,7 @@ const titles = {
   "import-repo": "Import the repository",
   "transfer-blobs": "Transfer the blobs",
   "import-preferences": "Import the preferences",
+  "catch-up": "Bring over what was written meanwhile",
   compare: "Compare both servers",
   "request-token": "Ask for the mailed code",
   "sign-operation": "Sign the change of identity",

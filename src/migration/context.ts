@@ -1,0 +1,166 @@
+/** What the steps share: the services, what is known so far, and the ways to sign in. */
+
+import type { Manifest, Missing } from "../archive/manifest.ts";
+import { joinPath } from "../services/files.ts";
+import type { LockOwner } from "../services/lock.ts";
+import type { OpenPds, Pds, ServerDescription } from "../services/pds.ts";
+import type { PlcDirectory } from "../services/plc-directory.ts";
+import type { HandleResolver } from "../services/resolver.ts";
+import type { DidDocument } from "../identity/did-document.ts";
+import type { VerifiedLog } from "../plc/log.ts";
+import type { PlcOperation } from "../plc/operation.ts";
+import type { Answers } from "./answers.ts";
+import type { Report } from "./events.ts";
+import type { Journal } from "./journal.ts";
+import type { MigrateOptions } from "./options.ts";
+import type { StepId } from "./step-ids.ts";
+
+/** What a migration talks to. */
+export interface MigrationServices {
+  readonly openPds: OpenPds;
+  readonly directory: PlcDirectory;
+  readonly handles: HandleResolver;
+  /** Epoch milliseconds. */
+  readonly now: () => number;
+  /** Resolves after so many milliseconds. */
+  readonly sleep: (milliseconds: number, signal: AbortSignal) => Promise<void>;
+  /** Name and version, for the archive. */
+  readonly writtenBy: string;
+  readonly lockOwner: LockOwner;
+}
+
+/** The account, as the directory and the verified log have it. */
+export interface Identity {
+  readonly did: string;
+  /** The handle that the document claims now. */
+  readonly handle: string;
+  readonly document: DidDocument;
+  readonly log: VerifiedLog;
+  readonly rawLog: unknown;
+}
+
+/** A step: `done` asks the world whether it holds already, `run` makes it so and may say something about it. */
+export interface Step {
+  readonly id: StepId;
+  readonly done: (context: Context) => Promise<boolean>;
+  readonly run: (context: Context) => Promise<string | undefined>;
+}
+
+/** What is known so far. A step that reads what no step before it has found out is a mistake of ours, and throws. */
+export class Context {
+  readonly options: MigrateOptions;
+  readonly services: MigrationServices;
+  readonly answers: Answers;
+  readonly report: Report;
+  readonly signal: AbortSignal;
+  /** Origin of the new server. */
+  readonly targetOrigin: string;
+
+  /** Whether the identity names the new server already. */
+  moved = false;
+  /** The handle on the old server, when the migration began. */
+  oldHandle = "";
+  newHandle: string | undefined;
+  email: string | undefined;
+  /** The old server's own rotation keys. */
+  sourceRotationKeys: readonly string[] = [];
+  signed: { readonly operation: PlcOperation; readonly cid: string } | undefined;
+  preferences: number | undefined;
+  missingBlobs: readonly Missing[] = [];
+  sourceStillActive = false;
+  recoverableUntil: string | undefined;
+
+  #identity: Identity | undefined;
+  #source: Pds | undefined;
+  #target: Pds | undefined;
+  #targetDescription: ServerDescription | undefined;
+  #snapshot: Manifest | undefined;
+  #journal: Journal | undefined;
+
+  constructor(parts: {
+    options: MigrateOptions;
+    services: MigrationServices;
+    answers: Answers;
+    report: Report;
+    signal: AbortSignal;
+    targetOrigin: string;
+  }) {
+    this.options = parts.options;
+    this.services = parts.services;
+    this.answers = parts.answers;
+    this.report = parts.report;
+    this.signal = parts.signal;
+    this.targetOrigin = parts.targetOrigin;
+  }
+
+  get identity(): Identity {
+    return known(this.#identity);
+  }
+  set identity(identity: Identity) {
+    this.#identity = identity;
+  }
+
+  /** The old server. */
+  get source(): Pds {
+    return known(this.#source);
+  }
+  set source(pds: Pds) {
+    this.#source = pds;
+  }
+
+  /** The new server, and what it says about itself. */
+  get target(): Pds {
+    return known(this.#target);
+  }
+  set target(pds: Pds) {
+    this.#target = pds;
+  }
+  get targetDescription(): ServerDescription {
+    return known(this.#targetDescription);
+  }
+  set targetDescription(description: ServerDescription) {
+    this.#targetDescription = description;
+  }
+
+  get snapshot(): Manifest {
+    return known(this.#snapshot);
+  }
+  set snapshot(manifest: Manifest) {
+    this.#snapshot = manifest;
+  }
+  get hasSnapshot(): boolean {
+    return this.#snapshot !== undefined;
+  }
+
+  get journal(): Journal {
+    return known(this.#journal);
+  }
+  set journal(journal: Journal) {
+    this.#journal = journal;
+  }
+  get hasJournal(): boolean {
+    return this.#journal !== undefined;
+  }
+
+  /** The servers that were opened. */
+  get servers(): readonly Pds[] {
+    return [this.#source, this.#target].filter((pds) => pds !== undefined);
+  }
+
+  /** Folder of the archive. */
+  get archive(): string {
+    const name = this.identity.did.replaceAll(":", "-");
+    return this.options.archive ?? joinPath(this.options.stateDir, "archives", name);
+  }
+
+  warn(code: string, message: string): void {
+    this.report({ type: "warning", code, message });
+  }
+}
+
+function known<T>(value: T | undefined): T {
+  if (value === undefined) {
+    throw new TypeError("a step needs what no step before it has found out");
+  }
+  return value;
+}

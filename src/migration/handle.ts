@@ -1,0 +1,68 @@
+/** The handle on the new server: chosen once, checked before anything is written. */
+
+import { DecampError, isDecampError } from "../errors.ts";
+import { isHandle, isReservedHandle } from "../identity/syntax.ts";
+import type { Context } from "./context.ts";
+
+/**
+ * Sets `newHandle`: what an earlier run has chosen, or the answer. In a dry run that nobody can answer it stays unset.
+ *
+ * @param sourceDomains the domains under which the old server gives out handles
+ * @throws DecampError `handle-refused`, `input-needed`
+ */
+export async function chooseHandle(context: Context, sourceDomains: readonly string[]): Promise<void> {
+  const { answers, identity, options, targetDescription } = context;
+  const domains = targetDescription.availableUserDomains;
+  const chosen = context.hasJournal ? context.journal.state.newHandle : undefined;
+  const keep = !sourceDomains.some((domain) => identity.handle.endsWith(domain));
+  let reason: string | undefined;
+  for (;;) {
+    const question = { current: chosen ?? identity.handle, keep: keep || chosen !== undefined, domains };
+    let handle: string;
+    try {
+      handle = (await answers.targetHandle({ ...question, ...(reason === undefined ? {} : { reason }) }))
+        .trim()
+        .toLowerCase()
+        .replace(/^@/, "");
+    } catch (error) {
+      if (options.dryRun && isDecampError(error, "input-needed")) {
+        return;
+      }
+      throw error;
+    }
+    reason = await reasonAgainst(context, handle, domains);
+    if (reason === undefined) {
+      context.newHandle = handle;
+      return;
+    }
+    if (!answers.canAskAgain) {
+      throw new DecampError("handle-refused", reason, { data: { handle } });
+    }
+  }
+}
+
+/** Why a handle cannot be used at the new server, as far as it can be seen from here. */
+async function reasonAgainst(
+  { services, identity, signal, target }: Context,
+  handle: string,
+  domains: readonly string[],
+): Promise<string | undefined> {
+  if (!isHandle(handle) || isReservedHandle(handle)) {
+    return `${JSON.stringify(handle)} is not a handle.`;
+  }
+  const domain = domains.find((one) => handle.endsWith(one));
+  if (domain !== undefined) {
+    const name = handle.slice(0, -domain.length);
+    if (name.includes(".") || name.length < 3 || name.length > 18) {
+      return `${target.host} gives out names of 3 to 18 letters, digits and hyphens under ${domain}, and ${name} is none.`;
+    }
+    return undefined;
+  }
+  const did = await services.handles.resolve(handle, signal);
+  if (did === identity.did) {
+    return undefined;
+  }
+  return did === undefined
+    ? `${handle} is not one of the names that ${target.host} gives out (${domains.join(", ")}), and it does not lead to your account.`
+    : `${handle} leads to another account.`;
+}

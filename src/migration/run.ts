@@ -1,0 +1,151 @@
+/** A migration: the loop over the steps. The order of the list is the order of the move. */
+
+import { readManifests } from "../archive/manifest.ts";
+import { parseAccount, parseServerUrl } from "../identity/syntax.ts";
+import { takeLock } from "../services/lock.ts";
+import type { Answers } from "./answers.ts";
+import { Context, type MigrationServices, type Step } from "./context.ts";
+import type { MigrationPlan, MigrationResult, Report } from "./events.ts";
+import { lockPath } from "./journal.ts";
+import type { MigrateOptions } from "./options.ts";
+import { pointOfNoReturn, stepIds, stepTitle } from "./step-ids.ts";
+import { requestToken, signOperation, submitOperation } from "./steps/change-identity.ts";
+import { catchUp, compare } from "./steps/compare.ts";
+import { createAccount } from "./steps/create-account.ts";
+import { exportStep, verify } from "./steps/export.ts";
+import { activate, confirm, deactivateSource } from "./steps/finish.ts";
+import { importPreferences } from "./steps/import-preferences.ts";
+import { importRepo } from "./steps/import-repo.ts";
+import { preflight } from "./steps/preflight.ts";
+import { resolve } from "./steps/resolve.ts";
+import { signIn } from "./steps/sign-in.ts";
+import { transferBlobs } from "./steps/transfer-blobs.ts";
+
+const steps: readonly Step[] = [
+  resolve,
+  preflight,
+  signIn,
+  exportStep,
+  verify,
+  createAccount,
+  importRepo,
+  transferBlobs,
+  importPreferences,
+  catchUp,
+  compare,
+  requestToken,
+  signOperation,
+  submitOperation,
+  activate,
+  deactivateSource,
+  confirm,
+];
+
+/**
+ * Moves an account. Whatever interrupts it, the same call goes on: each step first asks the servers what holds already.
+ *
+ * @returns what was moved; with `dryRun` the state `planned`, with `until` the state `stopped`
+ * @throws DecampError for everything that stops it; before the point of no return the account is then as it was
+ */
+export async function migrate(
+  options: MigrateOptions,
+  services: MigrationServices,
+  answers: Answers,
+  report: Report,
+  signal: AbortSignal,
+): Promise<MigrationResult> {
+  parseAccount(options.account);
+  const targetOrigin = parseServerUrl(options.to, { allowPrivateHosts: options.allowPrivateHosts });
+  const context = new Context({ options, services, answers, report, signal, targetOrigin });
+  let unlock: (() => Promise<void>) | undefined;
+  try {
+    for (const step of steps) {
+      signal.throwIfAborted();
+      await runStep(context, step);
+      if (step.id === "resolve" && !options.dryRun) {
+        unlock = await takeLock(lockPath(options.stateDir, context.identity.did), services.lockOwner, services.now());
+      }
+      if (step.id === "preflight") {
+        report({ type: "plan", plan: makePlan(context) });
+        if (options.dryRun) {
+          return await makeResult(context, "planned");
+        }
+      }
+      if (step.id === options.until && step !== steps.at(-1)) {
+        return await makeResult(context, "stopped");
+      }
+    }
+    return await makeResult(context, "moved");
+  } finally {
+    await endSessions(context);
+    await unlock?.();
+  }
+}
+
+async function runStep(context: Context, step: Step): Promise<void> {
+  const { id } = step;
+  const title = stepTitle(id);
+  if (await step.done(context)) {
+    context.report({ type: "step", id, title, state: "skipped" });
+    return;
+  }
+  context.report({ type: "step", id, title, state: "start" });
+  const detail = await step.run(context);
+  context.report({ type: "step", id, title, state: "done", ...(detail === undefined ? {} : { detail }) });
+}
+
+/** Nobody needs the sessions any more. Best effort, with a deadline of its own, because the run may be an aborted one. */
+async function endSessions(context: Context): Promise<void> {
+  const brief = AbortSignal.timeout(5000);
+  await Promise.all(context.servers.map(async (pds) => pds.signOut(brief)));
+  if (context.hasJournal) {
+    await context.journal.close();
+  }
+}
+
+function makePlan(context: Context): MigrationPlan {
+  const { identity, oldHandle, newHandle, source, target, archive } = context;
+  return {
+    did: identity.did,
+    handle: oldHandle,
+    ...(newHandle === undefined ? {} : { newHandle }),
+    source: source.origin,
+    target: target.origin,
+    archive,
+    plcHead: identity.log.head.cid,
+    steps: stepIds.map((id) => ({ id, title: stepTitle(id), pointOfNoReturn: id === pointOfNoReturn })),
+  };
+}
+
+async function makeResult(context: Context, state: MigrationResult["state"]): Promise<MigrationResult> {
+  const { identity, oldHandle, newHandle, source, target, archive } = context;
+  if (!context.hasSnapshot && context.moved) {
+    // Finished by a later run: the figures are those of the archive.
+    const last = (await readManifests(archive)).at(-1);
+    if (last !== undefined) {
+      context.snapshot = last;
+    }
+  }
+  const figures = context.hasSnapshot
+    ? {
+        commit: context.snapshot.commit,
+        records: context.snapshot.records,
+        blobs: context.snapshot.blobs.length,
+      }
+    : {};
+  return {
+    did: identity.did,
+    oldHandle,
+    handle: newHandle ?? identity.handle,
+    source: source.origin,
+    target: target.origin,
+    archive,
+    state,
+    ...figures,
+    ...(context.preferences === undefined ? {} : { preferences: context.preferences }),
+    ...(context.signed === undefined ? {} : { operation: context.signed.cid }),
+    ...(context.recoverableUntil === undefined ? {} : { recoverableUntil: context.recoverableUntil }),
+    missingBlobs: context.missingBlobs,
+    ...(context.sourceStillActive ? { sourceStillActive: true } : {}),
+  };
+}

@@ -1,0 +1,147 @@
+/** create-account: the account on the new server, deactivated; one that an earlier run made is used again. */
+
+import { DecampError, isDecampError } from "../../errors.ts";
+import type { Context, Step } from "../context.ts";
+import { signInToTarget } from "../sign-in.ts";
+
+const method = "com.atproto.server.createAccount";
+
+export const createAccount: Step = {
+  id: "create-account",
+  done: (context) => Promise.resolve(context.moved || context.target.isSignedIn),
+  run: async (context) => {
+    const { target, identity, signal } = context;
+    if ((await target.repoStatus(identity.did, signal)) !== undefined) {
+      await adopt(context);
+      return "it was there from an earlier run";
+    }
+    await create(context);
+    return context.newHandle;
+  },
+};
+
+/** Signs in to a deactivated account of ours. @throws DecampError `target-in-use` if it is active */
+async function adopt(context: Context): Promise<void> {
+  const { target, signal } = context;
+  const { handle } = await signInToTarget(context);
+  if ((await target.accountStatus(signal)).activated) {
+    throw new DecampError("target-in-use", `${target.host} has this account already, and it is active there.`);
+  }
+  if (handle !== context.newHandle) {
+    context.warn("handle-kept", `On ${target.host} the account is called ${handle}, from an earlier run.`);
+    context.newHandle = handle;
+    await context.journal.append({ type: "handle", newHandle: handle });
+  }
+}
+
+async function create(context: Context): Promise<void> {
+  const { answers, source, target, targetDescription, identity, signal } = context;
+  if (targetDescription.phoneVerificationRequired) {
+    throw new DecampError(
+      "unsupported",
+      `${target.host} wants a phone number or a captcha. decamp cannot answer that.`,
+      {
+        hint: "Nothing was changed. Ask the operator of the new server to let this account in.",
+      },
+    );
+  }
+  let handle = context.newHandle ?? identity.handle;
+  let emailReason: string | undefined;
+  let inviteReason: string | undefined;
+  let email: string | undefined;
+  let inviteCode: string | undefined;
+  for (;;) {
+    if (targetDescription.inviteCodeRequired) {
+      inviteCode ??= await answers.inviteCode({ host: target.host, ...reasonOf(inviteReason) });
+    }
+    email ??= await answers.targetEmail({
+      ...(context.email === undefined ? {} : { current: context.email }),
+      ...reasonOf(emailReason),
+    });
+    const password = await answers.targetPassword({ handle, host: target.host });
+    const serviceToken = await source.serviceToken(targetDescription.did, method, signal);
+    try {
+      await target.createAccount(
+        {
+          did: identity.did,
+          handle,
+          email,
+          password,
+          serviceToken,
+          ...(inviteCode === undefined ? {} : { inviteCode }),
+        },
+        signal,
+      );
+      break;
+    } catch (error) {
+      const refusal = explain(error, { host: target.host, handle, email });
+      if (refusal === "exists") {
+        await adopt(context);
+        return;
+      }
+      if (!answers.canAskAgain || !isDecampError(refusal)) {
+        throw refusal;
+      }
+      const reason = refusal.message;
+      if (["handle-refused", "handle-taken"].includes(refusal.code)) {
+        const domains = targetDescription.availableUserDomains;
+        handle = await answers.targetHandle({ current: identity.handle, keep: false, domains, reason });
+      } else if (["email-refused", "email-taken"].includes(refusal.code)) {
+        email = undefined;
+        emailReason = reason;
+      } else if (refusal.code === "invite-refused") {
+        inviteCode = undefined;
+        inviteReason = reason;
+      } else {
+        throw refusal;
+      }
+    }
+  }
+  if (handle !== context.newHandle) {
+    context.newHandle = handle;
+    await context.journal.append({ type: "handle", newHandle: handle });
+  }
+}
+
+/** What a refusal of createAccount means; `exists` when the account is there already, from a lost answer. */
+function explain(error: unknown, { host, handle, email }: { host: string; handle: string; email: string }): unknown {
+  if (!isDecampError(error, "server-refused")) {
+    return error;
+  }
+  const name = String(error.data["error"]);
+  const detail = String(error.data["detail"]);
+  const as = (
+    code: "handle-taken" | "handle-refused" | "email-taken" | "email-refused" | "invite-refused",
+    what: string,
+  ): DecampError => new DecampError(code, `${host} refuses ${what}: ${detail}.`, { cause: error });
+  if (name === "AlreadyExists") {
+    return "exists";
+  }
+  if (name === "InvalidInviteCode") {
+    return as("invite-refused", "the invite code");
+  }
+  if (/^handle already taken/i.test(detail) || name === "HandleNotAvailable") {
+    return as("handle-taken", `the handle ${handle}`);
+  }
+  if (["InvalidHandle", "UnsupportedDomain"].includes(name) || /handle/i.test(detail)) {
+    return as("handle-refused", `the handle ${handle}`);
+  }
+  if (/^email already taken/i.test(detail)) {
+    return as("email-taken", `the e-mail address ${email}`);
+  }
+  if (/e-?mail/i.test(detail)) {
+    return as("email-refused", `the e-mail address ${email}`);
+  }
+  if (error.data["status"] === 500) {
+    return new DecampError("server-refused", error.message, {
+      hint: "Some servers answer like this when the handle or the e-mail address belongs to a deactivated account there. Try another --new-handle or --new-email.",
+      cause: error,
+      data: error.data,
+    });
+  }
+  return error;
+}
+
+function reasonOf(reason: string | undefined): { reason?: string } {
+  return reason === undefined ? {} : { reason };
+}

@@ -1,0 +1,80 @@
+/** export and verify: the account into the archive, and the archive proved from the disk. */
+
+import { exportAccount } from "../../archive/export.ts";
+import { proveSnapshot } from "../../archive/fetch-repo.ts";
+import { readManifests } from "../../archive/manifest.ts";
+import { DecampError } from "../../errors.ts";
+import type { Context, Step } from "../context.ts";
+
+export const exportStep: Step = {
+  id: "export",
+  done: async (context) => {
+    if (context.moved) {
+      return true;
+    }
+    const { identity, source, signal, archive } = context;
+    const { cid } = await source.latestCommit(identity.did, signal);
+    const fitting = (await readManifests(archive)).find(
+      ({ commit, did, missing }) => commit === cid && did === identity.did && missing.length === 0,
+    );
+    if (fitting === undefined) {
+      return false;
+    }
+    context.snapshot = fitting;
+    return true;
+  },
+  run: async (context) => {
+    await exportNow(context);
+    const { records, blobs } = context.snapshot;
+    return `${records} records, ${blobs.length} blobs`;
+  },
+};
+
+export const verify: Step = {
+  id: "verify",
+  done: (context) => Promise.resolve(context.moved),
+  run: async (context) => {
+    await proveNow(context);
+    return `commit ${context.snapshot.commit}`;
+  },
+};
+
+/** Exports what the old server has now. @throws DecampError `incomplete` when blobs are missing and nobody allowed it */
+export async function exportNow(context: Context): Promise<void> {
+  const { archive, identity, source, options, services, signal, report } = context;
+  const manifest = await exportAccount(
+    archive,
+    { ...identity, pds: source },
+    {
+      concurrency: options.concurrency,
+      signal,
+      now: services.now(),
+      writtenBy: services.writtenBy,
+      onProgress: (progress) => report({ type: "progress", step: "export", ...progress }),
+    },
+  );
+  context.snapshot = manifest;
+  const needed = manifest.missing.filter(({ records }) => records.length > 0);
+  context.missingBlobs = needed;
+  if (needed.length > 0 && !options.allowMissingBlobs) {
+    const [first] = needed;
+    throw new DecampError(
+      "incomplete",
+      `Your old server no longer has ${needed.length} of the blobs that records need, such as ${first?.cid ?? ""} (${first?.reason ?? ""}), needed by ${first?.records[0] ?? ""}.`,
+      {
+        hint: "Nothing was changed. Run it again later, or go on without them with --allow-missing-blobs.",
+        data: { missing: needed.map(({ cid }) => cid) },
+      },
+    );
+  }
+}
+
+/** Proves the snapshot from the disk: the bytes that will be imported. @throws DecampError `damaged` */
+export async function proveNow({ archive, identity, snapshot, services, signal }: Context): Promise<void> {
+  const { did, log } = identity;
+  const expectation = { did, signingKeys: log.signingKeys, now: services.now() };
+  const { commit } = await proveSnapshot(archive, snapshot.rev, expectation, signal);
+  if (commit !== snapshot.commit) {
+    throw new DecampError("damaged", "The repository in the archive is not the one that its manifest names.");
+  }
+}

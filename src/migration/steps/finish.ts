@@ -1,0 +1,89 @@
+/** activate, deactivate-source and confirm: what is left after the point of no return needs only the new server. */
+
+import { DecampError, isDecampError } from "../../errors.ts";
+import type { Step } from "../context.ts";
+import { readIdentity } from "../identity.ts";
+import { signInToSource, signInToTarget } from "../sign-in.ts";
+
+export const activate: Step = {
+  id: "activate",
+  done: async ({ target, identity, signal }) => (await target.repoStatus(identity.did, signal))?.active === true,
+  run: async (context) => {
+    const { target, signal } = context;
+    if (!target.isSignedIn) {
+      await signInToTarget(context);
+    }
+    await target.activate(signal);
+    if (!(await target.accountStatus(signal)).activated) {
+      throw new DecampError("server-refused", `${target.host} did not activate the account.`, {
+        hint: "The identity names the new server already, so finish this soon: run the same command again.",
+      });
+    }
+    return undefined;
+  },
+};
+
+export const deactivateSource: Step = {
+  id: "deactivate-source",
+  done: async ({ source, identity, signal }) => {
+    try {
+      const status = await source.repoStatus(identity.did, signal);
+      return status === undefined || !status.active;
+    } catch (error) {
+      return notOurs(error, signal);
+    }
+  },
+  run: async (context) => {
+    const { source, signal } = context;
+    try {
+      if (!source.isSignedIn) {
+        await signInToSource(context);
+      }
+      await source.deactivate(signal);
+      return undefined;
+    } catch (error) {
+      notOurs(error, signal);
+      context.sourceStillActive = true;
+      context.warn(
+        "source-still-active",
+        `The account at ${source.host} could not be deactivated: ${isDecampError(error) ? error.message : ""} Run the same command again, or deactivate it by hand.`,
+      );
+      return "not done";
+    }
+  },
+};
+
+export const confirm: Step = {
+  id: "confirm",
+  done: () => Promise.resolve(false),
+  run: async (context) => {
+    const { services, target, signal, identity } = context;
+    const { did } = identity;
+    const now = await readIdentity(services, did, signal);
+    if (now.document.pds !== target.origin) {
+      throw new DecampError("refused", `The DID document of ${did} does not name ${target.origin}.`);
+    }
+    const status = await target.repoStatus(did, signal);
+    if (status?.active !== true) {
+      throw new DecampError("server-refused", `${target.host} does not show the account as active.`);
+    }
+    const head = await target.latestCommit(did, signal);
+    if (context.hasSnapshot && head.cid !== context.snapshot.commit) {
+      context.warn("head-differs", `The head on ${target.host} is ${head.cid} by now: something was written there.`);
+    }
+    if ((await target.resolveHandle(now.handle, signal)) !== did) {
+      context.warn("handle-unresolved", `The handle ${now.handle} does not lead to the account yet.`);
+    }
+    context.newHandle = now.handle;
+    return `${now.handle} at ${target.host}`;
+  },
+};
+
+/** False for an expected failure of the old server, which does not count any more; everything else is thrown. */
+function notOurs(error: unknown, signal: AbortSignal): false {
+  signal.throwIfAborted();
+  if (!isDecampError(error)) {
+    throw error;
+  }
+  return false;
+}

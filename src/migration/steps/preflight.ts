@@ -1,0 +1,111 @@
+/** preflight: every reason against the move that can be seen before anything is written. */
+
+import { DecampError } from "../../errors.ts";
+import type { ServerDescription } from "../../services/pds.ts";
+import type { Context, Step } from "../context.ts";
+import { chooseHandle } from "../handle.ts";
+import { openJournal } from "../journal.ts";
+
+/** Operations that the directory takes for one DID: how many, in how many milliseconds. */
+const operationLimits = [
+  { count: 10, span: 3_600_000 },
+  { count: 30, span: 86_400_000 },
+  { count: 100, span: 604_800_000 },
+];
+
+export const preflight: Step = {
+  id: "preflight",
+  done: () => Promise.resolve(false),
+  run: async (context) => {
+    const { options, services, targetOrigin, signal, source, identity } = context;
+    context.target = services.openPds(targetOrigin);
+    const description = await context.target.describe(signal);
+    requireOwnDid(context.target.host, description);
+    context.targetDescription = description;
+    if (context.moved) {
+      context.newHandle = identity.handle;
+    } else {
+      checkOperationLimits(context);
+      const sourceDescription = await source.describe(signal);
+      if (sourceDescription.did === description.did) {
+        throw new DecampError("same-server", `${source.origin} and ${targetOrigin} are the same server.`);
+      }
+      await checkAccounts(context);
+      if (!options.dryRun) {
+        context.journal = await openJournal(options.stateDir, identity.did, targetOrigin);
+      }
+      await chooseHandle(context, sourceDescription.availableUserDomains);
+    }
+    if (!options.dryRun) {
+      await begin(context);
+    }
+    return `from ${source.host} to ${context.target.host}`;
+  },
+};
+
+/** A server that gives the DID of another one as its own would get tokens that are good there. */
+function requireOwnDid(host: string, { did }: ServerDescription): void {
+  if (did !== `did:web:${host.replace(":", "%3A")}`) {
+    throw new DecampError("refused", `${host} calls itself ${did}, which is not its own name.`, {
+      hint: "Check the address of the new server: it has to be the one that the server itself uses.",
+      data: { host, did },
+    });
+  }
+}
+
+function checkOperationLimits({ identity, services }: Context): void {
+  const times = identity.log.entries.map(({ createdAt }) => Date.parse(createdAt)).sort((a, b) => b - a);
+  for (const { count, span } of operationLimits) {
+    const oldest = times[count - 1];
+    if (oldest !== undefined && services.now() - oldest < span) {
+      const until = new Date(oldest + span).toISOString();
+      throw new DecampError("rate-limited", `The directory takes no operation for this account before ${until}.`, {
+        data: { until },
+      });
+    }
+  }
+}
+
+async function checkAccounts({ source, target, identity, signal }: Context): Promise<void> {
+  const { did } = identity;
+  const there = await source.repoStatus(did, signal);
+  if (there === undefined) {
+    throw new DecampError("account-unavailable", `${source.host} does not have the account ${did}.`, {
+      data: { host: source.host, did },
+    });
+  }
+  if (!there.active && there.status !== "deactivated") {
+    throw new DecampError(
+      "account-unavailable",
+      `${source.host} says that the account is ${there.status ?? "inactive"}.`,
+    );
+  }
+  const here = await target.repoStatus(did, signal);
+  if (here?.active === true) {
+    throw new DecampError("target-in-use", `${target.host} has an active account ${did} already.`, {
+      hint: "Nothing was changed. An import would replace what is there; decamp does not do that.",
+    });
+  }
+}
+
+async function begin(context: Context): Promise<void> {
+  const { identity, source, targetOrigin, services, options } = context;
+  if (!context.hasJournal) {
+    context.journal = await openJournal(options.stateDir, identity.did, targetOrigin);
+  }
+  const { state } = context.journal;
+  if (state.did !== identity.did || state.source !== source.origin || state.target !== targetOrigin) {
+    await context.journal.append({
+      type: "begin",
+      did: identity.did,
+      handle: context.oldHandle,
+      source: source.origin,
+      target: targetOrigin,
+      at: new Date(services.now()).toISOString(),
+    });
+  }
+  const { newHandle } = context;
+  if (newHandle !== undefined && context.journal.state.newHandle !== newHandle) {
+    await context.journal.append({ type: "handle", newHandle });
+  }
+}
