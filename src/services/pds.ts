@@ -351,7 +351,7 @@ export class Pds {
   }
 
   async #fetch(path: string, init: RequestInit): Promise<Response> {
-    const method = init.method === "GET" ? "GET" : "POST";
+    const method = init.method?.toUpperCase() === "GET" ? "GET" : "POST";
     if (init.body !== undefined && init.body !== null) {
       throw new TypeError("calls with a body do not go through the agent");
     }
