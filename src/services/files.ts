@@ -5,7 +5,7 @@
 
 import { createHash, type Hash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { chmod, mkdir, open, readFile, readdir, rename, rm, stat, statfs, type FileHandle } from "node:fs/promises";
+import { chmod, mkdir, open, readFile, readdir, rename, rm, stat, type FileHandle } from "node:fs/promises";
 import { platform } from "node:os";
 import { dirname, join } from "node:path";
 import type { Readable } from "node:stream";
@@ -14,13 +14,6 @@ import { DecampError, isDecampError } from "../errors.ts";
 /** Permissions: state and private parts are for their owner alone. */
 const privateFile = 0o600;
 const privateFolder = 0o700;
-
-/** Makes a folder and those above it, readable by its owner alone. */
-export async function makeFolder(path: string): Promise<void> {
-  await guarded(path, async () => {
-    await mkdir(path, { recursive: true, mode: privateFolder });
-  });
-}
 
 /** The names in a folder, sorted; none if it does not exist. */
 export async function listFolder(path: string): Promise<string[]> {
@@ -47,14 +40,6 @@ export async function readWhole(path: string): Promise<Uint8Array | undefined> {
       }
       throw error;
     }
-  });
-}
-
-/** Free bytes on the disk that holds `path`. */
-export async function freeSpace(path: string): Promise<number> {
-  return guarded(path, async () => {
-    const { bavail, bsize } = await statfs(path);
-    return bavail * bsize;
   });
 }
 

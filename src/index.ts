@@ -1,0 +1,37 @@
+/** The library: what the command line does, as functions. Everything else in the package is private. */
+
+export { DecampError, isDecampError, type ErrorCode, type ErrorData, type ErrorOptions } from "./errors.ts";
+
+// Repository
+export { createRepoVerifier, verifyRepo } from "./repo/verify.ts";
+export type { Expectation, RepoProgress, RepoVerifier, VerifierOptions, VerifyOptions } from "./repo/verify.ts";
+export type { Finding, RepoReport } from "./repo/report.ts";
+export { bytesSource, type RepoSource } from "./repo/source.ts";
+export { defaultLimits, type RepoLimits } from "./repo/limits.ts";
+export { readBlobRefs, readRecords, type ReadOptions, type ReferencedBlob, type RepoRecord } from "./repo/records.ts";
+export { diffRepos } from "./repo/diff.ts";
+export { toJson } from "./data/json.ts";
+export { decodeCbor } from "./data/cbor.ts";
+
+// Identity
+export { parseDidDocument, type DidDocument } from "./identity/did-document.ts";
+export { verifyLog, type LogEntry, type VerifiedLog } from "./plc/log.ts";
+export { moveOperation, updateOperation, type Base, type Move } from "./plc/update.ts";
+export { compareSigned, diffOperations, type Difference, type Predecessor } from "./plc/diff.ts";
+
+// Services
+export { Http, type HttpOptions } from "./services/http.ts";
+export { Pds } from "./services/pds.ts";
+export { createPlcDirectory, type PlcDirectory } from "./services/plc-directory.ts";
+export { createHandleResolver, type HandleResolver } from "./services/resolver.ts";
+export { openCarFile, type CarFile } from "./services/car-file.ts";
+
+// Archive and migration
+export { exportAccount, type ExportOptions, type ExportSource } from "./archive/export.ts";
+export type { Manifest } from "./archive/manifest.ts";
+export { migrate } from "./migration/run.ts";
+export type { Answers } from "./migration/answers.ts";
+export type { MigrationServices } from "./migration/context.ts";
+export type { MigrationEvent, MigrationPlan, MigrationResult, Report } from "./migration/events.ts";
+export type { MigrateOptions } from "./migration/options.ts";
+export { stepIds, stepTitle, type StepId } from "./migration/step-ids.ts";
