@@ -6,8 +6,9 @@ import { createRepoVerifier, verifyRepo, type Expectation } from "../repo/verify
 import { fileSource, openCarFile } from "../services/car-file.ts";
 import { NewFile } from "../services/files.ts";
 import type { Download } from "../services/pds.ts";
+import { checkArchive } from "./check.ts";
 import { incomingRepo, snapshotFile } from "./layout.ts";
-import type { ArchivedFile } from "./manifest.ts";
+import type { ArchivedFile, Manifest } from "./manifest.ts";
 
 /** A repository that was proved: everything that its report says is there. */
 export interface ProvedRepo {
@@ -64,19 +65,28 @@ export async function proveDownload(
 }
 
 /**
- * Proves a repository that lies in the archive.
+ * Proves a snapshot from the disk: its repository, and every file and blob against the manifest.
  *
- * @throws DecampError `damaged`
+ * @throws DecampError `damaged`, `unreadable-file`
  */
 export async function proveSnapshot(
   archive: string,
-  rev: string,
+  manifest: Manifest,
   expectation: Expectation,
   signal: AbortSignal,
-): Promise<ProvedRepo> {
-  const car = await openCarFile(snapshotFile(archive, rev, "repo"));
+): Promise<void> {
+  const car = await openCarFile(snapshotFile(archive, manifest.rev, "repo"));
   try {
-    return requireProved(await verifyRepo(car.source, expectation, { signal }), car.size);
+    const { report } = requireProved(await verifyRepo(car.source, expectation, { signal }), car.size);
+    const { findings } = await checkArchive(archive, manifest, { source: car.source, report }, { signal });
+    const broken = findings.find(({ severity }) => severity === "error");
+    if (broken !== undefined) {
+      const what = broken.cid ?? broken.key ?? "";
+      throw new DecampError("damaged", `The archive in ${archive} is damaged: ${broken.message} ${what}`.trim(), {
+        hint: "Move that folder away, and run the same command again: it makes a new one.",
+        data: { rule: broken.rule, cid: broken.cid, archive },
+      });
+    }
   } finally {
     car.close();
   }

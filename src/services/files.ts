@@ -126,7 +126,10 @@ export async function writeWhole(path: string, content: Uint8Array | string): Pr
   }
 }
 
-/** A file that only grows, line by line; each line is durable when `append` resolves. */
+/**
+ * A file that only grows, line by line; each line is durable when `append` resolves. A last line that was cut off in the
+ * middle of writing stays a line of its own.
+ */
 export class AppendFile {
   readonly path: string;
   readonly #handle: FileHandle;
@@ -139,8 +142,16 @@ export class AppendFile {
   static async open(path: string): Promise<AppendFile> {
     return guarded(path, async () => {
       await mkdir(dirname(path), { recursive: true, mode: privateFolder });
-      const handle = await open(path, "a", privateFile);
+      const handle = await open(path, "a+", privateFile);
       await chmod(path, privateFile);
+      const { size } = await handle.stat();
+      if (size > 0) {
+        const last = new Uint8Array(1);
+        await handle.read(last, 0, 1, size - 1);
+        if (last[0] !== 0x0a) {
+          await handle.write("\n");
+        }
+      }
       await syncFolder(dirname(path));
       return new AppendFile(path, handle);
     });

@@ -96,10 +96,10 @@ export class Http {
         }
         const wait = announcedWait(answer.headers);
         if (answer.status === 429 && (last || (wait ?? 0) > longestWait)) {
-          answer.body.destroy();
+          discardBody(answer.body);
           throw rateLimited(req.url, wait);
         }
-        answer.body.destroy();
+        discardBody(answer.body);
         await this.#wait(wait ?? this.#backoff(attempt), req.signal);
       } catch (error) {
         if (isDecampError(error) || req.signal.aborted) {
@@ -156,6 +156,11 @@ export class Http {
   }
 }
 
+/** Gives up a body that nobody wants to read. Destroying one that is not at its end makes it emit an error. */
+export function discardBody(body: Readable): void {
+  body.on("error", () => undefined).destroy();
+}
+
 /**
  * Reads a body into memory, at most `limit` bytes.
  *
@@ -196,7 +201,7 @@ export async function* readBytes(body: Readable, url: URL): AsyncGenerator<Uint8
       yield next.value;
     }
   } finally {
-    body.destroy();
+    discardBody(body);
   }
 }
 

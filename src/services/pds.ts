@@ -7,7 +7,7 @@ import type { Readable } from "node:stream";
 import type { Agent } from "@atproto/api";
 import { isJsonObject } from "../data/json-object.ts";
 import { DecampError, isDecampError } from "../errors.ts";
-import { readBody, readBytes, type Http } from "./http.ts";
+import { discardBody, readBody, readBytes, type Http } from "./http.ts";
 import { PinnedSession, type SessionInfo, type XrpcRequest } from "./session.ts";
 
 /** What a server says about itself. */
@@ -338,7 +338,7 @@ export class Pds {
       if (isDecampError(cause)) {
         throw cause;
       }
-      if (error instanceof Error && error.name === "XRPCInvalidResponseError") {
+      if (error instanceof Error && "validationError" in error) {
         throw new DecampError("bad-answer", `${this.host} answered something that is not as the protocol has it.`, {
           cause: error,
         });
@@ -378,7 +378,7 @@ export class Pds {
     const answer = await this.#session.send({ path, signal });
     const type = answer.headers["content-type"];
     if (expectedType !== undefined && type?.split(";")[0]?.trim() !== expectedType) {
-      answer.body.destroy();
+      discardBody(answer.body);
       const what = type === undefined ? "something without a type" : type.slice(0, 80);
       throw new DecampError("bad-answer", `${this.host} answered ${method} with ${what}, not with ${expectedType}.`);
     }

@@ -95,7 +95,7 @@ describe("the point of no return", () => {
 });
 
 describe("handle, e-mail address and invite code", () => {
-  const handle = { current: "alice.old.example", did, domains: [".new.example"] };
+  const handle = { current: "alice.old.example", did, keep: false, domains: [".new.example"] };
 
   test("are taken from what was given", async () => {
     const { answers } = await setting({ newHandle: "a.new.example", newEmail: "a@b.example", inviteCode: "i-1" }, []);

@@ -1,0 +1,48 @@
+/** An HTTP server that answers by a script: for what a real server will not do on demand. */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { once } from "node:events";
+import type { AddressInfo } from "node:net";
+
+export interface ScriptedServer extends AsyncDisposable {
+  readonly origin: string;
+  /** Every request until now: method, path with query, and the authorization header. */
+  readonly requests: readonly { method: string; path: string; authorization: string | undefined }[];
+}
+
+type Answer = (request: IncomingMessage, response: ServerResponse, count: number) => void;
+
+/** Starts one on 127.0.0.1. `answer` gets the number of the request, from 1. */
+export async function scriptedServer(answer: Answer): Promise<ScriptedServer> {
+  const requests: { method: string; path: string; authorization: string | undefined }[] = [];
+  const server: Server = createServer((request, response) => {
+    requests.push({
+      method: request.method ?? "",
+      path: request.url ?? "",
+      authorization: request.headers.authorization,
+    });
+    const count = requests.length;
+    request.resume().on("end", () => answer(request, response, count));
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  return {
+    origin: `http://127.0.0.1:${port}`,
+    requests,
+    [Symbol.asyncDispose]: async () => {
+      server.closeAllConnections();
+      server.close();
+      await once(server, "close");
+    },
+  };
+}
+
+/** Answers with JSON. */
+export function sendJson(
+  response: ServerResponse,
+  status: number,
+  value: unknown,
+  headers: Record<string, string> = {},
+): void {
+  response.writeHead(status, { "content-type": "application/json", ...headers }).end(JSON.stringify(value));
+}

@@ -1,0 +1,91 @@
+import { appendFile, mkdtemp, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { findJournal, openJournal } from "../../src/migration/journal.ts";
+
+const did = "did:plc:ewvi7nxzyoun6zhxrhs64oiz";
+const target = "https://new.example.com";
+const begin = {
+  type: "begin",
+  did,
+  handle: "alice.old.example.com",
+  source: "https://old.example.com",
+  target,
+  at: "2026-11-25T00:00:00.000Z",
+} as const;
+
+let stateDir = "";
+beforeEach(async () => {
+  stateDir = await mkdtemp(path.join(tmpdir(), "decamp-journal-"));
+});
+afterEach(async () => rm(stateDir, { recursive: true }));
+
+async function write(): Promise<string> {
+  const journal = await openJournal(stateDir, did, target);
+  await journal.append(begin);
+  await journal.append({ type: "handle", newHandle: "alice.new.example.com" });
+  await journal.append({ type: "signed", cid: "bafy", operation: { type: "plc_operation" } });
+  await journal.close();
+  const [name = ""] = await readdir(path.join(stateDir, "migrations"));
+  return path.join(stateDir, "migrations", name);
+}
+
+async function read(): Promise<object> {
+  const journal = await openJournal(stateDir, did, target);
+  await journal.close();
+  return journal.state;
+}
+
+test("what was written is read again", async () => {
+  await write();
+  expect(await read()).toEqual({
+    did,
+    handle: begin.handle,
+    source: begin.source,
+    target,
+    newHandle: "alice.new.example.com",
+    signed: { cid: "bafy", operation: { type: "plc_operation" } },
+  });
+});
+
+test("a last line that was cut off anywhere is as if it had never been written", async () => {
+  const file = await write();
+  const whole = await readFile(file);
+  const lastLine = whole.lastIndexOf("\n", whole.length - 2) + 1;
+  for (let length = lastLine; length < whole.length - 1; length += 7) {
+    await writeFile(file, whole.subarray(0, length));
+    expect(await read()).not.toHaveProperty("signed");
+    expect(await read()).toHaveProperty("newHandle");
+  }
+});
+
+test("what is written behind a line that was cut off is read", async () => {
+  const file = await write();
+  await truncate(file, (await readFile(file)).length - 10);
+  const journal = await openJournal(stateDir, did, target);
+  await journal.append({ type: "handle", newHandle: "other.new.example.com" });
+  await journal.close();
+  expect(await read()).toMatchObject({ newHandle: "other.new.example.com" });
+});
+
+test("a line that was changed does not count", async () => {
+  const file = await write();
+  const text = await readFile(file, "utf8");
+  await writeFile(file, text.replace("alice.new.example.com", "mallory.example.com"));
+  expect(await read()).not.toHaveProperty("newHandle");
+});
+
+test("lines of no known kind are passed over", async () => {
+  const file = await write();
+  await appendFile(file, "no checksum at all, and a good length\n\n");
+  expect(await read()).toHaveProperty("signed");
+});
+
+test("a journal is found by the old handle or the DID, for its own target only", async () => {
+  await write();
+  expect(await findJournal(stateDir, { handle: begin.handle }, target)).toMatchObject({ did });
+  expect(await findJournal(stateDir, { did }, target)).toMatchObject({ source: begin.source });
+  expect(await findJournal(stateDir, { did }, "https://other.example.com")).toBeUndefined();
+  expect(await findJournal(stateDir, { handle: "bob.example.com" }, target)).toBeUndefined();
+});

@@ -1,0 +1,159 @@
+import { createHash } from "node:crypto";
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { forEachConcurrent } from "../../src/services/concurrent.ts";
+import { AppendFile, NewFile, readWhole, writeWhole } from "../../src/services/files.ts";
+import { takeLock } from "../../src/services/lock.ts";
+
+let folder = "";
+beforeEach(async () => {
+  folder = await mkdtemp(path.join(tmpdir(), "decamp-files-"));
+});
+afterEach(async () => {
+  await chmod(folder, 0o700);
+  await rm(folder, { recursive: true });
+});
+
+describe("a new file", () => {
+  test("has its name only when it is kept", async () => {
+    const target = path.join(folder, "deep", "file");
+    const file = await NewFile.create(target);
+    await file.write(Buffer.from("one "));
+    await file.write(Buffer.from("two"));
+    expect(await readdir(path.dirname(target))).toEqual(["file.part"]);
+    expect(Buffer.from(file.digest())).toEqual(createHash("sha256").update("one two").digest());
+    await file.keep();
+    expect(await readFile(target, "utf8")).toBe("one two");
+    expect((await stat(target)).mode & 0o777).toBe(0o600);
+    expect((await stat(path.dirname(target))).mode & 0o777).toBe(0o700);
+  });
+
+  test("leaves nothing when it is discarded", async () => {
+    const file = await NewFile.create(path.join(folder, "file"));
+    await file.write(Buffer.from("x"));
+    await file.discard();
+    expect(await readdir(folder)).toEqual([]);
+  });
+
+  test("takes the place of what an interrupted run left, and of what was there", async () => {
+    await writeFile(path.join(folder, "file.part"), "a longer piece of an earlier run");
+    await writeFile(path.join(folder, "file"), "old");
+    await writeWhole(path.join(folder, "file"), "new");
+    expect(await readFile(path.join(folder, "file"), "utf8")).toBe("new");
+    expect(await readdir(folder)).toEqual(["file"]);
+  });
+
+  test("a place that is not to be had is an error that names it", async () => {
+    await writeFile(path.join(folder, "no-folder"), "");
+    const target = path.join(folder, "no-folder", "file");
+    await expect(writeWhole(target, "x")).rejects.toMatchObject({
+      code: "storage",
+      message: expect.stringContaining(target) as string,
+    });
+  });
+});
+
+test("there is nothing to read where there is nothing", async () => {
+  expect(await readWhole(path.join(folder, "nothing"))).toBeUndefined();
+});
+
+test("an append file keeps what it had", async () => {
+  const target = path.join(folder, "log");
+  for (const line of ["one", "two"]) {
+    const file = await AppendFile.open(target);
+    await file.append(line);
+    await file.close();
+  }
+  expect(await readFile(target, "utf8")).toBe("one\ntwo\n");
+});
+
+describe("the lock", () => {
+  const living = { pid: 1, host: "here", isAlive: () => true };
+  const dead = { pid: 2, host: "here", isAlive: () => false };
+
+  test("is held by one run, and given back", async () => {
+    const target = path.join(folder, "x", "lock");
+    const unlock = await takeLock(target, living, 0);
+    await expect(takeLock(target, living, 0)).rejects.toMatchObject({ code: "locked", exitCode: 11 });
+    await unlock();
+    await (
+      await takeLock(target, living, 0)
+    )();
+  });
+
+  test("of a process that is gone is taken over", async () => {
+    const target = path.join(folder, "lock");
+    await takeLock(target, living, 0);
+    const unlock = await takeLock(target, dead, 0);
+    expect(JSON.parse(await readFile(target, "utf8"))).toMatchObject({ pid: 2 });
+    await unlock();
+  });
+
+  test("of another machine is not", async () => {
+    const target = path.join(folder, "lock");
+    await takeLock(target, { ...living, host: "there" }, 0);
+    await expect(takeLock(target, dead, 0)).rejects.toMatchObject({ code: "locked" });
+  });
+
+  test("that was cut off in the middle of writing is nobody's", async () => {
+    const target = path.join(folder, "lock");
+    await mkdir(folder, { recursive: true });
+    await writeFile(target, '{"pid":');
+    await (
+      await takeLock(target, living, 0)
+    )();
+  });
+});
+
+async function* broken(): AsyncGenerator<number> {
+  yield 1;
+  await Promise.resolve();
+  throw new Error("the list");
+}
+
+describe("many at once", () => {
+  const never = new AbortController().signal;
+
+  test("never more than the limit, and every item once", async () => {
+    let running = 0;
+    let most = 0;
+    const seen: number[] = [];
+    await forEachConcurrent(Array.from({ length: 50 }).keys(), 4, never, async (item) => {
+      running += 1;
+      most = Math.max(most, running);
+      await new Promise((resolve) => setTimeout(resolve, 1));
+      seen.push(item);
+      running -= 1;
+    });
+    expect(most).toBe(4);
+    expect(seen.sort((a, b) => a - b)).toEqual([...Array.from({ length: 50 }).keys()]);
+  });
+
+  test("the first failure stops the rest and is thrown", async () => {
+    const seen: number[] = [];
+    const work = async (item: number): Promise<void> => {
+      seen.push(item);
+      await Promise.resolve();
+      if (item === 3) {
+        throw new Error("three");
+      }
+    };
+    await expect(forEachConcurrent(Array.from({ length: 1000 }).keys(), 2, never, work)).rejects.toThrow("three");
+    expect(seen.length).toBeLessThan(20);
+  });
+
+  test("an abort is thrown", async () => {
+    const controller = new AbortController();
+    const work = async (): Promise<void> => {
+      controller.abort(new Error("stop"));
+      await Promise.resolve();
+    };
+    await expect(forEachConcurrent([1, 2, 3], 1, controller.signal, work)).rejects.toThrow("stop");
+  });
+
+  test("a list that fails is a failure", async () => {
+    await expect(forEachConcurrent(broken(), 3, never, async () => Promise.resolve())).rejects.toThrow("the list");
+  });
+});

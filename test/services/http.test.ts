@@ -1,0 +1,143 @@
+import { afterEach, describe, expect, test } from "vitest";
+import { Http, readBody, readJson, type HttpRequest } from "../../src/services/http.ts";
+import { scriptedServer, sendJson } from "../faults/scripted-server.ts";
+
+const clients: Http[] = [];
+
+function open(options: { allowPrivateHosts?: boolean } = {}): Http {
+  // No jitter: the waits are as short as they get.
+  const http = new Http({ allowPrivateHosts: true, userAgent: "decamp/test", random: () => 0, ...options });
+  clients.push(http);
+  return http;
+}
+
+function get(origin: string, more: Partial<HttpRequest> = {}): HttpRequest {
+  return { url: new URL("/x", origin), signal: AbortSignal.timeout(20_000), ...more };
+}
+
+afterEach(async () => {
+  await Promise.all(clients.splice(0).map(async (http) => http.close()));
+});
+
+describe("repeating", () => {
+  test("a GET that fails with 503 is asked again", async () => {
+    await using server = await scriptedServer((_, response, count) =>
+      count < 3 ? response.writeHead(503).end() : sendJson(response, 200, { count }),
+    );
+    const request = get(server.origin);
+    expect(await readJson(await open().send(request), request.url)).toEqual({ count: 3 });
+  });
+
+  test("a POST that may have been acted on is not", async () => {
+    await using server = await scriptedServer((request) => request.socket.destroy());
+    const request = get(server.origin, { method: "POST", body: "{}" });
+    await expect(open().send(request)).rejects.toMatchObject({ code: "unreachable" });
+    expect(server.requests).toHaveLength(1);
+  });
+
+  test("a POST that is answered 500 is not", async () => {
+    await using server = await scriptedServer((_, response) => response.writeHead(500).end());
+    const answer = await open().send(get(server.origin, { method: "POST", body: "{}" }));
+    expect(answer.status).toBe(500);
+    answer.body.resume();
+    expect(server.requests).toHaveLength(1);
+  });
+
+  test("429 is waited out, for a POST too: it was not acted on", async () => {
+    await using server = await scriptedServer((_, response, count) =>
+      count === 1 ? response.writeHead(429, { "retry-after": "0" }).end() : sendJson(response, 200, {}),
+    );
+    const answer = await open().send(get(server.origin, { method: "POST", body: "{}" }));
+    expect(answer.status).toBe(200);
+    answer.body.resume();
+  });
+
+  test("a wait that is too long ends the run, and says until when", async () => {
+    await using server = await scriptedServer((_, response) =>
+      response.writeHead(429, { "retry-after": "86400" }).end(),
+    );
+    const before = Date.now();
+    const error: unknown = await open()
+      .send(get(server.origin))
+      .catch((caught: unknown) => caught);
+    expect(error).toMatchObject({ code: "rate-limited", exitCode: 8 });
+    const { until } = (error as { data: { until: string } }).data;
+    expect(Date.parse(until)).toBeGreaterThanOrEqual(before + 86_400_000);
+  });
+});
+
+describe("what is refused", () => {
+  test("a private address, unless it is allowed", async () => {
+    await using server = await scriptedServer((_, response) => sendJson(response, 200, {}));
+    await expect(open({ allowPrivateHosts: false }).send(get(server.origin))).rejects.toMatchObject({
+      code: "private-address",
+      exitCode: 9,
+    });
+    expect(server.requests).toHaveLength(0);
+  });
+
+  test("a name that leads to a private address", async () => {
+    await using server = await scriptedServer((_, response) => sendJson(response, 200, {}));
+    const { port } = new URL(server.origin);
+    await expect(open({ allowPrivateHosts: false }).send(get(`http://localhost:${port}`))).rejects.toMatchObject({
+      code: "private-address",
+    });
+    expect(server.requests).toHaveLength(0);
+  });
+
+  test("a body that is shorter than announced", async () => {
+    await using server = await scriptedServer((_, response) => {
+      response.writeHead(200, { "content-length": "100" }).write("short");
+      setTimeout(() => response.destroy(), 50);
+    });
+    const request = get(server.origin);
+    const answer = await open().send(request);
+    await expect(readBody(answer, request.url)).rejects.toMatchObject({ code: "unreachable" });
+  });
+
+  test("a web page instead of JSON is named for what it is", async () => {
+    await using server = await scriptedServer((_, response) => response.end("<html></html>"));
+    const request = get(server.origin);
+    await expect(readJson(await open().send(request), request.url)).rejects.toMatchObject({
+      code: "bad-answer",
+      message: expect.stringContaining("a web page") as string,
+    });
+  });
+
+  test("a body without end", async () => {
+    await using server = await scriptedServer((_, response) => {
+      const piece = Buffer.alloc(1 << 16);
+      const more = (): void => {
+        while (!response.destroyed && response.write(piece)) {
+          // as fast as it goes
+        }
+      };
+      response.on("drain", more).on("error", () => undefined);
+      more();
+    });
+    const request = get(server.origin);
+    await expect(readBody(await open().send(request), request.url, 1 << 20)).rejects.toMatchObject({
+      code: "bad-answer",
+    });
+  });
+});
+
+test("a server that is not there", async () => {
+  const { origin } = await (async () => {
+    await using server = await scriptedServer(() => undefined);
+    return { origin: server.origin };
+  })();
+  await expect(open().send(get(origin))).rejects.toMatchObject({
+    code: "unreachable",
+    message: expect.stringContaining("nothing answers there") as string,
+  });
+});
+
+test("an abort is the signal's own reason, or an abort", async () => {
+  await using server = await scriptedServer(() => undefined);
+  const controller = new AbortController();
+  const sent = open().send(get(server.origin, { signal: controller.signal }));
+  setTimeout(() => controller.abort(new Error("enough")), 50);
+  await expect(sent).rejects.toThrow();
+  expect(server.requests.length).toBeLessThanOrEqual(1);
+});

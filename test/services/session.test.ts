@@ -1,0 +1,129 @@
+import { afterAll, describe, expect, test } from "vitest";
+import { Http } from "../../src/services/http.ts";
+import { Pds } from "../../src/services/pds.ts";
+import { PinnedSession } from "../../src/services/session.ts";
+import { scriptedServer, sendJson } from "../faults/scripted-server.ts";
+
+const http = new Http({ allowPrivateHosts: true, userAgent: "decamp/test", random: () => 0 });
+const did = "did:plc:ewvi7nxzyoun6zhxrhs64oiz";
+const signal = AbortSignal.timeout(30_000);
+afterAll(async () => http.close());
+
+function session(access: string, more: object = {}): object {
+  return { did, handle: "alice.test", accessJwt: access, refreshJwt: `refresh-of-${access}`, ...more };
+}
+
+test("a session stays with its host, whatever DID document the answers name", async () => {
+  await using other = await scriptedServer((_, response) => sendJson(response, 200, {}));
+  const didDoc = {
+    id: did,
+    service: [{ id: "#atproto_pds", type: "AtprotoPersonalDataServer", serviceEndpoint: other.origin }],
+  };
+  await using own = await scriptedServer((request, response) => {
+    const login = request.url?.includes("createSession") === true;
+    sendJson(response, 200, login ? session("first", { didDoc }) : { preferences: [] });
+  });
+  const pds = new Pds(http, own.origin);
+  await pds.signIn({ identifier: did, password: "x" }, signal);
+  expect(await pds.getPreferences(signal)).toEqual([]);
+  expect(own.requests.at(-1)?.authorization).toBe("Bearer first");
+  expect(other.requests).toEqual([]);
+});
+
+test("a redirect to another host is not followed", async () => {
+  await using other = await scriptedServer((_, response) => sendJson(response, 200, {}));
+  await using own = await scriptedServer((request, response) =>
+    request.url?.includes("createSession") === true
+      ? sendJson(response, 200, session("first"))
+      : response.writeHead(307, { location: `${other.origin}/xrpc/app.bsky.actor.getPreferences` }).end(),
+  );
+  const pds = new Pds(http, own.origin);
+  await pds.signIn({ identifier: did, password: "x" }, signal);
+  await expect(pds.getPreferences(signal)).rejects.toMatchObject({ code: "bad-answer" });
+  expect(other.requests).toEqual([]);
+});
+
+describe("an expired token", () => {
+  test("is renewed once, however many requests notice", async () => {
+    let renewed = false;
+    await using server = await scriptedServer((request, response) => {
+      if (request.url?.includes("refreshSession") === true) {
+        renewed = true;
+        sendJson(response, 200, session("second"));
+      } else if (request.headers.authorization === "Bearer first") {
+        sendJson(response, 400, { error: "ExpiredToken", message: "Token has expired" });
+      } else {
+        sendJson(response, 200, { preferences: [] });
+      }
+    });
+    const pinned = new PinnedSession(http, server.origin);
+    pinned.adopt(session("first"));
+    await Promise.all([1, 2, 3].map(async () => pinned.json({ path: "/xrpc/app.bsky.actor.getPreferences", signal })));
+    expect(renewed).toBe(true);
+    const renewals = server.requests.filter(({ path }) => path.includes("refreshSession"));
+    expect(renewals).toHaveLength(1);
+    expect(renewals[0]?.authorization).toBe("Bearer refresh-of-first");
+  });
+
+  test("that stays expired is an error, not a loop", async () => {
+    await using server = await scriptedServer((request, response) =>
+      request.url?.includes("refreshSession") === true
+        ? sendJson(response, 200, session("second"))
+        : sendJson(response, 400, { error: "ExpiredToken", message: "Token has expired" }),
+    );
+    const pinned = new PinnedSession(http, server.origin);
+    pinned.adopt(session("first"));
+    await expect(pinned.json({ path: "/xrpc/x", signal })).rejects.toMatchObject({ code: "server-refused" });
+    expect(server.requests).toHaveLength(3);
+  });
+});
+
+describe("sign-in", () => {
+  const refusals = [
+    [401, { error: "AuthenticationRequired", message: "Invalid identifier or password" }, "auth-refused"],
+    [401, { error: "AuthFactorTokenRequired", message: "A sign in code has been sent" }, "auth-factor-required"],
+  ] as const;
+  test.each(refusals)("%i %o", async (status, body, code) => {
+    await using server = await scriptedServer((_, response) => sendJson(response, status, body));
+    await expect(new Pds(http, server.origin).signIn({ identifier: did, password: "x" }, signal)).rejects.toMatchObject(
+      {
+        code,
+        exitCode: 4,
+      },
+    );
+  });
+
+  test("an answer that is no session", async () => {
+    await using server = await scriptedServer((_, response) => sendJson(response, 200, { did }));
+    await expect(new Pds(http, server.origin).signIn({ identifier: did, password: "x" }, signal)).rejects.toMatchObject(
+      {
+        code: "bad-answer",
+      },
+    );
+  });
+});
+
+describe("answers that are not as the protocol has them", () => {
+  test("of a small call", async () => {
+    await using server = await scriptedServer((_, response) => sendJson(response, 200, { did: 7 }));
+    await expect(new Pds(http, server.origin).describe(signal)).rejects.toMatchObject({ code: "bad-answer" });
+  });
+
+  test("a repository of another type", async () => {
+    await using server = await scriptedServer((_, response) => sendJson(response, 200, { error: "no" }));
+    await expect(new Pds(http, server.origin).getRepo(did, signal)).rejects.toMatchObject({ code: "bad-answer" });
+  });
+
+  test("pages without end", async () => {
+    const cid = "bafkreihdwdcefgh4dqkjv67uzcmw7ojee6xedzdetojuzjevtenxquvyku";
+    await using server = await scriptedServer((_, response) =>
+      sendJson(response, 200, { cids: [cid], cursor: "again" }),
+    );
+    const readAll = async (): Promise<void> => {
+      for await (const one of new Pds(http, server.origin).listBlobs(did, signal)) {
+        expect(one).toBe(cid);
+      }
+    };
+    await expect(readAll()).rejects.toMatchObject({ code: "bad-answer" });
+  });
+});
