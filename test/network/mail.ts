@@ -27,9 +27,9 @@ export interface MailQuery {
 export interface MailSink {
   smtpUrl: string;
   /** the newest mail that fits, at once or when it arrives; rejects with the signal's reason */
-  waitForMail(query: MailQuery, signal: AbortSignal): Promise<Mail>;
+  waitForMail: (query: MailQuery, signal: AbortSignal) => Promise<Mail>;
   /** called with every mail from now on */
-  onMail(listener: (mail: Mail) => void): void;
+  onMail: (listener: (mail: Mail) => void) => void;
   stop(): Promise<void>;
 }
 

@@ -65,8 +65,6 @@ export function jpeg(random: Random): Picture {
   const tiles = mosaic(random, columns, rows);
   const width = columns * TILE;
   const height = rows * TILE;
-  const size = (n: number): number[] => [n >> 8, n & 0xff];
-  const segment = (marker: number, data: number[]): number[] => [0xff, marker, ...size(data.length + 2), ...data];
   const dcSymbols = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]; // twelve codes of four bits
   const out = [
     [0xff, 0xd8],
@@ -80,6 +78,15 @@ export function jpeg(random: Random): Picture {
     [0xff, 0xd9],
   ];
   return { bytes: Uint8Array.from(out.flat()), mimeType: "image/jpeg", width, height };
+}
+
+/** Two bytes, the higher first. */
+function size(n: number): number[] {
+  return [n >> 8, n & 0xff];
+}
+
+function segment(marker: number, data: number[]): number[] {
+  return [0xff, marker, ...size(data.length + 2), ...data];
 }
 
 function entropyCoded(tiles: Uint8Array): number[] {
@@ -109,8 +116,6 @@ function entropyCoded(tiles: Uint8Array): number[] {
     put(difference < 0 ? difference + 2 ** category - 1 : difference, category);
     put(0, 1);
   });
-  while (held > 0) {
-    put(1, 1);
-  }
+  put(0x7f, (8 - held) % 8); // the last byte is filled with ones
   return out;
 }

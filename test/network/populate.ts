@@ -67,10 +67,9 @@ export async function uploadBlob(account: Account, picture: Picture): Promise<Bl
 /** Creates records, 200 a request: the server takes no more. */
 export async function applyWrites(account: Account, records: readonly NewRecord[]): Promise<void> {
   for (let i = 0; i < records.length; i += 200) {
-    const writes = records.slice(i, i + 200).map((record) => ({
-      $type: "com.atproto.repo.applyWrites#create",
-      ...record,
-    }));
+    const writes = records
+      .slice(i, i + 200)
+      .map((record) => Object.assign({ $type: "com.atproto.repo.applyWrites#create" }, record));
     await procedure(
       account.pds.url,
       "com.atproto.repo.applyWrites",
@@ -93,8 +92,11 @@ async function uploadPictures(account: Account, random: Random, count: number): 
   return uploaded;
 }
 
+function pref(name: string, value: object): object {
+  return { $type: `app.bsky.actor.defs#${name}`, ...value };
+}
+
 function preferencesOf(account: Account): unknown[] {
-  const pref = (name: string, value: object): object => ({ $type: `app.bsky.actor.defs#${name}`, ...value });
   return [
     pref("personalDetailsPref", { birthDate: "1990-04-01T00:00:00.000Z" }),
     pref("adultContentPref", { enabled: false }),

@@ -1,0 +1,89 @@
+/** Runs the real `bin/decamp.js` as a person or a script would: secrets in files, answers in flags. */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import type { Account } from "./account.ts";
+import type { Network } from "./control.ts";
+import type { PdsHandle } from "./pds.ts";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const bin = path.join(root, "bin", "decamp.js");
+const readMail = path.join(root, "test", "network", "read-mail.ts");
+
+/** How a run ended. */
+export interface Ended {
+  code: number | null;
+  stdout: string;
+  stderr: string;
+}
+
+/** A move and the folder in which its secrets and its state lie. */
+export interface Move {
+  /** the arguments of a complete `decamp migrate`, ready to run */
+  args: string[];
+  folder: string;
+  stateDir: string;
+  newHandle: string;
+  newEmail: string;
+  newPassword: string;
+  remove(): Promise<void>;
+}
+
+/** Puts together the command that moves `account` to `target` without a question. Flags that are named are left out. */
+export async function prepareMove(
+  network: Network,
+  account: Account,
+  target: PdsHandle,
+  leaveOut: readonly string[] = [],
+): Promise<Move> {
+  const folder = await mkdtemp(path.join(tmpdir(), "decamp-move-"));
+  const newPassword = "the-new-password";
+  await writeFile(path.join(folder, "old"), `${account.password}\n`, { mode: 0o600 });
+  await writeFile(path.join(folder, "new"), `${newPassword}\n`, { mode: 0o600 });
+  const name = account.handle.split(".")[0] ?? "";
+  const newHandle = `${name}${target.handleDomain}`;
+  const newEmail = `${name}@new.example.com`;
+  const stateDir = path.join(folder, "state");
+  const flags: Record<string, string> = {
+    "--from": account.pds.url,
+    "--to": target.url,
+    "--plc-url": network.plcUrl,
+    "--state-dir": stateDir,
+    "--password-file": path.join(folder, "old"),
+    "--new-password-file": path.join(folder, "new"),
+    "--new-handle": newHandle,
+    "--new-email": newEmail,
+    "--plc-token-command": `node ${readMail} ${network.controlUrl} ${account.email} ${Date.now()}`,
+    "--confirm-did": account.did,
+  };
+  const args = Object.entries(flags).flatMap(([flag, value]) => (leaveOut.includes(flag) ? [] : [flag, value]));
+  return {
+    args: ["migrate", account.handle, ...args, "--allow-private-hosts", "--no-input"],
+    folder,
+    stateDir,
+    newHandle,
+    newEmail,
+    newPassword,
+    remove: async () => rm(folder, { recursive: true, force: true }),
+  };
+}
+
+/** Runs decamp to its end; its output goes to ours with `show`. */
+export async function runDecamp(
+  args: readonly string[],
+  options: { show?: boolean; env?: NodeJS.ProcessEnv } = {},
+): Promise<Ended> {
+  const child = spawn(process.execPath, [bin, ...args], {
+    env: { ...process.env, ...options.env },
+    stdio: ["ignore", options.show === true ? "inherit" : "pipe", options.show === true ? "inherit" : "pipe"],
+  });
+  let stdout = "";
+  let stderr = "";
+  child.stdout?.setEncoding("utf8").on("data", (text: string) => (stdout += text));
+  child.stderr?.setEncoding("utf8").on("data", (text: string) => (stderr += text));
+  const [code] = (await once(child, "close")) as [number | null];
+  return { code, stdout, stderr };
+}
