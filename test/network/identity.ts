@@ -77,13 +77,6 @@ export async function generateUserKey(): Promise<UserKey> {
   return { didKey: pair.did(), privateKeyHex: Buffer.from(await pair.export()).toString("hex") };
 }
 
-/** Puts a new key of the user's own before all rotation keys. */
-export async function addRotationKey(network: Network, account: Account): Promise<UserKey> {
-  const key = await generateUserKey();
-  await changeIdentity(network, account, (last) => ({ rotationKeys: [key.didKey, ...last.rotationKeys] }));
-  return key;
-}
-
 /** What an identity holds besides what its server put there. */
 export interface OwnParts {
   service: { id: string; type: string; endpoint: string };
@@ -96,11 +89,6 @@ export const ownParts: OwnParts = {
   service: { id: "atproto_labeler", type: "AtprotoLabeler", endpoint: "https://labeler.example.com" },
   alias: "https://alice.example.com",
 };
-
-/** Adds a service and an alias that no server knows of. */
-export async function addServiceAndAlias(network: Network, account: Account, parts = ownParts): Promise<void> {
-  await changeIdentity(network, account, (last) => withParts(last, parts));
-}
 
 /** Both in one operation: a user key before all others, a service and an alias. */
 export async function addOwnParts(network: Network, account: Account, parts = ownParts): Promise<UserKey> {

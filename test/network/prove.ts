@@ -8,7 +8,15 @@ import { base32 } from "multiformats/bases/base32";
 import { login, type Account } from "./account.ts";
 import { auditLog, didDocument, type AuditEntry, type DidDocument, type OwnParts } from "./identity.ts";
 import type { PdsHandle } from "./pds.ts";
-import { getBlob, getLatestCommit, getPreferences, listBlobs, listRecords, repoStatus, type ListedRecord } from "./read.ts";
+import {
+  getBlob,
+  getLatestCommit,
+  getPreferences,
+  listBlobs,
+  listRecords,
+  repoStatus,
+  type ListedRecord,
+} from "./read.ts";
 import { procedure } from "./xrpc.ts";
 
 /** An account as it was before it moved. */
@@ -98,7 +106,9 @@ export async function proveMove(
   check("every record is there, the same", isDeepStrictEqual(records, before.records), `${records.length} records`);
 
   const genuine = await Promise.all(
-    before.blobs.map(async (cid) => isGenuine(cid, await getBlob({ url: target.url, did }, cid).catch(() => undefined))),
+    before.blobs.map(async (cid) =>
+      isGenuine(cid, await getBlob({ url: target.url, did }, cid).catch(() => undefined)),
+    ),
   );
   check(
     "every blob can be read, and its hash is right",
@@ -108,11 +118,12 @@ export async function proveMove(
   const preferences = await getPreferences({ url: target.url, token: session.accessJwt });
   check("the preferences are equal", isDeepStrictEqual(preferences, before.preferences), `${preferences.length}`);
 
-  const [there, here] = await Promise.all([
-    repoStatus({ url: source.url, did }),
-    repoStatus({ url: target.url, did }),
-  ]);
-  check("the account is deactivated on the old server, active on the new one", there === "deactivated" && here === "active", `${there}, ${here}`);
+  const [there, here] = await Promise.all([repoStatus({ url: source.url, did }), repoStatus({ url: target.url, did })]);
+  check(
+    "the account is deactivated on the old server, active on the new one",
+    there === "deactivated" && here === "active",
+    `${there}, ${here}`,
+  );
 
   const post = await procedure<{ uri: string }>(
     target.url,

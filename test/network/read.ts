@@ -40,11 +40,6 @@ export async function getBlob({ url, did, token }: Reader, cid: string): Promise
   return queryBytes(url, "com.atproto.sync.getBlob", { params: { did, cid }, token });
 }
 
-/** The repository as a CAR file. */
-export async function getRepo({ url, did, token }: Reader): Promise<Uint8Array> {
-  return queryBytes(url, "com.atproto.sync.getRepo", { params: { did }, token });
-}
-
 /** The CID and rev of the head commit. */
 export async function getLatestCommit({ url, did, token }: Reader): Promise<{ cid: string; rev: string }> {
   return query(url, "com.atproto.sync.getLatestCommit", { params: { did }, token });

@@ -30,7 +30,9 @@ It asks for the mailed code: mails are shown here. With --dry-run it only makes 
 passwords and the DID it asks for them. Build first: npm run build. Ctrl-C ends the servers.
 `);
 network.onMail((mail) => {
-  console.log(`mail to ${mail.to.toString()}: ${mail.subject}${mail.token === undefined ? "" : `, code ${mail.token}`}`);
+  console.log(
+    `mail to ${mail.to.toString()}: ${mail.subject}${mail.token === undefined ? "" : `, code ${mail.token}`}`,
+  );
 });
 await once(process, "SIGINT");
 await move.remove();

@@ -64,8 +64,16 @@ export const signOperation: Step = {
         context.signed = { operation, cid };
         return cid;
       } catch (error) {
-        if (!isDecampError(error, "plc-token-refused") || !answers.canAskAgain || count >= tries) {
+        if (!isDecampError(error, "plc-token-refused")) {
           throw error;
+        }
+        if (!answers.canAskAgain || count >= tries) {
+          throw answers.hasPlcToken
+            ? new DecampError(error.code, error.message, {
+                hint: "Nothing is lost. Run the same command again without that code: then a new mail is asked for.",
+                cause: error,
+              })
+            : error;
         }
         again = error.message;
         if (/expired/.test(again)) {

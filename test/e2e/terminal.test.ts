@@ -1,0 +1,92 @@
+/** A move at a real terminal, with the answers typed: what is refused is asked again, and nothing is lost. */
+import { DatabaseSync } from "node:sqlite";
+import path from "node:path";
+import { expect, inject, test } from "vitest";
+import { onScreen } from "../cli/support/pty.ts";
+import { createAccount } from "../network/account.ts";
+import { connectNetwork } from "../network/control.ts";
+import { populate } from "../network/populate.ts";
+import { lookBefore, proveMove } from "../network/prove.ts";
+import { prepareMove } from "../network/run-decamp.ts";
+
+const network = connectNetwork(inject("network"));
+const bin = new URL("../../bin/decamp.js", import.meta.url);
+
+/** Makes the codes that the old server has mailed twenty minutes old: they are good for fifteen. */
+function expireCodes(did: string): void {
+  const database = new DatabaseSync(path.join(network.a.dataDirectory, "account.sqlite"));
+  try {
+    const past = new Date(Date.now() - 20 * 60_000).toISOString();
+    const { changes } = database.prepare("update email_token set requestedAt = ? where did = ?").run(past, did);
+    expect(changes).toBe(1);
+  } finally {
+    database.close();
+  }
+}
+
+test("wrong answers are asked again: the password, the handle, the code", async () => {
+  const account = await createAccount(network.a, {
+    handle: "typing.a.test",
+    email: "typing@old.example.com",
+    password: "old-password",
+  });
+  await populate(account, { records: 30, blobs: 4, seed: 21 });
+  const before = await lookBefore(network.plcUrl, account);
+  const leftOut = [
+    "--password-file",
+    "--new-password-file",
+    "--new-handle",
+    "--new-email",
+    "--plc-token-command",
+    "--confirm-did",
+  ];
+  const move = await prepareMove(network, account, network.b, leftOut);
+  const started = Date.now();
+  const screen = onScreen(
+    bin,
+    move.args.filter((arg) => arg !== "--no-input"),
+  );
+
+  await screen.shows("Your handle on the new server");
+  screen.type("\u0015x.b.test\r"); // one letter: too short
+  await screen.shows("That did not work:");
+  await screen.shows("3 to 18 letters");
+  screen.type("typing.b.test\r");
+  await screen.shows("Password of typing.a.test");
+  screen.type("not-the-password\r");
+  await screen.shows("refuses the sign-in");
+  screen.type("old-password\r");
+  await screen.shows("Your e-mail address on the new server");
+  screen.type("\u0015typing@new.example.com\r");
+  await screen.shows("Password for typing.b.test");
+  screen.type("the-new-password\r");
+  await screen.shows("The same password once more");
+  screen.type("the-new-password\r");
+  await screen.shows("The point of no return");
+  await screen.shows("Type the DID");
+  screen.type(`${account.did}\r`);
+
+  await screen.shows("Code from the mail");
+  screen.type("AAAAA-AAAAA\r");
+  await screen.shows("is not the right one");
+  const first = await network.waitForMail({ to: account.email, subject: "PLC Update", after: started });
+  expireCodes(account.did);
+  const expired = Date.now();
+  screen.type(`${first.token ?? ""}\r`);
+  await screen.shows("has expired");
+  const second = await network.waitForMail({ to: account.email, subject: "PLC Update", after: expired });
+  expect(second.token).not.toBe(first.token);
+  screen.type(`${second.token ?? ""}\r`);
+
+  expect(await screen.ended).toBe(0);
+  const shown = screen.raw();
+  for (const secret of ["old-password", "the-new-password", "not-the-password"]) {
+    expect(shown).not.toContain(secret);
+  }
+  const checks = await proveMove(network.plcUrl, before, network.b, {
+    handle: "typing.b.test",
+    password: "the-new-password",
+  });
+  expect(checks.filter(({ ok }) => !ok)).toEqual([]);
+  await move.remove();
+});
