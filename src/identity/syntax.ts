@@ -103,22 +103,22 @@ export function parseServerUrl(text: string, options: ServerUrlOptions): string 
   if (!/^https?:\/\//i.test(trimmed)) {
     throw new DecampError(
       "invalid-url",
-      `The address of a server starts with https://, but this does not: ${quote(text)}.`,
+      `The address of a server starts with https://, but this does not: ${quoteUrl(text)}.`,
     );
   }
   if (!/^https?:\/\/[^/?#@\\\s]+\/?$/i.test(trimmed) || !URL.canParse(trimmed)) {
     throw new DecampError(
       "invalid-url",
-      `The address of a server is https:// and a host, without user, path or query: ${quote(text)}.`,
+      `The address of a server is https:// and a host, without user, path or query: ${quoteUrl(text)}.`,
     );
   }
   const url = new URL(trimmed);
   if (!options.allowPrivateHosts) {
     if (url.protocol === "http:") {
-      throw new DecampError("insecure-url", `This address is not encrypted: ${quote(text)}.`);
+      throw new DecampError("insecure-url", `This address is not encrypted: ${quoteUrl(text)}.`);
     }
     if (isPrivateHost(url.hostname)) {
-      throw new DecampError("insecure-url", `This address is not on the public internet: ${quote(text)}.`);
+      throw new DecampError("insecure-url", `This address is not on the public internet: ${quoteUrl(text)}.`);
     }
   }
   return url.origin;
@@ -146,4 +146,9 @@ export function isPublicAddress(address: string): boolean {
 
 function quote(text: string): string {
   return JSON.stringify(text.length <= 300 ? text : `${text.slice(0, 300)}…`);
+}
+
+/** Without what stands before an @: it could be a password. */
+function quoteUrl(text: string): string {
+  return quote(text.replace(/\/\/.*@/s, "//…@"));
 }

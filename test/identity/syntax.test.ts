@@ -118,6 +118,12 @@ describe("parseServerUrl", () => {
     );
   });
 
+  test("does not repeat a password in its message", () => {
+    expect(() => parseServerUrl("https://alice:top/s@cret@pds.example.com", { allowPrivateHosts: true })).toThrow(
+      '"https://…@pds.example.com"',
+    );
+  });
+
   test.each([
     ["http://pds.example.com", "http://pds.example.com"],
     ["http://localhost:2583", "http://localhost:2583"],
