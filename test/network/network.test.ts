@@ -54,7 +54,14 @@ test("a filled account has exactly the records, pictures and preferences asked f
     expect(picture.blob.mimeType).toBe(picture.mimeType);
   }
   expect(await checkAccountStatus(reader)).toMatchObject({ activated: true, expectedBlobs: 15, importedBlobs: 15 });
-  expect(await getPreferences(reader)).toEqual(filled.preferences);
+  // The server adds one that it computes from the birth date.
+  const computed = {
+    $type: "app.bsky.actor.defs#declaredAgePref",
+    isOverAge13: true,
+    isOverAge16: true,
+    isOverAge18: true,
+  };
+  expect(await getPreferences(reader)).toEqual([...filled.preferences, computed]);
 });
 
 test("the same seed gives the same pictures", async () => {
