@@ -112,7 +112,7 @@ function preferencesOf(account: Account): unknown[] {
         },
       ],
     }),
-    pref("feedViewPref", { feed: "home", hideReplies: false, hideReposts: true }),
+    pref("feedViewPref", { feed: "home", hideReplies: false, hideRepliesByUnfollowed: true, hideReposts: true }),
     pref("threadViewPref", { sort: "oldest" }),
     pref("interestsPref", { tags: ["gardening", "trains", account.handle.split(".")[0]] }),
     pref("mutedWordsPref", {
