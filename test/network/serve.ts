@@ -15,7 +15,11 @@ const account = await createAccount(network.a, {
 const { records, pictures } = await populate(account, { records: 320, blobs: 44 });
 await addOwnParts(network, account);
 const move = await prepareMove(network, account, network.b, ["--plc-token-command"]);
-const command = move.args.filter((arg) => arg !== "--no-input").join(" \\\n    ");
+// One flag a line, with its value.
+const command = move.args
+  .filter((arg) => arg !== "--no-input")
+  .join(" ")
+  .replaceAll(" --", " \\\n    --");
 console.log(`
 directory   ${network.plcUrl}
 old server  ${network.a.url}   admin password ${network.a.adminPassword}
