@@ -2,7 +2,7 @@
 import { rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { beforeAll, describe, expect, inject, test } from "vitest";
-import { createAccount, createAppPassword, type Account } from "../network/account.ts";
+import { createAccount, createAppPassword, createInviteCode, type Account } from "../network/account.ts";
 import { connectNetwork } from "../network/control.ts";
 import { auditLog } from "../network/identity.ts";
 import type { PdsHandle } from "../network/pds.ts";
@@ -80,10 +80,9 @@ describe("what is typed", () => {
     "https://user:pw@pds.example.com",
     "https://pds.example.com/path",
   ])("%j is no address of a server", async (url) => {
-    expect(await failing(account, withFlags(move, { "--to": url }))).toMatchObject({
-      code: "invalid-url",
-      exitCode: 2,
-    });
+    const error = await failing(account, withFlags(move, { "--to": url }));
+    expect(error).toMatchObject({ code: "invalid-url", exitCode: 2 });
+    expect(error.message).not.toContain(":pw@");
   });
 
   test("the target is the source", async () => {
@@ -141,7 +140,7 @@ describe("passwords", () => {
 });
 
 describe("what the target refuses", () => {
-  test("no invite code", async () => {
+  test("no invite code, and a wrong one", async () => {
     const target = await network.addPds({ name: "invites", inviteRequired: true });
     const account = await newAccount();
     const move = await prepareMove(network, account, target);
@@ -152,6 +151,9 @@ describe("what the target refuses", () => {
       code: "invite-refused",
       exitCode: 5,
     });
+    // With one that is good it goes on.
+    expect((await runDecamp([...move.args, "--invite-code", await createInviteCode(target)])).code).toBe(0);
+    expect(await repoStatus({ url: target.url, did: account.did })).toBe("active");
     await move.remove();
   });
 
