@@ -17,7 +17,7 @@ import {
   repoStatus,
   type ListedRecord,
 } from "./read.ts";
-import { procedure } from "./xrpc.ts";
+import { procedure, query } from "./xrpc.ts";
 
 /** An account as it was before it moved. */
 export interface Before {
@@ -92,6 +92,19 @@ export async function proveMove(
 
   const session = await login(target, moved.handle, moved.password);
   check("signing in at the new server works", session.did === did, session.handle);
+  const recommended = await query<{ verificationMethods: { atproto: string } }>(
+    target.url,
+    "com.atproto.identity.getRecommendedDidCredentials",
+    { token: session.accessJwt },
+  );
+  const signingKey = added?.verificationMethods?.["atproto"];
+  check(
+    "the signing key is the new server's, and was another one",
+    signingKey === recommended.verificationMethods.atproto &&
+      signingKey !== previous?.operation.verificationMethods?.["atproto"] &&
+      keyOf(document) !== keyOf(before.document),
+    String(signingKey),
+  );
   const old = await login(source, account.handle, account.password);
   const [oldHead, newHead] = await Promise.all([
     getLatestCommit({ url: source.url, did, token: old.accessJwt }),
@@ -105,6 +118,7 @@ export async function proveMove(
   const records = await listRecords({ url: target.url, did });
   check("every record is there, the same", isDeepStrictEqual(records, before.records), `${records.length} records`);
 
+  const listed = await listBlobs({ url: target.url, did });
   const genuine = await Promise.all(
     before.blobs.map(async (cid) =>
       isGenuine(cid, await getBlob({ url: target.url, did }, cid).catch(() => undefined)),
@@ -112,11 +126,15 @@ export async function proveMove(
   );
   check(
     "every blob can be read, and its hash is right",
-    genuine.every(Boolean),
+    genuine.every(Boolean) && isDeepStrictEqual(listed, before.blobs),
     `${genuine.filter(Boolean).length} of ${genuine.length} blobs`,
   );
   const preferences = await getPreferences({ url: target.url, token: session.accessJwt });
-  check("the preferences are equal", isDeepStrictEqual(preferences, before.preferences), `${preferences.length}`);
+  check(
+    "the preferences are equal",
+    isDeepStrictEqual(preferences, before.preferences),
+    `${preferences.length} preferences`,
+  );
 
   const [there, here] = await Promise.all([repoStatus({ url: source.url, did }), repoStatus({ url: target.url, did })]);
   check(
@@ -137,6 +155,10 @@ export async function proveMove(
   );
   check("the first post on the new server works", post.uri.startsWith(`at://${did}/`), post.uri);
   return checks;
+}
+
+function keyOf(document: DidDocument): string | undefined {
+  return document.verificationMethod.find(({ id }) => id.endsWith("#atproto"))?.publicKeyMultibase;
 }
 
 function endpointOf(document: DidDocument): string | undefined {

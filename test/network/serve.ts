@@ -5,7 +5,11 @@ import { addOwnParts } from "./identity.ts";
 import { startNetwork } from "./index.ts";
 import { populate } from "./populate.ts";
 import { prepareMove } from "./run-decamp.ts";
+import { run } from "../tools/run.ts";
 
+if ((await run("node", ["test/tools/build.ts"])) !== 0) {
+  process.exit(1);
+}
 const network = await startNetwork();
 const account = await createAccount(network.a, {
   handle: "alice.a.test",
@@ -15,11 +19,10 @@ const account = await createAccount(network.a, {
 const { records, pictures } = await populate(account, { records: 320, blobs: 44 });
 await addOwnParts(network, account);
 const move = await prepareMove(network, account, network.b, ["--plc-token-command"]);
-// One flag a line, with its value.
 const command = move.args
   .filter((arg) => arg !== "--no-input")
   .join(" ")
-  .replaceAll(" --", " \\\n    --");
+  .replaceAll(/ (?=--)/g, " \\\n    ");
 console.log(`
 directory   ${network.plcUrl}
 old server  ${network.a.url}   admin password ${network.a.adminPassword}
@@ -31,7 +34,7 @@ To move it, type in another terminal, here in the project's folder:
   npx decamp ${command}
 
 It asks for the mailed code: mails are shown here. With --dry-run it only makes a plan; without the flags of the
-passwords and the DID it asks for them. Build first: npm run build. Ctrl-C ends the servers.
+passwords and the DID it asks for them. Ctrl-C ends the servers.
 `);
 network.onMail((mail) => {
   console.log(
