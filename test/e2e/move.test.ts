@@ -6,8 +6,8 @@ import { addOwnParts, auditLog, didDocument, ownParts } from "../network/identit
 import { populate } from "../network/populate.ts";
 import { lookBefore, proveMove } from "../network/prove.ts";
 import { repoStatus } from "../network/read.ts";
-import { procedure } from "../network/xrpc.ts";
 import { prepareMove, runDecamp } from "../network/run-decamp.ts";
+import { procedure } from "../network/xrpc.ts";
 import type { Recording } from "../faults/recording-proxy.ts";
 
 const network = connectNetwork(inject("network"));
@@ -81,6 +81,11 @@ test("no token of one server is ever sent to the other", async () => {
     password: "old-password",
   });
   await populate(account, { records: 40, blobs: 6, seed: 12 });
+  const session = await procedure(source.url, "com.atproto.server.createSession", {
+    identifier: account.handle,
+    password: account.password,
+  });
+  expect(session).toHaveProperty("didDoc.service.0.serviceEndpoint", source.url);
   const move = await prepareMove(network, account, target);
   const { code, stderr } = await runDecamp(move.args);
   expect({ code, stderr: code === 0 ? "" : stderr }).toEqual({ code: 0, stderr: "" });
@@ -93,6 +98,11 @@ test("no token of one server is ever sent to the other", async () => {
     ),
   );
   expect(forTarget.size).toBe(1);
+  const [payload = ""] = [...forTarget].map((token) => token.split(".")[1]);
+  expect(JSON.parse(Buffer.from(payload, "base64url").toString("utf8"))).toMatchObject({
+    aud: target.did,
+    lxm: "com.atproto.server.createAccount",
+  });
   expect(old.issuedTokens.length).toBeGreaterThan(1);
   expect(fresh.issuedTokens.length).toBeGreaterThan(1);
   expect(sent(old).length).toBeGreaterThan(5);
