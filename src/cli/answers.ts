@@ -116,6 +116,12 @@ export function createAnswers(terminal: Terminal, given: GivenAnswers, secrets: 
         again: refused(again),
       }),
 
+    deletionCode: ({ host, email, again }) =>
+      secrets.read("deleteToken", {
+        message: `Code from the mail that ${hostName(host)} has sent${email === undefined ? "" : ` to ${email}`}:`,
+        again: refused(again),
+      }),
+
     confirmIdentityChange: async ({ did, handle, differences }) => {
       if (given.confirmDid !== undefined) {
         if (given.confirmDid === did) {

@@ -8,6 +8,8 @@ import type { Terminal } from "./terminal.ts";
 /** Every command by the name that is typed, with its own flags as commander names them. */
 interface FlagsOf {
   migrate: MigrateFlags;
+  "migrate status": MigrateFlags;
+  "migrate cancel": MigrateFlags;
   verify: VerifyFlags;
   "repo ls": LsFlags;
   "repo get": object;

@@ -45,6 +45,14 @@ async function run(invocation: AnyInvocation, edge: Edge): Promise<number> {
       const { migrateCommand } = await import("./commands/migrate.ts");
       return migrateCommand(invocation, edge);
     }
+    case "migrate status": {
+      const { migrateStatusCommand } = await import("./commands/migrate-status.ts");
+      return migrateStatusCommand(invocation, edge);
+    }
+    case "migrate cancel": {
+      const { migrateCancelCommand } = await import("./commands/migrate-cancel.ts");
+      return migrateCancelCommand(invocation, edge);
+    }
     case "verify": {
       const { verifyCommand } = await import("./commands/verify.ts");
       return verifyCommand(invocation, edge);

@@ -45,8 +45,15 @@ export function readArguments(argv: readonly string[], terminal: Pick<Terminal, 
     argv,
   });
   const migrate = declareMigrate(program);
-  migrate.action(() => {
-    invocation = { command: "migrate", flags: migrate.opts<MigrateFlags>(), ...typed(migrate) };
+  migrate.command.action(() => {
+    invocation = { command: "migrate", flags: migrate.command.opts<MigrateFlags>(), ...typed(migrate.command) };
+  });
+  // Their flags are those of `migrate`, which takes them wherever they stand.
+  migrate.status.action(() => {
+    invocation = { command: "migrate status", flags: migrate.command.opts<MigrateFlags>(), ...typed(migrate.status) };
+  });
+  migrate.cancel.action(() => {
+    invocation = { command: "migrate cancel", flags: migrate.command.opts<MigrateFlags>(), ...typed(migrate.cancel) };
   });
   const verify = declareVerify(program);
   verify.action(() => {
@@ -128,7 +135,7 @@ function throwFromAll(command: Command): void {
 
 function usageError(text: string, command: string): DecampError {
   const [, message = text, suggestion] = /^(?:error: )?(.*?)(?:\n\((.*)\))?$/s.exec(text) ?? [];
-  const secret = /^unknown option '--(password|new-password|auth-factor|plc-token)/.exec(message)?.[1];
+  const secret = /^unknown option '--(password|new-password|auth-factor|plc-token|delete-token)/.exec(message)?.[1];
   if (secret !== undefined) {
     // What was given is not repeated.
     return new DecampError("usage", "A secret is never the value of a flag: others could read it there.", {

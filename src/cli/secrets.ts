@@ -7,7 +7,7 @@ import { readSecretFile, readSecretStream, runSecretCommand } from "../services/
 import type { Prompter } from "./prompter.ts";
 import type { Terminal } from "./terminal.ts";
 
-export type SecretName = "sourcePassword" | "authFactor" | "targetPassword" | "plcToken";
+export type SecretName = "sourcePassword" | "authFactor" | "targetPassword" | "plcToken" | "deleteToken";
 
 interface SecretKind {
   /** `--<flag>-file` and `--<flag>-command`. */
@@ -45,9 +45,21 @@ export const secretKinds: Readonly<Record<SecretName, SecretKind>> = {
     what: "the code that your old server mailed to you to confirm the move",
     once: true,
   },
+  deleteToken: {
+    flag: "delete-token",
+    env: ["DECAMP_DELETE_TOKEN"],
+    what: "the code that your new server mailed to you to delete the account there",
+    once: true,
+  },
 };
 
-const secretNames = ["sourcePassword", "authFactor", "targetPassword", "plcToken"] as const satisfies SecretName[];
+const secretNames = [
+  "sourcePassword",
+  "authFactor",
+  "targetPassword",
+  "plcToken",
+  "deleteToken",
+] as const satisfies SecretName[];
 
 /** Variables that hold secrets: the commands that we run do not inherit them. */
 const secretVariables: ReadonlySet<string> = new Set([

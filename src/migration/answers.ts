@@ -30,6 +30,8 @@ export interface Answers {
   inviteCode(of: { host: string; reason?: string }): Promise<string>;
   /** The code that the old server has mailed for signing the PLC operation. */
   plcToken(of: { email?: string; again?: string }): Promise<string>;
+  /** The code that the new server has mailed for deleting the account there, when a move is cancelled. */
+  deletionCode(of: { host: string; email?: string; again?: string }): Promise<string>;
   /** The yes to the point of no return: the DID, typed or given beforehand. Throws `refused` for anything else. */
   confirmIdentityChange(of: { did: string; handle: string; differences: readonly Difference[] }): Promise<void>;
 }

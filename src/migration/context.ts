@@ -42,6 +42,8 @@ export interface Identity {
 /** A step: `done` asks the world whether it holds already, `run` makes it so and may say something about it. */
 export interface Step {
   readonly id: StepId;
+  /** Whether the options ask for it at all; always, unless given. */
+  readonly applies?: (options: MigrateOptions) => boolean;
   readonly done: (context: Context) => Promise<boolean>;
   readonly run: (context: Context) => Promise<string | undefined>;
 }

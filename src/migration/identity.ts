@@ -2,6 +2,7 @@
 
 import { DecampError } from "../errors.ts";
 import { parseDidDocument } from "../identity/did-document.ts";
+import { isPlcDid, type Account } from "../identity/syntax.ts";
 import { verifyLog } from "../plc/log.ts";
 import { normalizeOperation } from "../plc/operation.ts";
 import type { Identity, MigrationServices } from "./context.ts";
@@ -44,6 +45,54 @@ export async function readIdentity(
     }
     await sleep(lag.wait, signal);
   }
+}
+
+/**
+ * From what a person gives as account to its identity: a handle is looked up, at the old server if that is named, and the
+ * document has to claim it.
+ *
+ * @param hints `from`: origin of the old server; `known`: the DID that an earlier run found for this handle
+ * @throws DecampError `account-not-found`, `unsupported` for a did:web, `identity-invalid`, and what `readIdentity` throws
+ */
+export async function findIdentity(
+  services: MigrationServices,
+  account: Account,
+  hints: { from: string | undefined; known: string | undefined },
+  signal: AbortSignal,
+): Promise<Identity> {
+  const did =
+    account.type === "did"
+      ? account.did
+      : (hints.known ?? (await resolveHandle(services, account.handle, hints.from, signal)));
+  if (!isPlcDid(did)) {
+    throw new DecampError("unsupported", `${did} is a did:web. This version moves accounts that have a did:plc.`);
+  }
+  const identity = await readIdentity(services, did, signal);
+  if (account.type === "handle" && hints.known === undefined && identity.handle !== account.handle) {
+    throw new DecampError(
+      "identity-invalid",
+      `${account.handle} leads to ${did}, but that account calls itself ${identity.handle}.`,
+      { data: { did, handle: account.handle, claimed: identity.handle } },
+    );
+  }
+  return identity;
+}
+
+async function resolveHandle(
+  { openPds, handles }: MigrationServices,
+  handle: string,
+  from: string | undefined,
+  signal: AbortSignal,
+): Promise<string> {
+  const asked = from === undefined ? undefined : await openPds(from).resolveHandle(handle, signal);
+  const did = asked ?? (await handles.resolve(handle, signal));
+  if (did === undefined) {
+    throw new DecampError("account-not-found", `The handle ${handle} leads to no account.`, {
+      hint: "Check the spelling, or give the account's DID, or the old server with --from.",
+      data: { handle },
+    });
+  }
+  return did;
 }
 
 function sameOrigin(pds: string | undefined, endpoint: string | undefined): boolean {

@@ -6,12 +6,13 @@
 
 import { hash } from "node:crypto";
 import * as v from "valibot";
-import { AppendFile, joinPath, listFolder, readWhole } from "../services/files.ts";
+import { AppendFile, joinPath, listFolder, readWhole, removeAll } from "../services/files.ts";
 
 /** One line. */
 export type JournalEntry =
   | { type: "begin"; did: string; handle: string; source: string; target: string; at: string }
   | { type: "handle"; newHandle: string }
+  | { type: "frozen"; frozen: boolean }
   | { type: "signed"; cid: string; operation: Record<string, unknown> };
 
 const entrySchema: v.GenericSchema<unknown, JournalEntry> = v.variant("type", [
@@ -24,6 +25,7 @@ const entrySchema: v.GenericSchema<unknown, JournalEntry> = v.variant("type", [
     at: v.string(),
   }),
   v.object({ type: v.literal("handle"), newHandle: v.string() }),
+  v.object({ type: v.literal("frozen"), frozen: v.boolean() }),
   v.object({ type: v.literal("signed"), cid: v.string(), operation: v.record(v.string(), v.unknown()) }),
 ]);
 
@@ -35,6 +37,8 @@ export interface JournalState {
   readonly source?: string;
   readonly target?: string;
   readonly newHandle?: string;
+  /** Whether the account was deactivated on the old server by us, before the move. */
+  readonly frozen?: boolean;
   readonly signed?: { readonly cid: string; readonly operation: Readonly<Record<string, unknown>> };
 }
 
@@ -62,24 +66,36 @@ export async function openJournal(stateDir: string, did: string, target: string)
   };
 }
 
-/** The state of the journal of a move to `target` whose account had this handle, or has this DID. */
+/** The states of the journals of an account, which had this handle or has this DID; one for each server it was to move to. */
+export async function findJournals(
+  stateDir: string,
+  account: { handle: string } | { did: string },
+): Promise<JournalState[]> {
+  const folder = journalFolder(stateDir);
+  const found: JournalState[] = [];
+  for (const name of await listFolder(folder)) {
+    if (name.endsWith(".journal")) {
+      const state = fold(parseLines(await readWhole(joinPath(folder, name))));
+      if ("did" in account ? state.did === account.did : state.handle === account.handle) {
+        found.push(state);
+      }
+    }
+  }
+  return found;
+}
+
+/** The one of them for the move to `target`. */
 export async function findJournal(
   stateDir: string,
   account: { handle: string } | { did: string },
   target: string,
 ): Promise<JournalState | undefined> {
-  const folder = journalFolder(stateDir);
-  for (const name of await listFolder(folder)) {
-    if (!name.endsWith(".journal")) {
-      continue;
-    }
-    const state = fold(parseLines(await readWhole(joinPath(folder, name))));
-    const fits = "did" in account ? state.did === account.did : state.handle === account.handle;
-    if (fits && state.target === target) {
-      return state;
-    }
-  }
-  return undefined;
+  return (await findJournals(stateDir, account)).find((state) => state.target === target);
+}
+
+/** Forgets a move that was cancelled. */
+export async function removeJournal(stateDir: string, did: string, target: string): Promise<void> {
+  await removeAll(journalPath(stateDir, did, target));
 }
 
 /** Where the lock of an account lies. */
@@ -136,6 +152,8 @@ function facts(entry: JournalEntry): JournalState {
     }
     case "handle":
       return { newHandle: entry.newHandle };
+    case "frozen":
+      return { frozen: entry.frozen };
     case "signed":
       return { signed: { cid: entry.cid, operation: entry.operation } };
   }

@@ -21,6 +21,8 @@ export interface MigrateOptions {
   readonly allowPrivateHosts: boolean;
   /** How many blobs are transferred at once. */
   readonly concurrency: number;
+  /** Deactivate the account on the old server before the export, so that nothing can be written during the move. */
+  readonly freeze: boolean;
   /** Go on although the old server no longer has some blobs. The result is then incomplete. */
   readonly allowMissingBlobs: boolean;
 }

@@ -8,12 +8,13 @@ import { Context, type MigrationServices, type Step } from "./context.ts";
 import type { MigrationPlan, MigrationResult, Report } from "./events.ts";
 import { lockPath } from "./journal.ts";
 import type { MigrateOptions } from "./options.ts";
-import { pointOfNoReturn, stepIds, stepTitle } from "./step-ids.ts";
+import { pointOfNoReturn, stepTitle } from "./step-ids.ts";
 import { requestToken, signOperation, submitOperation } from "./steps/change-identity.ts";
 import { catchUp, compare } from "./steps/compare.ts";
 import { createAccount } from "./steps/create-account.ts";
 import { exportStep, verify } from "./steps/export.ts";
 import { activate, confirm, deactivateSource } from "./steps/finish.ts";
+import { freeze } from "./steps/freeze.ts";
 import { importPreferences } from "./steps/import-preferences.ts";
 import { importRepo } from "./steps/import-repo.ts";
 import { preflight } from "./steps/preflight.ts";
@@ -25,6 +26,7 @@ const steps: readonly Step[] = [
   resolve,
   preflight,
   signIn,
+  freeze,
   exportStep,
   verify,
   createAccount,
@@ -59,7 +61,7 @@ export async function migrate(
   const context = new Context({ options, services, answers, report, signal, targetOrigin });
   let unlock: (() => Promise<void>) | undefined;
   try {
-    for (const step of steps) {
+    for (const step of applicable(options)) {
       signal.throwIfAborted();
       await runStep(context, step);
       if (step.id === "resolve" && !options.dryRun) {
@@ -76,10 +78,22 @@ export async function migrate(
       }
     }
     return await makeResult(context, "moved");
+  } catch (error) {
+    if (context.hasJournal && context.journal.state.frozen === true && !context.moved) {
+      context.warn(
+        "source-frozen",
+        "The account is deactivated on your old server, because the move began with --freeze. Run the same command again, or decamp migrate cancel.",
+      );
+    }
+    throw error;
   } finally {
     await endSessions(context);
     await unlock?.();
   }
+}
+
+function applicable(options: MigrateOptions): Step[] {
+  return steps.filter(({ applies }) => applies?.(options) ?? true);
 }
 
 async function runStep(context: Context, step: Step): Promise<void> {
@@ -104,7 +118,7 @@ async function endSessions(context: Context): Promise<void> {
 }
 
 function makePlan(context: Context): MigrationPlan {
-  const { identity, oldHandle, newHandle, source, target, archive } = context;
+  const { options, identity, oldHandle, newHandle, source, target, archive } = context;
   return {
     did: identity.did,
     handle: oldHandle,
@@ -113,7 +127,7 @@ function makePlan(context: Context): MigrationPlan {
     target: target.origin,
     archive,
     plcHead: identity.log.head.cid,
-    steps: stepIds.map((id) => ({ id, title: stepTitle(id), pointOfNoReturn: id === pointOfNoReturn })),
+    steps: applicable(options).map(({ id }) => ({ id, title: stepTitle(id), pointOfNoReturn: id === pointOfNoReturn })),
   };
 }
 

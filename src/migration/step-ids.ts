@@ -5,6 +5,7 @@ const titles = {
   resolve: "Find the account",
   preflight: "Check both servers",
   "sign-in": "Sign in at your old server",
+  freeze: "Freeze the account on your old server",
   export: "Export the account into the archive",
   verify: "Prove the archive",
   "create-account": "Make the account on your new server",

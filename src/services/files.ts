@@ -188,6 +188,11 @@ export async function fileSize(path: string): Promise<number | undefined> {
   });
 }
 
+/** Removes a file, or a folder with all that is in it, if it is there. */
+export async function removeAll(path: string): Promise<void> {
+  await guarded(path, async () => rm(path, { recursive: true, force: true }));
+}
+
 /** Joins parts to a path. Here, because only services knows the file system. */
 export function joinPath(...parts: readonly string[]): string {
   return join(...parts);

@@ -320,6 +320,20 @@ export class Pds {
     await this.#session.json({ ...post("com.atproto.server.deactivateAccount", {}), repeatable: true, signal });
   }
 
+  /** com.atproto.server.requestAccountDelete: the server mails a code. */
+  async requestAccountDelete(signal: AbortSignal): Promise<void> {
+    await this.#session.json({ method: "POST", path: "/xrpc/com.atproto.server.requestAccountDelete", signal });
+  }
+
+  /**
+   * com.atproto.server.deleteAccount: the account and all its data on this server, for good.
+   *
+   * @throws DecampError `server-refused` for a wrong password or code
+   */
+  async deleteAccount(account: { did: string; password: string; token: string }, signal: AbortSignal): Promise<void> {
+    await this.#session.json({ ...post("com.atproto.server.deleteAccount", account), token: "none", signal });
+  }
+
   /** One call of `@atproto/api`, over the pinned session. The package is large, so it is loaded only now. */
   async #call<T>(
     signal: AbortSignal,

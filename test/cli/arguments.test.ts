@@ -1,6 +1,6 @@
 import { join, resolve } from "node:path";
 import { describe, expect, test } from "vitest";
-import { readMigrateRequest, type MigrateRequest } from "../../src/cli/commands/migrate.ts";
+import { readMigrateRequest, type MigrateRequest } from "../../src/cli/migrate-request.ts";
 import { main } from "../../src/cli/main.ts";
 import { stateDirectory } from "../../src/cli/places.ts";
 import { readArguments } from "../../src/cli/program.ts";
@@ -28,6 +28,7 @@ describe("migrate: arguments to options", () => {
       allowPrivateHosts: false,
       concurrency: 8,
       allowMissingBlobs: false,
+      freeze: false,
     });
   });
 
@@ -37,7 +38,7 @@ describe("migrate: arguments to options", () => {
       ...(
         "--from https://old.example --dry-run --until verify --archive a/b --concurrency 3 " +
         "--new-handle alice.new.example --new-email a@b.example --invite-code new-1 --yes " +
-        "--confirm-did did:plc:x --allow-missing-blobs --allow-private-hosts --state-dir s " +
+        "--confirm-did did:plc:x --allow-missing-blobs --freeze --allow-private-hosts --state-dir s " +
         "--password-file p --auth-factor-command c --new-password-file - --plc-token-command d " +
         "--plc-url http://localhost:2582 --json --no-input --no-color -v"
       ).split(" "),
@@ -53,6 +54,7 @@ describe("migrate: arguments to options", () => {
       allowPrivateHosts: true,
       concurrency: 3,
       allowMissingBlobs: true,
+      freeze: true,
     });
     expect(given).toEqual({
       newHandle: "alice.new.example",

@@ -46,7 +46,7 @@ async function run(move: Move, flags: readonly string[] = [], streams: StreamOpt
   }
   let exitCode: number;
   try {
-    exitCode = await runMigrate(invocation, { terminal, secrets }, () => Promise.resolve(move));
+    exitCode = await runMigrate(invocation, { terminal, secrets }, move);
   } catch (error) {
     const json = flags.includes("--json");
     exitCode = reportFailure(terminal, error, { json, verbose: false, secrets, bugs: undefined, version: "0" });

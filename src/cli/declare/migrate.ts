@@ -10,6 +10,7 @@ export interface MigrateFlags {
   readonly until?: string;
   readonly archive?: string;
   readonly concurrency?: number;
+  readonly freeze?: true;
   readonly allowMissingBlobs?: true;
   readonly newHandle?: string;
   readonly newEmail?: string;
@@ -23,9 +24,17 @@ export interface MigrateFlags {
   readonly newPasswordCommand?: string;
   readonly plcTokenFile?: string;
   readonly plcTokenCommand?: string;
+  readonly deleteTokenFile?: string;
+  readonly deleteTokenCommand?: string;
 }
 
-export function declareMigrate(program: Command): Command {
+export interface MigrateCommands {
+  readonly command: Command;
+  readonly status: Command;
+  readonly cancel: Command;
+}
+
+export function declareMigrate(program: Command): MigrateCommands {
   const command = program
     .command("migrate")
     .summary("move an account to another server")
@@ -36,6 +45,7 @@ export function declareMigrate(program: Command): Command {
     .option("--until <step>", "stop after this step; --dry-run shows their names")
     .option("--archive <dir>", "where the copy of the account is kept")
     .option("--concurrency <n>", "blobs in flight at once (default: 8)", wholeNumber(1, 32))
+    .option("--freeze", "deactivate the account on the old server first, so that nothing is written meanwhile")
     .option("--allow-missing-blobs", "go on without blobs that the old server no longer has; exit code 6")
     .option("--new-handle <handle>", "your handle on the new server (or NEW_ACCOUNT_HANDLE)")
     .option("--new-email <address>", "your e-mail address on the new server (or NEW_ACCOUNT_EMAIL)")
@@ -45,7 +55,8 @@ export function declareMigrate(program: Command): Command {
   secretOptions(command, "auth-factor", "mailed sign-in code", "ATP_AUTH_FACTOR_TOKEN");
   secretOptions(command, "new-password", "password for the new server", "DECAMP_TARGET_PASSWORD, NEW_ACCOUNT_PASSWORD");
   secretOptions(command, "plc-token", "mailed code that confirms the move", "PLC_SIGN_TOKEN");
-  return helpStartsWith(
+  secretOptions(command, "delete-token", "mailed code for cancel", "DECAMP_DELETE_TOKEN");
+  helpStartsWith(
     command,
     [
       "Moves an account to another server and takes everything along: the",
@@ -72,4 +83,29 @@ export function declareMigrate(program: Command): Command {
       },
     ],
   );
+
+  const status = helpStartsWith(
+    command.command("status").summary("say where a move stands").argument("<account>", "its handle, or its DID"),
+    [
+      "Asks both servers and the directory where the account is, what can be taken",
+      "back, and what to do next. Changes nothing, and needs no password.",
+    ],
+    [
+      { says: "The moves that this machine knows of:", command: "decamp migrate status alice.example.com" },
+      {
+        says: "A move that was begun on another machine:",
+        command: "decamp migrate status alice.example.com --to https://pds.example.org",
+      },
+    ],
+  );
+  const cancel = helpStartsWith(
+    command.command("cancel").summary("take a move back").argument("<account>", "its handle, or its DID"),
+    [
+      "Takes back a move that has not changed the identity: deletes the deactivated",
+      "account on the new server, which mails a code for that, and activates the old",
+      "one again if the move had frozen it. The archive stays.",
+    ],
+    [{ says: "Take back the one move that was begun:", command: "decamp migrate cancel alice.example.com" }],
+  );
+  return { command, status, cancel };
 }

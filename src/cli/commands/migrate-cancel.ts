@@ -1,0 +1,34 @@
+/** `decamp migrate cancel`: takes a move back, as long as there is something to take back. */
+import { cancelMigration } from "../../migration/cancel.ts";
+import { converse } from "../converse.ts";
+import type { Edge, Invocation } from "../invocation.ts";
+import { readMigrateRequest } from "../migrate-request.ts";
+import { openMigrationServices } from "../migration-services.ts";
+
+/** Runs `decamp migrate cancel`. */
+export async function migrateCancelCommand(invocation: Invocation<"migrate cancel">, edge: Edge): Promise<number> {
+  const { terminal } = edge;
+  const request = readMigrateRequest(invocation, terminal.env);
+  const { options, globals } = request;
+  const { services, close } = openMigrationServices(globals, terminal);
+  try {
+    const result = await converse(request, edge, async (answers, report, signal) =>
+      cancelMigration(options, services, answers, report, signal),
+    );
+    if (globals.json) {
+      terminal.out.json({ type: "result", version: 1, command: "migrate cancel", ...result });
+    } else {
+      const { handle, source, target, targetAccount, reactivated } = result;
+      terminal.out.line({ text: `The move of ${handle} is cancelled.`, style: "bold" });
+      terminal.out.line(
+        targetAccount === "deleted" ? `The account at ${target} is deleted.` : `There was no account at ${target}.`,
+      );
+      terminal.out.line(
+        `It lives at ${source}${reactivated ? ", and is active there again" : ""}. The archive is kept.`,
+      );
+    }
+    return 0;
+  } finally {
+    await close();
+  }
+}

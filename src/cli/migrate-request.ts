@@ -1,0 +1,78 @@
+/** What `decamp migrate` and `migrate cancel` are told: flags over environment over defaults. */
+import { DecampError } from "../errors.ts";
+import type { MigrateOptions } from "../migration/options.ts";
+import { isStepId, stepIds } from "../migration/step-ids.ts";
+import { readGivenAnswers, type GivenAnswers } from "./answers.ts";
+import { nonEmpty, readGlobals, type GlobalFlags } from "./globals.ts";
+import type { Invocation } from "./invocation.ts";
+import type { AllSecretFlags } from "./secrets.ts";
+
+/** All that one run is told. */
+export interface MigrateRequest {
+  readonly options: MigrateOptions;
+  readonly given: GivenAnswers;
+  readonly secretFlags: AllSecretFlags;
+  readonly globals: GlobalFlags;
+  readonly warnings: readonly { code: string; message: string }[];
+}
+
+const defaultConcurrency = 8;
+
+/**
+ * Flags over environment over defaults.
+ *
+ * @throws DecampError `usage` for what is missing, unknown or contradicts itself
+ */
+export function readMigrateRequest(
+  { args, flags, globals: raw, command }: Invocation<"migrate" | "migrate cancel">,
+  env: Readonly<NodeJS.ProcessEnv>,
+): MigrateRequest {
+  const globals = readGlobals(raw, env);
+  const [account = ""] = args;
+  // To cancel, the move that the journal knows of will do.
+  const to = flags.to ?? nonEmpty(env["DECAMP_TARGET_PDS"]) ?? (command === "migrate cancel" ? "" : undefined);
+  if (to === undefined) {
+    throw new DecampError("usage", "The address of your new server is missing.", {
+      hint: "Give it with --to https://pds.example.org, or DECAMP_TARGET_PDS in the environment.",
+    });
+  }
+  const from = flags.from ?? nonEmpty(env["DECAMP_SOURCE_PDS"]);
+  const { until } = flags;
+  if (until !== undefined && !isStepId(until)) {
+    throw new DecampError("usage", `--until: there is no step ${until}.`, {
+      hint: `The steps: ${stepIds.join(", ")}.`,
+    });
+  }
+  const warnings = [];
+  if (nonEmpty(env["ATP_PDS_HOST"]) !== undefined) {
+    warnings.push({
+      code: "variable-ignored",
+      message: "ATP_PDS_HOST is ignored: it could mean either server. --from and --to say which is which.",
+    });
+  }
+  return {
+    options: {
+      account,
+      to,
+      ...(from === undefined ? {} : { from }),
+      dryRun: flags.dryRun ?? false,
+      ...(until === undefined ? {} : { until }),
+      ...(flags.archive === undefined ? {} : { archive: flags.archive }),
+      stateDir: globals.stateDir,
+      allowPrivateHosts: globals.allowPrivateHosts,
+      concurrency: flags.concurrency ?? defaultConcurrency,
+      freeze: flags.freeze ?? false,
+      allowMissingBlobs: flags.allowMissingBlobs ?? false,
+    },
+    given: readGivenAnswers(flags, globals.yes, env),
+    secretFlags: {
+      sourcePassword: { file: flags.passwordFile, command: flags.passwordCommand },
+      authFactor: { file: flags.authFactorFile, command: flags.authFactorCommand },
+      targetPassword: { file: flags.newPasswordFile, command: flags.newPasswordCommand },
+      plcToken: { file: flags.plcTokenFile, command: flags.plcTokenCommand },
+      deleteToken: { file: flags.deleteTokenFile, command: flags.deleteTokenCommand },
+    },
+    globals,
+    warnings,
+  };
+}

@@ -1,0 +1,125 @@
+/** `--freeze`, `migrate status` and `migrate cancel` against the real servers. */
+import { expect, inject, test } from "vitest";
+import { createAccount, login, type Account } from "../network/account.ts";
+import { connectNetwork } from "../network/control.ts";
+import { auditLog } from "../network/identity.ts";
+import { populate } from "../network/populate.ts";
+import { lookBefore, proveMove } from "../network/prove.ts";
+import { repoStatus } from "../network/read.ts";
+import { prepareMove, runDecamp, type Move } from "../network/run-decamp.ts";
+import { procedure } from "../network/xrpc.ts";
+
+const network = connectNetwork(inject("network"));
+
+async function filled(name: string): Promise<Account> {
+  const account = await createAccount(network.a, {
+    handle: `${name}.a.test`,
+    email: `${name}@old.example.com`,
+    password: "old-password",
+  });
+  await populate(account, { records: 30, blobs: 4, seed: 31 });
+  return account;
+}
+
+interface Status {
+  livesAt: string;
+  moves: { phase: string; reversible: boolean; frozen: boolean; undoUntil?: string }[];
+}
+
+async function status(move: Move, account: Account): Promise<Status> {
+  const args = ["migrate", "status", account.did, "--plc-url", network.plcUrl, "--allow-private-hosts"];
+  const { code, stdout, stderr } = await runDecamp([...args, "--state-dir", move.stateDir, "--json"]);
+  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+  return JSON.parse(stdout) as Status;
+}
+
+/** The command that cancels a move, with every answer. */
+function cancelArgs(move: Move, account: Account): string[] {
+  const readMail = move.args[move.args.indexOf("--plc-token-command") + 1] ?? "";
+  const command = readMail.replace(account.email, move.newEmail).concat(" 'Account Deletion'");
+  const rest = move.args.slice(2);
+  return ["migrate", "cancel", account.did, ...rest, "--delete-token-command", command];
+}
+
+test("a frozen move shows where it stands, is cancelled, and everything is as it was", async () => {
+  const account = await filled("frozen");
+  const before = await lookBefore(network.plcUrl, account);
+  const move = await prepareMove(network, account, network.b);
+  expect(await status(move, account)).toMatchObject({ livesAt: network.a.url, moves: [] });
+
+  expect((await runDecamp([...move.args, "--freeze", "--until", "compare"])).code).toBe(0);
+  expect(await repoStatus({ url: network.a.url, did: account.did })).toBe("deactivated");
+  expect(await status(move, account)).toMatchObject({
+    livesAt: network.a.url,
+    moves: [{ phase: "in-progress", reversible: true, frozen: true }],
+  });
+  // Nothing can be written meanwhile.
+  const write = procedure(
+    network.a.url,
+    "com.atproto.repo.createRecord",
+    {
+      repo: account.did,
+      collection: "app.bsky.feed.post",
+      record: { $type: "app.bsky.feed.post", text: "Too late.", createdAt: new Date().toISOString() },
+    },
+    { token: account.accessJwt },
+  );
+  await expect(write).rejects.toThrow("AccountDeactivated");
+
+  const { code, stdout, stderr } = await runDecamp([...cancelArgs(move, account), "--json"]);
+  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+  expect(JSON.parse(stdout)).toMatchObject({ targetAccount: "deleted", reactivated: true });
+  expect(await repoStatus({ url: network.a.url, did: account.did })).toBe("active");
+  expect(await repoStatus({ url: network.b.url, did: account.did })).toBe("absent");
+  const again = await login(network.a, account.handle, account.password);
+  expect(await lookBefore(network.plcUrl, again)).toMatchObject({
+    head: before.head,
+    log: before.log,
+    records: before.records,
+    blobs: before.blobs,
+  });
+
+  // And the same move can begin anew, and end.
+  expect((await runDecamp([...move.args, "--freeze"])).code).toBe(0);
+  const checks = await proveMove(network.plcUrl, before, network.b, {
+    handle: move.newHandle,
+    password: move.newPassword,
+  });
+  expect(checks.filter(({ ok }) => !ok)).toEqual([]);
+  await move.remove();
+});
+
+test("after the point of no return nothing is cancelled, and it is said what there is instead", async () => {
+  const account = await filled("too-late");
+  const move = await prepareMove(network, account, network.b);
+  expect((await runDecamp([...move.args, "--until", "submit-operation"])).code).toBe(0);
+  const log = await auditLog(network.plcUrl, account.did);
+  expect(await status(move, account)).toMatchObject({
+    livesAt: network.b.url,
+    moves: [{ phase: "identity-moved", reversible: false, undoUntil: expect.any(String) as string }],
+  });
+
+  const { code, stderr } = await runDecamp([...cancelArgs(move, account), "--json"]);
+  expect(code).toBe(9);
+  expect(JSON.parse(stderr)).toMatchObject({ code: "refused", hint: expect.stringContaining("Until 20") as string });
+  expect(await auditLog(network.plcUrl, account.did)).toEqual(log);
+  expect(await repoStatus({ url: network.b.url, did: account.did })).toBe("deactivated");
+
+  expect((await runDecamp(move.args)).code).toBe(0);
+  expect(await status(move, account)).toMatchObject({ livesAt: network.b.url, moves: [{ phase: "done" }] });
+  await move.remove();
+});
+
+test("nothing to cancel", async () => {
+  const account = await filled("nothing");
+  const move = await prepareMove(network, account, network.b, ["--to"]);
+  const args = ["migrate", "cancel", account.did, ...move.args.slice(2), "--json"];
+  const unknown = await runDecamp(args);
+  expect(unknown.code).toBe(2);
+  expect(JSON.parse(unknown.stderr)).toMatchObject({ hint: expect.stringContaining("--to") as string });
+
+  const named = await runDecamp([...args, "--to", network.b.url]);
+  expect(named.code).toBe(0);
+  expect(JSON.parse(named.stdout)).toMatchObject({ targetAccount: "absent", reactivated: false });
+  await move.remove();
+});
