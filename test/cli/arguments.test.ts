@@ -68,6 +68,7 @@ describe("migrate: arguments to options", () => {
       authFactor: { command: "c" },
       targetPassword: { file: "-" },
       plcToken: { command: "d" },
+      deleteToken: {},
     });
     expect(globals).toEqual({
       quiet: false,
