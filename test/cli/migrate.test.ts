@@ -111,6 +111,13 @@ describe("the result", () => {
     expect(stdout).not.toContain("deactivated.");
   });
 
+  test("of a run that found nothing left to do and has no copy names no archive", async () => {
+    const { commit: _, records: __, blobs: ___, preferences: ____, ...bare } = result;
+    const { stdout } = await run(() => Promise.resolve(bare));
+    expect(stdout).toContain("alice.new.example lives at https://new.example now.");
+    expect(stdout).not.toContain("/archive");
+  });
+
   test("of a dry run is the plan, with the point of no return marked", async () => {
     const { exitCode, stdout, stderr } = await run(
       (options, _answers, report) => {
@@ -129,6 +136,7 @@ describe("the result", () => {
   test("of a run with --until", async () => {
     const { stdout } = await run(() => Promise.resolve({ ...result, state: "stopped" }), ["--until", "compare"]);
     expect(stdout).toContain("Stopped after the step compare, as you asked.\n");
+    expect(stdout).not.toMatch(/Moved|same on both sides/);
   });
 });
 

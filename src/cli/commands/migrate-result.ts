@@ -21,8 +21,8 @@ export function resultLines(
       return [
         [{ text: `Stopped after the step ${until ?? ""}, as you asked.`, style: "bold" }],
         ["To go on, run the same command without --until."],
-        ...contents(result),
-        ["The archive is in ", result.archive],
+        ...contents(result, "Copied", ""),
+        ...archive(result),
         ...missing(result),
       ];
     case "moved":
@@ -30,7 +30,7 @@ export function resultLines(
         [{ text: `${result.handle} lives at ${result.target} now.`, style: "bold" }],
         ["DID     ", result.did],
         ...(result.handle === result.oldHandle ? [] : [["Handle  ", result.oldHandle, " → ", result.handle]]),
-        ...contents(result),
+        ...contents(result, "Moved ", ", the same on both sides when it moved"),
         ...missing(result),
         [],
         [{ text: "What to do next", style: "bold" }],
@@ -46,7 +46,7 @@ export function resultLines(
         [],
         [{ text: "What is kept", style: "bold" }],
         [`${result.source} still has the account${result.sourceStillActive === true ? "" : ", deactivated"}.`],
-        ["The archive is in ", result.archive],
+        ...archive(result),
         ...(result.recoverableUntil === undefined
           ? []
           : [[`Until ${result.recoverableUntil} a rotation key of higher rank can undo it.`]]),
@@ -78,18 +78,21 @@ function stepLine({ id, title, pointOfNoReturn }: PlannedStep): Line {
   return pointOfNoReturn ? [step, { text: "  ← the point of no return", style: "yellow" }] : [step];
 }
 
-/** What was moved, in figures. */
-function contents({ records, blobs, preferences, commit }: MigrationResult): Line[] {
+/** Where the copy is, if there is one: the run that only finishes an older one elsewhere has none. */
+function archive({ archive: folder, commit }: MigrationResult): Line[] {
+  return commit === undefined ? [] : [["The archive is in ", folder]];
+}
+
+/** What was moved, in figures, and what is known about the commit. */
+function contents({ records, blobs, preferences, commit }: MigrationResult, verb: string, known: string): Line[] {
   const figures = [
     records === undefined ? "" : plural(records, "record"),
     blobs === undefined ? "" : plural(blobs, "blob"),
     preferences === undefined ? "" : plural(preferences, "preference"),
   ].filter((figure) => figure !== "");
   return [
-    ...(figures.length === 0 ? [] : [["Moved   ", figures.join(", ")]]),
-    ...(commit === undefined
-      ? []
-      : [["Commit  ", commit, { text: ", the same on both sides", style: "dim" } as const]]),
+    ...(figures.length === 0 ? [] : [[`${verb}  `, figures.join(", ")]]),
+    ...(commit === undefined ? [] : [["Commit  ", commit, { text: known, style: "dim" } as const]]),
   ];
 }
 

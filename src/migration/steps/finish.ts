@@ -48,7 +48,7 @@ export const deactivateSource: Step = {
         "source-still-active",
         `The account at ${source.host} could not be deactivated: ${isDecampError(error) ? error.message : ""} Run the same command again, or deactivate it by hand.`,
       );
-      return "not done";
+      return "refused, and left to you";
     }
   },
 };
