@@ -1,6 +1,7 @@
 /** A repository from a server into the archive: proved while it is written, and under its name only when it is proved. */
 
 import { DecampError } from "../errors.ts";
+import { extractCommit } from "../repo/commit-proof.ts";
 import type { RepoReport } from "../repo/report.ts";
 import { createRepoVerifier, verifyRepo, type Expectation } from "../repo/verify.ts";
 import { fileSource, openCarFile } from "../services/car-file.ts";
@@ -48,6 +49,8 @@ export async function fetchRepo(
 /**
  * The same without keeping anything: what a server gives out is proved by way of a temporary file in the archive.
  *
+ * @returns what was proved, and the commit as a CAR file of its own
+ *
  * @throws DecampError `damaged`
  */
 export async function proveDownload(
@@ -55,10 +58,11 @@ export async function proveDownload(
   download: Download,
   expectation: Expectation,
   signal: AbortSignal,
-): Promise<ProvedRepo> {
+): Promise<ProvedRepo & { readonly commitCar: Uint8Array }> {
   const file = await NewFile.create(incomingRepo(archive));
   try {
-    return await prove(file, download, expectation, signal, () => undefined);
+    const repo = await prove(file, download, expectation, signal, () => undefined);
+    return { ...repo, commitCar: extractCommit(fileSource(file.descriptor, file.path)) };
   } finally {
     await file.discard();
   }

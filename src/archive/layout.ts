@@ -8,6 +8,8 @@
  *                      /preferences.json   private
  *                      /manifest.json  written last: it says that the snapshot is complete
  *
+ *     DIR/certificate.json             after a move: the proof of it
+ *
  * Blobs are shared by all snapshots. REV is the revision of the commit.
  */
 
@@ -34,6 +36,11 @@ export function snapshotFile(archive: string, rev: string, part: keyof typeof sn
 /** Where a repository is kept until it is proved and its revision is known. */
 export function incomingRepo(archive: string): string {
   return joinPath(archive, "incoming.car");
+}
+
+/** The proof of a move. It holds nothing private. */
+export function certificateFile(archive: string): string {
+  return joinPath(archive, "certificate.json");
 }
 
 export function blobFile(archive: string, cid: Cid): string {

@@ -54,6 +54,10 @@ async function run(invocation: AnyInvocation, edge: Edge): Promise<number> {
       return migrateCancelCommand(invocation, edge);
     }
     case "verify": {
+      if (invocation.flags.certificate === true) {
+        const { verifyCertificateCommand } = await import("./commands/verify-certificate.ts");
+        return verifyCertificateCommand(invocation, edge);
+      }
       const { verifyCommand } = await import("./commands/verify.ts");
       return verifyCommand(invocation, edge);
     }

@@ -14,6 +14,7 @@ import { catchUp, compare } from "./steps/compare.ts";
 import { createAccount } from "./steps/create-account.ts";
 import { exportStep, verify } from "./steps/export.ts";
 import { activate, confirm, deactivateSource } from "./steps/finish.ts";
+import { firstWrite } from "./steps/first-write.ts";
 import { freeze } from "./steps/freeze.ts";
 import { importPreferences } from "./steps/import-preferences.ts";
 import { importRepo } from "./steps/import-repo.ts";
@@ -40,6 +41,7 @@ const steps: readonly Step[] = [
   submitOperation,
   activate,
   deactivateSource,
+  firstWrite,
   confirm,
 ];
 

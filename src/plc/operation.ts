@@ -260,3 +260,10 @@ function show(value: unknown): string {
 function broken(rule: string, message: string, cause?: unknown): DecampError {
   return new DecampError("identity-invalid", message, { data: { rule }, cause });
 }
+
+/** The endpoint of the PDS that an operation names; none for a tombstone, or for no operation. */
+export function pdsOf(operation: SignedOperation | undefined): string | undefined {
+  return operation === undefined || operation.type === "plc_tombstone"
+    ? undefined
+    : normalizeOperation(operation).services["atproto_pds"]?.endpoint;
+}

@@ -64,10 +64,15 @@ export class BlockIndex {
     return bytes;
   }
 
+  /** The commit's block; it is not judged. @throws DecampError `damaged` */
+  commitBlock(): Buffer {
+    const digest = cidToBytes(this.root).slice(4);
+    return this.read(new DataView(digest.buffer), 0);
+  }
+
   /** The top node of the tree, by the commit; the commit is not judged. @throws DecampError `damaged` */
   topNode(): Cid {
-    const digest = cidToBytes(this.root).slice(4);
-    const commit = decodeCbor(this.read(new DataView(digest.buffer), 0), 8);
+    const commit = decodeCbor(this.commitBlock(), 8);
     const data = isCborMap(commit) ? commit["data"] : undefined;
     if (!(data instanceof CidLink)) {
       throw new DecampError("damaged", rules["commit/data"].sentence, { data: { rule: "commit/data" } });

@@ -320,6 +320,19 @@ export class Pds {
     await this.#session.json({ ...post("com.atproto.server.deactivateAccount", {}), repeatable: true, signal });
   }
 
+  /** com.atproto.repo.createRecord, and com.atproto.repo.deleteRecord right after it. */
+  async touchRepo(did: string, collection: string, record: object, signal: AbortSignal): Promise<void> {
+    const answer = await this.#session.json({
+      ...post("com.atproto.repo.createRecord", { repo: did, collection, record, validate: false }),
+      signal,
+    });
+    const rkey = isJsonObject(answer) ? /\/([^/]+)$/.exec(String(answer["uri"]))?.[1] : undefined;
+    if (rkey === undefined) {
+      throw new DecampError("bad-answer", `${this.host} answered a new record with something that is no URI.`);
+    }
+    await this.#session.json({ ...post("com.atproto.repo.deleteRecord", { repo: did, collection, rkey }), signal });
+  }
+
   /** com.atproto.server.requestAccountDelete: the server mails a code. */
   async requestAccountDelete(signal: AbortSignal): Promise<void> {
     await this.#session.json({ method: "POST", path: "/xrpc/com.atproto.server.requestAccountDelete", signal });

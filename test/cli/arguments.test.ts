@@ -29,6 +29,7 @@ describe("migrate: arguments to options", () => {
       concurrency: 8,
       allowMissingBlobs: false,
       freeze: false,
+      firstWrite: false,
     });
   });
 
@@ -38,7 +39,7 @@ describe("migrate: arguments to options", () => {
       ...(
         "--from https://old.example --dry-run --until verify --archive a/b --concurrency 3 " +
         "--new-handle alice.new.example --new-email a@b.example --invite-code new-1 --yes " +
-        "--confirm-did did:plc:x --allow-missing-blobs --freeze --allow-private-hosts --state-dir s " +
+        "--confirm-did did:plc:x --allow-missing-blobs --freeze --first-write --allow-private-hosts --state-dir s " +
         "--password-file p --auth-factor-command c --new-password-file - --plc-token-command d " +
         "--plc-url http://localhost:2582 --json --no-input --no-color -v"
       ).split(" "),
@@ -55,6 +56,7 @@ describe("migrate: arguments to options", () => {
       concurrency: 3,
       allowMissingBlobs: true,
       freeze: true,
+      firstWrite: true,
     });
     expect(given).toEqual({
       newHandle: "alice.new.example",

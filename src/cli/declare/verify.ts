@@ -8,6 +8,7 @@ export interface VerifyFlags {
   readonly signingKey?: string;
   readonly allowPartial?: true;
   readonly online?: true;
+  readonly certificate?: true;
   readonly limit?: Readonly<Record<string, number>>;
 }
 
@@ -20,6 +21,7 @@ export function declareVerify(program: Command): Command {
     .option("--signing-key <did:key>", "the key that it has to be signed with")
     .option("--online", "look the account's keys up, all that it ever had")
     .option("--allow-partial", "blocks may be missing, as in what a server sends for `since`")
+    .option("--certificate", "the path is the certificate of a move: prove that the new home has an identical copy")
     .option("--limit <name=number>", "raise a limit that an error names; may be repeated", collectLimits);
   return helpStartsWith(
     command,
@@ -37,6 +39,7 @@ export function declareVerify(program: Command): Command {
           "decamp verify alice.car --did did:plc:ewvi7nxzyoun6zhxrhs64oiz \\\n" +
           "        --signing-key did:key:zQ3shokFTS3brHcDQrn82RUDfCZESWL1ZdCEJwekUDPQiYBme",
       },
+      { says: "Prove a move, from its certificate:", command: "decamp verify --certificate certificate.json" },
       { says: "From a pipe, for a script:", command: "cat alice.car | decamp verify - --json" },
     ],
   );

@@ -1,9 +1,12 @@
 /** activate, deactivate-source and confirm: what is left after the point of no return needs only the new server. */
 
+import { readManifests } from "../../archive/manifest.ts";
 import { DecampError, isDecampError } from "../../errors.ts";
-import type { Step } from "../context.ts";
+import { writeCertificate } from "../certificate-file.ts";
+import type { Context, Identity, Step } from "../context.ts";
 import { readIdentity } from "../identity.ts";
 import { signInToSource, signInToTarget } from "../sign-in.ts";
+import { provedHead } from "./first-write.ts";
 
 export const activate: Step = {
   id: "activate",
@@ -67,10 +70,7 @@ export const confirm: Step = {
     if (status?.active !== true) {
       throw new DecampError("server-refused", `${target.host} does not show the account as active.`);
     }
-    const head = await target.latestCommit(did, signal);
-    if (context.hasSnapshot && head.cid !== context.snapshot.commit) {
-      context.warn("head-differs", `The head on ${target.host} is ${head.cid} by now: something was written there.`);
-    }
+    await confirmRepo(context, now);
     if ((await target.resolveHandle(now.handle, signal)) !== did) {
       context.warn("handle-unresolved", `The handle ${now.handle} does not lead to the account yet.`);
     }
@@ -78,6 +78,27 @@ export const confirm: Step = {
     return `${now.handle} at ${target.host}`;
   },
 };
+
+/** The head on the new server is what was moved, or says the same with a signature of its own. Writes the certificate. */
+async function confirmRepo(context: Context, now: Identity): Promise<void> {
+  const { target, archive, signal } = context;
+  const manifest = context.hasSnapshot ? context.snapshot : (await readManifests(archive)).at(-1);
+  if (manifest === undefined || manifest.did !== now.did) {
+    return; // finished without the archive: there is nothing to compare with
+  }
+  context.snapshot = manifest;
+  let newCommit: Uint8Array | undefined;
+  const head = await target.latestCommit(now.did, signal);
+  if (head.cid !== manifest.commit) {
+    const proved = await provedHead(context);
+    if (proved.data !== manifest.data) {
+      context.warn("head-differs", `The head on ${target.host} is ${head.cid} by now: something was written there.`);
+      return;
+    }
+    newCommit = proved.signedHere ? proved.commitCar : undefined;
+  }
+  await writeCertificate(context, now.log, newCommit);
+}
 
 /** False for an expected failure of the old server, which does not count any more; everything else is thrown. */
 function notOurs(error: unknown, signal: AbortSignal): false {

@@ -1,0 +1,59 @@
+/** `decamp verify --certificate FILE`: what the certificate of a move proves. No network. */
+import { DecampError } from "../../errors.ts";
+import { verifyCertificate, type CertificateReport } from "../../migration/certificate.ts";
+import { readWhole } from "../../services/files.ts";
+import { readGlobals } from "../globals.ts";
+import type { Edge, Invocation } from "../invocation.ts";
+import type { Piece } from "../terminal.ts";
+
+type Line = readonly Piece[];
+
+/** Exit code 3 for a certificate that proves nothing, or the contrary. */
+export async function verifyCertificateCommand(
+  { args, globals: raw }: Invocation<"verify">,
+  { terminal }: Edge,
+): Promise<number> {
+  const globals = readGlobals(raw, terminal.env);
+  const [path = ""] = args;
+  const bytes = await readWhole(path);
+  if (bytes === undefined) {
+    throw new DecampError("unreadable-file", `Cannot read ${path}: there is no such file.`);
+  }
+  let value: unknown;
+  try {
+    value = JSON.parse(new TextDecoder().decode(bytes));
+  } catch (cause) {
+    throw new DecampError("damaged", `${path} is not JSON, and so no certificate.`, { cause });
+  }
+  const report = await verifyCertificate(value);
+  if (globals.json) {
+    terminal.out.json({ type: "result", version: 1, command: "verify", certificate: report, ok: report.ok });
+  } else {
+    for (const line of lines(report)) {
+      terminal.out.line(...line);
+    }
+  }
+  return report.ok ? 0 : new DecampError("damaged", "").exitCode;
+}
+
+function lines({ did, source, target, oldCommit, newCommit, copy, findings }: CertificateReport): Line[] {
+  const verdicts: Record<typeof copy, Piece> = {
+    identical: { text: "Proved: the new server has an identical copy of the repository.", style: "green" },
+    unsigned: {
+      text: "Proved: this repository was moved. The new server has signed nothing yet that says it has the same.",
+      style: "yellow",
+    },
+    different: { text: "The new server signed something else than what was moved.", style: "red" },
+    unproved: { text: "This certificate proves nothing.", style: "red" },
+  };
+  return [
+    [verdicts[copy]],
+    ...(did === undefined ? [] : [["Account     ", did]]),
+    ...(source === undefined ? [] : [["Old server  ", source]]),
+    ...(target === undefined ? [] : [["New server  ", target]]),
+    ...(oldCommit === undefined ? [] : [["Old commit  ", oldCommit.commit, ", signed by ", oldCommit.signingKey]]),
+    ...(newCommit === undefined ? [] : [["New commit  ", newCommit.commit, ", signed by ", newCommit.signingKey]]),
+    ...(oldCommit === undefined ? [] : [["Tree        ", oldCommit.data, newCommit === undefined ? "" : ", on both"]]),
+    ...findings.map((finding): Line => [{ text: "✗ ", style: "red" }, finding]),
+  ];
+}

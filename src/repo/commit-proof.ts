@@ -1,0 +1,72 @@
+/**
+ * The commit of a repository alone, as the smallest CAR file there is: enough to prove who signed which tree. Two of them
+ * with the same `data` prove that two servers hold the same records, whatever else they say.
+ */
+import type { Cid } from "../data/cid.ts";
+import { cidToBytes, CidLink } from "../data/cid.ts";
+import { encodeCbor } from "../data/cbor.ts";
+import { DecampError } from "../errors.ts";
+import { BlockIndex } from "./block-index.ts";
+import { bytesSource, type RepoSource } from "./source.ts";
+import { verifyRepo } from "./verify.ts";
+
+/** What a commit proves. */
+export interface ProvedCommit {
+  readonly did: string;
+  readonly commit: Cid;
+  readonly rev: string;
+  /** The top of the tree: the same `data` is the same records. */
+  readonly data: Cid;
+  /** The did:key that signed it. */
+  readonly signingKey: string;
+}
+
+/**
+ * The commit of `source` as a CAR file of its own.
+ *
+ * @throws DecampError `damaged` if there is no CAR file, or no such block
+ */
+export function extractCommit(source: RepoSource): Uint8Array {
+  const index = new BlockIndex(source);
+  const { root } = index;
+  const commit = index.commitBlock();
+  const header = encodeCbor({ roots: [new CidLink(root)], version: 1 });
+  const cid = cidToBytes(root);
+  return Buffer.concat([varint(header.length), header, varint(cid.length + commit.length), cid, commit]);
+}
+
+/**
+ * Proves a commit that `extractCommit` made.
+ *
+ * @param signingKeys did:keys; the signature has to be by one of them
+ * @throws DecampError `damaged` if it is not the commit of `did`, signed with one of the keys
+ */
+export async function proveCommit(car: Uint8Array, did: string, signingKeys: readonly string[]): Promise<ProvedCommit> {
+  const report = await verifyRepo(bytesSource(car), { did, signingKeys, allowPartial: true });
+  const { commit, rev, data, signingKey } = report;
+  if (
+    report.ok &&
+    commit !== undefined &&
+    rev !== undefined &&
+    data !== undefined &&
+    signingKey !== undefined &&
+    report.did === did
+  ) {
+    return { did, commit, rev, data, signingKey };
+  }
+  const [first] = report.findings.filter(({ severity }) => severity === "error");
+  throw new DecampError("damaged", `This is not a commit of ${did}: ${first?.message ?? "no key is known"}`, {
+    data: { rule: first?.rule },
+  });
+}
+
+function varint(value: number): Uint8Array {
+  const bytes: number[] = [];
+  let left = value;
+  while (left >= 0x80) {
+    bytes.push((left & 0x7f) | 0x80);
+    left >>>= 7;
+  }
+  bytes.push(left);
+  return Uint8Array.from(bytes);
+}
