@@ -54,7 +54,7 @@ export async function proveCommit(car: Uint8Array, did: string, signingKeys: rea
   ) {
     return { did, commit, rev, data, signingKey };
   }
-  const [first] = report.findings.filter(({ severity }) => severity === "error");
+  const first = report.findings.find(({ severity }) => severity === "error");
   throw new DecampError("damaged", `This is not a commit of ${did}: ${first?.message ?? "no key is known"}`, {
     data: { rule: first?.rule },
   });
