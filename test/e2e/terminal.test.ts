@@ -51,10 +51,13 @@ test("wrong answers are asked again: the password, the handle, the code", async 
   screen.type("\u0015x.b.test\r"); // one letter: too short
   await screen.shows("That did not work:");
   await screen.shows("3 to 18 letters");
+  // What is typed before a question stands there is echoed by the terminal itself: so wait for the question.
+  await screen.shows("? Your handle on the new server");
   screen.type("typing.b.test\r");
   await screen.shows("Password of typing.a.test");
   screen.type("not-the-password\r");
   await screen.shows("refuses the sign-in");
+  await screen.shows("? Password of typing.a.test");
   screen.type("old-password\r");
   await screen.shows("Your e-mail address on the new server");
   screen.type("\u0015typing@new.example.com\r");
@@ -69,12 +72,14 @@ test("wrong answers are asked again: the password, the handle, the code", async 
   await screen.shows("Code from the mail");
   screen.type("AAAAA-AAAAA\r");
   await screen.shows("is not the right one");
+  await screen.shows("? Code from the mail");
   const first = await network.waitForMail({ to: account.email, subject: "PLC Update", after: started });
   expireCodes(account.did);
   const expired = Date.now();
   screen.type(`${first.token ?? ""}\r`);
   await screen.shows("has expired");
   const second = await network.waitForMail({ to: account.email, subject: "PLC Update", after: expired });
+  await screen.shows("? Code from the mail");
   expect(second.token).not.toBe(first.token);
   screen.type(`${second.token ?? ""}\r`);
 
