@@ -64,6 +64,7 @@ export class Context {
   oldHandle = "";
   newHandle: string | undefined;
   email: string | undefined;
+  inviteCode: string | undefined;
   /** The old server's own rotation keys. */
   sourceRotationKeys: readonly string[] = [];
   signed: { readonly operation: PlcOperation; readonly cid: string } | undefined;

@@ -40,6 +40,7 @@ test("an old server that is gone after the point of no return holds nothing up",
 
   await network.stopPds(source);
   const finished = await runDecamp([...move.args, "--json"]);
+  expect(finished.code).toBe(8);
   expect(lastLine(finished.stdout)).toMatchObject({ type: "result", state: "moved", sourceStillActive: true });
   expect(await repoStatus({ url: network.b.url, did: account.did })).toBe("active");
 

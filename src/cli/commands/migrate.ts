@@ -62,7 +62,7 @@ export async function runMigrate(invocation: Invocation<"migrate">, edge: Edge, 
       terminal.out.line(...line);
     }
   }
-  return result.missingBlobs.length > 0 ? new DecampError("incomplete", "").exitCode : 0;
+  return exitCodeOf(result);
 }
 
 /** What was typed, so that it can be typed again. Flags never hold secrets. */
@@ -74,6 +74,15 @@ function commandLine(argv: readonly string[]): string {
     return process.platform === "win32" ? `"${word.replaceAll('"', '\\"')}"` : `'${word.replaceAll("'", "'\\''")}'`;
   });
   return ["decamp", ...quoted].join(" ");
+}
+
+/** A move that is done and lacks something says so to scripts, too. */
+function exitCodeOf({ missingBlobs, sourceStillActive }: MigrationResult): number {
+  if (missingBlobs.length > 0) {
+    return new DecampError("incomplete", "").exitCode;
+  }
+  // The old account waits to be deactivated: the same command does it, once the old server can be reached.
+  return sourceStillActive === true ? new DecampError("rate-limited", "").exitCode : 0;
 }
 
 /** Runs `decamp migrate`. */

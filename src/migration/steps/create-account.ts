@@ -36,20 +36,11 @@ async function adopt(context: Context): Promise<void> {
 
 async function create(context: Context): Promise<void> {
   const { answers, source, target, targetDescription, identity, signal } = context;
-  if (targetDescription.phoneVerificationRequired) {
-    throw new DecampError(
-      "unsupported",
-      `${target.host} wants a phone number or a captcha. decamp cannot answer that.`,
-      {
-        hint: "Nothing was changed. Ask the operator of the new server to let this account in.",
-      },
-    );
-  }
   let handle = context.newHandle ?? identity.handle;
   let emailReason: string | undefined;
   let inviteReason: string | undefined;
   let email: string | undefined;
-  let inviteCode: string | undefined;
+  let { inviteCode } = context;
   for (;;) {
     if (targetDescription.inviteCodeRequired) {
       inviteCode ??= await answers.inviteCode({ host: target.host, ...reasonOf(inviteReason) });

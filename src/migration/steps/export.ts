@@ -6,6 +6,9 @@ import { readManifests } from "../../archive/manifest.ts";
 import { DecampError } from "../../errors.ts";
 import type { Context, Step } from "../context.ts";
 
+/** Uploads that the reference server takes in a day. */
+const dailyUploads = 1000;
+
 export const exportStep: Step = {
   id: "export",
   done: async (context) => {
@@ -35,9 +38,35 @@ export const verify: Step = {
   done: (context) => Promise.resolve(context.moved),
   run: async (context) => {
     await proveNow(context);
+    checkLimits(context);
     return `commit ${context.snapshot.commit}`;
   },
 };
+
+/** What the new server will not take, before anything is made there. @throws DecampError `server-refused` */
+function checkLimits(context: Context): void {
+  const { snapshot, target, targetDescription } = context;
+  const { blobUploadLimit: limit = Number.POSITIVE_INFINITY } = targetDescription;
+  const tooLarge = snapshot.blobs.filter(({ size }) => size > limit);
+  const [first] = tooLarge;
+  if (first !== undefined) {
+    throw new DecampError(
+      "server-refused",
+      `${tooLarge.length} of your blobs are larger than the ${limit} bytes that ${target.host} takes, such as ${first.cid} (${first.size} bytes).`,
+      {
+        hint: "Nothing was changed. Ask its operator to raise the limit (PDS_BLOB_UPLOAD_LIMIT), then run the same command again.",
+        data: { limit, blobs: tooLarge.map(({ cid }) => cid) },
+      },
+    );
+  }
+  if (snapshot.blobs.length > dailyUploads) {
+    const days = Math.ceil(snapshot.blobs.length / dailyUploads);
+    context.warn(
+      "many-blobs",
+      `There are ${snapshot.blobs.length} blobs. Many servers take ${dailyUploads} uploads a day, so this may take ${days} days. Run the same command again whenever it says that it has to wait.`,
+    );
+  }
+}
 
 /** Exports what the old server has now. @throws DecampError `incomplete` when blobs are missing and nobody allowed it */
 export async function exportNow(context: Context): Promise<void> {

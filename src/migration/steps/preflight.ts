@@ -1,6 +1,6 @@
 /** preflight: every reason against the move that can be seen before anything is written. */
 
-import { DecampError } from "../../errors.ts";
+import { DecampError, isDecampError } from "../../errors.ts";
 import type { ServerDescription } from "../../services/pds.ts";
 import type { Context, Step } from "../context.ts";
 import { chooseHandle } from "../handle.ts";
@@ -30,7 +30,10 @@ export const preflight: Step = {
       if (sourceDescription.did === description.did) {
         throw new DecampError("same-server", `${source.origin} and ${targetOrigin} are the same server.`);
       }
-      await checkAccounts(context);
+      const isThere = await checkAccounts(context);
+      if (!isThere) {
+        await checkAdmission(context);
+      }
       if (!options.dryRun) {
         context.journal = await openJournal(options.stateDir, identity.did, targetOrigin);
       }
@@ -66,7 +69,32 @@ function checkOperationLimits({ identity, services }: Context): void {
   }
 }
 
-async function checkAccounts({ source, target, identity, signal }: Context): Promise<void> {
+/** What the new server wants before it makes an account. */
+async function checkAdmission(context: Context): Promise<void> {
+  const { target, targetDescription, answers, options } = context;
+  if (targetDescription.phoneVerificationRequired) {
+    throw new DecampError(
+      "unsupported",
+      `${target.host} wants a phone number or a captcha. decamp cannot answer that.`,
+      {
+        hint: "Nothing was changed. Ask the operator of the new server to let this account in.",
+      },
+    );
+  }
+  if (targetDescription.inviteCodeRequired) {
+    try {
+      context.inviteCode = await answers.inviteCode({ host: target.host });
+    } catch (error) {
+      if (!options.dryRun || !isDecampError(error, "input-needed")) {
+        throw error;
+      }
+      context.warn("invite-needed", `${target.host} takes no account without an invite code.`);
+    }
+  }
+}
+
+/** @returns whether the new server has the account already, from an earlier run */
+async function checkAccounts({ source, target, identity, signal }: Context): Promise<boolean> {
   const { did } = identity;
   const there = await source.repoStatus(did, signal);
   if (there === undefined) {
@@ -86,6 +114,7 @@ async function checkAccounts({ source, target, identity, signal }: Context): Pro
       hint: "Nothing was changed. An import would replace what is there; decamp does not do that.",
     });
   }
+  return here !== undefined;
 }
 
 async function begin(context: Context): Promise<void> {

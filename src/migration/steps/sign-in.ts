@@ -2,7 +2,8 @@
 
 import { isDecampError } from "../../errors.ts";
 import { parseRecommended } from "../../plc/update.ts";
-import type { Step } from "../context.ts";
+import { rotationKeysOf } from "../../plc/operation.ts";
+import type { Context, Step } from "../context.ts";
 import { signInToSource } from "../sign-in.ts";
 
 export const signIn: Step = {
@@ -23,6 +24,19 @@ export const signIn: Step = {
         "Your old server does not say which rotation keys are its own, so they stay in the identity.",
       );
     }
+    warnWithoutOwnKey(context);
     return undefined;
   },
 };
+
+/** Without a key of one's own, only the new server can change the identity from then on. */
+function warnWithoutOwnKey(context: Context): void {
+  const { identity, sourceRotationKeys } = context;
+  const own = rotationKeysOf(identity.log.head.operation).filter((key) => !sourceRotationKeys.includes(key));
+  if (sourceRotationKeys.length > 0 && own.length === 0) {
+    context.warn(
+      "no-own-key",
+      "The identity has no rotation key of your own. After the move only your new server can change it, and you could not leave a server that refuses to help.",
+    );
+  }
+}

@@ -25,22 +25,14 @@ export const transferBlobs: Step = {
 
 /** @returns how many blobs are on the new server, proved */
 export async function transferNow(context: Context): Promise<number> {
-  const { snapshot, target, targetDescription, options, signal, report } = context;
+  const { snapshot, target, options, signal, report } = context;
   const archived = new Map(snapshot.blobs.map((blob) => [blob.cid, blob]));
   const absent = new Set(context.missingBlobs.map(({ cid }) => cid));
-  const limit = targetDescription.blobUploadLimit ?? Number.POSITIVE_INFINITY;
   const wanted: ArchivedBlob[] = [];
   for await (const cid of target.listMissingBlobs(signal)) {
     const blob = archived.get(cid);
     if (blob === undefined && !absent.has(cid)) {
       throw new DecampError("incomplete", `${target.host} misses the blob ${cid}, which is not in the archive.`);
-    }
-    if (blob !== undefined && blob.size > limit) {
-      throw new DecampError(
-        "server-refused",
-        `The blob ${cid} has ${blob.size} bytes, but ${target.host} takes at most ${limit}.`,
-        { hint: "Ask its operator to raise the limit (PDS_BLOB_UPLOAD_LIMIT), then run the same command again." },
-      );
     }
     if (blob !== undefined) {
       wanted.push(blob);
