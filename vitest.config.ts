@@ -7,7 +7,7 @@ export default defineConfig({
       {
         test: {
           name: "unit",
-          include: ["test/{data,repo,identity,plc,services,archive,migration,cli,house}/**/*.test.ts"],
+          include: ["test/{data,repo,identity,plc,services,account,archive,migration,cli,house}/**/*.test.ts"],
           testTimeout: 60_000,
         },
       },

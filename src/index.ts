@@ -24,7 +24,16 @@ export { Http, type HttpOptions } from "./services/http.ts";
 export { Pds } from "./services/pds.ts";
 export { createPlcDirectory, type PlcDirectory } from "./services/plc-directory.ts";
 export { createHandleResolver, type HandleResolver } from "./services/resolver.ts";
+export { createSeenHeads, type SeenHead, type SeenHeads } from "./services/seen-heads.ts";
 export { openCarFile, type CarFile } from "./services/car-file.ts";
+
+// Work on an identity
+export { readIdentity, type Identity } from "./account/read-identity.ts";
+export { readLog, type ReadLog } from "./account/read-log.ts";
+export { findIdentity } from "./account/resolve-account.ts";
+export type { AccountServices, LogServices } from "./account/services.ts";
+export { submitOperation, type Submission, type Submitted } from "./account/submit.ts";
+export type { IdentityAnswers } from "./account/answers.ts";
 
 // Archive and migration
 export { exportAccount, type ExportOptions, type ExportSource } from "./archive/export.ts";

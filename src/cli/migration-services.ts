@@ -6,6 +6,7 @@ import type { MigrationServices } from "../migration/context.ts";
 import { Pds } from "../services/pds.ts";
 import { createPlcDirectory } from "../services/plc-directory.ts";
 import { createHandleResolver } from "../services/resolver.ts";
+import { createSeenHeads } from "../services/seen-heads.ts";
 import type { GlobalFlags } from "./globals.ts";
 import { openHttp } from "./http.ts";
 import { packageFacts } from "./package.ts";
@@ -23,6 +24,7 @@ export function openMigrationServices(
       openPds: (origin) => new Pds(http, origin),
       directory: createPlcDirectory(http, plcUrl),
       handles: createHandleResolver(http),
+      heads: createSeenHeads(globals.stateDir),
       now: () => Date.now(),
       sleep: async (milliseconds, signal) => setTimeout(milliseconds, undefined, { signal }),
       writtenBy: `decamp ${packageFacts().version}`,

@@ -5,20 +5,9 @@
  * `canAskAgain` is true.
  */
 
-import type { Difference } from "../plc/diff.ts";
+import type { IdentityAnswers } from "../account/answers.ts";
 
-export interface Answers {
-  /** True where a person can be asked a second time. */
-  readonly canAskAgain: boolean;
-  /** True when the mailed code was given beforehand: then no new mail is asked for, which would make it invalid. */
-  readonly hasPlcToken: boolean;
-
-  /** The account's own password on the old server. */
-  sourcePassword(of: { handle: string; host: string; again?: string }): Promise<string>;
-  /** The sign-in code that the old server has mailed. */
-  authFactorCode(of: { host: string; again?: string }): Promise<string>;
-  /** The password that the account has, or will have, on the new server. */
-  targetPassword(of: { handle: string; host: string; again?: string }): Promise<string>;
+export interface Answers extends IdentityAnswers {
   /**
    * The handle on the new server; `domains` are those under which it gives out handles, each with its leading dot. `keep`
    * says that the present handle is a domain of the user's own and can stay: then nobody has to be asked.
@@ -28,10 +17,6 @@ export interface Answers {
   targetEmail(of: { current?: string; reason?: string }): Promise<string>;
   /** The invite code for the new server. */
   inviteCode(of: { host: string; reason?: string }): Promise<string>;
-  /** The code that the old server has mailed for signing the PLC operation. */
-  plcToken(of: { email?: string; again?: string }): Promise<string>;
   /** The code that the new server has mailed for deleting the account there, when a move is cancelled. */
   deletionCode(of: { host: string; email?: string; again?: string }): Promise<string>;
-  /** The yes to the point of no return: the DID, typed or given beforehand. Throws `refused` for anything else. */
-  confirmIdentityChange(of: { did: string; handle: string; differences: readonly Difference[] }): Promise<void>;
 }

@@ -3,6 +3,7 @@
  * again. After the point of no return there is nothing that this could take back safely, and it says what there is instead.
  */
 
+import { findIdentity } from "../account/resolve-account.ts";
 import { DecampError, isDecampError } from "../errors.ts";
 import { parseAccount, parseServerUrl } from "../identity/syntax.ts";
 import { recoveryWindow } from "../plc/log.ts";
@@ -10,7 +11,6 @@ import { takeLock } from "../services/lock.ts";
 import type { Answers } from "./answers.ts";
 import { Context, type MigrationServices } from "./context.ts";
 import type { Report } from "./events.ts";
-import { findIdentity } from "./identity.ts";
 import { findJournals, lockPath, removeJournal } from "./journal.ts";
 import type { MigrateOptions } from "./options.ts";
 import { signInToSource, signInToTarget } from "./sign-in.ts";

@@ -1,13 +1,11 @@
 /** What the steps share: the services, what is known so far, and the ways to sign in. */
 
+import type { Identity } from "../account/read-identity.ts";
+import type { AccountServices } from "../account/services.ts";
 import type { Manifest, Missing } from "../archive/manifest.ts";
 import { joinPath } from "../services/files.ts";
 import type { LockOwner } from "../services/lock.ts";
-import type { OpenPds, Pds, ServerDescription } from "../services/pds.ts";
-import type { PlcDirectory } from "../services/plc-directory.ts";
-import type { HandleResolver } from "../services/resolver.ts";
-import type { DidDocument } from "../identity/did-document.ts";
-import type { VerifiedLog } from "../plc/log.ts";
+import type { Pds, ServerDescription } from "../services/pds.ts";
 import type { PlcOperation } from "../plc/operation.ts";
 import type { Answers } from "./answers.ts";
 import type { Report } from "./events.ts";
@@ -16,27 +14,10 @@ import type { MigrateOptions } from "./options.ts";
 import type { StepId } from "./step-ids.ts";
 
 /** What a migration talks to. */
-export interface MigrationServices {
-  readonly openPds: OpenPds;
-  readonly directory: PlcDirectory;
-  readonly handles: HandleResolver;
-  /** Epoch milliseconds. */
-  readonly now: () => number;
-  /** Resolves after so many milliseconds. */
-  readonly sleep: (milliseconds: number, signal: AbortSignal) => Promise<void>;
+export interface MigrationServices extends AccountServices {
   /** Name and version, for the archive. */
   readonly writtenBy: string;
   readonly lockOwner: LockOwner;
-}
-
-/** The account, as the directory and the verified log have it. */
-export interface Identity {
-  readonly did: string;
-  /** The handle that the document claims now. */
-  readonly handle: string;
-  readonly document: DidDocument;
-  readonly log: VerifiedLog;
-  readonly rawLog: unknown;
 }
 
 /** A step: `done` asks the world whether it holds already, `run` makes it so and may say something about it. */

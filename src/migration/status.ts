@@ -1,11 +1,11 @@
 /** Where an account stands, asked from both servers and the directory. Nothing is changed, and nobody has to sign in. */
 
+import { findIdentity } from "../account/resolve-account.ts";
 import { isDecampError } from "../errors.ts";
 import { parseAccount, parseServerUrl } from "../identity/syntax.ts";
 import { recoveryWindow } from "../plc/log.ts";
 import type { Pds } from "../services/pds.ts";
 import type { MigrationServices } from "./context.ts";
-import { findIdentity } from "./identity.ts";
 import { findJournals, type JournalState } from "./journal.ts";
 
 /** What a server says about the account: one of the protocol's words, or one of ours for what it cannot say. */

@@ -1,10 +1,10 @@
 /** activate, deactivate-source and confirm: what is left after the point of no return needs only the new server. */
 
+import { readIdentity, type Identity } from "../../account/read-identity.ts";
 import { readManifests } from "../../archive/manifest.ts";
 import { DecampError, isDecampError } from "../../errors.ts";
 import { writeCertificate } from "../certificate-file.ts";
-import type { Context, Identity, Step } from "../context.ts";
-import { readIdentity } from "../identity.ts";
+import type { Context, Step } from "../context.ts";
 import { signInToSource, signInToTarget } from "../sign-in.ts";
 import { provedHead } from "./first-write.ts";
 

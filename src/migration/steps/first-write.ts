@@ -3,9 +3,9 @@
  * record, created and deleted again, makes the new server sign the same tree with its own key.
  */
 
+import { readIdentity } from "../../account/read-identity.ts";
 import { proveDownload } from "../../archive/fetch-repo.ts";
 import { DecampError } from "../../errors.ts";
-import { readIdentity } from "../identity.ts";
 import { signInToTarget } from "../sign-in.ts";
 import type { Context, Step } from "../context.ts";
 

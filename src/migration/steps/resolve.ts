@@ -1,9 +1,9 @@
 /** resolve: which account is it, what does the verified log say, and where does it live. */
 
+import { findIdentity } from "../../account/resolve-account.ts";
 import { DecampError } from "../../errors.ts";
 import { parseAccount, parseServerUrl } from "../../identity/syntax.ts";
 import type { Step } from "../context.ts";
-import { findIdentity } from "../identity.ts";
 import { findJournal } from "../journal.ts";
 
 export const resolve: Step = {

@@ -1,7 +1,7 @@
 /** sign-in: a session at the old server, with the account's own password. */
 
+import { serverRotationKeys } from "../../account/plan-move.ts";
 import { isDecampError } from "../../errors.ts";
-import { parseRecommended } from "../../plc/update.ts";
 import { rotationKeysOf } from "../../plc/operation.ts";
 import type { Context, Step } from "../context.ts";
 import { signInToSource } from "../sign-in.ts";
@@ -13,8 +13,7 @@ export const signIn: Step = {
   run: async (context) => {
     await signInToSource(context);
     try {
-      const recommended = parseRecommended(await context.source.recommendedCredentials(context.signal));
-      context.sourceRotationKeys = recommended.rotationKeys;
+      context.sourceRotationKeys = await serverRotationKeys(context.source, context.signal);
     } catch (error) {
       if (!isDecampError(error, "server-refused", "bad-answer")) {
         throw error;

@@ -1,0 +1,25 @@
+/**
+ * What work on an identity may ask for while it runs. The command line answers from a flag, a file, a command, the
+ * environment or a prompt; a test answers from a table. Whoever cannot answer throws `input-needed` and names what would have
+ * answered. `again` says why an earlier answer was refused: it comes only where `canAskAgain` is true.
+ */
+
+import type { Difference } from "../plc/diff.ts";
+
+export interface IdentityAnswers {
+  /** True where a person can be asked a second time. */
+  readonly canAskAgain: boolean;
+  /** True when the mailed code was given beforehand: then no new mail is asked for, which would make it invalid. */
+  readonly hasPlcToken: boolean;
+
+  /** The account's own password on the server that holds it, in a move on the old server. */
+  sourcePassword(of: { handle: string; host: string; again?: string }): Promise<string>;
+  /** The sign-in code that a server has mailed. */
+  authFactorCode(of: { host: string; again?: string }): Promise<string>;
+  /** The password that the account has, or will have, on the new server. */
+  targetPassword(of: { handle: string; host: string; again?: string }): Promise<string>;
+  /** The code that the server has mailed for signing the PLC operation. */
+  plcToken(of: { email?: string; again?: string }): Promise<string>;
+  /** The yes to the point of no return: the DID, typed or given beforehand. Throws `refused` for anything else. */
+  confirmIdentityChange(of: { did: string; handle: string; differences: readonly Difference[] }): Promise<void>;
+}

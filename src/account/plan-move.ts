@@ -1,0 +1,83 @@
+/** The operation that moves an account to another server, from what both servers say about their keys. */
+
+import { DecampError } from "../errors.ts";
+import { checkOperation, type Finding } from "../plc/check.ts";
+import { normalizeOperation, rotationKeysOf, type UnsignedOperation } from "../plc/operation.ts";
+import { moveOperation, parseRecommended } from "../plc/update.ts";
+import type { Pds } from "../services/pds.ts";
+import type { Identity } from "./read-identity.ts";
+
+export interface PlannedMove {
+  readonly operation: UnsignedOperation;
+  /** What speaks against it: an error must stop it, a warning has to be shown. */
+  readonly findings: readonly Finding[];
+}
+
+/**
+ * Plans the move as an edit of the verified head.
+ *
+ * @param target the new server, signed in to the account
+ * @param sourceRotationKeys the old server's own keys, which leave
+ * @param handle the handle from now on
+ * @throws DecampError `refused` if the new server wants to be named by another address, `bad-answer`, and what the services
+ *   throw
+ */
+export async function planMove(
+  identity: Pick<Identity, "log" | "handle">,
+  target: Pds,
+  sourceRotationKeys: readonly string[],
+  handle: string,
+  signal: AbortSignal,
+): Promise<PlannedMove> {
+  const recommended = parseRecommended(await target.recommendedCredentials(signal));
+  if (recommended.pds.endpoint !== target.origin) {
+    throw new DecampError(
+      "refused",
+      `${target.host} wants to be named as ${recommended.pds.endpoint} in the identity.`,
+      { hint: "Give that address with --to, if it is the server that you want." },
+    );
+  }
+  const { head } = identity.log;
+  const operation = moveOperation(head, {
+    target: recommended,
+    sourceRotationKeys,
+    oldHandle: identity.handle,
+    newHandle: handle,
+  });
+  const headKeys = rotationKeysOf(head.operation);
+  const findings = checkOperation(operation, {
+    userKeys: headKeys.filter((key) => !sourceRotationKeys.includes(key)),
+    headKeys,
+    expectedKeys: recommended.rotationKeys,
+    leavingKeys: sourceRotationKeys,
+    endpoint: target.origin,
+    signingKey: recommended.signingKey,
+    handle,
+  });
+  return { operation, findings };
+}
+
+/**
+ * The rotation keys that a server calls its own: what it recommends for an account that it holds.
+ *
+ * @throws DecampError `server-refused` or `bad-answer` if it does not say
+ */
+export async function serverRotationKeys(pds: Pds, signal: AbortSignal): Promise<readonly string[]> {
+  return parseRecommended(await pds.recommendedCredentials(signal)).rotationKeys;
+}
+
+/** @throws DecampError `refused` at an error among the findings */
+export function requireNoErrors(findings: readonly Finding[], hint = "Nothing was changed."): void {
+  const errors = findings.filter(({ severity }) => severity === "error");
+  if (errors.length > 0) {
+    throw new DecampError("refused", `The identity cannot be changed like this: ${errors[0]?.message ?? ""}`, {
+      hint,
+      data: { rules: errors.map(({ rule }) => rule) },
+    });
+  }
+}
+
+/** What an operation of the log says in today's form; undefined for a tombstone. */
+export function contentOf({ head }: Identity["log"]): UnsignedOperation | undefined {
+  return head.operation.type === "plc_tombstone" ? undefined : normalizeOperation(head.operation);
+}

@@ -1,0 +1,63 @@
+/** The identity of an account as the directory has it, judged before anything is believed. */
+
+import { DecampError } from "../errors.ts";
+import { parseDidDocument, type DidDocument } from "../identity/did-document.ts";
+import type { VerifiedLog } from "../plc/log.ts";
+import { normalizeOperation, type UnsignedOperation } from "../plc/operation.ts";
+import { readLog } from "./read-log.ts";
+import type { LogServices } from "./services.ts";
+
+/** How often a document is asked for that lags behind the log, and how long to wait in between (milliseconds). */
+const lag = { attempts: 5, wait: 500 };
+
+/** The account, as the directory and the verified log have it. */
+export interface Identity {
+  readonly did: string;
+  /** The handle that the document claims now. */
+  readonly handle: string;
+  readonly document: DidDocument;
+  readonly log: VerifiedLog;
+  readonly rawLog: unknown;
+}
+
+/**
+ * Reads and verifies the audit log, and checks that the document says the same as its head.
+ *
+ * @throws DecampError `identity-invalid` for a log that does not verify or lost the head that was seen last, a tombstone,
+ *   or a document that contradicts the log; `account-not-found`, and what the services throw
+ */
+export async function readIdentity(services: LogServices, did: string, signal: AbortSignal): Promise<Identity> {
+  const { directory, sleep } = services;
+  for (let attempt = 1; ; attempt += 1) {
+    const { log, rawLog } = await readLog(services, did, signal);
+    const { operation } = log.head;
+    if (operation.type === "plc_tombstone") {
+      throw new DecampError("identity-invalid", `${did} was given up: its last operation is a tombstone.`);
+    }
+    const document = parseDidDocument(await directory.document(did, signal), did);
+    const agrees = documentAgrees(document, normalizeOperation(operation));
+    if (agrees && document.handle !== undefined) {
+      return { did, handle: document.handle, document, log, rawLog };
+    }
+    if (agrees) {
+      throw new DecampError("identity-invalid", `The DID document of ${did} names no handle.`);
+    }
+    if (attempt >= lag.attempts) {
+      throw new DecampError("identity-invalid", `The DID document of ${did} contradicts the log of its operations.`);
+    }
+    await sleep(lag.wait, signal);
+  }
+}
+
+/** Whether a document says what an operation says: signing key, server, aliases. */
+export function documentAgrees(document: DidDocument, head: UnsignedOperation): boolean {
+  return (
+    document.signingKey === head.verificationMethods["atproto"] &&
+    document.pds === originOf(head.services["atproto_pds"]?.endpoint) &&
+    document.alsoKnownAs.join(" ") === head.alsoKnownAs.join(" ")
+  );
+}
+
+function originOf(endpoint: string | undefined): string | undefined {
+  return endpoint !== undefined && URL.canParse(endpoint) ? new URL(endpoint).origin : undefined;
+}

@@ -1,0 +1,50 @@
+/** The audit log of an account: fetched, verified, and compared with the head that was seen last. */
+
+import { DecampError } from "../errors.ts";
+import { verifyLog, type VerifiedLog } from "../plc/log.ts";
+import type { LogServices } from "./services.ts";
+
+/** A directory may lag behind another: how often a log is asked for, and the pause (milliseconds). */
+const lag = { attempts: 5, pause: 500 };
+
+export interface ReadLog {
+  readonly log: VerifiedLog;
+  /** As the directory sent it. */
+  readonly rawLog: unknown;
+}
+
+/**
+ * Reads and verifies the audit log of a DID. Its head is remembered; a log that no longer has the head that was seen last
+ * is an alarm.
+ *
+ * @throws DecampError `identity-invalid` for a log that does not verify, and with rule `plc/seen-head` for one that lost
+ *   the head that was seen last; `account-not-found`, and what the services throw
+ */
+export async function readLog(services: LogServices, did: string, signal: AbortSignal): Promise<ReadLog> {
+  const { directory, heads, now, sleep } = services;
+  const seen = await heads.recall(did);
+  for (let attempt = 1; ; attempt += 1) {
+    const rawLog = await directory.auditLog(did, signal);
+    const log = verifyLog(did, rawLog);
+    if (seen === undefined || log.entries.some(({ cid }) => cid === seen.cid)) {
+      const { cid } = log.head;
+      if (cid !== seen?.cid) {
+        await heads.remember({ did, cid, seenAt: new Date(now()).toISOString() });
+      }
+      return { log, rawLog };
+    }
+    if (attempt >= lag.attempts) {
+      throw new DecampError(
+        "identity-invalid",
+        `The log of ${did} no longer has the operation that was its head on ${seen.seenAt}: ${seen.cid}.`,
+        {
+          hint:
+            "Either the directory lags, or it hides an operation, or you asked another directory then. " +
+            `Do not go on before the reason is known. What was seen is kept in ${heads.place(did)}.`,
+          data: { rule: "plc/seen-head", cid: seen.cid, did },
+        },
+      );
+    }
+    await sleep(lag.pause, signal);
+  }
+}

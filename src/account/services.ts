@@ -1,0 +1,21 @@
+/** What work on an identity talks to. A use case gets these, and never makes them. */
+
+import type { OpenPds } from "../services/pds.ts";
+import type { PlcDirectory } from "../services/plc-directory.ts";
+import type { HandleResolver } from "../services/resolver.ts";
+import type { SeenHeads } from "../services/seen-heads.ts";
+
+export interface AccountServices {
+  readonly openPds: OpenPds;
+  readonly directory: PlcDirectory;
+  readonly handles: HandleResolver;
+  /** The heads that earlier runs have seen. */
+  readonly heads: SeenHeads;
+  /** Epoch milliseconds. */
+  readonly now: () => number;
+  /** Resolves after so many milliseconds. */
+  readonly sleep: (milliseconds: number, signal: AbortSignal) => Promise<void>;
+}
+
+/** What it takes to read an audit log. */
+export type LogServices = Pick<AccountServices, "directory" | "heads" | "now" | "sleep">;

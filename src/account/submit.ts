@@ -1,0 +1,123 @@
+/**
+ * Submitting an operation: the one step that trying again does not take back.
+ *
+ * Tricky bits:
+ * - The head is read anew just before. If it is not the one that the operation was made for, nothing is sent.
+ * - A 200 is no proof, and submitting twice is refused. So the log is read back, and after a lost answer it decides.
+ * - Whoever stands above another's key nullifies his operation by submitting to the same head. What was nullified is said.
+ */
+
+import type { Cid } from "../data/cid.ts";
+import { DecampError, isDecampError } from "../errors.ts";
+import { describeHistory } from "../plc/history.ts";
+import { recoveryWindow, type LogEntry, type VerifiedLog } from "../plc/log.ts";
+import { readLog } from "./read-log.ts";
+import type { SignedAnswer } from "./sign-by-server.ts";
+import type { LogServices } from "./services.ts";
+
+/** A directory may lag: how often the log is read after the submission, and the pause (milliseconds). */
+const lag = { attempts: 10, pause: 1000 };
+
+export interface Submission extends SignedAnswer {
+  readonly did: string;
+  /** The head of the log when the operation was planned. */
+  readonly plannedHead: Cid;
+  /** Sends it. */
+  readonly send: (operation: object, signal: AbortSignal) => Promise<void>;
+  /** Whom it is sent to. */
+  readonly host: string;
+}
+
+export interface Submitted {
+  readonly entry: LogEntry;
+  /** The log that has it. */
+  readonly log: VerifiedLog;
+  /** The operations that it nullified, oldest first. */
+  readonly nullified: readonly Cid[];
+  /** Until when a key that stands above the signer's can undo it (ISO 8601). */
+  readonly recoverableUntil: string;
+}
+
+/**
+ * Submits a signed operation, unless the log has it already.
+ *
+ * @throws DecampError `head-moved` if somebody else was faster, `refused` if the log does not get it, what `send` throws if
+ *   the log says that it was not taken, and as `readLog`
+ */
+export async function submitOperation(
+  services: LogServices,
+  submission: Submission,
+  signal: AbortSignal,
+): Promise<Submitted> {
+  const { did, cid, operation, plannedHead, send, host } = submission;
+  const { log: before } = await readLog(services, did, signal);
+  const there = find(before, cid);
+  if (there !== undefined) {
+    return there;
+  }
+  if (before.head.cid !== plannedHead) {
+    throw headMoved(before, plannedHead);
+  }
+  let failure: DecampError | undefined;
+  try {
+    await send(operation, signal);
+  } catch (error) {
+    if (!isDecampError(error)) {
+      throw error;
+    }
+    failure = error; // the log says whether it was taken all the same
+  }
+  for (let attempt = 1; ; attempt += 1) {
+    const { log } = await readLog(services, did, signal);
+    const submitted = find(log, cid);
+    if (submitted !== undefined) {
+      return submitted;
+    }
+    if (log.head.cid !== plannedHead) {
+      throw headMoved(log, plannedHead, failure);
+    }
+    if (failure !== undefined && !isLostAnswer(failure)) {
+      throw failure;
+    }
+    if (attempt >= lag.attempts) {
+      throw failure ?? new DecampError("refused", `The directory does not have the operation that ${host} took.`);
+    }
+    await services.sleep(lag.pause, signal);
+  }
+}
+
+function find(log: VerifiedLog, cid: Cid): Submitted | undefined {
+  const item = describeHistory(log).find(({ entry }) => entry.cid === cid);
+  if (item === undefined) {
+    return undefined;
+  }
+  const { entry, nullifies } = item;
+  if (entry.nullified) {
+    throw new DecampError("head-moved", "This operation is in the log already, and somebody has nullified it.", {
+      data: { cid, by: item.nullifiedBy },
+    });
+  }
+  return {
+    entry,
+    log,
+    nullified: nullifies,
+    recoverableUntil: new Date(Date.parse(entry.createdAt) + recoveryWindow).toISOString(),
+  };
+}
+
+function headMoved(log: VerifiedLog, expected: Cid, cause?: DecampError): DecampError {
+  const { cid, signer, createdAt } = log.head;
+  return new DecampError(
+    "head-moved",
+    `The identity was changed by another operation meanwhile: ${cid}, signed by ${signer} on ${createdAt}.`,
+    {
+      hint: `Your operation was not taken. See what it changed with decamp plc history ${log.did}, then plan anew.`,
+      data: { expected, found: cid, signer, createdAt },
+      cause,
+    },
+  );
+}
+
+function isLostAnswer(error: DecampError): boolean {
+  return ["unreachable", "bad-answer"].includes(error.code) || Number(error.data["status"]) >= 500;
+}
