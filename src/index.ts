@@ -15,6 +15,8 @@ export { decodeCbor } from "./data/cbor.ts";
 
 // Identity
 export { parseDidDocument, type DidDocument } from "./identity/did-document.ts";
+export { auditLog, type AuditFinding, type LogAudit } from "./plc/audit.ts";
+export { describeHistory, type HistoryEntry } from "./plc/history.ts";
 export { verifyLog, type LogEntry, type VerifiedLog } from "./plc/log.ts";
 export { moveOperation, updateOperation, type Base, type Move } from "./plc/update.ts";
 export { compareSigned, diffOperations, type Difference, type Predecessor } from "./plc/diff.ts";
@@ -28,6 +30,7 @@ export { createSeenHeads, type SeenHead, type SeenHeads } from "./services/seen-
 export { openCarFile, type CarFile } from "./services/car-file.ts";
 
 // Work on an identity
+export { auditAccount, type AccountAudit } from "./account/audit.ts";
 export { readIdentity, type Identity } from "./account/read-identity.ts";
 export { readLog, type ReadLog } from "./account/read-log.ts";
 export { findIdentity } from "./account/resolve-account.ts";

@@ -2,7 +2,7 @@
 
 import { DecampError } from "../errors.ts";
 import { checkOperation, type Finding } from "../plc/check.ts";
-import { normalizeOperation, rotationKeysOf, type UnsignedOperation } from "../plc/operation.ts";
+import { rotationKeysOf, type UnsignedOperation } from "../plc/operation.ts";
 import { moveOperation, parseRecommended } from "../plc/update.ts";
 import type { Pds } from "../services/pds.ts";
 import type { Identity } from "./read-identity.ts";
@@ -75,9 +75,4 @@ export function requireNoErrors(findings: readonly Finding[], hint = "Nothing wa
       data: { rules: errors.map(({ rule }) => rule) },
     });
   }
-}
-
-/** What an operation of the log says in today's form; undefined for a tombstone. */
-export function contentOf({ head }: Identity["log"]): UnsignedOperation | undefined {
-  return head.operation.type === "plc_tombstone" ? undefined : normalizeOperation(head.operation);
 }

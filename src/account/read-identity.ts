@@ -43,7 +43,9 @@ export async function readIdentity(services: LogServices, did: string, signal: A
       throw new DecampError("identity-invalid", `The DID document of ${did} names no handle.`);
     }
     if (attempt >= lag.attempts) {
-      throw new DecampError("identity-invalid", `The DID document of ${did} contradicts the log of its operations.`);
+      throw new DecampError("identity-invalid", `The DID document of ${did} contradicts the log of its operations.`, {
+        data: { rule: "did-document/contradiction", did },
+      });
     }
     await sleep(lag.wait, signal);
   }

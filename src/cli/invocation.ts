@@ -1,6 +1,7 @@
 /** What was typed, once commander has understood it: data, so that reading and running are tested apart. */
 import type { LsFlags } from "./declare/look.ts";
 import type { MigrateFlags } from "./declare/migrate.ts";
+import type { PlcReadFlags } from "./declare/plc.ts";
 import type { VerifyFlags } from "./declare/verify.ts";
 import type { RawGlobals } from "./globals.ts";
 import type { Terminal } from "./terminal.ts";
@@ -16,6 +17,8 @@ interface FlagsOf {
   "repo unpack": object;
   "repo diff": object;
   "blob ls": object;
+  "plc history": PlcReadFlags;
+  "plc audit": PlcReadFlags;
 }
 
 type CommandName = keyof FlagsOf;

@@ -81,5 +81,13 @@ async function run(invocation: AnyInvocation, edge: Edge): Promise<number> {
       const { blobLsCommand } = await import("./commands/look.ts");
       return blobLsCommand(invocation, edge);
     }
+    case "plc history": {
+      const { plcHistoryCommand } = await import("./commands/plc-read.ts");
+      return plcHistoryCommand(invocation, edge);
+    }
+    case "plc audit": {
+      const { plcAuditCommand } = await import("./commands/plc-read.ts");
+      return plcAuditCommand(invocation, edge);
+    }
   }
 }

@@ -1,14 +1,8 @@
 /** The services of a migration, as the flags and the environment have them. */
 import { hostname } from "node:os";
-import { setTimeout } from "node:timers/promises";
-import { parseServerUrl } from "../identity/syntax.ts";
 import type { MigrationServices } from "../migration/context.ts";
-import { Pds } from "../services/pds.ts";
-import { createPlcDirectory } from "../services/plc-directory.ts";
-import { createHandleResolver } from "../services/resolver.ts";
-import { createSeenHeads } from "../services/seen-heads.ts";
+import { openAccountServices } from "./account-services.ts";
 import type { GlobalFlags } from "./globals.ts";
-import { openHttp } from "./http.ts";
 import { packageFacts } from "./package.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -17,20 +11,14 @@ export function openMigrationServices(
   globals: GlobalFlags,
   terminal: Terminal,
 ): { services: MigrationServices; close: () => Promise<void> } {
-  const plcUrl = parseServerUrl(globals.plcUrl, { allowPrivateHosts: globals.allowPrivateHosts });
-  const http = openHttp(globals, terminal);
+  const { services, close } = openAccountServices(globals, terminal);
   return {
     services: {
-      openPds: (origin) => new Pds(http, origin),
-      directory: createPlcDirectory(http, plcUrl),
-      handles: createHandleResolver(http),
-      heads: createSeenHeads(globals.stateDir),
-      now: () => Date.now(),
-      sleep: async (milliseconds, signal) => setTimeout(milliseconds, undefined, { signal }),
+      ...services,
       writtenBy: `decamp ${packageFacts().version}`,
       lockOwner: { pid: process.pid, host: hostname(), isAlive },
     },
-    close: async () => http.close(),
+    close,
   };
 }
 

@@ -6,6 +6,7 @@ import { Command, CommanderError, Option } from "commander";
 import { DecampError } from "../errors.ts";
 import { declareLook, type LsFlags } from "./declare/look.ts";
 import { declareMigrate, type MigrateFlags } from "./declare/migrate.ts";
+import { declarePlc, type PlcReadFlags } from "./declare/plc.ts";
 import { declareVerify, type VerifyFlags } from "./declare/verify.ts";
 import { helpStartsWith } from "./declare/shape.ts";
 import type { RawGlobals } from "./globals.ts";
@@ -74,6 +75,13 @@ export function readArguments(argv: readonly string[], terminal: Pick<Terminal, 
   });
   look.blobLs.action(() => {
     invocation = { command: "blob ls", flags: {}, ...typed(look.blobLs) };
+  });
+  const plc = declarePlc(program);
+  plc.history.action(() => {
+    invocation = { command: "plc history", flags: plc.history.opts<PlcReadFlags>(), ...typed(plc.history) };
+  });
+  plc.audit.action(() => {
+    invocation = { command: "plc audit", flags: plc.audit.opts<PlcReadFlags>(), ...typed(plc.audit) };
   });
   throwFromAll(program);
   try {

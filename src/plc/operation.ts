@@ -158,9 +158,14 @@ export function normalizeOperation(operation: PlcOperation | LegacyCreate | Unsi
   };
 }
 
+/** What an operation says in today's form; undefined for a tombstone, which says nothing. */
+export function contentOf(operation: SignedOperation): UnsignedOperation | undefined {
+  return operation.type === "plc_tombstone" ? undefined : normalizeOperation(operation);
+}
+
 /** The keys that may sign what follows an operation, the most powerful first. None follow a tombstone. */
 export function rotationKeysOf(operation: SignedOperation): readonly string[] {
-  return operation.type === "plc_tombstone" ? [] : normalizeOperation(operation).rotationKeys;
+  return contentOf(operation)?.rotationKeys ?? [];
 }
 
 /** The 64 bytes of a signature, or undefined if the text is not their one spelling. */
@@ -263,7 +268,5 @@ function broken(rule: string, message: string, cause?: unknown): DecampError {
 
 /** The endpoint of the PDS that an operation names; none for a tombstone, or for no operation. */
 export function pdsOf(operation: SignedOperation | undefined): string | undefined {
-  return operation === undefined || operation.type === "plc_tombstone"
-    ? undefined
-    : normalizeOperation(operation).services["atproto_pds"]?.endpoint;
+  return operation === undefined ? undefined : contentOf(operation)?.services["atproto_pds"]?.endpoint;
 }

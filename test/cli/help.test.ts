@@ -17,27 +17,31 @@ const packageJson = JSON.parse(readFileSync(fileURLToPath(new URL("../../package
   dependencies: Record<string, string>;
 };
 
-test.each([["--help"], ["--version"], ["migrate", "--help"], ["help", "migrate"]])(
-  "%j prints to stdout and loads nothing of the network code",
-  async (...argv) => {
-    const list = join(folder, argv.join("_"));
-    const hook = new URL("support/list-modules.ts", import.meta.url).href;
-    const { code, stdout, stderr } = await runNode(["--import", hook, startScript, ...argv], { MODULE_LIST: list });
-    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
-    expect(stdout).not.toBe("");
+test.each([
+  ["--help"],
+  ["--version"],
+  ["migrate", "--help"],
+  ["help", "migrate"],
+  ["plc", "--help"],
+  ["plc", "audit", "--help"],
+])("%j prints to stdout and loads nothing of the network code", async (...argv) => {
+  const list = join(folder, argv.join("_"));
+  const hook = new URL("support/list-modules.ts", import.meta.url).href;
+  const { code, stdout, stderr } = await runNode(["--import", hook, startScript, ...argv], { MODULE_LIST: list });
+  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+  expect(stdout).not.toBe("");
 
-    const loaded = readFileSync(list, "utf8").trim().split("\n");
-    // The hook works at all: what has to be there is there.
-    expect(loaded.filter((url) => url.includes("/src/cli/main.ts"))).toHaveLength(1);
-    const packages = loaded
-      .map((url) => /\/node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(url)?.[1])
-      .filter((name) => name !== undefined);
-    expect(new Set(packages)).toEqual(new Set(["commander"]));
-    const ours = loaded.map((url) => /\/src\/([a-z]+)\//.exec(url)?.[1]).filter((name) => name !== undefined);
-    expect(new Set(ours)).toEqual(new Set(["cli"]));
-    expect(loaded.filter((url) => /^node:(?:net|http|https|tls|dns)/.test(url))).toEqual([]);
-  },
-);
+  const loaded = readFileSync(list, "utf8").trim().split("\n");
+  // The hook works at all: what has to be there is there.
+  expect(loaded.filter((url) => url.includes("/src/cli/main.ts"))).toHaveLength(1);
+  const packages = loaded
+    .map((url) => /\/node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(url)?.[1])
+    .filter((name) => name !== undefined);
+  expect(new Set(packages)).toEqual(new Set(["commander"]));
+  const ours = loaded.map((url) => /\/src\/([a-z]+)\//.exec(url)?.[1]).filter((name) => name !== undefined);
+  expect(new Set(ours)).toEqual(new Set(["cli"]));
+  expect(loaded.filter((url) => /^node:(?:net|http|https|tls|dns)/.test(url))).toEqual([]);
+});
 
 test("--version prints the version of the package, also behind a command", async () => {
   for (const argv of [["--version"], ["migrate", "--version"]]) {
@@ -47,8 +51,10 @@ test("--version prints the version of the package, also behind a command", async
   }
 });
 
+const identity = ["audit", "history"].map((name) => ["plc", name, "--help"]);
+
 test("help starts with what the command does and with examples, and names all global flags", async () => {
-  for (const argv of [["--help"], ["-h"], ["migrate", "--help"], ["migrate", "-h"], ["help"]]) {
+  for (const argv of [["--help"], ["-h"], ["migrate", "--help"], ["migrate", "-h"], ["help"], ...identity]) {
     const { parts, stdout } = captured();
     expect(await main(argv, parts)).toBe(0);
     const text = stdout();

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { plcFixtures } from "./fixtures.ts";
 
 const root = new URL("../../", import.meta.url);
-const rule = /(?<=["`])(?:plc|did-document)\/[a-z-]+(?=["`])/g;
+const rule = /(?<=["`])(?:plc|did-document|handle)\/[a-z-]+(?=["`])/g;
 
 function rulesIn(text: string): string[] {
   return [...new Set(text.match(rule))].toSorted();
@@ -12,7 +12,7 @@ function rulesIn(text: string): string[] {
 const sections = readFileSync(new URL("docs/RULES-PLC.md", root), "utf8").split("\n## ");
 
 test("the tables name every rule of the code, and no other", () => {
-  const files = globSync("src/{plc,identity}/*.ts", { cwd: root.pathname });
+  const files = globSync("src/{plc,identity,account}/*.ts", { cwd: root.pathname });
   const code = files.map((file) => readFileSync(new URL(file, root), "utf8")).join("\n");
   expect(rulesIn(sections.join("\n"))).toEqual(rulesIn(code));
 });

@@ -8,10 +8,10 @@ export function warningLine(warning: { message: string }): Piece[] {
 }
 
 /** What is about to change in the identity: one difference a line, its sign in front, so that colour is not needed. */
-export function identityLines(differences: readonly Difference[]): Piece[][] {
+export function identityLines(differences: readonly Difference[], indent = "  "): Piece[][] {
   return differences.flatMap(({ field, kind, before, after }): Piece[][] => {
-    const removed: Piece[] = [{ text: `  - ${field}: ${before ?? ""}`, style: "red" }];
-    const added: Piece[] = [{ text: `  + ${field}: ${after ?? ""}`, style: "green" }];
+    const removed: Piece[] = [{ text: `${indent}- ${field}: ${before ?? ""}`, style: "red" }];
+    const added: Piece[] = [{ text: `${indent}+ ${field}: ${after ?? ""}`, style: "green" }];
     switch (kind) {
       case "added":
         return [added];
@@ -20,7 +20,7 @@ export function identityLines(differences: readonly Difference[]): Piece[][] {
       case "changed":
         return [removed, added];
       case "reordered":
-        return [[{ text: `  ~ ${field}: ${before ?? ""} → ${after ?? ""} (order)`, style: "yellow" }]];
+        return [[{ text: `${indent}~ ${field}: ${before ?? ""} → ${after ?? ""} (order)`, style: "yellow" }]];
     }
   });
 }

@@ -7,12 +7,12 @@
  * - What it signed is compared field by field before it is submitted, and the log is read back afterwards.
  */
 
-import { contentOf, planMove, requireNoErrors } from "../../account/plan-move.ts";
+import { planMove, requireNoErrors } from "../../account/plan-move.ts";
 import { signByServer } from "../../account/sign-by-server.ts";
 import { submitOperation as submit } from "../../account/submit.ts";
 import { DecampError, isDecampError } from "../../errors.ts";
 import { compareSigned, diffOperations } from "../../plc/diff.ts";
-import type { UnsignedOperation } from "../../plc/operation.ts";
+import { contentOf, type UnsignedOperation } from "../../plc/operation.ts";
 import type { Context, Step } from "../context.ts";
 
 export const requestToken: Step = {
@@ -102,7 +102,7 @@ async function restoreSigned(context: Context): Promise<boolean> {
 /** Shows the change, and has it confirmed. */
 async function confirmChange({ answers, identity, report }: Context, planned: UnsignedOperation): Promise<void> {
   const { did, handle, log } = identity;
-  const before = contentOf(log);
+  const before = contentOf(log.head.operation);
   if (before === undefined) {
     throw new DecampError("identity-invalid", `${did} was given up.`);
   }

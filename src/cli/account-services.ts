@@ -1,0 +1,34 @@
+/** The services for work on an identity, as the flags and the environment have them. */
+import { setTimeout } from "node:timers/promises";
+import type { AccountServices } from "../account/services.ts";
+import { parseServerUrl } from "../identity/syntax.ts";
+import { Pds } from "../services/pds.ts";
+import { createPlcDirectory } from "../services/plc-directory.ts";
+import { createHandleResolver } from "../services/resolver.ts";
+import { createSeenHeads } from "../services/seen-heads.ts";
+import type { GlobalFlags } from "./globals.ts";
+import { openHttp } from "./http.ts";
+import type { Terminal } from "./terminal.ts";
+
+export interface OpenServices {
+  readonly services: AccountServices;
+  /** Closes connections; to be called when the work is over. */
+  readonly close: () => Promise<void>;
+}
+
+/** @throws DecampError `invalid-url`, `insecure-url` for the address of the directory */
+export function openAccountServices(globals: GlobalFlags, terminal: Terminal): OpenServices {
+  const plcUrl = parseServerUrl(globals.plcUrl, globals);
+  const http = openHttp(globals, terminal);
+  return {
+    services: {
+      openPds: (origin) => new Pds(http, origin),
+      directory: createPlcDirectory(http, plcUrl),
+      handles: createHandleResolver(http),
+      heads: createSeenHeads(globals.stateDir),
+      now: () => Date.now(),
+      sleep: async (milliseconds, signal) => setTimeout(milliseconds, undefined, { signal }),
+    },
+    close: async () => http.close(),
+  };
+}

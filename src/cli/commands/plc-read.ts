@@ -1,0 +1,227 @@
+/** `decamp plc audit` and `decamp plc history`: what the log of an identity says, once it is verified. */
+import type { AccountAudit } from "../../account/audit.ts";
+import type { AccountServices } from "../../account/services.ts";
+import { DecampError } from "../../errors.ts";
+import { auditLog, type LogAudit } from "../../plc/audit.ts";
+import { describeHistory, type HistoryEntry } from "../../plc/history.ts";
+import type { VerifiedLog } from "../../plc/log.ts";
+import { contentOf } from "../../plc/operation.ts";
+import type { PlcReadFlags } from "../declare/plc.ts";
+import { readGlobals, type GlobalFlags } from "../globals.ts";
+import type { Edge, Invocation, Typed } from "../invocation.ts";
+import { readJsonInput } from "../json-input.ts";
+import { contentLines, countLine, findingLines, historyLines } from "../plc-lines.ts";
+import { stoppable } from "../signals.ts";
+import type { Terminal } from "../terminal.ts";
+
+const damagedExit = new DecampError("damaged", "").exitCode;
+
+/** Runs `decamp plc audit`. Exit code 3 if something is wrong. */
+export async function plcAuditCommand(invocation: Invocation<"plc audit">, { terminal }: Edge): Promise<number> {
+  const globals = readGlobals(invocation.globals, terminal.env);
+  const audit: LogAudit | AccountAudit = await stoppable(
+    async (signal) =>
+      withLog(invocation, invocation.flags, globals, terminal, signal, {
+        file: (log) => auditLog(log),
+        account: async (services, account, from) => {
+          const { auditAccount } = await import("../../account/audit.ts");
+          return auditAccount(services, account, from, signal);
+        },
+      }),
+    () => undefined,
+  );
+  const { did, log, findings } = audit;
+  const ok = log !== undefined && !findings.some(({ severity }) => severity === "error");
+  if (globals.json) {
+    terminal.out.json({ type: "result", version: 1, command: "plc audit", ok, did, ...facts(audit), findings });
+    return ok ? 0 : damagedExit;
+  }
+  const whose = did === undefined ? "This" : `The log of ${did}`;
+  const verdict =
+    log === undefined
+      ? `${whose} is not in order.`
+      : ok
+        ? `${whose} is in order.`
+        : `${whose} is in order by itself, but not with what else is known.`;
+  terminal.out.line({ text: verdict, style: ok ? "green" : "red" });
+  if (log !== undefined && !globals.quiet) {
+    const { head, entries } = log;
+    terminal.out.line("Operations    ", countLine(entries.length, nullified(log)));
+    terminal.out.line("Head          ", `${head.cid}, ${head.createdAt}`);
+    terminal.out.line("Signed by     ", head.signer);
+    for (const line of contentLines(head.operation)) {
+      terminal.out.line(...line);
+    }
+    terminal.out.line("Document      ", documentVerdict(audit));
+  }
+  for (const line of findingLines(findings)) {
+    terminal.out.line(...line);
+  }
+  return ok ? 0 : damagedExit;
+}
+
+/** Runs `decamp plc history`. */
+export async function plcHistoryCommand(invocation: Invocation<"plc history">, { terminal }: Edge): Promise<number> {
+  const globals = readGlobals(invocation.globals, terminal.env);
+  const log = await stoppable(
+    async (signal) =>
+      withLog(invocation, invocation.flags, globals, terminal, signal, {
+        file: verifiedFile,
+        account: async (services, account, from) => {
+          const [{ findPlcDid }, { readLog }, { parseAccount }] = await Promise.all([
+            import("../../account/resolve-account.ts"),
+            import("../../account/read-log.ts"),
+            import("../../identity/syntax.ts"),
+          ]);
+          const did = await findPlcDid(services, parseAccount(account), from, signal);
+          return (await readLog(services, did, signal)).log;
+        },
+      }),
+    () => undefined,
+  );
+  const history = describeHistory(log);
+  if (globals.json) {
+    terminal.out.json({
+      type: "result",
+      version: 1,
+      command: "plc history",
+      did: log.did,
+      head: log.head.cid,
+      tombstoned: log.tombstoned,
+      operations: history.map(historyJson),
+    });
+    return 0;
+  }
+  terminal.out.line({ text: log.did, style: "bold" }, `  ${countLine(log.entries.length, nullified(log))}`);
+  terminal.out.line();
+  const now = Date.now();
+  for (const [index, item] of history.entries()) {
+    for (const line of historyLines(item, index + 1, now)) {
+      terminal.out.line(...line);
+    }
+  }
+  return 0;
+}
+
+/** What is done with a log from disk, and with an account. */
+interface Ways<T> {
+  readonly file: (log: unknown) => T;
+  readonly account: (services: AccountServices, account: string, from: string | undefined) => Promise<T>;
+}
+
+/** The network is loaded only for an account. */
+async function withLog<T>(
+  { args }: Typed,
+  flags: PlcReadFlags,
+  globals: GlobalFlags,
+  terminal: Terminal,
+  signal: AbortSignal,
+  ways: Ways<T>,
+): Promise<T> {
+  const [what = ""] = args;
+  if (isPath(what)) {
+    return ways.file(await readJsonInput(await logPath(what), terminal));
+  }
+  const [{ openAccountServices }, { parseServerUrl }] = await Promise.all([
+    import("../account-services.ts"),
+    import("../../identity/syntax.ts"),
+  ]);
+  const from = flags.from === undefined ? undefined : parseServerUrl(flags.from, globals);
+  const { services, close } = openAccountServices(globals, terminal);
+  try {
+    signal.throwIfAborted();
+    return await ways.account(services, what, from);
+  } finally {
+    await close();
+  }
+}
+
+/** An account is a handle or a DID; a path has a separator, or ends with .json, or is - for the standard input. */
+function isPath(text: string): boolean {
+  return text === "-" || (!/^(?:at|did):/i.test(text) && (/[/\\]/.test(text) || text.endsWith(".json")));
+}
+
+/** Of an archive the log of its newest snapshot. */
+async function logPath(path: string): Promise<string> {
+  const { isFolder } = await import("../../services/hash-file.ts");
+  if (path === "-" || !(await isFolder(path))) {
+    return path;
+  }
+  const [{ readManifests }, { snapshotFile }] = await Promise.all([
+    import("../../archive/manifest.ts"),
+    import("../../archive/layout.ts"),
+  ]);
+  const manifest = (await readManifests(path)).at(-1);
+  if (manifest === undefined) {
+    throw new DecampError("unreadable-file", `There is no archive in the folder ${path}.`);
+  }
+  return snapshotFile(path, manifest.rev, "log");
+}
+
+function verifiedFile(value: unknown): VerifiedLog {
+  const { log, findings } = auditLog(value);
+  if (log === undefined) {
+    const { rule, message, index, cid } = findings[0] ?? { message: "The log is not in order." };
+    throw new DecampError("identity-invalid", message, { data: { rule, index, cid } });
+  }
+  return log;
+}
+
+function facts(audit: LogAudit | AccountAudit): object {
+  const { log } = audit;
+  if (log === undefined) {
+    return { log: "invalid" };
+  }
+  const { head, entries, tombstoned } = log;
+  const content = contentOf(head.operation);
+  return {
+    log: "valid",
+    document: documentState(audit),
+    operations: entries.length,
+    nullified: nullified(log),
+    head: { cid: head.cid, createdAt: head.createdAt, signer: head.signer },
+    tombstoned,
+    ...(content === undefined
+      ? {}
+      : {
+          alsoKnownAs: content.alsoKnownAs,
+          services: content.services,
+          verificationMethods: content.verificationMethods,
+          rotationKeys: content.rotationKeys,
+        }),
+  };
+}
+
+/** `unchecked`: there is only a file, or the identity was given up and has no document. */
+function documentState(audit: LogAudit | AccountAudit): "agrees" | "contradicts" | "unchecked" {
+  if (audit.findings.some(({ rule }) => rule.startsWith("did-document/"))) {
+    return "contradicts";
+  }
+  return "document" in audit ? "agrees" : "unchecked";
+}
+
+function documentVerdict(audit: LogAudit | AccountAudit): string {
+  const verdicts = {
+    agrees: "says the same",
+    contradicts: "does not say the same",
+    unchecked: "not looked at",
+  };
+  return verdicts[documentState(audit)];
+}
+
+function nullified({ entries }: VerifiedLog): number {
+  return entries.filter((entry) => entry.nullified).length;
+}
+
+function historyJson({ entry, undoUntil, ...item }: HistoryEntry): object {
+  const { cid, createdAt, signer } = entry;
+  return {
+    cid,
+    createdAt,
+    signer,
+    nullified: entry.nullified,
+    ...item,
+    ...(undoUntil === undefined ? {} : { undoUntil: new Date(undoUntil).toISOString() }),
+    operation: entry.operation,
+  };
+}

@@ -1,0 +1,68 @@
+/** `decamp plc …`: what it is called with. */
+import type { Command } from "commander";
+import { helpStartsWith } from "./shape.ts";
+
+/** Flags of the commands that only read. */
+export interface PlcReadFlags {
+  readonly from?: string;
+}
+
+export interface PlcCommands {
+  readonly history: Command;
+  readonly audit: Command;
+}
+
+const accountOrLog = "a handle, a DID, a file with its audit log (.json), an archive (a path with a /), or -";
+
+export function declarePlc(program: Command): PlcCommands {
+  const plc = helpStartsWith(
+    program.command("plc").summary("the identity: read, prove, change, recover"),
+    [
+      "The identity of an account, a did:plc: its log, and changes of it. Nothing that a",
+      "directory answers is believed.",
+    ],
+    [
+      { says: "What was changed, by which key:", command: "decamp plc history alice.example.com" },
+      { says: "Prove the whole log:", command: "decamp plc audit alice.example.com" },
+    ],
+  );
+  return { history: declareHistory(plc), audit: declareAudit(plc) };
+}
+
+function declareHistory(plc: Command): Command {
+  return helpStartsWith(
+    fromOption(plc.command("history").summary("show what changed, by which key").argument("<account>", accountOrLog)),
+    [
+      "Shows every operation of an identity: what it changed, which key signed it, what",
+      "was nullified, and until when which key can still undo it. The log is verified",
+      "first.",
+    ],
+    [
+      { says: "The story of an account:", command: "decamp plc history alice.example.com" },
+      { says: "From a log on disk, without network:", command: "decamp plc history ./plc-log.json" },
+    ],
+  );
+}
+
+function declareAudit(plc: Command): Command {
+  return helpStartsWith(
+    fromOption(plc.command("audit").summary("prove the log of an identity").argument("<account>", accountOrLog)),
+    [
+      "Proves the whole log of an identity by itself: every hash, every signature,",
+      "every recovery. Of an account also that the DID document says the same, and that",
+      "the log still has what was seen last. Exit code 0 if all is well, 3 if not.",
+    ],
+    [
+      { says: "An account:", command: "decamp plc audit alice.example.com" },
+      { says: "A log on disk, without network:", command: "decamp plc audit ./plc-log.json" },
+      {
+        says: "From a pipe, for a script:",
+        command: "curl -s https://plc.directory/DID/log/audit | decamp plc audit - --json",
+      },
+    ],
+  );
+}
+
+function fromOption(command: Command): Command {
+  return command.option("--from <url>", "the server that is asked for the handle");
+}
