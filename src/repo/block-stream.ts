@@ -4,6 +4,7 @@
  */
 import { hash } from "node:crypto";
 import { isDigest } from "../data/latin1.ts";
+import { BlockBatch } from "./block-batch.ts";
 import { cborCidHead, foreignFormat, parseCarHeader, rawCidHead, readVarint } from "./car.ts";
 import { howToRaise, type RepoLimits } from "./limits.ts";
 import type { Findings } from "./report.ts";
@@ -25,9 +26,10 @@ export interface BlockReceiver {
   rawBlock(cid: Cid, offset: number): void;
 }
 
-/** A small repository gets a small window. */
+/** A small repository gets a small window, and no batch: that pays from some thousand blocks on. */
 const firstWindow = 1 << 16;
 const fullWindow = 1 << 20;
+const defaultSmallBytes = 1 << 20;
 
 export class BlockStream {
   /** Bytes that were written so far. */
@@ -38,14 +40,20 @@ export class BlockStream {
   framedBytes = 0;
   private window: Buffer = Buffer.allocUnsafeSlow(firstWindow);
   private view = new DataView(this.window.buffer);
+  private isLarge = false;
+  /** Proves blocks together, if the window is its memory. */
+  private batch: BlockBatch | undefined;
   private filled = 0;
   private at = 0;
   private state: "header" | "blocks" | "stopped" = "header";
   private readonly receiver: BlockReceiver;
   private readonly limits: RepoLimits;
   private readonly findings: Findings;
+  private readonly smallBytes: number;
 
-  constructor(receiver: BlockReceiver, limits: RepoLimits, findings: Findings) {
+  /** @param smallBytes up to how many bytes a repository is a small one */
+  constructor(receiver: BlockReceiver, limits: RepoLimits, findings: Findings, smallBytes: number = defaultSmallBytes) {
+    this.smallBytes = smallBytes;
     this.receiver = receiver;
     this.limits = limits;
     this.findings = findings;
@@ -82,8 +90,12 @@ export class BlockStream {
       this.filled -= this.at;
       this.at = 0;
     }
-    if (this.window.length < fullWindow && this.bytes >= firstWindow) {
-      this.makeRoom(fullWindow);
+    if (!this.isLarge && this.bytes >= this.smallBytes) {
+      this.isLarge = true;
+      if (this.window.length <= fullWindow) {
+        this.batch = BlockBatch.make(fullWindow);
+        this.moveTo(this.batch?.bytes ?? Buffer.allocUnsafeSlow(fullWindow));
+      }
     }
     return this.window.subarray(this.filled);
   }
@@ -178,8 +190,7 @@ export class BlockStream {
   }
 
   private readBlocks(): void {
-    const { window, view, filled, receiver } = this;
-    const { buffer } = window;
+    const { window, view, filled, batch } = this;
     const base = this.base;
     let at = this.at;
     while (at < filled) {
@@ -196,6 +207,7 @@ export class BlockStream {
           break;
         }
         if (size === "invalid") {
+          this.flush();
           this.stop("car/varint");
           break;
         }
@@ -203,11 +215,13 @@ export class BlockStream {
         start = at + size.length;
       }
       if (length === 0) {
+        this.flush();
         this.stop("car/empty-section");
         break;
       }
       const end = start + length;
       if (end > filled) {
+        this.flush();
         if (length - 36 > this.limits.blockBytes) {
           this.stopAtLimit(length - 36);
         } else {
@@ -218,22 +232,57 @@ export class BlockStream {
       this.blocks++;
       at = end;
       if (length < 36 || view.getInt32(start) !== cborCidHead) {
+        this.flush();
         this.otherBlock(start, end, base);
         continue;
       }
       if (length - 36 > this.limits.blockBytes) {
+        this.flush();
         this.stopAtLimit(length - 36);
         break;
       }
-      const digest = hash("sha256", new Uint8Array(buffer, start + 36, length - 36), "binary");
-      if (!isDigest(view, start + 4, digest)) {
-        this.findings.add("car/hash", { cid: cidFromBytes(window.subarray(start, start + 36)) });
-        continue;
+      if (batch === undefined) {
+        this.proveBlock(start, end);
+      } else if (batch.add(start, end)) {
+        this.flush();
       }
-      receiver.block(window, view, start + 4, end, base + start + 36);
     }
+    this.flush();
     this.at = at;
     this.framedBytes = base + at;
+  }
+
+  /** Proves the blocks that wait for it, and hands them over. */
+  private flush(): void {
+    const { batch, window, view, base, receiver } = this;
+    if (batch === undefined || batch.count === 0) {
+      return;
+    }
+    batch.run();
+    const { count, starts, ends } = batch;
+    for (let i = 0; i < count; i++) {
+      const start = starts[i]!;
+      if (batch.isProved(i)) {
+        receiver.block(window, view, start + 4, ends[i]!, base + start + 36);
+      } else {
+        this.proveBlock(start, ends[i]!);
+      }
+    }
+    batch.clear();
+  }
+
+  private proveBlock(start: number, end: number): void {
+    const { window, view, base, receiver } = this;
+    const digest = hash(
+      "sha256",
+      new Uint8Array(window.buffer, window.byteOffset + start + 36, end - start - 36),
+      "binary",
+    );
+    if (isDigest(view, start + 4, digest)) {
+      receiver.block(window, view, start + 4, end, base + start + 36);
+    } else {
+      this.findings.add("car/hash", { cid: cidFromBytes(window.subarray(start, start + 36)) });
+    }
   }
 
   /** A section whose CID is not that of a record, node or commit. */
@@ -258,13 +307,18 @@ export class BlockStream {
     this.stop("limit/block-bytes", message);
   }
 
+  private moveTo(window: Buffer): void {
+    window.set(this.window.subarray(0, this.filled));
+    this.window = window;
+    this.view = new DataView(window.buffer, window.byteOffset, window.length);
+  }
+
   /** Sees to it that `size` bytes fit into the window. */
   private makeRoom(size: number): void {
     if (size > this.window.length) {
-      const larger = Buffer.allocUnsafeSlow(size <= fullWindow ? fullWindow : size + fullWindow);
-      larger.set(this.window.subarray(0, this.filled));
-      this.window = larger;
-      this.view = new DataView(larger.buffer);
+      // The window of a batch is as large as it is: from here on, each block is proved alone.
+      this.batch = undefined;
+      this.moveTo(Buffer.allocUnsafeSlow(size <= fullWindow ? fullWindow : size + fullWindow));
     }
   }
 }

@@ -4,19 +4,23 @@
  */
 import { latin1 } from "../data/latin1.ts";
 import { cidFromDigest, type Cid } from "../data/cid.ts";
-import { makeKeyHasher, groupBytes, resultWord, type KeyHasher } from "./key-hash-simd.ts";
+import { jobFirstWord, jobLength, jobWords, makeLaneHasher, type LaneHasher } from "./lane-hash.ts";
 import { keyDepth } from "./path.ts";
 
 /** Keys that one batch holds. */
 const capacity = 1024;
+/** Bytes between the starts of two keys. */
+const keyBytes = 64;
 /** As long as there are few keys, making a hasher does not pay. */
 const fewKeys = 4096;
 
 export class KeyBatch {
   private count = 0;
   private seen = 0;
-  private hasher: KeyHasher | undefined;
+  private hasher: LaneHasher | undefined;
+  /** The keys, each in its place. */
   private words: Int32Array = new Int32Array(0);
+  private jobs: Int32Array = new Int32Array(0);
   private readonly levels = new Uint8Array(capacity);
   private readonly nodes = new Int32Array(capacity);
   private readonly digests = new Int32Array(capacity * 8);
@@ -40,9 +44,7 @@ export class KeyBatch {
         return -1;
       }
       this.seen = 0;
-      this.hasher = makeKeyHasher(capacity / 4);
-      this.words = this.hasher?.words ?? this.words;
-      if (this.hasher === undefined) {
+      if (!this.makeHasher()) {
         this.seen = -Infinity;
         return -1;
       }
@@ -65,23 +67,14 @@ export class KeyBatch {
     this.count = mark;
   }
 
-  /** Adds a key of the node that was begun. @param length at most 55 */
-  add(key: Uint8Array, view: DataView, length: number, level: number): void {
+  /** Adds a key of the node that was begun. @param length at most `shortKey` */
+  add(view: DataView, length: number, level: number): void {
     const { words, count } = this;
-    const first = (count >> 2) * (groupBytes / 4) + (count & 3);
-    key[length] = 0x80;
-    key[length + 1] = 0;
-    key[length + 2] = 0;
-    key[length + 3] = 0;
-    const full = (length + 4) >> 2;
-    for (let i = 0; i < full; i++) {
-      words[first + i * 4] = view.getInt32(i * 4);
+    const first = count * (keyBytes / 4);
+    for (let at = 0; at < length; at += 4) {
+      words[first + (at >> 2)] = view.getInt32(at, true);
     }
-    for (let i = full; i < 14; i++) {
-      words[first + i * 4] = 0;
-    }
-    words[first + resultWord * 4] = 0;
-    words[first + 60] = length << 3;
+    this.jobs[jobWord(count) + jobLength] = length;
     this.levels[count] = level;
     this.nodes[count] = this.nodeCount - 1;
     this.count = count + 1;
@@ -89,11 +82,11 @@ export class KeyBatch {
 
   /** Proves all keys that wait. */
   flush(): void {
-    const { words, count, levels } = this;
+    const { jobs, count, levels } = this;
     if (count > 0) {
       this.hasher?.run((count + 3) >> 2);
       for (let i = 0; i < count; i++) {
-        const word = words[(i >> 2) * (groupBytes / 4) + resultWord * 4 + (i & 3)]!;
+        const word = jobs[jobWord(i) + jobFirstWord]!;
         if (Math.clz32(word) >>> 1 !== levels[i] || word === 0) {
           this.look(i);
         }
@@ -103,16 +96,27 @@ export class KeyBatch {
     this.nodeCount = 0;
   }
 
+  private makeHasher(): boolean {
+    const hasher = makeLaneHasher(capacity / 4, capacity * keyBytes);
+    if (hasher !== undefined) {
+      const { bytes, jobs, dataOffset } = hasher;
+      this.hasher = hasher;
+      this.words = new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
+      this.jobs = jobs;
+      // Each key has a lane of its own, once and for all; those that are empty count as keys without letters.
+      for (let i = 0; i < capacity; i++) {
+        jobs[jobWord(i)] = dataOffset + i * keyBytes;
+      }
+    }
+    return hasher !== undefined;
+  }
+
   /** Looks at a key again that seems to be on a wrong level. */
   private look(index: number): void {
-    const first = (index >> 2) * (groupBytes / 4) + (index & 3);
-    const key = Buffer.alloc(56);
-    for (let i = 0; i < 14; i++) {
-      key.writeInt32BE(this.words[first + i * 4]!, i * 4);
-    }
-    const length = this.words[first + 60]! >> 3;
+    const length = this.jobs[jobWord(index) + jobLength]!;
+    const key = Buffer.from(this.words.buffer, this.words.byteOffset + index * keyBytes, length);
     const level = this.levels[index]!;
-    if (keyDepth(key.subarray(0, length)) !== level) {
+    if (keyDepth(key) !== level) {
       const digest = Buffer.alloc(32);
       for (let i = 0; i < 8; i++) {
         digest.writeInt32BE(this.digests[this.nodes[index]! * 8 + i]!, i * 4);
@@ -121,4 +125,9 @@ export class KeyBatch {
       this.onWrongLevel(latin1(key, 0, length), level, node);
     }
   }
+}
+
+/** Where in the jobs the words of a key start: each job has four keys. */
+function jobWord(index: number): number {
+  return (index >> 2) * jobWords + (index & 3);
 }

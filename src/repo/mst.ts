@@ -293,7 +293,7 @@ export class NodeReader implements NodeEntries {
         }
       }
       if (inBatch && keyLength <= shortKey) {
-        batch!.add(key, keyView, keyLength, level);
+        batch!.add(keyView, keyLength, level);
       } else if (level !== anyLevel) {
         const depth = this.depth(keyLength, keyView);
         if (depth !== level) {
