@@ -158,9 +158,12 @@ function eightRounds(schedules: boolean): Code {
   return [...code, ...advance(place, 32)];
 }
 
+function saved(letter: number): Code {
+  return [...i32.constant(0), ...v128.load(stateAt + letter * 16)];
+}
+
 function block(): Code {
   const code = [...loadBlock()];
-  const saved = (i: number): Code => [...i32.constant(0), ...v128.load(stateAt + i * 16)];
   for (let i = 0; i < 8; i++) {
     code.push(...saved(i), ...set(state + i));
   }
@@ -189,7 +192,6 @@ function oneJob(): Code {
     code.push(...i32.constant(0), ...i32.constant(word), ...v128.splat, ...v128.store(stateAt + i * 16));
   }
   code.push(...loop(block(), get(left)));
-  const saved = (i: number): Code => [...i32.constant(0), ...v128.load(stateAt + i * 16)];
   code.push(...get(job), ...saved(0), ...v128.store(jobFirstWord * 4));
   // The digests that are wanted take the way of a message, to be compared word by word.
   for (const lane of lanes) {

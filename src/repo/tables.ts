@@ -233,14 +233,31 @@ export class DigestTable {
   }
 }
 
-/** Numbers by id, in segments like the digests that they belong to. */
-class Column {
-  private readonly segments: (Int32Array | Float64Array)[] = [];
-  private readonly kind: typeof Int32Array | typeof Float64Array;
+/** Whole numbers by id, so many for each, in segments like the digests that they belong to. */
+class Numbers {
+  private readonly segments: Int32Array[] = [];
+  private readonly each: number;
 
-  constructor(kind: typeof Int32Array | typeof Float64Array) {
-    this.kind = kind;
+  constructor(each: number) {
+    this.each = each;
   }
+
+  get(id: number, index: number): number {
+    return this.segments[id >> segmentBits]![(id & segmentMask) * this.each + index]!;
+  }
+
+  set(id: number, index: number, value: number): void {
+    const segment = id >> segmentBits;
+    if (segment === this.segments.length) {
+      this.segments.push(new Int32Array(segmentSize * this.each));
+    }
+    this.segments[segment]![(id & segmentMask) * this.each + index] = value;
+  }
+}
+
+/** Numbers below 256 by id. A class of its own: the engine is faster where all arrays in one place are of one kind. */
+class SmallNumbers {
+  private readonly segments: Uint8Array[] = [];
 
   get(id: number): number {
     return this.segments[id >> segmentBits]![id & segmentMask]!;
@@ -249,7 +266,7 @@ class Column {
   set(id: number, value: number): void {
     const segment = id >> segmentBits;
     if (segment === this.segments.length) {
-      this.segments.push(new this.kind(segmentSize));
+      this.segments.push(new Uint8Array(segmentSize));
     }
     this.segments[segment]![id & segmentMask] = value;
   }
@@ -268,37 +285,37 @@ export interface Place {
 export class ExpectedBlocks {
   readonly table: DigestTable = new DigestTable();
   /** For each id: twice the place (0: no node is expected), plus 1 if a record is expected. */
-  private readonly kinds = new Column(Int32Array);
+  private readonly kinds = new Numbers(1);
   private readonly places: (Place | undefined)[] = [undefined];
   private readonly freePlaces: number[] = [];
 
   /** @returns false if a node is expected under this CID already */
   expectNode(id: number, isNew: boolean, place: Place): boolean {
-    const kind = isNew ? 0 : this.kinds.get(id);
+    const kind = isNew ? 0 : this.kinds.get(id, 0);
     if (kind > 1) {
       return false;
     }
     const index = this.freePlaces.pop() ?? this.places.length;
     this.places[index] = place;
-    this.kinds.set(id, kind + index * 2);
+    this.kinds.set(id, 0, kind + index * 2);
     return true;
   }
 
   expectRecord(id: number, isNew: boolean): void {
-    this.kinds.set(id, isNew ? 1 : this.kinds.get(id) | 1);
+    this.kinds.set(id, 0, isNew ? 1 : this.kinds.get(id, 0) | 1);
   }
 
   isRecord(id: number): boolean {
-    return (this.kinds.get(id) & 1) === 1;
+    return (this.kinds.get(id, 0) & 1) === 1;
   }
 
   place(id: number): Place | undefined {
-    return this.places[this.kinds.get(id) >> 1];
+    return this.places[this.kinds.get(id, 0) >> 1];
   }
 
   /** Takes the block out that `table.find` just found. Must come after `isRecord` and `place`. */
   takeFound(id: number): void {
-    const index = this.kinds.get(id) >> 1;
+    const index = this.kinds.get(id, 0) >> 1;
     if (index > 0) {
       this.places[index] = undefined;
       this.freePlaces.push(index);
@@ -310,26 +327,28 @@ export class ExpectedBlocks {
 /** Blocks that came before anything led to them: where they stand, and what was seen on the way. */
 export class StrayBlocks {
   readonly table: DigestTable = new DigestTable(true);
-  private readonly offsets = new Column(Float64Array);
-  private readonly lengths = new Column(Int32Array);
+  /** The offset in two words, and the length: side by side, since they are asked for together. */
+  private readonly places = new Numbers(3);
+  private readonly seen = new SmallNumbers();
 
   /** @param flags a number below 256 */
   insert(view: DataView, at: number, offset: number, length: number, flags: number): void {
     const id = this.table.insert(view, at);
-    // Flags share the number with the offset: files have less than 2^44 bytes.
-    this.offsets.set(id, offset * 256 + flags);
-    this.lengths.set(id, length);
+    this.places.set(id, 0, offset | 0);
+    this.places.set(id, 1, Math.floor(offset / 2 ** 32));
+    this.places.set(id, 2, length);
+    this.seen.set(id, flags);
   }
 
   offset(id: number): number {
-    return Math.floor(this.offsets.get(id) / 256);
+    return (this.places.get(id, 0) >>> 0) + this.places.get(id, 1) * 2 ** 32;
   }
 
   flags(id: number): number {
-    return this.offsets.get(id) % 256;
+    return this.seen.get(id);
   }
 
   length(id: number): number {
-    return this.lengths.get(id);
+    return this.places.get(id, 2);
   }
 }

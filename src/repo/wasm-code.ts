@@ -95,6 +95,9 @@ export function when(condition: Code, body: Code): Code {
   return [...condition, 0x04, 0x40, ...body, 0x0b];
 }
 
+/** What every module starts with: its name, and version 1. */
+const magic: Code = [0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0];
+
 function section(id: number, content: Code): Code {
   return [id, ...unsigned(content.length), ...content];
 }
@@ -112,7 +115,7 @@ export function instantiate(
 ): { run: (first: number, second: number) => void; memory: ArrayBuffer } {
   const body = [2, numbers, 0x7f, vectors, 0x7b, ...code, 0x0b];
   const bytes = Uint8Array.from([
-    ...[0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
+    ...magic,
     ...section(1, [1, 0x60, 2, 0x7f, 0x7f, 0]),
     ...section(3, [1, 0]),
     ...section(5, [1, 1, ...unsigned(pages), ...unsigned(pages)]),
