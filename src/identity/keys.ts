@@ -4,7 +4,7 @@
  * Nothing here makes or holds a private key.
  */
 import { createPublicKey, ECDH, verify } from "node:crypto";
-import { base58btc } from "multiformats/bases/base58";
+import { decodeBase58, encodeBase58 } from "../data/base58.ts";
 import { DecampError } from "../errors.ts";
 
 export type Curve = "k256" | "p256";
@@ -62,7 +62,7 @@ export function parseDidKey(did: string): PublicKey {
  * @throws DecampError as `parseDidKey`
  */
 export function parseMultikey(multibase: string): PublicKey {
-  const bytes = decodeBase58(multibase);
+  const bytes = decodeMultibase(multibase);
   for (const curve of ["k256", "p256"] as const) {
     const [first, second] = curves[curve].codec;
     if (bytes[0] === first && bytes[1] === second) {
@@ -79,7 +79,7 @@ export function parseMultikey(multibase: string): PublicKey {
  * @throws DecampError `damaged` if the text is no point of the curve
  */
 export function parseLegacyMultibase(curve: Curve, multibase: string): PublicKey {
-  const bytes = decodeBase58(multibase);
+  const bytes = decodeMultibase(multibase);
   if (bytes.length !== 65) {
     return checkedKey(curve, bytes, multibase);
   }
@@ -96,7 +96,7 @@ export function formatDidKey(curve: Curve, point: Uint8Array): string {
     throw new DecampError("damaged", `Not a compressed point of 33 bytes, but ${point.length} bytes.`);
   }
   const [first, second] = curves[curve].codec;
-  return `did:key:${base58btc.encode(Uint8Array.of(first, second, ...point))}`;
+  return `did:key:z${encodeBase58(Uint8Array.of(first, second, ...point))}`;
 }
 
 /**
@@ -157,16 +157,13 @@ function compress(curve: Curve, point: Uint8Array, text: string): Uint8Array {
   throw new DecampError("damaged", `A public key that is no point of the curve ${curve}: ${shorten(text)}`);
 }
 
-function decodeBase58(multibase: string): Uint8Array {
+function decodeMultibase(multibase: string): Uint8Array {
   // base58 costs the square of its length: nothing longer than an uncompressed point is worth it
-  if (multibase.length <= 128) {
-    try {
-      return base58btc.decode(multibase);
-    } catch {
-      // falls through to the one sentence
-    }
+  const bytes = multibase.length <= 128 && multibase.startsWith("z") ? decodeBase58(multibase.slice(1)) : undefined;
+  if (bytes === undefined) {
+    throw new DecampError("damaged", `Not a key in base58btc (z…): ${shorten(multibase)}`);
   }
-  throw new DecampError("damaged", `Not a key in base58btc (z…): ${shorten(multibase)}`);
+  return bytes;
 }
 
 function shorten(text: string): string {

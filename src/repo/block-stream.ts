@@ -14,6 +14,8 @@ import { cidFromBytes, type Cid } from "../data/cid.ts";
 /** Who gets the blocks. The bytes are only there during the call. */
 export interface BlockReceiver {
   header(roots: readonly Cid[]): void;
+  /** Blocks that will be handed over next, most of them: where each starts in the memory of `view`, with its CID. */
+  comes(view: DataView, starts: Int32Array, count: number): void;
   /**
    * A block under a CID of codec dag-cbor; its content is proved.
    *
@@ -260,6 +262,7 @@ export class BlockStream {
     }
     batch.run();
     const { count, starts, ends } = batch;
+    receiver.comes(view, starts, count);
     for (let i = 0; i < count; i++) {
       const start = starts[i]!;
       if (batch.isProved(i)) {

@@ -22,6 +22,9 @@ import { WantedNodes } from "./wanted-nodes.ts";
 /** So many blocks that came too early are the mark of a file in no order at all. */
 const defaultManyEarly = 1 << 16;
 
+/** So many digests are more than the processor has at hand. */
+const manyForCache = 1 << 15;
+
 export interface TreeExpectation extends CommitExpectation {
   /** Missing blocks are counted, and are no findings. */
   allowPartial?: boolean;
@@ -115,6 +118,12 @@ export class TreeCheck {
       this.duplicates++;
     } else if (this.checkIndex()) {
       this.rawBlocks.add(cid);
+    }
+  }
+
+  comes(view: DataView, starts: Int32Array, count: number): void {
+    if (this.early.table.size >= manyForCache) {
+      this.early.table.touch(view, starts, count, 4);
     }
   }
 
@@ -309,6 +318,9 @@ export class TreeCheck {
     const { lower, upper } = place;
     this.records += count;
     const below = level >= 0 ? level - 1 : place.level - 1;
+    if (this.early.table.size >= manyForCache) {
+      this.early.table.touch(view, valueAt, count, 0);
+    }
     if (node.leftAt !== 0) {
       this.awaitNode(view, node.leftAt, below, lower, count > 0 ? keys[0] : upper);
     }
