@@ -65,7 +65,15 @@ export interface TerminalParts {
 
 /** The streams and the environment of this process. */
 export function processParts(): TerminalParts {
-  return { stdin: process.stdin, stdout: process.stdout, stderr: process.stderr, env: process.env };
+  return {
+    // Opened only when it is asked for.
+    get stdin() {
+      return process.stdin;
+    },
+    stdout: process.stdout,
+    stderr: process.stderr,
+    env: process.env,
+  };
 }
 
 /** Opens the terminal. chalk is loaded only when a stream shows colour. */
@@ -78,7 +86,14 @@ export async function openTerminal(parts: TerminalParts, options: { noColor: boo
   }
   const channel = (stream: NodeJS.WriteStream): Channel =>
     openChannel(stream, colored(stream) ? chalk : undefined, parts.env["TERM"] !== "dumb");
-  return { out: channel(parts.stdout), err: channel(parts.stderr), stdin: parts.stdin, env: parts.env };
+  return {
+    out: channel(parts.stdout),
+    err: channel(parts.stderr),
+    get stdin() {
+      return parts.stdin;
+    },
+    env: parts.env,
+  };
 }
 
 /**
