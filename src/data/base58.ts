@@ -10,7 +10,7 @@ export function encodeBase58(bytes: Uint8Array): string {
 
 /** Undefined if a character is none of the 58. Takes time by the square of the length. */
 export function decodeBase58(text: string): Uint8Array | undefined {
-  const digits = [...text].map((character) => alphabet.indexOf(character));
+  const digits = Array.from(text, (character) => alphabet.indexOf(character));
   return digits.includes(-1) ? undefined : Uint8Array.from(convert(digits, 58, 256));
 }
 
@@ -30,5 +30,5 @@ function convert(digits: ArrayLike<number>, from: number, to: number): number[] 
       carry = Math.floor(carry / to);
     }
   }
-  return [...Array.from({ length: zeros }, () => 0), ...result.reverse()];
+  return [...Array.from({ length: zeros }, () => 0), ...result.toReversed()];
 }

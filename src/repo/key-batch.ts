@@ -9,10 +9,12 @@ import { keyDepth } from "./path.ts";
 
 /** Keys that one batch holds. */
 const capacity = 1024;
+/** The longest keys that a batch takes. */
+export const shortKey = 55;
 /** Bytes between the starts of two keys. */
 const keyBytes = 64;
 /** As long as there are few keys, making a hasher does not pay. */
-const fewKeys = 4096;
+const fewKeys = 2048;
 
 export class KeyBatch {
   private count = 0;

@@ -5,8 +5,24 @@
  *
  * Messages lie where they are, in the memory of the hasher. A job names four of them that take as many SHA-256 blocks.
  */
-import { sha256Constants, sha256FirstState } from "./key-hash.ts";
 import { get, i32, instantiate, loop, set, v128, when, type Code } from "./wasm-code.ts";
+
+/** The round constants of SHA-256. */
+const roundConstants: Int32Array = new Int32Array([
+  0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5, 0xd807aa98,
+  0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174, 0xe49b69c1, 0xefbe4786,
+  0x0fc19dc6, 0x240ca1cc, 0x2de92c6f, 0x4a7484aa, 0x5cb0a9dc, 0x76f988da, 0x983e5152, 0xa831c66d, 0xb00327c8,
+  0xbf597fc7, 0xc6e00bf3, 0xd5a79147, 0x06ca6351, 0x14292967, 0x27b70a85, 0x2e1b2138, 0x4d2c6dfc, 0x53380d13,
+  0x650a7354, 0x766a0abb, 0x81c2c92e, 0x92722c85, 0xa2bfe8a1, 0xa81a664b, 0xc24b8b70, 0xc76c51a3, 0xd192e819,
+  0xd6990624, 0xf40e3585, 0x106aa070, 0x19a4c116, 0x1e376c08, 0x2748774c, 0x34b0bcb5, 0x391c0cb3, 0x4ed8aa4a,
+  0x5b9cca4f, 0x682e6ff3, 0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7,
+  0xc67178f2,
+]);
+
+/** The state that SHA-256 starts from. */
+const firstState: Int32Array = new Int32Array([
+  0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19,
+]);
 
 /** Words of a job. From its start on, each with a word for each lane: */
 export const jobWords = 16;
@@ -188,7 +204,7 @@ function oneJob(): Code {
     code.push(...get(job), ...i32.load((jobLength + lane) * 4), ...set(rest + lane));
   }
   code.push(...get(rest), ...i32.constant(72), ...i32.add, ...i32.constant(6), ...i32.shiftRight, ...set(left));
-  for (const [i, word] of sha256FirstState.entries()) {
+  for (const [i, word] of firstState.entries()) {
     code.push(...i32.constant(0), ...i32.constant(word), ...v128.splat, ...v128.store(stateAt + i * 16));
   }
   code.push(...loop(block(), get(left)));
@@ -238,7 +254,7 @@ export function makeLaneHasher(jobs: number, size: number): LaneHasher | undefin
     const pages = Math.ceil((dataOffset + size + margin) / 65_536);
     const code = loop(oneJob(), [...get(job), ...get(end), ...i32.isLess]);
     const { run, memory } = instantiate(code, { pages, numbers: firstVector - 2, vectors });
-    new Int32Array(memory).set(sha256Constants);
+    new Int32Array(memory).set(roundConstants);
     return {
       bytes: Buffer.from(memory, dataOffset, size),
       dataOffset,

@@ -3,8 +3,7 @@
  * without decoding; whatever is not recognised here is looked at by mst-examine.ts, which says what is wrong with it.
  * (Spec: Repository, "MST Structure".)
  */
-import type { KeyBatch } from "./key-batch.ts";
-import { firstHashWord, shortKey } from "./key-hash.ts";
+import { shortKey, type KeyBatch } from "./key-batch.ts";
 import { isNsid, keyDepth, maxKeyLength, maxRkeyLength, rkeyCharacters } from "./path.ts";
 import { latin1 } from "../data/latin1.ts";
 
@@ -295,7 +294,7 @@ export class NodeReader implements NodeEntries {
       if (inBatch && keyLength <= shortKey) {
         batch!.add(keyView, keyLength, level);
       } else if (level !== anyLevel) {
-        const depth = this.depth(keyLength, keyView);
+        const depth = keyDepth(key.subarray(0, keyLength));
         if (depth !== level) {
           if (level >= 0) {
             return false;
@@ -353,16 +352,6 @@ export class NodeReader implements NodeEntries {
     this.count = count;
     this.level = level;
     return at === end;
-  }
-
-  private depth(length: number, view: DataView): number {
-    if (length <= shortKey) {
-      const word = firstHashWord(this.key, view, length);
-      if (word !== 0) {
-        return Math.clz32(word) >>> 1;
-      }
-    }
-    return keyDepth(this.key.subarray(0, length));
   }
 }
 

@@ -43,7 +43,10 @@ export function keyFault(key: string): RuleId | undefined {
 /** The level of the tree on which a key belongs: half of the leading zero bits of its SHA-256. */
 export function keyDepth(key: Uint8Array): number {
   const digest = hash("sha256", key, "hex");
-  const zeros = /^0*/.exec(digest)?.[0].length ?? 0;
-  const next = digest.charAt(zeros);
-  return zeros * 2 + (next === "" || next >= "4" ? 0 : 1);
+  let zeros = 0;
+  while (digest.charCodeAt(zeros) === 0x30) {
+    zeros++;
+  }
+  // A digit is worth two levels, and one that is below 4 has two zeros in front.
+  return zeros * 2 + (digest.charCodeAt(zeros) < 0x34 ? 1 : 0);
 }

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { base58btc } from "multiformats/bases/base58";
 import { expect, test } from "vitest";
 import { decodeBase58, encodeBase58 } from "../../src/data/base58.ts";

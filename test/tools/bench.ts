@@ -64,7 +64,12 @@ const commands: Record<string, (car: string, didKey: string) => string[]> = {
   nothing: () => [fileURLToPath(emptyFile)],
   verify: (car, didKey) => [
     fileURLToPath(new URL("bin/decamp.js", root)),
-    ...["verify", car, "--did", aliceDid, "--signing-key", didKey],
+    "verify",
+    car,
+    "--did",
+    aliceDid,
+    "--signing-key",
+    didKey,
   ],
 };
 
