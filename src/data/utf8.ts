@@ -2,7 +2,7 @@
 export function isUtf8(bytes: Uint8Array, view: DataView, start: number, end: number): boolean {
   let at = start;
   while (at < end) {
-    while (at + 4 <= end && (view.getInt32(at) & 0x80808080) === 0) {
+    while (at + 4 <= end && (view.getInt32(at, true) & 0x80808080) === 0) {
       at += 4;
     }
     if (at >= end) {

@@ -5,7 +5,7 @@
  *
  * Messages lie where they are, in the memory of the hasher. A job names four of them that take as many SHA-256 blocks.
  */
-import { get, i32, instantiate, loop, set, v128, when, type Code } from "./wasm-code.ts";
+import { compile, get, i32, loop, set, v128, when, type Code, type CompiledCode } from "./wasm-code.ts";
 
 /** The round constants of SHA-256. */
 const roundConstants: Int32Array = new Int32Array([
@@ -238,6 +238,9 @@ export interface LaneHasher {
   run: (count: number) => void;
 }
 
+/** Compiled once, when it is first needed. */
+let compiled: CompiledCode | undefined;
+
 /** Behind a message, up to so many bytes are looked at. Before it stand the 32 that it is compared with. */
 const margin = 64;
 
@@ -252,8 +255,8 @@ export function makeLaneHasher(jobs: number, size: number): LaneHasher | undefin
   try {
     const dataOffset = jobsAt + jobs * jobBytes + margin;
     const pages = Math.ceil((dataOffset + size + margin) / 65_536);
-    const code = loop(oneJob(), [...get(job), ...get(end), ...i32.isLess]);
-    const { run, memory } = instantiate(code, { pages, numbers: firstVector - 2, vectors });
+    compiled ??= compile(loop(oneJob(), [...get(job), ...get(end), ...i32.isLess]), firstVector - 2, vectors);
+    const { run, memory } = compiled.instantiate(pages);
     new Int32Array(memory).set(roundConstants);
     return {
       bytes: Buffer.from(memory, dataOffset, size),

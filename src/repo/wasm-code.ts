@@ -6,7 +6,8 @@
 /** The little of WebAssembly that is needed here: the types of Node leave it to those of browsers. */
 declare const WebAssembly: {
   Module: new (bytes: Uint8Array) => object;
-  Instance: new (module: object) => { exports: Record<string, unknown> };
+  Memory: new (pages: { initial: number; maximum: number }) => { buffer: ArrayBuffer };
+  Instance: new (module: object, imports: object) => { exports: Record<string, unknown> };
 };
 
 export type Code = readonly number[];
@@ -102,28 +103,36 @@ function section(id: number, content: Code): Code {
   return [id, ...unsigned(content.length), ...content];
 }
 
+/** A function of two numbers, without a result, that works on a memory that it is given. */
+export interface CompiledCode {
+  /** @param pages the size of the memory, in 64 KiB */
+  instantiate(pages: number): { run: (first: number, second: number) => void; memory: ArrayBuffer };
+}
+
 /**
- * Makes a function of two numbers, without a result, and its memory.
+ * Compiles the body of a function.
  *
- * @param pages the size of the memory, in 64 KiB
  * @param numbers how many more locals it has that are numbers; behind them come `vectors` that are vectors
  * @throws whatever the engine throws if it does not know vectors, or WebAssembly
  */
-export function instantiate(
-  code: Code,
-  { pages, numbers, vectors }: { pages: number; numbers: number; vectors: number },
-): { run: (first: number, second: number) => void; memory: ArrayBuffer } {
+export function compile(code: Code, numbers: number, vectors: number): CompiledCode {
   const body = [2, numbers, 0x7f, vectors, 0x7b, ...code, 0x0b];
   const bytes = Uint8Array.from([
     ...magic,
+    // The type of the function; the memory, imported as "e" "m"; the function, exported as "f"; its code.
     ...section(1, [1, 0x60, 2, 0x7f, 0x7f, 0]),
+    ...section(2, [1, 1, 0x65, 1, 0x6d, 2, 0, 1]),
     ...section(3, [1, 0]),
-    ...section(5, [1, 1, ...unsigned(pages), ...unsigned(pages)]),
-    ...section(7, [2, 1, 0x66, 0, 0, 1, 0x6d, 2, 0]),
+    ...section(7, [1, 1, 0x66, 0, 0]),
     ...section(10, [1, ...unsigned(body.length), ...body]),
   ]);
-  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes));
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the module is the one above
-  const { f, m } = exports as { f: (first: number, second: number) => void; m: { buffer: ArrayBuffer } };
-  return { run: f, memory: m.buffer };
+  const module = new WebAssembly.Module(bytes);
+  return {
+    instantiate: (pages) => {
+      const m = new WebAssembly.Memory({ initial: pages, maximum: pages });
+      const { exports } = new WebAssembly.Instance(module, { e: { m } });
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the module is the one above
+      return { run: exports["f"] as (first: number, second: number) => void, memory: m.buffer };
+    },
+  };
 }
