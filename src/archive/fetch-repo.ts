@@ -1,8 +1,8 @@
 /** A repository from a server into the archive: proved while it is written, and under its name only when it is proved. */
 
 import { DecampError } from "../errors.ts";
-import { extractCommit } from "../repo/commit-proof.ts";
 import type { RepoReport } from "../repo/report.ts";
+import type { RepoSource } from "../repo/source.ts";
 import { createRepoVerifier, verifyRepo, type Expectation } from "../repo/verify.ts";
 import { fileSource, openCarFile } from "../services/car-file.ts";
 import { NewFile } from "../services/files.ts";
@@ -49,20 +49,21 @@ export async function fetchRepo(
 /**
  * The same without keeping anything: what a server gives out is proved by way of a temporary file in the archive.
  *
- * @returns what was proved, and the commit as a CAR file of its own
+ * @param inspect looks into what was proved, before it is gone
  *
  * @throws DecampError `damaged`
  */
-export async function proveDownload(
+export async function proveDownload<T>(
   archive: string,
   download: Download,
   expectation: Expectation,
   signal: AbortSignal,
-): Promise<ProvedRepo & { readonly commitCar: Uint8Array }> {
+  inspect: (source: RepoSource, repo: ProvedRepo) => T | Promise<T>,
+): Promise<T> {
   const file = await NewFile.create(incomingRepo(archive));
   try {
     const repo = await prove(file, download, expectation, signal, () => undefined);
-    return { ...repo, commitCar: extractCommit(fileSource(file.descriptor, file.path)) };
+    return await inspect(fileSource(file.descriptor, file.path), repo);
   } finally {
     await file.discard();
   }

@@ -62,6 +62,7 @@ export function readMigrateRequest(
       allowPrivateHosts: globals.allowPrivateHosts,
       concurrency: flags.concurrency ?? defaultConcurrency,
       freeze: flags.freeze ?? false,
+      bringLateWrites: flags.bringLateWrites ?? false,
       firstWrite: flags.firstWrite ?? false,
       allowMissingBlobs: flags.allowMissingBlobs ?? false,
     },

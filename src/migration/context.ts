@@ -52,6 +52,7 @@ export class Context {
   preferences: number | undefined;
   missingBlobs: readonly Missing[] = [];
   sourceStillActive = false;
+  lateWrites: readonly string[] = [];
   recoverableUntil: string | undefined;
 
   #identity: Identity | undefined;

@@ -49,6 +49,8 @@ export interface MigrationResult {
   readonly recoverableUntil?: string;
   /** Blobs that the old server no longer has, with the records that need them. */
   readonly missingBlobs: readonly MissingBlob[];
+  /** Paths of records that exist only on the old server, because they were written there too late. */
+  readonly lateWrites?: readonly string[];
   /** The old server refused to deactivate the account there; it has to be done by hand. */
   readonly sourceStillActive?: boolean;
 }

@@ -13,6 +13,7 @@ export type JournalEntry =
   | { type: "begin"; did: string; handle: string; source: string; target: string; at: string }
   | { type: "handle"; newHandle: string }
   | { type: "frozen"; frozen: boolean }
+  | { type: "source-compared" }
   | { type: "signed"; cid: string; operation: Record<string, unknown> };
 
 const entrySchema: v.GenericSchema<unknown, JournalEntry> = v.variant("type", [
@@ -26,6 +27,7 @@ const entrySchema: v.GenericSchema<unknown, JournalEntry> = v.variant("type", [
   }),
   v.object({ type: v.literal("handle"), newHandle: v.string() }),
   v.object({ type: v.literal("frozen"), frozen: v.boolean() }),
+  v.object({ type: v.literal("source-compared") }),
   v.object({ type: v.literal("signed"), cid: v.string(), operation: v.record(v.string(), v.unknown()) }),
 ]);
 
@@ -39,6 +41,8 @@ export interface JournalState {
   readonly newHandle?: string;
   /** Whether the account was deactivated on the old server by us, before the move. */
   readonly frozen?: boolean;
+  /** Whether the old server was looked at once more after the switch, and nothing was left there. */
+  readonly sourceCompared?: boolean;
   readonly signed?: { readonly cid: string; readonly operation: Readonly<Record<string, unknown>> };
 }
 
@@ -152,6 +156,8 @@ function facts(entry: JournalEntry): JournalState {
     }
     case "handle":
       return { newHandle: entry.newHandle };
+    case "source-compared":
+      return { sourceCompared: true };
     case "frozen":
       return { frozen: entry.frozen };
     case "signed":

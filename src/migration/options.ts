@@ -23,6 +23,8 @@ export interface MigrateOptions {
   readonly concurrency: number;
   /** Deactivate the account on the old server before the export, so that nothing can be written during the move. */
   readonly freeze: boolean;
+  /** Write to the new server what was written on the old one after the move. */
+  readonly bringLateWrites: boolean;
   /** Create and delete one record on the new server at the end, so that it signs the repository with its own key. */
   readonly firstWrite: boolean;
   /** Go on although the old server no longer has some blobs. The result is then incomplete. */

@@ -18,6 +18,7 @@ import { firstWrite } from "./steps/first-write.ts";
 import { freeze } from "./steps/freeze.ts";
 import { importPreferences } from "./steps/import-preferences.ts";
 import { importRepo } from "./steps/import-repo.ts";
+import { lateWrites } from "./steps/late-writes.ts";
 import { preflight } from "./steps/preflight.ts";
 import { resolve } from "./steps/resolve.ts";
 import { signIn } from "./steps/sign-in.ts";
@@ -41,6 +42,7 @@ const steps: readonly Step[] = [
   submitOperation,
   activate,
   deactivateSource,
+  lateWrites,
   firstWrite,
   confirm,
 ];
@@ -162,6 +164,7 @@ async function makeResult(context: Context, state: MigrationResult["state"]): Pr
     ...(context.signed === undefined ? {} : { operation: context.signed.cid }),
     ...(context.recoverableUntil === undefined ? {} : { recoverableUntil: context.recoverableUntil }),
     missingBlobs: context.missingBlobs,
+    ...(context.lateWrites.length > 0 ? { lateWrites: context.lateWrites } : {}),
     ...(context.sourceStillActive ? { sourceStillActive: true } : {}),
   };
 }

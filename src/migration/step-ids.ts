@@ -19,6 +19,7 @@ const titles = {
   "submit-operation": "Change the identity",
   activate: "Activate the account on your new server",
   "deactivate-source": "Deactivate the account on your old server",
+  "late-writes": "Look for late writes on your old server",
   "first-write": "Let your new server sign the repository",
   confirm: "Confirm from outside",
 } as const;

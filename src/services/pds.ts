@@ -320,6 +320,22 @@ export class Pds {
     await this.#session.json({ ...post("com.atproto.server.deactivateAccount", {}), repeatable: true, signal });
   }
 
+  /**
+   * com.atproto.repo.createRecord under a given key.
+   *
+   * @param json the record in the JSON form of the data model, which keeps integers of 64 bits
+   */
+  async createRecord(
+    place: { did: string; collection: string; rkey: string },
+    json: string,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { did, collection, rkey } = place;
+    const head = JSON.stringify({ repo: did, collection, rkey, validate: false });
+    const request = post("com.atproto.repo.createRecord", {});
+    await this.#session.json({ ...request, body: `${head.slice(0, -1)},"record":${json}}`, signal });
+  }
+
   /** com.atproto.repo.createRecord, and com.atproto.repo.deleteRecord right after it. */
   async touchRepo(did: string, collection: string, record: object, signal: AbortSignal): Promise<void> {
     const answer = await this.#session.json({

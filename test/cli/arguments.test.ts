@@ -30,6 +30,7 @@ describe("migrate: arguments to options", () => {
       allowMissingBlobs: false,
       freeze: false,
       firstWrite: false,
+      bringLateWrites: false,
     });
   });
 
@@ -39,7 +40,7 @@ describe("migrate: arguments to options", () => {
       ...(
         "--from https://old.example --dry-run --until verify --archive a/b --concurrency 3 " +
         "--new-handle alice.new.example --new-email a@b.example --invite-code new-1 --yes " +
-        "--confirm-did did:plc:x --allow-missing-blobs --freeze --first-write --allow-private-hosts --state-dir s " +
+        "--confirm-did did:plc:x --allow-missing-blobs --freeze --first-write --bring-late-writes --allow-private-hosts --state-dir s " +
         "--password-file p --auth-factor-command c --new-password-file - --plc-token-command d " +
         "--plc-url http://localhost:2582 --json --no-input --no-color -v"
       ).split(" "),
@@ -57,6 +58,7 @@ describe("migrate: arguments to options", () => {
       allowMissingBlobs: true,
       freeze: true,
       firstWrite: true,
+      bringLateWrites: true,
     });
     expect(given).toEqual({
       newHandle: "alice.new.example",

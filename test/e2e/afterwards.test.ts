@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
-import { expect, inject, test } from "vitest";
+import { describe, expect, inject, test } from "vitest";
 import { createAccount, login, type Account } from "../network/account.ts";
 import { connectNetwork } from "../network/control.ts";
 import type { PdsHandle } from "../network/pds.ts";
@@ -12,7 +12,7 @@ import { png } from "../network/pictures.ts";
 import { applyWrites, populate, uploadBlob } from "../network/populate.ts";
 import { lookBefore, proveMove } from "../network/prove.ts";
 import { seededRandom } from "../network/random.ts";
-import { repoStatus } from "../network/read.ts";
+import { getBlob, listRecords, repoStatus } from "../network/read.ts";
 import { prepareMove, runDecamp } from "../network/run-decamp.ts";
 
 const network = connectNetwork(inject("network"));
@@ -106,4 +106,52 @@ test("a second run beside the first is refused, and does it no harm", async () =
   });
   expect(checks.filter(({ ok }) => !ok)).toEqual([]);
   await move.remove();
+});
+
+/** Stops a move after the identity has changed, and writes a post with a picture on the old server. */
+async function writtenLate(name: string) {
+  const account = await newAccount(name, network.a);
+  const move = await prepareMove(network, account, network.b);
+  expect((await runDecamp([...move.args, "--until", "submit-operation"])).code).toBe(0);
+  const picture = png(seededRandom(77));
+  const image = await uploadBlob(account, picture);
+  const value = {
+    $type: "app.bsky.feed.post",
+    text: "Written too late.",
+    createdAt: new Date().toISOString(),
+    embed: { $type: "app.bsky.embed.images", images: [{ alt: "", image }] },
+  };
+  await applyWrites(account, [{ collection: "app.bsky.feed.post", rkey: "3zzzzzzzzzz2c", value }]);
+  return { account, move, cid: image.ref.$link };
+}
+
+describe("what an app writes on the old server after the last look", () => {
+  test("is named", async () => {
+    const { account, move } = await writtenLate("late-named");
+    const { code, stdout } = await runDecamp([...move.args, "--json"]);
+    expect(code).toBe(0);
+    expect(lastLine(stdout)).toMatchObject({ lateWrites: ["app.bsky.feed.post/3zzzzzzzzzz2c"] });
+    const records = await listRecords({ url: network.b.url, did: account.did });
+    expect(records.filter(({ uri }) => uri.endsWith("3zzzzzzzzzz2c"))).toEqual([]);
+
+    // And brought along by a later run that is asked to.
+    const later = await runDecamp([...move.args, "--bring-late-writes", "--json"]);
+    expect(later.code).toBe(0);
+    expect(lastLine(later.stdout)).not.toHaveProperty("lateWrites");
+    const then = await listRecords({ url: network.b.url, did: account.did });
+    expect(then.filter(({ uri }) => uri.endsWith("3zzzzzzzzzz2c"))).toHaveLength(1);
+    await move.remove();
+  });
+
+  test("is brought along, if asked", async () => {
+    const { account, move, cid } = await writtenLate("late-brought");
+    const { code, stdout, stderr } = await runDecamp([...move.args, "--bring-late-writes", "--json"]);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect(lastLine(stdout)).not.toHaveProperty("lateWrites");
+    const records = await listRecords({ url: network.b.url, did: account.did });
+    expect(records.filter(({ uri }) => uri.endsWith("3zzzzzzzzzz2c"))).toHaveLength(1);
+    const bytes = await getBlob({ url: network.b.url, did: account.did }, cid);
+    expect(Buffer.from(bytes).equals(png(seededRandom(77)).bytes)).toBe(true);
+    await move.remove();
+  });
 });

@@ -48,7 +48,14 @@ test("everything arrives, and the user's own key, service and alias stay", async
   expect(told.every(({ version }) => version === 1)).toBe(true);
   expect(told.at(-1)).toMatchObject({ type: "result", state: "moved", records: 120, blobs: 20, missingBlobs: [] });
   const done = told.filter(({ type, state }) => type === "step" && state !== "start").map(({ id }) => id);
-  expect(done.slice(-5)).toEqual(["sign-operation", "submit-operation", "activate", "deactivate-source", "confirm"]);
+  expect(done.slice(-6)).toEqual([
+    "sign-operation",
+    "submit-operation",
+    "activate",
+    "deactivate-source",
+    "late-writes",
+    "confirm",
+  ]);
 
   const checks = await proveMove(
     network.plcUrl,

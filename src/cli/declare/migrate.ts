@@ -11,6 +11,7 @@ export interface MigrateFlags {
   readonly archive?: string;
   readonly concurrency?: number;
   readonly freeze?: true;
+  readonly bringLateWrites?: true;
   readonly firstWrite?: true;
   readonly allowMissingBlobs?: true;
   readonly newHandle?: string;
@@ -47,6 +48,7 @@ export function declareMigrate(program: Command): MigrateCommands {
     .option("--archive <dir>", "where the copy of the account is kept")
     .option("--concurrency <n>", "blobs in flight at once (default: 8)", wholeNumber(1, 32))
     .option("--freeze", "deactivate the account on the old server first, so that nothing is written meanwhile")
+    .option("--bring-late-writes", "write to the new server what was written on the old one after the move")
     .option("--first-write", "at the end, create and delete one record, so that the new server signs the repository")
     .option("--allow-missing-blobs", "go on without blobs that the old server no longer has; exit code 6")
     .option("--new-handle <handle>", "your handle on the new server (or NEW_ACCOUNT_HANDLE)")

@@ -41,6 +41,7 @@ export const compare: Step = {
       await target.getRepo(did, signal),
       { did, signingKeys: log.signingKeys, now: services.now() },
       signal,
+      (_, repo) => repo,
     );
     if (there.commit !== snapshot.commit || there.records !== snapshot.records) {
       throw differs(target.host, `its repository is at ${there.commit}, not at ${snapshot.commit}`);

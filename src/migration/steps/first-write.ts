@@ -3,6 +3,7 @@
  * record, created and deleted again, makes the new server sign the same tree with its own key.
  */
 
+import { extractCommit } from "../../repo/commit-proof.ts";
 import { readIdentity } from "../../account/read-identity.ts";
 import { proveDownload } from "../../archive/fetch-repo.ts";
 import { DecampError } from "../../errors.ts";
@@ -40,6 +41,9 @@ export async function provedHead(
   const { log, document } = await readIdentity(services, did, signal);
   const expectation = { did, signingKeys: log.signingKeys, now: services.now() };
   const download = await target.getRepo(did, signal);
-  const { data, report, commitCar } = await proveDownload(archive, download, expectation, signal);
-  return { data, commitCar, signedHere: report.signingKey === document.signingKey };
+  return proveDownload(archive, download, expectation, signal, (source, { data, report }) => ({
+    data,
+    commitCar: extractCommit(source),
+    signedHere: report.signingKey === document.signingKey,
+  }));
 }

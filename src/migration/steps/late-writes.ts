@@ -1,0 +1,129 @@
+/**
+ * late-writes: an app that was still signed in at the old server may have written there after the last look before the switch. The
+ * old repository is compared once more, now that nothing can be written there; records that exist only there are named,
+ * and with `--bring-late-writes` written to the new server. What was changed or deleted there is only named.
+ */
+
+import { blobFile, snapshotFile } from "../../archive/layout.ts";
+import { fetchBlobs } from "../../archive/fetch-blobs.ts";
+import { proveDownload } from "../../archive/fetch-repo.ts";
+import { readManifests } from "../../archive/manifest.ts";
+import { findBlobRefs } from "../../data/blob-refs.ts";
+import { decodeCbor } from "../../data/cbor.ts";
+import { toJson } from "../../data/json.ts";
+import { isDecampError } from "../../errors.ts";
+import { diffRepos } from "../../repo/diff.ts";
+import { readRecords, type RepoRecord } from "../../repo/records.ts";
+import type { RepoSource } from "../../repo/source.ts";
+import { openCarFile } from "../../services/car-file.ts";
+import { openForUpload } from "../../services/files.ts";
+import type { Context, Step } from "../context.ts";
+import { signInToSource, signInToTarget } from "../sign-in.ts";
+
+export const lateWrites: Step = {
+  id: "late-writes",
+  // Not done as long as something is left there: the next run may be asked to bring it.
+  done: (context) => Promise.resolve(context.journal.state.sourceCompared === true),
+  run: async (context) => {
+    if (!context.hasSnapshot) {
+      const last = (await readManifests(context.archive)).at(-1);
+      if (last === undefined || last.did !== context.identity.did) {
+        return "there is no archive to compare with";
+      }
+      context.snapshot = last;
+    }
+    const { source, signal } = context;
+    try {
+      if (!source.isSignedIn) {
+        await signInToSource(context);
+      }
+      const late = await findLateWrites(context);
+      context.lateWrites = late;
+      if (late.length === 0) {
+        await context.journal.append({ type: "source-compared" });
+      }
+      return late.length === 0 ? "none" : `${late.length}: ${late.slice(0, 5).join(", ")}`;
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!isDecampError(error)) {
+        throw error;
+      }
+      context.warn("late-writes-unknown", `The old server could not be looked at once more: ${error.message}`);
+      return "not looked at";
+    }
+  },
+};
+
+/** @returns the paths of the records that exist only on the old server, and were not brought along */
+async function findLateWrites(context: Context): Promise<readonly string[]> {
+  const { source, identity, snapshot, archive, services, options, signal } = context;
+  const { did, log } = identity;
+  if ((await source.latestCommit(did, signal)).cid === snapshot.commit) {
+    return [];
+  }
+  // Signed with the old key: the old server has no other.
+  const expectation = { did, signingKeys: log.signingKeys, now: services.now() };
+  return proveDownload(archive, await source.getRepo(did, signal), expectation, signal, async (now) => {
+    const car = await openCarFile(snapshotFile(archive, snapshot.rev, "repo"));
+    let paths: string[];
+    try {
+      const changes = [...diffRepos(car.source, now, { signal })];
+      paths = changes.filter(({ kind }) => kind === "added").map(({ path }) => path);
+      const others = changes.filter(({ kind }) => kind !== "added").map(({ path }) => path);
+      if (others.length > 0) {
+        context.warn(
+          "late-changes",
+          `After the move ${others.length} records were changed or deleted on the old server, such as ${others[0] ?? ""}. That is not brought along.`,
+        );
+      }
+    } finally {
+      car.close();
+    }
+    if (paths.length === 0) {
+      return [];
+    }
+    if (!options.bringLateWrites) {
+      context.warn(
+        "late-writes",
+        `${paths.length} records were written on the old server too late, such as ${paths[0] ?? ""}. Run the same command with --bring-late-writes to have them written to the new one, too.`,
+      );
+      return paths;
+    }
+    await bring(context, now, new Set(paths));
+    return [];
+  });
+}
+
+async function bring(context: Context, source: RepoSource, paths: ReadonlySet<string>): Promise<void> {
+  const { target, identity, signal } = context;
+  if (!target.isSignedIn) {
+    await signInToTarget(context);
+  }
+  for (const record of readRecords(source, { signal })) {
+    if (paths.has(record.path)) {
+      await bringBlobs(context, record);
+      const { collection, rkey, bytes } = record;
+      await target.createRecord({ did: identity.did, collection, rkey }, toJson(decodeCbor(bytes)), signal);
+    }
+  }
+}
+
+/** The blobs of one record: into the archive, hashed, and to the new server, before the record that refers to them. */
+async function bringBlobs(context: Context, { path, bytes }: RepoRecord): Promise<void> {
+  const { archive, source, target, identity, options, signal } = context;
+  const wanted = new Map(
+    findBlobRefs(decodeCbor(bytes)).map(({ cid, mimeType }) => [cid, { mimeType, records: [path] }]),
+  );
+  const { blobs, missing } = await fetchBlobs(
+    archive,
+    wanted,
+    async (cid, either) => source.getBlob(identity.did, cid, either),
+    { concurrency: options.concurrency, signal, onProgress: () => undefined },
+  );
+  for (const { cid, size, mimeType } of blobs) {
+    await target.uploadBlob({ length: size, open: () => openForUpload(blobFile(archive, cid)) }, mimeType, signal);
+  }
+  for (const { cid, reason } of missing) {
+    context.warn("late-blob-missing", `The blob ${cid} of ${path} could not be had: ${reason}.`);
+  }
+}
