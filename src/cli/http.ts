@@ -14,6 +14,14 @@ export function openHttp(globals: GlobalFlags, terminal: Terminal): Http {
     useProxyFromEnvironment: ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"].some(
       (name) => (terminal.env[name] ?? "") !== "",
     ),
+    onWait: ({ host, milliseconds }) => {
+      const until = new Date(Date.now() + milliseconds).toISOString();
+      if (globals.json) {
+        terminal.out.json({ type: "pending", version: 1, host, until });
+      } else if (!globals.quiet) {
+        terminal.err.line(`${host} takes no more requests for now. Waiting ${Math.ceil(milliseconds / 1000)} s …`);
+      }
+    },
     ...(tells
       ? {
           onAnswer: ({ method, url, status, milliseconds }) => {

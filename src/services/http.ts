@@ -15,12 +15,20 @@ import { Agent, EnvHttpProxyAgent, request, type Dispatcher } from "undici";
 import { DecampError, isDecampError } from "../errors.ts";
 import { checkLiteralHost, publicLookup } from "./guard.ts";
 
-/** Milliseconds. `answer`: from the last byte sent to the headers. `idle`: between two pieces of a body. */
-const timeouts = { connect: 15_000, answer: 60_000, idle: 60_000 };
+/**
+ * Milliseconds. `answer`: from the last byte sent to the headers. `idle`: between two pieces of a body. `smallBody`: for
+ * the whole of a body that is read into memory.
+ */
+const timeouts = { connect: 15_000, answer: 60_000, idle: 60_000, smallBody: 120_000 };
 /** How often a request is tried before it counts as failed. */
 const attempts = 4;
-/** The longest wait that is sat out; a server that asks for more gets a later run (milliseconds). */
-const longestWait = 60_000;
+/**
+ * The longest wait that is sat out; a server that asks for more gets a later run (milliseconds). The common limits are of
+ * five minutes; those of a day are not waited for.
+ */
+const longestWait = 330_000;
+/** A wait of less than this is not worth a word (milliseconds). */
+const notableWait = 2000;
 /** The largest JSON body that is read into memory, in bytes. */
 const jsonLimit = 32 * 1024 * 1024;
 
@@ -33,6 +41,8 @@ export interface HttpOptions {
   readonly useProxyFromEnvironment?: boolean;
   /** Random numbers in [0, 1), for the jitter of the waits. */
   readonly random?: () => number;
+  /** Called before a server's wish is waited out that takes a while: its host, and how long (milliseconds). */
+  readonly onWait?: (wait: { host: string; milliseconds: number }) => void;
   /** Called for every answer, for `--verbose`: method, origin and path without query, status. */
   readonly onAnswer?: (line: { method: string; url: string; status: number; milliseconds: number }) => void;
 }
@@ -100,7 +110,11 @@ export class Http {
           throw rateLimited(req.url, wait);
         }
         discardBody(answer.body);
-        await this.#wait(wait ?? this.#backoff(attempt), req.signal);
+        if (wait !== undefined && wait > notableWait) {
+          this.#options.onWait?.({ host: req.url.host, milliseconds: wait });
+        }
+        // A little later than asked for: clocks differ.
+        await this.#wait((wait ?? 0) + this.#backoff(attempt), req.signal);
       } catch (error) {
         if (isDecampError(error) || req.signal.aborted) {
           throw error;
@@ -169,12 +183,21 @@ export function discardBody(body: Readable): void {
 export async function readBody(answer: HttpAnswer, url: URL, limit: number = jsonLimit): Promise<Uint8Array> {
   const pieces: Uint8Array[] = [];
   let size = 0;
-  for await (const piece of readBytes(answer.body, url)) {
-    size += piece.length;
-    if (size > limit) {
-      throw new DecampError("bad-answer", `${url.host} answered with more than ${limit} bytes.`);
+  // A server that sends a byte now and then never runs into the limit between two pieces.
+  const tooSlow = new DecampError("unreachable", `${url.host} took too long for its answer.`, {
+    data: { host: url.host },
+  });
+  const timer = setTimeout(() => answer.body.destroy(tooSlow), timeouts.smallBody);
+  try {
+    for await (const piece of readBytes(answer.body, url)) {
+      size += piece.length;
+      if (size > limit) {
+        throw new DecampError("bad-answer", `${url.host} answered with more than ${limit} bytes.`);
+      }
+      pieces.push(piece);
     }
-    pieces.push(piece);
+  } finally {
+    clearTimeout(timer);
   }
   return Buffer.concat(pieces);
 }

@@ -63,9 +63,6 @@ export interface NewAccount {
 
 const carType = "application/vnd.ipld.car";
 
-/** Deadline of a call with a small answer, in milliseconds. */
-const callDeadline = 120_000;
-
 export class Pds {
   readonly #session: PinnedSession;
   #agent: Promise<Agent> | undefined;
@@ -373,7 +370,7 @@ export class Pds {
     );
     const agent = await this.#agent;
     try {
-      const { data } = await call(agent, { signal: AbortSignal.any([signal, AbortSignal.timeout(callDeadline)]) });
+      const { data } = await call(agent, { signal });
       return data;
     } catch (error) {
       signal.throwIfAborted();
@@ -385,9 +382,6 @@ export class Pds {
         throw new DecampError("bad-answer", `${this.host} answered something that is not as the protocol has it.`, {
           cause: error,
         });
-      }
-      if (isTimeout(error) || isTimeout(cause)) {
-        throw new DecampError("unreachable", `${this.host} did not answer within ${callDeadline / 1000} seconds.`);
       }
       throw error;
     }
@@ -402,7 +396,7 @@ export class Pds {
       method,
       path,
       headers: Object.fromEntries(new Headers(init.headers)),
-      signal: init.signal ?? AbortSignal.timeout(callDeadline),
+      signal: init.signal ?? new AbortController().signal,
     });
     const type = answer.headers["content-type"];
     return new Response(Buffer.from(await readBody(answer, new URL(path, this.origin))), {
@@ -465,8 +459,4 @@ function post(method: string, body: object): Pick<XrpcRequest, "method" | "path"
     headers: { "content-type": "application/json" },
     body: JSON.stringify(body),
   };
-}
-
-function isTimeout(error: unknown): boolean {
-  return error instanceof Error && error.name === "TimeoutError";
 }

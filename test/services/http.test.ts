@@ -66,6 +66,19 @@ describe("repeating", () => {
   });
 });
 
+test("a wait of some seconds is told, and then it goes on", async () => {
+  await using server = await scriptedServer((_, response, count) =>
+    count === 1 ? response.writeHead(429, { "retry-after": "3" }).end() : sendJson(response, 200, {}),
+  );
+  const told: { host: string; milliseconds: number }[] = [];
+  const http = new Http({ allowPrivateHosts: true, userAgent: "decamp/test", onWait: (wait) => told.push(wait) });
+  clients.push(http);
+  const answer = await http.send(get(server.origin));
+  answer.body.resume();
+  expect(answer.status).toBe(200);
+  expect(told).toEqual([{ host: new URL(server.origin).host, milliseconds: 3000 }]);
+});
+
 describe("what is refused", () => {
   test("a private address, unless it is allowed", async () => {
     await using server = await scriptedServer((_, response) => sendJson(response, 200, {}));
