@@ -28,6 +28,16 @@ export class BlockIndex {
     }
   }
 
+  /** All ids of `locate` are below this. */
+  get idLimit(): number {
+    return this.blocks.table.idLimit;
+  }
+
+  /** A small number that stands for the block, or −1 if it is not in the file. */
+  locate(view: DataView, at: number): number {
+    return this.blocks.table.find(view, at);
+  }
+
   /**
    * Reads a block and proves it.
    *

@@ -3,10 +3,10 @@
  * with the same `data` prove that two servers hold the same records, whatever else they say.
  */
 import type { Cid } from "../data/cid.ts";
-import { cidToBytes, CidLink } from "../data/cid.ts";
-import { encodeCbor } from "../data/cbor.ts";
+import { cidToBytes } from "../data/cid.ts";
 import { DecampError } from "../errors.ts";
 import { BlockIndex } from "./block-index.ts";
+import { writeCar } from "./car-write.ts";
 import { bytesSource, type RepoSource } from "./source.ts";
 import { verifyRepo } from "./verify.ts";
 
@@ -30,9 +30,7 @@ export function extractCommit(source: RepoSource): Uint8Array {
   const index = new BlockIndex(source);
   const { root } = index;
   const commit = index.commitBlock();
-  const header = encodeCbor({ roots: [new CidLink(root)], version: 1 });
-  const cid = cidToBytes(root);
-  return Buffer.concat([varint(header.length), header, varint(cid.length + commit.length), cid, commit]);
+  return Buffer.concat([...writeCar(root, [{ cid: cidToBytes(root), data: commit }], 0)]);
 }
 
 /**
@@ -58,15 +56,4 @@ export async function proveCommit(car: Uint8Array, did: string, signingKeys: rea
   throw new DecampError("damaged", `This is not a commit of ${did}: ${first?.message ?? "no key is known"}`, {
     data: { rule: first?.rule },
   });
-}
-
-function varint(value: number): Uint8Array {
-  const bytes: number[] = [];
-  let left = value;
-  while (left >= 0x80) {
-    bytes.push((left & 0x7f) | 0x80);
-    left >>>= 7;
-  }
-  bytes.push(left);
-  return Uint8Array.from(bytes);
 }

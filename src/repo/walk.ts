@@ -1,10 +1,19 @@
 /** The tree of a repository in the order of its keys, step by step, without recursion. */
 import { DecampError } from "../errors.ts";
 import { cidFromDigest, cidToBytes, type Cid } from "../data/cid.ts";
-import type { BlockIndex } from "./block-index.ts";
 import { defaultLimits } from "./limits.ts";
 import { Collections, NodeReader, anyLevel } from "./mst.ts";
 import { keyDepth } from "./path.ts";
+
+/** Where a walk gets the blocks from. */
+export interface BlockReader {
+  /**
+   * The block whose digest starts at `at`, proved.
+   *
+   * @throws DecampError `damaged` if it is not there, or its content is not what its CID says
+   */
+  read(view: DataView, at: number): Buffer;
+}
 
 /** A node on the way from the top to where the walk is. */
 interface Step {
@@ -38,11 +47,11 @@ export class Walk {
   private at = 0;
   private lastKey: string | undefined;
   private readonly steps: Step[] = [];
-  private readonly index: BlockIndex;
+  private readonly index: BlockReader;
   private readonly reader = new NodeReader(new Collections(), defaultLimits.nodeEntries);
 
   /** Stands before the whole tree. */
-  constructor(index: BlockIndex, top: Cid) {
+  constructor(index: BlockReader, top: Cid) {
     this.index = index;
     this.view = new DataView(cidToBytes(top).slice(4).buffer);
   }
