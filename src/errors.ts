@@ -14,6 +14,7 @@ export type ErrorCode =
   | "same-server"
   | "unsupported"
   | "unreadable-file"
+  | "key-unusable"
   // the data is not what it should be
   | "damaged"
   | "limit-exceeded"
@@ -22,6 +23,7 @@ export type ErrorCode =
   | "app-password"
   | "auth-factor-required"
   | "plc-token-refused"
+  | "passphrase-refused"
   // a server could not be reached, or refused
   | "unreachable"
   | "bad-answer"
@@ -36,6 +38,7 @@ export type ErrorCode =
   // incomplete, waiting, unsafe
   | "incomplete"
   | "input-needed"
+  | "no-keychain"
   | "rate-limited"
   | "private-address"
   | "refused"
@@ -56,12 +59,14 @@ const exitCodes: Record<ErrorCode, number> = {
   "same-server": 2,
   unsupported: 2,
   "unreadable-file": 2,
+  "key-unusable": 2,
   damaged: 3,
   "limit-exceeded": 3,
   "auth-refused": 4,
   "app-password": 4,
   "auth-factor-required": 4,
   "plc-token-refused": 4,
+  "passphrase-refused": 4,
   unreachable: 5,
   "bad-answer": 5,
   "server-refused": 5,
@@ -74,6 +79,7 @@ const exitCodes: Record<ErrorCode, number> = {
   "email-taken": 5,
   incomplete: 6,
   "input-needed": 7,
+  "no-keychain": 7,
   "rate-limited": 8,
   "private-address": 9,
   refused: 9,
@@ -95,12 +101,15 @@ const hints: Record<ErrorCode, string> = {
   "same-server": "Give the address of the server that you want to move to.",
   unsupported: "Run decamp --help to see what this version can do.",
   "unreadable-file": "Check the path, and that you may read the file.",
+  "key-unusable":
+    "A private key is 64 hex digits, or starts with z as other tools print it, or is a file that decamp or age has encrypted.",
   damaged: "Nothing was changed. Fetch the data again; if it stays like this, the server's copy is damaged.",
   "limit-exceeded": "If you trust where this comes from, raise the limit that the message names.",
   "auth-refused": "Check the password. It has to be the account's own, not an app password.",
   "app-password": "An app password cannot move an account. Use the account's own password.",
   "auth-factor-required": "Give the code that was mailed to you with --auth-factor-file or --auth-factor-command.",
   "plc-token-refused": "Nothing is lost. Run the same command again: it asks for a new mail with a new code.",
+  "passphrase-refused": "Check the passphrase. Without it nobody can open the file, decamp neither.",
   unreachable: "Check the address and your connection, then run the same command again.",
   "bad-answer": "Check the address: this does not look like a healthy AT Protocol server. Try again later.",
   "server-refused": "Nothing was lost. Read what the server says, then run the same command again.",
@@ -113,6 +122,7 @@ const hints: Record<ErrorCode, string> = {
   "email-taken": "Give another e-mail address with --new-email.",
   incomplete: "Run the same command again: it fetches only what is missing.",
   "input-needed": "Answer it with a flag, a file, a command or an environment variable: see --help.",
+  "no-keychain": "Keep the key in an encrypted file instead, or start the system's keychain and unlock it.",
   "rate-limited": "Wait, then run the same command again. It goes on from where it stopped.",
   "private-address": "If that is your own machine or network, add --allow-private-hosts.",
   refused: "Nothing was changed.",

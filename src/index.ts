@@ -15,6 +15,8 @@ export { decodeCbor } from "./data/cbor.ts";
 
 // Identity
 export { parseDidDocument, type DidDocument } from "./identity/did-document.ts";
+export { makePrivateKey, parsePrivateKey, PrivateKey } from "./identity/private-key.ts";
+export type { Curve } from "./identity/keys.ts";
 export { auditLog, type AuditFinding, type LogAudit } from "./plc/audit.ts";
 export { describeHistory, type HistoryEntry } from "./plc/history.ts";
 export { verifyLog, type LogEntry, type VerifiedLog } from "./plc/log.ts";

@@ -1,4 +1,5 @@
 /** What was typed, once commander has understood it: data, so that reading and running are tested apart. */
+import type { KeyInspectFlags } from "./declare/key.ts";
 import type { LsFlags } from "./declare/look.ts";
 import type { MigrateFlags } from "./declare/migrate.ts";
 import type { PlcReadFlags } from "./declare/plc.ts";
@@ -19,6 +20,7 @@ interface FlagsOf {
   "blob ls": object;
   "plc history": PlcReadFlags;
   "plc audit": PlcReadFlags;
+  "key inspect": KeyInspectFlags;
 }
 
 type CommandName = keyof FlagsOf;

@@ -89,5 +89,9 @@ async function run(invocation: AnyInvocation, edge: Edge): Promise<number> {
       const { plcAuditCommand } = await import("./commands/plc-read.ts");
       return plcAuditCommand(invocation, edge);
     }
+    case "key inspect": {
+      const { keyInspectCommand } = await import("./commands/key-inspect.ts");
+      return keyInspectCommand(invocation, edge);
+    }
   }
 }

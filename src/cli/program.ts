@@ -4,6 +4,7 @@
  */
 import { Command, CommanderError, Option } from "commander";
 import { DecampError } from "../errors.ts";
+import { declareKey, type KeyInspectFlags } from "./declare/key.ts";
 import { declareLook, type LsFlags } from "./declare/look.ts";
 import { declareMigrate, type MigrateFlags } from "./declare/migrate.ts";
 import { declarePlc, type PlcReadFlags } from "./declare/plc.ts";
@@ -83,6 +84,10 @@ export function readArguments(argv: readonly string[], terminal: Pick<Terminal, 
   plc.audit.action(() => {
     invocation = { command: "plc audit", flags: plc.audit.opts<PlcReadFlags>(), ...typed(plc.audit) };
   });
+  const key = declareKey(program);
+  key.inspect.action(() => {
+    invocation = { command: "key inspect", flags: key.inspect.opts<KeyInspectFlags>(), ...typed(key.inspect) };
+  });
   throwFromAll(program);
   try {
     program.parse(argv, { from: "user" });
@@ -143,7 +148,10 @@ function throwFromAll(command: Command): void {
 
 function usageError(text: string, command: string): DecampError {
   const [, message = text, suggestion] = /^(?:error: )?(.*?)(?:\n\((.*)\))?$/s.exec(text) ?? [];
-  const secret = /^unknown option '--(password|new-password|auth-factor|plc-token|delete-token)/.exec(message)?.[1];
+  const secret =
+    /^unknown option '--(password|new-password|auth-factor|plc-token|delete-token|rotation-key|passphrase)/.exec(
+      message,
+    )?.[1];
   if (secret !== undefined) {
     // What was given is not repeated.
     return new DecampError("usage", "A secret is never the value of a flag: others could read it there.", {

@@ -3,11 +3,13 @@
  * A secret is never the value of a flag. It is read when it is needed and not before.
  */
 import { DecampError } from "../errors.ts";
+import { isArmored } from "../services/age-file.ts";
 import { readSecretFile, readSecretStream, runSecretCommand } from "../services/secret-source.ts";
 import type { Prompter } from "./prompter.ts";
 import type { Terminal } from "./terminal.ts";
 
-export type SecretName = "sourcePassword" | "authFactor" | "targetPassword" | "plcToken" | "deleteToken";
+export type SecretName =
+  "sourcePassword" | "authFactor" | "targetPassword" | "plcToken" | "deleteToken" | "rotationKey" | "passphrase";
 
 interface SecretKind {
   /** `--<flag>-file` and `--<flag>-command`. */
@@ -17,6 +19,8 @@ interface SecretKind {
   readonly what: string;
   /** Whether it is good for one use: then every question gets a fresh answer. */
   readonly once: boolean;
+  /** Whether a file with this content may be readable by others. Any may, unless this is there. */
+  readonly mayBeSeen?: (content: string) => boolean;
 }
 
 /** Public: the names in this table are the command line's contract. */
@@ -51,6 +55,19 @@ export const secretKinds: Readonly<Record<SecretName, SecretKind>> = {
     what: "the code that your new server mailed to you to delete the account there",
     once: true,
   },
+  rotationKey: {
+    flag: "rotation-key",
+    env: ["PLC_SIGNING_KEY"],
+    what: "your rotation key",
+    once: false,
+    mayBeSeen: isArmored,
+  },
+  passphrase: {
+    flag: "passphrase",
+    env: ["DECAMP_PASSPHRASE"],
+    what: "the passphrase of the key file",
+    once: false,
+  },
 };
 
 const secretNames = [
@@ -59,14 +76,12 @@ const secretNames = [
   "targetPassword",
   "plcToken",
   "deleteToken",
+  "rotationKey",
+  "passphrase",
 ] as const satisfies SecretName[];
 
 /** Variables that hold secrets: the commands that we run do not inherit them. */
-const secretVariables: ReadonlySet<string> = new Set([
-  ...Object.values(secretKinds).flatMap((kind) => kind.env),
-  "PLC_SIGNING_KEY",
-  "DECAMP_PASSPHRASE",
-]);
+const secretVariables: ReadonlySet<string> = new Set(Object.values(secretKinds).flatMap((kind) => kind.env));
 
 /** What the flags of one secret said. */
 interface SecretFlags {
@@ -91,6 +106,14 @@ export interface Secrets {
    * @throws DecampError `unreadable-file`, `input-needed`, `interrupted`
    */
   read(name: SecretName, question: SecretQuestion): Promise<string>;
+  /**
+   * The secret from its flag or the environment; undefined if neither gives it.
+   *
+   * @throws DecampError `unreadable-file`, `refused`, `input-needed`, `interrupted`
+   */
+  readGiven(name: SecretName): Promise<string | undefined>;
+  /** Keeps a text that was made from a secret out of what is printed, too. */
+  conceal(text: string): void;
   /** Whether the secret stands in a file or in the environment now, before anybody is asked or any command is run. */
   isGivenBeforehand(name: SecretName): boolean;
 }
@@ -138,12 +161,12 @@ export function createSecrets(
 
   const fromFlags = async (name: SecretName): Promise<string | undefined> => {
     const { file, command } = flags[name] ?? {};
-    const { what } = secretKinds[name];
+    const { what, mayBeSeen } = secretKinds[name];
     if (file === "-") {
       return readSecretStream(terminal.stdin, "the standard input", what);
     }
     if (file !== undefined) {
-      return readSecretFile(file, what);
+      return readSecretFile(file, what, mayBeSeen);
     }
     return command === undefined ? undefined : runSecretCommand(command, what, withoutSecrets(terminal.env), signal);
   };
@@ -153,7 +176,23 @@ export function createSecrets(
       .map((variable) => terminal.env[variable])
       .find((value) => value !== undefined && value !== "");
 
+  const readGiven = async (name: SecretName): Promise<string | undefined> => {
+    const secret = kept.get(name) ?? (await fromFlags(name)) ?? fromEnvironment(name);
+    return secret === undefined ? undefined : remember(name, secret);
+  };
+
+  const remember = (name: SecretName, secret: string): string => {
+    known.add(secret);
+    if (!secretKinds[name].once) {
+      kept.set(name, secret);
+    }
+    return secret;
+  };
+
   return {
+    readGiven,
+    conceal: (text) => known.add(text),
+
     isGivenBeforehand: (name) => {
       const { file, command } = flags[name] ?? {};
       return command === undefined && file !== "-" && (file !== undefined || fromEnvironment(name) !== undefined);
@@ -161,7 +200,7 @@ export function createSecrets(
 
     read: async (name, question) => {
       const { again = false, ...asked } = question;
-      let secret = again ? undefined : (kept.get(name) ?? (await fromFlags(name)) ?? fromEnvironment(name));
+      let secret = again ? undefined : await readGiven(name);
       if (secret === undefined) {
         const { flag, env, what } = secretKinds[name];
         const answeredBy = `--${flag}-file, --${flag}-command, or ${env.join(" or ")} in the environment`;
@@ -177,11 +216,7 @@ export function createSecrets(
           });
         }
       }
-      known.add(secret);
-      if (!secretKinds[name].once) {
-        kept.set(name, secret);
-      }
-      return secret;
+      return remember(name, secret);
     },
   };
 }

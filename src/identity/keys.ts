@@ -1,7 +1,7 @@
 /**
  * Public keys as text, and signatures against them (spec: Cryptography, and DID for the legacy form). Two curves,
  * k256 and p256. The arithmetic is OpenSSL's; what it does not ask for (compact form, low S) is asked for here.
- * Nothing here makes or holds a private key.
+ * Nothing here makes or holds a private key: that is private-key.ts.
  */
 import { createPublicKey, ECDH, verify } from "node:crypto";
 import { decodeBase58, encodeBase58 } from "../data/base58.ts";
@@ -17,29 +17,29 @@ export interface PublicKey {
   readonly didKey: string;
 }
 
-interface CurveFacts {
+export interface CurveFacts {
   /** OpenSSL's name. */
   readonly name: string;
   /** The multicodec of the public key, as varint bytes. */
   readonly codec: readonly [number, number];
   /** The SubjectPublicKeyInfo up to the compressed point. */
   readonly spki: Uint8Array;
-  /** Half of the order of the group: the highest S that counts. */
-  readonly halfOrder: bigint;
+  /** The order of the group. */
+  readonly order: bigint;
 }
 
-const curves: Record<Curve, CurveFacts> = {
+export const curves: Readonly<Record<Curve, CurveFacts>> = {
   k256: {
     name: "secp256k1",
     codec: [0xe7, 0x01],
     spki: Buffer.from("3036301006072a8648ce3d020106052b8104000a032200", "hex"),
-    halfOrder: 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141n >> 1n,
+    order: 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141n,
   },
   p256: {
     name: "prime256v1",
     codec: [0x80, 0x24],
     spki: Buffer.from("3039301306072a8648ce3d020106082a8648ce3d030107032200", "hex"),
-    halfOrder: 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n >> 1n,
+    order: 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n,
   },
 };
 
@@ -120,7 +120,7 @@ export function hasLowS(curve: Curve, signature: Uint8Array): boolean {
     return false;
   }
   const s = BigInt(`0x${Buffer.from(signature.buffer, signature.byteOffset + 32, 32).toString("hex")}`);
-  return s <= curves[curve].halfOrder;
+  return s <= curves[curve].order >> 1n;
 }
 
 function check(key: PublicKey, data: Uint8Array, signature: Uint8Array): boolean {

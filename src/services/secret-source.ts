@@ -1,7 +1,8 @@
 /** Reads one secret from a file, from a stream, or from what a command prints. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { createReadStream } from "node:fs";
+import { open } from "node:fs/promises";
+import { platform } from "node:os";
 import { DecampError } from "../errors.ts";
 
 /** More than any password or key needs; whoever names a film by mistake is told so. */
@@ -11,11 +12,27 @@ const maxSecretBytes = 64 * 1024;
  * The secret in a file, without the line end behind it.
  *
  * @param what what it is, for messages: "the password of your old server"
- * @throws DecampError `unreadable-file` if it cannot be read, is empty, too long, or no UTF-8 text
+ * @param mayBeSeen whether this content may lie in a file that others can read; it may unless this is given
+ * @throws DecampError `unreadable-file` if it cannot be read, is empty, too long, or no UTF-8 text; `refused` if others
+ *   can read it who should not
  */
-export async function readSecretFile(path: string, what: string): Promise<string> {
+export async function readSecretFile(
+  path: string,
+  what: string,
+  mayBeSeen: (secret: string) => boolean = () => true,
+): Promise<string> {
   try {
-    return await readSecretStream(createReadStream(path), `the file ${path}`, what);
+    await using file = await open(path);
+    const stats = await file.stat();
+    const secret = await readSecretStream(file.createReadStream({ autoClose: false }), `the file ${path}`, what);
+    // Windows has no such bits; a pipe has no other readers.
+    const readByOthers = platform() !== "win32" && stats.isFile() && (stats.mode & 0o077) !== 0;
+    if (readByOthers && !mayBeSeen(secret)) {
+      throw new DecampError("refused", `Others on this machine can read the file ${path}, which holds ${what}.`, {
+        hint: `Run chmod 600 ${path}, and think about who may have read it.`,
+      });
+    }
+    return secret;
   } catch (error) {
     if (error instanceof DecampError) {
       throw error;

@@ -1,5 +1,6 @@
 /** How a command is declared: help with the examples first, and flags in groups. */
 import { InvalidArgumentError, Option, type Command } from "commander";
+import type { Curve } from "../../identity/keys.ts";
 
 export interface Example {
   /** What it does, in a few words. */
@@ -20,6 +21,34 @@ export function secretOptions(command: Command, flag: string, what: string, vari
       new Option(`--${flag}-file <path>`, `${what}: read from a file, or - (or ${variables})`).helpGroup(secrets),
     )
     .addOption(new Option(`--${flag}-command <cmd>`, "the same, from what a command prints").helpGroup(secrets));
+}
+
+export interface PassphraseFlags {
+  readonly passphraseFile?: string;
+  readonly passphraseCommand?: string;
+}
+
+/** The flags of a rotation key: where it is read from, and what opens it. */
+export interface RotationKeyFlags extends PassphraseFlags {
+  readonly rotationKeyFile?: string;
+  readonly rotationKeyCommand?: string;
+  readonly curve?: Curve;
+}
+
+/** For a command that signs with a rotation key: all of `RotationKeyFlags`. */
+export function rotationKeyOptions(command: Command): Command {
+  secretOptions(command, "rotation-key", "your rotation key", "PLC_SIGNING_KEY, or the keychain");
+  return curveOption(passphraseOptions(command), "the curve of a rotation key in hex, which does not say it");
+}
+
+/** What opens or closes a key file. */
+export function passphraseOptions(command: Command): Command {
+  return secretOptions(command, "passphrase", "passphrase of a key file", "DECAMP_PASSPHRASE");
+}
+
+/** For a private key as bare digits. */
+export function curveOption(command: Command, says: string): Command {
+  return command.addOption(new Option("--curve <curve>", says).choices(["k256", "p256"]).default("k256"));
 }
 
 const secrets = "Secrets (never the value of a flag; asked for on a terminal):";

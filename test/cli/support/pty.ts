@@ -17,9 +17,14 @@ export interface Screen {
 
 /** Runs a script with Node. */
 export function onScreen(script: URL, args: readonly string[], env: NodeJS.ProcessEnv = {}): Screen {
+  return onProgram(process.execPath, [fileURLToPath(script), ...args], env);
+}
+
+/** Runs any program. */
+export function onProgram(path: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Screen {
   const size = { cols: 100, rows: 40 };
   const terminal = new Terminal({ ...size, allowProposedApi: true });
-  const program = spawn(process.execPath, [fileURLToPath(script), ...args], {
+  const program = spawn(path, [...args], {
     ...size,
     name: "xterm-256color",
     env: { PATH: process.env["PATH"], HOME: process.env["HOME"], LANG: "C.UTF-8", TERM: "xterm-256color", ...env },

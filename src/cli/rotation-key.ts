@@ -1,0 +1,98 @@
+/**
+ * Where a rotation key comes from: the file or the command that a flag names, the environment, the keychain, or a
+ * prompt, in this order. If it is encrypted, its passphrase is asked for then.
+ */
+import { isDecampError } from "../errors.ts";
+import type { Curve } from "../identity/keys.ts";
+import { parsePrivateKey, type PrivateKey } from "../identity/private-key.ts";
+import { decryptText, isArmored } from "../services/age-file.ts";
+import type { Keychain } from "../services/keychain.ts";
+import type { RotationKeyFlags } from "./declare/shape.ts";
+import type { AllSecretFlags, Secrets } from "./secrets.ts";
+
+/** How often a person may try a passphrase. */
+const tries = 3;
+
+export interface KeySources {
+  readonly secrets: Secrets;
+  readonly keychain: Keychain;
+  readonly signal: AbortSignal;
+}
+
+export interface WantedKey {
+  /** The curve of a key in hex; k256 unless given. */
+  readonly curve?: Curve | undefined;
+  /** The did:keys that would do, the best first: these are looked for in the keychain. */
+  readonly didKeys: readonly string[];
+}
+
+/** The flags of `rotationKeyOptions`, for `checkSecretFlags` and `createSecrets`. */
+export function rotationKeySecrets(flags: RotationKeyFlags): AllSecretFlags {
+  return {
+    rotationKey: { file: flags.rotationKeyFile, command: flags.rotationKeyCommand },
+    passphrase: { file: flags.passphraseFile, command: flags.passphraseCommand },
+  };
+}
+
+/**
+ * Reads the rotation key. Whether it is one that is wanted is for the caller to judge: it knows what the key has to do.
+ *
+ * @throws DecampError `input-needed` if there is none and nobody can be asked; `key-unusable`, `passphrase-refused`,
+ *   `refused` for a file that others can read, `unreadable-file`, `interrupted`
+ */
+export async function readRotationKey(sources: KeySources, wanted: WantedKey): Promise<PrivateKey> {
+  const { secrets } = sources;
+  const text =
+    (await secrets.readGiven("rotationKey")) ??
+    (await findInKeychain(sources, wanted.didKeys)) ??
+    (await secrets.read("rotationKey", { message: "Your rotation key (z…, or 64 hex digits):" }));
+  return openKey(text, secrets, wanted.curve);
+}
+
+/**
+ * Reads a private key from its text, and asks for the passphrase if that is an age file.
+ *
+ * @throws DecampError `key-unusable`, `passphrase-refused`, `input-needed`, `unreadable-file`, `interrupted`
+ */
+export async function openKey(text: string, secrets: Secrets, curve?: Curve): Promise<PrivateKey> {
+  const key = parsePrivateKey(isArmored(text) ? await decrypt(text, secrets) : text, curve);
+  secrets.conceal(key.reveal());
+  return key;
+}
+
+async function decrypt(text: string, secrets: Secrets): Promise<string> {
+  const given = await secrets.readGiven("passphrase");
+  for (let attempt = 1; ; attempt += 1) {
+    const message = attempt === 1 ? "Passphrase of the key file:" : "That does not open it. The passphrase once more:";
+    const passphrase = given ?? (await secrets.read("passphrase", { message, again: attempt > 1 }));
+    try {
+      const opened = await decryptText(text, passphrase);
+      secrets.conceal(opened);
+      return opened;
+    } catch (error) {
+      if (given !== undefined || attempt >= tries || !isDecampError(error, "passphrase-refused")) {
+        throw error;
+      }
+    }
+  }
+}
+
+async function findInKeychain(
+  { keychain, signal }: KeySources,
+  didKeys: readonly string[],
+): Promise<string | undefined> {
+  try {
+    for (const didKey of didKeys) {
+      const found = await keychain.find(didKey, signal);
+      if (found !== undefined) {
+        return found;
+      }
+    }
+  } catch (error) {
+    // Nobody said that the key is there: a machine without a keychain is no failure.
+    if (!isDecampError(error, "no-keychain")) {
+      throw error;
+    }
+  }
+  return undefined;
+}

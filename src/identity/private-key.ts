@@ -1,0 +1,140 @@
+/**
+ * Private keys: read in the forms that tools for AT Protocol give out, made, and signed with (spec: Cryptography). The
+ * private part leaves an object of this class only through `reveal`; no log, no JSON and no error shows it.
+ */
+import { createECDH, createPrivateKey, sign, type KeyObject } from "node:crypto";
+import { decodeBase58, encodeBase58 } from "../data/base58.ts";
+import { DecampError } from "../errors.ts";
+import { curves, formatDidKey, type Curve } from "./keys.ts";
+
+interface PrivateForm {
+  /** The multicodec of the private key, as varint bytes. */
+  readonly codec: readonly [number, number];
+  /** An ECPrivateKey (RFC 5915) in DER, before and behind the 32 bytes. */
+  readonly before: Buffer;
+  readonly behind: Buffer;
+}
+
+const forms: Readonly<Record<Curve, PrivateForm>> = {
+  k256: {
+    codec: [0x81, 0x26],
+    before: Buffer.from("302e0201010420", "hex"),
+    behind: Buffer.from("a00706052b8104000a", "hex"),
+  },
+  p256: {
+    codec: [0x86, 0x26],
+    before: Buffer.from("30310201010420", "hex"),
+    behind: Buffer.from("a00a06082a8648ce3d030107", "hex"),
+  },
+};
+
+/** A key that can sign. */
+export class PrivateKey {
+  readonly curve: Curve;
+  /** The public part, as `did:key:z…`. */
+  readonly didKey: string;
+  readonly #scalar: Uint8Array;
+  readonly #key: KeyObject;
+
+  /**
+   * @param scalar the private number, 32 bytes, big-endian
+   * @throws DecampError `key-unusable` if it is not between 1 and the order of the curve
+   */
+  constructor(curve: Curve, scalar: Uint8Array) {
+    if (!isScalar(curve, scalar)) {
+      throw new DecampError("key-unusable", `These 32 bytes are no private key of the curve ${curve}.`);
+    }
+    const pair = createECDH(curves[curve].name);
+    pair.setPrivateKey(scalar);
+    this.curve = curve;
+    this.didKey = formatDidKey(curve, new Uint8Array(pair.getPublicKey(null, "compressed")));
+    this.#scalar = Uint8Array.from(scalar);
+    const { before, behind } = forms[curve];
+    this.#key = createPrivateKey({ key: Buffer.concat([before, scalar, behind]), format: "der", type: "sec1" });
+  }
+
+  /** A signature of `data`: ECDSA over its SHA-256, 64 bytes r‖s, S in the lower half. Another one at every call. */
+  sign(data: Uint8Array): Uint8Array {
+    const signature = sign("sha256", data, { key: this.#key, dsaEncoding: "ieee-p1363" });
+    const { order } = curves[this.curve];
+    const s = BigInt(`0x${signature.toString("hex", 32)}`);
+    if (s > order >> 1n) {
+      signature.write((order - s).toString(16).padStart(64, "0"), 32, "hex");
+    }
+    return new Uint8Array(signature);
+  }
+
+  /** The private key in the form that `goat` and others print and read: `z` and base58btc of codec and 32 bytes. */
+  reveal(): string {
+    return `z${encodeBase58(Uint8Array.of(...forms[this.curve].codec, ...this.#scalar))}`;
+  }
+}
+
+/**
+ * A new key.
+ *
+ * @param random a source of random bytes that is fit for keys
+ */
+export function makePrivateKey(curve: Curve, random: (size: number) => Uint8Array): PrivateKey {
+  // One try in 2³² for p256, and in 2¹²⁷ for k256, gives a number that is too large.
+  for (;;) {
+    const scalar = random(32);
+    if (isScalar(curve, scalar)) {
+      return new PrivateKey(curve, scalar);
+    }
+  }
+}
+
+/**
+ * Reads a private key: multibase (`z…`, as `goat` prints it, which names its curve) or 64 hex digits (as the settings of a
+ * PDS have it). Empty lines and lines that begin with `#` are passed over.
+ *
+ * @param hexCurve the curve of a key in hex
+ * @throws DecampError `key-unusable`; what was read is not repeated in it
+ */
+export function parsePrivateKey(text: string, hexCurve: Curve = "k256"): PrivateKey {
+  const lines = text
+    .split(/\r?\n/)
+    .map((line) => line.trim())
+    .filter((line) => line !== "" && !line.startsWith("#"));
+  const [line = ""] = lines;
+  if (lines.length !== 1) {
+    throw unusable(lines.length === 0 ? "There is no key in this text." : "This text has more than one line.");
+  }
+  if (/^[0-9a-fA-F]{64}$/.test(line)) {
+    return new PrivateKey(hexCurve, Buffer.from(line, "hex"));
+  }
+  if (line.startsWith("did:key:")) {
+    throw unusable("This is a public key (did:key:…), and only the private one can sign.");
+  }
+  if (!line.startsWith("z") || line.length > 128) {
+    throw unusable("This is no private key in a form that decamp knows.");
+  }
+  const bytes = decodeBase58(line.slice(1));
+  if (bytes === undefined) {
+    throw unusable("This key has a character that base58 does not have: it was copied wrongly.");
+  }
+  for (const curve of ["k256", "p256"] as const) {
+    const [first, second] = forms[curve].codec;
+    const [publicFirst, publicSecond] = curves[curve].codec;
+    if (bytes[0] === publicFirst && bytes[1] === publicSecond) {
+      throw unusable("This is a public key, and only the private one can sign.");
+    }
+    if (bytes[0] === first && bytes[1] === second) {
+      if (bytes.length !== 34) {
+        throw unusable(`This key has ${bytes.length - 2} bytes in place of 32: it was copied wrongly.`);
+      }
+      return new PrivateKey(curve, bytes.subarray(2));
+    }
+  }
+  throw unusable("This key is of a kind that AT Protocol does not use; or it was copied wrongly.");
+}
+
+function isScalar(curve: Curve, bytes: Uint8Array): boolean {
+  const number = bytes.length === 32 ? BigInt(`0x${Buffer.from(bytes).toString("hex")}`) : 0n;
+  return number > 0n && number < curves[curve].order;
+}
+
+function unusable(message: string): DecampError {
+  return new DecampError("key-unusable", message);
+}
