@@ -8,7 +8,7 @@ import { lookBefore, proveMove } from "../network/prove.ts";
 import { repoStatus } from "../network/read.ts";
 import { prepareMove, runDecamp } from "../network/run-decamp.ts";
 import { procedure } from "../network/xrpc.ts";
-import type { Recording } from "../faults/recording-proxy.ts";
+import type { Recording } from "../faults/proxy.ts";
 
 const network = connectNetwork(inject("network"));
 

@@ -1,7 +1,6 @@
 /** An HTTP server that answers by a script: for what a real server will not do on demand. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import { once } from "node:events";
-import type { AddressInfo } from "node:net";
+import { listen, stopServer } from "../network/ports.ts";
 
 export interface ScriptedServer extends AsyncDisposable {
   readonly origin: string;
@@ -23,17 +22,11 @@ export async function scriptedServer(answer: Answer): Promise<ScriptedServer> {
     const count = requests.length;
     request.resume().on("end", () => answer(request, response, count));
   });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
+  const port = await listen(server, 0);
   return {
     origin: `http://127.0.0.1:${port}`,
     requests,
-    [Symbol.asyncDispose]: async () => {
-      server.closeAllConnections();
-      server.close();
-      await once(server, "close");
-    },
+    [Symbol.asyncDispose]: async () => stopServer(server),
   };
 }
 

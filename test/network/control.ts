@@ -3,11 +3,10 @@
  * recordings and the servers' switches are reached over one loopback HTTP server; in the bed's own process too.
  */
 import { createServer, type Server } from "node:http";
-import { once } from "node:events";
-import type { Recording } from "../faults/recording-proxy.ts";
+import type { Recording } from "../faults/proxy.ts";
 import type { Mail, MailQuery } from "./mail.ts";
 import type { PdsHandle, PdsOptions } from "./pds.ts";
-import { listen } from "./ports.ts";
+import { listen, stopServer } from "./ports.ts";
 
 /** Everything one has to know to use a bed from anywhere on this machine. Serialisable. */
 export interface NetworkHandle {
@@ -72,11 +71,7 @@ export async function startControl(bed: Controlled): Promise<{ url: string; stop
   const port = await listen(server, 0);
   return {
     url: `http://127.0.0.1:${port}`,
-    async stop() {
-      server.closeAllConnections();
-      server.close();
-      await once(server, "close");
-    },
+    stop: async () => stopServer(server),
   };
 }
 

@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { mkdir } from "node:fs/promises";
 import path from "node:path";
 import { envToCfg, envToSecrets, PDS, type ServerEnvironment } from "@atproto/pds";
-import { startRecordingProxy, type Recording, type RecordingProxy } from "../faults/recording-proxy.ts";
+import { startProxy, type Proxy, type Recording } from "../faults/proxy.ts";
 import { freePort } from "./ports.ts";
 
 /** How one server differs from the ordinary. Serialisable, so that a test in another process can ask for one. */
@@ -20,6 +20,8 @@ export interface PdsOptions {
   maxImportSize?: number;
   /** puts a recording proxy in front, at the server's public URL */
   recorded?: boolean;
+  /** the port of its public URL, where the caller puts a proxy of its own */
+  publicPort?: number;
   /** any other setting of the server */
   env?: ServerEnvironment;
 }
@@ -29,6 +31,8 @@ export interface PdsHandle {
   name: string;
   /** its public URL, `http://localhost:PORT` */
   url: string;
+  /** where it listens itself: the port of its URL, unless a proxy has that */
+  port: number;
   /** its service DID: the audience of service auth tokens */
   did: string;
   /** `.NAME.test` */
@@ -60,10 +64,13 @@ export async function startPds(
   const { name, recorded = false } = options;
   const dataDirectory = path.join(bed.directory, name);
   await mkdir(dataDirectory, { recursive: true });
-  const port = await freePort();
+  const port = options.publicPort ?? (await freePort());
+  // The server compares operations with its public URL. So with a proxy in front, the proxy has the public port.
+  const ownPort = recorded || options.publicPort !== undefined ? await freePort() : port;
   const handle: PdsHandle = {
     name,
     url: `http://localhost:${port}`,
+    port: ownPort,
     did: `did:web:localhost%3A${port}`,
     handleDomain: `.${name}.test`,
     adminPassword: randomBytes(16).toString("hex"),
@@ -94,11 +101,9 @@ export async function startPds(
     rateLimitsEnabled: options.rateLimits ?? false,
     ...options.env,
   };
-  // The server compares operations with its public URL. So with a proxy in front, the proxy has the public port.
-  const ownPort = recorded ? await freePort() : port;
-  let proxy: RecordingProxy | undefined;
+  let proxy: Proxy | undefined;
   if (recorded) {
-    proxy = await startRecordingProxy({ port, targetPort: ownPort });
+    proxy = await startProxy({ port, targetPort: ownPort });
   }
   let pds = await listen(env, ownPort);
   let running = true;
@@ -117,7 +122,7 @@ export async function startPds(
         pds = await listen(env, ownPort);
         if (proxy !== undefined) {
           const { recording } = proxy;
-          proxy = await startRecordingProxy({ port, targetPort: ownPort, recording });
+          proxy = await startProxy({ port, targetPort: ownPort, recording });
         }
         running = true;
       }

@@ -1,8 +1,8 @@
 /** The real PLC directory, with its in-memory store. */
 import { createRequire } from "node:module";
-import { once } from "node:events";
-import type { AddressInfo } from "node:net";
+import { createServer } from "node:http";
 import type * as PlcModule from "@did-plc/server";
+import { listen, stopServer } from "./ports.ts";
 
 // A CommonJS bundle whose default export vitest resolves otherwise than Node does: require is the same in both.
 const { Database, PlcServer } = createRequire(import.meta.url)("@did-plc/server") as typeof PlcModule;
@@ -16,14 +16,10 @@ export interface RunningPlc {
 /** Starts a directory on a free port of 127.0.0.1. */
 export async function startPlc(): Promise<RunningPlc> {
   const plc = PlcServer.create({ db: Database.mock() });
-  const server = plc.app.listen(0, "127.0.0.1");
-  await once(server, "listening");
+  const server = createServer(plc.app);
+  const port = await listen(server, 0);
   return {
-    url: `http://localhost:${(server.address() as AddressInfo).port}`,
-    async stop() {
-      server.closeAllConnections();
-      server.close();
-      await once(server, "close");
-    },
+    url: `http://localhost:${port}`,
+    stop: async () => stopServer(server),
   };
 }

@@ -1,4 +1,5 @@
-/** Free TCP ports on loopback. */
+/** TCP ports and servers on loopback. */
+import type { Server as HttpServer } from "node:http";
 import { createServer, type AddressInfo, type Server } from "node:net";
 import { once } from "node:events";
 
@@ -16,4 +17,11 @@ export async function listen(server: Server, port: number): Promise<number> {
   server.listen(port, "127.0.0.1");
   await once(server, "listening");
   return (server.address() as AddressInfo).port;
+}
+
+/** Ends every connection of `server` and resolves when it listens no more. */
+export async function stopServer(server: HttpServer): Promise<void> {
+  server.closeAllConnections();
+  server.close();
+  await once(server, "close");
 }
