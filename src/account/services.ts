@@ -13,6 +13,8 @@ export interface AccountServices {
   readonly heads: SeenHeads;
   /** Epoch milliseconds. */
   readonly now: () => number;
+  /** Milliseconds by which the clock of a server is ahead of ours, as its last answers told; undefined if nobody knows. */
+  readonly clockOffset: (origin: string) => number | undefined;
   /** Resolves after so many milliseconds. */
   readonly sleep: (milliseconds: number, signal: AbortSignal) => Promise<void>;
 }

@@ -38,6 +38,9 @@ export function incomingRepo(archive: string): string {
   return joinPath(archive, "incoming.car");
 }
 
+/** Names in the folder of an archive, those that an interrupted run leaves included. */
+export const archiveParts: ReadonlySet<string> = new Set(["snapshots", "blobs", "incoming.car", "incoming.car.part"]);
+
 /** The proof of a move. It holds nothing private. */
 export function certificateFile(archive: string): string {
   return joinPath(archive, "certificate.json");

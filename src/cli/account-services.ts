@@ -27,6 +27,7 @@ export function openAccountServices(globals: GlobalFlags, terminal: Terminal): O
       handles: createHandleResolver(http),
       heads: createSeenHeads(globals.stateDir),
       now: () => Date.now(),
+      clockOffset: (origin) => http.clocks.offset(origin),
       sleep: async (milliseconds, signal) => setTimeout(milliseconds, undefined, { signal }),
     },
     close: async () => http.close(),

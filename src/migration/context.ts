@@ -138,9 +138,9 @@ export class Context {
     return this.options.archive ?? joinPath(this.options.stateDir, "archives", name);
   }
 
-  warn(code: string, message: string): void {
+  readonly warn = (code: string, message: string): void => {
     this.report({ type: "warning", code, message });
-  }
+  };
 }
 
 function known<T>(value: T | undefined): T {

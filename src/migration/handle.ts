@@ -8,7 +8,7 @@ import type { Context } from "./context.ts";
  * Sets `newHandle`: what an earlier run has chosen, or the answer. In a dry run that nobody can answer it stays unset.
  *
  * @param sourceDomains the domains under which the old server gives out handles
- * @throws DecampError `handle-refused`, `input-needed`
+ * @throws DecampError `handle-refused`, `handle-taken`, `input-needed`
  */
 export async function chooseHandle(context: Context, sourceDomains: readonly string[]): Promise<void> {
   const { answers, identity, options, targetDescription } = context;
@@ -30,39 +30,56 @@ export async function chooseHandle(context: Context, sourceDomains: readonly str
       }
       throw error;
     }
-    reason = await reasonAgainst(context, handle, domains);
-    if (reason === undefined) {
+    const objection = await objectionTo(context, handle, domains);
+    if (objection === undefined) {
       context.newHandle = handle;
       return;
     }
     if (!answers.canAskAgain) {
-      throw new DecampError("handle-refused", reason, { data: { handle } });
+      throw new DecampError(objection.code, objection.reason, { data: { handle } });
     }
+    ({ reason } = objection);
   }
 }
 
 /** Why a handle cannot be used at the new server, as far as it can be seen from here. */
-async function reasonAgainst(
+async function objectionTo(
   { services, identity, signal, target }: Context,
   handle: string,
   domains: readonly string[],
-): Promise<string | undefined> {
+): Promise<Objection | undefined> {
   if (!isHandle(handle) || isReservedHandle(handle)) {
-    return `${JSON.stringify(handle)} is not a handle.`;
+    return refused(`${JSON.stringify(handle)} is not a handle.`);
   }
   const domain = domains.find((one) => handle.endsWith(one));
   if (domain !== undefined) {
     const name = handle.slice(0, -domain.length);
     if (name.includes(".") || name.length < 3 || name.length > 18) {
-      return `${target.host} gives out names of 3 to 18 letters, digits and hyphens under ${domain}, and ${name} is none.`;
+      return refused(
+        `${target.host} gives out names of 3 to 18 letters, digits and hyphens under ${domain}, and ${name} is none.`,
+      );
     }
-    return undefined;
+    const holder = await target.resolveHandle(handle, signal);
+    return holder === undefined || holder === identity.did
+      ? undefined
+      : { code: "handle-taken", reason: `${handle} belongs to somebody else at ${target.host}.` };
   }
   const did = await services.handles.resolve(handle, signal);
   if (did === identity.did) {
     return undefined;
   }
-  return did === undefined
-    ? `${handle} is not one of the names that ${target.host} gives out (${domains.join(", ")}), and it does not lead to your account.`
-    : `${handle} leads to another account.`;
+  return refused(
+    did === undefined
+      ? `${handle} is not one of the names that ${target.host} gives out (${domains.join(", ")}), and it does not lead to your account.`
+      : `${handle} leads to another account.`,
+  );
+}
+
+interface Objection {
+  readonly code: "handle-refused" | "handle-taken";
+  readonly reason: string;
+}
+
+function refused(reason: string): Objection {
+  return { code: "handle-refused", reason };
 }

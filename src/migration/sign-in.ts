@@ -5,12 +5,14 @@ import type { SessionInfo } from "../services/session.ts";
 import type { Context } from "./context.ts";
 
 /** @throws DecampError `auth-refused`, `app-password`, `auth-factor-required`, `input-needed`, `refused` */
-export async function signInToSource(context: Context): Promise<void> {
+export async function signInToSource(context: Context): Promise<SessionInfo> {
   const { answers, identity, oldHandle, source, signal } = context;
   const question = { handle: oldHandle, host: source.host };
   const password = async (again: { again?: string }): Promise<string> =>
     answers.sourcePassword({ ...question, ...again });
-  context.email = (await signIn(source, identity.did, answers, password, signal)).email;
+  const info = await signIn(source, identity.did, answers, password, signal);
+  context.email = info.email;
+  return info;
 }
 
 /** @throws as `signInToSource` */

@@ -13,6 +13,7 @@ import type { Readable } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
 import { Agent, EnvHttpProxyAgent, request, type Dispatcher } from "undici";
 import { DecampError, isDecampError } from "../errors.ts";
+import { Clocks } from "./clocks.ts";
 import { checkLiteralHost, publicLookup } from "./guard.ts";
 
 /**
@@ -67,6 +68,8 @@ export interface HttpAnswer {
 }
 
 export class Http {
+  /** The clocks of those who answered. */
+  readonly clocks: Clocks = new Clocks();
   readonly #options: HttpOptions;
   readonly #dispatcher: Dispatcher;
 
@@ -139,6 +142,7 @@ export class Http {
   async #once(req: HttpRequest): Promise<HttpAnswer> {
     const method = req.method ?? "GET";
     const started = performance.now();
+    const sentAt = Date.now();
     const answer = await request(req.url, {
       method,
       headers: { "user-agent": this.#options.userAgent, ...req.headers },
@@ -157,6 +161,7 @@ export class Http {
     for (const [name, value] of Object.entries(answer.headers)) {
       headers[name] = Array.isArray(value) ? value.join(", ") : value;
     }
+    this.clocks.observe(req.url.origin, headers, { sentAt, receivedAt: Date.now() });
     return { status: answer.statusCode, headers, body: answer.body };
   }
 

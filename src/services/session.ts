@@ -13,6 +13,8 @@ export interface SessionInfo {
   readonly did: string;
   readonly handle: string;
   readonly email?: string;
+  /** Whether the owner has confirmed that address, if the server says so. */
+  readonly emailConfirmed?: boolean;
   /** False when the account is deactivated or taken down. */
   readonly active: boolean;
 }
@@ -104,7 +106,7 @@ export class PinnedSession {
   /** Takes over the tokens of an answer that opens a session. @throws DecampError `bad-answer` */
   adopt(answer: unknown): SessionInfo {
     if (isJsonObject(answer)) {
-      const { did, handle, email, active, accessJwt, refreshJwt } = answer;
+      const { did, handle, email, emailConfirmed, active, accessJwt, refreshJwt } = answer;
       if (
         typeof did === "string" &&
         typeof handle === "string" &&
@@ -112,7 +114,13 @@ export class PinnedSession {
         typeof refreshJwt === "string"
       ) {
         this.#tokens = { access: accessJwt, refresh: refreshJwt };
-        return { did, handle, active: active !== false, ...(typeof email === "string" ? { email } : {}) };
+        return {
+          did,
+          handle,
+          active: active !== false,
+          ...(typeof email === "string" ? { email } : {}),
+          ...(typeof emailConfirmed === "boolean" ? { emailConfirmed } : {}),
+        };
       }
     }
     throw new DecampError("bad-answer", `${this.host} answered a sign-in with something that is no session.`);

@@ -1,17 +1,13 @@
 /** preflight: every reason against the move that can be seen before anything is written. */
 
+import { requireArchiveFolder } from "../../archive/folder.ts";
 import { DecampError, isDecampError } from "../../errors.ts";
 import type { ServerDescription } from "../../services/pds.ts";
+import { checkClocks } from "../checks/clock.ts";
+import { checkIdentity } from "../checks/identity.ts";
 import type { Context, Step } from "../context.ts";
 import { chooseHandle } from "../handle.ts";
 import { openJournal } from "../journal.ts";
-
-/** Operations that the directory takes for one DID: how many, in how many milliseconds. */
-const operationLimits = [
-  { count: 10, span: 3_600_000 },
-  { count: 30, span: 86_400_000 },
-  { count: 100, span: 604_800_000 },
-];
 
 export const preflight: Step = {
   id: "preflight",
@@ -23,10 +19,13 @@ export const preflight: Step = {
     requireOwnDid(context.target.host, description);
     context.targetDescription = description;
     if (context.moved) {
+      checkClocks(context);
       context.newHandle = identity.handle;
     } else {
-      checkOperationLimits(context);
+      await requireArchiveFolder(context.archive, identity.did);
       const sourceDescription = await source.describe(signal);
+      checkClocks(context);
+      checkIdentity(context);
       if (sourceDescription.did === description.did) {
         throw new DecampError("same-server", `${source.origin} and ${targetOrigin} are the same server.`);
       }
@@ -53,19 +52,6 @@ function requireOwnDid(host: string, { did }: ServerDescription): void {
       hint: "Check the address of the new server: it has to be the one that the server itself uses.",
       data: { host, did },
     });
-  }
-}
-
-function checkOperationLimits({ identity, services }: Context): void {
-  const times = identity.log.entries.map(({ createdAt }) => Date.parse(createdAt)).sort((a, b) => b - a);
-  for (const { count, span } of operationLimits) {
-    const oldest = times[count - 1];
-    if (oldest !== undefined && services.now() - oldest < span) {
-      const until = new Date(oldest + span).toISOString();
-      throw new DecampError("rate-limited", `The directory takes no operation for this account before ${until}.`, {
-        data: { until },
-      });
-    }
   }
 }
 

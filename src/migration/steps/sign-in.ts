@@ -1,8 +1,9 @@
 /** sign-in: a session at the old server, with the account's own password. */
 
 import { serverRotationKeys } from "../../account/plan-move.ts";
-import { isDecampError } from "../../errors.ts";
+import { DecampError, isDecampError } from "../../errors.ts";
 import { rotationKeysOf } from "../../plc/operation.ts";
+import type { SessionInfo } from "../../services/session.ts";
 import type { Context, Step } from "../context.ts";
 import { signInToSource } from "../sign-in.ts";
 
@@ -11,7 +12,7 @@ export const signIn: Step = {
   // After the point of no return the old server is not needed any more.
   done: (context) => Promise.resolve(context.moved || context.source.isSignedIn),
   run: async (context) => {
-    await signInToSource(context);
+    warnAboutMail(context, await signInToSource(context));
     try {
       context.sourceRotationKeys = await serverRotationKeys(context.source, context.signal);
     } catch (error) {
@@ -23,10 +24,37 @@ export const signIn: Step = {
         "Your old server does not say which rotation keys are its own, so they stay in the identity.",
       );
     }
+    requireSigningPower(context);
     warnWithoutOwnKey(context);
     return undefined;
   },
 };
+
+/** The code that the move needs comes by mail: to an address that nobody has confirmed it may never come. */
+function warnAboutMail({ source, warn }: Context, { email, emailConfirmed }: SessionInfo): void {
+  if (email === undefined) {
+    warn("email-unknown", `${source.host} names no e-mail address of yours. The code that the move needs goes there.`);
+  } else if (emailConfirmed === false) {
+    warn(
+      "email-unconfirmed",
+      `${email} was never confirmed at ${source.host}. The code that the move needs goes there: make sure that you can read it.`,
+    );
+  }
+}
+
+/** @throws DecampError `refused` if the old server cannot sign a change of the identity */
+function requireSigningPower({ identity, source, sourceRotationKeys }: Context): void {
+  const keys = rotationKeysOf(identity.log.head.operation);
+  if (sourceRotationKeys.length > 0 && !sourceRotationKeys.some((key) => keys.includes(key))) {
+    throw new DecampError(
+      "refused",
+      `${source.host} holds no rotation key of the identity, so it cannot sign the move.`,
+      {
+        hint: "Nothing was changed. Somebody has taken its keys out of the identity: a rotation key of your own is needed.",
+      },
+    );
+  }
+}
 
 /** Without a key of one's own, only the new server can change the identity from then on. */
 function warnWithoutOwnKey(context: Context): void {

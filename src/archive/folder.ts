@@ -1,0 +1,36 @@
+/** Whether a folder may become, or is, the archive of an account. */
+
+import { DecampError, isDecampError } from "../errors.ts";
+import { listFolder } from "../services/files.ts";
+import { archiveParts } from "./layout.ts";
+import { readManifests } from "./manifest.ts";
+
+/**
+ * Makes sure that nothing else is in the way: the folder is not there, is empty, or is an archive of this account.
+ *
+ * @throws DecampError `usage` otherwise; `damaged` for a manifest that cannot be read, `storage`
+ */
+export async function requireArchiveFolder(path: string, did: string): Promise<void> {
+  let names: string[];
+  try {
+    names = await listFolder(path);
+  } catch (error) {
+    if (isDecampError(error, "storage") && error.data["reason"] === "ENOTDIR") {
+      throw new DecampError("usage", `${path} is no folder.`, { hint: "Name a folder for the archive.", cause: error });
+    }
+    throw error;
+  }
+  if (names.length > 0 && !names.some((name) => archiveParts.has(name))) {
+    throw new DecampError("usage", `${path} is not empty, and no archive of an account.`, {
+      hint: "Name a folder that does not exist yet, an empty one, or an archive.",
+      data: { path },
+    });
+  }
+  const other = (await readManifests(path)).find((manifest) => manifest.did !== did);
+  if (other !== undefined) {
+    throw new DecampError("usage", `${path} is the archive of another account, ${other.did}.`, {
+      hint: "Name another folder: an archive holds one account.",
+      data: { path, did: other.did },
+    });
+  }
+}

@@ -1,0 +1,62 @@
+/**
+ * The clocks. Deadlines of the identity are counted by the directory's clock, and the new server judges the age of a token
+ * that the old one made. The machine's own clock says whether a revision lies in the future.
+ */
+
+import { DecampError } from "../../errors.ts";
+import type { MigrationServices } from "../context.ts";
+import type { Context } from "../context.ts";
+
+/** A difference that is worth a word, and one with which no deadline can be told. Milliseconds. */
+const notable = 30_000;
+const tooFar = 300_000;
+
+/**
+ * Compares the clocks of this machine, the directory and both servers. After the point of no return nothing is held up.
+ *
+ * @throws DecampError `refused` if this machine and the directory are more than five minutes apart
+ */
+export function checkClocks(context: Context): void {
+  const { services, source, target, moved } = context;
+  const { directory, clockOffset } = services;
+  const own = clockOffset(directory.origin) ?? 0;
+  const host = new URL(directory.origin).host;
+  if (Math.abs(own) > tooFar && !moved) {
+    throw new DecampError("refused", `This machine's clock is ${span(own)} ${side(own)} that of ${host}.`, {
+      hint: "Nothing was changed. Set the clock, then run the same command again: the deadlines for undoing a change of the identity depend on it.",
+      data: { host, seconds: Math.round(own / 1000) },
+    });
+  }
+  if (Math.abs(own) > notable) {
+    context.warn("clock-skew", `This machine's clock is ${span(own)} ${side(own)} that of ${host}. Set it soon.`);
+  }
+  const [old, fresh] = [clockOffset(source.origin), clockOffset(target.origin)];
+  if (old !== undefined && fresh !== undefined && Math.abs(old - fresh) > notable) {
+    context.warn(
+      "clock-skew",
+      `The clocks of your old and your new server are ${span(old - fresh)} apart. The new one may refuse what the old one signs for it.`,
+    );
+  }
+}
+
+/**
+ * Now, by the clock of the directory, for deadlines that it counts; undefined if that is too far from ours to be believed.
+ */
+export function directoryTime({
+  now,
+  clockOffset,
+  directory,
+}: Pick<MigrationServices, "now" | "clockOffset" | "directory">): number | undefined {
+  const offset = clockOffset(directory.origin) ?? 0;
+  return Math.abs(offset) > tooFar ? undefined : now() + offset;
+}
+
+function span(milliseconds: number): string {
+  const seconds = Math.round(Math.abs(milliseconds) / 1000);
+  return seconds < 120 ? `${seconds} seconds` : `${Math.round(seconds / 60)} minutes`;
+}
+
+/** `offset` is that of the other clock. */
+function side(offset: number): "behind" | "ahead of" {
+  return offset > 0 ? "behind" : "ahead of";
+}

@@ -1,0 +1,62 @@
+/** What the log of the identity says against a move, before anything is written. */
+
+import { DecampError } from "../../errors.ts";
+import { describeHistory } from "../../plc/history.ts";
+import { rotationKeysOf } from "../../plc/operation.ts";
+import type { Context } from "../context.ts";
+import { directoryTime } from "./clock.ts";
+
+/** Operations that the directory takes for one DID: how many, in how many milliseconds. */
+const operationLimits = [
+  { count: 10, span: 3_600_000 },
+  { count: 30, span: 86_400_000 },
+  { count: 100, span: 604_800_000 },
+];
+/** How long somebody's undoing of a change is news (milliseconds). */
+const recent = 7 * 86_400_000;
+
+/**
+ * @throws DecampError `rate-limited` when the directory takes no operation now, `identity-invalid` for a frozen identity
+ */
+export function checkIdentity(context: Context): void {
+  const { identity, services } = context;
+  const { did, log } = identity;
+  if (rotationKeysOf(log.head.operation).length === 0) {
+    throw new DecampError("identity-invalid", `The identity ${did} has no rotation key: nobody can ever change it.`, {
+      hint: "Nothing was changed. An account whose identity is frozen cannot move.",
+    });
+  }
+  const now = directoryTime(services);
+  if (now === undefined) {
+    return; // told by the check of the clocks
+  }
+  checkOperationLimits(context, now);
+  const history = describeHistory(log);
+  const undone = history.findLast(({ nullifiedBy }) => nullifiedBy !== undefined);
+  if (undone !== undefined && now - Date.parse(undone.entry.createdAt) < recent) {
+    context.warn(
+      "plc-nullified",
+      `A change of this identity from ${undone.entry.createdAt} was undone by a key of higher rank. See who did that with decamp plc history ${did} before you go on.`,
+    );
+  }
+  const head = history.find(({ entry }) => entry.cid === log.head.cid);
+  if (head?.undoUntil !== undefined && now < head.undoUntil) {
+    context.warn(
+      "plc-undoable",
+      `The last change of this identity, from ${log.head.createdAt}, can be undone by a key of higher rank until ${new Date(head.undoUntil).toISOString()}, and a move on top of it with it.`,
+    );
+  }
+}
+
+function checkOperationLimits({ identity }: Context, now: number): void {
+  const times = identity.log.entries.map(({ createdAt }) => Date.parse(createdAt)).sort((a, b) => b - a);
+  for (const { count, span } of operationLimits) {
+    const oldest = times[count - 1];
+    if (oldest !== undefined && now - oldest < span) {
+      const until = new Date(oldest + span).toISOString();
+      throw new DecampError("rate-limited", `The directory takes no operation for this account before ${until}.`, {
+        data: { until },
+      });
+    }
+  }
+}

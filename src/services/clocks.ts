@@ -1,0 +1,41 @@
+/** How far the clocks of other hosts are from ours, as their `Date` headers tell. */
+
+/** A measurement, and how long the answer took that it comes from: the shorter, the surer. */
+interface Sample {
+  readonly offset: number;
+  readonly roundTrip: number;
+}
+
+export class Clocks {
+  readonly #samples = new Map<string, Sample>();
+
+  /**
+   * Takes note of an answer.
+   *
+   * @param sentAt our clock when the request went out, epoch milliseconds; `receivedAt` when the headers were there
+   */
+  observe(
+    origin: string,
+    headers: Readonly<Record<string, string | undefined>>,
+    { sentAt, receivedAt }: { sentAt: number; receivedAt: number },
+  ): void {
+    const date = Date.parse(headers["date"] ?? "");
+    // What a cache kept is older than it says.
+    const age = Number(headers["age"] ?? "0");
+    const roundTrip = receivedAt - sentAt;
+    if (Number.isNaN(date) || !(age >= 0) || roundTrip < 0) {
+      return;
+    }
+    const known = this.#samples.get(origin);
+    if (known === undefined || roundTrip < known.roundTrip) {
+      // The header has whole seconds: on average it is half a second late.
+      const offset = date + age * 1000 + 500 - (sentAt + receivedAt) / 2;
+      this.#samples.set(origin, { offset, roundTrip });
+    }
+  }
+
+  /** Milliseconds by which the clock of `origin` is ahead of ours; undefined as long as it has not answered with a date. */
+  offset(origin: string): number | undefined {
+    return this.#samples.get(origin)?.offset;
+  }
+}

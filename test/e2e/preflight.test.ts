@@ -1,0 +1,169 @@
+/** What is seen before anything is written: each reason is named, and nothing was changed. */
+import { mkdir, readdir, writeFile } from "node:fs/promises";
+import path from "node:path";
+import { beforeAll, describe, expect, inject, test } from "vitest";
+import { createAccount, type Account } from "../network/account.ts";
+import { connectNetwork } from "../network/control.ts";
+import { auditLog, changeIdentity, generateUserKey } from "../network/identity.ts";
+import { populate } from "../network/populate.ts";
+import { repoStatus } from "../network/read.ts";
+import { prepareMove, runDecamp, type Move } from "../network/run-decamp.ts";
+
+const network = connectNetwork(inject("network"));
+const shiftedClock = new URL("../network/shifted-clock.ts", import.meta.url).href;
+
+let count = 0;
+async function newAccount(): Promise<Account> {
+  count += 1;
+  const name = `preflight-${count}`;
+  const account = await createAccount(network.a, {
+    handle: `${name}.a.test`,
+    email: `${name}@old.example.com`,
+    password: "old-password",
+  });
+  await populate(account, { records: 20, blobs: 2, seed: count });
+  return account;
+}
+
+interface Line {
+  type: string;
+  code: string;
+  message: string;
+  hint: string;
+  exitCode: number;
+}
+
+/** Runs a move with JSON; the warnings, and the error if it failed. */
+async function run(
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = {},
+): Promise<{ code: number | null; warnings: Line[]; error: Line | undefined }> {
+  const { code, stdout, stderr } = await runDecamp([...args, "--json"], { env });
+  const lines = (text: string): Line[] =>
+    text.split("\n").flatMap((line) => (line.startsWith("{") ? [JSON.parse(line) as Line] : []));
+  const warnings = lines(stdout).filter(({ type }) => type === "warning");
+  return { code, warnings, error: lines(stderr).find(({ type }) => type === "error") };
+}
+
+async function expectUntouched(account: Account): Promise<void> {
+  expect(await auditLog(network.plcUrl, account.did)).toHaveLength(1);
+  expect(await repoStatus({ url: network.a.url, did: account.did })).toBe("active");
+  expect(await repoStatus({ url: network.b.url, did: account.did })).toBe("absent");
+}
+
+/** Runs decamp with a clock that is so far ahead. */
+function clockAhead(milliseconds: number): NodeJS.ProcessEnv {
+  return { NODE_OPTIONS: `--import=${shiftedClock}`, DECAMP_TEST_CLOCK: String(milliseconds) };
+}
+
+describe("the folder for the archive", () => {
+  let account: Account;
+  let move: Move;
+  beforeAll(async () => {
+    account = await newAccount();
+    move = await prepareMove(network, account, network.b);
+  });
+
+  test("that holds something else is refused, and stays as it is", async () => {
+    const folder = path.join(move.folder, "documents");
+    await mkdir(folder);
+    await writeFile(path.join(folder, "letter.txt"), "Dear all");
+    const { code, error } = await run([...move.args, "--archive", folder]);
+    expect(error).toMatchObject({ code: "usage", exitCode: 2 });
+    expect(code).toBe(2);
+    expect(error?.message).toContain(folder);
+    expect(await readdir(folder)).toEqual(["letter.txt"]);
+    await expectUntouched(account);
+  });
+
+  test("that is a file is refused", async () => {
+    const file = path.join(move.folder, "old");
+    expect((await run([...move.args, "--archive", file])).error).toMatchObject({ code: "usage", exitCode: 2 });
+    await expectUntouched(account);
+  });
+
+  test("that is another account's archive is refused", async () => {
+    const other = await newAccount();
+    const theirs = await prepareMove(network, other, network.b);
+    const folder = path.join(move.folder, "theirs");
+    expect((await run([...theirs.args, "--archive", folder, "--until", "export"])).code).toBe(0);
+    const { error } = await run([...move.args, "--archive", folder]);
+    expect(error).toMatchObject({ code: "usage", exitCode: 2 });
+    expect(error?.message).toContain(other.did);
+    await expectUntouched(account);
+    // An empty one is as good as none.
+    const empty = path.join(move.folder, "empty");
+    await mkdir(empty);
+    expect((await run([...move.args, "--archive", empty, "--until", "export"])).code).toBe(0);
+  });
+});
+
+describe("the clock of this machine", () => {
+  test.each([60_000, -60_000])("%i milliseconds off is a warning", async (shift) => {
+    const account = await newAccount();
+    const move = await prepareMove(network, account, network.b);
+    const { code, warnings } = await run([...move.args, "--dry-run"], clockAhead(shift));
+    expect(code).toBe(0);
+    const told = warnings.filter((warning) => warning.code === "clock-skew");
+    expect(told).toHaveLength(1);
+    expect(told[0]?.message).toContain(shift > 0 ? "60 seconds ahead of" : "60 seconds behind");
+  });
+
+  test("six minutes off stops the move, and takes no deadline for granted", async () => {
+    const account = await newAccount();
+    const move = await prepareMove(network, account, network.b);
+    const { code, error } = await run(move.args, clockAhead(360_000));
+    expect(error).toMatchObject({ code: "refused", exitCode: 9 });
+    expect(code).toBe(9);
+    expect(error?.message).toContain("6 minutes ahead of");
+    expect(error?.hint).toContain("Set the clock");
+    await expectUntouched(account);
+  });
+
+  test("is no reason to leave a move unfinished", async () => {
+    const account = await newAccount();
+    const move = await prepareMove(network, account, network.b);
+    expect((await run([...move.args, "--until", "submit-operation"])).code).toBe(0);
+    const status = ["migrate", "status", account.did, "--plc-url", network.plcUrl, "--state-dir", move.stateDir];
+    const asked = [...status, "--allow-private-hosts", "--json"];
+    expect((await runDecamp(asked)).stdout).toContain("undoUntil");
+    expect((await runDecamp(asked, { env: clockAhead(360_000) })).stdout).not.toContain("undoUntil");
+    const { code, warnings } = await run(move.args, clockAhead(360_000));
+    expect(code).toBe(0);
+    expect(warnings.map((warning) => warning.code)).toContain("clock-skew");
+    expect(await repoStatus({ url: network.b.url, did: account.did })).toBe("active");
+  });
+});
+
+test("an old server without a rotation key in the identity cannot sign, which is said before anything is made", async () => {
+  const account = await newAccount();
+  const key = await generateUserKey();
+  await changeIdentity(network, account, () => ({ rotationKeys: [key.didKey] }));
+  const move = await prepareMove(network, account, network.b);
+  const { error } = await run(move.args);
+  expect(error).toMatchObject({ code: "refused", exitCode: 9 });
+  expect(error?.message).toContain("rotation key");
+  expect(await repoStatus({ url: network.b.url, did: account.did })).toBe("absent");
+});
+
+test("an address that was never confirmed is a warning, because the code goes there", async () => {
+  const account = await newAccount();
+  const move = await prepareMove(network, account, network.b);
+  const { warnings } = await run([...move.args, "--until", "sign-in"]);
+  const told = warnings.filter((warning) => warning.code === "email-unconfirmed");
+  expect(told).toHaveLength(1);
+  expect(told[0]?.message).toContain(account.email);
+});
+
+test("a handle that somebody else has is refused in a dry run already", async () => {
+  const other = await createAccount(network.b, {
+    handle: "preflight-taken.b.test",
+    email: "taken@new.example.com",
+    password: "new-password",
+  });
+  const account = await newAccount();
+  const move = await prepareMove(network, account, network.b, ["--new-handle"]);
+  const { error } = await run([...move.args, "--new-handle", other.handle, "--dry-run"]);
+  expect(error).toMatchObject({ code: "handle-taken", exitCode: 5 });
+  await expectUntouched(account);
+});
