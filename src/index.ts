@@ -21,6 +21,19 @@ export { auditLog, type AuditFinding, type LogAudit } from "./plc/audit.ts";
 export { describeHistory, type HistoryEntry } from "./plc/history.ts";
 export { verifyLog, type LogEntry, type VerifiedLog } from "./plc/log.ts";
 export { moveOperation, updateOperation, type Base, type Move } from "./plc/update.ts";
+export { editOperation, type IdentityEdit } from "./plc/edit.ts";
+export { checkOperation, type CheckContext, type OperationsLeft } from "./plc/check.ts";
+export { judgeOperation, type Intent, type Judgement } from "./plc/judge.ts";
+export { placeOperation, predecessorAt, type Place } from "./plc/place.ts";
+export {
+  findRecoveries,
+  findUnwanted,
+  planRecovery,
+  recoveryOperation,
+  recoveryPredecessor,
+  type Recovery,
+  type RecoveryRequest,
+} from "./plc/recover.ts";
 export { compareSigned, diffOperations, type Difference, type Predecessor } from "./plc/diff.ts";
 
 // Services
@@ -38,6 +51,14 @@ export { readLog, type ReadLog } from "./account/read-log.ts";
 export { findIdentity } from "./account/resolve-account.ts";
 export type { AccountServices, LogServices } from "./account/services.ts";
 export { submitOperation, type Submission, type Submitted } from "./account/submit.ts";
+export { readAccount, type AccountLog } from "./account/read-account.ts";
+export { carryOut } from "./account/change.ts";
+export type { ChangeOptions, ChangeParts, ChangePlan, ChangeResult, Route } from "./account/change.ts";
+export { addRotationKey, type AddKeyRequest, type AddKeyResult } from "./account/add-key.ts";
+export { planAccountRecovery, recoverAccount, type RecoveryPlan, type RecoveryWish } from "./account/recover.ts";
+export { signByKey, type Signer } from "./account/sign-by-key.ts";
+export { signByServer, type SignedAnswer, type SigningRequest } from "./account/sign-by-server.ts";
+export { submitSigned, type SubmitRequest, type SubmitResult } from "./account/submit-signed.ts";
 export type { IdentityAnswers } from "./account/answers.ts";
 
 // Archive and migration

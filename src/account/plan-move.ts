@@ -2,13 +2,16 @@
 
 import { DecampError } from "../errors.ts";
 import { checkOperation, type Finding } from "../plc/check.ts";
+import type { Intent } from "../plc/judge.ts";
 import { rotationKeysOf, type UnsignedOperation } from "../plc/operation.ts";
-import { moveOperation, parseRecommended } from "../plc/update.ts";
+import { handleAmong, moveOperation, parseRecommended } from "../plc/update.ts";
 import type { Pds } from "../services/pds.ts";
-import type { Identity } from "./read-identity.ts";
+import type { AccountLog } from "./read-account.ts";
 
 export interface PlannedMove {
   readonly operation: UnsignedOperation;
+  /** What was asked for, to judge the operation by. */
+  readonly intent: Intent;
   /** What speaks against it: an error must stop it, a warning has to be shown. */
   readonly findings: readonly Finding[];
 }
@@ -18,15 +21,15 @@ export interface PlannedMove {
  *
  * @param target the new server, signed in to the account
  * @param sourceRotationKeys the old server's own keys, which leave
- * @param handle the handle from now on
+ * @param handle the handle from now on; what the new server recommends unless given
  * @throws DecampError `refused` if the new server wants to be named by another address, `bad-answer`, and what the services
  *   throw
  */
 export async function planMove(
-  identity: Pick<Identity, "log" | "handle">,
+  identity: Pick<AccountLog, "log" | "handle">,
   target: Pds,
   sourceRotationKeys: readonly string[],
-  handle: string,
+  handle: string | undefined,
   signal: AbortSignal,
 ): Promise<PlannedMove> {
   const recommended = parseRecommended(await target.recommendedCredentials(signal));
@@ -38,23 +41,23 @@ export async function planMove(
     );
   }
   const { head } = identity.log;
+  const newHandle = handle ?? handleAmong(recommended.alsoKnownAs);
   const operation = moveOperation(head, {
     target: recommended,
     sourceRotationKeys,
-    oldHandle: identity.handle,
-    newHandle: handle,
+    ...(identity.handle === undefined ? {} : { oldHandle: identity.handle }),
+    ...(newHandle === undefined ? {} : { newHandle }),
   });
   const headKeys = rotationKeysOf(head.operation);
-  const findings = checkOperation(operation, {
+  const intent: Intent = {
     userKeys: headKeys.filter((key) => !sourceRotationKeys.includes(key)),
-    headKeys,
     expectedKeys: recommended.rotationKeys,
     leavingKeys: sourceRotationKeys,
     endpoint: target.origin,
     signingKey: recommended.signingKey,
-    handle,
-  });
-  return { operation, findings };
+    ...(newHandle === undefined ? {} : { handle: newHandle }),
+  };
+  return { operation, intent, findings: checkOperation(operation, { ...intent, headKeys }) };
 }
 
 /**

@@ -1,11 +1,11 @@
 /** Answers what a migration asks for: from flags, files, commands, the environment, or a person. */
-import { DecampError } from "../errors.ts";
 import type { Answers } from "../migration/answers.ts";
 import { nonEmpty } from "./globals.ts";
+import { createIdentityAnswers, hostName, refusalTeller, type IdentityWords } from "./identity-answers.ts";
 import type { Prompter } from "./prompter.ts";
 import { identityLines } from "./reporters/lines.ts";
 import type { Secrets } from "./secrets.ts";
-import type { Channel, Terminal } from "./terminal.ts";
+import type { Terminal } from "./terminal.ts";
 
 /** What was given beforehand and is no secret. */
 export interface GivenAnswers {
@@ -32,38 +32,32 @@ export function readGivenAnswers(
   };
 }
 
-export function createAnswers(terminal: Terminal, given: GivenAnswers, secrets: Secrets, prompter: Prompter): Answers {
-  const { err } = terminal;
-  /** Says why an earlier answer was refused; returns whether there was one. */
-  const refused = (reason: string | undefined): boolean => {
-    if (reason !== undefined && prompter.canAsk) {
-      err.line({ text: "That did not work:", style: "yellow" }, " ", reason);
+const moveWords: IdentityWords = {
+  source: "your old server",
+  target: "your new server",
+  isNewPassword: true,
+  explain: (err, { did, handle, differences }) => {
+    err.line();
+    err.line({ text: "The point of no return", style: "bold" });
+    err.line("All data is on your new server; what is left is the identity. From then on your");
+    err.line("account lives on your new server, and your old server cannot take that back.");
+    err.line();
+    err.line("The identity of ", { text: handle, style: "bold" }, `, ${did},`);
+    err.line("will change like this:");
+    for (const line of identityLines(differences)) {
+      err.line(...line);
     }
-    return reason !== undefined;
-  };
+    err.line();
+  },
+  notConfirmed: "Your account is still on your old server, unchanged. Run the same command again when you are ready.",
+};
+
+export function createAnswers(terminal: Terminal, given: GivenAnswers, secrets: Secrets, prompter: Prompter): Answers {
+  const identity = createIdentityAnswers(terminal, given, secrets, prompter, moveWords);
+  const refused = refusalTeller(terminal, prompter);
 
   return {
-    canAskAgain: prompter.canAsk,
-    hasPlcToken: secrets.isGivenBeforehand("plcToken"),
-
-    sourcePassword: ({ handle, host, again }) =>
-      secrets.read("sourcePassword", {
-        message: `Password of ${handle} at your old server, ${hostName(host)}:`,
-        again: refused(again),
-      }),
-
-    authFactorCode: ({ host, again }) =>
-      secrets.read("authFactor", {
-        message: `Sign-in code that ${hostName(host)} has mailed to you:`,
-        again: refused(again),
-      }),
-
-    targetPassword: ({ handle, host, again }) =>
-      secrets.read("targetPassword", {
-        message: `Password for ${handle} at your new server, ${hostName(host)}:`,
-        repeat: again === undefined ? "The same password once more:" : undefined,
-        again: refused(again),
-      }),
+    ...identity,
 
     targetHandle: async ({ current, keep, domains, reason }) => {
       const again = refused(reason);
@@ -110,59 +104,12 @@ export function createAnswers(terminal: Terminal, given: GivenAnswers, secrets: 
       });
     },
 
-    plcToken: ({ email, again }) =>
-      secrets.read("plcToken", {
-        message: `Code from the mail that your old server has sent${email === undefined ? "" : ` to ${email}`}:`,
-        again: refused(again),
-      }),
-
     deletionCode: ({ host, email, again }) =>
       secrets.read("deleteToken", {
         message: `Code from the mail that ${hostName(host)} has sent${email === undefined ? "" : ` to ${email}`}:`,
         again: refused(again),
       }),
-
-    confirmIdentityChange: async ({ did, handle, differences }) => {
-      if (given.confirmDid !== undefined) {
-        if (given.confirmDid === did) {
-          return;
-        }
-        throw new DecampError("refused", `--confirm-did names ${given.confirmDid}, but this account is ${did}.`, {
-          hint: "Nothing was changed in the identity. Check which account you want to move.",
-        });
-      }
-      if (prompter.canAsk) {
-        explain(err, did, handle, differences);
-      }
-      const typed = await prompter.text({
-        message: "Type the DID to go on, or nothing to stop here:",
-        what: "the confirmation that the identity may be changed",
-        answeredBy: `--confirm-did ${did}`,
-        mayBeEmpty: true,
-        check: (answer) =>
-          [did, ""].includes(answer.trim()) || `That is not the DID. Type ${did}, or leave the line empty to stop.`,
-      });
-      if (typed !== did) {
-        throw new DecampError("refused", "The change of the identity was not confirmed.", {
-          hint: "Your account is still on your old server, unchanged. Run the same command again when you are ready.",
-        });
-      }
-    },
   };
-}
-
-function explain(err: Channel, did: string, handle: string, differences: Parameters<typeof identityLines>[0]): void {
-  err.line();
-  err.line({ text: "The point of no return", style: "bold" });
-  err.line("All data is on your new server; what is left is the identity. From then on your");
-  err.line("account lives on your new server, and your old server cannot take that back.");
-  err.line();
-  err.line("The identity of ", { text: handle, style: "bold" }, `, ${did},`);
-  err.line("will change like this:");
-  for (const line of identityLines(differences)) {
-    err.line(...line);
-  }
-  err.line();
 }
 
 /** alice.old.example under `.new.example` → alice.new.example. */
@@ -170,9 +117,4 @@ function suggestHandle(current: string, domains: readonly string[]): string | un
   const [domain] = domains;
   const [name] = current.split(".");
   return domain === undefined || name === undefined ? undefined : `${name}${domain}`;
-}
-
-/** The part of an origin that people know a server by. */
-function hostName(host: string): string {
-  return host.replace(/^https:\/\//, "");
 }

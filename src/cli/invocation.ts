@@ -3,6 +3,13 @@ import type { KeyInspectFlags } from "./declare/key.ts";
 import type { LsFlags } from "./declare/look.ts";
 import type { MigrateFlags } from "./declare/migrate.ts";
 import type { PlcReadFlags } from "./declare/plc.ts";
+import type {
+  PlcAddKeyFlags,
+  PlcDiffFlags,
+  PlcRecoverFlags,
+  PlcSignFlags,
+  PlcSubmitFlags,
+} from "./declare/plc-write.ts";
 import type { VerifyFlags } from "./declare/verify.ts";
 import type { RawGlobals } from "./globals.ts";
 import type { Terminal } from "./terminal.ts";
@@ -20,6 +27,11 @@ interface FlagsOf {
   "blob ls": object;
   "plc history": PlcReadFlags;
   "plc audit": PlcReadFlags;
+  "plc diff": PlcDiffFlags;
+  "plc sign": PlcSignFlags;
+  "plc submit": PlcSubmitFlags;
+  "plc recover": PlcRecoverFlags;
+  "plc add-key": PlcAddKeyFlags;
   "key inspect": KeyInspectFlags;
 }
 

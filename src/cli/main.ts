@@ -89,6 +89,26 @@ async function run(invocation: AnyInvocation, edge: Edge): Promise<number> {
       const { plcAuditCommand } = await import("./commands/plc-read.ts");
       return plcAuditCommand(invocation, edge);
     }
+    case "plc diff": {
+      const { plcDiffCommand } = await import("./commands/plc-diff.ts");
+      return plcDiffCommand(invocation, edge);
+    }
+    case "plc sign": {
+      const { plcSignCommand } = await import("./commands/plc-sign.ts");
+      return plcSignCommand(invocation, edge);
+    }
+    case "plc recover": {
+      const { plcRecoverCommand } = await import("./commands/plc-recover.ts");
+      return plcRecoverCommand(invocation, edge);
+    }
+    case "plc submit": {
+      const { plcSubmitCommand } = await import("./commands/plc-submit.ts");
+      return plcSubmitCommand(invocation, edge);
+    }
+    case "plc add-key": {
+      const { plcAddKeyCommand } = await import("./commands/plc-add-key.ts");
+      return plcAddKeyCommand(invocation, edge);
+    }
     case "key inspect": {
       const { keyInspectCommand } = await import("./commands/key-inspect.ts");
       return keyInspectCommand(invocation, edge);

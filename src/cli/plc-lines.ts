@@ -2,7 +2,7 @@
 import type { AuditFinding } from "../plc/audit.ts";
 import type { Finding } from "../plc/check.ts";
 import type { HistoryEntry } from "../plc/history.ts";
-import { contentOf, type SignedOperation } from "../plc/operation.ts";
+import { contentOf, type SignedOperation, type UnsignedOperation } from "../plc/operation.ts";
 import { plural } from "./reporters/amounts.ts";
 import { identityLines } from "./reporters/lines.ts";
 import type { Piece } from "./terminal.ts";
@@ -10,7 +10,7 @@ import type { Piece } from "./terminal.ts";
 export type Line = readonly Piece[];
 
 /** What an operation says, field by field. */
-export function contentLines(operation: SignedOperation): Line[] {
+export function contentLines(operation: SignedOperation | UnsignedOperation): Line[] {
   const content = contentOf(operation);
   if (content === undefined) {
     return [["Ended         ", { text: "a tombstone: this identity was given up", style: "red" }]];

@@ -8,6 +8,13 @@ import { declareKey, type KeyInspectFlags } from "./declare/key.ts";
 import { declareLook, type LsFlags } from "./declare/look.ts";
 import { declareMigrate, type MigrateFlags } from "./declare/migrate.ts";
 import { declarePlc, type PlcReadFlags } from "./declare/plc.ts";
+import type {
+  PlcAddKeyFlags,
+  PlcDiffFlags,
+  PlcRecoverFlags,
+  PlcSignFlags,
+  PlcSubmitFlags,
+} from "./declare/plc-write.ts";
 import { declareVerify, type VerifyFlags } from "./declare/verify.ts";
 import { helpStartsWith } from "./declare/shape.ts";
 import type { RawGlobals } from "./globals.ts";
@@ -83,6 +90,21 @@ export function readArguments(argv: readonly string[], terminal: Pick<Terminal, 
   });
   plc.audit.action(() => {
     invocation = { command: "plc audit", flags: plc.audit.opts<PlcReadFlags>(), ...typed(plc.audit) };
+  });
+  plc.diff.action(() => {
+    invocation = { command: "plc diff", flags: plc.diff.opts<PlcDiffFlags>(), ...typed(plc.diff) };
+  });
+  plc.sign.action(() => {
+    invocation = { command: "plc sign", flags: plc.sign.opts<PlcSignFlags>(), ...typed(plc.sign) };
+  });
+  plc.submit.action(() => {
+    invocation = { command: "plc submit", flags: plc.submit.opts<PlcSubmitFlags>(), ...typed(plc.submit) };
+  });
+  plc.recover.action(() => {
+    invocation = { command: "plc recover", flags: plc.recover.opts<PlcRecoverFlags>(), ...typed(plc.recover) };
+  });
+  plc.addKey.action(() => {
+    invocation = { command: "plc add-key", flags: plc.addKey.opts<PlcAddKeyFlags>(), ...typed(plc.addKey) };
   });
   const key = declareKey(program);
   key.inspect.action(() => {

@@ -93,6 +93,8 @@ export type AllSecretFlags = Readonly<Partial<Record<SecretName, SecretFlags>>>;
 
 interface SecretQuestion {
   readonly message: string;
+  /** What it is in this place, in a sentence; what it usually is unless given. */
+  readonly what?: string;
   /** Asks a second time with this message, to catch a slip of the fingers. */
   readonly repeat?: string | undefined;
   /** The first answer was refused: only a person can give another one. */
@@ -202,7 +204,8 @@ export function createSecrets(
       const { again = false, ...asked } = question;
       let secret = again ? undefined : await readGiven(name);
       if (secret === undefined) {
-        const { flag, env, what } = secretKinds[name];
+        const { flag, env } = secretKinds[name];
+        const { what = secretKinds[name].what } = asked;
         const answeredBy = `--${flag}-file, --${flag}-command, or ${env.join(" or ")} in the environment`;
         secret = await prompter.secret({ message: asked.message, what, answeredBy });
         if (asked.repeat !== undefined) {

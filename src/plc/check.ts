@@ -24,6 +24,8 @@ export interface CheckContext {
   readonly expectedKeys?: readonly string[];
   /** Keys that are expected to leave, such as those of the old server. */
   readonly leavingKeys?: readonly string[];
+  /** A person wrote the operation: keys that come or go are then warnings, since nobody else knows what was meant. */
+  readonly byHand?: boolean;
   /** What `services.atproto_pds.endpoint` has to be. */
   readonly endpoint?: string;
   /** What `verificationMethods.atproto` has to be, a did:key. */
@@ -84,7 +86,7 @@ function checkRotationKeys(keys: readonly string[]): Finding[] {
 }
 
 function checkPower(keys: readonly string[], context: CheckContext): Finding[] {
-  const { userKeys = [], headKeys, expectedKeys = [], leavingKeys = [] } = context;
+  const { userKeys = [], headKeys, expectedKeys = [], leavingKeys = [], byHand = false } = context;
   const findings: Finding[] = [];
   const lost = userKeys.filter((key) => !keys.includes(key));
   for (const key of lost) {
@@ -102,12 +104,20 @@ function checkPower(keys: readonly string[], context: CheckContext): Finding[] {
   }
   for (const key of keys) {
     if (![...headKeys, ...userKeys, ...expectedKeys].includes(key)) {
-      findings.push(error("plc/unknown-key", `A rotation key is new, and nobody asked for it: ${key}.`));
+      findings.push(
+        byHand
+          ? warning("plc/unknown-key", `A rotation key is new: ${key}.`)
+          : error("plc/unknown-key", `A rotation key is new, and nobody asked for it: ${key}.`),
+      );
     }
   }
   for (const key of new Set(headKeys)) {
     if (!keys.includes(key) && !userKeys.includes(key) && !leavingKeys.includes(key)) {
-      findings.push(error("plc/key-lost", `A rotation key that is not the old server's would be gone: ${key}.`));
+      findings.push(
+        byHand
+          ? warning("plc/key-lost", `A rotation key would be gone: ${key}.`)
+          : error("plc/key-lost", `A rotation key that is not the old server's would be gone: ${key}.`),
+      );
     }
   }
   return findings;
@@ -190,29 +200,46 @@ function checkSize(operation: UnsignedOperation): Finding[] {
     : [error("plc/too-large", `The operation has ${size} bytes, and ${limits.operationBytes} are allowed.`)];
 }
 
+/** How many operations the directory still takes for a DID. */
+export interface OperationsLeft {
+  readonly hour: number;
+  readonly day: number;
+  readonly week: number;
+}
+
+const hour = 60 * 60 * 1000;
+const spans = [
+  ["hour", hour, limits.perHour],
+  ["day", 24 * hour, limits.perDay],
+  ["week", 7 * 24 * hour, limits.perWeek],
+] as const;
+
+/**
+ * How many operations are left of what the directory takes in an hour, a day, a week.
+ *
+ * @param createdAt when the DID's operations were taken (ISO 8601) @param now epoch milliseconds
+ */
+export function operationsLeft(createdAt: readonly string[], now: number): OperationsLeft {
+  const [hourly, daily, weekly] = spans.map(([, span, most]) => Math.max(0, most - countSince(createdAt, now - span)));
+  return { hour: hourly ?? 0, day: daily ?? 0, week: weekly ?? 0 };
+}
+
+function countSince(createdAt: readonly string[], time: number): number {
+  return createdAt.filter((created) => Date.parse(created) > time).length;
+}
+
 function checkRate({ history }: CheckContext): Finding[] {
   if (history === undefined) {
     return [];
   }
-  const hour = 60 * 60 * 1000;
-  const spans = [
-    ["hour", hour, limits.perHour],
-    ["day", 24 * hour, limits.perDay],
-    ["week", 7 * 24 * hour, limits.perWeek],
-  ] as const;
+  const { createdAt, now } = history;
   return spans.flatMap(([name, span, most]): Finding[] => {
-    const count = history.createdAt.filter((time) => Date.parse(time) > history.now - span).length;
+    const count = countSince(createdAt, now - span);
     if (count >= most) {
       return [error("plc/rate", `The directory takes ${most} operations a ${name}, and ${count} were made.`)];
     }
     return name === "hour" && count >= most - 2
-      ? [
-          {
-            rule: "plc/rate",
-            severity: "warning",
-            message: `${most - count} more operations are possible in this hour.`,
-          },
-        ]
+      ? [warning("plc/rate", `${most - count} more operations are possible in this hour.`)]
       : [];
   });
 }
@@ -228,6 +255,10 @@ function isUsable(key: string): boolean {
   } catch {
     return false;
   }
+}
+
+function warning(rule: string, message: string): Finding {
+  return { rule, severity: "warning", message };
 }
 
 function error(rule: string, message: string): Finding {

@@ -78,15 +78,36 @@ export function parseSignedOperation(value: unknown): SignedOperation {
   return type === "create" ? parseCreate(value, sig) : parseOperation(value, sig);
 }
 
+/**
+ * Reads an operation that is not signed yet, such as one that a person has edited.
+ *
+ * @param value the parsed JSON
+ * @throws DecampError `identity-invalid` as `parseSignedOperation`
+ */
+export function parseUnsignedOperation(value: unknown): UnsignedOperation {
+  if (!isJsonObject(value) || value["type"] !== "plc_operation") {
+    throw broken("plc/schema", "This is no PLC operation: an object whose type is plc_operation.");
+  }
+  requireFields(
+    value,
+    fields.plc_operation.filter((field) => field !== "sig"),
+    "plc_operation that is not signed yet",
+  );
+  return parseContent(value);
+}
+
 function parseOperation(value: Record<string, unknown>, sig: string): PlcOperation {
-  const operation: PlcOperation = {
+  return { ...parseContent(value), sig };
+}
+
+function parseContent(value: Record<string, unknown>): UnsignedOperation {
+  const operation: UnsignedOperation = {
     type: "plc_operation",
     rotationKeys: texts(value, "rotationKeys"),
     verificationMethods: map(value, "verificationMethods", (key, id) => textOf(key, id)),
     alsoKnownAs: texts(value, "alsoKnownAs"),
     services: map(value, "services", parseService),
     prev: value["prev"] === null ? null : text(value, "prev"),
-    sig,
   };
   requireKeys(operation.rotationKeys, operation.verificationMethods);
   return operation;
@@ -159,7 +180,7 @@ export function normalizeOperation(operation: PlcOperation | LegacyCreate | Unsi
 }
 
 /** What an operation says in today's form; undefined for a tombstone, which says nothing. */
-export function contentOf(operation: SignedOperation): UnsignedOperation | undefined {
+export function contentOf(operation: SignedOperation | UnsignedOperation): UnsignedOperation | undefined {
   return operation.type === "plc_tombstone" ? undefined : normalizeOperation(operation);
 }
 
@@ -267,6 +288,6 @@ function broken(rule: string, message: string, cause?: unknown): DecampError {
 }
 
 /** The endpoint of the PDS that an operation names; none for a tombstone, or for no operation. */
-export function pdsOf(operation: SignedOperation | undefined): string | undefined {
+export function pdsOf(operation: SignedOperation | UnsignedOperation | undefined): string | undefined {
   return operation === undefined ? undefined : contentOf(operation)?.services["atproto_pds"]?.endpoint;
 }

@@ -117,11 +117,13 @@ export function recoveryPredecessor({ fork, keys }: Recovery): Predecessor {
   return { cid: fork.cid, operation: fork.operation, signers: keys };
 }
 
-function activeEntries(log: VerifiedLog): readonly LogEntry[] {
+/** The operations that are not nullified, oldest first. */
+export function activeEntries(log: VerifiedLog): readonly LogEntry[] {
   return log.entries.filter(({ nullified }) => !nullified);
 }
 
-function recoveryAt(chain: readonly LogEntry[], index: number): Recovery | undefined {
+/** What it takes to undo the operation at a place of the chain; undefined where there is nothing, or nothing before it. */
+export function recoveryAt(chain: readonly LogEntry[], index: number): Recovery | undefined {
   const unwanted = chain[index];
   const fork = chain[index - 1];
   if (unwanted === undefined || fork === undefined) {

@@ -74,13 +74,23 @@ export function moveOperation(base: Base, move: Move): UnsignedOperation {
 }
 
 function replaceHandle(aliases: readonly string[], { target, oldHandle, newHandle }: Move): readonly string[] {
-  const next = newHandle === undefined ? target.alsoKnownAs.find(isHandleAlias) : `at://${newHandle}`;
-  if (next === undefined) {
-    return aliases;
-  }
+  const next = newHandle ?? handleAmong(target.alsoKnownAs);
+  return next === undefined ? aliases : withHandle(aliases, next, oldHandle);
+}
+
+/**
+ * The aliases with another handle, which stands first. It takes the place of the alias of `oldHandle`; where there is none,
+ * of the first that is a handle.
+ */
+export function withHandle(aliases: readonly string[], newHandle: string, oldHandle?: string): readonly string[] {
   const named = aliases.indexOf(`at://${oldHandle ?? ""}`);
   const replaced = named >= 0 ? named : aliases.findIndex(isHandleAlias);
-  return unique([next, ...aliases.filter((_, index) => index !== replaced)]);
+  return unique([`at://${newHandle}`, ...aliases.filter((_, index) => index !== replaced)]);
+}
+
+/** The first of the aliases that is a handle. */
+export function handleAmong(aliases: readonly string[]): string | undefined {
+  return aliases.find(isHandleAlias)?.slice("at://".length);
 }
 
 /**

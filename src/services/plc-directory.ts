@@ -1,5 +1,6 @@
 /** The PLC directory: where the operations of a did:plc are kept. Nothing that it answers is believed here. */
 
+import { isJsonObject } from "../data/json-object.ts";
 import { DecampError } from "../errors.ts";
 import { readBody, readJson, type Http } from "./http.ts";
 
@@ -9,6 +10,12 @@ export interface PlcDirectory {
   auditLog(did: string, signal: AbortSignal): Promise<unknown>;
   /** The DID document of `did` as parsed JSON. */
   document(did: string, signal: AbortSignal): Promise<unknown>;
+  /**
+   * Sends a signed operation. That it was taken is only known once the log has it.
+   *
+   * @throws DecampError `rate-limited` when the DID has had too many operations, `server-refused` with data `status`
+   */
+  submit(did: string, operation: object, signal: AbortSignal): Promise<void>;
 }
 
 /** The directory at `origin`. */
@@ -32,5 +39,34 @@ export function createPlcDirectory(http: Http, origin: string): PlcDirectory {
     origin,
     auditLog: async (did, signal) => get(did, "/log/audit", signal),
     document: async (did, signal) => get(did, "", signal),
+    submit: async (did, operation, signal) => {
+      const url = new URL(`/${did}`, origin);
+      const headers = { "content-type": "application/json" };
+      const answer = await http.send({ url, method: "POST", headers, body: JSON.stringify(operation), signal });
+      const body = await readBody(answer, url, 1024 * 1024);
+      if (answer.status !== 200) {
+        throw refusal(url.host, answer.status, messageOf(body));
+      }
+    },
   };
+}
+
+function refusal(host: string, status: number, detail: string | undefined): DecampError {
+  const said = `The directory ${host} answered ${status}${detail === undefined ? "" : `: ${detail}`}.`;
+  // The directory has no 429 for this, and spells it like that.
+  const tooMany = detail !== undefined && /^too? many operations/i.test(detail);
+  return new DecampError(tooMany ? "rate-limited" : "server-refused", said.replace(/\.\.$/, "."), {
+    ...(tooMany ? { hint: "It takes 10 operations in an hour. Wait, then run the same command again." } : {}),
+    data: { host, status },
+  });
+}
+
+function messageOf(body: Uint8Array): string | undefined {
+  try {
+    const value: unknown = JSON.parse(new TextDecoder().decode(body));
+    const message = isJsonObject(value) ? value["message"] : undefined;
+    return typeof message === "string" ? message.slice(0, 300) : undefined;
+  } catch {
+    return undefined; // the status says it all
+  }
 }

@@ -6,6 +6,7 @@ import { rotationKeysOf } from "../../plc/operation.ts";
 import { isArmored } from "../../services/age-file.ts";
 import { createKeychain } from "../../services/keychain.ts";
 import type { KeyInspectFlags } from "../declare/key.ts";
+import { refusePrivateKey } from "../did-key.ts";
 import { readGlobals, type GlobalFlags } from "../globals.ts";
 import type { Edge, Invocation } from "../invocation.ts";
 import { createPrompter } from "../prompter.ts";
@@ -75,15 +76,6 @@ export async function keyInspectCommand(
     terminal.out.line("Account     ", standing.did, ": ", inWords(standing));
   }
   return 0;
-}
-
-/** Before anything repeats it: a key that was typed as an argument. */
-function refusePrivateKey(text: string | undefined): void {
-  if (text !== undefined && (/^[0-9a-f]{64}$/i.test(text) || /^z[1-9A-HJ-NP-Za-km-z]{40,}$/.test(text))) {
-    throw new DecampError("usage", "A private key is never an argument: others could read it there.", {
-      hint: "Put it into a file that only you can read, or pipe it in and give -. If this key is in use, it is no longer safe.",
-    });
-  }
 }
 
 async function inKeychainOf(didKey: string, signal: AbortSignal): Promise<Found> {

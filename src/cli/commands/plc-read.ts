@@ -9,7 +9,7 @@ import { contentOf } from "../../plc/operation.ts";
 import type { PlcReadFlags } from "../declare/plc.ts";
 import { readGlobals, type GlobalFlags } from "../globals.ts";
 import type { Edge, Invocation, Typed } from "../invocation.ts";
-import { readJsonInput } from "../json-input.ts";
+import { isPath, readLogInput, verifiedInput } from "../log-input.ts";
 import { contentLines, countLine, findingLines, historyLines } from "../plc-lines.ts";
 import { stoppable } from "../signals.ts";
 import type { Terminal } from "../terminal.ts";
@@ -66,7 +66,7 @@ export async function plcHistoryCommand(invocation: Invocation<"plc history">, {
   const log = await stoppable(
     async (signal) =>
       withLog(invocation, invocation.flags, globals, terminal, signal, {
-        file: verifiedFile,
+        file: verifiedInput,
         account: async (services, account, from) => {
           const [{ findPlcDid }, { readLog }, { parseAccount }] = await Promise.all([
             import("../../account/resolve-account.ts"),
@@ -120,7 +120,7 @@ async function withLog<T>(
 ): Promise<T> {
   const [what = ""] = args;
   if (isPath(what)) {
-    return ways.file(await readJsonInput(await logPath(what), terminal));
+    return ways.file(await readLogInput(what, terminal));
   }
   const [{ openAccountServices }, { parseServerUrl }] = await Promise.all([
     import("../account-services.ts"),
@@ -134,37 +134,6 @@ async function withLog<T>(
   } finally {
     await close();
   }
-}
-
-/** An account is a handle or a DID; a path has a separator, or ends with .json, or is - for the standard input. */
-function isPath(text: string): boolean {
-  return text === "-" || (!/^(?:at|did):/i.test(text) && (/[/\\]/.test(text) || text.endsWith(".json")));
-}
-
-/** Of an archive the log of its newest snapshot. */
-async function logPath(path: string): Promise<string> {
-  const { isFolder } = await import("../../services/hash-file.ts");
-  if (path === "-" || !(await isFolder(path))) {
-    return path;
-  }
-  const [{ readManifests }, { snapshotFile }] = await Promise.all([
-    import("../../archive/manifest.ts"),
-    import("../../archive/layout.ts"),
-  ]);
-  const manifest = (await readManifests(path)).at(-1);
-  if (manifest === undefined) {
-    throw new DecampError("unreadable-file", `There is no archive in the folder ${path}.`);
-  }
-  return snapshotFile(path, manifest.rev, "log");
-}
-
-function verifiedFile(value: unknown): VerifiedLog {
-  const { log, findings } = auditLog(value);
-  if (log === undefined) {
-    const { rule, message, index, cid } = findings[0] ?? { message: "The log is not in order." };
-    throw new DecampError("identity-invalid", message, { data: { rule, index, cid } });
-  }
-  return log;
 }
 
 function facts(audit: LogAudit | AccountAudit): object {

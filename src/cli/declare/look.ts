@@ -1,6 +1,6 @@
 /** `decamp repo …` and `decamp blob …`: what they are called with. */
 import type { Command } from "commander";
-import { helpStartsWith } from "./shape.ts";
+import { collect, helpStartsWith } from "./shape.ts";
 
 export interface LsFlags {
   readonly collection?: readonly string[];
@@ -94,8 +94,4 @@ export function declareLook(program: Command): LookCommands {
     [{ says: "The largest first:", command: "decamp blob ls alice.car | sort -k2 -n -r | head" }],
   );
   return { repoLs, repoGet, repoUnpack, repoDiff, blobLs };
-}
-
-function collect(text: string, before: readonly string[] = []): readonly string[] {
-  return [...before, text];
 }

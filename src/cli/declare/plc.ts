@@ -1,5 +1,6 @@
 /** `decamp plc …`: what it is called with. */
 import type { Command } from "commander";
+import { declareAddKey, declareDiff, declareRecover, declareSign, declareSubmit } from "./plc-write.ts";
 import { helpStartsWith } from "./shape.ts";
 
 /** Flags of the commands that only read. */
@@ -10,6 +11,11 @@ export interface PlcReadFlags {
 export interface PlcCommands {
   readonly history: Command;
   readonly audit: Command;
+  readonly diff: Command;
+  readonly sign: Command;
+  readonly submit: Command;
+  readonly addKey: Command;
+  readonly recover: Command;
 }
 
 const accountOrLog = "a handle, a DID, a file with its audit log (.json), an archive (a path with a /), or -";
@@ -24,9 +30,19 @@ export function declarePlc(program: Command): PlcCommands {
     [
       { says: "What was changed, by which key:", command: "decamp plc history alice.example.com" },
       { says: "Prove the whole log:", command: "decamp plc audit alice.example.com" },
+      { says: "A rotation key of your own, first:", command: "decamp plc add-key alice.example.com rotation-key.age" },
+      { says: "Undo what you did not want:", command: "decamp plc recover alice.example.com" },
     ],
   );
-  return { history: declareHistory(plc), audit: declareAudit(plc) };
+  return {
+    history: declareHistory(plc),
+    audit: declareAudit(plc),
+    diff: declareDiff(plc),
+    sign: declareSign(plc),
+    submit: declareSubmit(plc),
+    addKey: declareAddKey(plc),
+    recover: declareRecover(plc),
+  };
 }
 
 function declareHistory(plc: Command): Command {

@@ -75,3 +75,8 @@ export function collectLimits(
   }
   return { ...before, [name]: Number(number) };
 }
+
+/** A flag that may be given more than once. */
+export function collect(text: string, before: readonly string[] = []): readonly string[] {
+  return [...before, text];
+}

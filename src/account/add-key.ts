@@ -1,0 +1,116 @@
+/**
+ * A rotation key of the user's own, put before all others: only there it can undo, for 72 hours, whatever a server signs. It
+ * is signed by the server that holds the account, with the code that it mails, or by a key that is in the list already.
+ */
+
+import { DecampError } from "../errors.ts";
+import { parseServerUrl } from "../identity/syntax.ts";
+import { parseDidKey, verifySignature } from "../identity/keys.ts";
+import { editOperation } from "../plc/edit.ts";
+import { judgeOperation } from "../plc/judge.ts";
+import { pdsOf, rotationKeysOf } from "../plc/operation.ts";
+import { predecessorAt } from "../plc/place.ts";
+import type { Pds } from "../services/pds.ts";
+import { carryOut, type ChangeOptions, type ChangeParts, type ChangePlan, type ChangeResult } from "./change.ts";
+import { readAccount } from "./read-account.ts";
+import { signByKey, type Signer } from "./sign-by-key.ts";
+import { signByServer } from "./sign-by-server.ts";
+import { signIn } from "./sign-in.ts";
+
+export interface AddKeyRequest extends ChangeOptions {
+  /** A handle or a DID. */
+  readonly account: string;
+  /** Origin of the server that is asked for the handle. */
+  readonly from?: string | undefined;
+  /** The new key, a did:key. */
+  readonly key: string;
+  /** A key of the user's that leaves at the same time, a did:key. */
+  readonly replace?: string | undefined;
+  /** The private part of the new key, where it is at hand: then it has to sign something first. */
+  readonly proof?: Signer | undefined;
+  /** Opens a rotation key that is held already, one of these did:keys; without it the server signs. */
+  readonly openSigner?: ((didKeys: readonly string[]) => Promise<Signer>) | undefined;
+}
+
+export type AddKeyResult =
+  | ({ readonly state: "added"; readonly did: string } & ChangeResult)
+  | { readonly state: "already-first"; readonly did: string };
+
+/**
+ * Adds a rotation key before all others.
+ *
+ * @throws DecampError `key-unusable` for a text that is no such key, or a private part that does not fit; `refused` for a
+ *   change that must not be made or was not confirmed; what signing in, signing and submitting throw
+ */
+export async function addRotationKey(parts: ChangeParts, request: AddKeyRequest): Promise<AddKeyResult> {
+  const { services, signal } = parts;
+  const { key, proof, replace } = request;
+  requireGoodKey(key, proof);
+  const account = await readAccount(services, request.account, request, signal);
+  const { did, log } = account;
+  const keys = rotationKeysOf(log.head.operation);
+  const leaving = replace === undefined ? [] : [replace];
+  if (keys[0] === key && leaving.every((old) => !keys.includes(old))) {
+    return { state: "already-first", did };
+  }
+  const operation = editOperation(log.head, { addRotationKeys: [key], removeRotationKeys: leaving });
+  const intent = { userKeys: [key], expectedKeys: [key], leavingKeys: leaving };
+  const judgement = judgeOperation(log, operation, intent, services.now());
+  const plan = { account, operation, judgement };
+  if (request.openSigner !== undefined) {
+    const signer = await request.openSigner(keys);
+    const sign = async (): Promise<ReturnType<typeof signByKey>> =>
+      Promise.resolve(signByKey(operation, signer, predecessorAt(judgement.place)));
+    return { state: "added", did, ...(await carryOut(parts, plan, request, sign)) };
+  }
+  return { state: "added", did, ...(await addByServer(parts, plan, request)) };
+}
+
+async function addByServer(parts: ChangeParts, plan: ChangePlan, request: AddKeyRequest): Promise<ChangeResult> {
+  const { services, answers, signal } = parts;
+  const { did, handle = did, log } = plan.account;
+  const endpoint = pdsOf(log.head.operation);
+  if (endpoint === undefined) {
+    throw new DecampError("refused", "The identity names no server that could sign this.", {
+      hint: "Sign it with a rotation key that you hold.",
+    });
+  }
+  const pds: Pds = services.openPds(parseServerUrl(endpoint, request));
+  try {
+    const question = { handle, host: pds.host };
+    const password = async (again: { again?: string }): Promise<string> =>
+      answers.sourcePassword({ ...question, ...again });
+    const { email } = await signIn(pds, did, answers, password, signal);
+    return await carryOut(
+      parts,
+      plan,
+      request,
+      async () => {
+        if (!answers.hasPlcToken) {
+          await pds.requestPlcToken(signal);
+        }
+        const head = predecessorAt(plan.judgement.place);
+        return signByServer({ pds, asked: plan.operation, head, email }, answers, signal);
+      },
+      pds,
+    );
+  } finally {
+    await pds.signOut(AbortSignal.timeout(5000));
+  }
+}
+
+/** A key that cannot sign is worse than none: it would stand first, and be of no use on the day it is needed. */
+function requireGoodKey(key: string, proof: Signer | undefined): void {
+  try {
+    parseDidKey(key);
+  } catch (cause) {
+    throw new DecampError("key-unusable", "The new rotation key is no k256 or p256 did:key.", { cause });
+  }
+  if (proof === undefined) {
+    return;
+  }
+  const text = new TextEncoder().encode(`decamp tests the key ${key}`);
+  if (proof.didKey !== key || !verifySignature(key, text, proof.sign(text))) {
+    throw new DecampError("refused", `The private key does not belong to ${key}, but to ${proof.didKey}.`);
+  }
+}

@@ -1,0 +1,124 @@
+/**
+ * A change of an identity, from the plan to the log: it is shown, confirmed, signed, compared with what was shown, and
+ * submitted. Nothing is sent before the confirmation.
+ */
+
+import { DecampError } from "../errors.ts";
+import { parseServerUrl } from "../identity/syntax.ts";
+import type { Difference } from "../plc/diff.ts";
+import type { Judgement } from "../plc/judge.ts";
+import { pdsOf, type UnsignedOperation } from "../plc/operation.ts";
+import type { Pds } from "../services/pds.ts";
+import type { IdentityAnswers } from "./answers.ts";
+import { requireNoErrors } from "./plan-move.ts";
+import type { AccountLog } from "./read-account.ts";
+import type { AccountServices } from "./services.ts";
+import { signIn } from "./sign-in.ts";
+import type { SignedAnswer } from "./sign-by-server.ts";
+import { submitOperation, type Submitted } from "./submit.ts";
+
+/**
+ * Who hands an operation to the directory: the server that it names, which then knows at once and tells the network; or
+ * nobody but us, which needs no password.
+ */
+export type Route = "server" | "directory";
+
+export interface ChangePlan {
+  readonly account: AccountLog;
+  readonly operation: UnsignedOperation;
+  readonly judgement: Judgement;
+}
+
+export interface ChangeResult extends Submitted {
+  readonly differences: readonly Difference[];
+  /** Whom the operation was sent to. */
+  readonly host: string;
+}
+
+export interface ChangeOptions {
+  readonly route: Route;
+  /** Allow `http:` and addresses of this machine and of home networks. */
+  readonly allowPrivateHosts: boolean;
+}
+
+export interface ChangeParts {
+  readonly services: AccountServices;
+  readonly answers: IdentityAnswers;
+  /** Called with the plan before it is confirmed. */
+  readonly show: (plan: ChangePlan) => void;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Carries out a change.
+ *
+ * @param sign makes the signed operation, once the change is confirmed
+ * @param server the server that the operation names, if there is a session already
+ * @throws DecampError `refused` at an error among the findings or without the confirmation, `operation-differs`,
+ *   `head-moved`, and what signing in and submitting throw
+ */
+export async function carryOut(
+  parts: ChangeParts,
+  plan: ChangePlan,
+  options: ChangeOptions,
+  sign: () => Promise<SignedAnswer>,
+  server?: Pds,
+): Promise<ChangeResult> {
+  const { services, answers, show, signal } = parts;
+  const { account, judgement } = plan;
+  const { did, handle = did, log } = account;
+  show(plan);
+  requireNoErrors(judgement.findings);
+  await answers.confirmIdentityChange({ did, handle, differences: judgement.differences });
+  const pds = options.route === "directory" ? undefined : (server ?? (await openServer(parts, plan, options)));
+  try {
+    const signed = await sign();
+    const { directory } = services;
+    const host = pds?.host ?? new URL(directory.origin).host;
+    const submitted = await submitOperation(
+      services,
+      {
+        ...signed,
+        did,
+        plannedHead: log.head.cid,
+        host,
+        send: async (sent, stop) =>
+          pds === undefined ? directory.submit(did, sent, stop) : pds.submitPlcOperation(sent, stop),
+      },
+      signal,
+    );
+    return { ...submitted, differences: judgement.differences, host };
+  } finally {
+    if (pds !== server) {
+      await pds?.signOut(AbortSignal.timeout(5000));
+    }
+  }
+}
+
+/** A session at the server that an operation names. */
+async function openServer(
+  { services, answers, signal }: ChangeParts,
+  { account, operation }: ChangePlan,
+  { allowPrivateHosts }: ChangeOptions,
+): Promise<Pds> {
+  const { did, handle = did, log } = account;
+  const endpoint = pdsOf(operation);
+  if (endpoint === undefined) {
+    throw new DecampError("refused", "This operation names no server that it could be submitted through.", {
+      hint: "Send it to the directory itself, with --via directory.",
+    });
+  }
+  const pds = services.openPds(parseServerUrl(endpoint, { allowPrivateHosts }));
+  const question = { handle, host: pds.host };
+  await signIn(
+    pds,
+    did,
+    answers,
+    async (again) =>
+      endpoint === pdsOf(log.head.operation)
+        ? answers.sourcePassword({ ...question, ...again })
+        : answers.targetPassword({ ...question, ...again }),
+    signal,
+  );
+  return pds;
+}

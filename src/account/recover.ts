@@ -1,0 +1,92 @@
+/** Undoing an unwanted operation with a key that stood above its signer: found, planned, signed, submitted. */
+
+import { DecampError } from "../errors.ts";
+import type { Cid } from "../data/cid.ts";
+import { judgeOperation } from "../plc/judge.ts";
+import { rotationKeysOf } from "../plc/operation.ts";
+import { predecessorAt } from "../plc/place.ts";
+import { findRecoveries, findUnwanted, planRecovery, recoveryOperation, type Recovery } from "../plc/recover.ts";
+import { carryOut, type ChangeOptions, type ChangeParts, type ChangePlan, type ChangeResult } from "./change.ts";
+import type { AccountLog } from "./read-account.ts";
+import { signByKey, type Signer } from "./sign-by-key.ts";
+
+export interface RecoveryWish {
+  /** The CID of the operation that is to be undone; the one that looks unwanted by itself unless given. */
+  readonly unwanted?: Cid | undefined;
+  /** The did:keys that the user holds. */
+  readonly heldKeys: readonly string[];
+  /** Keys that are not to come back, such as that of a server which is not trusted any more. */
+  readonly dropKeys?: readonly string[] | undefined;
+}
+
+export interface RecoveryPlan extends ChangePlan {
+  readonly recovery: Recovery;
+}
+
+/**
+ * Plans the operation that undoes another.
+ *
+ * @param now epoch milliseconds
+ * @throws DecampError `refused` with data `reason` as `planRecovery`; or `nothing-unwanted`, with data `candidates`, when
+ *   no operation is named and none looks unwanted by itself
+ */
+export function planAccountRecovery(account: AccountLog, wish: RecoveryWish, now: number): RecoveryPlan {
+  const { log } = account;
+  const { heldKeys, dropKeys = [] } = wish;
+  const recovery =
+    wish.unwanted === undefined
+      ? findTheUnwanted(account, heldKeys, now)
+      : planRecovery(log, { unwanted: wish.unwanted, heldKeys, now });
+  for (const key of dropKeys) {
+    if (!rotationKeysOf(recovery.fork.operation).includes(key)) {
+      throw new DecampError("refused", `This key would not come back anyway: ${key}.`);
+    }
+  }
+  const operation = recoveryOperation(recovery, dropKeys);
+  const userKeys = rotationKeysOf(recovery.fork.operation).filter((key) => heldKeys.includes(key));
+  const judgement = judgeOperation(log, operation, { userKeys, leavingKeys: dropKeys }, now);
+  const staying = operation.rotationKeys.includes(recovery.unwanted.signer);
+  const findings = staying
+    ? [
+        ...judgement.findings,
+        {
+          rule: "plc/signer-stays",
+          severity: "warning" as const,
+          message: `The key that signed the unwanted operation stays, and can do the same again: ${recovery.unwanted.signer}.`,
+        },
+      ]
+    : judgement.findings;
+  return { account, recovery, operation, judgement: { ...judgement, findings } };
+}
+
+/** Signs and submits it. @throws DecampError as `signByKey` and `carryOut` */
+export async function recoverAccount(
+  parts: ChangeParts,
+  plan: RecoveryPlan,
+  signer: Signer,
+  options: ChangeOptions,
+): Promise<ChangeResult> {
+  return carryOut(parts, plan, options, async () =>
+    Promise.resolve(signByKey(plan.operation, signer, predecessorAt(plan.judgement.place))),
+  );
+}
+
+function findTheUnwanted({ log }: AccountLog, heldKeys: readonly string[], now: number): Recovery {
+  const found = findUnwanted(log, heldKeys, now);
+  if (found !== undefined) {
+    return found;
+  }
+  const candidates = findRecoveries(log, heldKeys, now).map(({ unwanted }) => unwanted.cid);
+  if (candidates.length === 0) {
+    // The reason why not even the last one can be undone.
+    return planRecovery(log, { unwanted: log.head.cid, heldKeys, now });
+  }
+  throw new DecampError(
+    "refused",
+    "No operation looks unwanted by itself: none took one of your keys away, put another above it, or ended the identity.",
+    {
+      hint: `If one was not yours all the same, name it with --operation. Your key can undo: ${candidates.join(", ")}.`,
+      data: { reason: "nothing-unwanted", candidates },
+    },
+  );
+}

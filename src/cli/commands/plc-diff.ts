@@ -1,0 +1,164 @@
+/** `decamp plc diff`: what a change would do, before anybody makes it. */
+import type { ChangePlan } from "../../account/change.ts";
+import { planMove, serverRotationKeys } from "../../account/plan-move.ts";
+import { readAccount, type AccountLog } from "../../account/read-account.ts";
+import { signIn } from "../../account/sign-in.ts";
+import { isJsonObject } from "../../data/json-object.ts";
+import { DecampError } from "../../errors.ts";
+import { parseServerUrl } from "../../identity/syntax.ts";
+import { editOperation, type IdentityEdit } from "../../plc/edit.ts";
+import { judgeOperation, type Intent } from "../../plc/judge.ts";
+import { contentOf, parseSignedOperation, parseUnsignedOperation, pdsOf } from "../../plc/operation.ts";
+import type { UnsignedOperation } from "../../plc/operation.ts";
+import { writeWhole } from "../../services/files.ts";
+import type { PlcDiffFlags } from "../declare/plc-write.ts";
+import { requireDidKey } from "../did-key.ts";
+import type { GlobalFlags } from "../globals.ts";
+import { talkIdentity, type IdentityTalk } from "../identity-talk.ts";
+import type { Edge, Invocation } from "../invocation.ts";
+import { operationText, readOperationInput } from "../operation-input.ts";
+import { planJson, planLines } from "../plan-lines.ts";
+import type { Terminal } from "../terminal.ts";
+
+const refusedExit = new DecampError("refused", "").exitCode;
+
+/** Runs `decamp plc diff`. Exit code 9 if the change must not be made. */
+export async function plcDiffCommand(invocation: Invocation<"plc diff">, edge: Edge): Promise<number> {
+  const { args, flags } = invocation;
+  const { terminal } = edge;
+  const [name = ""] = args;
+  checkFlags(flags);
+  return talkIdentity(invocation, flags, edge, async (talk) => {
+    const { parts, globals, from } = talk;
+    const account = await readAccount(parts.services, name, { from }, parts.signal);
+    const { operation, intent } = await planned(account, flags, talk, terminal);
+    const judgement = judgeOperation(account.log, operation, intent, parts.services.now());
+    return report({ account, operation, judgement }, flags.output, globals, terminal);
+  });
+}
+
+async function report(
+  plan: ChangePlan,
+  output: string | undefined,
+  globals: GlobalFlags,
+  terminal: Terminal,
+): Promise<number> {
+  const ok = !plan.judgement.findings.some(({ severity }) => severity === "error");
+  if (globals.json) {
+    terminal.out.json({ type: "result", version: 1, command: "plc diff", ok, ...planJson(plan) });
+  } else {
+    const channel = output === "-" ? terminal.err : terminal.out;
+    for (const line of planLines(plan)) {
+      channel.line(...line);
+    }
+  }
+  if (output !== undefined && ok) {
+    if (output === "-") {
+      terminal.out.jsonText(operationText(plan.operation));
+    } else {
+      await writeWhole(output, operationText(plan.operation));
+    }
+  }
+  return ok ? 0 : refusedExit;
+}
+
+/** @throws DecampError `usage` for flags that contradict each other */
+function checkFlags({ to, operation, output, ...flags }: PlcDiffFlags): void {
+  const edits = [flags.addRotationKey, flags.removeRotationKey, flags.handle, flags.pds, flags.signingKey];
+  const ways = [to, operation, edits.find((edit) => edit !== undefined)].filter((way) => way !== undefined);
+  if (ways.length > 1) {
+    throw new DecampError("usage", "--to, --operation and single changes exclude each other.", {
+      hint: "Write the operation to a file with -o, edit it, and look at it with --operation.",
+    });
+  }
+  if (output === "-" && operation === "-") {
+    throw new DecampError("usage", "An operation from the standard input is not written out again.");
+  }
+}
+
+interface Planned {
+  readonly operation: UnsignedOperation;
+  readonly intent: Intent;
+}
+
+async function planned(
+  account: AccountLog,
+  flags: PlcDiffFlags,
+  talk: IdentityTalk,
+  terminal: Terminal,
+): Promise<Planned> {
+  if (flags.to !== undefined) {
+    return plannedMove(account, parseServerUrl(flags.to, talk.globals), talk);
+  }
+  if (flags.operation !== undefined) {
+    const value = await readOperationInput(flags.operation, terminal);
+    return { operation: readOperation(value), intent: { byHand: true } };
+  }
+  const { handle, pds } = flags;
+  const addRotationKey = (flags.addRotationKey ?? []).map(requireDidKey);
+  const removeRotationKey = (flags.removeRotationKey ?? []).map(requireDidKey);
+  const signingKey = flags.signingKey === undefined ? undefined : requireDidKey(flags.signingKey);
+  const origin = pds === undefined ? undefined : parseServerUrl(pds, talk.globals);
+  const edit: IdentityEdit = {
+    addRotationKeys: addRotationKey,
+    removeRotationKeys: removeRotationKey,
+    ...(handle === undefined ? {} : { handle }),
+    ...(origin === undefined ? {} : { pds: origin }),
+    ...(signingKey === undefined ? {} : { signingKey }),
+  };
+  return {
+    operation: editOperation(account.log.head, edit),
+    intent: {
+      expectedKeys: addRotationKey,
+      leavingKeys: removeRotationKey,
+      ...(handle === undefined ? {} : { handle }),
+      ...(origin === undefined ? {} : { endpoint: origin }),
+      ...(signingKey === undefined ? {} : { signingKey }),
+    },
+  };
+}
+
+/** A signed one is looked at like one that is not. */
+function readOperation(value: unknown): UnsignedOperation {
+  if (!isJsonObject(value) || value["sig"] === undefined) {
+    return parseUnsignedOperation(value);
+  }
+  const content = contentOf(parseSignedOperation(value));
+  if (content === undefined) {
+    throw new DecampError("unsupported", "This is a tombstone: it ends the identity for good.");
+  }
+  return content;
+}
+
+/** Both servers have to say which keys are theirs, and do so only to the account itself. */
+async function plannedMove(account: AccountLog, target: string, { parts, globals }: IdentityTalk): Promise<Planned> {
+  const { services, answers, signal } = parts;
+  const { did, handle = did, log } = account;
+  const source = pdsOf(log.head.operation);
+  if (source === target || source === undefined) {
+    throw new DecampError("same-server", `The identity names ${source ?? "no server"} already.`);
+  }
+  const old = services.openPds(parseServerUrl(source, globals));
+  const next = services.openPds(target);
+  try {
+    await signIn(
+      old,
+      did,
+      answers,
+      async (again) => answers.sourcePassword({ handle, host: old.host, ...again }),
+      signal,
+    );
+    const leaving = await serverRotationKeys(old, signal);
+    await signIn(
+      next,
+      did,
+      answers,
+      async (again) => answers.targetPassword({ handle, host: next.host, ...again }),
+      signal,
+    );
+    return await planMove(account, next, leaving, undefined, signal);
+  } finally {
+    const brief = AbortSignal.timeout(5000);
+    await Promise.all([old.signOut(brief), next.signOut(brief)]);
+  }
+}

@@ -1,0 +1,113 @@
+/** `decamp plc sign`: an operation in, a signed operation out. No network. */
+import { requirePower, signatureText, type Signer } from "../../account/sign-by-key.ts";
+import { requireNoErrors } from "../../account/plan-move.ts";
+import { DecampError } from "../../errors.ts";
+import { checkOperation } from "../../plc/check.ts";
+import { judgeOperation, type Judgement } from "../../plc/judge.ts";
+import type { VerifiedLog } from "../../plc/log.ts";
+import { findSigner, operationCid, parseUnsignedOperation, type UnsignedOperation } from "../../plc/operation.ts";
+import { handleAmong } from "../../plc/update.ts";
+import { createKeychain } from "../../services/keychain.ts";
+import { readGlobals } from "../globals.ts";
+import type { Edge, Invocation } from "../invocation.ts";
+import { readLogInput, verifiedInput } from "../log-input.ts";
+import { operationText, readOperationInput } from "../operation-input.ts";
+import { planLines } from "../plan-lines.ts";
+import { contentLines, findingLines, type Line } from "../plc-lines.ts";
+import { createPrompter } from "../prompter.ts";
+import { readRotationKey, rotationKeySecrets } from "../rotation-key.ts";
+import { checkSecretFlags, createSecrets } from "../secrets.ts";
+import { stoppable } from "../signals.ts";
+
+/** Runs `decamp plc sign`. */
+export async function plcSignCommand(
+  { args, flags, globals: raw }: Invocation<"plc sign">,
+  { terminal, secrets: known }: Edge,
+): Promise<number> {
+  const globals = readGlobals(raw, terminal.env);
+  const [path = "-"] = args;
+  if ((flags.log === undefined) === (flags.withoutLog === undefined)) {
+    throw new DecampError("usage", "Without the log nobody can say what this operation changes, and who may sign it.", {
+      hint: "Give the audit log with --log FILE. If you have looked at it in another way, say so with --without-log.",
+    });
+  }
+  const secretFlags = rotationKeySecrets(flags);
+  checkSecretFlags(secretFlags, terminal.stdin.isTTY);
+  const operation = parseUnsignedOperation(await readOperationInput(path, terminal));
+  const log = flags.log === undefined ? undefined : verifiedInput(await readLogInput(flags.log, terminal));
+  const judgement = log === undefined ? undefined : judge(log, operation, flags.nullify === true);
+  const findings = judgement?.findings ?? checkOperation(operation);
+  const tells = !globals.json && !globals.quiet;
+  if (tells) {
+    for (const line of [...whatLines(operation, log, judgement, findings), []]) {
+      terminal.err.line(...line);
+    }
+  }
+  requireNoErrors(findings, "Nothing was signed.");
+  const signer = await stoppable(
+    async (signal): Promise<Signer> => {
+      const prompter = createPrompter(terminal, { ...globals, signal });
+      const secrets = createSecrets(terminal, secretFlags, prompter, known, signal);
+      const didKeys = judgement?.place.keys ?? [];
+      return readRotationKey({ secrets, keychain: createKeychain(), signal }, { curve: flags.curve, didKeys });
+    },
+    () => undefined,
+  );
+  if (judgement !== undefined) {
+    requirePower(signer.didKey, judgement.place.keys);
+  }
+  const signed = { ...operation, sig: signatureText(operation, signer) };
+  if (findSigner(signed, [signer.didKey]) === undefined) {
+    throw new DecampError("key-unusable", `What the key ${signer.didKey} signs does not verify.`);
+  }
+  const cid = operationCid(signed);
+  if (globals.json) {
+    const facts = {
+      did: log?.did,
+      cid,
+      signer: signer.didKey,
+      judged: log !== undefined,
+      differences: judgement?.differences,
+      findings,
+    };
+    terminal.out.json({ type: "result", version: 1, command: "plc sign", ...facts, operation: signed });
+    return 0;
+  }
+  if (tells) {
+    terminal.err.line({ text: "Signed", style: "green" }, ` by ${signer.didKey}. Its CID: ${cid}.`);
+    terminal.err.line("Nobody has it yet. Whoever has this text can submit it: keep it to yourself.");
+  }
+  terminal.out.jsonText(operationText(signed));
+  return 0;
+}
+
+function judge(log: VerifiedLog, operation: UnsignedOperation, nullify: boolean): Judgement {
+  const judgement = judgeOperation(log, operation, { byHand: true }, Date.now());
+  const { nullified } = judgement.place;
+  if (nullified.length > 0 && !nullify) {
+    throw new DecampError("head-moved", `This operation follows an older one than the head, ${log.head.cid}.`, {
+      hint: "Plan it anew. If what came after is to be undone, add --nullify.",
+      data: { expected: operation.prev ?? undefined, found: log.head.cid },
+    });
+  }
+  return judgement;
+}
+
+/** What is going to be signed. */
+function whatLines(
+  operation: UnsignedOperation,
+  log: VerifiedLog | undefined,
+  judgement: Judgement | undefined,
+  findings: Parameters<typeof findingLines>[0],
+): Line[] {
+  if (log === undefined || judgement === undefined) {
+    return [
+      ["The identity would be this, whatever it is now:"],
+      ...contentLines(operation),
+      ["Follows       ", operation.prev ?? "nothing"],
+      ...findingLines(findings),
+    ];
+  }
+  const account = { did: log.did, handle: handleAmong(operation.alsoKnownAs), log };
+  return planLines({ account, judgement });
+}

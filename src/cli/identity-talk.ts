@@ -1,0 +1,98 @@
+/** Work on an identity at the command line: the services, the answers, and the signals that belong to it. */
+import type { ChangeParts } from "../account/change.ts";
+import type { Signer } from "../account/sign-by-key.ts";
+import { parseServerUrl } from "../identity/syntax.ts";
+import { openAccountServices } from "./account-services.ts";
+import type { ChangeFlags } from "./declare/plc-write.ts";
+import { nonEmpty, readGlobals, type GlobalFlags } from "./globals.ts";
+import { createIdentityAnswers, type IdentityWords } from "./identity-answers.ts";
+import type { Edge, Typed } from "./invocation.ts";
+import { planLines } from "./plan-lines.ts";
+import { createPrompter } from "./prompter.ts";
+import { readRotationKey, rotationKeySecrets } from "./rotation-key.ts";
+import { checkSecretFlags, createSecrets, type AllSecretFlags, type Secrets } from "./secrets.ts";
+import { stoppable } from "./signals.ts";
+
+export interface IdentityTalk {
+  readonly parts: ChangeParts;
+  readonly secrets: Secrets;
+  /** The rotation key that is held: from the flags, the environment, the keychain (one of these did:keys), or a person. */
+  readonly openSigner: (didKeys: readonly string[]) => Promise<Signer>;
+  /** Whether a rotation key is named by a flag or the environment. */
+  readonly hasRotationKey: boolean;
+  readonly globals: GlobalFlags;
+  /** Origin of the server that is asked for the handle. */
+  readonly from: string | undefined;
+}
+
+const usual: IdentityWords = {
+  source: "your server",
+  target: "your new server",
+  isNewPassword: false,
+  explain: (err) => {
+    err.line("Nothing was changed yet. Once the directory has taken it, trying again does not");
+    err.line("take it back.");
+    err.line();
+  },
+  notConfirmed: "Nothing was changed. Run the same command again when you are ready.",
+};
+
+/** @throws whatever `work` throws; DecampError `usage` for flags of secrets that contradict each other */
+export async function talkIdentity<T>(
+  { globals: raw }: Typed,
+  flags: ChangeFlags,
+  { terminal, secrets: known }: Edge,
+  work: (talk: IdentityTalk) => Promise<T>,
+  words: Partial<IdentityWords> = {},
+): Promise<T> {
+  const globals = readGlobals(raw, terminal.env);
+  const secretFlags = secretFlagsOf(flags);
+  checkSecretFlags(secretFlags, terminal.stdin.isTTY);
+  const hasRotationKey = [
+    flags.rotationKeyFile,
+    flags.rotationKeyCommand,
+    nonEmpty(terminal.env["PLC_SIGNING_KEY"]),
+  ].some((source) => source !== undefined);
+  const from = flags.from === undefined ? undefined : parseServerUrl(flags.from, globals);
+  const { services, close } = openAccountServices(globals, terminal);
+  try {
+    return await stoppable(
+      async (signal) => {
+        const prompter = createPrompter(terminal, { ...globals, signal });
+        const secrets = createSecrets(terminal, secretFlags, prompter, known, signal);
+        const answers = createIdentityAnswers(terminal, flags, secrets, prompter, { ...usual, ...words });
+        const show: ChangeParts["show"] = (plan) => {
+          // Who is asked has to see it; with --json it is in the result.
+          if (prompter.canAsk || !(globals.json || globals.quiet)) {
+            for (const line of [...planLines(plan), []]) {
+              terminal.err.line(...line);
+            }
+          }
+        };
+        const openSigner: IdentityTalk["openSigner"] = async (didKeys) => {
+          const { createKeychain } = await import("../services/keychain.ts");
+          return readRotationKey({ secrets, keychain: createKeychain(), signal }, { curve: flags.curve, didKeys });
+        };
+        const parts = { services, answers, show, signal };
+        return work({ parts, secrets, openSigner, hasRotationKey, globals, from });
+      },
+      () => {
+        if (!globals.json && !globals.quiet) {
+          terminal.err.line("Stopping as soon as the work at hand is safe. Press Ctrl-C again to stop at once.");
+        }
+      },
+    );
+  } finally {
+    await close();
+  }
+}
+
+function secretFlagsOf(flags: ChangeFlags): AllSecretFlags {
+  return {
+    ...rotationKeySecrets(flags),
+    sourcePassword: { file: flags.passwordFile, command: flags.passwordCommand },
+    targetPassword: { file: flags.newPasswordFile, command: flags.newPasswordCommand },
+    authFactor: { file: flags.authFactorFile, command: flags.authFactorCommand },
+    plcToken: { file: flags.plcTokenFile, command: flags.plcTokenCommand },
+  };
+}

@@ -1,0 +1,22 @@
+/** An operation that a command is told to read or to write. */
+import { isJsonObject } from "../data/json-object.ts";
+import type { SignedOperation, UnsignedOperation } from "../plc/operation.ts";
+import { readJsonInput } from "./json-input.ts";
+import type { Terminal } from "./terminal.ts";
+
+/**
+ * The operation as it lies there: by itself, or in the result that a command has printed with --json.
+ *
+ * @throws DecampError as `readJsonInput`
+ */
+export async function readOperationInput(path: string, terminal: Pick<Terminal, "stdin">): Promise<unknown> {
+  const value = await readJsonInput(path, terminal);
+  return isJsonObject(value) && value["type"] === "result" && value["operation"] !== undefined
+    ? value["operation"]
+    : value;
+}
+
+/** An operation as it is written to a file: in lines, so that a person can read and edit it. */
+export function operationText(operation: SignedOperation | UnsignedOperation): string {
+  return `${JSON.stringify(operation, undefined, 2)}\n`;
+}

@@ -1,0 +1,86 @@
+/** A planned operation against the log that it is to enter: what it changes, and everything that speaks against it. */
+import { checkOperation, operationsLeft, type CheckContext, type Finding, type OperationsLeft } from "./check.ts";
+import { diffOperations, type Difference } from "./diff.ts";
+import type { VerifiedLog } from "./log.ts";
+import { contentOf, rotationKeysOf, type UnsignedOperation } from "./operation.ts";
+import { placeOperation, type Place } from "./place.ts";
+
+/** What was asked for: what is not named is not expected to change. */
+export type Intent = Omit<CheckContext, "headKeys" | "history">;
+
+export interface Judgement {
+  readonly place: Place;
+  /** Against what the identity says now; after a tombstone, against what it said last. */
+  readonly differences: readonly Difference[];
+  /** An error must stop it; a warning has to be shown. */
+  readonly findings: readonly Finding[];
+  /** How many operations the directory still takes; one that nullifies others does not count. */
+  readonly left: OperationsLeft;
+}
+
+/**
+ * Judges an operation.
+ *
+ * @param now epoch milliseconds
+ * @throws DecampError `refused` as `placeOperation`
+ */
+export function judgeOperation(log: VerifiedLog, operation: UnsignedOperation, intent: Intent, now: number): Judgement {
+  const place = placeOperation(log, operation);
+  const { base, nullified } = place;
+  const before = contentOf(log.head.operation) ?? contentOf(base.operation) ?? operation;
+  const createdAt = log.entries.map((entry) => entry.createdAt);
+  const differences = diffOperations(before, operation);
+  const findings = [
+    ...checkOperation(operation, {
+      ...intent,
+      headKeys: rotationKeysOf(base.operation),
+      ...(nullified.length > 0 ? {} : { history: { createdAt, now } }),
+    }),
+    ...checkChange(before, operation, intent),
+    ...(differences.length === 0 && nullified.length === 0
+      ? [warning("plc/no-change", "This operation changes nothing.")]
+      : []),
+  ];
+  return { place, differences, findings, left: operationsLeft(createdAt, now) };
+}
+
+/** What is allowed, and seldom meant. */
+function checkChange(before: UnsignedOperation, after: UnsignedOperation, intent: Intent): Finding[] {
+  const findings: Finding[] = [];
+  const [oldKey, newKey] = [before, after].map((operation) => operation.verificationMethods["atproto"]);
+  if (oldKey !== undefined && newKey === undefined) {
+    findings.push(
+      warning("plc/no-signing-key", "The signing key would be gone: no server could write for the account."),
+    );
+  }
+  const [oldPds, newPds] = [before, after].map((operation) => operation.services["atproto_pds"]?.endpoint);
+  if (oldPds === newPds) {
+    return findings;
+  }
+  if (newPds === undefined) {
+    return [...findings, warning("plc/no-server", "The server would be gone: nobody could find the account.")];
+  }
+  if (!isOrigin(newPds)) {
+    const text = `The address of the server is more than an address, or not https: ${newPds}.`;
+    findings.push(warning("plc/endpoint-form", text));
+  }
+  if (oldKey !== undefined && oldKey === newKey) {
+    findings.push(
+      warning("plc/old-signing-key", "The server changes, and the signing key stays: it is the old one's."),
+    );
+  }
+  const [alias] = after.alsoKnownAs;
+  if (alias !== undefined && alias === before.alsoKnownAs[0] && intent.handle === undefined) {
+    const text = `The server changes, and ${alias} stays first. A name of the old server would stop to lead here.`;
+    findings.push(warning("plc/old-handle-first", text));
+  }
+  return findings;
+}
+
+function isOrigin(endpoint: string): boolean {
+  return URL.canParse(endpoint) && endpoint.startsWith("https://") && new URL(endpoint).origin === endpoint;
+}
+
+function warning(rule: string, message: string): Finding {
+  return { rule, severity: "warning", message };
+}
