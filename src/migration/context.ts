@@ -49,6 +49,8 @@ export class Context {
   /** The old server's own rotation keys. */
   sourceRotationKeys: readonly string[] = [];
   signed: { readonly operation: PlcOperation; readonly cid: string } | undefined;
+  /** How many blobs the old server lists. */
+  blobs: number | undefined;
   preferences: number | undefined;
   missingBlobs: readonly Missing[] = [];
   sourceStillActive = false;

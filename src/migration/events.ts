@@ -17,6 +17,8 @@ export interface MigrationPlan {
   readonly target: string;
   /** Folder of the archive. */
   readonly archive: string;
+  /** How many blobs the old server lists; unset if it does not tell strangers. */
+  readonly blobs?: number;
   /** CID of the last operation of the verified PLC log. */
   readonly plcHead: string;
   readonly steps: readonly PlannedStep[];

@@ -130,6 +130,7 @@ function makePlan(context: Context): MigrationPlan {
     source: source.origin,
     target: target.origin,
     archive,
+    ...(context.blobs === undefined ? {} : { blobs: context.blobs }),
     plcHead: identity.log.head.cid,
     steps: applicable(options).map(({ id }) => ({ id, title: stepTitle(id), pointOfNoReturn: id === pointOfNoReturn })),
   };

@@ -13,6 +13,7 @@ import type { Readable } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
 import { Agent, EnvHttpProxyAgent, request, type Dispatcher } from "undici";
 import { DecampError, isDecampError } from "../errors.ts";
+import { Allowances, announcedWait, type Allowance } from "./allowances.ts";
 import { Clocks } from "./clocks.ts";
 import { checkLiteralHost, publicLookup } from "./guard.ts";
 
@@ -70,6 +71,8 @@ export interface HttpAnswer {
 export class Http {
   /** The clocks of those who answered. */
   readonly clocks: Clocks = new Clocks();
+  /** What they still take. */
+  readonly allowances: Allowances = new Allowances();
   readonly #options: HttpOptions;
   readonly #dispatcher: Dispatcher;
 
@@ -101,23 +104,21 @@ export class Http {
     for (let attempt = 1; ; attempt += 1) {
       req.signal.throwIfAborted();
       const last = attempt >= attempts;
+      await this.#pace(req);
       try {
         const answer = await this.#once(req);
         const retry = answer.status === 429 || (repeatable && [500, 502, 503, 504].includes(answer.status));
         if (!retry || (last && answer.status !== 429)) {
           return answer;
         }
-        const wait = announcedWait(answer.headers);
+        const wait = announcedWait(answer.headers, Date.now());
         if (answer.status === 429 && (last || (wait ?? 0) > longestWait)) {
           discardBody(answer.body);
-          throw rateLimited(req.url, wait);
+          throw this.#rateLimited(req.url, wait);
         }
         discardBody(answer.body);
-        if (wait !== undefined && wait > notableWait) {
-          this.#options.onWait?.({ host: req.url.host, milliseconds: wait });
-        }
         // A little later than asked for: clocks differ.
-        await this.#wait((wait ?? 0) + this.#backoff(attempt), req.signal);
+        await this.#waitOut(req, wait ?? 0, this.#backoff(attempt));
       } catch (error) {
         if (isDecampError(error) || req.signal.aborted) {
           throw error;
@@ -161,8 +162,35 @@ export class Http {
     for (const [name, value] of Object.entries(answer.headers)) {
       headers[name] = Array.isArray(value) ? value.join(", ") : value;
     }
+    this.allowances.observe(req.url, headers, Date.now());
     this.clocks.observe(req.url.origin, headers, { sentAt, receivedAt: Date.now() });
     return { status: answer.statusCode, headers, body: answer.body };
+  }
+
+  /** Waits before a limit is hit that the server has told. @throws DecampError `rate-limited` if that takes too long */
+  async #pace(req: HttpRequest): Promise<void> {
+    for (;;) {
+      const wait = this.allowances.take(req.url, Date.now());
+      if (wait <= 0) {
+        return;
+      }
+      if (wait > longestWait) {
+        throw this.#rateLimited(req.url, wait);
+      }
+      await this.#waitOut(req, wait, this.#backoff(0));
+    }
+  }
+
+  /** Waits for what the server asked, and a little more; says so if it is long. */
+  async #waitOut({ url, signal }: HttpRequest, milliseconds: number, more: number): Promise<void> {
+    if (milliseconds > notableWait) {
+      this.#options.onWait?.({ host: url.host, milliseconds });
+    }
+    await this.#wait(milliseconds + more, signal);
+  }
+
+  #rateLimited(url: URL, wait: number | undefined): DecampError {
+    return rateLimited(url, wait, this.allowances.of(url, Date.now()));
   }
 
   #backoff(attempt: number): number {
@@ -325,25 +353,11 @@ function noSuchHost(error: unknown): boolean {
   return [...causes(error)].some((part) => errorCode(part) === "ENOTFOUND");
 }
 
-/** Milliseconds until the server wants to be asked again, if it says so. */
-function announcedWait(headers: HttpAnswer["headers"]): number | undefined {
-  const retryAfter = headers["retry-after"];
-  if (retryAfter !== undefined) {
-    const seconds = Number(retryAfter);
-    const milliseconds = Number.isFinite(seconds) ? seconds * 1000 : Date.parse(retryAfter) - Date.now();
-    return Number.isFinite(milliseconds) ? Math.max(0, milliseconds) : undefined;
-  }
-  const reset = Number(headers["ratelimit-reset"]);
-  return Number.isFinite(reset) && headers["ratelimit-remaining"] === "0"
-    ? Math.max(0, reset * 1000 - Date.now())
-    : undefined;
-}
-
-function rateLimited(url: URL, wait: number | undefined): DecampError {
+function rateLimited(url: URL, wait: number | undefined, allowance: Allowance | undefined): DecampError {
   const until = wait === undefined ? undefined : new Date(Date.now() + wait).toISOString();
   return new DecampError(
     "rate-limited",
     `${url.host} takes no more requests for now${until === undefined ? "" : `, until ${until}`}.`,
-    { data: { host: url.host, until } },
+    { data: { host: url.host, until, limit: allowance?.limit, window: allowance?.window } },
   );
 }

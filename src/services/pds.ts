@@ -7,6 +7,7 @@ import type { Readable } from "node:stream";
 import type { Agent } from "@atproto/api";
 import { isJsonObject } from "../data/json-object.ts";
 import { DecampError, isDecampError } from "../errors.ts";
+import type { Allowance } from "./allowances.ts";
 import { discardBody, readBody, readBytes, type Http } from "./http.ts";
 import { PinnedSession, type SessionInfo, type XrpcRequest } from "./session.ts";
 
@@ -219,6 +220,11 @@ export class Pds {
       throw new DecampError("bad-answer", `${this.host} answered an upload with something that is no blob ref.`);
     }
     return ref["$link"];
+  }
+
+  /** How many uploads it still takes, and until when, as it said after the last one. */
+  get uploadAllowance(): Allowance | undefined {
+    return this.#session.allowance("com.atproto.repo.uploadBlob");
   }
 
   /** com.atproto.sync.listBlobs, all pages. @throws DecampError `bad-answer` when the pages do not end */

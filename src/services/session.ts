@@ -6,6 +6,7 @@
 
 import { DecampError, isDecampError } from "../errors.ts";
 import { isJsonObject } from "../data/json-object.ts";
+import type { Allowance } from "./allowances.ts";
 import { readBody, readJson, type Http, type HttpAnswer, type HttpRequest } from "./http.ts";
 
 /** What a server says about the account that signed in. */
@@ -45,6 +46,11 @@ export class PinnedSession {
 
   get host(): string {
     return new URL(this.origin).host;
+  }
+
+  /** What the host still takes of one method, as its last answer to it said. */
+  allowance(method: string): Allowance | undefined {
+    return this.#http.allowances.of(new URL(`/xrpc/${method}`, this.origin), Date.now());
   }
 
   get isSignedIn(): boolean {

@@ -1,10 +1,10 @@
 import { afterEach, describe, expect, test } from "vitest";
-import { Http, readBody, readJson, type HttpRequest } from "../../src/services/http.ts";
+import { Http, readBody, readJson, type HttpOptions, type HttpRequest } from "../../src/services/http.ts";
 import { scriptedServer, sendJson } from "../faults/scripted-server.ts";
 
 const clients: Http[] = [];
 
-function open(options: { allowPrivateHosts?: boolean } = {}): Http {
+function open(options: Partial<HttpOptions> = {}): Http {
   // No jitter: the waits are as short as they get.
   const http = new Http({ allowPrivateHosts: true, userAgent: "decamp/test", random: () => 0, ...options });
   clients.push(http);
@@ -77,6 +77,50 @@ test("a wait of some seconds is told, and then it goes on", async () => {
   answer.body.resume();
   expect(answer.status).toBe(200);
   expect(told).toEqual([{ host: new URL(server.origin).host, milliseconds: 3000 }]);
+});
+
+/** The headers of a limit, with the seconds until it is over. */
+function told(remaining: number, wait: number): Record<string, string> {
+  return {
+    "ratelimit-limit": "3",
+    "ratelimit-remaining": String(remaining),
+    "ratelimit-reset": String(wait),
+    "ratelimit-policy": "3;w=86400",
+  };
+}
+
+describe("a limit that the server has told", () => {
+  test("of a day is not run into: nothing more is sent", async () => {
+    await using server = await scriptedServer((_, response, count) =>
+      sendJson(response, 200, {}, told(Math.max(0, 3 - count), 86_000)),
+    );
+    const http = open();
+    for (let count = 1; count <= 3; count += 1) {
+      (await http.send(get(server.origin))).body.resume();
+    }
+    await expect(http.send(get(server.origin))).rejects.toMatchObject({
+      code: "rate-limited",
+      exitCode: 8,
+      data: { limit: 3, window: 86_400_000 },
+    });
+    expect(server.requests).toHaveLength(3);
+  });
+
+  test("of minutes is waited for before anything is sent", async () => {
+    await using server = await scriptedServer((_, response) => sendJson(response, 200, {}, told(0, 60)));
+    const stop = new AbortController();
+    const waits: number[] = [];
+    const http = open({
+      onWait: ({ milliseconds }) => {
+        waits.push(Math.round(milliseconds / 10_000));
+        stop.abort();
+      },
+    });
+    (await http.send(get(server.origin))).body.resume();
+    await expect(http.send(get(server.origin, { signal: stop.signal }))).rejects.toThrow("aborted");
+    expect(waits).toEqual([6]);
+    expect(server.requests).toHaveLength(1);
+  });
 });
 
 describe("what is refused", () => {

@@ -63,6 +63,7 @@ function planLines(plan: MigrationPlan): Line[] {
     ["Old server  ", plan.source],
     ["New server  ", plan.target],
     ...(newHandle === plan.handle ? [] : [["New handle  ", newHandle]]),
+    ...(plan.blobs === undefined ? [] : [["Blobs       ", String(plan.blobs)]]),
     ["Archive     ", plan.archive],
     [],
     [{ text: "Steps", style: "bold" }],

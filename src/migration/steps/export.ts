@@ -6,9 +6,6 @@ import { readManifests } from "../../archive/manifest.ts";
 import { DecampError } from "../../errors.ts";
 import type { Context, Step } from "../context.ts";
 
-/** Uploads that the reference server takes in a day. */
-const dailyUploads = 1000;
-
 export const exportStep: Step = {
   id: "export",
   done: async (context) => {
@@ -57,13 +54,6 @@ function checkLimits(context: Context): void {
         hint: "Nothing was changed. Ask its operator to raise the limit (PDS_BLOB_UPLOAD_LIMIT), then run the same command again.",
         data: { limit, blobs: tooLarge.map(({ cid }) => cid) },
       },
-    );
-  }
-  if (snapshot.blobs.length > dailyUploads) {
-    const days = Math.ceil(snapshot.blobs.length / dailyUploads);
-    context.warn(
-      "many-blobs",
-      `There are ${snapshot.blobs.length} blobs. Many servers take ${dailyUploads} uploads a day, so this may take ${days} days. Run the same command again whenever it says that it has to wait.`,
     );
   }
 }

@@ -8,6 +8,7 @@ import { checkIdentity } from "../checks/identity.ts";
 import type { Context, Step } from "../context.ts";
 import { chooseHandle } from "../handle.ts";
 import { openJournal } from "../journal.ts";
+import { forecastUploads } from "../upload-quota.ts";
 
 export const preflight: Step = {
   id: "preflight",
@@ -30,8 +31,10 @@ export const preflight: Step = {
         throw new DecampError("same-server", `${source.origin} and ${targetOrigin} are the same server.`);
       }
       const isThere = await checkAccounts(context);
+      await countBlobs(context);
       if (!isThere) {
         await checkAdmission(context);
+        forecastUploads(context, context.blobs ?? 0);
       }
       if (!options.dryRun) {
         context.journal = await openJournal(options.stateDir, identity.did, targetOrigin);
@@ -101,6 +104,22 @@ async function checkAccounts({ source, target, identity, signal }: Context): Pro
     });
   }
   return here !== undefined;
+}
+
+/** How many blobs the old server lists. A deactivated account shows them only to its owner. */
+async function countBlobs(context: Context): Promise<void> {
+  const { source, identity, signal } = context;
+  let count = 0;
+  try {
+    for await (const _ of source.listBlobs(identity.did, signal)) {
+      count += 1;
+    }
+    context.blobs = count;
+  } catch (error) {
+    if (!isDecampError(error, "server-refused")) {
+      throw error;
+    }
+  }
 }
 
 async function begin(context: Context): Promise<void> {

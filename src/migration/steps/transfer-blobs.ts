@@ -13,6 +13,7 @@ import { openCarFile } from "../../services/car-file.ts";
 import { forEachConcurrent } from "../../services/concurrent.ts";
 import { openForUpload } from "../../services/files.ts";
 import type { Context, Step } from "../context.ts";
+import { UploadQuota } from "../upload-quota.ts";
 
 export const transferBlobs: Step = {
   id: "transfer-blobs",
@@ -25,9 +26,37 @@ export const transferBlobs: Step = {
 
 /** @returns how many blobs are on the new server, proved */
 export async function transferNow(context: Context): Promise<number> {
-  const { snapshot, target, options, signal, report } = context;
-  const archived = new Map(snapshot.blobs.map((blob) => [blob.cid, blob]));
+  const { options, signal, report } = context;
   const absent = new Set(context.missingBlobs.map(({ cid }) => cid));
+  const wanted = await wantedBlobs(context, absent);
+  const needed = (await neededBlobs(context)).filter(({ cid }) => !absent.has(cid));
+  const proved = new Set<string>();
+  const settle = ({ cid }: ArchivedBlob): void => {
+    proved.add(cid);
+    report({ type: "progress", step: "transfer-blobs", unit: "blobs", done: proved.size, total: needed.length });
+  };
+  const quota = new UploadQuota(context, wanted.length);
+  await forEachConcurrent(quota.whileItLasts(wanted), options.concurrency, signal, async (blob, either) => {
+    if (await quota.within(async () => upload(context, blob, either))) {
+      await prove(context, blob, either);
+      settle(blob);
+    }
+  });
+  quota.requireLasted();
+  const there = needed.filter(({ cid }) => !proved.has(cid));
+  await forEachConcurrent(there, options.concurrency, signal, async (blob, either) => {
+    await prove(context, blob, either);
+    settle(blob);
+  });
+  return needed.length;
+}
+
+/** What the new server misses and the archive has. @throws DecampError `incomplete` if it misses something else */
+async function wantedBlobs(
+  { snapshot, target, signal }: Context,
+  absent: ReadonlySet<string>,
+): Promise<readonly ArchivedBlob[]> {
+  const archived = new Map(snapshot.blobs.map((blob) => [blob.cid, blob]));
   const wanted: ArchivedBlob[] = [];
   for await (const cid of target.listMissingBlobs(signal)) {
     const blob = archived.get(cid);
@@ -38,31 +67,22 @@ export async function transferNow(context: Context): Promise<number> {
       wanted.push(blob);
     }
   }
-  const needed = (await neededBlobs(context)).filter(({ cid }) => !absent.has(cid));
-  const total = wanted.length + needed.length;
-  let done = 0;
-  const progress = (): void => {
-    done += 1;
-    report({ type: "progress", step: "transfer-blobs", unit: "blobs", done, total });
-  };
-  await forEachConcurrent(wanted, options.concurrency, signal, async (blob, either) => {
-    await upload(context, blob, either);
-    progress();
-  });
-  await forEachConcurrent(needed, options.concurrency, signal, async (blob, either) => {
-    if (!(await isThere(context, blob.cid, either))) {
-      // Listed as present, and yet not to be had: a second upload, now that its record is there, makes it so.
-      await upload(context, blob, either);
-      if (!(await isThere(context, blob.cid, either))) {
-        throw new DecampError("refused", `${target.host} does not give back the blob ${blob.cid}.`, {
-          hint: "Your account is still on your old server. Ask the operator of the new one why it loses blobs.",
-          data: { cid: blob.cid },
-        });
-      }
-    }
-    progress();
-  });
-  return needed.length;
+  return wanted;
+}
+
+/** Reads a blob back from the new server. @throws DecampError `refused` if it does not come as it was sent */
+async function prove(context: Context, blob: ArchivedBlob, signal: AbortSignal): Promise<void> {
+  if (await isThere(context, blob.cid, signal)) {
+    return;
+  }
+  // Listed as present, and yet not to be had: a second upload, now that its record is there, makes it so.
+  await upload(context, blob, signal);
+  if (!(await isThere(context, blob.cid, signal))) {
+    throw new DecampError("refused", `${context.target.host} does not give back the blob ${blob.cid}.`, {
+      hint: "Your account is still on your old server. Ask the operator of the new one why it loses blobs.",
+      data: { cid: blob.cid },
+    });
+  }
 }
 
 /** The archived blobs that records refer to. */

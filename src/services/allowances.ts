@@ -1,0 +1,93 @@
+/**
+ * What servers still take, as the `ratelimit-*` headers of their answers say: each route of a server apart. With it a limit is
+ * seen before it is hit.
+ */
+
+type Headers = Readonly<Record<string, string | undefined>>;
+
+/** The state of one limit. Times are by our clock, in epoch milliseconds. */
+export interface Allowance {
+  /** Requests that are still taken before `resetAt`. */
+  readonly remaining: number;
+  readonly resetAt: number;
+  /** How many are taken in a window, and how long that is (milliseconds), if the server says so. */
+  readonly limit?: number;
+  readonly window?: number;
+}
+
+/** Two answers speak of the same window when their ends are this close (milliseconds). */
+const sameWindow = 5000;
+
+export class Allowances {
+  readonly #routes = new Map<string, Allowance>();
+
+  /** What is known of the route of `url`; undefined when nothing is, or the window is over. */
+  of(url: URL, now: number): Allowance | undefined {
+    const known = this.#routes.get(routeOf(url));
+    return known === undefined || known.resetAt <= now ? undefined : known;
+  }
+
+  /** Counts a request that is about to be sent. Returns how long it has to wait (milliseconds); then it is not counted. */
+  take(url: URL, now: number): number {
+    const known = this.of(url, now);
+    if (known === undefined) {
+      return 0;
+    }
+    if (known.remaining <= 0) {
+      return known.resetAt - now;
+    }
+    this.#routes.set(routeOf(url), { ...known, remaining: known.remaining - 1 });
+    return 0;
+  }
+
+  /** Takes note of an answer. */
+  observe(url: URL, headers: Headers, now: number): void {
+    const remaining = Number(headers["ratelimit-remaining"]);
+    const wait = untilReset(headers, now);
+    if (headers["ratelimit-remaining"] === undefined || !Number.isFinite(remaining) || wait === undefined) {
+      return;
+    }
+    const resetAt = now + wait;
+    const known = this.of(url, now);
+    // Requests that are under way are counted here already, and perhaps not there.
+    const same = known !== undefined && Math.abs(known.resetAt - resetAt) < sameWindow;
+    const limit = Number(headers["ratelimit-limit"]);
+    const seconds = Number(/;\s*w=(\d+)/.exec(headers["ratelimit-policy"] ?? "")?.[1]);
+    this.#routes.set(routeOf(url), {
+      remaining: same ? Math.min(known.remaining, remaining) : remaining,
+      resetAt,
+      ...(Number.isFinite(limit) ? { limit } : {}),
+      ...(Number.isFinite(seconds) ? { window: seconds * 1000 } : {}),
+    });
+  }
+}
+
+/** Milliseconds until a server wants to be asked again after it has answered 429 or 503, if it says so. */
+export function announcedWait(headers: Headers, now: number): number | undefined {
+  const retryAfter = headers["retry-after"];
+  if (retryAfter !== undefined) {
+    const seconds = Number(retryAfter);
+    const milliseconds = Number.isFinite(seconds) ? seconds * 1000 : Date.parse(retryAfter) - serverTime(headers, now);
+    return Number.isFinite(milliseconds) ? Math.max(0, milliseconds) : undefined;
+  }
+  return headers["ratelimit-remaining"] === "0" ? untilReset(headers, now) : undefined;
+}
+
+/** `ratelimit-reset` is a time in most servers, and a number of seconds in others. */
+function untilReset(headers: Headers, now: number): number | undefined {
+  const reset = Number(headers["ratelimit-reset"] ?? Number.NaN);
+  if (!Number.isFinite(reset)) {
+    return undefined;
+  }
+  return Math.max(0, reset < 1e9 ? reset * 1000 : reset * 1000 - serverTime(headers, now));
+}
+
+/** The server's own clock, by which its times are meant. */
+function serverTime(headers: Headers, now: number): number {
+  const date = Date.parse(headers["date"] ?? "");
+  return Number.isNaN(date) ? now : date;
+}
+
+function routeOf(url: URL): string {
+  return `${url.origin}${url.pathname}`;
+}
