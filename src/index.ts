@@ -44,7 +44,11 @@ export { createHandleResolver, type HandleResolver } from "./services/resolver.t
 export { createSeenHeads, type SeenHead, type SeenHeads } from "./services/seen-heads.ts";
 export { openCarFile, type CarFile } from "./services/car-file.ts";
 
+export { createKeychain, type Keychain } from "./services/keychain.ts";
+export { createKeychainStore, createKeyFile, type KeyStore } from "./services/key-store.ts";
+
 // Work on an identity
+export { keepKey, type KeyForm } from "./account/keep-key.ts";
 export { auditAccount, type AccountAudit } from "./account/audit.ts";
 export { readIdentity, type Identity } from "./account/read-identity.ts";
 export { readLog, type ReadLog } from "./account/read-log.ts";

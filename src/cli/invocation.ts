@@ -1,5 +1,5 @@
 /** What was typed, once commander has understood it: data, so that reading and running are tested apart. */
-import type { KeyInspectFlags } from "./declare/key.ts";
+import type { KeyInspectFlags, KeyKeepFlags } from "./declare/key.ts";
 import type { LsFlags } from "./declare/look.ts";
 import type { MigrateFlags } from "./declare/migrate.ts";
 import type { PlcReadFlags } from "./declare/plc.ts";
@@ -32,6 +32,8 @@ interface FlagsOf {
   "plc submit": PlcSubmitFlags;
   "plc recover": PlcRecoverFlags;
   "plc add-key": PlcAddKeyFlags;
+  "key generate": KeyKeepFlags;
+  "key import": KeyKeepFlags;
   "key inspect": KeyInspectFlags;
 }
 

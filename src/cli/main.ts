@@ -109,6 +109,14 @@ async function run(invocation: AnyInvocation, edge: Edge): Promise<number> {
       const { plcAddKeyCommand } = await import("./commands/plc-add-key.ts");
       return plcAddKeyCommand(invocation, edge);
     }
+    case "key generate": {
+      const { keyGenerateCommand } = await import("./commands/key-keep.ts");
+      return keyGenerateCommand(invocation, edge);
+    }
+    case "key import": {
+      const { keyImportCommand } = await import("./commands/key-keep.ts");
+      return keyImportCommand(invocation, edge);
+    }
     case "key inspect": {
       const { keyInspectCommand } = await import("./commands/key-inspect.ts");
       return keyInspectCommand(invocation, edge);

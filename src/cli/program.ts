@@ -4,7 +4,7 @@
  */
 import { Command, CommanderError, Option } from "commander";
 import { DecampError } from "../errors.ts";
-import { declareKey, type KeyInspectFlags } from "./declare/key.ts";
+import { declareKey, type KeyInspectFlags, type KeyKeepFlags } from "./declare/key.ts";
 import { declareLook, type LsFlags } from "./declare/look.ts";
 import { declareMigrate, type MigrateFlags } from "./declare/migrate.ts";
 import { declarePlc, type PlcReadFlags } from "./declare/plc.ts";
@@ -107,6 +107,12 @@ export function readArguments(argv: readonly string[], terminal: Pick<Terminal, 
     invocation = { command: "plc add-key", flags: plc.addKey.opts<PlcAddKeyFlags>(), ...typed(plc.addKey) };
   });
   const key = declareKey(program);
+  key.generate.action(() => {
+    invocation = { command: "key generate", flags: key.generate.opts<KeyKeepFlags>(), ...typed(key.generate) };
+  });
+  key.import.action(() => {
+    invocation = { command: "key import", flags: key.import.opts<KeyKeepFlags>(), ...typed(key.import) };
+  });
   key.inspect.action(() => {
     invocation = { command: "key inspect", flags: key.inspect.opts<KeyInspectFlags>(), ...typed(key.inspect) };
   });

@@ -2,7 +2,7 @@
  * Where a rotation key comes from: the file or the command that a flag names, the environment, the keychain, or a
  * prompt, in this order. If it is encrypted, its passphrase is asked for then.
  */
-import { isDecampError } from "../errors.ts";
+import { DecampError, isDecampError } from "../errors.ts";
 import type { Curve } from "../identity/keys.ts";
 import { parsePrivateKey, type PrivateKey } from "../identity/private-key.ts";
 import { decryptText, isArmored } from "../services/age-file.ts";
@@ -41,12 +41,33 @@ export function rotationKeySecrets(flags: RotationKeyFlags): AllSecretFlags {
  *   `refused` for a file that others can read, `unreadable-file`, `interrupted`
  */
 export async function readRotationKey(sources: KeySources, wanted: WantedKey): Promise<PrivateKey> {
+  const { text } = await findRotationKey(sources, wanted.didKeys);
+  return openKey(text, sources.secrets, wanted.curve);
+}
+
+/** A private key as it was found, perhaps encrypted. */
+export interface FoundKey {
+  readonly text: string;
+  readonly from: "given" | "keychain" | "typed";
+}
+
+/**
+ * Finds the text of a rotation key, as `readRotationKey` does.
+ *
+ * @throws DecampError `input-needed`, `unreadable-file`, `refused`, `interrupted`
+ */
+export async function findRotationKey(sources: KeySources, didKeys: readonly string[]): Promise<FoundKey> {
   const { secrets } = sources;
-  const text =
-    (await secrets.readGiven("rotationKey")) ??
-    (await findInKeychain(sources, wanted.didKeys)) ??
-    (await secrets.read("rotationKey", { message: "Your rotation key (z…, or 64 hex digits):" }));
-  return openKey(text, secrets, wanted.curve);
+  const given = await secrets.readGiven("rotationKey");
+  if (given !== undefined) {
+    return { text: given, from: "given" };
+  }
+  const kept = await findInKeychain(sources, didKeys);
+  if (kept !== undefined) {
+    return { text: kept, from: "keychain" };
+  }
+  const message = "The private key (z…, or 64 hex digits):";
+  return { text: await secrets.read("rotationKey", { message }), from: "typed" };
 }
 
 /**
@@ -63,7 +84,8 @@ export async function openKey(text: string, secrets: Secrets, curve?: Curve): Pr
 async function decrypt(text: string, secrets: Secrets): Promise<string> {
   const given = await secrets.readGiven("passphrase");
   for (let attempt = 1; ; attempt += 1) {
-    const message = attempt === 1 ? "Passphrase of the key file:" : "That does not open it. The passphrase once more:";
+    const message =
+      attempt === 1 ? "Passphrase of the key file:" : `That does not open it. Once more (${attempt} of ${tries}):`;
     const passphrase = given ?? (await secrets.read("passphrase", { message, again: attempt > 1 }));
     try {
       const opened = await decryptText(text, passphrase);
@@ -77,13 +99,28 @@ async function decrypt(text: string, secrets: Secrets): Promise<string> {
   }
 }
 
-async function findInKeychain(
-  { keychain, signal }: KeySources,
-  didKeys: readonly string[],
+/**
+ * The text of the private key that belongs to a did:key.
+ *
+ * @throws DecampError `key-unusable` if another key lies under this name; `no-keychain`, `interrupted`
+ */
+export async function recallKey(
+  { keychain, secrets, signal }: KeySources,
+  didKey: string,
 ): Promise<string | undefined> {
+  const text = await keychain.find(didKey, signal);
+  if (text !== undefined && (await openKey(text, secrets)).didKey !== didKey) {
+    throw new DecampError("key-unusable", `The keychain has another key under the name of ${didKey}.`, {
+      hint: "Somebody has changed it. Look at what the keychain has of decamp.",
+    });
+  }
+  return text;
+}
+
+async function findInKeychain(sources: KeySources, didKeys: readonly string[]): Promise<string | undefined> {
   try {
     for (const didKey of didKeys) {
-      const found = await keychain.find(didKey, signal);
+      const found = await recallKey(sources, didKey);
       if (found !== undefined) {
         return found;
       }

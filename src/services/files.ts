@@ -7,7 +7,7 @@ import { createHash, type Hash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { chmod, mkdir, open, readFile, readdir, rename, rm, stat, type FileHandle } from "node:fs/promises";
 import { platform } from "node:os";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import type { Readable } from "node:stream";
 import { DecampError, isDecampError } from "../errors.ts";
 
@@ -127,6 +127,52 @@ export async function writeWhole(path: string, content: Uint8Array | string): Pr
 }
 
 /**
+ * Writes a small file that must not exist yet, for its owner alone; durable when this resolves. Of a write that fails
+ * nothing is left.
+ *
+ * @throws DecampError `refused` if there is something of that name; `storage`
+ */
+export async function writeNew(path: string, content: string): Promise<void> {
+  await guarded(path, async () => {
+    let handle: FileHandle;
+    try {
+      handle = await open(path, "wx", privateFile);
+    } catch (error) {
+      throw isExisting(error) ? alreadyThere(path) : error;
+    }
+    try {
+      await handle.writeFile(content);
+      await handle.sync();
+      await handle.close();
+      await syncFolder(dirname(path));
+    } catch (error) {
+      await handle.close().catch(() => undefined);
+      await rm(path, { force: true });
+      throw error;
+    }
+  });
+}
+
+/**
+ * Looks, before any work is done, whether `writeNew` can succeed.
+ *
+ * @throws DecampError `refused` if there is something of that name, `storage` if there is no such folder
+ */
+export async function refuseExisting(path: string): Promise<void> {
+  await guarded(path, async () => {
+    if ((await readdir(dirname(path))).includes(basename(path))) {
+      throw alreadyThere(path);
+    }
+  });
+}
+
+function alreadyThere(path: string): DecampError {
+  return new DecampError("refused", `${path} is there already, and is not overwritten.`, {
+    hint: "Give another name, or move what is there away.",
+  });
+}
+
+/**
  * A file that only grows, line by line; each line is durable when `append` resolves. A last line that was cut off in the
  * middle of writing stays a line of its own.
  */
@@ -231,11 +277,16 @@ export function storageError(path: string, error: unknown): DecampError {
     EISDIR: "it is a folder",
     EMFILE: "too many files are open",
     EEXIST: "there is something of that name already",
+    ENOENT: "there is no such folder",
   };
   return new DecampError("storage", `${path} cannot be used: ${known[code] ?? code}.`, {
     data: { path, reason: code },
     cause: error,
   });
+}
+
+function isExisting(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "EEXIST";
 }
 
 function isNotFound(error: unknown): boolean {

@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
-import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { forEachConcurrent } from "../../src/services/concurrent.ts";
-import { AppendFile, NewFile, readWhole, writeWhole } from "../../src/services/files.ts";
+import { AppendFile, NewFile, readWhole, refuseExisting, writeNew, writeWhole } from "../../src/services/files.ts";
 import { takeLock } from "../../src/services/lock.ts";
 
 let folder = "";
@@ -52,6 +52,30 @@ describe("a new file", () => {
       code: "storage",
       message: expect.stringContaining(target) as string,
     });
+  });
+});
+
+describe("a file that must not exist yet", () => {
+  test("is for its owner alone", async () => {
+    const target = path.join(folder, "key");
+    await writeNew(target, "one");
+    expect(await readFile(target, "utf8")).toBe("one");
+    expect((await stat(target)).mode & 0o777).toBe(0o600);
+  });
+
+  test("is never written over or through what is there", async () => {
+    const taken = path.join(folder, "taken");
+    await writeFile(taken, "precious");
+    const elsewhere = path.join(folder, "elsewhere");
+    await symlink(elsewhere, path.join(folder, "link"));
+    for (const target of [taken, path.join(folder, "link")]) {
+      const refused = { code: "refused", message: expect.stringContaining(target) as string };
+      await expect(writeNew(target, "x")).rejects.toMatchObject(refused);
+      await expect(refuseExisting(target)).rejects.toMatchObject(refused);
+    }
+    expect(await readFile(taken, "utf8")).toBe("precious");
+    expect((await readdir(folder)).sort()).toEqual(["link", "taken"]);
+    await expect(refuseExisting(elsewhere)).resolves.toBeUndefined();
   });
 });
 

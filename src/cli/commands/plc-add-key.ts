@@ -9,7 +9,7 @@ import { refusePrivateKey, requireDidKey } from "../did-key.ts";
 import { talkIdentity, type IdentityTalk } from "../identity-talk.ts";
 import type { Edge, Invocation } from "../invocation.ts";
 import { changeJson, changeLines } from "../plan-lines.ts";
-import { openKey } from "../rotation-key.ts";
+import { openKey, recallKey } from "../rotation-key.ts";
 import type { Terminal } from "../terminal.ts";
 
 /** Runs `decamp plc add-key`. */
@@ -91,7 +91,7 @@ async function newKey(
   }
   const key = requireDidKey(what);
   try {
-    const kept = await createKeychain().find(key, signal);
+    const kept = await recallKey({ secrets, keychain: createKeychain(), signal }, key);
     return kept === undefined ? { key } : { key, proof: await openKey(kept, secrets, curve) };
   } catch (error) {
     // Nobody said that the key is there: a machine without a keychain is no failure.
