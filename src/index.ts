@@ -66,7 +66,9 @@ export { submitSigned, type SubmitRequest, type SubmitResult } from "./account/s
 export type { IdentityAnswers } from "./account/answers.ts";
 
 // Archive and migration
-export { exportAccount, type ExportOptions, type ExportSource } from "./archive/export.ts";
+export { exportAccount, type ExportResult } from "./archive/export.ts";
+export type { ExportEvent, ExportStepId, ReportExport } from "./archive/events.ts";
+export type { ExportOptions, ExportSource } from "./archive/source.ts";
 export type { Manifest } from "./archive/manifest.ts";
 export { migrate } from "./migration/run.ts";
 export type { Answers } from "./migration/answers.ts";

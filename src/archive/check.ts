@@ -68,7 +68,7 @@ export async function checkArchive(
     const name = snapshotFiles[part];
     const expected = manifest.files[name];
     if (expected !== undefined) {
-      const found = await hashFile(snapshotFile(archive, manifest.rev, part), signal);
+      const found = await hashFile(snapshotFile(archive, manifest.snapshot, part), signal);
       if (found === undefined) {
         add("archive/file-missing", { key: name });
       } else if (Buffer.from(found.sha256).toString("hex") !== expected.sha256) {
@@ -110,8 +110,8 @@ export async function checkArchive(
  * The keys that the account had when the archive was made, by the audit log in it. None if there is no log, or it is not in
  * order: an archive cannot vouch for itself.
  */
-export async function archivedKeys(archive: string, { did, rev }: Manifest): Promise<SigningKey[]> {
-  const bytes = await readWhole(snapshotFile(archive, rev, "log"));
+export async function archivedKeys(archive: string, { did, snapshot }: Manifest): Promise<SigningKey[]> {
+  const bytes = await readWhole(snapshotFile(archive, snapshot, "log"));
   if (bytes === undefined) {
     return [];
   }

@@ -1,134 +1,245 @@
-/** An account into an archive: the repository, the blobs, the preferences, the identity, and the manifest last. */
+/**
+ * An account into an archive: the repository, the blobs, the identity, what is private, and the manifest last. What is there
+ * already is not fetched again, and an account in which nothing has changed is not written again.
+ */
 
-import { hash } from "node:crypto";
-import { isCid, type Cid } from "../data/cid.ts";
-import { DecampError, isDecampError } from "../errors.ts";
-import type { DidDocument } from "../identity/did-document.ts";
-import type { VerifiedLog } from "../plc/log.ts";
-import { readBlobRefs } from "../repo/records.ts";
-import { openCarFile } from "../services/car-file.ts";
-import { writeWhole } from "../services/files.ts";
-import type { Pds } from "../services/pds.ts";
-import { fetchBlobs, type WantedBlob } from "./fetch-blobs.ts";
-import { fetchRepo } from "./fetch-repo.ts";
-import { snapshotFile, snapshotFiles } from "./layout.ts";
+import { isDecampError } from "../errors.ts";
+import { fileSize, joinPath, readWhole, writeWhole } from "../services/files.ts";
+import { takeLock } from "../services/lock.ts";
+import { fetchBlobs, type FetchedBlobs } from "./fetch-blobs.ts";
+import { requireArchiveFolder } from "./folder.ts";
+import { lockFile, readmeFile, snapshotFile, snapshotFiles, snapshotFolder } from "./layout.ts";
+import { removeLeftovers } from "./leftovers.ts";
 import type { ArchivedFile, Manifest } from "./manifest.ts";
+import { collectParts, isInSnapshot, type Part } from "./parts.ts";
+import { readmeText } from "./readme.ts";
+import { storeRepo, type Head, type StoredRepo } from "./repository.ts";
+import { pause, type ExportOptions, type ExportSource } from "./source.ts";
+import { listStoredBlobs } from "./stored-blobs.ts";
+import { asUnavailable } from "./unavailable.ts";
+import { wantedBlobs } from "./wanted-blobs.ts";
 
-/** What is exported, and what is known of it. */
-export interface ExportSource {
-  readonly did: string;
-  /** Signed in, if preferences and what is not public are to come along. */
-  readonly pds: Pds;
-  readonly document: DidDocument;
-  /** The verified audit log, and the same as the directory sent it. */
-  readonly log: VerifiedLog;
-  readonly rawLog: unknown;
-}
-
-export interface ExportOptions {
-  readonly concurrency: number;
-  readonly signal: AbortSignal;
-  /** Epoch milliseconds. */
-  readonly now: number;
-  /** Name and version of what writes the archive. */
-  readonly writtenBy: string;
-  readonly onProgress: (progress: { unit: "bytes" | "blobs"; done: number; total?: number }) => void;
+/** What an export has done. */
+export interface ExportResult {
+  /** The newest snapshot: the new one, or the one that is still true. */
+  readonly manifest: Manifest;
+  /**
+   * `full`: the whole repository was fetched. `incremental`: what was new in it. `present`: the repository was there, and
+   * something else was not. `unchanged`: there was nothing to do.
+   */
+  readonly mode: StoredRepo["mode"] | "unchanged";
+  /** What came over the network: bytes of the repository, blobs and their bytes. */
+  readonly received: { readonly repoBytes: number; readonly blobs: number; readonly blobBytes: number };
 }
 
 /**
- * Exports an account. What is in the archive already is not fetched again.
+ * Exports an account. Blobs that cannot be had are no error: they stand in the manifest, and the next export tries them
+ * again.
  *
- * @returns the manifest of the new snapshot; `missing` names the blobs that could not be had
- * @throws DecampError `damaged` when the repository is not genuine or not whole, `storage`, and what the services throw
+ * @param archive a folder; it is made if it does not exist
+ * @throws DecampError `account-unavailable` and `account-not-found` if the server does not hand it out; `usage` if
+ *   the folder holds something else; `refused` if the archive is newer than what the server has; `damaged` when the repository is not genuine or not
+ *   whole; `locked`, `storage`, and what the services throw. Whatever is thrown, the archive is as good as before, and the
+ *   next export goes on from there
  */
-export async function exportAccount(archive: string, source: ExportSource, options: ExportOptions): Promise<Manifest> {
-  const { did, pds, log } = source;
-  const { signal, onProgress } = options;
-  const { repo, file } = await fetchRepo(
-    archive,
-    await pds.getRepo(did, signal),
-    { did, signingKeys: log.signingKeys, now: options.now },
-    signal,
-    (done) => onProgress({ unit: "bytes", done }),
-  );
-  const wanted = await wantedBlobs(archive, repo.rev, pds, did, signal);
-  const { blobs, missing } = await fetchBlobs(archive, wanted, async (cid, either) => pds.getBlob(did, cid, either), {
-    concurrency: options.concurrency,
-    signal,
-    onProgress: (done) => onProgress({ unit: "blobs", done, total: wanted.size }),
-  });
-  const files: Record<string, ArchivedFile> = { [snapshotFiles.repo]: file };
-  const keep = async (part: "document" | "log" | "preferences", value: unknown): Promise<void> => {
-    const text = `${JSON.stringify(value, undefined, 2)}\n`;
-    await writeWhole(snapshotFile(archive, repo.rev, part), text);
-    files[snapshotFiles[part]] = describe(text, part === "preferences");
-  };
-  await keep("document", source.document.raw);
-  await keep("log", source.rawLog);
-  if (pds.isSignedIn) {
-    await keep("preferences", { preferences: await readPreferences(pds, signal) });
+export async function exportAccount(
+  archive: string,
+  source: ExportSource,
+  options: ExportOptions,
+): Promise<ExportResult> {
+  const before = await requireArchiveFolder(archive, source.did);
+  const head = await readHead(source, options.signal);
+  const parts = await collectParts(archive, source, before.at(-1), options);
+  const last = before.at(-1);
+  if (last !== undefined && (await isUnchanged(archive, last, head, parts))) {
+    options.report({ type: "step", id: "repository", title: titles.repository, state: "skipped" });
+    return { manifest: last, mode: "unchanged", received: { repoBytes: 0, blobs: 0, blobBytes: 0 } };
   }
-  const { handle } = source.document;
+  const unlock = await takeLock(lockFile(archive), options.lockOwner, options.now);
+  try {
+    // Another run may have been faster.
+    const known = await requireArchiveFolder(archive, source.did);
+    return await exportLocked(archive, source, { head, parts, known }, options);
+  } finally {
+    await unlock();
+  }
+}
+
+const titles = {
+  repository: "Export the repository",
+  blobs: "Export the blobs",
+  manifest: "Complete the snapshot",
+} as const;
+
+/** What is known before anything is written. */
+interface Beginning {
+  readonly head: Head | undefined;
+  readonly parts: readonly Part[];
+  /** All complete snapshots, oldest first. */
+  readonly known: readonly Manifest[];
+}
+
+async function exportLocked(
+  archive: string,
+  source: ExportSource,
+  { head, parts, known }: Beginning,
+  options: ExportOptions,
+): Promise<ExportResult> {
+  const { report } = options;
+  const last = known.at(-1);
+  report({ type: "step", id: "repository", title: titles.repository, state: "start" });
+  // If only blobs were missing, they are added to the snapshot that is there.
+  const isSame = last !== undefined && last.commit === head?.cid && parts.every((part) => isInSnapshot(part, last));
+  const repo =
+    isSame && (await isStored(archive, last))
+      ? storedRepo(last)
+      : await storeRepo(archive, source, head, known, options);
+  report({ type: "step", id: "repository", title: titles.repository, state: "done", detail: describeRepo(repo) });
+
+  report({ type: "step", id: "blobs", title: titles.blobs, state: "start" });
+  const blobs = await bringBlobs(archive, source, repo, known, options);
+  report({ type: "step", id: "blobs", title: titles.blobs, state: "done", detail: describeBlobs(blobs) });
+
+  const received = { repoBytes: repo.received, blobs: blobs.fetched.count, blobBytes: blobs.fetched.bytes };
+  if (repo.snapshot === last?.snapshot) {
+    const isComplete = JSON.stringify([blobs.blobs, blobs.missing]) === JSON.stringify([last.blobs, last.missing]);
+    if (isComplete) {
+      return { manifest: last, mode: "unchanged", received };
+    }
+    const updatedAt = new Date(options.now).toISOString();
+    const manifest = { ...last, updatedAt, ...blobFacts(blobs) };
+    await writeManifest(archive, manifest);
+    return { manifest, mode: "present", received };
+  }
+  report({ type: "step", id: "manifest", title: titles.manifest, state: "start" });
+  const manifest = await complete(archive, source, { repo, parts, blobs }, options);
+  await removeLeftovers(archive);
+  report({ type: "step", id: "manifest", title: titles.manifest, state: "done", detail: manifest.snapshot });
+  return { manifest, mode: repo.mode, received };
+}
+
+/** Writes what a snapshot has beside repository and blobs, the manifest last. */
+async function complete(
+  archive: string,
+  source: ExportSource,
+  { repo, parts, blobs }: { repo: StoredRepo; parts: readonly Part[]; blobs: FetchedBlobs },
+  options: ExportOptions,
+): Promise<Manifest> {
+  const { snapshot } = repo;
+  const files: Record<string, ArchivedFile> = { [snapshotFiles.repo]: repo.file };
+  for (const { part, text, described } of parts) {
+    await writeWhole(snapshotFile(archive, snapshot, part), text);
+    files[snapshotFiles[part]] = described;
+  }
+  const readme = readmeFile(archive);
+  if (Buffer.from((await readWhole(readme)) ?? []).toString() !== readmeText) {
+    await writeWhole(readme, readmeText);
+  }
+  const { handle, pds } = source;
+  const status = pds.account?.active === false ? (pds.account.status ?? "inactive") : undefined;
   const manifest: Manifest = {
     format: 1,
+    snapshot,
     writtenBy: options.writtenBy,
     createdAt: new Date(options.now).toISOString(),
-    did,
+    did: source.did,
     ...(handle === undefined ? {} : { handle }),
     source: pds.origin,
+    ...(status === undefined ? {} : { status }),
     commit: repo.commit,
     rev: repo.rev,
     data: repo.data,
     records: repo.records,
+    collections: repo.collections,
     files,
-    blobs,
-    missing,
+    ...blobFacts(blobs),
   };
-  await writeWhole(snapshotFile(archive, repo.rev, "manifest"), `${JSON.stringify(manifest, undefined, 2)}\n`);
+  await writeManifest(archive, manifest);
   return manifest;
 }
 
-/** What the records refer to, and what the server lists beside that. */
-async function wantedBlobs(
-  archive: string,
-  rev: string,
-  pds: Pds,
-  did: string,
-  signal: AbortSignal,
-): Promise<Map<Cid, WantedBlob>> {
-  const car = await openCarFile(snapshotFile(archive, rev, "repo"));
-  let wanted: Map<Cid, WantedBlob>;
-  try {
-    wanted = new Map(readBlobRefs(car.source, { signal }));
-  } finally {
-    car.close();
-  }
-  for await (const cid of pds.listBlobs(did, signal)) {
-    if (!isCid(cid)) {
-      throw new DecampError("bad-answer", `${pds.host} lists a blob under a name that is no CID.`);
-    }
-    if (!wanted.has(cid)) {
-      wanted.set(cid, { records: [] });
-    }
-  }
-  return wanted;
+async function writeManifest(archive: string, manifest: Manifest): Promise<void> {
+  await writeWhole(snapshotFile(archive, manifest.snapshot, "manifest"), `${JSON.stringify(manifest, undefined, 2)}\n`);
 }
 
-/** The preferences; none where the server keeps none. */
-async function readPreferences(pds: Pds, signal: AbortSignal): Promise<readonly unknown[]> {
+function blobFacts({ blobs, missing }: FetchedBlobs): Pick<Manifest, "blobs" | "blobBytes" | "missing"> {
+  return { blobs, blobBytes: blobs.reduce((sum, { size }) => sum + size, 0), missing };
+}
+
+/** The head as the server has it. A session that may only read what an account holds is not told: then undefined. */
+async function readHead({ pds, did }: ExportSource, signal: AbortSignal): Promise<Head | undefined> {
   try {
-    return await pds.getPreferences(signal);
+    return await pds.latestCommit(did, signal);
   } catch (error) {
-    if (isDecampError(error, "server-refused") && error.data["status"] === 404) {
-      return [];
+    const unavailable = asUnavailable(error, pds, did);
+    if (unavailable === error && pds.isSignedIn && isDecampError(error, "server-refused")) {
+      return undefined;
     }
-    throw error;
+    throw unavailable;
   }
 }
 
-const sha256 = (bytes: Uint8Array): string => hash("sha256", bytes, "hex");
+/** Whether the newest snapshot is what would be written now, and all of it is on the disk. */
+async function isUnchanged(
+  archive: string,
+  last: Manifest,
+  head: Head | undefined,
+  parts: readonly Part[],
+): Promise<boolean> {
+  return (
+    last.commit === head?.cid &&
+    last.missing.length === 0 &&
+    parts.every((part) => isInSnapshot(part, last)) &&
+    (await isStored(archive, last)) &&
+    (await listStoredBlobs(archive)).hasAll(last.blobs.map(({ cid }) => cid))
+  );
+}
 
-function describe(text: string, isPrivate: boolean): ArchivedFile {
-  const bytes = Buffer.from(text);
-  return { size: bytes.length, sha256: sha256(bytes), private: isPrivate };
+/** Whether the files of a snapshot are there, in the sizes that they should have. */
+async function isStored(archive: string, { snapshot, files }: Manifest): Promise<boolean> {
+  const sizes = await Promise.all(
+    Object.values(snapshotFiles).map(async (name) => {
+      const expected = files[name]?.size;
+      return expected === undefined || (await fileSize(joinPath(snapshotFolder(archive, snapshot), name))) === expected;
+    }),
+  );
+  return sizes.every(Boolean);
+}
+
+function storedRepo(last: Manifest): StoredRepo {
+  const { snapshot, commit, rev, data, records, collections } = last;
+  const file = last.files[snapshotFiles.repo]!;
+  return { snapshot, commit, rev, data, records, collections, file, mode: "present", received: 0 };
+}
+
+async function bringBlobs(
+  archive: string,
+  source: ExportSource,
+  repo: StoredRepo,
+  known: readonly Manifest[],
+  options: ExportOptions,
+): Promise<FetchedBlobs> {
+  const { pds, did } = source;
+  const { signal, concurrency, report } = options;
+  const wanted = await wantedBlobs(snapshotFile(archive, repo.snapshot, "repo"), source, known, signal);
+  try {
+    return await fetchBlobs(archive, wanted, async (cid, either, busy) => pds.getBlob(did, cid, either, busy), {
+      concurrency,
+      signal,
+      pause: async (attempt) => pause(options, attempt),
+      onProgress: (done) => report({ type: "progress", step: "blobs", unit: "blobs", done, total: wanted.size }),
+    });
+  } catch (error) {
+    throw asUnavailable(error, pds, did);
+  }
+}
+
+function describeRepo({ mode, records }: StoredRepo): string {
+  const how = { full: "", incremental: ", only what is new was fetched", present: ", unchanged" }[mode];
+  return `${records} records${how}`;
+}
+
+function describeBlobs({ blobs, missing, fetched }: FetchedBlobs): string {
+  const gone = missing.length === 0 ? "" : `, ${missing.length} missing`;
+  return `${blobs.length} blobs, ${fetched.count} new${gone}`;
 }

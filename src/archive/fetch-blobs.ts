@@ -8,13 +8,33 @@ import { fileSize, NewFile } from "../services/files.ts";
 import type { Download } from "../services/pds.ts";
 import { blobFile } from "./layout.ts";
 import type { ArchivedBlob, Missing } from "./manifest.ts";
+import { isAccountState } from "./unavailable.ts";
 
 /** A blob that is wanted. */
 export interface WantedBlob {
-  /** As the record says; undefined if no record refers to it. */
+  /** As the record or an earlier snapshot says; undefined if nobody does. */
   readonly mimeType?: string;
   readonly records: readonly string[];
 }
+
+export interface FetchedBlobs {
+  readonly blobs: ArchivedBlob[];
+  readonly missing: Missing[];
+  /** What came over the network for it. */
+  readonly fetched: { readonly count: number; readonly bytes: number };
+}
+
+export interface FetchOptions {
+  readonly concurrency: number;
+  readonly signal: AbortSignal;
+  /** Waits before a blob is fetched once more. */
+  readonly pause: (attempt: number) => Promise<void>;
+  /** Told how many are settled. */
+  readonly onProgress: (done: number) => void;
+}
+
+/** Fetches one blob; `busy` is called when the server has too much to do. */
+export type OpenBlob = (cid: Cid, signal: AbortSignal, busy: () => void) => Promise<Download>;
 
 /** How often a blob is fetched that comes broken. */
 const attempts = 3;
@@ -23,33 +43,41 @@ const attempts = 3;
  * Brings every wanted blob that is not there yet. A blob that the server does not have, or that comes with other bytes
  * again and again, is named as missing; nothing of it is kept.
  *
- * @param open fetches one blob
- * @param onProgress is told how many are settled
+ * @throws DecampError `storage`; what `open` throws about the server or the account as a whole; the signal's reason
  */
 export async function fetchBlobs(
   archive: string,
   wanted: ReadonlyMap<Cid, WantedBlob>,
-  open: (cid: Cid, signal: AbortSignal) => Promise<Download>,
-  options: { concurrency: number; signal: AbortSignal; onProgress: (done: number) => void },
-): Promise<{ blobs: ArchivedBlob[]; missing: Missing[] }> {
+  open: OpenBlob,
+  options: FetchOptions,
+): Promise<FetchedBlobs> {
   const blobs: ArchivedBlob[] = [];
   const missing: Missing[] = [];
+  const fetched = { count: 0, bytes: 0 };
   let done = 0;
-  await forEachConcurrent(wanted, options.concurrency, options.signal, async ([cid, want], signal) => {
+  await forEachConcurrent(wanted, options.concurrency, options.signal, async ([cid, want], signal, busy) => {
     const there = await fileSize(blobFile(archive, cid));
-    const kept =
-      there === undefined ? await fetchBlob(archive, cid, open, signal) : { size: there, mimeType: want.mimeType };
-    if ("reason" in kept) {
-      missing.push({ cid, reason: kept.reason, records: want.records });
+    if (there !== undefined && want.mimeType !== undefined) {
+      blobs.push({ cid, size: there, mimeType: want.mimeType });
     } else {
-      const mimeType = want.mimeType ?? kept.mimeType ?? "application/octet-stream";
-      blobs.push({ cid, size: kept.size, mimeType });
+      const came = await fetchBlob(archive, cid, async () => open(cid, signal, busy), options, signal);
+      if ("size" in came) {
+        fetched.count += 1;
+        fetched.bytes += came.size;
+        blobs.push({ cid, size: came.size, mimeType: want.mimeType ?? came.mimeType ?? anyType });
+      } else if (there === undefined) {
+        missing.push({ cid, reason: came.reason, records: want.records });
+      } else {
+        blobs.push({ cid, size: there, mimeType: anyType });
+      }
     }
     done += 1;
     options.onProgress(done);
   });
-  return { blobs: blobs.sort(byCid), missing: missing.sort(byCid) };
+  return { blobs: blobs.sort(byCid), missing: missing.sort(byCid), fetched };
 }
+
+const anyType = "application/octet-stream";
 
 function byCid(a: { cid: string }, b: { cid: string }): number {
   return a.cid < b.cid ? -1 : 1;
@@ -58,37 +86,54 @@ function byCid(a: { cid: string }, b: { cid: string }): number {
 async function fetchBlob(
   archive: string,
   cid: Cid,
-  open: (cid: Cid, signal: AbortSignal) => Promise<Download>,
+  open: () => Promise<Download>,
+  { pause }: FetchOptions,
   signal: AbortSignal,
 ): Promise<{ size: number; mimeType?: string | undefined } | { reason: string }> {
-  let reason = "";
-  for (let attempt = 1; attempt <= attempts; attempt += 1) {
+  for (let attempt = 1; ; attempt += 1) {
+    let begun = false;
     try {
-      const download = await open(cid, signal);
-      const file = await NewFile.create(blobFile(archive, cid));
-      try {
-        const digest = await receive(download, async (bytes) => file.write(bytes));
-        if (!isDigestOf(cid, digest)) {
-          throw new DecampError("damaged", "the server sends other bytes than the record refers to");
-        }
-        await file.keep();
-        return { size: file.size, mimeType: download.mimeType };
-      } catch (error) {
-        await file.discard();
-        throw error;
-      }
+      const download = await open();
+      begun = true;
+      return { size: await store(archive, cid, download), mimeType: download.mimeType };
     } catch (error) {
       signal.throwIfAborted();
-      if (isDecampError(error, "server-refused")) {
-        return { reason: String(error.data["detail"] ?? error.data["error"]) };
+      // Refused, or answered with something else: that is about this blob. Short or wrong: worth another try.
+      const isRefusal = isDecampError(error, "server-refused", "bad-answer") && !isAccountState(error);
+      const isBroken = isDecampError(error, "damaged") || (begun && isDecampError(error, "unreachable"));
+      if (!isRefusal && !isBroken) {
+        throw error;
       }
-      if (isDecampError(error) && error.code !== "damaged") {
-        throw error; // the server as a whole, or the disk
+      if (isRefusal || attempt >= attempts) {
+        return { reason: reasonOf(error) };
       }
-      reason = isDecampError(error) ? error.message : "the transfer broke off";
+      await pause(attempt);
     }
   }
-  return { reason };
+}
+
+/** Writes a blob and gives it its name if it is what the CID says. @returns its size @throws DecampError `damaged` */
+async function store(archive: string, cid: Cid, download: Download): Promise<number> {
+  const file = await NewFile.create(blobFile(archive, cid));
+  try {
+    for await (const bytes of download.bytes) {
+      await file.write(bytes);
+    }
+    if (!isDigestOf(cid, file.digest())) {
+      throw new DecampError("damaged", "the server sends other bytes than the record refers to");
+    }
+    await file.keep();
+    return file.size;
+  } catch (error) {
+    await file.discard();
+    throw error;
+  }
+}
+
+/** In half a sentence, without a full stop. */
+function reasonOf(error: DecampError): string {
+  const { detail, error: name } = error.data;
+  return String(detail ?? name ?? error.message).replace(/\.$/, "");
 }
 
 /**
@@ -97,18 +142,13 @@ async function fetchBlob(
  * @returns whether the bytes are those that `cid` names
  */
 export async function isGenuineBlob(cid: Cid, download: Download): Promise<boolean> {
-  return isDigestOf(cid, await receive(download, () => undefined));
-}
-
-async function receive(download: Download, take: (bytes: Uint8Array) => Promise<void> | undefined): Promise<string> {
   const hash = createHash("sha256");
   for await (const bytes of download.bytes) {
     hash.update(bytes);
-    await take(bytes);
   }
-  return hash.digest("hex");
+  return isDigestOf(cid, hash.digest());
 }
 
-function isDigestOf(cid: Cid, digest: string): boolean {
-  return Buffer.from(parseCid(cid).digest).toString("hex") === digest;
+function isDigestOf(cid: Cid, digest: Uint8Array): boolean {
+  return Buffer.compare(parseCid(cid).digest, digest) === 0;
 }

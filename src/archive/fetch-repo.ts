@@ -1,6 +1,8 @@
-/** A repository from a server into the archive: proved while it is written, and under its name only when it is proved. */
+/** A repository from a server: proved while it is written, and under a name only when it is proved. */
 
-import { DecampError } from "../errors.ts";
+import { DecampError, isDecampError } from "../errors.ts";
+import { readRoot } from "../repo/block-index.ts";
+import { mergeRepos } from "../repo/merge.ts";
 import type { RepoReport } from "../repo/report.ts";
 import type { RepoSource } from "../repo/source.ts";
 import { createRepoVerifier, verifyRepo, type Expectation } from "../repo/verify.ts";
@@ -8,8 +10,8 @@ import { fileSource, openCarFile } from "../services/car-file.ts";
 import { NewFile } from "../services/files.ts";
 import type { Download } from "../services/pds.ts";
 import { checkArchive } from "./check.ts";
-import { incomingRepo, snapshotFile } from "./layout.ts";
-import type { ArchivedFile, Manifest } from "./manifest.ts";
+import { incomingDiff, incomingRepo, passingRepo, snapshotFile } from "./layout.ts";
+import type { Manifest } from "./manifest.ts";
 
 /** A repository that was proved: everything that its report says is there. */
 export interface ProvedRepo {
@@ -21,25 +23,35 @@ export interface ProvedRepo {
   readonly report: RepoReport;
 }
 
+/** A proved repository in a file that has no name yet: keep it, or discard it. */
+export interface ReceivedRepo {
+  readonly repo: ProvedRepo;
+  readonly file: NewFile;
+  /** Bytes that came over the network for it. */
+  readonly received: number;
+}
+
+export interface ReceiveOptions {
+  readonly signal: AbortSignal;
+  /** Told the bytes that have come. */
+  readonly onProgress: (bytes: number) => void;
+}
+
 /**
- * Streams a CAR file into `snapshots/REV/repo.car`, and proves it on the way.
+ * Receives a whole repository, and proves it on the way.
  *
- * @param onProgress is told the bytes that have come
  * @throws DecampError `damaged` when it is not the whole, genuine repository that was expected; nothing is kept then
  */
-export async function fetchRepo(
+export async function receiveRepo(
   archive: string,
   download: Download,
   expectation: Expectation,
-  signal: AbortSignal,
-  onProgress: (bytes: number) => void,
-): Promise<{ repo: ProvedRepo; file: ArchivedFile }> {
+  options: ReceiveOptions,
+): Promise<ReceivedRepo> {
   const file = await NewFile.create(incomingRepo(archive));
   try {
-    const repo = await prove(file, download, expectation, signal, onProgress);
-    const sha256 = Buffer.from(file.digest()).toString("hex");
-    await file.keep(snapshotFile(archive, repo.rev, "repo"));
-    return { repo, file: { size: file.size, sha256, private: false } };
+    const repo = await prove(file, received(download, options), expectation);
+    return { repo, file, received: file.size };
   } catch (error) {
     await file.discard();
     throw error;
@@ -47,7 +59,57 @@ export async function fetchRepo(
 }
 
 /**
- * The same without keeping anything: what a server gives out is proved by way of a temporary file in the archive.
+ * Receives what is new since the repository in the file `before`, puts both together, and proves the result.
+ *
+ * @returns undefined if the commit is still that of `before`
+ * @throws DecampError `damaged` when the result is not the whole, genuine repository that was expected
+ */
+export async function receiveDiff(
+  archive: string,
+  before: { readonly path: string; readonly commit: string },
+  download: Download,
+  expectation: Expectation,
+  options: ReceiveOptions,
+): Promise<ReceivedRepo | undefined> {
+  const diff = await NewFile.create(incomingDiff(archive));
+  try {
+    for await (const bytes of received(download, options)) {
+      await diff.write(bytes);
+    }
+    const news = fileSource(diff.descriptor, diff.path);
+    if (readRoot(news) === before.commit) {
+      return undefined;
+    }
+    const old = await openCarFile(before.path);
+    try {
+      const file = await NewFile.create(incomingRepo(archive));
+      try {
+        const repo = await prove(file, mergeRepos(old.source, news, options), expectation);
+        return { repo, file, received: diff.size };
+      } catch (error) {
+        await file.discard();
+        throw error;
+      }
+    } finally {
+      old.close();
+    }
+  } finally {
+    await diff.discard();
+  }
+}
+
+async function* received({ bytes }: Download, { signal, onProgress }: ReceiveOptions): AsyncGenerator<Uint8Array> {
+  let size = 0;
+  for await (const piece of bytes) {
+    signal.throwIfAborted();
+    yield piece;
+    size += piece.length;
+    onProgress(size);
+  }
+}
+
+/**
+ * What a server gives out is proved by way of a temporary file in the archive, and not kept.
  *
  * @param inspect looks into what was proved, before it is gone
  *
@@ -60,12 +122,35 @@ export async function proveDownload<T>(
   signal: AbortSignal,
   inspect: (source: RepoSource, repo: ProvedRepo) => T | Promise<T>,
 ): Promise<T> {
-  const file = await NewFile.create(incomingRepo(archive));
+  const file = await NewFile.create(passingRepo(archive));
   try {
-    const repo = await prove(file, download, expectation, signal, () => undefined);
+    const repo = await prove(file, received(download, { signal, onProgress: () => undefined }), expectation);
     return await inspect(fileSource(file.descriptor, file.path), repo);
   } finally {
     await file.discard();
+  }
+}
+
+/**
+ * Proves a repository from the disk.
+ *
+ * @returns undefined if it is not the whole, genuine repository that was expected
+ */
+export async function proveStored(
+  path: string,
+  expectation: Expectation,
+  signal: AbortSignal,
+): Promise<ProvedRepo | undefined> {
+  const car = await openCarFile(path);
+  try {
+    return requireProved(await verifyRepo(car.source, expectation, { signal }), car.size);
+  } catch (error) {
+    if (isDecampError(error, "damaged")) {
+      return undefined;
+    }
+    throw error;
+  } finally {
+    car.close();
   }
 }
 
@@ -80,7 +165,7 @@ export async function proveSnapshot(
   expectation: Expectation,
   signal: AbortSignal,
 ): Promise<void> {
-  const car = await openCarFile(snapshotFile(archive, manifest.rev, "repo"));
+  const car = await openCarFile(snapshotFile(archive, manifest.snapshot, "repo"));
   try {
     const { report } = requireProved(await verifyRepo(car.source, expectation, { signal }), car.size);
     const { findings } = await checkArchive(archive, manifest, { source: car.source, report }, { signal });
@@ -99,17 +184,13 @@ export async function proveSnapshot(
 
 async function prove(
   file: NewFile,
-  download: Download,
+  pieces: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
   expectation: Expectation,
-  signal: AbortSignal,
-  onProgress: (bytes: number) => void,
 ): Promise<ProvedRepo> {
   const verifier = createRepoVerifier(expectation, { source: fileSource(file.descriptor, file.path) });
-  for await (const bytes of download.bytes) {
-    signal.throwIfAborted();
+  for await (const bytes of pieces) {
     await file.write(bytes);
     verifier.write(bytes);
-    onProgress(file.size);
   }
   return requireProved(verifier.end(), file.size);
 }

@@ -1,16 +1,19 @@
 /**
  * Where the parts of an archive lie:
  *
- *     DIR/blobs/XX/CID                 the bytes of a blob; XX are the last two letters of its CID
- *     DIR/snapshots/REV/repo.car       the repository as the server sent it
- *                      /did.json       the DID document
- *                      /plc-log.json   the audit log of the PLC directory
- *                      /preferences.json   private
- *                      /manifest.json  written last: it says that the snapshot is complete
+ *     DIR/README.txt                    says what this is, to whoever finds it
+ *     DIR/blobs/XX/CID                  the bytes of a blob; XX are the last two letters of its CID
+ *     DIR/snapshots/NAME/repo.car       the repository
+ *                       /did.json       the DID document
+ *                       /plc-log.json   the audit log of the PLC directory (not for a did:web)
+ *                       /preferences.json   private
+ *                       /account.json       private
+ *                       /manifest.json  written last: it says that the snapshot is complete
+ *     DIR/lock                          while a run is at work
+ *     DIR/certificate.json              after a move: the proof of it
  *
- *     DIR/certificate.json             after a move: the proof of it
- *
- * Blobs are shared by all snapshots. REV is the revision of the commit.
+ * Blobs are shared by all snapshots. NAME is the revision of the commit; where only something else has changed, the same
+ * with -2, -3 and so on behind it. What ends in .part is not finished. docs/ARCHIVE.md has the whole of it.
  */
 
 import type { Cid } from "../data/cid.ts";
@@ -22,15 +25,45 @@ export const snapshotFiles = {
   document: "did.json",
   log: "plc-log.json",
   preferences: "preferences.json",
+  account: "account.json",
   manifest: "manifest.json",
 } as const;
+
+export type SnapshotPart = keyof typeof snapshotFiles;
+
+/** A snapshot's name: the revision of its commit, and a number from the second one of the same revision on. */
+export const snapshotName: RegExp = /^([2-7a-z]{13})(?:-([1-9][0-9]{0,8}))?$/;
+
+/** The order of snapshots by their names: the older one first. */
+export function compareSnapshotNames(a: string, b: string): number {
+  const [, revA = "", numberA = "1"] = snapshotName.exec(a) ?? [];
+  const [, revB = "", numberB = "1"] = snapshotName.exec(b) ?? [];
+  return revA === revB ? Number(numberA) - Number(numberB) : revA < revB ? -1 : 1;
+}
+
+/** The first name of a snapshot of this revision that is not taken. */
+export function freeSnapshotName(rev: string, taken: ReadonlySet<string>): string {
+  let name = rev;
+  for (let number = 2; taken.has(name); number += 1) {
+    name = `${rev}-${number}`;
+  }
+  return name;
+}
+
+export function readmeFile(archive: string): string {
+  return joinPath(archive, "README.txt");
+}
 
 export function snapshotsFolder(archive: string): string {
   return joinPath(archive, "snapshots");
 }
 
-export function snapshotFile(archive: string, rev: string, part: keyof typeof snapshotFiles): string {
-  return joinPath(archive, "snapshots", rev, snapshotFiles[part]);
+export function snapshotFolder(archive: string, name: string): string {
+  return joinPath(archive, "snapshots", name);
+}
+
+export function snapshotFile(archive: string, name: string, part: SnapshotPart): string {
+  return joinPath(archive, "snapshots", name, snapshotFiles[part]);
 }
 
 /** Where a repository is kept until it is proved and its revision is known. */
@@ -38,12 +71,32 @@ export function incomingRepo(archive: string): string {
   return joinPath(archive, "incoming.car");
 }
 
-/** Names in the folder of an archive, those that an interrupted run leaves included. */
-export const archiveParts: ReadonlySet<string> = new Set(["snapshots", "blobs", "incoming.car", "incoming.car.part"]);
+/** Where the blocks are kept that are new, until they are put together with what was there. */
+export function incomingDiff(archive: string): string {
+  return joinPath(archive, "incoming-diff.car");
+}
+
+/** Where a repository is kept that is only looked at. */
+export function passingRepo(archive: string): string {
+  return joinPath(archive, "passing.car");
+}
+
+/** Whether a name in the folder of an archive belongs to it, be it left by an interrupted run. */
+export function isArchivePart(name: string): boolean {
+  return /^(?:README\.txt|blobs|snapshots|certificate\.json|lock(?:\..*)?|[a-z-]+\.car|.*\.part)$/.test(name);
+}
+
+export function lockFile(archive: string): string {
+  return joinPath(archive, "lock");
+}
 
 /** The proof of a move. It holds nothing private. */
 export function certificateFile(archive: string): string {
   return joinPath(archive, "certificate.json");
+}
+
+export function blobsFolder(archive: string): string {
+  return joinPath(archive, "blobs");
 }
 
 export function blobFile(archive: string, cid: Cid): string {

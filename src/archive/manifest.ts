@@ -5,7 +5,7 @@ import { isCid } from "../data/cid.ts";
 import { DecampError } from "../errors.ts";
 import { isDid } from "../identity/syntax.ts";
 import { listFolder, readWhole } from "../services/files.ts";
-import { snapshotFile, snapshotsFolder } from "./layout.ts";
+import { compareSnapshotNames, snapshotFile, snapshotName, snapshotsFolder } from "./layout.ts";
 
 export interface ArchivedBlob {
   readonly cid: string;
@@ -32,42 +32,60 @@ export interface Missing {
 
 export interface Manifest {
   readonly format: 1;
+  /** Name of the snapshot, which is that of its folder. */
+  readonly snapshot: string;
   /** Name and version of what wrote it. */
   readonly writtenBy: string;
   /** ISO 8601. */
   readonly createdAt: string;
+  /** When blobs were added that could not be had before, ISO 8601. */
+  readonly updatedAt?: string | undefined;
   readonly did: string;
   readonly handle?: string | undefined;
   /** Origin of the server that the data came from. */
   readonly source: string;
+  /** Why the account was not active there, in the server's word, such as `deactivated`; unset if it was, or is not known. */
+  readonly status?: string | undefined;
   /** CID of the commit, its revision, and the CID of the top of its tree. */
   readonly commit: string;
   readonly rev: string;
   readonly data: string;
   readonly records: number;
+  /** Records by collection. */
+  readonly collections: Readonly<Record<string, number>>;
+  /** By name: every file of the snapshot but this one. */
   readonly files: Readonly<Record<string, ArchivedFile>>;
+  /** What the records refer to, and what the server listed beside that; in the order of the CIDs. */
   readonly blobs: readonly ArchivedBlob[];
+  /** The sum of the sizes, in bytes. */
+  readonly blobBytes: number;
   readonly missing: readonly Missing[];
 }
 
 const cid = v.pipe(v.string(), v.check(isCid));
 const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+const fileName = v.pipe(v.string(), v.regex(/^[a-z][a-z0-9-]*(?:\.[a-z0-9-]+)+$/));
 const schema = v.object({
   format: v.literal(1),
+  snapshot: v.pipe(v.string(), v.regex(snapshotName)),
   writtenBy: v.string(),
   createdAt: v.pipe(v.string(), v.isoTimestamp()),
+  updatedAt: v.optional(v.pipe(v.string(), v.isoTimestamp())),
   did: v.pipe(v.string(), v.check(isDid)),
   handle: v.optional(v.string()),
   source: v.pipe(v.string(), v.url()),
+  status: v.optional(v.string()),
   commit: cid,
   rev: v.pipe(v.string(), v.regex(/^[2-7a-z]{13}$/)),
   data: cid,
   records: count,
+  collections: v.record(v.string(), count),
   files: v.record(
-    v.string(),
+    fileName,
     v.object({ size: count, sha256: v.pipe(v.string(), v.hash(["sha256"])), private: v.boolean() }),
   ),
   blobs: v.array(v.object({ cid, size: count, mimeType: v.string() })),
+  blobBytes: count,
   missing: v.array(v.object({ cid, reason: v.string(), records: v.array(v.string()) })),
 });
 
@@ -84,15 +102,36 @@ export function parseManifest(bytes: Uint8Array, path: string): Manifest {
   }
 }
 
-/** The manifests of all complete snapshots of an archive, oldest first. */
-export async function readManifests(archive: string): Promise<Manifest[]> {
-  const manifests: Manifest[] = [];
-  for (const rev of await listFolder(snapshotsFolder(archive))) {
-    const path = snapshotFile(archive, rev, "manifest");
-    const bytes = await readWhole(path);
-    if (bytes !== undefined) {
-      manifests.push(parseManifest(bytes, path));
-    }
+/** The folders in which a snapshot is, or will be, oldest first. */
+export async function listSnapshots(archive: string): Promise<string[]> {
+  const names = await listFolder(snapshotsFolder(archive));
+  return names.filter((name) => snapshotName.test(name)).sort(compareSnapshotNames);
+}
+
+/**
+ * The manifest of a snapshot; undefined if it is not complete.
+ *
+ * @throws DecampError `damaged` if it cannot be read, or belongs to another folder; `storage`
+ */
+export async function readManifest(archive: string, name: string): Promise<Manifest | undefined> {
+  const path = snapshotFile(archive, name, "manifest");
+  const bytes = await readWhole(path);
+  if (bytes === undefined) {
+    return undefined;
   }
-  return manifests;
+  const manifest = parseManifest(bytes, path);
+  if (manifest.snapshot !== name) {
+    throw new DecampError(
+      "damaged",
+      `${path} belongs to the snapshot ${manifest.snapshot}, and lies in another folder.`,
+    );
+  }
+  return manifest;
+}
+
+/** The manifests of all complete snapshots of an archive, oldest first. @throws as readManifest */
+export async function readManifests(archive: string): Promise<Manifest[]> {
+  const names = await listSnapshots(archive);
+  const manifests = await Promise.all(names.map(async (name) => readManifest(archive, name)));
+  return manifests.filter((manifest) => manifest !== undefined);
 }

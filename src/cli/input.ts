@@ -39,5 +39,5 @@ async function openArchive(path: string): Promise<Input | undefined> {
   const manifest = (await readManifests(path)).at(-1);
   return manifest === undefined
     ? undefined
-    : { ...(await openCarFile(snapshotFile(path, manifest.rev, "repo"))), archive: { path, manifest } };
+    : { ...(await openCarFile(snapshotFile(path, manifest.snapshot, "repo"))), archive: { path, manifest } };
 }

@@ -28,7 +28,7 @@ export async function readLogInput(path: string, terminal: Pick<Terminal, "stdin
   if (manifest === undefined) {
     throw new DecampError("unreadable-file", `There is no archive in the folder ${path}.`);
   }
-  return readJsonInput(snapshotFile(path, manifest.rev, "log"), terminal);
+  return readJsonInput(snapshotFile(path, manifest.snapshot, "log"), terminal);
 }
 
 /** @throws DecampError `identity-invalid` at the first thing that is wrong */

@@ -91,7 +91,8 @@ export class BlockIndex {
   }
 }
 
-function readRoot(source: RepoSource): Cid {
+/** CID of the commit that a CAR file names. @throws DecampError `damaged` if it is no CAR file with a root */
+export function readRoot(source: RepoSource): Cid {
   const head = Buffer.from(source.read(0, 4096));
   const size = readVarint(head, 0, head.length);
   let header: ReturnType<typeof parseCarHeader> =

@@ -5,7 +5,19 @@
 
 import { createHash, type Hash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { chmod, mkdir, open, readFile, readdir, rename, rm, stat, type FileHandle } from "node:fs/promises";
+import {
+  chmod,
+  copyFile,
+  link,
+  mkdir,
+  open,
+  readFile,
+  readdir,
+  rename,
+  rm,
+  stat,
+  type FileHandle,
+} from "node:fs/promises";
 import { platform } from "node:os";
 import { basename, dirname, join } from "node:path";
 import type { Readable } from "node:stream";
@@ -231,6 +243,34 @@ export async function fileSize(path: string): Promise<number | undefined> {
       }
       throw error;
     }
+  });
+}
+
+/**
+ * Gives a file that never changes a second name; where the disk knows no links, it is copied.
+ *
+ * @throws DecampError `storage`, also when something has the new name already
+ */
+export async function linkFile(from: string, to: string): Promise<void> {
+  await guarded(to, async () => {
+    await mkdir(dirname(to), { recursive: true, mode: privateFolder });
+    try {
+      await link(from, to);
+    } catch (error) {
+      if (isNotFound(error) || (error instanceof Error && "code" in error && error.code === "EEXIST")) {
+        throw error;
+      }
+      const part = `${to}.part`;
+      await copyFile(from, part);
+      const handle = await open(part, "r+");
+      try {
+        await handle.sync();
+      } finally {
+        await handle.close();
+      }
+      await rename(part, to);
+    }
+    await syncFolder(dirname(to));
   });
 }
 

@@ -60,6 +60,8 @@ export interface HttpRequest {
   readonly repeatable?: boolean;
   /** Wait for the headers as long as it takes (imports). */
   readonly patient?: boolean;
+  /** Called for every answer of 429 or 503, before it is waited out. */
+  readonly onBusy?: () => void;
 }
 
 export interface HttpAnswer {
@@ -107,6 +109,9 @@ export class Http {
       await this.#pace(req);
       try {
         const answer = await this.#once(req);
+        if (answer.status === 429 || answer.status === 503) {
+          req.onBusy?.();
+        }
         const retry = answer.status === 429 || (repeatable && [500, 502, 503, 504].includes(answer.status));
         if (!retry || (last && answer.status !== 429)) {
           return answer;

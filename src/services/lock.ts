@@ -1,6 +1,7 @@
 /** One run at a time: a file that says who holds the lock. What a process that has died left behind is taken over. */
 
-import { mkdir, open, readFile, rm } from "node:fs/promises";
+import { randomBytes } from "node:crypto";
+import { link, mkdir, open, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { isJsonObject } from "../data/json-object.ts";
 import { DecampError } from "../errors.ts";
@@ -24,46 +25,116 @@ export interface LockOwner {
  */
 export async function takeLock(path: string, owner: LockOwner, now: number): Promise<() => Promise<void>> {
   const { pid, host } = owner;
-  const text = JSON.stringify({ pid, host, since: new Date(now).toISOString() });
-  for (let attempt = 1; ; attempt += 1) {
+  const token = randomBytes(8).toString("hex");
+  const text = JSON.stringify({ pid, host, since: new Date(now).toISOString(), token });
+  const own = `${path}.${token}`;
+  try {
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    await writeFile(own, text, { flag: "wx", mode: 0o600 });
+    for (let attempt = 1; !(await claim(own, path, text)); attempt += 1) {
+      const found = await readLock(path);
+      if (found === undefined) {
+        continue;
+      }
+      const { holder } = found;
+      // One that was cut off in the middle of writing is nobody's.
+      const isHeld = holder !== undefined && (holder.host !== host || owner.isAlive(holder.pid));
+      if (isHeld || attempt > 5) {
+        const who = holder === undefined ? "another run" : `process ${holder.pid} on ${holder.host}`;
+        const message = `The lock of this account is held by ${who}, since ${holder?.since ?? "now"}.`;
+        throw new DecampError("locked", message, {
+          hint: `Wait until that run has ended. If you are sure that it has, remove ${path}.`,
+          data: { path },
+        });
+      }
+      // The process that held it is gone.
+      await takeAway(path, `${own}.old`, found.text);
+    }
+  } catch (error) {
+    throw error instanceof DecampError ? error : storageError(path, error);
+  } finally {
+    await rm(own, { force: true }).catch(() => undefined);
+  }
+  return async () => {
+    if ((await readLock(path))?.text === text) {
+      await rm(path, { force: true });
+    }
+  };
+}
+
+/** Puts our file in the lock's place, whole, unless something is there. @returns whether that went well */
+async function claim(own: string, path: string, text: string): Promise<boolean> {
+  try {
+    await link(own, path);
+    return true;
+  } catch (error) {
+    if (isCode(error, "EEXIST")) {
+      return false;
+    }
+  }
+  // A disk that knows no links.
+  try {
+    const handle = await open(path, "wx", 0o600);
     try {
-      await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-      const handle = await open(path, "wx", 0o600);
-      try {
-        await handle.writeFile(text);
-      } finally {
-        await handle.close();
-      }
-      return async () => rm(path, { force: true });
-    } catch (error) {
-      if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) {
-        throw storageError(path, error);
-      }
+      await handle.writeFile(text);
+    } finally {
+      await handle.close();
     }
-    const holder = await readHolder(path);
-    if (attempt > 3 || (holder !== undefined && (holder.host !== host || owner.isAlive(holder.pid)))) {
-      const who = holder === undefined ? "another run" : `process ${holder.pid} on ${holder.host}`;
-      throw new DecampError("locked", `The lock of this account is held by ${who}, since ${holder?.since ?? "now"}.`, {
-        hint: `Wait until that run has ended. If you are sure that it has, remove ${path}.`,
-        data: { path },
-      });
+    return true;
+  } catch (error) {
+    if (isCode(error, "EEXIST")) {
+      return false;
     }
-    // The process that held it is gone.
-    await rm(path, { force: true });
+    throw error;
   }
 }
 
-async function readHolder(path: string): Promise<{ pid: number; host: string; since: string } | undefined> {
+/** Removes a lock that says `text`. One that says something else by now, because another run was faster, is put back. */
+async function takeAway(path: string, aside: string, text: string): Promise<void> {
   try {
-    const value: unknown = JSON.parse(await readFile(path, "utf8"));
+    await rename(path, aside);
+  } catch (error) {
+    if (isCode(error, "ENOENT")) {
+      return;
+    }
+    throw error;
+  }
+  if ((await readFile(aside, "utf8")) !== text) {
+    await link(aside, path).catch(() => undefined);
+  }
+  await rm(aside, { force: true });
+}
+
+interface FoundLock {
+  readonly text: string;
+  readonly holder?: { readonly pid: number; readonly host: string; readonly since: string };
+}
+
+/** Undefined if it is gone. */
+async function readLock(path: string): Promise<FoundLock | undefined> {
+  let text: string;
+  try {
+    text = await readFile(path, "utf8");
+  } catch (error) {
+    if (isCode(error, "ENOENT")) {
+      return undefined;
+    }
+    throw error;
+  }
+  try {
+    const value: unknown = JSON.parse(text);
     if (isJsonObject(value)) {
       const { pid, host, since } = value;
       if (typeof pid === "number" && typeof host === "string" && typeof since === "string") {
-        return { pid, host, since };
+        return { text, holder: { pid, host, since } };
       }
     }
   } catch {
-    // Gone in the meantime, or cut off in the middle: nobody holds it.
+    // No JSON.
   }
-  return undefined;
+  return { text };
+}
+
+function isCode(error: unknown, code: string): boolean {
+  return error instanceof Error && "code" in error && error.code === code;
 }

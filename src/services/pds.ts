@@ -9,7 +9,7 @@ import { isJsonObject } from "../data/json-object.ts";
 import { DecampError, isDecampError } from "../errors.ts";
 import type { Allowance } from "./allowances.ts";
 import { discardBody, readBody, readBytes, type Http } from "./http.ts";
-import { PinnedSession, type SessionInfo, type XrpcRequest } from "./session.ts";
+import { PinnedSession, type Credentials, type SessionInfo, type XrpcRequest } from "./session.ts";
 
 /** What a server says about itself. */
 export interface ServerDescription {
@@ -84,6 +84,16 @@ export class Pds {
     return this.#session.isSignedIn;
   }
 
+  /** What the server said about the account at sign-in; undefined without a session. */
+  get account(): SessionInfo | undefined {
+    return this.#session.account;
+  }
+
+  /** Whether the session was made with an app password, as far as that can be told. */
+  get isAppPassword(): boolean {
+    return this.#session.isAppPassword;
+  }
+
   /** com.atproto.server.describeServer */
   async describe(signal: AbortSignal): Promise<ServerDescription> {
     const data = await this.#call(signal, async (agent, opts) => agent.com.atproto.server.describeServer({}, opts));
@@ -112,16 +122,14 @@ export class Pds {
   }
 
   /**
-   * com.atproto.server.createSession with the account's own password.
+   * com.atproto.server.createSession.
    *
+   * @param allowAppPassword for what only reads; otherwise it has to be the account's own password
    * @throws DecampError `auth-refused`, `auth-factor-required`, `app-password`
    */
-  async signIn(
-    credentials: { identifier: string; password: string; authFactorToken?: string },
-    signal: AbortSignal,
-  ): Promise<SessionInfo> {
+  async signIn(credentials: Credentials, signal: AbortSignal, allowAppPassword: boolean = false): Promise<SessionInfo> {
     const info = await this.#session.signIn(credentials, signal);
-    if (this.#session.isAppPassword) {
+    if (this.#session.isAppPassword && !allowAppPassword) {
       await this.#session.signOut(signal);
       throw new DecampError("app-password", `${this.host} says that this is an app password.`);
     }
@@ -183,14 +191,19 @@ export class Pds {
     return this.#call(signal, async (agent, opts) => agent.com.atproto.sync.getLatestCommit({ did }, opts));
   }
 
-  /** com.atproto.sync.getRepo, streamed. */
-  async getRepo(did: string, signal: AbortSignal): Promise<Download> {
-    return this.#download("com.atproto.sync.getRepo", { did }, carType, signal);
+  /**
+   * com.atproto.sync.getRepo, streamed.
+   *
+   * @param since a rev: only the blocks that are newer, as the server counts
+   */
+  async getRepo(did: string, signal: AbortSignal, since?: string): Promise<Download> {
+    const params = { did, ...(since === undefined ? {} : { since }) };
+    return this.#download("com.atproto.sync.getRepo", params, { type: carType, signal });
   }
 
-  /** com.atproto.sync.getBlob, streamed. */
-  async getBlob(did: string, cid: string, signal: AbortSignal): Promise<Download> {
-    return this.#download("com.atproto.sync.getBlob", { did, cid }, undefined, signal);
+  /** com.atproto.sync.getBlob, streamed. @param onBusy called when the server has too much to do */
+  async getBlob(did: string, cid: string, signal: AbortSignal, onBusy?: () => void): Promise<Download> {
+    return this.#download("com.atproto.sync.getBlob", { did, cid }, { signal, onBusy });
   }
 
   /** com.atproto.repo.importRepo. No limit on the time to the answer: a server works long on a large one. */
@@ -414,11 +427,11 @@ export class Pds {
   async #download(
     method: string,
     params: Readonly<Record<string, string>>,
-    expectedType: string | undefined,
-    signal: AbortSignal,
+    options: { type?: string; signal: AbortSignal; onBusy?: (() => void) | undefined },
   ): Promise<Download> {
+    const { type: expectedType, signal, onBusy } = options;
     const path = `/xrpc/${method}?${new URLSearchParams(params).toString()}`;
-    const answer = await this.#session.send({ path, signal });
+    const answer = await this.#session.send({ path, signal, ...(onBusy === undefined ? {} : { onBusy }) });
     const type = answer.headers["content-type"];
     if (expectedType !== undefined && type?.split(";")[0]?.trim() !== expectedType) {
       discardBody(answer.body);

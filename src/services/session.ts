@@ -18,6 +18,16 @@ export interface SessionInfo {
   readonly emailConfirmed?: boolean;
   /** False when the account is deactivated or taken down. */
   readonly active: boolean;
+  /** Why it is not active, in the server's word, such as `deactivated` or `takendown`. */
+  readonly status?: string;
+}
+
+/** What opens a session. */
+export interface Credentials {
+  readonly identifier: string;
+  readonly password: string;
+  readonly authFactorToken?: string;
+  readonly allowTakendown?: true;
 }
 
 interface Tokens {
@@ -37,6 +47,7 @@ export class PinnedSession {
   readonly origin: string;
   readonly #http: Http;
   #tokens: Tokens | undefined;
+  #account: SessionInfo | undefined;
   #refreshing: Promise<void> | undefined;
 
   constructor(http: Http, origin: string) {
@@ -55,6 +66,11 @@ export class PinnedSession {
 
   get isSignedIn(): boolean {
     return this.#tokens !== undefined;
+  }
+
+  /** What the server said about the account when the session was opened or renewed; undefined without a session. */
+  get account(): SessionInfo | undefined {
+    return this.isSignedIn ? this.#account : undefined;
   }
 
   /**
@@ -77,12 +93,10 @@ export class PinnedSession {
   /**
    * Signs in with a password.
    *
+   * @param credentials `allowTakendown`: be content with a session that may only read, if the account is taken down
    * @throws DecampError `auth-refused`, `auth-factor-required`, `bad-answer`, and what `send` throws
    */
-  async signIn(
-    credentials: { identifier: string; password: string; authFactorToken?: string },
-    signal: AbortSignal,
-  ): Promise<SessionInfo> {
+  async signIn(credentials: Credentials, signal: AbortSignal): Promise<SessionInfo> {
     try {
       return this.adopt(
         await this.json({
@@ -112,7 +126,7 @@ export class PinnedSession {
   /** Takes over the tokens of an answer that opens a session. @throws DecampError `bad-answer` */
   adopt(answer: unknown): SessionInfo {
     if (isJsonObject(answer)) {
-      const { did, handle, email, emailConfirmed, active, accessJwt, refreshJwt } = answer;
+      const { did, handle, email, emailConfirmed, active, status, accessJwt, refreshJwt } = answer;
       if (
         typeof did === "string" &&
         typeof handle === "string" &&
@@ -120,13 +134,15 @@ export class PinnedSession {
         typeof refreshJwt === "string"
       ) {
         this.#tokens = { access: accessJwt, refresh: refreshJwt };
-        return {
+        this.#account = {
           did,
           handle,
           active: active !== false,
+          ...(typeof status === "string" ? { status } : {}),
           ...(typeof email === "string" ? { email } : {}),
           ...(typeof emailConfirmed === "boolean" ? { emailConfirmed } : {}),
         };
+        return this.#account;
       }
     }
     throw new DecampError("bad-answer", `${this.host} answered a sign-in with something that is no session.`);

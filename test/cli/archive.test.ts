@@ -48,6 +48,7 @@ function makeArchive(change: (manifest: Manifest) => Manifest = (manifest) => ma
   write(blobFile(archive, oldPicture), pictures.old);
   const manifest: Manifest = {
     format: 1,
+    snapshot: testRev,
     writtenBy: "test",
     createdAt: at(0),
     did,
@@ -56,11 +57,13 @@ function makeArchive(change: (manifest: Manifest) => Manifest = (manifest) => ma
     rev: testRev,
     data: account.data,
     records: 3,
+    collections: {},
     files,
     blobs: [
       { cid: picture, size: pictures.new.length, mimeType: "image/png" },
       { cid: oldPicture, size: pictures.old.length, mimeType: "image/gif" },
     ],
+    blobBytes: pictures.new.length + pictures.old.length,
     missing: [],
   };
   write(snapshotFile(archive, testRev, "manifest"), JSON.stringify(change(manifest)));

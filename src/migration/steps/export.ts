@@ -61,15 +61,31 @@ function checkLimits(context: Context): void {
 /** Exports what the old server has now. @throws DecampError `incomplete` when blobs are missing and nobody allowed it */
 export async function exportNow(context: Context): Promise<void> {
   const { archive, identity, source, options, services, signal, report } = context;
-  const manifest = await exportAccount(
+  const { did, handle, log, rawLog, document } = identity;
+  const { manifest } = await exportAccount(
     archive,
-    { ...identity, pds: source },
+    {
+      did,
+      handle,
+      pds: source,
+      signingKeys: log.signingKeys,
+      log: { verified: log, raw: rawLog },
+      document: () => Promise.resolve(document),
+    },
     {
       concurrency: options.concurrency,
       signal,
       now: services.now(),
+      sleep: services.sleep,
       writtenBy: services.writtenBy,
-      onProgress: (progress) => report({ type: "progress", step: "export", ...progress }),
+      lockOwner: services.lockOwner,
+      report: (event) => {
+        if (event.type === "progress") {
+          report({ ...event, step: "export" });
+        } else if (event.type === "warning") {
+          context.warn(event.code, event.message);
+        }
+      },
     },
   );
   context.snapshot = manifest;

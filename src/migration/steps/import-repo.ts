@@ -26,7 +26,7 @@ export async function importNow(context: Context): Promise<void> {
       `The account at ${target.host} is active: an import would replace what it holds.`,
     );
   }
-  const path = snapshotFile(archive, snapshot.rev, "repo");
+  const path = snapshotFile(archive, snapshot.snapshot, "repo");
   const length = (await fileSize(path)) ?? 0;
   try {
     await target.importRepo({ length, open: () => openForUpload(path) }, signal);

@@ -64,7 +64,7 @@ async function findLateWrites(context: Context): Promise<readonly string[]> {
   // Signed with the old key: the old server has no other.
   const expectation = { did, signingKeys: log.signingKeys, now: services.now() };
   return proveDownload(archive, await source.getRepo(did, signal), expectation, signal, async (now) => {
-    const car = await openCarFile(snapshotFile(archive, snapshot.rev, "repo"));
+    const car = await openCarFile(snapshotFile(archive, snapshot.snapshot, "repo"));
     let paths: string[];
     try {
       const changes = [...diffRepos(car.source, now, { signal })];
@@ -110,15 +110,20 @@ async function bring(context: Context, source: RepoSource, paths: ReadonlySet<st
 
 /** The blobs of one record: into the archive, hashed, and to the new server, before the record that refers to them. */
 async function bringBlobs(context: Context, { path, bytes }: RepoRecord): Promise<void> {
-  const { archive, source, target, identity, options, signal } = context;
+  const { archive, source, target, identity, options, services, signal } = context;
   const wanted = new Map(
     findBlobRefs(decodeCbor(bytes)).map(({ cid, mimeType }) => [cid, { mimeType, records: [path] }]),
   );
   const { blobs, missing } = await fetchBlobs(
     archive,
     wanted,
-    async (cid, either) => source.getBlob(identity.did, cid, either),
-    { concurrency: options.concurrency, signal, onProgress: () => undefined },
+    async (cid, either, busy) => source.getBlob(identity.did, cid, either, busy),
+    {
+      concurrency: options.concurrency,
+      signal,
+      pause: async (attempt) => services.sleep(1000 * attempt, signal),
+      onProgress: () => undefined,
+    },
   );
   for (const { cid, size, mimeType } of blobs) {
     await target.uploadBlob({ length: size, open: () => openForUpload(blobFile(archive, cid)) }, mimeType, signal);

@@ -1,0 +1,92 @@
+/** The small files of a snapshot: identity, preferences, account. */
+
+import { hash } from "node:crypto";
+import { isDecampError } from "../errors.ts";
+import { readWhole } from "../services/files.ts";
+import { snapshotFile, snapshotFiles } from "./layout.ts";
+import type { ArchivedFile, Manifest } from "./manifest.ts";
+import type { ExportOptions, ExportSource } from "./source.ts";
+
+/** A file as it will be written. */
+export interface Part {
+  readonly part: "document" | "log" | "preferences" | "account";
+  readonly text: string;
+  readonly described: ArchivedFile;
+}
+
+/**
+ * What there is beside repository and blobs. The DID document is taken from the last snapshot if the log has not changed.
+ *
+ * @param last the newest snapshot, if there is one
+ */
+export async function collectParts(
+  archive: string,
+  source: ExportSource,
+  last: Manifest | undefined,
+  options: ExportOptions,
+): Promise<Part[]> {
+  const parts: Part[] = [];
+  const { log, pds } = source;
+  const logPart = log === undefined ? undefined : makePart("log", log.raw);
+  if (logPart !== undefined) {
+    parts.push(logPart);
+  }
+  const sameLog = logPart !== undefined && isInSnapshot(logPart, last);
+  const kept = sameLog && last !== undefined ? await keptDocument(archive, last) : undefined;
+  parts.push(kept ?? makePart("document", (await source.document()).raw));
+  if (pds.isSignedIn && options.publicOnly !== true) {
+    const preferences = await readPreferences(source, options);
+    if (preferences !== undefined) {
+      parts.push(makePart("preferences", { preferences }));
+    }
+    if (pds.account !== undefined) {
+      parts.push(makePart("account", pds.account));
+    }
+  }
+  return parts;
+}
+
+/** Whether a snapshot holds the same. */
+export function isInSnapshot({ part, described }: Part, snapshot: Manifest | undefined): boolean {
+  return snapshot?.files[snapshotFiles[part]]?.sha256 === described.sha256;
+}
+
+function makePart(part: Part["part"], value: unknown): Part {
+  return describe(part, `${JSON.stringify(value, undefined, 2)}\n`);
+}
+
+function describe(part: Part["part"], text: string): Part {
+  const bytes = Buffer.from(text);
+  const isPrivate = part === "preferences" || part === "account";
+  return { part, text, described: { size: bytes.length, sha256: hash("sha256", bytes, "hex"), private: isPrivate } };
+}
+
+/** The document of the last snapshot, if it is there and unharmed. */
+async function keptDocument(archive: string, last: Manifest): Promise<Part | undefined> {
+  const bytes = await readWhole(snapshotFile(archive, last.snapshot, "document"));
+  const part = bytes === undefined ? undefined : describe("document", new TextDecoder().decode(bytes));
+  return part !== undefined && isInSnapshot(part, last) ? part : undefined;
+}
+
+/** The preferences; none where the server keeps none, undefined where it does not give them out. */
+async function readPreferences(
+  { pds }: ExportSource,
+  { signal, report }: ExportOptions,
+): Promise<readonly unknown[] | undefined> {
+  try {
+    return await pds.getPreferences(signal);
+  } catch (error) {
+    if (!isDecampError(error, "server-refused")) {
+      throw error;
+    }
+    if (error.data["status"] === 404) {
+      return [];
+    }
+    report({
+      type: "warning",
+      code: "preferences-refused",
+      message: `The preferences are left out: ${error.message}`,
+    });
+    return undefined;
+  }
+}

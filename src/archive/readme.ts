@@ -1,0 +1,24 @@
+/** What lies in every archive for whoever finds it years later, without decamp at hand. */
+
+export const readmeText = `This folder is the archive of an AT Protocol account (Bluesky, and everything else that speaks
+its protocol). It was made by decamp. Everything in it can be read without decamp.
+
+  snapshots/NAME/         the account at one moment; NAME is the revision of the repository
+    manifest.json         what is in the snapshot: sizes, SHA-256, counts, and what is missing
+    repo.car              all public records, as a CAR file (version 1) of DAG-CBOR blocks; the first
+                          root is the commit, which is signed with the account's key
+    did.json              the DID document: the account's handle, key and server at that time
+    plc-log.json          every signed operation of the identity; proves the key and the server
+    preferences.json      PRIVATE: settings that only the owner can see
+    account.json          PRIVATE: the e-mail address
+  blobs/XX/CID            pictures and videos, shared by all snapshots; XX are the last two letters
+                          of the CID. Their media types stand in manifest.json
+  certificate.json        only after a move: the proof of it
+
+A CID is a checksum. That of a blob: put 01 55 12 20 (hexadecimal) before the SHA-256 of its bytes,
+write all that in base32 (RFC 4648, lower case, no padding), and put the letter b in front.
+
+A snapshot without manifest.json is not finished. Files that end in .part are leftovers.
+"decamp verify FOLDER" proves the whole of it. Anybody who has this folder and one of the rotation
+keys that plc-log.json names can bring the account back on any server.
+`;

@@ -1,0 +1,228 @@
+/**
+ * The repository of a new snapshot: what is there already, else what is new since the last one, else the whole. Only what
+ * is proved gets a place in the archive.
+ */
+
+import { DecampError, isDecampError } from "../errors.ts";
+import type { Expectation } from "../repo/verify.ts";
+import { fileSize, linkFile, removeAll } from "../services/files.ts";
+import { hashFile } from "../services/hash-file.ts";
+import type { Download } from "../services/pds.ts";
+import { proveStored, receiveDiff, receiveRepo, type ProvedRepo, type ReceivedRepo } from "./fetch-repo.ts";
+import { compareSnapshotNames, freeSnapshotName, snapshotFile, snapshotFiles } from "./layout.ts";
+import { listSnapshots, type ArchivedFile, type Manifest } from "./manifest.ts";
+import { attempts, pause, type ExportOptions, type ExportSource } from "./source.ts";
+import { asUnavailable } from "./unavailable.ts";
+
+/** A commit, as a server or an archive has it. */
+export interface Head {
+  readonly cid: string;
+  readonly rev: string;
+}
+
+/** The repository of a snapshot that has no manifest yet. */
+export interface StoredRepo extends Pick<Manifest, "snapshot" | "commit" | "rev" | "data" | "records" | "collections"> {
+  readonly file: ArchivedFile;
+  /** How it came: whole, as what is new, or not at all, because it was there. */
+  readonly mode: "full" | "incremental" | "present";
+  /** Bytes that came over the network for it. */
+  readonly received: number;
+}
+
+/**
+ * Sees to it that the repository is in the archive, in a snapshot without manifest.
+ *
+ * @param head the commit that the server has; undefined if it does not say
+ * @param known all complete snapshots, oldest first
+ * @throws DecampError `refused` if the server has an older repository than the archive, `damaged`, `storage`, and what
+ *   the services throw
+ */
+export async function storeRepo(
+  archive: string,
+  source: ExportSource,
+  head: Head | undefined,
+  known: readonly Manifest[],
+  options: ExportOptions,
+): Promise<StoredRepo> {
+  const expectation = { did: source.did, signingKeys: source.signingKeys, now: options.now };
+  const taken = new Set(known.map(({ snapshot }) => snapshot));
+  const last = await intact(archive, known.at(-1));
+  if (last !== undefined && last.commit === head?.cid) {
+    return linkRepo(archive, last, taken);
+  }
+  const unfinished = await findUnfinished(archive, taken, expectation, options.signal);
+  if (unfinished !== undefined && unfinished.commit === head?.cid) {
+    checkOrder(unfinished, known.at(-1), source, archive);
+    return unfinished;
+  }
+  const base = last !== undefined && (unfinished === undefined || unfinished.rev <= last.rev) ? last : unfinished;
+  const came = base === undefined ? undefined : await receiveNews(archive, source, base, expectation, options);
+  if (came === "unchanged" && base !== undefined) {
+    return base === last
+      ? linkRepo(archive, last, taken)
+      : { ...base, mode: "present", received: 0, file: fileOf(base) };
+  }
+  const mode = came === undefined || came === "unchanged" ? "full" : "incremental";
+  const { repo, file, received } =
+    came === undefined || came === "unchanged" ? await receiveAll(archive, source, expectation, options) : came;
+  try {
+    checkOrder(repo, known.at(-1), source, archive);
+    const snapshot = freeSnapshotName(repo.rev, taken);
+    const sha256 = Buffer.from(file.digest()).toString("hex");
+    await file.keep(snapshotFile(archive, snapshot, "repo"));
+    return { ...factsOf(repo), snapshot, file: { size: file.size, sha256, private: false }, mode, received };
+  } catch (error) {
+    await file.discard();
+    throw error;
+  }
+}
+
+/** @throws DecampError `refused` if the repository is not newer than the newest one that is archived */
+function checkOrder(
+  { rev, commit }: { rev: string; commit: string },
+  last: Pick<Manifest, "rev" | "commit"> | undefined,
+  { pds }: ExportSource,
+  archive: string,
+): void {
+  if (last === undefined || rev > last.rev || commit === last.commit) {
+    return;
+  }
+  const what =
+    rev === last.rev
+      ? "another commit of the same revision"
+      : `an older repository (${rev}) than this archive (${last.rev})`;
+  throw new DecampError("refused", `${pds.host} has ${what}.`, {
+    hint: `The server may have lost something. Nothing was changed in ${archive}; to keep what the server has now, export it into another folder.`,
+    data: { host: pds.host, rev, archived: last.rev },
+  });
+}
+
+type Facts = Pick<Manifest, "commit" | "rev" | "data" | "records" | "collections">;
+
+function factsOf({ commit, rev, data, records, report }: ProvedRepo): Facts {
+  return { commit, rev, data, records, collections: report.collections };
+}
+
+/** The snapshot, if its repository has the size that it should have. */
+async function intact(archive: string, manifest: Manifest | undefined): Promise<Manifest | undefined> {
+  if (manifest === undefined) {
+    return undefined;
+  }
+  const size = await fileSize(snapshotFile(archive, manifest.snapshot, "repo"));
+  return size !== undefined && size === manifest.files[snapshotFiles.repo]?.size ? manifest : undefined;
+}
+
+/** The repository of a complete snapshot once more, for a new one of the same commit. */
+async function linkRepo(archive: string, last: Manifest, taken: ReadonlySet<string>): Promise<StoredRepo> {
+  const snapshot = freeSnapshotName(last.rev, taken);
+  const path = snapshotFile(archive, snapshot, "repo");
+  const file = fileOf(last);
+  if ((await fileSize(path)) !== file.size) {
+    await removeAll(path);
+    await linkFile(snapshotFile(archive, last.snapshot, "repo"), path);
+  }
+  const { commit, rev, data, records, collections } = last;
+  return { snapshot, commit, rev, data, records, collections, file, mode: "present", received: 0 };
+}
+
+function fileOf(stored: Manifest | StoredRepo): ArchivedFile {
+  const file = "file" in stored ? stored.file : stored.files[snapshotFiles.repo];
+  if (file === undefined) {
+    throw new TypeError("a snapshot without a repository");
+  }
+  return file;
+}
+
+/** The newest repository that an interrupted run has left, proved once more. */
+async function findUnfinished(
+  archive: string,
+  taken: ReadonlySet<string>,
+  expectation: Expectation,
+  signal: AbortSignal,
+): Promise<StoredRepo | undefined> {
+  const names = (await listSnapshots(archive)).filter((name) => !taken.has(name));
+  for (const snapshot of names.toSorted(compareSnapshotNames).toReversed()) {
+    const path = snapshotFile(archive, snapshot, "repo");
+    if ((await fileSize(path)) === undefined) {
+      continue;
+    }
+    const repo = await proveStored(path, expectation, signal);
+    const hashed = await hashFile(path, signal);
+    if (repo !== undefined && hashed !== undefined && snapshot.startsWith(repo.rev)) {
+      const sha256 = Buffer.from(hashed.sha256).toString("hex");
+      const file = { size: hashed.size, sha256, private: false };
+      return { ...factsOf(repo), snapshot, file, mode: "present", received: 0 };
+    }
+  }
+  return undefined;
+}
+
+/** What is new since `base`, as a whole repository; undefined if that does not work, and the whole has to be fetched. */
+async function receiveNews(
+  archive: string,
+  source: ExportSource,
+  base: Pick<Manifest, "snapshot" | "rev" | "commit">,
+  expectation: Expectation,
+  options: ExportOptions,
+): Promise<ReceivedRepo | "unchanged" | undefined> {
+  const before = { path: snapshotFile(archive, base.snapshot, "repo"), commit: base.commit };
+  try {
+    const news = await persist(source, options, base.rev, async (download) =>
+      receiveDiff(archive, before, download, expectation, receiveOptions(options)),
+    );
+    return news ?? "unchanged";
+  } catch (error) {
+    if (!isDecampError(error, "damaged", "server-refused", "bad-answer")) {
+      throw error;
+    }
+    options.report({
+      type: "warning",
+      code: "full-export",
+      message: `What is new since ${base.rev} cannot be had alone, so the whole repository is fetched. ${error.message}`,
+    });
+    return undefined;
+  }
+}
+
+async function receiveAll(
+  archive: string,
+  source: ExportSource,
+  expectation: Expectation,
+  options: ExportOptions,
+): Promise<ReceivedRepo> {
+  return persist(source, options, undefined, async (download) =>
+    receiveRepo(archive, download, expectation, receiveOptions(options)),
+  );
+}
+
+function receiveOptions({ signal, report }: ExportOptions): {
+  signal: AbortSignal;
+  onProgress: (bytes: number) => void;
+} {
+  return { signal, onProgress: (done) => report({ type: "progress", step: "repository", unit: "bytes", done }) };
+}
+
+/** Fetches a repository, again if it breaks off, and once more if it comes broken. */
+async function persist<T>(
+  { pds, did }: ExportSource,
+  options: ExportOptions,
+  since: string | undefined,
+  receive: (download: Download) => Promise<T>,
+): Promise<T> {
+  for (let attempt = 1; ; attempt += 1) {
+    let begun = false;
+    try {
+      const download = await pds.getRepo(did, options.signal, since);
+      begun = true;
+      return await receive(download);
+    } catch (error) {
+      options.signal.throwIfAborted();
+      const brokeOff = begun && isDecampError(error, "unreachable") && attempt < attempts;
+      const cameBroken = since === undefined && isDecampError(error, "damaged") && attempt < 2;
+      if (!brokeOff && !cameBroken) {
+        throw asUnavailable(error, pds, did);
+      }
+      await pause(options, attempt);
+    }
+  }
+}

@@ -1,0 +1,62 @@
+/** Which blobs belong to a snapshot: what the records refer to, and what the server lists beside that. */
+
+import { isCid, type Cid } from "../data/cid.ts";
+import { DecampError } from "../errors.ts";
+import { readBlobRefs } from "../repo/records.ts";
+import { openCarFile } from "../services/car-file.ts";
+import type { WantedBlob } from "./fetch-blobs.ts";
+import type { Manifest } from "./manifest.ts";
+import type { ExportSource } from "./source.ts";
+import { asUnavailable } from "./unavailable.ts";
+
+/** A list that repeats itself so often does not end, whatever its cursors say. */
+const repetitions = 1000;
+/** More blobs than any account has: memory is kept for them. */
+const mostListed = 5_000_000;
+
+/**
+ * The wanted blobs by CID, those of the records first.
+ *
+ * @param carPath the repository
+ * @param known earlier snapshots: they know the media types of blobs that no record refers to
+ * @throws DecampError `bad-answer` for a list that is none or does not end, and what the services throw
+ */
+export async function wantedBlobs(
+  carPath: string,
+  { pds, did }: ExportSource,
+  known: readonly Manifest[],
+  signal: AbortSignal,
+): Promise<Map<Cid, WantedBlob>> {
+  const wanted = await referredBlobs(carPath, signal);
+  const types = new Map(known.flatMap(({ blobs }) => blobs.map(({ cid, mimeType }) => [cid, mimeType])));
+  const listed = new Set<Cid>();
+  let repeated = 0;
+  try {
+    for await (const cid of pds.listBlobs(did, signal)) {
+      if (!isCid(cid)) {
+        throw new DecampError("bad-answer", `${pds.host} lists a blob under a name that is no CID.`);
+      }
+      repeated += listed.has(cid) ? 1 : 0;
+      listed.add(cid);
+      if (repeated > repetitions || listed.size > mostListed) {
+        throw new DecampError("bad-answer", `${pds.host} lists blobs without end.`);
+      }
+      if (!wanted.has(cid)) {
+        const mimeType = types.get(cid);
+        wanted.set(cid, { records: [], ...(mimeType === undefined ? {} : { mimeType }) });
+      }
+    }
+  } catch (error) {
+    throw asUnavailable(error, pds, did);
+  }
+  return wanted;
+}
+
+async function referredBlobs(carPath: string, signal: AbortSignal): Promise<Map<Cid, WantedBlob>> {
+  const car = await openCarFile(carPath);
+  try {
+    return new Map(readBlobRefs(car.source, { signal }));
+  } finally {
+    car.close();
+  }
+}
