@@ -12,6 +12,7 @@ import { pdsOf, rotationKeysOf } from "../plc/operation.ts";
 import { predecessorAt } from "../plc/place.ts";
 import type { Pds } from "../services/pds.ts";
 import { carryOut, type ChangeOptions, type ChangeParts, type ChangePlan, type ChangeResult } from "./change.ts";
+import { timeAtDirectory } from "./directory-time.ts";
 import { readAccount } from "./read-account.ts";
 import { signByKey, type Signer } from "./sign-by-key.ts";
 import { signByServer } from "./sign-by-server.ts";
@@ -55,7 +56,7 @@ export async function addRotationKey(parts: ChangeParts, request: AddKeyRequest)
   }
   const operation = editOperation(log.head, { addRotationKeys: [key], removeRotationKeys: leaving });
   const intent = { userKeys: [key], expectedKeys: [key], leavingKeys: leaving };
-  const judgement = judgeOperation(log, operation, intent, services.now());
+  const judgement = judgeOperation(log, operation, intent, timeAtDirectory(services));
   const plan = { account, operation, judgement };
   if (request.openSigner !== undefined) {
     const signer = await request.openSigner(keys);

@@ -12,6 +12,7 @@ import {
 } from "../plc/operation.ts";
 import { placeOperation, predecessorAt, type Place } from "../plc/place.ts";
 import { carryOut, type ChangeOptions, type ChangeParts, type ChangeResult } from "./change.ts";
+import { timeAtDirectory } from "./directory-time.ts";
 import { readAccount, type AccountLog } from "./read-account.ts";
 import { submitOperation } from "./submit.ts";
 
@@ -51,9 +52,9 @@ export async function submitSigned(parts: ChangeParts, request: SubmitRequest): 
   }
   const operation = normalizeOperation(signed);
   requireHead(account, signed, request.nullify);
-  const judgement = judgeOperation(log, operation, { byHand: true }, services.now());
+  const judgement = judgeOperation(log, operation, { byHand: true }, timeAtDirectory(services));
   const { place } = judgement;
-  requireSignature(signed, place, services.now());
+  requireSignature(signed, place, timeAtDirectory(services));
   const result = await carryOut(parts, { account, operation, judgement }, request, async () =>
     Promise.resolve(compareSigned(operation, signed, predecessorAt(place))),
   );

@@ -1,5 +1,6 @@
 /** `decamp plc diff`: what a change would do, before anybody makes it. */
 import type { ChangePlan } from "../../account/change.ts";
+import { timeAtDirectory } from "../../account/directory-time.ts";
 import { planMove, serverRotationKeys } from "../../account/plan-move.ts";
 import { readAccount, type AccountLog } from "../../account/read-account.ts";
 import { signIn } from "../../account/sign-in.ts";
@@ -32,7 +33,7 @@ export async function plcDiffCommand(invocation: Invocation<"plc diff">, edge: E
     const { parts, globals, from } = talk;
     const account = await readAccount(parts.services, name, { from }, parts.signal);
     const { operation, intent } = await planned(account, flags, talk, terminal);
-    const judgement = judgeOperation(account.log, operation, intent, parts.services.now());
+    const judgement = judgeOperation(account.log, operation, intent, timeAtDirectory(parts.services));
     return report({ account, operation, judgement }, flags.output, globals, terminal);
   });
 }

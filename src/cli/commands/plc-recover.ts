@@ -1,4 +1,5 @@
 /** `decamp plc recover`: undoes an operation that was not wanted. */
+import { timeAtDirectory } from "../../account/directory-time.ts";
 import { requireNoErrors } from "../../account/plan-move.ts";
 import { readAccount, type AccountLog } from "../../account/read-account.ts";
 import { planAccountRecovery, recoverAccount, type RecoveryPlan } from "../../account/recover.ts";
@@ -33,7 +34,7 @@ export async function plcRecoverCommand(invocation: Invocation<"plc recover">, e
     const account = await readAccount(services, name, { from, anyState: true }, signal);
     const signer = publicKeys === undefined ? await talk.openSigner(everyKey(account)) : undefined;
     const heldKeys = signer === undefined ? (publicKeys ?? []) : [signer.didKey];
-    const plan = planAccountRecovery(account, { unwanted, heldKeys, dropKeys }, services.now());
+    const plan = planAccountRecovery(account, { unwanted, heldKeys, dropKeys }, timeAtDirectory(services));
     return signer === undefined ? write(plan, flags, talk, terminal) : carryOut(plan, signer, via, talk, terminal);
   });
 }

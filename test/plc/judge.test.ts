@@ -1,0 +1,201 @@
+import { describe, expect, test } from "vitest";
+import { editOperation } from "../../src/plc/edit.ts";
+import { judgeOperation, type Intent } from "../../src/plc/judge.ts";
+import { verifyLog } from "../../src/plc/log.ts";
+import type { UnsignedOperation } from "../../src/plc/operation.ts";
+import { placeOperation } from "../../src/plc/place.ts";
+import { at, auditLog, hour, operation, signed, testCid, testDid, testKey, type Json } from "../tools/plc.ts";
+
+const [user, server, fresh, foreign] = await Promise.all([
+  testKey("user"),
+  testKey("server"),
+  testKey("fresh"),
+  testKey("foreign"),
+]);
+const usual = {
+  rotationKeys: [user.did, server.did],
+  verificationMethods: { atproto: server.did },
+  alsoKnownAs: ["at://alice.example.com", "https://alice.example.com"],
+};
+const genesis = await signed(operation(null, usual), server);
+const second = await signed(operation(testCid(genesis), { ...usual, alsoKnownAs: ["at://b.example.com"] }), server);
+const log = verifyLog(testDid(genesis), auditLog([genesis]));
+const longer = verifyLog(testDid(genesis), auditLog([genesis, second]));
+const now = Date.parse(at(2 * hour));
+
+describe("an edit", () => {
+  test("of nothing is the same, after the head", () => {
+    expect(editOperation(log.head, {})).toEqual(operation(testCid(genesis), usual));
+  });
+
+  test("puts keys first in their order, moves those that are there, and takes others away", () => {
+    expect(
+      editOperation(log.head, {
+        addRotationKeys: [fresh.did, server.did, fresh.did],
+        removeRotationKeys: [user.did],
+      }).rotationKeys,
+    ).toEqual([fresh.did, server.did]);
+  });
+
+  test("of a key that is not there is refused", () => {
+    expect(() => editOperation(log.head, { removeRotationKeys: [foreign.did] })).toThrow(
+      expect.objectContaining({ code: "refused" }),
+    );
+  });
+
+  test("of handle, server and signing key leaves the rest", () => {
+    const edited = editOperation(log.head, {
+      handle: "a.example.org",
+      pds: "https://new.example.org",
+      signingKey: fresh.did,
+    });
+    expect(edited).toEqual(
+      operation(testCid(genesis), {
+        ...usual,
+        alsoKnownAs: ["at://a.example.org", "https://alice.example.com"],
+        verificationMethods: { atproto: fresh.did },
+        services: { atproto_pds: { type: "AtprotoPersonalDataServer", endpoint: "https://new.example.org" } },
+      }),
+    );
+  });
+});
+
+describe("the place of an operation", () => {
+  test("after the head: every rotation key may sign", () => {
+    expect(placeOperation(longer, { prev: testCid(second) })).toEqual({
+      base: longer.head,
+      nullified: [],
+      keys: [user.did, server.did],
+    });
+  });
+
+  test("after an older one: what it nullifies, by whom, until when", () => {
+    expect(placeOperation(longer, { prev: testCid(genesis) })).toEqual({
+      base: longer.entries[0],
+      nullified: [longer.entries[1]],
+      keys: [user.did],
+      deadline: Date.parse(at(73 * hour)),
+    });
+  });
+
+  test.each([
+    ["genesis", null],
+    ["unknown-prev", testCid("unknown")],
+  ])("%s", (reason, prev) => {
+    expect(() => placeOperation(log, { prev })).toThrow(expect.objectContaining({ code: "refused", data: { reason } }));
+  });
+
+  test("after a nullified one, and after a tombstone, there is none", async () => {
+    const rescue = await signed(operation(testCid(genesis), usual), user);
+    const rescued = verifyLog(testDid(genesis), auditLog([genesis, second, rescue], { nullified: [1] }));
+    expect(() => placeOperation(rescued, { prev: testCid(second) })).toThrow(
+      expect.objectContaining({ data: { reason: "prev-nullified" } }),
+    );
+    const end = await signed({ type: "plc_tombstone", prev: testCid(genesis) }, user);
+    const ended = verifyLog(testDid(genesis), auditLog([genesis, end]));
+    expect(() => placeOperation(ended, { prev: testCid(end) })).toThrow(
+      expect.objectContaining({ data: { reason: "after-tombstone" } }),
+    );
+  });
+});
+
+const pds = (endpoint: string) => ({ atproto_pds: { type: "AtprotoPersonalDataServer", endpoint } });
+
+function found(change: Partial<UnsignedOperation>, intent: Intent = { byHand: true }): string[] {
+  const planned = { ...editOperation(log.head, {}), ...change };
+  return judgeOperation(log, planned, intent, now).findings.map(({ rule, severity }) => `${severity} ${rule}`);
+}
+
+describe("the judgement", () => {
+  test.each<[string, Partial<UnsignedOperation>, Intent | undefined, string[]]>([
+    ["nothing changes", {}, undefined, ["warning plc/no-change"]],
+    [
+      "a key comes and one goes, by hand",
+      { rotationKeys: [fresh.did, server.did] },
+      undefined,
+      ["warning plc/unknown-key", "warning plc/key-lost"],
+    ],
+    [
+      "the same, and nobody asked for it",
+      { rotationKeys: [fresh.did, server.did] },
+      {},
+      ["error plc/unknown-key", "error plc/key-lost"],
+    ],
+    [
+      "a key of the user's is lost",
+      { rotationKeys: [server.did] },
+      { byHand: true, userKeys: [user.did] },
+      ["error plc/user-key-lost"],
+    ],
+    [
+      "a key of the user's is put below",
+      { rotationKeys: [server.did, user.did] },
+      { byHand: true, userKeys: [user.did] },
+      ["error plc/user-key-demoted"],
+    ],
+    [
+      "no key is left",
+      { rotationKeys: [] },
+      undefined,
+      ["error plc/no-rotation-key", "warning plc/key-lost", "warning plc/key-lost"],
+    ],
+    ["the signing key is gone", { verificationMethods: {} }, undefined, ["warning plc/no-signing-key"]],
+    ["the server is gone", { services: {} }, undefined, ["warning plc/no-server"]],
+    [
+      "another server, and nothing else",
+      { services: pds("https://new.example.org") },
+      undefined,
+      ["warning plc/old-signing-key", "warning plc/old-handle-first"],
+    ],
+    [
+      "another server with a path, and all that belongs to it",
+      {
+        services: pds("https://new.example.org/xrpc"),
+        verificationMethods: { atproto: fresh.did },
+        alsoKnownAs: ["at://alice.example.org"],
+      },
+      undefined,
+      ["warning plc/endpoint-form"],
+    ],
+    [
+      "another server than the one that was asked for",
+      { services: pds("https://new.example.org"), verificationMethods: { atproto: fresh.did } },
+      { byHand: true, endpoint: "https://other.example.org", handle: "alice.example.com" },
+      ["error plc/wrong-endpoint"],
+    ],
+    [
+      "the old server's name first",
+      {},
+      { byHand: true, handle: "alice.example.org" },
+      ["error plc/wrong-handle", "warning plc/no-change"],
+    ],
+  ])("%s", (_, change, intent, rules) => {
+    expect(found(change, intent)).toEqual(rules);
+  });
+
+  test("says how many operations are left, and a recovery does not count", async () => {
+    const operations: Json[] = [genesis];
+    while (operations.length < 10) {
+      const alsoKnownAs = [`at://a${operations.length}.example.com`];
+      operations.push(await signed(operation(testCid(operations.at(-1)), { ...usual, alsoKnownAs }), server));
+    }
+    const busy = verifyLog(testDid(genesis), auditLog(operations, { times: operations.map((_, index) => index) }));
+    const soon = Date.parse(at(1000));
+    const plain = judgeOperation(busy, editOperation(busy.head, { handle: "x.example.com" }), {}, soon);
+    expect(plain.left).toEqual({ hour: 0, day: 20, week: 90 });
+    expect(plain.findings.map(({ rule }) => rule)).toEqual(["plc/rate"]);
+    const undo = editOperation(busy.entries[0]!, { handle: "x.example.com" });
+    expect(judgeOperation(busy, undo, {}, soon).findings).toEqual([]);
+  });
+
+  test("is against what the identity says now, also where the operation goes back behind it", () => {
+    const undo = editOperation(longer.entries[0]!, {});
+    const { differences, findings } = judgeOperation(longer, undo, {}, now);
+    expect(differences.map(({ field, kind }) => `${kind} ${field}`)).toEqual([
+      "removed alsoKnownAs[0]",
+      "added alsoKnownAs[0]",
+      "added alsoKnownAs[1]",
+    ]);
+    expect(findings).toEqual([]);
+  });
+});
