@@ -3,6 +3,7 @@
 import { DecampError } from "../errors.ts";
 import { parseDidDocument, type DidDocument } from "../identity/did-document.ts";
 import type { VerifiedLog } from "../plc/log.ts";
+import { documentAgrees } from "../plc/document.ts";
 import { normalizeOperation, type UnsignedOperation } from "../plc/operation.ts";
 import { readLog } from "./read-log.ts";
 import type { LogServices } from "./services.ts";
@@ -43,23 +44,38 @@ export async function readIdentity(services: LogServices, did: string, signal: A
       throw new DecampError("identity-invalid", `The DID document of ${did} names no handle.`);
     }
     if (attempt >= lag.attempts) {
-      throw new DecampError("identity-invalid", `The DID document of ${did} contradicts the log of its operations.`, {
-        data: { rule: "did-document/contradiction", did },
-      });
+      throw contradiction(did);
     }
     await sleep(lag.wait, signal);
   }
 }
 
-/** Whether a document says what an operation says: signing key, server, aliases. */
-export function documentAgrees(document: DidDocument, head: UnsignedOperation): boolean {
-  return (
-    document.signingKey === head.verificationMethods["atproto"] &&
-    document.pds === originOf(head.services["atproto_pds"]?.endpoint) &&
-    document.alsoKnownAs.join(" ") === head.alsoKnownAs.join(" ")
-  );
+/**
+ * Reads the DID document of an account whose log is verified. One that lags behind the log is asked for again.
+ *
+ * @param content what the head of the log says
+ * @throws DecampError `identity-invalid` if the document contradicts it, and what the services throw
+ */
+export async function readDocument(
+  { directory, sleep }: Pick<LogServices, "directory" | "sleep">,
+  did: string,
+  content: UnsignedOperation,
+  signal: AbortSignal,
+): Promise<DidDocument> {
+  for (let attempt = 1; ; attempt += 1) {
+    const document = parseDidDocument(await directory.document(did, signal), did);
+    if (documentAgrees(document, content)) {
+      return document;
+    }
+    if (attempt >= lag.attempts) {
+      throw contradiction(did);
+    }
+    await sleep(lag.wait, signal);
+  }
 }
 
-function originOf(endpoint: string | undefined): string | undefined {
-  return endpoint !== undefined && URL.canParse(endpoint) ? new URL(endpoint).origin : undefined;
+function contradiction(did: string): DecampError {
+  return new DecampError("identity-invalid", `The DID document of ${did} contradicts the log of its operations.`, {
+    data: { rule: "did-document/contradiction", did },
+  });
 }

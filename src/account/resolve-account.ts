@@ -58,6 +58,16 @@ async function resolveHandle(
   return did;
 }
 
+/** The DID of an account. Whether the account calls itself by the handle is not asked here. @throws as `resolveHandle` */
+export async function findDid(
+  services: Pick<AccountServices, "openPds" | "handles">,
+  account: Account,
+  from: string | undefined,
+  signal: AbortSignal,
+): Promise<string> {
+  return account.type === "did" ? account.did : resolveHandle(services, account.handle, from, signal);
+}
+
 /**
  * The did:plc of an account. Whether the account calls itself by the handle is not asked here.
  *
@@ -69,7 +79,7 @@ export async function findPlcDid(
   from: string | undefined,
   signal: AbortSignal,
 ): Promise<string> {
-  const did = account.type === "did" ? account.did : await resolveHandle(services, account.handle, from, signal);
+  const did = await findDid(services, account, from, signal);
   if (!isPlcDid(did)) {
     throw new DecampError("unsupported", `${did} is a did:web. This version works with accounts that have a did:plc.`, {
       hint: "The identity of a did:web is a document on its own host, and is changed there.",

@@ -8,6 +8,8 @@ import type { SeenHeads } from "../services/seen-heads.ts";
 export interface AccountServices {
   readonly openPds: OpenPds;
   readonly directory: PlcDirectory;
+  /** The document of a did:web, as parsed JSON. */
+  readonly webDocument: (did: string, signal: AbortSignal) => Promise<unknown>;
   readonly handles: HandleResolver;
   /** The heads that earlier runs have seen. */
   readonly heads: SeenHeads;

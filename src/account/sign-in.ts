@@ -11,6 +11,7 @@ const tries = 5;
 /**
  * Signs in with the account's own password.
  *
+ * @param toRead the session is only for reading: an app password will do, and an account that was taken down
  * @param password asks for it; `again` says why the last one was refused
  * @throws DecampError `auth-refused`, `app-password`, `auth-factor-required`, `input-needed`, `refused` if it is the session
  *   of another account, and what the services throw
@@ -21,13 +22,15 @@ export async function signIn(
   answers: Pick<IdentityAnswers, "authFactorCode" | "canAskAgain">,
   password: (again: { again?: string }) => Promise<string>,
   signal: AbortSignal,
+  toRead: boolean = false,
 ): Promise<SessionInfo> {
   const { host } = pds;
   let again: { again?: string } = {};
   let factor: { authFactorToken?: string } = {};
   for (let count = 1; ; count += 1) {
     try {
-      const info = await pds.signIn({ identifier: did, password: await password(again), ...factor }, signal);
+      const credentials = { identifier: did, password: await password(again), ...factor };
+      const info = await pds.signIn(toRead ? { ...credentials, allowTakendown: true } : credentials, signal, toRead);
       if (info.did !== did) {
         throw new DecampError("refused", `${host} signed in ${info.did}, not ${did}.`);
       }

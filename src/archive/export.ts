@@ -88,12 +88,10 @@ async function exportLocked(
   const { report } = options;
   const last = known.at(-1);
   report({ type: "step", id: "repository", title: titles.repository, state: "start" });
-  // If only blobs were missing, they are added to the snapshot that is there.
-  const isSame = last !== undefined && last.commit === head?.cid && parts.every((part) => isInSnapshot(part, last));
-  const repo =
-    isSame && (await isStored(archive, last))
-      ? storedRepo(last)
-      : await storeRepo(archive, source, head, known, options);
+  // If only blobs are missing, they are added to the snapshot that is there.
+  const keepLast =
+    last !== undefined && parts.every((part) => isInSnapshot(part, last)) && (await isStored(archive, last));
+  const repo = await storeRepo(archive, source, head, known, keepLast, options);
   report({ type: "step", id: "repository", title: titles.repository, state: "done", detail: describeRepo(repo) });
 
   report({ type: "step", id: "blobs", title: titles.blobs, state: "start" });
@@ -204,12 +202,6 @@ async function isStored(archive: string, { snapshot, files }: Manifest): Promise
     }),
   );
   return sizes.every(Boolean);
-}
-
-function storedRepo(last: Manifest): StoredRepo {
-  const { snapshot, commit, rev, data, records, collections } = last;
-  const file = last.files[snapshotFiles.repo]!;
-  return { snapshot, commit, rev, data, records, collections, file, mode: "present", received: 0 };
 }
 
 async function bringBlobs(

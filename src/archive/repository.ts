@@ -30,8 +30,10 @@ export interface StoredRepo extends Pick<Manifest, "snapshot" | "commit" | "rev"
 }
 
 /**
- * Sees to it that the repository is in the archive, in a snapshot without manifest.
+ * Sees to it that the repository is in the archive: in a snapshot without manifest, or in the last one, if nothing in that
+ * has to change.
  *
+ * @param keepLast whether the last snapshot is still true if its commit is
  * @param head the commit that the server has; undefined if it does not say
  * @param known all complete snapshots, oldest first
  * @throws DecampError `refused` if the server has an older repository than the archive, `damaged`, `storage`, and what
@@ -42,13 +44,16 @@ export async function storeRepo(
   source: ExportSource,
   head: Head | undefined,
   known: readonly Manifest[],
+  keepLast: boolean,
   options: ExportOptions,
 ): Promise<StoredRepo> {
   const expectation = { did: source.did, signingKeys: source.signingKeys, now: options.now };
   const taken = new Set(known.map(({ snapshot }) => snapshot));
   const last = await intact(archive, known.at(-1));
+  const reuse = async (manifest: Manifest): Promise<StoredRepo> =>
+    keepLast ? presentRepo(manifest, manifest.snapshot) : linkRepo(archive, manifest, taken);
   if (last !== undefined && last.commit === head?.cid) {
-    return linkRepo(archive, last, taken);
+    return reuse(last);
   }
   const unfinished = await findUnfinished(archive, taken, expectation, options.signal);
   if (unfinished !== undefined && unfinished.commit === head?.cid) {
@@ -58,9 +63,7 @@ export async function storeRepo(
   const base = last !== undefined && (unfinished === undefined || unfinished.rev <= last.rev) ? last : unfinished;
   const came = base === undefined ? undefined : await receiveNews(archive, source, base, expectation, options);
   if (came === "unchanged" && base !== undefined) {
-    return base === last
-      ? linkRepo(archive, last, taken)
-      : { ...base, mode: "present", received: 0, file: fileOf(base) };
+    return "files" in base ? reuse(base) : base;
   }
   const mode = came === undefined || came === "unchanged" ? "full" : "incremental";
   const { repo, file, received } =
@@ -121,14 +124,18 @@ async function linkRepo(archive: string, last: Manifest, taken: ReadonlySet<stri
     await removeAll(path);
     await linkFile(snapshotFile(archive, last.snapshot, "repo"), path);
   }
-  const { commit, rev, data, records, collections } = last;
-  return { snapshot, commit, rev, data, records, collections, file, mode: "present", received: 0 };
+  return presentRepo(last, snapshot);
 }
 
-function fileOf(stored: Manifest | StoredRepo): ArchivedFile {
-  const file = "file" in stored ? stored.file : stored.files[snapshotFiles.repo];
+function presentRepo(of: Manifest, snapshot: string): StoredRepo {
+  const { commit, rev, data, records, collections } = of;
+  return { snapshot, commit, rev, data, records, collections, file: fileOf(of), mode: "present", received: 0 };
+}
+
+function fileOf({ files, snapshot }: Manifest): ArchivedFile {
+  const file = files[snapshotFiles.repo];
   if (file === undefined) {
-    throw new TypeError("a snapshot without a repository");
+    throw new DecampError("damaged", `The manifest of the snapshot ${snapshot} names no repository.`);
   }
   return file;
 }

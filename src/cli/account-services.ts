@@ -2,6 +2,7 @@
 import { setTimeout } from "node:timers/promises";
 import type { AccountServices } from "../account/services.ts";
 import { parseServerUrl } from "../identity/syntax.ts";
+import { fetchWebDocument } from "../services/did-web.ts";
 import { Pds } from "../services/pds.ts";
 import { createPlcDirectory } from "../services/plc-directory.ts";
 import { createHandleResolver } from "../services/resolver.ts";
@@ -24,6 +25,7 @@ export function openAccountServices(globals: GlobalFlags, terminal: Terminal): O
     services: {
       openPds: (origin) => new Pds(http, origin),
       directory: createPlcDirectory(http, plcUrl),
+      webDocument: async (did, signal) => fetchWebDocument(http, did, signal),
       handles: createHandleResolver(http),
       heads: createSeenHeads(globals.stateDir),
       now: () => Date.now(),

@@ -1,5 +1,6 @@
 /** What was typed, once commander has understood it: data, so that reading and running are tested apart. */
 import type { KeyInspectFlags, KeyKeepFlags } from "./declare/key.ts";
+import type { ExportFlags } from "./declare/export.ts";
 import type { LsFlags } from "./declare/look.ts";
 import type { MigrateFlags } from "./declare/migrate.ts";
 import type { PlcReadFlags } from "./declare/plc.ts";
@@ -16,6 +17,7 @@ import type { Terminal } from "./terminal.ts";
 
 /** Every command by the name that is typed, with its own flags as commander names them. */
 interface FlagsOf {
+  export: ExportFlags;
   migrate: MigrateFlags;
   "migrate status": MigrateFlags;
   "migrate cancel": MigrateFlags;

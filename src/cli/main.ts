@@ -41,6 +41,10 @@ export async function main(argv: readonly string[], parts: TerminalParts = proce
 /** The code of a command is loaded only when it runs. */
 async function run(invocation: AnyInvocation, edge: Edge): Promise<number> {
   switch (invocation.command) {
+    case "export": {
+      const { exportCommand } = await import("./commands/export.ts");
+      return exportCommand(invocation, edge);
+    }
     case "migrate": {
       const { migrateCommand } = await import("./commands/migrate.ts");
       return migrateCommand(invocation, edge);

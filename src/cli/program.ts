@@ -5,6 +5,7 @@
 import { Command, CommanderError, Option } from "commander";
 import { DecampError } from "../errors.ts";
 import { declareKey, type KeyInspectFlags, type KeyKeepFlags } from "./declare/key.ts";
+import { declareExport, type ExportFlags } from "./declare/export.ts";
 import { declareLook, type LsFlags } from "./declare/look.ts";
 import { declareMigrate, type MigrateFlags } from "./declare/migrate.ts";
 import { declarePlc, type PlcReadFlags } from "./declare/plc.ts";
@@ -63,6 +64,10 @@ export function readArguments(argv: readonly string[], terminal: Pick<Terminal, 
   });
   migrate.cancel.action(() => {
     invocation = { command: "migrate cancel", flags: migrate.command.opts<MigrateFlags>(), ...typed(migrate.cancel) };
+  });
+  const exporting = declareExport(program);
+  exporting.action(() => {
+    invocation = { command: "export", flags: exporting.opts<ExportFlags>(), ...typed(exporting) };
   });
   const verify = declareVerify(program);
   verify.action(() => {

@@ -89,7 +89,12 @@ function findSigningKey(document: Record<string, unknown>, did: string): string 
 function findPds(document: Record<string, unknown>, did: string): string | undefined {
   const service = findById(document["service"], did, "atproto_pds");
   const endpoint = service?.["serviceEndpoint"];
-  if (service === undefined || service["type"] !== "AtprotoPersonalDataServer" || typeof endpoint !== "string") {
+  return service?.["type"] === "AtprotoPersonalDataServer" ? originOfPds(endpoint) : undefined;
+}
+
+/** The origin of a server by its endpoint; undefined if that cannot be used. */
+export function originOfPds(endpoint: unknown): string | undefined {
+  if (typeof endpoint !== "string") {
     return undefined;
   }
   return /^https?:\/\/[^/?#@\\\s]+\/?$/.test(endpoint) && URL.canParse(endpoint) ? new URL(endpoint).origin : undefined;

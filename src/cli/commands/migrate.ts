@@ -5,6 +5,7 @@ import type { MigrationPlan, MigrationResult, Report } from "../../migration/eve
 import type { MigrateOptions } from "../../migration/options.ts";
 import { migrate } from "../../migration/run.ts";
 import { pointOfNoReturn } from "../../migration/step-ids.ts";
+import { commandLine } from "../command-line.ts";
 import { converse } from "../converse.ts";
 import { readGlobals } from "../globals.ts";
 import type { Edge, Invocation } from "../invocation.ts";
@@ -63,17 +64,6 @@ export async function runMigrate(invocation: Invocation<"migrate">, edge: Edge, 
     }
   }
   return exitCodeOf(result);
-}
-
-/** What was typed, so that it can be typed again. Flags never hold secrets. */
-function commandLine(argv: readonly string[]): string {
-  const quoted = argv.map((word) => {
-    if (/^[\w@%+=:,./-]+$/.test(word)) {
-      return word;
-    }
-    return process.platform === "win32" ? `"${word.replaceAll('"', '\\"')}"` : `'${word.replaceAll("'", "'\\''")}'`;
-  });
-  return ["decamp", ...quoted].join(" ");
 }
 
 /** A move that is done and lacks something says so to scripts, too. */

@@ -1,4 +1,5 @@
-/** What listens to a migration, and which listener fits: a person's terminal, plain lines, or JSON Lines. */
+/** What listens to a migration or an export, and which listener fits: a person's terminal, plain lines, or JSON Lines. */
+import type { ExportEvent } from "../../archive/events.ts";
 import type { MigrationEvent } from "../../migration/events.ts";
 import type { Terminal } from "../terminal.ts";
 import { createJsonReporter } from "./json.ts";
@@ -6,7 +7,7 @@ import { createPersonReporter } from "./person.ts";
 import { createPlainReporter } from "./plain.ts";
 
 export interface Reporter {
-  report(event: MigrationEvent): void;
+  report(event: MigrationEvent | ExportEvent): void;
   /** Leaves the line, because something is going to be asked. */
   suspend(): void;
   /** The answer is there: goes on. */

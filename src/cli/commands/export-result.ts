@@ -1,0 +1,74 @@
+/** What people read when `decamp export` has ended. */
+import type { LocatedAccount } from "../../account/locate.ts";
+import type { ExportResult } from "../../archive/export.ts";
+import type { Missing } from "../../archive/manifest.ts";
+import { bytesText, countText, plural } from "../reporters/amounts.ts";
+import type { Piece } from "../terminal.ts";
+
+type Line = readonly Piece[];
+
+/** So many missing blobs are named on the screen; `--json` and the manifest have them all. */
+const named = 50;
+
+export function exportLines(
+  archive: string,
+  { did, handle = did }: LocatedAccount,
+  { manifest, mode, received }: ExportResult,
+  { quiet }: { quiet: boolean },
+): Line[] {
+  const { missing, records, blobs, blobBytes, snapshot, createdAt, files, status } = manifest;
+  const verdict: Piece =
+    missing.length > 0
+      ? { text: `The archive of ${handle} is complete but for ${plural(missing.length, "blob")}.`, style: "yellow" }
+      : {
+          text: `The archive of ${handle} is complete${mode === "unchanged" ? ": nothing has changed" : ""}.`,
+          style: "green",
+        };
+  const isPrivate = Object.values(files).some((file) => file.private);
+  const facts: Line[] = [
+    ["Archive       ", archive],
+    ["Account       ", did, ...(status === undefined ? [] : [`, ${status} on ${manifest.source}`])],
+    ["Snapshot      ", snapshot, { text: `, of ${createdAt}`, style: "dim" }],
+    ["Records       ", countText(records)],
+    ["Blobs         ", `${countText(blobs.length)}, ${bytesText(blobBytes)}`],
+    [
+      "Private parts ",
+      isPrivate
+        ? "preferences and e-mail address: keep this folder to yourself"
+        : "none: what only the owner can see is not in it",
+    ],
+    ["Received      ", receivedText(mode, received)],
+  ];
+  return [[verdict], ...(quiet ? [] : facts), ...missingLines(missing)];
+}
+
+function receivedText(mode: ExportResult["mode"], { repoBytes, blobs, blobBytes }: ExportResult["received"]): string {
+  const repo = {
+    full: `the whole repository, ${bytesText(repoBytes)}`,
+    incremental: `what is new in the repository, ${bytesText(repoBytes)}`,
+    present: "",
+    unchanged: "",
+  }[mode];
+  const news = blobs === 0 ? "" : `${plural(blobs, "blob")}, ${bytesText(blobBytes)}`;
+  return [repo, news].filter((text) => text !== "").join("; ") || "nothing";
+}
+
+function missingLines(missing: readonly Missing[]): Line[] {
+  if (missing.length === 0) {
+    return [];
+  }
+  const more = missing.length - named;
+  return [
+    [],
+    [{ text: `Missing, and tried again by the next run:`, style: "bold" }],
+    ...missing
+      .slice(0, named)
+      .flatMap(({ cid, reason, records }): Line[] => [
+        [cid, { text: `  ${reason}`, style: "yellow" }],
+        [
+          `    ${records.length === 0 ? "no record needs it" : `needed by ${records.slice(0, 5).join(", ")}${records.length > 5 ? ` and ${records.length - 5} more` : ""}`}`,
+        ],
+      ]),
+    ...(more > 0 ? [[`and ${countText(more)} more; --json names them all`]] : []),
+  ];
+}

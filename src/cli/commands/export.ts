@@ -1,0 +1,202 @@
+/** `decamp export`: options, one call of the use case, and what is said about its result. */
+import { locateAccount, type LocatedAccount } from "../../account/locate.ts";
+import { signIn } from "../../account/sign-in.ts";
+import type { ReportExport } from "../../archive/events.ts";
+import { exportAccount, type ExportResult } from "../../archive/export.ts";
+import { readManifests } from "../../archive/manifest.ts";
+import { DecampError, isDecampError } from "../../errors.ts";
+import { parseAccount, parseServerUrl, type Account } from "../../identity/syntax.ts";
+import type { MigrationServices } from "../../migration/context.ts";
+import type { Pds } from "../../services/pds.ts";
+import { commandLine } from "../command-line.ts";
+import type { ExportFlags } from "../declare/export.ts";
+import { nonEmpty, readGlobals } from "../globals.ts";
+import { createIdentityAnswers } from "../identity-answers.ts";
+import type { Edge, Invocation } from "../invocation.ts";
+import { openMigrationServices } from "../migration-services.ts";
+import { createPrompter, type Prompter } from "../prompter.ts";
+import { createReporter } from "../reporters/reporter.ts";
+import { checkSecretFlags, createSecrets, secretKinds, type AllSecretFlags, type Secrets } from "../secrets.ts";
+import { stoppable } from "../signals.ts";
+import { exportLines } from "./export-result.ts";
+
+const defaultConcurrency = 16;
+
+/** Runs `decamp export`. Exit code 6 if blobs are missing. */
+export async function exportCommand(
+  invocation: Invocation<"export">,
+  { terminal, secrets: known }: Edge,
+): Promise<number> {
+  const { args, flags, globals: raw, argv } = invocation;
+  const globals = readGlobals(raw, terminal.env);
+  const account = parseAccount(args[0] ?? "");
+  const archive = flags.output ?? folderOf(account);
+  const from = flags.from ?? nonEmpty(terminal.env["DECAMP_SOURCE_PDS"]);
+  const origin = from === undefined ? undefined : parseServerUrl(from, globals);
+  const secretFlags: AllSecretFlags = {
+    sourcePassword: { file: flags.passwordFile, command: flags.passwordCommand },
+    authFactor: { file: flags.authFactorFile, command: flags.authFactorCommand },
+  };
+  checkSecretFlags(secretFlags, terminal.stdin.isTTY);
+  const { services, close } = openMigrationServices(globals, terminal);
+  try {
+    const { located, result } = await stoppable(
+      async (signal) => {
+        const prompter = createPrompter(terminal, {
+          ...globals,
+          signal,
+          beforeAsking: () => reporter.suspend(),
+          afterAsking: () => reporter.resume(),
+        });
+        const reporter = await createReporter(terminal, { ...globals, identityIsAsked: false, planIsTheResult: false });
+        const secrets = createSecrets(terminal, secretFlags, prompter, known, signal);
+        const report: ReportExport = (event) => reporter.report(event);
+        try {
+          report({ type: "step", id: "locate", title: "Find the account", state: "start" });
+          const found = await locateAccount(
+            services,
+            account,
+            { from: origin, known: await knownDid(archive, account) },
+            signal,
+          );
+          report({ type: "step", id: "locate", title: "Find the account", state: "done", detail: found.did });
+          const pds = services.openPds(parseServerUrl(found.pds, globals));
+          try {
+            if (wantsSignIn(flags, terminal.env)) {
+              report({ type: "step", id: "sign-in", title: "Sign in", state: "start" });
+              await openSession(pds, found, { terminal, secrets: known }, secrets, prompter, report, signal);
+              report({ type: "step", id: "sign-in", title: "Sign in", state: "done" });
+            }
+            return { located: found, result: await run(archive, found, pds, flags, services, report, signal) };
+          } finally {
+            // Best effort, with a deadline of its own, because the run may be an aborted one.
+            await pds.signOut(AbortSignal.timeout(5000));
+          }
+        } finally {
+          reporter.close();
+        }
+      },
+      () => {
+        if (!globals.json && !globals.quiet) {
+          terminal.err.line("Stopping as soon as the work at hand is safe. Press Ctrl-C again to stop at once.");
+        }
+      },
+    );
+    if (globals.json) {
+      terminal.out.json({ type: "result", version: 1, command: "export", archive, ...resultFacts(result) });
+    } else {
+      for (const line of exportLines(archive, located, result, globals)) {
+        terminal.out.line(...line);
+      }
+    }
+    return result.manifest.missing.length > 0 ? new DecampError("incomplete", "").exitCode : 0;
+  } catch (error) {
+    if (isDecampError(error, "interrupted")) {
+      throw new DecampError("interrupted", error.message, {
+        hint: `Nothing is lost. To go on from here, run:\n  ${commandLine(argv)}`,
+        data: { resume: commandLine(argv) },
+        cause: error,
+      });
+    }
+    throw error;
+  } finally {
+    await close();
+  }
+}
+
+async function run(
+  archive: string,
+  located: LocatedAccount,
+  pds: Pds,
+  flags: ExportFlags,
+  services: MigrationServices,
+  report: ReportExport,
+  signal: AbortSignal,
+): Promise<ExportResult> {
+  return exportAccount(
+    archive,
+    { ...located, pds },
+    {
+      concurrency: flags.concurrency ?? defaultConcurrency,
+      signal,
+      now: services.now(),
+      sleep: services.sleep,
+      writtenBy: services.writtenBy,
+      lockOwner: services.lockOwner,
+      publicOnly: flags.publicOnly ?? false,
+      report,
+    },
+  );
+}
+
+/** A folder here, named like the account. */
+function folderOf(account: Account): string {
+  return account.type === "handle" ? account.handle : account.did.replaceAll(/[^a-zA-Z0-9.]+/g, "-");
+}
+
+/** The DID that the archive knows for a handle. */
+async function knownDid(archive: string, account: Account): Promise<string | undefined> {
+  const last = account.type === "handle" ? (await readManifests(archive)).at(-1) : undefined;
+  return account.type === "handle" && last?.handle === account.handle ? last.did : undefined;
+}
+
+/** Whether a password is given, or is to be asked for. */
+function wantsSignIn(flags: ExportFlags, env: Readonly<NodeJS.ProcessEnv>): boolean {
+  return (
+    flags.signIn === true ||
+    flags.passwordFile !== undefined ||
+    flags.passwordCommand !== undefined ||
+    secretKinds.sourcePassword.env.some((name) => nonEmpty(env[name]) !== undefined)
+  );
+}
+
+async function openSession(
+  pds: Pds,
+  { did, handle = did }: LocatedAccount,
+  { terminal }: Edge,
+  secrets: Secrets,
+  prompter: Prompter,
+  report: ReportExport,
+  signal: AbortSignal,
+): Promise<void> {
+  const answers = createIdentityAnswers(terminal, {}, secrets, prompter, {
+    source: "your server",
+    target: "",
+    isNewPassword: false,
+    explain: () => undefined,
+    notConfirmed: "",
+  });
+  const password = async (again: { again?: string }): Promise<string> =>
+    answers.sourcePassword({ handle, host: pds.host, ...again });
+  await signIn(pds, did, answers, password, signal, true);
+  if (pds.isAppPassword) {
+    report({
+      type: "warning",
+      code: "app-password",
+      message: "This is an app password: the server leaves the date of birth out of the preferences.",
+    });
+  }
+}
+
+function resultFacts({ manifest, mode, received }: ExportResult): object {
+  const { did, handle, source, status, snapshot, createdAt, commit, rev, data, records, blobs, blobBytes, missing } =
+    manifest;
+  const isPrivate = Object.values(manifest.files).some((file) => file.private);
+  return {
+    did,
+    handle,
+    source,
+    status,
+    snapshot,
+    mode,
+    createdAt,
+    commit,
+    rev,
+    data,
+    records,
+    blobs: { count: blobs.length, bytes: blobBytes },
+    private: isPrivate,
+    received,
+    missing,
+  };
+}

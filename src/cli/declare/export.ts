@@ -1,0 +1,50 @@
+/** `decamp export`: what it is called with. */
+import type { Command } from "commander";
+import { helpStartsWith, secretOptions, wholeNumber } from "./shape.ts";
+
+/** The flags as commander hands them over. */
+export interface ExportFlags {
+  readonly output?: string;
+  readonly from?: string;
+  readonly signIn?: true;
+  readonly publicOnly?: true;
+  readonly concurrency?: number;
+  readonly passwordFile?: string;
+  readonly passwordCommand?: string;
+  readonly authFactorFile?: string;
+  readonly authFactorCommand?: string;
+}
+
+export function declareExport(program: Command): Command {
+  const command = program
+    .command("export")
+    .summary("make or update a verified archive of an account")
+    .argument("<account>", "its handle, or its DID")
+    .option("-o, --output <dir>", "the archive (default: a folder named like the account, here)")
+    .option("--from <url>", "the server that holds the account, if it is not the one that the identity names")
+    .option("--sign-in", "ask for the password: preferences come along, and accounts that are not active")
+    .option("--public-only", "leave out what is not public, also when signed in")
+    .option("--concurrency <n>", "blobs in flight at once (default: 16)", wholeNumber(1, 64));
+  secretOptions(command, "password", "password, or an app password", "DECAMP_SOURCE_PASSWORD, ATP_PASSWORD");
+  secretOptions(command, "auth-factor", "mailed sign-in code", "ATP_AUTH_FACTOR_TOKEN");
+  return helpStartsWith(
+    command,
+    [
+      "Makes an archive of an account: repository, blobs, identity, and with a password",
+      "also the preferences. All of it is proved while it is written. Run it again: it",
+      "fetches only what is new, tries again what was missing, and goes on where it was",
+      "interrupted. Exit code 6 if blobs are missing.",
+    ],
+    [
+      { says: "Everything that is public, into ./alice.example.com:", command: "decamp export alice.example.com" },
+      {
+        says: "With the preferences, into a folder of your choice:",
+        command: "decamp export alice.example.com -o backup --sign-in",
+      },
+      {
+        says: "Every night, without a terminal:",
+        command: "decamp export alice.example.com -o backup --password-file pw --json",
+      },
+    ],
+  );
+}
