@@ -71,6 +71,7 @@ export type { ExportEvent, ExportStepId, ReportExport } from "./archive/events.t
 export type { ExportOptions, ExportSource } from "./archive/source.ts";
 export type { Manifest } from "./archive/manifest.ts";
 export { migrate } from "./migration/run.ts";
+export { undoMove, type UndoParts, type UndoRequest, type UndoResult } from "./migration/undo.ts";
 export type { Answers } from "./migration/answers.ts";
 export type { MigrationServices } from "./migration/context.ts";
 export type { MigrationEvent, MigrationPlan, MigrationResult, Report } from "./migration/events.ts";

@@ -1,8 +1,9 @@
 /** Undoing an unwanted operation with a key that stood above its signer: found, planned, signed, submitted. */
 
-import { DecampError } from "../errors.ts";
+import { DecampError, isDecampError } from "../errors.ts";
 import type { Cid } from "../data/cid.ts";
 import { judgeOperation } from "../plc/judge.ts";
+import type { VerifiedLog } from "../plc/log.ts";
 import { rotationKeysOf } from "../plc/operation.ts";
 import { predecessorAt } from "../plc/place.ts";
 import { findRecoveries, findUnwanted, planRecovery, recoveryOperation, type Recovery } from "../plc/recover.ts";
@@ -78,8 +79,7 @@ function findTheUnwanted({ log }: AccountLog, heldKeys: readonly string[], now: 
   }
   const candidates = findRecoveries(log, heldKeys, now).map(({ unwanted }) => unwanted.cid);
   if (candidates.length === 0) {
-    // The reason why not even the last one can be undone.
-    return planRecovery(log, { unwanted: log.head.cid, heldKeys, now });
+    throw nothingToUndo(log, heldKeys, now);
   }
   throw new DecampError(
     "refused",
@@ -89,4 +89,23 @@ function findTheUnwanted({ log }: AccountLog, heldKeys: readonly string[], now: 
       data: { reason: "nothing-unwanted", candidates },
     },
   );
+}
+
+/** Why not even the last operation can be undone. */
+function nothingToUndo(log: VerifiedLog, heldKeys: readonly string[], now: number): DecampError {
+  const { cid, createdAt } = log.head;
+  try {
+    planRecovery(log, { unwanted: cid, heldKeys, now });
+  } catch (error) {
+    if (isDecampError(error, "refused")) {
+      const message = `The last operation is ${cid}, of ${createdAt}, and cannot be undone. ${error.message}`;
+      return new DecampError("refused", message, {
+        hint: `Nothing was changed. See every operation with decamp plc history ${log.did}.`,
+        data: error.data,
+        cause: error,
+      });
+    }
+    throw error;
+  }
+  throw new TypeError("an operation that can be undone is among those that can be undone");
 }

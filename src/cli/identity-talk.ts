@@ -1,12 +1,13 @@
 /** Work on an identity at the command line: the services, the answers, and the signals that belong to it. */
 import type { ChangeParts } from "../account/change.ts";
 import type { Signer } from "../account/sign-by-key.ts";
+import type { MigrationServices } from "../migration/context.ts";
 import { parseServerUrl } from "../identity/syntax.ts";
-import { openAccountServices } from "./account-services.ts";
 import type { ChangeFlags } from "./declare/plc-write.ts";
 import { nonEmpty, readGlobals, type GlobalFlags } from "./globals.ts";
 import { createIdentityAnswers, type IdentityWords } from "./identity-answers.ts";
 import type { Edge, Typed } from "./invocation.ts";
+import { openMigrationServices } from "./migration-services.ts";
 import { planLines } from "./plan-lines.ts";
 import { createPrompter } from "./prompter.ts";
 import { readRotationKey, rotationKeySecrets } from "./rotation-key.ts";
@@ -15,6 +16,7 @@ import { stoppable } from "./signals.ts";
 
 export interface IdentityTalk {
   readonly parts: ChangeParts;
+  readonly services: MigrationServices;
   readonly secrets: Secrets;
   /** The rotation key that is held: from the flags, the environment, the keychain (one of these did:keys), or a person. */
   readonly openSigner: (didKeys: readonly string[]) => Promise<Signer>;
@@ -54,7 +56,7 @@ export async function talkIdentity<T>(
     nonEmpty(terminal.env["PLC_SIGNING_KEY"]),
   ].some((source) => source !== undefined);
   const from = flags.from === undefined ? undefined : parseServerUrl(flags.from, globals);
-  const { services, close } = openAccountServices(globals, terminal);
+  const { services, close } = openMigrationServices(globals, terminal);
   try {
     return await stoppable(
       async (signal) => {
@@ -74,7 +76,7 @@ export async function talkIdentity<T>(
           return readRotationKey({ secrets, keychain: createKeychain(), signal }, { curve: flags.curve, didKeys });
         };
         const parts = { services, answers, show, signal };
-        return work({ parts, secrets, openSigner, hasRotationKey, globals, from });
+        return work({ parts, services, secrets, openSigner, hasRotationKey, globals, from });
       },
       () => {
         if (!globals.json && !globals.quiet) {

@@ -10,6 +10,7 @@ import type {
   PlcRecoverFlags,
   PlcSignFlags,
   PlcSubmitFlags,
+  PlcUndoFlags,
 } from "./declare/plc-write.ts";
 import type { VerifyFlags } from "./declare/verify.ts";
 import type { RawGlobals } from "./globals.ts";
@@ -33,6 +34,7 @@ interface FlagsOf {
   "plc sign": PlcSignFlags;
   "plc submit": PlcSubmitFlags;
   "plc recover": PlcRecoverFlags;
+  "plc undo": PlcUndoFlags;
   "plc add-key": PlcAddKeyFlags;
   "key generate": KeyKeepFlags;
   "key import": KeyKeepFlags;

@@ -105,6 +105,10 @@ async function run(invocation: AnyInvocation, edge: Edge): Promise<number> {
       const { plcRecoverCommand } = await import("./commands/plc-recover.ts");
       return plcRecoverCommand(invocation, edge);
     }
+    case "plc undo": {
+      const { plcUndoCommand } = await import("./commands/plc-undo.ts");
+      return plcUndoCommand(invocation, edge);
+    }
     case "plc submit": {
       const { plcSubmitCommand } = await import("./commands/plc-submit.ts");
       return plcSubmitCommand(invocation, edge);

@@ -25,7 +25,7 @@ export function planLines({ account, judgement }: PlanFacts): Line[] {
       { text: `It nullifies ${cid}, of ${createdAt}, signed by ${signer}.`, style: "yellow" },
     ]),
     deadline === undefined
-      ? [{ text: `${plural(left.hour, "operation")} can be made in this hour.`, style: "dim" }]
+      ? [{ text: `${plural(left.hour, "operation")} can still be made in this hour.`, style: "dim" }]
       : [{ text: `It can do so until ${new Date(deadline).toISOString()}.`, style: "yellow" }],
   ];
 }

@@ -15,6 +15,7 @@ import type {
   PlcRecoverFlags,
   PlcSignFlags,
   PlcSubmitFlags,
+  PlcUndoFlags,
 } from "./declare/plc-write.ts";
 import { declareVerify, type VerifyFlags } from "./declare/verify.ts";
 import { helpStartsWith } from "./declare/shape.ts";
@@ -107,6 +108,9 @@ export function readArguments(argv: readonly string[], terminal: Pick<Terminal, 
   });
   plc.recover.action(() => {
     invocation = { command: "plc recover", flags: plc.recover.opts<PlcRecoverFlags>(), ...typed(plc.recover) };
+  });
+  plc.undo.action(() => {
+    invocation = { command: "plc undo", flags: plc.undo.opts<PlcUndoFlags>(), ...typed(plc.undo) };
   });
   plc.addKey.action(() => {
     invocation = { command: "plc add-key", flags: plc.addKey.opts<PlcAddKeyFlags>(), ...typed(plc.addKey) };

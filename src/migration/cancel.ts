@@ -67,7 +67,7 @@ export async function cancelMigration(
         "refused",
         `The identity of ${identity.handle} names ${target} already. This cannot be cancelled.`,
         {
-          hint: `Go on with the move. Until ${until}, a rotation key of your own that stands above the server's can undo the change.`,
+          hint: `Go on with the move. Until ${until}, a rotation key of your own that stands above the server's can undo the change: decamp plc undo ${identity.did}.`,
           data: { until },
         },
       );

@@ -66,12 +66,12 @@ function checkChange(before: UnsignedOperation, after: UnsignedOperation, intent
   }
   if (oldKey !== undefined && oldKey === newKey) {
     findings.push(
-      warning("plc/old-signing-key", "The server changes, and the signing key stays: it is the old one's."),
+      warning("plc/old-signing-key", "The server changes, and the signing key does not: every server has its own."),
     );
   }
   const [alias] = after.alsoKnownAs;
   if (alias !== undefined && alias === before.alsoKnownAs[0] && intent.handle === undefined) {
-    const text = `The server changes, and ${alias} stays first. A name of the old server would stop to lead here.`;
+    const text = `The server changes, and ${alias} stays first. If it is a name of the old server, it will no longer lead to the account.`;
     findings.push(warning("plc/old-handle-first", text));
   }
   return findings;

@@ -3,7 +3,7 @@
  * become one sentence with the path (code `storage`).
  */
 
-import { createHash, type Hash } from "node:crypto";
+import { createHash, randomBytes, type Hash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import {
   chmod,
@@ -128,10 +128,19 @@ export class NewFile {
 
 /** Writes a small file whole or not at all. */
 export async function writeWhole(path: string, content: Uint8Array | string): Promise<void> {
+  await writeAs(path, path, content);
+}
+
+/** The same for a file that other runs may write at this moment: the last one wins. */
+export async function writeShared(path: string, content: Uint8Array | string): Promise<void> {
+  await writeAs(`${path}.${randomBytes(8).toString("hex")}`, path, content);
+}
+
+async function writeAs(path: string, as: string, content: Uint8Array | string): Promise<void> {
   const file = await NewFile.create(path);
   try {
     await file.write(typeof content === "string" ? new TextEncoder().encode(content) : content);
-    await file.keep();
+    await file.keep(as);
   } catch (error) {
     await file.discard();
     throw error;

@@ -5,7 +5,7 @@
 
 import { isJsonObject } from "../data/json-object.ts";
 import { DecampError } from "../errors.ts";
-import { joinPath, readWhole, writeWhole } from "./files.ts";
+import { joinPath, readWhole, writeShared } from "./files.ts";
 
 export interface SeenHead {
   readonly did: string;
@@ -33,7 +33,7 @@ export function createSeenHeads(stateDir: string): SeenHeads {
       const bytes = await readWhole(place(did));
       return bytes === undefined ? undefined : parse(new TextDecoder().decode(bytes), did, place(did));
     },
-    remember: async ({ did, cid, seenAt }) => writeWhole(place(did), `${JSON.stringify({ did, cid, seenAt })}\n`),
+    remember: async ({ did, cid, seenAt }) => writeShared(place(did), `${JSON.stringify({ did, cid, seenAt })}\n`),
   };
 }
 

@@ -59,7 +59,7 @@ describe("plc diff", () => {
         `  + rotationKeys[0]: ${fresh.did}`,
         "",
         `It follows ${head()}, of ${String(log.at(-1)?.["createdAt"])}.`,
-        "9 operations can be made in this hour.",
+        "9 operations can still be made in this hour.",
         "",
       ].join("\n"),
     );

@@ -2,8 +2,10 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, inject, test } from "vitest";
+import { onScreen } from "../cli/support/pty.ts";
 import { loseAnswer } from "../faults/faults.ts";
 import { startProxy } from "../faults/proxy.ts";
 import { createAccount, type Account } from "../network/account.ts";
@@ -221,4 +223,48 @@ describe("an operation that was not wanted", () => {
     }
     expect(await auditLog(network.plcUrl, account.did)).toEqual(log);
   });
+});
+
+/** Makes the code that the server has mailed twenty minutes old: it is good for fifteen. */
+function expireCode(did: string): void {
+  const database = new DatabaseSync(path.join(network.a.dataDirectory, "account.sqlite"));
+  try {
+    const past = new Date(Date.now() - 20 * 60_000).toISOString();
+    expect(database.prepare("update email_token set requestedAt = ? where did = ?").run(past, did).changes).toBe(1);
+  } finally {
+    database.close();
+  }
+}
+
+test("at a terminal: the change is shown, the DID typed, a wrong and an expired code asked again", async () => {
+  const account = await newAccount("nervous");
+  const key = await generateUserKey();
+  const started = Date.now();
+  const where = ["--plc-url", network.plcUrl, "--allow-private-hosts", "--state-dir", path.join(folder, "state")];
+  const bin = new URL("../../bin/decamp.js", import.meta.url);
+  const screen = onScreen(bin, ["plc", "add-key", account.did, keyFile(key), ...where]);
+  await screen.shows(`Password of ${account.handle} at your server, localhost`);
+  screen.type(`${account.password}\r`);
+  await screen.shows("+ rotationKeys[0]:");
+  await screen.shows("Type the DID to go on");
+  screen.type("yes\r");
+  await screen.shows("That is not the DID.");
+  screen.type(`\u0015${account.did}\r`);
+  await screen.shows(`Code from the mail that your server has sent to ${account.email}`);
+  screen.type("AAAAA-AAAAA\r");
+  await screen.shows("is not the right one");
+  await screen.shows("? Code from the mail");
+  const first = await network.waitForMail({ to: account.email, subject: "PLC Update", after: started });
+  expireCode(account.did);
+  const expired = Date.now();
+  screen.type(`${first.token ?? ""}\r`);
+  await screen.shows("has expired");
+  const second = await network.waitForMail({ to: account.email, subject: "PLC Update", after: expired });
+  await screen.shows("? Code from the mail");
+  screen.type(`${second.token ?? ""}\r`);
+  await screen.shows("The directory has it: bafyrei");
+  expect(await screen.ended).toBe(0);
+  expect((await rotationKeys(account))[0]).toBe(key.didKey);
+  expect(screen.raw()).not.toContain(account.password);
+  expect(screen.raw()).not.toContain(key.privateKeyHex);
 });

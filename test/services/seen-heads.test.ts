@@ -20,6 +20,14 @@ test("what is remembered is recalled by another run, and readable by its owner a
   expect(statSync(join(folder, "heads")).mode & 0o777).toBe(0o700);
 });
 
+test("runs that remember at the same time do not disturb each other", async () => {
+  const shared = join(folder, "shared");
+  const cids = Array.from({ length: 50 }, (_, index) => `bafyrei${index}`);
+  await Promise.all(cids.map(async (cid) => createSeenHeads(shared).remember({ ...head, cid })));
+  expect(cids).toContain((await createSeenHeads(shared).recall(did))?.cid);
+  expect(readdirSync(join(shared, "heads"))).toEqual(["did-plc-ewvi7nxzyoun6zhxrhs64oiz.json"]);
+});
+
 test.each(["", "{}", "null", '{"did":"did:plc:aaaaaaaaaaaaaaaaaaaaaaaa","cid":"x","seenAt":"y"}'])(
   "a file that holds %j is no memory, and is not taken for none",
   async (text) => {

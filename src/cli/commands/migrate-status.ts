@@ -82,6 +82,8 @@ function moveLines({ did }: AccountStatusReport, move: MoveStatus): Line[] {
     ["New server  ", target.url, "  ", target.state],
     ...advice[phase],
     [reversible ? "All of it can still be taken back." : "The identity has changed; cancel cannot take that back."],
-    ...(undoUntil === undefined ? [] : [[`Until ${undoUntil} a rotation key of higher rank can undo it.`]]),
+    ...(undoUntil === undefined
+      ? []
+      : [[`Until ${undoUntil} a rotation key of higher rank can undo it: decamp plc undo ${did}`]]),
   ];
 }

@@ -53,6 +53,7 @@ export async function plcAddKeyCommand(invocation: Invocation<"plc add-key">, ed
       terminal.out.line("This key stands first already. Nothing was sent.");
       return 0;
     }
+    terminal.out.line({ text: "Your key stands first.", style: "bold" });
     for (const line of changeLines(added, via === "directory")) {
       terminal.out.line(...line);
     }

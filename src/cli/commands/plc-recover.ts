@@ -77,6 +77,7 @@ async function carryOut(
     terminal.out.json({ type: "result", version: 1, command: "plc recover", did, state: "recovered", ...change });
     return 0;
   }
+  terminal.out.line({ text: "It is undone.", style: "bold" });
   for (const line of changeLines(result, via === "directory")) {
     terminal.out.line(...line);
   }

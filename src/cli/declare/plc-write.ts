@@ -43,6 +43,8 @@ export interface PlcSignFlags extends RotationKeyFlags {
   readonly nullify?: true;
 }
 
+export type PlcUndoFlags = Omit<ChangeFlags, "via">;
+
 export interface PlcRecoverFlags extends ChangeFlags {
   readonly operation?: string;
   readonly dropKey?: readonly string[];
@@ -219,6 +221,35 @@ export function declareRecover(plc: Command): Command {
           "decamp plc recover DID --held-key did:key:zQ3sh… -o recovery.json\n" +
           "    $ decamp plc sign recovery.json --nullify --log plc-log.json > signed.json\n" +
           "    $ decamp plc submit DID signed.json --nullify --via directory",
+      },
+    ],
+  );
+}
+
+export function declareUndo(plc: Command): Command {
+  const command = fromOption(plc.command("undo").summary("take back a move that has changed the identity"))
+    .argument("<account>", "its DID, or its handle")
+    .option("--confirm-did <did>", "the yes to the change, given beforehand");
+  secretOptions(command, "password", "password on the old server", "DECAMP_SOURCE_PASSWORD, ATP_PASSWORD");
+  secretOptions(
+    command,
+    "new-password",
+    "password on the new server, to deactivate the account there",
+    "DECAMP_TARGET_PASSWORD, NEW_ACCOUNT_PASSWORD",
+  );
+  secretOptions(command, "auth-factor", "mailed sign-in code", "ATP_AUTH_FACTOR_TOKEN");
+  rotationKeyOptions(command);
+  return helpStartsWith(
+    command,
+    [
+      "Takes back a move whose identity has changed already, with a rotation key of your",
+      "own: the identity names the old server again, the account is active there, and",
+      "no longer on the new one. What was written on the new server stays there.",
+    ],
+    [
+      {
+        says: "The last move:",
+        command: "decamp plc undo alice.example.com --rotation-key-file key.age",
       },
     ],
   );

@@ -1,6 +1,6 @@
 /** `decamp plc …`: what it is called with. */
 import type { Command } from "commander";
-import { declareAddKey, declareDiff, declareRecover, declareSign, declareSubmit } from "./plc-write.ts";
+import { declareAddKey, declareDiff, declareRecover, declareSign, declareSubmit, declareUndo } from "./plc-write.ts";
 import { helpStartsWith } from "./shape.ts";
 
 /** Flags of the commands that only read. */
@@ -16,6 +16,7 @@ export interface PlcCommands {
   readonly submit: Command;
   readonly addKey: Command;
   readonly recover: Command;
+  readonly undo: Command;
 }
 
 const accountOrLog = "a handle, a DID, a file with its audit log (.json), an archive (a path with a /), or -";
@@ -42,6 +43,7 @@ export function declarePlc(program: Command): PlcCommands {
     submit: declareSubmit(plc),
     addKey: declareAddKey(plc),
     recover: declareRecover(plc),
+    undo: declareUndo(plc),
   };
 }
 

@@ -1,0 +1,52 @@
+/** `decamp plc undo`: takes back a move that has changed the identity. */
+import { DecampError } from "../../errors.ts";
+import { undoMove } from "../../migration/undo.ts";
+import { talkIdentity } from "../identity-talk.ts";
+import type { Edge, Invocation } from "../invocation.ts";
+import { changeJson, changeLines } from "../plan-lines.ts";
+import { warningLine } from "../reporters/lines.ts";
+
+/** Runs `decamp plc undo`. Exit code 8 if the account is still active on the new server. */
+export async function plcUndoCommand(invocation: Invocation<"plc undo">, edge: Edge): Promise<number> {
+  const { args, flags } = invocation;
+  const { terminal } = edge;
+  const [account = ""] = args;
+  const words = {
+    source: "your old server",
+    notConfirmed: "Nothing was changed. Your account is still on your new server.",
+  };
+  return talkIdentity(
+    invocation,
+    flags,
+    edge,
+    async ({ services, parts, globals, from, openSigner }) => {
+      const { stateDir, allowPrivateHosts } = globals;
+      const warnings: { code: string; message: string }[] = [];
+      const warn = (code: string, message: string): void => {
+        warnings.push({ code, message });
+        if (!globals.json) {
+          terminal.err.line(...warningLine({ message }));
+        }
+      };
+      const request = { account, from, stateDir, allowPrivateHosts, openSigner };
+      const result = await undoMove({ ...parts, services, warn }, request);
+      const { did, source, target, undone, targetStillActive } = result;
+      if (globals.json) {
+        const facts = { did, source, target, undone, targetStillActive, warnings };
+        terminal.out.json({ type: "result", version: 1, command: "plc undo", ...facts, ...changeJson(result) });
+      } else {
+        terminal.out.line({ text: `The account lives at ${source} again, and is active there.`, style: "bold" });
+        for (const line of changeLines(result, false)) {
+          terminal.out.line(...line);
+        }
+        terminal.out.line(
+          targetStillActive
+            ? `It is still active at ${target}, too: deactivate it there.`
+            : `It is deactivated at ${target}, and its data is still there.`,
+        );
+      }
+      return targetStillActive ? new DecampError("rate-limited", "").exitCode : 0;
+    },
+    words,
+  );
+}

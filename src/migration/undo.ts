@@ -1,0 +1,232 @@
+/**
+ * Takes back a move whose identity has changed already: the identity names the old server again, the account is active there,
+ * and no longer on the new one. A rotation key of the user's own has to sign; what it takes is in plc/recover.ts.
+ *
+ * Tricky bits:
+ * - The old server has to let the account in before anything is changed: an identity that names a server without the
+ *   account would be worse than the move.
+ * - A key that stands above the signer of the move nullifies it. Where none does, or it is too late, a key that is still in
+ *   the list may say the old state again, as a next operation.
+ */
+
+import { carryOut, type ChangeParts, type ChangePlan, type ChangeResult } from "../account/change.ts";
+import { timeAtDirectory } from "../account/directory-time.ts";
+import { readAccount, type AccountLog } from "../account/read-account.ts";
+import { signByKey, type Signer } from "../account/sign-by-key.ts";
+import { signIn } from "../account/sign-in.ts";
+import { DecampError, isDecampError } from "../errors.ts";
+import { parseAccount, parseServerUrl } from "../identity/syntax.ts";
+import { judgeOperation } from "../plc/judge.ts";
+import type { LogEntry } from "../plc/log.ts";
+import { normalizeOperation, pdsOf, rotationKeysOf, type UnsignedOperation } from "../plc/operation.ts";
+import { predecessorAt } from "../plc/place.ts";
+import { activeEntries, planRecovery, recoveryOperation } from "../plc/recover.ts";
+import { updateOperation } from "../plc/update.ts";
+import { takeLock } from "../services/lock.ts";
+import type { Pds } from "../services/pds.ts";
+import type { MigrationServices } from "./context.ts";
+import { findJournals, lockPath, removeJournal, type JournalState } from "./journal.ts";
+import { stateAt } from "./status.ts";
+
+export interface UndoRequest {
+  /** The handle, the old or the new one, or the DID. */
+  readonly account: string;
+  /** Origin of the server that is asked for the handle. */
+  readonly from?: string | undefined;
+  readonly stateDir: string;
+  readonly allowPrivateHosts: boolean;
+  /** Opens the rotation key that is held, one of these did:keys. */
+  readonly openSigner: (didKeys: readonly string[]) => Promise<Signer>;
+}
+
+export interface UndoParts extends ChangeParts {
+  readonly services: MigrationServices;
+  readonly warn: (code: string, message: string) => void;
+}
+
+export interface UndoResult extends ChangeResult {
+  readonly did: string;
+  /** Origin of the old server, where the account lives again, and of the new one. */
+  readonly source: string;
+  readonly target: string;
+  /** CID of the operation that moved the identity. */
+  readonly undone: string;
+  /** Whether the account is still active on the new server: it could not be deactivated there. */
+  readonly targetStillActive: boolean;
+}
+
+/** The move that is to be undone: its operation, and the one before it. */
+interface Moved {
+  readonly operation: LogEntry;
+  readonly before: LogEntry;
+  readonly source: string;
+  readonly target: string;
+}
+
+/**
+ * Undoes a move.
+ *
+ * @throws DecampError `refused` when there is no move in the log, the old server does not have the account any more, or no
+ *   key that is held can undo it (data `reason`); and what signing in, signing and submitting throw
+ */
+export async function undoMove(parts: UndoParts, request: UndoRequest): Promise<UndoResult> {
+  const { services, signal } = parts;
+  const { stateDir, allowPrivateHosts } = request;
+  const journals = await findJournals(stateDir, parseAccount(request.account));
+  const name = journals[0]?.did ?? request.account;
+  const account = await readAccount(services, name, { from: request.from, anyState: true }, signal);
+  const { did, log } = account;
+  const unlock = await takeLock(lockPath(stateDir, did), services.lockOwner, services.now());
+  try {
+    const moved = findMove(account, journals, allowPrivateHosts);
+    const signer = await request.openSigner([
+      ...new Set(
+        activeEntries(log)
+          .toReversed()
+          .flatMap(({ operation }) => rotationKeysOf(operation)),
+      ),
+    ]);
+    const plan = planUndo(account, moved, signer.didKey, timeAtDirectory(services));
+    const source = await openSource(parts, account, moved);
+    try {
+      await compareRepos(parts, did, source, moved);
+      const result = await carryOut(
+        parts,
+        plan,
+        { route: "server", allowPrivateHosts },
+        async () => Promise.resolve(signByKey(plan.operation, signer, predecessorAt(plan.judgement.place))),
+        source,
+      );
+      await source.activate(signal);
+      const targetStillActive = !(await leaveTarget(parts, account, moved));
+      await removeJournal(stateDir, did, moved.target);
+      const { operation, target } = moved;
+      return { ...result, did, source: source.origin, target, undone: operation.cid, targetStillActive };
+    } finally {
+      await source.signOut(AbortSignal.timeout(5000));
+    }
+  } finally {
+    await unlock();
+  }
+}
+
+/** What a journal says was the move; without one, the last operation that changed the server. */
+function findMove({ did, log }: AccountLog, journals: readonly JournalState[], allowPrivateHosts: boolean): Moved {
+  const chain = activeEntries(log);
+  const signed = new Set(journals.map((journal) => journal.signed?.cid));
+  const movesServer = (entry: LogEntry, index: number): boolean =>
+    index > 0 && pdsOf(entry.operation) !== pdsOf(chain[index - 1]?.operation);
+  const known = chain.findLastIndex((entry, index) => signed.has(entry.cid) && movesServer(entry, index));
+  const index = known >= 0 ? known : chain.findLastIndex(movesServer);
+  const [before, operation] = [chain[index - 1], chain[index]];
+  const [source, target] = [pdsOf(before?.operation), pdsOf(operation?.operation)];
+  if (before === undefined || operation === undefined || source === undefined || target === undefined) {
+    throw new DecampError("refused", `The log of ${did} has no operation that moved it to another server.`, {
+      data: { reason: "no-move" },
+    });
+  }
+  return {
+    before,
+    operation,
+    source: parseServerUrl(source, { allowPrivateHosts }),
+    target: parseServerUrl(target, { allowPrivateHosts }),
+  };
+}
+
+/** The operation that names the old server again. @throws DecampError `refused` as `planRecovery` */
+function planUndo(account: AccountLog, moved: Moved, didKey: string, now: number): ChangePlan {
+  const { log } = account;
+  let operation: UnsignedOperation;
+  try {
+    operation = recoveryOperation(planRecovery(log, { unwanted: moved.operation.cid, heldKeys: [didKey], now }));
+  } catch (error) {
+    const keys = [rotationKeysOf(log.head.operation), rotationKeysOf(moved.before.operation)];
+    const before = moved.before.operation;
+    if (!isDecampError(error, "refused") || before.type === "plc_tombstone" || !keys.every((k) => k.includes(didKey))) {
+      throw error;
+    }
+    operation = updateOperation(log.head, () => normalizeOperation(before));
+  }
+  const judgement = judgeOperation(
+    log,
+    operation,
+    {
+      userKeys: [didKey],
+      expectedKeys: operation.rotationKeys,
+      leavingKeys: rotationKeysOf(log.head.operation),
+      endpoint: pdsOf(operation) ?? moved.source,
+    },
+    now,
+  );
+  return { account, operation, judgement };
+}
+
+/** A session at the old server. @throws DecampError `refused` if the account is not there any more */
+async function openSource({ services, answers, signal }: UndoParts, account: AccountLog, moved: Moved): Promise<Pds> {
+  const { did } = account;
+  const source = services.openPds(moved.source);
+  if ((await stateAt(source, did, signal)) === "absent") {
+    throw new DecampError(
+      "refused",
+      `${source.host} does not have the account any more: there is nothing to go back to.`,
+      {
+        hint: "Nothing was changed. To bring everything back there, move with decamp migrate.",
+        data: { reason: "not-there" },
+      },
+    );
+  }
+  const question = { handle: account.handle ?? did, host: source.host };
+  await signIn(source, did, answers, async (again) => answers.sourcePassword({ ...question, ...again }), signal);
+  return source;
+}
+
+/** Says that something was written on the new server. */
+async function compareRepos(
+  { services, signal, warn }: UndoParts,
+  did: string,
+  source: Pds,
+  moved: Moved,
+): Promise<void> {
+  const target = services.openPds(moved.target);
+  try {
+    const [old, now] = await Promise.all([source.latestCommit(did, signal), target.latestCommit(did, signal)]);
+    if (old.cid !== now.cid) {
+      warn(
+        "written-since",
+        `The repository at ${target.host} has changed since the move. What was written there stays there, and is not at ${source.host}.`,
+      );
+    }
+  } catch (error) {
+    if (!isDecampError(error)) {
+      throw error;
+    }
+    warn(
+      "not-compared",
+      `Nobody can say whether something was written at ${target.host} since the move: ${error.message}`,
+    );
+  }
+}
+
+/** Deactivates the account on the new server; false if that could not be done. */
+async function leaveTarget(parts: UndoParts, { did, handle = did }: AccountLog, moved: Moved): Promise<boolean> {
+  const { services, answers, signal, warn } = parts;
+  const target = services.openPds(moved.target);
+  try {
+    if ((await stateAt(target, did, signal)) !== "active") {
+      return true;
+    }
+    const question = { handle, host: target.host };
+    await signIn(target, did, answers, async (again) => answers.targetPassword({ ...question, ...again }), signal);
+    await target.deactivate(signal);
+    return true;
+  } catch (error) {
+    signal.throwIfAborted();
+    if (!isDecampError(error)) {
+      throw error;
+    }
+    warn("target-still-active", `The account at ${target.host} is still active there: ${error.message}`);
+    return false;
+  } finally {
+    await target.signOut(AbortSignal.timeout(5000));
+  }
+}

@@ -1,0 +1,130 @@
+/** A move is taken back after the identity has changed. */
+import { writeFileSync } from "node:fs";
+import path from "node:path";
+import { expect, inject, test } from "vitest";
+import { createAccount, login, type Account } from "../network/account.ts";
+import { connectNetwork } from "../network/control.ts";
+import { addOwnParts, auditLog, didDocument, generateUserKey } from "../network/identity.ts";
+import { populate } from "../network/populate.ts";
+import { lookBefore, proveMove } from "../network/prove.ts";
+import { listRecords, repoStatus } from "../network/read.ts";
+import { prepareMove, runDecamp, type Move } from "../network/run-decamp.ts";
+import { procedure } from "../network/xrpc.ts";
+
+const network = connectNetwork(inject("network"));
+
+async function filled(name: string): Promise<Account> {
+  const account = await createAccount(network.a, {
+    handle: `${name}.a.test`,
+    email: `${name}@old.example.com`,
+    password: "old-password",
+  });
+  await populate(account, { records: 30, blobs: 4, seed: 51 });
+  return account;
+}
+
+/** The command that undoes a move, with every answer. */
+function undoArgs(move: Move, account: Account, privateKeyHex: string): string[] {
+  const key = path.join(move.folder, "key");
+  writeFileSync(key, privateKeyHex, { mode: 0o600 });
+  const passwords = [
+    "--password-file",
+    path.join(move.folder, "old"),
+    "--new-password-file",
+    path.join(move.folder, "new"),
+  ];
+  const where = [
+    "--from",
+    account.pds.url,
+    "--plc-url",
+    network.plcUrl,
+    "--allow-private-hosts",
+    "--state-dir",
+    move.stateDir,
+    "--no-input",
+  ];
+  const yes = ["--confirm-did", account.did];
+  return ["plc", "undo", account.handle, "--rotation-key-file", key, ...passwords, ...where, ...yes, "--json"];
+}
+
+test("the identity, the old account and the new one are as before; and the move can be made again", async () => {
+  const account = await filled("regretful");
+  const key = await addOwnParts(network, account);
+  const before = await lookBefore(network.plcUrl, account);
+  const move = await prepareMove(network, account, network.b);
+  expect((await runDecamp(move.args)).code).toBe(0);
+  const moved = (await auditLog(network.plcUrl, account.did)).at(-1);
+
+  const { code, stdout, stderr } = await runDecamp(undoArgs(move, account, key.privateKeyHex));
+  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+  expect(JSON.parse(stdout)).toMatchObject({
+    source: network.a.url,
+    target: network.b.url,
+    undone: moved?.cid,
+    nullified: [moved?.cid],
+    signer: key.didKey,
+    targetStillActive: false,
+    warnings: [],
+  });
+  expect(await didDocument(network.plcUrl, account.did)).toEqual(before.document);
+  expect(await repoStatus({ url: network.a.url, did: account.did })).toBe("active");
+  expect(await repoStatus({ url: network.b.url, did: account.did })).toBe("deactivated");
+  const again = await login(network.a, account.handle, account.password);
+  const now = await lookBefore(network.plcUrl, again);
+  expect(now).toMatchObject({ head: before.head, records: before.records, blobs: before.blobs });
+
+  expect((await runDecamp(move.args)).code).toBe(0);
+  const checks = await proveMove(network.plcUrl, now, network.b, {
+    handle: move.newHandle,
+    password: move.newPassword,
+  });
+  expect(checks.filter(({ ok }) => !ok)).toEqual([]);
+  await move.remove();
+});
+
+test("what was written on the new server is told, and stays there; a dead new server holds nothing up", async () => {
+  const target = await network.addPds({ name: "regretted" });
+  const account = await filled("writer");
+  const key = await addOwnParts(network, account);
+  const move = await prepareMove(network, account, target);
+  expect((await runDecamp(move.args)).code).toBe(0);
+  const there = await login(target, move.newHandle, move.newPassword);
+  const record = { $type: "app.bsky.feed.post", text: "Here.", createdAt: new Date().toISOString() };
+  await procedure(
+    target.url,
+    "com.atproto.repo.createRecord",
+    { repo: account.did, collection: "app.bsky.feed.post", record },
+    { token: there.accessJwt },
+  );
+  const before = await listRecords({ url: target.url, did: account.did });
+  const args = undoArgs(move, account, key.privateKeyHex).filter((arg, index, all) =>
+    [arg, all[index - 1]].every((one) => one !== "--new-password-file"),
+  );
+  const { code, stdout } = await runDecamp(args);
+  expect(code).toBe(8);
+  const result = JSON.parse(stdout) as { targetStillActive: boolean; warnings: { code: string }[] };
+  expect(result.targetStillActive).toBe(true);
+  expect(result.warnings.map((warning) => warning.code)).toEqual(["written-since", "target-still-active"]);
+  expect(await repoStatus({ url: network.a.url, did: account.did })).toBe("active");
+  expect(await listRecords({ url: target.url, did: account.did })).toEqual(before);
+  await network.stopPds(target);
+  await move.remove();
+});
+
+test("without a key that can do it nothing is changed, and the reason is said", async () => {
+  const account = await filled("keyless");
+  const move = await prepareMove(network, account, network.b);
+  const stranger = await generateUserKey();
+  const early = await runDecamp(undoArgs(move, account, stranger.privateKeyHex));
+  expect(early.code).toBe(9);
+  expect(JSON.parse(early.stderr)).toMatchObject({ data: { reason: "no-move" } });
+
+  expect((await runDecamp([...move.args, "--until", "submit-operation"])).code).toBe(0);
+  const log = await auditLog(network.plcUrl, account.did);
+  const { code, stderr } = await runDecamp(undoArgs(move, account, stranger.privateKeyHex));
+  expect(code).toBe(9);
+  expect(JSON.parse(stderr)).toMatchObject({ code: "refused", data: { reason: "no-key-above" } });
+  expect(await auditLog(network.plcUrl, account.did)).toEqual(log);
+  expect(await repoStatus({ url: network.a.url, did: account.did })).toBe("active");
+  await move.remove();
+});
