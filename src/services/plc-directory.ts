@@ -3,6 +3,7 @@
 import { isJsonObject } from "../data/json-object.ts";
 import { DecampError } from "../errors.ts";
 import { readBody, readJson, type Http } from "./http.ts";
+import { serverMessage } from "./server-message.ts";
 
 export interface PlcDirectory {
   readonly origin: string;
@@ -65,7 +66,7 @@ function messageOf(body: Uint8Array): string | undefined {
   try {
     const value: unknown = JSON.parse(new TextDecoder().decode(body));
     const message = isJsonObject(value) ? value["message"] : undefined;
-    return typeof message === "string" ? message.slice(0, 300) : undefined;
+    return typeof message === "string" ? serverMessage(message) : undefined;
   } catch {
     return undefined; // the status says it all
   }

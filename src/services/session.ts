@@ -8,6 +8,7 @@ import { DecampError, isDecampError } from "../errors.ts";
 import { isJsonObject } from "../data/json-object.ts";
 import type { Allowance } from "./allowances.ts";
 import { readBody, readJson, type Http, type HttpAnswer, type HttpRequest } from "./http.ts";
+import { serverMessage, type Sent } from "./server-message.ts";
 
 /** What a server says about the account that signed in. */
 export interface SessionInfo {
@@ -216,7 +217,8 @@ export class PinnedSession {
     if (answer.status >= 200 && answer.status < 300) {
       return answer;
     }
-    throw await refusal(answer, url);
+    const { body } = request;
+    throw await refusal(answer, url, { bearer, json: typeof body === "string" ? body : undefined });
   }
 
   /** Renews the tokens once, however many requests notice that they have expired. */
@@ -241,7 +243,7 @@ export class PinnedSession {
 }
 
 /** The error for an answer that is not 2xx. What the server says goes in, at most 300 letters of it. */
-async function refusal(answer: HttpAnswer, url: URL): Promise<DecampError> {
+async function refusal(answer: HttpAnswer, url: URL, sent: Sent): Promise<DecampError> {
   const name = url.pathname.replace("/xrpc/", "");
   const body = await readBody(answer, url, 1024 * 1024);
   let error: string | undefined;
@@ -249,8 +251,8 @@ async function refusal(answer: HttpAnswer, url: URL): Promise<DecampError> {
   try {
     const value: unknown = JSON.parse(new TextDecoder().decode(body));
     if (isJsonObject(value)) {
-      error = typeof value["error"] === "string" ? value["error"] : undefined;
-      detail = typeof value["message"] === "string" ? value["message"].slice(0, 300) : undefined;
+      error = typeof value["error"] === "string" ? serverMessage(value["error"], sent) : undefined;
+      detail = typeof value["message"] === "string" ? serverMessage(value["message"], sent) : undefined;
     }
   } catch {
     // no XRPC error: the status says it all

@@ -74,14 +74,20 @@ export async function prepareMove(
 /** Runs decamp to its end; its output goes to ours with `show`. */
 export async function runDecamp(
   args: readonly string[],
-  options: { show?: boolean; env?: NodeJS.ProcessEnv } = {},
+  options: { show?: boolean; env?: NodeJS.ProcessEnv; cwd?: string; input?: string | undefined } = {},
 ): Promise<Ended> {
   const child = spawn(process.execPath, [bin, ...args], {
     env: { ...process.env, ...options.env },
-    stdio: ["ignore", options.show === true ? "inherit" : "pipe", options.show === true ? "inherit" : "pipe"],
+    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+    stdio: [
+      options.input === undefined ? "ignore" : "pipe",
+      options.show === true ? "inherit" : "pipe",
+      options.show === true ? "inherit" : "pipe",
+    ],
   });
   let stdout = "";
   let stderr = "";
+  child.stdin?.end(options.input);
   child.stdout?.setEncoding("utf8").on("data", (text: string) => (stdout += text));
   child.stderr?.setEncoding("utf8").on("data", (text: string) => (stderr += text));
   const [code] = (await once(child, "close")) as [number | null];

@@ -1,4 +1,5 @@
 import { afterAll, describe, expect, test } from "vitest";
+import { DecampError } from "../../src/errors.ts";
 import { Http } from "../../src/services/http.ts";
 import { Pds } from "../../src/services/pds.ts";
 import { PinnedSession } from "../../src/services/session.ts";
@@ -41,6 +42,30 @@ test("a redirect to another host is not followed", async () => {
   await pds.signIn({ identifier: did, password: "x" }, signal);
   await expect(pds.getPreferences(signal)).rejects.toMatchObject({ code: "bad-answer" });
   expect(other.requests).toEqual([]);
+});
+
+test("what a server repeats of what it was sent is in no error", async () => {
+  const token = "eyJhbGciOiJFUzI1NksifQ.eyJzdWIiOiJkaWQ6cGxjOngifQ.c2lnbmF0dXJl";
+  await using server = await scriptedServer((request, response) => {
+    if (request.url?.includes("createSession") === true) {
+      sendJson(response, 401, { error: "hunter22", message: "hunter22 is not the password, nor hunter22-1" });
+      return;
+    }
+    const message = `${request.headers.authorization} and ${token} and the code ABCDE-23456 do not fit`;
+    sendJson(response, 400, { error: "InvalidRequest", message });
+  });
+  const signingIn = new Pds(http, server.origin).signIn({ identifier: did, password: "hunter22" }, signal);
+  const pinned = new PinnedSession(http, server.origin);
+  pinned.adopt(session("an opaque token"));
+  const asking = pinned.json({ path: "/xrpc/app.bsky.actor.getPreferences", signal });
+  for (const work of [signingIn, asking]) {
+    const error: unknown = await work.catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(DecampError);
+    const { message, hint, data } = error as DecampError;
+    const told = JSON.stringify({ message, hint, data });
+    expect(told).toContain("[secret]");
+    expect(told).not.toMatch(/hunter22|opaque|eyJ|ABCDE/);
+  }
 });
 
 describe("an expired token", () => {
