@@ -20,6 +20,8 @@ const sameWindow = 5000;
 
 export class Allowances {
   readonly #routes = new Map<string, Allowance>();
+  /** Origins that want to be left alone, and until when. */
+  readonly #holds = new Map<string, number>();
 
   /** What is known of the route of `url`; undefined when nothing is, or the window is over. */
   of(url: URL, now: number): Allowance | undefined {
@@ -27,8 +29,17 @@ export class Allowances {
     return known === undefined || known.resetAt <= now ? undefined : known;
   }
 
+  /** Nothing is sent to the server of `url` for so long (milliseconds): it has answered somebody that it is too much. */
+  hold(url: URL, milliseconds: number, now: number): void {
+    this.#holds.set(url.origin, Math.max(this.#holds.get(url.origin) ?? 0, now + milliseconds));
+  }
+
   /** Counts a request that is about to be sent. Returns how long it has to wait (milliseconds); then it is not counted. */
   take(url: URL, now: number): number {
+    const held = (this.#holds.get(url.origin) ?? 0) - now;
+    if (held > 0) {
+      return held;
+    }
     const known = this.of(url, now);
     if (known === undefined) {
       return 0;
@@ -88,6 +99,7 @@ function serverTime(headers: Headers, now: number): number {
   return Number.isNaN(date) ? now : date;
 }
 
+/** The directory has the DID in its paths: that is one route. */
 function routeOf(url: URL): string {
-  return `${url.origin}${url.pathname}`;
+  return `${url.origin}${url.pathname.replace(/^\/did:[^/]+/, "/DID")}`;
 }

@@ -75,6 +75,8 @@ export class Http {
   readonly clocks: Clocks = new Clocks();
   /** What they still take. */
   readonly allowances: Allowances = new Allowances();
+  /** Until when we wait for a host, as it was told last. */
+  readonly #told = new Map<string, number>();
   readonly #options: HttpOptions;
   readonly #dispatcher: Dispatcher;
 
@@ -122,8 +124,13 @@ export class Http {
           throw this.#rateLimited(req.url, wait);
         }
         discardBody(answer.body);
+        const backoff = this.#backoff(attempt);
+        if (answer.status === 429 || wait !== undefined) {
+          // It is the server's answer to all that we want of it, whoever of us has asked.
+          this.allowances.hold(req.url, Math.min(wait ?? backoff, longestWait), Date.now());
+        }
         // A little later than asked for: clocks differ.
-        await this.#waitOut(req, wait ?? 0, this.#backoff(attempt));
+        await this.#waitOut(req, wait ?? 0, backoff);
       } catch (error) {
         if (isDecampError(error) || req.signal.aborted) {
           throw error;
@@ -188,7 +195,9 @@ export class Http {
 
   /** Waits for what the server asked, and a little more; says so if it is long. */
   async #waitOut({ url, signal }: HttpRequest, milliseconds: number, more: number): Promise<void> {
-    if (milliseconds > notableWait) {
+    const until = Date.now() + milliseconds;
+    if (milliseconds > notableWait && until > (this.#told.get(url.host) ?? 0) + notableWait) {
+      this.#told.set(url.host, until);
       this.#options.onWait?.({ host: url.host, milliseconds });
     }
     await this.#wait(milliseconds + more, signal);

@@ -60,6 +60,22 @@ describe("what a server still takes", () => {
     expect(allowances.take(new URL("https://b.example/xrpc/upload"), now)).toBe(0);
   });
 
+  test("is one matter for all DIDs of a directory", () => {
+    const allowances = new Allowances();
+    allowances.observe(new URL("https://plc.example/did:plc:a/log/audit"), headers(0, now + 60_000), now);
+    expect(allowances.take(new URL("https://plc.example/did:plc:b/log/audit"), now)).toBe(60_000);
+    expect(allowances.take(new URL("https://plc.example/did:plc:a"), now)).toBe(0);
+  });
+
+  test("is nothing while the server as a whole wants to be left alone; the longest of its wishes counts", () => {
+    const allowances = new Allowances();
+    allowances.hold(upload, 5000, now);
+    allowances.hold(upload, 1000, now);
+    expect(allowances.take(new URL("https://a.example/xrpc/other"), now + 1000)).toBe(4000);
+    expect(allowances.take(new URL("https://b.example/xrpc/upload"), now + 1000)).toBe(0);
+    expect(allowances.take(upload, now + 5000)).toBe(0);
+  });
+
   test("is told by the server's own clock", () => {
     const allowances = new Allowances();
     const ahead = now + 3_600_000;

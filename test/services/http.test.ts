@@ -79,6 +79,33 @@ test("a wait of some seconds is told, and then it goes on", async () => {
   expect(told).toEqual([{ host: new URL(server.origin).host, milliseconds: 3000 }]);
 });
 
+test("what a server asks of one request, the others keep to as well", async () => {
+  let limited = 0;
+  let early = 0;
+  await using server = await scriptedServer((_, response, count) => {
+    if (count === 1) {
+      limited = performance.now();
+      response.writeHead(429, { "retry-after": "1" }).end();
+      return;
+    }
+    // Ten milliseconds are for what the two clocks make of a second.
+    early += performance.now() - limited < 990 ? 1 : 0;
+    sendJson(response, 200, {});
+  });
+  const first = Promise.withResolvers<undefined>();
+  const http = open();
+  const sent = http.send(get(server.origin, { onBusy: () => first.resolve(undefined) }));
+  await first.promise;
+  const others = ["/x", "/y", "/z"].map(async (path) =>
+    http.send(get(server.origin, { url: new URL(path, server.origin) })),
+  );
+  for (const answer of await Promise.all([sent, ...others])) {
+    answer.body.resume();
+    expect(answer.status).toBe(200);
+  }
+  expect({ early, requests: server.requests.length }).toEqual({ early: 0, requests: 5 });
+});
+
 /** The headers of a limit, with the seconds until it is over. */
 function told(remaining: number, wait: number): Record<string, string> {
   return {
