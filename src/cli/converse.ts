@@ -4,8 +4,8 @@ import type { Report } from "../migration/events.ts";
 import { createAnswers } from "./answers.ts";
 import type { MigrateRequest } from "./migrate-request.ts";
 import type { Edge } from "./invocation.ts";
-import { createPrompter } from "./prompter.ts";
-import { createReporter } from "./reporters/reporter.ts";
+import { withPrompter } from "./prompter.ts";
+import { createReporter, type Reporter } from "./reporters/reporter.ts";
 import { checkSecretFlags, createSecrets } from "./secrets.ts";
 import { stoppable } from "./signals.ts";
 
@@ -22,27 +22,30 @@ export async function converse<T>(
   checkSecretFlags(secretFlags, terminal.stdin.isTTY);
   return stoppable(
     async (signal) => {
-      const prompter = createPrompter(terminal, {
+      let reporter: Reporter | undefined;
+      const prompts = {
         ...globals,
         signal,
-        beforeAsking: () => reporter.suspend(),
-        afterAsking: () => reporter.resume(),
-      });
-      const reporter = await createReporter(terminal, {
-        ...globals,
-        identityIsAsked: prompter.canAsk && given.confirmDid === undefined,
-        planIsTheResult: options.dryRun,
-      });
-      try {
-        for (const warning of warnings) {
-          reporter.report({ type: "warning", ...warning });
+        beforeAsking: () => reporter?.suspend(),
+        afterAsking: () => reporter?.resume(),
+      };
+      return withPrompter(terminal, prompts, async (prompter) => {
+        reporter = await createReporter(terminal, {
+          ...globals,
+          identityIsAsked: prompter.canAsk && given.confirmDid === undefined,
+          planIsTheResult: options.dryRun,
+        });
+        const { report, close } = reporter;
+        try {
+          for (const warning of warnings) {
+            report({ type: "warning", ...warning });
+          }
+          const secretSource = createSecrets(terminal, secretFlags, prompter, secrets, signal);
+          return await work(createAnswers(terminal, given, secretSource, prompter), report, signal);
+        } finally {
+          close();
         }
-        const secretSource = createSecrets(terminal, secretFlags, prompter, secrets, signal);
-        const answers = createAnswers(terminal, given, secretSource, prompter);
-        return await work(answers, (event) => reporter.report(event), signal);
-      } finally {
-        reporter.close();
-      }
+      });
     },
     () => {
       if (!globals.json && !globals.quiet) {

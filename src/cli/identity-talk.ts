@@ -9,7 +9,7 @@ import { createIdentityAnswers, type IdentityWords } from "./identity-answers.ts
 import type { Edge, Typed } from "./invocation.ts";
 import { openMigrationServices } from "./migration-services.ts";
 import { planLines } from "./plan-lines.ts";
-import { createPrompter } from "./prompter.ts";
+import { withPrompter } from "./prompter.ts";
 import { readRotationKey, rotationKeySecrets } from "./rotation-key.ts";
 import { checkSecretFlags, createSecrets, type AllSecretFlags, type Secrets } from "./secrets.ts";
 import { stoppable } from "./signals.ts";
@@ -59,25 +59,25 @@ export async function talkIdentity<T>(
   const { services, close } = openMigrationServices(globals, terminal);
   try {
     return await stoppable(
-      async (signal) => {
-        const prompter = createPrompter(terminal, { ...globals, signal });
-        const secrets = createSecrets(terminal, secretFlags, prompter, known, signal);
-        const answers = createIdentityAnswers(terminal, flags, secrets, prompter, { ...usual, ...words });
-        const show: ChangeParts["show"] = (plan) => {
-          // Who is asked has to see it; with --json it is in the result.
-          if (prompter.canAsk || !(globals.json || globals.quiet)) {
-            for (const line of [...planLines(plan), []]) {
-              terminal.err.line(...line);
+      async (signal) =>
+        withPrompter(terminal, { ...globals, signal }, async (prompter) => {
+          const secrets = createSecrets(terminal, secretFlags, prompter, known, signal);
+          const answers = createIdentityAnswers(terminal, flags, secrets, prompter, { ...usual, ...words });
+          const show: ChangeParts["show"] = (plan) => {
+            // Who is asked has to see it; with --json it is in the result.
+            if (prompter.canAsk || !(globals.json || globals.quiet)) {
+              for (const line of [...planLines(plan), []]) {
+                terminal.err.line(...line);
+              }
             }
-          }
-        };
-        const openSigner: IdentityTalk["openSigner"] = async (didKeys) => {
-          const { createKeychain } = await import("../services/keychain.ts");
-          return readRotationKey({ secrets, keychain: createKeychain(), signal }, { curve: flags.curve, didKeys });
-        };
-        const parts = { services, answers, show, signal };
-        return work({ parts, services, secrets, openSigner, hasRotationKey, globals, from });
-      },
+          };
+          const openSigner: IdentityTalk["openSigner"] = async (didKeys) => {
+            const { createKeychain } = await import("../services/keychain.ts");
+            return readRotationKey({ secrets, keychain: createKeychain(), signal }, { curve: flags.curve, didKeys });
+          };
+          const parts = { services, answers, show, signal };
+          return work({ parts, services, secrets, openSigner, hasRotationKey, globals, from });
+        }),
       () => {
         if (!globals.json && !globals.quiet) {
           terminal.err.line("Stopping as soon as the work at hand is safe. Press Ctrl-C again to stop at once.");

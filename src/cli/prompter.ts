@@ -4,6 +4,7 @@
  */
 import { DecampError } from "../errors.ts";
 import { printable, type Terminal } from "./terminal.ts";
+import { holdTyping, nobodyTypes, type Typing } from "./typing.ts";
 
 export interface Question {
   /** What is shown: "Password for alice.example.com at old.example.com:". */
@@ -31,6 +32,8 @@ export interface Prompter {
   text(question: Question): Promise<string>;
   /** The same for a secret: what is typed is not shown. */
   secret(question: Question): Promise<string>;
+  /** Runs `work` with the terminal as it was before us, for a command that may want it for itself. */
+  lend<T>(work: () => Promise<T>): Promise<T>;
 }
 
 export interface PrompterOptions {
@@ -44,7 +47,25 @@ export interface PrompterOptions {
   readonly afterAsking?: () => void;
 }
 
-export function createPrompter(terminal: Terminal, options: PrompterOptions): Prompter {
+/**
+ * Runs long work with a prompter. As long as it lasts, what is typed while nothing is asked is not shown, and is no answer to
+ * what is asked later.
+ */
+export async function withPrompter<T>(
+  terminal: Terminal,
+  options: PrompterOptions,
+  work: (prompter: Prompter) => Promise<T>,
+): Promise<T> {
+  const { canAsk } = createPrompter(terminal, options);
+  const typing = canAsk ? holdTyping(terminal.stdin) : nobodyTypes;
+  try {
+    return await work(createPrompter(terminal, options, typing));
+  } finally {
+    typing.close();
+  }
+}
+
+export function createPrompter(terminal: Terminal, options: PrompterOptions, typing: Typing = nobodyTypes): Prompter {
   const canAsk = terminal.stdin.isTTY && terminal.err.isTerminal && !options.noInput && !options.json;
 
   const ask = async (question: Question, secret: boolean): Promise<string> => {
@@ -54,6 +75,7 @@ export function createPrompter(terminal: Terminal, options: PrompterOptions): Pr
         data: { answeredBy: question.answeredBy },
       });
     }
+    await typing.release();
     options.beforeAsking?.();
     if (options.noColor) {
       // The prompts know only the environment.
@@ -89,6 +111,7 @@ export function createPrompter(terminal: Terminal, options: PrompterOptions): Pr
       throw error;
     } finally {
       open.done();
+      typing.hold();
       options.afterAsking?.();
     }
   };
@@ -97,6 +120,7 @@ export function createPrompter(terminal: Terminal, options: PrompterOptions): Pr
     canAsk,
     text: async (question) => (await ask(question, false)).trim(),
     secret: (question) => ask(question, true),
+    lend: async (work) => typing.lend(work),
   };
 }
 

@@ -170,7 +170,9 @@ export function createSecrets(
     if (file !== undefined) {
       return readSecretFile(file, what, mayBeSeen);
     }
-    return command === undefined ? undefined : runSecretCommand(command, what, withoutSecrets(terminal.env), signal);
+    return command === undefined
+      ? undefined
+      : prompter.lend(async () => runSecretCommand(command, what, withoutSecrets(terminal.env), signal));
   };
 
   const fromEnvironment = (name: SecretName): string | undefined =>

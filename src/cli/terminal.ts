@@ -11,6 +11,7 @@
  *   characters are spelled out. So text is handed over in pieces, and only this file adds colour.
  * - Colour and movement only on a terminal, decided for each stream apart. Nothing depends on colour alone.
  * - A secret is never shown, not even in part.
+ * - What is typed while nothing is asked is not shown, and answers nothing.
  * - Who reads our output may stop reading: that is no error.
  */
 import type { ChalkInstance } from "chalk";

@@ -35,7 +35,8 @@ async function setting(given: Partial<GivenAnswers> = {}, typed?: readonly strin
     return answer === undefined ? Promise.reject(new Error("asked once too often")) : Promise.resolve(answer);
   };
   const nobody = createPrompter(terminal, { noInput: true, json: false, noColor: false, signal });
-  const prompter: Prompter = typed === undefined ? nobody : { canAsk: true, text: ask, secret: ask };
+  const prompter: Prompter =
+    typed === undefined ? nobody : { canAsk: true, text: ask, secret: ask, lend: async (work) => work() };
   const secrets = createSecrets(terminal, {}, prompter, new Set(), signal);
   return { answers: createAnswers(terminal, { yes: false, ...given }, secrets, prompter), asked, streams };
 }

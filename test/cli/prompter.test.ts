@@ -1,3 +1,6 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
 import { describe, expect, test } from "vitest";
 import { createPrompter } from "../../src/cli/prompter.ts";
 import { openTerminal } from "../../src/cli/terminal.ts";
@@ -70,6 +73,72 @@ describe("on a real terminal", () => {
     await screen.shows("stopping");
     screen.type("\u0003");
     expect(await screen.ended).toBe(130);
+    expect(cursorIsBack(screen)).toBe(true);
+  });
+});
+
+describe("what is typed while nothing is asked", () => {
+  test("is not shown, and is no answer: neither to the next question nor to the one after it", async () => {
+    const screen = onScreen(new URL("support/ask.ts", import.meta.url), ["early"]);
+    await screen.shows("Sign in at your old server");
+    screen.type("hunter22\rhunter23\r");
+    await screen.shows("? Answer:");
+    screen.type("secret\rearly again");
+    await screen.shows("? And then:");
+    screen.type("right\r");
+    expect(await screen.ended).toBe(0);
+    expect(screen.lines().at(-1)).toBe("answered thgir ,terces");
+    expect(screen.raw()).not.toContain("hunter");
+    expect(screen.raw()).not.toContain("early");
+  });
+
+  test("is not shown while the process has no time to look, and is dropped all the same", async () => {
+    const folder = await mkdtemp(path.join(tmpdir(), "decamp-typed-"));
+    const typed = path.join(folder, "typed");
+    const screen = onScreen(new URL("support/ask.ts", import.meta.url), ["busy", typed]);
+    await screen.shows("busy");
+    screen.type("hunter22\r");
+    await writeFile(typed, "");
+    await screen.shows("? Answer:");
+    await rm(folder, { recursive: true });
+    screen.type("right\r");
+    expect(await screen.ended).toBe(0);
+    expect(screen.lines().at(-1)).toBe("answered thgir");
+    expect(screen.raw()).not.toContain("hunter");
+  });
+
+  test("a command that is asked for a secret has the terminal as it was", async () => {
+    const screen = onScreen(new URL("support/ask.ts", import.meta.url), ["lend"]);
+    expect(await screen.ended).toBe(0);
+    const state = screen.raw().split("").toReversed().join("");
+    expect(state).toMatch(/ echo /);
+    expect(state).not.toContain("-icanon");
+  });
+});
+
+describe("the terminal is as it was", () => {
+  test.each([
+    ["after an answer", "secret", "Answer:", ["right\r"], 0],
+    ["after Ctrl-C at a question", "secret", "Answer:", ["\u0003"], 130],
+    ["after Ctrl-C at work", "wait", "Sign in", ["\u0003"], 130],
+    ["after Ctrl-C twice", "stuck", "Sign in", ["\u0003", "\u0003"], 130],
+    ["after a bug", "crash", "This is a bug", [], 1],
+  ])("%s", async (_, kind, shown, keys, code) => {
+    const screen = onScreen(new URL("support/and-then-stty.ts", import.meta.url), [kind]);
+    await screen.shows(shown);
+    for (const [place, key] of keys.entries()) {
+      screen.type(key);
+      if (place + 1 < keys.length) {
+        await screen.shows("stopping");
+      }
+    }
+    expect(await screen.ended).toBe(0);
+    const said = screen.lines().join("\n");
+    expect(said).toContain(`exit code ${code}`);
+    const state = said.slice(said.indexOf("exit code"));
+    expect(state).toMatch(/[^-]icanon/);
+    expect(state).toMatch(/[^-]isig/);
+    expect(state).toMatch(/[^-]echo /);
     expect(cursorIsBack(screen)).toBe(true);
   });
 });

@@ -51,7 +51,7 @@ test("wrong answers are asked again: the password, the handle, the code", async 
   screen.type("\u0015x.b.test\r"); // one letter: too short
   await screen.shows("That did not work:");
   await screen.shows("3 to 18 letters");
-  // What is typed before a question stands there is echoed by the terminal itself: so wait for the question.
+  // What is typed before a question stands there is dropped: so wait for the question.
   await screen.shows("? Your handle on the new server");
   screen.type("typing.b.test\r");
   await screen.shows("Password of typing.a.test");

@@ -7,13 +7,13 @@ import { createPersonReporter } from "./person.ts";
 import { createPlainReporter } from "./plain.ts";
 
 export interface Reporter {
-  report(event: MigrationEvent | ExportEvent): void;
+  readonly report: (event: MigrationEvent | ExportEvent) => void;
   /** Leaves the line, because something is going to be asked. */
-  suspend(): void;
+  readonly suspend: () => void;
   /** The answer is there: goes on. */
-  resume(): void;
+  readonly resume: () => void;
   /** Nothing more comes. Stops timers and leaves the line. */
-  close(): void;
+  readonly close: () => void;
 }
 
 export interface ReporterOptions {

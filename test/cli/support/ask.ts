@@ -1,12 +1,14 @@
 /** Asks on the real terminal, as the commands do, and says on stdout what was answered: for tests through a pty. */
+import { once } from "node:events";
+import { existsSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import { reportFailure } from "../../../src/cli/failure.ts";
-import { createPrompter, type Prompter } from "../../../src/cli/prompter.ts";
-import { createReporter } from "../../../src/cli/reporters/reporter.ts";
+import { withPrompter, type Prompter } from "../../../src/cli/prompter.ts";
+import { createReporter, type Reporter } from "../../../src/cli/reporters/reporter.ts";
 import { stoppable } from "../../../src/cli/signals.ts";
 import { openTerminal, processParts } from "../../../src/cli/terminal.ts";
 
-const [kind] = process.argv.slice(2);
+const [kind, typed = ""] = process.argv.slice(2);
 const terminal = await openTerminal(processParts(), { noColor: false });
 const step = { type: "step", id: "sign-in", title: "Sign in at your old server" } as const;
 
@@ -18,25 +20,28 @@ try {
 
 async function run(signal: AbortSignal): Promise<void> {
   const options = { quiet: false, verbose: false, json: false, identityIsAsked: true, planIsTheResult: false };
-  const reporter = await createReporter(terminal, options);
-  const prompter = createPrompter(terminal, {
+  let reporter: Reporter | undefined;
+  const prompts = {
     noInput: false,
     json: false,
     noColor: false,
     signal,
-    beforeAsking: () => reporter.suspend(),
-    afterAsking: () => reporter.resume(),
+    beforeAsking: () => reporter?.suspend(),
+    afterAsking: () => reporter?.resume(),
+  };
+  await withPrompter(terminal, prompts, async (prompter) => {
+    reporter = await createReporter(terminal, options);
+    try {
+      reporter.report({ ...step, state: "start" });
+      const answer = await work(prompter, signal);
+      reporter.report({ ...step, state: "done" });
+      reporter.close();
+      // Reversed, so that the screen shows the answer itself only if it was echoed.
+      terminal.out.line(`answered ${answer.split("").toReversed().join("")}`);
+    } finally {
+      reporter.close();
+    }
   });
-  try {
-    reporter.report({ ...step, state: "start" });
-    const answer = await work(prompter, signal);
-    reporter.report({ ...step, state: "done" });
-    reporter.close();
-    // Reversed, so that the screen shows the answer itself only if it was echoed.
-    terminal.out.line(`answered ${answer.split("").toReversed().join("")}`);
-  } finally {
-    reporter.close();
-  }
 }
 
 async function work(prompter: Prompter, signal: AbortSignal): Promise<string> {
@@ -45,6 +50,32 @@ async function work(prompter: Prompter, signal: AbortSignal): Promise<string> {
     return delay(60_000, "nobody interrupted", kind === "wait" ? { signal } : {});
   }
   const question = { message: "Answer:", what: "the answer", answeredBy: "--answer" };
+  if (kind === "early") {
+    // Work that lasts until a whole line was typed.
+    for (let line = ""; !line.includes("\r");) {
+      const [bytes] = (await once(terminal.stdin, "data")) as [Buffer];
+      line += bytes.toString();
+    }
+    const first = await prompter.secret(question);
+    return `${first}, ${await prompter.text({ ...question, message: "And then:" })}`;
+  }
+  if (kind === "busy") {
+    // The loop stands still until something was typed, and the terminal keeps it.
+    terminal.err.line("busy");
+    while (!existsSync(typed)) {
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20);
+    }
+    return prompter.text(question);
+  }
+  if (kind === "lend") {
+    const { spawnSync } = await import("node:child_process");
+    return prompter.lend(() =>
+      Promise.resolve(spawnSync("stty", ["-a"], { stdio: ["inherit", "pipe", "inherit"] }).stdout.toString()),
+    );
+  }
+  if (kind === "crash") {
+    throw new Error("a bug");
+  }
   return kind === "secret"
     ? prompter.secret(question)
     : prompter.text({ ...question, check: (answer) => answer !== "wrong" || "That is wrong." });
