@@ -3,10 +3,11 @@
  * already is not fetched again, and an account in which nothing has changed is not written again.
  */
 
+import type { Cid } from "../data/cid.ts";
 import { isDecampError } from "../errors.ts";
 import { fileSize, joinPath, readWhole, writeWhole } from "../services/files.ts";
 import { takeLock } from "../services/lock.ts";
-import { fetchBlobs, type FetchedBlobs } from "./fetch-blobs.ts";
+import { fetchBlobs, type FetchedBlobs, type WantedBlob } from "./fetch-blobs.ts";
 import { requireArchiveFolder } from "./folder.ts";
 import { lockFile, readmeFile, snapshotFile, snapshotFiles, snapshotFolder } from "./layout.ts";
 import { removeLeftovers } from "./leftovers.ts";
@@ -214,6 +215,7 @@ async function bringBlobs(
   const { pds, did } = source;
   const { signal, concurrency, report } = options;
   const wanted = await wantedBlobs(snapshotFile(archive, repo.snapshot, "repo"), source, known, signal);
+  await options.beforeBlobs?.(await bytesToFetch(archive, wanted));
   try {
     return await fetchBlobs(archive, wanted, async (cid, either, busy) => pds.getBlob(did, cid, either, busy), {
       concurrency,
@@ -224,6 +226,15 @@ async function bringBlobs(
   } catch (error) {
     throw asUnavailable(error, pds, did);
   }
+}
+
+async function bytesToFetch(archive: string, wanted: ReadonlyMap<Cid, WantedBlob>): Promise<number> {
+  const { cids } = await listStoredBlobs(archive);
+  let bytes = 0;
+  for (const [cid, { size = 0 }] of wanted) {
+    bytes += size > 0 && !cids.has(cid) ? size : 0;
+  }
+  return bytes;
 }
 
 function describeRepo({ mode, records }: StoredRepo): string {

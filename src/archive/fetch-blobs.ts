@@ -14,6 +14,8 @@ import { isAccountState } from "./unavailable.ts";
 export interface WantedBlob {
   /** As the record or an earlier snapshot says; undefined if nobody does. */
   readonly mimeType?: string;
+  /** Bytes, as the record says, which need not be true. */
+  readonly size?: number;
   readonly records: readonly string[];
 }
 

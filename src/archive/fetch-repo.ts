@@ -155,6 +155,25 @@ export async function proveStored(
 }
 
 /**
+ * What a server gives out, described and not judged: nothing of it is kept.
+ *
+ * @throws DecampError `damaged` if it is no CAR file at all
+ */
+export async function describeDownload(archive: string, download: Download, signal: AbortSignal): Promise<RepoReport> {
+  const file = await NewFile.create(passingRepo(archive));
+  try {
+    const verifier = createRepoVerifier({}, { source: fileSource(file.descriptor, file.path) });
+    for await (const bytes of received(download, { signal, onProgress: () => undefined })) {
+      await file.write(bytes);
+      verifier.write(bytes);
+    }
+    return verifier.end();
+  } finally {
+    await file.discard();
+  }
+}
+
+/**
  * Proves a snapshot from the disk: its repository, and every file and blob against the manifest.
  *
  * @throws DecampError `damaged`, `unreadable-file`

@@ -35,6 +35,8 @@ export interface ExportOptions {
   /** Leaves out what is not public, also when signed in. */
   readonly publicOnly?: boolean;
   readonly report: ReportExport;
+  /** Told how many bytes of blobs are about to be fetched, as far as the records say; may throw to stop that. */
+  readonly beforeBlobs?: (bytes: number) => Promise<void>;
 }
 
 /** How often something is fetched that breaks off or comes broken. */

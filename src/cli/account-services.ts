@@ -7,12 +7,14 @@ import { Pds } from "../services/pds.ts";
 import { createPlcDirectory } from "../services/plc-directory.ts";
 import { createHandleResolver } from "../services/resolver.ts";
 import { createSeenHeads } from "../services/seen-heads.ts";
+import type { Http } from "../services/http.ts";
 import type { GlobalFlags } from "./globals.ts";
 import { openHttp } from "./http.ts";
 import type { Terminal } from "./terminal.ts";
 
 export interface OpenServices {
   readonly services: AccountServices;
+  readonly http: Http;
   /** Closes connections; to be called when the work is over. */
   readonly close: () => Promise<void>;
 }
@@ -32,6 +34,7 @@ export function openAccountServices(globals: GlobalFlags, terminal: Terminal): O
       clockOffset: (origin) => http.clocks.offset(origin),
       sleep: async (milliseconds, signal) => setTimeout(milliseconds, undefined, { signal }),
     },
+    http,
     close: async () => http.close(),
   };
 }

@@ -1,21 +1,33 @@
 /** The services of a migration, as the flags and the environment have them. */
 import { hostname } from "node:os";
+import { parseServerUrl } from "../identity/syntax.ts";
+import { createRelay } from "../services/relay.ts";
 import type { MigrationServices } from "../migration/context.ts";
 import { openAccountServices } from "./account-services.ts";
 import type { GlobalFlags } from "./globals.ts";
 import { packageFacts } from "./package.ts";
 import type { Terminal } from "./terminal.ts";
 
-/** @throws DecampError `invalid-url`, `insecure-url` for the address of the directory */
+/** Asked about the new server when nobody names another one. Servers on private networks are no business of its. */
+const publicRelay = "https://bsky.network";
+
+/**
+ * @param relay address of the relay, if one was named
+ * @throws DecampError `invalid-url`, `insecure-url` for the address of the directory or the relay
+ */
 export function openMigrationServices(
   globals: GlobalFlags,
   terminal: Terminal,
+  relay?: string,
 ): { services: MigrationServices; close: () => Promise<void> } {
-  const { services, close } = openAccountServices(globals, terminal);
+  const relayUrl = relay ?? (globals.allowPrivateHosts ? undefined : publicRelay);
+  const relayOrigin = relayUrl === undefined ? undefined : parseServerUrl(relayUrl, globals);
+  const { services, http, close } = openAccountServices(globals, terminal);
   return {
     services: {
       ...services,
       writtenBy: `decamp ${packageFacts().version}`,
+      ...(relayOrigin === undefined ? {} : { relay: createRelay(http, relayOrigin) }),
       lockOwner: { pid: process.pid, host: hostname(), isAlive },
     },
     close,

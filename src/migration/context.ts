@@ -5,6 +5,7 @@ import type { AccountServices } from "../account/services.ts";
 import type { Manifest, Missing } from "../archive/manifest.ts";
 import { joinPath } from "../services/files.ts";
 import type { LockOwner } from "../services/lock.ts";
+import type { Relay } from "../services/relay.ts";
 import type { Pds, ServerDescription } from "../services/pds.ts";
 import type { PlcOperation } from "../plc/operation.ts";
 import type { Answers } from "./answers.ts";
@@ -18,6 +19,8 @@ export interface MigrationServices extends AccountServices {
   /** Name and version, for the archive. */
   readonly writtenBy: string;
   readonly lockOwner: LockOwner;
+  /** The relay that is asked about the new server, if any. */
+  readonly relay?: Relay | undefined;
 }
 
 /** A step: `done` asks the world whether it holds already, `run` makes it so and may say something about it. */

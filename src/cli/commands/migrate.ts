@@ -7,7 +7,7 @@ import { migrate } from "../../migration/run.ts";
 import { pointOfNoReturn } from "../../migration/step-ids.ts";
 import { commandLine } from "../command-line.ts";
 import { converse } from "../converse.ts";
-import { readGlobals } from "../globals.ts";
+import { nonEmpty, readGlobals } from "../globals.ts";
 import type { Edge, Invocation } from "../invocation.ts";
 import { readMigrateRequest } from "../migrate-request.ts";
 import { openMigrationServices } from "../migration-services.ts";
@@ -77,7 +77,10 @@ function exitCodeOf({ missingBlobs, sourceStillActive }: MigrationResult): numbe
 
 /** Runs `decamp migrate`. */
 export async function migrateCommand(invocation: Invocation<"migrate">, edge: Edge): Promise<number> {
-  const { services, close } = openMigrationServices(readGlobals(invocation.globals, edge.terminal.env), edge.terminal);
+  const { flags, globals } = invocation;
+  const { terminal } = edge;
+  const relay = flags.relay ?? nonEmpty(terminal.env["ATP_RELAY_HOST"]);
+  const { services, close } = openMigrationServices(readGlobals(globals, terminal.env), terminal, relay);
   try {
     return await runMigrate(invocation, edge, async (options, answers, report, signal) =>
       migrate(options, services, answers, report, signal),

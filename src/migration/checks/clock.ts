@@ -3,9 +3,9 @@
  * that the old one made. The machine's own clock says whether a revision lies in the future.
  */
 
+import { timeAtDirectory } from "../../account/directory-time.ts";
 import { DecampError } from "../../errors.ts";
-import type { MigrationServices } from "../context.ts";
-import type { Context } from "../context.ts";
+import type { Context, MigrationServices } from "../context.ts";
 
 /** A difference that is worth a word, and one with which no deadline can be told. Milliseconds. */
 const notable = 30_000;
@@ -42,13 +42,11 @@ export function checkClocks(context: Context): void {
 /**
  * Now, by the clock of the directory, for deadlines that it counts; undefined if that is too far from ours to be believed.
  */
-export function directoryTime({
-  now,
-  clockOffset,
-  directory,
-}: Pick<MigrationServices, "now" | "clockOffset" | "directory">): number | undefined {
-  const offset = clockOffset(directory.origin) ?? 0;
-  return Math.abs(offset) > tooFar ? undefined : now() + offset;
+export function directoryTime(
+  services: Pick<MigrationServices, "now" | "clockOffset" | "directory">,
+): number | undefined {
+  const offset = services.clockOffset(services.directory.origin) ?? 0;
+  return Math.abs(offset) > tooFar ? undefined : timeAtDirectory(services);
 }
 
 function span(milliseconds: number): string {

@@ -1,6 +1,7 @@
 /** create-account: the account on the new server, deactivated; one that an earlier run made is used again. */
 
 import { DecampError, isDecampError } from "../../errors.ts";
+import { requireReplaceable } from "../checks/target-repo.ts";
 import type { Context, Step } from "../context.ts";
 import { signInToTarget } from "../sign-in.ts";
 
@@ -20,13 +21,11 @@ export const createAccount: Step = {
   },
 };
 
-/** Signs in to a deactivated account of ours. @throws DecampError `target-in-use` if it is active */
+/** Signs in to a deactivated account of ours. @throws DecampError as `requireReplaceable` */
 async function adopt(context: Context): Promise<void> {
-  const { target, signal } = context;
+  const { target } = context;
   const { handle } = await signInToTarget(context);
-  if ((await target.accountStatus(signal)).activated) {
-    throw new DecampError("target-in-use", `${target.host} has this account already, and it is active there.`);
-  }
+  await requireReplaceable(context);
   if (handle !== context.newHandle) {
     context.warn("handle-kept", `On ${target.host} the account is called ${handle}, from an earlier run.`);
     context.newHandle = handle;

@@ -4,6 +4,7 @@ import { exportAccount } from "../../archive/export.ts";
 import { proveSnapshot } from "../../archive/fetch-repo.ts";
 import { readManifests } from "../../archive/manifest.ts";
 import { DecampError } from "../../errors.ts";
+import { requireSpace } from "../checks/space.ts";
 import type { Context, Step } from "../context.ts";
 
 export const exportStep: Step = {
@@ -78,6 +79,7 @@ export async function exportNow(context: Context): Promise<void> {
       now: services.now(),
       sleep: services.sleep,
       writtenBy: services.writtenBy,
+      beforeBlobs: async (bytes) => requireSpace(context, bytes),
       lockOwner: services.lockOwner,
       report: (event) => {
         if (event.type === "progress") {

@@ -41,7 +41,8 @@ export async function importNow(context: Context): Promise<void> {
     if (!isLostAnswer(error)) {
       throw error;
     }
-    for (let attempt = 1; (await headAtTarget(context)) !== snapshot.commit; attempt += 1) {
+    // Not sent again blindly: the server may have it, or be about to. What it cannot answer now, it may answer later.
+    for (let attempt = 1; !(await isImported(context)); attempt += 1) {
       if (attempt >= patience.attempts) {
         throw error;
       }
@@ -57,6 +58,19 @@ export async function importNow(context: Context): Promise<void> {
         hint: "Your account is still on your old server. The new server changes what it imports; do not move there.",
       },
     );
+  }
+}
+
+/** Whether the new server has the head; false as long as it cannot be reached. */
+async function isImported(context: Context): Promise<boolean> {
+  try {
+    return (await headAtTarget(context)) === context.snapshot.commit;
+  } catch (error) {
+    context.signal.throwIfAborted();
+    if (isDecampError(error) && isLostAnswer(error)) {
+      return false;
+    }
+    throw error;
   }
 }
 

@@ -5,6 +5,8 @@ import { DecampError, isDecampError } from "../../errors.ts";
 import type { ServerDescription } from "../../services/pds.ts";
 import { checkClocks } from "../checks/clock.ts";
 import { checkIdentity } from "../checks/identity.ts";
+import { checkRelay } from "../checks/relay.ts";
+import { requireSpace } from "../checks/space.ts";
 import type { Context, Step } from "../context.ts";
 import { chooseHandle } from "../handle.ts";
 import { openJournal } from "../journal.ts";
@@ -24,6 +26,7 @@ export const preflight: Step = {
       context.newHandle = identity.handle;
     } else {
       await requireArchiveFolder(context.archive, identity.did);
+      await requireSpace(context, 0);
       const sourceDescription = await source.describe(signal);
       checkClocks(context);
       checkIdentity(context);
@@ -31,7 +34,7 @@ export const preflight: Step = {
         throw new DecampError("same-server", `${source.origin} and ${targetOrigin} are the same server.`);
       }
       const isThere = await checkAccounts(context);
-      await countBlobs(context);
+      await Promise.all([countBlobs(context), checkRelay(context)]);
       if (!isThere) {
         await checkAdmission(context);
         forecastUploads(context, context.blobs ?? 0);

@@ -1,0 +1,50 @@
+/**
+ * What the relay thinks of the new server. It limits how many accounts of a server it carries, 100 unless its operator raises
+ * that; what later ones post is seen by nobody, although the server itself shows everything green.
+ */
+
+import { isDecampError } from "../../errors.ts";
+import type { Context } from "../context.ts";
+
+/** How long this may take (milliseconds): nothing depends on it. */
+const deadline = 8000;
+/** The usual limit, from where on it is near, and from where on it must have been raised. */
+const limit = { usual: 100, near: 90, raised: 1000 };
+
+/** Warns of what a relay says against the new server. Never fails. */
+export async function checkRelay(context: Context): Promise<void> {
+  const { services, target, signal, warn } = context;
+  const { relay } = services;
+  if (relay === undefined) {
+    return;
+  }
+  try {
+    const said = await relay.hostStatus(target.host, AbortSignal.any([signal, AbortSignal.timeout(deadline)]));
+    if (said === undefined) {
+      warn(
+        "relay-unknown",
+        `The relay ${relay.host} does not know ${target.host}. Until it does, nobody sees what is posted there.`,
+      );
+      return;
+    }
+    const { status, accounts } = said;
+    if (status === "throttled" || status === "banned") {
+      warn(
+        "relay-status",
+        `The relay ${relay.host} has ${target.host} as ${status}: what is posted there may be seen by nobody.`,
+      );
+    }
+    if (accounts !== undefined && accounts >= limit.near && accounts < limit.raised) {
+      warn(
+        "relay-limit",
+        `The relay ${relay.host} counts ${accounts} accounts at ${target.host}. Unless its operator has raised the limit of ${limit.usual}, it does not carry what later ones post. Ask the operator of your new server.`,
+      );
+    }
+  } catch (error) {
+    signal.throwIfAborted();
+    const timedOut = error instanceof Error && error.name === "TimeoutError";
+    if (!timedOut && !isDecampError(error)) {
+      throw error;
+    }
+  }
+}
