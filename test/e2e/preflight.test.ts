@@ -6,6 +6,7 @@ import { createAccount, type Account } from "../network/account.ts";
 import { connectNetwork } from "../network/control.ts";
 import { auditLog, changeIdentity, generateUserKey } from "../network/identity.ts";
 import { populate } from "../network/populate.ts";
+import { scriptedServer, sendJson } from "../faults/scripted-server.ts";
 import { repoStatus } from "../network/read.ts";
 import { prepareMove, runDecamp, type Move } from "../network/run-decamp.ts";
 
@@ -166,4 +167,40 @@ test("a handle that somebody else has is refused in a dry run already", async ()
   const { error } = await run([...move.args, "--new-handle", other.handle, "--dry-run"]);
   expect(error).toMatchObject({ code: "handle-taken", exitCode: 5 });
   await expectUntouched(account);
+});
+
+/** What a dry run says of a relay that answers like this, and how it was asked. */
+async function asRelay(answer: object, status = 200): Promise<{ warnings: Line[]; paths: string[] }> {
+  await using relay = await scriptedServer((_, response) => sendJson(response, status, answer));
+  const account = await newAccount();
+  const move = await prepareMove(network, account, network.b);
+  const { code, warnings } = await run([...move.args, "--dry-run", "--relay", relay.origin]);
+  expect(code).toBe(0);
+  const told = warnings.filter((warning) => warning.code.startsWith("relay"));
+  return { warnings: told, paths: relay.requests.map((request) => request.path) };
+}
+
+describe("the relay", () => {
+  test.each([
+    ["near its limit", { status: "active", accountCount: 97 }, ["relay-limit"]],
+    ["that has throttled the new server", { status: "throttled", accountCount: 100 }, ["relay-status", "relay-limit"]],
+    ["with room", { status: "active", accountCount: 12 }, []],
+    ["that has raised the limit", { status: "active", accountCount: 250_000 }, []],
+    ["that says nothing", {}, []],
+  ])("%s", async (_, answer, codes) => {
+    const { warnings, paths } = await asRelay({ hostname: "b", seq: 1, ...answer });
+    expect(warnings.map((warning) => warning.code)).toEqual(codes);
+    expect(paths).toEqual([
+      `/xrpc/com.atproto.sync.getHostStatus?hostname=${encodeURIComponent(new URL(network.b.url).host)}`,
+    ]);
+  });
+
+  test("that does not know the new server", async () => {
+    const { warnings } = await asRelay({ error: "HostNotFound", message: "host not found" }, 400);
+    expect(warnings.map((warning) => warning.code)).toEqual(["relay-unknown"]);
+  });
+
+  test("that is broken is no reason for anything", async () => {
+    expect((await asRelay({ error: "InternalServerError" }, 500)).warnings).toEqual([]);
+  });
 });

@@ -18,7 +18,7 @@ const recent = 7 * 86_400_000;
 /**
  * @throws DecampError `rate-limited` when the directory takes no operation now, `identity-invalid` for a frozen identity
  */
-export function checkIdentity(context: Context): void {
+export function checkIdentity(context: Pick<Context, "identity" | "services" | "warn">): void {
   const { identity, services } = context;
   const { did, log } = identity;
   if (rotationKeysOf(log.head.operation).length === 0) {
@@ -48,7 +48,7 @@ export function checkIdentity(context: Context): void {
   }
 }
 
-function checkOperationLimits({ identity }: Context, now: number): void {
+function checkOperationLimits({ identity }: Pick<Context, "identity">, now: number): void {
   const times = identity.log.entries.map(({ createdAt }) => Date.parse(createdAt)).sort((a, b) => b - a);
   for (const { count, span } of operationLimits) {
     const oldest = times[count - 1];

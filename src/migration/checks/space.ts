@@ -11,7 +11,7 @@ const reserve = 32 * 1024 * 1024;
  * @param bytes what is about to be written, as far as it is known
  * @throws DecampError `storage` if the disk has not so much left
  */
-export async function requireSpace({ archive }: Context, bytes: number): Promise<void> {
+export async function requireSpace({ archive }: Pick<Context, "archive">, bytes: number): Promise<void> {
   const free = await freeSpace(archive);
   const needed = bytes + reserve;
   if (free !== undefined && free < needed) {
