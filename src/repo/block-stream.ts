@@ -9,28 +9,28 @@ import { cborCidHead, foreignFormat, parseCarHeader, rawCidHead, readVarint } fr
 import { howToRaise, type RepoLimits } from "./limits.ts";
 import type { Findings } from "./report.ts";
 import type { RuleId } from "./rules.ts";
+import { hashDigest } from "./tables.ts";
 import { cidFromBytes, type Cid } from "../data/cid.ts";
 
 /** Who gets the blocks. The bytes are only there during the call. */
 export interface BlockReceiver {
   header(roots: readonly Cid[]): void;
-  /** Blocks that will be handed over next, most of them: where each starts in the memory of `view`, with its CID. */
-  comes(view: DataView, starts: Int32Array, count: number): void;
   /**
    * A block under a CID of codec dag-cbor; its content is proved.
    *
    * @param at where the digest of the CID starts in `bytes`; the data follows it
    * @param end where the data ends
    * @param offset where the data starts in the file
+   * @param hashed `hashDigest` of the digest
    */
-  block(bytes: Buffer, view: DataView, at: number, end: number, offset: number): void;
+  block(bytes: Buffer, view: DataView, at: number, end: number, offset: number, hashed: number): void;
   /** A proved block under a CID of codec raw. */
   rawBlock(cid: Cid, offset: number): void;
 }
 
 /** A small repository gets a small window, and no batch: that pays from some thousand blocks on. */
 const firstWindow = 1 << 16;
-const fullWindow = 1 << 20;
+const fullWindow = 1 << 18;
 const defaultSmallBytes = 1 << 20;
 
 export class BlockStream {
@@ -262,11 +262,10 @@ export class BlockStream {
     }
     batch.run();
     const { count, starts, ends } = batch;
-    receiver.comes(view, starts, count);
     for (let i = 0; i < count; i++) {
       const start = starts[i]!;
       if (batch.isProved(i)) {
-        receiver.block(window, view, start + 4, ends[i]!, base + start + 36);
+        receiver.block(window, view, start + 4, ends[i]!, base + start + 36, batch.hashed(i));
       } else {
         this.proveBlock(start, ends[i]!);
       }
@@ -282,7 +281,7 @@ export class BlockStream {
       "binary",
     );
     if (isDigest(view, start + 4, digest)) {
-      receiver.block(window, view, start + 4, end, base + start + 36);
+      receiver.block(window, view, start + 4, end, base + start + 36, hashDigest(view, start + 4));
     } else {
       this.findings.add("car/hash", { cid: cidFromBytes(window.subarray(start, start + 36)) });
     }

@@ -25,23 +25,26 @@ const firstState: Int32Array = new Int32Array([
 ]);
 
 /** Words of a job. From its start on, each with a word for each lane: */
-export const jobWords = 16;
+export const jobWords = 20;
 /** where the message starts in `LaneHasher.bytes`, plus `dataOffset`; behind it, */
 export const jobLength = 4;
 /** the bytes of the message; afterwards */
 export const jobDifference = 8;
 /** 0 if the hash is what stands in the 32 bytes before the message, and */
 export const jobFirstWord = 12;
-// the first word of the hash.
+/** the first word of the hash, and */
+export const jobProduct = 16;
+// the sum of the products of the words of what stands before the message with the multipliers.
 
 /** How many SHA-256 blocks a message takes. */
 export function sha256Blocks(length: number): number {
   return (length + 72) >> 6;
 }
 
-/** Memory: the constants, the message schedule, the state between blocks; then the jobs, then the messages. */
+/** Memory: constants, message schedule, state between blocks, multipliers; then the jobs, then the messages. */
 const scheduleAt = 256;
 const stateAt = scheduleAt + 64 * 16;
+const multipliersAt = stateAt + 8 * 16;
 const jobsAt = 2048;
 const jobBytes = jobWords * 4;
 
@@ -224,7 +227,13 @@ function oneJob(): Code {
     code.push(...i32.constant(0), ...v128.load(scheduleAt + i * 16), ...saved(i), ...v128.xor);
     code.push(...(i === 0 ? [] : v128.or));
   }
-  return [...code, ...v128.store(jobDifference * 4), ...advance(job, jobBytes)];
+  code.push(...v128.store(jobDifference * 4), ...get(job));
+  for (let i = 0; i < 8; i++) {
+    code.push(...i32.constant(0), ...v128.load(scheduleAt + i * 16));
+    code.push(...i32.constant(0), ...v128.loadSplat(multipliersAt + i * 4), ...v128.multiply);
+    code.push(...(i === 0 ? [] : v128.add));
+  }
+  return [...code, ...v128.store(jobProduct * 4), ...advance(job, jobBytes)];
 }
 
 export interface LaneHasher {
@@ -247,8 +256,10 @@ const margin = 64;
 /**
  * Makes a hasher with room for so many jobs and bytes of messages. Undefined where there are no vectors, and where the
  * words of WebAssembly, which are little-endian, are not those of the machine.
+ *
+ * @param multipliers eight numbers for `jobProduct`; zeros if there are none
  */
-export function makeLaneHasher(jobs: number, size: number): LaneHasher | undefined {
+export function makeLaneHasher(jobs: number, size: number, multipliers?: Int32Array): LaneHasher | undefined {
   if (new Uint8Array(Uint32Array.of(1).buffer)[0] !== 1) {
     return undefined;
   }
@@ -257,7 +268,9 @@ export function makeLaneHasher(jobs: number, size: number): LaneHasher | undefin
     const pages = Math.ceil((dataOffset + size + margin) / 65_536);
     compiled ??= compile(loop(oneJob(), [...get(job), ...get(end), ...i32.isLess]), firstVector - 2, vectors);
     const { run, memory } = compiled.instantiate(pages);
-    new Int32Array(memory).set(roundConstants);
+    const words = new Int32Array(memory);
+    words.set(roundConstants);
+    words.set(multipliers ?? [], multipliersAt / 4);
     return {
       bytes: Buffer.from(memory, dataOffset, size),
       dataOffset,

@@ -11,20 +11,20 @@ export interface ReadBlock {
   at: number;
 }
 
-/** The file may have been changed since the block was proved. */
-function prove(bytes: Buffer, view: DataView, at: number, length: number): void {
+/** Proves a block with its CID: the file may have been changed. @throws DecampError `damaged` */
+export function prove(bytes: Buffer, view: DataView, at: number, length: number): void {
   const digest = hash("sha256", new Uint8Array(bytes.buffer, bytes.byteOffset + at + 36, length - 36), "binary");
   if (!isDigest(view, at + 4, digest)) {
     throw changed();
   }
 }
 
-function changed(): DecampError {
+export function changed(): DecampError {
   return new DecampError("damaged", "The data was changed while it was being verified.");
 }
 
 /** Fills memory from a source. @returns how many bytes there were */
-function fill(source: RepoSource, offset: number, memory: Uint8Array): number {
+export function fill(source: RepoSource, offset: number, memory: Uint8Array): number {
   const read = source.read(offset, memory.length, memory);
   if (read.buffer !== memory.buffer || read.byteOffset !== memory.byteOffset) {
     memory.set(read);
@@ -50,45 +50,6 @@ export class Scratch {
     return { bytes: this.memory, view: this.view, at: 0 };
   }
 }
-
-/** Bytes to the next block that are rather read than skipped. */
-const nearby = 32_768;
-
-/** Reads blocks in the order of the file: many of them with one read, where they are close to each other. */
-export class ReadAhead {
-  private memory: Buffer = Buffer.alloc(0);
-  private view = new DataView(this.memory.buffer);
-  private start = 0;
-  private length = 0;
-  private readonly scratch = new Scratch();
-
-  /** @throws DecampError `damaged` if the block is not there any more */
-  read(source: RepoSource, offset: number, length: number): ReadBlock {
-    if (offset < this.start || offset + length > this.start + this.length) {
-      const isNearby = offset >= this.start && offset < this.start + this.length + nearby;
-      if (!isNearby || length > aheadBytes) {
-        // Far from what was read last: what comes behind is hardly wanted next. Note the place for the next one.
-        this.start = offset;
-        this.length = 0;
-        return this.scratch.read(source, offset, length);
-      }
-      if (this.memory.length === 0) {
-        this.memory = Buffer.allocUnsafeSlow(aheadBytes);
-        this.view = new DataView(this.memory.buffer);
-      }
-      this.start = offset;
-      this.length = fill(source, offset, this.memory);
-      if (this.length < length) {
-        throw changed();
-      }
-    }
-    const at = offset - this.start;
-    prove(this.memory, this.view, at, length);
-    return { bytes: this.memory, view: this.view, at };
-  }
-}
-
-const aheadBytes = 1 << 20;
 
 /** Early blocks of a stream that cannot be read again, with their CIDs, by the offset of their data. */
 export class HeldBlocks implements RepoSource {

@@ -17,7 +17,7 @@ const grave = 1 << idBits;
 // A hostile file chooses the CIDs that it awaits. Multipliers that it cannot know keep them from all falling into one
 // place. They change the speed, never a result.
 const seed = randomBytes(32);
-const multipliers = Array.from({ length: 8 }, (_, i) => seed.readInt32LE(i * 4) | 1);
+export const multipliers: Int32Array = Int32Array.from({ length: 8 }, (_, i) => seed.readInt32LE(i * 4) | 1);
 const m0 = multipliers[0]!;
 const m1 = multipliers[1]!;
 const m2 = multipliers[2]!;
@@ -29,14 +29,25 @@ const m7 = multipliers[7]!;
 
 /** What tables find a digest by; to be handed to several that are asked for the same one. */
 export function hashDigest(view: DataView, at: number): number {
-  // Each sum stays an integer of 32 bits, which is what makes it fast.
-  let hashed = (Math.imul(view.getInt32(at, true), m0) + Math.imul(view.getInt32(at + 4, true), m1)) | 0;
-  hashed = (hashed + Math.imul(view.getInt32(at + 8, true), m2)) | 0;
-  hashed = (hashed + Math.imul(view.getInt32(at + 12, true), m3)) | 0;
-  hashed = (hashed + Math.imul(view.getInt32(at + 16, true), m4)) | 0;
-  hashed = (hashed + Math.imul(view.getInt32(at + 20, true), m5)) | 0;
-  hashed = (hashed + Math.imul(view.getInt32(at + 24, true), m6)) | 0;
-  return (hashed + Math.imul(view.getInt32(at + 28, true), m7)) | 0;
+  // Each sum stays an integer of 32 bits, which is what makes it fast. lane-hash.ts computes the same.
+  let hashed = (Math.imul(view.getInt32(at), m0) + Math.imul(view.getInt32(at + 4), m1)) | 0;
+  hashed = (hashed + Math.imul(view.getInt32(at + 8), m2)) | 0;
+  hashed = (hashed + Math.imul(view.getInt32(at + 12), m3)) | 0;
+  hashed = (hashed + Math.imul(view.getInt32(at + 16), m4)) | 0;
+  hashed = (hashed + Math.imul(view.getInt32(at + 20), m5)) | 0;
+  hashed = (hashed + Math.imul(view.getInt32(at + 24), m6)) | 0;
+  return (hashed + Math.imul(view.getInt32(at + 28), m7)) | 0;
+}
+
+/** The same of a digest in eight words. */
+export function hashWords(words: Int32Array, from: number): number {
+  let hashed = (Math.imul(words[from]!, m0) + Math.imul(words[from + 1]!, m1)) | 0;
+  hashed = (hashed + Math.imul(words[from + 2]!, m2)) | 0;
+  hashed = (hashed + Math.imul(words[from + 3]!, m3)) | 0;
+  hashed = (hashed + Math.imul(words[from + 4]!, m4)) | 0;
+  hashed = (hashed + Math.imul(words[from + 5]!, m5)) | 0;
+  hashed = (hashed + Math.imul(words[from + 6]!, m6)) | 0;
+  return (hashed + Math.imul(words[from + 7]!, m7)) | 0;
 }
 
 /** A set of SHA-256 digests that gives each an id, a small number that is used again after removal. */
@@ -56,9 +67,6 @@ export class DigestTable {
   /** Where the last `find` ended, and the bits of the hash that it looked for. */
   private slot = 0;
   private tag = 0;
-  private readonly near = new Int32Array(64);
-  /** Kept so that no engine may leave `touch` out. */
-  protected touched = 0;
 
   /**
    * @param leavesGraves whether removing leaves a mark instead of moving others up: cheaper in a large table, where each
@@ -70,8 +78,8 @@ export class DigestTable {
 
   /** The id of the digest that starts at `at`, or −1. Must come right before `insert` and `removeFound`. */
   find(view: DataView, at: number, hashed: number = hashDigest(view, at)): number {
-    const w0 = view.getInt32(at, true);
-    const w1 = view.getInt32(at + 4, true);
+    const w0 = view.getInt32(at);
+    const w1 = view.getInt32(at + 4);
     const { slots, segments } = this;
     const mask = slots.length - 1;
     let slot = hashed >>> (32 - this.bits);
@@ -93,44 +101,18 @@ export class DigestTable {
       if (
         words[from] === w0 &&
         words[from + 1] === w1 &&
-        words[from + 2] === view.getInt32(at + 8, true) &&
-        words[from + 3] === view.getInt32(at + 12, true) &&
-        words[from + 4] === view.getInt32(at + 16, true) &&
-        words[from + 5] === view.getInt32(at + 20, true) &&
-        words[from + 6] === view.getInt32(at + 24, true) &&
-        words[from + 7] === view.getInt32(at + 28, true)
+        words[from + 2] === view.getInt32(at + 8) &&
+        words[from + 3] === view.getInt32(at + 12) &&
+        words[from + 4] === view.getInt32(at + 16) &&
+        words[from + 5] === view.getInt32(at + 20) &&
+        words[from + 6] === view.getInt32(at + 24) &&
+        words[from + 7] === view.getInt32(at + 28)
       ) {
         this.slot = slot;
         return id;
       }
       slot = (slot + 1) & mask;
     }
-  }
-
-  /**
-   * Brings into the processor's cache what `find` will look at. Far memory is waited for once for many digests, where
-   * one `find` after the other would wait each time. Changes nothing.
-   *
-   * @param places where the digests start in `view`, so many of them
-   * @param shift is added to each place
-   */
-  touch(view: DataView, places: Int32Array, count: number, shift: number): void {
-    const { slots, segments } = this;
-    const { bits, near } = this;
-    let seen = 0;
-    for (let from = 0; from < count; from += near.length) {
-      const some = Math.min(near.length, count - from);
-      for (let i = 0; i < some; i++) {
-        near[i] = slots[hashDigest(view, places[from + i]! + shift) >>> (32 - bits)]!;
-      }
-      for (let i = 0; i < some; i++) {
-        const id = (near[i]! & idMask) - 1;
-        if (id >= 0) {
-          seen ^= segments[id >> segmentBits]![(id & segmentMask) << 3]!;
-        }
-      }
-    }
-    this.touched = seen;
   }
 
   /** Whether a digest is certainly not in it; cheaper than `find`, and does not stand in for it. */
@@ -157,7 +139,7 @@ export class DigestTable {
       this.firstFree = words[from]!;
     }
     for (let i = 0; i < 8; i++) {
-      words[from + i] = view.getInt32(at + i * 4, true);
+      words[from + i] = view.getInt32(at + i * 4);
     }
     this.slots[this.slot] = this.tag | (id + 1);
     this.size++;
@@ -195,7 +177,7 @@ export class DigestTable {
     const bytes = new Uint8Array(32);
     const view = new DataView(bytes.buffer);
     for (const [i, word] of words.entries()) {
-      view.setInt32(i * 4, word, true);
+      view.setInt32(i * 4, word);
     }
     return bytes;
   }
@@ -211,22 +193,11 @@ export class DigestTable {
 
   /** Where the digest would best stand. */
   private home(id: number): number {
-    return (this.hash(id) | 0) >>> (32 - this.bits);
+    return this.hash(id) >>> (32 - this.bits);
   }
 
   private hash(id: number): number {
-    const words = this.segments[id >> segmentBits]!;
-    const from = (id & segmentMask) << 3;
-    return (
-      Math.imul(words[from]!, m0) +
-      Math.imul(words[from + 1]!, m1) +
-      Math.imul(words[from + 2]!, m2) +
-      Math.imul(words[from + 3]!, m3) +
-      Math.imul(words[from + 4]!, m4) +
-      Math.imul(words[from + 5]!, m5) +
-      Math.imul(words[from + 6]!, m6) +
-      Math.imul(words[from + 7]!, m7)
-    );
+    return hashWords(this.segments[id >> segmentBits]!, (id & segmentMask) << 3);
   }
 
   private grow(): void {
@@ -241,7 +212,7 @@ export class DigestTable {
     const mask = slots.length - 1;
     const place = (id: number): void => {
       const hashed = this.hash(id);
-      let slot = (hashed | 0) >>> (32 - this.bits);
+      let slot = hashed >>> (32 - this.bits);
       while (slots[slot] !== 0) {
         slot = (slot + 1) & mask;
       }
@@ -342,6 +313,16 @@ export class ExpectedBlocks {
     return this.places[this.kinds.get(id, 0) >> 1];
   }
 
+  /** All nodes that are expected. Nothing may be added or removed meanwhile. */
+  *nodes(): Iterable<{ id: number; digest: Uint8Array; place: Place }> {
+    for (const id of this.table.ids()) {
+      const place = this.place(id);
+      if (place !== undefined) {
+        yield { id, digest: this.table.digest(id), place };
+      }
+    }
+  }
+
   /** Takes the block out that `table.find` just found. Must come after `isRecord` and `place`. */
   takeFound(id: number): void {
     const index = this.kinds.get(id, 0) >> 1;
@@ -360,7 +341,14 @@ export class StrayBlocks {
   private readonly places = new Numbers(3);
   private readonly seen = new SmallNumbers();
 
-  /** @param flags a number below 256 */
+  /** Adds a block that may be in it already. @param flags a number below 256 */
+  add(view: DataView, at: number, offset: number, length: number, flags: number): void {
+    if (this.table.find(view, at) < 0) {
+      this.insert(view, at, offset, length, flags);
+    }
+  }
+
+  /** Adds a block that `table.find` just did not find. */
   insert(view: DataView, at: number, offset: number, length: number, flags: number): void {
     const id = this.table.insert(view, at);
     this.places.set(id, 0, offset | 0);

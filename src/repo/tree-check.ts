@@ -11,8 +11,10 @@ import { howToRaise, type RepoLimits } from "./limits.ts";
 import { Collections, NodeReader, type NodeEntries } from "./mst.ts";
 import { KeyBatch } from "./key-batch.ts";
 import { examineNode, wrongLevel } from "./mst-examine.ts";
+import { EarlyRecords } from "./early-records.ts";
 import { settleLeftovers } from "./leftovers.ts";
-import { HeldBlocks, ReadAhead, Scratch } from "./read-back.ts";
+import { LevelReader } from "./level-reader.ts";
+import { HeldBlocks, Scratch } from "./read-back.ts";
 import { RecordCheck, unread } from "./record-check.ts";
 import type { Findings } from "./report.ts";
 import type { RepoSource } from "./source.ts";
@@ -21,9 +23,6 @@ import { WantedNodes } from "./wanted-nodes.ts";
 
 /** So many blocks that came too early are the mark of a file in no order at all. */
 const defaultManyEarly = 1 << 16;
-
-/** So many digests are more than the processor has at hand. */
-const manyForCache = 1 << 15;
 
 export interface TreeExpectation extends CommitExpectation {
   /** Missing blocks are counted, and are no findings. */
@@ -45,9 +44,14 @@ export class TreeCheck {
   private readonly rootView = new DataView(this.root.buffer);
   private topNode: Cid | undefined;
   private readonly expected = new ExpectedBlocks();
-  private readonly early = new StrayBlocks();
+  private early = new StrayBlocks();
+  /**
+   * Early blocks that are no nodes, once the file is known to be in no order at all. Then nearly every node would be a
+   * small read of its own, and most of what it leads to would have come already: the tree waits until all has come, and
+   * is read level by level in the file's order.
+   */
+  private earlyRecords: EarlyRecords | undefined;
   private wanted = new WantedNodes();
-  private readonly ahead = new ReadAhead();
   private readonly recordCheck: RecordCheck;
   private readonly keys: KeyBatch;
   private readonly reader: NodeReader;
@@ -121,13 +125,7 @@ export class TreeCheck {
     }
   }
 
-  comes(view: DataView, starts: Int32Array, count: number): void {
-    if (this.early.table.size >= manyForCache) {
-      this.early.table.touch(view, starts, count, 4);
-    }
-  }
-
-  block(bytes: Buffer, view: DataView, at: number, end: number, offset: number): void {
+  block(bytes: Buffer, view: DataView, at: number, end: number, offset: number, hashed: number): void {
     if (this.overfull) {
       return;
     }
@@ -144,7 +142,6 @@ export class TreeCheck {
       this.readWantedNodes();
       return;
     }
-    const hashed = hashDigest(view, at);
     const id = expected.table.find(view, at, hashed);
     if (id < 0) {
       this.keepForLater(bytes, view, at, end, offset, hashed);
@@ -157,7 +154,7 @@ export class TreeCheck {
       this.recordCheck.take(bytes, view, at, end);
     }
     if (place !== undefined) {
-      if (this.isDisordered()) {
+      if (this.earlyRecords !== undefined) {
         this.wanted.push(offset, end - at - 32, place.level, place.lower, place.upper);
         return;
       }
@@ -171,7 +168,7 @@ export class TreeCheck {
     if (this.rootCid !== undefined && !this.commitSeen) {
       this.findings.add("commit/missing", { cid: this.rootCid });
     }
-    this.readLevels();
+    this.readWaitingTree();
     this.keys.flush();
     const { expected, early, looseLinks, rawBlocks, seen, findings, limits, allowPartial } = this;
     const { framedBytes } = this.stream;
@@ -218,7 +215,16 @@ export class TreeCheck {
   }
 
   private keepForLater(bytes: Buffer, view: DataView, at: number, end: number, offset: number, hashed: number): void {
-    const { early, held } = this;
+    const { early, earlyRecords, held } = this;
+    const start = at + 32;
+    const looksLikeNode = end - start >= 8 && view.getUint16(start) === 0xa261 && bytes[start + 2] === 0x65;
+    if (earlyRecords !== undefined && !looksLikeNode) {
+      if (this.checkIndex()) {
+        const flags = this.recordCheck.look(bytes, view, start, end, offset);
+        earlyRecords.add(view, at, hashed, offset, end - start, flags);
+      }
+      return;
+    }
     if (early.table.find(view, at, hashed) >= 0) {
       this.duplicates++;
       return;
@@ -226,8 +232,6 @@ export class TreeCheck {
     if (!this.checkIndex()) {
       return;
     }
-    const start = at + 32;
-    const looksLikeNode = end - start >= 8 && view.getUint16(start) === 0xa261 && bytes[start + 2] === 0x65;
     const flags = looksLikeNode ? unread : this.recordCheck.look(bytes, view, start, end, offset);
     early.insert(view, at, offset, end - start, flags);
     // A node, even a malformed one, is a short map with keys of one letter.
@@ -237,16 +241,45 @@ export class TreeCheck {
         this.findings.add("limit/held-bytes", { message: `${message} ${howToRaise("heldBytes")}` });
         this.overfull = true;
       }
+    } else if (held === undefined && earlyRecords === undefined && early.table.size >= this.manyEarly) {
+      this.waitForTheEnd();
     }
+  }
+
+  /** From now on nodes are read when all blocks have come, and early records are kept apart. */
+  private waitForTheEnd(): void {
+    const all = this.early;
+    const nodes = new StrayBlocks();
+    const records = new EarlyRecords(this);
+    for (const id of all.table.ids()) {
+      const digest = viewOf(all.table.digest(id));
+      if (all.flags(id) === unread) {
+        nodes.add(digest, 0, all.offset(id), all.length(id), unread);
+      } else {
+        records.add(digest, 0, hashDigest(digest, 0), all.offset(id), all.length(id), all.flags(id));
+      }
+    }
+    this.early = nodes;
+    this.earlyRecords = records;
+  }
+
+  recordFound(offset: number, length: number, flags: number): void {
+    // Most are good records without blobs, and have been seen to.
+    if (flags !== 0) {
+      this.recordCheck.takeEarly(this.source, offset, length, flags);
+    }
+  }
+
+  recordUnknown(view: DataView, at: number): void {
+    this.awaitRecord(view, at);
   }
 
   /** Whether the index may grow by an entry. */
   private checkIndex(): boolean {
+    const { expected, early, earlyRecords, rawBlocks, seen } = this;
     const { indexEntries } = this.limits;
-    if (
-      this.expected.table.size + this.early.table.size + this.rawBlocks.size + (this.seen?.size ?? 0) <
-      indexEntries
-    ) {
+    const blocks = early.table.size + (earlyRecords?.size ?? 0) + rawBlocks.size + (seen?.size ?? 0);
+    if (expected.table.size + blocks < indexEntries) {
       return true;
     }
     if (!this.overfull) {
@@ -257,18 +290,10 @@ export class TreeCheck {
     return false;
   }
 
-  /**
-   * Whether the file is in no order at all. Then nearly every node would be a small read of its own, and most of what it
-   * leads to would have come already: the tree waits until all has come, and is read level by level in the file's order.
-   */
-  private isDisordered(): boolean {
-    return this.early.table.size >= this.manyEarly && this.held === undefined;
-  }
-
   /** Reads nodes that came too early, and what they lead to. */
   private readWantedNodes(): void {
     const { wanted, stream } = this;
-    while (wanted.count > 0 && !this.isDisordered()) {
+    while (wanted.count > 0 && this.earlyRecords === undefined) {
       const { offset, length, place } = wanted.pop();
       // The CID stands before the data.
       const at = stream.find(offset - 36, length + 36);
@@ -281,15 +306,41 @@ export class TreeCheck {
     }
   }
 
+  /** Reads the tree, if it waited for all blocks to have come. */
+  private readWaitingTree(): void {
+    const { early, expected, earlyRecords } = this;
+    if (earlyRecords === undefined) {
+      return;
+    }
+    this.readLevels();
+    earlyRecords.drain((digest, offset, length, flags) => early.add(digest, 0, offset, length, flags));
+    this.duplicates += earlyRecords.duplicates;
+    this.earlyRecords = undefined;
+    // Nodes that do not look like nodes were kept among the records.
+    for (const { id, digest, place } of Array.from(expected.nodes())) {
+      const view = viewOf(digest);
+      const found = early.table.find(view, 0);
+      if (found >= 0) {
+        const offset = early.offset(found);
+        const length = early.length(found);
+        this.wanted.push(offset, length, place.level, place.lower, place.upper);
+        if (expected.isRecord(id)) {
+          this.recordFound(offset, length, early.flags(found));
+        }
+        early.table.removeFound();
+        expected.table.find(view, 0);
+        expected.takeFound(id);
+      }
+    }
+    this.readWantedNodes();
+  }
+
   private readLevels(): void {
+    const reader = new LevelReader(this.source);
     while (this.wanted.count > 0) {
       const level = this.wanted;
       this.wanted = new WantedNodes();
-      for (const index of level.byOffset()) {
-        const { offset, length, place } = level.at(index);
-        const { bytes, view, at } = this.ahead.read(this.source, offset - 36, length + 36);
-        this.readNode(bytes, view, at + 36, at + 36 + length, place);
-      }
+      reader.read(level, (bytes, view, start, end, place) => this.readNode(bytes, view, start, end, place));
     }
   }
 
@@ -318,9 +369,7 @@ export class TreeCheck {
     const { lower, upper } = place;
     this.records += count;
     const below = level >= 0 ? level - 1 : place.level - 1;
-    if (this.early.table.size >= manyForCache) {
-      this.early.table.touch(view, valueAt, count, 0);
-    }
+    const { earlyRecords } = this;
     if (node.leftAt !== 0) {
       this.awaitNode(view, node.leftAt, below, lower, count > 0 ? keys[0] : upper);
     }
@@ -331,7 +380,11 @@ export class TreeCheck {
       }
       const value = valueAt[i]!;
       if (value !== 0) {
-        this.awaitRecord(view, value);
+        if (earlyRecords === undefined) {
+          this.awaitRecord(view, value);
+        } else {
+          earlyRecords.want(view, value);
+        }
       }
       const child = childAt[i]!;
       if (child !== 0) {
@@ -404,6 +457,10 @@ function isSame(bytes: Uint8Array, at: number, wanted: Uint8Array): boolean {
     }
   }
   return true;
+}
+
+function viewOf(digest: Uint8Array): DataView {
+  return new DataView(digest.buffer, digest.byteOffset, digest.byteLength);
 }
 
 function digestAt(view: DataView, at: number): Uint8Array {

@@ -123,7 +123,7 @@ class Verifier implements RepoVerifier {
 export interface VerifyOptions {
   signal?: AbortSignal;
   limits?: Partial<RepoLimits>;
-  /** Called about once for each MiB. */
+  /** Called several times for each MiB. */
   onProgress?: (progress: RepoProgress) => void;
 }
 

@@ -99,18 +99,32 @@ export class WantedNodes {
     return { offset: this.offsets[index]!, length: facts[index * 4]!, place };
   }
 
+  offset(index: number): number {
+    return this.offsets[index]!;
+  }
+
+  length(index: number): number {
+    return this.facts[index * 4]!;
+  }
+
   /** Their indexes, by their places in the file. */
-  byOffset(): Int32Array {
+  byOffset(): Float64Array {
     const { count, offsets } = this;
-    // Where both fit into one number, sorting needs no comparator.
-    const shift = 2 ** Math.ceil(Math.log2(count + 1));
     const order = offsets.slice(0, count);
-    if (order.every((offset) => offset * shift < Number.MAX_SAFE_INTEGER)) {
-      for (let i = 0; i < count; i++) {
-        order[i] = order[i]! * shift + i;
-      }
-      return Int32Array.from(order.sort(), (value) => value % shift);
+    // Where an offset and an index fit into one number, sorting needs no comparator.
+    const shift = 2 ** Math.ceil(Math.log2(count + 1));
+    let most = 0;
+    for (let i = 0; i < count; i++) {
+      most = Math.max(most, order[i]!);
+      order[i] = order[i]! * shift + i;
     }
-    return new Int32Array(count).map((_, i) => i).sort((a, b) => offsets[a]! - offsets[b]!);
+    if (most * shift < Number.MAX_SAFE_INTEGER) {
+      order.sort();
+      for (let i = 0; i < count; i++) {
+        order[i] = order[i]! % shift;
+      }
+      return order;
+    }
+    return order.map((_, i) => i).sort((a, b) => offsets[a]! - offsets[b]!);
   }
 }

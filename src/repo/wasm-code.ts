@@ -63,6 +63,7 @@ export const v128: Instructions<
   | "shiftLeft"
   | "shiftRight"
   | "add"
+  | "multiply"
 > &
   Record<"constant" | "shuffle", (bytes: readonly number[]) => Code> = {
   load: (offset) => vector(0x00, 0, ...unsigned(offset)),
@@ -84,6 +85,7 @@ export const v128: Instructions<
   shiftLeft: vector(0xab),
   shiftRight: vector(0xad),
   add: vector(0xae),
+  multiply: vector(0xb5),
 };
 
 /** `body` as long as `condition` is not 0 behind it; at least once. */

@@ -1,7 +1,7 @@
 import { hash } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import { cidFor } from "../../src/data/cid.ts";
-import { BlockBatch } from "../../src/repo/block-batch.ts";
+import { BlockBatch, longestHashed } from "../../src/repo/block-batch.ts";
 import { BlockStream } from "../../src/repo/block-stream.ts";
 import { defaultLimits } from "../../src/repo/limits.ts";
 import { Findings, type Finding } from "../../src/repo/report.ts";
@@ -15,7 +15,7 @@ import { makeCar, sortBlocks, type Block } from "./tools/build.ts";
 import { Random } from "./tools/random.ts";
 
 /** So long are blocks that are no longer hashed together. */
-const tooLong = 8 * 64 - 8;
+const tooLong = longestHashed * 64 - 8;
 
 function makeBatch(): BlockBatch {
   const batch = BlockBatch.make(1 << 20);
@@ -37,7 +37,7 @@ const random = new Random(12);
 test("blocks of every length are proved", () => {
   const batch = makeBatch();
   for (let length = 0; length < tooLong; length++) {
-    addBlock(batch, length * 700, random.bytes(length));
+    addBlock(batch, length * 900, random.bytes(length));
   }
   batch.run();
   const unproved = Array.from({ length: tooLong }, (_, i) => i).filter((i) => !batch.isProved(i));
@@ -60,7 +60,7 @@ test("a flipped bit is found, wherever it is, and only in its block", () => {
     const places: { start: number; length: number }[] = [];
     for (let i = 0; i < 9; i++) {
       const length = random.below(tooLong);
-      places.push({ start: addBlock(batch, i * 700, random.bytes(length)), length });
+      places.push({ start: addBlock(batch, i * 900, random.bytes(length)), length });
     }
     const damaged = random.below(9);
     const { start, length } = places[damaged]!;
