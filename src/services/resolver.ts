@@ -7,6 +7,8 @@ import { readBody, type Http } from "./http.ts";
 
 /** How long each way of resolving may take, in milliseconds. */
 const deadline = 6000;
+/** How often the well-known address may lead elsewhere. */
+const mostRedirects = 3;
 
 export interface HandleResolver {
   /**
@@ -17,20 +19,34 @@ export interface HandleResolver {
   resolve(handle: string, signal: AbortSignal): Promise<string | undefined>;
 }
 
-/** Resolves by DNS and HTTPS. */
-export function createHandleResolver(http: Http): HandleResolver {
+/**
+ * Resolves by DNS and HTTPS.
+ *
+ * @param options `dnsServers`: addresses with ports, in place of those of the system
+ */
+export function createHandleResolver(
+  http: Pick<Http, "send">,
+  options: { readonly dnsServers?: readonly string[] } = {},
+): HandleResolver {
   return {
     async resolve(handle, signal) {
       if (isReservedHandle(handle)) {
         return undefined;
       }
-      return (await byDns(handle, signal)) ?? (await byWellKnown(http, handle, signal));
+      return (await byDns(handle, options.dnsServers, signal)) ?? (await byWellKnown(http, handle, signal));
     },
   };
 }
 
-async function byDns(handle: string, signal: AbortSignal): Promise<string | undefined> {
+async function byDns(
+  handle: string,
+  servers: readonly string[] | undefined,
+  signal: AbortSignal,
+): Promise<string | undefined> {
   const resolver = new Resolver({ timeout: deadline / 2, tries: 2 });
+  if (servers !== undefined) {
+    resolver.setServers(servers);
+  }
   const cancel = (): void => resolver.cancel();
   signal.addEventListener("abort", cancel, { once: true });
   try {
@@ -59,18 +75,34 @@ async function byDns(handle: string, signal: AbortSignal): Promise<string | unde
   }
 }
 
-async function byWellKnown(http: Http, handle: string, signal: AbortSignal): Promise<string | undefined> {
-  const url = new URL(`https://${handle}/.well-known/atproto-did`);
+async function byWellKnown(
+  http: Pick<Http, "send">,
+  handle: string,
+  callerSignal: AbortSignal,
+): Promise<string | undefined> {
+  const signal = AbortSignal.any([callerSignal, AbortSignal.timeout(deadline)]);
+  let url: URL | undefined = new URL(`https://${handle}/.well-known/atproto-did`);
   try {
-    const answer = await http.send({
-      url,
-      signal: AbortSignal.any([signal, AbortSignal.timeout(deadline)]),
-      repeatable: false,
-    });
-    const text = new TextDecoder().decode(await readBody(answer, url, 4096)).trim();
-    return answer.status >= 200 && answer.status < 300 && isDid(text) ? text : undefined;
+    for (let hop = 0; hop <= mostRedirects && url !== undefined; hop += 1) {
+      // Sent anew for every hop, so that the guard looks at every address.
+      const answer = await http.send({ url, signal, repeatable: false });
+      const text = new TextDecoder().decode(await readBody(answer, url, 4096)).trim();
+      if (answer.status < 300 || answer.status >= 400) {
+        return answer.status >= 200 && answer.status < 300 && isDid(text) ? text : undefined;
+      }
+      url = redirection(answer.headers["location"], url);
+    }
   } catch {
-    signal.throwIfAborted();
+    callerSignal.throwIfAborted();
+  }
+  return undefined;
+}
+
+/** Where a redirect leads; undefined if that is no place to go: a way without encryption, or with a user's name. */
+function redirection(location: string | undefined, from: URL): URL | undefined {
+  if (location === undefined || !URL.canParse(location, from.href)) {
     return undefined;
   }
+  const url = new URL(location, from);
+  return url.protocol === "https:" && url.username === "" && url.password === "" ? url : undefined;
 }
