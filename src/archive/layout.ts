@@ -50,6 +50,11 @@ export function freeSnapshotName(rev: string, taken: ReadonlySet<string>): strin
   return name;
 }
 
+/** What the archive of an account is called among those of others: no two DIDs have the same. */
+export function archiveName(did: string): string {
+  return did.replaceAll("%3A", "_").replaceAll(":", "-");
+}
+
 export function readmeFile(archive: string): string {
   return joinPath(archive, "README.txt");
 }

@@ -42,6 +42,10 @@ export async function main(argv: readonly string[], parts: TerminalParts = proce
 async function run(invocation: AnyInvocation, edge: Edge): Promise<number> {
   switch (invocation.command) {
     case "export": {
+      if (invocation.flags.all === true || invocation.flags.accounts !== undefined) {
+        const { exportManyCommand } = await import("./commands/export-many.ts");
+        return exportManyCommand(invocation, edge);
+      }
       const { exportCommand } = await import("./commands/export.ts");
       return exportCommand(invocation, edge);
     }

@@ -62,6 +62,9 @@ export interface NewAccount {
   readonly serviceToken: string;
 }
 
+/** No list is longer: at 1000 blobs a page that is ten million. */
+const mostPages = 10_000;
+
 const carType = "application/vnd.ipld.car";
 
 export class Pds {
@@ -238,6 +241,25 @@ export class Pds {
   /** How many uploads it still takes, and until when, as it said after the last one. */
   get uploadAllowance(): Allowance | undefined {
     return this.#session.allowance("com.atproto.repo.uploadBlob");
+  }
+
+  /**
+   * com.atproto.sync.listRepos, all pages: the DIDs of the accounts, whatever their state. Each is a name that the server
+   * gives, to be judged by whoever uses it.
+   *
+   * @throws DecampError `bad-answer` when the pages do not end
+   */
+  async *listRepos(signal: AbortSignal): AsyncGenerator<string> {
+    // One entry that is not in order must not hide the others, so the lexicon is not asked.
+    yield* this.#pages(async (cursor) => {
+      const params = new URLSearchParams({ limit: "1000", ...cursor });
+      const page = await this.#session.json({ path: `/xrpc/com.atproto.sync.listRepos?${params.toString()}`, signal });
+      if (!isJsonObject(page) || !Array.isArray(page["repos"])) {
+        throw new DecampError("bad-answer", `${this.host} answered with something that is no list of accounts.`);
+      }
+      const items = page["repos"].map((repo: unknown) => String(isJsonObject(repo) ? repo["did"] : repo));
+      return { items, ...(typeof page["cursor"] === "string" ? { cursor: page["cursor"] } : {}) };
+    });
   }
 
   /** com.atproto.sync.listBlobs, all pages. @throws DecampError `bad-answer` when the pages do not end */
@@ -446,24 +468,29 @@ export class Pds {
     };
   }
 
-  async *#pages<T>(
+  async *#pages<T extends string>(
     fetchPage: (cursor: { cursor?: string }) => Promise<{ items: readonly T[]; cursor?: string }>,
   ): AsyncGenerator<T> {
-    const seen = new Set<string>();
+    // Neither a name of a page nor its first item comes twice in a list that ends.
+    const cursors = new Set<string>();
+    const firsts = new Set<T>();
     let cursor: string | undefined;
     do {
       const page = await fetchPage(cursor === undefined ? {} : { cursor });
-      yield* page.items;
-      ({ cursor } = page);
-      if (cursor !== undefined) {
-        if (seen.has(cursor)) {
-          throw new DecampError("bad-answer", `${this.host} gives the same page of a list again and again.`);
-        }
-        seen.add(cursor);
-      }
-      if (page.items.length === 0) {
+      const [first] = page.items;
+      if (first === undefined) {
         return;
       }
+      ({ cursor } = page);
+      if (firsts.has(first) || (cursor !== undefined && cursors.has(cursor))) {
+        throw new DecampError("bad-answer", `${this.host} gives the same page of a list again and again.`);
+      }
+      if (cursors.size >= mostPages) {
+        throw new DecampError("bad-answer", `${this.host} gives a list that does not end.`);
+      }
+      firsts.add(first);
+      cursors.add(cursor ?? "");
+      yield* page.items;
     } while (cursor !== undefined);
   }
 }

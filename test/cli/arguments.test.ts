@@ -137,12 +137,30 @@ describe("migrate: arguments to options", () => {
   });
 });
 
+const everyone = ["--all", "--pds", "https://pds.example"];
+
 describe("wrong usage ends with exit code 2, a sentence and a hint", () => {
   test.each<[string[], string, string]>([
     [["migrat"], "Unknown command 'migrat'.", "Did you mean migrate?"],
     [["--hlp"], "Unknown option '--hlp'.", "Did you mean --help?"],
     [["migrate", "a.example", "--tu", "x"], "Unknown option '--tu'.", "Did you mean --to? Run decamp migrate --help"],
     [["migrate"], "Missing required argument 'account'.", "Run decamp migrate --help"],
+    [["export"], "Which account? Give a handle or a DID, or --all, or --accounts.", "decamp export --help"],
+    [["export", "a.example", "--shard", "0/2"], "--pds, --jobs and --shard go with --all or --accounts.", "--from"],
+    [["export", "a.example", "--all"], "Give one account, or --all, or --accounts", "decamp export --help"],
+    [["export", "--all", "--accounts", "-"], "Give one account, or --all, or --accounts", "decamp export --help"],
+    [["export", "--all", "-o", "d"], "--all takes the address of the server with --pds.", "decamp export --help"],
+    [["export", "--accounts", "f", "-o", "d", "--pds", "https://a.example"], "--pds goes with --all.", "--help"],
+    [["export", ...everyone, "-o", "d", "--sign-in"], "Passwords are for one account", "decamp export --help"],
+    [["export", ...everyone], "Name the folder for the archives with -o.", "decamp export --help"],
+    [["export", ...everyone, "-o", "d", "--shard", "3/3"], "the first part is 0.", "decamp export --help"],
+    [["export", ...everyone, "-o", "d", "--shard", "1"], "the first part is 0.", "decamp export --help"],
+    [["export", ...everyone, "-o", "d", "--jobs", "0"], "It must be a whole number from 1 to 64.", "--help"],
+    [
+      ["export", "--accounts", "/nowhere/f", "-o", "d"],
+      "Cannot read /nowhere/f: there is no such file.",
+      "Check the path",
+    ],
     [["migrate", "a.example"], "The address of your new server is missing.", "DECAMP_TARGET_PDS"],
     [[...base, "b.example"], "Too many arguments for 'migrate'.", "Run decamp migrate --help"],
     [[...base, "--concurrency", "0"], "It must be a whole number from 1 to 32.", "Run decamp migrate --help"],

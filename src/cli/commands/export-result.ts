@@ -5,6 +5,9 @@ import type { Missing } from "../../archive/manifest.ts";
 import { bytesText, countText, plural } from "../reporters/amounts.ts";
 import type { Piece } from "../terminal.ts";
 
+/** Blobs in flight at once, unless said otherwise. */
+export const defaultConcurrency = 16;
+
 type Line = readonly Piece[];
 
 /** So many missing blobs are named on the screen; `--json` and the manifest have them all. */
@@ -71,4 +74,28 @@ function missingLines(missing: readonly Missing[]): Line[] {
       ]),
     ...(more > 0 ? [[`and ${countText(more)} more; --json names them all`]] : []),
   ];
+}
+
+/** The same for scripts. */
+export function resultFacts({ manifest, mode, received }: ExportResult): object {
+  const { did, handle, source, status, snapshot, createdAt, commit, rev, data, records, blobs, blobBytes, missing } =
+    manifest;
+  const isPrivate = Object.values(manifest.files).some((file) => file.private);
+  return {
+    did,
+    handle,
+    source,
+    status,
+    snapshot,
+    mode,
+    createdAt,
+    commit,
+    rev,
+    data,
+    records,
+    blobs: { count: blobs.length, bytes: blobBytes },
+    private: isPrivate,
+    received,
+    missing,
+  };
 }

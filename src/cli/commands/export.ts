@@ -3,6 +3,7 @@ import { locateAccount, type LocatedAccount } from "../../account/locate.ts";
 import { signIn } from "../../account/sign-in.ts";
 import type { ReportExport } from "../../archive/events.ts";
 import { exportAccount, type ExportResult } from "../../archive/export.ts";
+import { archiveName } from "../../archive/layout.ts";
 import { readManifests } from "../../archive/manifest.ts";
 import { DecampError, isDecampError } from "../../errors.ts";
 import { parseAccount, parseServerUrl, type Account } from "../../identity/syntax.ts";
@@ -18,9 +19,7 @@ import { createPrompter, type Prompter } from "../prompter.ts";
 import { createReporter } from "../reporters/reporter.ts";
 import { checkSecretFlags, createSecrets, secretKinds, type AllSecretFlags, type Secrets } from "../secrets.ts";
 import { stoppable } from "../signals.ts";
-import { exportLines } from "./export-result.ts";
-
-const defaultConcurrency = 16;
+import { defaultConcurrency, exportLines, resultFacts } from "./export-result.ts";
 
 /** Runs `decamp export`. Exit code 6 if blobs are missing. */
 export async function exportCommand(
@@ -29,7 +28,7 @@ export async function exportCommand(
 ): Promise<number> {
   const { args, flags, globals: raw, argv } = invocation;
   const globals = readGlobals(raw, terminal.env);
-  const account = parseAccount(args[0] ?? "");
+  const account = parseAccount(oneAccount(args, flags));
   const archive = flags.output ?? folderOf(account);
   const from = flags.from ?? nonEmpty(terminal.env["DECAMP_SOURCE_PDS"]);
   const origin = from === undefined ? undefined : parseServerUrl(from, globals);
@@ -129,9 +128,24 @@ async function run(
   );
 }
 
+/** @throws DecampError `usage` for none, and for flags of many */
+function oneAccount([name]: readonly string[], { pds, jobs, shard }: ExportFlags): string {
+  if (name === undefined) {
+    throw new DecampError("usage", "Which account? Give a handle or a DID, or --all, or --accounts.", {
+      hint: "Run decamp export --help to see how it is used.",
+    });
+  }
+  if (pds !== undefined || jobs !== undefined || shard !== undefined) {
+    throw new DecampError("usage", "--pds, --jobs and --shard go with --all or --accounts.", {
+      hint: "The server of one account is named with --from.",
+    });
+  }
+  return name;
+}
+
 /** A folder here, named like the account. */
 function folderOf(account: Account): string {
-  return account.type === "handle" ? account.handle : account.did.replaceAll(/[^a-zA-Z0-9.]+/g, "-");
+  return account.type === "handle" ? account.handle : archiveName(account.did);
 }
 
 /** The DID that the archive knows for a handle. */
@@ -176,27 +190,4 @@ async function openSession(
       message: "This is an app password: the server leaves the date of birth out of the preferences.",
     });
   }
-}
-
-function resultFacts({ manifest, mode, received }: ExportResult): object {
-  const { did, handle, source, status, snapshot, createdAt, commit, rev, data, records, blobs, blobBytes, missing } =
-    manifest;
-  const isPrivate = Object.values(manifest.files).some((file) => file.private);
-  return {
-    did,
-    handle,
-    source,
-    status,
-    snapshot,
-    mode,
-    createdAt,
-    commit,
-    rev,
-    data,
-    records,
-    blobs: { count: blobs.length, bytes: blobBytes },
-    private: isPrivate,
-    received,
-    missing,
-  };
 }

@@ -1,9 +1,15 @@
 /** `decamp export`: what it is called with. */
-import type { Command } from "commander";
+import { InvalidArgumentError, Option, type Command } from "commander";
+import type { Shard } from "../../archive/shard.ts";
 import { helpStartsWith, secretOptions, wholeNumber } from "./shape.ts";
 
 /** The flags as commander hands them over. */
 export interface ExportFlags {
+  readonly all?: true;
+  readonly pds?: string;
+  readonly accounts?: string;
+  readonly jobs?: number;
+  readonly shard?: Shard;
   readonly output?: string;
   readonly from?: string;
   readonly signIn?: true;
@@ -19,7 +25,7 @@ export function declareExport(program: Command): Command {
   const command = program
     .command("export")
     .summary("make or update a verified archive of an account")
-    .argument("<account>", "its handle, or its DID")
+    .argument("[account]", "its handle, or its DID")
     .option("-o, --output <dir>", "the archive (default: a folder named like the account, here)")
     .option("--from <url>", "the server that holds the account, if it is not the one that the identity names")
     .option("--sign-in", "ask for the password: preferences come along, and accounts that are not active")
@@ -27,6 +33,18 @@ export function declareExport(program: Command): Command {
     .option("--concurrency <n>", "blobs in flight at once (default: 16)", wholeNumber(1, 64));
   secretOptions(command, "password", "password, or an app password", "DECAMP_SOURCE_PASSWORD, ATP_PASSWORD");
   secretOptions(command, "auth-factor", "mailed sign-in code", "ATP_AUTH_FACTOR_TOKEN");
+  const group = "Many accounts (an archive each, in the folder of -o):";
+  for (const option of [
+    new Option("--all", "every account of the server that --pds names"),
+    new Option("--pds <url>", "that server"),
+    new Option("--accounts <file>", "the accounts in a file, or - : a handle or DID in each line"),
+    new Option("--jobs <n>", "accounts at once (default: 4)").argParser(wholeNumber(1, 64)),
+    new Option("--shard <i/n>", "only part I of N, from 0: a machine each (by the SHA-256 of the DID)").argParser(
+      shard,
+    ),
+  ]) {
+    command.addOption(option.helpGroup(group));
+  }
   return helpStartsWith(
     command,
     [
@@ -42,9 +60,22 @@ export function declareExport(program: Command): Command {
         command: "decamp export alice.example.com -o backup --sign-in",
       },
       {
+        says: "All accounts of a server, split between three machines; this is the first:",
+        command: "decamp export --all --pds https://pds.example.com -o backups --shard 0/3",
+      },
+      {
         says: "Every night, without a terminal:",
         command: "decamp export alice.example.com -o backup --password-file pw --json",
       },
     ],
   );
+}
+
+/** `I/N`, I from 0. */
+function shard(text: string): Shard {
+  const [, index = "", count = ""] = /^([0-9]{1,6})\/([0-9]{1,6})$/.exec(text) ?? [];
+  if (count === "" || Number(index) >= Number(count)) {
+    throw new InvalidArgumentError("It must look like 0/3, 1/3 or 2/3: the first part is 0.");
+  }
+  return { index: Number(index), count: Number(count) };
 }

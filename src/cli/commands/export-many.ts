@@ -1,0 +1,270 @@
+/** `decamp export --all` and `--accounts`: many accounts, an archive and a line each, and what became of all of them. */
+import { locateAccount } from "../../account/locate.ts";
+import { findDid } from "../../account/resolve-account.ts";
+import type { ExportEvent } from "../../archive/events.ts";
+import { exportMany, type Listed, type Outcome } from "../../archive/export-many.ts";
+import { exportAccount, type ExportResult } from "../../archive/export.ts";
+import { archiveName } from "../../archive/layout.ts";
+import { DecampError, isDecampError } from "../../errors.ts";
+import { parseAccount, parseServerUrl, type Account } from "../../identity/syntax.ts";
+import type { MigrationServices } from "../../migration/context.ts";
+import { joinPath } from "../../services/files.ts";
+import { fileLines, streamLines } from "../../services/lines.ts";
+import { commandLine } from "../command-line.ts";
+import type { ExportFlags } from "../declare/export.ts";
+import { readGlobals, type GlobalFlags } from "../globals.ts";
+import type { Edge, Invocation } from "../invocation.ts";
+import { openMigrationServices } from "../migration-services.ts";
+import { countText, plural } from "../reporters/amounts.ts";
+import { warningLine } from "../reporters/lines.ts";
+import { stoppable } from "../signals.ts";
+import type { Terminal } from "../terminal.ts";
+import { defaultConcurrency, resultFacts } from "./export-result.ts";
+
+const defaultJobs = 4;
+/** So many failures are named again at the end. */
+const named = 100;
+
+/** What became of all of them. */
+interface Tally {
+  complete: number;
+  unchanged: number;
+  incomplete: number;
+  failed: number;
+  /** The first ones. */
+  readonly failures: { readonly account: string; readonly code: string; readonly message: string }[];
+}
+
+/** Runs `decamp export` for many accounts. Exit code 6 if one of them failed or lacks blobs. */
+export async function exportManyCommand(
+  { args, flags, globals: raw, argv }: Invocation<"export">,
+  { terminal }: Edge,
+): Promise<number> {
+  const globals = readGlobals(raw, terminal.env);
+  const folder = checkFlags(args, flags);
+  const from = flags.all === true ? flags.pds : flags.from;
+  const origin = from === undefined ? undefined : parseServerUrl(from, globals);
+  const { services, close } = openMigrationServices(globals, terminal);
+  const setting: Setting = { folder, origin, flags, services, globals, terminal };
+  const tally: Tally = { complete: 0, unchanged: 0, incomplete: 0, failed: 0, failures: [] };
+  try {
+    const { listError } = await stoppable(
+      async (signal) =>
+        exportMany(listAccounts(setting, signal), {
+          jobs: flags.jobs ?? defaultJobs,
+          shard: flags.shard,
+          signal,
+          findDid: async (account, either) => findDid(services, account, origin, either),
+          export: async (did, account, either) => exportOne(did, account, setting, either),
+          onOutcome: async (outcome) => {
+            count(tally, outcome);
+            tell(folder, outcome, globals, terminal);
+            await terminal.out.drained();
+          },
+        }),
+      () => {
+        if (!globals.json && !globals.quiet) {
+          terminal.err.line("Stopping as soon as the work at hand is safe. Press Ctrl-C again to stop at once.");
+        }
+      },
+    );
+    if (listError === undefined || tally.complete + tally.incomplete + tally.failed > 0) {
+      summarize(folder, tally, globals, terminal);
+    }
+    if (listError !== undefined) {
+      throw listError;
+    }
+    return tally.failed + tally.incomplete > 0 ? new DecampError("incomplete", "").exitCode : 0;
+  } catch (error) {
+    if (isDecampError(error, "interrupted")) {
+      throw new DecampError("interrupted", error.message, {
+        hint: `Nothing is lost. To go on from here, run:\n  ${commandLine(argv)}`,
+        data: { resume: commandLine(argv) },
+        cause: error,
+      });
+    }
+    throw error;
+  } finally {
+    await close();
+  }
+}
+
+/** What is the same for all of them. */
+interface Setting {
+  readonly folder: string;
+  /** Of the server that holds them, if it was named. */
+  readonly origin: string | undefined;
+  readonly flags: ExportFlags;
+  readonly services: MigrationServices;
+  readonly globals: GlobalFlags;
+  readonly terminal: Terminal;
+}
+
+async function exportOne(
+  did: string,
+  account: Account,
+  { folder, origin, flags, services, globals, terminal }: Setting,
+  signal: AbortSignal,
+): Promise<ExportResult> {
+  const { now, sleep, writtenBy, lockOwner } = services;
+  const located = await locateAccount(services, account, { from: origin, known: did }, signal);
+  const pds = services.openPds(parseServerUrl(located.pds, globals));
+  return exportAccount(
+    joinPath(folder, archiveName(did)),
+    { ...located, pds },
+    {
+      concurrency: flags.concurrency ?? defaultConcurrency,
+      signal,
+      now: now(),
+      sleep,
+      writtenBy,
+      lockOwner,
+      publicOnly: true,
+      report: (event) => {
+        if (event.type === "warning") {
+          warn(did, event, globals, terminal);
+        }
+      },
+    },
+  );
+}
+
+function refuse(message: string): never {
+  throw new DecampError("usage", message, { hint: "Run decamp export --help to see how it is used." });
+}
+
+/** @returns the folder of the archives @throws DecampError `usage` for flags that do not go together */
+function checkFlags(args: readonly string[], flags: ExportFlags): string {
+  const { all, accounts, pds, output, signIn } = flags;
+  if (args.length > 0 || (all === true && accounts !== undefined)) {
+    refuse("Give one account, or --all, or --accounts: only one of them.");
+  }
+  if (all === true && (pds === undefined || flags.from !== undefined)) {
+    refuse("--all takes the address of the server with --pds.");
+  }
+  if (all !== true && pds !== undefined) {
+    refuse("--pds goes with --all. The server of the accounts in a list is named with --from.");
+  }
+  const secrets = [flags.passwordFile, flags.passwordCommand, flags.authFactorFile, flags.authFactorCommand];
+  if (signIn === true || secrets.some((secret) => secret !== undefined)) {
+    refuse("Passwords are for one account: with --all and --accounts only what is public is exported.");
+  }
+  return output ?? refuse("Name the folder for the archives with -o.");
+}
+
+async function* listAccounts(
+  { flags: { accounts }, origin, services, terminal }: Setting,
+  signal: AbortSignal,
+): AsyncGenerator<Listed> {
+  const names =
+    accounts === undefined
+      ? services.openPds(origin ?? "").listRepos(signal)
+      : accounts === "-"
+        ? streamLines(terminal.stdin, "the standard input")
+        : fileLines(accounts);
+  for await (const line of names) {
+    const name = line.trim();
+    if (name !== "" && !name.startsWith("#")) {
+      yield { name, account: read(name) };
+    }
+  }
+}
+
+function read(name: string): Account | DecampError {
+  try {
+    return parseAccount(name);
+  } catch (error) {
+    if (isDecampError(error)) {
+      return error;
+    }
+    throw error;
+  }
+}
+
+function count(tally: Tally, outcome: Outcome): void {
+  if ("error" in outcome) {
+    tally.failed += 1;
+    if (tally.failures.length < named) {
+      const { code, message } = failureFacts(outcome.error);
+      tally.failures.push({ account: outcome.did ?? outcome.name, code, message });
+    }
+  } else if (outcome.result.manifest.missing.length > 0) {
+    tally.incomplete += 1;
+  } else {
+    tally.complete += 1;
+    tally.unchanged += outcome.result.mode === "unchanged" ? 1 : 0;
+  }
+}
+
+function failureFacts(error: unknown): { code: string; message: string; hint?: string; exitCode: number } {
+  if (isDecampError(error)) {
+    const { code, message, hint, exitCode } = error;
+    return { code, message, hint, exitCode };
+  }
+  const message = `This is a bug in decamp: ${error instanceof Error ? error.message : String(error)}`;
+  return { code: "internal", message, exitCode: 1 };
+}
+
+/** The line of one account. */
+function tell(folder: string, outcome: Outcome, { json, quiet }: GlobalFlags, { out }: Terminal): void {
+  const { name, did } = outcome;
+  const archive = did === undefined ? undefined : joinPath(folder, archiveName(did));
+  if (json) {
+    const facts =
+      "error" in outcome ? { ok: false, ...failureFacts(outcome.error) } : { ok: true, ...resultFacts(outcome.result) };
+    out.json({ type: "account", version: 1, account: name, did, archive, ...facts });
+    return;
+  }
+  if ("error" in outcome) {
+    out.line(did ?? name, "  ", { text: "failed", style: "red" }, `: ${failureFacts(outcome.error).message}`);
+    return;
+  }
+  const { manifest, mode } = outcome.result;
+  const { missing, records, blobs } = manifest;
+  if (missing.length > 0) {
+    const text = `${plural(missing.length, "blob")} missing`;
+    out.line(manifest.did, "  ", { text, style: "yellow" }, `: the manifest of ${manifest.snapshot} names them`);
+  } else if (!quiet) {
+    const state = mode === "unchanged" ? "unchanged" : "complete";
+    const amounts = `: ${plural(records, "record")}, ${plural(blobs.length, "blob")}`;
+    out.line(manifest.did, "  ", { text: state, style: "green" }, amounts);
+  }
+}
+
+function warn(did: string, event: ExportEvent & { type: "warning" }, { json }: GlobalFlags, terminal: Terminal): void {
+  if (json) {
+    terminal.out.json({ ...event, version: 1, did });
+  } else {
+    terminal.err.line(`${did}  `, ...warningLine(event));
+  }
+}
+
+function summarize(folder: string, tally: Tally, { json }: GlobalFlags, { out }: Terminal): void {
+  const { complete, unchanged, incomplete, failed, failures } = tally;
+  const total = complete + incomplete + failed;
+  if (json) {
+    const accounts = { total, complete, unchanged, incomplete, failed };
+    out.json({
+      type: "result",
+      version: 1,
+      command: "export",
+      ok: failed + incomplete === 0,
+      folder,
+      accounts,
+      failures,
+    });
+    return;
+  }
+  out.line();
+  const bad = failed + incomplete > 0;
+  out.line(
+    { text: `${plural(total, "account")}: ${countText(complete)} complete`, style: bad ? "yellow" : "green" },
+    ` (${countText(unchanged)} of them unchanged), ${countText(incomplete)} with blobs missing, ${countText(failed)} failed.`,
+  );
+  for (const { account, message } of failures) {
+    out.line(`  ${account}  ${message}`);
+  }
+  if (failed > failures.length) {
+    out.line(`  and ${countText(failed - failures.length)} more: each has its line above`);
+  }
+}

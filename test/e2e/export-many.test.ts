@@ -1,0 +1,243 @@
+/** All accounts of a server, an archive each, by the real command against a real server. */
+import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
+import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { afterAll, beforeAll, expect, inject, test } from "vitest";
+import { refuse } from "../faults/faults.ts";
+import { startProxy, type Answer, type Proxy } from "../faults/proxy.ts";
+import { createAccount, type Account } from "../network/account.ts";
+import { connectNetwork } from "../network/control.ts";
+import { populate } from "../network/populate.ts";
+import { getLatestCommit, listBlobs } from "../network/read.ts";
+import { runDecamp, type Ended } from "../network/run-decamp.ts";
+import { procedure } from "../network/xrpc.ts";
+
+const network = connectNetwork(inject("network"));
+
+let folder = "";
+let pds: Proxy;
+let plc: Proxy;
+const accounts: Account[] = [];
+
+beforeAll(async () => {
+  folder = await mkdtemp(path.join(tmpdir(), "decamp-many-"));
+  const server = await network.addPds({ name: "many" });
+  pds = await startProxy({ targetPort: server.port });
+  plc = await startProxy({ targetPort: Number(new URL(network.plcUrl).port) });
+  for (const name of ["ann", "ben", "cleo", "dora", "emil", "finn"]) {
+    const account = await createAccount(server, {
+      handle: `${name}.many.test`,
+      email: `${name}@many.example.com`,
+      password: "the-password",
+    });
+    await populate(account, { records: 20, blobs: 3, seed: name.length });
+    accounts.push(account);
+  }
+});
+afterAll(async () => {
+  await pds.stop();
+  await plc.stop();
+  await rm(folder, { recursive: true });
+});
+
+interface Line {
+  type: string;
+  account: string;
+  did?: string;
+  archive?: string;
+  ok: boolean;
+  code?: string;
+  mode?: string;
+  received?: { repoBytes: number; blobs: number };
+  missing?: { cid: string }[];
+}
+
+interface Summary {
+  type: string;
+  ok: boolean;
+  accounts: { total: number; complete: number; unchanged: number; incomplete: number; failed: number };
+  failures: { account: string; code: string }[];
+}
+
+interface Many extends Ended {
+  lines: Line[];
+  summary: Summary;
+  /** kinds of the requests to the server and to the directory, sorted */
+  requests: string[];
+}
+
+const flags = (): string[] => {
+  const state = path.join(folder, "state");
+  return ["--plc-url", plc.url, "--state-dir", state, "--allow-private-hosts", "--no-input", "--json"];
+};
+
+async function exportMany(output: string, ...more: string[]): Promise<Many> {
+  const counts = [pds.recording.requests.length, plc.recording.requests.length] as const;
+  const ended = await runDecamp(["export", "-o", path.join(folder, output), ...more, ...flags()]);
+  const lines = ended.stdout
+    .split("\n")
+    .filter((line) => line !== "")
+    .map((line) => JSON.parse(line) as Line & Summary);
+  return {
+    ...ended,
+    lines: lines.filter(({ type }) => type === "account"),
+    summary: lines.at(-1) as Summary,
+    requests: [...pds.recording.requests.slice(counts[0]), ...plc.recording.requests.slice(counts[1])]
+      .map(({ kind }) => kind)
+      .sort(),
+  };
+}
+
+const everyone = (): string[] => ["--all", "--pds", pds.url];
+const sorted = (values: readonly (string | undefined)[]): string[] => values.map((value = "") => value).sort();
+
+function isAbout({ did }: Account, requestPath: string): boolean {
+  return new URL(requestPath, "http://localhost").searchParams.get("did") === did;
+}
+
+async function expectProved(output: string, account: Account): Promise<void> {
+  const archive = path.join(folder, output, account.did.replaceAll(":", "-"));
+  const { code, stdout } = await runDecamp(["verify", archive, "--json"]);
+  const { commit, ...rest } = JSON.parse(stdout) as Record<string, unknown>;
+  expect({ code, ...rest }).toMatchObject({ code: 0, ok: true, did: account.did, signature: "valid", findings: [] });
+  const reader = { url: network.a.url, did: account.did, token: account.accessJwt };
+  expect(commit).toBe((await getLatestCommit({ ...reader, url: account.pds.url })).cid);
+  const blobs = await readdir(path.join(archive, "blobs"), { recursive: true });
+  const stored = blobs.map((name) => path.basename(name)).filter((name) => name.startsWith("baf"));
+  expect(stored.sort()).toEqual(await listBlobs({ ...reader, url: account.pds.url }));
+}
+
+test("every account of a server, then nothing, then only what is new", async () => {
+  const first = await exportMany("all", ...everyone(), "--jobs", "3");
+  expect({ code: first.code, stderr: first.stderr }).toEqual({ code: 0, stderr: "" });
+  expect(sorted(first.lines.map(({ did }) => did))).toEqual(sorted(accounts.map(({ did }) => did)));
+  expect(first.lines.every(({ ok, mode }) => ok && mode === "full")).toBe(true);
+  expect(first.summary).toMatchObject({
+    type: "result",
+    ok: true,
+    accounts: { total: 6, complete: 6, unchanged: 0, incomplete: 0, failed: 0 },
+    failures: [],
+  });
+  for (const account of accounts) {
+    await expectProved("all", account);
+  }
+
+  // Two requests an account, and those for the list.
+  const second = await exportMany("all", ...everyone());
+  expect(second.code).toBe(0);
+  expect(second.summary.accounts).toMatchObject({ total: 6, complete: 6, unchanged: 6 });
+  const pages = second.requests.filter((kind) => kind === "com.atproto.sync.listRepos");
+  expect(second.requests).toEqual(
+    [...pages, ...accounts.flatMap(() => ["com.atproto.sync.getLatestCommit", "DID/log/audit"])].sort(),
+  );
+
+  const [, ben] = accounts;
+  await procedure(
+    ben!.pds.url,
+    "com.atproto.repo.createRecord",
+    { repo: ben!.did, collection: "app.example.note", record: { $type: "app.example.note", text: "new" } },
+    { token: ben!.accessJwt },
+  );
+  const third = await exportMany("all", ...everyone());
+  const changed = third.lines.filter(({ mode }) => mode !== "unchanged");
+  expect(changed).toMatchObject([{ did: ben!.did, mode: "incremental", received: { blobs: 0 } }]);
+  await expectProved("all", ben!);
+});
+
+test("what happens to one does not stop the others: each failure is named, and tried again by the next run", async () => {
+  const [ann, ben, cleo, dora] = accounts as [Account, Account, Account, Account];
+  const token = { token: cleo.accessJwt };
+  await procedure(cleo.pds.url, "com.atproto.server.deactivateAccount", {}, token);
+  const lost = (await listBlobs({ url: dora.pds.url, did: dora.did }))[0] ?? "";
+  pds.when({ kind: "com.atproto.sync.getRepo" }, async (exchange) =>
+    isAbout(ben, exchange.request.path) ? refuse(400, "InvalidRequest")(exchange) : exchange.pass(),
+  );
+  pds.when({ kind: "com.atproto.sync.getBlob" }, async (exchange) =>
+    exchange.request.path.includes(lost) && isAbout(dora, exchange.request.path)
+      ? refuse(400, "BlobNotFound")(exchange)
+      : exchange.pass(),
+  );
+  const first = await exportMany("failing", ...everyone());
+  pds.behave();
+  expect({ code: first.code, stderr: first.stderr }).toEqual({ code: 6, stderr: "" });
+  expect(first.summary).toMatchObject({
+    ok: false,
+    accounts: { total: 6, complete: 3, incomplete: 1, failed: 2 },
+  });
+  const codes = Object.fromEntries(first.summary.failures.map(({ account, code }) => [account, code]));
+  expect(codes).toEqual({ [ben.did]: "server-refused", [cleo.did]: "account-unavailable" });
+  expect(first.lines.find(({ did }) => did === dora.did)).toMatchObject({ ok: true, missing: [{ cid: lost }] });
+  await expectProved("failing", ann);
+
+  await procedure(cleo.pds.url, "com.atproto.server.activateAccount", undefined, token);
+  const second = await exportMany("failing", ...everyone());
+  expect(second).toMatchObject({ code: 0, summary: { accounts: { complete: 6, unchanged: 3 }, failures: [] } });
+  for (const account of [ben, cleo, dora]) {
+    await expectProved("failing", account);
+  }
+});
+
+test("the shards of a server have each account exactly once, where the hash of its DID says", async () => {
+  const count = 3;
+  const dids: string[] = [];
+  for (const index of [0, 1, 2]) {
+    const { code, lines } = await exportMany(`shard-${index}`, ...everyone(), "--shard", `${index}/${count}`);
+    expect(code).toBe(0);
+    for (const { did = "" } of lines) {
+      // As the documentation says it, for other tools.
+      const hex = createHash("sha256").update(did).digest("hex").slice(0, 8);
+      expect(Number.parseInt(hex, 16) % count).toBe(index);
+      dids.push(did);
+    }
+    const output = path.join(folder, `shard-${index}`);
+    expect(existsSync(output) ? await readdir(output) : []).toHaveLength(lines.length);
+  }
+  expect(sorted(dids)).toEqual(sorted(accounts.map(({ did }) => did)));
+});
+
+test("the accounts of a list, by DID and by handle; what is none is named", async () => {
+  const [ann, ben, cleo] = accounts as [Account, Account, Account];
+  const list = path.join(folder, "accounts.txt");
+  const junk = "did:example:../../../../tmp/decamp-escaped";
+  const lines = ["# mine", "", ann.did, `  @${ben.handle}  `, junk, "nobody.many.test", `at://${cleo.did}`, ann.did];
+  await writeFile(list, lines.join("\r\n"));
+  const {
+    code,
+    lines: told,
+    summary,
+  } = await exportMany("listed", "--accounts", list, "--from", pds.url, "--jobs", "1");
+  expect(code).toBe(6);
+  expect(sorted(await readdir(path.join(folder, "listed")))).toEqual(
+    sorted([ann, ben, cleo].map(({ did }) => did.replaceAll(":", "-"))),
+  );
+  expect(summary.failures.map(({ account, code: why }) => [account, why])).toEqual([
+    [junk, "invalid-account"],
+    ["nobody.many.test", "account-not-found"],
+  ]);
+  expect(told.filter(({ ok }) => ok).map(({ did, mode }) => [did, mode])).toEqual([
+    [ann.did, "full"],
+    [ben.did, "full"],
+    [cleo.did, "full"],
+    [ann.did, "unchanged"],
+  ]);
+});
+
+test.each([
+  ["turns in a circle", () => "again"],
+  ["has no end", (ordinal: number) => `page-${ordinal}`],
+])("a list that %s is given up, and what it named is exported", async (what, cursor) => {
+  let page: Answer | undefined;
+  pds.when({ kind: "com.atproto.sync.listRepos" }, async (exchange) => {
+    page ??= await exchange.ask();
+    const value = JSON.parse(page.body.toString("utf8")) as object;
+    const body = JSON.stringify({ ...value, cursor: cursor(exchange.request.ordinal) });
+    exchange.reply({ ...page, body: Buffer.from(body) });
+  });
+  const { code, stderr, summary } = await exportMany(`list-${what.length}`, ...everyone());
+  pds.behave();
+  expect(code).toBe(5);
+  expect(JSON.parse(stderr)).toMatchObject({ code: "bad-answer" });
+  expect(summary.accounts).toMatchObject({ complete: 6, failed: 0 });
+});
