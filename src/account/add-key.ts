@@ -5,7 +5,7 @@
 
 import { DecampError } from "../errors.ts";
 import { parseServerUrl } from "../identity/syntax.ts";
-import { parseDidKey, verifySignature } from "../identity/keys.ts";
+import { parseDidKey } from "../identity/keys.ts";
 import { editOperation } from "../plc/edit.ts";
 import { judgeOperation } from "../plc/judge.ts";
 import { pdsOf, rotationKeysOf } from "../plc/operation.ts";
@@ -13,6 +13,7 @@ import { predecessorAt } from "../plc/place.ts";
 import type { Pds } from "../services/pds.ts";
 import { carryOut, type ChangeOptions, type ChangeParts, type ChangePlan, type ChangeResult } from "./change.ts";
 import { timeAtDirectory } from "./directory-time.ts";
+import { trySigning } from "./keep-key.ts";
 import { readAccount } from "./read-account.ts";
 import { signByKey, type Signer } from "./sign-by-key.ts";
 import { signByServer } from "./sign-by-server.ts";
@@ -110,8 +111,8 @@ function requireGoodKey(key: string, proof: Signer | undefined): void {
   if (proof === undefined) {
     return;
   }
-  const text = new TextEncoder().encode(`decamp tests the key ${key}`);
-  if (proof.didKey !== key || !verifySignature(key, text, proof.sign(text))) {
+  if (proof.didKey !== key) {
     throw new DecampError("refused", `The private key does not belong to ${key}, but to ${proof.didKey}.`);
   }
+  trySigning(proof);
 }

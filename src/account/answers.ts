@@ -5,6 +5,7 @@
  */
 
 import type { Difference } from "../plc/diff.ts";
+import type { Signer } from "./sign-by-key.ts";
 
 export interface IdentityAnswers {
   /** True where a person can be asked a second time. */
@@ -20,6 +21,11 @@ export interface IdentityAnswers {
   targetPassword(of: { handle: string; host: string; again?: string }): Promise<string>;
   /** The code that the server has mailed for signing the PLC operation. */
   plcToken(of: { email?: string; again?: string }): Promise<string>;
+  /**
+   * Opens the rotation key of the user's own that signs in place of a server, one of these did:keys. It is there only where
+   * such a key is to sign.
+   */
+  readonly rotationKey?: (didKeys: readonly string[]) => Promise<Signer>;
   /** The yes to the point of no return: the DID, typed or given beforehand. Throws `refused` for anything else. */
   confirmIdentityChange(of: { did: string; handle: string; differences: readonly Difference[] }): Promise<void>;
 }

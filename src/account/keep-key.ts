@@ -3,6 +3,7 @@ import { DecampError } from "../errors.ts";
 import { verifySignature } from "../identity/keys.ts";
 import type { PrivateKey } from "../identity/private-key.ts";
 import type { KeyStore } from "../services/key-store.ts";
+import type { Signer } from "./sign-by-key.ts";
 
 /** How a key is written down. */
 export interface KeyForm {
@@ -37,7 +38,7 @@ export async function keepKey(store: KeyStore, key: PrivateKey, form: KeyForm): 
  *
  * @throws DecampError `key-unusable` if the signature does not verify
  */
-export function trySigning(key: PrivateKey): void {
+export function trySigning(key: Signer): void {
   const data = new TextEncoder().encode("a test of decamp");
   if (!verifySignature(key.didKey, data, key.sign(data))) {
     throw new DecampError("key-unusable", `What the key ${key.didKey} signs does not verify.`);

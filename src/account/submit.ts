@@ -10,7 +10,7 @@
 import type { Cid } from "../data/cid.ts";
 import { DecampError, isDecampError } from "../errors.ts";
 import { describeHistory } from "../plc/history.ts";
-import { recoveryWindow, type LogEntry, type VerifiedLog } from "../plc/log.ts";
+import type { LogEntry, VerifiedLog } from "../plc/log.ts";
 import { readLog } from "./read-log.ts";
 import type { SignedAnswer } from "./sign-by-server.ts";
 import type { LogServices } from "./services.ts";
@@ -34,8 +34,8 @@ export interface Submitted {
   readonly log: VerifiedLog;
   /** The operations that it nullified, oldest first. */
   readonly nullified: readonly Cid[];
-  /** Until when a key that stands above the signer's can undo it (ISO 8601). */
-  readonly recoverableUntil: string;
+  /** Until when a key that stands above the signer's can undo it (ISO 8601); missing where none does. */
+  readonly recoverableUntil?: string;
 }
 
 /**
@@ -91,7 +91,7 @@ function find(log: VerifiedLog, cid: Cid): Submitted | undefined {
   if (item === undefined) {
     return undefined;
   }
-  const { entry, nullifies } = item;
+  const { entry, nullifies, undoUntil } = item;
   if (entry.nullified) {
     throw new DecampError("head-moved", "This operation is in the log already, and somebody has nullified it.", {
       data: { cid, by: item.nullifiedBy },
@@ -101,7 +101,7 @@ function find(log: VerifiedLog, cid: Cid): Submitted | undefined {
     entry,
     log,
     nullified: nullifies,
-    recoverableUntil: new Date(Date.parse(entry.createdAt) + recoveryWindow).toISOString(),
+    ...(undoUntil === undefined ? {} : { recoverableUntil: new Date(undoUntil).toISOString() }),
   };
 }
 

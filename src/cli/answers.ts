@@ -1,4 +1,5 @@
 /** Answers what a migration asks for: from flags, files, commands, the environment, or a person. */
+import type { Curve } from "../identity/keys.ts";
 import type { Answers } from "../migration/answers.ts";
 import { nonEmpty } from "./globals.ts";
 import { createIdentityAnswers, hostName, refusalTeller, type IdentityWords } from "./identity-answers.ts";
@@ -13,6 +14,9 @@ export interface GivenAnswers {
   readonly newEmail?: string | undefined;
   readonly inviteCode?: string | undefined;
   readonly confirmDid?: string | undefined;
+  /** Whether a rotation key of the user's own signs in place of the old server, and its curve if it is given in hex. */
+  readonly signByKey?: boolean | undefined;
+  readonly curve?: Curve | undefined;
   /** `--yes`: takes what would be suggested. It never answers for the identity. */
   readonly yes: boolean;
 }
@@ -28,6 +32,8 @@ export function readGivenAnswers(
     newEmail: flags.newEmail ?? nonEmpty(env["NEW_ACCOUNT_EMAIL"]),
     inviteCode: flags.inviteCode,
     confirmDid: flags.confirmDid,
+    signByKey: flags.signByKey,
+    curve: flags.curve,
     yes,
   };
 }

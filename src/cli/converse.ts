@@ -5,6 +5,7 @@ import { createAnswers } from "./answers.ts";
 import type { MigrateRequest } from "./migrate-request.ts";
 import type { Edge } from "./invocation.ts";
 import { withPrompter } from "./prompter.ts";
+import { readRotationKey } from "./rotation-key.ts";
 import { createReporter, type Reporter } from "./reporters/reporter.ts";
 import { checkSecretFlags, createSecrets } from "./secrets.ts";
 import { stoppable } from "./signals.ts";
@@ -41,7 +42,16 @@ export async function converse<T>(
             report({ type: "warning", ...warning });
           }
           const secretSource = createSecrets(terminal, secretFlags, prompter, secrets, signal);
-          return await work(createAnswers(terminal, given, secretSource, prompter), report, signal);
+          const rotationKey: Answers["rotationKey"] = async (didKeys) => {
+            const { createKeychain } = await import("../services/keychain.ts");
+            const sources = { secrets: secretSource, keychain: createKeychain(), signal };
+            return readRotationKey(sources, { curve: given.curve, didKeys });
+          };
+          const answers = {
+            ...createAnswers(terminal, given, secretSource, prompter),
+            ...(given.signByKey === true ? { rotationKey } : {}),
+          };
+          return await work(answers, report, signal);
         } finally {
           close();
         }

@@ -4,13 +4,13 @@ import type { Signer } from "../account/sign-by-key.ts";
 import type { MigrationServices } from "../migration/context.ts";
 import { parseServerUrl } from "../identity/syntax.ts";
 import type { ChangeFlags } from "./declare/plc-write.ts";
-import { nonEmpty, readGlobals, type GlobalFlags } from "./globals.ts";
+import { readGlobals, type GlobalFlags } from "./globals.ts";
 import { createIdentityAnswers, type IdentityWords } from "./identity-answers.ts";
 import type { Edge, Typed } from "./invocation.ts";
 import { openMigrationServices } from "./migration-services.ts";
 import { planLines } from "./plan-lines.ts";
 import { withPrompter } from "./prompter.ts";
-import { readRotationKey, rotationKeySecrets } from "./rotation-key.ts";
+import { namesRotationKey, readRotationKey, rotationKeySecrets } from "./rotation-key.ts";
 import { checkSecretFlags, createSecrets, type AllSecretFlags, type Secrets } from "./secrets.ts";
 import { stoppable } from "./signals.ts";
 
@@ -50,11 +50,7 @@ export async function talkIdentity<T>(
   const globals = readGlobals(raw, terminal.env);
   const secretFlags = secretFlagsOf(flags);
   checkSecretFlags(secretFlags, terminal.stdin.isTTY);
-  const hasRotationKey = [
-    flags.rotationKeyFile,
-    flags.rotationKeyCommand,
-    nonEmpty(terminal.env["PLC_SIGNING_KEY"]),
-  ].some((source) => source !== undefined);
+  const hasRotationKey = namesRotationKey(flags, terminal.env);
   const from = flags.from === undefined ? undefined : parseServerUrl(flags.from, globals);
   const { services, close } = openMigrationServices(globals, terminal);
   try {

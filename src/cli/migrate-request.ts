@@ -5,6 +5,7 @@ import { isStepId, stepIds } from "../migration/step-ids.ts";
 import { readGivenAnswers, type GivenAnswers } from "./answers.ts";
 import { nonEmpty, readGlobals, type GlobalFlags } from "./globals.ts";
 import type { Invocation } from "./invocation.ts";
+import { namesRotationKey, rotationKeySecrets } from "./rotation-key.ts";
 import type { AllSecretFlags } from "./secrets.ts";
 
 /** All that one run is told. */
@@ -66,8 +67,9 @@ export function readMigrateRequest(
       firstWrite: flags.firstWrite ?? false,
       allowMissingBlobs: flags.allowMissingBlobs ?? false,
     },
-    given: readGivenAnswers(flags, globals.yes, env),
+    given: readGivenAnswers({ ...flags, signByKey: namesRotationKey(flags, env) }, globals.yes, env),
     secretFlags: {
+      ...rotationKeySecrets(flags),
       sourcePassword: { file: flags.passwordFile, command: flags.passwordCommand },
       authFactor: { file: flags.authFactorFile, command: flags.authFactorCommand },
       targetPassword: { file: flags.newPasswordFile, command: flags.newPasswordCommand },

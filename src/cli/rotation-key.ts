@@ -8,6 +8,7 @@ import { parsePrivateKey, type PrivateKey } from "../identity/private-key.ts";
 import { decryptText, isArmored } from "../services/age-file.ts";
 import type { Keychain } from "../services/keychain.ts";
 import type { RotationKeyFlags } from "./declare/shape.ts";
+import { nonEmpty } from "./globals.ts";
 import type { AllSecretFlags, Secrets } from "./secrets.ts";
 
 /** How often a person may try a passphrase. */
@@ -32,6 +33,12 @@ export function rotationKeySecrets(flags: RotationKeyFlags): AllSecretFlags {
     rotationKey: { file: flags.rotationKeyFile, command: flags.rotationKeyCommand },
     passphrase: { file: flags.passphraseFile, command: flags.passphraseCommand },
   };
+}
+
+/** Whether a flag or the environment names a rotation key: then it signs, and nobody else is asked to. */
+export function namesRotationKey(flags: RotationKeyFlags, env: Readonly<NodeJS.ProcessEnv>): boolean {
+  const { rotationKeyFile, rotationKeyCommand } = flags;
+  return [rotationKeyFile, rotationKeyCommand, nonEmpty(env["PLC_SIGNING_KEY"])].some((source) => source !== undefined);
 }
 
 /**

@@ -60,7 +60,7 @@ function checkChange(before: UnsignedOperation, after: UnsignedOperation, intent
   if (newPds === undefined) {
     return [...findings, warning("plc/no-server", "The server would be gone: nobody could find the account.")];
   }
-  if (!isOrigin(newPds)) {
+  if (intent.endpoint === undefined && !isOrigin(newPds)) {
     const text = `The address of the server is more than an address, or not https: ${newPds}.`;
     findings.push(warning("plc/endpoint-form", text));
   }

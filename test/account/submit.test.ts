@@ -93,6 +93,8 @@ describe("submitting", () => {
       forever,
     );
     expect(result.nullified).toEqual([testCid(theirs)]);
+    // Signed by the key that stands first: nobody can undo it.
+    expect(result).not.toHaveProperty("recoverableUntil");
   });
 
   test("an operation that was nullified meanwhile does not count as submitted", async () => {

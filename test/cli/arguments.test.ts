@@ -42,6 +42,7 @@ describe("migrate: arguments to options", () => {
         "--new-handle alice.new.example --new-email a@b.example --invite-code new-1 --yes " +
         "--confirm-did did:plc:x --allow-missing-blobs --freeze --first-write --bring-late-writes --allow-private-hosts --state-dir s " +
         "--password-file p --auth-factor-command c --new-password-file - --plc-token-command d " +
+        "--rotation-key-file k --passphrase-command e --curve p256 " +
         "--plc-url http://localhost:2582 --json --no-input --no-color -v"
       ).split(" "),
     ]);
@@ -65,6 +66,8 @@ describe("migrate: arguments to options", () => {
       newEmail: "a@b.example",
       inviteCode: "new-1",
       confirmDid: "did:plc:x",
+      signByKey: true,
+      curve: "p256",
       yes: true,
     });
     expect(secretFlags).toEqual({
@@ -73,6 +76,8 @@ describe("migrate: arguments to options", () => {
       targetPassword: { file: "-" },
       plcToken: { command: "d" },
       deleteToken: {},
+      rotationKey: { file: "k" },
+      passphrase: { command: "e" },
     });
     expect(globals).toEqual({
       quiet: false,

@@ -4,7 +4,7 @@ import path from "node:path";
 import { expect, inject, test } from "vitest";
 import { createAccount, login, type Account } from "../network/account.ts";
 import { connectNetwork } from "../network/control.ts";
-import { addOwnParts, auditLog, didDocument, generateUserKey } from "../network/identity.ts";
+import { addOwnParts, auditLog, didDocument, generateUserKey, lastOperation } from "../network/identity.ts";
 import { populate } from "../network/populate.ts";
 import { lookBefore, proveMove } from "../network/prove.ts";
 import { listRecords, repoStatus } from "../network/read.ts";
@@ -47,6 +47,18 @@ function undoArgs(move: Move, account: Account, privateKeyHex: string): string[]
   return ["plc", "undo", account.handle, "--rotation-key-file", key, ...passwords, ...where, ...yes, "--json"];
 }
 
+/** What the move would change. */
+function diffArgs(move: Move, account: Account): string[] {
+  const passwords = [
+    "--password-file",
+    path.join(move.folder, "old"),
+    "--new-password-file",
+    path.join(move.folder, "new"),
+  ];
+  const where = ["--plc-url", network.plcUrl, "--allow-private-hosts", "--state-dir", move.stateDir, "--no-input"];
+  return ["plc", "diff", account.did, "--to", network.b.url, ...passwords, ...where, "--json"];
+}
+
 test("the identity, the old account and the new one are as before; and the move can be made again", async () => {
   const account = await filled("regretful");
   const key = await addOwnParts(network, account);
@@ -73,12 +85,25 @@ test("the identity, the old account and the new one are as before; and the move 
   const now = await lookBefore(network.plcUrl, again);
   expect(now).toMatchObject({ head: before.head, records: before.records, blobs: before.blobs });
 
-  expect((await runDecamp(move.args)).code).toBe(0);
+  // Again, signed by the user's own key: no code is mailed. It stands first, so nobody can nullify this move; but it can say
+  // the old state once more.
+  const since = Date.now();
+  const byKey = move.args.filter((_, index, all) => [index, index - 1].every((i) => all[i] !== "--plc-token-command"));
+  const second = await runDecamp([...byKey, "--rotation-key-file", path.join(move.folder, "key"), "--json"]);
+  expect({ code: second.code, stderr: second.stderr }).toEqual({ code: 0, stderr: "" });
+  await expect(network.waitForMail({ to: account.email, subject: "PLC Update", after: since }, 100)).rejects.toThrow(
+    "no mail",
+  );
   const checks = await proveMove(network.plcUrl, now, network.b, {
     handle: move.newHandle,
     password: move.newPassword,
   });
   expect(checks.filter(({ ok }) => !ok)).toEqual([]);
+
+  const home = await runDecamp(undoArgs(move, account, key.privateKeyHex));
+  expect(JSON.parse(home.stdout)).toMatchObject({ source: network.a.url, nullified: [], signer: key.didKey });
+  expect(await didDocument(network.plcUrl, account.did)).toEqual(before.document);
+  expect(await repoStatus({ url: network.a.url, did: account.did })).toBe("active");
   await move.remove();
 });
 
@@ -119,7 +144,13 @@ test("without a key that can do it nothing is changed, and the reason is said", 
   expect(early.code).toBe(9);
   expect(JSON.parse(early.stderr)).toMatchObject({ data: { reason: "no-move" } });
 
+  expect((await runDecamp([...move.args, "--until", "compare"])).code).toBe(0);
+  const shown = await runDecamp(diffArgs(move, account));
+  expect({ code: shown.code, stderr: shown.stderr }).toEqual({ code: 0, stderr: "" });
+  const planned = JSON.parse(shown.stdout) as { findings: unknown[]; operation: object };
+  expect(planned.findings).toEqual([]);
   expect((await runDecamp([...move.args, "--until", "submit-operation"])).code).toBe(0);
+  expect(await lastOperation(network.plcUrl, account.did)).toMatchObject(planned.operation);
   const log = await auditLog(network.plcUrl, account.did);
   const { code, stderr } = await runDecamp(undoArgs(move, account, stranger.privateKeyHex));
   expect(code).toBe(9);

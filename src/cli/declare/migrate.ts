@@ -1,9 +1,9 @@
 /** `decamp migrate`: what it is called with. */
 import type { Command } from "commander";
-import { helpStartsWith, secretOptions, wholeNumber } from "./shape.ts";
+import { helpStartsWith, rotationKeyOptions, secretOptions, wholeNumber, type RotationKeyFlags } from "./shape.ts";
 
 /** The flags as commander hands them over. */
-export interface MigrateFlags {
+export interface MigrateFlags extends RotationKeyFlags {
   readonly to?: string;
   readonly from?: string;
   readonly dryRun?: true;
@@ -61,6 +61,7 @@ export function declareMigrate(program: Command): MigrateCommands {
   secretOptions(command, "auth-factor", "mailed sign-in code", "ATP_AUTH_FACTOR_TOKEN");
   secretOptions(command, "new-password", "password for the new server", "DECAMP_TARGET_PASSWORD, NEW_ACCOUNT_PASSWORD");
   secretOptions(command, "plc-token", "mailed code that confirms the move", "PLC_SIGN_TOKEN");
+  rotationKeyOptions(command);
   secretOptions(command, "delete-token", "mailed code for cancel", "DECAMP_DELETE_TOKEN");
   helpStartsWith(
     command,

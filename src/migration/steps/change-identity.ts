@@ -8,11 +8,12 @@
  */
 
 import { planMove, requireNoErrors } from "../../account/plan-move.ts";
+import { signByKey } from "../../account/sign-by-key.ts";
 import { signByServer } from "../../account/sign-by-server.ts";
 import { submitOperation as submit } from "../../account/submit.ts";
 import { DecampError, isDecampError } from "../../errors.ts";
 import { compareSigned, diffOperations } from "../../plc/diff.ts";
-import { contentOf, type UnsignedOperation } from "../../plc/operation.ts";
+import { contentOf, rotationKeysOf, type UnsignedOperation } from "../../plc/operation.ts";
 import type { Context, Step } from "../context.ts";
 
 export const requestToken: Step = {
@@ -21,6 +22,9 @@ export const requestToken: Step = {
   run: async (context) => {
     const { answers, source, signal, email } = context;
     await confirmChange(context, await planOperation(context));
+    if (answers.rotationKey !== undefined) {
+      return "not needed: your own key signs";
+    }
     if (answers.hasPlcToken) {
       return "the code was given";
     }
@@ -35,8 +39,11 @@ export const signOperation: Step = {
   run: async (context) => {
     const { answers, source, identity, journal, signal, email } = context;
     const asked = await planOperation(context);
-    const request = { pds: source, asked, head: identity.log.head, email };
-    const { operation, cid } = await signByServer(request, answers, signal);
+    const { head } = identity.log;
+    const { operation, cid } =
+      answers.rotationKey === undefined
+        ? await signByServer({ pds: source, asked, head, email }, answers, signal)
+        : signByKey(asked, await answers.rotationKey(rotationKeysOf(head.operation)), head);
     await journal.append({ type: "signed", cid, operation: { ...operation } });
     context.signed = { operation, cid };
     return cid;

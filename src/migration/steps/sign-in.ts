@@ -1,5 +1,6 @@
 /** sign-in: a session at the old server, with the account's own password. */
 
+import { requirePower } from "../../account/sign-by-key.ts";
 import { serverRotationKeys } from "../../account/plan-move.ts";
 import { DecampError, isDecampError } from "../../errors.ts";
 import { rotationKeysOf } from "../../plc/operation.ts";
@@ -12,7 +13,10 @@ export const signIn: Step = {
   // After the point of no return the old server is not needed any more.
   done: (context) => Promise.resolve(context.moved || context.source.isSignedIn),
   run: async (context) => {
-    warnAboutMail(context, await signInToSource(context));
+    const session = await signInToSource(context);
+    if (context.answers.rotationKey === undefined) {
+      warnAboutMail(context, session);
+    }
     try {
       context.sourceRotationKeys = await serverRotationKeys(context.source, context.signal);
     } catch (error) {
@@ -24,7 +28,7 @@ export const signIn: Step = {
         "Your old server does not say which rotation keys are its own, so they stay in the identity.",
       );
     }
-    requireSigningPower(context);
+    await requireSigningPower(context);
     warnWithoutOwnKey(context);
     return undefined;
   },
@@ -42,15 +46,20 @@ function warnAboutMail({ source, warn }: Context, { email, emailConfirmed }: Ses
   }
 }
 
-/** @throws DecampError `refused` if the old server cannot sign a change of the identity */
-function requireSigningPower({ identity, source, sourceRotationKeys }: Context): void {
+/** @throws DecampError `refused` if the one who is to sign the change of the identity cannot; what opening the key throws */
+async function requireSigningPower({ answers, identity, source, sourceRotationKeys }: Context): Promise<void> {
   const keys = rotationKeysOf(identity.log.head.operation);
+  if (answers.rotationKey !== undefined) {
+    // Now, and not only after hours of transferring data: a key that does not fit, a passphrase that is forgotten.
+    requirePower((await answers.rotationKey(keys)).didKey, keys);
+    return;
+  }
   if (sourceRotationKeys.length > 0 && !sourceRotationKeys.some((key) => keys.includes(key))) {
     throw new DecampError(
       "refused",
       `${source.host} holds no rotation key of the identity, so it cannot sign the move.`,
       {
-        hint: "Nothing was changed. Somebody has taken its keys out of the identity: a rotation key of your own is needed.",
+        hint: "Nothing was changed. Somebody has taken its keys out of the identity. Sign with a rotation key of your own: --rotation-key-file.",
       },
     );
   }
@@ -63,7 +72,7 @@ function warnWithoutOwnKey(context: Context): void {
   if (sourceRotationKeys.length > 0 && own.length === 0) {
     context.warn(
       "no-own-key",
-      "The identity has no rotation key of your own. After the move only your new server can change it, and you could not leave a server that refuses to help.",
+      "The identity has no rotation key of your own. After the move only your new server can change it, and you could not leave a server that refuses to help, nor take the move back. decamp plc add-key adds one first.",
     );
   }
 }
