@@ -1,26 +1,36 @@
-/** Whether an archive is what its manifest says, beside the repository: every file, and every blob that records need. */
+/** Whether a snapshot is what its manifest says, beside the repository: every file, the identity, and every blob. */
 import { parseCid, type Cid } from "../data/cid.ts";
 import { isDecampError } from "../errors.ts";
-import { verifyLog } from "../plc/log.ts";
+import { parseDidDocument } from "../identity/did-document.ts";
+import { isPlcDid } from "../identity/syntax.ts";
+import { documentAgrees } from "../plc/document.ts";
+import { verifyLog, type VerifiedLog } from "../plc/log.ts";
+import { contentOf } from "../plc/operation.ts";
 import { readBlobRefs } from "../repo/records.ts";
 import type { RepoReport } from "../repo/report.ts";
 import type { RepoSource } from "../repo/source.ts";
-import { readWhole } from "../services/files.ts";
+import { joinPath, listFolder, readWhole } from "../services/files.ts";
 import { hashFile } from "../services/hash-file.ts";
-import { blobFile, snapshotFile, snapshotFiles } from "./layout.ts";
+import { blobFile, snapshotFile, snapshotFiles, snapshotFolder } from "./layout.ts";
 import type { Manifest } from "./manifest.ts";
 import { keysOfLog, type SigningKey } from "./signing-keys.ts";
 
 /** What can be wrong with an archive, by id, and what that means. The ids are public and only added to. */
 const sentences = {
   "archive/commit": "The repository is not the one that the manifest describes.",
+  "archive/manifest": "The manifest leaves out a file that a snapshot has to have.",
   "archive/file-missing": "A file of the archive is missing.",
   "archive/file-changed": "A file of the archive is not what was written.",
+  "archive/file-unlisted": "There is a file in the snapshot that the manifest does not know.",
+  "archive/log": "The audit log of the identity is not in order.",
+  "archive/document": "The DID document does not say what the audit log ends with.",
   "archive/blob-missing": "A blob is missing in the archive.",
   "archive/blob-changed": "The content of a blob is not what its CID says.",
   "archive/blob-unlisted": "A record needs a blob that the manifest does not know.",
   "archive/blob-unavailable": "The server no longer had this blob when the archive was made.",
 } as const;
+
+const warnings: ReadonlySet<keyof typeof sentences> = new Set(["archive/file-unlisted", "archive/blob-unavailable"]);
 
 export interface ArchiveFinding {
   readonly rule: keyof typeof sentences;
@@ -31,67 +41,68 @@ export interface ArchiveFinding {
   readonly message: string;
 }
 
-export interface ArchiveReport {
-  /** Files beside the blobs that were checked. */
+/** What was checked of a snapshot beside its repository. */
+export interface SnapshotReport {
   readonly files: number;
   readonly blobs: { readonly checked: number; readonly bytes: number; readonly unavailable: number };
   readonly findings: readonly ArchiveFinding[];
 }
 
+export interface CheckOptions {
+  readonly signal: AbortSignal;
+  /** Blobs that were found to be good already are not hashed again; those that are found here are added. */
+  readonly goodBlobs?: Map<Cid, number>;
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
 /**
- * Checks the newest snapshot of an archive; the repository itself is for `verifyRepo`.
+ * Checks a snapshot; the repository itself is for `verifyRepo`.
  *
- * @param report what was found out about its repository
- * @throws DecampError `unreadable-file`; the signal's reason
+ * @param repo its repository, and what was found out about it
+ * @throws DecampError `unreadable-file`, `storage`; the signal's reason
  */
-export async function checkArchive(
+export async function checkSnapshot(
   archive: string,
   manifest: Manifest,
   repo: { source: RepoSource; report: RepoReport },
-  options: { signal: AbortSignal; onProgress?: (done: number, total: number) => void },
-): Promise<ArchiveReport> {
-  const { signal, onProgress } = options;
+  options: CheckOptions,
+): Promise<SnapshotReport> {
+  const { signal, onProgress, goodBlobs = new Map<Cid, number>() } = options;
   const findings: ArchiveFinding[] = [];
-  const add = (rule: keyof typeof sentences, where: { key?: string | undefined; cid?: Cid } = {}): void => {
+  const add: Add = (rule, { key, cid, message = sentences[rule] } = {}) => {
     findings.push({
       rule,
-      severity: rule === "archive/blob-unavailable" ? "warning" : "error",
-      ...(where.key === undefined ? {} : { key: where.key }),
-      ...(where.cid === undefined ? {} : { cid: where.cid }),
-      message: sentences[rule],
+      severity: warnings.has(rule) ? "warning" : "error",
+      ...(key === undefined ? {} : { key }),
+      ...(cid === undefined ? {} : { cid }),
+      message,
     });
   };
-  if (repo.report.commit !== manifest.commit || repo.report.rev !== manifest.rev) {
+  const { commit, rev, data, records } = repo.report;
+  if (
+    commit !== manifest.commit ||
+    rev !== manifest.rev ||
+    (repo.report.ok && (data !== manifest.data || records !== manifest.records))
+  ) {
     add("archive/commit");
   }
-  for (const part of ["repo", "document", "log", "preferences"] as const) {
-    const name = snapshotFiles[part];
-    const expected = manifest.files[name];
-    if (expected !== undefined) {
-      const found = await hashFile(snapshotFile(archive, manifest.snapshot, part), signal);
-      if (found === undefined) {
-        add("archive/file-missing", { key: name });
-      } else if (Buffer.from(found.sha256).toString("hex") !== expected.sha256) {
-        add("archive/file-changed", { key: name });
-      }
-    }
-  }
+  const good = await checkFiles(archive, manifest, add, signal);
+  await checkIdentity(archive, manifest, good, add);
+
   const needs = neededBlobs(repo.source, signal);
   let bytes = 0;
-  for (const [index, { cid }] of manifest.blobs.entries()) {
-    const found = await hashFile(blobFile(archive, cid), signal);
-    const key = needs.get(cid)?.[0];
-    if (found === undefined) {
-      add("archive/blob-missing", { key, cid });
-    } else if (Buffer.compare(found.sha256, parseCid(cid).digest) === 0) {
-      bytes += found.size;
+  for (const [index, { cid, size }] of manifest.blobs.entries()) {
+    const state = goodBlobs.get(cid) === size ? "good" : await checkBlob(archive, cid, size, signal);
+    if (state === "good") {
+      goodBlobs.set(cid, size);
+      bytes += size;
     } else {
-      add("archive/blob-changed", { key, cid });
+      add(state, { key: needs.get(cid)?.[0], cid });
     }
     onProgress?.(index + 1, manifest.blobs.length);
   }
-  for (const { cid, records } of manifest.missing) {
-    add("archive/blob-unavailable", { key: records[0], cid });
+  for (const { cid, records: needing } of manifest.missing) {
+    add("archive/blob-unavailable", { key: needing[0], cid });
   }
   const known = new Set([...manifest.blobs, ...manifest.missing].map(({ cid }) => cid));
   for (const [cid, [key]] of needs) {
@@ -106,23 +117,98 @@ export async function checkArchive(
   };
 }
 
+type Add = (rule: ArchiveFinding["rule"], details?: { key?: string | undefined; cid?: Cid; message?: string }) => void;
+
+/** @returns the names of the files that are as they were written */
+async function checkFiles(archive: string, manifest: Manifest, add: Add, signal: AbortSignal): Promise<Set<string>> {
+  const { snapshot, files, did } = manifest;
+  const { repo, document, log } = snapshotFiles;
+  for (const name of [repo, document, ...(isPlcDid(did) ? [log] : [])]) {
+    if (files[name] === undefined) {
+      add("archive/manifest", { key: name });
+    }
+  }
+  const good = new Set<string>();
+  for (const [name, { sha256 }] of Object.entries(files)) {
+    const found = await hashFile(joinPath(snapshotFolder(archive, snapshot), name), signal);
+    if (found === undefined) {
+      add("archive/file-missing", { key: name });
+    } else if (Buffer.from(found.sha256).toString("hex") === sha256) {
+      good.add(name);
+    } else {
+      add("archive/file-changed", { key: name });
+    }
+  }
+  for (const name of await listFolder(snapshotFolder(archive, snapshot))) {
+    if (files[name] === undefined && name !== snapshotFiles.manifest) {
+      add("archive/file-unlisted", { key: name });
+    }
+  }
+  return good;
+}
+
+/** The log by itself, and the document against the log; each only if its file is as it was written. */
+async function checkIdentity(
+  archive: string,
+  { snapshot, did }: Manifest,
+  good: ReadonlySet<string>,
+  add: Add,
+): Promise<void> {
+  let log: VerifiedLog | undefined;
+  if (good.has(snapshotFiles.log)) {
+    const read = await readJson(snapshotFile(archive, snapshot, "log"), (value) => verifyLog(did, value));
+    if ("fault" in read) {
+      add("archive/log", { key: snapshotFiles.log, message: `${sentences["archive/log"]} ${read.fault}` });
+    } else {
+      log = read.value;
+    }
+  }
+  if (good.has(snapshotFiles.document)) {
+    const read = await readJson(snapshotFile(archive, snapshot, "document"), (value) => parseDidDocument(value, did));
+    const content = log === undefined ? undefined : contentOf(log.head.operation);
+    if ("fault" in read || (content !== undefined && !documentAgrees(read.value, content))) {
+      add("archive/document", { key: snapshotFiles.document });
+    }
+  }
+}
+
+async function readJson<T>(path: string, parse: (value: unknown) => T): Promise<{ value: T } | { fault: string }> {
+  const bytes = await readWhole(path);
+  try {
+    return { value: parse(JSON.parse(new TextDecoder().decode(bytes))) };
+  } catch (error) {
+    if (isDecampError(error, "identity-invalid") || error instanceof SyntaxError) {
+      return { fault: error.message };
+    }
+    throw error;
+  }
+}
+
+async function checkBlob(
+  archive: string,
+  cid: Cid,
+  size: number,
+  signal: AbortSignal,
+): Promise<"good" | "archive/blob-missing" | "archive/blob-changed"> {
+  const found = await hashFile(blobFile(archive, cid), signal);
+  if (found === undefined) {
+    return "archive/blob-missing";
+  }
+  const isSame = found.size === size && Buffer.compare(found.sha256, parseCid(cid).digest) === 0;
+  return isSame ? "good" : "archive/blob-changed";
+}
+
 /**
  * The keys that the account had when the archive was made, by the audit log in it. None if there is no log, or it is not in
  * order: an archive cannot vouch for itself.
  */
 export async function archivedKeys(archive: string, { did, snapshot }: Manifest): Promise<SigningKey[]> {
-  const bytes = await readWhole(snapshotFile(archive, snapshot, "log"));
-  if (bytes === undefined) {
+  const path = snapshotFile(archive, snapshot, "log");
+  if ((await readWhole(path)) === undefined) {
     return [];
   }
-  try {
-    return keysOfLog(verifyLog(did, JSON.parse(new TextDecoder().decode(bytes))));
-  } catch (error) {
-    if (isDecampError(error, "identity-invalid") || error instanceof SyntaxError) {
-      return [];
-    }
-    throw error;
-  }
+  const read = await readJson(path, (value) => keysOfLog(verifyLog(did, value)));
+  return "value" in read ? read.value : [];
 }
 
 /** Blobs by CID, with the records that need them; none where the repository cannot be read. */

@@ -9,7 +9,7 @@ import { createRepoVerifier, verifyRepo, type Expectation } from "../repo/verify
 import { fileSource, openCarFile } from "../services/car-file.ts";
 import { NewFile } from "../services/files.ts";
 import type { Download } from "../services/pds.ts";
-import { checkArchive } from "./check.ts";
+import { checkSnapshot } from "./check.ts";
 import { incomingDiff, incomingRepo, passingRepo, snapshotFile } from "./layout.ts";
 import type { Manifest } from "./manifest.ts";
 
@@ -187,7 +187,7 @@ export async function proveSnapshot(
   const car = await openCarFile(snapshotFile(archive, manifest.snapshot, "repo"));
   try {
     const { report } = requireProved(await verifyRepo(car.source, expectation, { signal }), car.size);
-    const { findings } = await checkArchive(archive, manifest, { source: car.source, report }, { signal });
+    const { findings } = await checkSnapshot(archive, manifest, { source: car.source, report }, { signal });
     const broken = findings.find(({ severity }) => severity === "error");
     if (broken !== undefined) {
       const what = broken.cid ?? broken.key ?? "";

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { appendFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
@@ -37,11 +37,21 @@ function write(path: string, content: string | Uint8Array): { size: number; sha2
   return { size: Buffer.byteLength(content), sha256, private: false };
 }
 
+/** What the directory would make of the genesis. */
+const documentParts = {
+  verificationMethod: [
+    { id: `${did}#atproto`, type: "Multikey", controller: did, publicKeyMultibase: key.did.slice("did:key:".length) },
+  ],
+  service: [{ id: "#atproto_pds", type: "AtprotoPersonalDataServer", serviceEndpoint: "https://old.example.com" }],
+};
+
 /** A good archive in a folder of its own. */
 function makeArchive(change: (manifest: Manifest) => Manifest = (manifest) => manifest): string {
   const archive = mkdtempSync(join(folder, "archive-"));
+  const document = { id: did, alsoKnownAs: ["at://alice.example.com"], ...documentParts };
   const files = {
     "repo.car": write(snapshotFile(archive, testRev, "repo"), car),
+    "did.json": write(snapshotFile(archive, testRev, "document"), JSON.stringify(document)),
     "plc-log.json": write(snapshotFile(archive, testRev, "log"), JSON.stringify(auditLog([genesis]))),
   };
   write(blobFile(archive, picture), pictures.new);
@@ -70,6 +80,13 @@ function makeArchive(change: (manifest: Manifest) => Manifest = (manifest) => ma
   return archive;
 }
 
+/** Another manifest in its place. */
+function rewrite(archive: string, snapshot: string, change: (manifest: Manifest) => Partial<Manifest>): void {
+  const path = snapshotFile(archive, snapshot, "manifest");
+  const manifest = JSON.parse(readFileSync(path, "utf8")) as Manifest;
+  writeFileSync(path, JSON.stringify({ ...manifest, ...change(manifest) }));
+}
+
 interface Result {
   ok: boolean;
   findings: { rule: string; severity: string; key?: string; cid?: string }[];
@@ -92,12 +109,16 @@ describe("verify of an archive", () => {
       signature: "valid",
       signingKey: key.did,
       records: 3,
-      archive: { files: 2, blobs: { checked: 2, bytes: pictures.new.length + pictures.old.length, unavailable: 0 } },
+      archive: {
+        snapshots: 1,
+        files: 3,
+        blobs: { checked: 2, bytes: pictures.new.length + pictures.old.length, unavailable: 0, unlisted: 0 },
+      },
       findings: [],
     });
     const { stdout } = await run(["verify", archive]);
     expect(stdout).toContain(`The repository of ${did} is genuine and complete.\n`);
-    expect(stdout).toContain("Archive       2 files; 2 blobs, 23 bytes\n");
+    expect(stdout).toContain("Archive       1 snapshot, 3 files; 2 blobs, 23 bytes\n");
   });
 
   test.each<[string, (archive: string) => void, { rule: string; key?: string; cid?: string }]>([
@@ -120,6 +141,38 @@ describe("verify of an archive", () => {
       "a file that is gone",
       (archive) => rmSync(snapshotFile(archive, testRev, "log")),
       { rule: "archive/file-missing", key: "plc-log.json" },
+    ],
+    [
+      "a manifest that leaves a file out",
+      (archive) => {
+        rmSync(snapshotFile(archive, testRev, "document"));
+        rewrite(archive, testRev, ({ files }) => ({
+          files: Object.fromEntries(Object.entries(files).filter(([name]) => name !== "did.json")),
+        }));
+      },
+      { rule: "archive/manifest", key: "did.json" },
+    ],
+    [
+      "a manifest of other records",
+      (archive) => rewrite(archive, testRev, () => ({ records: 4 })),
+      { rule: "archive/commit" },
+    ],
+    [
+      "a document that says something else than the log",
+      (archive) => {
+        const other = { id: did, alsoKnownAs: ["at://mallory.example.com"], ...documentParts };
+        const described = write(snapshotFile(archive, testRev, "document"), JSON.stringify(other));
+        rewrite(archive, testRev, ({ files }) => ({ files: { ...files, "did.json": described } }));
+      },
+      { rule: "archive/document", key: "did.json" },
+    ],
+    [
+      "a log that is not in order",
+      (archive) => {
+        const described = write(snapshotFile(archive, testRev, "log"), "[]");
+        rewrite(archive, testRev, ({ files }) => ({ files: { ...files, "plc-log.json": described } }));
+      },
+      { rule: "archive/log", key: "plc-log.json" },
     ],
   ])("%s: exit code 3, and it is named", async (_name, damage, finding) => {
     const archive = makeArchive();
@@ -164,6 +217,57 @@ describe("verify of an archive", () => {
     const { exitCode, result } = await verify(makeArchive(), "--did", "did:plc:aaaaaaaaaaaaaaaaaaaaaaaa");
     expect(exitCode).toBe(3);
     expect(result.findings.map(({ rule }) => rule)).toContain("commit/other-did");
+  });
+});
+
+describe("an archive of several snapshots", () => {
+  const second = `${testRev}-2`;
+
+  function makeTwo(): string {
+    const archive = makeArchive();
+    cpSync(join(archive, "snapshots", testRev), join(archive, "snapshots", second), { recursive: true });
+    rewrite(archive, second, () => ({ snapshot: second }));
+    return archive;
+  }
+
+  test("all of them are proved, and each blob once", async () => {
+    const { exitCode, result } = await verify(makeTwo());
+    expect(exitCode).toBe(0);
+    expect(result).toMatchObject({
+      ok: true,
+      archive: { snapshots: 2, files: 6, blobs: { checked: 2 } },
+      findings: [],
+    });
+  });
+
+  test("what is wrong with an older one is named with its name", async () => {
+    const archive = makeTwo();
+    const old = snapshotFile(archive, testRev, "repo");
+    writeFileSync(old, readFileSync(old).subarray(0, -1));
+    const { exitCode, result } = await verify(archive);
+    expect(exitCode).toBe(3);
+    expect(result.findings).toContainEqual(expect.objectContaining({ rule: "car/truncated", snapshot: testRev }));
+    expect(result.findings).toContainEqual(
+      expect.objectContaining({ rule: "archive/file-changed", key: "repo.car", snapshot: testRev }),
+    );
+    const { stdout } = await run(["verify", archive]);
+    expect(stdout).toContain(`in ${testRev}:`);
+  });
+
+  test("a manifest in the folder of another snapshot is damage", async () => {
+    const archive = makeTwo();
+    rewrite(archive, second, () => ({ snapshot: testRev }));
+    expect((await run(["verify", archive])).exitCode).toBe(3);
+  });
+
+  test("files and blobs that nothing names are no harm, and said", async () => {
+    const archive = makeArchive((manifest) => ({ ...manifest, blobs: manifest.blobs }));
+    write(blobFile(archive, account.data), "anything");
+    writeFileSync(join(archive, "snapshots", testRev, "note.txt"), "mine");
+    const { exitCode, result } = await verify(archive);
+    expect(exitCode).toBe(0);
+    expect(result).toMatchObject({ ok: true, archive: { blobs: { unlisted: 1 } } });
+    expect(result.findings).toMatchObject([{ rule: "archive/file-unlisted", severity: "warning", key: "note.txt" }]);
   });
 });
 

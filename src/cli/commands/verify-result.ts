@@ -1,6 +1,6 @@
 /** What people read when `decamp verify` has ended. */
-import type { ArchiveFinding, ArchiveReport } from "../../archive/check.ts";
-import type { Finding, RepoReport } from "../../repo/report.ts";
+import type { AnyFinding, ArchiveReport } from "../../archive/check-all.ts";
+import type { RepoReport } from "../../repo/report.ts";
 import { bytesText, countText, plural } from "../reporters/amounts.ts";
 import type { Piece } from "../terminal.ts";
 
@@ -10,8 +10,6 @@ type Line = readonly Piece[];
 const namedFindings = 100;
 /** So many collections, the largest first. */
 const namedCollections = 10;
-
-type AnyFinding = Finding | ArchiveFinding;
 
 const good = (text: string): Piece => ({ text, style: "green" });
 const bad = (text: string): Piece => ({ text, style: "red" });
@@ -69,8 +67,13 @@ export function archiveLines(archive: ArchiveReport | undefined): Line[] {
   if (archive === undefined) {
     return [];
   }
-  const { checked, bytes } = archive.blobs;
-  return [["Archive       ", `${plural(archive.files, "file")}; ${plural(checked, "blob")}, ${bytesText(bytes)}`]];
+  const { snapshots, files } = archive;
+  const { checked, bytes, unlisted } = archive.blobs;
+  const parts = `${plural(snapshots, "snapshot")}, ${plural(files, "file")}; ${plural(checked, "blob")}, ${bytesText(bytes)}`;
+  return [
+    ["Archive       ", parts],
+    ...(unlisted === 0 ? [] : [["Not needed    ", `${plural(unlisted, "blob")} that no snapshot needs`]]),
+  ];
 }
 
 export function findingLines(findings: readonly AnyFinding[]): Line[] {
@@ -86,8 +89,10 @@ export function findingLines(findings: readonly AnyFinding[]): Line[] {
   ];
 }
 
-function oneFinding({ rule, severity, key, cid, message }: AnyFinding): Line[] {
-  const where = [key, cid].filter((part) => part !== undefined).join("  ");
+function oneFinding({ rule, severity, key, cid, message, snapshot }: AnyFinding): Line[] {
+  const where = [snapshot === undefined ? undefined : `in ${snapshot}:`, key, cid]
+    .filter((part) => part !== undefined)
+    .join("  ");
   return [
     [{ text: severity.padEnd(8), style: severity === "error" ? "red" : "yellow" }, `${rule}${where && `  ${where}`}`],
     [`        ${message}`],

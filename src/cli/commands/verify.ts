@@ -1,5 +1,5 @@
 /** `decamp verify`: proves a repository, and says what is wrong with it. */
-import type { ArchiveReport } from "../../archive/check.ts";
+import type { ArchiveReport } from "../../archive/check-all.ts";
 import type { SigningKey } from "../../archive/signing-keys.ts";
 import { DecampError } from "../../errors.ts";
 import { parseDidKey } from "../../identity/keys.ts";
@@ -49,7 +49,9 @@ export async function verifyCommand(
       ...report,
       ok,
       ...(until === undefined ? {} : { signingKeyUntil: until }),
-      ...(archive === undefined ? {} : { archive: { files: archive.files, blobs: archive.blobs } }),
+      ...(archive === undefined
+        ? {}
+        : { archive: { snapshots: archive.snapshots, files: archive.files, blobs: archive.blobs } }),
       findings,
     });
   } else {
@@ -89,7 +91,8 @@ async function proveAll(input: Input, given: Expectation, setting: Setting): Pro
       return { report: first ?? (await prove(input, expected, setting)), keys: [] };
     }
     const keys = await lookUpKeys(whose, setting);
-    return proveRest(input, await prove(input, withKeys({ ...expected, did: whose }, keys), setting), keys, setting);
+    const online = withKeys({ ...expected, did: whose }, keys);
+    return proveRest(input, await prove(input, online, setting), keys, online, setting);
   }
   if (archive === undefined) {
     return { report: await prove(input, expected, setting), keys: [] };
@@ -97,24 +100,26 @@ async function proveAll(input: Input, given: Expectation, setting: Setting): Pro
   const { archivedKeys } = await import("../../archive/check.ts");
   const keys = given.signingKeys === undefined ? await archivedKeys(archive.path, archive.manifest) : [];
   const report = await prove(input, keys.length === 0 ? expected : withKeys(expected, keys), setting);
-  return proveRest(input, report, keys, setting);
+  return proveRest(input, report, keys, expected, setting);
 }
 
-/** Proves the rest of an archive, too, if it is one. */
+/** Proves the rest of an archive, too, if it is one. Without expected keys, each snapshot has those of its own log. */
 async function proveRest(
   { archive, source }: Input,
   report: RepoReport,
   keys: readonly SigningKey[],
-  { globals, terminal, signal }: Setting,
+  expected: Expectation,
+  { limits, globals, terminal, signal }: Setting,
 ): Promise<Proof> {
   if (archive === undefined) {
     return { report, keys };
   }
-  const { checkArchive } = await import("../../archive/check.ts");
+  const { checkArchive } = await import("../../archive/check-all.ts");
   const activity = createActivity(terminal, "Proving the blobs", globals);
   const onProgress = (done: number, total: number): void => activity.progress({ unit: "blobs", done, total });
-  const rest = await checkArchive(archive.path, archive.manifest, { source, report }, { signal, onProgress }).finally(
-    () => activity.close(),
+  const newest = { manifest: archive.manifest, source, report };
+  const rest = await checkArchive(archive.path, newest, expected, { signal, limits, onProgress }).finally(() =>
+    activity.close(),
   );
   return { report, keys, archive: rest };
 }
