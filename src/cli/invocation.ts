@@ -1,5 +1,6 @@
 /** What was typed, once commander has understood it: data, so that reading and running are tested apart. */
 import type { KeyInspectFlags, KeyKeepFlags } from "./declare/key.ts";
+import type { PruneFlags } from "./declare/archive.ts";
 import type { ExportFlags } from "./declare/export.ts";
 import type { LsFlags } from "./declare/look.ts";
 import type { MigrateFlags } from "./declare/migrate.ts";
@@ -18,6 +19,9 @@ import type { Terminal } from "./terminal.ts";
 
 /** Every command by the name that is typed, with its own flags as commander names them. */
 interface FlagsOf {
+  "archive ls": object;
+  "archive diff": object;
+  "archive prune": PruneFlags;
   export: ExportFlags;
   migrate: MigrateFlags;
   "migrate status": MigrateFlags;

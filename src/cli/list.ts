@@ -2,6 +2,9 @@
 import { setImmediate } from "node:timers/promises";
 import { printable, printableJson, type Channel } from "./terminal.ts";
 
+/** How a change is marked at the start of a line. */
+export const signs = { added: "+", changed: "~", removed: "-" } as const;
+
 export interface List {
   /** Adds one entry, as a line or as a JSON value. Resolves to false once nobody reads any more. */
   add(line: string, value: unknown): Promise<boolean>;

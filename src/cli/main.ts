@@ -61,6 +61,18 @@ async function run(invocation: AnyInvocation, edge: Edge): Promise<number> {
       const { migrateCancelCommand } = await import("./commands/migrate-cancel.ts");
       return migrateCancelCommand(invocation, edge);
     }
+    case "archive ls": {
+      const { archiveLsCommand } = await import("./commands/archive.ts");
+      return archiveLsCommand(invocation, edge);
+    }
+    case "archive diff": {
+      const { archiveDiffCommand } = await import("./commands/archive.ts");
+      return archiveDiffCommand(invocation, edge);
+    }
+    case "archive prune": {
+      const { archivePruneCommand } = await import("./commands/archive.ts");
+      return archivePruneCommand(invocation, edge);
+    }
     case "verify": {
       if (invocation.flags.certificate === true) {
         const { verifyCertificateCommand } = await import("./commands/verify-certificate.ts");

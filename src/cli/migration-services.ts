@@ -1,10 +1,10 @@
 /** The services of a migration, as the flags and the environment have them. */
-import { hostname } from "node:os";
 import { parseServerUrl } from "../identity/syntax.ts";
 import { createRelay } from "../services/relay.ts";
 import type { MigrationServices } from "../migration/context.ts";
 import { openAccountServices } from "./account-services.ts";
 import type { GlobalFlags } from "./globals.ts";
+import { thisProcess } from "./lock-owner.ts";
 import { packageFacts } from "./package.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -28,17 +28,8 @@ export function openMigrationServices(
       ...services,
       writtenBy: `decamp ${packageFacts().version}`,
       ...(relayOrigin === undefined ? {} : { relay: createRelay(http, relayOrigin) }),
-      lockOwner: { pid: process.pid, host: hostname(), isAlive },
+      lockOwner: thisProcess(),
     },
     close,
   };
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return error instanceof Error && "code" in error && error.code === "EPERM";
-  }
 }

@@ -5,6 +5,7 @@
 import { Command, CommanderError, Option } from "commander";
 import { DecampError } from "../errors.ts";
 import { declareKey, type KeyInspectFlags, type KeyKeepFlags } from "./declare/key.ts";
+import { declareArchive, type PruneFlags } from "./declare/archive.ts";
 import { declareExport, type ExportFlags } from "./declare/export.ts";
 import { declareLook, type LsFlags } from "./declare/look.ts";
 import { declareMigrate, type MigrateFlags } from "./declare/migrate.ts";
@@ -73,6 +74,16 @@ export function readArguments(argv: readonly string[], terminal: Pick<Terminal, 
   const verify = declareVerify(program);
   verify.action(() => {
     invocation = { command: "verify", flags: verify.opts<VerifyFlags>(), ...typed(verify) };
+  });
+  const archive = declareArchive(program);
+  archive.ls.action(() => {
+    invocation = { command: "archive ls", flags: {}, ...typed(archive.ls) };
+  });
+  archive.diff.action(() => {
+    invocation = { command: "archive diff", flags: {}, ...typed(archive.diff) };
+  });
+  archive.prune.action(() => {
+    invocation = { command: "archive prune", flags: archive.prune.opts<PruneFlags>(), ...typed(archive.prune) };
   });
   const look = declareLook(program);
   look.repoLs.action(() => {

@@ -19,7 +19,7 @@ import {
   type FileHandle,
 } from "node:fs/promises";
 import { platform } from "node:os";
-import { basename, dirname, join } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import type { Readable } from "node:stream";
 import { DecampError, isDecampError } from "../errors.ts";
 
@@ -291,6 +291,12 @@ export async function removeAll(path: string): Promise<void> {
 /** Joins parts to a path. Here, because only services knows the file system. */
 export function joinPath(...parts: readonly string[]): string {
   return join(...parts);
+}
+
+/** The folder and the last name of a path, whole. */
+export function splitPath(path: string): { folder: string; name: string } {
+  const whole = resolve(path);
+  return { folder: dirname(whole), name: basename(whole) };
 }
 
 async function syncFolder(path: string): Promise<void> {

@@ -1,91 +1,17 @@
-import { createHash } from "node:crypto";
-import { appendFileSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { blobFile, snapshotFile } from "../../src/archive/layout.ts";
-import type { Manifest } from "../../src/archive/manifest.ts";
-import { CidLink } from "../../src/data/cid.ts";
-import { makeAccount, testRev } from "../repo/tools/account.ts";
-import { makeCar, makeCommit } from "../repo/tools/build.ts";
-import { at, auditLog, operation, signed, testDid, testKey } from "../tools/plc.ts";
-import { oldPicture, picture, pictures, special } from "./support/car.ts";
+import { testRev } from "../repo/tools/account.ts";
+import { account, car, did, documentParts, key, makeArchive, rewrite, write } from "./support/archive.ts";
+import { oldPicture, picture, pictures } from "./support/car.ts";
 import { run } from "./support/run.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "decamp-archive-"));
 afterAll(() => {
   rmSync(folder, { recursive: true });
 });
-
-const key = await testKey("signing");
-const genesis = await signed(
-  operation(null, { rotationKeys: [key.did], verificationMethods: { atproto: key.did } }),
-  key,
-);
-const did = testDid(genesis);
-const account = await makeAccount({ records: special, did });
-const commit = await makeCommit(
-  { did, version: 3, data: new CidLink(account.data), rev: testRev, prev: null },
-  { didKey: key.did, sign: (bytes) => key.sign(bytes) },
-);
-const car = makeCar(commit.cid, [commit, ...account.blocks.slice(1)]);
-
-function write(path: string, content: string | Uint8Array): { size: number; sha256: string; private: boolean } {
-  mkdirSync(dirname(path), { recursive: true });
-  writeFileSync(path, content);
-  const sha256 = createHash("sha256").update(content).digest("hex");
-  return { size: Buffer.byteLength(content), sha256, private: false };
-}
-
-/** What the directory would make of the genesis. */
-const documentParts = {
-  verificationMethod: [
-    { id: `${did}#atproto`, type: "Multikey", controller: did, publicKeyMultibase: key.did.slice("did:key:".length) },
-  ],
-  service: [{ id: "#atproto_pds", type: "AtprotoPersonalDataServer", serviceEndpoint: "https://old.example.com" }],
-};
-
-/** A good archive in a folder of its own. */
-function makeArchive(change: (manifest: Manifest) => Manifest = (manifest) => manifest): string {
-  const archive = mkdtempSync(join(folder, "archive-"));
-  const document = { id: did, alsoKnownAs: ["at://alice.example.com"], ...documentParts };
-  const files = {
-    "repo.car": write(snapshotFile(archive, testRev, "repo"), car),
-    "did.json": write(snapshotFile(archive, testRev, "document"), JSON.stringify(document)),
-    "plc-log.json": write(snapshotFile(archive, testRev, "log"), JSON.stringify(auditLog([genesis]))),
-  };
-  write(blobFile(archive, picture), pictures.new);
-  write(blobFile(archive, oldPicture), pictures.old);
-  const manifest: Manifest = {
-    format: 1,
-    snapshot: testRev,
-    writtenBy: "test",
-    createdAt: at(0),
-    did,
-    source: "https://old.example.com",
-    commit: commit.cid,
-    rev: testRev,
-    data: account.data,
-    records: 3,
-    collections: {},
-    files,
-    blobs: [
-      { cid: picture, size: pictures.new.length, mimeType: "image/png" },
-      { cid: oldPicture, size: pictures.old.length, mimeType: "image/gif" },
-    ],
-    blobBytes: pictures.new.length + pictures.old.length,
-    missing: [],
-  };
-  write(snapshotFile(archive, testRev, "manifest"), JSON.stringify(change(manifest)));
-  return archive;
-}
-
-/** Another manifest in its place. */
-function rewrite(archive: string, snapshot: string, change: (manifest: Manifest) => Partial<Manifest>): void {
-  const path = snapshotFile(archive, snapshot, "manifest");
-  const manifest = JSON.parse(readFileSync(path, "utf8")) as Manifest;
-  writeFileSync(path, JSON.stringify({ ...manifest, ...change(manifest) }));
-}
 
 interface Result {
   ok: boolean;
@@ -100,7 +26,7 @@ async function verify(archive: string, ...flags: string[]): Promise<{ exitCode: 
 
 describe("verify of an archive", () => {
   test("all is well: the signature is checked by the log in it, and every blob is hashed", async () => {
-    const archive = makeArchive();
+    const archive = makeArchive(folder);
     const { exitCode, result } = await verify(archive);
     expect(exitCode).toBe(0);
     expect(result).toMatchObject({
@@ -175,7 +101,7 @@ describe("verify of an archive", () => {
       { rule: "archive/log", key: "plc-log.json" },
     ],
   ])("%s: exit code 3, and it is named", async (_name, damage, finding) => {
-    const archive = makeArchive();
+    const archive = makeArchive(folder);
     damage(archive);
     const { exitCode, result } = await verify(archive, "--signing-key", key.did);
     expect(exitCode).toBe(3);
@@ -187,21 +113,21 @@ describe("verify of an archive", () => {
   });
 
   test("another repository than the manifest says", async () => {
-    const archive = makeArchive((manifest) => ({ ...manifest, commit: account.commit.cid }));
+    const archive = makeArchive(folder, (manifest) => ({ ...manifest, commit: account.commit.cid }));
     const { exitCode, result } = await verify(archive);
     expect(exitCode).toBe(3);
     expect(result.findings.map(({ rule }) => rule)).toEqual(["archive/commit"]);
   });
 
   test("a blob that the manifest leaves out", async () => {
-    const archive = makeArchive((manifest) => ({ ...manifest, blobs: manifest.blobs.slice(1) }));
+    const archive = makeArchive(folder, (manifest) => ({ ...manifest, blobs: manifest.blobs.slice(1) }));
     const { exitCode, result } = await verify(archive);
     expect(exitCode).toBe(3);
     expect(result.findings).toMatchObject([{ rule: "archive/blob-unlisted", cid: picture }]);
   });
 
   test("a blob that the server no longer had is a warning", async () => {
-    const archive = makeArchive((manifest) => ({
+    const archive = makeArchive(folder, (manifest) => ({
       ...manifest,
       blobs: manifest.blobs.slice(0, 1),
       missing: [{ cid: oldPicture, reason: "not found", records: ["app.example.note/Ab:c"] }],
@@ -214,7 +140,7 @@ describe("verify of an archive", () => {
   });
 
   test("the archive of another account than expected", async () => {
-    const { exitCode, result } = await verify(makeArchive(), "--did", "did:plc:aaaaaaaaaaaaaaaaaaaaaaaa");
+    const { exitCode, result } = await verify(makeArchive(folder), "--did", "did:plc:aaaaaaaaaaaaaaaaaaaaaaaa");
     expect(exitCode).toBe(3);
     expect(result.findings.map(({ rule }) => rule)).toContain("commit/other-did");
   });
@@ -224,7 +150,7 @@ describe("an archive of several snapshots", () => {
   const second = `${testRev}-2`;
 
   function makeTwo(): string {
-    const archive = makeArchive();
+    const archive = makeArchive(folder);
     cpSync(join(archive, "snapshots", testRev), join(archive, "snapshots", second), { recursive: true });
     rewrite(archive, second, () => ({ snapshot: second }));
     return archive;
@@ -261,7 +187,7 @@ describe("an archive of several snapshots", () => {
   });
 
   test("files and blobs that nothing names are no harm, and said", async () => {
-    const archive = makeArchive((manifest) => ({ ...manifest, blobs: manifest.blobs }));
+    const archive = makeArchive(folder, (manifest) => ({ ...manifest, blobs: manifest.blobs }));
     write(blobFile(archive, account.data), "anything");
     writeFileSync(join(archive, "snapshots", testRev, "note.txt"), "mine");
     const { exitCode, result } = await verify(archive);
@@ -272,7 +198,7 @@ describe("an archive of several snapshots", () => {
 });
 
 test("a manifest that cannot be read is damage", async () => {
-  const archive = makeArchive();
+  const archive = makeArchive(folder);
   writeFileSync(snapshotFile(archive, testRev, "manifest"), "{}");
   const { exitCode, stderr } = await run(["verify", archive]);
   expect(exitCode).toBe(3);
@@ -280,7 +206,7 @@ test("a manifest that cannot be read is damage", async () => {
 });
 
 test("repo and blob commands look into an archive as into a CAR file", async () => {
-  const archive = makeArchive();
+  const archive = makeArchive(folder);
   expect((await run(["repo", "ls", archive])).stdout).toBe((await run(["repo", "ls", "-"], { input: car })).stdout);
   expect((await run(["blob", "ls", archive])).stdout).toContain(`${picture} 9 image/png`);
 });

@@ -1,5 +1,6 @@
 /** `decamp export`: options, one call of the use case, and what is said about its result. */
 import { locateAccount, type LocatedAccount } from "../../account/locate.ts";
+import type { AccountServices } from "../../account/services.ts";
 import { signIn } from "../../account/sign-in.ts";
 import type { ReportExport } from "../../archive/events.ts";
 import { exportAccount, type ExportResult } from "../../archive/export.ts";
@@ -7,14 +8,15 @@ import { archiveName } from "../../archive/layout.ts";
 import { readManifests } from "../../archive/manifest.ts";
 import { DecampError, isDecampError } from "../../errors.ts";
 import { parseAccount, parseServerUrl, type Account } from "../../identity/syntax.ts";
-import type { MigrationServices } from "../../migration/context.ts";
 import type { Pds } from "../../services/pds.ts";
+import { openAccountServices } from "../account-services.ts";
 import { commandLine } from "../command-line.ts";
 import type { ExportFlags } from "../declare/export.ts";
 import { nonEmpty, readGlobals } from "../globals.ts";
 import { createIdentityAnswers } from "../identity-answers.ts";
 import type { Edge, Invocation } from "../invocation.ts";
-import { openMigrationServices } from "../migration-services.ts";
+import { thisProcess } from "../lock-owner.ts";
+import { packageFacts } from "../package.ts";
 import { createPrompter, type Prompter } from "../prompter.ts";
 import { createReporter } from "../reporters/reporter.ts";
 import { checkSecretFlags, createSecrets, secretKinds, type AllSecretFlags, type Secrets } from "../secrets.ts";
@@ -37,7 +39,7 @@ export async function exportCommand(
     authFactor: { file: flags.authFactorFile, command: flags.authFactorCommand },
   };
   checkSecretFlags(secretFlags, terminal.stdin.isTTY);
-  const { services, close } = openMigrationServices(globals, terminal);
+  const { services, close } = openAccountServices(globals, terminal);
   try {
     const { located, result } = await stoppable(
       async (signal) => {
@@ -108,7 +110,7 @@ async function run(
   located: LocatedAccount,
   pds: Pds,
   flags: ExportFlags,
-  services: MigrationServices,
+  services: AccountServices,
   report: ReportExport,
   signal: AbortSignal,
 ): Promise<ExportResult> {
@@ -120,8 +122,8 @@ async function run(
       signal,
       now: services.now(),
       sleep: services.sleep,
-      writtenBy: services.writtenBy,
-      lockOwner: services.lockOwner,
+      writtenBy: `decamp ${packageFacts().version}`,
+      lockOwner: thisProcess(),
       publicOnly: flags.publicOnly ?? false,
       report,
     },

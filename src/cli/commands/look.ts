@@ -8,7 +8,7 @@ import { createNewFolder } from "../../services/new-folder.ts";
 import { readGlobals, type GlobalFlags } from "../globals.ts";
 import { openInput } from "../input.ts";
 import type { Edge, Invocation, Typed } from "../invocation.ts";
-import { createList } from "../list.ts";
+import { createList, signs } from "../list.ts";
 import { createActivity } from "../reporters/activity.ts";
 import { plural } from "../reporters/amounts.ts";
 import { stoppable } from "../signals.ts";
@@ -86,8 +86,6 @@ export async function repoUnpackCommand(invocation: Invocation<"repo unpack">, {
   });
   return complete ? exitCode : new DecampError("incomplete", "").exitCode;
 }
-
-const signs = { added: "+", changed: "~", removed: "-" } as const;
 
 /** Runs `decamp repo diff`. */
 export async function repoDiffCommand(invocation: Invocation<"repo diff">, { terminal }: Edge): Promise<number> {

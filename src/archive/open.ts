@@ -1,0 +1,65 @@
+/** Archives and snapshots by the paths that a person gives. */
+
+import { DecampError } from "../errors.ts";
+import { joinPath, splitPath } from "../services/files.ts";
+import { snapshotName, snapshotsFolder } from "./layout.ts";
+import { listSnapshots, readManifest, readManifests, type Manifest } from "./manifest.ts";
+import { listStoredBlobs } from "./stored-blobs.ts";
+
+/** An archive as it lies on the disk; nothing of it is proved. */
+export interface ArchiveContents {
+  /** Complete snapshots, oldest first. */
+  readonly snapshots: readonly Manifest[];
+  /** Names of those that were never finished. */
+  readonly unfinished: readonly string[];
+  /** How many blobs lie in it. */
+  readonly storedBlobs: number;
+}
+
+/** @throws DecampError `unreadable-file` for a folder without a complete snapshot, `damaged`, `storage` */
+export async function readArchive(archive: string): Promise<ArchiveContents> {
+  const snapshots = await readManifests(archive);
+  if (snapshots.length === 0) {
+    throw noArchive(archive);
+  }
+  const names = new Set(snapshots.map(({ snapshot }) => snapshot));
+  return {
+    snapshots,
+    unfinished: (await listSnapshots(archive)).filter((name) => !names.has(name)),
+    storedBlobs: (await listStoredBlobs(archive)).cids.size,
+  };
+}
+
+/** A snapshot in its archive. */
+export interface OpenSnapshot {
+  readonly archive: string;
+  readonly manifest: Manifest;
+}
+
+/**
+ * The snapshot at `path`: its own folder, or that of an archive, of which it is the newest.
+ *
+ * @throws DecampError `unreadable-file` if there is none, `damaged`, `storage`
+ */
+export async function openSnapshot(path: string): Promise<OpenSnapshot> {
+  const { folder, name } = splitPath(path);
+  const archive = joinPath(folder, "..");
+  if (snapshotName.test(name) && joinPath(folder) === snapshotsFolder(archive)) {
+    const manifest = await readManifest(archive, name);
+    if (manifest !== undefined) {
+      return { archive, manifest };
+    }
+  }
+  const manifest = (await readManifests(path)).at(-1);
+  if (manifest === undefined) {
+    throw noArchive(path);
+  }
+  return { archive: path, manifest };
+}
+
+function noArchive(path: string): DecampError {
+  return new DecampError("unreadable-file", `There is no archive in the folder ${path}.`, {
+    hint: "An archive has a folder snapshots, with a manifest.json in each snapshot that is complete.",
+    data: { path },
+  });
+}

@@ -1,0 +1,16 @@
+/** This process, as the holder of a lock. */
+import { hostname } from "node:os";
+import type { LockOwner } from "../services/lock.ts";
+
+export function thisProcess(): LockOwner {
+  return { pid: process.pid, host: hostname(), isAlive };
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return error instanceof Error && "code" in error && error.code === "EPERM";
+  }
+}
