@@ -16,13 +16,16 @@ export interface PlannedMove {
   readonly findings: readonly Finding[];
 }
 
+/** Rotation keys that a server may have for itself: the one it works with, and one for recovery. */
+const mostServerKeys = 2;
+
 /**
  * Plans the move as an edit of the verified head.
  *
  * @param target the new server, signed in to the account
  * @param sourceRotationKeys the old server's own keys, which leave
  * @param handle the handle from now on; what the new server recommends unless given
- * @throws DecampError `refused` if the new server wants to be named by another address, `bad-answer`, and what the services
+ * @throws DecampError `refused` if the new server wants to be named by another address, or more keys than a server has, `bad-answer`, and what the services
  *   throw
  */
 export async function planMove(
@@ -38,6 +41,16 @@ export async function planMove(
       "refused",
       `${target.host} wants to be named as ${recommended.pds.endpoint} in the identity.`,
       { hint: "Give that address with --to, if it is the server that you want." },
+    );
+  }
+  if (recommended.rotationKeys.length > mostServerKeys) {
+    throw new DecampError(
+      "refused",
+      `${target.host} wants ${recommended.rotationKeys.length} rotation keys in the identity. Each of them could take the account.`,
+      {
+        hint: "A server needs one, and perhaps one for recovery. Ask its operator whose keys these are; do not move there before you know.",
+        data: { rotationKeys: recommended.rotationKeys },
+      },
     );
   }
   const { head } = identity.log;

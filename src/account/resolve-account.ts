@@ -2,6 +2,7 @@
 
 import { DecampError } from "../errors.ts";
 import { isPlcDid, type Account } from "../identity/syntax.ts";
+import { contentOf } from "../plc/operation.ts";
 import { readIdentity, type Identity } from "./read-identity.ts";
 import type { AccountServices } from "./services.ts";
 
@@ -9,24 +10,36 @@ import type { AccountServices } from "./services.ts";
  * From what a person gives as account to its identity: a handle is looked up, at a server if one is named, and the document
  * has to claim it.
  *
- * @param hints `from`: origin of that server; `known`: the DID that an earlier run found for this handle
+ * @param hints `from`: origin of that server; `known`: the DID that an earlier run found for this handle; `movedTo`: origin of
+ *   a server where an account that lives there may have left the handle behind, as its log has to show
  * @throws DecampError `account-not-found`, `unsupported` for a did:web, `identity-invalid`, and what `readIdentity` throws
  */
 export async function findIdentity(
   services: AccountServices,
   account: Account,
-  hints: { from?: string | undefined; known?: string | undefined },
+  hints: { from?: string | undefined; known?: string | undefined; movedTo?: string },
   signal: AbortSignal,
 ): Promise<Identity> {
   const { from, known } = hints;
   const did = await findPlcDid(services, known === undefined ? account : { type: "did", did: known }, from, signal);
   const identity = await readIdentity(services, did, signal);
-  if (account.type === "handle" && known === undefined && identity.handle !== account.handle) {
+  if (account.type === "handle" && known === undefined && !isCalled(identity, account.handle, hints.movedTo)) {
     throw new DecampError("identity-invalid", notClaimed(account.handle, did, identity.handle), {
       data: { rule: "handle/not-claimed", did, handle: account.handle, claimed: identity.handle },
     });
   }
   return identity;
+}
+
+/** Whether the account has the handle, or had it until it moved to `movedTo`. */
+function isCalled({ handle, document, log }: Identity, wanted: string, movedTo: string | undefined): boolean {
+  return (
+    handle === wanted ||
+    (document.pds === movedTo &&
+      log.entries.some(
+        ({ nullified, operation }) => !nullified && contentOf(operation)?.alsoKnownAs.includes(`at://${wanted}`),
+      ))
+  );
 }
 
 /** The sentence for a handle that leads to an account which calls itself something else. */

@@ -68,22 +68,40 @@ export async function submitOperation(
     failure = error; // the log says whether it was taken all the same
   }
   for (let attempt = 1; ; attempt += 1) {
-    const { log } = await readLog(services, did, signal);
-    const submitted = find(log, cid);
+    const last = attempt >= lag.attempts;
+    const log = await readBack(services, did, signal).catch((error: unknown) => {
+      // A directory that stumbles now says nothing about the operation.
+      if (last || !isDecampError(error, "unreachable", "bad-answer", "server-refused", "identity-invalid")) {
+        throw error;
+      }
+    });
+    const submitted = log === undefined ? undefined : find(log, cid);
     if (submitted !== undefined) {
       return submitted;
     }
-    if (log.head.cid !== plannedHead) {
+    if (log !== undefined && log.head.cid !== plannedHead) {
       throw headMoved(log, plannedHead, failure);
     }
-    if (failure !== undefined && !isLostAnswer(failure)) {
+    if (log !== undefined && failure !== undefined && !isLostAnswer(failure)) {
       throw failure;
     }
-    if (attempt >= lag.attempts) {
+    if (last) {
       throw failure ?? new DecampError("refused", `The directory does not have the operation that ${host} took.`);
     }
     await services.sleep(lag.pause, signal);
   }
+}
+
+/** The log after the submission. A disk that is full by now must not hold up what comes next. */
+async function readBack(services: LogServices, did: string, signal: AbortSignal): Promise<VerifiedLog> {
+  const { heads } = services;
+  const remember: typeof heads.remember = async (head) =>
+    heads.remember(head).catch((error: unknown) => {
+      if (!isDecampError(error, "storage")) {
+        throw error;
+      }
+    });
+  return (await readLog({ ...services, heads: { ...heads, remember } }, did, signal)).log;
 }
 
 function find(log: VerifiedLog, cid: Cid): Submitted | undefined {

@@ -38,6 +38,9 @@ export interface FetchOptions {
 /** Fetches one blob; `busy` is called when the server has too much to do. */
 export type OpenBlob = (cid: Cid, signal: AbortSignal, busy: () => void) => Promise<Download>;
 
+/** Why a blob is missing that the server has, and sends wrong each time. */
+export const wrongBytes = "the server sends other bytes than the record refers to";
+
 /** How often a blob is fetched that comes broken. */
 const attempts = 3;
 
@@ -122,7 +125,7 @@ async function store(archive: string, cid: Cid, download: Download): Promise<num
       await file.write(bytes);
     }
     if (!isDigestOf(cid, file.digest())) {
-      throw new DecampError("damaged", "the server sends other bytes than the record refers to");
+      throw new DecampError("damaged", wrongBytes);
     }
     await file.keep();
     return file.size;

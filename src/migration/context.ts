@@ -7,7 +7,7 @@ import { joinPath } from "../services/files.ts";
 import type { LockOwner } from "../services/lock.ts";
 import type { Relay } from "../services/relay.ts";
 import type { Pds, ServerDescription } from "../services/pds.ts";
-import type { PlcOperation } from "../plc/operation.ts";
+import type { PlcOperation, UnsignedOperation } from "../plc/operation.ts";
 import type { Answers } from "./answers.ts";
 import type { Report } from "./events.ts";
 import type { Journal } from "./journal.ts";
@@ -51,6 +51,8 @@ export class Context {
   inviteCode: string | undefined;
   /** The old server's own rotation keys. */
   sourceRotationKeys: readonly string[] = [];
+  /** The change of the identity that was shown and confirmed. */
+  planned: UnsignedOperation | undefined;
   signed: { readonly operation: PlcOperation; readonly cid: string } | undefined;
   /** How many blobs the old server lists. */
   blobs: number | undefined;

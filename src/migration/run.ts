@@ -1,6 +1,7 @@
 /** A migration: the loop over the steps. The order of the list is the order of the move. */
 
 import { readManifests } from "../archive/manifest.ts";
+import { DecampError, isDecampError } from "../errors.ts";
 import { parseAccount, parseServerUrl } from "../identity/syntax.ts";
 import { takeLock } from "../services/lock.ts";
 import type { Answers } from "./answers.ts";
@@ -23,6 +24,9 @@ import { preflight } from "./steps/preflight.ts";
 import { resolve } from "./steps/resolve.ts";
 import { signIn } from "./steps/sign-in.ts";
 import { transferBlobs } from "./steps/transfer-blobs.ts";
+
+/** Between the repetitions of a step after the point of no return (milliseconds). */
+const pauses = [1000, 3000, 9000];
 
 const steps: readonly Step[] = [
   resolve,
@@ -62,6 +66,11 @@ export async function migrate(
 ): Promise<MigrationResult> {
   parseAccount(options.account);
   const targetOrigin = parseServerUrl(options.to, { allowPrivateHosts: options.allowPrivateHosts });
+  if (options.until !== undefined && !applicable(options).some(({ id }) => id === options.until)) {
+    throw new DecampError("usage", `The step ${options.until} is no part of this move: it has to be asked for.`, {
+      hint: "Nothing was changed. --freeze and --first-write ask for the steps of their names.",
+    });
+  }
   const context = new Context({ options, services, answers, report, signal, targetOrigin });
   let unlock: (() => Promise<void>) | undefined;
   try {
@@ -103,13 +112,34 @@ function applicable(options: MigrateOptions): Step[] {
 async function runStep(context: Context, step: Step): Promise<void> {
   const { id } = step;
   const title = stepTitle(id);
-  if (await step.done(context)) {
+  if (await (context.moved ? pressOn(context, async () => step.done(context)) : step.done(context))) {
     context.report({ type: "step", id, title, state: "skipped" });
     return;
   }
   context.report({ type: "step", id, title, state: "start" });
-  const detail = await step.run(context);
+  const detail = await (context.moved ? pressOn(context, async () => step.run(context)) : step.run(context));
   context.report({ type: "step", id, title, state: "done", ...(detail === undefined ? {} : { detail }) });
+}
+
+/**
+ * After the point of no return the account is dark until the rest is done. So a server that stumbles does not end the run:
+ * every step may be repeated, and is.
+ */
+async function pressOn<T>({ services, signal }: Context, work: () => Promise<T>): Promise<T> {
+  for (let attempt = 0; ; attempt += 1) {
+    try {
+      return await work();
+    } catch (error) {
+      const pause = pauses[attempt];
+      if (
+        pause === undefined ||
+        !isDecampError(error, "unreachable", "bad-answer", "server-refused", "identity-invalid")
+      ) {
+        throw error;
+      }
+      await services.sleep(pause, signal);
+    }
+  }
 }
 
 /** Nobody needs the sessions any more. Best effort, with a deadline of its own, because the run may be an aborted one. */

@@ -21,9 +21,11 @@ import { checkLiteralHost, publicLookup } from "./guard.ts";
  * Milliseconds. `answer`: from the last byte sent to the headers. `idle`: between two pieces of a body. `smallBody`: for
  * the whole of a body that is read into memory.
  */
-const timeouts = { connect: 15_000, answer: 60_000, idle: 60_000, smallBody: 120_000 };
+const timeouts = { connect: 15_000, answer: 60_000, patientAnswer: 7_200_000, idle: 60_000, smallBody: 120_000 };
 /** How often a request is tried before it counts as failed. */
 const attempts = 4;
+/** How often an answer is asked for that breaks off or cannot be read, and the pause (milliseconds). */
+const rereading = { attempts: 3, pause: 500 };
 /**
  * The longest wait that is sat out; a server that asks for more gets a later run (milliseconds). The common limits are of
  * five minutes; those of a day are not waited for.
@@ -58,7 +60,7 @@ export interface HttpRequest {
   readonly signal: AbortSignal;
   /** The request changes nothing, or doing it twice is the same as doing it once. Default: true for GET. */
   readonly repeatable?: boolean;
-  /** Wait for the headers as long as it takes (imports). */
+  /** Wait for the headers for hours (imports). */
   readonly patient?: boolean;
   /** Called for every answer of 429 or 503, before it is waited out. */
   readonly onBusy?: () => void;
@@ -162,7 +164,7 @@ export class Http {
       body: typeof req.body === "function" ? req.body() : (req.body ?? null),
       signal: req.signal,
       dispatcher: this.#dispatcher,
-      ...(req.patient === true ? { headersTimeout: 0 } : {}),
+      ...(req.patient === true ? { headersTimeout: timeouts.patientAnswer } : {}),
     });
     this.#options.onAnswer?.({
       method,
@@ -214,6 +216,30 @@ export class Http {
 
   async #wait(milliseconds: number, signal: AbortSignal): Promise<void> {
     await delay(milliseconds, undefined, { signal });
+  }
+}
+
+/**
+ * Reads an answer, and asks for it again when it breaks off, or is a web page or something else that cannot be read.
+ *
+ * @param send sends the request, which has to be one that may be repeated
+ * @throws DecampError whatever `send` throws, and `read` in the end
+ */
+export async function readAgain<T>(
+  send: () => Promise<HttpAnswer>,
+  read: (answer: HttpAnswer) => Promise<T>,
+  signal: AbortSignal,
+): Promise<T> {
+  for (let attempt = 1; ; attempt += 1) {
+    const answer = await send();
+    try {
+      return await read(answer);
+    } catch (error) {
+      if (attempt >= rereading.attempts || !isDecampError(error, "unreachable", "bad-answer")) {
+        throw error;
+      }
+      await delay(rereading.pause * attempt, undefined, { signal });
+    }
   }
 }
 

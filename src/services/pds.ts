@@ -8,7 +8,7 @@ import type { Agent } from "@atproto/api";
 import { isJsonObject } from "../data/json-object.ts";
 import { DecampError, isDecampError } from "../errors.ts";
 import type { Allowance } from "./allowances.ts";
-import { discardBody, readBody, readBytes, type Http } from "./http.ts";
+import { discardBody, readBytes, type Http } from "./http.ts";
 import { PinnedSession, type Credentials, type SessionInfo, type XrpcRequest } from "./session.ts";
 
 /** What a server says about itself. */
@@ -433,17 +433,13 @@ export class Pds {
     if (init.body !== undefined && init.body !== null) {
       throw new TypeError("calls with a body do not go through the agent");
     }
-    const answer = await this.#session.send({
+    const value = await this.#session.json({
       method,
       path,
       headers: Object.fromEntries(new Headers(init.headers)),
       signal: init.signal ?? new AbortController().signal,
     });
-    const type = answer.headers["content-type"];
-    return new Response(Buffer.from(await readBody(answer, new URL(path, this.origin))), {
-      status: answer.status,
-      ...(type === undefined ? {} : { headers: { "content-type": type } }),
-    });
+    return Response.json(value ?? null);
   }
 
   async #download(

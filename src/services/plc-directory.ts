@@ -2,7 +2,7 @@
 
 import { isJsonObject } from "../data/json-object.ts";
 import { DecampError } from "../errors.ts";
-import { readBody, readJson, type Http } from "./http.ts";
+import { readAgain, readBody, readJson, type Http, type HttpAnswer } from "./http.ts";
 import { serverMessage } from "./server-message.ts";
 
 export interface PlcDirectory {
@@ -23,18 +23,8 @@ export interface PlcDirectory {
 export function createPlcDirectory(http: Http, origin: string): PlcDirectory {
   const get = async (did: string, path: string, signal: AbortSignal): Promise<unknown> => {
     const url = new URL(`/${did}${path}`, origin);
-    const answer = await http.send({ url, headers: { accept: "application/json" }, signal });
-    if (answer.status === 404 || answer.status === 410) {
-      await readBody(answer, url);
-      throw new DecampError("account-not-found", `The directory ${url.host} does not know ${did}.`, { data: { did } });
-    }
-    if (answer.status !== 200) {
-      await readBody(answer, url);
-      throw new DecampError("server-refused", `The directory ${url.host} answered with status ${answer.status}.`, {
-        data: { host: url.host, status: answer.status },
-      });
-    }
-    return readJson(answer, url);
+    const send = async (): Promise<HttpAnswer> => http.send({ url, headers: { accept: "application/json" }, signal });
+    return readAgain(send, async (answer) => readAnswer(did, url, answer), signal);
   };
   return {
     origin,
@@ -50,6 +40,20 @@ export function createPlcDirectory(http: Http, origin: string): PlcDirectory {
       }
     },
   };
+}
+
+async function readAnswer(did: string, url: URL, answer: HttpAnswer): Promise<unknown> {
+  if (answer.status === 404 || answer.status === 410) {
+    await readBody(answer, url);
+    throw new DecampError("account-not-found", `The directory ${url.host} does not know ${did}.`, { data: { did } });
+  }
+  if (answer.status !== 200) {
+    await readBody(answer, url);
+    throw new DecampError("server-refused", `The directory ${url.host} answered with status ${answer.status}.`, {
+      data: { host: url.host, status: answer.status },
+    });
+  }
+  return readJson(answer, url);
 }
 
 function refusal(host: string, status: number, detail: string | undefined): DecampError {

@@ -7,7 +7,7 @@
 import { DecampError, isDecampError } from "../errors.ts";
 import { isJsonObject } from "../data/json-object.ts";
 import type { Allowance } from "./allowances.ts";
-import { readBody, readJson, type Http, type HttpAnswer, type HttpRequest } from "./http.ts";
+import { readAgain, readBody, readJson, type Http, type HttpAnswer, type HttpRequest } from "./http.ts";
 import { serverMessage, type Sent } from "./server-message.ts";
 
 /** What a server says about the account that signed in. */
@@ -187,20 +187,14 @@ export class PinnedSession {
     }
   }
 
-  /** The same, for answers in JSON; undefined for an empty body. */
+  /** The same, for answers in JSON; undefined for an empty body. What cannot be read is asked for again, if it may be. */
   async json(request: XrpcRequest): Promise<unknown> {
-    const answer = await this.send(request);
     const url = new URL(request.path, this.origin);
-    if ((answer.headers["content-type"] ?? "").startsWith("application/json")) {
-      return readJson(answer, url);
+    const read = async (answer: HttpAnswer): Promise<unknown> => readAnswer(answer, url);
+    if (request.repeatable ?? (request.method ?? "GET") === "GET") {
+      return readAgain(async () => this.send(request), read, request.signal);
     }
-    const body = await readBody(answer, url);
-    if (body.length > 0) {
-      throw new DecampError("bad-answer", `${url.host} answered ${url.pathname} with something that is not JSON.`, {
-        data: { host: url.host },
-      });
-    }
-    return undefined;
+    return read(await this.send(request));
   }
 
   async #sendOnce({ path, token = "session", ...request }: XrpcRequest): Promise<HttpAnswer> {
@@ -240,6 +234,20 @@ export class PinnedSession {
       }),
     );
   }
+}
+
+/** A body in JSON, or an empty one. @throws DecampError `bad-answer`, `unreachable` */
+async function readAnswer(answer: HttpAnswer, url: URL): Promise<unknown> {
+  if ((answer.headers["content-type"] ?? "").startsWith("application/json")) {
+    return readJson(answer, url);
+  }
+  const body = await readBody(answer, url);
+  if (body.length > 0) {
+    throw new DecampError("bad-answer", `${url.host} answered ${url.pathname} with something that is not JSON.`, {
+      data: { host: url.host },
+    });
+  }
+  return undefined;
 }
 
 /** The error for an answer that is not 2xx. What the server says goes in, at most 300 letters of it. */

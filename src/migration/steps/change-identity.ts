@@ -21,7 +21,9 @@ export const requestToken: Step = {
   done: async (context) => context.moved || (await restoreSigned(context)),
   run: async (context) => {
     const { answers, source, signal, email } = context;
-    await confirmChange(context, await planOperation(context));
+    const planned = await planOperation(context);
+    await confirmChange(context, planned);
+    context.planned = planned;
     if (answers.rotationKey !== undefined) {
       return "not needed: your own key signs";
     }
@@ -37,8 +39,11 @@ export const signOperation: Step = {
   id: "sign-operation",
   done: (context) => Promise.resolve(context.moved || context.signed !== undefined),
   run: async (context) => {
-    const { answers, source, identity, journal, signal, email } = context;
-    const asked = await planOperation(context);
+    const { answers, source, identity, journal, planned: asked, signal, email } = context;
+    if (asked === undefined) {
+      throw new TypeError("nothing is planned");
+    }
+    // What was confirmed, and not what the new server recommends by now.
     const { head } = identity.log;
     const { operation, cid } =
       answers.rotationKey === undefined

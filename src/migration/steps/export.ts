@@ -1,6 +1,7 @@
 /** export and verify: the account into the archive, and the archive proved from the disk. */
 
 import { exportAccount } from "../../archive/export.ts";
+import { wrongBytes } from "../../archive/fetch-blobs.ts";
 import { proveSnapshot } from "../../archive/fetch-repo.ts";
 import { readManifests } from "../../archive/manifest.ts";
 import { DecampError } from "../../errors.ts";
@@ -15,13 +16,11 @@ export const exportStep: Step = {
     }
     const { identity, source, signal, archive } = context;
     const { cid } = await source.latestCommit(identity.did, signal);
-    const fitting = (await readManifests(archive)).find(
-      ({ commit, did, missing }) => commit === cid && did === identity.did && missing.length === 0,
-    );
-    if (fitting === undefined) {
+    const newest = (await readManifests(archive)).findLast(({ did }) => did === identity.did);
+    if (newest === undefined || newest.commit !== cid || newest.missing.length > 0) {
       return false;
     }
-    context.snapshot = fitting;
+    context.snapshot = newest;
     return true;
   },
   run: async (context) => {
@@ -94,6 +93,18 @@ export async function exportNow(context: Context): Promise<void> {
   const needed = manifest.missing.filter(({ records }) => records.length > 0);
   context.missingBlobs = needed;
   if (needed.length > 0 && !options.allowMissingBlobs) {
+    const wrong = needed.filter(({ reason }) => reason === wrongBytes);
+    const [sample] = wrong;
+    if (sample !== undefined) {
+      throw new DecampError(
+        "damaged",
+        `Your old server sends other bytes than it should for ${wrong.length} of the blobs that records need, such as ${sample.cid}, needed by ${sample.records[0] ?? ""}.`,
+        {
+          hint: "Nothing was changed. Run it again later, or go on without them with --allow-missing-blobs.",
+          data: { wrong: wrong.map(({ cid }) => cid) },
+        },
+      );
+    }
     const [first] = needed;
     throw new DecampError(
       "incomplete",

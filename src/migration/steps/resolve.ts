@@ -17,7 +17,12 @@ export const resolve: Step = {
         ? undefined
         : parseServerUrl(options.from, { allowPrivateHosts: options.allowPrivateHosts });
     const earlier = await findJournal(options.stateDir, account, targetOrigin);
-    const identity = await findIdentity(services, account, { from, known: earlier?.did }, signal);
+    const identity = await findIdentity(
+      services,
+      account,
+      { from, known: earlier?.did, movedTo: targetOrigin },
+      signal,
+    );
     const { pds } = identity.document;
     context.identity = identity;
     context.moved = pds === targetOrigin;
