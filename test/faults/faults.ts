@@ -133,3 +133,25 @@ export function meanwhile(moment: "before" | "after", work: () => Promise<void>)
     }
   };
 }
+
+/** The server is asked for something else than the client asked for. */
+export function askedOtherwise(change: (body: Record<string, unknown>) => object): Fault {
+  return async (exchange) => exchange.reply(await exchange.ask(change));
+}
+
+/**
+ * `work` is done while the request waits, and the connection is reset then: "before" it reaches the server, or "after" the
+ * server has done it. With "during" the server has the request and is at work on it.
+ */
+export function end(moment: "before" | "during" | "after", work: () => Promise<void>): Fault {
+  return async (exchange) => {
+    if (moment === "after") {
+      await exchange.ask();
+    } else if (moment === "during") {
+      exchange.ask().catch(() => undefined);
+      await exchange.handedOn;
+    }
+    await work();
+    exchange.reset();
+  };
+}

@@ -4,10 +4,12 @@ import { request as httpRequest, type IncomingHttpHeaders, type IncomingMessage 
 import { expect, test } from "vitest";
 import { startProxy, type Fault, type Proxy } from "./proxy.ts";
 import {
+  askedOtherwise,
   changedJson,
   cut,
   drip,
   drop,
+  end,
   endlessPages,
   flip,
   late,
@@ -183,4 +185,31 @@ test.each(["before", "after"] as const)("work can be done %s the server's", asyn
   );
   expect((await ask(bed.proxy)).body).toBe(json);
   expect(seen).toEqual([moment === "before" ? 0 : 1]);
+});
+
+test.each([
+  ["before", 0],
+  ["after", 1],
+] as const)("the end can come %s the server's work", async (moment, asked) => {
+  await using bed = await pair();
+  let ended = false;
+  bed.proxy.when(
+    {},
+    end(moment, async () => {
+      ended = true;
+    }),
+  );
+  expect(await ask(bed.proxy, undefined, "{}")).toMatchObject({ status: 0, broken: "ECONNRESET" });
+  expect({ ended, asked: bed.server.requests.length }).toEqual({ ended: true, asked });
+});
+
+test("the server can be asked for something else", async () => {
+  await using echo = await scriptedServer((_, response, __, body) => sendJson(response, 200, JSON.parse(body)));
+  const proxy = await startProxy({ targetPort: Number(new URL(echo.origin).port) });
+  proxy.when(
+    {},
+    askedOtherwise((body) => ({ ...body, b: "two" })),
+  );
+  expect((await ask(proxy, undefined, '{"a":1}')).body).toBe('{"a":1,"b":"two"}');
+  await proxy.stop();
 });

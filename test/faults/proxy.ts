@@ -50,8 +50,13 @@ export interface Exchange {
   response: ServerResponse;
   /** hands the request on as it comes, and the answer back */
   pass(): Promise<void>;
-  /** hands the request on and resolves to the whole answer, which the client has not seen yet */
-  ask(): Promise<Answer>;
+  /**
+   * hands the request on, its JSON body changed by `change`, and resolves to the whole answer, which the client has not
+   * seen yet
+   */
+  ask(change?: (body: Record<string, unknown>) => object): Promise<Answer>;
+  /** resolves when the client's whole request has been handed on */
+  handedOn: Promise<void>;
   /** answers the client */
   reply(answer: Answer): void;
   /** breaks the client's connection with a reset */
@@ -156,6 +161,7 @@ export async function startProxy(options: {
 class ProxiedExchange implements Exchange {
   readonly request: RecordedRequest;
   readonly response: ServerResponse;
+  readonly handedOn: Promise<void>;
   readonly #incoming: IncomingMessage;
   readonly #port: number;
   readonly #recording: Recording;
@@ -165,6 +171,7 @@ class ProxiedExchange implements Exchange {
     this.#port = port;
     this.#recording = recording;
     this.response = response;
+    this.handedOn = new Promise((resolve) => incoming.once("end", resolve));
     const { method = "", url: path = "", headers } = incoming;
     const { authorization } = headers;
     const kind = kindOf(method, path);
@@ -179,8 +186,8 @@ class ProxiedExchange implements Exchange {
     answer.on("error", () => this.response.destroy());
   }
 
-  async ask(): Promise<Answer> {
-    const answer = await this.#send();
+  async ask(change?: (body: Record<string, unknown>) => object): Promise<Answer> {
+    const answer = await this.#send(change);
     const { "content-length": _length, "transfer-encoding": _encoding, ...headers } = withoutHop(answer.headers);
     return { status: answer.statusCode ?? 502, headers, body: await collect(answer) };
   }
@@ -194,14 +201,28 @@ class ProxiedExchange implements Exchange {
   }
 
   /** Hands the request on; resolves when the head of the answer is there. */
-  async #send(): Promise<IncomingMessage> {
+  async #send(change?: (body: Record<string, unknown>) => object): Promise<IncomingMessage> {
     const { request } = this;
-    const upstream = httpRequest(upstreamOptions(this.#incoming, this.#port));
+    const options = upstreamOptions(this.#incoming, this.#port);
+    const changed =
+      change === undefined
+        ? undefined
+        : JSON.stringify(
+            change(JSON.parse((await collect(this.#incoming)).toString("utf8")) as Record<string, unknown>),
+          );
+    if (changed !== undefined) {
+      options.headers["content-length"] = String(Buffer.byteLength(changed));
+    }
+    const upstream = httpRequest(options);
     this.response.on("close", () => upstream.destroy());
     if ((this.#incoming.headers["content-type"] ?? "").startsWith("application/json")) {
       remember(this.#incoming, (text) => (request.body = text));
     }
-    this.#incoming.pipe(upstream);
+    if (changed === undefined) {
+      this.#incoming.pipe(upstream);
+    } else {
+      upstream.end(changed);
+    }
     const [answer] = (await once(upstream, "response")) as [IncomingMessage];
     upstream.on("error", () => this.response.destroy());
     request.status = answer.statusCode ?? 0;
@@ -221,7 +242,7 @@ function kindOf(method: string, path: string): string {
   return method === "GET" ? plain : `${method} ${plain}`;
 }
 
-function upstreamOptions(incoming: IncomingMessage, port: number): RequestOptions {
+function upstreamOptions(incoming: IncomingMessage, port: number): RequestOptions & { headers: IncomingHttpHeaders } {
   const { "accept-encoding": _encoding, ...headers } = withoutHop(incoming.headers);
   return {
     host: "127.0.0.1",

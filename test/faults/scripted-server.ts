@@ -8,9 +8,9 @@ export interface ScriptedServer extends AsyncDisposable {
   readonly requests: readonly { method: string; path: string; authorization: string | undefined }[];
 }
 
-type Answer = (request: IncomingMessage, response: ServerResponse, count: number) => void;
+type Answer = (request: IncomingMessage, response: ServerResponse, count: number, body: string) => void;
 
-/** Starts one on 127.0.0.1. `answer` gets the number of the request, from 1. */
+/** Starts one on 127.0.0.1. `answer` gets the number of the request, from 1, and its body. */
 export async function scriptedServer(answer: Answer): Promise<ScriptedServer> {
   const requests: { method: string; path: string; authorization: string | undefined }[] = [];
   const server: Server = createServer((request, response) => {
@@ -20,7 +20,9 @@ export async function scriptedServer(answer: Answer): Promise<ScriptedServer> {
       authorization: request.headers.authorization,
     });
     const count = requests.length;
-    request.resume().on("end", () => answer(request, response, count));
+    let body = "";
+    request.setEncoding("utf8").on("data", (text: string) => (body += text));
+    request.on("end", () => answer(request, response, count, body));
   });
   const port = await listen(server, 0);
   return {

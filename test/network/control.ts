@@ -28,6 +28,8 @@ export interface Network extends NetworkHandle {
   stopPds(pds: PdsHandle): Promise<void>;
   /** the server listens again, at the same URL */
   startPds(pds: PdsHandle): Promise<void>;
+  /** a server that runs `apart` dies in the middle of whatever it does */
+  killPds(pds: PdsHandle): Promise<void>;
 }
 
 /** What the control server calls; the bed implements it. */
@@ -37,6 +39,7 @@ export interface Controlled {
   addPds(options: PdsOptions): Promise<PdsHandle>;
   stopPds(name: string): Promise<void>;
   startPds(name: string): Promise<void>;
+  killPds(name: string): Promise<void>;
 }
 
 /** Serves `bed` on a free port of 127.0.0.1. Every call is `POST /METHOD` with its one argument as JSON. */
@@ -47,6 +50,7 @@ export async function startControl(bed: Controlled): Promise<{ url: string; stop
     addPds: async (input: PdsOptions) => bed.addPds(input),
     stopPds: async (name: string) => bed.stopPds(name),
     startPds: async (name: string) => bed.startPds(name),
+    killPds: async (name: string) => bed.killPds(name),
   };
   const server: Server = createServer((request, response) => {
     const gone = new AbortController();
@@ -102,5 +106,6 @@ export function connectNetwork(handle: NetworkHandle): Network {
     addPds: async (options) => call<PdsHandle>("addPds", options),
     stopPds: async (pds) => call<void>("stopPds", pds.name),
     startPds: async (pds) => call<void>("startPds", pds.name),
+    killPds: async (pds) => call<void>("killPds", pds.name),
   };
 }

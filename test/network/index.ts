@@ -61,6 +61,7 @@ export async function startNetwork(options: NetworkOptions = {}): Promise<Runnin
     addPds,
     stopPds: async (name) => named(name).stop(),
     startPds: async (name) => named(name).start(),
+    killPds: async (name) => named(name).kill(),
   });
   const a = await addPds({ ...options.a, name: "a" });
   const b = await addPds({ ...options.b, name: "b" });

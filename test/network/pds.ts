@@ -1,7 +1,10 @@
 /** A real PDS in this process: embedded SQLite, blobs on disk, everything in one folder. */
 import { randomBytes } from "node:crypto";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdir } from "node:fs/promises";
 import path from "node:path";
+import { fileURLToPath } from "node:url";
 import { envToCfg, envToSecrets, PDS, type ServerEnvironment } from "@atproto/pds";
 import { startProxy, type Proxy, type Recording } from "../faults/proxy.ts";
 import { freePort } from "./ports.ts";
@@ -22,6 +25,8 @@ export interface PdsOptions {
   recorded?: boolean;
   /** the port of its public URL, where the caller puts a proxy of its own */
   publicPort?: number;
+  /** runs it in a process of its own, so that it can be killed; takes 2 s to start */
+  apart?: boolean;
   /** any other setting of the server */
   env?: ServerEnvironment;
 }
@@ -54,6 +59,8 @@ export interface RunningPds {
   stop(): Promise<void>;
   /** listens again at the same URL with the same data and keys */
   start(): Promise<void>;
+  /** ends the process of a server that runs `apart`, in the middle of whatever it does */
+  kill(): Promise<void>;
 }
 
 /** Starts a server on free ports of 127.0.0.1 with its data in `directory`/NAME. */
@@ -105,7 +112,8 @@ export async function startPds(
   if (recorded) {
     proxy = await startProxy({ port, targetPort: ownPort });
   }
-  let pds = await listen(env, ownPort);
+  const open = options.apart === true ? listenApart : listen;
+  let pds = await open(env, ownPort);
   let running = true;
   return {
     handle,
@@ -119,7 +127,7 @@ export async function startPds(
     },
     async start() {
       if (!running) {
-        pds = await listen(env, ownPort);
+        pds = await open(env, ownPort);
         if (proxy !== undefined) {
           const { recording } = proxy;
           proxy = await startProxy({ port, targetPort: ownPort, recording });
@@ -127,10 +135,40 @@ export async function startPds(
         running = true;
       }
     },
+    async kill() {
+      running = false;
+      await pds.kill();
+    },
   };
 }
 
-async function listen(env: ServerEnvironment, port: number): Promise<PDS> {
+/** A server that listens. */
+interface Listening {
+  destroy(): Promise<unknown>;
+  kill(): Promise<void>;
+}
+
+/** Starts a server in a process of its own, which ends with this one. */
+async function listenApart(env: ServerEnvironment, port: number): Promise<Listening> {
+  const script = fileURLToPath(new URL("pds-process.ts", import.meta.url));
+  const child = spawn(process.execPath, [script], { stdio: ["pipe", "pipe", "inherit"] });
+  child.stdin.write(`${JSON.stringify({ env, port })}\n`);
+  await once(child.stdout, "data");
+  const exit = once(child, "exit");
+  return {
+    async destroy() {
+      child.stdin.end();
+      await exit;
+    },
+    async kill() {
+      child.kill("SIGKILL");
+      await exit;
+    },
+  };
+}
+
+/** Starts a server in this process. */
+export async function listen(env: ServerEnvironment, port: number): Promise<Listening> {
   const config = envToCfg(env);
   config.service.port = port;
   const pds = await PDS.create(config, envToSecrets(env));
@@ -138,5 +176,8 @@ async function listen(env: ServerEnvironment, port: number): Promise<PDS> {
   const listenAnywhere = app.listen.bind(app) as (port: number, host: string) => ReturnType<typeof app.listen>;
   app.listen = ((at: number) => listenAnywhere(at, "127.0.0.1")) as typeof app.listen;
   await pds.start();
-  return pds;
+  return {
+    destroy: async () => pds.destroy(),
+    kill: async () => Promise.reject(new Error("this server was not started with { apart: true }")),
+  };
 }

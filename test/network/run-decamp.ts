@@ -1,5 +1,5 @@
 /** Runs the real `bin/decamp.js` as a person or a script would: secrets in files, answers in flags. */
-import { spawn } from "node:child_process";
+import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -16,6 +16,8 @@ const readMail = path.join(root, "test", "network", "read-mail.ts");
 /** How a run ended. */
 export interface Ended {
   code: number | null;
+  /** what killed it, if anything did */
+  signal: NodeJS.Signals | null;
   stdout: string;
   stderr: string;
 }
@@ -71,25 +73,45 @@ export async function prepareMove(
   };
 }
 
-/** Runs decamp to its end; its output goes to ours with `show`. */
-export async function runDecamp(
-  args: readonly string[],
-  options: { show?: boolean; env?: NodeJS.ProcessEnv; cwd?: string; input?: string | undefined } = {},
-): Promise<Ended> {
-  const child = spawn(process.execPath, [bin, ...args], {
-    env: { ...process.env, ...options.env },
-    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
-    stdio: [
-      options.input === undefined ? "ignore" : "pipe",
-      options.show === true ? "inherit" : "pipe",
-      options.show === true ? "inherit" : "pipe",
-    ],
+interface RunOptions {
+  /** its output goes to ours */
+  show?: boolean;
+  env?: NodeJS.ProcessEnv;
+  /** a module that is loaded before decamp, in the same process */
+  preload?: URL | undefined;
+  cwd?: string;
+  /** what stands on its standard input */
+  input?: string | undefined;
+}
+
+/** A run that may still be going on. */
+export interface Run {
+  child: ChildProcess;
+  ended: Promise<Ended>;
+}
+
+/** Starts decamp. */
+export function startDecamp(args: readonly string[], options: RunOptions = {}): Run {
+  const { show = false, env, preload, cwd, input } = options;
+  const before = preload === undefined ? [] : ["--import", preload.href];
+  const child = spawn(process.execPath, [...before, bin, ...args], {
+    env: { ...process.env, ...env },
+    ...(cwd === undefined ? {} : { cwd }),
+    stdio: [input === undefined ? "ignore" : "pipe", show ? "inherit" : "pipe", show ? "inherit" : "pipe"],
   });
   let stdout = "";
   let stderr = "";
-  child.stdin?.end(options.input);
+  child.stdin?.end(input);
   child.stdout?.setEncoding("utf8").on("data", (text: string) => (stdout += text));
   child.stderr?.setEncoding("utf8").on("data", (text: string) => (stderr += text));
-  const [code] = (await once(child, "close")) as [number | null];
-  return { code, stdout, stderr };
+  const ended = once(child, "close").then((values) => {
+    const [code, signal] = values as [number | null, NodeJS.Signals | null];
+    return { code, signal, stdout, stderr };
+  });
+  return { child, ended };
+}
+
+/** Runs decamp to its end. */
+export async function runDecamp(args: readonly string[], options: RunOptions = {}): Promise<Ended> {
+  return startDecamp(args, options).ended;
 }

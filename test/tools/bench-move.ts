@@ -40,6 +40,7 @@ const control = await startControl({
   addPds: notHere,
   stopPds: notHere,
   startPds: notHere,
+  killPds: notHere,
 });
 const [old, fresh] = await Promise.all([startServer("a"), startServer("b")]);
 const handle: NetworkHandle = { plcUrl: plc.url, controlUrl: control.url, a: old.handle, b: fresh.handle };

@@ -1,0 +1,85 @@
+/**
+ * Loaded into decamp before its own code: one of its operations on files goes wrong, as the variable DECAMP_BREAK says. The
+ * product knows nothing of this.
+ */
+import { appendFileSync } from "node:fs";
+import promises, { type FileHandle } from "node:fs/promises";
+import { syncBuiltinESMExports } from "node:module";
+
+/** What is to go wrong. */
+export interface Breakage {
+  /** part of the paths that count */
+  path: string;
+  /** which operation on these it is, from 1 */
+  nth: number;
+  /**
+   * `before`, `torn`, `after`: the process is killed before the operation, when half of the bytes are written, or after it.
+   * `full`: from that operation on the disk is full. `nothing`: no operation goes wrong.
+   */
+  how: "before" | "torn" | "after" | "full" | "nothing";
+  /** a file that gets a line for each operation */
+  log?: string;
+}
+
+const { path, nth, how, log } = JSON.parse(process.env["DECAMP_BREAK"] ?? "") as Breakage;
+let count = 0;
+
+function die(): void {
+  process.kill(process.pid, "SIGKILL");
+}
+
+/** Does `work`, unless it is the one that goes wrong; `half` does a part of it. */
+async function perform<T>(name: string, work: () => Promise<T>, half?: () => Promise<unknown>): Promise<T> {
+  count += 1;
+  if (log !== undefined) {
+    appendFileSync(log, `${name}\n`);
+  }
+  if (how === "full" && count >= nth) {
+    await half?.();
+    throw Object.assign(new Error("ENOSPC: no space left on device"), { code: "ENOSPC", errno: -28 });
+  }
+  if (count !== nth) {
+    return work();
+  }
+  if (how === "before") {
+    die();
+  } else if (how === "torn") {
+    await half?.();
+    die();
+  }
+  const result = await work();
+  if (how === "after") {
+    die();
+  }
+  return result;
+}
+
+const { open, rename } = promises;
+
+promises.open = async (file, flags, mode) => {
+  const name = String(file);
+  const writes = typeof flags === "string" && /[wa]/.test(flags) && name.includes(path);
+  if (!writes) {
+    return open(file, flags, mode);
+  }
+  const creates = flags.startsWith("w");
+  const handle = creates
+    ? await perform(`create ${name}`, async () => open(file, flags, mode))
+    : await open(file, flags, mode);
+  const write = handle.write.bind(handle) as (data: Uint8Array, offset?: number) => Promise<{ bytesWritten: number }>;
+  handle.write = (async (data: Uint8Array | string, offset = 0) => {
+    const bytes = typeof data === "string" ? Buffer.from(data) : data;
+    const middle = offset + ((bytes.length - offset) >> 1);
+    return perform(
+      `write ${name}`,
+      async () => write(bytes, offset),
+      async () => write(bytes.subarray(0, middle), offset),
+    );
+  }) as FileHandle["write"];
+  return handle;
+};
+
+promises.rename = async (from, to) =>
+  String(to).includes(path) ? perform(`rename ${String(to)}`, async () => rename(from, to)) : rename(from, to);
+
+syncBuiltinESMExports();

@@ -1,0 +1,264 @@
+/**
+ * The process is ended at every point where that could do harm: before and after each request that changes something, and
+ * before, in the middle of and after each line of the journal. The same command goes on each time, and in the end everything
+ * is as after a move that nothing has interrupted: nothing is missing, and nothing is doubled.
+ *
+ * One account goes through all of them in turn. `npm run faults` gives each point an account of its own, and does the same at
+ * every operation on files.
+ */
+import { execFileSync } from "node:child_process";
+import { mkdir, readFile, rm } from "node:fs/promises";
+import path from "node:path";
+import { expect, inject, test, vi } from "vitest";
+import { stepIds } from "../../src/migration/step-ids.ts";
+import { connectNetwork } from "../network/control.ts";
+import { runDecamp, startDecamp, type Ended } from "../network/run-decamp.ts";
+import type { Breakage } from "./break-files.ts";
+import { drop, end } from "./faults.ts";
+import { describeEnd, isLong, openLane, type Lane, type Side, type Subject } from "./lane.ts";
+
+vi.setConfig({ testTimeout: 600_000 });
+
+const network = connectNetwork(inject("network"));
+const breakFiles = new URL("break-files.ts", import.meta.url);
+const hurry = new URL("hurry.ts", import.meta.url);
+
+interface Point {
+  side: Side;
+  kind: string;
+  nth?: number;
+  moment: "before" | "after";
+}
+
+const xrpc = (side: Side, kind: string): Point[] =>
+  (["before", "after"] as const).map((moment) => ({ side, kind: `com.atproto.${kind}`, moment }));
+
+/** Every request of a move that changes something, in their order. The account has three blobs, sent one after the other. */
+const points: Point[] = [
+  ...xrpc("source", "server.createSession"),
+  ...xrpc("target", "server.createAccount"),
+  ...xrpc("target", "repo.importRepo"),
+  // The first of three, and then the last of the two that are left.
+  ...xrpc("target", "repo.uploadBlob"),
+  { side: "target", kind: "com.atproto.repo.uploadBlob", nth: 2, moment: "before" },
+  { side: "target", kind: "com.atproto.repo.uploadBlob", nth: 1, moment: "after" },
+  { side: "target", kind: "app.bsky.actor.putPreferences", moment: "before" },
+  { side: "target", kind: "app.bsky.actor.putPreferences", moment: "after" },
+  ...xrpc("source", "identity.requestPlcOperationSignature"),
+  ...xrpc("source", "identity.signPlcOperation"),
+  ...xrpc("target", "identity.submitPlcOperation"),
+  ...xrpc("target", "server.activateAccount"),
+  ...xrpc("source", "server.deactivateAccount"),
+];
+
+/** The last of them at which the account is still where it was. */
+const pointOfNoReturn = points.findIndex(
+  ({ kind, moment }) => kind.endsWith("submitPlcOperation") && moment === "before",
+);
+
+/** Runs decamp, and sends the signal while the request of `point` is held. */
+async function stopAt(lane: Lane, subject: Subject, point: Point, signal: NodeJS.Signals): Promise<Ended> {
+  const { side, kind, nth = 1, moment } = point;
+  const run = startDecamp([...subject.move.args, "--concurrency", "1"]);
+  lane.proxies[side].when(
+    { kind, nth, times: 1 },
+    end(moment, async () => {
+      run.child.kill(signal);
+      await run.ended;
+    }),
+  );
+  const ended = await run.ended;
+  lane.proxies[side].behave();
+  return ended;
+}
+
+test("SIGKILL before and after every request that changes something", async () => {
+  await using lane = await openLane(network, "sigkill");
+  const subject = await lane.newSubject({ blobs: 3 });
+  for (const [index, point] of points.entries()) {
+    const { code, signal } = await stopAt(lane, subject, point, "SIGKILL");
+    expect({ ...point, code, signal }).toEqual({ ...point, code: null, signal: "SIGKILL" });
+    if (index <= pointOfNoReturn) {
+      expect({ ...point, changes: await subject.changes() }).toEqual({ ...point, changes: [] });
+    }
+  }
+  await finish(subject);
+});
+
+test("Ctrl-C while a request that changes something is under way", async () => {
+  await using lane = await openLane(network, "sigint");
+  const subject = await lane.newSubject({ blobs: 3 });
+  for (const [index, point] of points.entries()) {
+    if (point.moment === "before" && point.nth === undefined) {
+      const { code, stderr } = await stopAt(lane, subject, point, "SIGINT");
+      expect({ ...point, code }).toEqual({ ...point, code: 130 });
+      expect(stderr).toContain(`decamp migrate ${subject.account.handle}`);
+      if (index <= pointOfNoReturn) {
+        expect({ ...point, changes: await subject.changes() }).toEqual({ ...point, changes: [] });
+      }
+    }
+  }
+  await finish(subject);
+});
+
+/** The run with nothing in its way, and the proof. */
+async function finish({ move, flaws }: Subject): Promise<void> {
+  expect(describeEnd(await runDecamp(move.args))).toBe("exit 0");
+  expect(await flaws()).toEqual([]);
+  await move.remove();
+}
+
+async function runBroken({ move }: Subject, breakage: Breakage): Promise<Ended> {
+  return runDecamp(move.args, { preload: breakFiles, env: { DECAMP_BREAK: JSON.stringify(breakage) } });
+}
+
+test("SIGKILL before, in the middle of and after every line of the journal", async () => {
+  await using lane = await openLane(network, "journal");
+  const subject = await lane.newSubject({ blobs: 3 });
+  const killed: string[] = [];
+  // Whatever was written stays, so the first line that a run writes is the next one.
+  const lines = ["begin", "handle", "signed", "source-compared"];
+  for (const line of lines) {
+    for (const how of ["before", "torn", "after"] as const) {
+      const { code, signal } = await runBroken(subject, { path: ".journal", nth: 1, how });
+      killed.push(`${line} ${how} ${signal ?? code ?? ""}`);
+    }
+  }
+  expect(killed).toEqual(lines.flatMap((line) => ["before", "torn", "after"].map((how) => `${line} ${how} SIGKILL`)));
+  await finish(subject);
+});
+
+// `npm run faults` loses everything that decamp keeps, too.
+test.each([
+  ["the journal", "migrations"] as const,
+  ...(isLong ? [["everything that decamp keeps", "."] as const] : []),
+])("%s is lost after every step", async (what, folder) => {
+  await using lane = await openLane(network, `lost${what.length}`);
+  const subject = await lane.newSubject({ blobs: 3 });
+  const { move } = subject;
+  const steps = stepIds.filter((step) => !["resolve", "freeze", "first-write", "confirm"].includes(step));
+  for (const step of steps) {
+    const ended = await runDecamp([...move.args, "--until", step]);
+    expect([step, describeEnd(ended)]).toEqual([step, "exit 0"]);
+    await rm(path.join(move.stateDir, folder), { recursive: true, force: true });
+    if (step === "deactivate-source") {
+      // From now on neither server knows the old handle, and no journal does.
+      expect(describeEnd(await runDecamp(move.args))).toMatch(
+        /^exit 5 .* leads to no account.* give the account's DID/,
+      );
+      move.args[1] = subject.account.did;
+    }
+  }
+  await finish(subject);
+});
+
+test("a full disk stops the move before it does harm; with room it goes on", async () => {
+  await using lane = await openLane(network, "full");
+  const subject = await lane.newSubject({ blobs: 3 });
+  for (const nth of [1, 2, 4, 8, 16]) {
+    const ended = await runBroken(subject, { path: subject.move.stateDir, nth, how: "full" });
+    expect([nth, describeEnd(ended)]).toEqual([nth, expect.stringMatching(/^exit 1 Error: .*the disk is full/)]);
+    expect([nth, await subject.changes()]).toEqual([nth, []]);
+  }
+  await finish(subject);
+});
+
+test("a new server that is killed in the middle of the import has nothing of it, and gets it again", async () => {
+  await using lane = await openLane(network, "killed", { apart: true });
+  const subject = await lane.newSubject({ records: 400, blobs: 2 });
+  lane.proxies.target.when(
+    { kind: "com.atproto.repo.importRepo", times: 1 },
+    end("during", async () => network.killPds(lane.target)),
+  );
+  const ended = await runDecamp(subject.move.args, { preload: hurry });
+  expect(describeEnd(ended)).toMatch(/^exit 5 /);
+  await network.startPds(lane.target);
+  expect(await subject.changes()).toEqual([]);
+  await finish(subject);
+});
+
+test("an old server that dies after the export is waited for, and nothing is changed meanwhile", async () => {
+  await using lane = await openLane(network, "died");
+  const subject = await lane.newSubject({ blobs: 3 });
+  const { source, target } = lane.proxies;
+  target.when({ kind: "com.atproto.repo.importRepo", times: 1 }, async (exchange) => {
+    source.when({}, drop());
+    await exchange.pass();
+  });
+  for (let run = 1; run <= 2; run += 1) {
+    expect(describeEnd(await runDecamp(subject.move.args, { preload: hurry }))).toMatch(/^exit 5 /);
+    expect(await subject.changes()).toEqual([]);
+  }
+  source.behave();
+  await finish(subject);
+});
+
+test("--until with a step that was not asked for moves nothing", async () => {
+  await using lane = await openLane(network, "until");
+  const subject = await lane.newSubject({ blobs: 2 });
+  expect(describeEnd(await runDecamp([...subject.move.args, "--until", "freeze"]))).toMatch(
+    /^exit 2 Error: The step freeze/,
+  );
+  expect(await subject.changes()).toEqual([]);
+  await subject.move.remove();
+});
+
+if (isLong) {
+  test.each(points)("SIGKILL and SIGINT alone: $kind $moment", { timeout: 600_000 }, async (point) => {
+    await using lane = await openLane(network, `one${points.indexOf(point)}`);
+    for (const signal of ["SIGKILL", "SIGINT"] as const) {
+      const subject = await lane.newSubject({ blobs: 3 });
+      // With none of them sent, the last of the three is the third.
+      const nth = point.nth === undefined ? 1 : 3;
+      const ended = await stopAt(lane, subject, { ...point, nth }, signal);
+      expect(ended.signal ?? ended.code).toBe(signal === "SIGKILL" ? signal : 130);
+      await finish(subject);
+    }
+  });
+
+  test("every operation on files in turn is the last one", { timeout: 7_200_000 }, async () => {
+    await using lane = await openLane(network, "files");
+    const counted = await lane.newSubject({ blobs: 2 });
+    const log = path.join(counted.move.folder, "operations");
+    const whole = { path: counted.move.stateDir, nth: 0, how: "nothing", log } as const;
+    expect(describeEnd(await runBroken(counted, whole))).toBe("exit 0");
+    const operations = (await readFile(log, "utf8")).trim().split("\n");
+    expect(operations.length).toBeGreaterThan(20);
+    await counted.move.remove();
+    const failed: string[] = [];
+    for (const [index, operation] of operations.entries()) {
+      const name = operation.replace(counted.move.stateDir, "");
+      for (const how of ["before", ...(operation.startsWith("write") ? ["torn" as const] : []), "full"] as const) {
+        const subject = await lane.newSubject({ blobs: 2 });
+        const ended = await runBroken(subject, { path: subject.move.stateDir, nth: index + 1, how });
+        console.log(`${index + 1}/${operations.length} ${how} ${name}: ${describeEnd(ended)}`);
+        const unchanged = (await subject.changes()).length === 0;
+        const second = describeEnd(await runDecamp(subject.move.args));
+        const flaws = await subject.flaws();
+        if (second !== "exit 0" || flaws.length > 0) {
+          failed.push([`${how} ${name}`, unchanged ? "unchanged" : "changed", second, ...flaws].join("; "));
+        }
+        await subject.move.remove();
+      }
+    }
+    expect(failed).toEqual([]);
+  });
+
+  test.each([16, 40, 80, 160, 320])("a disk of %d KiB", { timeout: 600_000 }, async (size) => {
+    await using lane = await openLane(network, `disk${size}`);
+    const subject = await lane.newSubject({ records: 200, blobs: 8 });
+    const { stateDir } = subject.move;
+    await mkdir(stateDir, { recursive: true });
+    execFileSync("mount", ["-t", "tmpfs", "-o", `size=${size}k,mode=700`, "tmpfs", stateDir]);
+    try {
+      expect(describeEnd(await runDecamp(subject.move.args))).toMatch(/^exit 1 Error: .*the disk is full/);
+      expect(await subject.changes()).toEqual([]);
+      execFileSync("mount", ["-o", "remount,size=64m", stateDir]);
+      expect(describeEnd(await runDecamp(subject.move.args))).toBe("exit 0");
+      expect(await subject.flaws()).toEqual([]);
+    } finally {
+      execFileSync("umount", [stateDir]);
+    }
+    await subject.move.remove();
+  });
+}
