@@ -395,10 +395,22 @@ export class Pds {
   /**
    * com.atproto.server.deleteAccount: the account and all its data on this server, for good.
    *
-   * @throws DecampError `server-refused` for a wrong password or code
+   * @throws DecampError `auth-refused` for a code that is wrong or has expired, `server-refused` for a wrong password
    */
   async deleteAccount(account: { did: string; password: string; token: string }, signal: AbortSignal): Promise<void> {
-    await this.#session.json({ ...post("com.atproto.server.deleteAccount", account), token: "none", signal });
+    try {
+      await this.#session.json({ ...post("com.atproto.server.deleteAccount", account), token: "none", signal });
+    } catch (error) {
+      const name = isDecampError(error, "server-refused") ? error.data["error"] : undefined;
+      if (name === "ExpiredToken" || name === "InvalidToken") {
+        const what = name === "ExpiredToken" ? "has expired" : "is not the right one";
+        throw new DecampError("auth-refused", `The mailed code ${what}.`, {
+          hint: "Nothing is lost. Run the same command again: it asks for a new mail with a new code.",
+          cause: error,
+        });
+      }
+      throw error;
+    }
   }
 
   /** One call of `@atproto/api`, over the pinned session. The package is large, so it is loaded only now. */

@@ -1,10 +1,12 @@
 /** Lines that more than one reporter shows. */
 import type { Difference } from "../../plc/diff.ts";
 import type { MigrationPlan } from "../../migration/events.ts";
-import type { Piece } from "../terminal.ts";
+import type { Channel, Piece } from "../terminal.ts";
+import { labelled } from "../wrap.ts";
 
-export function warningLine(warning: { message: string }): Piece[] {
-  return [{ text: "Warning:", style: "yellow" }, " ", warning.message];
+/** A warning, broken into lines on a terminal. */
+export function warningLines(err: Pick<Channel, "isTerminal" | "width">, { message }: { message: string }): Piece[][] {
+  return labelled(err, { text: "Warning:", style: "yellow" }, message);
 }
 
 /** What is about to change in the identity: one difference a line, its sign in front, so that colour is not needed. */
