@@ -17,7 +17,7 @@ export interface MigrateRequest {
   readonly warnings: readonly { code: string; message: string }[];
 }
 
-const defaultConcurrency = 8;
+const defaultConcurrency = 16;
 
 /**
  * Flags over environment over defaults.
