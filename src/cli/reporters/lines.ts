@@ -4,6 +4,11 @@ import type { MigrationPlan } from "../../migration/events.ts";
 import type { Channel, Piece } from "../terminal.ts";
 import { labelled } from "../wrap.ts";
 
+/** A warning, in one line. */
+export function warningLine({ message }: { message: string }): Piece[] {
+  return [{ text: "Warning:", style: "yellow" }, " ", message];
+}
+
 /** A warning, broken into lines on a terminal. */
 export function warningLines(err: Pick<Channel, "isTerminal" | "width">, { message }: { message: string }): Piece[][] {
   return labelled(err, { text: "Warning:", style: "yellow" }, message);
