@@ -52,6 +52,22 @@ describe("submitting", () => {
     expect(count).toBe(1);
   });
 
+  test("a log that cannot be read after the submission, or kept, says nothing about it", async () => {
+    const { services, waits } = logServices([before, { broken: true }, { broken: true }, taken]);
+    let submitted = false;
+    const heads: typeof services.heads = {
+      ...services.heads,
+      remember: async (head) =>
+        submitted ? Promise.reject(new DecampError("storage", "The disk is full.")) : services.heads.remember(head),
+    };
+    const send = (): Promise<void> => {
+      submitted = true;
+      return sent();
+    };
+    const { entry } = await submitOperation({ ...services, heads }, submission(send), forever);
+    expect({ cid: entry.cid, waits: waits() }).toEqual({ cid: testCid(ours), waits: 2 });
+  });
+
   test("an operation that the log has already is not sent", async () => {
     const { services } = logServices([taken]);
     expect((await submitOperation(services, submission(never), forever)).entry.cid).toBe(testCid(ours));

@@ -23,12 +23,10 @@ import {
   truncate,
   webPage,
 } from "./faults.ts";
-import { describeEnd, isLong, openLane, type Lane, type Side } from "./lane.ts";
+import { describeEnd, isLong, onlyCases, openLane, type Lane, type Side } from "./lane.ts";
 import type { Fault, Proxy } from "./proxy.ts";
 
 const network = connectNetwork(inject("network"));
-/** Which cases of the long form. */
-const only = new RegExp(process.env["DECAMP_FAULTS_ONLY"] ?? "");
 const preload = new URL("hurry.ts", import.meta.url);
 
 /** Every fault, and for which requests it is one. */
@@ -120,7 +118,7 @@ test("a move survives any fault in any request, or stops before it does harm", {
       .filter(([, { kinds }]) => kinds?.test(request.kind) ?? true)
       .map(([fault]) => ({ ...request, fault })),
   );
-  const chosen = isLong ? all.filter((one) => only.test(nameOf(one))) : draw(all, 8, 1);
+  const chosen = isLong ? all.filter((one) => onlyCases.test(nameOf(one))) : draw(all, 8, 1);
   const queue = chosen.values();
   const failed: string[] = [];
   let done = 0;

@@ -14,8 +14,11 @@ import { getLatestCommit, repoStatus } from "../network/read.ts";
 import { prepareMove, type Ended, type Move } from "../network/run-decamp.ts";
 import { startProxy, type Proxy } from "./proxy.ts";
 
-/** `npm run faults`: everything, an hour. `npm test` does a part of it. */
+/** `npm run faults`: everything, for hours. `npm test` does a part of it. */
 export const isLong = process.env["DECAMP_FAULTS"] === "long";
+
+/** Which cases of the long form, by their names. */
+export const onlyCases: RegExp = new RegExp(process.env["DECAMP_FAULTS_ONLY"] ?? "");
 
 /** Which server of a move. */
 export type Side = "source" | "target" | "directory";

@@ -1,3 +1,4 @@
+import type { ServerResponse } from "node:http";
 import { afterAll, describe, expect, test } from "vitest";
 import { DecampError } from "../../src/errors.ts";
 import { Http } from "../../src/services/http.ts";
@@ -139,10 +140,38 @@ describe("answers that are not as the protocol has them", () => {
     await expect(new Pds(http, server.origin).getRepo(did, signal)).rejects.toMatchObject({ code: "bad-answer" });
   });
 
-  test("pages without end", async () => {
+  const description = { did: "did:web:pds.test", availableUserDomains: [".pds.test"] };
+  const garbled: [string, (response: ServerResponse) => void][] = [
+    ["breaks off", (response) => response.writeHead(200, { "content-type": "application/json" }).end('{"did":"did:w')],
+    ["is a web page", (response) => response.writeHead(200, { "content-type": "text/html" }).end("<h1>Welcome</h1>")],
+  ];
+
+  test.each(garbled)("one that %s is asked for again", async (_, garble) => {
+    await using server = await scriptedServer((__, response, count) =>
+      count < 3 ? garble(response) : sendJson(response, 200, description),
+    );
+    expect(await new Pds(http, server.origin).describe(signal)).toMatchObject({ did: description.did });
+  });
+
+  test.each(garbled)(
+    "one that %s each time is an error, and so is the first to what must not be repeated",
+    async (_, garble) => {
+      await using server = await scriptedServer((__, response) => garble(response));
+      const pds = new Pds(http, server.origin);
+      await expect(pds.describe(signal)).rejects.toMatchObject({ code: "bad-answer" });
+      expect(server.requests).toHaveLength(3);
+      await expect(pds.submitPlcOperation({}, signal)).rejects.toMatchObject({ code: "bad-answer" });
+      expect(server.requests).toHaveLength(4);
+    },
+  );
+
+  test.each([
+    ["the same", () => "again"],
+    ["a new", (count: number) => `page ${count}`],
+  ])("pages without end, each with %s name of the next one", async (_, cursor) => {
     const cid = "bafkreihdwdcefgh4dqkjv67uzcmw7ojee6xedzdetojuzjevtenxquvyku";
-    await using server = await scriptedServer((_, response) =>
-      sendJson(response, 200, { cids: [cid], cursor: "again" }),
+    await using server = await scriptedServer((__, response, count) =>
+      sendJson(response, 200, { cids: [cid], cursor: cursor(count) }),
     );
     const readAll = async (): Promise<void> => {
       for await (const one of new Pds(http, server.origin).listBlobs(did, signal)) {
