@@ -63,6 +63,7 @@ export function readMigrateRequest(
       allowPrivateHosts: globals.allowPrivateHosts,
       concurrency: flags.concurrency ?? defaultConcurrency,
       freeze: flags.freeze ?? false,
+      chunkedImport: flags.chunkedImport ?? false,
       bringLateWrites: flags.bringLateWrites ?? false,
       firstWrite: flags.firstWrite ?? false,
       allowMissingBlobs: flags.allowMissingBlobs ?? false,

@@ -23,6 +23,8 @@ export interface MigrateOptions {
   readonly concurrency: number;
   /** Deactivate the account on the old server before the export, so that nothing can be written during the move. */
   readonly freeze: boolean;
+  /** Send the repository in parts if the new server does not take it as a whole. */
+  readonly chunkedImport: boolean;
   /** Write to the new server what was written on the old one after the move. */
   readonly bringLateWrites: boolean;
   /** Create and delete one record on the new server at the end, so that it signs the repository with its own key. */

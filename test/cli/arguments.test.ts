@@ -29,6 +29,7 @@ describe("migrate: arguments to options", () => {
       concurrency: 16,
       allowMissingBlobs: false,
       freeze: false,
+      chunkedImport: false,
       firstWrite: false,
       bringLateWrites: false,
     });
@@ -40,7 +41,7 @@ describe("migrate: arguments to options", () => {
       ...(
         "--from https://old.example --dry-run --until verify --archive a/b --concurrency 3 " +
         "--new-handle alice.new.example --new-email a@b.example --invite-code new-1 --yes " +
-        "--confirm-did did:plc:x --allow-missing-blobs --freeze --first-write --bring-late-writes --allow-private-hosts --state-dir s " +
+        "--confirm-did did:plc:x --allow-missing-blobs --freeze --chunked-import --first-write --bring-late-writes --allow-private-hosts --state-dir s " +
         "--password-file p --auth-factor-command c --new-password-file - --plc-token-command d " +
         "--rotation-key-file k --passphrase-command e --curve p256 " +
         "--plc-url http://localhost:2582 --json --no-input --no-color -v"
@@ -58,6 +59,7 @@ describe("migrate: arguments to options", () => {
       concurrency: 3,
       allowMissingBlobs: true,
       freeze: true,
+      chunkedImport: true,
       firstWrite: true,
       bringLateWrites: true,
     });

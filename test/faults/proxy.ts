@@ -249,7 +249,8 @@ function upstreamOptions(incoming: IncomingMessage, port: number): RequestOption
     port,
     method: incoming.method ?? "GET",
     path: incoming.url ?? "/",
-    headers,
+    // A server that is to close the connection resets it when it answers early, and the answer is lost.
+    headers: { ...headers, connection: "keep-alive" },
     agent: false,
   };
 }

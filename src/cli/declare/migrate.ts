@@ -12,6 +12,7 @@ export interface MigrateFlags extends RotationKeyFlags {
   readonly relay?: string;
   readonly concurrency?: number;
   readonly freeze?: true;
+  readonly chunkedImport?: true;
   readonly bringLateWrites?: true;
   readonly firstWrite?: true;
   readonly allowMissingBlobs?: true;
@@ -50,6 +51,7 @@ export function declareMigrate(program: Command): MigrateCommands {
     .option("--relay <url>", "the relay that is asked about your new server (or ATP_RELAY_HOST)")
     .option("--concurrency <n>", "blobs in flight at once (default: 16)", wholeNumber(1, 64))
     .option("--freeze", "deactivate the account on the old server first, so that nothing is written meanwhile")
+    .option("--chunked-import", "if the new server does not take the whole repository at once, send it in parts")
     .option("--bring-late-writes", "write to the new server what was written on the old one after the move")
     .option("--first-write", "at the end, create and delete one record, so that the new server signs the repository")
     .option("--allow-missing-blobs", "go on without blobs that the old server no longer has; exit code 6")

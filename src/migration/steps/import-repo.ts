@@ -4,9 +4,7 @@ import { snapshotFile } from "../../archive/layout.ts";
 import { DecampError, isDecampError } from "../../errors.ts";
 import { fileSize, openForUpload } from "../../services/files.ts";
 import type { Context, Step } from "../context.ts";
-
-/** After a lost answer the server may still be at work: how often it is asked, and the pause (milliseconds). */
-const patience = { attempts: 20, pause: 3000 };
+import { headAtTarget, isTooMuch, sendParts, sendRepo } from "../send-repo.ts";
 
 export const importRepo: Step = {
   id: "import-repo",
@@ -19,7 +17,7 @@ export const importRepo: Step = {
 
 /** @throws DecampError `target-in-use` if the account is active, `server-refused`, `refused` if the head is another one */
 export async function importNow(context: Context): Promise<void> {
-  const { target, snapshot, archive, signal, services } = context;
+  const { target, snapshot, archive, options, signal } = context;
   if ((await target.accountStatus(signal)).activated) {
     throw new DecampError(
       "target-in-use",
@@ -29,60 +27,25 @@ export async function importNow(context: Context): Promise<void> {
   const path = snapshotFile(archive, snapshot.snapshot, "repo");
   const length = (await fileSize(path)) ?? 0;
   try {
-    await target.importRepo({ length, open: () => openForUpload(path) }, signal);
+    await sendRepo(context, { length, open: () => openForUpload(path) }, snapshot.commit);
   } catch (error) {
-    signal.throwIfAborted();
-    if (isDecampError(error) && error.data["status"] === 413) {
+    if (!isTooMuch(error)) {
+      throw error;
+    }
+    if (!options.chunkedImport) {
+      if (isDecampError(error, "unreachable")) {
+        throw error;
+      }
       throw new DecampError("server-refused", `${target.host} takes no repository of ${length} bytes.`, {
-        hint: "Ask its operator to raise the limit for imports (PDS_MAX_REPO_IMPORT_SIZE), then run the same command again.",
+        hint: "Ask its operator to raise the limit for imports (PDS_MAX_REPO_IMPORT_SIZE, and whatever a proxy before it allows), then run the same command again; or let decamp send it in parts, with --chunked-import.",
+        data: { bytes: length },
         cause: error,
       });
     }
-    if (!isLostAnswer(error)) {
-      throw error;
-    }
-    // Not sent again blindly: the server may have it, or be about to. What it cannot answer now, it may answer later.
-    for (let attempt = 1; !(await isImported(context)); attempt += 1) {
-      if (attempt >= patience.attempts) {
-        throw error;
-      }
-      await services.sleep(patience.pause, signal);
-    }
-  }
-  const head = await headAtTarget(context);
-  if (head !== snapshot.commit) {
-    throw new DecampError(
-      "refused",
-      `After the import ${target.host} has the commit ${head}, not ${snapshot.commit}.`,
-      {
-        hint: "Your account is still on your old server. The new server changes what it imports; do not move there.",
-      },
+    context.warn(
+      "chunked-import",
+      `${target.host} does not take a repository of ${length} bytes at once: it is sent in parts.`,
     );
+    await sendParts(context, path, length);
   }
-}
-
-/** Whether the new server has the head; false as long as it cannot be reached. */
-async function isImported(context: Context): Promise<boolean> {
-  try {
-    return (await headAtTarget(context)) === context.snapshot.commit;
-  } catch (error) {
-    context.signal.throwIfAborted();
-    if (isDecampError(error) && isLostAnswer(error)) {
-      return false;
-    }
-    throw error;
-  }
-}
-
-async function headAtTarget({ target, signal }: Context): Promise<string> {
-  return (await target.accountStatus(signal)).repoCommit;
-}
-
-/** Whether the server may have done it although we were told nothing. */
-function isLostAnswer(error: unknown): boolean {
-  return (
-    isDecampError(error, "unreachable") ||
-    (isDecampError(error, "bad-answer", "server-refused") &&
-      [502, 503, 504, 524].includes(Number(error.data["status"])))
-  );
 }

@@ -1,0 +1,155 @@
+/**
+ * A repository on its way to the new server, as a whole or in parts. What the server answers is no proof; its head is, after
+ * each request.
+ */
+
+import { Readable } from "node:stream";
+import { DecampError, isDecampError } from "../errors.ts";
+import { splitRepo } from "../repo/parts.ts";
+import { openCarFile } from "../services/car-file.ts";
+import type { Upload } from "../services/pds.ts";
+import type { Context } from "./context.ts";
+
+/** After a lost answer the server may still be at work: how often it is asked, and the pause (milliseconds). */
+const patience = { attempts: 20, pause: 3000 };
+/** Bytes of a part: what is tried first, and the least that is tried. */
+const partBytes = { most: 4 << 20, least: 1 << 16 };
+
+/**
+ * Sends a CAR file, and asks for the head.
+ *
+ * @throws DecampError `refused` if the head is another one than `commit` then; whatever sending throws, see `isTooMuch`
+ */
+export async function sendRepo(context: Context, car: Upload, commit: string): Promise<void> {
+  const { target, signal } = context;
+  let wasRead = false;
+  const open = (): Readable => car.open().once("end", () => (wasRead = true));
+  try {
+    await target.importRepo({ length: car.length, open }, signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    if (!isLostAnswer(error)) {
+      throw error;
+    }
+    // Not sent again blindly: the server may have it, or be about to. What was not sent to its end, it cannot have.
+    const there = await headAfterLostAnswer(context, commit, wasRead ? patience.attempts : 1);
+    if (there === undefined || isTooMuch(error)) {
+      throw error;
+    }
+    if (there !== commit) {
+      throw new DecampError("unreachable", `${target.host} broke off an import of ${car.length} bytes.`, {
+        hint: "Nothing is lost. Run the same command again. If this happens again, the server may not take so much at once: ask its operator, or let decamp send it in parts, with --chunked-import.",
+        data: { ...error.data, brokenOff: true },
+        cause: error,
+      });
+    }
+    return;
+  }
+  const head = await headAtTarget(context);
+  if (head !== commit) {
+    throw new DecampError("refused", `After the import ${target.host} has the commit ${head}, not ${commit}.`, {
+      hint: "Your account is still on your old server. The new server changes what it imports; do not move there.",
+    });
+  }
+}
+
+/** The head once it is `commit`, or after some time; undefined if the server cannot be asked. */
+async function headAfterLostAnswer(context: Context, commit: string, attempts: number): Promise<string | undefined> {
+  const { services, signal } = context;
+  for (let attempt = 1; ; attempt += 1) {
+    const head = await headIfReachable(context);
+    if (head === commit || attempt >= attempts) {
+      return head;
+    }
+    await services.sleep(patience.pause, signal);
+  }
+}
+
+async function headIfReachable(context: Context): Promise<string | undefined> {
+  try {
+    return await headAtTarget(context);
+  } catch (error) {
+    context.signal.throwIfAborted();
+    if (isLostAnswer(error)) {
+      return undefined;
+    }
+    throw error;
+  }
+}
+
+/**
+ * Sends the repository in parts, smaller ones if need be; goes on behind the last one that the server has from an earlier run.
+ *
+ * @throws DecampError `server-refused` if the server takes not even small ones
+ */
+export async function sendParts(context: Context, path: string, length: number): Promise<void> {
+  const { targetDescription, target, snapshot, report, signal } = context;
+  const car = await openCarFile(path);
+  try {
+    // A server that is told no limit for imports takes what it takes of a blob.
+    const most = Math.min(partBytes.most, length >> 1, targetDescription.blobUploadLimit ?? Infinity);
+    for (let size = Math.max(most, partBytes.least); ; size >>= 1) {
+      try {
+        let index = 0;
+        const from = await partsThere(context, splitRepo(car.source, size, signal));
+        for (const { commit, car: bytes, records } of splitRepo(car.source, size, signal)) {
+          if (index++ >= from) {
+            await sendRepo(context, { length: bytes.length, open: () => Readable.from([bytes]) }, commit);
+          }
+          report({ type: "progress", step: "import-repo", unit: "records", done: records, total: snapshot.records });
+        }
+        return;
+      } catch (error) {
+        if (!isTooMuch(error)) {
+          throw error;
+        }
+        if (size >> 1 < partBytes.least) {
+          throw new DecampError(
+            "server-refused",
+            `${target.host} takes no repository, not even in parts of ${size} bytes.`,
+            {
+              hint: "Ask its operator which limit for imports there is.",
+              cause: error,
+            },
+          );
+        }
+      }
+    }
+  } finally {
+    car.close();
+  }
+}
+
+/** How many of these parts the server has already: 0 if its head is none of them. */
+async function partsThere(context: Context, parts: Iterable<{ commit: string }>): Promise<number> {
+  const head = await headAtTarget(context);
+  let count = 0;
+  for (const { commit } of parts) {
+    count++;
+    if (commit === head) {
+      return count;
+    }
+  }
+  return 0;
+}
+
+/** The CID of the commit that the new server has. */
+export async function headAtTarget({ target, signal }: Context): Promise<string> {
+  return (await target.accountStatus(signal)).repoCommit;
+}
+
+/** Whether the request was too large, or kept the server busy for longer than what stands before it allows; or may have. */
+export function isTooMuch(error: unknown): boolean {
+  return (
+    isDecampError(error) && ([413, 524].includes(Number(error.data["status"])) || error.data["brokenOff"] === true)
+  );
+}
+
+/** Whether the server may have done it although we were told nothing. */
+function isLostAnswer(error: unknown): error is DecampError {
+  return (
+    isDecampError(error, "unreachable") ||
+    (isDecampError(error, "bad-answer", "server-refused") &&
+      [502, 503, 504, 524].includes(Number(error.data["status"])))
+  );
+}

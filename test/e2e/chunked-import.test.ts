@@ -1,0 +1,79 @@
+/** A new server that does not take the repository as a whole: with --chunked-import it takes it in parts. */
+import { afterAll, expect, inject, test } from "vitest";
+import { splitRepo } from "../../src/repo/parts.ts";
+import { bytesSource } from "../../src/repo/source.ts";
+import { loseAnswer, status } from "../faults/faults.ts";
+import { startProxy } from "../faults/proxy.ts";
+import { createAccount } from "../network/account.ts";
+import { connectNetwork } from "../network/control.ts";
+import { auditLog } from "../network/identity.ts";
+import { populate } from "../network/populate.ts";
+import { freePort } from "../network/ports.ts";
+import { lookBefore, proveMove } from "../network/prove.ts";
+import { repoStatus } from "../network/read.ts";
+import { prepareMove, runDecamp } from "../network/run-decamp.ts";
+
+const network = connectNetwork(inject("network"));
+const port = await freePort();
+const target = await network.addPds({ name: "narrow", publicPort: port, maxImportSize: 140_000 });
+const proxy = await startProxy({ port, targetPort: target.port });
+afterAll(async () => proxy.stop());
+
+const importRepo = "com.atproto.repo.importRepo";
+
+/** What the imports were answered that came since so many requests. */
+function imports(since: number): (number | undefined)[] {
+  return proxy.recording.requests.slice(since).flatMap(({ kind, status: code }) => (kind === importRepo ? [code] : []));
+}
+
+test("a repository over the limit for imports", async () => {
+  const account = await createAccount(network.a, {
+    handle: "large.a.test",
+    email: "large@old.example.com",
+    password: "the-old-password",
+  });
+  await populate(account, { records: 1400, blobs: 20, seed: 91 });
+  const repo = new Uint8Array(
+    await (await fetch(`${network.a.url}/xrpc/com.atproto.sync.getRepo?did=${account.did}`)).arrayBuffer(),
+  );
+  const move = await prepareMove(network, account, target);
+
+  // Unasked, nothing unusual is done; what would help is said. A server that answers early may be heard, or not.
+  const refused = await runDecamp([...move.args, "--json"]);
+  expect(refused.code).toBe(5);
+  const { message, hint } = JSON.parse(refused.stderr) as Record<string, string>;
+  expect(message).toMatch(/takes no repository of \d+ bytes|broke off an import of \d+ bytes/);
+  expect(hint).toContain("--chunked-import");
+  expect(imports(0)).not.toContain(200);
+
+  // Asked, it goes part by part, in smaller ones when they are still too large. Then something else goes wrong.
+  const first = proxy.recording.requests.length;
+  proxy.when({ kind: importRepo, nth: 5 }, status(500));
+  const stopped = await runDecamp([...move.args, "--chunked-import", "--json"]);
+  expect(stopped.code).toBe(5);
+  expect(imports(first).slice(2)).toEqual([200, 200, undefined]);
+  expect(await auditLog(network.plcUrl, account.did)).toHaveLength(1);
+  expect(await repoStatus({ url: network.a.url, did: account.did })).toBe("active");
+
+  // The same command goes on behind what is there. An answer is lost on the way.
+  proxy.behave();
+  const second = proxy.recording.requests.length;
+  const lost = proxy.when({ kind: importRepo, nth: 4 }, loseAnswer());
+  const before = await lookBefore(network.plcUrl, account);
+  const moved = await runDecamp([...move.args, "--chunked-import", "--json"]);
+  expect({ code: moved.code, stderr: moved.stderr }).toEqual({ code: 0, stderr: "" });
+  expect(moved.stdout).toContain('"chunked-import"');
+  expect(lost.hits).toHaveLength(1);
+  const sent = imports(second).slice(2);
+  expect(sent.every((answer) => answer === 200)).toBe(true);
+  // Half of it was still too large, a quarter was not. The first two parts came with the run before.
+  const parts = [...splitRepo(bytesSource(repo), repo.length >> 2)];
+  expect(parts.length).toBeGreaterThan(4);
+  expect(sent).toHaveLength(parts.length - 2);
+  const checks = await proveMove(network.plcUrl, before, target, {
+    handle: move.newHandle,
+    password: move.newPassword,
+  });
+  expect(checks.filter(({ ok }) => !ok)).toEqual([]);
+  await move.remove();
+});
