@@ -135,9 +135,9 @@ try {
   const before = await lookBefore(plc.url, direct(decamped));
   const move = await prepareMove(network, decamped, fresh.handle);
   const ours = await measure(async () => {
-    const { code: exit, stderr } = await runDecamp([...move.args, "--verbose"]);
-    if (exit !== 0 || process.argv.includes("--show")) {
-      console.log(stderr.split("\n").join("\n"));
+    const { code: exit, stderr } = await runDecamp(move.args);
+    if (exit !== 0) {
+      console.log(stderr);
     }
     failed ||= exit !== 0;
   });
@@ -148,9 +148,6 @@ try {
     console.log(`FAILED ${name}: ${detail}`);
   }
   await move.remove();
-  if (process.argv.includes("--ours")) {
-    throw new Error("ours only");
-  }
   const theirs = await measure(async () =>
     moveByTheGuide(network, guided, fresh.handle, {
       handle: "guided.b.test",
