@@ -192,7 +192,8 @@ export class TreeCheck {
     }
     this.strays += rawBlocks.size;
     if (this.missing > 0 && !allowPartial) {
-      const message = `${this.missing} blocks are missing: the file was cut short, or it is a diff that was made with since.`;
+      const blocks = this.missing === 1 ? "1 block is" : `${this.missing} blocks are`;
+      const message = `${blocks} missing: the file was cut short, or it is a diff that was made with since.`;
       findings.add("repo/incomplete", { message });
     }
   }
