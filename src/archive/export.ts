@@ -49,8 +49,10 @@ export async function exportAccount(
   options: ExportOptions,
 ): Promise<ExportResult> {
   const before = await requireArchiveFolder(archive, source.did);
-  const head = await readHead(source, options.signal);
-  const parts = await collectParts(archive, source, before.at(-1), options);
+  const [head, parts] = await Promise.all([
+    readHead(source, options.signal),
+    collectParts(archive, source, before.at(-1), options),
+  ]);
   const last = before.at(-1);
   if (last !== undefined && (await isUnchanged(archive, last, head, parts))) {
     options.report({ type: "step", id: "repository", title: titles.repository, state: "skipped" });
@@ -126,8 +128,8 @@ async function complete(
 ): Promise<Manifest> {
   const { snapshot } = repo;
   const files: Record<string, ArchivedFile> = { [snapshotFiles.repo]: repo.file };
-  for (const { part, text, described } of parts) {
-    await writeWhole(snapshotFile(archive, snapshot, part), text);
+  await Promise.all(parts.map(async ({ part, text }) => writeWhole(snapshotFile(archive, snapshot, part), text)));
+  for (const { part, described } of parts) {
     files[snapshotFiles[part]] = described;
   }
   const readme = readmeFile(archive);

@@ -27,12 +27,14 @@ export async function wantedBlobs(
   known: readonly Manifest[],
   signal: AbortSignal,
 ): Promise<Map<Cid, WantedBlob>> {
+  // The list is on its way while the records are read.
+  const list = ahead(pds.listBlobs(did, signal));
   const wanted = await referredBlobs(carPath, signal);
   const types = new Map(known.flatMap(({ blobs }) => blobs.map(({ cid, mimeType }) => [cid, mimeType])));
   const listed = new Set<Cid>();
   let repeated = 0;
   try {
-    for await (const cid of pds.listBlobs(did, signal)) {
+    for await (const cid of list) {
       if (!isCid(cid)) {
         throw new DecampError("bad-answer", `${pds.host} lists a blob under a name that is no CID.`);
       }
@@ -50,6 +52,20 @@ export async function wantedBlobs(
     throw asUnavailable(error, pds, did);
   }
   return wanted;
+}
+
+/** The same, with the first item asked for at once. */
+function ahead<T>(items: AsyncGenerator<T>): AsyncIterable<T> {
+  const first = items.next();
+  // Whoever goes through it gets the error; if nobody does, it is no one's.
+  first.catch(() => undefined);
+  return {
+    async *[Symbol.asyncIterator]() {
+      for (let next = await first; next.done !== true; next = await items.next()) {
+        yield next.value;
+      }
+    },
+  };
 }
 
 async function referredBlobs(carPath: string, signal: AbortSignal): Promise<Map<Cid, WantedBlob>> {

@@ -1,7 +1,6 @@
 /** How a run that failed says so, to a person or to a script, and which exit code it ends with. */
 import { isDecampError } from "../errors.ts";
 import type { Piece, Terminal } from "./terminal.ts";
-import { labelled } from "./wrap.ts";
 
 /** Marks for the start of a line; words, so that nothing depends on colour. */
 const mark = { error: { text: "Error:", style: "red" }, hint: { text: "Hint:", style: "cyan" } } as const;
@@ -44,9 +43,9 @@ export function reportFailure(terminal: Terminal, error: unknown, options: Failu
     return facts.exitCode;
   }
   const { err } = terminal;
-  const say = (label: Exclude<Piece, string>, text: string): void => {
-    for (const line of labelled(err, label, text)) {
-      err.line(...line);
+  const say = (label: Piece, text: string): void => {
+    for (const [index, line] of text.split("\n").entries()) {
+      err.line(...(index === 0 ? [label, " ", line] : [line]));
     }
   };
   if (expected && error.code === "interrupted") {

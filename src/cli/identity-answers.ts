@@ -47,11 +47,11 @@ export function createIdentityAnswers(
         again: refused(again),
       }),
 
-    targetPassword: ({ handle, host, isThere = false, again }) =>
+    targetPassword: ({ handle, host, again }) =>
       secrets.read("targetPassword", {
-        message: `${isThere ? `Password that ${handle} has` : `Password for ${handle}`} at ${target}, ${hostName(host)}:`,
+        message: `Password for ${handle} at ${target}, ${hostName(host)}:`,
         what: `the password for ${target}`,
-        repeat: again === undefined && !isThere && words.isNewPassword ? "The same password once more:" : undefined,
+        repeat: again === undefined && words.isNewPassword ? "The same password once more:" : undefined,
         again: refused(again),
       }),
 

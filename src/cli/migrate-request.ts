@@ -17,7 +17,7 @@ export interface MigrateRequest {
   readonly warnings: readonly { code: string; message: string }[];
 }
 
-const defaultConcurrency = 16;
+const defaultConcurrency = 8;
 
 /**
  * Flags over environment over defaults.

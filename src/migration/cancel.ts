@@ -6,7 +6,7 @@
 import { findIdentity } from "../account/resolve-account.ts";
 import { DecampError, isDecampError } from "../errors.ts";
 import { parseAccount, parseServerUrl } from "../identity/syntax.ts";
-import { undoableUntil } from "../plc/history.ts";
+import { recoveryWindow } from "../plc/log.ts";
 import { takeLock } from "../services/lock.ts";
 import type { Answers } from "./answers.ts";
 import { Context, type MigrationServices } from "./context.ts";
@@ -62,17 +62,13 @@ export async function cancelMigration(
   const context = new Context({ options, services, answers, report, signal, targetOrigin: target });
   try {
     if (identity.document.pds === target) {
-      const until = undoableUntil(identity.log);
-      const deadline = until === undefined ? undefined : new Date(until).toISOString();
+      const until = new Date(Date.parse(identity.log.head.createdAt) + recoveryWindow).toISOString();
       throw new DecampError(
         "refused",
         `The identity of ${identity.handle} names ${target} already. This cannot be cancelled.`,
         {
-          hint:
-            deadline === undefined
-              ? "Go on with the move. No rotation key can undo the change; once it is done, you can move back as you came."
-              : `Go on with the move. Until ${deadline}, a rotation key of your own that stands above the server's can undo the change: decamp plc undo ${identity.did}.`,
-          data: { until: deadline },
+          hint: `Go on with the move. Until ${until}, a rotation key of your own that stands above the server's can undo the change: decamp plc undo ${identity.did}.`,
+          data: { until },
         },
       );
     }
@@ -131,7 +127,7 @@ async function removeFromTarget(context: Context): Promise<CancelResult["targetA
       await target.deleteAccount({ did: identity.did, password, token: token.trim() }, signal);
       return "deleted";
     } catch (error) {
-      if (!isDecampError(error, "auth-refused") || !answers.canAskAgain || count >= 5) {
+      if (!isDecampError(error, "server-refused") || !answers.canAskAgain || count >= 5) {
         throw error;
       }
       again = error.message;

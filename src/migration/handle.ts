@@ -44,7 +44,7 @@ export async function chooseHandle(context: Context, sourceDomains: readonly str
 
 /** Why a handle cannot be used at the new server, as far as it can be seen from here. */
 async function objectionTo(
-  { services, identity, signal, source, target, warn }: Context,
+  { services, identity, signal, target }: Context,
   handle: string,
   domains: readonly string[],
 ): Promise<Objection | undefined> {
@@ -66,12 +66,6 @@ async function objectionTo(
   }
   const did = await services.handles.resolve(handle, signal);
   if (did === identity.did) {
-    if (!(await services.handles.isIndependentOf(handle, new URL(source.origin).hostname, signal))) {
-      warn(
-        "handle-served-by-source",
-        `Only the machine of your old server, ${source.host}, says that ${handle} is yours. Add a DNS entry of type TXT, _atproto.${handle} with the value did=${did}, or it stops leading to your account some day.`,
-      );
-    }
     return undefined;
   }
   return refused(

@@ -19,6 +19,6 @@ export async function signInToSource(context: Context): Promise<SessionInfo> {
 export async function signInToTarget({ answers, identity, newHandle, target, signal }: Context): Promise<SessionInfo> {
   const question = { handle: newHandle ?? identity.handle, host: target.host };
   const password = async (again: { again?: string }): Promise<string> =>
-    answers.targetPassword({ ...question, isThere: true, ...again });
+    answers.targetPassword({ ...question, ...again });
   return signIn(target, identity.did, answers, password, signal);
 }

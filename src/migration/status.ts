@@ -3,7 +3,7 @@
 import { findIdentity } from "../account/resolve-account.ts";
 import { isDecampError } from "../errors.ts";
 import { parseAccount, parseServerUrl } from "../identity/syntax.ts";
-import { undoableUntil } from "../plc/history.ts";
+import { undoDeadline } from "../plc/history.ts";
 import type { Pds } from "../services/pds.ts";
 import { directoryTime } from "./checks/clock.ts";
 import type { MigrationServices } from "./context.ts";
@@ -23,7 +23,7 @@ export interface MoveStatus {
   readonly reversible: boolean;
   /** Whether the account was deactivated on the old server for the move. */
   readonly frozen: boolean;
-  /** Until when a rotation key of higher rank can undo the change of the identity (ISO 8601); unset when there is none, it is over, or the clocks differ too much to tell. */
+  /** Until when a rotation key of higher rank can undo the change of the identity (ISO 8601); unset when it is over, or the clocks differ too much to tell. */
   readonly undoUntil?: string;
 }
 
@@ -73,7 +73,7 @@ export async function migrationStatus(
             target: to,
           },
         ];
-  const until = undoableUntil(identity.log);
+  const until = undoDeadline(identity.log.head);
   const now = directoryTime(services);
   return {
     did: identity.did,
@@ -93,9 +93,7 @@ export async function migrationStatus(
           phase,
           reversible: !moved,
           frozen: frozen && there === "deactivated" && !moved,
-          ...(moved && now !== undefined && until !== undefined && until > now
-            ? { undoUntil: new Date(until).toISOString() }
-            : {}),
+          ...(moved && now !== undefined && until > now ? { undoUntil: new Date(until).toISOString() } : {}),
         };
       }),
     ),

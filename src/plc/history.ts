@@ -60,11 +60,6 @@ export function undoDeadline(entry: LogEntry): number {
   return Date.parse(entry.createdAt) + recoveryWindow;
 }
 
-/** Until when a key can undo the last operation, by the directory's clock; undefined if none can. */
-export function undoableUntil(log: VerifiedLog): number | undefined {
-  return describeHistory(log).find(({ entry }) => entry.cid === log.head.cid)?.undoUntil;
-}
-
 function describe(entry: LogEntry, before: LogEntry | undefined, nullified: readonly LogEntry[]): HistoryEntry {
   const undoKeys = before === undefined ? [] : keysAbove(entry.signer, before.operation);
   return {

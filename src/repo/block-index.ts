@@ -17,15 +17,27 @@ export class BlockIndex {
   private readonly source: RepoSource;
   private readonly blocks = new StrayBlocks();
 
-  /** Reads the frame of the whole file. @throws DecampError `damaged` if it is no CAR file with a root */
-  constructor(source: RepoSource) {
+  /**
+   * Reads the frame of the whole file.
+   *
+   * @param text blocks with these bytes in them are noted, for `mentions`
+   * @throws DecampError `damaged` if it is no CAR file with a root
+   */
+  constructor(source: RepoSource, text?: string) {
     this.source = source;
     this.root = readRoot(source);
-    for (const { view, start, end, offset } of framedBlocks(source)) {
+    for (const { bytes, view, start, end, offset } of framedBlocks(source)) {
       if (view.getInt32(start - 36) === cborCidHead && this.blocks.table.find(view, start - 32) < 0) {
-        this.blocks.insert(view, start - 32, offset, end - start, 0);
+        const isNoted = text !== undefined && Buffer.from(bytes.buffer, start, end - start).includes(text);
+        this.blocks.insert(view, start - 32, offset, end - start, isNoted ? 1 : 0);
       }
     }
+  }
+
+  /** Whether the block, unproved, has the text in it that the index was made with. A block that is missing has. */
+  mentions(view: DataView, at: number): boolean {
+    const id = this.blocks.table.find(view, at);
+    return id < 0 || this.blocks.flags(id) === 1;
   }
 
   /** All ids of `locate` are below this. */

@@ -28,12 +28,24 @@ export interface ReadOptions {
  *
  * @throws DecampError `damaged` when a block is missing or is not what its CID says; the signal's reason
  */
-export function* readRecords(source: RepoSource, { signal }: ReadOptions = {}): Iterable<RepoRecord> {
-  const index = new BlockIndex(source);
+export function* readRecords(source: RepoSource, options: ReadOptions = {}): Iterable<RepoRecord> {
+  yield* recordsWith(new BlockIndex(source), undefined, options);
+}
+
+/** @param wanted which records are read and handed over; all, if it is not given */
+function* recordsWith(
+  index: BlockIndex,
+  wanted: ((view: DataView, at: number) => boolean) | undefined,
+  { signal }: ReadOptions,
+): Iterable<RepoRecord> {
   const walk = new Walk(index, index.topNode());
   while (walk.state !== "end") {
     if (walk.state === "subtree") {
       walk.enter();
+      continue;
+    }
+    if (wanted !== undefined && !walk.ask(wanted)) {
+      walk.next();
       continue;
     }
     signal?.throwIfAborted();
@@ -54,18 +66,22 @@ export interface ReferencedBlob {
   records: string[];
 }
 
+/** Both kinds of refs have this field. Where it is not, reading and decoding can be spared. */
+const field = "mimeType";
+
 /**
- * All blobs that records refer to, by CID. Records that are not canonical DAG-CBOR are left out.
+ * All blobs that records refer to, by CID. Records that are not canonical DAG-CBOR are left out. Only blocks on the way
+ * to records that can have refs are read and proved.
  *
  * @throws as `readRecords`
  */
 export function readBlobRefs(source: RepoSource, options: ReadOptions = {}): Map<Cid, ReferencedBlob> {
   const blobs = new Map<Cid, ReferencedBlob>();
-  for (const { path, bytes } of readRecords(source, options)) {
-    // Both kinds of refs have this field; without it, decoding can be spared.
-    if (!Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).includes("mimeType")) {
-      continue;
-    }
+  if (!hasText(source, field)) {
+    return blobs;
+  }
+  const index = new BlockIndex(source, field);
+  for (const { path, bytes } of recordsWith(index, (view, at) => index.mentions(view, at), options)) {
     for (const { cid, mimeType, size } of findBlobRefs(decodeRecord(bytes))) {
       const known = blobs.get(cid);
       if (known === undefined) {
@@ -76,6 +92,20 @@ export function readBlobRefs(source: RepoSource, options: ReadOptions = {}): Map
     }
   }
   return blobs;
+}
+
+/** Whether a file has these bytes anywhere. */
+function hasText(source: RepoSource, text: string): boolean {
+  const window = Buffer.allocUnsafeSlow(1 << 20);
+  for (let offset = 0; ; offset += window.length - text.length) {
+    const bytes = source.read(offset, window.length, window);
+    if (Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).includes(text)) {
+      return true;
+    }
+    if (bytes.length < window.length) {
+      return false;
+    }
+  }
 }
 
 function decodeRecord(bytes: Uint8Array): CborValue {

@@ -61,6 +61,11 @@ export class Walk {
     return cidFromDigest("dag-cbor", new Uint8Array(this.view.buffer, this.view.byteOffset + this.at, 32));
   }
 
+  /** What `is` says of the block at which the walk stands. */
+  ask(is: (view: DataView, at: number) => boolean): boolean {
+    return is(this.view, this.at);
+  }
+
   /** The block of the record at which the walk stands. @throws DecampError `damaged` */
   read(): Buffer {
     return this.index.read(this.view, this.at);

@@ -16,6 +16,7 @@ import { DecampError, isDecampError } from "../errors.ts";
 import { Allowances, announcedWait, type Allowance } from "./allowances.ts";
 import { Clocks } from "./clocks.ts";
 import { checkLiteralHost, publicLookup } from "./guard.ts";
+import { noteReceived } from "./spent-memory.ts";
 
 /**
  * Milliseconds. `answer`: from the last byte sent to the headers. `idle`: between two pieces of a body. `smallBody`: for
@@ -294,6 +295,7 @@ export async function* readBytes(body: Readable, url: URL): AsyncGenerator<Uint8
       if (!(next.value instanceof Uint8Array)) {
         throw new TypeError("a body gave something else than bytes");
       }
+      noteReceived(next.value.length);
       yield next.value;
     }
   } finally {

@@ -1,6 +1,6 @@
 /** From a handle to a DID (spec: Handle, "Resolution"): DNS first, then the well-known address. */
 
-import { lookup, Resolver } from "node:dns/promises";
+import { Resolver } from "node:dns/promises";
 import { DecampError } from "../errors.ts";
 import { isDid, isReservedHandle } from "../identity/syntax.ts";
 import { readBody, type Http } from "./http.ts";
@@ -17,13 +17,6 @@ export interface HandleResolver {
    * @throws DecampError `identity-invalid` when DNS names two different DIDs
    */
   resolve(handle: string, signal: AbortSignal): Promise<string | undefined>;
-  /**
-   * Whether a handle that resolves goes on to do so when a server no longer answers for it. False if nothing but its
-   * well-known address says whose it is, and that is the server's own machine.
-   *
-   * @param server host name of the server
-   */
-  isIndependentOf(handle: string, server: string, signal: AbortSignal): Promise<boolean>;
 }
 
 /**
@@ -42,24 +35,7 @@ export function createHandleResolver(
       }
       return (await byDns(handle, options.dnsServers, signal)) ?? (await byWellKnown(http, handle, signal));
     },
-    async isIndependentOf(handle, server, signal) {
-      if ((await byDns(handle, options.dnsServers, signal)) !== undefined) {
-        return true;
-      }
-      const [own, theirs] = await Promise.all([addresses(handle), addresses(server)]);
-      signal.throwIfAborted();
-      return !own.some((address) => theirs.includes(address));
-    },
   };
-}
-
-/** The addresses of a host; none if there is no such name. */
-async function addresses(host: string): Promise<string[]> {
-  try {
-    return (await lookup(host, { all: true })).map(({ address }) => address);
-  } catch {
-    return [];
-  }
 }
 
 async function byDns(

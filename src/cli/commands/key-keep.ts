@@ -39,7 +39,7 @@ async function keep(
   make: (sources: KeySources) => Promise<PrivateKey>,
 ): Promise<number> {
   const globals = readGlobals(raw, terminal.env);
-  const { output: out, reveal } = flags;
+  const { out, reveal } = flags;
   checkSecretFlags(secretFlags, terminal.stdin.isTTY);
   const key = await stoppable(
     async (signal) => {

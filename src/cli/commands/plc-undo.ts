@@ -4,7 +4,7 @@ import { undoMove } from "../../migration/undo.ts";
 import { talkIdentity } from "../identity-talk.ts";
 import type { Edge, Invocation } from "../invocation.ts";
 import { changeJson, changeLines } from "../plan-lines.ts";
-import { warningLines } from "../reporters/lines.ts";
+import { warningLine } from "../reporters/lines.ts";
 
 /** Runs `decamp plc undo`. Exit code 8 if the account is still active on the new server. */
 export async function plcUndoCommand(invocation: Invocation<"plc undo">, edge: Edge): Promise<number> {
@@ -25,9 +25,7 @@ export async function plcUndoCommand(invocation: Invocation<"plc undo">, edge: E
       const warn = (code: string, message: string): void => {
         warnings.push({ code, message });
         if (!globals.json) {
-          for (const line of warningLines(terminal.err, { message })) {
-            terminal.err.line(...line);
-          }
+          terminal.err.line(...warningLine({ message }));
         }
       };
       const request = { account, from, stateDir, allowPrivateHosts, openSigner };

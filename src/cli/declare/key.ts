@@ -11,7 +11,7 @@ export interface KeyInspectFlags extends PassphraseFlags {
 
 /** Flags of the commands that put a key somewhere. */
 export interface KeyKeepFlags extends PassphraseFlags {
-  readonly output?: string;
+  readonly out?: string;
   readonly curve?: Curve;
   readonly reveal?: true;
 }
@@ -87,7 +87,7 @@ function declareImport(key: Command): Command {
 function keepOptions(command: Command): Command {
   return passphraseOptions(
     command
-      .option("-o, --output <file>", "an encrypted file, in place of the keychain; never overwritten")
+      .option("-o, --out <file>", "an encrypted file, in place of the keychain; never overwritten")
       .option("--reveal", "also print the private key in clear: whoever sees it has it"),
   );
 }

@@ -1,17 +1,10 @@
 /** Lines that more than one reporter shows. */
 import type { Difference } from "../../plc/diff.ts";
 import type { MigrationPlan } from "../../migration/events.ts";
-import type { Channel, Piece } from "../terminal.ts";
-import { labelled } from "../wrap.ts";
+import type { Piece } from "../terminal.ts";
 
-/** A warning, in one line. */
-export function warningLine({ message }: { message: string }): Piece[] {
-  return [{ text: "Warning:", style: "yellow" }, " ", message];
-}
-
-/** A warning, broken into lines on a terminal. */
-export function warningLines(err: Pick<Channel, "isTerminal" | "width">, { message }: { message: string }): Piece[][] {
-  return labelled(err, { text: "Warning:", style: "yellow" }, message);
+export function warningLine(warning: { message: string }): Piece[] {
+  return [{ text: "Warning:", style: "yellow" }, " ", warning.message];
 }
 
 /** What is about to change in the identity: one difference a line, its sign in front, so that colour is not needed. */

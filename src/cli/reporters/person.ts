@@ -1,7 +1,7 @@
 /** A person's terminal: a spinner with a bar for the step at hand, one line for each step that is over. On stderr. */
 import type { Piece, Terminal } from "../terminal.ts";
 import { durationText } from "./amounts.ts";
-import { identityLines, movingLines, warningLines } from "./lines.ts";
+import { identityLines, movingLines, warningLine } from "./lines.ts";
 import type { Reporter, ReporterOptions } from "./reporter.ts";
 import { createSpinner, showsUnicode } from "./spinner.ts";
 
@@ -39,9 +39,7 @@ export async function createPersonReporter(
           spinner.progress(event);
           break;
         case "warning":
-          for (const line of warningLines(terminal.err, event)) {
-            spinner.say(...line);
-          }
+          spinner.say(...warningLine(event));
           break;
         case "identity":
           if (!options.identityIsAsked) {

@@ -1,7 +1,7 @@
 /** Plain lines on stderr, for a log: one line a change of state, a sign of life at most every ten seconds. */
 import type { Channel } from "../terminal.ts";
 import { progressText } from "./amounts.ts";
-import { identityLines, movingLines, warningLines } from "./lines.ts";
+import { identityLines, movingLines, warningLine } from "./lines.ts";
 import type { Reporter, ReporterOptions } from "./reporter.ts";
 
 const heartbeatEvery = 10_000;
@@ -39,9 +39,7 @@ export function createPlainReporter(err: Channel, options: Omit<ReporterOptions,
           }
           break;
         case "warning":
-          for (const line of warningLines(err, event)) {
-            err.line(...line);
-          }
+          err.line(...warningLine(event));
           break;
         case "identity":
           if (!options.identityIsAsked && !options.quiet) {

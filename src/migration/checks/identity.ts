@@ -1,7 +1,7 @@
 /** What the log of the identity says against a move, before anything is written. */
 
 import { DecampError } from "../../errors.ts";
-import { describeHistory, undoableUntil } from "../../plc/history.ts";
+import { describeHistory } from "../../plc/history.ts";
 import { rotationKeysOf } from "../../plc/operation.ts";
 import type { Context } from "../context.ts";
 import { directoryTime } from "./clock.ts";
@@ -39,11 +39,11 @@ export function checkIdentity(context: Pick<Context, "identity" | "services" | "
       `A change of this identity from ${undone.entry.createdAt} was undone by a key of higher rank. See who did that with decamp plc history ${did} before you go on.`,
     );
   }
-  const undoUntil = undoableUntil(log);
-  if (undoUntil !== undefined && now < undoUntil) {
+  const head = history.find(({ entry }) => entry.cid === log.head.cid);
+  if (head?.undoUntil !== undefined && now < head.undoUntil) {
     context.warn(
       "plc-undoable",
-      `The last change of this identity, from ${log.head.createdAt}, can be undone by a key of higher rank until ${new Date(undoUntil).toISOString()}, and a move on top of it with it.`,
+      `The last change of this identity, from ${log.head.createdAt}, can be undone by a key of higher rank until ${new Date(head.undoUntil).toISOString()}, and a move on top of it with it.`,
     );
   }
 }
