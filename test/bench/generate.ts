@@ -15,6 +15,10 @@ export const cache: URL = new URL("../../.cache/bench/", import.meta.url);
 export interface Size {
   name: string;
   records: number;
+  /** whose it is; alice's unless said otherwise */
+  did?: string;
+  /** whether posts refer to pictures; they do unless said otherwise */
+  pictures?: boolean;
 }
 
 export function carPath({ name }: Size, order: Order): URL {
@@ -34,7 +38,7 @@ interface Made {
   value: CborMap;
 }
 
-function makeRecord(random: Random, time: number): Made {
+function makeRecord(random: Random, time: number, pictures: boolean): Made {
   const rkey = tid(time, random.below(1024));
   const createdAt = new Date(Math.floor(time / 1000)).toISOString();
   const did = `did:plc:${Buffer.from(random.bytes(15)).toString("hex").slice(0, 24)}`;
@@ -49,7 +53,7 @@ function makeRecord(random: Random, time: number): Made {
     return { collection: "app.bsky.feed.like", rkey, time, value };
   }
   if (kind < 80) {
-    return { collection: "app.bsky.feed.post", rkey, time, value: makePost(random, createdAt, strongRef) };
+    return { collection: "app.bsky.feed.post", rkey, time, value: makePost(random, createdAt, strongRef, pictures) };
   }
   if (kind < 88) {
     const value = { $type: "app.bsky.feed.repost", subject: strongRef(), createdAt };
@@ -59,14 +63,14 @@ function makeRecord(random: Random, time: number): Made {
   return { collection: "app.bsky.graph.follow", rkey, time, value };
 }
 
-function makePost(random: Random, createdAt: string, strongRef: () => CborMap): CborMap {
+function makePost(random: Random, createdAt: string, strongRef: () => CborMap, pictures: boolean): CborMap {
   const text =
     Array.from({ length: 4 + random.below(30) }, () => random.pick(words)).join(" ") + random.pick(farewells);
   const post: CborMap = { $type: "app.bsky.feed.post", text, langs: ["en"], createdAt };
   if (random.below(2) === 0) {
     post["reply"] = { root: strongRef(), parent: strongRef() };
   }
-  if (random.below(5) === 0) {
+  if (pictures && random.below(5) === 0) {
     const images = Array.from({ length: 1 + random.below(3) }, (): CborValue => {
       const ref = new CidLink(cidFor("raw", random.bytes(8)));
       const image = { $type: "blob", ref, mimeType: "image/jpeg", size: 20_000 + random.below(900_000) };
@@ -238,7 +242,11 @@ export async function generate(size: Size): Promise<string> {
   const firstTime = 1_680_000_000_000_000;
   const step = Math.floor(112_000_000_000_000 / size.records);
   const made = Array.from({ length: size.records }, (_, i) => {
-    const { collection, rkey, time, value } = makeRecord(random, firstTime + i * step + random.below(step));
+    const { collection, rkey, time, value } = makeRecord(
+      random,
+      firstTime + i * step + random.below(step),
+      size.pictures ?? true,
+    );
     return { key: `${collection}/${rkey}`, id: blocks.add(encodeCbor(value), time) };
   });
   made.sort((a, b) => (a.key < b.key ? -1 : 1));
@@ -249,7 +257,7 @@ export async function generate(size: Size): Promise<string> {
     blocks,
   );
   const data = new CidLink(blocks.cid(preorder[0]!));
-  const commit = await makeCommit({ did: aliceDid, version: 3, data, rev: testRev, prev: null }, signer);
+  const commit = await makeCommit({ did: size.did ?? aliceDid, version: 3, data, rev: testRev, prev: null }, signer);
   const header = carHeader({ version: 1, roots: [new CidLink(commit.cid)] });
   const section = Buffer.concat([varint(36 + commit.bytes.length), cidToBytes(commit.cid), commit.bytes]);
   for (const order of orders) {
