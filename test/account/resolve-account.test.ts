@@ -30,7 +30,7 @@ function servicesOf({ handles = {}, document = {}, webDocument }: World): Accoun
   return {
     ...services,
     directory: { ...services.directory, document: async () => documentOf(did, { ...first, ...document }) },
-    handles: { resolve: async (handle) => handles[handle], isIndependentOf: async () => true },
+    handles: { resolve: async (handle) => handles[handle] },
     webDocument: async () => webDocument,
     openPds: () => {
       throw new Error("no test asks a server for a handle");

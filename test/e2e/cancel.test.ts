@@ -2,7 +2,7 @@
 import { expect, inject, test } from "vitest";
 import { createAccount, login, type Account } from "../network/account.ts";
 import { connectNetwork } from "../network/control.ts";
-import { addOwnParts, auditLog } from "../network/identity.ts";
+import { auditLog } from "../network/identity.ts";
 import { populate } from "../network/populate.ts";
 import { lookBefore, proveMove } from "../network/prove.ts";
 import { repoStatus } from "../network/read.ts";
@@ -91,7 +91,6 @@ test("a frozen move shows where it stands, is cancelled, and everything is as it
 
 test("after the point of no return nothing is cancelled, and it is said what there is instead", async () => {
   const account = await filled("too-late");
-  await addOwnParts(network, account);
   const move = await prepareMove(network, account, network.b);
   expect((await runDecamp([...move.args, "--until", "submit-operation"])).code).toBe(0);
   const log = await auditLog(network.plcUrl, account.did);

@@ -5,8 +5,8 @@ import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
-import { refuse } from "../faults/faults.ts";
-import { startProxy, type Answer, type Proxy } from "../faults/proxy.ts";
+import { refuse, samePage } from "../faults/faults.ts";
+import { startProxy, type Proxy } from "../faults/proxy.ts";
 import { createAccount, type Account } from "../network/account.ts";
 import { connectNetwork } from "../network/control.ts";
 import { populate } from "../network/populate.ts";
@@ -228,13 +228,7 @@ test.each([
   ["turns in a circle", () => "again"],
   ["has no end", (ordinal: number) => `page-${ordinal}`],
 ])("a list that %s is given up, and what it named is exported", async (what, cursor) => {
-  let page: Answer | undefined;
-  pds.when({ kind: "com.atproto.sync.listRepos" }, async (exchange) => {
-    page ??= await exchange.ask();
-    const value = JSON.parse(page.body.toString("utf8")) as object;
-    const body = JSON.stringify({ ...value, cursor: cursor(exchange.request.ordinal) });
-    exchange.reply({ ...page, body: Buffer.from(body) });
-  });
+  pds.when({ kind: "com.atproto.sync.listRepos" }, samePage(cursor));
   const { code, stderr, summary } = await exportMany(`list-${what.length}`, ...everyone());
   pds.behave();
   expect(code).toBe(5);

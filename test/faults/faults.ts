@@ -115,6 +115,17 @@ export function endlessPages(): Fault {
   return changedJson((page, { request }) => ({ ...page, cursor: `page-${request.ordinal}` }));
 }
 
+/** The first page of a list again and again. @param next what the next one is called, by the number of the request */
+export function samePage(next: (ordinal: number) => string): Fault {
+  let first: Answer | undefined;
+  return async (exchange) => {
+    first ??= await exchange.ask();
+    const page = JSON.parse(first.body.toString("utf8")) as object;
+    const body = JSON.stringify({ ...page, cursor: next(exchange.request.ordinal) });
+    exchange.reply({ ...first, body: Buffer.from(body) });
+  };
+}
+
 /** Another body of the same type: for blobs and repositories. */
 export function otherBytes(bytes: Uint8Array): Fault {
   return changed((answer) => ({ ...answer, body: Buffer.from(bytes) }));

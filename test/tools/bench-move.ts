@@ -1,6 +1,6 @@
 /**
  * `npm run bench-move [-- BLOBS]`: a whole move beside the sequence of the official guide, between two real servers in processes of
- * their own whose answers come late. Writes docs/BENCHMARKS-MOVE.md, unless another number of blobs is given.
+ * their own that hold every answer back. Writes docs/BENCHMARKS-MOVE.md, unless another number of blobs is given.
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -8,14 +8,12 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { cpus, tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
-import { addDistance } from "../bench/distance.ts";
 import { moveByTheGuide } from "../bench/guide.ts";
 import { createAccount, type Account } from "../network/account.ts";
 import { connectNetwork, startControl, type NetworkHandle } from "../network/control.ts";
 import { startMailSink } from "../network/mail.ts";
 import type { PdsHandle } from "../network/pds.ts";
 import { startPlc } from "../network/plc.ts";
-import { freePort } from "../network/ports.ts";
 import { applyWrites, populate, uploadBlob } from "../network/populate.ts";
 import { lookBefore, proveMove } from "../network/prove.ts";
 import { bytes, seededRandom } from "../network/random.ts";
@@ -49,18 +47,14 @@ const handle: NetworkHandle = { plcUrl: plc.url, controlUrl: control.url, a: old
 const network = connectNetwork(handle);
 
 async function startServer(name: string): Promise<{ handle: PdsHandle; stop: () => Promise<void> }> {
-  const script = fileURLToPath(new URL("../bench/server.ts", import.meta.url));
-  const publicPort = await freePort();
-  const args = [script, name, String(publicPort), directory, plc.url, mail.smtpUrl];
+  const script = fileURLToPath(new URL("../bench/slow-server.ts", import.meta.url));
+  const args = [script, name, String(latency), directory, plc.url, mail.smtpUrl];
   const child = spawn(process.execPath, args, { stdio: ["pipe", "pipe", "inherit"] });
   const ended = once(child, "exit");
   const [line] = (await once(child.stdout, "data")) as [Buffer];
-  const handle = JSON.parse(line.toString()) as PdsHandle;
-  const distance = await addDistance(publicPort, handle.port, latency);
   return {
-    handle,
+    handle: JSON.parse(line.toString()) as PdsHandle,
     stop: async () => {
-      await distance.stop();
       child.stdin.end();
       await ended;
     },
@@ -169,7 +163,7 @@ try {
 
 Written by \`npm run bench-move\` on ${new Date().toISOString().slice(0, 10)}: ${cpus().length} × ${cpus()[0]?.model ?? "unknown"}, Node ${process.versions.node}. An account with
 ${count} blobs of ${blobSize / 1000} kB moves between two real servers on the same machine, each in a process of its own behind a proxy that
-lets every answer come ${latency} milliseconds later. One run each; the time is that of the whole command.
+holds every answer back for ${latency} milliseconds. One run each; the time is that of the whole command.
 
 ${table}
 
