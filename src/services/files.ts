@@ -72,7 +72,7 @@ export class NewFile {
   /** Opens `path`.part beside `path`; what an interrupted run left there is overwritten. */
   static async create(path: string): Promise<NewFile> {
     return guarded(path, async () => {
-      await mkdir(dirname(path), { recursive: true, mode: privateFolder });
+      await makeFolder(dirname(path));
       const part = `${path}.part`;
       // Removed first, so that a link which somebody put there is not followed.
       await rm(part, { force: true });
@@ -111,7 +111,7 @@ export class NewFile {
   /** Makes the file durable under its name, or under another name on the same disk. */
   async keep(as: string = this.path): Promise<void> {
     await guarded(as, async () => {
-      await mkdir(dirname(as), { recursive: true, mode: privateFolder });
+      await makeFolder(dirname(as));
       await this.#handle.sync();
       await this.#handle.close();
       await rename(this.#part, as);
@@ -208,7 +208,7 @@ export class AppendFile {
 
   static async open(path: string): Promise<AppendFile> {
     return guarded(path, async () => {
-      await mkdir(dirname(path), { recursive: true, mode: privateFolder });
+      await makeFolder(dirname(path));
       const handle = await open(path, "a+", privateFile);
       await chmod(path, privateFile);
       const { size } = await handle.stat();
@@ -265,7 +265,7 @@ export async function fileSize(path: string): Promise<number | undefined> {
  */
 export async function linkFile(from: string, to: string): Promise<void> {
   await guarded(to, async () => {
-    await mkdir(dirname(to), { recursive: true, mode: privateFolder });
+    await makeFolder(dirname(to));
     try {
       await link(from, to);
     } catch (error) {
@@ -284,6 +284,22 @@ export async function linkFile(from: string, to: string): Promise<void> {
     }
     await syncFolder(dirname(to));
   });
+}
+
+/** Makes a folder for its owner alone, and those above it. Throws what the disk says. */
+export async function makeFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true, mode: privateFolder });
+  } catch (error) {
+    // Of a disk that is read-only, and more, Node says here that there is no such folder.
+    if (!isNotFound(error)) {
+      throw error;
+    }
+    if (dirname(path) !== path) {
+      await makeFolder(dirname(path));
+    }
+    await mkdir(path, { mode: privateFolder });
+  }
 }
 
 /** Removes a file, or a folder with all that is in it, if it is there. */

@@ -1,11 +1,11 @@
 /** One run at a time: a file that says who holds the lock. What a process that has died left behind is taken over. */
 
 import { randomBytes } from "node:crypto";
-import { link, mkdir, open, readFile, rename, rm, writeFile } from "node:fs/promises";
-import { dirname } from "node:path";
+import { link, open, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
 import { isJsonObject } from "../data/json-object.ts";
 import { DecampError } from "../errors.ts";
-import { storageError } from "./files.ts";
+import { makeFolder, storageError } from "./files.ts";
 
 /** Who takes the lock. */
 export interface LockOwner {
@@ -29,7 +29,7 @@ export async function takeLock(path: string, owner: LockOwner, now: number): Pro
   const text = JSON.stringify({ pid, host, since: new Date(now).toISOString(), token });
   const own = `${path}.${token}`;
   try {
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    await makeFolder(dirname(path));
     await writeFile(own, text, { flag: "wx", mode: 0o600 });
     for (let attempt = 1; !(await claim(own, path, text)); attempt += 1) {
       const found = await readLock(path);
@@ -55,11 +55,26 @@ export async function takeLock(path: string, owner: LockOwner, now: number): Pro
   } finally {
     await rm(own, { force: true }).catch(() => undefined);
   }
+  await removeRemains(path, owner).catch(() => undefined);
   return async () => {
     if ((await readLock(path))?.text === text) {
       await rm(path, { force: true });
     }
   };
+}
+
+/** Removes what processes of this machine have left beside the lock that died while they took it. */
+async function removeRemains(path: string, { host, isAlive }: LockOwner): Promise<void> {
+  const folder = dirname(path);
+  for (const name of await readdir(folder)) {
+    if (name.startsWith(`${basename(path)}.`)) {
+      const holder = (await readLock(join(folder, name)))?.holder;
+      // Whoever lives and loses one that is not written yet finds the lock held, as it is.
+      if (holder === undefined || (holder.host === host && !isAlive(holder.pid))) {
+        await rm(join(folder, name), { force: true });
+      }
+    }
+  }
 }
 
 /** Puts our file in the lock's place, whole, unless something is there. @returns whether that went well */
@@ -99,7 +114,7 @@ async function takeAway(path: string, aside: string, text: string): Promise<void
     }
     throw error;
   }
-  if ((await readFile(aside, "utf8")) !== text) {
+  if ((await readLock(aside))?.text !== text) {
     await link(aside, path).catch(() => undefined);
   }
   await rm(aside, { force: true });

@@ -93,6 +93,10 @@ test("an append file keeps what it had", async () => {
   expect(await readFile(target, "utf8")).toBe("one\ntwo\n");
 });
 
+function lockText(pid: number, host = "here"): string {
+  return JSON.stringify({ pid, host, since: "then", token: "x" });
+}
+
 describe("the lock", () => {
   const living = { pid: 1, host: "here", isAlive: () => true };
   const dead = { pid: 2, host: "here", isAlive: () => false };
@@ -128,6 +132,19 @@ describe("the lock", () => {
     await (
       await takeLock(target, living, 0)
     )();
+  });
+
+  test("takes away what runs have left beside it that died while they took it, and nothing else", async () => {
+    const target = path.join(folder, "lock");
+    await writeFile(`${target}.aaaa`, lockText(1));
+    await writeFile(`${target}.bbbb.old`, lockText(1));
+    await writeFile(`${target}.cccc`, "");
+    await writeFile(`${target}.dddd`, lockText(2));
+    await writeFile(`${target}.eeee`, lockText(1, "there"));
+    await writeFile(path.join(folder, "locks"), "");
+    const unlock = await takeLock(target, { pid: 3, host: "here", isAlive: (pid) => pid !== 1 }, 0);
+    expect(await readdir(folder)).toEqual(["lock", "lock.dddd", "lock.eeee", "locks"]);
+    await unlock();
   });
 });
 
