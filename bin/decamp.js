@@ -6,6 +6,8 @@ if (!(atLeast(22, 22, 2) || atLeast(24, 15, 0) || major >= 26)) {
   process.stderr.write(`decamp needs Node.js 22.22.2, 24.15 or 26 and newer; this is ${process.versions.node}.\n`);
   process.exitCode = 2;
 } else {
+  // Syncing a file to the disk occupies one of these threads; four are few where many files come at once.
+  process.env.UV_THREADPOOL_SIZE ??= "8";
   const { enableCompileCache } = await import("node:module");
   enableCompileCache();
   const { main } = await import("../dist/cli/main.js");

@@ -3,7 +3,7 @@
 import { createHash } from "node:crypto";
 import { parseCid, type Cid } from "../data/cid.ts";
 import { isDecampError, DecampError } from "../errors.ts";
-import { forEachConcurrent } from "../services/concurrent.ts";
+import { Background, forEachConcurrent } from "../services/concurrent.ts";
 import { fileSize, NewFile } from "../services/files.ts";
 import type { Download } from "../services/pds.ts";
 import { blobFile } from "./layout.ts";
@@ -43,6 +43,8 @@ export const wrongBytes = "the server sends other bytes than the record refers t
 
 /** How often a blob is fetched that comes broken. */
 const attempts = 3;
+/** So many blobs that have come may be on their way to the disk while others are fetched. */
+const settling = 16;
 
 /**
  * Brings every wanted blob that is not there yet. A blob that the server does not have, or that comes with other bytes
@@ -60,25 +62,50 @@ export async function fetchBlobs(
   const missing: Missing[] = [];
   const fetched = { count: 0, bytes: 0 };
   let done = 0;
-  await forEachConcurrent(wanted, options.concurrency, options.signal, async ([cid, want], signal, busy) => {
+  const settled = (): void => {
+    done += 1;
+    options.onProgress(done);
+  };
+  // Syncing takes longer than fetching, and the server need not wait for it.
+  const background = new Background(settling);
+  const each = forEachConcurrent(wanted, options.concurrency, options.signal, async ([cid, want], signal, busy) => {
     const there = await fileSize(blobFile(archive, cid));
     if (there !== undefined && want.mimeType !== undefined) {
       blobs.push({ cid, size: there, mimeType: want.mimeType });
-    } else {
-      const came = await fetchBlob(archive, cid, async () => open(cid, signal, busy), options, signal);
-      if ("size" in came) {
-        fetched.count += 1;
-        fetched.bytes += came.size;
-        blobs.push({ cid, size: came.size, mimeType: want.mimeType ?? came.mimeType ?? anyType });
-      } else if (there === undefined) {
-        missing.push({ cid, reason: came.reason, records: want.records });
-      } else {
-        blobs.push({ cid, size: there, mimeType: anyType });
-      }
+      settled();
+      return;
     }
-    done += 1;
-    options.onProgress(done);
+    const came = await fetchBlob(archive, cid, async () => open(cid, signal, busy), options, signal);
+    if ("file" in came) {
+      const { file, mimeType } = came;
+      const begun = background.add(async () => {
+        await keep(file);
+        fetched.count += 1;
+        fetched.bytes += file.size;
+        blobs.push({ cid, size: file.size, mimeType: want.mimeType ?? mimeType ?? anyType });
+        settled();
+      });
+      await begun.catch(async (error: unknown) => {
+        await file.discard();
+        throw error;
+      });
+      return;
+    }
+    if (there === undefined) {
+      missing.push({ cid, reason: came.reason, records: want.records });
+    } else {
+      blobs.push({ cid, size: there, mimeType: anyType });
+    }
+    settled();
   });
+  // Nothing is written any more when this ends, however it ends.
+  try {
+    await each;
+  } catch (error) {
+    await Promise.allSettled([background.end()]);
+    throw error;
+  }
+  await background.end();
   return { blobs: blobs.sort(byCid), missing: missing.sort(byCid), fetched };
 }
 
@@ -94,13 +121,13 @@ async function fetchBlob(
   open: () => Promise<Download>,
   { pause }: FetchOptions,
   signal: AbortSignal,
-): Promise<{ size: number; mimeType?: string | undefined } | { reason: string }> {
+): Promise<{ file: NewFile; mimeType?: string | undefined } | { reason: string }> {
   for (let attempt = 1; ; attempt += 1) {
     let begun = false;
     try {
       const download = await open();
       begun = true;
-      return { size: await store(archive, cid, download), mimeType: download.mimeType };
+      return { file: await receive(archive, cid, download), mimeType: download.mimeType };
     } catch (error) {
       signal.throwIfAborted();
       // Refused, or answered with something else: that is about this blob. Short or wrong: worth another try.
@@ -117,8 +144,8 @@ async function fetchBlob(
   }
 }
 
-/** Writes a blob and gives it its name if it is what the CID says. @returns its size @throws DecampError `damaged` */
-async function store(archive: string, cid: Cid, download: Download): Promise<number> {
+/** Writes a blob into a file that has no name yet. @throws DecampError `damaged` if it is not what the CID says */
+async function receive(archive: string, cid: Cid, download: Download): Promise<NewFile> {
   const file = await NewFile.create(blobFile(archive, cid));
   try {
     for await (const bytes of download.bytes) {
@@ -127,8 +154,16 @@ async function store(archive: string, cid: Cid, download: Download): Promise<num
     if (!isDigestOf(cid, file.digest())) {
       throw new DecampError("damaged", wrongBytes);
     }
+    return file;
+  } catch (error) {
+    await file.discard();
+    throw error;
+  }
+}
+
+async function keep(file: NewFile): Promise<void> {
+  try {
     await file.keep();
-    return file.size;
   } catch (error) {
     await file.discard();
     throw error;

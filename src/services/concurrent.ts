@@ -52,6 +52,45 @@ export async function forEachConcurrent<T>(
   either.throwIfAborted();
 }
 
+/** Work that is begun and left to itself, at most so much at once. */
+export class Background {
+  readonly #limit: number;
+  readonly #running = new Set<Promise<void>>();
+  #failure: { readonly error: unknown } | undefined;
+
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  /** Resolves when the work has begun. @throws what earlier work has thrown; then it is not begun */
+  async add(work: () => Promise<void>): Promise<void> {
+    while (this.#running.size >= this.#limit) {
+      await Promise.race(this.#running);
+    }
+    this.#throwFailure();
+    const running = work()
+      .catch((error: unknown) => {
+        this.#failure ??= { error };
+      })
+      .finally(() => this.#running.delete(running));
+    this.#running.add(running);
+  }
+
+  /** Resolves when no work is under way any more. @throws the first thing that any of it has thrown */
+  async end(): Promise<void> {
+    while (this.#running.size > 0) {
+      await Promise.race(this.#running);
+    }
+    this.#throwFailure();
+  }
+
+  #throwFailure(): void {
+    if (this.#failure !== undefined) {
+      throw this.#failure.error;
+    }
+  }
+}
+
 /** How many may run at once. */
 class Throttle {
   readonly #most: number;

@@ -9,7 +9,7 @@ import { runInNewContext } from "node:vm";
 
 type Collect = (options: { type: "minor" }) => void;
 
-const every = 4 * 1024 * 1024;
+const every = 2 * 1024 * 1024;
 
 let received = 0;
 let collect: Collect | undefined;

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { forEachConcurrent } from "../../src/services/concurrent.ts";
+import { Background, forEachConcurrent } from "../../src/services/concurrent.ts";
 
 const forever = new AbortController().signal;
 
@@ -97,5 +97,42 @@ describe("several at once", () => {
     }
     await done;
     expect(run.started).toEqual(numbers(60));
+  });
+});
+
+describe("work in the background", () => {
+  test("is waited for when there is too much of it, and at the end", async () => {
+    const { work, end, started } = pieces();
+    const background = new Background(2);
+    const add = async (item: number): Promise<void> => background.add(async () => work(item, forever, () => undefined));
+    await add(1);
+    await add(2);
+    const third = add(3);
+    await Promise.resolve();
+    expect(started).toEqual([1, 2]);
+    await end(1);
+    await third;
+    expect(started).toEqual([1, 2, 3]);
+    let over = false;
+    const ended = background.end().then(() => (over = true));
+    await end(1);
+    expect(over).toBe(false);
+    await end(1);
+    await ended;
+    expect(over).toBe(true);
+  });
+
+  test("throws its first failure to whoever comes next, and begins no more", async () => {
+    const background = new Background(2);
+    await background.add(async () => Promise.reject(new Error("first")));
+    await background.add(async () => Promise.reject(new Error("second")));
+    let begun = false;
+    const third = background.add(async () => {
+      begun = true;
+      return Promise.resolve();
+    });
+    await expect(third).rejects.toThrow("first");
+    await expect(background.end()).rejects.toThrow("first");
+    expect(begun).toBe(false);
   });
 });
