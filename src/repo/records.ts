@@ -3,7 +3,7 @@ import { findBlobRefs } from "../data/blob-refs.ts";
 import { decodeCbor, type CborValue } from "../data/cbor.ts";
 import type { Cid } from "../data/cid.ts";
 import { isDecampError } from "../errors.ts";
-import { BlockIndex } from "./block-index.ts";
+import { BlockIndex, readRoot } from "./block-index.ts";
 import type { RepoSource } from "./source.ts";
 import { Walk } from "./walk.ts";
 
@@ -77,6 +77,7 @@ const field = "mimeType";
  */
 export function readBlobRefs(source: RepoSource, options: ReadOptions = {}): Map<Cid, ReferencedBlob> {
   const blobs = new Map<Cid, ReferencedBlob>();
+  readRoot(source);
   if (!hasText(source, field)) {
     return blobs;
   }
