@@ -58,7 +58,9 @@ export { submitOperation, type Submission, type Submitted } from "./account/subm
 export { readAccount, type AccountLog } from "./account/read-account.ts";
 export { carryOut } from "./account/change.ts";
 export type { ChangeOptions, ChangeParts, ChangePlan, ChangeResult, Route } from "./account/change.ts";
-export { addRotationKey, type AddKeyRequest, type AddKeyResult } from "./account/add-key.ts";
+export { planMove, serverRotationKeys, type PlannedMove } from "./account/plan-move.ts";
+export { addKeyTo, addRotationKey, type NewKeyRequest, type ServerSession } from "./account/add-key.ts";
+export type { AddKeyRequest, AddKeyResult } from "./account/add-key.ts";
 export { planAccountRecovery, recoverAccount, type RecoveryPlan, type RecoveryWish } from "./account/recover.ts";
 export { signByKey, type Signer } from "./account/sign-by-key.ts";
 export { signByServer, type SignedAnswer, type SigningRequest } from "./account/sign-by-server.ts";

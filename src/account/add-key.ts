@@ -14,16 +14,12 @@ import type { Pds } from "../services/pds.ts";
 import { carryOut, type ChangeOptions, type ChangeParts, type ChangePlan, type ChangeResult } from "./change.ts";
 import { timeAtDirectory } from "./directory-time.ts";
 import { trySigning } from "./keep-key.ts";
-import { readAccount } from "./read-account.ts";
+import { readAccount, type AccountLog } from "./read-account.ts";
 import { signByKey, type Signer } from "./sign-by-key.ts";
-import { signByServer } from "./sign-by-server.ts";
+import { signByServer, type SignedAnswer } from "./sign-by-server.ts";
 import { signIn } from "./sign-in.ts";
 
-export interface AddKeyRequest extends ChangeOptions {
-  /** A handle or a DID. */
-  readonly account: string;
-  /** Origin of the server that is asked for the handle. */
-  readonly from?: string | undefined;
+export interface NewKeyRequest extends ChangeOptions {
   /** The new key, a did:key. */
   readonly key: string;
   /** A key of the user's that leaves at the same time, a did:key. */
@@ -32,6 +28,20 @@ export interface AddKeyRequest extends ChangeOptions {
   readonly proof?: Signer | undefined;
   /** Opens a rotation key that is held already, one of these did:keys; without it the server signs. */
   readonly openSigner?: ((didKeys: readonly string[]) => Promise<Signer>) | undefined;
+}
+
+export interface AddKeyRequest extends NewKeyRequest {
+  /** A handle or a DID. */
+  readonly account: string;
+  /** Origin of the server that is asked for the handle. */
+  readonly from?: string | undefined;
+}
+
+/** The server that holds the account, signed in. */
+export interface ServerSession {
+  readonly pds: Pds;
+  /** Where it mails its codes to, if that is known. */
+  readonly email?: string | undefined;
 }
 
 export type AddKeyResult =
@@ -45,10 +55,24 @@ export type AddKeyResult =
  *   change that must not be made or was not confirmed; what signing in, signing and submitting throw
  */
 export async function addRotationKey(parts: ChangeParts, request: AddKeyRequest): Promise<AddKeyResult> {
-  const { services, signal } = parts;
-  const { key, proof, replace } = request;
+  requireGoodKey(request.key, request.proof);
+  return addKeyTo(parts, await readAccount(parts.services, request.account, request, parts.signal), request);
+}
+
+/**
+ * The same for an account that was found already.
+ *
+ * @param session with its server, if there is one
+ * @throws DecampError as `addRotationKey`
+ */
+export async function addKeyTo(
+  parts: ChangeParts,
+  account: AccountLog,
+  request: NewKeyRequest,
+  session?: ServerSession,
+): Promise<AddKeyResult> {
+  const { key, proof, replace, openSigner } = request;
   requireGoodKey(key, proof);
-  const account = await readAccount(services, request.account, request, signal);
   const { did, log } = account;
   const keys = rotationKeysOf(log.head.operation);
   const leaving = replace === undefined ? [] : [replace];
@@ -57,45 +81,61 @@ export async function addRotationKey(parts: ChangeParts, request: AddKeyRequest)
   }
   const operation = editOperation(log.head, { addRotationKeys: [key], removeRotationKeys: leaving });
   const intent = { userKeys: [key], expectedKeys: [key], leavingKeys: leaving };
-  const judgement = judgeOperation(log, operation, intent, timeAtDirectory(services));
+  const judgement = judgeOperation(log, operation, intent, timeAtDirectory(parts.services));
   const plan = { account, operation, judgement };
-  if (request.openSigner !== undefined) {
-    const signer = await request.openSigner(keys);
-    const sign = async (): Promise<ReturnType<typeof signByKey>> =>
-      Promise.resolve(signByKey(operation, signer, predecessorAt(judgement.place)));
-    return { state: "added", did, ...(await carryOut(parts, plan, request, sign)) };
+  if (openSigner === undefined) {
+    const result = await withSession(parts, plan, request, session, async (open) =>
+      addByServer(parts, plan, request, open),
+    );
+    return { state: "added", did, ...result };
   }
-  return { state: "added", did, ...(await addByServer(parts, plan, request)) };
+  const signer = await openSigner(keys);
+  const sign = async (): Promise<SignedAnswer> =>
+    Promise.resolve(signByKey(operation, signer, predecessorAt(judgement.place)));
+  return { state: "added", did, ...(await carryOut(parts, plan, request, sign, session?.pds)) };
 }
 
-async function addByServer(parts: ChangeParts, plan: ChangePlan, request: AddKeyRequest): Promise<ChangeResult> {
-  const { services, answers, signal } = parts;
-  const { did, handle = did, log } = plan.account;
+async function addByServer(
+  parts: ChangeParts,
+  plan: ChangePlan,
+  request: NewKeyRequest,
+  { pds, email }: ServerSession,
+): Promise<ChangeResult> {
+  const { answers, signal } = parts;
+  const sign = async (): Promise<SignedAnswer> => {
+    if (!answers.hasPlcToken) {
+      await pds.requestPlcToken(signal);
+    }
+    const head = predecessorAt(plan.judgement.place);
+    return signByServer({ pds, asked: plan.operation, head, email }, answers, signal);
+  };
+  return carryOut(parts, plan, request, sign, pds);
+}
+
+/** Signs in at the server that holds the account, unless somebody has. */
+async function withSession<T>(
+  { services, answers, signal }: ChangeParts,
+  { account: { did, handle = did, log } }: ChangePlan,
+  request: NewKeyRequest,
+  session: ServerSession | undefined,
+  work: (session: ServerSession) => Promise<T>,
+): Promise<T> {
+  if (session !== undefined) {
+    return work(session);
+  }
   const endpoint = pdsOf(log.head.operation);
   if (endpoint === undefined) {
     throw new DecampError("refused", "The identity names no server that could sign this.", {
       hint: "Sign it with a rotation key that you hold.",
     });
   }
-  const pds: Pds = services.openPds(parseServerUrl(endpoint, request));
+  const pds = services.openPds(parseServerUrl(endpoint, request));
   try {
     const question = { handle, host: pds.host };
     const password = async (again: { again?: string }): Promise<string> =>
       answers.sourcePassword({ ...question, ...again });
     const { email } = await signIn(pds, did, answers, password, signal);
-    return await carryOut(
-      parts,
-      plan,
-      request,
-      async () => {
-        if (!answers.hasPlcToken) {
-          await pds.requestPlcToken(signal);
-        }
-        const head = predecessorAt(plan.judgement.place);
-        return signByServer({ pds, asked: plan.operation, head, email }, answers, signal);
-      },
-      pds,
-    );
+    return await work({ pds, email });
   } finally {
     await pds.signOut(AbortSignal.timeout(5000));
   }

@@ -27,5 +27,11 @@ export interface IdentityAnswers {
    */
   readonly rotationKey?: (didKeys: readonly string[]) => Promise<Signer>;
   /** The yes to the point of no return: the DID, typed or given beforehand. Throws `refused` for anything else. */
-  confirmIdentityChange(of: { did: string; handle: string; differences: readonly Difference[] }): Promise<void>;
+  confirmIdentityChange(of: {
+    did: string;
+    handle: string;
+    differences: readonly Difference[];
+    /** What it is for, where one piece of work changes the identity twice: first a key is added, then the account moves. */
+    purpose?: "recovery-key";
+  }): Promise<void>;
 }

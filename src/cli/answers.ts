@@ -14,6 +14,8 @@ export interface GivenAnswers {
   readonly newEmail?: string | undefined;
   readonly inviteCode?: string | undefined;
   readonly confirmDid?: string | undefined;
+  /** A file with the key that is put first before the move, or its public part. */
+  readonly recoveryKey?: string | undefined;
   /** Whether a rotation key of the user's own signs in place of the old server, and its curve if it is given in hex. */
   readonly signByKey?: boolean | undefined;
   readonly curve?: Curve | undefined;
@@ -32,6 +34,7 @@ export function readGivenAnswers(
     newEmail: flags.newEmail ?? nonEmpty(env["NEW_ACCOUNT_EMAIL"]),
     inviteCode: flags.inviteCode,
     confirmDid: flags.confirmDid,
+    recoveryKey: flags.recoveryKey,
     signByKey: flags.signByKey,
     curve: flags.curve,
     yes,
@@ -42,11 +45,17 @@ const moveWords: IdentityWords = {
   source: "your old server",
   target: "your new server",
   isNewPassword: true,
-  explain: (err, { did, handle, differences }) => {
+  explain: (err, { did, handle, differences, purpose }) => {
     err.line();
-    err.line({ text: "The point of no return", style: "bold" });
-    err.line("All data is on your new server; what is left is the identity. From then on your");
-    err.line("account lives on your new server, and your old server cannot take that back.");
+    if (purpose === "recovery-key") {
+      err.line({ text: "Your own rotation key", style: "bold" });
+      err.line("It is put first, before the account moves. With it you can take the move back,");
+      err.line("and leave a server that does not help.");
+    } else {
+      err.line({ text: "The point of no return", style: "bold" });
+      err.line("All data is on your new server; what is left is the identity. From then on your");
+      err.line("account lives on your new server, and your old server cannot take that back.");
+    }
     err.line();
     err.line("The identity of ", { text: handle, style: "bold" }, `, ${did},`);
     err.line("will change like this:");

@@ -5,6 +5,7 @@ import { createAnswers } from "./answers.ts";
 import type { MigrateRequest } from "./migrate-request.ts";
 import type { Edge } from "./invocation.ts";
 import { withPrompter } from "./prompter.ts";
+import { readNewKey, type NewKey } from "./new-key.ts";
 import { readRotationKey } from "./rotation-key.ts";
 import { createReporter, type Reporter } from "./reporters/reporter.ts";
 import { checkSecretFlags, createSecrets } from "./secrets.ts";
@@ -47,9 +48,15 @@ export async function converse<T>(
             const sources = { secrets: secretSource, keychain: createKeychain(), signal };
             return readRotationKey(sources, { curve: given.curve, didKeys });
           };
+          let newKey: Promise<NewKey> | undefined;
+          const newRotationKey: Answers["newRotationKey"] = async () => {
+            newKey ??= readNewKey(given.recoveryKey ?? "", given.curve, { secrets: secretSource, signal }, terminal);
+            return newKey;
+          };
           const answers = {
             ...createAnswers(terminal, given, secretSource, prompter),
             ...(given.signByKey === true ? { rotationKey } : {}),
+            ...(given.recoveryKey === undefined ? {} : { newRotationKey }),
           };
           return await work(answers, report, signal);
         } finally {

@@ -3,6 +3,7 @@ import { DecampError } from "../errors.ts";
 import type { MigrateOptions } from "../migration/options.ts";
 import { isStepId, stepIds } from "../migration/step-ids.ts";
 import { readGivenAnswers, type GivenAnswers } from "./answers.ts";
+import { refusePrivateKey } from "./did-key.ts";
 import { nonEmpty, readGlobals, type GlobalFlags } from "./globals.ts";
 import type { Invocation } from "./invocation.ts";
 import { namesRotationKey, rotationKeySecrets } from "./rotation-key.ts";
@@ -39,6 +40,7 @@ export function readMigrateRequest(
   }
   const from = flags.from ?? nonEmpty(env["DECAMP_SOURCE_PDS"]);
   const { until } = flags;
+  refusePrivateKey(flags.recoveryKey);
   if (until !== undefined && !isStepId(until)) {
     throw new DecampError("usage", `--until: there is no step ${until}.`, {
       hint: `The steps: ${stepIds.join(", ")}.`,
@@ -66,6 +68,7 @@ export function readMigrateRequest(
       chunkedImport: flags.chunkedImport ?? false,
       bringLateWrites: flags.bringLateWrites ?? false,
       firstWrite: flags.firstWrite ?? false,
+      addRecoveryKey: flags.recoveryKey !== undefined,
       allowMissingBlobs: flags.allowMissingBlobs ?? false,
     },
     given: readGivenAnswers({ ...flags, signByKey: namesRotationKey(flags, env) }, globals.yes, env),

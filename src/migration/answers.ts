@@ -6,8 +6,11 @@
  */
 
 import type { IdentityAnswers } from "../account/answers.ts";
+import type { Signer } from "../account/sign-by-key.ts";
 
 export interface Answers extends IdentityAnswers {
+  /** The rotation key that is put first before the move, and its private part where that is at hand; only if one is wanted. */
+  readonly newRotationKey?: () => Promise<{ readonly key: string; readonly proof?: Signer | undefined }>;
   /**
    * The handle on the new server; `domains` are those under which it gives out handles, each with its leading dot. `keep`
    * says that the present handle is a domain of the user's own and can stay: then nobody has to be asked.

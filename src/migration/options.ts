@@ -29,6 +29,8 @@ export interface MigrateOptions {
   readonly bringLateWrites: boolean;
   /** Create and delete one record on the new server at the end, so that it signs the repository with its own key. */
   readonly firstWrite: boolean;
+  /** Put a rotation key of the user's own first before the identity moves: `newRotationKey` of the answers says which. */
+  readonly addRecoveryKey: boolean;
   /** Go on although the old server no longer has some blobs. The result is then incomplete. */
   readonly allowMissingBlobs: boolean;
 }

@@ -21,6 +21,7 @@ import { importPreferences } from "./steps/import-preferences.ts";
 import { importRepo } from "./steps/import-repo.ts";
 import { lateWrites } from "./steps/late-writes.ts";
 import { preflight } from "./steps/preflight.ts";
+import { recoveryKey } from "./steps/recovery-key.ts";
 import { resolve } from "./steps/resolve.ts";
 import { signIn } from "./steps/sign-in.ts";
 import { transferBlobs } from "./steps/transfer-blobs.ts";
@@ -41,6 +42,7 @@ const steps: readonly Step[] = [
   importPreferences,
   catchUp,
   compare,
+  recoveryKey,
   requestToken,
   signOperation,
   submitOperation,

@@ -14,6 +14,7 @@ const titles = {
   "import-preferences": "Import the preferences",
   "catch-up": "Bring over what was written meanwhile",
   compare: "Compare both servers",
+  "recovery-key": "Put your rotation key first",
   "request-token": "Ask for the mailed code",
   "sign-operation": "Sign the change of identity",
   "submit-operation": "Change the identity",

@@ -28,6 +28,7 @@ describe("migrate: arguments to options", () => {
       allowPrivateHosts: false,
       concurrency: 8,
       allowMissingBlobs: false,
+      addRecoveryKey: false,
       freeze: false,
       chunkedImport: false,
       firstWrite: false,
@@ -43,7 +44,7 @@ describe("migrate: arguments to options", () => {
         "--new-handle alice.new.example --new-email a@b.example --invite-code new-1 --yes " +
         "--confirm-did did:plc:x --allow-missing-blobs --freeze --chunked-import --first-write --bring-late-writes --allow-private-hosts --state-dir s " +
         "--password-file p --auth-factor-command c --new-password-file - --plc-token-command d " +
-        "--rotation-key-file k --passphrase-command e --curve p256 " +
+        "--recovery-key new.age --rotation-key-file k --passphrase-command e --curve p256 " +
         "--plc-url http://localhost:2582 --json --no-input --no-color -v"
       ).split(" "),
     ]);
@@ -58,6 +59,7 @@ describe("migrate: arguments to options", () => {
       allowPrivateHosts: true,
       concurrency: 3,
       allowMissingBlobs: true,
+      addRecoveryKey: true,
       freeze: true,
       chunkedImport: true,
       firstWrite: true,
@@ -68,6 +70,7 @@ describe("migrate: arguments to options", () => {
       newEmail: "a@b.example",
       inviteCode: "new-1",
       confirmDid: "did:plc:x",
+      recoveryKey: "new.age",
       signByKey: true,
       curve: "p256",
       yes: true,

@@ -51,7 +51,11 @@ test("--version prints the version of the package, also behind a command", async
   }
 });
 
-const identity = ["audit", "history"].map((name) => ["plc", name, "--help"]);
+const identity = ["audit", "history", "diff", "sign", "submit", "add-key", "recover", "undo"].map((name) => [
+  "plc",
+  name,
+  "--help",
+]);
 
 test("help starts with what the command does and with examples, and names all global flags", async () => {
   for (const argv of [["--help"], ["-h"], ["migrate", "--help"], ["migrate", "-h"], ["help"], ...identity]) {

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { fileURLToPath } from "node:url";
+import { Secp256k1Keypair } from "@atproto/crypto";
 import { afterAll, describe, expect, inject, test } from "vitest";
 import { onScreen } from "../cli/support/pty.ts";
 import { loseAnswer } from "../faults/faults.ts";
@@ -13,6 +14,7 @@ import { connectNetwork } from "../network/control.ts";
 import { addOwnParts, auditLog, changeIdentity, generateUserKey, lastOperation } from "../network/identity.ts";
 import type { UserKey } from "../network/identity.ts";
 import { runDecamp, type Ended } from "../network/run-decamp.ts";
+import { signed, testCid } from "../tools/plc.ts";
 
 const network = connectNetwork(inject("network"));
 const folder = mkdtempSync(path.join(tmpdir(), "decamp-plc-e2e-"));
@@ -209,6 +211,26 @@ describe("an operation that was not wanted", () => {
     expect((await plc(submit)).code).toBe(9);
     expect(await done([...submit, "--nullify"])).toMatchObject({ state: "submitted" });
     expect(await rotationKeys(account)).toEqual([key.didKey]);
+  });
+
+  test("is undone even if it ended the identity", async () => {
+    const account = await newAccount("ended");
+    const lower = await addOwnParts(network, account);
+    const upper = await generateUserKey();
+    await done(["add-key", account.did, upper.didKey, ...direct(lower), ...yes(account)]);
+    const log = await auditLog(network.plcUrl, account.did);
+    const pair = await Secp256k1Keypair.import(lower.privateKeyHex);
+    const signer = { did: lower.didKey, sign: async (data: Uint8Array) => pair.sign(data) };
+    const tombstone = await signed({ type: "plc_tombstone", prev: log.at(-1)?.cid }, signer);
+    const headers = { "content-type": "application/json" };
+    const body = JSON.stringify(tombstone);
+    expect((await fetch(`${network.plcUrl}/${account.did}`, { method: "POST", headers, body })).status).toBe(200);
+
+    const diff = await plc(["diff", account.did, "--handle", "a.a.test", "--json"]);
+    expect(JSON.parse(diff.stderr)).toMatchObject({ code: "refused" });
+    const result = await done(["recover", account.did, "--rotation-key-file", keyFile(upper), ...yes(account)]);
+    expect(result).toMatchObject({ state: "recovered", nullified: [testCid(tombstone)] });
+    expect((await lastOperation(network.plcUrl, account.did)).rotationKeys[0]).toBe(upper.didKey);
   });
 
   test("is not undone by a key without the power, and the reason is said", async () => {

@@ -1,16 +1,10 @@
 /** `decamp plc add-key`: a rotation key of the user's own, before all others. */
 import { addRotationKey } from "../../account/add-key.ts";
-import type { Signer } from "../../account/sign-by-key.ts";
-import { DecampError, isDecampError } from "../../errors.ts";
-import { isArmored } from "../../services/age-file.ts";
-import { createKeychain } from "../../services/keychain.ts";
-import { readSecretFile, readSecretStream } from "../../services/secret-source.ts";
 import { refusePrivateKey, requireDidKey } from "../did-key.ts";
-import { talkIdentity, type IdentityTalk } from "../identity-talk.ts";
+import { talkIdentity } from "../identity-talk.ts";
 import type { Edge, Invocation } from "../invocation.ts";
+import { readNewKey } from "../new-key.ts";
 import { changeJson, changeLines } from "../plan-lines.ts";
-import { openKey, recallKey } from "../rotation-key.ts";
-import type { Terminal } from "../terminal.ts";
 
 /** Runs `decamp plc add-key`. */
 export async function plcAddKeyCommand(invocation: Invocation<"plc add-key">, edge: Edge): Promise<number> {
@@ -22,7 +16,12 @@ export async function plcAddKeyCommand(invocation: Invocation<"plc add-key">, ed
   const replace = flags.replace === undefined ? undefined : requireDidKey(flags.replace);
   return talkIdentity(invocation, flags, edge, async (talk) => {
     const { parts, globals, from } = talk;
-    const { key, proof } = await newKey(what, flags.curve, talk, terminal);
+    const { key, proof } = await readNewKey(
+      what,
+      flags.curve,
+      { secrets: talk.secrets, signal: parts.signal },
+      terminal,
+    );
     if (proof === undefined && !globals.json) {
       terminal.err.line(
         { text: "Warning:", style: "yellow" },
@@ -60,45 +59,4 @@ export async function plcAddKeyCommand(invocation: Invocation<"plc add-key">, ed
     terminal.out.line("Keep the key safe, and not only on this machine: nobody can give it back to you.");
     return 0;
   });
-}
-
-interface NewKey {
-  readonly key: string;
-  /** The private part, where it is at hand. */
-  readonly proof?: Signer;
-}
-
-/** What is to be added: a file with the private key, or a public one, whose private part may be in the keychain. */
-async function newKey(
-  what: string,
-  curve: "k256" | "p256" | undefined,
-  { secrets, parts: { signal } }: IdentityTalk,
-  terminal: Terminal,
-): Promise<NewKey> {
-  if (!what.startsWith("did:")) {
-    const name = "the new rotation key";
-    if (what === "-" && terminal.stdin.isTTY) {
-      throw new DecampError("usage", "- reads the standard input, but that is a terminal.", {
-        hint: "Give the path of a file, or pipe the key in.",
-      });
-    }
-    const text =
-      what === "-"
-        ? await readSecretStream(terminal.stdin, "the standard input", name)
-        : await readSecretFile(what, name, isArmored);
-    secrets.conceal(text);
-    const proof = await openKey(text, secrets, curve);
-    return { key: proof.didKey, proof };
-  }
-  const key = requireDidKey(what);
-  try {
-    const kept = await recallKey({ secrets, keychain: createKeychain(), signal }, key);
-    return kept === undefined ? { key } : { key, proof: await openKey(kept, secrets, curve) };
-  } catch (error) {
-    // Nobody said that the key is there: a machine without a keychain is no failure.
-    if (isDecampError(error, "no-keychain")) {
-      return { key };
-    }
-    throw error;
-  }
 }

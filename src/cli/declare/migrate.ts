@@ -16,6 +16,7 @@ export interface MigrateFlags extends RotationKeyFlags {
   readonly bringLateWrites?: true;
   readonly firstWrite?: true;
   readonly allowMissingBlobs?: true;
+  readonly recoveryKey?: string;
   readonly newHandle?: string;
   readonly newEmail?: string;
   readonly inviteCode?: string;
@@ -54,6 +55,10 @@ export function declareMigrate(program: Command): MigrateCommands {
     .option("--chunked-import", "if the new server does not take the whole repository at once, send it in parts")
     .option("--bring-late-writes", "write to the new server what was written on the old one after the move")
     .option("--first-write", "at the end, create and delete one record, so that the new server signs the repository")
+    .option(
+      "--recovery-key <key>",
+      "put this rotation key of your own first, before the identity moves: a file, or did:key:…",
+    )
     .option("--allow-missing-blobs", "go on without blobs that the old server no longer has; exit code 6")
     .option("--new-handle <handle>", "your handle on the new server (or NEW_ACCOUNT_HANDLE)")
     .option("--new-email <address>", "your e-mail address on the new server (or NEW_ACCOUNT_EMAIL)")

@@ -81,7 +81,7 @@ export function declareDiff(plc: Command): Command {
       },
       {
         says: "Write an operation that adds a key, to be signed elsewhere:",
-        command: "decamp plc diff alice.example.com --add-rotation-key did:key:zQ3sh… -o operation.json",
+        command: "decamp plc diff alice.example.com \\\n        --add-rotation-key did:key:zQ3sh… -o operation.json",
       },
       {
         says: "The identity as it is, as an operation to be edited; and what was edited:",
@@ -133,14 +133,16 @@ export function declareSign(plc: Command): Command {
   return helpStartsWith(
     command,
     [
-      "Signs an operation with a rotation key of your own, and writes it to the standard",
-      "output. Works without network. With the log it shows what would change, and",
-      "refuses what could not be taken: an older head, a key without the power.",
+      "Signs an operation with a rotation key of your own, and writes it to the",
+      "standard output. Works without network. With the log it shows what would change,",
+      "and refuses what could not be taken: an older head, a key without the power.",
     ],
     [
       {
         says: "On a machine that is not connected:",
-        command: "decamp plc sign operation.json --log plc-log.json --rotation-key-file key.age > signed.json",
+        command:
+          "decamp plc sign operation.json --log plc-log.json \\\n" +
+          "        --rotation-key-file key.age > signed.json",
       },
       {
         says: "The log, fetched where there is a network:",
@@ -164,7 +166,7 @@ export function declareAddKey(plc: Command): Command {
       ),
     "server",
   );
-  passwordOptions(command);
+  ownPasswordOptions(command);
   secretOptions(command, "plc-token", "mailed code that confirms the change", "PLC_SIGN_TOKEN");
   rotationKeyOptions(command);
   return helpStartsWith(
@@ -181,7 +183,7 @@ export function declareAddKey(plc: Command): Command {
       },
       {
         says: "Signed by a key that is in the list already, without any server:",
-        command: "decamp plc add-key alice.example.com new.age --rotation-key-file old.age --via directory",
+        command: "decamp plc add-key alice.example.com new.age \\\n        --rotation-key-file old.age --via directory",
       },
       {
         says: "A key that is kept elsewhere:",
@@ -206,14 +208,14 @@ export function declareRecover(plc: Command): Command {
   return helpStartsWith(
     command,
     [
-      "Undoes an operation, within 72 hours, with a rotation key that stood above the one",
-      "that signed it. Says which operation that is, what the identity goes back to,",
-      "which key can do it, and until when; or why it cannot be done.",
+      "Undoes an operation, within 72 hours, with a rotation key that stood above the",
+      "one that signed it. Says which operation that is, what the identity goes back",
+      "to, which key can do it, and until when; or why it cannot be done.",
     ],
     [
       {
         says: "With the key that you hold:",
-        command: "decamp plc recover did:plc:ewvi7nxzyoun6zhxrhs64oiz --rotation-key-file key.age",
+        command: "decamp plc recover did:plc:ewvi7nxzyoun6zhxrhs64oiz \\\n        --rotation-key-file key.age",
       },
       {
         says: "Prepared here, signed on another machine, submitted here:",
@@ -242,9 +244,9 @@ export function declareUndo(plc: Command): Command {
   return helpStartsWith(
     command,
     [
-      "Takes back a move whose identity has changed already, with a rotation key of your",
-      "own: the identity names the old server again, the account is active there, and",
-      "no longer on the new one. What was written on the new server stays there.",
+      "Takes back a move whose identity has changed already, with a rotation key of",
+      "your own: the identity names the old server again, the account is active there,",
+      "and no longer on the new one. What was written on the new server stays there.",
     ],
     [
       {
@@ -273,12 +275,17 @@ function changeOptions(command: Command, via: "server" | "directory"): Command {
 }
 
 function passwordOptions(command: Command): void {
-  secretOptions(command, "password", "password of the account", "DECAMP_SOURCE_PASSWORD, ATP_PASSWORD");
+  ownPasswordOptions(command);
   secretOptions(
     command,
     "new-password",
     "password on the server that the operation moves to",
     "DECAMP_TARGET_PASSWORD, NEW_ACCOUNT_PASSWORD",
   );
+}
+
+/** For an operation that moves nowhere. */
+function ownPasswordOptions(command: Command): void {
+  secretOptions(command, "password", "password of the account", "DECAMP_SOURCE_PASSWORD, ATP_PASSWORD");
   secretOptions(command, "auth-factor", "mailed sign-in code", "ATP_AUTH_FACTOR_TOKEN");
 }

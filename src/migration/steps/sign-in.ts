@@ -7,6 +7,7 @@ import { rotationKeysOf } from "../../plc/operation.ts";
 import type { SessionInfo } from "../../services/session.ts";
 import type { Context, Step } from "../context.ts";
 import { signInToSource } from "../sign-in.ts";
+import { newKey } from "./recovery-key.ts";
 
 export const signIn: Step = {
   id: "sign-in",
@@ -29,7 +30,11 @@ export const signIn: Step = {
       );
     }
     await requireSigningPower(context);
-    warnWithoutOwnKey(context);
+    if (context.options.addRecoveryKey) {
+      await newKey(context);
+    } else {
+      warnWithoutOwnKey(context);
+    }
     return undefined;
   },
 };
@@ -72,7 +77,7 @@ function warnWithoutOwnKey(context: Context): void {
   if (sourceRotationKeys.length > 0 && own.length === 0) {
     context.warn(
       "no-own-key",
-      "The identity has no rotation key of your own. After the move only your new server can change it, and you could not leave a server that refuses to help, nor take the move back. decamp plc add-key adds one first.",
+      "The identity has no rotation key of your own. After the move only your new server can change it, and you could not leave a server that refuses to help, nor take the move back. --recovery-key adds one first.",
     );
   }
 }
