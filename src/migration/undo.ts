@@ -17,7 +17,7 @@ import { signIn } from "../account/sign-in.ts";
 import { DecampError, isDecampError } from "../errors.ts";
 import { parseAccount, parseServerUrl } from "../identity/syntax.ts";
 import { judgeOperation } from "../plc/judge.ts";
-import type { LogEntry } from "../plc/log.ts";
+import type { LogEntry, VerifiedLog } from "../plc/log.ts";
 import { normalizeOperation, pdsOf, rotationKeysOf, type UnsignedOperation } from "../plc/operation.ts";
 import { predecessorAt } from "../plc/place.ts";
 import { activeEntries, planRecovery, recoveryOperation } from "../plc/recover.ts";
@@ -33,6 +33,8 @@ export interface UndoRequest {
   readonly account: string;
   /** Origin of the server that is asked for the handle. */
   readonly from?: string | undefined;
+  /** CID of the operation that moved it, where no journal says so. */
+  readonly operation?: string | undefined;
   readonly stateDir: string;
   readonly allowPrivateHosts: boolean;
   /** Opens the rotation key that is held, one of these did:keys. */
@@ -44,13 +46,17 @@ export interface UndoParts extends ChangeParts {
   readonly warn: (code: string, message: string) => void;
 }
 
-export interface UndoResult extends ChangeResult {
+export interface UndoResult {
+  /** `undone` now; `finished` when the identity named the old server again already, and only the accounts were left. */
+  readonly state: "undone" | "finished";
   readonly did: string;
   /** Origin of the old server, where the account lives again, and of the new one. */
   readonly source: string;
   readonly target: string;
   /** CID of the operation that moved the identity. */
   readonly undone: string;
+  /** The operation that undid it, if it was made now. */
+  readonly change?: ChangeResult;
   /** Whether the account is still active on the new server: it could not be deactivated there. */
   readonly targetStillActive: boolean;
 }
@@ -64,44 +70,36 @@ interface Moved {
 }
 
 /**
- * Undoes a move.
+ * Undoes a move. If it is interrupted, the same call goes on.
  *
- * @throws DecampError `refused` when there is no move in the log, the old server does not have the account any more, or no
- *   key that is held can undo it (data `reason`); and what signing in, signing and submitting throw
+ * @throws DecampError `refused` when it is not clear what the move was, the old server does not have the account any more, or
+ *   no key that is held can undo it (data `reason`); and what signing in, signing and submitting throw
  */
 export async function undoMove(parts: UndoParts, request: UndoRequest): Promise<UndoResult> {
   const { services, signal } = parts;
-  const { stateDir, allowPrivateHosts } = request;
+  const { stateDir } = request;
   const journals = await findJournals(stateDir, parseAccount(request.account));
   const name = journals[0]?.did ?? request.account;
   const account = await readAccount(services, name, { from: request.from, anyState: true }, signal);
-  const { did, log } = account;
+  const { did } = account;
   const unlock = await takeLock(lockPath(stateDir, did), services.lockOwner, services.now());
   try {
-    const moved = findMove(account, journals, allowPrivateHosts);
-    const signer = await request.openSigner([
-      ...new Set(
-        activeEntries(log)
-          .toReversed()
-          .flatMap(({ operation }) => rotationKeysOf(operation)),
-      ),
-    ]);
-    const plan = planUndo(account, moved, signer.didKey, timeAtDirectory(services));
+    const moved = findMove(account, await findJournals(stateDir, { did }), request);
     const source = await openSource(parts, account, moved);
     try {
-      await compareRepos(parts, did, source, moved);
-      const result = await carryOut(
-        parts,
-        plan,
-        { route: "server", allowPrivateHosts },
-        async () => Promise.resolve(signByKey(plan.operation, signer, predecessorAt(plan.judgement.place))),
-        source,
-      );
+      const change = isBack(account, moved) ? undefined : await changeBack(parts, account, moved, source, request);
       await source.activate(signal);
       const targetStillActive = !(await leaveTarget(parts, account, moved));
       await removeJournal(stateDir, did, moved.target);
-      const { operation, target } = moved;
-      return { ...result, did, source: source.origin, target, undone: operation.cid, targetStillActive };
+      return {
+        state: change === undefined ? "finished" : "undone",
+        did,
+        source: source.origin,
+        target: moved.target,
+        undone: moved.operation.cid,
+        ...(change === undefined ? {} : { change }),
+        targetStillActive,
+      };
     } finally {
       await source.signOut(AbortSignal.timeout(5000));
     }
@@ -110,27 +108,73 @@ export async function undoMove(parts: UndoParts, request: UndoRequest): Promise<
   }
 }
 
-/** What a journal says was the move; without one, the last operation that changed the server. */
-function findMove({ did, log }: AccountLog, journals: readonly JournalState[], allowPrivateHosts: boolean): Moved {
-  const chain = activeEntries(log);
-  const signed = new Set(journals.map((journal) => journal.signed?.cid));
-  const movesServer = (entry: LogEntry, index: number): boolean =>
-    index > 0 && pdsOf(entry.operation) !== pdsOf(chain[index - 1]?.operation);
-  const known = chain.findLastIndex((entry, index) => signed.has(entry.cid) && movesServer(entry, index));
-  const index = known >= 0 ? known : chain.findLastIndex(movesServer);
-  const [before, operation] = [chain[index - 1], chain[index]];
+/** Whether the identity names the old server again: an earlier run was interrupted then, or somebody else did it. */
+function isBack({ log }: AccountLog, { operation, source }: Moved): boolean {
+  return log.head.cid !== operation.cid && pdsOf(log.head.operation) === source;
+}
+
+async function changeBack(
+  parts: UndoParts,
+  account: AccountLog,
+  moved: Moved,
+  source: Pds,
+  { openSigner, allowPrivateHosts }: UndoRequest,
+): Promise<ChangeResult> {
+  const keys = activeEntries(account.log)
+    .toReversed()
+    .flatMap(({ operation }) => rotationKeysOf(operation));
+  const signer = await openSigner([...new Set(keys)]);
+  const plan = planUndo(account, moved, signer.didKey, timeAtDirectory(parts.services));
+  await compareRepos(parts, account.did, source, moved);
+  return carryOut(
+    parts,
+    plan,
+    { route: "server", allowPrivateHosts },
+    async () => Promise.resolve(signByKey(plan.operation, signer, predecessorAt(plan.judgement.place))),
+    source,
+  );
+}
+
+/** What was named, or what a journal says was the move: its newest one in the log. @throws DecampError `refused` */
+function findMove({ did, log }: AccountLog, journals: readonly JournalState[], request: UndoRequest): Moved {
+  const { entries } = log;
+  const signed = new Set(
+    request.operation === undefined ? journals.map((one) => one.signed?.cid) : [request.operation],
+  );
+  const operation = entries.findLast(({ cid }) => signed.has(cid));
+  const before = entries.find(({ cid }) => cid === operation?.operation.prev);
   const [source, target] = [pdsOf(before?.operation), pdsOf(operation?.operation)];
   if (before === undefined || operation === undefined || source === undefined || target === undefined) {
-    throw new DecampError("refused", `The log of ${did} has no operation that moved it to another server.`, {
+    throw noMove(log);
+  }
+  if (source === target) {
+    throw new DecampError("refused", `The operation ${operation.cid} did not move ${did} to another server.`, {
+      hint: "Nothing was changed. To undo something else, see decamp plc recover.",
       data: { reason: "no-move" },
     });
   }
+  const { allowPrivateHosts } = request;
   return {
     before,
     operation,
     source: parseServerUrl(source, { allowPrivateHosts }),
     target: parseServerUrl(target, { allowPrivateHosts }),
   };
+}
+
+/** Which operation was a move is for the person to say where no journal does. */
+function noMove(log: VerifiedLog): DecampError {
+  const chain = activeEntries(log);
+  const last = chain.findLast(
+    ({ operation }, index) => index > 0 && pdsOf(operation) !== pdsOf(chain[index - 1]?.operation),
+  );
+  return new DecampError("refused", `This machine knows of no move of ${log.did} whose operation is in the log.`, {
+    hint:
+      last === undefined
+        ? "Nothing was changed. The log has no operation that changed the server."
+        : `Nothing was changed. If you mean the last one that changed the server, of ${last.createdAt}, add --operation ${last.cid}.`,
+    data: { reason: "no-move", candidate: last?.cid },
+  });
 }
 
 /** The operation that names the old server again. @throws DecampError `refused` as `planRecovery` */

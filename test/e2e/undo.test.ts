@@ -101,7 +101,12 @@ test("the identity, the old account and the new one are as before; and the move 
   expect(checks.filter(({ ok }) => !ok)).toEqual([]);
 
   const home = await runDecamp(undoArgs(move, account, key.privateKeyHex));
-  expect(JSON.parse(home.stdout)).toMatchObject({ source: network.a.url, nullified: [], signer: key.didKey });
+  expect(JSON.parse(home.stdout)).toMatchObject({
+    state: "undone",
+    source: network.a.url,
+    nullified: [],
+    signer: key.didKey,
+  });
   expect(await didDocument(network.plcUrl, account.did)).toEqual(before.document);
   expect(await repoStatus({ url: network.a.url, did: account.did })).toBe("active");
   await move.remove();
@@ -135,7 +140,42 @@ test("what was written on the new server is told, and stays there; a dead new se
   expect(result.warnings.map((warning) => warning.code)).toEqual(["written-since", "target-still-active"]);
   expect(await repoStatus({ url: network.a.url, did: account.did })).toBe("active");
   expect(await listRecords({ url: target.url, did: account.did })).toEqual(before);
+
+  // The move is forgotten: which one is meant would have to be said.
+  const again = await runDecamp(withoutNew);
+  expect(again.code).toBe(9);
+  expect(JSON.parse(again.stderr)).toMatchObject({ data: { reason: "no-move" } });
   await network.stopPds(target);
+  await move.remove();
+});
+
+test("an undoing that was interrupted after the identity had changed goes on", async () => {
+  const account = await filled("halfway");
+  const key = await addOwnParts(network, account);
+  const move = await prepareMove(network, account, network.b);
+  expect((await runDecamp(move.args)).code).toBe(0);
+  const args = undoArgs(move, account, key.privateKeyHex);
+  const moved = (await auditLog(network.plcUrl, account.did)).at(-1)?.cid ?? "";
+  const first = [
+    "plc",
+    "recover",
+    account.did,
+    "--operation",
+    moved,
+    "--rotation-key-file",
+    path.join(move.folder, "key"),
+  ];
+  const where = ["--plc-url", network.plcUrl, "--allow-private-hosts", "--state-dir", move.stateDir, "--no-input"];
+  expect((await runDecamp([...first, ...where, "--confirm-did", account.did])).code).toBe(0);
+  expect(await repoStatus({ url: network.a.url, did: account.did })).toBe("deactivated");
+  const log = await auditLog(network.plcUrl, account.did);
+
+  const { code, stdout, stderr } = await runDecamp(args);
+  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+  expect(JSON.parse(stdout)).toMatchObject({ state: "finished", undone: moved, targetStillActive: false });
+  expect(await auditLog(network.plcUrl, account.did)).toEqual(log);
+  expect(await repoStatus({ url: network.a.url, did: account.did })).toBe("active");
+  expect(await repoStatus({ url: network.b.url, did: account.did })).toBe("deactivated");
   await move.remove();
 });
 

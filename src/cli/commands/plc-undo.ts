@@ -28,15 +28,21 @@ export async function plcUndoCommand(invocation: Invocation<"plc undo">, edge: E
           terminal.err.line(...warningLine({ message }));
         }
       };
-      const request = { account, from, stateDir, allowPrivateHosts, openSigner };
+      const request = { account, from, operation: flags.operation, stateDir, allowPrivateHosts, openSigner };
       const result = await undoMove({ ...parts, services, warn }, request);
-      const { did, source, target, undone, targetStillActive } = result;
+      const { state, did, source, target, undone, targetStillActive, change } = result;
       if (globals.json) {
-        const facts = { did, source, target, undone, targetStillActive, warnings };
-        terminal.out.json({ type: "result", version: 1, command: "plc undo", ...facts, ...changeJson(result) });
+        const facts = { state, did, source, target, undone, targetStillActive, warnings };
+        terminal.out.json({
+          type: "result",
+          version: 1,
+          command: "plc undo",
+          ...facts,
+          ...(change === undefined ? {} : changeJson(change)),
+        });
       } else {
         terminal.out.line({ text: `The account lives at ${source} again, and is active there.`, style: "bold" });
-        for (const line of changeLines(result, false)) {
+        for (const line of change === undefined ? [] : changeLines(change, false)) {
           terminal.out.line(...line);
         }
         terminal.out.line(

@@ -43,7 +43,9 @@ export interface PlcSignFlags extends RotationKeyFlags {
   readonly nullify?: true;
 }
 
-export type PlcUndoFlags = Omit<ChangeFlags, "via">;
+export interface PlcUndoFlags extends Omit<ChangeFlags, "via"> {
+  readonly operation?: string;
+}
 
 export interface PlcRecoverFlags extends ChangeFlags {
   readonly operation?: string;
@@ -231,6 +233,7 @@ export function declareRecover(plc: Command): Command {
 export function declareUndo(plc: Command): Command {
   const command = fromOption(plc.command("undo").summary("take back a move that has changed the identity"))
     .argument("<account>", "its DID, or its handle")
+    .option("--operation <cid>", "the operation that moved it, if this machine has no journal of the move")
     .option("--confirm-did <did>", "the yes to the change, given beforehand");
   secretOptions(command, "password", "password on the old server", "DECAMP_SOURCE_PASSWORD, ATP_PASSWORD");
   secretOptions(
