@@ -102,11 +102,13 @@ function checkPower(keys: readonly string[], context: CheckContext): Finding[] {
   if (headKeys === undefined) {
     return findings;
   }
-  for (const key of keys) {
+  for (const [index, key] of keys.entries()) {
+    const below = keys.slice(index + 1).filter((other) => headKeys.includes(other)).length;
+    const rank = below === 0 ? "" : `, and stands above ${below} that ${below === 1 ? "is" : "are"} there already`;
     if (![...headKeys, ...userKeys, ...expectedKeys].includes(key)) {
       findings.push(
         byHand
-          ? warning("plc/unknown-key", `A rotation key is new: ${key}.`)
+          ? warning("plc/unknown-key", `A rotation key is new${rank}: ${key}.`)
           : error("plc/unknown-key", `A rotation key is new, and nobody asked for it: ${key}.`),
       );
     }

@@ -89,6 +89,15 @@ describe("the point of no return", () => {
     }
   });
 
+  test("a key that is added first is not called the point of no return", async () => {
+    const { answers, streams } = await setting({}, [did, did]);
+    await answers.confirmIdentityChange({ ...change, purpose: "recovery-key" });
+    expect(streams.stderr()).toContain("Your own rotation key\n");
+    expect(streams.stderr()).not.toContain("The point of no return");
+    await answers.confirmIdentityChange(change);
+    expect(streams.stderr()).toContain("The point of no return\n");
+  });
+
   test("an empty line stops, with exit code 9", async () => {
     const { answers } = await setting({}, [""]);
     await expect(answers.confirmIdentityChange(change)).rejects.toMatchObject({ code: "refused", exitCode: 9 });

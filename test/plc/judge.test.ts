@@ -173,6 +173,15 @@ describe("the judgement", () => {
     expect(found(change, intent)).toEqual(rules);
   });
 
+  test("says where a new key would stand", () => {
+    const above = { ...editOperation(log.head, {}), rotationKeys: [user.did, fresh.did, server.did] };
+    const below = { ...above, rotationKeys: [user.did, server.did, fresh.did] };
+    const said = (planned: UnsignedOperation): string[] =>
+      judgeOperation(log, planned, { byHand: true }, now).findings.map(({ message }) => message);
+    expect(said(above)).toEqual([`A rotation key is new, and stands above 1 that is there already: ${fresh.did}.`]);
+    expect(said(below)).toEqual([`A rotation key is new: ${fresh.did}.`]);
+  });
+
   test("says how many operations are left, and a recovery does not count", async () => {
     const operations: Json[] = [genesis];
     while (operations.length < 10) {

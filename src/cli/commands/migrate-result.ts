@@ -49,7 +49,11 @@ export function resultLines(
         ...archive(result),
         ...(result.recoverableUntil === undefined
           ? []
-          : [[`Until ${result.recoverableUntil} a rotation key of higher rank can undo it.`]]),
+          : [
+              [
+                `Until ${result.recoverableUntil} a rotation key of higher rank can undo it: decamp plc undo ${result.did}`,
+              ],
+            ]),
       ];
   }
 }

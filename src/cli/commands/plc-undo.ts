@@ -42,14 +42,14 @@ export async function plcUndoCommand(invocation: Invocation<"plc undo">, edge: E
         });
       } else {
         terminal.out.line({ text: `The account lives at ${source} again, and is active there.`, style: "bold" });
-        for (const line of change === undefined ? [] : changeLines(change, false)) {
-          terminal.out.line(...line);
-        }
         terminal.out.line(
           targetStillActive
             ? `It is still active at ${target}, too: deactivate it there.`
             : `It is deactivated at ${target}, and its data is still there.`,
         );
+        for (const line of change === undefined ? [] : changeLines(change, false)) {
+          terminal.out.line(...line);
+        }
       }
       return targetStillActive ? new DecampError("rate-limited", "").exitCode : 0;
     },
