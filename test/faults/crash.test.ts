@@ -17,7 +17,8 @@ import type { Breakage } from "./break-files.ts";
 import { drop, end, meanwhile, refuse, webPage } from "./faults.ts";
 import { describeEnd, isLong, onlyCases, openLane, type Lane, type Side, type Subject } from "./lane.ts";
 
-vi.setConfig({ testTimeout: 600_000 });
+// Each has servers of its own, and two at once keep two cores busy.
+vi.setConfig({ testTimeout: 600_000, maxConcurrency: 2 });
 
 const network = connectNetwork(inject("network"));
 const breakFiles = new URL("break-files.ts", import.meta.url);
@@ -72,7 +73,7 @@ async function stopAt(lane: Lane, subject: Subject, point: Point, signal: NodeJS
   return ended;
 }
 
-test("SIGKILL before and after every request that changes something", async () => {
+test.concurrent("SIGKILL before and after every request that changes something", async () => {
   await using lane = await openLane(network, "sigkill");
   const subject = await lane.newSubject({ blobs: 3 });
   for (const [index, point] of points.entries()) {
@@ -85,7 +86,7 @@ test("SIGKILL before and after every request that changes something", async () =
   await finish(subject);
 });
 
-test("Ctrl-C while a request that changes something is under way", async () => {
+test.concurrent("Ctrl-C while a request that changes something is under way", async () => {
   await using lane = await openLane(network, "sigint");
   const subject = await lane.newSubject({ blobs: 3 });
   for (const [index, point] of points.entries()) {
@@ -112,7 +113,7 @@ async function runBroken({ move }: Subject, breakage: Breakage): Promise<Ended> 
   return runDecamp(move.args, { preload: breakFiles, env: { DECAMP_BREAK: JSON.stringify(breakage) } });
 }
 
-test("SIGKILL before, in the middle of and after every line of the journal", async () => {
+test.concurrent("SIGKILL before, in the middle of and after every line of the journal", async () => {
   await using lane = await openLane(network, "journal");
   const subject = await lane.newSubject({ blobs: 3 });
   const killed: string[] = [];
@@ -129,7 +130,7 @@ test("SIGKILL before, in the middle of and after every line of the journal", asy
 });
 
 // `npm run faults` loses everything that decamp keeps, too.
-test.each([
+test.concurrent.each([
   ["the journal", "migrations"] as const,
   ...(isLong ? [["everything that decamp keeps", "."] as const] : []),
 ])("%s is lost after every step", async (what, folder) => {
@@ -152,7 +153,7 @@ test.each([
   await finish(subject);
 });
 
-test("a full disk stops the move before it does harm; with room it goes on", async () => {
+test.concurrent("a full disk stops the move before it does harm; with room it goes on", async () => {
   await using lane = await openLane(network, "full");
   const subject = await lane.newSubject({ blobs: 3 });
   for (const nth of [1, 2, 4, 8, 16]) {
@@ -163,37 +164,43 @@ test("a full disk stops the move before it does harm; with room it goes on", asy
   await finish(subject);
 });
 
-test("a new server that is killed in the middle of the import has nothing of it, and gets it again", async () => {
-  await using lane = await openLane(network, "killed", { apart: true });
-  const subject = await lane.newSubject({ records: 400, blobs: 2 });
-  lane.proxies.target.when(
-    { kind: "com.atproto.repo.importRepo", times: 1 },
-    end("during", async () => network.killPds(lane.target)),
-  );
-  const ended = await runDecamp(subject.move.args, { preload: hurry });
-  expect(describeEnd(ended)).toMatch(/^exit 5 /);
-  await network.startPds(lane.target);
-  expect(await subject.changes()).toEqual([]);
-  await finish(subject);
-});
-
-test("an old server that dies after the export is waited for, and nothing is changed meanwhile", async () => {
-  await using lane = await openLane(network, "died");
-  const subject = await lane.newSubject({ blobs: 3 });
-  const { source, target } = lane.proxies;
-  target.when({ kind: "com.atproto.repo.importRepo", times: 1 }, async (exchange) => {
-    source.when({}, drop());
-    await exchange.pass();
-  });
-  for (let run = 1; run <= 2; run += 1) {
-    expect(describeEnd(await runDecamp(subject.move.args, { preload: hurry }))).toMatch(/^exit 5 /);
+test.concurrent(
+  "a new server that is killed in the middle of the import has nothing of it, and gets it again",
+  async () => {
+    await using lane = await openLane(network, "killed", { apart: true });
+    const subject = await lane.newSubject({ records: 400, blobs: 2 });
+    lane.proxies.target.when(
+      { kind: "com.atproto.repo.importRepo", times: 1 },
+      end("during", async () => network.killPds(lane.target)),
+    );
+    const ended = await runDecamp(subject.move.args, { preload: hurry });
+    expect(describeEnd(ended)).toMatch(/^exit 5 /);
+    await network.startPds(lane.target);
     expect(await subject.changes()).toEqual([]);
-  }
-  source.behave();
-  await finish(subject);
-});
+    await finish(subject);
+  },
+);
 
-test("after the change of the identity a server that stumbles does not end the run", async () => {
+test.concurrent(
+  "an old server that dies after the export is waited for, and nothing is changed meanwhile",
+  async () => {
+    await using lane = await openLane(network, "died");
+    const subject = await lane.newSubject({ blobs: 3 });
+    const { source, target } = lane.proxies;
+    target.when({ kind: "com.atproto.repo.importRepo", times: 1 }, async (exchange) => {
+      source.when({}, drop());
+      await exchange.pass();
+    });
+    for (let run = 1; run <= 2; run += 1) {
+      expect(describeEnd(await runDecamp(subject.move.args, { preload: hurry }))).toMatch(/^exit 5 /);
+      expect(await subject.changes()).toEqual([]);
+    }
+    source.behave();
+    await finish(subject);
+  },
+);
+
+test.concurrent("after the change of the identity a server that stumbles does not end the run", async () => {
   await using lane = await openLane(network, "stumble");
   const subject = await lane.newSubject({ blobs: 2 });
   const { source, target, directory } = lane.proxies;
@@ -211,7 +218,7 @@ test("after the change of the identity a server that stumbles does not end the r
   await subject.move.remove();
 });
 
-test("--until with a step that was not asked for moves nothing", async () => {
+test.concurrent("--until with a step that was not asked for moves nothing", async () => {
   await using lane = await openLane(network, "until");
   const subject = await lane.newSubject({ blobs: 2 });
   expect(describeEnd(await runDecamp([...subject.move.args, "--until", "freeze"]))).toMatch(
