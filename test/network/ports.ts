@@ -1,15 +1,29 @@
 /** TCP ports and servers on loopback. */
 import type { Server as HttpServer } from "node:http";
 import { createServer, type AddressInfo, type Server } from "node:net";
+import { randomInt } from "node:crypto";
 import { once } from "node:events";
 
-/** A port that nobody listens on now. Another process may take it before it is used; that is rare enough for tests. */
+/**
+ * A port that nobody listens on now. It is drawn at random below the range from which systems take the ports of outgoing
+ * connections (32768 and up on Linux, 49152 elsewhere): none of those can take it before it is used.
+ */
 export async function freePort(): Promise<number> {
-  const server = createServer();
-  const port = await listen(server, 0);
-  server.close();
-  await once(server, "close");
-  return port;
+  for (;;) {
+    const port = randomInt(10_000, 32_768);
+    const server = createServer();
+    try {
+      await listen(server, port);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === "EADDRINUSE") {
+        continue;
+      }
+      throw error;
+    }
+    server.close();
+    await once(server, "close");
+    return port;
+  }
 }
 
 /** Lets `server` listen on 127.0.0.1 and gives the port it got. */
