@@ -1,0 +1,275 @@
+/** Exports from a server that lies, breaks off, or names things as no server should. */
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import type { ServerResponse } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { exportAccount, type ExportResult } from "../../src/archive/export.ts";
+import type { ExportEvent } from "../../src/archive/events.ts";
+import type { Manifest } from "../../src/archive/manifest.ts";
+import { CidLink, cidFor } from "../../src/data/cid.ts";
+import { parseDidDocument } from "../../src/identity/did-document.ts";
+import { Http } from "../../src/services/http.ts";
+import { Pds } from "../../src/services/pds.ts";
+import { scriptedServer, sendJson, type ScriptedServer } from "../faults/scripted-server.ts";
+import { aliceDid, makeAccount, testNow, type Account, type Record } from "../repo/tools/account.ts";
+import { makeCar } from "../repo/tools/build.ts";
+
+const http = new Http({ allowPrivateHosts: true, userAgent: "test" });
+
+let folder = "";
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "decamp-hostile-"));
+});
+afterEach(async () => rm(folder, { recursive: true }));
+
+const picture = Buffer.from("a picture");
+const cid = cidFor("raw", picture);
+const lonely = Buffer.from("a blob that no record needs");
+const lonelyCid = cidFor("raw", lonely);
+
+function withPicture(mimeType: string): Record[] {
+  const image = { $type: "blob", ref: new CidLink(cid), mimeType, size: picture.length };
+  return [{ key: "app.example.note/one", value: { image } }];
+}
+
+interface Script {
+  account: Account;
+  /** Answers getBlob; `count` from 1 for each CID. */
+  blob?: (response: ServerResponse, cid: string, count: number) => void;
+  /** Answers listBlobs. */
+  list?: (cursor: string | null) => object;
+}
+
+async function hostile({ account, blob = giveBlob, list = () => ({ cids: [] }) }: Script): Promise<ScriptedServer> {
+  const counts = new Map<string, number>();
+  return scriptedServer((request, response) => {
+    const { pathname, searchParams } = new URL(request.url ?? "", "http://localhost");
+    switch (pathname.replace("/xrpc/com.atproto.sync.", "")) {
+      case "getLatestCommit":
+        sendJson(response, 200, { cid: account.commit.cid, rev: "3mzzzzzzzzzz2" });
+        break;
+      case "getRepo":
+        response.writeHead(200, { "content-type": "application/vnd.ipld.car" });
+        response.end(makeCar(account.commit.cid, account.blocks));
+        break;
+      case "listBlobs":
+        sendJson(response, 200, list(searchParams.get("cursor")));
+        break;
+      case "getBlob": {
+        const wanted = searchParams.get("cid") ?? "";
+        counts.set(wanted, (counts.get(wanted) ?? 0) + 1);
+        blob(response, wanted, counts.get(wanted) ?? 0);
+        break;
+      }
+      default:
+        sendJson(response, 501, { error: "MethodNotImplemented", message: pathname });
+    }
+  });
+}
+
+function giveBlob(response: ServerResponse, wanted: string): void {
+  response.writeHead(200, { "content-type": "image/png" }).end(wanted === cid ? picture : lonely);
+}
+
+async function exportFrom(
+  server: ScriptedServer,
+  account: Account,
+  options: { signal?: AbortSignal; onEvent?: (event: ExportEvent) => void } = {},
+): Promise<ExportResult> {
+  const document = parseDidDocument({ id: aliceDid, alsoKnownAs: ["at://../../../../tmp/alice"] }, aliceDid);
+  return exportAccount(
+    join(folder, "archive"),
+    {
+      did: aliceDid,
+      pds: new Pds(http, server.origin),
+      signingKeys: [account.signer.didKey],
+      document: () => Promise.resolve(document),
+    },
+    {
+      concurrency: 4,
+      signal: options.signal ?? new AbortController().signal,
+      now: testNow,
+      sleep: () => Promise.resolve(),
+      writtenBy: "test",
+      lockOwner: { pid: process.pid, host: "here", isAlive: () => true },
+      report: options.onEvent ?? (() => undefined),
+    },
+  );
+}
+
+/** Every file under the folder, which is the parent of the archive. */
+async function files(): Promise<string[]> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  return entries
+    .filter((entry) => !entry.isDirectory())
+    .map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1))
+    .sort();
+}
+
+const blobPath = (of: string): string => `archive/blobs/${of.slice(-2)}/${of}`;
+
+describe("names that a server chooses", () => {
+  test("rkeys, media types and aliases are content, and never a path", async () => {
+    const strange = ["...", "-", "~", "a:b", "CON", "nul.txt"].map((rkey) => `app.example.note/${rkey}`).sort();
+    const account = await makeAccount({
+      records: [...withPicture("../../../../tmp/picture"), ...strange.map((key) => ({ key, value: { key } }))].sort(
+        (a, b) => (a.key < b.key ? -1 : 1),
+      ),
+    });
+    await using server = await hostile({
+      account,
+      list: () => ({ cids: [lonelyCid] }),
+      blob: (response, wanted) => {
+        response.writeHead(200, { "content-type": "../../../../tmp/lonely" }).end(wanted === cid ? picture : lonely);
+      },
+    });
+    const { manifest } = await exportFrom(server, account);
+    expect(manifest.blobs.map(({ mimeType }) => mimeType).sort()).toEqual([
+      "../../../../tmp/lonely",
+      "../../../../tmp/picture",
+    ]);
+    const snapshot = `archive/snapshots/${manifest.snapshot}`;
+    expect(await files()).toEqual(
+      [
+        "archive/README.txt",
+        blobPath(cid),
+        blobPath(lonelyCid),
+        ...["did.json", "manifest.json", "repo.car"].map((name) => `${snapshot}/${name}`),
+      ].sort(),
+    );
+  });
+
+  test.each(["../../../outside", "/tmp/outside", `${cid}/../../outside`, cid.toUpperCase(), "", `${cid}\u0000`])(
+    "a list of blobs with the name %j is no list of blobs",
+    async (name) => {
+      const account = await makeAccount({ records: withPicture("image/png") });
+      await using server = await hostile({ account, list: () => ({ cids: [name] }) });
+      await expect(exportFrom(server, account)).rejects.toMatchObject({ code: "bad-answer" });
+      expect((await files()).filter((path) => path.includes("outside") || path.endsWith("manifest.json"))).toEqual([]);
+    },
+  );
+
+  test("a manifest that was tampered with names no file outside of its folder", async () => {
+    const account = await makeAccount({ records: withPicture("image/png") });
+    await using server = await hostile({ account });
+    const { manifest } = await exportFrom(server, account);
+    const path = join(folder, "archive", "snapshots", manifest.snapshot, "manifest.json");
+    const file = manifest.files["repo.car"];
+    for (const name of ["../../x.car", "/etc/passwd", "..", "a/b.car"]) {
+      await writeFile(path, JSON.stringify({ ...manifest, files: { ...manifest.files, [name]: file } }));
+      await expect(exportFrom(server, account)).rejects.toMatchObject({ code: "damaged" });
+    }
+  });
+});
+
+describe("blobs that come broken", () => {
+  test("other bytes: tried again, then reported, and nothing of it is stored; the next run tries again", async () => {
+    const account = await makeAccount({ records: withPicture("image/png") });
+    let good = false;
+    await using server = await hostile({
+      account,
+      blob: (response) => response.end(good ? picture : "something else"),
+    });
+    const { manifest } = await exportFrom(server, account);
+    expect(manifest.missing).toEqual([
+      { cid, reason: expect.stringContaining("other bytes") as string, records: ["app.example.note/one"] },
+    ]);
+    expect(server.requests.filter(({ path }) => path.includes("getBlob"))).toHaveLength(3);
+    expect((await files()).filter((path) => path.includes(cid))).toEqual([]);
+    good = true;
+    const again = await exportFrom(server, account);
+    expect(again).toMatchObject({ mode: "present", manifest: { snapshot: manifest.snapshot, missing: [] } });
+    expect(await readFile(join(folder, blobPath(cid)))).toEqual(picture);
+  });
+
+  test("short bytes: tried again", async () => {
+    const account = await makeAccount({ records: withPicture("image/png") });
+    await using server = await hostile({
+      account,
+      blob: (response, _wanted, count) => {
+        if (count === 1) {
+          response.writeHead(200, { "content-length": picture.length }).write(picture.subarray(0, 4), () => {
+            response.destroy();
+          });
+        } else {
+          giveBlob(response, cid);
+        }
+      },
+    });
+    expect((await exportFrom(server, account)).manifest).toMatchObject({ missing: [], blobs: [{ cid }] });
+  });
+
+  test("a web page, a redirect, an error of the server's own: each is reported, and the others come", async () => {
+    const account = await makeAccount({ records: withPicture("image/png") });
+    for (const answer of [
+      (response: ServerResponse) => response.writeHead(302, { location: "https://example.com/" }).end(),
+      (response: ServerResponse) => response.writeHead(404, { "content-type": "text/html" }).end("<html>"),
+      (response: ServerResponse) => sendJson(response, 400, { error: "InvalidRequest", message: "Blob not found" }),
+    ]) {
+      await using server = await hostile({
+        account,
+        list: () => ({ cids: [lonelyCid] }),
+        blob: (response, wanted) => (wanted === cid ? answer(response) : giveBlob(response, wanted)),
+      });
+      const { manifest } = await exportFrom(server, account);
+      expect(manifest).toMatchObject({ missing: [{ cid }], blobs: [{ cid: lonelyCid }] });
+      await rm(join(folder, "archive"), { recursive: true });
+    }
+  });
+
+  test("a list that goes on for ever, with another cursor each time", async () => {
+    const account = await makeAccount({ records: [] });
+    let page = 0;
+    await using server = await hostile({
+      account,
+      list: () => {
+        page += 1;
+        return { cids: Array.from({ length: 600 }, () => lonelyCid), cursor: `page-${page}` };
+      },
+    });
+    await expect(exportFrom(server, account)).rejects.toMatchObject({ code: "bad-answer" });
+    expect(page).toBe(2);
+    expect((await files()).filter((path) => path.endsWith("manifest.json"))).toEqual([]);
+  });
+});
+
+describe("a run that is stopped", () => {
+  /** A manifest without the times. */
+  function timeless({ createdAt: _, ...manifest }: Manifest): object {
+    return manifest;
+  }
+
+  test.each(["repository", "blobs", "manifest"])(
+    "at the step %s: the next one goes on, to the same end",
+    async (step) => {
+      const account = await makeAccount({ records: withPicture("image/png") });
+      await using server = await hostile({ account, list: () => ({ cids: [lonelyCid] }) });
+      const whole = await exportFrom(server, account);
+      const expected = await files();
+      await rm(join(folder, "archive"), { recursive: true });
+
+      const stop = new AbortController();
+      const stopped = exportFrom(server, account, {
+        signal: stop.signal,
+        onEvent: (event) => {
+          if (event.type === "step" && event.id === step && event.state === "start") {
+            stop.abort(new Error("stopped"));
+          }
+        },
+      });
+      // What is left to do at the end is not worth stopping for.
+      const outcome = await stopped.then(
+        () => "finished",
+        (error: unknown) => (error as Error).message,
+      );
+      expect(outcome).toBe(step === "manifest" ? "finished" : "stopped");
+      const requests = server.requests.length;
+      const next = await exportFrom(server, account);
+      expect(timeless(next.manifest)).toEqual(timeless(whole.manifest));
+      expect(await files()).toEqual(expected);
+      const asked = server.requests.slice(requests).map(({ path }) => path);
+      expect(asked.some((path) => path.includes("getRepo"))).toBe(step === "repository");
+    },
+  );
+});
