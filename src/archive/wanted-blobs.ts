@@ -9,6 +9,11 @@ import type { Manifest } from "./manifest.ts";
 import type { ExportSource } from "./source.ts";
 import { asUnavailable } from "./unavailable.ts";
 
+/** A list that repeats itself so often does not end, whatever its cursors say. */
+const repetitions = 1000;
+/** More blobs than any account has: memory is kept for them. */
+const mostListed = 5_000_000;
+
 /**
  * The wanted blobs by CID, those of the records first.
  *
@@ -26,10 +31,17 @@ export async function wantedBlobs(
   const list = ahead(pds.listBlobs(did, signal));
   const wanted = await referredBlobs(carPath, signal);
   const types = new Map(known.flatMap(({ blobs }) => blobs.map(({ cid, mimeType }) => [cid, mimeType])));
+  const listed = new Set<Cid>();
+  let repeated = 0;
   try {
     for await (const cid of list) {
       if (!isCid(cid)) {
         throw new DecampError("bad-answer", `${pds.host} lists a blob under a name that is no CID.`);
+      }
+      repeated += listed.has(cid) ? 1 : 0;
+      listed.add(cid);
+      if (repeated > repetitions || listed.size > mostListed) {
+        throw new DecampError("bad-answer", `${pds.host} lists blobs without end.`);
       }
       if (!wanted.has(cid)) {
         const mimeType = types.get(cid);

@@ -164,8 +164,8 @@ export class NodeReader implements NodeEntries {
         return false;
       }
     }
-    // An entry has 57 bytes at least: what follows stays within the block if the count does.
-    if (count < 0 || count > this.maxEntries || count * 57 > end - at) {
+    // An entry has 54 bytes at least: what follows stays within the block if the count does.
+    if (count < 0 || count > this.maxEntries || count * 54 > end - at) {
       return false;
     }
     if (count > this.valueAt.length) {
@@ -184,7 +184,7 @@ export class NodeReader implements NodeEntries {
     let collection: Collection | undefined;
     for (let i = 0; i < count; i++) {
       // a4 61 "k" (bytes head)
-      if (end - at < 57 || view.getUint16(at) !== 0xa461 || bytes[at + 2] !== 0x6b) {
+      if (end - at < 54 || view.getUint16(at) !== 0xa461 || bytes[at + 2] !== 0x6b) {
         return false;
       }
       at += 3;

@@ -107,6 +107,11 @@ async function files(): Promise<string[]> {
     .sort();
 }
 
+/** A manifest without its time. */
+function timeless(manifest: Manifest): object {
+  return { ...manifest, createdAt: "" };
+}
+
 const blobPath = (of: string): string => `archive/blobs/${of.slice(-2)}/${of}`;
 
 describe("names that a server chooses", () => {
@@ -235,11 +240,6 @@ describe("blobs that come broken", () => {
 });
 
 describe("a run that is stopped", () => {
-  /** A manifest without the times. */
-  function timeless({ createdAt: _, ...manifest }: Manifest): object {
-    return manifest;
-  }
-
   test.each(["repository", "blobs", "manifest"])(
     "at the step %s: the next one goes on, to the same end",
     async (step) => {

@@ -61,3 +61,11 @@ test("an abort ends the walk", () => {
     }
   }).toThrow("stop at app");
 });
+
+test("a node whose entries are as short as they can be", async () => {
+  // One letter each, behind a prefix of less than 24.
+  const short = ["00", "01", "07", "08", "10", "13", "14", "15"].map((rkey) => `app.example.note/${rkey}`);
+  const { commit, blocks } = await makeAccount({ records: short.map((key) => ({ key, value: {} })) });
+  const found = [...readRecords(bytesSource(makeCar(commit.cid, blocks)))];
+  expect(found.map(({ path }) => path)).toEqual(short);
+});
