@@ -1,17 +1,21 @@
 /**
  * Memory of pieces of a body that nobody needs any more. Each lies outside of the JavaScript heap, which stays small
- * however many there are, so that the engine sees no reason to look after them until there are 64 MB and more. It is asked
- * to look at what is new every few megabytes: that takes well under a millisecond.
+ * however many there are, so that the engine sees no reason to look after them until there are 64 MB and more. So it is
+ * asked to look at what is new every few megabytes, which takes well under a millisecond; and now and then at all: pieces
+ * that were in use at such a moment count as old.
  */
 
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 
-type Collect = (options: { type: "minor" }) => void;
+type Collect = (options: { type: "minor" | "major" }) => void;
 
+/** Bytes between two looks at what is new, and which of them goes for all. */
 const every = 2 * 1024 * 1024;
+const everyMajor = 16;
 
 let received = 0;
+let looks = 0;
 let collect: Collect | undefined;
 
 /** Notes that so many bytes came over the network. */
@@ -20,7 +24,8 @@ export function noteReceived(bytes: number): void {
   if (received >= every) {
     received = 0;
     collect ??= findCollector();
-    collect({ type: "minor" });
+    looks += 1;
+    collect({ type: looks % everyMajor === 0 ? "major" : "minor" });
   }
 }
 
