@@ -5,10 +5,14 @@ import path from "node:path";
 import { CID } from "multiformats/cid";
 import type { Manifest } from "../../src/archive/manifest.ts";
 
-/** The files in an archive by their path, with the SHA-256 of what is in them; of a manifest what does not depend on when and where. */
+/**
+ * The files in an archive by their path, with the SHA-256 of what is in them; of a manifest what does not depend on when and
+ * where. A run that is killed when all is done leaves its lock, and the next one has nothing to write and so takes none: not
+ * before there is something new is it taken over.
+ */
 export async function contentOf(archive: string): Promise<Record<string, string>> {
   const content: Record<string, string> = {};
-  for (const name of await filesIn(archive)) {
+  for (const name of (await filesIn(archive)).filter((one) => one !== "lock")) {
     const bytes = await readFile(path.join(archive, name));
     content[name] = sha256(path.basename(name) === "manifest.json" ? Buffer.from(lasting(bytes)) : bytes);
   }
