@@ -24,7 +24,7 @@ export interface CheckContext {
   readonly expectedKeys?: readonly string[];
   /** Keys that are expected to leave, such as those of the old server. */
   readonly leavingKeys?: readonly string[];
-  /** A person wrote the operation: keys that come or go are then warnings, since nobody else knows what was meant. */
+  /** A person wrote the operation: keys that come, go or lose rank are then warnings, since nobody else knows what was meant. */
   readonly byHand?: boolean;
   /** What `services.atproto_pds.endpoint` has to be. */
   readonly endpoint?: string;
@@ -102,13 +102,11 @@ function checkPower(keys: readonly string[], context: CheckContext): Finding[] {
   if (headKeys === undefined) {
     return findings;
   }
-  for (const [index, key] of keys.entries()) {
-    const below = keys.slice(index + 1).filter((other) => headKeys.includes(other)).length;
-    const rank = below === 0 ? "" : `, and stands above ${below} that ${below === 1 ? "is" : "are"} there already`;
+  for (const key of keys) {
     if (![...headKeys, ...userKeys, ...expectedKeys].includes(key)) {
       findings.push(
         byHand
-          ? warning("plc/unknown-key", `A rotation key is new${rank}: ${key}.`)
+          ? warning("plc/unknown-key", `A rotation key is new: ${key}.`)
           : error("plc/unknown-key", `A rotation key is new, and nobody asked for it: ${key}.`),
       );
     }
@@ -122,7 +120,20 @@ function checkPower(keys: readonly string[], context: CheckContext): Finding[] {
       );
     }
   }
-  return findings;
+  return byHand ? [...findings, ...checkRanks(keys, headKeys, userKeys)] : findings;
+}
+
+/** Whose key is whose, nobody said: every key that gets another above it is named, and which one that is. */
+function checkRanks(keys: readonly string[], headKeys: readonly string[], userKeys: readonly string[]): Finding[] {
+  return [...new Set(headKeys)].flatMap((key): Finding[] => {
+    const before = keysAbove(headKeys, key);
+    const above = new Set(keysAbove(keys, key).filter((other) => !before.includes(other)));
+    if (above.size === 0 || userKeys.includes(key)) {
+      return [];
+    }
+    const text = `A rotation key would be demoted: ${key}, below ${[...above].join(" and ")}.`;
+    return [warning("plc/key-demoted", text)];
+  });
 }
 
 function checkMethods({ verificationMethods }: UnsignedOperation, { signingKey }: CheckContext): Finding[] {

@@ -2,6 +2,7 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { stripVTControlCharacters } from "node:util";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { startLyingServer, type LyingServer } from "../faults/lying-server.ts";
 import { auditLog, operation, signed, testCid, testKey, type Json } from "../tools/plc.ts";
@@ -120,6 +121,37 @@ describe("plc diff", () => {
     const { exitCode, stderr } = await plc(["diff", bed.did, "--operation", fileWith(unsigned(change))]);
     expect(exitCode).toBe(9);
     expect(stderr).toContain(why);
+  });
+
+  test("a key that a hand-written operation moves down is named, before the operation is signed too", async () => {
+    const file = fileWith(unsigned({ rotationKeys: [server.did, user.did] }));
+    const said = `warning plc/key-demoted  A rotation key would be demoted: ${user.did}, below ${server.did}.`;
+    const { exitCode, stdout } = await plc(["diff", bed.did, "--operation", file]);
+    expect({ exitCode, lines: stdout.split("\n") }).toEqual({
+      exitCode: 0,
+      lines: expect.arrayContaining([said]) as string[],
+    });
+    const sign = ["sign", file, "--log", fileWith(log), "--rotation-key-file", fileWith(held)];
+    expect((await plc(sign)).stderr.split("\n")).toContain(said);
+  });
+
+  test("in colour on a terminal that has it, and the same words without", async () => {
+    const rotationKeys = [server.did, user.did];
+    const file = fileWith(unsigned({ rotationKeys, alsoKnownAs: ["at://alice.example.org"] }));
+    const diff = async (options: Parameters<typeof run>[1], ...flags: string[]): Promise<string> =>
+      (await plc(["diff", bed.did, "--operation", file, ...flags], options)).stdout;
+    const colored = await diff({ terminals: ["stdout"] });
+    const starts = ["  - alsoKnownAs[0]: ", "  + alsoKnownAs[0]: ", "  ~ rotationKeys: ", "warning "];
+    const colors = starts.map((start) => {
+      const line = colored.split("\n").find((text) => stripVTControlCharacters(text).startsWith(start));
+      return line?.slice(0, line.indexOf(start));
+    });
+    const [red, green, yellow] = ["\u001b[31m", "\u001b[32m", "\u001b[33m"];
+    expect(colors).toEqual([red, green, yellow, yellow]);
+    const plain = stripVTControlCharacters(colored);
+    expect(await diff({})).toBe(plain);
+    expect(await diff({ terminals: ["stdout"], env: { NO_COLOR: "1" } })).toBe(plain);
+    expect(await diff({ terminals: ["stdout"] }, "--no-color")).toBe(plain);
   });
 
   test("contradicting flags", async () => {

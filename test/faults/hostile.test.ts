@@ -11,10 +11,11 @@ import { runDecamp } from "../network/run-decamp.ts";
 import { queryBytes } from "../network/xrpc.ts";
 import type { Account } from "../network/account.ts";
 import { askedOtherwise, changed, changedJson, flip, otherBytes, refuse, status, truncate } from "./faults.ts";
-import { describeEnd, openLane, type Side } from "./lane.ts";
+import { describeEnd, openLane, type Lane, type Side } from "./lane.ts";
 import type { Fault, Where } from "./proxy.ts";
 
-vi.setConfig({ testTimeout: 600_000 });
+// No more at once: every run has deadlines, and here they pass ten times as fast.
+vi.setConfig({ testTimeout: 600_000, maxConcurrency: 2 });
 
 const network = connectNetwork(inject("network"));
 const preload = new URL("hurry.ts", import.meta.url);
@@ -63,27 +64,28 @@ const rotationKeys = (extra: readonly string[]): Fault =>
 const signed = (change: (operation: Record<string, unknown>) => object): Fault =>
   changedJson((answer) => ({ operation: change(answer["operation"] as Record<string, unknown>) }));
 
-test("every lie is noticed before it does harm", async () => {
-  await using lane = await openLane(network, "hostile");
-  const foreign = await Promise.all([1, 2].map(async () => (await Secp256k1Keypair.create()).did()));
-  const { account: other } = await lane.newSubject({ blobs: 2 });
-  let car: Uint8Array = new Uint8Array();
-  const subject = await lane.newSubject({
-    blobs: 3,
-    prepare: async (account) => {
-      car = await repoOf(account);
-    },
-  });
-  const did = "did:web:another.example.com";
+/** Who is lied about: the account that is moved, its repository before, and another account with its own. */
+interface Victims {
+  lane: Lane;
+  did: string;
+  car: Uint8Array;
+  otherDid: string;
+  otherCar: Uint8Array;
+  /** rotation keys that are nobody's */
+  foreign: readonly string[];
+}
 
-  const lies: Lie[] = [
+/** In the order in which a move meets them: each stops it a little later than the one before. */
+function liesTo({ lane, did, car, otherDid, otherCar, foreign }: Victims): Lie[] {
+  const impostor = "did:web:another.example.com";
+  return [
     {
       name: "the directory gives the log of another account",
       side: "directory",
       kind: "DID/log/audit",
       fault: changed((answer) => ({
         ...answer,
-        body: Buffer.from(answer.body.toString("utf8").replaceAll(subject.account.did, other.did)),
+        body: Buffer.from(answer.body.toString("utf8").replaceAll(did, otherDid)),
       })),
       ends: /^exit 9 /,
     },
@@ -111,21 +113,21 @@ test("every lie is noticed before it does harm", async () => {
       name: "the new server calls itself another one",
       side: "target",
       kind: xrpc("server.describeServer"),
-      fault: changedJson((answer) => ({ ...answer, did })),
+      fault: changedJson((answer) => ({ ...answer, did: impostor })),
       ends: /^exit 9 .*calls itself did:web:another/,
     },
     {
       name: "the old server signs in somebody else",
       side: "source",
       kind: xrpc("server.createSession"),
-      fault: changedJson((answer) => ({ ...answer, did: other.did })),
+      fault: changedJson((answer) => ({ ...answer, did: otherDid })),
       ends: /^exit 9 .*signed in/,
     },
     {
       name: "the old server sends the repository of another account",
       side: "source",
       kind: xrpc("sync.getRepo"),
-      fault: otherBytes(await repoOf(other)),
+      fault: otherBytes(otherCar),
       ends: /^exit 3 /,
     },
     {
@@ -188,7 +190,7 @@ test("every lie is noticed before it does harm", async () => {
       name: "the new server gives out another repository",
       side: "target",
       kind: xrpc("sync.getRepo"),
-      fault: otherBytes(await repoOf(other)),
+      fault: otherBytes(otherCar),
       ends: /^exit 3 /,
     },
     {
@@ -254,55 +256,81 @@ test("every lie is noticed before it does harm", async () => {
       ends: /^exit 9 .*does not have the operation/,
     },
   ];
-  for (const { name, side, kind, fault, ends } of lies) {
-    const rule = lane.proxies[side].when({ kind: kind ?? /./ }, fault);
-    const ended = describeEnd(await runDecamp(subject.move.args, { preload }));
-    lane.proxies[side].behave();
-    expect({ name, ended, changes: await subject.changes() }).toEqual({
-      name,
-      ended: expect.stringMatching(ends) as string,
-      changes: [],
-    });
-    expect([name, rule.hits.length > 0]).toEqual([name, true]);
-  }
-  expect(describeEnd(await runDecamp(subject.move.args))).toBe("exit 0");
-  expect(await subject.flaws()).toEqual([]);
-  await subject.move.remove();
-});
+}
 
-test("an old repository is refused: beside a newer archive, and when the server has a newer head", async () => {
-  await using lane = await openLane(network, "stale");
-  let old: Uint8Array = new Uint8Array();
-  const subject = await lane.newSubject({
-    blobs: 2,
-    prepare: async (account) => {
-      old = await repoOf(account);
-      const value = { $type: "app.bsky.feed.post", text: "One more.", createdAt: new Date().toISOString() };
-      await applyWrites(account, [{ collection: "app.bsky.feed.post", rkey: "3kaaaaaaaaa2b", value }]);
-    },
-  });
-  const { move } = subject;
-  lane.proxies.source.when({ kind: "com.atproto.sync.getRepo" }, otherBytes(old));
-  expect(describeEnd(await runDecamp(move.args, { preload }))).toMatch(/^exit 9 .*changes faster/);
-  expect(await subject.changes()).toEqual([]);
-
-  lane.proxies.source.behave();
-  expect(describeEnd(await runDecamp([...move.args, "--until", "verify"]))).toBe("exit 0");
-  lane.proxies.source.when({ kind: "com.atproto.sync.getRepo" }, otherBytes(old));
-  // A server that was set back says so in everything that it answers.
-  lane.proxies.source.when(
-    { kind: "com.atproto.sync.getLatestCommit" },
-    changedJson((answer) => ({ ...answer, cid: "bafyreigdyrzt5sfp7udm7hu76uh7y26nf3efuylqabf3oclgtqy55fbzdi" })),
+test.concurrent("every lie is noticed before it does harm", async () => {
+  const foreign = await Promise.all([1, 2].map(async () => (await Secp256k1Keypair.create()).did()));
+  // Two accounts, and every other lie to each: the runs wait more than they work.
+  const told = await Promise.all(
+    [0, 1].map(async (share) => {
+      await using lane = await openLane(network, `hostile${share}`);
+      const { account: other } = await lane.newSubject({ blobs: 2 });
+      let car: Uint8Array = new Uint8Array();
+      const subject = await lane.newSubject({
+        blobs: 3,
+        prepare: async (account) => {
+          car = await repoOf(account);
+        },
+      });
+      const { did } = subject.account;
+      const all = liesTo({ lane, did, car, otherDid: other.did, otherCar: await repoOf(other), foreign });
+      const lies = all.filter((_, index) => index % 2 === share);
+      for (const { name, side, kind, fault, ends } of lies) {
+        const rule = lane.proxies[side].when({ kind: kind ?? /./ }, fault);
+        const ended = describeEnd(await runDecamp(subject.move.args, { preload }));
+        lane.proxies[side].behave();
+        expect({ name, ended, changes: await subject.changes() }).toEqual({
+          name,
+          ended: expect.stringMatching(ends) as string,
+          changes: [],
+        });
+        expect([name, rule.hits.length > 0]).toEqual([name, true]);
+      }
+      expect(describeEnd(await runDecamp(subject.move.args))).toBe("exit 0");
+      expect(await subject.flaws()).toEqual([]);
+      await subject.move.remove();
+      return lies.length;
+    }),
   );
-  expect(describeEnd(await runDecamp(move.args, { preload }))).toMatch(/^exit 9 .*older/);
-  expect(await subject.changes()).toEqual([]);
-  lane.proxies.source.behave();
-  expect(describeEnd(await runDecamp(move.args))).toBe("exit 0");
-  expect(await subject.flaws()).toEqual([]);
-  await move.remove();
+  expect(told).toEqual([12, 11]);
 });
 
-test("a directory that hides the newest operation is noticed", async () => {
+test.concurrent(
+  "an old repository is refused: beside a newer archive, and when the server has a newer head",
+  async () => {
+    await using lane = await openLane(network, "stale");
+    let old: Uint8Array = new Uint8Array();
+    const subject = await lane.newSubject({
+      blobs: 2,
+      prepare: async (account) => {
+        old = await repoOf(account);
+        const value = { $type: "app.bsky.feed.post", text: "One more.", createdAt: new Date().toISOString() };
+        await applyWrites(account, [{ collection: "app.bsky.feed.post", rkey: "3kaaaaaaaaa2b", value }]);
+      },
+    });
+    const { move } = subject;
+    lane.proxies.source.when({ kind: "com.atproto.sync.getRepo" }, otherBytes(old));
+    expect(describeEnd(await runDecamp(move.args, { preload }))).toMatch(/^exit 9 .*changes faster/);
+    expect(await subject.changes()).toEqual([]);
+
+    lane.proxies.source.behave();
+    expect(describeEnd(await runDecamp([...move.args, "--until", "verify"]))).toBe("exit 0");
+    lane.proxies.source.when({ kind: "com.atproto.sync.getRepo" }, otherBytes(old));
+    // A server that was set back says so in everything that it answers.
+    lane.proxies.source.when(
+      { kind: "com.atproto.sync.getLatestCommit" },
+      changedJson((answer) => ({ ...answer, cid: "bafyreigdyrzt5sfp7udm7hu76uh7y26nf3efuylqabf3oclgtqy55fbzdi" })),
+    );
+    expect(describeEnd(await runDecamp(move.args, { preload }))).toMatch(/^exit 9 .*older/);
+    expect(await subject.changes()).toEqual([]);
+    lane.proxies.source.behave();
+    expect(describeEnd(await runDecamp(move.args))).toBe("exit 0");
+    expect(await subject.flaws()).toEqual([]);
+    await move.remove();
+  },
+);
+
+test.concurrent("a directory that hides the newest operation is noticed", async () => {
   await using lane = await openLane(network, "hides");
   const subject = await lane.newSubject({ blobs: 2, prepare: async (account) => addOwnParts(network, account) });
   const { move } = subject;
@@ -317,7 +345,7 @@ test("a directory that hides the newest operation is noticed", async () => {
   await move.remove();
 });
 
-test("what was shown is what gets signed, whatever the new server recommends by then", async () => {
+test.concurrent("what was shown is what gets signed, whatever the new server recommends by then", async () => {
   await using lane = await openLane(network, "swaps");
   const subject = await lane.newSubject({ blobs: 2 });
   const foreign = (await Secp256k1Keypair.create()).did();

@@ -113,7 +113,7 @@ describe("the judgement", () => {
       "a key comes and one goes, by hand",
       { rotationKeys: [fresh.did, server.did] },
       undefined,
-      ["warning plc/unknown-key", "warning plc/key-lost"],
+      ["warning plc/unknown-key", "warning plc/key-lost", "warning plc/key-demoted"],
     ],
     [
       "the same, and nobody asked for it",
@@ -173,13 +173,33 @@ describe("the judgement", () => {
     expect(found(change, intent)).toEqual(rules);
   });
 
-  test("says where a new key would stand", () => {
-    const above = { ...editOperation(log.head, {}), rotationKeys: [user.did, fresh.did, server.did] };
-    const below = { ...above, rotationKeys: [user.did, server.did, fresh.did] };
-    const said = (planned: UnsignedOperation): string[] =>
-      judgeOperation(log, planned, { byHand: true }, now).findings.map(({ message }) => message);
-    expect(said(above)).toEqual([`A rotation key is new, and stands above 1 that is there already: ${fresh.did}.`]);
-    expect(said(below)).toEqual([`A rotation key is new: ${fresh.did}.`]);
+  test.each<[string, string[], string[]]>([
+    [
+      "a new key between them",
+      [user.did, fresh.did, server.did],
+      [`A rotation key is new: ${fresh.did}.`, `A rotation key would be demoted: ${server.did}, below ${fresh.did}.`],
+    ],
+    ["a new key last", [user.did, server.did, fresh.did], [`A rotation key is new: ${fresh.did}.`]],
+    ["the other order", [server.did, user.did], [`A rotation key would be demoted: ${user.did}, below ${server.did}.`]],
+    [
+      "the other order, and a new key first",
+      [fresh.did, server.did, user.did],
+      [
+        `A rotation key is new: ${fresh.did}.`,
+        `A rotation key would be demoted: ${user.did}, below ${fresh.did} and ${server.did}.`,
+        `A rotation key would be demoted: ${server.did}, below ${fresh.did}.`,
+      ],
+    ],
+    ["the first goes, the second rises", [server.did], [`A rotation key would be gone: ${user.did}.`]],
+  ])("by hand, names the keys that others would stand above: %s", (_, rotationKeys, messages) => {
+    const planned = { ...editOperation(log.head, {}), rotationKeys };
+    const { findings } = judgeOperation(log, planned, { byHand: true }, now);
+    expect(findings.map(({ message }) => message)).toEqual(messages);
+    expect(findings.filter(({ severity }) => severity !== "warning")).toEqual([]);
+  });
+
+  test("of a place that was asked for, says nothing", () => {
+    expect(found({ rotationKeys: [server.did, user.did] }, { expectedKeys: [server.did] })).toEqual([]);
   });
 
   test("says how many operations are left, and a recovery does not count", async () => {
