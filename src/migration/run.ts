@@ -70,7 +70,7 @@ export async function migrate(
   const targetOrigin = parseServerUrl(options.to, { allowPrivateHosts: options.allowPrivateHosts });
   if (options.until !== undefined && !applicable(options).some(({ id }) => id === options.until)) {
     throw new DecampError("usage", `The step ${options.until} is no part of this move: it has to be asked for.`, {
-      hint: "Nothing was changed. --freeze and --first-write ask for the steps of their names.",
+      hint: "Nothing was changed. --freeze, --recovery-key and --first-write ask for the steps of their names.",
     });
   }
   const context = new Context({ options, services, answers, report, signal, targetOrigin });
