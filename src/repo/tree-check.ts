@@ -6,7 +6,7 @@
  */
 import { cidFromBytes, cidFromDigest, parseCid, type Cid } from "../data/cid.ts";
 import type { BlockStream } from "./block-stream.ts";
-import { judgeCommit, parseCommit, type Commit, type CommitExpectation, type CommitVerdict } from "./commit.ts";
+import type { CommitExpectation } from "./commit.ts";
 import { howToRaise, type RepoLimits } from "./limits.ts";
 import { Collections, NodeReader, type NodeEntries } from "./mst.ts";
 import { KeyBatch } from "./key-batch.ts";
@@ -14,9 +14,11 @@ import { examineNode, wrongLevel } from "./mst-examine.ts";
 import { EarlyRecords } from "./early-records.ts";
 import { settleLeftovers } from "./leftovers.ts";
 import { LevelReader } from "./level-reader.ts";
+import { OtherCodecs } from "./other-codecs.ts";
 import { HeldBlocks, Scratch } from "./read-back.ts";
 import { RecordCheck, unread } from "./record-check.ts";
 import type { Findings } from "./report.ts";
+import { RootCommit } from "./root-commit.ts";
 import type { RepoSource } from "./source.ts";
 import { DigestTable, ExpectedBlocks, StrayBlocks, hashDigest, type Place } from "./tables.ts";
 import { WantedNodes } from "./wanted-nodes.ts";
@@ -35,13 +37,8 @@ export class TreeCheck {
   duplicates = 0;
   /** Blocks that something in the tree leads to, and that did not come. */
   missing = 0;
-  commit: Commit | undefined;
-  verdict: CommitVerdict = { signature: "unchecked" };
-  rootCid: Cid | undefined;
+  readonly root: RootCommit;
   readonly collections: Collections = new Collections();
-  private commitSeen = false;
-  private readonly root = new Uint8Array(32);
-  private readonly rootView = new DataView(this.root.buffer);
   private topNode: Cid | undefined;
   private readonly expected = new ExpectedBlocks();
   private early = new StrayBlocks();
@@ -55,9 +52,7 @@ export class TreeCheck {
   private readonly recordCheck: RecordCheck;
   private readonly keys: KeyBatch;
   private readonly reader: NodeReader;
-  /** Records that are linked to by another codec: awaited and present. */
-  private readonly looseLinks = new Map<Cid, string>();
-  private readonly rawBlocks = new Set<Cid>();
+  private readonly otherCodecs = new OtherCodecs();
   /** Where nothing can be read again: what came before, and early blocks that may have to be read. */
   private readonly seen: DigestTable | undefined;
   private readonly held: HeldBlocks | undefined;
@@ -65,7 +60,6 @@ export class TreeCheck {
   private overfull = false;
   private stream!: BlockStream;
   private readonly source: RepoSource;
-  private readonly expectation: CommitExpectation;
   private readonly allowPartial: boolean;
   private readonly manyEarly: number;
   private readonly limits: RepoLimits;
@@ -83,7 +77,7 @@ export class TreeCheck {
     manyEarly: number = defaultManyEarly,
   ) {
     this.manyEarly = manyEarly;
-    this.expectation = expectation;
+    this.root = new RootCommit(expectation, findings);
     this.allowPartial = expectation.allowPartial ?? false;
     this.limits = limits;
     this.findings = findings;
@@ -108,20 +102,15 @@ export class TreeCheck {
     return this.recordCheck.blobs.size;
   }
 
-  get hasCommit(): boolean {
-    return this.commitSeen;
-  }
-
   header(roots: readonly Cid[]): void {
-    this.rootCid = roots[0];
-    this.root.set(parseCid(this.rootCid!).digest);
+    this.root.name(roots[0]!);
   }
 
   rawBlock(cid: Cid): void {
-    if (this.rawBlocks.has(cid)) {
+    if (this.otherCodecs.has(cid)) {
       this.duplicates++;
     } else if (this.checkIndex()) {
-      this.rawBlocks.add(cid);
+      this.otherCodecs.addBlock(cid);
     }
   }
 
@@ -137,7 +126,7 @@ export class TreeCheck {
       }
       seen.insert(view, at);
     }
-    if (!this.commitSeen && view.getInt32(at) === this.rootView.getInt32(0) && isSame(bytes, at, this.root)) {
+    if (this.root.isAwaited(bytes, view, at)) {
       this.readCommit(bytes.subarray(at + 32, end));
       this.readWantedNodes();
       return;
@@ -165,12 +154,10 @@ export class TreeCheck {
 
   /** Settles what is left when all blocks have come. */
   end(): void {
-    if (this.rootCid !== undefined && !this.commitSeen) {
-      this.findings.add("commit/missing", { cid: this.rootCid });
-    }
+    this.root.end();
     this.readWaitingTree();
     this.keys.flush();
-    const { expected, early, looseLinks, rawBlocks, seen, findings, limits, allowPartial } = this;
+    const { expected, early, seen, findings, limits, allowPartial } = this;
     const { framedBytes } = this.stream;
     const { faulty } = this.recordCheck;
     const source = seen === undefined ? this.source : undefined;
@@ -179,18 +166,13 @@ export class TreeCheck {
       limits,
       findings,
     );
-    this.strays += leftovers.strays;
+    const others = this.otherCodecs.settle();
+    this.strays += leftovers.strays + others.strays;
     this.duplicates += leftovers.duplicates;
-    this.missing = leftovers.missing;
-    for (const [cid, key] of looseLinks) {
-      if (!rawBlocks.delete(cid)) {
-        this.missing++;
-        if (!allowPartial) {
-          findings.add("mst/missing-record", { cid, key });
-        }
-      }
+    this.missing = leftovers.missing + others.missing.length;
+    if (!allowPartial) {
+      others.missing.forEach((link) => findings.add("mst/missing-record", link));
     }
-    this.strays += rawBlocks.size;
     if (this.missing > 0 && !allowPartial) {
       const blocks = this.missing === 1 ? "1 block is" : `${this.missing} blocks are`;
       const message = `${blocks} missing: the file was cut short, or it is a diff that was made with since.`;
@@ -199,19 +181,10 @@ export class TreeCheck {
   }
 
   private readCommit(bytes: Uint8Array): void {
-    this.commitSeen = true;
-    const cid = this.rootCid!;
-    const commit = parseCommit(bytes, cid, this.findings);
-    this.commit = commit;
-    if (commit === undefined) {
-      this.verdict = { signature: "unchecked" };
-      return;
-    }
-    this.verdict = judgeCommit(commit, cid, this.expectation, this.findings);
-    if (commit.data !== undefined) {
-      this.topNode = commit.data;
-      const { digest } = parseCid(commit.data);
-      this.awaitNode(new DataView(digest.buffer, digest.byteOffset), 0, -1, undefined, undefined);
+    this.topNode = this.root.read(bytes);
+    if (this.topNode !== undefined) {
+      const { digest } = parseCid(this.topNode);
+      this.awaitNode(viewOf(digest), 0, -1, undefined, undefined);
     }
   }
 
@@ -277,9 +250,9 @@ export class TreeCheck {
 
   /** Whether the index may grow by an entry. */
   private checkIndex(): boolean {
-    const { expected, early, earlyRecords, rawBlocks, seen } = this;
+    const { expected, early, earlyRecords, otherCodecs, seen } = this;
     const { indexEntries } = this.limits;
-    const blocks = early.table.size + (earlyRecords?.size ?? 0) + rawBlocks.size + (seen?.size ?? 0);
+    const blocks = early.table.size + (earlyRecords?.size ?? 0) + otherCodecs.size + (seen?.size ?? 0);
     if (expected.table.size + blocks < indexEntries) {
       return true;
     }
@@ -359,7 +332,7 @@ export class TreeCheck {
     const node = examineNode(data, cid, place, isRoot, this.collections, this.limits, this.findings);
     if (node !== undefined) {
       for (const { key, cid: record } of node.looseRecords) {
-        this.looseLinks.set(record, key);
+        this.otherCodecs.addLink(record, key);
       }
       this.follow(node, place);
     }
@@ -449,15 +422,6 @@ export class TreeCheck {
       expected.expectRecord(expected.table.insert(view, at), true);
     }
   }
-}
-
-function isSame(bytes: Uint8Array, at: number, wanted: Uint8Array): boolean {
-  for (let i = 0; i < wanted.length; i++) {
-    if (bytes[at + i] !== wanted[i]) {
-      return false;
-    }
-  }
-  return true;
 }
 
 function viewOf(digest: Uint8Array): DataView {

@@ -93,16 +93,16 @@ class Verifier implements RepoVerifier {
     const { stream, tree, findings, expectation } = this;
     stream.end();
     tree.end();
-    const { commit, verdict } = tree;
+    const { commit, verdict, cid, isRead } = tree.root;
     const isComplete = !findings.spoils("completeness") && tree.missing === 0;
-    const mayBePartial = expectation.allowPartial === true && tree.hasCommit && !findings.spoils("completeness");
+    const mayBePartial = expectation.allowPartial === true && isRead && !findings.spoils("completeness");
     const structure = findings.spoils("structure") ? "invalid" : "valid";
     const signature = findings.spoils("signature") ? "invalid" : verdict.signature;
     return {
       ok: structure === "valid" && signature !== "invalid" && (isComplete || mayBePartial),
       ...(commit?.did === undefined ? {} : { did: commit.did }),
       ...(commit?.rev === undefined ? {} : { rev: commit.rev }),
-      ...(tree.rootCid === undefined ? {} : { commit: tree.rootCid }),
+      ...(cid === undefined ? {} : { commit: cid }),
       ...(commit?.data === undefined ? {} : { data: commit.data }),
       structure,
       signature,

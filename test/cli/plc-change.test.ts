@@ -265,6 +265,13 @@ describe("plc submit", () => {
     expect(bed.submitted).toEqual([]);
   });
 
+  test("a key that is moved down is named before anything is sent", async () => {
+    const path = fileWith(await signed(unsigned({ rotationKeys: [server.did, user.did] }), server));
+    const { stderr } = await plc(["submit", bed.did, path, "--via", "directory"]);
+    expect(stderr).toContain(`plc/key-demoted  A rotation key would be demoted: ${user.did}, below ${server.did}.`);
+    expect(bed.submitted).toEqual([]);
+  });
+
   test("from a pipe", async () => {
     const answer = await signed(unsigned({ alsoKnownAs: ["at://piped.example.com"] }), server);
     const { exitCode, stdout } = await plc(["submit", bed.did, ...direct()], { input: JSON.stringify(answer) });
