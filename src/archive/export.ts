@@ -7,11 +7,12 @@ import type { Cid } from "../data/cid.ts";
 import { isDecampError } from "../errors.ts";
 import { fileSize, joinPath, readWhole, writeWhole } from "../services/files.ts";
 import { takeLock } from "../services/lock.ts";
+import { Ahead } from "./ahead.ts";
 import { fetchBlobs, type FetchedBlobs, type WantedBlob } from "./fetch-blobs.ts";
 import { requireArchiveFolder } from "./folder.ts";
 import { lockFile, readmeFile, snapshotFile, snapshotFiles, snapshotFolder } from "./layout.ts";
 import { removeLeftovers } from "./leftovers.ts";
-import type { ArchivedFile, Manifest } from "./manifest.ts";
+import { listSnapshots, type ArchivedFile, type Manifest } from "./manifest.ts";
 import { collectParts, isInSnapshot, type Part } from "./parts.ts";
 import { readmeText } from "./readme.ts";
 import { storeRepo, type Head, type StoredRepo } from "./repository.ts";
@@ -49,11 +50,30 @@ export async function exportAccount(
   options: ExportOptions,
 ): Promise<ExportResult> {
   const before = await requireArchiveFolder(archive, source.did);
+  const ahead = new Ahead(source, options.signal);
+  try {
+    return await exportInto(archive, source, ahead, before, options);
+  } finally {
+    ahead.close();
+  }
+}
+
+async function exportInto(
+  archive: string,
+  source: ExportSource,
+  ahead: Ahead,
+  before: readonly Manifest[],
+  options: ExportOptions,
+): Promise<ExportResult> {
+  if ((await listSnapshots(archive)).length === 0) {
+    // Whatever the head is, all of it is needed.
+    ahead.askRepo();
+  }
+  const last = before.at(-1);
   const [head, parts] = await Promise.all([
     readHead(source, options.signal),
-    collectParts(archive, source, before.at(-1), options),
+    collectParts(archive, source, last, options),
   ]);
-  const last = before.at(-1);
   if (last !== undefined && (await isUnchanged(archive, last, head, parts))) {
     options.report({ type: "step", id: "repository", title: titles.repository, state: "skipped" });
     return { manifest: last, mode: "unchanged", received: { repoBytes: 0, blobs: 0, blobBytes: 0 } };
@@ -62,7 +82,7 @@ export async function exportAccount(
   try {
     // Another run may have been faster.
     const known = await requireArchiveFolder(archive, source.did);
-    return await exportLocked(archive, source, { head, parts, known }, options);
+    return await exportLocked(archive, source, ahead, { head, parts, known }, options);
   } finally {
     await unlock();
   }
@@ -85,6 +105,7 @@ interface Beginning {
 async function exportLocked(
   archive: string,
   source: ExportSource,
+  ahead: Ahead,
   { head, parts, known }: Beginning,
   options: ExportOptions,
 ): Promise<ExportResult> {
@@ -94,11 +115,11 @@ async function exportLocked(
   // If only blobs are missing, they are added to the snapshot that is there.
   const keepLast =
     last !== undefined && parts.every((part) => isInSnapshot(part, last)) && (await isStored(archive, last));
-  const repo = await storeRepo(archive, source, head, known, keepLast, options);
+  const repo = await storeRepo(archive, source, ahead, head, known, keepLast, options);
   report({ type: "step", id: "repository", title: titles.repository, state: "done", detail: describeRepo(repo) });
 
   report({ type: "step", id: "blobs", title: titles.blobs, state: "start" });
-  const blobs = await bringBlobs(archive, source, repo, known, options);
+  const blobs = await bringBlobs(archive, source, ahead, repo, known, options);
   report({ type: "step", id: "blobs", title: titles.blobs, state: "done", detail: describeBlobs(blobs) });
 
   const received = { repoBytes: repo.received, blobs: blobs.fetched.count, blobBytes: blobs.fetched.bytes };
@@ -210,13 +231,15 @@ async function isStored(archive: string, { snapshot, files }: Manifest): Promise
 async function bringBlobs(
   archive: string,
   source: ExportSource,
+  ahead: Ahead,
   repo: StoredRepo,
   known: readonly Manifest[],
   options: ExportOptions,
 ): Promise<FetchedBlobs> {
   const { pds, did } = source;
   const { signal, concurrency, report } = options;
-  const wanted = await wantedBlobs(snapshotFile(archive, repo.snapshot, "repo"), source, known, signal);
+  const car = repo.noBlobs ? undefined : snapshotFile(archive, repo.snapshot, "repo");
+  const wanted = await wantedBlobs(car, ahead.takeBlobs(), source, known, signal);
   await options.beforeBlobs?.(await bytesToFetch(archive, wanted));
   try {
     return await fetchBlobs(archive, wanted, async (cid, either, busy) => pds.getBlob(did, cid, either, busy), {

@@ -100,6 +100,8 @@ export async function receiveDiff(
 
 /** So many bytes are written at once. */
 const bunch = 1 << 18;
+/** So many bunches are on their way to the disk while the one before them is proved. */
+const mostUnderWay = 3;
 
 async function* received({ bytes }: Download, { signal, onProgress }: ReceiveOptions): AsyncGenerator<Uint8Array> {
   let size = 0;
@@ -220,16 +222,32 @@ async function prove(
   expectation: Expectation,
 ): Promise<ProvedRepo> {
   const verifier = createRepoVerifier(expectation, { source: fileSource(file.descriptor, file.path) });
-  // What is proved is in the file already, and the next piece is on its way there meanwhile.
-  let written: Uint8Array = new Uint8Array(0);
-  for await (const bytes of pieces) {
-    const writing = file.write(bytes);
-    writing.catch(() => undefined);
-    verifier.write(written);
-    await writing;
-    written = bytes;
+  // What is proved is in the file already, and the next pieces are on their way there meanwhile.
+  const underWay: { readonly bytes: Uint8Array; readonly written: Promise<void> }[] = [];
+  const proveNext = async (): Promise<void> => {
+    const [next] = underWay;
+    if (next !== undefined) {
+      await next.written;
+      underWay.shift();
+      verifier.write(next.bytes);
+    }
+  };
+  try {
+    for await (const bytes of pieces) {
+      const written = file.write(bytes);
+      written.catch(() => undefined);
+      underWay.push({ bytes, written });
+      if (underWay.length > mostUnderWay) {
+        await proveNext();
+      }
+    }
+    while (underWay.length > 0) {
+      await proveNext();
+    }
+  } finally {
+    // Nothing is written any more to a file that is given up.
+    await Promise.allSettled(underWay.map(async ({ written }) => written));
   }
-  verifier.write(written);
   return requireProved(verifier.end(), file.size);
 }
 

@@ -11,6 +11,7 @@ import type { Download } from "../services/pds.ts";
 import { proveStored, receiveDiff, receiveRepo, type ProvedRepo, type ReceivedRepo } from "./fetch-repo.ts";
 import { compareSnapshotNames, freeSnapshotName, snapshotFile, snapshotFiles } from "./layout.ts";
 import { listSnapshots, type ArchivedFile, type Manifest } from "./manifest.ts";
+import type { Ahead } from "./ahead.ts";
 import { attempts, pause, type ExportOptions, type ExportSource } from "./source.ts";
 import { asUnavailable } from "./unavailable.ts";
 
@@ -27,12 +28,15 @@ export interface StoredRepo extends Pick<Manifest, "snapshot" | "commit" | "rev"
   readonly mode: "full" | "incremental" | "present";
   /** Bytes that came over the network for it. */
   readonly received: number;
+  /** Whether it is known that no record refers to a blob. */
+  readonly noBlobs: boolean;
 }
 
 /**
  * Sees to it that the repository is in the archive: in a snapshot without manifest, or in the last one, if nothing in that
  * has to change.
  *
+ * @param ahead may have asked for the whole repository; is told to ask for the blobs when a repository comes
  * @param keepLast whether the last snapshot is still true if its commit is
  * @param head the commit that the server has; undefined if it does not say
  * @param known all complete snapshots, oldest first
@@ -42,6 +46,7 @@ export interface StoredRepo extends Pick<Manifest, "snapshot" | "commit" | "rev"
 export async function storeRepo(
   archive: string,
   source: ExportSource,
+  ahead: Ahead,
   head: Head | undefined,
   known: readonly Manifest[],
   keepLast: boolean,
@@ -61,13 +66,13 @@ export async function storeRepo(
     return unfinished;
   }
   const base = last !== undefined && (unfinished === undefined || unfinished.rev <= last.rev) ? last : unfinished;
-  const came = base === undefined ? undefined : await receiveNews(archive, source, base, expectation, options);
+  const came = base === undefined ? undefined : await receiveNews(archive, source, ahead, base, expectation, options);
   if (came === "unchanged" && base !== undefined) {
     return "files" in base ? reuse(base) : base;
   }
   const mode = came === undefined || came === "unchanged" ? "full" : "incremental";
   const { repo, file, received } =
-    came === undefined || came === "unchanged" ? await receiveAll(archive, source, expectation, options) : came;
+    came === undefined || came === "unchanged" ? await receiveAll(archive, source, ahead, expectation, options) : came;
   try {
     checkOrder(repo, known.at(-1), source, archive);
     const snapshot = freeSnapshotName(repo.rev, taken);
@@ -100,10 +105,12 @@ function checkOrder(
   });
 }
 
-type Facts = Pick<Manifest, "commit" | "rev" | "data" | "records" | "collections">;
+type Facts = Pick<StoredRepo, "commit" | "rev" | "data" | "records" | "collections" | "noBlobs">;
 
 function factsOf({ commit, rev, data, records, report }: ProvedRepo): Facts {
-  return { commit, rev, data, records, collections: report.collections };
+  // The blobs of a record that has a fault are not counted.
+  const noBlobs = report.blobs.referenced === 0 && report.findings.length === 0;
+  return { commit, rev, data, records, collections: report.collections, noBlobs };
 }
 
 /** The snapshot, if its repository has the size that it should have. */
@@ -129,7 +136,8 @@ async function linkRepo(archive: string, last: Manifest, taken: ReadonlySet<stri
 
 function presentRepo(of: Manifest, snapshot: string): StoredRepo {
   const { commit, rev, data, records, collections } = of;
-  return { snapshot, commit, rev, data, records, collections, file: fileOf(of), mode: "present", received: 0 };
+  const file = fileOf(of);
+  return { snapshot, commit, rev, data, records, collections, file, mode: "present", received: 0, noBlobs: false };
 }
 
 function fileOf({ files, snapshot }: Manifest): ArchivedFile {
@@ -168,13 +176,14 @@ async function findUnfinished(
 async function receiveNews(
   archive: string,
   source: ExportSource,
+  ahead: Ahead,
   base: Pick<Manifest, "snapshot" | "rev" | "commit">,
   expectation: Expectation,
   options: ExportOptions,
 ): Promise<ReceivedRepo | "unchanged" | undefined> {
   const before = { path: snapshotFile(archive, base.snapshot, "repo"), commit: base.commit };
   try {
-    const news = await persist(source, options, base.rev, async (download) =>
+    const news = await persist(source, ahead, options, base.rev, async (download) =>
       receiveDiff(archive, before, download, expectation, receiveOptions(options)),
     );
     return news ?? "unchanged";
@@ -194,10 +203,11 @@ async function receiveNews(
 async function receiveAll(
   archive: string,
   source: ExportSource,
+  ahead: Ahead,
   expectation: Expectation,
   options: ExportOptions,
 ): Promise<ReceivedRepo> {
-  return persist(source, options, undefined, async (download) =>
+  return persist(source, ahead, options, undefined, async (download) =>
     receiveRepo(archive, download, expectation, receiveOptions(options)),
   );
 }
@@ -212,6 +222,7 @@ function receiveOptions({ signal, report }: ExportOptions): {
 /** Fetches a repository, again if it breaks off, and once more if it comes broken. */
 async function persist<T>(
   { pds, did }: ExportSource,
+  ahead: Ahead,
   options: ExportOptions,
   since: string | undefined,
   receive: (download: Download) => Promise<T>,
@@ -219,8 +230,11 @@ async function persist<T>(
   for (let attempt = 1; ; attempt += 1) {
     let begun = false;
     try {
-      const download = await pds.getRepo(did, options.signal, since);
+      const early = since === undefined ? ahead.takeRepo() : undefined;
+      const download = await (early ?? pds.getRepo(did, options.signal, since));
       begun = true;
+      // Not before it is known that the account is handed out.
+      ahead.askBlobs();
       return await receive(download);
     } catch (error) {
       options.signal.throwIfAborted();

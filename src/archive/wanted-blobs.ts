@@ -17,19 +17,19 @@ const mostListed = 5_000_000;
 /**
  * The wanted blobs by CID, those of the records first.
  *
- * @param carPath the repository
+ * @param carPath the repository; undefined if no record refers to a blob
+ * @param list what the server lists
  * @param known earlier snapshots: they know the media types of blobs that no record refers to
  * @throws DecampError `bad-answer` for a list that is none or does not end, and what the services throw
  */
 export async function wantedBlobs(
-  carPath: string,
+  carPath: string | undefined,
+  list: AsyncIterable<string>,
   { pds, did }: ExportSource,
   known: readonly Manifest[],
   signal: AbortSignal,
 ): Promise<Map<Cid, WantedBlob>> {
-  // The list is on its way while the records are read.
-  const list = ahead(pds.listBlobs(did, signal));
-  const wanted = await referredBlobs(carPath, signal);
+  const wanted = carPath === undefined ? new Map<Cid, WantedBlob>() : await referredBlobs(carPath, signal);
   const types = new Map(known.flatMap(({ blobs }) => blobs.map(({ cid, mimeType }) => [cid, mimeType])));
   const listed = new Set<Cid>();
   let repeated = 0;
@@ -52,20 +52,6 @@ export async function wantedBlobs(
     throw asUnavailable(error, pds, did);
   }
   return wanted;
-}
-
-/** The same, with the first item asked for at once. */
-function ahead<T>(items: AsyncGenerator<T>): AsyncIterable<T> {
-  const first = items.next();
-  // Whoever goes through it gets the error; if nobody does, it is no one's.
-  first.catch(() => undefined);
-  return {
-    async *[Symbol.asyncIterator]() {
-      for (let next = await first; next.done !== true; next = await items.next()) {
-        yield next.value;
-      }
-    },
-  };
 }
 
 async function referredBlobs(carPath: string, signal: AbortSignal): Promise<Map<Cid, WantedBlob>> {

@@ -55,6 +55,9 @@ export async function readWhole(path: string): Promise<Uint8Array | undefined> {
   });
 }
 
+/** Of a large file so much waits in memory for the disk, about (bytes). */
+const unsynced = 8 << 20;
+
 /** A file that grows, and gets its name only when it is whole. */
 export class NewFile {
   readonly path: string;
@@ -62,6 +65,10 @@ export class NewFile {
   readonly #handle: FileHandle;
   readonly #hash: Hash = createHash("sha256");
   #size = 0;
+  /** Up to where it was, or is being, brought to the disk. */
+  #synced = 0;
+  #syncing: Promise<void> | undefined;
+  #syncFailure: { readonly error: unknown } | undefined;
 
   private constructor(path: string, part: string, handle: FileHandle) {
     this.path = path;
@@ -81,7 +88,7 @@ export class NewFile {
     });
   }
 
-  /** Bytes written so far. */
+  /** Bytes that were given to `write` so far. */
   get size(): number {
     return this.#size;
   }
@@ -91,16 +98,38 @@ export class NewFile {
     return this.#handle.fd;
   }
 
+  /** Adds bytes; they have to stay as they are until it resolves. The next ones may be added before that. */
   async write(bytes: Uint8Array): Promise<void> {
-    await guarded(this.path, async () => {
+    const start = this.#size;
+    this.#size += bytes.length;
+    const writing = guarded(this.path, async () => {
       let offset = 0;
       while (offset < bytes.length) {
-        const { bytesWritten } = await this.#handle.write(bytes, offset);
+        const { bytesWritten } = await this.#handle.write(bytes, offset, bytes.length - offset, start + offset);
         offset += bytesWritten;
       }
     });
+    // While it is on its way to the disk.
     this.#hash.update(bytes);
-    this.#size += bytes.length;
+    await writing;
+    this.#syncEarly();
+  }
+
+  /** Has what was written brought to the disk meanwhile, so that there is little left to wait for at the end. */
+  #syncEarly(): void {
+    if (this.#syncing !== undefined || this.#size - this.#synced < unsynced) {
+      return;
+    }
+    this.#synced = this.#size;
+    this.#syncing = this.#handle
+      .datasync()
+      .catch((error: unknown) => {
+        // The system tells a failure only once.
+        this.#syncFailure = { error };
+      })
+      .finally(() => {
+        this.#syncing = undefined;
+      });
   }
 
   /** The SHA-256 of all that was written, 32 bytes. To be asked once, when everything is written. */
@@ -112,6 +141,10 @@ export class NewFile {
   async keep(as: string = this.path): Promise<void> {
     await guarded(as, async () => {
       await makeFolder(dirname(as));
+      await this.#syncing;
+      if (this.#syncFailure !== undefined) {
+        throw this.#syncFailure.error;
+      }
       await this.#handle.sync();
       await this.#handle.close();
       await rename(this.#part, as);

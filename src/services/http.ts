@@ -11,12 +11,13 @@
 
 import type { Readable } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
-import { Agent, EnvHttpProxyAgent, request, type Dispatcher } from "undici";
+import type { Dispatcher } from "undici";
 import { DecampError, isDecampError } from "../errors.ts";
 import { Allowances, announcedWait, type Allowance } from "./allowances.ts";
 import { Clocks } from "./clocks.ts";
 import { checkLiteralHost, publicLookup } from "./guard.ts";
 import { noteReceived } from "./spent-memory.ts";
+import { openAgent, openProxyAgent, request } from "./undici.ts";
 
 /**
  * Milliseconds. `answer`: from the last byte sent to the headers. `idle`: between two pieces of a body. `smallBody`: for
@@ -90,7 +91,7 @@ export class Http {
       headersTimeout: timeouts.answer,
       bodyTimeout: timeouts.idle,
     };
-    this.#dispatcher = options.useProxyFromEnvironment === true ? new EnvHttpProxyAgent(settings) : new Agent(settings);
+    this.#dispatcher = options.useProxyFromEnvironment === true ? openProxyAgent(settings) : openAgent(settings);
   }
 
   get allowPrivateHosts(): boolean {
@@ -159,12 +160,11 @@ export class Http {
     const method = req.method ?? "GET";
     const started = performance.now();
     const sentAt = Date.now();
-    const answer = await request(req.url, {
+    const answer = await request(this.#dispatcher, req.url, {
       method,
       headers: { "user-agent": this.#options.userAgent, ...req.headers },
       body: typeof req.body === "function" ? req.body() : (req.body ?? null),
       signal: req.signal,
-      dispatcher: this.#dispatcher,
       ...(req.patient === true ? { headersTimeout: timeouts.patientAnswer } : {}),
     });
     this.#options.onAnswer?.({
