@@ -1,10 +1,7 @@
-import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 
 export default defineConfig({
   test: {
-    // Most tests wait for a server or a process: one worker fewer than there are cores, the default, leaves a core idle.
-    maxWorkers: Math.max(2, availableParallelism()),
     reporters: ["default", "./test/tools/count-reporter.ts"],
     projects: [
       {
