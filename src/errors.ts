@@ -165,8 +165,13 @@ export class DecampError extends Error {
 
   /** The exit code of a process that ends with this error. */
   get exitCode(): number {
-    return exitCodes[this.code];
+    return exitCodeOf(this.code);
   }
+}
+
+/** The exit code of a process that ends with this: an error, or a result that lacks something. */
+export function exitCodeOf(code: ErrorCode): number {
+  return exitCodes[code];
 }
 
 /** Whether `error` is a DecampError, and if codes are given, one of these. */

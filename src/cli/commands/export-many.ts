@@ -5,7 +5,7 @@ import type { ExportEvent } from "../../archive/events.ts";
 import { exportMany, type Listed, type Outcome } from "../../archive/export-many.ts";
 import { exportAccount, type ExportResult } from "../../archive/export.ts";
 import { archiveName } from "../../archive/layout.ts";
-import { DecampError, isDecampError } from "../../errors.ts";
+import { DecampError, exitCodeOf, isDecampError } from "../../errors.ts";
 import { parseAccount, parseServerUrl, type Account } from "../../identity/syntax.ts";
 import type { MigrationServices } from "../../migration/context.ts";
 import { joinPath } from "../../services/files.ts";
@@ -74,7 +74,7 @@ export async function exportManyCommand(
     if (listError !== undefined) {
       throw listError;
     }
-    return tally.failed + tally.incomplete > 0 ? new DecampError("incomplete", "").exitCode : 0;
+    return tally.failed + tally.incomplete > 0 ? exitCodeOf("incomplete") : 0;
   } catch (error) {
     if (isDecampError(error, "interrupted")) {
       throw new DecampError("interrupted", error.message, {

@@ -6,7 +6,7 @@ import type { ReportExport } from "../../archive/events.ts";
 import { exportAccount, type ExportResult } from "../../archive/export.ts";
 import { archiveName } from "../../archive/layout.ts";
 import { readManifests } from "../../archive/manifest.ts";
-import { DecampError, isDecampError } from "../../errors.ts";
+import { DecampError, exitCodeOf, isDecampError } from "../../errors.ts";
 import { parseAccount, parseServerUrl, type Account } from "../../identity/syntax.ts";
 import type { Pds } from "../../services/pds.ts";
 import { openAccountServices } from "../account-services.ts";
@@ -90,7 +90,7 @@ export async function exportCommand(
         terminal.out.line(...line);
       }
     }
-    return result.manifest.missing.length > 0 ? new DecampError("incomplete", "").exitCode : 0;
+    return result.manifest.missing.length > 0 ? exitCodeOf("incomplete") : 0;
   } catch (error) {
     if (isDecampError(error, "interrupted")) {
       throw new DecampError("interrupted", error.message, {

@@ -1,6 +1,6 @@
 /** `decamp repo ls|get|unpack|diff` and `decamp blob ls`: looks into a repository. */
 import { recordJson, unpackRecords } from "../../archive/unpack.ts";
-import { DecampError } from "../../errors.ts";
+import { DecampError, exitCodeOf } from "../../errors.ts";
 import { diffRepos } from "../../repo/diff.ts";
 import { readBlobRefs, readRecords } from "../../repo/records.ts";
 import type { RepoSource } from "../../repo/source.ts";
@@ -84,7 +84,7 @@ export async function repoUnpackCommand(invocation: Invocation<"repo unpack">, {
       terminal.err.line(`${plural(records, "record")} written to ${folder}`);
     }
   });
-  return complete ? exitCode : new DecampError("incomplete", "").exitCode;
+  return complete ? exitCode : exitCodeOf("incomplete");
 }
 
 /** Runs `decamp repo diff`. */

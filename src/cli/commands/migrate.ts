@@ -1,5 +1,5 @@
 /** `decamp migrate`: options, one call of the use case, and what is said about its result. */
-import { DecampError, isDecampError } from "../../errors.ts";
+import { DecampError, exitCodeOf, isDecampError } from "../../errors.ts";
 import type { Answers } from "../../migration/answers.ts";
 import type { MigrationPlan, MigrationResult, Report } from "../../migration/events.ts";
 import type { MigrateOptions } from "../../migration/options.ts";
@@ -63,16 +63,16 @@ export async function runMigrate(invocation: Invocation<"migrate">, edge: Edge, 
       terminal.out.line(...line);
     }
   }
-  return exitCodeOf(result);
+  return exitCodeFor(result);
 }
 
 /** A move that is done and lacks something says so to scripts, too. */
-function exitCodeOf({ missingBlobs, sourceStillActive }: MigrationResult): number {
+function exitCodeFor({ missingBlobs, sourceStillActive }: MigrationResult): number {
   if (missingBlobs.length > 0) {
-    return new DecampError("incomplete", "").exitCode;
+    return exitCodeOf("incomplete");
   }
   // The old account waits to be deactivated: the same command does it, once the old server can be reached.
-  return sourceStillActive === true ? new DecampError("rate-limited", "").exitCode : 0;
+  return sourceStillActive === true ? exitCodeOf("rate-limited") : 0;
 }
 
 /** Runs `decamp migrate`. */

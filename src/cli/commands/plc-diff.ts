@@ -5,7 +5,7 @@ import { planMove, serverRotationKeys } from "../../account/plan-move.ts";
 import { readAccount, type AccountLog } from "../../account/read-account.ts";
 import { signIn } from "../../account/sign-in.ts";
 import { isJsonObject } from "../../data/json-object.ts";
-import { DecampError } from "../../errors.ts";
+import { DecampError, exitCodeOf } from "../../errors.ts";
 import { parseServerUrl } from "../../identity/syntax.ts";
 import { editOperation, type IdentityEdit } from "../../plc/edit.ts";
 import { judgeOperation, type Intent } from "../../plc/judge.ts";
@@ -21,7 +21,7 @@ import { operationText, readOperationInput } from "../operation-input.ts";
 import { planJson, planLines } from "../plan-lines.ts";
 import type { Terminal } from "../terminal.ts";
 
-const refusedExit = new DecampError("refused", "").exitCode;
+const refusedExit = exitCodeOf("refused");
 
 /** Runs `decamp plc diff`. Exit code 9 if the change must not be made. */
 export async function plcDiffCommand(invocation: Invocation<"plc diff">, edge: Edge): Promise<number> {

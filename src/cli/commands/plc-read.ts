@@ -1,7 +1,7 @@
 /** `decamp plc audit` and `decamp plc history`: what the log of an identity says, once it is verified. */
 import type { AccountAudit } from "../../account/audit.ts";
 import type { AccountServices } from "../../account/services.ts";
-import { DecampError } from "../../errors.ts";
+import { exitCodeOf } from "../../errors.ts";
 import { auditLog, type LogAudit } from "../../plc/audit.ts";
 import { describeHistory, type HistoryEntry } from "../../plc/history.ts";
 import type { VerifiedLog } from "../../plc/log.ts";
@@ -14,7 +14,7 @@ import { contentLines, countLine, findingLines, historyLines } from "../plc-line
 import { stoppable } from "../signals.ts";
 import type { Terminal } from "../terminal.ts";
 
-const damagedExit = new DecampError("damaged", "").exitCode;
+const damagedExit = exitCodeOf("damaged");
 
 /** Runs `decamp plc audit`. Exit code 3 if something is wrong. */
 export async function plcAuditCommand(invocation: Invocation<"plc audit">, { terminal }: Edge): Promise<number> {

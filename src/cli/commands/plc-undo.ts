@@ -1,5 +1,5 @@
 /** `decamp plc undo`: takes back a move that has changed the identity. */
-import { DecampError } from "../../errors.ts";
+import { exitCodeOf } from "../../errors.ts";
 import { undoMove } from "../../migration/undo.ts";
 import { talkIdentity } from "../identity-talk.ts";
 import type { Edge, Invocation } from "../invocation.ts";
@@ -51,7 +51,7 @@ export async function plcUndoCommand(invocation: Invocation<"plc undo">, edge: E
           terminal.out.line(...line);
         }
       }
-      return targetStillActive ? new DecampError("rate-limited", "").exitCode : 0;
+      return targetStillActive ? exitCodeOf("rate-limited") : 0;
     },
     words,
   );

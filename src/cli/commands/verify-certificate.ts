@@ -1,5 +1,5 @@
 /** `decamp verify --certificate FILE`: what the certificate of a move proves. No network. */
-import { DecampError } from "../../errors.ts";
+import { DecampError, exitCodeOf } from "../../errors.ts";
 import { verifyCertificate, type CertificateReport } from "../../migration/certificate.ts";
 import { readWhole } from "../../services/files.ts";
 import { readGlobals } from "../globals.ts";
@@ -33,7 +33,7 @@ export async function verifyCertificateCommand(
       terminal.out.line(...line);
     }
   }
-  return report.ok ? 0 : new DecampError("damaged", "").exitCode;
+  return report.ok ? 0 : exitCodeOf("damaged");
 }
 
 function lines({ did, source, target, oldCommit, newCommit, copy, findings }: CertificateReport): Line[] {

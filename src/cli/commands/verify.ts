@@ -1,7 +1,7 @@
 /** `decamp verify`: proves a repository, and says what is wrong with it. */
 import type { ArchiveReport } from "../../archive/check-all.ts";
 import type { SigningKey } from "../../archive/signing-keys.ts";
-import { DecampError } from "../../errors.ts";
+import { DecampError, exitCodeOf } from "../../errors.ts";
 import { parseDidKey } from "../../identity/keys.ts";
 import type { RepoLimits } from "../../repo/limits.ts";
 import type { RepoReport } from "../../repo/report.ts";
@@ -16,7 +16,7 @@ import { stoppable } from "../signals.ts";
 import type { Terminal } from "../terminal.ts";
 import { archiveLines, factLines, findingLines, verdictLines } from "./verify-result.ts";
 
-const damagedExit = new DecampError("damaged", "").exitCode;
+const damagedExit = exitCodeOf("damaged");
 
 /** Runs `decamp verify`. Exit code 3 if one of the three answers is bad. */
 export async function verifyCommand(
