@@ -1,6 +1,7 @@
 /** This process, as the holder of a lock. */
 import { hostname } from "node:os";
 import type { LockOwner } from "../services/lock.ts";
+import { systemCode } from "../services/system-error.ts";
 
 export function thisProcess(): LockOwner {
   return { pid: process.pid, host: hostname(), isAlive };
@@ -11,6 +12,6 @@ function isAlive(pid: number): boolean {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    return error instanceof Error && "code" in error && error.code === "EPERM";
+    return systemCode(error) === "EPERM";
   }
 }

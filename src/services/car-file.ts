@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DecampError } from "../errors.ts";
 import type { RepoSource } from "../repo/source.ts";
+import { systemCode } from "./system-error.ts";
 
 export interface CarFile {
   readonly source: RepoSource;
@@ -106,7 +107,7 @@ function readOnce(fd: number, into: Uint8Array, at: number, length: number, posi
 }
 
 function unreadable(path: string, error: unknown): DecampError {
-  const code = error instanceof Error && "code" in error ? String(error.code) : "";
+  const code = systemCode(error) ?? "";
   return new DecampError("unreadable-file", `Cannot read ${path}: ${reasons[code] ?? `reading failed (${code})`}.`, {
     cause: error,
   });

@@ -22,6 +22,7 @@ import { platform } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
 import type { Readable } from "node:stream";
 import { DecampError, isDecampError } from "../errors.ts";
+import { systemCode } from "./system-error.ts";
 
 /** Permissions: state and private parts are for their owner alone. */
 const privateFile = 0o600;
@@ -33,7 +34,7 @@ export async function listFolder(path: string): Promise<string[]> {
     try {
       return (await readdir(path)).sort();
     } catch (error) {
-      if (isNotFound(error)) {
+      if (systemCode(error) === "ENOENT") {
         return [];
       }
       throw error;
@@ -47,7 +48,7 @@ export async function readWhole(path: string): Promise<Uint8Array | undefined> {
     try {
       return await readFile(path);
     } catch (error) {
-      if (isNotFound(error)) {
+      if (systemCode(error) === "ENOENT") {
         return undefined;
       }
       throw error;
@@ -192,7 +193,7 @@ export async function writeNew(path: string, content: string): Promise<void> {
     try {
       handle = await open(path, "wx", privateFile);
     } catch (error) {
-      throw isExisting(error) ? alreadyThere(path) : error;
+      throw systemCode(error) === "EEXIST" ? alreadyThere(path) : error;
     }
     try {
       await handle.writeFile(content);
@@ -283,7 +284,7 @@ export async function fileSize(path: string): Promise<number | undefined> {
     try {
       return (await stat(path)).size;
     } catch (error) {
-      if (isNotFound(error)) {
+      if (systemCode(error) === "ENOENT") {
         return undefined;
       }
       throw error;
@@ -302,7 +303,7 @@ export async function linkFile(from: string, to: string): Promise<void> {
     try {
       await link(from, to);
     } catch (error) {
-      if (isNotFound(error) || (error instanceof Error && "code" in error && error.code === "EEXIST")) {
+      if (["ENOENT", "EEXIST"].includes(systemCode(error) ?? "")) {
         throw error;
       }
       const part = `${to}.part`;
@@ -325,7 +326,7 @@ export async function makeFolder(path: string): Promise<void> {
     await mkdir(path, { recursive: true, mode: privateFolder });
   } catch (error) {
     // Of a disk that is read-only, and more, Node says here that there is no such folder.
-    if (!isNotFound(error)) {
+    if (systemCode(error) !== "ENOENT") {
       throw error;
     }
     if (dirname(path) !== path) {
@@ -373,7 +374,7 @@ async function guarded<T>(path: string, work: () => Promise<T>): Promise<T> {
 
 /** The error for a file or folder that cannot be read or written. */
 export function storageError(path: string, error: unknown): DecampError {
-  const code = error instanceof Error && "code" in error ? String(error.code) : "unknown";
+  const code = systemCode(error) ?? "unknown";
   const known: Record<string, string> = {
     ENOSPC: "the disk is full",
     EDQUOT: "the quota of the disk is used up",
@@ -390,12 +391,4 @@ export function storageError(path: string, error: unknown): DecampError {
     data: { path, reason: code },
     cause: error,
   });
-}
-
-function isExisting(error: unknown): boolean {
-  return error instanceof Error && "code" in error && error.code === "EEXIST";
-}
-
-function isNotFound(error: unknown): boolean {
-  return error instanceof Error && "code" in error && error.code === "ENOENT";
 }

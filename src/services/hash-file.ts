@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
 import { DecampError } from "../errors.ts";
+import { systemCode } from "./system-error.ts";
 
 export interface HashedFile {
   /** Bytes. */
@@ -27,7 +28,7 @@ export async function hashFile(path: string, signal: AbortSignal): Promise<Hashe
     }
   } catch (error) {
     signal.throwIfAborted();
-    const code = codeOf(error);
+    const code = systemCode(error) ?? String(error);
     if (code === "ENOENT") {
       return undefined;
     }
@@ -43,8 +44,4 @@ export async function isFolder(path: string): Promise<boolean> {
   } catch {
     return false;
   }
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && "code" in error ? String(error.code) : String(error);
 }

@@ -17,6 +17,7 @@ import { Allowances, announcedWait, type Allowance } from "./allowances.ts";
 import { Clocks } from "./clocks.ts";
 import { checkLiteralHost, publicLookup } from "./guard.ts";
 import { noteReceived } from "./spent-memory.ts";
+import { systemCode } from "./system-error.ts";
 import { openAgent, openProxyAgent, request } from "./undici.ts";
 
 /**
@@ -348,7 +349,7 @@ function reason(error: unknown): string {
     UND_ERR_RES_CONTENT_LENGTH_MISMATCH: "it sent another number of bytes than it announced",
   };
   for (const part of causes(error)) {
-    const code = errorCode(part);
+    const code = systemCode(part);
     if (code !== undefined) {
       return known[code] ?? code;
     }
@@ -371,10 +372,6 @@ function* causes(error: unknown): Generator {
   }
 }
 
-function errorCode(error: unknown): string | undefined {
-  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
-}
-
 function findDecampError(error: unknown): DecampError | undefined {
   for (const part of causes(error)) {
     if (isDecampError(part)) {
@@ -386,13 +383,13 @@ function findDecampError(error: unknown): DecampError | undefined {
 
 /** Whether the request cannot have reached the server. */
 function neverSent(error: unknown): boolean {
-  const codes = new Set([...causes(error)].map(errorCode));
+  const codes = new Set([...causes(error)].map(systemCode));
   return ["ECONNREFUSED", "EAI_AGAIN", "UND_ERR_CONNECT_TIMEOUT"].some((code) => codes.has(code));
 }
 
 /** Whether the name is known not to exist: asking again does not help. */
 function noSuchHost(error: unknown): boolean {
-  return [...causes(error)].some((part) => errorCode(part) === "ENOTFOUND");
+  return [...causes(error)].some((part) => systemCode(part) === "ENOTFOUND");
 }
 
 function rateLimited(url: URL, wait: number | undefined, allowance: Allowance | undefined): DecampError {

@@ -1,6 +1,7 @@
 /** JSON from a file or a stream that a person named. */
 import { createReadStream } from "node:fs";
 import { DecampError } from "../errors.ts";
+import { systemCode } from "./system-error.ts";
 
 /** More than any log or operation needs, in bytes. */
 const limit = 32 * 1024 * 1024;
@@ -19,7 +20,7 @@ export async function readJsonFile(path: string): Promise<unknown> {
     if (error instanceof DecampError) {
       throw error;
     }
-    const reason = error instanceof Error && "code" in error ? reasons[String(error.code)] : undefined;
+    const reason = reasons[systemCode(error) ?? ""];
     throw new DecampError("unreadable-file", `Cannot read ${path}: ${reason ?? "reading failed"}.`, { cause: error });
   }
 }

@@ -2,6 +2,7 @@
 
 import { createReadStream } from "node:fs";
 import { DecampError } from "../errors.ts";
+import { systemCode } from "./system-error.ts";
 
 /** A line that is longer comes in pieces: memory is bounded, whatever somebody pipes in. */
 const longestLine = 100_000;
@@ -24,7 +25,7 @@ export async function* streamLines(stream: AsyncIterable<Uint8Array | string>, n
   try {
     for (;;) {
       const next = await iterator.next().catch((cause: unknown) => {
-        const code = cause instanceof Error && "code" in cause ? String(cause.code) : "reading failed";
+        const code = systemCode(cause) ?? "reading failed";
         const reason = code === "ENOENT" ? "there is no such file" : code;
         throw new DecampError("unreadable-file", `Cannot read ${name}: ${reason}.`, { cause });
       });

@@ -6,6 +6,7 @@ import { basename, dirname, join } from "node:path";
 import { isJsonObject } from "../data/json-object.ts";
 import { DecampError } from "../errors.ts";
 import { makeFolder, storageError } from "./files.ts";
+import { systemCode } from "./system-error.ts";
 
 /** Who takes the lock. */
 export interface LockOwner {
@@ -83,7 +84,7 @@ async function claim(own: string, path: string, text: string): Promise<boolean> 
     await link(own, path);
     return true;
   } catch (error) {
-    if (isCode(error, "EEXIST")) {
+    if (systemCode(error) === "EEXIST") {
       return false;
     }
   }
@@ -97,7 +98,7 @@ async function claim(own: string, path: string, text: string): Promise<boolean> 
     }
     return true;
   } catch (error) {
-    if (isCode(error, "EEXIST")) {
+    if (systemCode(error) === "EEXIST") {
       return false;
     }
     throw error;
@@ -109,7 +110,7 @@ async function takeAway(path: string, aside: string, text: string): Promise<void
   try {
     await rename(path, aside);
   } catch (error) {
-    if (isCode(error, "ENOENT")) {
+    if (systemCode(error) === "ENOENT") {
       return;
     }
     throw error;
@@ -131,7 +132,7 @@ async function readLock(path: string): Promise<FoundLock | undefined> {
   try {
     text = await readFile(path, "utf8");
   } catch (error) {
-    if (isCode(error, "ENOENT")) {
+    if (systemCode(error) === "ENOENT") {
       return undefined;
     }
     throw error;
@@ -148,8 +149,4 @@ async function readLock(path: string): Promise<FoundLock | undefined> {
     // No JSON.
   }
   return { text };
-}
-
-function isCode(error: unknown, code: string): boolean {
-  return error instanceof Error && "code" in error && error.code === code;
 }

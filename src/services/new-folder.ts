@@ -2,6 +2,7 @@
 import { mkdir, readdir, rename, rm, rmdir, writeFile } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { DecampError } from "../errors.ts";
+import { systemCode } from "./system-error.ts";
 
 export interface NewFolder {
   /**
@@ -59,7 +60,7 @@ async function isFree(path: string): Promise<boolean> {
   try {
     return (await readdir(path)).length === 0;
   } catch (error) {
-    return isCode(error, "ENOENT");
+    return systemCode(error) === "ENOENT";
   }
 }
 
@@ -67,7 +68,7 @@ async function stored(path: string, work: () => Promise<void>): Promise<void> {
   try {
     await work();
   } catch (error) {
-    if (isCode(error, "EEXIST")) {
+    if (systemCode(error) === "EEXIST") {
       throw new DecampError("storage", `There is something at ${path}.part already.`, {
         hint: "Another run may be writing it. If not, it is left over: remove it.",
         cause: error,
@@ -79,11 +80,7 @@ async function stored(path: string, work: () => Promise<void>): Promise<void> {
 }
 
 function ignoreMissing(error: unknown): void {
-  if (!isCode(error, "ENOENT")) {
+  if (systemCode(error) !== "ENOENT") {
     throw error;
   }
-}
-
-function isCode(error: unknown, code: string): boolean {
-  return error instanceof Error && "code" in error && error.code === code;
 }

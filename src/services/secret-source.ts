@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { open } from "node:fs/promises";
 import { platform } from "node:os";
 import { DecampError } from "../errors.ts";
+import { systemCode } from "./system-error.ts";
 
 /** More than any password or key needs; whoever names a film by mistake is told so. */
 const maxSecretBytes = 64 * 1024;
@@ -37,7 +38,7 @@ export async function readSecretFile(
     if (error instanceof DecampError) {
       throw error;
     }
-    const reason = error instanceof Error && "code" in error ? reasons[String(error.code)] : undefined;
+    const reason = reasons[systemCode(error) ?? ""];
     throw new DecampError("unreadable-file", `Cannot read ${what} from ${path}: ${reason ?? "reading failed"}.`, {
       cause: error,
     });
