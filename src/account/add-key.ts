@@ -115,7 +115,7 @@ async function addByServer(
 /** Signs in at the server that holds the account, unless somebody has. */
 async function withSession<T>(
   { services, answers, signal }: ChangeParts,
-  { account: { did, handle = did, log } }: ChangePlan,
+  { account }: ChangePlan,
   request: NewKeyRequest,
   session: ServerSession | undefined,
   work: (session: ServerSession) => Promise<T>,
@@ -123,7 +123,7 @@ async function withSession<T>(
   if (session !== undefined) {
     return work(session);
   }
-  const endpoint = pdsOf(log.head.operation);
+  const endpoint = pdsOf(account.log.head.operation);
   if (endpoint === undefined) {
     throw new DecampError("refused", "The identity names no server that could sign this.", {
       hint: "Sign it with a rotation key that you hold.",
@@ -131,13 +131,10 @@ async function withSession<T>(
   }
   const pds = services.openPds(parseServerUrl(endpoint, request));
   try {
-    const question = { handle, host: pds.host };
-    const password = async (again: { again?: string }): Promise<string> =>
-      answers.sourcePassword({ ...question, ...again });
-    const { email } = await signIn(pds, did, answers, password, signal);
+    const { email } = await signIn(pds, account, answers, "sourcePassword", signal);
     return await work({ pds, email });
   } finally {
-    await pds.signOut(AbortSignal.timeout(5000));
+    await pds.signOut();
   }
 }
 

@@ -90,7 +90,7 @@ export async function carryOut(
     return { ...submitted, differences: judgement.differences, host };
   } finally {
     if (pds !== server) {
-      await pds?.signOut(AbortSignal.timeout(5000));
+      await pds?.signOut();
     }
   }
 }
@@ -101,7 +101,6 @@ async function openServer(
   { account, operation }: ChangePlan,
   { allowPrivateHosts }: ChangeOptions,
 ): Promise<Pds> {
-  const { did, handle = did, log } = account;
   const endpoint = pdsOf(operation);
   if (endpoint === undefined) {
     throw new DecampError("refused", "This operation names no server that it could be submitted through.", {
@@ -109,16 +108,7 @@ async function openServer(
     });
   }
   const pds = services.openPds(parseServerUrl(endpoint, { allowPrivateHosts }));
-  const question = { handle, host: pds.host };
-  await signIn(
-    pds,
-    did,
-    answers,
-    async (again) =>
-      endpoint === pdsOf(log.head.operation)
-        ? answers.sourcePassword({ ...question, ...again })
-        : answers.targetPassword({ ...question, ...again }),
-    signal,
-  );
+  const holdsIt = endpoint === pdsOf(account.log.head.operation);
+  await signIn(pds, account, answers, holdsIt ? "sourcePassword" : "targetPassword", signal);
   return pds;
 }

@@ -8,19 +8,29 @@ import type { IdentityAnswers } from "./answers.ts";
 /** The servers allow 30 tries in five minutes; nobody needs that many. */
 const tries = 5;
 
+/** Which password it is that is asked for. */
+type Password = "sourcePassword" | "targetPassword";
+
+/** Whom a session is for. */
+export interface SessionOwner {
+  readonly did: string;
+  /** What people call the account there; the DID unless given. */
+  readonly handle?: string | undefined;
+}
+
 /**
  * Signs in with the account's own password.
  *
+ * @param password the question that is asked for it
  * @param toRead the session is only for reading: an app password will do, and an account that was taken down
- * @param password asks for it; `again` says why the last one was refused
  * @throws DecampError `auth-refused`, `app-password`, `auth-factor-required`, `input-needed`, `refused` if it is the session
  *   of another account, and what the services throw
  */
 export async function signIn(
   pds: Pds,
-  did: string,
-  answers: Pick<IdentityAnswers, "authFactorCode" | "canAskAgain">,
-  password: (again: { again?: string }) => Promise<string>,
+  { did, handle = did }: SessionOwner,
+  answers: Pick<IdentityAnswers, "authFactorCode" | "canAskAgain" | Password>,
+  password: Password,
   signal: AbortSignal,
   toRead: boolean = false,
 ): Promise<SessionInfo> {
@@ -29,7 +39,8 @@ export async function signIn(
   let factor: { authFactorToken?: string } = {};
   for (let count = 1; ; count += 1) {
     try {
-      const credentials = { identifier: did, password: await password(again), ...factor };
+      const answer = await answers[password]({ handle, host, ...again });
+      const credentials = { identifier: did, password: answer, ...factor };
       const info = await pds.signIn(toRead ? { ...credentials, allowTakendown: true } : credentials, signal, toRead);
       if (info.did !== did) {
         throw new DecampError("refused", `${host} signed in ${info.did}, not ${did}.`);

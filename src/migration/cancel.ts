@@ -87,8 +87,7 @@ export async function cancelMigration(
     await removeJournal(stateDir, identity.did, target);
     return { did: identity.did, handle: identity.handle, source, target, targetAccount, reactivated };
   } finally {
-    const brief = AbortSignal.timeout(5000);
-    await Promise.all(context.servers.map(async (pds) => pds.signOut(brief)));
+    await Promise.all(context.servers.map(async (pds) => pds.signOut()));
     await unlock();
   }
 }

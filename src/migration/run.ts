@@ -144,10 +144,9 @@ async function pressOn<T>({ services, signal }: Context, work: () => Promise<T>)
   }
 }
 
-/** Nobody needs the sessions any more. Best effort, with a deadline of its own, because the run may be an aborted one. */
+/** Nobody needs the sessions any more. */
 async function endSessions(context: Context): Promise<void> {
-  const brief = AbortSignal.timeout(5000);
-  await Promise.all(context.servers.map(async (pds) => pds.signOut(brief)));
+  await Promise.all(context.servers.map(async (pds) => pds.signOut()));
   if (context.hasJournal) {
     await context.journal.close();
   }

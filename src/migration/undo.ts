@@ -101,7 +101,7 @@ export async function undoMove(parts: UndoParts, request: UndoRequest): Promise<
         targetStillActive,
       };
     } finally {
-      await source.signOut(AbortSignal.timeout(5000));
+      await source.signOut();
     }
   } finally {
     await unlock();
@@ -207,9 +207,8 @@ function planUndo(account: AccountLog, moved: Moved, didKey: string, now: number
 
 /** A session at the old server. @throws DecampError `refused` if the account is not there any more */
 async function openSource({ services, answers, signal }: UndoParts, account: AccountLog, moved: Moved): Promise<Pds> {
-  const { did } = account;
   const source = services.openPds(moved.source);
-  if ((await stateAt(source, did, signal)) === "absent") {
+  if ((await stateAt(source, account.did, signal)) === "absent") {
     throw new DecampError(
       "refused",
       `${source.host} does not have the account any more: there is nothing to go back to.`,
@@ -219,8 +218,7 @@ async function openSource({ services, answers, signal }: UndoParts, account: Acc
       },
     );
   }
-  const question = { handle: account.handle ?? did, host: source.host };
-  await signIn(source, did, answers, async (again) => answers.sourcePassword({ ...question, ...again }), signal);
+  await signIn(source, account, answers, "sourcePassword", signal);
   return source;
 }
 
@@ -252,15 +250,14 @@ async function compareRepos(
 }
 
 /** Deactivates the account on the new server; false if that could not be done. */
-async function leaveTarget(parts: UndoParts, { did, handle = did }: AccountLog, moved: Moved): Promise<boolean> {
+async function leaveTarget(parts: UndoParts, account: AccountLog, moved: Moved): Promise<boolean> {
   const { services, answers, signal, warn } = parts;
   const target = services.openPds(moved.target);
   try {
-    if ((await stateAt(target, did, signal)) !== "active") {
+    if ((await stateAt(target, account.did, signal)) !== "active") {
       return true;
     }
-    const question = { handle, host: target.host };
-    await signIn(target, did, answers, async (again) => answers.targetPassword({ ...question, ...again }), signal);
+    await signIn(target, account, answers, "targetPassword", signal);
     await target.deactivate(signal);
     return true;
   } catch (error) {
@@ -271,6 +268,6 @@ async function leaveTarget(parts: UndoParts, { did, handle = did }: AccountLog, 
     warn("target-still-active", `The account at ${target.host} is still active there: ${error.message}`);
     return false;
   } finally {
-    await target.signOut(AbortSignal.timeout(5000));
+    await target.signOut();
   }
 }

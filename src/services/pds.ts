@@ -62,6 +62,9 @@ export interface NewAccount {
   readonly serviceToken: string;
 }
 
+/** How long ending a session may take (milliseconds): nothing depends on it. */
+const briefly = 5000;
+
 /** No list is longer: at 1000 blobs a page that is ten million. */
 const mostPages = 10_000;
 
@@ -139,8 +142,12 @@ export class Pds {
     return info;
   }
 
-  /** com.atproto.server.deleteSession, as far as the server can be reached. */
-  async signOut(signal: AbortSignal): Promise<void> {
+  /**
+   * com.atproto.server.deleteSession, as far as the server can be reached.
+   *
+   * @param signal a deadline of its own unless given, because the run that ends may be an aborted one
+   */
+  async signOut(signal: AbortSignal = AbortSignal.timeout(briefly)): Promise<void> {
     await this.#session.signOut(signal);
   }
 

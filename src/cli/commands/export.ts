@@ -70,8 +70,7 @@ export async function exportCommand(
             }
             return { located: found, result: await run(archive, found, pds, flags, services, report, signal) };
           } finally {
-            // Best effort, with a deadline of its own, because the run may be an aborted one.
-            await pds.signOut(AbortSignal.timeout(5000));
+            await pds.signOut();
           }
         } finally {
           reporter.close();
@@ -168,7 +167,7 @@ function wantsSignIn(flags: ExportFlags, env: Readonly<NodeJS.ProcessEnv>): bool
 
 async function openSession(
   pds: Pds,
-  { did, handle = did }: LocatedAccount,
+  located: LocatedAccount,
   { terminal }: Edge,
   secrets: Secrets,
   prompter: Prompter,
@@ -182,9 +181,7 @@ async function openSession(
     explain: () => undefined,
     notConfirmed: "",
   });
-  const password = async (again: { again?: string }): Promise<string> =>
-    answers.sourcePassword({ handle, host: pds.host, ...again });
-  await signIn(pds, did, answers, password, signal, true);
+  await signIn(pds, located, answers, "sourcePassword", signal, true);
   if (pds.isAppPassword) {
     report({
       type: "warning",

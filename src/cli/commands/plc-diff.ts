@@ -134,32 +134,18 @@ function readOperation(value: unknown): UnsignedOperation {
 /** Both servers have to say which keys are theirs, and do so only to the account itself. */
 async function plannedMove(account: AccountLog, target: string, { parts, globals }: IdentityTalk): Promise<Planned> {
   const { services, answers, signal } = parts;
-  const { did, handle = did, log } = account;
-  const source = pdsOf(log.head.operation);
+  const source = pdsOf(account.log.head.operation);
   if (source === target || source === undefined) {
     throw new DecampError("same-server", `The identity names ${source ?? "no server"} already.`);
   }
   const old = services.openPds(parseServerUrl(source, globals));
   const next = services.openPds(target);
   try {
-    await signIn(
-      old,
-      did,
-      answers,
-      async (again) => answers.sourcePassword({ handle, host: old.host, ...again }),
-      signal,
-    );
+    await signIn(old, account, answers, "sourcePassword", signal);
     const leaving = await serverRotationKeys(old, signal);
-    await signIn(
-      next,
-      did,
-      answers,
-      async (again) => answers.targetPassword({ handle, host: next.host, ...again }),
-      signal,
-    );
+    await signIn(next, account, answers, "targetPassword", signal);
     return await planMove(account, next, leaving, undefined, signal);
   } finally {
-    const brief = AbortSignal.timeout(5000);
-    await Promise.all([old.signOut(brief), next.signOut(brief)]);
+    await Promise.all([old.signOut(), next.signOut()]);
   }
 }
