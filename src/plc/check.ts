@@ -237,6 +237,22 @@ export function operationsLeft(createdAt: readonly string[], now: number): Opera
   return { hour: hourly ?? 0, day: daily ?? 0, week: weekly ?? 0 };
 }
 
+/**
+ * When the directory takes the next operation of a DID, epoch milliseconds; undefined if it takes one now.
+ *
+ * @param createdAt when the DID's operations were taken (ISO 8601) @param now epoch milliseconds
+ */
+export function nextOperationAt(createdAt: readonly string[], now: number): number | undefined {
+  const times = createdAt.map((created) => Date.parse(created)).sort((a, b) => b - a);
+  for (const [, span, most] of spans) {
+    const oldest = times[most - 1];
+    if (oldest !== undefined && now - oldest < span) {
+      return oldest + span;
+    }
+  }
+  return undefined;
+}
+
 function countSince(createdAt: readonly string[], time: number): number {
   return createdAt.filter((created) => Date.parse(created) > time).length;
 }

@@ -1,17 +1,12 @@
 /** What the log of the identity says against a move, before anything is written. */
 
 import { DecampError } from "../../errors.ts";
+import { nextOperationAt } from "../../plc/check.ts";
 import { describeHistory } from "../../plc/history.ts";
 import { rotationKeysOf } from "../../plc/operation.ts";
 import type { Context } from "../context.ts";
 import { directoryTime } from "./clock.ts";
 
-/** Operations that the directory takes for one DID: how many, in how many milliseconds. */
-const operationLimits = [
-  { count: 10, span: 3_600_000 },
-  { count: 30, span: 86_400_000 },
-  { count: 100, span: 604_800_000 },
-];
 /** How long somebody's undoing of a change is news (milliseconds). */
 const recent = 7 * 86_400_000;
 
@@ -30,7 +25,16 @@ export function checkIdentity(context: Pick<Context, "identity" | "services" | "
   if (now === undefined) {
     return; // told by the check of the clocks
   }
-  checkOperationLimits(context, now);
+  const next = nextOperationAt(
+    log.entries.map(({ createdAt }) => createdAt),
+    now,
+  );
+  if (next !== undefined) {
+    const until = new Date(next).toISOString();
+    throw new DecampError("rate-limited", `The directory takes no operation for this account before ${until}.`, {
+      data: { until },
+    });
+  }
   const history = describeHistory(log);
   const undone = history.findLast(({ nullifiedBy }) => nullifiedBy !== undefined);
   if (undone !== undefined && now - Date.parse(undone.entry.createdAt) < recent) {
@@ -45,18 +49,5 @@ export function checkIdentity(context: Pick<Context, "identity" | "services" | "
       "plc-undoable",
       `The last change of this identity, from ${log.head.createdAt}, can be undone by a key of higher rank until ${new Date(head.undoUntil).toISOString()}, and a move on top of it with it.`,
     );
-  }
-}
-
-function checkOperationLimits({ identity }: Pick<Context, "identity">, now: number): void {
-  const times = identity.log.entries.map(({ createdAt }) => Date.parse(createdAt)).sort((a, b) => b - a);
-  for (const { count, span } of operationLimits) {
-    const oldest = times[count - 1];
-    if (oldest !== undefined && now - oldest < span) {
-      const until = new Date(oldest + span).toISOString();
-      throw new DecampError("rate-limited", `The directory takes no operation for this account before ${until}.`, {
-        data: { until },
-      });
-    }
   }
 }
