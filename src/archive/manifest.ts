@@ -102,6 +102,11 @@ export function parseManifest(bytes: Uint8Array, path: string): Manifest {
   }
 }
 
+/** Whether the snapshot holds what only the owner can see. */
+export function hasPrivateParts({ files }: Pick<Manifest, "files">): boolean {
+  return Object.values(files).some((file) => file.private);
+}
+
 /** The folders in which a snapshot is, or will be, oldest first. */
 export async function listSnapshots(archive: string): Promise<string[]> {
   const names = await listFolder(snapshotsFolder(archive));

@@ -2,6 +2,7 @@
 
 import type { Identity } from "../account/read-identity.ts";
 import type { AccountServices } from "../account/services.ts";
+import { archiveName } from "../archive/layout.ts";
 import type { Manifest, Missing } from "../archive/manifest.ts";
 import { joinPath } from "../services/files.ts";
 import type { LockOwner } from "../services/lock.ts";
@@ -141,8 +142,7 @@ export class Context {
 
   /** Folder of the archive. */
   get archive(): string {
-    const name = this.identity.did.replaceAll(":", "-");
-    return this.options.archive ?? joinPath(this.options.stateDir, "archives", name);
+    return this.options.archive ?? joinPath(this.options.stateDir, "archives", archiveName(this.identity.did));
   }
 
   readonly warn = (code: string, message: string): void => {

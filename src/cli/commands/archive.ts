@@ -1,6 +1,6 @@
 /** `decamp archive …`: what is in an archive, what has changed, and what may go. */
 import { compareBlobs, compareFiles, compareRecords } from "../../archive/compare.ts";
-import type { Manifest } from "../../archive/manifest.ts";
+import { hasPrivateParts, type Manifest } from "../../archive/manifest.ts";
 import { openSnapshot, readArchive, type OpenSnapshot } from "../../archive/open.ts";
 import { pruneArchive } from "../../archive/prune.ts";
 import { DecampError } from "../../errors.ts";
@@ -59,21 +59,17 @@ function snapshotFacts(manifest: Manifest): object {
     rev,
     data,
     ...figures,
-    private: isPrivate(manifest),
+    private: hasPrivateParts(manifest),
   };
 }
 
 function remarksOn(manifest: Manifest): string[] {
   const { missing, status } = manifest;
   return [
-    ...(isPrivate(manifest) ? ["private"] : []),
+    ...(hasPrivateParts(manifest) ? ["private"] : []),
     ...(status === undefined ? [] : [status]),
     ...(missing.length === 0 ? [] : [`${plural(missing.length, "blob")} missing`]),
   ];
-}
-
-function isPrivate({ files }: Manifest): boolean {
-  return Object.values(files).some((file) => file.private);
 }
 
 /** Runs `decamp archive diff`. */
