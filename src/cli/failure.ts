@@ -19,14 +19,9 @@ export interface FailureOptions {
 export function reportFailure(terminal: Terminal, error: unknown, options: FailureOptions): number {
   const clean = (text: string): string => redact(text, options.secrets ?? new Set());
   const expected = isDecampError(error);
-  const facts = expected
-    ? { code: error.code as string, message: clean(error.message), hint: clean(error.hint), exitCode: error.exitCode }
-    : {
-        code: "internal",
-        message: clean(`This is a bug in decamp: ${error instanceof Error ? error.message : String(error)}`),
-        hint: `Please report it ${options.bugs === undefined ? "to the maintainers with this text" : `at ${options.bugs} with this text`}.`,
-        exitCode: 1,
-      };
+  const where = options.bugs === undefined ? "to the maintainers" : `at ${options.bugs}`;
+  const { code, message, hint = `Please report it ${where} with this text.`, exitCode } = failureFacts(error);
+  const facts = { code, message: clean(message), hint: clean(hint), exitCode };
   // An expected error explains itself; what it was made from may tell more, to those who ask for more.
   const stack = (expected && !(options.verbose && error.cause !== undefined) ? [] : stackLines(error)).map(clean);
   if (options.json) {
@@ -63,6 +58,16 @@ export function reportFailure(terminal: Terminal, error: unknown, options: Failu
     }
   }
   return facts.exitCode;
+}
+
+/** What an error is about. One that nobody expected has no hint. */
+export function failureFacts(error: unknown): { code: string; message: string; hint?: string; exitCode: number } {
+  if (isDecampError(error)) {
+    const { code, message, hint, exitCode } = error;
+    return { code, message, hint, exitCode };
+  }
+  const message = `This is a bug in decamp: ${error instanceof Error ? error.message : String(error)}`;
+  return { code: "internal", message, exitCode: 1 };
 }
 
 /** `text` without any of `secrets`. Very short ones would tear holes into every text, and are no secrets. */

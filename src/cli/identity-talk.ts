@@ -10,9 +10,9 @@ import type { Edge, Typed } from "./invocation.ts";
 import { openMigrationServices } from "./migration-services.ts";
 import { planLines } from "./plan-lines.ts";
 import { withPrompter } from "./prompter.ts";
-import { namesRotationKey, readRotationKey, rotationKeySecrets } from "./rotation-key.ts";
+import { namesRotationKey, rotationKeyOpener, rotationKeySecrets } from "./rotation-key.ts";
 import { checkSecretFlags, createSecrets, type AllSecretFlags, type Secrets } from "./secrets.ts";
-import { stoppable } from "./signals.ts";
+import { stoppable, tellStopping } from "./signals.ts";
 
 export interface IdentityTalk {
   readonly parts: ChangeParts;
@@ -67,18 +67,11 @@ export async function talkIdentity<T>(
               }
             }
           };
-          const openSigner: IdentityTalk["openSigner"] = async (didKeys) => {
-            const { createKeychain } = await import("../services/keychain.ts");
-            return readRotationKey({ secrets, keychain: createKeychain(), signal }, { curve: flags.curve, didKeys });
-          };
+          const openSigner = rotationKeyOpener(secrets, flags.curve, signal);
           const parts = { services, answers, show, signal };
           return work({ parts, services, secrets, openSigner, hasRotationKey, globals, from });
         }),
-      () => {
-        if (!globals.json && !globals.quiet) {
-          terminal.err.line("Stopping as soon as the work at hand is safe. Press Ctrl-C again to stop at once.");
-        }
-      },
+      tellStopping(terminal, globals),
     );
   } finally {
     await close();

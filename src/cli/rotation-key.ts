@@ -52,6 +52,18 @@ export async function readRotationKey(sources: KeySources, wanted: WantedKey): P
   return openKey(text, sources.secrets, wanted.curve);
 }
 
+/** The same for later: the key is read when it is known which ones would do. The keychain is loaded only then. */
+export function rotationKeyOpener(
+  secrets: Secrets,
+  curve: Curve | undefined,
+  signal: AbortSignal,
+): (didKeys: readonly string[]) => Promise<PrivateKey> {
+  return async (didKeys) => {
+    const { createKeychain } = await import("../services/keychain.ts");
+    return readRotationKey({ secrets, keychain: createKeychain(), signal }, { curve, didKeys });
+  };
+}
+
 /** A private key as it was found, perhaps encrypted. */
 export interface FoundKey {
   readonly text: string;

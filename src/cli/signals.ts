@@ -1,5 +1,7 @@
 /** Ctrl-C and its relatives: once is a request to stop cleanly, twice means now. */
 import { DecampError, isDecampError } from "../errors.ts";
+import type { GlobalFlags } from "./globals.ts";
+import type { Terminal } from "./terminal.ts";
 
 const names = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
@@ -34,4 +36,13 @@ export async function stoppable<T>(work: (signal: AbortSignal) => Promise<T>, on
       process.off(name, stop);
     }
   }
+}
+
+/** For long work: says to a person that it was heard, and what is waited for. */
+export function tellStopping({ err }: Terminal, { json, quiet }: Pick<GlobalFlags, "json" | "quiet">): () => void {
+  return () => {
+    if (!json && !quiet) {
+      err.line("Stopping as soon as the work at hand is safe. Press Ctrl-C again to stop at once.");
+    }
+  };
 }

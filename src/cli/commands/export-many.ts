@@ -3,23 +3,25 @@ import { locateAccount } from "../../account/locate.ts";
 import { findDid } from "../../account/resolve-account.ts";
 import type { ExportEvent } from "../../archive/events.ts";
 import { exportMany, type Listed, type Outcome } from "../../archive/export-many.ts";
-import { exportAccount, type ExportResult } from "../../archive/export.ts";
+import type { ExportResult } from "../../archive/export.ts";
 import { archiveName } from "../../archive/layout.ts";
 import { DecampError, exitCodeOf, isDecampError } from "../../errors.ts";
 import { parseAccount, parseServerUrl, type Account } from "../../identity/syntax.ts";
 import type { MigrationServices } from "../../migration/context.ts";
 import { joinPath } from "../../services/files.ts";
 import { fileLines, streamLines } from "../../services/lines.ts";
-import { commandLine } from "../command-line.ts";
+import { resumable } from "../command-line.ts";
 import type { ExportFlags } from "../declare/export.ts";
 import { readGlobals, type GlobalFlags } from "../globals.ts";
+import { exportLocated } from "../export-account.ts";
+import { failureFacts } from "../failure.ts";
 import type { Edge, Invocation } from "../invocation.ts";
 import { openMigrationServices } from "../migration-services.ts";
 import { countText, plural } from "../reporters/amounts.ts";
 import { warningLine } from "../reporters/lines.ts";
-import { stoppable } from "../signals.ts";
+import { stoppable, tellStopping } from "../signals.ts";
 import type { Terminal } from "../terminal.ts";
-import { defaultConcurrency, resultFacts } from "./export-result.ts";
+import { resultFacts } from "./export-result.ts";
 
 const defaultJobs = 4;
 /** So many failures are named again at the end. */
@@ -62,11 +64,7 @@ export async function exportManyCommand(
             await terminal.out.drained();
           },
         }),
-      () => {
-        if (!globals.json && !globals.quiet) {
-          terminal.err.line("Stopping as soon as the work at hand is safe. Press Ctrl-C again to stop at once.");
-        }
-      },
+      tellStopping(terminal, globals),
     );
     if (listError === undefined || tally.complete + tally.incomplete + tally.failed > 0) {
       summarize(folder, tally, globals, terminal);
@@ -76,14 +74,7 @@ export async function exportManyCommand(
     }
     return tally.failed + tally.incomplete > 0 ? exitCodeOf("incomplete") : 0;
   } catch (error) {
-    if (isDecampError(error, "interrupted")) {
-      throw new DecampError("interrupted", error.message, {
-        hint: `Nothing is lost. To go on from here, run:\n  ${commandLine(argv)}`,
-        data: { resume: commandLine(argv) },
-        cause: error,
-      });
-    }
-    throw error;
+    throw resumable(error, argv);
   } finally {
     await close();
   }
@@ -106,27 +97,19 @@ async function exportOne(
   { folder, origin, flags, services, globals, terminal }: Setting,
   signal: AbortSignal,
 ): Promise<ExportResult> {
-  const { now, sleep, writtenBy, lockOwner } = services;
   const located = await locateAccount(services, account, { from: origin, known: did }, signal);
   const pds = services.openPds(parseServerUrl(located.pds, globals));
-  return exportAccount(
-    joinPath(folder, archiveName(did)),
-    { ...located, pds },
-    {
-      concurrency: flags.concurrency ?? defaultConcurrency,
-      signal,
-      now: now(),
-      sleep,
-      writtenBy,
-      lockOwner,
-      publicOnly: true,
-      report: (event) => {
-        if (event.type === "warning") {
-          warn(did, event, globals, terminal);
-        }
-      },
+  return exportLocated(joinPath(folder, archiveName(did)), located, pds, {
+    flags,
+    services,
+    publicOnly: true,
+    report: (event) => {
+      if (event.type === "warning") {
+        warn(did, event, globals, terminal);
+      }
     },
-  );
+    signal,
+  });
 }
 
 function refuse(message: string): never {
@@ -194,15 +177,6 @@ function count(tally: Tally, outcome: Outcome): void {
     tally.complete += 1;
     tally.unchanged += outcome.result.mode === "unchanged" ? 1 : 0;
   }
-}
-
-function failureFacts(error: unknown): { code: string; message: string; hint?: string; exitCode: number } {
-  if (isDecampError(error)) {
-    const { code, message, hint, exitCode } = error;
-    return { code, message, hint, exitCode };
-  }
-  const message = `This is a bug in decamp: ${error instanceof Error ? error.message : String(error)}`;
-  return { code: "internal", message, exitCode: 1 };
 }
 
 /** The line of one account. */

@@ -1,12 +1,9 @@
 /** What people read when `decamp export` has ended. */
 import type { LocatedAccount } from "../../account/locate.ts";
 import type { ExportResult } from "../../archive/export.ts";
-import type { Missing } from "../../archive/manifest.ts";
+import { hasPrivateParts, type Missing } from "../../archive/manifest.ts";
 import { bytesText, countText, plural } from "../reporters/amounts.ts";
 import type { Piece } from "../terminal.ts";
-
-/** Blobs in flight at once, unless said otherwise. */
-export const defaultConcurrency = 16;
 
 type Line = readonly Piece[];
 
@@ -19,7 +16,7 @@ export function exportLines(
   { manifest, mode, received }: ExportResult,
   { quiet }: { quiet: boolean },
 ): Line[] {
-  const { missing, records, blobs, blobBytes, snapshot, createdAt, files, status } = manifest;
+  const { missing, records, blobs, blobBytes, snapshot, createdAt, status } = manifest;
   const verdict: Piece =
     missing.length > 0
       ? { text: `The archive of ${handle} is complete but for ${plural(missing.length, "blob")}.`, style: "yellow" }
@@ -27,7 +24,7 @@ export function exportLines(
           text: `The archive of ${handle} is complete${mode === "unchanged" ? ": nothing has changed" : ""}.`,
           style: "green",
         };
-  const isPrivate = Object.values(files).some((file) => file.private);
+  const isPrivate = hasPrivateParts(manifest);
   const facts: Line[] = [
     ["Archive       ", archive],
     ["Account       ", did, ...(status === undefined ? [] : [`, ${status} on ${manifest.source}`])],
@@ -80,7 +77,6 @@ function missingLines(missing: readonly Missing[]): Line[] {
 export function resultFacts({ manifest, mode, received }: ExportResult): object {
   const { did, handle, source, status, snapshot, createdAt, commit, rev, data, records, blobs, blobBytes, missing } =
     manifest;
-  const isPrivate = Object.values(manifest.files).some((file) => file.private);
   return {
     did,
     handle,
@@ -94,7 +90,7 @@ export function resultFacts({ manifest, mode, received }: ExportResult): object 
     data,
     records,
     blobs: { count: blobs.length, bytes: blobBytes },
-    private: isPrivate,
+    private: hasPrivateParts(manifest),
     received,
     missing,
   };

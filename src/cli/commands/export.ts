@@ -1,27 +1,25 @@
 /** `decamp export`: options, one call of the use case, and what is said about its result. */
 import { locateAccount, type LocatedAccount } from "../../account/locate.ts";
-import type { AccountServices } from "../../account/services.ts";
 import { signIn } from "../../account/sign-in.ts";
 import type { ReportExport } from "../../archive/events.ts";
-import { exportAccount, type ExportResult } from "../../archive/export.ts";
 import { archiveName } from "../../archive/layout.ts";
 import { readManifests } from "../../archive/manifest.ts";
-import { DecampError, exitCodeOf, isDecampError } from "../../errors.ts";
+import { DecampError, exitCodeOf } from "../../errors.ts";
 import { parseAccount, parseServerUrl, type Account } from "../../identity/syntax.ts";
 import type { Pds } from "../../services/pds.ts";
-import { openAccountServices } from "../account-services.ts";
-import { commandLine } from "../command-line.ts";
+import { resumable } from "../command-line.ts";
 import type { ExportFlags } from "../declare/export.ts";
 import { nonEmpty, readGlobals } from "../globals.ts";
+import { exportLocated } from "../export-account.ts";
 import { createIdentityAnswers } from "../identity-answers.ts";
 import type { Edge, Invocation } from "../invocation.ts";
-import { thisProcess } from "../lock-owner.ts";
-import { packageFacts } from "../package.ts";
-import { createPrompter, type Prompter } from "../prompter.ts";
-import { createReporter } from "../reporters/reporter.ts";
+import { openMigrationServices } from "../migration-services.ts";
+import type { Prompter } from "../prompter.ts";
+import { reportAndAsk } from "../report-and-ask.ts";
 import { checkSecretFlags, createSecrets, secretKinds, type AllSecretFlags, type Secrets } from "../secrets.ts";
-import { stoppable } from "../signals.ts";
-import { defaultConcurrency, exportLines, resultFacts } from "./export-result.ts";
+import { stoppable, tellStopping } from "../signals.ts";
+import type { Terminal } from "../terminal.ts";
+import { exportLines, resultFacts } from "./export-result.ts";
 
 /** Runs `decamp export`. Exit code 6 if blobs are missing. */
 export async function exportCommand(
@@ -39,48 +37,34 @@ export async function exportCommand(
     authFactor: { file: flags.authFactorFile, command: flags.authFactorCommand },
   };
   checkSecretFlags(secretFlags, terminal.stdin.isTTY);
-  const { services, close } = openAccountServices(globals, terminal);
+  const { services, close } = openMigrationServices(globals, terminal);
   try {
     const { located, result } = await stoppable(
-      async (signal) => {
-        const prompter = createPrompter(terminal, {
-          ...globals,
-          signal,
-          beforeAsking: () => reporter.suspend(),
-          afterAsking: () => reporter.resume(),
-        });
-        const reporter = await createReporter(terminal, { ...globals, identityIsAsked: false, planIsTheResult: false });
-        const secrets = createSecrets(terminal, secretFlags, prompter, known, signal);
-        const report: ReportExport = (event) => reporter.report(event);
-        try {
-          report({ type: "step", id: "locate", title: "Find the account", state: "start" });
-          const found = await locateAccount(
-            services,
-            account,
-            { from: origin, known: await knownDid(archive, account) },
-            signal,
-          );
-          report({ type: "step", id: "locate", title: "Find the account", state: "done", detail: found.did });
-          const pds = services.openPds(parseServerUrl(found.pds, globals));
-          try {
-            if (wantsSignIn(flags, terminal.env)) {
-              report({ type: "step", id: "sign-in", title: "Sign in", state: "start" });
-              await openSession(pds, found, { terminal, secrets: known }, secrets, prompter, report, signal);
-              report({ type: "step", id: "sign-in", title: "Sign in", state: "done" });
+      async (signal) =>
+        reportAndAsk(
+          terminal,
+          { globals, signal, identityIsAsked: () => false, planIsTheResult: false },
+          async (prompter, report) => {
+            report({ type: "step", id: "locate", title: "Find the account", state: "start" });
+            const hints = { from: origin, known: await knownDid(archive, account) };
+            const found = await locateAccount(services, account, hints, signal);
+            report({ type: "step", id: "locate", title: "Find the account", state: "done", detail: found.did });
+            const pds = services.openPds(parseServerUrl(found.pds, globals));
+            try {
+              if (wantsSignIn(flags, terminal.env)) {
+                const secrets = createSecrets(terminal, secretFlags, prompter, known, signal);
+                report({ type: "step", id: "sign-in", title: "Sign in", state: "start" });
+                await openSession(pds, found, terminal, secrets, prompter, report, signal);
+                report({ type: "step", id: "sign-in", title: "Sign in", state: "done" });
+              }
+              const parts = { flags, services, publicOnly: flags.publicOnly ?? false, report, signal };
+              return { located: found, result: await exportLocated(archive, found, pds, parts) };
+            } finally {
+              await pds.signOut();
             }
-            return { located: found, result: await run(archive, found, pds, flags, services, report, signal) };
-          } finally {
-            await pds.signOut();
-          }
-        } finally {
-          reporter.close();
-        }
-      },
-      () => {
-        if (!globals.json && !globals.quiet) {
-          terminal.err.line("Stopping as soon as the work at hand is safe. Press Ctrl-C again to stop at once.");
-        }
-      },
+          },
+        ),
+      tellStopping(terminal, globals),
     );
     if (globals.json) {
       terminal.out.json({ type: "result", version: 1, command: "export", archive, ...resultFacts(result) });
@@ -91,42 +75,10 @@ export async function exportCommand(
     }
     return result.manifest.missing.length > 0 ? exitCodeOf("incomplete") : 0;
   } catch (error) {
-    if (isDecampError(error, "interrupted")) {
-      throw new DecampError("interrupted", error.message, {
-        hint: `Nothing is lost. To go on from here, run:\n  ${commandLine(argv)}`,
-        data: { resume: commandLine(argv) },
-        cause: error,
-      });
-    }
-    throw error;
+    throw resumable(error, argv);
   } finally {
     await close();
   }
-}
-
-async function run(
-  archive: string,
-  located: LocatedAccount,
-  pds: Pds,
-  flags: ExportFlags,
-  services: AccountServices,
-  report: ReportExport,
-  signal: AbortSignal,
-): Promise<ExportResult> {
-  return exportAccount(
-    archive,
-    { ...located, pds },
-    {
-      concurrency: flags.concurrency ?? defaultConcurrency,
-      signal,
-      now: services.now(),
-      sleep: services.sleep,
-      writtenBy: `decamp ${packageFacts().version}`,
-      lockOwner: thisProcess(),
-      publicOnly: flags.publicOnly ?? false,
-      report,
-    },
-  );
 }
 
 /** @throws DecampError `usage` for none, and for flags of many */
@@ -168,7 +120,7 @@ function wantsSignIn(flags: ExportFlags, env: Readonly<NodeJS.ProcessEnv>): bool
 async function openSession(
   pds: Pds,
   located: LocatedAccount,
-  { terminal }: Edge,
+  terminal: Terminal,
   secrets: Secrets,
   prompter: Prompter,
   report: ReportExport,

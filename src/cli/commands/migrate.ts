@@ -1,11 +1,11 @@
 /** `decamp migrate`: options, one call of the use case, and what is said about its result. */
-import { DecampError, exitCodeOf, isDecampError } from "../../errors.ts";
+import { exitCodeOf } from "../../errors.ts";
 import type { Answers } from "../../migration/answers.ts";
 import type { MigrationPlan, MigrationResult, Report } from "../../migration/events.ts";
 import type { MigrateOptions } from "../../migration/options.ts";
 import { migrate } from "../../migration/run.ts";
 import { pointOfNoReturn } from "../../migration/step-ids.ts";
-import { commandLine } from "../command-line.ts";
+import { resumable } from "../command-line.ts";
 import { converse } from "../converse.ts";
 import { nonEmpty, readGlobals } from "../globals.ts";
 import type { Edge, Invocation } from "../invocation.ts";
@@ -42,18 +42,11 @@ export async function runMigrate(invocation: Invocation<"migrate">, edge: Edge, 
       signal,
     ),
   ).catch((error: unknown) => {
-    if (isDecampError(error, "interrupted")) {
-      throw new DecampError("interrupted", error.message, {
-        hint: `${
-          identityMoved
-            ? "The identity already names your new server, so finish this soon. Run:"
-            : "Nothing is lost. To go on from here, run:"
-        }\n  ${commandLine(invocation.argv)}`,
-        data: { resume: commandLine(invocation.argv) },
-        cause: error,
-      });
-    }
-    throw error;
+    throw resumable(
+      error,
+      invocation.argv,
+      identityMoved ? "The identity already names your new server, so finish this soon. Run:" : undefined,
+    );
   });
 
   if (globals.json) {

@@ -7,7 +7,6 @@ import { judgeOperation, type Judgement } from "../../plc/judge.ts";
 import type { VerifiedLog } from "../../plc/log.ts";
 import { findSigner, operationCid, parseUnsignedOperation, type UnsignedOperation } from "../../plc/operation.ts";
 import { handleAmong } from "../../plc/update.ts";
-import { createKeychain } from "../../services/keychain.ts";
 import { readGlobals } from "../globals.ts";
 import type { Edge, Invocation } from "../invocation.ts";
 import { readLogInput, verifiedInput } from "../log-input.ts";
@@ -15,7 +14,7 @@ import { operationText, readOperationInput } from "../operation-input.ts";
 import { planLines } from "../plan-lines.ts";
 import { contentLines, findingLines, type Line } from "../plc-lines.ts";
 import { createPrompter } from "../prompter.ts";
-import { readRotationKey, rotationKeySecrets } from "../rotation-key.ts";
+import { rotationKeyOpener, rotationKeySecrets } from "../rotation-key.ts";
 import { checkSecretFlags, createSecrets } from "../secrets.ts";
 import { stoppable } from "../signals.ts";
 
@@ -48,8 +47,7 @@ export async function plcSignCommand(
     async (signal): Promise<Signer> => {
       const prompter = createPrompter(terminal, { ...globals, signal });
       const secrets = createSecrets(terminal, secretFlags, prompter, known, signal);
-      const didKeys = judgement?.place.keys ?? [];
-      return readRotationKey({ secrets, keychain: createKeychain(), signal }, { curve: flags.curve, didKeys });
+      return rotationKeyOpener(secrets, flags.curve, signal)(judgement?.place.keys ?? []);
     },
     () => undefined,
   );

@@ -3,8 +3,8 @@ import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import { reportFailure } from "../../../src/cli/failure.ts";
-import { withPrompter, type Prompter } from "../../../src/cli/prompter.ts";
-import { createReporter, type Reporter } from "../../../src/cli/reporters/reporter.ts";
+import type { Prompter } from "../../../src/cli/prompter.ts";
+import { reportAndAsk } from "../../../src/cli/report-and-ask.ts";
 import { stoppable } from "../../../src/cli/signals.ts";
 import { openTerminal, processParts } from "../../../src/cli/terminal.ts";
 
@@ -19,29 +19,16 @@ try {
 }
 
 async function run(signal: AbortSignal): Promise<void> {
-  const options = { quiet: false, verbose: false, json: false, identityIsAsked: true, planIsTheResult: false };
-  let reporter: Reporter | undefined;
-  const prompts = {
-    noInput: false,
-    json: false,
-    noColor: false,
-    signal,
-    beforeAsking: () => reporter?.suspend(),
-    afterAsking: () => reporter?.resume(),
-  };
-  await withPrompter(terminal, prompts, async (prompter) => {
-    reporter = await createReporter(terminal, options);
-    try {
-      reporter.report({ ...step, state: "start" });
-      const answer = await work(prompter, signal);
-      reporter.report({ ...step, state: "done" });
-      reporter.close();
-      // Reversed, so that the screen shows the answer itself only if it was echoed.
-      terminal.out.line(`answered ${answer.split("").toReversed().join("")}`);
-    } finally {
-      reporter.close();
-    }
+  const flags = { noInput: false, json: false, noColor: false, quiet: false, verbose: false };
+  const options = { globals: flags, signal, identityIsAsked: () => true, planIsTheResult: false };
+  const answer = await reportAndAsk(terminal, options, async (prompter, report) => {
+    report({ ...step, state: "start" });
+    const answered = await work(prompter, signal);
+    report({ ...step, state: "done" });
+    return answered;
   });
+  // Reversed, so that the screen shows the answer itself only if it was echoed.
+  terminal.out.line(`answered ${answer.split("").toReversed().join("")}`);
 }
 
 async function work(prompter: Prompter, signal: AbortSignal): Promise<string> {
