@@ -9,11 +9,15 @@ import { contentOf } from "../plc/operation.ts";
 import { readBlobRefs } from "../repo/records.ts";
 import type { RepoReport } from "../repo/report.ts";
 import type { RepoSource } from "../repo/source.ts";
+import { forEachConcurrent } from "../services/concurrent.ts";
 import { joinPath, listFolder, readWhole } from "../services/files.ts";
 import { hashFile } from "../services/hash-file.ts";
 import { blobFile, snapshotFile, snapshotFiles, snapshotFolder } from "./layout.ts";
 import type { Manifest } from "./manifest.ts";
 import { keysOfLog, type SigningKey } from "./signing-keys.ts";
+
+/** So many blobs are read at once: the disk answers while others are hashed. */
+const filesAtOnce = 8;
 
 /** What can be wrong with an archive, by id, and what that means. The ids are public and only added to. */
 const sentences = {
@@ -90,16 +94,20 @@ export async function checkSnapshot(
   await checkIdentity(archive, manifest, good, add);
 
   const needs = neededBlobs(repo.source, signal);
+  const states = new Map<Cid, BlobState>();
+  await forEachConcurrent(manifest.blobs, filesAtOnce, signal, async ({ cid, size }, either) => {
+    states.set(cid, goodBlobs.get(cid) === size ? "good" : await checkBlob(archive, cid, size, either));
+    onProgress?.(states.size, manifest.blobs.length);
+  });
   let bytes = 0;
-  for (const [index, { cid, size }] of manifest.blobs.entries()) {
-    const state = goodBlobs.get(cid) === size ? "good" : await checkBlob(archive, cid, size, signal);
+  for (const { cid, size } of manifest.blobs) {
+    const state = states.get(cid);
     if (state === "good") {
       goodBlobs.set(cid, size);
       bytes += size;
-    } else {
+    } else if (state !== undefined) {
       add(state, { key: needs.get(cid)?.[0], cid });
     }
-    onProgress?.(index + 1, manifest.blobs.length);
   }
   for (const { cid, records: needing } of manifest.missing) {
     add("archive/blob-unavailable", { key: needing[0], cid });
@@ -184,12 +192,9 @@ async function readJson<T>(path: string, parse: (value: unknown) => T): Promise<
   }
 }
 
-async function checkBlob(
-  archive: string,
-  cid: Cid,
-  size: number,
-  signal: AbortSignal,
-): Promise<"good" | "archive/blob-missing" | "archive/blob-changed"> {
+type BlobState = "good" | "archive/blob-missing" | "archive/blob-changed";
+
+async function checkBlob(archive: string, cid: Cid, size: number, signal: AbortSignal): Promise<BlobState> {
   const found = await hashFile(blobFile(archive, cid), signal);
   if (found === undefined) {
     return "archive/blob-missing";

@@ -5,9 +5,7 @@ import { exportAccount, type ExportResult } from "../archive/export.ts";
 import type { MigrationServices } from "../migration/context.ts";
 import type { Pds } from "../services/pds.ts";
 import type { ExportFlags } from "./declare/export.ts";
-
-/** Blobs in flight at once, unless said otherwise. */
-const defaultConcurrency = 16;
+import { defaultConcurrency } from "./declare/shape.ts";
 
 export interface ExportParts {
   readonly flags: Pick<ExportFlags, "concurrency">;

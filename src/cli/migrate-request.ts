@@ -3,6 +3,7 @@ import { DecampError } from "../errors.ts";
 import type { MigrateOptions } from "../migration/options.ts";
 import { isStepId, stepIds } from "../migration/step-ids.ts";
 import { readGivenAnswers, type GivenAnswers } from "./answers.ts";
+import { defaultConcurrency } from "./declare/shape.ts";
 import { refusePrivateKey } from "./did-key.ts";
 import { nonEmpty, readGlobals, type GlobalFlags } from "./globals.ts";
 import type { Invocation } from "./invocation.ts";
@@ -17,8 +18,6 @@ export interface MigrateRequest {
   readonly globals: GlobalFlags;
   readonly warnings: readonly { code: string; message: string }[];
 }
-
-const defaultConcurrency = 8;
 
 /**
  * Flags over environment over defaults.

@@ -5,6 +5,9 @@ import { stat } from "node:fs/promises";
 import { DecampError } from "../errors.ts";
 import { systemCode } from "./system-error.ts";
 
+/** So much is read at a time, in bytes. */
+const pieceSize = 256 * 1024;
+
 export interface HashedFile {
   /** Bytes. */
   readonly size: number;
@@ -20,7 +23,7 @@ export async function hashFile(path: string, signal: AbortSignal): Promise<Hashe
   const hash = createHash("sha256");
   let size = 0;
   try {
-    for await (const chunk of createReadStream(path)) {
+    for await (const chunk of createReadStream(path, { highWaterMark: pieceSize })) {
       signal.throwIfAborted();
       const bytes: Uint8Array = chunk;
       hash.update(bytes);

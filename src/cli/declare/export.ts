@@ -1,7 +1,7 @@
 /** `decamp export`: what it is called with. */
 import { InvalidArgumentError, Option, type Command } from "commander";
 import type { Shard } from "../../archive/shard.ts";
-import { helpStartsWith, secretOptions, wholeNumber } from "./shape.ts";
+import { concurrencyOption, helpStartsWith, secretOptions, wholeNumber } from "./shape.ts";
 
 /** The flags as commander hands them over. */
 export interface ExportFlags {
@@ -30,7 +30,7 @@ export function declareExport(program: Command): Command {
     .option("--from <url>", "the server that holds the account, if it is not the one that the identity names")
     .option("--sign-in", "ask for the password: preferences come along, and accounts that are not active")
     .option("--public-only", "leave out what is not public, also when signed in")
-    .option("--concurrency <n>", "blobs in flight at once (default: 16)", wholeNumber(1, 64));
+    .addOption(concurrencyOption());
   secretOptions(command, "password", "password, or an app password", "DECAMP_SOURCE_PASSWORD, ATP_PASSWORD");
   secretOptions(command, "auth-factor", "mailed sign-in code", "ATP_AUTH_FACTOR_TOKEN");
   const group = "Many accounts (an archive each, in the folder of -o):";

@@ -1,6 +1,12 @@
 /** `decamp migrate`: what it is called with. */
 import type { Command } from "commander";
-import { helpStartsWith, rotationKeyOptions, secretOptions, wholeNumber, type RotationKeyFlags } from "./shape.ts";
+import {
+  concurrencyOption,
+  helpStartsWith,
+  rotationKeyOptions,
+  secretOptions,
+  type RotationKeyFlags,
+} from "./shape.ts";
 
 /** The flags as commander hands them over. */
 export interface MigrateFlags extends RotationKeyFlags {
@@ -50,7 +56,7 @@ export function declareMigrate(program: Command): MigrateCommands {
     .option("--until <step>", "stop after this step; --dry-run shows their names")
     .option("--archive <dir>", "where the copy of the account is kept")
     .option("--relay <url>", "the relay that is asked about your new server (or ATP_RELAY_HOST)")
-    .option("--concurrency <n>", "blobs in flight at once (default: 8)", wholeNumber(1, 32))
+    .addOption(concurrencyOption())
     .option("--freeze", "deactivate the account on the old server first, so that nothing is written meanwhile")
     .option("--chunked-import", "if the new server does not take the whole repository at once, send it in parts")
     .option("--bring-late-writes", "write to the new server what was written on the old one after the move")

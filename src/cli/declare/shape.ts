@@ -53,6 +53,14 @@ export function curveOption(command: Command, says: string): Command {
 
 const secrets = "Secrets (never the value of a flag; asked for on a terminal):";
 
+/** Blobs in flight at once, unless said otherwise. */
+export const defaultConcurrency = 16;
+
+export function concurrencyOption(): Option {
+  const says = `blobs in flight at once (default: ${defaultConcurrency})`;
+  return new Option("--concurrency <n>", says).argParser(wholeNumber(1, 64));
+}
+
 /** A flag's value as a whole number in a range. */
 export function wholeNumber(from: number, to: number): (text: string) => number {
   return (text) => {
