@@ -4,9 +4,9 @@ import { createHash } from "node:crypto";
 import { parseCid, type Cid } from "../data/cid.ts";
 import { isDecampError, DecampError } from "../errors.ts";
 import { Background, forEachConcurrent } from "../services/concurrent.ts";
-import { fileSize, NewFile } from "../services/files.ts";
+import { fileSize, NewFile, syncFolders } from "../services/files.ts";
 import type { Download } from "../services/pds.ts";
-import { blobFile } from "./layout.ts";
+import { blobFile, blobFolder, blobsFolder } from "./layout.ts";
 import type { ArchivedBlob, Missing } from "./manifest.ts";
 import { isAccountState } from "./unavailable.ts";
 
@@ -106,6 +106,9 @@ export async function fetchBlobs(
     throw error;
   }
   await background.end();
+  if (blobs.length > 0) {
+    await syncFolders([...blobs.map(({ cid }) => blobFolder(archive, cid)), blobsFolder(archive), archive]);
+  }
   return { blobs: blobs.sort(byCid), missing: missing.sort(byCid), fetched };
 }
 
@@ -163,7 +166,7 @@ async function receive(archive: string, cid: Cid, download: Download): Promise<N
 
 async function keep(file: NewFile): Promise<void> {
   try {
-    await file.keep();
+    await file.place();
   } catch (error) {
     await file.discard();
     throw error;

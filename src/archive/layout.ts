@@ -105,5 +105,10 @@ export function blobsFolder(archive: string): string {
 }
 
 export function blobFile(archive: string, cid: Cid): string {
-  return joinPath(archive, "blobs", cid.slice(-2), cid);
+  return joinPath(blobFolder(archive, cid), cid);
+}
+
+/** The folder that a blob shares with others. */
+export function blobFolder(archive: string, cid: Cid): string {
+  return joinPath(blobsFolder(archive), cid.slice(-2));
 }

@@ -22,6 +22,7 @@ import { platform } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
 import type { Readable } from "node:stream";
 import { DecampError, isDecampError } from "../errors.ts";
+import { noteSpent } from "./spent-memory.ts";
 import { systemCode } from "./system-error.ts";
 
 /** Permissions: state and private parts are for their owner alone. */
@@ -80,12 +81,8 @@ export class NewFile {
   /** Opens `path`.part beside `path`; what an interrupted run left there is overwritten. */
   static async create(path: string): Promise<NewFile> {
     return guarded(path, async () => {
-      await makeFolder(dirname(path));
       const part = `${path}.part`;
-      // Removed first, so that a link which somebody put there is not followed.
-      await rm(part, { force: true });
-      const handle = await open(part, "wx+", privateFile);
-      return new NewFile(path, part, handle);
+      return new NewFile(path, part, await openNew(part));
     });
   }
 
@@ -141,22 +138,64 @@ export class NewFile {
   /** Makes the file durable under its name, or under another name on the same disk. */
   async keep(as: string = this.path): Promise<void> {
     await guarded(as, async () => {
-      await makeFolder(dirname(as));
-      await this.#syncing;
-      if (this.#syncFailure !== undefined) {
-        throw this.#syncFailure.error;
+      if (as !== this.path) {
+        await makeFolder(dirname(as));
       }
-      await this.#handle.sync();
+      await this.#syncContent();
       await this.#handle.close();
       await rename(this.#part, as);
       await syncFolder(dirname(as));
     });
   }
 
+  /**
+   * The same for one of many: its content is durable, its name only after `syncFolders`. Until then a crash of the machine
+   * can take the file away, and never leaves a half of it.
+   */
+  async place(): Promise<void> {
+    await guarded(this.path, async () => {
+      await this.#syncContent();
+      await this.#handle.close();
+      await rename(this.#part, this.path);
+    });
+  }
+
+  async #syncContent(): Promise<void> {
+    await this.#syncing;
+    if (this.#syncFailure !== undefined) {
+      throw this.#syncFailure.error;
+    }
+    await this.#handle.sync();
+  }
+
   /** Leaves nothing behind. */
   async discard(): Promise<void> {
     await this.#handle.close().catch(() => undefined);
     await rm(this.#part, { force: true });
+  }
+}
+
+/** Opens a file that is not there yet; what an interrupted run left of that name is removed, and never followed as a link. */
+async function openNew(path: string): Promise<FileHandle> {
+  try {
+    return await open(path, "wx+", privateFile);
+  } catch (error) {
+    const code = systemCode(error);
+    if (code === "ENOENT") {
+      await makeFolder(dirname(path));
+    } else if (code === "EEXIST") {
+      await rm(path, { force: true });
+    } else {
+      throw error;
+    }
+  }
+  return open(path, "wx+", privateFile);
+}
+
+/** Makes the names durable of the files in these folders that were placed. */
+export async function syncFolders(paths: Iterable<string>): Promise<void> {
+  for (const path of new Set(paths)) {
+    await guarded(path, async () => syncFolder(path));
   }
 }
 
@@ -273,9 +312,13 @@ export class AppendFile {
 /** Most blobs are one piece, or two: fewer reads, and less for the garbage collector (bytes). */
 const uploadPiece = 256 * 1024;
 
-/** Opens a file to read it from its beginning, as the body of a request. */
-export function openForUpload(path: string): Readable {
-  return createReadStream(path, { highWaterMark: uploadPiece });
+/** Opens a file of `size` bytes to read them, as the body of a request. */
+export function openForUpload(path: string, size: number): Readable {
+  if (size === 0) {
+    return createReadStream(path);
+  }
+  const file = createReadStream(path, { end: size - 1, highWaterMark: Math.min(size, uploadPiece) });
+  return file.on("close", () => noteSpent(file.bytesRead));
 }
 
 /** The size of a file in bytes, or undefined if there is none. */

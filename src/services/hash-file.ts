@@ -1,12 +1,13 @@
 /** The SHA-256 and the size of a file, however large it is. */
 import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
-import { stat } from "node:fs/promises";
+import { open, stat } from "node:fs/promises";
 import { DecampError } from "../errors.ts";
 import { systemCode } from "./system-error.ts";
 
 /** So much is read at a time, in bytes. */
 const pieceSize = 256 * 1024;
+/** Memory to read into, which is used again: else the garbage collector has more to do than the hash. */
+const spare: Uint8Array[] = [];
 
 export interface HashedFile {
   /** Bytes. */
@@ -21,13 +22,22 @@ export interface HashedFile {
  */
 export async function hashFile(path: string, signal: AbortSignal): Promise<HashedFile | undefined> {
   const hash = createHash("sha256");
+  const piece = spare.pop() ?? new Uint8Array(pieceSize);
   let size = 0;
   try {
-    for await (const chunk of createReadStream(path, { highWaterMark: pieceSize })) {
-      signal.throwIfAborted();
-      const bytes: Uint8Array = chunk;
-      hash.update(bytes);
-      size += bytes.length;
+    const file = await open(path);
+    try {
+      for (;;) {
+        signal.throwIfAborted();
+        const { bytesRead } = await file.read(piece, 0, piece.length, size);
+        if (bytesRead === 0) {
+          break;
+        }
+        hash.update(piece.subarray(0, bytesRead));
+        size += bytesRead;
+      }
+    } finally {
+      await file.close();
     }
   } catch (error) {
     signal.throwIfAborted();
@@ -36,6 +46,8 @@ export async function hashFile(path: string, signal: AbortSignal): Promise<Hashe
       return undefined;
     }
     throw new DecampError("unreadable-file", `Cannot read ${path}: ${code}.`, { cause: error });
+  } finally {
+    spare.push(piece);
   }
   return { size, sha256: hash.digest() };
 }

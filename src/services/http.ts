@@ -16,7 +16,7 @@ import { DecampError, isDecampError } from "../errors.ts";
 import { Allowances, announcedWait, type Allowance } from "./allowances.ts";
 import { Clocks } from "./clocks.ts";
 import { checkLiteralHost, publicLookup } from "./guard.ts";
-import { noteReceived } from "./spent-memory.ts";
+import { noteSpent } from "./spent-memory.ts";
 import { systemCode } from "./system-error.ts";
 import { openAgent, openProxyAgent, request } from "./undici.ts";
 
@@ -296,7 +296,7 @@ export async function* readBytes(body: Readable, url: URL): AsyncGenerator<Uint8
       if (!(next.value instanceof Uint8Array)) {
         throw new TypeError("a body gave something else than bytes");
       }
-      noteReceived(next.value.length);
+      noteSpent(next.value.length);
       yield next.value;
     }
   } finally {

@@ -14,15 +14,15 @@ type Collect = (options: { type: "minor" | "major" }) => void;
 const every = 2 * 1024 * 1024;
 const everyMajor = 16;
 
-let received = 0;
+let spent = 0;
 let looks = 0;
 let collect: Collect | undefined;
 
-/** Notes that so many bytes came over the network. */
-export function noteReceived(bytes: number): void {
-  received += bytes;
-  if (received >= every) {
-    received = 0;
+/** Notes that so many bytes came from the network or the disk, and went where they had to go. */
+export function noteSpent(bytes: number): void {
+  spent += bytes;
+  if (spent >= every) {
+    spent = 0;
     collect ??= findCollector();
     looks += 1;
     collect({ type: looks % everyMajor === 0 ? "major" : "minor" });

@@ -1,6 +1,6 @@
 /**
  * `npm run bench-move [-- BLOBS]`: a whole move beside the sequence of the official guide, between two real servers in processes of
- * their own that hold every answer back. Writes docs/BENCHMARKS-MOVE.md, unless another number of blobs is given.
+ * their own that are a long way off. Writes docs/BENCHMARKS-MOVE.md, unless another number of blobs is given.
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -162,8 +162,8 @@ try {
     const text = `# A move, measured
 
 Written by \`npm run bench-move\` on ${new Date().toISOString().slice(0, 10)}: ${cpus().length} × ${cpus()[0]?.model ?? "unknown"}, Node ${process.versions.node}. An account with
-${count} blobs of ${blobSize / 1000} kB moves between two real servers on the same machine, each in a process of its own behind a proxy that
-holds every answer back for ${latency} milliseconds. One run each; the time is that of the whole command.
+${count} blobs of ${blobSize / 1000} kB moves between two real servers on the same machine, each in a process of its own, at the end of a way
+on which every answer takes ${latency} milliseconds longer. One run each; the time is that of the whole command.
 
 ${table}
 

@@ -66,12 +66,15 @@ export const confirm: Step = {
     if (now.document.pds !== target.origin) {
       throw new DecampError("refused", `The DID document of ${did} does not name ${target.origin}.`);
     }
-    const status = await target.repoStatus(did, signal);
+    const [status, named] = await Promise.all([
+      target.repoStatus(did, signal),
+      target.resolveHandle(now.handle, signal),
+    ]);
     if (status?.active !== true) {
       throw new DecampError("server-refused", `${target.host} does not show the account as active.`);
     }
     await confirmRepo(context, now);
-    if ((await target.resolveHandle(now.handle, signal)) !== did) {
+    if (named !== did) {
       context.warn("handle-unresolved", `The handle ${now.handle} does not lead to the account yet.`);
     }
     context.newHandle = now.handle;

@@ -26,17 +26,22 @@ export const importPreferences: Step = {
 /** Whether both servers have the same preferences; a source that keeps none counts as none. */
 export async function preferencesAgree(context: Context): Promise<boolean> {
   const { source, target, signal } = context;
-  let wanted: readonly unknown[];
-  try {
-    wanted = stored(await source.getPreferences(signal));
-  } catch (error) {
-    if (isDecampError(error, "server-refused") && error.data["status"] === 404) {
+  const [ours, theirs] = await Promise.allSettled([source.getPreferences(signal), target.getPreferences(signal)]);
+  if (ours.status === "rejected") {
+    if (isDecampError(ours.reason, "server-refused") && ours.reason.data["status"] === 404) {
       return true;
     }
-    throw error;
+    throw ours.reason;
   }
+  const wanted = stored(ours.value);
   context.preferences = wanted.length;
-  return wanted.length === 0 || isDeepStrictEqual(wanted, stored(await target.getPreferences(signal)));
+  if (wanted.length === 0) {
+    return true;
+  }
+  if (theirs.status === "rejected") {
+    throw theirs.reason;
+  }
+  return isDeepStrictEqual(wanted, stored(theirs.value));
 }
 
 function stored(preferences: readonly unknown[]): unknown[] {

@@ -27,7 +27,7 @@ export async function importNow(context: Context): Promise<void> {
   const path = snapshotFile(archive, snapshot.snapshot, "repo");
   const length = (await fileSize(path)) ?? 0;
   try {
-    await sendRepo(context, { length, open: () => openForUpload(path) }, snapshot.commit);
+    await sendRepo(context, { length, open: () => openForUpload(path, length) }, snapshot.commit);
   } catch (error) {
     if (!isTooMuch(error)) {
       throw error;

@@ -126,7 +126,11 @@ async function bringBlobs(context: Context, { path, bytes }: RepoRecord): Promis
     },
   );
   for (const { cid, size, mimeType } of blobs) {
-    await target.uploadBlob({ length: size, open: () => openForUpload(blobFile(archive, cid)) }, mimeType, signal);
+    await target.uploadBlob(
+      { length: size, open: () => openForUpload(blobFile(archive, cid), size) },
+      mimeType,
+      signal,
+    );
   }
   for (const { cid, reason } of missing) {
     context.warn("late-blob-missing", `The blob ${cid} of ${path} could not be had: ${reason}.`);

@@ -18,16 +18,18 @@ export const preflight: Step = {
   run: async (context) => {
     const { options, services, targetOrigin, signal, source, identity } = context;
     context.target = services.openPds(targetOrigin);
-    const description = await context.target.describe(signal);
+    const [description, sourceDescription] = await Promise.all([
+      context.target.describe(signal),
+      context.moved ? undefined : source.describe(signal),
+    ]);
     requireOwnDid(context.target.host, description);
     context.targetDescription = description;
-    if (context.moved) {
+    if (sourceDescription === undefined) {
       checkClocks(context);
       context.newHandle = identity.handle;
     } else {
       await requireArchiveFolder(context.archive, identity.did);
       await requireSpace(context, 0);
-      const sourceDescription = await source.describe(signal);
       checkClocks(context);
       checkIdentity(context);
       if (sourceDescription.did === description.did) {
@@ -88,7 +90,7 @@ async function checkAdmission(context: Context): Promise<void> {
 /** @returns whether the new server has the account already, from an earlier run */
 async function checkAccounts({ source, target, identity, signal }: Context): Promise<boolean> {
   const { did } = identity;
-  const there = await source.repoStatus(did, signal);
+  const [there, here] = await Promise.all([source.repoStatus(did, signal), target.repoStatus(did, signal)]);
   if (there === undefined) {
     throw new DecampError("account-unavailable", `${source.host} does not have the account ${did}.`, {
       data: { host: source.host, did },
@@ -100,7 +102,6 @@ async function checkAccounts({ source, target, identity, signal }: Context): Pro
       `${source.host} says that the account is ${there.status ?? "inactive"}.`,
     );
   }
-  const here = await target.repoStatus(did, signal);
   if (here?.active === true) {
     throw new DecampError("target-in-use", `${target.host} has an active account ${did} already.`, {
       hint: "Nothing was changed. An import would replace what is there; decamp does not do that.",

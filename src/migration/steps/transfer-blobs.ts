@@ -101,7 +101,7 @@ async function upload(
   { cid, size, mimeType }: ArchivedBlob,
   signal: AbortSignal,
 ): Promise<void> {
-  const body = { length: size, open: () => openForUpload(blobFile(archive, cid)) };
+  const body = { length: size, open: () => openForUpload(blobFile(archive, cid), size) };
   const stored = await target.uploadBlob(body, mimeType, signal);
   if (stored !== cid) {
     throw new DecampError("refused", `${target.host} stored the blob ${cid} as ${stored}.`, {
