@@ -121,8 +121,12 @@ test("no token of one server is ever sent to the other", async () => {
 });
 
 test("a dry run changes nothing", async () => {
-  const account = await createAccount(network.a, {
-    handle: "dry.a.test",
+  const [source, target] = await Promise.all([
+    network.addPds({ name: "dry-old", recorded: true }),
+    network.addPds({ name: "dry-new", recorded: true }),
+  ]);
+  const account = await createAccount(source, {
+    handle: `dry${source.handleDomain}`,
     email: "dry@old.example.com",
     password: "old-password",
   });
@@ -131,27 +135,27 @@ test("a dry run changes nothing", async () => {
     auditLog(network.plcUrl, account.did),
     didDocument(network.plcUrl, account.did),
   ]);
-  const from = (await network.recording(network.a)).requests.length;
-  const to = (await network.recording(network.b)).requests.length;
-  const move = await prepareMove(network, account, network.b, ["--password-file", "--new-password-file"]);
+  const from = (await network.recording(source)).requests.length;
+  const to = (await network.recording(target)).requests.length;
+  const move = await prepareMove(network, account, target, ["--password-file", "--new-password-file"]);
   const { code, stdout } = await runDecamp([...move.args, "--dry-run", "--json"]);
   expect(code).toBe(0);
   const asked = [
-    ...(await network.recording(network.a)).requests.slice(from),
-    ...(await network.recording(network.b)).requests.slice(to),
+    ...(await network.recording(source)).requests.slice(from),
+    ...(await network.recording(target)).requests.slice(to),
   ];
   expect(asked.length).toBeGreaterThan(3);
   expect(asked.filter(({ method, authorization }) => method !== "GET" || authorization !== undefined)).toEqual([]);
   const told = events(stdout);
   expect(told.find(({ type }) => type === "plan")).toMatchObject({
-    plan: { did: account.did, source: network.a.url, target: network.b.url, newHandle: "dry.b.test" },
+    plan: { did: account.did, source: source.url, target: target.url, newHandle: `dry${target.handleDomain}` },
   });
   expect(told.at(-1)).toMatchObject({ type: "result", state: "planned" });
 
   expect(await auditLog(network.plcUrl, account.did)).toEqual(log);
   expect(await didDocument(network.plcUrl, account.did)).toEqual(document);
-  expect(await repoStatus({ url: network.a.url, did: account.did })).toBe("active");
-  expect(await repoStatus({ url: network.b.url, did: account.did })).toBe("absent");
+  expect(await repoStatus({ url: source.url, did: account.did })).toBe("active");
+  expect(await repoStatus({ url: target.url, did: account.did })).toBe("absent");
   await move.remove();
 });
 

@@ -93,13 +93,14 @@ test("a mailed token lets the user change the identity", async () => {
 });
 
 test("the proxy records who sent what and which tokens the server gave out", async () => {
-  const account = await createAccount(network.b, {
-    handle: "recorded.b.test",
+  const pds = await network.addPds({ name: "recorded", recorded: true });
+  const account = await createAccount(pds, {
+    handle: `alice${pds.handleDomain}`,
     email: "recorded@example.com",
     password: "a password",
   });
-  await query(network.b.url, "com.atproto.server.getSession", { token: account.accessJwt });
-  const { requests, issuedTokens } = await network.recording(network.b);
+  await query(pds.url, "com.atproto.server.getSession", { token: account.accessJwt });
+  const { requests, issuedTokens } = await network.recording(pds);
   expect(issuedTokens).toContain(account.accessJwt);
   const sent = requests.filter(({ authorization }) => authorization === `Bearer ${account.accessJwt}`);
   expect(sent).toMatchObject([{ method: "GET", path: "/xrpc/com.atproto.server.getSession", status: 200 }]);

@@ -16,7 +16,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   // Whatever a test leaves behind when it fails lies in here. The workers and the commands that they run inherit it.
   const folder = await mkdtemp(path.join(tmpdir(), "decamp-tests-"));
   process.env["TMPDIR"] = folder;
-  const network = await startNetwork({ a: { recorded: true }, b: { recorded: true } });
+  const network = await startNetwork();
   project.provide("network", network.handle);
   return async () => {
     await network.stop();
