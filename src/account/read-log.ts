@@ -22,9 +22,10 @@ export interface ReadLog {
  */
 export async function readLog(services: LogServices, did: string, signal: AbortSignal): Promise<ReadLog> {
   const { directory, heads, now, sleep } = services;
-  const seen = await heads.recall(did);
+  // The answer takes longer than the disk.
+  const [seen, first] = await Promise.all([heads.recall(did), directory.auditLog(did, signal)]);
   for (let attempt = 1; ; attempt += 1) {
-    const rawLog = await directory.auditLog(did, signal);
+    const rawLog = attempt === 1 ? first : await directory.auditLog(did, signal);
     const log = verifyLog(did, rawLog);
     if (seen === undefined || log.entries.some(({ cid }) => cid === seen.cid)) {
       const { cid } = log.head;

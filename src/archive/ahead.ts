@@ -3,20 +3,69 @@
  * after another are most of the time that a small account takes.
  */
 
+import { prepareVerifier } from "../repo/verify.ts";
 import type { Download } from "../services/pds.ts";
-import type { ExportSource } from "./source.ts";
+import { listSnapshots } from "./manifest.ts";
+import type { Head } from "./repository.ts";
+import type { ExportOptions, ExportSource } from "./source.ts";
+
+/** After so many milliseconds the requests are on their way, and nobody has answered yet. */
+const underWay = 8;
+
+/**
+ * Sends the first requests of an export. For that it need not be known yet what the account is signed with.
+ *
+ * @throws DecampError `storage`
+ */
+export async function askAhead(
+  archive: string,
+  source: Pick<ExportSource, "pds" | "did">,
+  { signal, sleep }: Pick<ExportOptions, "signal" | "sleep">,
+): Promise<Ahead> {
+  const isNew = (await listSnapshots(archive)).length === 0;
+  const ahead = new Ahead(source, signal);
+  ahead.askHead();
+  if (isNew) {
+    // Whatever the head is, all of it is needed.
+    ahead.askRepo();
+    ignore(sleep(underWay, signal).then(prepareVerifier));
+  }
+  return ahead;
+}
 
 /** Requests of one export that were sent early. Whoever makes one closes it. */
 export class Ahead {
   readonly #source: Pick<ExportSource, "pds" | "did">;
   readonly #closed = new AbortController();
   readonly #signal: AbortSignal;
+  #head: Promise<Head> | undefined;
   #repo: Promise<Download> | undefined;
   #blobs: AsyncIterable<string> | undefined;
 
   constructor(source: Pick<ExportSource, "pds" | "did">, signal: AbortSignal) {
     this.#source = source;
     this.#signal = AbortSignal.any([signal, this.#closed.signal]);
+  }
+
+  /** Whose account it is about. */
+  get did(): string {
+    return this.#source.did;
+  }
+
+  /** Asks for the head of the repository, unless that was done. */
+  askHead(): void {
+    if (this.#head === undefined) {
+      this.#head = this.#source.pds.latestCommit(this.#source.did, this.#signal);
+      ignore(this.#head);
+    }
+  }
+
+  /** The head, to be had once; asked for now, if it was not before. Rejects as `Pds.latestCommit`. */
+  async takeHead(): Promise<Head> {
+    this.askHead();
+    const head = this.#head!;
+    this.#head = undefined;
+    return head;
   }
 
   /** Asks for the whole repository. */

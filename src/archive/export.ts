@@ -7,12 +7,12 @@ import type { Cid } from "../data/cid.ts";
 import { isDecampError } from "../errors.ts";
 import { fileSize, joinPath, readWhole, writeWhole } from "../services/files.ts";
 import { takeLock } from "../services/lock.ts";
-import { Ahead } from "./ahead.ts";
+import { askAhead, type Ahead } from "./ahead.ts";
 import { fetchBlobs, type FetchedBlobs, type WantedBlob } from "./fetch-blobs.ts";
 import { requireArchiveFolder } from "./folder.ts";
 import { lockFile, readmeFile, snapshotFile, snapshotFiles, snapshotFolder } from "./layout.ts";
 import { removeLeftovers } from "./leftovers.ts";
-import { listSnapshots, type ArchivedFile, type Manifest } from "./manifest.ts";
+import type { ArchivedFile, Manifest } from "./manifest.ts";
 import { collectParts, isInSnapshot, type Part } from "./parts.ts";
 import { readmeText } from "./readme.ts";
 import { storeRepo, type Head, type StoredRepo } from "./repository.ts";
@@ -39,6 +39,7 @@ export interface ExportResult {
  * again.
  *
  * @param archive a folder; it is made if it does not exist
+ * @param early what was asked ahead; left alone if it is about another account
  * @throws DecampError `account-unavailable` and `account-not-found` if the server does not hand it out; `usage` if
  *   the folder holds something else; `refused` if the archive is newer than what the server has; `damaged` when the repository is not genuine or not
  *   whole; `locked`, `storage`, and what the services throw. Whatever is thrown, the archive is as good as before, and the
@@ -48,9 +49,13 @@ export async function exportAccount(
   archive: string,
   source: ExportSource,
   options: ExportOptions,
+  early?: Ahead,
 ): Promise<ExportResult> {
   const before = await requireArchiveFolder(archive, source.did);
-  const ahead = new Ahead(source, options.signal);
+  if (early?.did === source.did) {
+    return exportInto(archive, source, early, before, options);
+  }
+  const ahead = await askAhead(archive, source, options);
   try {
     return await exportInto(archive, source, ahead, before, options);
   } finally {
@@ -65,16 +70,12 @@ async function exportInto(
   before: readonly Manifest[],
   options: ExportOptions,
 ): Promise<ExportResult> {
-  if ((await listSnapshots(archive)).length === 0) {
-    // Whatever the head is, all of it is needed.
-    ahead.askRepo();
-  }
   const last = before.at(-1);
-  const [head, parts] = await Promise.all([
-    readHead(source, options.signal),
-    collectParts(archive, source, last, options),
-  ]);
-  if (last !== undefined && (await isUnchanged(archive, last, head, parts))) {
+  const parts = collectParts(archive, source, last, options);
+  // A repository need not wait for them; whoever needs them gets the error.
+  parts.catch(() => undefined);
+  const head = await readHead(source, ahead);
+  if (last !== undefined && (await isUnchanged(archive, last, head, await parts))) {
     options.report({ type: "step", id: "repository", title: titles.repository, state: "skipped" });
     return { manifest: last, mode: "unchanged", received: { repoBytes: 0, blobs: 0, blobBytes: 0 } };
   }
@@ -97,7 +98,8 @@ const titles = {
 /** What is known before anything is written. */
 interface Beginning {
   readonly head: Head | undefined;
-  readonly parts: readonly Part[];
+  /** On their way. */
+  readonly parts: Promise<readonly Part[]>;
   /** All complete snapshots, oldest first. */
   readonly known: readonly Manifest[];
 }
@@ -114,7 +116,7 @@ async function exportLocked(
   report({ type: "step", id: "repository", title: titles.repository, state: "start" });
   // If only blobs are missing, they are added to the snapshot that is there.
   const keepLast =
-    last !== undefined && parts.every((part) => isInSnapshot(part, last)) && (await isStored(archive, last));
+    last !== undefined && (await parts).every((part) => isInSnapshot(part, last)) && (await isStored(archive, last));
   const repo = await storeRepo(archive, source, ahead, head, known, keepLast, options);
   report({ type: "step", id: "repository", title: titles.repository, state: "done", detail: describeRepo(repo) });
 
@@ -134,7 +136,7 @@ async function exportLocked(
     return { manifest, mode: "present", received };
   }
   report({ type: "step", id: "manifest", title: titles.manifest, state: "start" });
-  const manifest = await complete(archive, source, { repo, parts, blobs }, options);
+  const manifest = await complete(archive, source, { repo, parts: await parts, blobs }, options);
   await removeLeftovers(archive);
   report({ type: "step", id: "manifest", title: titles.manifest, state: "done", detail: manifest.snapshot });
   return { manifest, mode: repo.mode, received };
@@ -189,9 +191,9 @@ function blobFacts({ blobs, missing }: FetchedBlobs): Pick<Manifest, "blobs" | "
 }
 
 /** The head as the server has it. A session that may only read what an account holds is not told: then undefined. */
-async function readHead({ pds, did }: ExportSource, signal: AbortSignal): Promise<Head | undefined> {
+async function readHead({ pds, did }: ExportSource, ahead: Ahead): Promise<Head | undefined> {
   try {
-    return await pds.latestCommit(did, signal);
+    return await ahead.takeHead();
   } catch (error) {
     const unavailable = asUnavailable(error, pds, did);
     if (unavailable === error && pds.isSignedIn && isDecampError(error, "server-refused")) {

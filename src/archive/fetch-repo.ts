@@ -99,27 +99,22 @@ export async function receiveDiff(
 }
 
 /** So many bytes are written at once. */
-const bunch = 1 << 18;
+const bunch = 1 << 20;
 /** So many bunches are on their way to the disk while the one before them is proved. */
-const mostUnderWay = 3;
+const mostUnderWay = 2;
 
 async function* received({ bytes }: Download, { signal, onProgress }: ReceiveOptions): AsyncGenerator<Uint8Array> {
   let size = 0;
-  let pieces: Uint8Array[] = [];
-  let waiting = 0;
+  let told = 0;
   for await (const piece of bytes) {
     signal.throwIfAborted();
-    pieces.push(piece);
-    waiting += piece.length;
     size += piece.length;
-    if (waiting >= bunch) {
-      yield Buffer.concat(pieces);
-      pieces = [];
-      waiting = 0;
+    yield piece;
+    if (size - told >= bunch) {
+      told = size;
       onProgress(size);
     }
   }
-  yield Buffer.concat(pieces);
   onProgress(size);
 }
 
@@ -222,25 +217,44 @@ async function prove(
   expectation: Expectation,
 ): Promise<ProvedRepo> {
   const verifier = createRepoVerifier(expectation, { source: fileSource(file.descriptor, file.path) });
-  // What is proved is in the file already, and the next pieces are on their way there meanwhile.
-  const underWay: { readonly bytes: Uint8Array; readonly written: Promise<void> }[] = [];
+  // What is proved is in the file already, and the next bytes are on their way there meanwhile. The memory goes round.
+  const underWay: { readonly memory: Uint8Array; readonly bytes: Uint8Array; readonly written: Promise<void> }[] = [];
+  const free: Uint8Array[] = [];
+  let memory: Uint8Array = Buffer.allocUnsafeSlow(bunch);
+  let filled = 0;
+  const send = (): void => {
+    const bytes = memory.subarray(0, filled);
+    const written = file.write(bytes);
+    written.catch(() => undefined);
+    underWay.push({ memory, bytes, written });
+    filled = 0;
+  };
   const proveNext = async (): Promise<void> => {
     const [next] = underWay;
     if (next !== undefined) {
       await next.written;
       underWay.shift();
       verifier.write(next.bytes);
+      free.push(next.memory);
     }
   };
   try {
-    for await (const bytes of pieces) {
-      const written = file.write(bytes);
-      written.catch(() => undefined);
-      underWay.push({ bytes, written });
-      if (underWay.length > mostUnderWay) {
-        await proveNext();
+    for await (const piece of pieces) {
+      for (let from = 0; from < piece.length;) {
+        const part = piece.subarray(from, from + memory.length - filled);
+        memory.set(part, filled);
+        filled += part.length;
+        from += part.length;
+        if (filled === memory.length) {
+          send();
+          if (underWay.length > mostUnderWay) {
+            await proveNext();
+          }
+          memory = free.pop() ?? Buffer.allocUnsafeSlow(bunch);
+        }
       }
     }
+    send();
     while (underWay.length > 0) {
       await proveNext();
     }

@@ -1,11 +1,59 @@
 /** One account into one archive, as the flags of `decamp export` have it. */
-import type { LocatedAccount } from "../account/locate.ts";
+import { locateAccount, type LocatedAccount } from "../account/locate.ts";
+import { askAhead, type Ahead } from "../archive/ahead.ts";
 import type { ReportExport } from "../archive/events.ts";
 import { exportAccount, type ExportResult } from "../archive/export.ts";
+import { parseServerUrl, type Account } from "../identity/syntax.ts";
 import type { MigrationServices } from "../migration/context.ts";
 import type { Pds } from "../services/pds.ts";
 import type { ExportFlags } from "./declare/export.ts";
 import { defaultConcurrency } from "./declare/shape.ts";
+import type { GlobalFlags } from "./globals.ts";
+
+/** An account that was found, and its server. */
+export interface Found {
+  readonly located: LocatedAccount;
+  readonly pds: Pds;
+  /** What its server was asked meanwhile; to be closed. */
+  readonly ahead: Ahead | undefined;
+}
+
+/**
+ * Finds an account. If it is known already whose it is and which server holds it, that one is asked at the same time.
+ *
+ * @param known `origin`: of the server that holds it, whatever the identity says; `did`: as in `locateAccount`; `asksAhead`:
+ *   whether the server may be asked without a session
+ * @throws as `locateAccount` and `askAhead`
+ */
+export async function findAccount(
+  archive: string,
+  account: Account,
+  known: { readonly origin: string | undefined; readonly did: string | undefined; readonly asksAhead: boolean },
+  { services, globals, signal }: { services: MigrationServices; globals: GlobalFlags; signal: AbortSignal },
+): Promise<Found> {
+  const { origin, did, asksAhead } = known;
+  const locating = locateAccount(services, account, { from: origin, known: did }, signal);
+  const pds = origin === undefined ? undefined : services.openPds(origin);
+  const asking =
+    pds === undefined || did === undefined || !asksAhead
+      ? undefined
+      : askAhead(archive, { pds, did }, { signal, sleep: services.sleep });
+  const [located, ahead] = await Promise.allSettled([locating, asking]);
+  if (located.status === "rejected") {
+    if (ahead.status === "fulfilled") {
+      ahead.value?.close();
+    }
+    throw located.reason;
+  }
+  if (ahead.status === "rejected") {
+    throw ahead.reason;
+  }
+  return {
+    located: located.value,
+    pds: pds ?? services.openPds(parseServerUrl(located.value.pds, globals)),
+    ahead: ahead.value,
+  };
+}
 
 export interface ExportParts {
   readonly flags: Pick<ExportFlags, "concurrency">;
@@ -17,14 +65,13 @@ export interface ExportParts {
 }
 
 /** @throws as `exportAccount` */
-export async function exportLocated(
+export async function exportFound(
   archive: string,
-  located: LocatedAccount,
-  pds: Pds,
+  { located, pds, ahead }: Found,
   { flags, services, publicOnly, report, signal }: ExportParts,
 ): Promise<ExportResult> {
   const { now, sleep, writtenBy, lockOwner } = services;
   const { concurrency = defaultConcurrency } = flags;
   const options = { concurrency, signal, now: now(), sleep, writtenBy, lockOwner, publicOnly, report };
-  return exportAccount(archive, { ...located, pds }, options);
+  return exportAccount(archive, { ...located, pds }, options, ahead);
 }

@@ -250,6 +250,19 @@ export interface LaneHasher {
 /** Compiled once, when it is first needed. */
 let compiled: CompiledCode | undefined;
 
+function compileOnce(): CompiledCode {
+  return (compiled ??= compile(loop(oneJob(), [...get(job), ...get(end), ...i32.isLess]), firstVector - 2, vectors));
+}
+
+/** Compiles it now, for whoever has time before the first hasher is needed. */
+export function prepareLaneHasher(): void {
+  try {
+    compileOnce();
+  } catch {
+    // Where there are no vectors, it is done without.
+  }
+}
+
 /** Behind a message, up to so many bytes are looked at. Before it stand the 32 that it is compared with. */
 const margin = 64;
 
@@ -266,8 +279,7 @@ export function makeLaneHasher(jobs: number, size: number, multipliers?: Int32Ar
   try {
     const dataOffset = jobsAt + jobs * jobBytes + margin;
     const pages = Math.ceil((dataOffset + size + margin) / 65_536);
-    compiled ??= compile(loop(oneJob(), [...get(job), ...get(end), ...i32.isLess]), firstVector - 2, vectors);
-    const { run, memory } = compiled.instantiate(pages);
+    const { run, memory } = compileOnce().instantiate(pages);
     const words = new Int32Array(memory);
     words.set(roundConstants);
     words.set(multipliers ?? [], multipliersAt / 4);

@@ -5,6 +5,7 @@ import type { ServerResponse } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { askAhead, type Ahead } from "../../src/archive/ahead.ts";
 import { exportAccount, type ExportResult } from "../../src/archive/export.ts";
 import { parseDidDocument } from "../../src/identity/did-document.ts";
 import { Http } from "../../src/services/http.ts";
@@ -13,6 +14,7 @@ import { scriptedServer, sendJson, type ScriptedServer } from "../faults/scripte
 import { aliceDid, makeAccount, testNow, type Account } from "../repo/tools/account.ts";
 import { makeCar } from "../repo/tools/build.ts";
 
+const { signal } = new AbortController();
 const http = new Http({ allowPrivateHosts: true, userAgent: "test" });
 
 let folder = "";
@@ -50,7 +52,7 @@ const giveList: Answer = (response) => {
   sendJson(response, 200, { cids: [] });
 };
 
-async function exportFrom({ origin }: ScriptedServer, { signer }: Account): Promise<ExportResult> {
+async function exportFrom({ origin }: ScriptedServer, { signer }: Account, ahead?: Ahead): Promise<ExportResult> {
   const document = parseDidDocument({ id: aliceDid }, aliceDid);
   return exportAccount(
     join(folder, "archive"),
@@ -62,13 +64,14 @@ async function exportFrom({ origin }: ScriptedServer, { signer }: Account): Prom
     },
     {
       concurrency: 4,
-      signal: new AbortController().signal,
+      signal,
       now: testNow,
       sleep: () => Promise.resolve(),
       writtenBy: "test",
       lockOwner: { pid: process.pid, host: "here", isAlive: () => true },
       report: () => undefined,
     },
+    ahead,
   );
 }
 
@@ -118,6 +121,25 @@ test("a repository that an interrupted run has left is not asked for", async () 
   asked.length = 0;
   expect(await exportFrom(whole, account)).toMatchObject({ mode: "present" });
   expect(asked).toEqual(["getLatestCommit", "listBlobs"]);
+});
+
+test("what was asked before counts, unless it is about another account", async () => {
+  const asked: string[] = [];
+  await using whole = await server({ getLatestCommit: giveHead, getRepo: giveRepo, listBlobs: giveList }, asked);
+  const archive = join(folder, "archive");
+  const ask = async (did: string): Promise<Ahead> =>
+    askAhead(archive, { pds: new Pds(http, whole.origin), did }, { signal, sleep: () => Promise.resolve() });
+  const other = await ask("did:plc:aaaaaaaaaaaaaaaaaaaaaaaa");
+  expect(await exportFrom(whole, account, other)).toMatchObject({ mode: "full" });
+  other.close();
+  expect(asked.filter((name) => name === "getRepo").length).toBe(2);
+
+  await rm(archive, { recursive: true });
+  asked.length = 0;
+  const ahead = await ask(aliceDid);
+  expect(await exportFrom(whole, account, ahead)).toMatchObject({ mode: "full" });
+  ahead.close();
+  expect(asked.toSorted()).toEqual(["getLatestCommit", "getRepo", "listBlobs"]);
 });
 
 test("if the head is refused, that is the error, and the repository that is on its way is given up", async () => {

@@ -1,5 +1,4 @@
 /** `decamp export --all` and `--accounts`: many accounts, an archive and a line each, and what became of all of them. */
-import { locateAccount } from "../../account/locate.ts";
 import { findDid } from "../../account/resolve-account.ts";
 import type { ExportEvent } from "../../archive/events.ts";
 import { exportMany, type Listed, type Outcome } from "../../archive/export-many.ts";
@@ -13,7 +12,7 @@ import { fileLines, streamLines } from "../../services/lines.ts";
 import { resumable } from "../command-line.ts";
 import type { ExportFlags } from "../declare/export.ts";
 import { readGlobals, type GlobalFlags } from "../globals.ts";
-import { exportLocated } from "../export-account.ts";
+import { exportFound, findAccount } from "../export-account.ts";
 import { failureFacts } from "../failure.ts";
 import type { Edge, Invocation } from "../invocation.ts";
 import { openMigrationServices } from "../migration-services.ts";
@@ -97,19 +96,24 @@ async function exportOne(
   { folder, origin, flags, services, globals, terminal }: Setting,
   signal: AbortSignal,
 ): Promise<ExportResult> {
-  const located = await locateAccount(services, account, { from: origin, known: did }, signal);
-  const pds = services.openPds(parseServerUrl(located.pds, globals));
-  return exportLocated(joinPath(folder, archiveName(did)), located, pds, {
-    flags,
-    services,
-    publicOnly: true,
-    report: (event) => {
-      if (event.type === "warning") {
-        warn(did, event, globals, terminal);
-      }
-    },
-    signal,
-  });
+  const archive = joinPath(folder, archiveName(did));
+  const known = { origin, did, asksAhead: true };
+  const found = await findAccount(archive, account, known, { services, globals, signal });
+  try {
+    return await exportFound(archive, found, {
+      flags,
+      services,
+      publicOnly: true,
+      report: (event) => {
+        if (event.type === "warning") {
+          warn(did, event, globals, terminal);
+        }
+      },
+      signal,
+    });
+  } finally {
+    found.ahead?.close();
+  }
 }
 
 function refuse(message: string): never {

@@ -1,5 +1,5 @@
 /** `decamp export`: options, one call of the use case, and what is said about its result. */
-import { locateAccount, type LocatedAccount } from "../../account/locate.ts";
+import type { LocatedAccount } from "../../account/locate.ts";
 import { signIn } from "../../account/sign-in.ts";
 import type { ReportExport } from "../../archive/events.ts";
 import { archiveName } from "../../archive/layout.ts";
@@ -10,7 +10,7 @@ import type { Pds } from "../../services/pds.ts";
 import { resumable } from "../command-line.ts";
 import type { ExportFlags } from "../declare/export.ts";
 import { nonEmpty, readGlobals } from "../globals.ts";
-import { exportLocated } from "../export-account.ts";
+import { exportFound, findAccount } from "../export-account.ts";
 import { createIdentityAnswers } from "../identity-answers.ts";
 import type { Edge, Invocation } from "../invocation.ts";
 import { openMigrationServices } from "../migration-services.ts";
@@ -46,20 +46,27 @@ export async function exportCommand(
           { globals, signal, identityIsAsked: () => false, planIsTheResult: false },
           async (prompter, report) => {
             report({ type: "step", id: "locate", title: "Find the account", state: "start" });
-            const hints = { from: origin, known: await knownDid(archive, account) };
-            const found = await locateAccount(services, account, hints, signal);
-            report({ type: "step", id: "locate", title: "Find the account", state: "done", detail: found.did });
-            const pds = services.openPds(parseServerUrl(found.pds, globals));
+            const did = account.type === "did" ? account.did : await archivedDid(archive, account.handle);
+            const signsIn = wantsSignIn(flags, terminal.env);
+            const found = await findAccount(
+              archive,
+              account,
+              { origin, did, asksAhead: !signsIn },
+              { services, globals, signal },
+            );
+            const { pds, ahead, located: one } = found;
+            report({ type: "step", id: "locate", title: "Find the account", state: "done", detail: one.did });
             try {
-              if (wantsSignIn(flags, terminal.env)) {
+              if (signsIn) {
                 const secrets = createSecrets(terminal, secretFlags, prompter, known, signal);
                 report({ type: "step", id: "sign-in", title: "Sign in", state: "start" });
-                await openSession(pds, found, terminal, secrets, prompter, report, signal);
+                await openSession(pds, one, terminal, secrets, prompter, report, signal);
                 report({ type: "step", id: "sign-in", title: "Sign in", state: "done" });
               }
               const parts = { flags, services, publicOnly: flags.publicOnly ?? false, report, signal };
-              return { located: found, result: await exportLocated(archive, found, pds, parts) };
+              return { located: one, result: await exportFound(archive, found, parts) };
             } finally {
+              ahead?.close();
               await pds.signOut();
             }
           },
@@ -102,9 +109,9 @@ function folderOf(account: Account): string {
 }
 
 /** The DID that the archive knows for a handle. */
-async function knownDid(archive: string, account: Account): Promise<string | undefined> {
-  const last = account.type === "handle" ? (await readManifests(archive)).at(-1) : undefined;
-  return account.type === "handle" && last?.handle === account.handle ? last.did : undefined;
+async function archivedDid(archive: string, handle: string): Promise<string | undefined> {
+  const last = (await readManifests(archive)).at(-1);
+  return last?.handle === handle ? last.did : undefined;
 }
 
 /** Whether a password is given, or is to be asked for. */

@@ -1,0 +1,93 @@
+/** `decamp export` of one account: what is asked of whom, and when. The rest is tried against real servers. */
+import { mkdtemp, rm } from "node:fs/promises";
+import type { ServerResponse } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { CidLink, cidFor } from "../../src/data/cid.ts";
+import { encodeCbor } from "../../src/data/cbor.ts";
+import { scriptedServer, sendJson, type ScriptedServer } from "../faults/scripted-server.ts";
+import { testRev } from "../repo/tools/account.ts";
+import { buildTree, makeCar, makeCommit, makeSigner, treeBlocks } from "../repo/tools/build.ts";
+import { auditLog, operation, signed, testDid, testKey } from "../tools/plc.ts";
+import { documentOf } from "./support/directory.ts";
+import { run } from "./support/run.ts";
+
+let folder = "";
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "decamp-export-"));
+});
+afterEach(async () => rm(folder, { recursive: true }));
+
+const owner = await testKey("owner");
+const signer = await makeSigner("k256", "export");
+const genesis = await signed(
+  operation(null, { rotationKeys: [owner.did], verificationMethods: { atproto: signer.didKey } }),
+  owner,
+);
+const did = testDid(genesis);
+const note = encodeCbor({ $type: "app.example.note", text: "hello" });
+const cid = cidFor("dag-cbor", note);
+const { root, blocks } = treeBlocks(
+  buildTree([{ key: "app.example.note/one", value: cid }]),
+  new Map([[cid, { cid, bytes: note, rev: 0 }]]),
+);
+const commit = await makeCommit({ did, version: 3, data: new CidLink(root), rev: testRev, prev: null }, signer);
+const car = makeCar(commit.cid, [commit, ...blocks]);
+
+/** The server and the directory in one. The audit log comes when everything in `before` was asked for. */
+async function world(asked: string[], log: object, before: readonly string[] = []): Promise<ScriptedServer> {
+  let waiting: ServerResponse | undefined;
+  return scriptedServer((request, response) => {
+    const { pathname } = new URL(request.url ?? "", "http://localhost");
+    const name = pathname.replace("/xrpc/com.atproto.sync.", "").replace(did, "DID");
+    asked.push(name);
+    if (name === "/DID/log/audit") {
+      waiting = response;
+    } else if (name === "/DID") {
+      sendJson(response, 200, documentOf(did, genesis));
+    } else if (name === "getLatestCommit") {
+      sendJson(response, 200, { cid: commit.cid, rev: testRev });
+    } else if (name === "getRepo") {
+      response.writeHead(200, { "content-type": "application/vnd.ipld.car" }).end(car);
+    } else {
+      sendJson(response, 200, { cids: [] });
+    }
+    if (waiting?.writableEnded === false && before.every((one) => asked.includes(one))) {
+      sendJson(waiting, 200, log);
+    }
+  });
+}
+
+async function exportFrom({ origin }: ScriptedServer, ...more: string[]): Promise<ReturnType<typeof run>> {
+  const where = ["--plc-url", origin, "--allow-private-hosts", "--state-dir", join(folder, "state"), "--no-input"];
+  return run(["export", did, "-o", join(folder, "archive"), ...where, "--json", ...more]);
+}
+
+test("a server that is named is asked while the directory is asked for the log", async () => {
+  const asked: string[] = [];
+  await using both = await world(asked, auditLog([genesis]), ["getLatestCommit", "getRepo"]);
+  const { exitCode, stdout, stderr } = await exportFrom(both, "--from", both.origin);
+  expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
+  expect(JSON.parse(stdout.trim().split("\n").at(-1) ?? "")).toMatchObject({ did, records: 1, mode: "full" });
+  expect(asked.toSorted()).toEqual(["/DID", "/DID/log/audit", "getLatestCommit", "getRepo", "listBlobs"]);
+});
+
+test("what came from it is not kept if the log is not in order", async () => {
+  const asked: string[] = [];
+  const other = { ...genesis, alsoKnownAs: ["at://mallory.example.com"] };
+  await using lying = await world(asked, auditLog([other], { did }), ["getRepo"]);
+  const { exitCode } = await exportFrom(lying, "--from", lying.origin);
+  expect(exitCode).toBe(9);
+  expect(asked).not.toContain("listBlobs");
+  await expect(rm(join(folder, "archive"))).rejects.toMatchObject({ code: "ENOENT" });
+});
+
+test("a server that nobody named is asked only when the log names it", async () => {
+  const asked: string[] = [];
+  await using directory = await world(asked, auditLog([genesis]));
+  const { exitCode } = await exportFrom(directory);
+  // It is https://old.example.com.
+  expect(exitCode).toBe(5);
+  expect(asked.toSorted()).toEqual(["/DID", "/DID/log/audit"]);
+});
