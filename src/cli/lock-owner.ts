@@ -1,17 +1,23 @@
 /** This process, as the holder of a lock. */
 import { hostname } from "node:os";
 import type { LockOwner } from "../services/lock.ts";
+import { startOfProcess } from "../services/process-stat.ts";
 import { systemCode } from "../services/system-error.ts";
 
 export function thisProcess(): LockOwner {
-  return { pid: process.pid, host: hostname(), isAlive };
+  const { pid } = process;
+  return { pid, host: hostname(), started: startOfProcess(pid), isAlive };
 }
 
-function isAlive(pid: number): boolean {
+/** A process of the same number that was started at another time is another one: after a restart, or in a container. */
+function isAlive(pid: number, started: string | undefined): boolean {
   try {
     process.kill(pid, 0);
-    return true;
   } catch (error) {
-    return systemCode(error) === "EPERM";
+    if (systemCode(error) !== "EPERM") {
+      return false;
+    }
   }
+  const now = startOfProcess(pid);
+  return started === undefined || now === undefined || now === started;
 }

@@ -3,7 +3,7 @@
  * next question would take it for its answer. So while work goes on the terminal is in raw mode, and what is typed is
  * dropped. Ctrl-C, Ctrl-Z and Ctrl-\ keep their meaning. However the process ends, the terminal is as it was.
  */
-import { ownsTerminal } from "../services/foreground.ts";
+import { ownsTerminal } from "../services/process-stat.ts";
 
 export interface Typing {
   /** Before a question: drops what was typed until now, and leaves the keys to whoever asks. */

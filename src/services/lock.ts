@@ -13,8 +13,10 @@ export interface LockOwner {
   readonly pid: number;
   /** Name of the machine. */
   readonly host: string;
-  /** Whether a process of this machine lives. */
-  readonly isAlive: (pid: number) => boolean;
+  /** When it was started, in words that the system has for it; undefined if that is not known. */
+  readonly started?: string | undefined;
+  /** Whether a process of this machine lives that was started then. */
+  readonly isAlive: (pid: number, started: string | undefined) => boolean;
 }
 
 /**
@@ -25,9 +27,9 @@ export interface LockOwner {
  * @throws DecampError `locked` while another run holds it, `storage`
  */
 export async function takeLock(path: string, owner: LockOwner, now: number): Promise<() => Promise<void>> {
-  const { pid, host } = owner;
+  const { pid, host, started } = owner;
   const token = randomBytes(8).toString("hex");
-  const text = JSON.stringify({ pid, host, since: new Date(now).toISOString(), token });
+  const text = JSON.stringify({ pid, host, started, since: new Date(now).toISOString(), token });
   const own = `${path}.${token}`;
   try {
     await makeFolder(dirname(path));
@@ -39,7 +41,7 @@ export async function takeLock(path: string, owner: LockOwner, now: number): Pro
       }
       const { holder } = found;
       // One that was cut off in the middle of writing is nobody's.
-      const isHeld = holder !== undefined && (holder.host !== host || owner.isAlive(holder.pid));
+      const isHeld = holder !== undefined && (holder.host !== host || owner.isAlive(holder.pid, holder.started));
       if (isHeld || attempt > 5) {
         const who = holder === undefined ? "another run" : `process ${holder.pid} on ${holder.host}`;
         const message = `The lock of this account is held by ${who}, since ${holder?.since ?? "now"}.`;
@@ -71,7 +73,7 @@ async function removeRemains(path: string, { host, isAlive }: LockOwner): Promis
     if (name.startsWith(`${basename(path)}.`)) {
       const holder = (await readLock(join(folder, name)))?.holder;
       // Whoever lives and loses one that is not written yet finds the lock held, as it is.
-      if (holder === undefined || (holder.host === host && !isAlive(holder.pid))) {
+      if (holder === undefined || (holder.host === host && !isAlive(holder.pid, holder.started))) {
         await rm(join(folder, name), { force: true });
       }
     }
@@ -123,7 +125,12 @@ async function takeAway(path: string, aside: string, text: string): Promise<void
 
 interface FoundLock {
   readonly text: string;
-  readonly holder?: { readonly pid: number; readonly host: string; readonly since: string };
+  readonly holder?: {
+    readonly pid: number;
+    readonly host: string;
+    readonly since: string;
+    readonly started: string | undefined;
+  };
 }
 
 /** Undefined if it is gone. */
@@ -140,9 +147,9 @@ async function readLock(path: string): Promise<FoundLock | undefined> {
   try {
     const value: unknown = JSON.parse(text);
     if (isJsonObject(value)) {
-      const { pid, host, since } = value;
+      const { pid, host, since, started } = value;
       if (typeof pid === "number" && typeof host === "string" && typeof since === "string") {
-        return { text, holder: { pid, host, since } };
+        return { text, holder: { pid, host, since, started: typeof started === "string" ? started : undefined } };
       }
     }
   } catch {

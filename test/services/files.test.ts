@@ -3,6 +3,7 @@ import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile 
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { thisProcess } from "../../src/cli/lock-owner.ts";
 import { forEachConcurrent } from "../../src/services/concurrent.ts";
 import { AppendFile, NewFile, readWhole, refuseExisting, writeNew, writeWhole } from "../../src/services/files.ts";
 import { takeLock } from "../../src/services/lock.ts";
@@ -117,6 +118,21 @@ describe("the lock", () => {
     const unlock = await takeLock(target, dead, 0);
     expect(JSON.parse(await readFile(target, "utf8"))).toMatchObject({ pid: 2 });
     await unlock();
+  });
+
+  test.skipIf(process.platform !== "linux")("of a process whose number another one has by now, too", async () => {
+    const target = path.join(folder, "lock");
+    const self = thisProcess();
+    const { pid, host } = self;
+    await takeLock(target, self, 0);
+    await expect(takeLock(target, self, 0)).rejects.toMatchObject({ code: "locked" });
+    // Before the machine, or the container, was started anew.
+    await writeFile(target, JSON.stringify({ pid, host, started: "earlier", since: "then", token: "x" }));
+    const unlock = await takeLock(target, self, 0);
+    await unlock();
+    // As an older version writes it.
+    await writeFile(target, lockText(pid, host));
+    await expect(takeLock(target, self, 0)).rejects.toMatchObject({ code: "locked" });
   });
 
   test("of another machine is not", async () => {
