@@ -1,5 +1,5 @@
 /** `decamp export` of one account: what is asked of whom, and when. The rest is tried against real servers. */
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readdir, rm } from "node:fs/promises";
 import type { ServerResponse } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -26,14 +26,25 @@ const genesis = await signed(
   owner,
 );
 const did = testDid(genesis);
-const note = encodeCbor({ $type: "app.example.note", text: "hello" });
-const cid = cidFor("dag-cbor", note);
-const { root, blocks } = treeBlocks(
-  buildTree([{ key: "app.example.note/one", value: cid }]),
-  new Map([[cid, { cid, bytes: note, rev: 0 }]]),
-);
-const commit = await makeCommit({ did, version: 3, data: new CidLink(root), rev: testRev, prev: null }, signer);
-const car = makeCar(commit.cid, [commit, ...blocks]);
+
+interface Repo {
+  readonly head: string;
+  readonly car: Uint8Array;
+}
+
+/** A repository of one record. */
+async function makeRepo(of: string): Promise<Repo> {
+  const note = encodeCbor({ $type: "app.example.note", text: "hello" });
+  const cid = cidFor("dag-cbor", note);
+  const { root, blocks } = treeBlocks(
+    buildTree([{ key: "app.example.note/one", value: cid }]),
+    new Map([[cid, { cid, bytes: note, rev: 0 }]]),
+  );
+  const commit = await makeCommit({ did: of, version: 3, data: new CidLink(root), rev: testRev, prev: null }, signer);
+  return { head: commit.cid, car: makeCar(commit.cid, [commit, ...blocks]) };
+}
+
+const { head, car } = await makeRepo(did);
 
 /** The server and the directory in one. The audit log comes when everything in `before` was asked for. */
 async function world(asked: string[], log: object, before: readonly string[] = []): Promise<ScriptedServer> {
@@ -47,7 +58,7 @@ async function world(asked: string[], log: object, before: readonly string[] = [
     } else if (name === "/DID") {
       sendJson(response, 200, documentOf(did, genesis));
     } else if (name === "getLatestCommit") {
-      sendJson(response, 200, { cid: commit.cid, rev: testRev });
+      sendJson(response, 200, { cid: head, rev: testRev });
     } else if (name === "getRepo") {
       response.writeHead(200, { "content-type": "application/vnd.ipld.car" }).end(car);
     } else {
@@ -90,4 +101,34 @@ test("a server that nobody named is asked only when the log names it", async () 
   // It is https://old.example.com.
   expect(exitCode).toBe(5);
   expect(asked.toSorted()).toEqual(["/DID", "/DID/log/audit"]);
+});
+
+test("an account with a did:web needs no directory: its document says where it is, and what it signs with", async () => {
+  let web = "";
+  let repo: Repo = { head: "", car: new Uint8Array() };
+  await using host = await scriptedServer((request, response) => {
+    const { pathname } = new URL(request.url ?? "", "http://localhost");
+    if (pathname === "/.well-known/did.json") {
+      const atproto_pds = { type: "AtprotoPersonalDataServer", endpoint: host.origin };
+      sendJson(response, 200, documentOf(web, { ...genesis, services: { atproto_pds } }));
+    } else if (pathname.endsWith("getLatestCommit")) {
+      sendJson(response, 200, { cid: repo.head, rev: testRev });
+    } else if (pathname.endsWith("getRepo")) {
+      response.writeHead(200, { "content-type": "application/vnd.ipld.car" }).end(repo.car);
+    } else {
+      sendJson(response, pathname.endsWith("listBlobs") ? 200 : 404, { cids: [] });
+    }
+  });
+  web = `did:web:localhost%3A${new URL(host.origin).port}`;
+  repo = await makeRepo(web);
+  const archive = join(folder, "archive");
+  const where = ["--plc-url", host.origin, "--allow-private-hosts", "--state-dir", join(folder, "state"), "--no-input"];
+  const { exitCode, stderr } = await run(["export", web, "-o", archive, ...where, "--json"]);
+  expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
+  expect(host.requests.map(({ path }) => path).filter((path) => path.includes("/log"))).toEqual([]);
+  const [snapshot = ""] = await readdir(join(archive, "snapshots"));
+  expect(await readdir(join(archive, "snapshots", snapshot))).toEqual(["did.json", "manifest.json", "repo.car"]);
+  const verified = await run(["verify", archive, "--did", web, "--signing-key", signer.didKey, "--json"]);
+  expect(verified.exitCode).toBe(0);
+  expect(JSON.parse(verified.stdout)).toMatchObject({ ok: true, did: web, signature: "valid" });
 });
