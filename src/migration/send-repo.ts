@@ -33,17 +33,17 @@ export async function sendRepo(context: Context, car: Upload, commit: string): P
     }
     // Not sent again blindly: the server may have it, or be about to. What was not sent to its end, it cannot have.
     const there = await headAfterLostAnswer(context, commit, wasRead ? patience.attempts : 1);
+    if (there === commit) {
+      return;
+    }
     if (there === undefined || isTooMuch(error)) {
       throw error;
     }
-    if (there !== commit) {
-      throw new DecampError("unreachable", `${target.host} broke off an import of ${car.length} bytes.`, {
-        hint: "Nothing is lost. Run the same command again. If this happens again, the server may not take so much at once: ask its operator, or let decamp send it in parts, with --chunked-import.",
-        data: { ...error.data, brokenOff: true },
-        cause: error,
-      });
-    }
-    return;
+    throw new DecampError("unreachable", `${target.host} broke off an import of ${car.length} bytes.`, {
+      hint: "Nothing is lost. Run the same command again. If this happens again, the server may not take so much at once: ask its operator, or let decamp send it in parts, with --chunked-import.",
+      data: { ...error.data, brokenOff: true },
+      cause: error,
+    });
   }
   const head = await headAtTarget(context);
   if (head !== commit) {

@@ -19,6 +19,8 @@ const target = await network.addPds({ name: "narrow", publicPort: port, maxImpor
 const proxy = await startProxy({ port, targetPort: target.port });
 afterAll(async () => proxy.stop());
 
+const hurry = new URL("../faults/hurry.ts", import.meta.url);
+
 const importRepo = "com.atproto.repo.importRepo";
 
 /**
@@ -78,6 +80,41 @@ test("a repository over the limit for imports", async () => {
   const parts = [...splitRepo(bytesSource(repo), repo.length >> 2)];
   expect(parts.length).toBeGreaterThan(4);
   expect(sent).toHaveLength(parts.length - 2);
+  const checks = await proveMove(network.plcUrl, before, target, {
+    handle: move.newHandle,
+    password: move.newPassword,
+  });
+  expect(checks.filter(({ ok }) => !ok)).toEqual([]);
+  await move.remove();
+});
+
+test("an import that takes longer than what stands before the server allows", async () => {
+  const account = await createAccount(network.a, {
+    handle: "slow-import.a.test",
+    email: "slow-import@old.example.com",
+    password: "the-old-password",
+  });
+  await populate(account, { records: 40, blobs: 2, seed: 92 });
+  const move = await prepareMove(network, account, target);
+  const gone = proxy.when({ kind: importRepo }, status(524));
+  const refused = await runDecamp([...move.args, "--json"], { preload: hurry });
+  expect(refused.code).toBe(5);
+  const { message, hint } = JSON.parse(refused.stderr) as Record<string, string>;
+  expect(message).toMatch(/524|takes no repository/);
+  expect(hint).toContain("--chunked-import");
+  expect(gone.hits).toHaveLength(1);
+
+  // The server was told to stop waiting, and went on all the same: that is seen, and nothing is sent twice.
+  proxy.behave();
+  const late = proxy.when({ kind: importRepo }, async (exchange) => {
+    await exchange.ask();
+    await status(524)(exchange);
+  });
+  const before = await lookBefore(network.plcUrl, account);
+  const moved = await runDecamp([...move.args, "--json"], { preload: hurry });
+  expect({ code: moved.code, stderr: moved.stderr }).toEqual({ code: 0, stderr: "" });
+  expect(late.hits).toHaveLength(1);
+  proxy.behave();
   const checks = await proveMove(network.plcUrl, before, target, {
     handle: move.newHandle,
     password: move.newPassword,
