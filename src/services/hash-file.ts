@@ -1,13 +1,17 @@
 /** The SHA-256 and the size of a file, however large it is. */
 import { createHash } from "node:crypto";
+import { constants } from "node:fs";
 import { open, stat } from "node:fs/promises";
-import { DecampError } from "../errors.ts";
+import { DecampError, isDecampError } from "../errors.ts";
 import { systemCode } from "./system-error.ts";
 
 /** So much is read at a time, in bytes. */
 const pieceSize = 256 * 1024;
 /** Memory to read into, which is used again: else the garbage collector has more to do than the hash. */
 const spare: Uint8Array[] = [];
+
+/** A pipe that somebody put there would else be waited for. */
+const readOnly = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0);
 
 export interface HashedFile {
   /** Bytes. */
@@ -25,8 +29,11 @@ export async function hashFile(path: string, signal: AbortSignal): Promise<Hashe
   const piece = spare.pop() ?? new Uint8Array(pieceSize);
   let size = 0;
   try {
-    const file = await open(path);
+    const file = await open(path, readOnly);
     try {
+      if (!(await file.stat()).isFile()) {
+        throw new DecampError("unreadable-file", `Cannot read ${path}: it is no plain file.`);
+      }
       for (;;) {
         signal.throwIfAborted();
         const { bytesRead } = await file.read(piece, 0, piece.length, size);
@@ -41,6 +48,9 @@ export async function hashFile(path: string, signal: AbortSignal): Promise<Hashe
     }
   } catch (error) {
     signal.throwIfAborted();
+    if (isDecampError(error)) {
+      throw error;
+    }
     const code = systemCode(error) ?? String(error);
     if (code === "ENOENT") {
       return undefined;

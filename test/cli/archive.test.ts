@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { appendFileSync, cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -45,6 +46,15 @@ describe("verify of an archive", () => {
     const { stdout } = await run(["verify", archive]);
     expect(stdout).toContain(`The repository of ${did} is genuine and complete.\n`);
     expect(stdout).toContain("Archive       1 snapshot, 3 files; 2 blobs, 23 bytes\n");
+  });
+
+  test.skipIf(process.platform === "win32")("a pipe in the place of a blob is not waited for", async () => {
+    const archive = makeArchive(folder);
+    rmSync(blobFile(archive, picture));
+    execFileSync("mkfifo", [blobFile(archive, picture)]);
+    const { exitCode, stderr } = await run(["verify", archive]);
+    expect(exitCode).toBe(2);
+    expect(stderr).toContain("it is no plain file");
   });
 
   test.each<[string, (archive: string) => void, { rule: string; key?: string; cid?: string }]>([
