@@ -65,7 +65,10 @@ export interface HttpRequest {
   readonly repeatable?: boolean;
   /** Wait for the headers for hours (imports). */
   readonly patient?: boolean;
-  /** Called for every answer of 429 or 503, before it is waited out. */
+  /**
+   * Called for every answer of 429 or 503, before it is waited out; and of 500, 502 and 504, which a server gives, too, when it
+   * has more to do at once than it can.
+   */
   readonly onBusy?: () => void;
 }
 
@@ -116,10 +119,11 @@ export class Http {
       await this.#pace(req);
       try {
         const answer = await this.#once(req);
-        if (answer.status === 429 || answer.status === 503) {
+        const stumbled = [500, 502, 503, 504].includes(answer.status);
+        if (answer.status === 429 || stumbled) {
           req.onBusy?.();
         }
-        const retry = answer.status === 429 || (repeatable && [500, 502, 503, 504].includes(answer.status));
+        const retry = answer.status === 429 || (repeatable && stumbled);
         if (!retry || (last && answer.status !== 429)) {
           return answer;
         }

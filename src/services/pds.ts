@@ -234,8 +234,12 @@ export class Pds {
     });
   }
 
-  /** com.atproto.repo.uploadBlob; resolves to the CID that the server stored it under. */
-  async uploadBlob(blob: Upload, mimeType: string, signal: AbortSignal): Promise<string> {
+  /**
+   * com.atproto.repo.uploadBlob; resolves to the CID that the server stored it under.
+   *
+   * @param onBusy as in `getBlob`
+   */
+  async uploadBlob(blob: Upload, mimeType: string, signal: AbortSignal, onBusy?: () => void): Promise<string> {
     const answer = await this.#session.json({
       method: "POST",
       path: "/xrpc/com.atproto.repo.uploadBlob",
@@ -243,6 +247,7 @@ export class Pds {
       body: blob.open,
       repeatable: true,
       signal,
+      ...(onBusy === undefined ? {} : { onBusy }),
     });
     const ref = isJsonObject(answer) && isJsonObject(answer["blob"]) ? answer["blob"]["ref"] : undefined;
     if (!isJsonObject(ref) || typeof ref["$link"] !== "string") {

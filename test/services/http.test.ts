@@ -106,6 +106,23 @@ test("what a server asks of one request, the others keep to as well", async () =
   expect({ early, requests: server.requests.length }).toEqual({ early: 0, requests: 5 });
 });
 
+test.each([
+  [429, true],
+  [500, true],
+  [502, true],
+  [503, true],
+  [504, true],
+  [404, false],
+])("whether an answer of %i says that the server has too much to do: %j", async (status, isBusy) => {
+  await using server = await scriptedServer((_, response, count) =>
+    sendJson(response, count === 1 ? status : 200, {}, { "retry-after": "0" }),
+  );
+  let busy = 0;
+  const answer = await open().send(get(server.origin, { onBusy: () => (busy += 1) }));
+  answer.body.resume();
+  expect(busy).toBe(isBusy ? 1 : 0);
+});
+
 /** The headers of a limit, with the seconds until it is over. */
 function told(remaining: number, wait: number): Record<string, string> {
   return {

@@ -36,16 +36,16 @@ export async function transferNow(context: Context): Promise<number> {
     report({ type: "progress", step: "transfer-blobs", unit: "blobs", done: proved.size, total: needed.length });
   };
   const quota = new UploadQuota(context, wanted.length);
-  await forEachConcurrent(quota.whileItLasts(wanted), options.concurrency, signal, async (blob, either) => {
-    if (await quota.within(async () => upload(context, blob, either))) {
-      await prove(context, blob, either);
+  await forEachConcurrent(quota.whileItLasts(wanted), options.concurrency, signal, async (blob, either, busy) => {
+    if (await quota.within(async () => upload(context, blob, either, busy))) {
+      await prove(context, blob, either, busy);
       settle(blob);
     }
   });
   quota.requireLasted();
   const there = needed.filter(({ cid }) => !proved.has(cid));
-  await forEachConcurrent(there, options.concurrency, signal, async (blob, either) => {
-    await prove(context, blob, either);
+  await forEachConcurrent(there, options.concurrency, signal, async (blob, either, busy) => {
+    await prove(context, blob, either, busy);
     settle(blob);
   });
   return needed.length;
@@ -71,13 +71,13 @@ async function wantedBlobs(
 }
 
 /** Reads a blob back from the new server. @throws DecampError `refused` if it does not come as it was sent */
-async function prove(context: Context, blob: ArchivedBlob, signal: AbortSignal): Promise<void> {
-  if (await isThere(context, blob.cid, signal)) {
+async function prove(context: Context, blob: ArchivedBlob, signal: AbortSignal, busy: () => void): Promise<void> {
+  if (await isThere(context, blob.cid, signal, busy)) {
     return;
   }
   // Listed as present, and yet not to be had: a second upload, now that its record is there, makes it so.
-  await upload(context, blob, signal);
-  if (!(await isThere(context, blob.cid, signal))) {
+  await upload(context, blob, signal, busy);
+  if (!(await isThere(context, blob.cid, signal, busy))) {
     throw new DecampError("refused", `${context.target.host} does not give back the blob ${blob.cid}.`, {
       hint: "Your account is still on your old server. Ask the operator of the new one why it loses blobs.",
       data: { cid: blob.cid },
@@ -100,9 +100,10 @@ async function upload(
   { archive, target }: Context,
   { cid, size, mimeType }: ArchivedBlob,
   signal: AbortSignal,
+  busy: () => void,
 ): Promise<void> {
   const body = { length: size, open: () => openForUpload(blobFile(archive, cid), size) };
-  const stored = await target.uploadBlob(body, mimeType, signal);
+  const stored = await target.uploadBlob(body, mimeType, signal, busy);
   if (stored !== cid) {
     throw new DecampError("refused", `${target.host} stored the blob ${cid} as ${stored}.`, {
       hint: "Your account is still on your old server. Run the same command again; if it stays like this, do not move there.",
@@ -110,9 +111,14 @@ async function upload(
   }
 }
 
-async function isThere({ target, identity }: Context, cid: string, signal: AbortSignal): Promise<boolean> {
+async function isThere(
+  { target, identity }: Context,
+  cid: string,
+  signal: AbortSignal,
+  busy: () => void,
+): Promise<boolean> {
   try {
-    return await isGenuineBlob(cid, await target.getBlob(identity.did, cid, signal));
+    return await isGenuineBlob(cid, await target.getBlob(identity.did, cid, signal, busy));
   } catch (error) {
     if (isDecampError(error, "server-refused")) {
       return false;
