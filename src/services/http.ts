@@ -87,6 +87,7 @@ export class Http {
   readonly #told = new Map<string, number>();
   readonly #options: HttpOptions;
   readonly #dispatcher: Dispatcher;
+  readonly #closed = new AbortController();
 
   constructor(options: HttpOptions) {
     this.#options = options;
@@ -94,6 +95,8 @@ export class Http {
       connect: { timeout: timeouts.connect, ...(options.allowPrivateHosts ? {} : { lookup: publicLookup }) },
       headersTimeout: timeouts.answer,
       bodyTimeout: timeouts.idle,
+      // One connection with a window for each stream is slower over a long way than a connection for each.
+      allowH2: false,
     };
     this.#dispatcher = options.useProxyFromEnvironment === true ? openProxyAgent(settings) : openAgent(settings);
   }
@@ -148,7 +151,7 @@ export class Http {
         if (refusal !== undefined) {
           throw refusal;
         }
-        if (last || noSuchHost(error) || !(repeatable || neverSent(error))) {
+        if (last || this.#closed.signal.aborted || isHopeless(error) || !(repeatable || neverSent(error))) {
           throw unreachable(req.url, error);
         }
         await this.#wait(this.#backoff(attempt), req.signal);
@@ -156,8 +159,9 @@ export class Http {
     }
   }
 
-  /** Closes idle connections; to be called when the work is done. */
+  /** Ends all connections, and what still waits; to be called when the work is done. */
   async close(): Promise<void> {
+    this.#closed.abort();
     await this.#dispatcher.destroy();
   }
 
@@ -221,7 +225,7 @@ export class Http {
   }
 
   async #wait(milliseconds: number, signal: AbortSignal): Promise<void> {
-    await delay(milliseconds, undefined, { signal });
+    await delay(milliseconds, undefined, { signal: AbortSignal.any([signal, this.#closed.signal]) });
   }
 }
 
@@ -351,6 +355,8 @@ function reason(error: unknown): string {
     UND_ERR_BODY_TIMEOUT: "the answer stopped half way",
     UND_ERR_ABORTED: "the answer stopped half way",
     UND_ERR_RES_CONTENT_LENGTH_MISMATCH: "it sent another number of bytes than it announced",
+    EPROTO: "it does not speak TLS as it should",
+    ...untrusted,
   };
   for (const part of causes(error)) {
     const code = systemCode(part);
@@ -391,10 +397,26 @@ function neverSent(error: unknown): boolean {
   return ["ECONNREFUSED", "EAI_AGAIN", "UND_ERR_CONNECT_TIMEOUT"].some((code) => codes.has(code));
 }
 
-/** Whether the name is known not to exist: asking again does not help. */
-function noSuchHost(error: unknown): boolean {
-  return [...causes(error)].some((part) => systemCode(part) === "ENOTFOUND");
+/** Whether asking again does not help: there is no such host, or it is not the one that it should be. */
+function isHopeless(error: unknown): boolean {
+  const codes = [...causes(error)].map((part) => systemCode(part) ?? "");
+  return codes.some((code) => code === "ENOTFOUND" || code in untrusted);
 }
+
+const notTrusted = "its certificate is not one that this machine trusts";
+/** What is wrong with a certificate, by OpenSSL's and Node's codes. */
+const untrusted: Readonly<Record<string, string>> = {
+  DEPTH_ZERO_SELF_SIGNED_CERT: notTrusted,
+  SELF_SIGNED_CERT_IN_CHAIN: notTrusted,
+  UNABLE_TO_GET_ISSUER_CERT: notTrusted,
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: notTrusted,
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: notTrusted,
+  CERT_UNTRUSTED: notTrusted,
+  CERT_REVOKED: "its certificate was revoked",
+  CERT_HAS_EXPIRED: "its certificate has expired",
+  CERT_NOT_YET_VALID: "its certificate is not valid yet, by the clock of this machine",
+  ERR_TLS_CERT_ALTNAME_INVALID: "its certificate is for another name",
+};
 
 function rateLimited(url: URL, wait: number | undefined, allowance: Allowance | undefined): DecampError {
   const until = wait === undefined ? undefined : new Date(Date.now() + wait).toISOString();

@@ -106,6 +106,17 @@ test("what a server asks of one request, the others keep to as well", async () =
   expect({ early, requests: server.requests.length }).toEqual({ early: 0, requests: 5 });
 });
 
+test("what waits for a server when everything is done keeps nobody waiting", async () => {
+  await using server = await scriptedServer((_, response) => response.writeHead(503, { "retry-after": "200" }).end());
+  const http = open();
+  const asked = Promise.withResolvers<undefined>();
+  const sent = http.send(get(server.origin, { onBusy: () => asked.resolve(undefined) }));
+  sent.catch(() => undefined);
+  await asked.promise;
+  await http.close();
+  await expect(sent).rejects.toMatchObject({ code: "unreachable" });
+});
+
 test.each([
   [429, true],
   [500, true],
