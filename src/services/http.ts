@@ -95,8 +95,6 @@ export class Http {
       connect: { timeout: timeouts.connect, ...(options.allowPrivateHosts ? {} : { lookup: publicLookup }) },
       headersTimeout: timeouts.answer,
       bodyTimeout: timeouts.idle,
-      // One connection with a window for each stream is slower over a long way than a connection for each.
-      allowH2: false,
     };
     this.#dispatcher = options.useProxyFromEnvironment === true ? openProxyAgent(settings) : openAgent(settings);
   }
