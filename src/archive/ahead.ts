@@ -3,14 +3,10 @@
  * after another are most of the time that a small account takes.
  */
 
-import { prepareVerifier } from "../repo/verify.ts";
 import type { Download } from "../services/pds.ts";
 import { listSnapshots } from "./manifest.ts";
 import type { Head } from "./repository.ts";
-import type { ExportOptions, ExportSource } from "./source.ts";
-
-/** After so many milliseconds the requests are on their way, and nobody has answered yet. */
-const underWay = 8;
+import type { ExportSource } from "./source.ts";
 
 /**
  * Sends the first requests of an export. For that it need not be known yet what the account is signed with.
@@ -20,7 +16,7 @@ const underWay = 8;
 export async function askAhead(
   archive: string,
   source: Pick<ExportSource, "pds" | "did">,
-  { signal, sleep }: Pick<ExportOptions, "signal" | "sleep">,
+  signal: AbortSignal,
 ): Promise<Ahead> {
   const isNew = (await listSnapshots(archive)).length === 0;
   const ahead = new Ahead(source, signal);
@@ -28,7 +24,6 @@ export async function askAhead(
   if (isNew) {
     // Whatever the head is, all of it is needed.
     ahead.askRepo();
-    ignore(sleep(underWay, signal).then(prepareVerifier));
   }
   return ahead;
 }
@@ -72,6 +67,11 @@ export class Ahead {
   askRepo(): void {
     this.#repo = this.#source.pds.getRepo(this.#source.did, this.#signal);
     ignore(this.#repo);
+  }
+
+  /** Whether it was asked for, and not taken yet. */
+  get bringsRepo(): boolean {
+    return this.#repo !== undefined;
   }
 
   /** The repository that was asked for, to be had once; undefined if there is none. Rejects as `Pds.getRepo`. */

@@ -5,6 +5,7 @@
 
 import type { Cid } from "../data/cid.ts";
 import { isDecampError } from "../errors.ts";
+import { prepareVerifier } from "../repo/verify.ts";
 import { fileSize, joinPath, readWhole, writeWhole } from "../services/files.ts";
 import { takeLock } from "../services/lock.ts";
 import { askAhead, type Ahead } from "./ahead.ts";
@@ -34,6 +35,11 @@ export interface ExportResult {
   readonly received: { readonly repoBytes: number; readonly blobs: number; readonly blobBytes: number };
 }
 
+/** Does now what takes the first export of a process a while, for whoever has time. */
+export function prepareExport(): void {
+  prepareVerifier();
+}
+
 /**
  * Exports an account. Blobs that cannot be had are no error: they stand in the manifest, and the next export tries them
  * again.
@@ -55,7 +61,7 @@ export async function exportAccount(
   if (early?.did === source.did) {
     return exportInto(archive, source, early, before, options);
   }
-  const ahead = await askAhead(archive, source, options);
+  const ahead = await askAhead(archive, source, options.signal);
   try {
     return await exportInto(archive, source, ahead, before, options);
   } finally {

@@ -2,13 +2,19 @@
 import { locateAccount, type LocatedAccount } from "../account/locate.ts";
 import { askAhead, type Ahead } from "../archive/ahead.ts";
 import type { ReportExport } from "../archive/events.ts";
-import { exportAccount, type ExportResult } from "../archive/export.ts";
+import type { ExportResult } from "../archive/export.ts";
 import { parseServerUrl, type Account } from "../identity/syntax.ts";
 import type { MigrationServices } from "../migration/context.ts";
 import type { Pds } from "../services/pds.ts";
 import type { ExportFlags } from "./declare/export.ts";
 import { defaultConcurrency } from "./declare/shape.ts";
 import type { GlobalFlags } from "./globals.ts";
+
+/** After so many milliseconds the requests are on their way, and nobody has answered yet. */
+const underWay = 10;
+
+/** What exports is loaded while a server is asked: that takes about as long. */
+const loadExport = async () => import("../archive/export.ts");
 
 /** An account that was found, and its server. */
 export interface Found {
@@ -35,9 +41,8 @@ export async function findAccount(
   const locating = locateAccount(services, account, { from: origin, known: did }, signal);
   const pds = origin === undefined ? undefined : services.openPds(origin);
   const asking =
-    pds === undefined || did === undefined || !asksAhead
-      ? undefined
-      : askAhead(archive, { pds, did }, { signal, sleep: services.sleep });
+    pds === undefined || did === undefined || !asksAhead ? undefined : askAhead(archive, { pds, did }, signal);
+  void asking?.then(async (ahead) => getReady(ahead, services, signal)).catch(() => undefined);
   const [located, ahead] = await Promise.allSettled([locating, asking]);
   if (located.status === "rejected") {
     if (ahead.status === "fulfilled") {
@@ -53,6 +58,15 @@ export async function findAccount(
     pds: pds ?? services.openPds(parseServerUrl(located.value.pds, globals)),
     ahead: ahead.value,
   };
+}
+
+/** Loads what exports, and if a repository is about to come, does what can be done before. */
+async function getReady(ahead: Ahead, { sleep }: MigrationServices, signal: AbortSignal): Promise<void> {
+  await sleep(underWay, signal);
+  const { prepareExport } = await loadExport();
+  if (ahead.bringsRepo) {
+    prepareExport();
+  }
 }
 
 export interface ExportParts {
@@ -73,5 +87,6 @@ export async function exportFound(
   const { now, sleep, writtenBy, lockOwner } = services;
   const { concurrency = defaultConcurrency } = flags;
   const options = { concurrency, signal, now: now(), sleep, writtenBy, lockOwner, publicOnly, report };
+  const { exportAccount } = await loadExport();
   return exportAccount(archive, { ...located, pds }, options, ahead);
 }

@@ -128,7 +128,7 @@ test("what was asked before counts, unless it is about another account", async (
   await using whole = await server({ getLatestCommit: giveHead, getRepo: giveRepo, listBlobs: giveList }, asked);
   const archive = join(folder, "archive");
   const ask = async (did: string): Promise<Ahead> =>
-    askAhead(archive, { pds: new Pds(http, whole.origin), did }, { signal, sleep: () => Promise.resolve() });
+    askAhead(archive, { pds: new Pds(http, whole.origin), did }, signal);
   const other = await ask("did:plc:aaaaaaaaaaaaaaaaaaaaaaaa");
   expect(await exportFrom(whole, account, other)).toMatchObject({ mode: "full" });
   other.close();
