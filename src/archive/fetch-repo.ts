@@ -73,7 +73,7 @@ export async function receiveDiff(
 ): Promise<ReceivedRepo | undefined> {
   const diff = await NewFile.create(incomingDiff(archive));
   try {
-    for await (const bytes of received(download, options)) {
+    for await (const bytes of inBunches(received(download, options), 0)) {
       await diff.write(bytes);
     }
     const news = fileSource(diff.descriptor, diff.path);
@@ -102,6 +102,34 @@ export async function receiveDiff(
 const bunch = 1 << 20;
 /** So many bunches are on their way to the disk while the one before them is proved. */
 const mostUnderWay = 2;
+
+/** The same bytes, a bunch at a time. A bunch stays as it is until `kept` more have come: the memory goes round. */
+async function* inBunches(
+  pieces: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  kept: number,
+): AsyncGenerator<Uint8Array> {
+  const ring: Uint8Array[] = [];
+  let turn = 0;
+  let filled = 0;
+  for await (const piece of pieces) {
+    for (let from = 0; from < piece.length;) {
+      const memory = (ring[turn] ??= Buffer.allocUnsafeSlow(bunch));
+      const part = piece.subarray(from, from + memory.length - filled);
+      memory.set(part, filled);
+      filled += part.length;
+      from += part.length;
+      if (filled === memory.length) {
+        yield memory;
+        turn = (turn + 1) % (kept + 1);
+        filled = 0;
+      }
+    }
+  }
+  const rest = ring[turn];
+  if (rest !== undefined && filled > 0) {
+    yield rest.subarray(0, filled);
+  }
+}
 
 async function* received({ bytes }: Download, { signal, onProgress }: ReceiveOptions): AsyncGenerator<Uint8Array> {
   let size = 0;
@@ -173,7 +201,7 @@ export async function describeDownload(archive: string, download: Download, sign
   const file = await NewFile.create(passingRepo(archive));
   try {
     const verifier = createRepoVerifier({}, { source: fileSource(file.descriptor, file.path) });
-    for await (const bytes of received(download, { signal, onProgress: () => undefined })) {
+    for await (const bytes of inBunches(received(download, { signal, onProgress: () => undefined }), 0)) {
       await file.write(bytes);
       verifier.write(bytes);
     }
@@ -217,44 +245,25 @@ async function prove(
   expectation: Expectation,
 ): Promise<ProvedRepo> {
   const verifier = createRepoVerifier(expectation, { source: fileSource(file.descriptor, file.path) });
-  // What is proved is in the file already, and the next bytes are on their way there meanwhile. The memory goes round.
-  const underWay: { readonly memory: Uint8Array; readonly bytes: Uint8Array; readonly written: Promise<void> }[] = [];
-  const free: Uint8Array[] = [];
-  let memory: Uint8Array = Buffer.allocUnsafeSlow(bunch);
-  let filled = 0;
-  const send = (): void => {
-    const bytes = memory.subarray(0, filled);
-    const written = file.write(bytes);
-    written.catch(() => undefined);
-    underWay.push({ memory, bytes, written });
-    filled = 0;
-  };
+  // What is proved is in the file already, and the next bytes are on their way there meanwhile.
+  const underWay: { readonly bytes: Uint8Array; readonly written: Promise<void> }[] = [];
   const proveNext = async (): Promise<void> => {
     const [next] = underWay;
     if (next !== undefined) {
       await next.written;
       underWay.shift();
       verifier.write(next.bytes);
-      free.push(next.memory);
     }
   };
   try {
-    for await (const piece of pieces) {
-      for (let from = 0; from < piece.length;) {
-        const part = piece.subarray(from, from + memory.length - filled);
-        memory.set(part, filled);
-        filled += part.length;
-        from += part.length;
-        if (filled === memory.length) {
-          send();
-          if (underWay.length > mostUnderWay) {
-            await proveNext();
-          }
-          memory = free.pop() ?? Buffer.allocUnsafeSlow(bunch);
-        }
+    for await (const bytes of inBunches(pieces, mostUnderWay)) {
+      const written = file.write(bytes);
+      written.catch(() => undefined);
+      underWay.push({ bytes, written });
+      if (underWay.length > mostUnderWay) {
+        await proveNext();
       }
     }
-    send();
     while (underWay.length > 0) {
       await proveNext();
     }

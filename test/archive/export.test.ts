@@ -114,6 +114,20 @@ function timeless(manifest: Manifest): object {
 
 const blobPath = (of: string): string => `archive/blobs/${of.slice(-2)}/${of}`;
 
+test("a repository of several megabytes lies on the disk as it came", async () => {
+  const account = await makeAccount({
+    records: Array.from({ length: 60 }, (_, index) => ({
+      key: `app.example.note/n${index + 10}`,
+      value: { text: `${index}`.repeat(60_000) },
+    })),
+  });
+  await using server = await hostile({ account });
+  const { manifest, received } = await exportFrom(server, account);
+  const came = await readFile(join(folder, "archive", "snapshots", manifest.snapshot, "repo.car"));
+  expect(received.repoBytes).toBeGreaterThan(5_000_000);
+  expect(came.equals(makeCar(account.commit.cid, account.blocks))).toBe(true);
+});
+
 describe("names that a server chooses", () => {
   test("rkeys, media types and aliases are content, and never a path", async () => {
     const strange = ["...", "-", "~", "a:b", "CON", "nul.txt"].map((rkey) => `app.example.note/${rkey}`).sort();
