@@ -253,6 +253,7 @@ async function bringBlobs(
     return await fetchBlobs(archive, wanted, async (cid, either, busy) => pds.getBlob(did, cid, either, busy), {
       concurrency,
       signal,
+      kept: new Set(known.flatMap(({ blobs }) => blobs.map(({ cid }) => cid))),
       pause: async (attempt) => pause(options, attempt),
       onProgress: (done) => report({ type: "progress", step: "blobs", unit: "blobs", done, total: wanted.size }),
     });

@@ -29,6 +29,8 @@ export interface FetchedBlobs {
 export interface FetchOptions {
   readonly concurrency: number;
   readonly signal: AbortSignal;
+  /** Blobs of complete snapshots, whose names are durable; default none. */
+  readonly kept?: ReadonlySet<Cid>;
   /** Waits before a blob is fetched once more. */
   readonly pause: (attempt: number) => Promise<void>;
   /** Told how many are settled. */
@@ -106,8 +108,10 @@ export async function fetchBlobs(
     throw error;
   }
   await background.end();
-  if (blobs.length > 0) {
-    await syncFolders([...blobs.map(({ cid }) => blobFolder(archive, cid)), blobsFolder(archive), archive]);
+  // What an interrupted run has left has a name that nobody has made durable, too.
+  const fresh = blobs.filter(({ cid }) => options.kept?.has(cid) !== true);
+  if (fresh.length > 0) {
+    await syncFolders([...fresh.map(({ cid }) => blobFolder(archive, cid)), blobsFolder(archive), archive]);
   }
   return { blobs: blobs.sort(byCid), missing: missing.sort(byCid), fetched };
 }
