@@ -20,7 +20,6 @@ export async function askAhead(
 ): Promise<Ahead> {
   const isNew = (await listSnapshots(archive)).length === 0;
   const ahead = new Ahead(source, signal);
-  ahead.askHead();
   if (isNew) {
     // Whatever the head is, all of it is needed.
     ahead.askRepo();
@@ -30,37 +29,24 @@ export async function askAhead(
 
 /** Requests of one export that were sent early. Whoever makes one closes it. */
 export class Ahead {
+  /** The head of the repository, which is always asked for. Rejects as `Pds.latestCommit`. */
+  readonly head: Promise<Head>;
   readonly #source: Pick<ExportSource, "pds" | "did">;
   readonly #closed = new AbortController();
   readonly #signal: AbortSignal;
-  #head: Promise<Head> | undefined;
   #repo: Promise<Download> | undefined;
   #blobs: AsyncIterable<string> | undefined;
 
   constructor(source: Pick<ExportSource, "pds" | "did">, signal: AbortSignal) {
     this.#source = source;
     this.#signal = AbortSignal.any([signal, this.#closed.signal]);
+    this.head = source.pds.latestCommit(source.did, this.#signal);
+    ignore(this.head);
   }
 
   /** Whose account it is about. */
   get did(): string {
     return this.#source.did;
-  }
-
-  /** Asks for the head of the repository, unless that was done. */
-  askHead(): void {
-    if (this.#head === undefined) {
-      this.#head = this.#source.pds.latestCommit(this.#source.did, this.#signal);
-      ignore(this.#head);
-    }
-  }
-
-  /** The head, to be had once; asked for now, if it was not before. Rejects as `Pds.latestCommit`. */
-  async takeHead(): Promise<Head> {
-    this.askHead();
-    const head = this.#head!;
-    this.#head = undefined;
-    return head;
   }
 
   /** Asks for the whole repository. */

@@ -199,7 +199,7 @@ function blobFacts({ blobs, missing }: FetchedBlobs): Pick<Manifest, "blobs" | "
 /** The head as the server has it. A session that may only read what an account holds is not told: then undefined. */
 async function readHead({ pds, did }: ExportSource, ahead: Ahead): Promise<Head | undefined> {
   try {
-    return await ahead.takeHead();
+    return await ahead.head;
   } catch (error) {
     const unavailable = asUnavailable(error, pds, did);
     if (unavailable === error && pds.isSignedIn && isDecampError(error, "server-refused")) {
