@@ -1,9 +1,9 @@
 /** `--freeze`, `migrate status` and `migrate cancel` against the real servers. */
 import { expect, inject, test } from "vitest";
-import { createAccount, login, type Account } from "../network/account.ts";
+import { login, type Account } from "../network/account.ts";
 import { connectNetwork } from "../network/control.ts";
 import { auditLog } from "../network/identity.ts";
-import { populate } from "../network/populate.ts";
+import { createFilled } from "../network/populate.ts";
 import { lookBefore, proveMove } from "../network/prove.ts";
 import { repoStatus } from "../network/read.ts";
 import { prepareMove, runDecamp, type Move } from "../network/run-decamp.ts";
@@ -12,13 +12,7 @@ import { procedure } from "../network/xrpc.ts";
 const network = connectNetwork(inject("network"));
 
 async function filled(name: string): Promise<Account> {
-  const account = await createAccount(network.a, {
-    handle: `${name}.a.test`,
-    email: `${name}@old.example.com`,
-    password: "old-password",
-  });
-  await populate(account, { records: 30, blobs: 4, seed: 31 });
-  return account;
+  return createFilled(network.a, name, { records: 30, blobs: 4, seed: 31 });
 }
 
 interface Status {

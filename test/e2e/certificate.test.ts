@@ -5,7 +5,7 @@ import { beforeAll, describe, expect, inject, test } from "vitest";
 import { verifyCertificate, type Certificate } from "../../src/migration/certificate.ts";
 import { createAccount, type Account } from "../network/account.ts";
 import { connectNetwork } from "../network/control.ts";
-import { populate } from "../network/populate.ts";
+import { createFilled, populate } from "../network/populate.ts";
 import { lookBefore, proveMove } from "../network/prove.ts";
 import { listRecords } from "../network/read.ts";
 import { prepareMove, runDecamp, type Move } from "../network/run-decamp.ts";
@@ -95,12 +95,7 @@ test("without a first write it says that the new server has signed nothing", asy
 });
 
 test("a frozen move with a first write is right from outside", async () => {
-  const account = await createAccount(network.a, {
-    handle: "both.a.test",
-    email: "both@old.example.com",
-    password: "old-password",
-  });
-  await populate(account, { records: 30, blobs: 4, seed: 42 });
+  const account = await createFilled(network.a, "both", { records: 30, blobs: 4, seed: 42 });
   const before = await lookBefore(network.plcUrl, account);
   const move = await prepareMove(network, account, network.b);
   expect((await runDecamp([...move.args, "--freeze", "--first-write"])).code).toBe(0);

@@ -4,10 +4,9 @@ import { splitRepo } from "../../src/repo/parts.ts";
 import { bytesSource } from "../../src/repo/source.ts";
 import { loseAnswer, status } from "../faults/faults.ts";
 import { startProxy } from "../faults/proxy.ts";
-import { createAccount } from "../network/account.ts";
 import { connectNetwork } from "../network/control.ts";
 import { auditLog } from "../network/identity.ts";
-import { populate } from "../network/populate.ts";
+import { createFilled } from "../network/populate.ts";
 import { freePort } from "../network/ports.ts";
 import { lookBefore, proveMove } from "../network/prove.ts";
 import { repoStatus } from "../network/read.ts";
@@ -35,12 +34,7 @@ function imports(since: number): (number | undefined)[] {
 }
 
 test("a repository over the limit for imports", async () => {
-  const account = await createAccount(network.a, {
-    handle: "large.a.test",
-    email: "large@old.example.com",
-    password: "the-old-password",
-  });
-  await populate(account, { records: 1400, blobs: 20, seed: 91 });
+  const account = await createFilled(network.a, "large", { records: 1400, blobs: 20, seed: 91 });
   const repo = new Uint8Array(
     await (await fetch(`${network.a.url}/xrpc/com.atproto.sync.getRepo?did=${account.did}`)).arrayBuffer(),
   );
@@ -89,12 +83,7 @@ test("a repository over the limit for imports", async () => {
 });
 
 test("an import that takes longer than what stands before the server allows", async () => {
-  const account = await createAccount(network.a, {
-    handle: "slow-import.a.test",
-    email: "slow-import@old.example.com",
-    password: "the-old-password",
-  });
-  await populate(account, { records: 40, blobs: 2, seed: 92 });
+  const account = await createFilled(network.a, "slow-import", { records: 40, blobs: 2, seed: 92 });
   const move = await prepareMove(network, account, target);
   const gone = proxy.when({ kind: importRepo }, status(524));
   const refused = await runDecamp([...move.args, "--json"], { preload: hurry });

@@ -3,7 +3,7 @@ import { inject, expect, test } from "vitest";
 import { createAccount } from "../network/account.ts";
 import { connectNetwork } from "../network/control.ts";
 import { addOwnParts, auditLog, didDocument, ownParts } from "../network/identity.ts";
-import { populate } from "../network/populate.ts";
+import { createFilled, populate } from "../network/populate.ts";
 import { lookBefore, proveMove } from "../network/prove.ts";
 import { repoStatus } from "../network/read.ts";
 import { prepareMove, runDecamp } from "../network/run-decamp.ts";
@@ -32,12 +32,7 @@ function sent(recording: Recording): string[] {
 }
 
 test("everything arrives, and the user's own key, service and alias stay", async () => {
-  const account = await createAccount(network.a, {
-    handle: "whole.a.test",
-    email: "whole@old.example.com",
-    password: "old-password",
-  });
-  await populate(account, { records: 120, blobs: 20, seed: 11 });
+  const account = await createFilled(network.a, "whole", { records: 120, blobs: 20, seed: 11 });
   const { didKey } = await addOwnParts(network, account);
   const before = await lookBefore(network.plcUrl, account);
   const move = await prepareMove(network, account, network.b);
@@ -160,12 +155,7 @@ test("a dry run changes nothing", async () => {
 });
 
 test("the same command goes on from wherever it stopped", async () => {
-  const account = await createAccount(network.a, {
-    handle: "stops.a.test",
-    email: "stops@old.example.com",
-    password: "old-password",
-  });
-  await populate(account, { records: 60, blobs: 10, seed: 14 });
+  const account = await createFilled(network.a, "stops", { records: 60, blobs: 10, seed: 14 });
   const before = await lookBefore(network.plcUrl, account);
   const move = await prepareMove(network, account, network.b);
   const stops = ["export", "create-account", "import-repo", "transfer-blobs", "sign-operation", "submit-operation"];
@@ -185,12 +175,7 @@ test("the same command goes on from wherever it stopped", async () => {
 });
 
 test("what was written during the move comes along", async () => {
-  const account = await createAccount(network.a, {
-    handle: "writes.a.test",
-    email: "writes@old.example.com",
-    password: "old-password",
-  });
-  await populate(account, { records: 30, blobs: 4, seed: 15 });
+  const account = await createFilled(network.a, "writes", { records: 30, blobs: 4, seed: 15 });
   const move = await prepareMove(network, account, network.b);
   expect((await runDecamp([...move.args, "--until", "transfer-blobs"])).code).toBe(0);
   await procedure(

@@ -3,7 +3,7 @@ import { expect, inject, test } from "vitest";
 import { createAccount } from "../network/account.ts";
 import { connectNetwork } from "../network/control.ts";
 import { auditLog } from "../network/identity.ts";
-import { applyWrites, populate } from "../network/populate.ts";
+import { applyWrites, createFilled } from "../network/populate.ts";
 import { lookBefore, proveMove } from "../network/prove.ts";
 import { repoStatus } from "../network/read.ts";
 import { prepareMove, runDecamp } from "../network/run-decamp.ts";
@@ -31,12 +31,7 @@ test("the daily quota of uploads is told, respected, and waited out across runs"
       }
     }),
   );
-  const account = await createAccount(network.a, {
-    handle: "quota.a.test",
-    email: "quota@old.example.com",
-    password: "old-password",
-  });
-  await populate(account, { records: 60, blobs: 30, seed: 61 });
+  const account = await createFilled(network.a, "quota", { records: 60, blobs: 30, seed: 61 });
   const move = await prepareMove(network, account, target);
   const uploads = async (): Promise<number[]> =>
     (await network.recording(target)).requests

@@ -2,10 +2,10 @@
 import { writeFileSync } from "node:fs";
 import path from "node:path";
 import { expect, inject, test, vi } from "vitest";
-import { createAccount, login, type Account } from "../network/account.ts";
+import { login, type Account } from "../network/account.ts";
 import { connectNetwork } from "../network/control.ts";
 import { addOwnParts, auditLog, didDocument, generateUserKey, lastOperation } from "../network/identity.ts";
-import { populate } from "../network/populate.ts";
+import { createFilled } from "../network/populate.ts";
 import { lookBefore, proveMove } from "../network/prove.ts";
 import { listRecords, repoStatus } from "../network/read.ts";
 import { prepareMove, runDecamp, type Move } from "../network/run-decamp.ts";
@@ -16,13 +16,7 @@ vi.setConfig({ maxConcurrency: 2 });
 const network = connectNetwork(inject("network"));
 
 async function filled(name: string): Promise<Account> {
-  const account = await createAccount(network.a, {
-    handle: `${name}.a.test`,
-    email: `${name}@old.example.com`,
-    password: "old-password",
-  });
-  await populate(account, { records: 30, blobs: 4, seed: 51 });
-  return account;
+  return createFilled(network.a, name, { records: 30, blobs: 4, seed: 51 });
 }
 
 /** The command that undoes a move, with every answer. */

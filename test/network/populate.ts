@@ -1,5 +1,6 @@
 /** Fills an account with what a person's account holds. The same seed gives the same records and pictures. */
-import type { Account } from "./account.ts";
+import { createAccount, type Account } from "./account.ts";
+import type { PdsHandle } from "./pds.ts";
 import { jpeg, png, type Picture } from "./pictures.ts";
 import { seededRandom, type Random } from "./random.ts";
 import { writeRecords, type NewRecord } from "./records.ts";
@@ -31,6 +32,17 @@ export interface Population {
   /** every picture that was uploaded, with its bytes */
   pictures: UploadedPicture[];
   preferences: unknown[];
+}
+
+/** Makes an account named `name` on `pds`, and fills it. */
+export async function createFilled(pds: PdsHandle, name: string, options?: PopulateOptions): Promise<Account> {
+  const account = await createAccount(pds, {
+    handle: `${name}${pds.handleDomain}`,
+    email: `${name}@old.example.com`,
+    password: "the-old-password",
+  });
+  await populate(account, options);
+  return account;
 }
 
 /** Uploads the pictures, writes the records, sets the preferences. */
