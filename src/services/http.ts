@@ -336,6 +336,7 @@ export async function readJson(answer: HttpAnswer, url: URL): Promise<unknown> {
 /** The error for a server that cannot be talked to; names the host and the reason, never credentials. */
 export function unreachable(url: URL, cause: unknown): DecampError {
   return new DecampError("unreachable", `${url.host} could not be reached: ${reason(cause)}.`, {
+    ...(isUntrusted(cause) ? { hint: untrustedHint } : {}),
     data: { host: url.host },
     cause,
   });
@@ -397,9 +398,15 @@ function neverSent(error: unknown): boolean {
 
 /** Whether asking again does not help: there is no such host, or it is not the one that it should be. */
 function isHopeless(error: unknown): boolean {
-  const codes = [...causes(error)].map((part) => systemCode(part) ?? "");
-  return codes.some((code) => code === "ENOTFOUND" || code in untrusted);
+  return isUntrusted(error) || [...causes(error)].some((part) => systemCode(part) === "ENOTFOUND");
 }
+
+function isUntrusted(error: unknown): boolean {
+  return [...causes(error)].some((part) => Object.hasOwn(untrusted, systemCode(part) ?? ""));
+}
+
+const untrustedHint =
+  "Check the address and the clock of this machine. Somebody may stand between you and that server, so give it no password before the reason is known. An authority of your own is named in NODE_EXTRA_CA_CERTS.";
 
 const notTrusted = "its certificate is not one that this machine trusts";
 /** What is wrong with a certificate, by OpenSSL's and Node's codes. */

@@ -67,6 +67,7 @@ test("a server that is not trusted is not talked to, and the reason is said", as
   expect(JSON.parse(stderr)).toMatchObject({
     code: "unreachable",
     message: expect.stringContaining("its certificate is not one that this machine trusts") as string,
+    hint: expect.stringContaining("NODE_EXTRA_CA_CERTS") as string,
   });
   expect(versions).toEqual([]);
 });
