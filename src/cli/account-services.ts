@@ -16,7 +16,7 @@ export interface OpenServices {
   readonly services: AccountServices;
   readonly http: Http;
   /** Closes connections; to be called when the work is over. */
-  readonly close: () => Promise<void>;
+  readonly close: () => void;
 }
 
 /** @throws DecampError `invalid-url`, `insecure-url` for the address of the directory */
@@ -35,6 +35,6 @@ export function openAccountServices(globals: GlobalFlags, terminal: Terminal): O
       sleep: async (milliseconds, signal) => setTimeout(milliseconds, undefined, { signal }),
     },
     http,
-    close: async () => http.close(),
+    close: () => http.close(),
   };
 }

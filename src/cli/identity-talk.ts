@@ -74,7 +74,7 @@ export async function talkIdentity<T>(
       tellStopping(terminal, globals),
     );
   } finally {
-    await close();
+    close();
   }
 }
 

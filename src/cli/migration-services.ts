@@ -19,7 +19,7 @@ export function openMigrationServices(
   globals: GlobalFlags,
   terminal: Terminal,
   relay?: string,
-): { services: MigrationServices; close: () => Promise<void> } {
+): { services: MigrationServices; close: () => void } {
   const relayUrl = relay ?? (globals.allowPrivateHosts ? undefined : publicRelay);
   const relayOrigin = relayUrl === undefined ? undefined : parseServerUrl(relayUrl, globals);
   const { services, http, close } = openAccountServices(globals, terminal);

@@ -6,19 +6,18 @@
  *   connection was refused, or the answer was 429).
  * - Redirects are never followed here. A caller that allows one follows it by hand, without credentials.
  * - The body belongs to whoever gets the answer: read it to the end or destroy it. Received bytes that differ from the
- *   announced length are an error (undici checks that).
+ *   announced length are an error (Node checks that).
  */
 
 import type { Readable } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
-import type { Dispatcher } from "undici";
 import { DecampError, isDecampError } from "../errors.ts";
 import { Allowances, announcedWait, type Allowance } from "./allowances.ts";
 import { Clocks } from "./clocks.ts";
 import { checkLiteralHost, publicLookup } from "./guard.ts";
 import { noteSpent } from "./spent-memory.ts";
+import { Connections, type DeadlineCode } from "./request.ts";
 import { systemCode } from "./system-error.ts";
-import { openAgent, openProxyAgent, request } from "./undici.ts";
 
 /**
  * Milliseconds. `answer`: from the last byte sent to the headers. `idle`: between two pieces of a body. `smallBody`: for
@@ -44,8 +43,8 @@ export interface HttpOptions {
   readonly allowPrivateHosts: boolean;
   /** Name and version, for the `user-agent` header. */
   readonly userAgent: string;
-  /** Use the proxy that `HTTPS_PROXY` and its like name. */
-  readonly useProxyFromEnvironment?: boolean;
+  /** The environment, of which `HTTPS_PROXY` and its like are followed. */
+  readonly proxyEnv?: NodeJS.ProcessEnv;
   /** Random numbers in [0, 1), for the jitter of the waits. */
   readonly random?: () => number;
   /** Called before a server's wish is waited out that takes a while: its host, and how long (milliseconds). */
@@ -86,17 +85,15 @@ export class Http {
   /** Until when we wait for a host, as it was told last. */
   readonly #told = new Map<string, number>();
   readonly #options: HttpOptions;
-  readonly #dispatcher: Dispatcher;
+  readonly #connections: Connections;
   readonly #closed = new AbortController();
 
   constructor(options: HttpOptions) {
     this.#options = options;
-    const settings = {
-      connect: { timeout: timeouts.connect, ...(options.allowPrivateHosts ? {} : { lookup: publicLookup }) },
-      headersTimeout: timeouts.answer,
-      bodyTimeout: timeouts.idle,
-    };
-    this.#dispatcher = options.useProxyFromEnvironment === true ? openProxyAgent(settings) : openAgent(settings);
+    this.#connections = new Connections({
+      ...(options.allowPrivateHosts ? {} : { lookup: publicLookup }),
+      ...(options.proxyEnv === undefined ? {} : { proxyEnv: options.proxyEnv }),
+    });
   }
 
   get allowPrivateHosts(): boolean {
@@ -158,26 +155,30 @@ export class Http {
   }
 
   /** Ends all connections, and what still waits; to be called when the work is done. */
-  async close(): Promise<void> {
+  close(): void {
     this.#closed.abort();
-    await this.#dispatcher.destroy();
+    this.#connections.close();
   }
 
   async #once(req: HttpRequest): Promise<HttpAnswer> {
     const method = req.method ?? "GET";
     const started = performance.now();
     const sentAt = Date.now();
-    const answer = await request(this.#dispatcher, req.url, {
+    const answer = await this.#connections.request(req.url, {
       method,
       headers: { "user-agent": this.#options.userAgent, ...req.headers },
-      body: typeof req.body === "function" ? req.body() : (req.body ?? null),
+      body: typeof req.body === "function" ? req.body() : req.body,
       signal: req.signal,
-      ...(req.patient === true ? { headersTimeout: timeouts.patientAnswer } : {}),
+      deadlines: {
+        connect: timeouts.connect,
+        answer: req.patient === true ? timeouts.patientAnswer : timeouts.answer,
+        idle: timeouts.idle,
+      },
     });
     this.#options.onAnswer?.({
       method,
       url: `${req.url.origin}${req.url.pathname}`,
-      status: answer.statusCode,
+      status: answer.status,
       milliseconds: performance.now() - started,
     });
     const headers: Record<string, string | undefined> = {};
@@ -186,7 +187,7 @@ export class Http {
     }
     this.allowances.observe(req.url, headers, Date.now());
     this.clocks.observe(req.url.origin, headers, { sentAt, receivedAt: Date.now() });
-    return { status: answer.statusCode, headers, body: answer.body };
+    return { status: answer.status, headers, body: answer.body };
   }
 
   /** Waits before a limit is hit that the server has told. @throws DecampError `rate-limited` if that takes too long */
@@ -343,17 +344,20 @@ export function unreachable(url: URL, cause: unknown): DecampError {
 }
 
 function reason(error: unknown): string {
+  const late: Record<DeadlineCode, string> = {
+    CONNECT_DEADLINE: "no connection within the time limit",
+    ANSWER_DEADLINE: "no answer within the time limit",
+    IDLE_DEADLINE: "the answer stopped half way",
+  };
   const known: Record<string, string> = {
+    ...late,
     ECONNREFUSED: "nothing answers there",
     ENOTFOUND: "there is no such host",
     EAI_AGAIN: "the name could not be looked up",
     ECONNRESET: "the connection was closed",
-    UND_ERR_SOCKET: "the connection was closed",
-    UND_ERR_CONNECT_TIMEOUT: "no connection within the time limit",
-    UND_ERR_HEADERS_TIMEOUT: "no answer within the time limit",
-    UND_ERR_BODY_TIMEOUT: "the answer stopped half way",
-    UND_ERR_ABORTED: "the answer stopped half way",
-    UND_ERR_RES_CONTENT_LENGTH_MISMATCH: "it sent another number of bytes than it announced",
+    EPIPE: "the connection was closed",
+    ETIMEDOUT: "no connection within the time limit",
+    ERR_PROXY_TUNNEL: "the proxy does not connect to it",
     EPROTO: "it does not speak TLS as it should",
     ...untrusted,
   };
@@ -393,7 +397,7 @@ function findDecampError(error: unknown): DecampError | undefined {
 /** Whether the request cannot have reached the server. */
 function neverSent(error: unknown): boolean {
   const codes = new Set([...causes(error)].map(systemCode));
-  return ["ECONNREFUSED", "EAI_AGAIN", "UND_ERR_CONNECT_TIMEOUT"].some((code) => codes.has(code));
+  return ["ECONNREFUSED", "EAI_AGAIN", "CONNECT_DEADLINE"].some((code) => codes.has(code));
 }
 
 /** Whether asking again does not help: there is no such host, or it is not the one that it should be. */

@@ -89,5 +89,5 @@ test("a change is judged, and carried out with a key", async () => {
   );
   expect(result).toMatchObject({ state: "added", nullified: [], entry: { signer: held.didKey } });
   expect(bed.submitted).toHaveLength(1);
-  await http.close();
+  http.close();
 });

@@ -98,9 +98,10 @@ test("a server that nobody named is asked only when the log names it", async () 
   const asked: string[] = [];
   await using directory = await world(asked, auditLog([genesis]));
   const { exitCode } = await exportFrom(directory);
-  // It is https://old.example.com.
+  // It is https://old.example.com, which nobody has. The document is asked for beside it, and comes or comes too late.
   expect(exitCode).toBe(5);
-  expect(asked.toSorted()).toEqual(["/DID", "/DID/log/audit"]);
+  expect(asked[0]).toBe("/DID/log/audit");
+  expect(asked.slice(1).filter((path) => path !== "/DID")).toEqual([]);
 });
 
 test("an account with a did:web needs no directory: its document says where it is, and what it signs with", async () => {

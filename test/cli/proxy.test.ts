@@ -70,3 +70,34 @@ test("a host in NO_PROXY is asked without it", async () => {
   expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
   expect(ways).toEqual([]);
 });
+
+test.each(["user:hunter2@proxy.example.com:3128", "socks5://user:hunter2@127.0.0.1:1080", "http://"])(
+  "a proxy that cannot be used is said, and nobody is asked without it: %j",
+  async (value) => {
+    const before = [...directory.asked];
+    const { code, stderr } = await audit(directory.origin, { https_proxy: value });
+    expect(code).toBe(2);
+    expect(JSON.parse(stderr)).toMatchObject({
+      code: "usage",
+      message: expect.stringContaining("https_proxy") as string,
+    });
+    expect(stderr).not.toContain("hunter2");
+    expect(directory.asked).toEqual(before);
+  },
+);
+
+test("a proxy that does not let it through is named as the reason; it may have a private address", async () => {
+  let asked = "";
+  const closed = createServer();
+  closed.on("connect", (request, client) => {
+    asked = request.url ?? "";
+    client.end("HTTP/1.1 403 Forbidden\r\n\r\n");
+  });
+  const port = await listen(closed, 0);
+  const flags = ["--plc-url", "https://plc.example.com", "--state-dir", folder, "--json"];
+  const argv = [startScript, "plc", "audit", did, ...flags];
+  const { code, stderr } = await runNode(argv, { HTTPS_PROXY: `http://localhost:${port}` });
+  await stopServer(closed);
+  expect({ code, asked }).toEqual({ code: 5, asked: "plc.example.com:443" });
+  expect(stderr).toContain("the proxy does not connect to it");
+});

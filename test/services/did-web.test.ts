@@ -5,7 +5,10 @@ import { scriptedServer, sendJson, type ScriptedServer } from "../faults/scripte
 
 const open = new Http({ allowPrivateHosts: true, userAgent: "decamp/test", random: () => 0 });
 const guarded = new Http({ allowPrivateHosts: false, userAgent: "decamp/test", random: () => 0 });
-afterAll(async () => Promise.all([open.close(), guarded.close()]));
+afterAll(() => {
+  open.close();
+  guarded.close();
+});
 const signal = AbortSignal.timeout(30_000);
 
 /** Ports belong only to did:webs of this machine. */

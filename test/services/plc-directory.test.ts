@@ -13,7 +13,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await server[Symbol.asyncDispose]();
-  await http.close();
+  http.close();
 });
 
 async function submit(status: number, body: unknown): Promise<void> {

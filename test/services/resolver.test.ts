@@ -8,7 +8,10 @@ import { scriptedServer, type ScriptedServer } from "../faults/scripted-server.t
 
 const open = new Http({ allowPrivateHosts: true, userAgent: "decamp/test", random: () => 0 });
 const guarded = new Http({ allowPrivateHosts: false, userAgent: "decamp/test", random: () => 0 });
-afterAll(async () => Promise.all([open.close(), guarded.close()]));
+afterAll(() => {
+  open.close();
+  guarded.close();
+});
 
 const handle = "alice.example.com";
 const byName = "did:plc:ewvi7nxzyoun6zhxrhs64oiz";

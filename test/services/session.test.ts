@@ -9,7 +9,7 @@ import { scriptedServer, sendJson } from "../faults/scripted-server.ts";
 const http = new Http({ allowPrivateHosts: true, userAgent: "decamp/test", random: () => 0 });
 const did = "did:plc:ewvi7nxzyoun6zhxrhs64oiz";
 const signal = AbortSignal.timeout(30_000);
-afterAll(async () => http.close());
+afterAll(() => http.close());
 
 function session(access: string, more: object = {}): object {
   return { did, handle: "alice.test", accessJwt: access, refreshJwt: `refresh-of-${access}`, ...more };

@@ -75,7 +75,7 @@ export async function exportManyCommand(
   } catch (error) {
     throw resumable(error, argv);
   } finally {
-    await close();
+    close();
   }
 }
 

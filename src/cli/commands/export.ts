@@ -84,7 +84,7 @@ export async function exportCommand(
   } catch (error) {
     throw resumable(error, argv);
   } finally {
-    await close();
+    close();
   }
 }
 

@@ -95,7 +95,7 @@ async function readAccount(
     const did = await findPlcDid(services, parseAccount(account), server, signal);
     return { did, rotationKeys: rotationKeysOf((await readLog(services, did, signal)).log.head.operation) };
   } finally {
-    await close();
+    close();
   }
 }
 

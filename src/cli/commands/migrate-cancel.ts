@@ -29,6 +29,6 @@ export async function migrateCancelCommand(invocation: Invocation<"migrate cance
     }
     return 0;
   } finally {
-    await close();
+    close();
   }
 }

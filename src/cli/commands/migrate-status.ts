@@ -41,7 +41,7 @@ export async function migrateStatusCommand(
     }
     return 0;
   } finally {
-    await close();
+    close();
   }
 }
 

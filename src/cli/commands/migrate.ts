@@ -79,6 +79,6 @@ export async function migrateCommand(invocation: Invocation<"migrate">, edge: Ed
       migrate(options, services, answers, report, signal),
     );
   } finally {
-    await close();
+    close();
   }
 }

@@ -132,7 +132,7 @@ async function withLog<T>(
     signal.throwIfAborted();
     return await ways.account(services, what, from);
   } finally {
-    await close();
+    close();
   }
 }
 

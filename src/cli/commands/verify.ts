@@ -176,7 +176,7 @@ async function lookUpKeys(did: string, { globals, terminal, signal }: Setting): 
       signal,
     );
   } finally {
-    await http.close();
+    http.close();
   }
 }
 

@@ -1,0 +1,175 @@
+/**
+ * One request and its answer, over Node's own HTTP/1.1: over a long way, one connection with a window for each stream, as
+ * HTTP/2 has it, is slower than a connection for each request.
+ *
+ * Tricky bits:
+ * - Every part has its own deadline: connecting and the head of the answer as a whole, what is sent and the body between two
+ *   pieces. A piece that waits for its reader is not late.
+ * - A signal lives for a whole command, which sends thousands of requests: its listener goes when the request is over.
+ * - An answer may come before all of the body was sent. When it was read, the rest is given up with the connection.
+ * - Node tells a deadline that has passed and an abort with errors of its own once there is an answer; so the answer, too, is
+ *   ended with the reason.
+ */
+
+import {
+  Agent as HttpAgent,
+  request,
+  type ClientRequest,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+} from "node:http";
+import { Agent as HttpsAgent, request as secureRequest } from "node:https";
+import type { LookupFunction, Socket } from "node:net";
+import { pipeline, type Readable } from "node:stream";
+
+/** A connection that nobody uses is kept for so long, or for as long as its server says if that is less (milliseconds). */
+const keptFor = 15_000;
+
+export interface ConnectionOptions {
+  /** Looks a host up; the system does unless it is given. */
+  readonly lookup?: LookupFunction;
+  /** The environment whose `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY` say by which way to go. */
+  readonly proxyEnv?: NodeJS.ProcessEnv;
+}
+
+/** Milliseconds. */
+export interface Deadlines {
+  /** until there is a connection */
+  readonly connect: number;
+  /** from the last byte sent to the head of the answer */
+  readonly answer: number;
+  /** between two pieces of what is sent, or of what comes */
+  readonly idle: number;
+}
+
+export interface RequestOptions {
+  readonly method: "GET" | "POST";
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Uint8Array | string | Readable | undefined;
+  readonly signal: AbortSignal;
+  readonly deadlines: Deadlines;
+}
+
+/** What came: to be read to the end, or to be destroyed. */
+export interface Answer {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: Readable;
+}
+
+/** Codes of the errors for a deadline that has passed. */
+export type DeadlineCode = "CONNECT_DEADLINE" | "ANSWER_DEADLINE" | "IDLE_DEADLINE";
+
+class DeadlineError extends Error {
+  readonly code: DeadlineCode;
+
+  constructor(code: DeadlineCode) {
+    super(`a deadline has passed: ${code}`);
+    this.code = code;
+  }
+}
+
+/** Connections to servers, which are used again. */
+export class Connections {
+  readonly #open: HttpAgent;
+  readonly #secure: HttpsAgent;
+
+  constructor(options: ConnectionOptions) {
+    const settings = { keepAlive: true, timeout: keptFor, ...options };
+    this.#open = new HttpAgent(settings);
+    this.#secure = new HttpsAgent(settings);
+  }
+
+  /**
+   * Sends a request; resolves when the head of the answer is there.
+   *
+   * @throws Error of the system, with a code, or with a `DeadlineCode`; the reason of `signal`
+   */
+  async request(url: URL, { method, headers, body, signal, deadlines }: RequestOptions): Promise<Answer> {
+    signal.throwIfAborted();
+    const sent =
+      url.protocol === "https:"
+        ? secureRequest(url, { method, headers, agent: this.#secure })
+        : request(url, { method, headers, agent: this.#open });
+    const answered = watch(sent, signal, deadlines);
+    if (typeof body === "string" || body instanceof Uint8Array) {
+      sent.end(body);
+    } else if (body === undefined) {
+      sent.end();
+    } else {
+      // Whichever of the two fails, the other one ends with it; that a file cannot be read is the error then.
+      body.on("error", (error) => sent.destroy(error));
+      pipeline(body, sent, () => undefined);
+    }
+    const answer = await answered;
+    return { status: answer.statusCode ?? 0, headers: answer.headers, body: answer };
+  }
+
+  /** Ends all connections. */
+  close(): void {
+    this.#open.destroy();
+    this.#secure.destroy();
+  }
+}
+
+/** Holds a request to its deadlines and its signal, until all of the answer is read. */
+async function watch(sent: ClientRequest, signal: AbortSignal, deadlines: Deadlines): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    let answer: IncomingMessage | undefined;
+    let socket: Socket | undefined;
+    const end = (reason: Error): void => {
+      (answer ?? sent).destroy(reason);
+    };
+    const late = (code: DeadlineCode, milliseconds: number): NodeJS.Timeout =>
+      setTimeout(() => end(new DeadlineError(code)), milliseconds);
+    let timer = late("CONNECT_DEADLINE", deadlines.connect);
+    const onAbort = (): void => {
+      const reason: unknown = signal.reason;
+      end(reason instanceof Error ? reason : new Error("aborted", { cause: reason }));
+    };
+    const onIdle = (): void => {
+      if (answer === undefined ? sent.writableLength === 0 : answer.readableLength > 0) {
+        // It is not the server that is waited for, or it is for the head of its answer, which has a deadline of its own.
+        socket?.setTimeout(deadlines.idle);
+      } else {
+        end(new DeadlineError("IDLE_DEADLINE"));
+      }
+    };
+    signal.addEventListener("abort", onAbort);
+    sent
+      .on("socket", (opened) => {
+        socket = opened.setTimeout(deadlines.idle).on("timeout", onIdle);
+        if (opened.connecting) {
+          opened.once("encrypted" in opened ? "secureConnect" : "connect", () => clearTimeout(timer));
+        } else {
+          clearTimeout(timer);
+        }
+      })
+      .on("finish", () => {
+        if (answer === undefined) {
+          clearTimeout(timer);
+          timer = late("ANSWER_DEADLINE", deadlines.answer);
+        }
+      })
+      .on("response", (came) => {
+        answer = came;
+        clearTimeout(timer);
+        came.on("end", () => {
+          if (!sent.writableFinished) {
+            sent.destroy();
+          }
+        });
+        // Whoever reads it gets the error, also if that is later.
+        came.on("error", () => undefined);
+        resolve(came);
+      })
+      // Also behind the answer, where it tells nobody anything: the answer has its own error if it is not complete.
+      .on("error", reject)
+      .on("close", () => {
+        clearTimeout(timer);
+        signal.removeEventListener("abort", onAbort);
+        socket?.off("timeout", onIdle);
+        reject(new Error("the connection was closed"));
+      });
+  });
+}
