@@ -80,7 +80,7 @@ async function checkOlder(
   expectation: Expectation,
   options: { signal: AbortSignal; limits: VerifyOptions["limits"] | undefined; goodBlobs: Map<Cid, number> },
 ): Promise<{ files: SnapshotReport["files"]; findings: (Finding | ArchiveFinding)[] }> {
-  const car = await openCarFile(snapshotFile(archive, manifest.snapshot, "repo"));
+  const car = openCarFile(snapshotFile(archive, manifest.snapshot, "repo"));
   try {
     const { signal, limits = {}, goodBlobs } = options;
     const report = await verifyRepo(car.source, expectation, { signal, limits });

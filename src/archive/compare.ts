@@ -26,9 +26,9 @@ export async function* compareRecords(
   if (before.manifest.commit === after.manifest.commit) {
     return;
   }
-  const left = await openCarFile(snapshotFile(before.archive, before.manifest.snapshot, "repo"));
+  const left = openCarFile(snapshotFile(before.archive, before.manifest.snapshot, "repo"));
   try {
-    const right = await openCarFile(snapshotFile(after.archive, after.manifest.snapshot, "repo"));
+    const right = openCarFile(snapshotFile(after.archive, after.manifest.snapshot, "repo"));
     try {
       yield* diffRepos(left.source, right.source, { signal });
     } finally {

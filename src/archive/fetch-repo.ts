@@ -80,7 +80,7 @@ export async function receiveDiff(
     if (readRoot(news) === before.commit) {
       return undefined;
     }
-    const old = await openCarFile(before.path);
+    const old = openCarFile(before.path);
     try {
       const file = await NewFile.create(incomingRepo(archive));
       try {
@@ -179,7 +179,7 @@ export async function proveStored(
   expectation: Expectation,
   signal: AbortSignal,
 ): Promise<ProvedRepo | undefined> {
-  const car = await openCarFile(path);
+  const car = openCarFile(path);
   try {
     return requireProved(await verifyRepo(car.source, expectation, { signal }), car.size);
   } catch (error) {
@@ -222,7 +222,7 @@ export async function proveSnapshot(
   expectation: Expectation,
   signal: AbortSignal,
 ): Promise<void> {
-  const car = await openCarFile(snapshotFile(archive, manifest.snapshot, "repo"));
+  const car = openCarFile(snapshotFile(archive, manifest.snapshot, "repo"));
   try {
     const { report } = requireProved(await verifyRepo(car.source, expectation, { signal }), car.size);
     const { findings } = await checkSnapshot(archive, manifest, { source: car.source, report }, { signal });

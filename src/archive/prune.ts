@@ -98,7 +98,7 @@ async function referredBlobs(path: string, signal: AbortSignal): Promise<Iterabl
   if ((await fileSize(path)) === undefined) {
     return [];
   }
-  const car = await openCarFile(path);
+  const car = openCarFile(path);
   try {
     return readBlobRefs(car.source, { signal }).keys();
   } finally {

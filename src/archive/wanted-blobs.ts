@@ -55,7 +55,7 @@ export async function wantedBlobs(
 }
 
 async function referredBlobs(carPath: string, signal: AbortSignal): Promise<Map<Cid, WantedBlob>> {
-  const car = await openCarFile(carPath);
+  const car = openCarFile(carPath);
   try {
     return new Map(readBlobRefs(car.source, { signal }));
   } finally {

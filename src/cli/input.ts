@@ -1,7 +1,7 @@
 /** Opens what a command is told to look into: a CAR file, an archive, or the standard input. */
 import type { Manifest } from "../archive/manifest.ts";
 import { DecampError } from "../errors.ts";
-import { openCarFile, spoolCar, type CarFile } from "../services/car-file.ts";
+import { openCarFile, openNamedCar, spoolCar, type CarFile } from "../services/car-file.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** A repository that is open; of an archive the newest one. */
@@ -23,7 +23,7 @@ export async function openInput(path: string, terminal: Terminal): Promise<Input
     }
     return spoolCar(terminal.stdin, "the standard input");
   }
-  return (await openArchive(path)) ?? openCarFile(path);
+  return (await openArchive(path)) ?? openNamedCar(path);
 }
 
 /** Undefined if `path` is no archive. */
@@ -39,5 +39,5 @@ async function openArchive(path: string): Promise<Input | undefined> {
   const manifest = (await readManifests(path)).at(-1);
   return manifest === undefined
     ? undefined
-    : { ...(await openCarFile(snapshotFile(path, manifest.snapshot, "repo"))), archive: { path, manifest } };
+    : { ...openCarFile(snapshotFile(path, manifest.snapshot, "repo")), archive: { path, manifest } };
 }

@@ -24,7 +24,7 @@ export async function writeCertificate(
   if (operation === undefined) {
     return;
   }
-  const car = await openCarFile(snapshotFile(archive, snapshot.snapshot, "repo"));
+  const car = openCarFile(snapshotFile(archive, snapshot.snapshot, "repo"));
   let oldCommit: Uint8Array;
   try {
     oldCommit = extractCommit(car.source);

@@ -84,7 +84,7 @@ async function headIfReachable(context: Context): Promise<string | undefined> {
  */
 export async function sendParts(context: Context, path: string, length: number): Promise<void> {
   const { targetDescription, target, snapshot, report, signal } = context;
-  const car = await openCarFile(path);
+  const car = openCarFile(path);
   try {
     // A server that is told no limit for imports takes what it takes of a blob.
     const most = Math.min(partBytes.most, length >> 1, targetDescription.blobUploadLimit ?? Infinity);

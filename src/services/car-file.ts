@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DecampError } from "../errors.ts";
 import type { RepoSource } from "../repo/source.ts";
+import { checkPlain, readPlain } from "./plain-file.ts";
 import { systemCode } from "./system-error.ts";
 
 export interface CarFile {
@@ -20,20 +21,32 @@ const reasons: Partial<Record<string, string>> = {
 };
 
 /**
- * Opens the CAR file at `path`. What is no plain file (a pipe) is read to its end first.
+ * Opens the CAR file at `path`, which is one of ours.
+ *
+ * @throws DecampError `unreadable-file` if it cannot be read, or is no plain file
+ */
+export function openCarFile(path: string): CarFile {
+  const fd = openFile(path, readPlain);
+  const stat = fstatSync(fd);
+  try {
+    checkPlain(path, stat);
+  } catch (error) {
+    closeSync(fd);
+    throw error;
+  }
+  return openedFile(fd, path, stat.size);
+}
+
+/**
+ * Opens the CAR that a user names with `path`. What is no plain file (a pipe) is read to its end first.
  *
  * @throws DecampError `unreadable-file` if it cannot be read, or is a folder
  */
-export async function openCarFile(path: string): Promise<CarFile> {
-  let fd: number;
-  try {
-    fd = openSync(path, "r");
-  } catch (error) {
-    throw unreadable(path, error);
-  }
+export async function openNamedCar(path: string): Promise<CarFile> {
+  const fd = openFile(path, "r");
   const stat = fstatSync(fd);
   if (stat.isFile()) {
-    return { source: fileSource(fd, path), size: stat.size, close: () => closeSync(fd) };
+    return openedFile(fd, path, stat.size);
   }
   if (stat.isDirectory()) {
     closeSync(fd);
@@ -42,6 +55,18 @@ export async function openCarFile(path: string): Promise<CarFile> {
     });
   }
   return spoolCar(createReadStream(path, { fd }), path);
+}
+
+function openFile(path: string, flags: string | number): number {
+  try {
+    return openSync(path, flags);
+  } catch (error) {
+    throw unreadable(path, error);
+  }
+}
+
+function openedFile(fd: number, path: string, size: number): CarFile {
+  return { source: fileSource(fd, path), size, close: () => closeSync(fd) };
 }
 
 /**

@@ -5,23 +5,12 @@
 
 import { createHash, randomBytes, type Hash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import {
-  chmod,
-  copyFile,
-  link,
-  mkdir,
-  open,
-  readFile,
-  readdir,
-  rename,
-  rm,
-  stat,
-  type FileHandle,
-} from "node:fs/promises";
+import { chmod, copyFile, link, mkdir, open, readdir, rename, rm, stat, type FileHandle } from "node:fs/promises";
 import { platform } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
 import type { Readable } from "node:stream";
 import { DecampError, isDecampError } from "../errors.ts";
+import { checkPlain, readPlain } from "./plain-file.ts";
 import { noteSpent } from "./spent-memory.ts";
 import { systemCode } from "./system-error.ts";
 
@@ -43,16 +32,23 @@ export async function listFolder(path: string): Promise<string[]> {
   });
 }
 
-/** The content of a file, or undefined if there is none. */
+/** The content of a file of ours, or undefined if there is none. @throws DecampError `unreadable-file` for what is no plain file */
 export async function readWhole(path: string): Promise<Uint8Array | undefined> {
   return guarded(path, async () => {
+    let file: FileHandle;
     try {
-      return await readFile(path);
+      file = await open(path, readPlain);
     } catch (error) {
       if (systemCode(error) === "ENOENT") {
         return undefined;
       }
       throw error;
+    }
+    try {
+      checkPlain(path, await file.stat());
+      return await file.readFile();
+    } finally {
+      await file.close();
     }
   });
 }

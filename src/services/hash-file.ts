@@ -1,17 +1,14 @@
 /** The SHA-256 and the size of a file, however large it is. */
 import { createHash } from "node:crypto";
-import { constants } from "node:fs";
 import { open, stat } from "node:fs/promises";
 import { DecampError, isDecampError } from "../errors.ts";
+import { checkPlain, readPlain } from "./plain-file.ts";
 import { systemCode } from "./system-error.ts";
 
 /** So much is read at a time, in bytes. */
 const pieceSize = 256 * 1024;
 /** Memory to read into, which is used again: else the garbage collector has more to do than the hash. */
 const spare: Uint8Array[] = [];
-
-/** A pipe that somebody put there would else be waited for. */
-const readOnly = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0);
 
 export interface HashedFile {
   /** Bytes. */
@@ -29,11 +26,9 @@ export async function hashFile(path: string, signal: AbortSignal): Promise<Hashe
   const piece = spare.pop() ?? new Uint8Array(pieceSize);
   let size = 0;
   try {
-    const file = await open(path, readOnly);
+    const file = await open(path, readPlain);
     try {
-      if (!(await file.stat()).isFile()) {
-        throw new DecampError("unreadable-file", `Cannot read ${path}: it is no plain file.`);
-      }
+      checkPlain(path, await file.stat());
       for (;;) {
         signal.throwIfAborted();
         const { bytesRead } = await file.read(piece, 0, piece.length, size);

@@ -141,7 +141,7 @@ function createNoise(length: number): Buffer {
 async function rootOf(path: URL): Promise<string> {
   const { openCarFile } = await import("../../src/services/car-file.ts");
   const { readRoot } = await import("../../src/repo/block-index.ts");
-  const file = await openCarFile(fileURLToPath(path));
+  const file = openCarFile(fileURLToPath(path));
   try {
     return readRoot(file.source);
   } finally {

@@ -48,13 +48,18 @@ describe("verify of an archive", () => {
     expect(stdout).toContain("Archive       1 snapshot, 3 files; 2 blobs, 23 bytes\n");
   });
 
-  test.skipIf(process.platform === "win32")("a pipe in the place of a blob is not waited for", async () => {
+  test.skipIf(process.platform === "win32").each<[string, (archive: string) => string]>([
+    ["a blob", (archive) => blobFile(archive, picture)],
+    ["the repository", (archive) => snapshotFile(archive, testRev, "repo")],
+    ["the manifest", (archive) => snapshotFile(archive, testRev, "manifest")],
+    ["the DID document", (archive) => snapshotFile(archive, testRev, "document")],
+  ])("a pipe in the place of %s is not waited for", async (_, place) => {
     const archive = makeArchive(folder);
-    rmSync(blobFile(archive, picture));
-    execFileSync("mkfifo", [blobFile(archive, picture)]);
+    rmSync(place(archive));
+    execFileSync("mkfifo", [place(archive)]);
     const { exitCode, stderr } = await run(["verify", archive]);
     expect(exitCode).toBe(2);
-    expect(stderr).toContain("it is no plain file");
+    expect(stderr).toContain(`Cannot read ${place(archive)}: it is no plain file.`);
   });
 
   test.each<[string, (archive: string) => void, { rule: string; key?: string; cid?: string }]>([

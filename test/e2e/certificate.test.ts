@@ -3,9 +3,10 @@ import { readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { beforeAll, describe, expect, inject, test } from "vitest";
 import { verifyCertificate, type Certificate } from "../../src/migration/certificate.ts";
-import { createAccount, type Account } from "../network/account.ts";
+import { run } from "../cli/support/run.ts";
+import type { Account } from "../network/account.ts";
 import { connectNetwork } from "../network/control.ts";
-import { createFilled, populate } from "../network/populate.ts";
+import { createFilled } from "../network/populate.ts";
 import { lookBefore, proveMove } from "../network/prove.ts";
 import { listRecords } from "../network/read.ts";
 import { prepareMove, runDecamp, type Move } from "../network/run-decamp.ts";
@@ -16,12 +17,7 @@ async function moved(
   name: string,
   flags: string[],
 ): Promise<{ account: Account; move: Move; certificate: Certificate; file: string }> {
-  const account = await createAccount(network.a, {
-    handle: `${name}.a.test`,
-    email: `${name}@old.example.com`,
-    password: "old-password",
-  });
-  await populate(account, { records: 40, blobs: 4, seed: 41 });
+  const account = await createFilled(network.a, name, { records: 40, blobs: 4, seed: 41 });
   const move = await prepareMove(network, account, network.b);
   const { code, stderr } = await runDecamp([...move.args, ...flags]);
   expect({ code, stderr: code === 0 ? "" : stderr }).toEqual({ code: 0, stderr: "" });
@@ -49,6 +45,8 @@ describe("with a first write", () => {
     const shown = await runDecamp(["verify", "--certificate", one.file]);
     expect(shown.code).toBe(0);
     expect(shown.stdout).toContain("Proved: the new server has an identical copy");
+    const piped = await run(["verify", "--certificate", "-"], { input: await readFile(one.file) });
+    expect(piped).toEqual({ exitCode: 0, stdout: shown.stdout, stderr: "" });
   });
 
   test("nothing of the write is left", async () => {
@@ -84,6 +82,11 @@ describe("with a first write", () => {
     await writeFile(file, "{}");
     expect((await runDecamp(["verify", "--certificate", file])).code).toBe(3);
     expect((await runDecamp(["verify", "--certificate", path.join(one.move.folder, "nothing")])).code).toBe(2);
+    await writeFile(file, JSON.stringify(one.certificate).slice(0, -1));
+    expect(await runDecamp(["verify", "--certificate", file])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("it is not JSON") as string,
+    });
   });
 });
 

@@ -1,9 +1,9 @@
 /** `decamp verify --certificate FILE`: what the certificate of a move proves. No network. */
-import { DecampError, exitCodeOf } from "../../errors.ts";
+import { exitCodeOf } from "../../errors.ts";
 import { verifyCertificate, type CertificateReport } from "../../migration/certificate.ts";
-import { readWhole } from "../../services/files.ts";
 import { readGlobals } from "../globals.ts";
 import type { Edge, Invocation } from "../invocation.ts";
+import { readJsonInput } from "../json-input.ts";
 import type { Piece } from "../terminal.ts";
 
 type Line = readonly Piece[];
@@ -15,17 +15,7 @@ export async function verifyCertificateCommand(
 ): Promise<number> {
   const globals = readGlobals(raw, terminal.env);
   const [path = ""] = args;
-  const bytes = await readWhole(path);
-  if (bytes === undefined) {
-    throw new DecampError("unreadable-file", `Cannot read ${path}: there is no such file.`);
-  }
-  let value: unknown;
-  try {
-    value = JSON.parse(new TextDecoder().decode(bytes));
-  } catch (cause) {
-    throw new DecampError("damaged", `${path} is not JSON, and so no certificate.`, { cause });
-  }
-  const report = await verifyCertificate(value);
+  const report = await verifyCertificate(await readJsonInput(path, terminal));
   if (globals.json) {
     terminal.out.json({ type: "result", version: 1, command: "verify", certificate: report, ok: report.ok });
   } else {

@@ -64,7 +64,7 @@ async function findLateWrites(context: Context): Promise<readonly string[]> {
   // Signed with the old key: the old server has no other.
   const expectation = { did, signingKeys: log.signingKeys, now: services.now() };
   return proveDownload(archive, await source.getRepo(did, signal), expectation, signal, async (now) => {
-    const car = await openCarFile(snapshotFile(archive, snapshot.snapshot, "repo"));
+    const car = openCarFile(snapshotFile(archive, snapshot.snapshot, "repo"));
     let paths: string[];
     try {
       const changes = [...diffRepos(car.source, now, { signal })];

@@ -87,7 +87,7 @@ async function prove(context: Context, blob: ArchivedBlob, signal: AbortSignal, 
 
 /** The archived blobs that records refer to. */
 async function neededBlobs({ archive, snapshot, signal }: Context): Promise<ArchivedBlob[]> {
-  const car = await openCarFile(snapshotFile(archive, snapshot.snapshot, "repo"));
+  const car = openCarFile(snapshotFile(archive, snapshot.snapshot, "repo"));
   try {
     const refs = readBlobRefs(car.source, { signal });
     return snapshot.blobs.filter(({ cid }) => refs.has(cid));
