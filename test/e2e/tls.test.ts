@@ -1,6 +1,6 @@
 /**
- * HTTPS, as everywhere but on one's own machine. The certificate in test/faults/tls is for localhost, made with openssl and signed by
- * nobody; its key is for tests alone.
+ * HTTPS, as everywhere but on one's own machine. The certificate in test/faults/tls is for localhost and names of
+ * example.com, made with openssl and signed by nobody; its key is for tests alone.
  */
 import { once } from "node:events";
 import { request as httpRequest } from "node:http";
@@ -17,7 +17,7 @@ import { populate } from "../network/populate.ts";
 import { runDecamp, type Ended } from "../network/run-decamp.ts";
 
 const network = connectNetwork(inject("network"));
-const pem = (name: string): string => fileURLToPath(new URL(`../faults/tls/localhost-${name}.pem`, import.meta.url));
+const pem = (name: string): string => fileURLToPath(new URL(`../faults/tls/${name}.pem`, import.meta.url));
 
 let folder = "";
 let account: Account;

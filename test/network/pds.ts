@@ -25,6 +25,8 @@ export interface PdsOptions {
   recorded?: boolean;
   /** the port of its public URL, where the caller puts a proxy of its own */
   publicPort?: number;
+  /** the host of its public URL, which is `https://HOST` then; the caller leads that to it */
+  publicHost?: string;
   /** runs it in a process of its own, so that it can be killed; takes 2 s to start */
   apart?: boolean;
   /** any other setting of the server */
@@ -34,13 +36,15 @@ export interface PdsOptions {
 /** What a test has to know of a server. Serialisable. */
 export interface PdsHandle {
   name: string;
-  /** its public URL, `http://localhost:PORT` */
+  /** where the bed reaches it: `http://localhost:PORT` */
   url: string;
+  /** what identities call it; the same, unless it has a `publicHost` */
+  publicUrl: string;
   /** where it listens itself: the port of its URL, unless a proxy has that */
   port: number;
   /** its service DID: the audience of service auth tokens */
   did: string;
-  /** `.NAME.test` */
+  /** `.NAME.test`, or that of its `publicHost` */
   handleDomain: string;
   /** HTTP Basic, user `admin` */
   adminPassword: string;
@@ -74,19 +78,22 @@ export async function startPds(
   const port = options.publicPort ?? (await freePort());
   // The server compares operations with its public URL. So with a proxy in front, the proxy has the public port.
   const ownPort = recorded || options.publicPort !== undefined ? await freePort() : port;
+  const { publicHost } = options;
+  const url = `http://localhost:${port}`;
   const handle: PdsHandle = {
     name,
-    url: `http://localhost:${port}`,
+    url,
+    publicUrl: publicHost === undefined ? url : `https://${publicHost}`,
     port: ownPort,
-    did: `did:web:localhost%3A${port}`,
-    handleDomain: `.${name}.test`,
+    did: `did:web:${publicHost ?? `localhost%3A${port}`}`,
+    handleDomain: `.${publicHost ?? `${name}.test`}`,
     adminPassword: randomBytes(16).toString("hex"),
     jwtSecret: randomBytes(16).toString("hex"),
     dataDirectory,
     recorded,
   };
   const env: ServerEnvironment = {
-    hostname: "localhost", // the only name with which the public URL is http and has a port
+    hostname: publicHost ?? "localhost", // the only name with which the public URL is http and has a port
     port,
     serviceDid: handle.did,
     serviceHandleDomains: [handle.handleDomain],

@@ -68,7 +68,7 @@ export async function proveMove(
   const document = await didDocument(plcUrl, did);
   check(
     "the identity named the old server, and names the new one",
-    endpointOf(before.document) === source.url && endpointOf(document) === target.url,
+    endpointOf(before.document) === source.publicUrl && endpointOf(document) === target.publicUrl,
     `${String(endpointOf(before.document))} → ${String(endpointOf(document))}`,
   );
   check("the handle is the new one", document.alsoKnownAs[0] === `at://${moved.handle}`, moved.handle);

@@ -1,0 +1,45 @@
+/** A move as people do it: by https and public names, and without --allow-private-hosts. */
+import { expect, inject, test } from "vitest";
+import { connectNetwork } from "../network/control.ts";
+import { createFilled } from "../network/populate.ts";
+import { lookBefore, proveMove } from "../network/prove.ts";
+import { startPublicNames } from "../network/public-names.ts";
+import { prepareMove, runDecamp } from "../network/run-decamp.ts";
+
+const network = connectNetwork(inject("network"));
+
+test("an account moves between two servers with names, by https alone", async () => {
+  const [source, target] = await Promise.all([
+    network.addPds({ name: "old", publicHost: "old.example.com" }),
+    network.addPds({ name: "new", publicHost: "new.example.com" }),
+  ]);
+  const hosts = new Map([
+    ["plc.example.com", network.plcUrl],
+    ["old.example.com", source.url],
+    ["new.example.com", target.url],
+  ]);
+  // A server answers for the handles that it gives out, too.
+  await using names = await startPublicNames(
+    (host) => hosts.get(host) ?? hosts.get(host.split(".").slice(1).join(".")),
+  );
+  const account = await createFilled(source, "alice", { records: 40, blobs: 6, seed: 91 });
+  const before = await lookBefore(network.plcUrl, account);
+  const move = await prepareMove({ ...network, plcUrl: "https://plc.example.com" }, account, target, ["--from"]);
+  const args = move.args.filter((argument) => argument !== "--allow-private-hosts");
+
+  const { code, stderr } = await runDecamp(args, { env: names.env });
+  expect({ code, stderr: code === 0 ? "" : stderr }).toEqual({ code: 0, stderr: "" });
+  const checks = await proveMove(network.plcUrl, before, target, {
+    handle: move.newHandle,
+    password: move.newPassword,
+  });
+  expect(checks.filter(({ ok }) => !ok)).toEqual([]);
+  // The handle was looked for at its own host; nobody had to be told where the account is.
+  expect([...names.asked].filter((host) => host.endsWith("example.com")).sort()).toEqual([
+    "alice.old.example.com",
+    "new.example.com",
+    "old.example.com",
+    "plc.example.com",
+  ]);
+  await move.remove();
+});
