@@ -346,8 +346,9 @@ export function unreachable(url: URL, cause: unknown): DecampError {
 function reason(error: unknown): string {
   const late: Record<DeadlineCode, string> = {
     CONNECT_DEADLINE: "no connection within the time limit",
+    SEND_DEADLINE: "it stopped taking what was sent",
     ANSWER_DEADLINE: "no answer within the time limit",
-    IDLE_DEADLINE: "the answer stopped half way",
+    BODY_DEADLINE: "the answer stopped half way",
   };
   const known: Record<string, string> = {
     ...late,
@@ -357,6 +358,8 @@ function reason(error: unknown): string {
     ECONNRESET: "the connection was closed",
     EPIPE: "the connection was closed",
     ETIMEDOUT: "no connection within the time limit",
+    EHOSTUNREACH: "there is no way to it",
+    ENETUNREACH: "there is no way to it",
     ERR_PROXY_TUNNEL: "the proxy does not connect to it",
     EPROTO: "it does not speak TLS as it should",
     ...untrusted,
@@ -364,7 +367,7 @@ function reason(error: unknown): string {
   for (const part of causes(error)) {
     const code = systemCode(part);
     if (code !== undefined) {
-      return known[code] ?? code;
+      return known[code] ?? (code.startsWith("HPE_") ? "what it answered is no HTTP that can be read" : code);
     }
   }
   return error instanceof Error ? error.message : "unknown reason";

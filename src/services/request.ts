@@ -24,6 +24,8 @@ import { pipeline, type Readable } from "node:stream";
 
 /** A connection that nobody uses is kept for so long, or for as long as its server says if that is less (milliseconds). */
 const keptFor = 15_000;
+/** A connection on which nothing happens is probed after so long. By default it ends with the first eleven seconds of a bad network. */
+const probedAfter = 60_000;
 
 export interface ConnectionOptions {
   /** Looks a host up; the system does unless it is given. */
@@ -58,7 +60,7 @@ export interface Answer {
 }
 
 /** Codes of the errors for a deadline that has passed. */
-export type DeadlineCode = "CONNECT_DEADLINE" | "ANSWER_DEADLINE" | "IDLE_DEADLINE";
+export type DeadlineCode = "CONNECT_DEADLINE" | "SEND_DEADLINE" | "ANSWER_DEADLINE" | "BODY_DEADLINE";
 
 class DeadlineError extends Error {
   readonly code: DeadlineCode;
@@ -75,7 +77,7 @@ export class Connections {
   readonly #secure: HttpsAgent;
 
   constructor(options: ConnectionOptions) {
-    const settings = { keepAlive: true, timeout: keptFor, ...options };
+    const settings = { keepAlive: true, timeout: keptFor, keepAliveMsecs: probedAfter, ...options };
     this.#open = new HttpAgent(settings);
     this.#secure = new HttpsAgent(settings);
   }
@@ -132,7 +134,7 @@ async function watch(sent: ClientRequest, signal: AbortSignal, deadlines: Deadli
         // It is not the server that is waited for, or it is for the head of its answer, which has a deadline of its own.
         socket?.setTimeout(deadlines.idle);
       } else {
-        end(new DeadlineError("IDLE_DEADLINE"));
+        end(new DeadlineError(answer === undefined ? "SEND_DEADLINE" : "BODY_DEADLINE"));
       }
     };
     signal.addEventListener("abort", onAbort);

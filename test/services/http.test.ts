@@ -1,6 +1,8 @@
+import { createServer } from "node:net";
 import { afterEach, describe, expect, test } from "vitest";
 import { Http, readBody, readJson, type HttpOptions, type HttpRequest } from "../../src/services/http.ts";
 import { scriptedServer, sendJson } from "../faults/scripted-server.ts";
+import { listen } from "../network/ports.ts";
 
 const clients: Http[] = [];
 
@@ -245,6 +247,16 @@ test("a server that is not there", async () => {
     code: "unreachable",
     message: expect.stringContaining("nothing answers there") as string,
   });
+});
+
+test("a server that speaks something else than HTTP", async () => {
+  const server = createServer((socket) => socket.on("error", () => undefined).end("SSH-2.0-OpenSSH_9.9\r\n"));
+  const origin = `http://127.0.0.1:${await listen(server, 0)}`;
+  await expect(open().send(get(origin))).rejects.toMatchObject({
+    code: "unreachable",
+    message: expect.stringContaining("is no HTTP") as string,
+  });
+  server.close();
 });
 
 test("an abort is the signal's own reason, or an abort", async () => {

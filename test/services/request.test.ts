@@ -76,13 +76,13 @@ test("a server that stops reading what is sent", async () => {
   await using server = await rawServer((socket) => socket.pause());
   const url = `http://127.0.0.1:${server.port}`;
   const sent = send(url, { method: "POST", body: Readable.from([large]), deadlines: { idle: soon } });
-  await expect(sent).rejects.toMatchObject({ code: "IDLE_DEADLINE" });
+  await expect(sent).rejects.toMatchObject({ code: "SEND_DEADLINE" });
 });
 
 test("a body that stops half way", async () => {
   await using server = await rawServer((socket) => socket.write("HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf"));
   const { body } = await send(`http://127.0.0.1:${server.port}`, { deadlines: { idle: soon } });
-  await expect(buffer(body)).rejects.toMatchObject({ code: "IDLE_DEADLINE" });
+  await expect(buffer(body)).rejects.toMatchObject({ code: "BODY_DEADLINE" });
 });
 
 test("a body that comes slowly is not late, nor is one whose reader is slow", async () => {
