@@ -2,10 +2,10 @@
 import { DatabaseSync } from "node:sqlite";
 import path from "node:path";
 import { expect, inject, test } from "vitest";
-import { createAccount, type Account } from "../network/account.ts";
+import type { Account } from "../network/account.ts";
 import { connectNetwork } from "../network/control.ts";
 import { auditLog } from "../network/identity.ts";
-import { applyWrites, populate } from "../network/populate.ts";
+import { applyWrites, createFilled } from "../network/populate.ts";
 import { lookBefore, proveMove } from "../network/prove.ts";
 import { getLatestCommit, repoStatus } from "../network/read.ts";
 import { prepareMove, runDecamp, type Move } from "../network/run-decamp.ts";
@@ -15,13 +15,7 @@ const network = connectNetwork(inject("network"));
 const carType = "application/vnd.ipld.car";
 
 async function newAccount(name: string): Promise<Account> {
-  const account = await createAccount(network.a, {
-    handle: `${name}.a.test`,
-    email: `${name}@old.example.com`,
-    password: "old-password",
-  });
-  await populate(account, { records: 25, blobs: 3, seed: name.length });
-  return account;
+  return createFilled(network.a, name, { records: 25, blobs: 3, seed: name.length });
 }
 
 /** Makes the account on the new server by other means than decamp; returns a token of it. */

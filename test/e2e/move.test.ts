@@ -1,9 +1,8 @@
 /** A whole move with the real command between the real servers, proved from outside. */
 import { inject, expect, test } from "vitest";
-import { createAccount } from "../network/account.ts";
 import { connectNetwork } from "../network/control.ts";
 import { addOwnParts, auditLog, didDocument, ownParts } from "../network/identity.ts";
-import { createFilled, populate } from "../network/populate.ts";
+import { createFilled } from "../network/populate.ts";
 import { lookBefore, proveMove } from "../network/prove.ts";
 import { repoStatus } from "../network/read.ts";
 import { prepareMove, runDecamp } from "../network/run-decamp.ts";
@@ -77,12 +76,7 @@ test("no token of one server is ever sent to the other", async () => {
     network.addPds({ name: "tokens-old", recorded: true, env }),
     network.addPds({ name: "tokens-new", recorded: true, env }),
   ]);
-  const account = await createAccount(source, {
-    handle: `tokens${source.handleDomain}`,
-    email: "tokens@old.example.com",
-    password: "old-password",
-  });
-  await populate(account, { records: 40, blobs: 6, seed: 12 });
+  const account = await createFilled(source, "tokens", { records: 40, blobs: 6, seed: 12 });
   const session = await procedure(source.url, "com.atproto.server.createSession", {
     identifier: account.handle,
     password: account.password,
@@ -120,12 +114,7 @@ test("a dry run changes nothing", async () => {
     network.addPds({ name: "dry-old", recorded: true }),
     network.addPds({ name: "dry-new", recorded: true }),
   ]);
-  const account = await createAccount(source, {
-    handle: `dry${source.handleDomain}`,
-    email: "dry@old.example.com",
-    password: "old-password",
-  });
-  await populate(account, { records: 30, blobs: 4, seed: 13 });
+  const account = await createFilled(source, "dry", { records: 30, blobs: 4, seed: 13 });
   const [log, document] = await Promise.all([
     auditLog(network.plcUrl, account.did),
     didDocument(network.plcUrl, account.did),

@@ -5,7 +5,7 @@ import { beforeAll, describe, expect, inject, test } from "vitest";
 import { createAccount, type Account } from "../network/account.ts";
 import { connectNetwork } from "../network/control.ts";
 import { auditLog, changeIdentity, generateUserKey } from "../network/identity.ts";
-import { populate } from "../network/populate.ts";
+import { createFilled } from "../network/populate.ts";
 import { scriptedServer, sendJson } from "../faults/scripted-server.ts";
 import { repoStatus } from "../network/read.ts";
 import { prepareMove, runDecamp, type Move } from "../network/run-decamp.ts";
@@ -17,13 +17,7 @@ let count = 0;
 async function newAccount(): Promise<Account> {
   count += 1;
   const name = `preflight-${count}`;
-  const account = await createAccount(network.a, {
-    handle: `${name}.a.test`,
-    email: `${name}@old.example.com`,
-    password: "old-password",
-  });
-  await populate(account, { records: 20, blobs: 2, seed: count });
-  return account;
+  return createFilled(network.a, name, { records: 20, blobs: 2, seed: count });
 }
 
 interface Line {

@@ -3,9 +3,8 @@ import { DatabaseSync } from "node:sqlite";
 import path from "node:path";
 import { expect, inject, test } from "vitest";
 import { onScreen } from "../cli/support/pty.ts";
-import { createAccount } from "../network/account.ts";
 import { connectNetwork } from "../network/control.ts";
-import { populate } from "../network/populate.ts";
+import { createFilled } from "../network/populate.ts";
 import { lookBefore, proveMove } from "../network/prove.ts";
 import { prepareMove } from "../network/run-decamp.ts";
 
@@ -25,12 +24,7 @@ function expireCodes(did: string): void {
 }
 
 test("wrong answers are asked again: the password, the handle, the code", async () => {
-  const account = await createAccount(network.a, {
-    handle: "typing.a.test",
-    email: "typing@old.example.com",
-    password: "old-password",
-  });
-  await populate(account, { records: 30, blobs: 4, seed: 21 });
+  const account = await createFilled(network.a, "typing", { records: 30, blobs: 4, seed: 21 });
   const before = await lookBefore(network.plcUrl, account);
   const leftOut = [
     "--password-file",
@@ -58,7 +52,7 @@ test("wrong answers are asked again: the password, the handle, the code", async 
   screen.type("not-the-password\r");
   await screen.shows("refuses the sign-in");
   await screen.shows("? Password of typing.a.test");
-  screen.type("old-password\r");
+  screen.type(`${account.password}\r`);
   await screen.shows("Your e-mail address on the new server");
   screen.type("\u0015typing@new.example.com\r");
   await screen.shows("Password for typing.b.test");
@@ -85,7 +79,7 @@ test("wrong answers are asked again: the password, the handle, the code", async 
 
   expect(await screen.ended).toBe(0);
   const shown = screen.raw();
-  for (const secret of ["old-password", "the-new-password", "not-the-password"]) {
+  for (const secret of [account.password, "the-new-password", "not-the-password"]) {
     expect(shown).not.toContain(secret);
   }
   const checks = await proveMove(network.plcUrl, before, network.b, {

@@ -11,9 +11,9 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
-import { createAccount, type Account } from "../network/account.ts";
+import type { Account } from "../network/account.ts";
 import { connectNetwork } from "../network/control.ts";
-import { populate } from "../network/populate.ts";
+import { createFilled } from "../network/populate.ts";
 import { runDecamp, type Ended } from "../network/run-decamp.ts";
 
 const network = connectNetwork(inject("network"));
@@ -27,12 +27,7 @@ const versions: string[] = [];
 
 beforeAll(async () => {
   folder = await mkdtemp(path.join(tmpdir(), "decamp-tls-"));
-  account = await createAccount(network.a, {
-    handle: "tls.a.test",
-    email: "tls@old.example.com",
-    password: "the-password",
-  });
-  await populate(account, { records: 40, blobs: 20, seed: 71 });
+  account = await createFilled(network.a, "tls", { records: 40, blobs: 20, seed: 71 });
   // It offers HTTP/2 first, as most servers on the net do.
   server = createSecureServer(
     { key: await readFile(pem("key")), cert: await readFile(pem("cert")), allowHTTP1: true },

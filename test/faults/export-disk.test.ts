@@ -7,9 +7,9 @@ import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
-import { createAccount, type Account } from "../network/account.ts";
+import type { Account } from "../network/account.ts";
 import { connectNetwork } from "../network/control.ts";
-import { populate } from "../network/populate.ts";
+import { createFilled } from "../network/populate.ts";
 import { runDecamp, type Ended } from "../network/run-decamp.ts";
 import { contentOf, filesIn, wrongIn } from "./stored-archive.ts";
 
@@ -27,12 +27,7 @@ async function exportInto(archive: string, env: NodeJS.ProcessEnv = {}, preload?
 
 beforeAll(async () => {
   folder = await mkdtemp(path.join(tmpdir(), "decamp-export-disk-"));
-  account = await createAccount(network.a, {
-    handle: "export-disk.a.test",
-    email: "export-disk@old.example.com",
-    password: "the-password",
-  });
-  await populate(account, { records: 60, blobs: 8, seed: 3 });
+  account = await createFilled(network.a, "export-disk", { records: 60, blobs: 8, seed: 3 });
   const archive = path.join(folder, "whole");
   expect(await exportInto(archive)).toMatchObject({ code: 0 });
   whole = await contentOf(archive);

@@ -7,10 +7,9 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
-import { createAccount } from "../network/account.ts";
 import type { NetworkHandle } from "../network/control.ts";
 import { png } from "../network/pictures.ts";
-import { applyWrites, populate, uploadBlob } from "../network/populate.ts";
+import { applyWrites, createFilled, uploadBlob } from "../network/populate.ts";
 import { seededRandom, type Random } from "../network/random.ts";
 import { runDecamp, startDecamp } from "../network/run-decamp.ts";
 import { startProxy, type Proxy } from "./proxy.ts";
@@ -34,12 +33,7 @@ export async function killExports(network: NetworkHandle, times: number, seed: n
   const proxy = await startProxy({ targetPort: network.a.port });
   try {
     const random = seededRandom(seed);
-    const account = await createAccount(network.a, {
-      handle: `killed-${seed}.a.test`,
-      email: `killed-${seed}@old.example.com`,
-      password: "the-password",
-    });
-    await populate(account, { records: 60, blobs: 8, seed });
+    const account = await createFilled(network.a, `killed-${seed}`, { records: 60, blobs: 8, seed });
     const bed: Bed = { proxy, plcUrl: network.plcUrl, did: account.did, random };
     const first = await undisturbed(bed, path.join(folder, "first"));
     const half = await killGroups(bed, first, undefined, Math.ceil(times / 2), folder);

@@ -3,11 +3,11 @@
  * lane's own, and the directory. decamp gets the addresses of the proxies; the tests look at the servers behind them.
  */
 import { isDeepStrictEqual } from "node:util";
-import { createAccount, type Account } from "../network/account.ts";
+import type { Account } from "../network/account.ts";
 import type { Network } from "../network/control.ts";
 import { auditLog, didDocument } from "../network/identity.ts";
 import type { PdsHandle, PdsOptions } from "../network/pds.ts";
-import { populate } from "../network/populate.ts";
+import { createFilled } from "../network/populate.ts";
 import { freePort } from "../network/ports.ts";
 import { lookBefore, proveMove, type Before } from "../network/prove.ts";
 import { getLatestCommit, repoStatus } from "../network/read.ts";
@@ -65,12 +65,7 @@ export async function openLane(network: Network, name: string, options: Pick<Pds
     async newSubject({ records = 24, blobs = 5, prepare } = {}) {
       accounts += 1;
       const label = `${name}${accounts}`;
-      const account = await createAccount(a, {
-        handle: `${label}.a.test`,
-        email: `${label}@old.example.com`,
-        password: "the-old-password",
-      });
-      await populate(account, { records, blobs, seed: accounts });
+      const account = await createFilled(a, label, { records, blobs, seed: accounts });
       await prepare?.(account);
       const before = await lookBefore(plcUrl, account);
       const move = await prepareMove(seen, { ...account, pds: { ...a, url: source.url } }, target);

@@ -2,9 +2,8 @@
  * `npm run big-move [-- RECORDS BLOBS]`: 20,000 records and 1,500 blobs move to a server whose rate limits are on (1,000 uploads
  * a day), in two runs. Between them the server counts anew, as it would on the next day. Exit code 1 if anything is wrong.
  */
-import { createAccount } from "../network/account.ts";
 import { startNetwork } from "../network/index.ts";
-import { populate } from "../network/populate.ts";
+import { createFilled } from "../network/populate.ts";
 import { lookBefore, proveMove } from "../network/prove.ts";
 import { prepareMove, runDecamp, type Ended } from "../network/run-decamp.ts";
 import { run } from "./run.ts";
@@ -22,12 +21,7 @@ const env = { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(
 const network = await startNetwork({ b: { rateLimits: true } });
 let ok = false;
 try {
-  const account = await createAccount(network.a, {
-    handle: "large.a.test",
-    email: "large@old.example.com",
-    password: "the-old-password",
-  });
-  await populate(account, { records, blobs, seed: 5 });
+  const account = await createFilled(network.a, "large", { records, blobs, seed: 5 });
   const before = await lookBefore(network.plcUrl, account);
   log(`${before.records.length} records and ${before.blobs.length} blobs on the old server`);
   const move = await prepareMove(network, account, network.b);

@@ -2,10 +2,9 @@
  * `npm run demo`: a real directory and two real servers on this machine, an account with everything that people have, a move with
  * the real command, and the proof from outside. Exit code 1 if anything of the proof is wrong.
  */
-import { createAccount } from "../network/account.ts";
 import { addOwnParts, ownParts } from "../network/identity.ts";
 import { startNetwork } from "../network/index.ts";
-import { populate } from "../network/populate.ts";
+import { createFilled } from "../network/populate.ts";
 import { lookBefore, proveMove } from "../network/prove.ts";
 import { prepareMove, runDecamp } from "../network/run-decamp.ts";
 import { run } from "./run.ts";
@@ -22,12 +21,7 @@ try {
   console.log(`  old server  ${network.a.url}`);
   console.log(`  new server  ${network.b.url}`);
   console.log("\nMaking alice.a.test, with posts, pictures, likes, follows, a list and preferences …");
-  const account = await createAccount(network.a, {
-    handle: "alice.a.test",
-    email: "alice@old.example.com",
-    password: "the-old-password",
-  });
-  await populate(account, { records: 320, blobs: 44 });
+  const account = await createFilled(network.a, "alice", { records: 320, blobs: 44 });
   const { didKey } = await addOwnParts(network, account);
   const before = await lookBefore(network.plcUrl, account);
   console.log(`  ${account.did}: ${before.records.length} records, ${before.blobs.length} blobs`);
