@@ -86,24 +86,26 @@ test("a body that stops half way", async () => {
 });
 
 test("a body that comes slowly is not late, nor is one whose reader is slow", async () => {
+  const idle = 1000;
+  const letters = 12;
   await using server = await scriptedServer((_, response) => {
     void (async () => {
-      for (let count = 0; count < 6; count += 1) {
+      for (let count = 0; count < letters; count += 1) {
         response.write("a");
-        await delay(soon / 2);
+        await delay(idle / 8);
       }
       response.end(large);
     })();
   });
-  const { body } = await send(server.origin, { deadlines: { idle: soon } });
+  const { body } = await send(server.origin, { deadlines: { idle } });
   let size = 0;
   for await (const piece of body as AsyncIterable<Buffer>) {
-    if (size <= 6) {
-      await delay(size === 6 ? 4 * soon : 0);
+    if (size === letters) {
+      await delay(2.5 * idle);
     }
     size += piece.length;
   }
-  expect(size).toBe(6 + large.length);
+  expect(size).toBe(letters + large.length);
 });
 
 test.each([
