@@ -161,8 +161,6 @@ async function watch(sent: ClientRequest, signal: AbortSignal, deadlines: Deadli
             sent.destroy();
           }
         });
-        // Whoever reads it gets the error, also if that is later.
-        came.on("error", () => undefined);
         resolve(came);
       })
       // Also behind the answer, where it tells nobody anything: the answer has its own error if it is not complete.
