@@ -34,7 +34,7 @@ export {
   type Recovery,
   type RecoveryRequest,
 } from "./plc/recover.ts";
-export { compareSigned, diffOperations, type Difference, type Predecessor } from "./plc/diff.ts";
+export { compareSigned, diffOperations, type Difference, type Predecessor, type SignedAnswer } from "./plc/diff.ts";
 
 // Services
 export { Http, type HttpOptions } from "./services/http.ts";
@@ -63,7 +63,7 @@ export { addKeyTo, addRotationKey, type NewKeyRequest, type ServerSession } from
 export type { AddKeyRequest, AddKeyResult } from "./account/add-key.ts";
 export { planAccountRecovery, recoverAccount, type RecoveryPlan, type RecoveryWish } from "./account/recover.ts";
 export { signByKey, type Signer } from "./account/sign-by-key.ts";
-export { signByServer, type SignedAnswer, type SigningRequest } from "./account/sign-by-server.ts";
+export { signByServer, type SigningRequest } from "./account/sign-by-server.ts";
 export { submitSigned, type SubmitRequest, type SubmitResult } from "./account/submit-signed.ts";
 export type { IdentityAnswers } from "./account/answers.ts";
 

@@ -6,6 +6,7 @@
 import { DecampError } from "../errors.ts";
 import { parseServerUrl } from "../identity/syntax.ts";
 import { parseDidKey } from "../identity/keys.ts";
+import type { SignedAnswer } from "../plc/diff.ts";
 import { editOperation } from "../plc/edit.ts";
 import { judgeOperation } from "../plc/judge.ts";
 import { pdsOf, rotationKeysOf } from "../plc/operation.ts";
@@ -16,7 +17,7 @@ import { timeAtDirectory } from "./directory-time.ts";
 import { trySigning } from "./keep-key.ts";
 import { readAccount, type AccountLog } from "./read-account.ts";
 import { signByKey, type Signer } from "./sign-by-key.ts";
-import { signByServer, type SignedAnswer } from "./sign-by-server.ts";
+import { signByServer } from "./sign-by-server.ts";
 import { signIn } from "./sign-in.ts";
 
 export interface NewKeyRequest extends ChangeOptions {

@@ -5,7 +5,7 @@
 
 import { DecampError } from "../errors.ts";
 import { parseServerUrl } from "../identity/syntax.ts";
-import type { Difference } from "../plc/diff.ts";
+import type { Difference, SignedAnswer } from "../plc/diff.ts";
 import type { Judgement } from "../plc/judge.ts";
 import { pdsOf, type UnsignedOperation } from "../plc/operation.ts";
 import type { Pds } from "../services/pds.ts";
@@ -14,7 +14,6 @@ import { requireNoErrors } from "./plan-move.ts";
 import type { AccountLog } from "./read-account.ts";
 import type { AccountServices } from "./services.ts";
 import { signIn } from "./sign-in.ts";
-import type { SignedAnswer } from "./sign-by-server.ts";
 import { submitOperation, type Submitted } from "./submit.ts";
 
 /**

@@ -1,9 +1,8 @@
 /** An operation signed with a rotation key of the user's own: no server, no mailed code. */
 
 import { DecampError } from "../errors.ts";
-import { compareSigned, type Predecessor } from "../plc/diff.ts";
+import { compareSigned, type Predecessor, type SignedAnswer } from "../plc/diff.ts";
 import { rotationKeysOf, unsignedBytes, type UnsignedOperation } from "../plc/operation.ts";
-import type { SignedAnswer } from "./sign-by-server.ts";
 
 /** A private key that can sign. */
 export interface Signer {

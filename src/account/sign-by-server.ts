@@ -4,19 +4,13 @@
  */
 
 import { DecampError, isDecampError } from "../errors.ts";
-import type { Cid } from "../data/cid.ts";
-import { compareSigned, type Predecessor } from "../plc/diff.ts";
-import type { PlcOperation, UnsignedOperation } from "../plc/operation.ts";
+import { compareSigned, type Predecessor, type SignedAnswer } from "../plc/diff.ts";
+import type { UnsignedOperation } from "../plc/operation.ts";
 import type { Pds } from "../services/pds.ts";
 import type { IdentityAnswers } from "./answers.ts";
 
 /** How often a code may be wrong before a new run is needed. */
 const tries = 5;
-
-export interface SignedAnswer {
-  readonly operation: PlcOperation;
-  readonly cid: Cid;
-}
 
 export interface SigningRequest {
   /** Signed in to the account. */

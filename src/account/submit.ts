@@ -12,7 +12,7 @@ import { DecampError, isDecampError } from "../errors.ts";
 import { describeHistory } from "../plc/history.ts";
 import type { LogEntry, VerifiedLog } from "../plc/log.ts";
 import { readLog } from "./read-log.ts";
-import type { SignedAnswer } from "./sign-by-server.ts";
+import type { SignedAnswer } from "../plc/diff.ts";
 import type { LogServices } from "./services.ts";
 
 /** A directory may lag: how often the log is read after the submission, and the pause (milliseconds). */

@@ -5,8 +5,7 @@
 
 import type { Download } from "../services/pds.ts";
 import { listSnapshots } from "./manifest.ts";
-import type { Head } from "./repository.ts";
-import type { ExportSource } from "./source.ts";
+import type { ExportSource, Head } from "./source.ts";
 
 /**
  * Sends the first requests of an export. For that it need not be known yet what the account is signed with.

@@ -12,14 +12,8 @@ import { proveStored, receiveDiff, receiveRepo, type ProvedRepo, type ReceivedRe
 import { compareSnapshotNames, freeSnapshotName, snapshotFile, snapshotFiles } from "./layout.ts";
 import { listSnapshots, type ArchivedFile, type Manifest } from "./manifest.ts";
 import type { Ahead } from "./ahead.ts";
-import { attempts, pause, type ExportOptions, type ExportSource } from "./source.ts";
+import { attempts, pause, type ExportOptions, type ExportSource, type Head } from "./source.ts";
 import { asUnavailable } from "./unavailable.ts";
-
-/** A commit, as a server or an archive has it. */
-export interface Head {
-  readonly cid: string;
-  readonly rev: string;
-}
 
 /** The repository of a snapshot that has no manifest yet. */
 export interface StoredRepo extends Pick<Manifest, "snapshot" | "commit" | "rev" | "data" | "records" | "collections"> {

@@ -21,6 +21,12 @@ export interface ExportSource {
   readonly document: () => Promise<DidDocument>;
 }
 
+/** A commit, as a server or an archive has it. */
+export interface Head {
+  readonly cid: string;
+  readonly rev: string;
+}
+
 export interface ExportOptions {
   /** Blobs at once, at most. */
   readonly concurrency: number;

@@ -1,7 +1,8 @@
 /** Long work that reports and may ask: one terminal for both. */
 import type { GlobalFlags } from "./globals.ts";
 import { withPrompter, type Prompter } from "./prompter.ts";
-import { createReporter, type Reporter, type ReporterOptions } from "./reporters/reporter.ts";
+import { createReporter } from "./reporters/create.ts";
+import type { Reporter, ReporterOptions } from "./reporters/reporter.ts";
 import type { Terminal } from "./terminal.ts";
 
 interface TalkOptions extends Pick<ReporterOptions, "planIsTheResult"> {

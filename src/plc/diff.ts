@@ -42,6 +42,12 @@ export function describeDifference({ field, kind, before, after }: Difference): 
   return `${field} ${kind}: ${[before, after].filter((text) => text !== undefined).join(" → ")}`;
 }
 
+/** An operation that was signed as asked, and its CID. */
+export interface SignedAnswer {
+  readonly operation: PlcOperation;
+  readonly cid: Cid;
+}
+
 /**
  * Whether a server signed what it was asked to sign: the same operation in every field, and a signature by a key that
  * has the power to follow `head`.
@@ -52,11 +58,7 @@ export function describeDifference({ field, kind, before, after }: Difference): 
  * @throws DecampError `operation-differs` with data `differences`, one line of text each; `head-moved` if `asked` does
  * not follow `head`
  */
-export function compareSigned(
-  asked: UnsignedOperation,
-  answered: unknown,
-  head: Predecessor,
-): { operation: PlcOperation; cid: Cid } {
+export function compareSigned(asked: UnsignedOperation, answered: unknown, head: Predecessor): SignedAnswer {
   if (asked.prev !== head.cid) {
     throw new DecampError("head-moved", "The operation that was planned does not follow the head of the log.");
   }

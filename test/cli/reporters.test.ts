@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { barText, bytesText, createMeter, durationText, progressText } from "../../src/cli/reporters/amounts.ts";
 import { createJsonReporter } from "../../src/cli/reporters/json.ts";
 import { createPlainReporter } from "../../src/cli/reporters/plain.ts";
-import { createReporter } from "../../src/cli/reporters/reporter.ts";
+import { createReporter } from "../../src/cli/reporters/create.ts";
 import { openTerminal } from "../../src/cli/terminal.ts";
 import type { MigrationEvent, MigrationPlan } from "../../src/migration/events.ts";
 import { captured } from "./support/streams.ts";

@@ -10,6 +10,18 @@ export interface Picture {
   height: number;
 }
 
+/** A blob ref as the server answers it. */
+export interface BlobRef {
+  $type: "blob";
+  ref: { $link: string };
+  mimeType: string;
+  size: number;
+}
+
+export interface UploadedPicture extends Picture {
+  blob: BlobRef;
+}
+
 const TILE = 8;
 
 /** Colours of `columns` × `rows` tiles, three bytes each. */

@@ -1,7 +1,7 @@
 /** Fills an account with what a person's account holds. The same seed gives the same records and pictures. */
 import { createAccount, type Account } from "./account.ts";
 import type { PdsHandle } from "./pds.ts";
-import { jpeg, png, type Picture } from "./pictures.ts";
+import { jpeg, png, type BlobRef, type Picture, type UploadedPicture } from "./pictures.ts";
 import { seededRandom, type Random } from "./random.ts";
 import { writeRecords, type NewRecord } from "./records.ts";
 import { procedure, procedureBytes } from "./xrpc.ts";
@@ -12,18 +12,6 @@ export interface PopulateOptions {
   /** how many different pictures in all, avatar and banner included; at least 2, and at most 4 for every post */
   blobs?: number;
   seed?: number;
-}
-
-/** A blob ref as the server answers it. */
-export interface BlobRef {
-  $type: "blob";
-  ref: { $link: string };
-  mimeType: string;
-  size: number;
-}
-
-export interface UploadedPicture extends Picture {
-  blob: BlobRef;
 }
 
 export interface Population {

@@ -1,7 +1,7 @@
 /** The records of an invented person: profile, posts, likes, follows, a list, articles. */
 import { createHash } from "node:crypto";
 import type { Account } from "./account.ts";
-import type { UploadedPicture } from "./populate.ts";
+import type { UploadedPicture } from "./pictures.ts";
 import { bytes, integer, pick, type Random } from "./random.ts";
 
 /** One `create` of applyWrites. */

@@ -1,10 +1,6 @@
-/** What listens to a migration or an export, and which listener fits: a person's terminal, plain lines, or JSON Lines. */
+/** What listens to a migration or an export. */
 import type { ExportEvent } from "../../archive/events.ts";
 import type { MigrationEvent } from "../../migration/events.ts";
-import type { Terminal } from "../terminal.ts";
-import { createJsonReporter } from "./json.ts";
-import { createPersonReporter } from "./person.ts";
-import { createPlainReporter } from "./plain.ts";
 
 export interface Reporter {
   readonly report: (event: MigrationEvent | ExportEvent) => void;
@@ -24,13 +20,4 @@ export interface ReporterOptions {
   readonly identityIsAsked: boolean;
   /** The command shows the plan itself, as its result. */
   readonly planIsTheResult: boolean;
-}
-
-export async function createReporter(terminal: Terminal, options: ReporterOptions): Promise<Reporter> {
-  if (options.json) {
-    return createJsonReporter(terminal.out, options);
-  }
-  return terminal.err.canAnimate && !options.quiet
-    ? createPersonReporter(terminal, options)
-    : createPlainReporter(terminal.err, options);
 }

@@ -1,5 +1,5 @@
 /** A migration that is only told, for a test of what a person sees. `argv`: flags of the terminal. */
-import { createReporter } from "../../../src/cli/reporters/reporter.ts";
+import { createReporter } from "../../../src/cli/reporters/create.ts";
 import { openTerminal, processParts } from "../../../src/cli/terminal.ts";
 
 const noColor = process.argv.includes("--no-color");
