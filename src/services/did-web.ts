@@ -1,7 +1,8 @@
 /** The DID document of a did:web, from its host (spec: DID, "did:web"). */
 import { DecampError } from "../errors.ts";
 import { isWebDid } from "../identity/syntax.ts";
-import { readBody, readJson, type Http } from "./http.ts";
+import { readBody, readJson } from "./http-answer.ts";
+import type { Http } from "./http.ts";
 
 /**
  * The document as parsed JSON, to be judged by `parseDidDocument`.

@@ -5,8 +5,8 @@
  * - A request is repeated only if that cannot do harm: the caller says so, or the server cannot have acted on it (the
  *   connection was refused, or the answer was 429).
  * - Redirects are never followed here. A caller that allows one follows it by hand, without credentials.
- * - The body belongs to whoever gets the answer: read it to the end or destroy it. Received bytes that differ from the
- *   announced length are an error (Node checks that).
+ * - The body belongs to whoever gets the answer (http-answer.ts). A body that ends before its announced length is an error
+ *   (Node checks that).
  */
 
 import type { Readable } from "node:stream";
@@ -15,19 +15,14 @@ import { DecampError, isDecampError } from "../errors.ts";
 import { Allowances, announcedWait, type Allowance } from "./allowances.ts";
 import { Clocks } from "./clocks.ts";
 import { checkLiteralHost, publicLookup } from "./guard.ts";
-import { noteSpent } from "./spent-memory.ts";
-import { Connections, type DeadlineCode } from "./request.ts";
-import { systemCode } from "./system-error.ts";
+import { discardBody, type HttpAnswer } from "./http-answer.ts";
+import { Connections } from "./connections.ts";
+import { findDecampError, isHopeless, neverSent, unreachable } from "./unreachable.ts";
 
-/**
- * Milliseconds. `answer`: from the last byte sent to the headers. `idle`: between two pieces of a body. `smallBody`: for
- * the whole of a body that is read into memory.
- */
-const timeouts = { connect: 15_000, answer: 60_000, patientAnswer: 7_200_000, idle: 60_000, smallBody: 120_000 };
+/** Milliseconds. `answer`: from the last byte sent to the headers. `idle`: between two pieces of a body. */
+const timeouts = { connect: 15_000, answer: 60_000, patientAnswer: 7_200_000, idle: 60_000 };
 /** How often a request is tried before it counts as failed. */
 const attempts = 4;
-/** How often an answer is asked for that breaks off or cannot be read, and the pause (milliseconds). */
-const rereading = { attempts: 3, pause: 500 };
 /**
  * The longest wait that is sat out; a server that asks for more gets a later run (milliseconds). The common limits are of
  * five minutes; those of a day are not waited for.
@@ -35,8 +30,6 @@ const rereading = { attempts: 3, pause: 500 };
 const longestWait = 330_000;
 /** A wait of less than this is not worth a word (milliseconds). */
 const notableWait = 2000;
-/** The largest JSON body that is read into memory, in bytes. */
-const jsonLimit = 32 * 1024 * 1024;
 
 export interface HttpOptions {
   /** Allow addresses of this machine and of private networks. */
@@ -69,12 +62,6 @@ export interface HttpRequest {
    * has more to do at once than it can.
    */
   readonly onBusy?: () => void;
-}
-
-export interface HttpAnswer {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, string | undefined>>;
-  readonly body: Readable;
 }
 
 export class Http {
@@ -227,208 +214,6 @@ export class Http {
     await delay(milliseconds, undefined, { signal: AbortSignal.any([signal, this.#closed.signal]) });
   }
 }
-
-/**
- * Reads an answer, and asks for it again when it breaks off, or is a web page or something else that cannot be read.
- *
- * @param send sends the request, which has to be one that may be repeated
- * @throws DecampError whatever `send` throws, and `read` in the end
- */
-export async function readAgain<T>(
-  send: () => Promise<HttpAnswer>,
-  read: (answer: HttpAnswer) => Promise<T>,
-  signal: AbortSignal,
-): Promise<T> {
-  for (let attempt = 1; ; attempt += 1) {
-    const answer = await send();
-    try {
-      return await read(answer);
-    } catch (error) {
-      if (attempt >= rereading.attempts || !isDecampError(error, "unreachable", "bad-answer")) {
-        throw error;
-      }
-      await delay(rereading.pause * attempt, undefined, { signal });
-    }
-  }
-}
-
-/** Gives up a body that nobody wants to read. Destroying one that is not at its end makes it emit an error. */
-export function discardBody(body: Readable): void {
-  body.on("error", () => undefined).destroy();
-}
-
-/**
- * Reads a body into memory, at most `limit` bytes.
- *
- * @throws DecampError `bad-answer` when there is more, `unreachable` when it ends early
- */
-export async function readBody(answer: HttpAnswer, url: URL, limit: number = jsonLimit): Promise<Uint8Array> {
-  const pieces: Uint8Array[] = [];
-  let size = 0;
-  // A server that sends a byte now and then never runs into the limit between two pieces.
-  const tooSlow = new DecampError("unreachable", `${url.host} took too long for its answer.`, {
-    data: { host: url.host },
-  });
-  const timer = setTimeout(() => answer.body.destroy(tooSlow), timeouts.smallBody);
-  try {
-    for await (const piece of readBytes(answer.body, url)) {
-      size += piece.length;
-      if (size > limit) {
-        throw new DecampError("bad-answer", `${url.host} answered with more than ${limit} bytes.`);
-      }
-      pieces.push(piece);
-    }
-  } finally {
-    clearTimeout(timer);
-  }
-  return Buffer.concat(pieces);
-}
-
-/**
- * The pieces of a body.
- *
- * @throws DecampError `unreachable` when it ends early
- */
-export async function* readBytes(body: Readable, url: URL): AsyncGenerator<Uint8Array> {
-  const pieces: AsyncIterable<unknown> = body;
-  const iterator = pieces[Symbol.asyncIterator]();
-  try {
-    for (;;) {
-      const next = await iterator.next().catch((error: unknown) => {
-        throw isAbort(error) ? error : unreachable(url, error);
-      });
-      if (next.done === true) {
-        return;
-      }
-      if (!(next.value instanceof Uint8Array)) {
-        throw new TypeError("a body gave something else than bytes");
-      }
-      noteSpent(next.value.length);
-      yield next.value;
-    }
-  } finally {
-    discardBody(body);
-  }
-}
-
-function isAbort(error: unknown): boolean {
-  return isDecampError(error) || (error instanceof Error && ["AbortError", "TimeoutError"].includes(error.name));
-}
-
-/**
- * Reads a JSON body.
- *
- * @throws DecampError `bad-answer` for anything that is not JSON, named for what it is
- */
-export async function readJson(answer: HttpAnswer, url: URL): Promise<unknown> {
-  const body = await readBody(answer, url);
-  const text = new TextDecoder().decode(body);
-  try {
-    const value: unknown = JSON.parse(text);
-    return value;
-  } catch {
-    const what = /^\s*</.test(text) ? "a web page" : "something that is not JSON";
-    throw new DecampError("bad-answer", `${url.host} answered ${url.pathname} with ${what}.`, {
-      data: { host: url.host, status: answer.status },
-    });
-  }
-}
-
-/** The error for a server that cannot be talked to; names the host and the reason, never credentials. */
-export function unreachable(url: URL, cause: unknown): DecampError {
-  return new DecampError("unreachable", `${url.host} could not be reached: ${reason(cause)}.`, {
-    ...(isUntrusted(cause) ? { hint: untrustedHint } : {}),
-    data: { host: url.host },
-    cause,
-  });
-}
-
-function reason(error: unknown): string {
-  const late: Record<DeadlineCode, string> = {
-    CONNECT_DEADLINE: "no connection within the time limit",
-    SEND_DEADLINE: "it stopped taking what was sent",
-    ANSWER_DEADLINE: "no answer within the time limit",
-    BODY_DEADLINE: "the answer stopped half way",
-  };
-  const known: Record<string, string> = {
-    ...late,
-    ECONNREFUSED: "nothing answers there",
-    ENOTFOUND: "there is no such host",
-    EAI_AGAIN: "the name could not be looked up",
-    ECONNRESET: "the connection was closed",
-    EPIPE: "the connection was closed",
-    ETIMEDOUT: "no connection within the time limit",
-    EHOSTUNREACH: "there is no way to it",
-    ENETUNREACH: "there is no way to it",
-    ERR_PROXY_TUNNEL: "the proxy does not connect to it",
-    EPROTO: "it does not speak TLS as it should",
-    ...untrusted,
-  };
-  for (const part of causes(error)) {
-    const code = systemCode(part);
-    if (code !== undefined) {
-      return known[code] ?? (code.startsWith("HPE_") ? "what it answered is no HTTP that can be read" : code);
-    }
-  }
-  return error instanceof Error ? error.message : "unknown reason";
-}
-
-/** The error, its causes and the members of aggregate errors, outermost first. */
-function* causes(error: unknown): Generator {
-  const queue: unknown[] = [error];
-  for (let steps = 0; queue.length > 0 && steps < 20; steps += 1) {
-    const next = queue.shift();
-    yield next;
-    if (next instanceof AggregateError) {
-      queue.push(...next.errors);
-    }
-    if (next instanceof Error && next.cause !== undefined) {
-      queue.push(next.cause);
-    }
-  }
-}
-
-function findDecampError(error: unknown): DecampError | undefined {
-  for (const part of causes(error)) {
-    if (isDecampError(part)) {
-      return part;
-    }
-  }
-  return undefined;
-}
-
-/** Whether the request cannot have reached the server. */
-function neverSent(error: unknown): boolean {
-  const codes = new Set([...causes(error)].map(systemCode));
-  return ["ECONNREFUSED", "EAI_AGAIN", "CONNECT_DEADLINE"].some((code) => codes.has(code));
-}
-
-/** Whether asking again does not help: there is no such host, or it is not the one that it should be. */
-function isHopeless(error: unknown): boolean {
-  return isUntrusted(error) || [...causes(error)].some((part) => systemCode(part) === "ENOTFOUND");
-}
-
-function isUntrusted(error: unknown): boolean {
-  return [...causes(error)].some((part) => Object.hasOwn(untrusted, systemCode(part) ?? ""));
-}
-
-const untrustedHint =
-  "Check the address and the clock of this machine. Somebody may stand between you and that server, so give it no password before the reason is known. An authority of your own is named in NODE_EXTRA_CA_CERTS.";
-
-const notTrusted = "its certificate is not one that this machine trusts";
-/** What is wrong with a certificate, by OpenSSL's and Node's codes. */
-const untrusted: Readonly<Record<string, string>> = {
-  DEPTH_ZERO_SELF_SIGNED_CERT: notTrusted,
-  SELF_SIGNED_CERT_IN_CHAIN: notTrusted,
-  UNABLE_TO_GET_ISSUER_CERT: notTrusted,
-  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: notTrusted,
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: notTrusted,
-  CERT_UNTRUSTED: notTrusted,
-  CERT_REVOKED: "its certificate was revoked",
-  CERT_HAS_EXPIRED: "its certificate has expired",
-  CERT_NOT_YET_VALID: "its certificate is not valid yet, by the clock of this machine",
-  ERR_TLS_CERT_ALTNAME_INVALID: "its certificate is for another name",
-};
 
 function rateLimited(url: URL, wait: number | undefined, allowance: Allowance | undefined): DecampError {
   const until = wait === undefined ? undefined : new Date(Date.now() + wait).toISOString();

@@ -8,7 +8,8 @@ import type { Agent } from "@atproto/api";
 import { isJsonObject } from "../data/json-object.ts";
 import { DecampError, isDecampError } from "../errors.ts";
 import type { Allowance } from "./allowances.ts";
-import { discardBody, readBytes, type Http } from "./http.ts";
+import { discardBody, readBytes } from "./http-answer.ts";
+import type { Http } from "./http.ts";
 import { PinnedSession, type Credentials, type SessionInfo, type XrpcRequest } from "./session.ts";
 
 /** What a server says about itself. */

@@ -2,7 +2,8 @@
 
 import { isJsonObject } from "../data/json-object.ts";
 import { DecampError } from "../errors.ts";
-import { readAgain, readBody, readJson, type Http, type HttpAnswer } from "./http.ts";
+import { readAgain, readBody, readJson, type HttpAnswer } from "./http-answer.ts";
+import type { Http } from "./http.ts";
 import { serverMessage } from "./server-message.ts";
 
 export interface PlcDirectory {

@@ -2,7 +2,8 @@
 
 import { isJsonObject } from "../data/json-object.ts";
 import { DecampError } from "../errors.ts";
-import { readJson, type Http } from "./http.ts";
+import { readJson } from "./http-answer.ts";
+import type { Http } from "./http.ts";
 
 export interface HostStatus {
   /** `active`, `idle`, `offline`, `throttled` or `banned`; others may come. */

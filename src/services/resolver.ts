@@ -3,7 +3,8 @@
 import { Resolver } from "node:dns/promises";
 import { DecampError } from "../errors.ts";
 import { isDid, isReservedHandle } from "../identity/syntax.ts";
-import { readBody, type Http } from "./http.ts";
+import { readBody } from "./http-answer.ts";
+import type { Http } from "./http.ts";
 
 /** How long each way of resolving may take, in milliseconds. */
 const deadline = 6000;

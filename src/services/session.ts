@@ -7,7 +7,8 @@
 import { DecampError, isDecampError } from "../errors.ts";
 import { isJsonObject } from "../data/json-object.ts";
 import type { Allowance } from "./allowances.ts";
-import { readAgain, readBody, readJson, type Http, type HttpAnswer, type HttpRequest } from "./http.ts";
+import { readAgain, readBody, readJson, type HttpAnswer } from "./http-answer.ts";
+import type { Http, HttpRequest } from "./http.ts";
 import { serverMessage, type Sent } from "./server-message.ts";
 
 /** What a server says about the account that signed in. */

@@ -5,7 +5,7 @@ import { Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, expect, test } from "vitest";
-import { Connections, type Answer, type Deadlines, type RequestOptions } from "../../src/services/request.ts";
+import { Connections, type Answer, type Deadlines, type RequestOptions } from "../../src/services/connections.ts";
 import { listen } from "../network/ports.ts";
 import { scriptedServer } from "../faults/scripted-server.ts";
 

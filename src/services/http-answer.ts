@@ -1,0 +1,130 @@
+/**
+ * What an HTTP server answers: read to its end, within limits.
+ *
+ * Tricky bit: the body belongs to whoever gets the answer. Read it to the end or discard it.
+ */
+
+import type { Readable } from "node:stream";
+import { setTimeout as delay } from "node:timers/promises";
+import { DecampError, isDecampError } from "../errors.ts";
+import { noteSpent } from "./spent-memory.ts";
+import { unreachable } from "./unreachable.ts";
+
+/** How often an answer is asked for that breaks off or cannot be read, and the pause (milliseconds). */
+const rereading = { attempts: 3, pause: 500 };
+/** The largest JSON body that is read into memory, in bytes. */
+const jsonLimit = 32 * 1024 * 1024;
+/** The longest time that all of a body may take which is read into memory (milliseconds). */
+const smallBodyTime = 120_000;
+
+export interface HttpAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | undefined>>;
+  readonly body: Readable;
+}
+
+/**
+ * Reads an answer, and asks for it again when it breaks off, or is a web page or something else that cannot be read.
+ *
+ * @param send sends the request, which has to be one that may be repeated
+ * @throws DecampError whatever `send` throws, and `read` in the end
+ */
+export async function readAgain<T>(
+  send: () => Promise<HttpAnswer>,
+  read: (answer: HttpAnswer) => Promise<T>,
+  signal: AbortSignal,
+): Promise<T> {
+  for (let attempt = 1; ; attempt += 1) {
+    const answer = await send();
+    try {
+      return await read(answer);
+    } catch (error) {
+      if (attempt >= rereading.attempts || !isDecampError(error, "unreachable", "bad-answer")) {
+        throw error;
+      }
+      await delay(rereading.pause * attempt, undefined, { signal });
+    }
+  }
+}
+
+/** Gives up a body that nobody wants to read. Destroying one that is not at its end makes it emit an error. */
+export function discardBody(body: Readable): void {
+  body.on("error", () => undefined).destroy();
+}
+
+/**
+ * Reads a body into memory, at most `limit` bytes.
+ *
+ * @throws DecampError `bad-answer` when there is more, `unreachable` when it ends early
+ */
+export async function readBody(answer: HttpAnswer, url: URL, limit: number = jsonLimit): Promise<Uint8Array> {
+  const pieces: Uint8Array[] = [];
+  let size = 0;
+  // A server that sends a byte now and then never runs into the limit between two pieces.
+  const tooSlow = new DecampError("unreachable", `${url.host} took too long for its answer.`, {
+    data: { host: url.host },
+  });
+  const timer = setTimeout(() => answer.body.destroy(tooSlow), smallBodyTime);
+  try {
+    for await (const piece of readBytes(answer.body, url)) {
+      size += piece.length;
+      if (size > limit) {
+        throw new DecampError("bad-answer", `${url.host} answered with more than ${limit} bytes.`);
+      }
+      pieces.push(piece);
+    }
+  } finally {
+    clearTimeout(timer);
+  }
+  return Buffer.concat(pieces);
+}
+
+/**
+ * The pieces of a body.
+ *
+ * @throws DecampError `unreachable` when it ends early
+ */
+export async function* readBytes(body: Readable, url: URL): AsyncGenerator<Uint8Array> {
+  const pieces: AsyncIterable<unknown> = body;
+  const iterator = pieces[Symbol.asyncIterator]();
+  try {
+    for (;;) {
+      const next = await iterator.next().catch((error: unknown) => {
+        throw isAbort(error) ? error : unreachable(url, error);
+      });
+      if (next.done === true) {
+        return;
+      }
+      if (!(next.value instanceof Uint8Array)) {
+        throw new TypeError("a body gave something else than bytes");
+      }
+      noteSpent(next.value.length);
+      yield next.value;
+    }
+  } finally {
+    discardBody(body);
+  }
+}
+
+function isAbort(error: unknown): boolean {
+  return isDecampError(error) || (error instanceof Error && ["AbortError", "TimeoutError"].includes(error.name));
+}
+
+/**
+ * Reads a JSON body.
+ *
+ * @throws DecampError `bad-answer` for anything that is not JSON, named for what it is
+ */
+export async function readJson(answer: HttpAnswer, url: URL): Promise<unknown> {
+  const body = await readBody(answer, url);
+  const text = new TextDecoder().decode(body);
+  try {
+    const value: unknown = JSON.parse(text);
+    return value;
+  } catch {
+    const what = /^\s*</.test(text) ? "a web page" : "something that is not JSON";
+    throw new DecampError("bad-answer", `${url.host} answered ${url.pathname} with ${what}.`, {
+      data: { host: url.host, status: answer.status },
+    });
+  }
+}
