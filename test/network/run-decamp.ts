@@ -11,6 +11,8 @@ import type { PdsHandle } from "./pds.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const bin = path.join(root, "bin", "decamp.js");
+/** `DECAMP_NODE` names another Node than that of the tests, of which decamp supports several. */
+const node = process.env["DECAMP_NODE"] ?? process.execPath;
 const readMail = path.join(root, "test", "network", "read-mail.ts");
 
 /** How a run ended. */
@@ -94,7 +96,7 @@ export interface Run {
 export function startDecamp(args: readonly string[], options: RunOptions = {}): Run {
   const { show = false, env, preload, cwd, input } = options;
   const before = preload === undefined ? [] : ["--import", preload.href];
-  const child = spawn(process.execPath, [...before, bin, ...args], {
+  const child = spawn(node, [...before, bin, ...args], {
     env: { ...process.env, ...env },
     ...(cwd === undefined ? {} : { cwd }),
     stdio: [input === undefined ? "ignore" : "pipe", show ? "inherit" : "pipe", show ? "inherit" : "pipe"],
