@@ -46,7 +46,7 @@ test.each([
   ["migration", 'import { it } from "../cli/main.ts";'],
   ["migration/steps", 'import { it } from "../../cli/main.ts";'],
   ["repo", 'import { it } from "node:fs";'],
-  ["archive", 'import { it } from "undici";'],
+  ["archive", 'import { it } from "node:http";'],
   ["services", 'import { it } from "commander";'],
   ["plc", "const it = Date.now();"],
   ["data", "const it = process.env;"],
