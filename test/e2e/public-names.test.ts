@@ -24,7 +24,12 @@ test("an account moves between two servers with names, by https alone", async ()
   );
   const account = await createFilled(source, "alice", { records: 40, blobs: 6, seed: 91 });
   const before = await lookBefore(network.plcUrl, account);
-  const move = await prepareMove({ ...network, plcUrl: "https://plc.example.com" }, account, target, ["--from"]);
+  const move = await prepareMove(
+    { ...network, plcUrl: "https://plc.example.com" },
+    account,
+    { ...target, url: target.publicUrl },
+    ["--from"],
+  );
   const args = move.args.filter((argument) => argument !== "--allow-private-hosts");
 
   const { code, stderr } = await runDecamp(args, { env: names.env });

@@ -52,8 +52,8 @@ export async function prepareMove(
   const newEmail = `${name}@new.example.com`;
   const stateDir = path.join(folder, "state");
   const flags: Record<string, string> = {
-    "--from": account.pds.publicUrl,
-    "--to": target.publicUrl,
+    "--from": account.pds.url,
+    "--to": target.url,
     "--plc-url": network.plcUrl,
     "--state-dir": stateDir,
     "--password-file": path.join(folder, "old"),
