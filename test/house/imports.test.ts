@@ -67,3 +67,13 @@ test.each([
 ])("in %s, %s is allowed", (folder, statement) => {
   expect(lint(folder, statement)).toMatchObject({ status: 0 });
 });
+
+test.each(["", "type "])("two files that import each other are refused: import %s{ … }", (type) => {
+  const other = path.join(copy, "src", "archive", "other.ts");
+  mkdirSync(path.dirname(other), { recursive: true });
+  writeFileSync(other, `import ${type}{ tried } from "./tried.ts";\nexport const it: typeof tried = null;\n`);
+  const { status, output } = lint("archive", 'import { it } from "./other.ts";');
+  rmSync(other);
+  expect(status).toBe(1);
+  expect(output).toContain("no-cycle");
+});
