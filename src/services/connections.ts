@@ -7,6 +7,7 @@
  *   pieces. A piece that waits for its reader is not late.
  * - A signal lives for a whole command, which sends thousands of requests: its listener goes when the request is over.
  * - An answer may come before all of the body was sent. When it was read, the rest is given up with the connection.
+ * - A request that waits for a proxy to open the way has no connection, and Node tells it nothing until there is one.
  * - Node tells a deadline that has passed and an abort with errors of its own once there is an answer; so the answer, too, is
  *   ended with the reason.
  */
@@ -20,7 +21,7 @@ import {
 } from "node:http";
 import { Agent as HttpsAgent, request as secureRequest } from "node:https";
 import type { LookupFunction, Socket } from "node:net";
-import { pipeline, type Readable } from "node:stream";
+import { pipeline, type Duplex, type Readable } from "node:stream";
 
 /** A connection that nobody uses is kept for so long, or for as long as its server says if that is less (milliseconds). */
 const keptFor = 15_000;
@@ -71,15 +72,35 @@ class DeadlineError extends Error {
   }
 }
 
+/** Node's agent does not know a connection to a proxy until that has led it on, and would leave it open when it ends. */
+class SecureAgent extends HttpsAgent {
+  readonly #made = new Set<Duplex>();
+
+  override createConnection(
+    ...args: Parameters<HttpsAgent["createConnection"]>
+  ): ReturnType<HttpsAgent["createConnection"]> {
+    const made = super.createConnection(...args);
+    if (made) {
+      this.#made.add(made.once("close", () => this.#made.delete(made)));
+    }
+    return made;
+  }
+
+  override destroy(): void {
+    super.destroy();
+    this.#made.forEach((socket) => socket.destroy());
+  }
+}
+
 /** Connections to servers, which are used again. */
 export class Connections {
   readonly #open: HttpAgent;
-  readonly #secure: HttpsAgent;
+  readonly #secure: SecureAgent;
 
   constructor(options: ConnectionOptions) {
     const settings = { keepAlive: true, timeout: keptFor, keepAliveMsecs: probedAfter, ...options };
     this.#open = new HttpAgent(settings);
-    this.#secure = new HttpsAgent(settings);
+    this.#secure = new SecureAgent(settings);
   }
 
   /**
@@ -120,7 +141,10 @@ async function watch(sent: ClientRequest, signal: AbortSignal, deadlines: Deadli
     let answer: IncomingMessage | undefined;
     let socket: Socket | undefined;
     const end = (reason: Error): void => {
+      clearTimeout(timer);
       (answer ?? sent).destroy(reason);
+      // While a proxy is asked for the way, the request has no connection yet that could tell it.
+      reject(reason);
     };
     const late = (code: DeadlineCode, milliseconds: number): NodeJS.Timeout =>
       setTimeout(() => end(new DeadlineError(code)), milliseconds);

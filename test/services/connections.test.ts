@@ -56,6 +56,27 @@ test("a server that accepts a connection and says nothing of TLS", async () => {
   await expect(sent).rejects.toMatchObject({ code: "CONNECT_DEADLINE" });
 });
 
+test("a proxy that leads nowhere is left when the work is over", async () => {
+  const asked = Promise.withResolvers<Socket>();
+  await using proxy = await rawServer((socket) => socket.once("data", () => asked.resolve(socket)));
+  const proxyEnv = { HTTPS_PROXY: `http://127.0.0.1:${proxy.port}` };
+  const byProxy = new Connections({ proxyEnv });
+  const stop = new AbortController();
+  const sent = byProxy.request(new URL("https://pds.example.com/x"), {
+    method: "GET",
+    headers: {},
+    body: undefined,
+    signal: stop.signal,
+    deadlines: patient,
+  });
+  const socket = await asked.promise;
+  stop.abort(new Error("enough"));
+  byProxy.close();
+  await expect(sent).rejects.toThrow("enough");
+  // Long before the fifteen seconds that a proxy gets.
+  await expect.poll(() => socket.destroyed, { timeout: 5000 }).toBe(true);
+});
+
 test("a server that never answers", async () => {
   await using server = await rawServer((socket) => socket.resume());
   const sent = send(`http://127.0.0.1:${server.port}`, { deadlines: { answer: soon, idle: 50 } });
