@@ -22,6 +22,7 @@ import {
 import { Agent as HttpsAgent, request as secureRequest } from "node:https";
 import type { LookupFunction, Socket } from "node:net";
 import { pipeline, type Duplex, type Readable } from "node:stream";
+import { DecampError } from "../errors.ts";
 
 /** A connection that nobody uses is kept for so long, or for as long as its server says if that is less (milliseconds). */
 const keptFor = 15_000;
@@ -60,6 +61,9 @@ export interface Answer {
   readonly body: Readable;
 }
 
+/** What names a proxy in the environment. Node would pass over a value that it cannot use, and go without one. */
+const proxyVariables = ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"];
+
 /** Codes of the errors for a deadline that has passed. */
 export type DeadlineCode = "CONNECT_DEADLINE" | "SEND_DEADLINE" | "ANSWER_DEADLINE" | "BODY_DEADLINE";
 
@@ -97,7 +101,9 @@ export class Connections {
   readonly #open: HttpAgent;
   readonly #secure: SecureAgent;
 
+  /** @throws DecampError `usage` for a proxy in the environment that cannot be used */
   constructor(options: ConnectionOptions) {
+    checkProxies(options.proxyEnv ?? {});
     const settings = { keepAlive: true, timeout: keptFor, keepAliveMsecs: probedAfter, ...options };
     this.#open = new HttpAgent(settings);
     this.#secure = new SecureAgent(settings);
@@ -132,6 +138,18 @@ export class Connections {
   close(): void {
     this.#open.destroy();
     this.#secure.destroy();
+  }
+}
+
+function checkProxies(env: NodeJS.ProcessEnv): void {
+  for (const name of proxyVariables) {
+    const value = env[name] ?? "";
+    // The value is not repeated: it may hold a password.
+    if (value !== "" && !(/^https?:\/\//i.test(value) && URL.canParse(value))) {
+      throw new DecampError("usage", `${name} in the environment is no address of a proxy that decamp can use.`, {
+        hint: "It has to start with http:// or https://, as in http://proxy.example.com:3128. Correct it, or take it out.",
+      });
+    }
   }
 }
 

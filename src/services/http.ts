@@ -14,9 +14,9 @@ import { setTimeout as delay } from "node:timers/promises";
 import { DecampError, isDecampError } from "../errors.ts";
 import { Allowances, announcedWait, type Allowance } from "./allowances.ts";
 import { Clocks } from "./clocks.ts";
+import { Connections } from "./connections.ts";
 import { checkLiteralHost, publicLookup } from "./guard.ts";
 import { discardBody, type HttpAnswer } from "./http-answer.ts";
-import { Connections } from "./connections.ts";
 import { findDecampError, isHopeless, neverSent, unreachable } from "./unreachable.ts";
 
 /** Milliseconds. `answer`: from the last byte sent to the headers. `idle`: between two pieces of a body. */
@@ -75,6 +75,7 @@ export class Http {
   readonly #connections: Connections;
   readonly #closed = new AbortController();
 
+  /** @throws DecampError `usage` for a proxy in `proxyEnv` that cannot be used */
   constructor(options: HttpOptions) {
     this.#options = options;
     this.#connections = new Connections({
