@@ -2,6 +2,7 @@
 import { DecampError } from "../errors.ts";
 import { auditLog } from "../plc/audit.ts";
 import type { VerifiedLog } from "../plc/log.ts";
+import { readOwnJson } from "../services/json-file.ts";
 import { readJsonInput } from "./json-input.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -28,7 +29,7 @@ export async function readLogInput(path: string, terminal: Pick<Terminal, "stdin
   if (manifest === undefined) {
     throw new DecampError("unreadable-file", `There is no archive in the folder ${path}.`);
   }
-  return readJsonInput(snapshotFile(path, manifest.snapshot, "log"), terminal);
+  return readOwnJson(snapshotFile(path, manifest.snapshot, "log"));
 }
 
 /** @throws DecampError `identity-invalid` at the first thing that is wrong */

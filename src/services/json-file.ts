@@ -1,6 +1,7 @@
-/** JSON from a file or a stream that a person named. */
+/** JSON that a person named, in a file or a stream, or that lies in an archive. */
 import { createReadStream } from "node:fs";
 import { DecampError } from "../errors.ts";
+import { readWhole } from "./files.ts";
 import { systemCode } from "./system-error.ts";
 
 /** More than any log or operation needs, in bytes. */
@@ -12,10 +13,13 @@ const reasons: Partial<Record<string, string>> = {
   EISDIR: "it is a folder",
 };
 
-/** @throws DecampError `unreadable-file` if it cannot be read, is too long, or is no JSON */
-export async function readJsonFile(path: string): Promise<unknown> {
+/** What it is called when something is no JSON: a file that is of no use here, or one that has suffered. */
+export type NotJson = "unreadable-file" | "damaged";
+
+/** @throws DecampError `unreadable-file` if it cannot be read or is too long; `notJson` if it is no JSON */
+export async function readJsonFile(path: string, notJson: NotJson = "unreadable-file"): Promise<unknown> {
   try {
-    return await readJsonStream(createReadStream(path), path);
+    return await readJsonStream(createReadStream(path), path, notJson);
   } catch (error) {
     if (error instanceof DecampError) {
       throw error;
@@ -25,11 +29,24 @@ export async function readJsonFile(path: string): Promise<unknown> {
   }
 }
 
+/** JSON in a file of ours. @throws DecampError `unreadable-file` if there is none, or is no plain file, or is no JSON */
+export async function readOwnJson(path: string): Promise<unknown> {
+  const bytes = await readWhole(path);
+  if (bytes === undefined) {
+    throw new DecampError("unreadable-file", `Cannot read ${path}: ${reasons["ENOENT"]}.`);
+  }
+  return parseJson(bytes, path, "unreadable-file");
+}
+
 /**
  * @param from the stream's name, for messages
- * @throws DecampError `unreadable-file` as readJsonFile
+ * @throws DecampError as readJsonFile
  */
-export async function readJsonStream(stream: AsyncIterable<Uint8Array | string>, from: string): Promise<unknown> {
+export async function readJsonStream(
+  stream: AsyncIterable<Uint8Array | string>,
+  from: string,
+  notJson: NotJson = "unreadable-file",
+): Promise<unknown> {
   const chunks: Uint8Array[] = [];
   let size = 0;
   for await (const chunk of stream) {
@@ -40,11 +57,15 @@ export async function readJsonStream(stream: AsyncIterable<Uint8Array | string>,
     }
     chunks.push(bytes);
   }
+  return parseJson(Buffer.concat(chunks), from, notJson);
+}
+
+function parseJson(bytes: Uint8Array, from: string, notJson: NotJson): unknown {
   try {
-    const value: unknown = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(Buffer.concat(chunks)));
+    const value: unknown = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
     return value;
   } catch {
     // What is wrong with it may repeat what it holds.
-    throw new DecampError("unreadable-file", `Cannot read ${from}: it is not JSON.`);
+    throw new DecampError(notJson, `Cannot read ${from}: it is not JSON.`);
   }
 }

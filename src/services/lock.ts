@@ -1,11 +1,11 @@
 /** One run at a time: a file that says who holds the lock. What a process that has died left behind is taken over. */
 
 import { randomBytes } from "node:crypto";
-import { link, open, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { link, open, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { isJsonObject } from "../data/json-object.ts";
 import { DecampError } from "../errors.ts";
-import { makeFolder, storageError } from "./files.ts";
+import { makeFolder, readWhole, storageError } from "./files.ts";
 import { systemCode } from "./system-error.ts";
 
 /** Who takes the lock. */
@@ -135,15 +135,11 @@ interface FoundLock {
 
 /** Undefined if it is gone. */
 async function readLock(path: string): Promise<FoundLock | undefined> {
-  let text: string;
-  try {
-    text = await readFile(path, "utf8");
-  } catch (error) {
-    if (systemCode(error) === "ENOENT") {
-      return undefined;
-    }
-    throw error;
+  const bytes = await readWhole(path);
+  if (bytes === undefined) {
+    return undefined;
   }
+  const text = new TextDecoder().decode(bytes);
   try {
     const value: unknown = JSON.parse(text);
     if (isJsonObject(value)) {

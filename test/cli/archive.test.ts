@@ -62,6 +62,20 @@ describe("verify of an archive", () => {
     expect(stderr).toContain(`Cannot read ${place(archive)}: it is no plain file.`);
   });
 
+  test.skipIf(process.platform === "win32")(
+    "nor is one in the place of the log, which plc audit reads alone",
+    async () => {
+      const archive = makeArchive(folder);
+      const place = snapshotFile(archive, testRev, "log");
+      expect((await run(["plc", "audit", archive])).exitCode).toBe(0);
+      rmSync(place);
+      execFileSync("mkfifo", [place]);
+      const { exitCode, stderr } = await run(["plc", "audit", archive]);
+      expect(exitCode).toBe(2);
+      expect(stderr).toContain(`Cannot read ${place}: it is no plain file.`);
+    },
+  );
+
   test.each<[string, (archive: string) => void, { rule: string; key?: string; cid?: string }]>([
     [
       "a blob with other bytes",

@@ -84,7 +84,7 @@ describe("with a first write", () => {
     expect((await runDecamp(["verify", "--certificate", path.join(one.move.folder, "nothing")])).code).toBe(2);
     await writeFile(file, JSON.stringify(one.certificate).slice(0, -1));
     expect(await runDecamp(["verify", "--certificate", file])).toMatchObject({
-      code: 2,
+      code: 3,
       stderr: expect.stringContaining("it is not JSON") as string,
     });
   });
