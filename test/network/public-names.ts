@@ -2,14 +2,10 @@
  * Names of the public net for servers of the bed. A proxy, as one names it in `HTTPS_PROXY`, leads `https://NAME` to a front with TLS,
  * and that to the server, as it is where people run them.
  */
-import { readFile } from "node:fs/promises";
-import { createServer, request as httpRequest } from "node:http";
-import { createServer as createSecureServer } from "node:https";
+import { createServer } from "node:http";
 import { connect } from "node:net";
-import { fileURLToPath } from "node:url";
 import { listen, stopServer } from "./ports.ts";
-
-const pem = (name: string): URL => new URL(`../faults/tls/${name}.pem`, import.meta.url);
+import { startTlsFront, trust } from "./tls-front.ts";
 
 export interface PublicNames extends AsyncDisposable {
   /** with which a process finds the names, and trusts them */
@@ -21,18 +17,7 @@ export interface PublicNames extends AsyncDisposable {
 /** @param lead where a name leads to: an origin of the bed; undefined if nobody has that name */
 export async function startPublicNames(lead: (host: string) => string | undefined): Promise<PublicNames> {
   const asked = new Set<string>();
-  const [key, cert] = await Promise.all([readFile(pem("key")), readFile(pem("cert"))]);
-  const front = createSecureServer({ key, cert }, (incoming, outgoing) => {
-    const origin = lead(incoming.headers.host ?? "");
-    const { method, headers, url = "" } = incoming;
-    const onward = httpRequest(`${origin}${url}`, { method, headers }, (answer) => {
-      outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
-      answer.pipe(outgoing);
-    });
-    onward.on("error", () => outgoing.destroy());
-    incoming.pipe(onward);
-  });
-  const frontPort = await listen(front, 0);
+  const front = await startTlsFront(lead);
   const proxy = createServer((_, response) => response.writeHead(403).end());
   proxy.on("connect", (request, client, head: Buffer) => {
     const [host = "", port] = (request.url ?? "").split(":");
@@ -42,7 +27,7 @@ export async function startPublicNames(lead: (host: string) => string | undefine
       client.end("HTTP/1.1 502 Bad Gateway\r\n\r\n");
       return;
     }
-    const server = connect(frontPort, "127.0.0.1", () => {
+    const server = connect(front.port, "127.0.0.1", () => {
       client.write("HTTP/1.1 200 Connection established\r\n\r\n");
       server.write(head);
       server.pipe(client).pipe(server);
@@ -52,11 +37,11 @@ export async function startPublicNames(lead: (host: string) => string | undefine
   });
   const port = await listen(proxy, 0);
   return {
-    env: { HTTPS_PROXY: `http://127.0.0.1:${port}`, NODE_EXTRA_CA_CERTS: fileURLToPath(pem("cert")) },
+    env: { HTTPS_PROXY: `http://127.0.0.1:${port}`, ...trust },
     asked,
     [Symbol.asyncDispose]: async () => {
       await stopServer(proxy);
-      await stopServer(front);
+      await front[Symbol.asyncDispose]();
     },
   };
 }
