@@ -178,3 +178,26 @@ export function exitCodeOf(code: ErrorCode): number {
 export function isDecampError(error: unknown, ...codes: readonly ErrorCode[]): error is DecampError {
   return error instanceof DecampError && (codes.length === 0 || codes.includes(error.code));
 }
+
+/**
+ * What is known of an identity when work on it stops: nothing was sent, it was sent and nobody knows yet whether it was
+ * taken, or it is changed.
+ */
+export type IdentityStanding = "unchanged" | "sent" | "changed";
+
+/**
+ * The same error, with what is known of the identity. To be called by the one place that knows: the loop of a migration,
+ * and whoever takes a change to the directory. An error that has been told once stays as it is, and so does a bug.
+ *
+ * @param sentence what stands now, and where the account lives; it comes before the hint
+ */
+export function withStanding(error: unknown, standing: IdentityStanding, sentence: string): unknown {
+  if (!isDecampError(error) || error.data["identity"] !== undefined) {
+    return error;
+  }
+  return new DecampError(error.code, error.message, {
+    hint: [sentence, error.hint].filter((part) => part !== "").join(" "),
+    data: { ...error.data, identity: standing },
+    cause: error.cause,
+  });
+}
