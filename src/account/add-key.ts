@@ -15,7 +15,7 @@ import type { Pds } from "../services/pds.ts";
 import { carryOut, type ChangeOptions, type ChangeParts, type ChangePlan, type ChangeResult } from "./change.ts";
 import { timeAtDirectory } from "./directory-time.ts";
 import { trySigning } from "./keep-key.ts";
-import { readAccount, type AccountLog } from "./read-account.ts";
+import { readAccount, type AccountLog } from "./find.ts";
 import { signByKey, type Signer } from "./sign-by-key.ts";
 import { signByServer } from "./sign-by-server.ts";
 import { signIn } from "./sign-in.ts";

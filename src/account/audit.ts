@@ -8,7 +8,7 @@ import { documentAgrees } from "../plc/document.ts";
 import type { VerifiedLog } from "../plc/log.ts";
 import { contentOf, type UnsignedOperation } from "../plc/operation.ts";
 import { readLog } from "./read-log.ts";
-import { findPlcDid, notClaimed } from "./resolve-account.ts";
+import { findPlcDid, notClaimed } from "./find.ts";
 import type { AccountServices } from "./services.ts";
 
 /** A document may lag behind the log: how often it is asked for, and the pause (milliseconds). */
@@ -53,7 +53,7 @@ export async function auditAccount(
           {
             rule: "handle/not-claimed",
             severity: "error",
-            message: notClaimed(account.handle, did, document.handle),
+            message: notClaimed(account.handle, did, document.handle).message,
           },
         ]
       : [];

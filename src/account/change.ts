@@ -11,7 +11,7 @@ import { pdsOf, type UnsignedOperation } from "../plc/operation.ts";
 import type { Pds } from "../services/pds.ts";
 import type { IdentityAnswers } from "./answers.ts";
 import { requireNoErrors } from "./plan-move.ts";
-import type { AccountLog } from "./read-account.ts";
+import type { AccountLog } from "./find.ts";
 import type { AccountServices } from "./services.ts";
 import { signIn } from "./sign-in.ts";
 import { submitOperation, type Submitted } from "./submit.ts";

@@ -6,7 +6,7 @@ import type { Intent } from "../plc/judge.ts";
 import { rotationKeysOf, type UnsignedOperation } from "../plc/operation.ts";
 import { handleAmong, moveOperation, parseRecommended } from "../plc/update.ts";
 import type { Pds } from "../services/pds.ts";
-import type { AccountLog } from "./read-account.ts";
+import type { AccountLog } from "./find.ts";
 
 export interface PlannedMove {
   readonly operation: UnsignedOperation;

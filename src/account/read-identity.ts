@@ -5,11 +5,9 @@ import { parseDidDocument, type DidDocument } from "../identity/did-document.ts"
 import type { VerifiedLog } from "../plc/log.ts";
 import { documentAgrees } from "../plc/document.ts";
 import { normalizeOperation, type UnsignedOperation } from "../plc/operation.ts";
+import { whileItLags } from "./lag.ts";
 import { readLog } from "./read-log.ts";
 import type { LogServices } from "./services.ts";
-
-/** How often a document is asked for that lags behind the log, and how long to wait in between (milliseconds). */
-const lag = { attempts: 5, wait: 500 };
 
 /** The account, as the directory and the verified log have it. */
 export interface Identity {
@@ -28,26 +26,21 @@ export interface Identity {
  *   or a document that contradicts the log; `account-not-found`, and what the services throw
  */
 export async function readIdentity(services: LogServices, did: string, signal: AbortSignal): Promise<Identity> {
-  const { directory, sleep } = services;
-  for (let attempt = 1; ; attempt += 1) {
+  return whileItLags(services, signal, async (last) => {
     const { log, rawLog } = await readLog(services, did, signal);
     const { operation } = log.head;
     if (operation.type === "plc_tombstone") {
       throw new DecampError("identity-invalid", `${did} was given up: its last operation is a tombstone.`);
     }
-    const document = parseDidDocument(await directory.document(did, signal), did);
-    const agrees = documentAgrees(document, normalizeOperation(operation));
-    if (agrees && document.handle !== undefined) {
-      return { did, handle: document.handle, document, log, rawLog };
+    const document = await askDocument(services, did, normalizeOperation(operation), last, signal);
+    if (document === undefined) {
+      return undefined;
     }
-    if (agrees) {
+    if (document.handle === undefined) {
       throw new DecampError("identity-invalid", `The DID document of ${did} names no handle.`);
     }
-    if (attempt >= lag.attempts) {
-      throw contradiction(did);
-    }
-    await sleep(lag.wait, signal);
-  }
+    return { did, handle: document.handle, document, log, rawLog };
+  });
 }
 
 /**
@@ -57,25 +50,30 @@ export async function readIdentity(services: LogServices, did: string, signal: A
  * @throws DecampError `identity-invalid` if the document contradicts it, and what the services throw
  */
 export async function readDocument(
-  { directory, sleep }: Pick<LogServices, "directory" | "sleep">,
+  services: Pick<LogServices, "directory" | "sleep">,
   did: string,
   content: UnsignedOperation,
   signal: AbortSignal,
 ): Promise<DidDocument> {
-  for (let attempt = 1; ; attempt += 1) {
-    const document = parseDidDocument(await directory.document(did, signal), did);
-    if (documentAgrees(document, content)) {
-      return document;
-    }
-    if (attempt >= lag.attempts) {
-      throw contradiction(did);
-    }
-    await sleep(lag.wait, signal);
-  }
+  return whileItLags(services, signal, async (last) => askDocument(services, did, content, last, signal));
 }
 
-function contradiction(did: string): DecampError {
-  return new DecampError("identity-invalid", `The DID document of ${did} contradicts the log of its operations.`, {
-    data: { rule: "did-document/contradiction", did },
-  });
+/** The document if it says what the log says; undefined for one that may lag. */
+async function askDocument(
+  { directory }: Pick<LogServices, "directory">,
+  did: string,
+  content: UnsignedOperation,
+  last: boolean,
+  signal: AbortSignal,
+): Promise<DidDocument | undefined> {
+  const document = parseDidDocument(await directory.document(did, signal), did);
+  if (documentAgrees(document, content)) {
+    return document;
+  }
+  if (last) {
+    throw new DecampError("identity-invalid", `The DID document of ${did} contradicts the log of its operations.`, {
+      data: { rule: "did-document/contradiction", did },
+    });
+  }
+  return undefined;
 }

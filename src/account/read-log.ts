@@ -2,10 +2,8 @@
 
 import { DecampError } from "../errors.ts";
 import { verifyLog, type VerifiedLog } from "../plc/log.ts";
+import { whileItLags } from "./lag.ts";
 import type { LogServices } from "./services.ts";
-
-/** A directory may lag behind another: how often a log is asked for, and the pause (milliseconds). */
-const lag = { attempts: 5, pause: 500 };
 
 export interface ReadLog {
   readonly log: VerifiedLog;
@@ -21,11 +19,13 @@ export interface ReadLog {
  *   the head that was seen last; `account-not-found`, and what the services throw
  */
 export async function readLog(services: LogServices, did: string, signal: AbortSignal): Promise<ReadLog> {
-  const { directory, heads, now, sleep } = services;
+  const { directory, heads, now } = services;
   // The answer takes longer than the disk.
   const [seen, first] = await Promise.all([heads.recall(did), directory.auditLog(did, signal)]);
-  for (let attempt = 1; ; attempt += 1) {
-    const rawLog = attempt === 1 ? first : await directory.auditLog(did, signal);
+  let ahead: unknown = first;
+  return whileItLags(services, signal, async (last) => {
+    const rawLog = ahead ?? (await directory.auditLog(did, signal));
+    ahead = undefined;
     const log = verifyLog(did, rawLog);
     if (seen === undefined || log.entries.some(({ cid }) => cid === seen.cid)) {
       const { cid } = log.head;
@@ -34,7 +34,7 @@ export async function readLog(services: LogServices, did: string, signal: AbortS
       }
       return { log, rawLog };
     }
-    if (attempt >= lag.attempts) {
+    if (last) {
       throw new DecampError(
         "identity-invalid",
         `The log of ${did} no longer has the operation that was its head on ${seen.seenAt}: ${seen.cid}.`,
@@ -46,6 +46,6 @@ export async function readLog(services: LogServices, did: string, signal: AbortS
         },
       );
     }
-    await sleep(lag.pause, signal);
-  }
+    return undefined;
+  });
 }

@@ -8,7 +8,7 @@ import { rotationKeysOf } from "../plc/operation.ts";
 import { predecessorAt } from "../plc/place.ts";
 import { findRecoveries, findUnwanted, planRecovery, recoveryOperation, type Recovery } from "../plc/recover.ts";
 import { carryOut, type ChangeOptions, type ChangeParts, type ChangePlan, type ChangeResult } from "./change.ts";
-import type { AccountLog } from "./read-account.ts";
+import type { AccountLog } from "./find.ts";
 import { signByKey, type Signer } from "./sign-by-key.ts";
 
 export interface RecoveryWish {

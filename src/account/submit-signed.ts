@@ -13,7 +13,7 @@ import {
 import { placeOperation, predecessorAt, type Place } from "../plc/place.ts";
 import { carryOut, type ChangeOptions, type ChangeParts, type ChangeResult } from "./change.ts";
 import { timeAtDirectory } from "./directory-time.ts";
-import { readAccount, type AccountLog } from "./read-account.ts";
+import { readAccount, type AccountLog } from "./find.ts";
 import { submitOperation } from "./submit.ts";
 
 export interface SubmitRequest extends ChangeOptions {

@@ -1,5 +1,5 @@
 /** One account into one archive, as the flags of `decamp export` have it. */
-import { locateAccount, type LocatedAccount } from "../account/locate.ts";
+import { locateAccount, type LocatedAccount } from "../account/find.ts";
 import { askAhead, type Ahead } from "../archive/ahead.ts";
 import type { ReportExport } from "../archive/events.ts";
 import type { ExportResult } from "../archive/export.ts";

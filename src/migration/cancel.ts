@@ -3,7 +3,7 @@
  * again. After the point of no return there is nothing that this could take back safely, and it says what there is instead.
  */
 
-import { findIdentity } from "../account/resolve-account.ts";
+import { findIdentity } from "../account/find.ts";
 import { DecampError, isDecampError } from "../errors.ts";
 import { parseAccount, parseServerUrl } from "../identity/syntax.ts";
 import { recoveryWindow } from "../plc/log.ts";

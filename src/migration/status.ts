@@ -1,6 +1,6 @@
 /** Where an account stands, asked from both servers and the directory. Nothing is changed, and nobody has to sign in. */
 
-import { findIdentity } from "../account/resolve-account.ts";
+import { findIdentity } from "../account/find.ts";
 import { isDecampError } from "../errors.ts";
 import { parseAccount, parseServerUrl } from "../identity/syntax.ts";
 import { undoDeadline } from "../plc/history.ts";

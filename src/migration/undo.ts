@@ -11,7 +11,7 @@
 
 import { carryOut, type ChangeParts, type ChangePlan, type ChangeResult } from "../account/change.ts";
 import { timeAtDirectory } from "../account/directory-time.ts";
-import { readAccount, type AccountLog } from "../account/read-account.ts";
+import { readAccount, type AccountLog } from "../account/find.ts";
 import { signByKey, type Signer } from "../account/sign-by-key.ts";
 import { signIn } from "../account/sign-in.ts";
 import { DecampError, isDecampError } from "../errors.ts";

@@ -1,5 +1,5 @@
 /** `decamp export --all` and `--accounts`: many accounts, an archive and a line each, and what became of all of them. */
-import { findDid } from "../../account/resolve-account.ts";
+import { findDid } from "../../account/find.ts";
 import type { ExportEvent } from "../../archive/events.ts";
 import { exportMany, type Listed, type Outcome } from "../../archive/export-many.ts";
 import type { ExportResult } from "../../archive/export.ts";

@@ -1,5 +1,5 @@
 /** What people read when `decamp export` has ended. */
-import type { LocatedAccount } from "../../account/locate.ts";
+import type { LocatedAccount } from "../../account/find.ts";
 import type { ExportResult } from "../../archive/export.ts";
 import { hasPrivateParts, type Missing } from "../../archive/manifest.ts";
 import { bytesText, countText, plural } from "../reporters/amounts.ts";

@@ -1,5 +1,5 @@
 /** `decamp export`: options, one call of the use case, and what is said about its result. */
-import type { LocatedAccount } from "../../account/locate.ts";
+import type { LocatedAccount } from "../../account/find.ts";
 import { signIn } from "../../account/sign-in.ts";
 import type { ReportExport } from "../../archive/events.ts";
 import { archiveName } from "../../archive/layout.ts";

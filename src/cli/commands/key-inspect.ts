@@ -86,7 +86,7 @@ async function readAccount(
   const [{ openAccountServices }, { parseAccount, parseServerUrl }, { findPlcDid }, { readLog }] = await Promise.all([
     import("../account-services.ts"),
     import("../../identity/syntax.ts"),
-    import("../../account/resolve-account.ts"),
+    import("../../account/find.ts"),
     import("../../account/read-log.ts"),
   ]);
   const { services, close } = openAccountServices(globals, terminal);

@@ -2,7 +2,7 @@
 import type { ChangePlan } from "../../account/change.ts";
 import { timeAtDirectory } from "../../account/directory-time.ts";
 import { planMove, serverRotationKeys } from "../../account/plan-move.ts";
-import { readAccount, type AccountLog } from "../../account/read-account.ts";
+import { readAccount, type AccountLog } from "../../account/find.ts";
 import { signIn } from "../../account/sign-in.ts";
 import { isJsonObject } from "../../data/json-object.ts";
 import { DecampError, exitCodeOf } from "../../errors.ts";

@@ -69,7 +69,7 @@ export async function plcHistoryCommand(invocation: Invocation<"plc history">, {
         file: verifiedInput,
         account: async (services, account, from) => {
           const [{ findPlcDid }, { readLog }, { parseAccount }] = await Promise.all([
-            import("../../account/resolve-account.ts"),
+            import("../../account/find.ts"),
             import("../../account/read-log.ts"),
             import("../../identity/syntax.ts"),
           ]);

@@ -1,7 +1,7 @@
 /** `decamp plc recover`: undoes an operation that was not wanted. */
 import { timeAtDirectory } from "../../account/directory-time.ts";
 import { requireNoErrors } from "../../account/plan-move.ts";
-import { readAccount, type AccountLog } from "../../account/read-account.ts";
+import { readAccount, type AccountLog } from "../../account/find.ts";
 import { planAccountRecovery, recoverAccount, type RecoveryPlan } from "../../account/recover.ts";
 import type { Signer } from "../../account/sign-by-key.ts";
 import { DecampError } from "../../errors.ts";

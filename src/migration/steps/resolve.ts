@@ -1,6 +1,6 @@
 /** resolve: which account is it, what does the verified log say, and where does it live. */
 
-import { findIdentity } from "../../account/resolve-account.ts";
+import { findIdentity } from "../../account/find.ts";
 import { DecampError } from "../../errors.ts";
 import { parseAccount, parseServerUrl } from "../../identity/syntax.ts";
 import type { Step } from "../context.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { locateAccount } from "../../src/account/locate.ts";
-import { findIdentity } from "../../src/account/resolve-account.ts";
+import { locateAccount } from "../../src/account/find.ts";
+import { findIdentity } from "../../src/account/find.ts";
 import type { AccountServices } from "../../src/account/services.ts";
 import { parseAccount } from "../../src/identity/syntax.ts";
 import { documentOf } from "../cli/support/directory.ts";
