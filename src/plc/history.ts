@@ -1,5 +1,6 @@
 /** A verified log as a story: what each operation changed, who signed it, what it undid, and until when it can be undone. */
 import type { Cid } from "../data/cid.ts";
+import { changesServer, keysThatCameAlone } from "./came-alone.ts";
 import { diffOperations } from "./diff.ts";
 import type { Difference } from "./diff.ts";
 import { recoveryWindow } from "./log.ts";
@@ -53,6 +54,33 @@ export function describeHistory(log: VerifiedLog): HistoryEntry[] {
 export function keysAbove(signer: string, before: SignedOperation): readonly string[] {
   const keys = rotationKeysOf(before);
   return [...new Set(keys.slice(0, Math.max(0, keys.indexOf(signer))))];
+}
+
+/** Who can undo an operation, and how long: the most powerful key first; epoch milliseconds of the directory's clock. */
+export interface UndoPower {
+  readonly keys: readonly string[];
+  readonly until: number;
+}
+
+/**
+ * Who of those that are not a server can undo an operation, or could while there was time: the keys that stand above its
+ * signer. Of an operation that changed the server, the keys that left with it are the servers', unless the log shows that they
+ * once came by themselves (`keysThatCameAlone`); a key that it brought in has no power over it anyway.
+ *
+ * @param serverKeys more keys that are known to be a server's, or not to be the user's
+ * @returns undefined where nobody can: a genesis, one that is nullified, one that is not in the log, and where no key is left
+ */
+export function undoPower(log: VerifiedLog, cid: Cid, serverKeys: readonly string[] = []): UndoPower | undefined {
+  const entry = log.entries.find((other) => other.cid === cid && !other.nullified);
+  const before = log.entries.find((other) => other.cid === entry?.operation.prev);
+  if (entry === undefined || before === undefined) {
+    return undefined;
+  }
+  const after = rotationKeysOf(entry.operation);
+  const alone = keysThatCameAlone(log);
+  const gone = (key: string): boolean => changesServer(before, entry) && !after.includes(key) && !alone.includes(key);
+  const keys = keysAbove(entry.signer, before.operation).filter((key) => !gone(key) && !serverKeys.includes(key));
+  return keys.length === 0 ? undefined : { keys, until: undoDeadline(entry) };
 }
 
 /** The last millisecond at which an operation can be nullified, by the directory's clock. */
