@@ -218,6 +218,17 @@ export class Pds {
     return this.#download("com.atproto.sync.getRepo", params, { type: carType, signal });
   }
 
+  /**
+   * com.atproto.sync.getBlocks, streamed: a CAR of these blocks, in any order, whose root says nothing. What is in it has to
+   * be hashed and counted by whoever reads it.
+   *
+   * @param cids in their text form; they go into the address, so at most some hundred of them
+   */
+  async getBlocks(did: string, cids: readonly string[], signal: AbortSignal): Promise<Download> {
+    const params: [string, string][] = [["did", did], ...cids.map((cid): [string, string] => ["cids", cid])];
+    return this.#download("com.atproto.sync.getBlocks", params, { type: carType, signal });
+  }
+
   /** com.atproto.sync.getBlob, streamed. @param onBusy called when the server has too much to do */
   async getBlob(did: string, cid: string, signal: AbortSignal, onBusy?: () => void): Promise<Download> {
     return this.#download("com.atproto.sync.getBlob", { did, cid }, { signal, onBusy });
@@ -465,7 +476,7 @@ export class Pds {
 
   async #download(
     method: string,
-    params: Readonly<Record<string, string>>,
+    params: Readonly<Record<string, string>> | [string, string][],
     options: { type?: string; signal: AbortSignal; onBusy?: (() => void) | undefined },
   ): Promise<Download> {
     const { type: expectedType, signal, onBusy } = options;

@@ -1,4 +1,5 @@
 import type { ServerResponse } from "node:http";
+import { text } from "node:stream/consumers";
 import { afterAll, describe, expect, test } from "vitest";
 import { DecampError } from "../../src/errors.ts";
 import { Http } from "../../src/services/http.ts";
@@ -127,6 +128,21 @@ describe("sign-in", () => {
       },
     );
   });
+});
+
+test("blocks are asked for by their CIDs, and come as they are", async () => {
+  await using server = await scriptedServer((_, response) =>
+    response.writeHead(200, { "content-type": "application/vnd.ipld.car" }).end("blocks"),
+  );
+  const { bytes } = await new Pds(http, server.origin).getBlocks(did, ["bafyone", "bafytwo"], signal);
+  expect(await text(bytes)).toBe("blocks");
+  const { pathname, searchParams } = new URL(server.requests[0]?.path ?? "", server.origin);
+  expect(pathname).toBe("/xrpc/com.atproto.sync.getBlocks");
+  expect([...searchParams]).toEqual([
+    ["did", did],
+    ["cids", "bafyone"],
+    ["cids", "bafytwo"],
+  ]);
 });
 
 describe("answers that are not as the protocol has them", () => {
