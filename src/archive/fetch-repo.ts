@@ -150,6 +150,7 @@ async function* received({ bytes }: Download, { signal, onProgress }: ReceiveOpt
  * What a server gives out is proved by way of a temporary file in the archive, and not kept.
  *
  * @param inspect looks into what was proved, before it is gone
+ * @param which of two that are there at the same time
  *
  * @throws DecampError `damaged`
  */
@@ -159,8 +160,9 @@ export async function proveDownload<T>(
   expectation: Expectation,
   signal: AbortSignal,
   inspect: (source: RepoSource, repo: ProvedRepo) => T | Promise<T>,
+  which?: "first" | "second",
 ): Promise<T> {
-  const file = await NewFile.create(passingRepo(archive));
+  const file = await NewFile.create(passingRepo(archive, which));
   try {
     const repo = await prove(file, received(download, { signal, onProgress: () => undefined }), expectation);
     return await inspect(fileSource(file.descriptor, file.path), repo);

@@ -82,8 +82,8 @@ export function incomingDiff(archive: string): string {
 }
 
 /** Where a repository is kept that is only looked at. */
-export function passingRepo(archive: string): string {
-  return joinPath(archive, "passing.car");
+export function passingRepo(archive: string, which: "first" | "second" = "first"): string {
+  return joinPath(archive, which === "first" ? "passing.car" : "passing-also.car");
 }
 
 /** Whether a name in the folder of an archive belongs to it, be it left by an interrupted run. */

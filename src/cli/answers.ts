@@ -1,4 +1,5 @@
 /** Answers what a migration asks for: from flags, files, commands, the environment, or a person. */
+import { DecampError } from "../errors.ts";
 import type { Curve } from "../identity/keys.ts";
 import type { Answers } from "../migration/answers.ts";
 import { nonEmpty } from "./globals.ts";
@@ -117,6 +118,26 @@ export function createAnswers(terminal: Terminal, given: GivenAnswers, secrets: 
         what: `an invite code for ${hostName(host)}, which takes no account without one`,
         answeredBy: "--invite-code",
       });
+    },
+
+    confirmDeletion: async ({ did, handle, host }) => {
+      // Who cannot be asked has said so with the code that the server mails.
+      if (given.yes || !prompter.canAsk) {
+        return;
+      }
+      terminal.err.line(`The account ${handle}, ${did}, at ${hostName(host)} will be deleted, with all that is in it.`);
+      terminal.err.line("That is the copy that the move has made. The account itself stays where it lives.");
+      const typed = await prompter.text({
+        message: "Type yes to delete it, or nothing to stop here:",
+        what: "the confirmation that the copy may be deleted",
+        answeredBy: "--yes",
+        mayBeEmpty: true,
+      });
+      if (typed.toLowerCase() !== "yes") {
+        throw new DecampError("refused", "The deletion was not confirmed.", {
+          hint: "Run the same command again when you are sure.",
+        });
+      }
     },
 
     deletionCode: ({ host, email, again }) =>

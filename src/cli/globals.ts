@@ -29,7 +29,7 @@ export interface RawGlobals {
   readonly stateDir?: string;
 }
 
-const defaultPlcUrl = "https://plc.directory";
+export const defaultPlcUrl = "https://plc.directory";
 
 /**
  * Flags over environment over defaults.

@@ -57,6 +57,7 @@ export function readMigrateRequest(
       account,
       to,
       ...(from === undefined ? {} : { from }),
+      homeIsLost: flags.homeIsLost ?? false,
       dryRun: flags.dryRun ?? false,
       ...(until === undefined ? {} : { until }),
       ...(flags.archive === undefined ? {} : { archive: flags.archive }),

@@ -20,6 +20,8 @@ export interface Answers extends IdentityAnswers {
   targetEmail(of: { current?: string; reason?: string }): Promise<string>;
   /** The invite code for the new server. */
   inviteCode(of: { host: string; reason?: string }): Promise<string>;
+  /** The yes to deleting the copy at `host`, when a move is cancelled. Throws `refused` for a no. */
+  confirmDeletion?(of: { did: string; handle: string; host: string }): Promise<void>;
   /** The code that the new server has mailed for deleting the account there, when a move is cancelled. */
   deletionCode(of: { host: string; email?: string; again?: string }): Promise<string>;
 }

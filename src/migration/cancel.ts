@@ -1,38 +1,40 @@
 /**
  * Takes back a move that has not changed the identity: the account on the new server is deleted, and the old one is active
- * again. After the point of no return there is nothing that this could take back safely, and it says what there is instead.
+ * again. Where the account has lived, nothing is deleted: that may be the way back.
  */
 
 import { findIdentity } from "../account/find.ts";
-import { DecampError, isDecampError } from "../errors.ts";
+import { stateAt } from "../account/places.ts";
+import { hasLivedAt, requireHome, whereIs, type Whereabouts } from "../account/where.ts";
+import { DecampError, isDecampError, withStanding } from "../errors.ts";
 import { parseAccount, parseServerUrl } from "../identity/syntax.ts";
-import { recoveryWindow } from "../plc/log.ts";
+import type { VerifiedLog } from "../plc/log.ts";
 import { takeLock } from "../services/lock.ts";
 import type { Answers } from "./answers.ts";
 import { Context, type MigrationServices } from "./context.ts";
 import type { Report } from "./events.ts";
-import { findJournals, lockPath, removeJournal } from "./journal.ts";
+import { findJournals, lockPath, removeJournal, rememberedDids, type JournalState } from "./journal.ts";
 import type { MigrateOptions } from "./options.ts";
 import { signInToSource, signInToTarget } from "./sign-in.ts";
-import { stateAt } from "./status.ts";
 
 export interface CancelResult {
   readonly did: string;
   readonly handle: string;
   readonly source: string;
   readonly target: string;
-  /** `deleted` now; `absent` when there was none. */
-  readonly targetAccount: "deleted" | "absent";
-  /** True when the account on the old server was deactivated for the move, and is active again. */
+  /** `deleted` now; `absent` when there was none; `kept` where the account has lived. */
+  readonly targetAccount: "deleted" | "absent" | "kept";
+  /** True when the account on the old server was deactivated, and is active again. */
   readonly reactivated: boolean;
 }
 
 /**
  * Cancels a move.
  *
- * @param options as for `migrate`; `to` may be left out (empty) when this machine knows of exactly one move
- * @throws DecampError `refused` after the point of no return, `usage` when it is not clear which move is meant, and what
- *   signing in throws
+ * @param options as for `migrate`; `to` may be left out (empty) when this machine knows of exactly one move that can be
+ *   cancelled
+ * @throws DecampError `refused` after the point of no return and for a server where the account has lived, `usage` when it is
+ *   not clear which move is meant, `target-in-use` for a copy that is active, and what signing in throws
  */
 export async function cancelMigration(
   options: MigrateOptions,
@@ -44,62 +46,111 @@ export async function cancelMigration(
   const account = parseAccount(options.account);
   const { allowPrivateHosts, stateDir } = options;
   const from = options.from === undefined ? undefined : parseServerUrl(options.from, { allowPrivateHosts });
-  const journals = await findJournals(stateDir, account);
-  const [only] = journals.length === 1 ? journals : [];
-  const target = options.to === "" ? only?.target : parseServerUrl(options.to, { allowPrivateHosts });
-  if (target === undefined) {
-    throw new DecampError(
-      "usage",
-      journals.length === 0
-        ? `This machine knows of no move of ${options.account}.`
-        : `There are ${journals.length} moves of ${options.account}.`,
-      { hint: "Name the new server with --to." },
-    );
-  }
-  const journal = journals.find((state) => state.target === target);
-  const identity = await findIdentity(services, account, { from, known: journal?.did }, signal);
-  const unlock = await takeLock(lockPath(stateDir, identity.did), services.lockOwner, services.now());
+  const remembered = account.type === "handle" ? await rememberedDids(stateDir, account.handle) : [];
+  const identity = await findIdentity(services, account, { from, remembered, past: true }, signal);
+  const { did, handle, log } = identity;
+  const journals = await findJournals(stateDir, did);
+  const target =
+    options.to === "" ? onlyTarget(options.account, log, journals) : parseServerUrl(options.to, { allowPrivateHosts });
+  const source = requireHome(log);
+  const unlock = await takeLock(lockPath(stateDir, did), services.lockOwner, services.now());
   const context = new Context({ options, services, answers, report, signal, targetOrigin: target });
   try {
-    if (identity.document.pds === target) {
-      const until = new Date(Date.parse(identity.log.head.createdAt) + recoveryWindow).toISOString();
-      throw new DecampError(
-        "refused",
-        `The identity of ${identity.handle} names ${target} already. This cannot be cancelled.`,
-        {
-          hint: `Go on with the move. Until ${until}, a rotation key of your own that stands above the server's can undo the change: decamp plc undo ${identity.did}.`,
-          data: { until },
-        },
-      );
-    }
-    const source = from ?? journal?.source ?? identity.document.pds;
-    if (source === undefined) {
-      throw new DecampError("identity-invalid", `The DID document of ${identity.did} names no server.`);
-    }
+    const where = await whereIs(services, log, { source, target }, signal);
+    const frozen = where.source?.state === "deactivated";
+    requireCancellable(where, { did, handle, target });
     context.identity = identity;
-    context.oldHandle = identity.handle;
-    context.newHandle = journal?.newHandle;
+    context.oldHandle = handle;
+    context.newHandle = journals.find((journal) => journal.target === target)?.newHandle;
     context.source = services.openPds(source);
     context.target = services.openPds(target);
+    await confirmDeletion(context, where);
     // The old server first: an account that is active in one place too many is better than one that is dark.
-    const reactivated = await reactivate(context, journal?.frozen === true);
-    const targetAccount = await removeFromTarget(context);
-    await removeJournal(stateDir, identity.did, target);
-    return { did: identity.did, handle: identity.handle, source, target, targetAccount, reactivated };
+    if (frozen) {
+      await signInToSource(context);
+      await context.source.activate(signal);
+    }
+    const targetAccount = where.livedAtTarget ? "kept" : await removeFromTarget(context);
+    await removeJournal(stateDir, did, target);
+    return { did, handle, source, target, targetAccount, reactivated: frozen };
+  } catch (error) {
+    throw withStanding(error, "unchanged", `The identity of ${did} is unchanged, and names ${source}.`);
   } finally {
     await Promise.all(context.servers.map(async (pds) => pds.signOut()));
     await unlock();
   }
 }
 
-async function reactivate(context: Context, frozen: boolean): Promise<boolean> {
-  const { source, identity, signal } = context;
-  if (!frozen || (await stateAt(source, identity.did, signal)) !== "deactivated") {
-    return false;
+/** The one target that the journals know of and that can be cancelled: a finished move is history. */
+function onlyTarget(name: string, log: VerifiedLog, journals: readonly JournalState[]): string {
+  const targets = journals.flatMap(({ target }) => (target === undefined ? [] : [target]));
+  const open = targets.filter((target) => !hasLivedAt(log, target));
+  const [only] = open.length === 0 ? targets : open;
+  if (only === undefined || open.length > 1) {
+    throw new DecampError(
+      "usage",
+      only === undefined
+        ? `This machine knows of no move of ${name}.`
+        : `There are ${open.length} moves of ${name} that could be cancelled: to ${open.join(", ")}.`,
+      { hint: "Name the new server with --to." },
+    );
   }
-  await signInToSource(context);
-  await source.activate(signal);
-  return true;
+  return only;
+}
+
+/** @throws DecampError `refused` for what cannot be taken back like this, `target-in-use` */
+function requireCancellable(
+  where: Whereabouts,
+  { did, handle, target }: { did: string; handle: string; target: string },
+): void {
+  const { home, state, undo, livedAtTarget } = where;
+  if (home === target) {
+    const until = undo?.until === undefined ? undefined : new Date(undo.until).toISOString();
+    throw new DecampError("refused", `The identity of ${handle} names ${target} already. This cannot be cancelled.`, {
+      hint:
+        undo === undefined
+          ? "Go on with the move. The log shows no rotation key of yours that could take it back."
+          : `Go on with the move. ${until === undefined ? "" : `Until ${until} `}${undo.keys.join(" or ")} can undo the change: decamp plc undo ${did}.`,
+      data: { state, ...(until === undefined ? {} : { until }), undoKeys: undo?.keys ?? [] },
+    });
+  }
+  if (where.source?.state === "unreachable" || where.source?.state === "unknown") {
+    throw new DecampError("unreachable", `${home ?? ""} does not say how the account is there.`, {
+      hint: "As long as that is not known, nothing is deleted anywhere. Run the same command again later.",
+      data: { state },
+    });
+  }
+  if (["home-absent", "taken-down"].includes(state)) {
+    throw new DecampError(
+      "refused",
+      `${home ?? ""} says of the account: ${where.source?.state ?? "nothing"}. The copy at ${target} may be the only one that is left.`,
+      { hint: "Nothing is deleted then.", data: { state } },
+    );
+  }
+  if (livedAtTarget && where.source?.state !== "deactivated") {
+    throw new DecampError(
+      "refused",
+      `The account has lived at ${target}, so what is there is no copy that a move has made.`,
+      {
+        hint: "A move that is finished is history: there is nothing to cancel. decamp deletes nothing where an account has lived.",
+        data: { state, reason: "lived-there" },
+      },
+    );
+  }
+  if (where.target?.state === "active" && where.source?.state === "active") {
+    throw new DecampError("target-in-use", `The account at ${target} is active. It is not deleted.`, {
+      hint: "Sign in there and deactivate it first, if it is the one that you do not want.",
+      data: { state },
+    });
+  }
+}
+
+/** Says what will be deleted, and where, before anybody signs in. */
+async function confirmDeletion({ answers, identity, target }: Context, where: Whereabouts): Promise<void> {
+  if (where.livedAtTarget || where.target?.state === "absent") {
+    return;
+  }
+  await answers.confirmDeletion?.({ did: identity.did, handle: identity.handle, host: target.host });
 }
 
 /** Deletes the account on the new server, which needs its password and a mailed code. An active one is not touched. */

@@ -1,9 +1,11 @@
 /** What the steps share: the services, what is known so far, and the ways to sign in. */
 
 import type { Identity } from "../account/read-identity.ts";
+import type { Whereabouts } from "../account/where.ts";
 import type { AccountServices } from "../account/services.ts";
 import { archiveName } from "../archive/layout.ts";
-import type { Manifest, Missing } from "../archive/manifest.ts";
+import { readManifests, type Manifest, type Missing } from "../archive/manifest.ts";
+import { isDecampError } from "../errors.ts";
 import { joinPath } from "../services/files.ts";
 import type { LockOwner } from "../services/lock.ts";
 import type { Relay } from "../services/relay.ts";
@@ -11,7 +13,7 @@ import type { Pds, ServerDescription } from "../services/pds.ts";
 import type { PlcOperation, UnsignedOperation } from "../plc/operation.ts";
 import type { Answers } from "./answers.ts";
 import type { Report } from "./events.ts";
-import type { Journal } from "./journal.ts";
+import { lostJournal, type Journal, type JournalEntry } from "./journal.ts";
 import type { MigrateOptions } from "./options.ts";
 import type { StepId } from "./step-ids.ts";
 
@@ -43,8 +45,14 @@ export class Context {
   /** Origin of the new server. */
   readonly targetOrigin: string;
 
-  /** Whether the identity names the new server already. */
-  moved = false;
+  /** Whether the identity names the new server already: the point of no return lies behind. */
+  switched = false;
+  /** Whether the change of the identity has been sent, and nobody knows yet whether it was taken. */
+  sent = false;
+  /** Whether the new server was proved to have what the old one has: in this run, or by what both servers show. */
+  proved = false;
+  /** Paths of records that the new server lacks although the identity names it, where that was found out. */
+  lacking: readonly string[] = [];
   /** The handle on the old server, when the migration began. */
   oldHandle = "";
   newHandle: string | undefined;
@@ -67,6 +75,7 @@ export class Context {
   #source: Pds | undefined;
   #target: Pds | undefined;
   #targetDescription: ServerDescription | undefined;
+  #where: Whereabouts | undefined;
   #snapshot: Manifest | undefined;
   #journal: Journal | undefined;
 
@@ -115,6 +124,14 @@ export class Context {
     this.#targetDescription = description;
   }
 
+  /** Where the account was when this run began. */
+  get where(): Whereabouts {
+    return known(this.#where);
+  }
+  set where(where: Whereabouts) {
+    this.#where = where;
+  }
+
   get snapshot(): Manifest {
     return known(this.#snapshot);
   }
@@ -135,6 +152,31 @@ export class Context {
     return this.#journal !== undefined;
   }
 
+  get hasIdentity(): boolean {
+    return this.#identity !== undefined;
+  }
+  get hasTarget(): boolean {
+    return this.#target !== undefined;
+  }
+
+  /**
+   * The newest complete snapshot of this account in the archive, or none. After the point of no return an archive that
+   * cannot be read holds nothing up.
+   *
+   * @throws DecampError `damaged`, `storage` before it
+   */
+  async lastSnapshot(): Promise<Manifest | undefined> {
+    try {
+      return (await readManifests(this.archive)).findLast(({ did }) => did === this.identity.did);
+    } catch (error) {
+      if (!this.switched || !isDecampError(error)) {
+        throw error;
+      }
+      this.warn("archive-unreadable", `The archive cannot be read: ${error.message}`);
+      return undefined;
+    }
+  }
+
   /** The servers that were opened. */
   get servers(): readonly Pds[] {
     return [this.#source, this.#target].filter((pds) => pds !== undefined);
@@ -148,6 +190,23 @@ export class Context {
   readonly warn = (code: string, message: string): void => {
     this.report({ type: "warning", code, message });
   };
+
+  /**
+   * Writes down what is to be remembered. After the point of no return a disk that is full holds nothing up.
+   *
+   * @throws DecampError `storage` before it
+   */
+  async note(entry: JournalEntry): Promise<void> {
+    try {
+      await this.journal.append(entry);
+    } catch (error) {
+      if (!this.switched || !isDecampError(error, "storage")) {
+        throw error;
+      }
+      this.warn("journal-lost", `What was done could not be written down: ${error.message}`);
+      this.journal = lostJournal();
+    }
+  }
 }
 
 function known<T>(value: T | undefined): T {

@@ -55,6 +55,8 @@ export interface MigrationResult {
   readonly lateWrites?: readonly string[];
   /** The old server refused to deactivate the account there; it has to be done by hand. */
   readonly sourceStillActive?: boolean;
+  /** It was stopped, as asked, where nobody can see the account: its server does not have it active. */
+  readonly dark?: boolean;
 }
 
 export interface MissingBlob {

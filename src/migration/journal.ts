@@ -2,23 +2,47 @@
  * What a migration has to remember and cannot ask again: whose move it is, the handle that was chosen, and the signed
  * operation. No secret is in it. A file of lines, each with a checksum; a line that was cut off in the middle of writing
  * is dropped, and whatever it would have said is asked or done again.
+ *
+ * Tricky bits:
+ * - A `begin` ends what was before it: facts belong to one move. What was proved after a change of the identity names the
+ *   operation that made the change, so it cannot speak of another.
+ * - It says what somebody wanted, and where nothing else can be asked, what was proved. Where the account is, the log and
+ *   the servers say (account/where.ts).
+ * - Lines of a later format, or of a kind that this version does not know, are not passed over: they may say what must not
+ *   be done twice.
  */
 
 import { hash } from "node:crypto";
 import * as v from "valibot";
+import { isJsonObject } from "../data/json-object.ts";
+import { DecampError } from "../errors.ts";
 import { AppendFile, joinPath, listFolder, readWhole, removeAll } from "../services/files.ts";
+
+/** The format that is written. Journals of the first had no number. */
+export const journalFormat = 2;
 
 /** One line. */
 export type JournalEntry =
-  | { type: "begin"; did: string; handle: string; source: string; target: string; at: string }
+  | {
+      type: "begin";
+      format?: number | undefined;
+      did: string;
+      handle: string;
+      source: string;
+      target: string;
+      at: string;
+    }
   | { type: "handle"; newHandle: string }
   | { type: "frozen"; frozen: boolean }
-  | { type: "source-compared" }
-  | { type: "signed"; cid: string; operation: Record<string, unknown> };
+  | { type: "compared"; commit: string }
+  | { type: "source-compared"; operation?: string | undefined }
+  | { type: "signed"; cid: string; operation: Record<string, unknown> }
+  | { type: "undo"; operation: string };
 
 const entrySchema: v.GenericSchema<unknown, JournalEntry> = v.variant("type", [
   v.object({
     type: v.literal("begin"),
+    format: v.optional(v.number()),
     did: v.string(),
     handle: v.string(),
     source: v.string(),
@@ -27,8 +51,10 @@ const entrySchema: v.GenericSchema<unknown, JournalEntry> = v.variant("type", [
   }),
   v.object({ type: v.literal("handle"), newHandle: v.string() }),
   v.object({ type: v.literal("frozen"), frozen: v.boolean() }),
-  v.object({ type: v.literal("source-compared") }),
+  v.object({ type: v.literal("compared"), commit: v.string() }),
+  v.object({ type: v.literal("source-compared"), operation: v.optional(v.string()) }),
   v.object({ type: v.literal("signed"), cid: v.string(), operation: v.record(v.string(), v.unknown()) }),
+  v.object({ type: v.literal("undo"), operation: v.string() }),
 ]);
 
 /** What the lines of a journal add up to. */
@@ -38,12 +64,20 @@ export interface JournalState {
   readonly handle?: string;
   readonly source?: string;
   readonly target?: string;
+  /** When the migration began, ISO 8601. */
+  readonly at?: string;
   readonly newHandle?: string;
-  /** Whether the account was deactivated on the old server by us, before the move. */
+  /** Whether the account was to be deactivated on the old server, before the move. */
   readonly frozen?: boolean;
-  /** Whether the old server was looked at once more after the switch, and nothing was left there. */
-  readonly sourceCompared?: boolean;
+  /** The commit that the new server was proved to have, with every blob, right before the identity changed. */
+  readonly compared?: string;
+  /** CID of the operation after which the old server was looked at once more, and nothing was left there. */
+  readonly sourceCompared?: string;
   readonly signed?: { readonly cid: string; readonly operation: Readonly<Record<string, unknown>> };
+  /** CID of the operation whose undoing has begun. */
+  readonly undo?: string;
+  /** What this version cannot read in it, in a few words. */
+  readonly newer?: string;
 }
 
 export interface Journal {
@@ -53,10 +87,20 @@ export interface Journal {
   close(): Promise<void>;
 }
 
-/** The journal of one account's move to one server. */
+/**
+ * The journal of one account's move to one server.
+ *
+ * @throws DecampError `unsupported` for one that a later version wrote, and `storage`
+ */
 export async function openJournal(stateDir: string, did: string, target: string): Promise<Journal> {
   const path = journalPath(stateDir, did, target);
-  let state = fold(parseLines(await readWhole(path)));
+  let state = readLines(await readWhole(path));
+  if (state.newer !== undefined) {
+    throw new DecampError("unsupported", `${path} was written by a later version of decamp: it has ${state.newer}.`, {
+      hint: "Go on with that version.",
+      data: { path, newer: state.newer },
+    });
+  }
   const file = await AppendFile.open(path);
   return {
     get state() {
@@ -70,31 +114,49 @@ export async function openJournal(stateDir: string, did: string, target: string)
   };
 }
 
-/** The states of the journals of an account, which had this handle or has this DID; one for each server it was to move to. */
-export async function findJournals(
-  stateDir: string,
-  account: { handle: string } | { did: string },
-): Promise<JournalState[]> {
+/** A journal that nobody can read or write any more: what is told to it is kept for this run only. */
+export function lostJournal(): Journal {
+  let state: JournalState = {};
+  return {
+    get state() {
+      return state;
+    },
+    append: async (entry) => {
+      state = fold([entry], state);
+      return Promise.resolve();
+    },
+    close: async () => Promise.resolve(),
+  };
+}
+
+/** The states of all journals of this machine; one for each account and server that it was to move to. */
+export async function readJournals(stateDir: string): Promise<JournalState[]> {
   const folder = journalFolder(stateDir);
   const found: JournalState[] = [];
   for (const name of await listFolder(folder)) {
     if (name.endsWith(".journal")) {
-      const state = fold(parseLines(await readWhole(joinPath(folder, name))));
-      if ("did" in account ? state.did === account.did : state.handle === account.handle) {
-        found.push(state);
-      }
+      found.push(readLines(await readWhole(joinPath(folder, name))));
     }
   }
-  return found;
+  return found.filter(({ did }) => did !== undefined);
+}
+
+/** The DIDs of accounts that had this handle, on their old or their new server, as far as this machine remembers. */
+export async function rememberedDids(stateDir: string, handle: string): Promise<string[]> {
+  const journals = await readJournals(stateDir);
+  return journals
+    .filter((one) => one.handle === handle || one.newHandle === handle)
+    .flatMap(({ did }) => (did === undefined ? [] : [did]));
+}
+
+/** The journals of one account. */
+export async function findJournals(stateDir: string, did: string): Promise<JournalState[]> {
+  return (await readJournals(stateDir)).filter((state) => state.did === did);
 }
 
 /** The one of them for the move to `target`. */
-export async function findJournal(
-  stateDir: string,
-  account: { handle: string } | { did: string },
-  target: string,
-): Promise<JournalState | undefined> {
-  return (await findJournals(stateDir, account)).find((state) => state.target === target);
+export async function findJournal(stateDir: string, did: string, target: string): Promise<JournalState | undefined> {
+  return (await findJournals(stateDir, did)).find((state) => state.target === target);
 }
 
 /** Forgets a move that was cancelled. */
@@ -129,38 +191,56 @@ function checksum(text: string): string {
   return hash("sha256", text, "hex").slice(0, 16);
 }
 
-function parseLines(bytes: Uint8Array | undefined): JournalEntry[] {
-  const entries: JournalEntry[] = [];
+/** The state that whole lines add up to; what cannot be read, and is whole, is named. */
+function readLines(bytes: Uint8Array | undefined): JournalState {
+  let state: JournalState = {};
   for (const line of new TextDecoder().decode(bytes).split("\n")) {
     const text = line.slice(17);
     if (line.length < 18 || line.slice(0, 16) !== checksum(text)) {
-      continue;
+      continue; // cut off, or changed
     }
-    const result = v.safeParse(entrySchema, JSON.parse(text));
-    if (result.success) {
-      entries.push(result.output);
+    const value: unknown = JSON.parse(text);
+    const entry = v.safeParse(entrySchema, value);
+    const format = isJsonObject(value) ? value["format"] : undefined;
+    if (entry.success) {
+      state = fold([entry.output], state);
+    }
+    if (typeof format === "number" && format > journalFormat) {
+      state = { ...state, newer: `the format ${format}, and this version knows ${journalFormat}` };
+    } else if (!entry.success) {
+      const type = isJsonObject(value) ? JSON.stringify(value["type"]) : "none";
+      state = { ...state, newer: `a line of type ${type}` };
     }
   }
-  return entries;
+  return state;
 }
 
 function fold(entries: readonly JournalEntry[], start: JournalState = {}): JournalState {
-  return Object.assign({}, start, ...entries.map(facts));
+  let state = start;
+  for (const entry of entries) {
+    const { newer } = state;
+    state = { ...(entry.type === "begin" ? {} : state), ...facts(entry), ...(newer === undefined ? {} : { newer }) };
+  }
+  return state;
 }
 
 function facts(entry: JournalEntry): JournalState {
   switch (entry.type) {
     case "begin": {
-      const { did, handle, source, target } = entry;
-      return { did, handle, source, target };
+      const { did, handle, source, target, at } = entry;
+      return { did, handle, source, target, at };
     }
     case "handle":
       return { newHandle: entry.newHandle };
+    case "compared":
+      return { compared: entry.commit };
     case "source-compared":
-      return { sourceCompared: true };
+      return entry.operation === undefined ? {} : { sourceCompared: entry.operation };
     case "frozen":
       return { frozen: entry.frozen };
     case "signed":
       return { signed: { cid: entry.cid, operation: entry.operation } };
+    case "undo":
+      return { undo: entry.operation };
   }
 }

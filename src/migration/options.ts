@@ -9,6 +9,11 @@ export interface MigrateOptions {
   readonly to: string;
   /** Address of the old server, when it is not the one that the DID document names. */
   readonly from?: string;
+  /**
+   * The server that the identity names is lost for good: move what `from` has, although it may be older. Without it a `from`
+   * that is not the home of the account is refused.
+   */
+  readonly homeIsLost: boolean;
   /** Make the plan, report it, and change nothing. */
   readonly dryRun: boolean;
   /** Stop after this step. */

@@ -1,14 +1,26 @@
-/** A migration: the loop over the steps. The order of the list is the order of the move. */
+/**
+ * A migration: the loop over the steps. The order of the lists is the order of the move, and so it is known here, and only
+ * here, what lies before the point of no return and what after it.
+ *
+ * Three courses lead through them. Before the identity changes all steps are taken. Where it names the new server already,
+ * only what comes after is left; but if the new server lacks what the old one has, the data comes first.
+ */
 
-import { readManifests } from "../archive/manifest.ts";
-import { DecampError, isDecampError } from "../errors.ts";
+import { planMove } from "../account/plan-move.ts";
+import { readLog } from "../account/read-log.ts";
+import { staysOf, whereIs } from "../account/where.ts";
+import { DecampError, isDecampError, withStanding } from "../errors.ts";
 import { parseAccount, parseServerUrl } from "../identity/syntax.ts";
+import { diffOperations } from "../plc/diff.ts";
+import { contentOf } from "../plc/operation.ts";
 import { takeLock } from "../services/lock.ts";
 import type { Answers } from "./answers.ts";
 import { Context, type MigrationServices, type Step } from "./context.ts";
 import type { MigrationPlan, MigrationResult, Report } from "./events.ts";
+import { findHolding } from "./holding.ts";
 import { lockPath } from "./journal.ts";
 import type { MigrateOptions } from "./options.ts";
+import { signInToTarget } from "./sign-in.ts";
 import { pointOfNoReturn, stepTitle } from "./step-ids.ts";
 import { requestToken, signOperation, submitOperation } from "./steps/change-identity.ts";
 import { catchUp, compare } from "./steps/compare.ts";
@@ -29,9 +41,10 @@ import { transferBlobs } from "./steps/transfer-blobs.ts";
 /** Between the repetitions of a step after the point of no return (milliseconds). */
 const pauses = [1000, 3000, 9000];
 
-const steps: readonly Step[] = [
-  resolve,
-  preflight,
+/** What is always asked. */
+const facts: readonly Step[] = [resolve, preflight];
+/** What brings the data to the new server, and proves it there. It can be repeated and taken back. */
+const data: readonly Step[] = [
   signIn,
   freeze,
   exportStep,
@@ -42,22 +55,19 @@ const steps: readonly Step[] = [
   importPreferences,
   catchUp,
   compare,
-  recoveryKey,
-  requestToken,
-  signOperation,
-  submitOperation,
-  activate,
-  deactivateSource,
-  lateWrites,
-  firstWrite,
-  confirm,
 ];
+/** What changes the identity; the last of it is the point of no return. */
+const identity: readonly Step[] = [recoveryKey, requestToken, signOperation, submitOperation];
+/** What is left then needs only the new server. */
+const after: readonly Step[] = [activate, deactivateSource, lateWrites, firstWrite, confirm];
+
+const steps: readonly Step[] = [...facts, ...data, ...identity, ...after];
 
 /**
  * Moves an account. Whatever interrupts it, the same call goes on: each step first asks the servers what holds already.
  *
  * @returns what was moved; with `dryRun` the state `planned`, with `until` the state `stopped`
- * @throws DecampError for everything that stops it; before the point of no return the account is then as it was
+ * @throws DecampError for everything that stops it; its data `identity` says what is known of the identity then
  */
 export async function migrate(
   options: MigrateOptions,
@@ -70,23 +80,25 @@ export async function migrate(
   const targetOrigin = parseServerUrl(options.to, { allowPrivateHosts: options.allowPrivateHosts });
   if (options.until !== undefined && !applicable(options).some(({ id }) => id === options.until)) {
     throw new DecampError("usage", `The step ${options.until} is no part of this move: it has to be asked for.`, {
-      hint: "Nothing was changed. --freeze, --recovery-key and --first-write ask for the steps of their names.",
+      hint: "--freeze, --recovery-key and --first-write ask for the steps of their names.",
     });
   }
   const context = new Context({ options, services, answers, report, signal, targetOrigin });
   let unlock: (() => Promise<void>) | undefined;
   try {
+    let needed: ReadonlySet<Step> = new Set(steps);
     for (const step of applicable(options)) {
       signal.throwIfAborted();
-      await runStep(context, step);
-      if (step.id === "resolve" && !options.dryRun) {
+      await runStep(context, step, needed.has(step));
+      if (step === resolve && !options.dryRun) {
         unlock = await takeLock(lockPath(options.stateDir, context.identity.did), services.lockOwner, services.now());
       }
-      if (step.id === "preflight") {
+      if (step === preflight) {
         report({ type: "plan", plan: makePlan(context) });
         if (options.dryRun) {
           return await makeResult(context, "planned");
         }
+        needed = await chooseCourse(context);
       }
       if (step.id === options.until && step !== steps.at(-1)) {
         return await makeResult(context, "stopped");
@@ -94,13 +106,13 @@ export async function migrate(
     }
     return await makeResult(context, "moved");
   } catch (error) {
-    if (context.hasJournal && context.journal.state.frozen === true && !context.moved) {
+    if (context.hasJournal && context.journal.state.frozen === true && !context.switched) {
       context.warn(
         "source-frozen",
-        "The account is deactivated on your old server, because the move began with --freeze. Run the same command again, or decamp migrate cancel.",
+        "The account was to be deactivated on your old server, because the move began with --freeze. Run the same command again, or decamp migrate cancel.",
       );
     }
-    throw error;
+    throw withStanding(error, ...standingOf(context));
   } finally {
     await endSessions(context);
     await unlock?.();
@@ -111,16 +123,87 @@ function applicable(options: MigrateOptions): Step[] {
   return steps.filter(({ applies }) => applies?.(options) ?? true);
 }
 
-async function runStep(context: Context, step: Step): Promise<void> {
+/** The steps that are left. */
+async function chooseCourse(context: Context): Promise<ReadonlySet<Step>> {
+  if (!context.switched) {
+    return new Set(steps);
+  }
+  const holding = await pressOn(context, async () => findHolding(context));
+  if (holding.kind === "lacking") {
+    context.lacking = holding.paths;
+    if (holding.isEmpty || context.where.target?.state !== "active") {
+      context.warn(
+        "data-first",
+        `The identity names ${context.target.host} already, and ${holding.isEmpty ? "nothing is there" : `at least ${holding.paths.length} records are not there, such as ${holding.paths[0] ?? ""}`}. So the data comes first; the account on your old server stays as it is until all is there.`,
+      );
+      const signing = (await isUnfit(context)) ? identity : [];
+      return new Set([...data.filter((step) => step !== freeze), ...signing, ...after]);
+    }
+  }
+  context.proved = holding.kind === "proved";
+  return new Set(after);
+}
+
+/**
+ * Whether the identity names the new server, and still does not say what that server needs to activate the account.
+ *
+ * @throws DecampError `refused` if nobody here can sign what is missing
+ */
+async function isUnfit(context: Context): Promise<boolean> {
+  const { identity, target, answers, signal } = context;
+  if (!target.isSignedIn) {
+    await signInToTarget(context);
+  }
+  const { operation } = await planMove(identity, target, [], undefined, signal);
+  const head = contentOf(identity.log.head.operation);
+  if (head === undefined || diffOperations(head, operation).length === 0) {
+    return false;
+  }
+  if (answers.rotationKey === undefined) {
+    throw new DecampError(
+      "refused",
+      `The identity names ${target.host}, but not the keys that it needs: it would not activate the account.`,
+      {
+        hint: `Sign what is missing with a rotation key of yours: --rotation-key-file. Or let the identity name the old server again: decamp plc undo ${identity.did}.`,
+        data: { reason: "identity-unfit" },
+      },
+    );
+  }
+  return true;
+}
+
+async function runStep(context: Context, step: Step, isNeeded: boolean): Promise<void> {
   const { id } = step;
   const title = stepTitle(id);
-  if (await (context.moved ? pressOn(context, async () => step.done(context)) : step.done(context))) {
+  const work = async <T>(task: () => Promise<T>): Promise<T> => (context.switched ? pressOn(context, task) : task());
+  if (!isNeeded || (await work(async () => step.done(context)))) {
     context.report({ type: "step", id, title, state: "skipped" });
     return;
   }
   context.report({ type: "step", id, title, state: "start" });
-  const detail = await (context.moved ? pressOn(context, async () => step.run(context)) : step.run(context));
+  const detail = await work(async () => step.run(context));
   context.report({ type: "step", id, title, state: "done", ...(detail === undefined ? {} : { detail }) });
+}
+
+/** What is known of the identity, in a sentence. */
+function standingOf(context: Context): ["unchanged" | "sent" | "changed", string] {
+  if (!context.hasIdentity) {
+    return ["unchanged", ""];
+  }
+  const { did, log } = context.identity;
+  if (context.switched) {
+    return [
+      "changed",
+      `The identity of ${did} names ${context.targetOrigin} already, so finish this soon: run the same command again.`,
+    ];
+  }
+  const home = staysOf(log).at(-1)?.server ?? "no server";
+  return context.sent
+    ? [
+        "sent",
+        `The change of the identity was sent to ${context.targetOrigin}, and nobody knows yet whether the directory has taken it. Run the same command again: it asks.`,
+      ]
+    : ["unchanged", `The identity of ${did} is unchanged, and names ${home}.`];
 }
 
 /**
@@ -169,9 +252,9 @@ function makePlan(context: Context): MigrationPlan {
 
 async function makeResult(context: Context, state: MigrationResult["state"]): Promise<MigrationResult> {
   const { identity, oldHandle, newHandle, source, target, archive } = context;
-  if (!context.hasSnapshot && context.moved) {
+  if (!context.hasSnapshot && context.switched) {
     // Finished by a later run: the figures are those of the archive.
-    const last = (await readManifests(archive)).at(-1);
+    const last = await context.lastSnapshot();
     if (last !== undefined) {
       context.snapshot = last;
     }
@@ -198,5 +281,13 @@ async function makeResult(context: Context, state: MigrationResult["state"]): Pr
     missingBlobs: context.missingBlobs,
     ...(context.lateWrites.length > 0 ? { lateWrites: context.lateWrites } : {}),
     ...(context.sourceStillActive ? { sourceStillActive: true } : {}),
+    ...(state === "stopped" ? await darkness(context) : {}),
   };
+}
+
+/** Whether a run that stops where it was asked to leaves an account that nobody can see. */
+async function darkness(context: Context): Promise<{ dark?: true }> {
+  const { services, identity, signal } = context;
+  const { log } = await readLog(services, identity.did, signal);
+  return (await whereIs(services, log, undefined, signal)).dark ? { dark: true } : {};
 }

@@ -1,30 +1,40 @@
 /** Where an account stands, asked from both servers and the directory. Nothing is changed, and nobody has to sign in. */
 
 import { findIdentity } from "../account/find.ts";
-import { isDecampError } from "../errors.ts";
+import type { Place } from "../account/places.ts";
+import { homeBefore, homeOf, whereIs, type Whereabouts, type WhereState } from "../account/where.ts";
 import { parseAccount, parseServerUrl } from "../identity/syntax.ts";
-import { undoDeadline } from "../plc/history.ts";
-import type { Pds } from "../services/pds.ts";
-import { directoryTime } from "./checks/clock.ts";
+import type { VerifiedLog } from "../plc/log.ts";
 import type { MigrationServices } from "./context.ts";
-import { findJournals, type JournalState } from "./journal.ts";
+import { findJournals, readJournals, rememberedDids, type JournalState } from "./journal.ts";
 
-/** What a server says about the account: one of the protocol's words, or one of ours for what it cannot say. */
-export type PlaceState = "active" | "deactivated" | "absent" | "unreachable" | (string & {});
-
-/** Where a move is: what of it holds, and what can be taken back. */
-export type Phase = "not-begun" | "in-progress" | "identity-moved" | "source-active" | "done";
+/** Where a move is: what of it holds, and what can be taken back. Coarser than `state`, and older. */
+export type Phase = "not-begun" | "in-progress" | "identity-moved" | "source-active" | "done" | "over";
 
 export interface MoveStatus {
-  readonly source: { readonly url: string; readonly state: PlaceState };
-  readonly target: { readonly url: string; readonly state: PlaceState };
+  readonly source: Pick<Place, "url" | "state">;
+  readonly target: Pick<Place, "url" | "state">;
+  readonly state: WhereState;
   readonly phase: Phase;
   /** Whether everything that was done can still be undone with `decamp migrate cancel`. */
   readonly reversible: boolean;
   /** Whether the account was deactivated on the old server for the move. */
   readonly frozen: boolean;
-  /** Until when a rotation key of higher rank can undo the change of the identity (ISO 8601); unset when it is over, or the clocks differ too much to tell. */
+  /** Whether nobody can see the account as things are. */
+  readonly dark: boolean;
+  /**
+   * Until when a rotation key that stands above the signer's, and is no server's, can undo the change of the identity whoever
+   * objects (ISO 8601); unset when it is over, or there is no such key.
+   */
   readonly undoUntil?: string;
+  /** The keys that can undo it: those, or else the ones that can still say the old state again. */
+  readonly undoKeys?: readonly string[];
+  /** A copy that is not activated is deleted by some servers after so many days. */
+  readonly copyExpiresDays?: number;
+  /** When the move began, as this machine remembers it (ISO 8601). */
+  readonly begunAt?: string;
+  /** The words of the next safe command behind `decamp`, without the flags of this run. */
+  readonly next?: readonly string[];
 }
 
 export interface AccountStatusReport {
@@ -32,7 +42,10 @@ export interface AccountStatusReport {
   readonly handle: string;
   /** Origin of the server that the identity names. */
   readonly livesAt: string | undefined;
-  /** Every move that this machine knows of. */
+  /** Where it is, whatever move is asked about. */
+  readonly state: WhereState;
+  readonly dark: boolean;
+  /** Every move that this machine knows of, that is asked about, or that the log shows as the last one. */
   readonly moves: readonly MoveStatus[];
 }
 
@@ -42,6 +55,42 @@ export interface StatusOptions {
   readonly to?: string | undefined;
   readonly stateDir: string;
   readonly allowPrivateHosts: boolean;
+}
+
+/** A move that this machine remembers. */
+export interface KnownMove {
+  readonly did: string;
+  readonly handle?: string;
+  readonly newHandle?: string;
+  readonly source: string;
+  readonly target: string;
+  /** ISO 8601. */
+  readonly begunAt?: string;
+}
+
+/** Two servers, and what a journal remembers of the move between them. */
+interface Pair {
+  readonly source: string;
+  readonly target: string;
+  readonly journal?: JournalState | undefined;
+}
+
+/** The moves that this machine remembers, whoever's they are. Nobody is asked. @throws DecampError `storage` */
+export async function knownMoves(stateDir: string): Promise<KnownMove[]> {
+  return (await readJournals(stateDir)).flatMap(({ did, handle, newHandle, source, target, at }) =>
+    did === undefined || source === undefined || target === undefined
+      ? []
+      : [
+          {
+            did,
+            source,
+            target,
+            ...(handle === undefined ? {} : { handle }),
+            ...(newHandle === undefined ? {} : { newHandle }),
+            ...(at === undefined ? {} : { begunAt: at }),
+          },
+        ],
+  );
 }
 
 /**
@@ -56,76 +105,101 @@ export async function migrationStatus(
   signal: AbortSignal,
 ): Promise<AccountStatusReport> {
   const account = parseAccount(options.account);
-  const { allowPrivateHosts } = options;
+  const { allowPrivateHosts, stateDir } = options;
   const origin = (url: string | undefined): string | undefined =>
     url === undefined ? undefined : parseServerUrl(url, { allowPrivateHosts });
   const [from, to] = [origin(options.from), origin(options.to)];
-  const journals = await findJournals(options.stateDir, account);
-  const identity = await findIdentity(services, account, { from, known: journals[0]?.did }, signal);
-  const livesAt = identity.document.pds;
-  const moves: JournalState[] =
-    to === undefined
-      ? journals
-      : [
-          {
-            ...journals.find(({ target }) => target === to),
-            source: from ?? sourceOf(journals, to) ?? livesAt ?? to,
-            target: to,
-          },
-        ];
-  const until = undoDeadline(identity.log.head);
-  const now = directoryTime(services);
+  const remembered = account.type === "handle" ? await rememberedDids(stateDir, account.handle) : [];
+  const identity = await findIdentity(services, account, { from, remembered, past: true }, signal);
+  const { did, handle, log } = identity;
+  const pairs = pairsOf(log, await findJournals(stateDir, did), from, to);
+  const [home, ...moves] = await Promise.all([
+    whereIs(services, log, undefined, signal),
+    ...pairs.map(async (pair) => whereIs(services, log, pair, signal)),
+  ]);
+  const described = moves.map((where, index) => describeMove(where, pairs[index]));
   return {
-    did: identity.did,
-    handle: identity.handle,
-    livesAt,
-    moves: await Promise.all(
-      moves.map(async ({ source = "", target = "", frozen = false }) => {
-        const [there, here] = await Promise.all([
-          stateAt(services.openPds(source), identity.did, signal),
-          stateAt(services.openPds(target), identity.did, signal),
-        ]);
-        const moved = livesAt === target;
-        const phase = phaseOf(moved, there, here);
-        return {
-          source: { url: source, state: there },
-          target: { url: target, state: here },
-          phase,
-          reversible: !moved,
-          frozen: frozen && there === "deactivated" && !moved,
-          ...(moved && now !== undefined && until > now ? { undoUntil: new Date(until).toISOString() } : {}),
-        };
-      }),
-    ),
+    did,
+    handle,
+    livesAt: homeOf(log),
+    state: moves.at(-1)?.state ?? home.state,
+    dark: home.dark,
+    moves: described,
   };
 }
 
-function sourceOf(journals: readonly JournalState[], target: string): string | undefined {
-  return journals.find((state) => state.target === target)?.source;
+/** The moves to report: the one that is asked about, or those that are remembered, or the last that the log shows. */
+function pairsOf(
+  log: VerifiedLog,
+  journals: readonly JournalState[],
+  from: string | undefined,
+  to: string | undefined,
+): Pair[] {
+  const home = homeOf(log);
+  const journalTo = (target: string): JournalState | undefined => journals.find((one) => one.target === target);
+  if (to !== undefined) {
+    const before = home === to ? homeBefore(log) : home;
+    // After the switch the old server is the one before, whatever is named.
+    const source = (home === to ? undefined : from) ?? before ?? from;
+    return source === undefined || source === to ? [] : [{ source, target: to, journal: journalTo(to) }];
+  }
+  const known = journals.flatMap((journal): Pair[] =>
+    journal.source === undefined || journal.target === undefined
+      ? []
+      : [{ source: journal.source, target: journal.target, journal }],
+  );
+  const before = homeBefore(log);
+  return known.length > 0 || home === undefined || before === undefined ? known : [{ source: before, target: home }];
 }
 
-function phaseOf(moved: boolean, source: PlaceState, target: PlaceState): Phase {
-  if (!moved) {
-    return target === "absent" ? "not-begun" : "in-progress";
-  }
-  if (target !== "active") {
-    return "identity-moved";
-  }
-  return source === "active" ? "source-active" : "done";
+function describeMove(where: Whereabouts, pair: Pair | undefined): MoveStatus {
+  const { source, target, state, reversible, dark, undo, copyExpiresDays, next } = where;
+  const { at, frozen = false } = pair?.journal ?? {};
+  return {
+    source: bare(source, pair?.source),
+    target: bare(target, pair?.target),
+    state,
+    phase: phaseOf(state),
+    reversible,
+    frozen: state === "frozen" && (frozen || source?.state === "deactivated"),
+    dark,
+    ...(undo?.until === undefined ? {} : { undoUntil: new Date(undo.until).toISOString() }),
+    ...(undo === undefined ? {} : { undoKeys: undo.keys }),
+    ...(copyExpiresDays === undefined ? {} : { copyExpiresDays }),
+    ...(at === undefined ? {} : { begunAt: at }),
+    ...(next === undefined ? {} : { next }),
+  };
 }
 
-/** The state of the account on one server, as anybody can see it. */
-export async function stateAt(pds: Pds, did: string, signal: AbortSignal): Promise<PlaceState> {
-  try {
-    const status = await pds.repoStatus(did, signal);
-    if (status === undefined) {
-      return "absent";
-    }
-    return status.active ? "active" : (status.status ?? "inactive");
-  } catch (error) {
-    if (isDecampError(error, "unreachable", "bad-answer", "server-refused", "rate-limited")) {
-      return "unreachable";
-    }
-    throw error;
+function bare(place: Place | undefined, url: string | undefined): Pick<Place, "url" | "state"> {
+  return { url: place?.url ?? url ?? "", state: place?.state ?? "unknown" };
+}
+
+function phaseOf(state: WhereState): Phase {
+  switch (state) {
+    case "at-home":
+    case "not-begun":
+    case "target-unknown":
+    case "home-unknown":
+    case "home-absent":
+    case "taken-down":
+      return "not-begun";
+    case "begun":
+    case "frozen":
+    case "copy-active":
+      return "in-progress";
+    case "switched":
+    case "switched-empty":
+    case "switched-absent":
+      return "identity-moved";
+    case "source-active":
+    case "source-unknown":
+      return "source-active";
+    case "moved":
+      return "done";
+    case "returned":
+    case "return-unfinished":
+    case "elsewhere":
+      return "over";
   }
 }

@@ -12,28 +12,39 @@
 import { carryOut, type ChangeParts, type ChangePlan, type ChangeResult } from "../account/change.ts";
 import { timeAtDirectory } from "../account/directory-time.ts";
 import { readAccount, type AccountLog } from "../account/find.ts";
+import { stateAt } from "../account/places.ts";
 import { signByKey, type Signer } from "../account/sign-by-key.ts";
 import { signIn } from "../account/sign-in.ts";
-import { DecampError, isDecampError } from "../errors.ts";
+import { homeOf, staysOf, whereIs } from "../account/where.ts";
+import { DecampError, isDecampError, withStanding } from "../errors.ts";
+import { originOfPds } from "../identity/did-document.ts";
 import { parseAccount, parseServerUrl } from "../identity/syntax.ts";
 import { judgeOperation } from "../plc/judge.ts";
 import type { LogEntry, VerifiedLog } from "../plc/log.ts";
-import { normalizeOperation, pdsOf, rotationKeysOf, type UnsignedOperation } from "../plc/operation.ts";
+import { contentOf, pdsOf, rotationKeysOf, type UnsignedOperation } from "../plc/operation.ts";
 import { predecessorAt } from "../plc/place.ts";
 import { activeEntries, planRecovery, recoveryOperation } from "../plc/recover.ts";
+import { undoBetween } from "../plc/undo.ts";
 import { updateOperation } from "../plc/update.ts";
 import { takeLock } from "../services/lock.ts";
 import type { Pds } from "../services/pds.ts";
 import type { MigrationServices } from "./context.ts";
-import { findJournals, lockPath, removeJournal, type JournalState } from "./journal.ts";
-import { stateAt } from "./status.ts";
+import {
+  findJournals,
+  journalFormat,
+  lockPath,
+  openJournal,
+  rememberedDids,
+  removeJournal,
+  type JournalState,
+} from "./journal.ts";
 
 export interface UndoRequest {
   /** The handle, the old or the new one, or the DID. */
   readonly account: string;
   /** Origin of the server that is asked for the handle. */
   readonly from?: string | undefined;
-  /** CID of the operation that moved it, where no journal says so. */
+  /** CID of the operation that moved it; the last move of the log unless given. */
   readonly operation?: string | undefined;
   readonly stateDir: string;
   readonly allowPrivateHosts: boolean;
@@ -70,36 +81,26 @@ interface Moved {
 }
 
 /**
- * Undoes a move. If it is interrupted, the same call goes on.
+ * Undoes a move: the last one that the log shows, or the one that is named. If it is interrupted, the same call goes on.
  *
  * @throws DecampError `refused` when it is not clear what the move was, the old server does not have the account any more, or
  *   no key that is held can undo it (data `reason`); and what signing in, signing and submitting throw
  */
 export async function undoMove(parts: UndoParts, request: UndoRequest): Promise<UndoResult> {
   const { services, signal } = parts;
-  const { stateDir } = request;
-  const journals = await findJournals(stateDir, parseAccount(request.account));
-  const name = journals[0]?.did ?? request.account;
-  const account = await readAccount(services, name, { from: request.from, anyState: true }, signal);
+  const { stateDir, from } = request;
+  const name = parseAccount(request.account);
+  const remembered = name.type === "handle" ? await rememberedDids(stateDir, name.handle) : [];
+  const account = await readAccount(services, request.account, { from, remembered, anyState: true }, signal);
   const { did } = account;
   const unlock = await takeLock(lockPath(stateDir, did), services.lockOwner, services.now());
   try {
-    const moved = findMove(account, await findJournals(stateDir, { did }), request);
+    const moved = await findMove(parts, account, await findJournals(stateDir, did), request);
     const source = await openSource(parts, account, moved);
     try {
+      await remember(parts, request, account, moved);
       const change = isBack(account, moved) ? undefined : await changeBack(parts, account, moved, source, request);
-      await source.activate(signal);
-      const targetStillActive = !(await leaveTarget(parts, account, moved));
-      await removeJournal(stateDir, did, moved.target);
-      return {
-        state: change === undefined ? "finished" : "undone",
-        did,
-        source: source.origin,
-        target: moved.target,
-        undone: moved.operation.cid,
-        ...(change === undefined ? {} : { change }),
-        targetStillActive,
-      };
+      return await finish(parts, request, account, moved, source, change);
     } finally {
       await source.signOut();
     }
@@ -108,9 +109,63 @@ export async function undoMove(parts: UndoParts, request: UndoRequest): Promise<
   }
 }
 
+/** The identity names the old server again: what is left are the accounts. */
+async function finish(
+  parts: UndoParts,
+  { stateDir }: UndoRequest,
+  account: AccountLog,
+  moved: Moved,
+  source: Pds,
+  change: ChangeResult | undefined,
+): Promise<UndoResult> {
+  try {
+    await source.activate(parts.signal);
+    const targetStillActive = !(await leaveTarget(parts, account, moved));
+    if (!targetStillActive) {
+      await removeJournal(stateDir, account.did, moved.target);
+    }
+    return {
+      state: change === undefined ? "finished" : "undone",
+      did: account.did,
+      source: source.origin,
+      target: moved.target,
+      undone: moved.operation.cid,
+      ...(change === undefined ? {} : { change }),
+      targetStillActive,
+    };
+  } catch (error) {
+    throw withStanding(
+      error,
+      "changed",
+      `The identity names ${moved.source} again, so finish this soon: run the same command again.`,
+    );
+  }
+}
+
+/** Writes down that this undoing has begun: an operation that says the old state again looks like a move otherwise. */
+async function remember(
+  { services }: UndoParts,
+  { stateDir }: UndoRequest,
+  { did, handle = did }: AccountLog,
+  { operation, source, target }: Moved,
+): Promise<void> {
+  const journal = await openJournal(stateDir, did, target);
+  try {
+    if (journal.state.did === undefined) {
+      const at = new Date(services.now()).toISOString();
+      await journal.append({ type: "begin", format: journalFormat, did, handle, source, target, at });
+    }
+    if (journal.state.undo !== operation.cid) {
+      await journal.append({ type: "undo", operation: operation.cid });
+    }
+  } finally {
+    await journal.close();
+  }
+}
+
 /** Whether the identity names the old server again: an earlier run was interrupted then, or somebody else did it. */
 function isBack({ log }: AccountLog, { operation, source }: Moved): boolean {
-  return log.head.cid !== operation.cid && pdsOf(log.head.operation) === source;
+  return log.head.cid !== operation.cid && homeOf(log) === source;
 }
 
 async function changeBack(
@@ -135,67 +190,97 @@ async function changeBack(
   );
 }
 
-/** What was named, or what a journal says was the move: its newest one in the log. @throws DecampError `refused` */
-function findMove({ did, log }: AccountLog, journals: readonly JournalState[], request: UndoRequest): Moved {
-  const { entries } = log;
-  const signed = new Set(
-    request.operation === undefined ? journals.map((one) => one.signed?.cid) : [request.operation],
-  );
-  const operation = entries.findLast(({ cid }) => signed.has(cid));
-  const before = entries.find(({ cid }) => cid === operation?.operation.prev);
-  const [source, target] = [pdsOf(before?.operation), pdsOf(operation?.operation)];
-  if (before === undefined || operation === undefined || source === undefined || target === undefined) {
-    throw noMove(log);
+/** What was named, or the last move of the log. @throws DecampError `refused` */
+async function findMove(
+  { services, signal }: UndoParts,
+  { did, log }: AccountLog,
+  journals: readonly JournalState[],
+  request: UndoRequest,
+): Promise<Moved> {
+  const { allowPrivateHosts } = request;
+  const moveBy = (operation: LogEntry | undefined): Moved | undefined => {
+    const before = log.entries.find(({ cid }) => cid === operation?.operation.prev);
+    const [source, target] = [before, operation].map((entry) => originOfPds(pdsOf(entry?.operation)));
+    return before === undefined || operation === undefined || source === undefined || target === undefined
+      ? undefined
+      : {
+          before,
+          operation,
+          source: parseServerUrl(source, { allowPrivateHosts }),
+          target: parseServerUrl(target, { allowPrivateHosts }),
+        };
+  };
+  if (request.operation !== undefined) {
+    const named = moveBy(log.entries.find(({ cid }) => cid === request.operation));
+    if (named === undefined || named.source === named.target) {
+      throw new DecampError("refused", `The operation ${request.operation} did not move ${did} to another server.`, {
+        hint: `See every operation with decamp plc history ${did}. To undo something else, see decamp plc recover.`,
+        data: { reason: "no-move" },
+      });
+    }
+    return named;
   }
-  if (source === target) {
-    throw new DecampError("refused", `The operation ${operation.cid} did not move ${did} to another server.`, {
-      hint: "Nothing was changed. To undo something else, see decamp plc recover.",
+  const stays = staysOf(log);
+  const last = stays.length < 2 ? undefined : moveBy(stays.at(-1)?.arrival);
+  const home = homeOf(log);
+  const undone = log.entries
+    .filter(({ nullified }) => nullified)
+    .map(moveBy)
+    .findLast((move) => move !== undefined && move.source !== move.target && move.source === home);
+  if (undone !== undefined && (last === undefined || last.operation.createdAt <= undone.operation.createdAt)) {
+    return undone; // the identity is back already
+  }
+  if (last === undefined) {
+    throw new DecampError("refused", `The log of ${did} shows no move that could be undone.`, {
+      hint: `See every operation with decamp plc history ${did}.`,
       data: { reason: "no-move" },
     });
   }
-  const { allowPrivateHosts } = request;
-  return {
-    before,
-    operation,
-    source: parseServerUrl(source, { allowPrivateHosts }),
-    target: parseServerUrl(target, { allowPrivateHosts }),
-  };
-}
-
-/** Which operation was a move is for the person to say where no journal does. */
-function noMove(log: VerifiedLog): DecampError {
-  const chain = activeEntries(log);
-  const last = chain.findLast(
-    ({ operation }, index) => index > 0 && pdsOf(operation) !== pdsOf(chain[index - 1]?.operation),
+  // An operation that says an old state again looks the same as a move back.
+  const earlier = stays.length > 2 && stays.at(-3)?.server === home ? moveBy(stays.at(-2)?.arrival) : undefined;
+  if (earlier === undefined || journals.some(({ signed }) => signed?.cid === last.operation.cid)) {
+    return last;
+  }
+  if (journals.some(({ undo }) => undo === earlier.operation.cid)) {
+    return earlier;
+  }
+  const where = await whereIs(services, log, { source: earlier.source, target: earlier.target }, signal);
+  if (!where.dark && where.state !== "return-unfinished") {
+    return last;
+  }
+  throw new DecampError(
+    "refused",
+    `The log shows a move of ${did} to ${earlier.target}, and one back to ${earlier.source}.`,
+    {
+      hint: `To finish going back to ${earlier.source}, add --operation ${earlier.operation.cid}. To let the identity name ${earlier.target} again, add --operation ${last.operation.cid}.`,
+      data: { reason: "two-moves", candidate: earlier.operation.cid, last: last.operation.cid },
+    },
   );
-  return new DecampError("refused", `This machine knows of no move of ${log.did} whose operation is in the log.`, {
-    hint:
-      last === undefined
-        ? "Nothing was changed. The log has no operation that changed the server."
-        : `Nothing was changed. If you mean the last one that changed the server, of ${last.createdAt}, add --operation ${last.cid}.`,
-    data: { reason: "no-move", candidate: last?.cid },
-  });
 }
 
 /** The operation that names the old server again. @throws DecampError `refused` as `planRecovery` */
 function planUndo(account: AccountLog, moved: Moved, didKey: string, now: number): ChangePlan {
   const { log } = account;
+  const wanted = wantedAgain(log, moved);
   let operation: UnsignedOperation;
   try {
-    operation = recoveryOperation(planRecovery(log, { unwanted: moved.operation.cid, heldKeys: [didKey], now }));
+    const recovery = recoveryOperation(planRecovery(log, { unwanted: moved.operation.cid, heldKeys: [didKey], now }));
+    operation = { ...wanted, prev: recovery.prev };
   } catch (error) {
     const keys = [rotationKeysOf(log.head.operation), rotationKeysOf(moved.before.operation)];
-    const before = moved.before.operation;
-    if (!isDecampError(error, "refused") || before.type === "plc_tombstone" || !keys.every((k) => k.includes(didKey))) {
+    if (!isDecampError(error, "refused") || !keys.every((k) => k.includes(didKey))) {
       throw error;
     }
-    operation = updateOperation(log.head, () => normalizeOperation(before));
+    operation = updateOperation(log.head, () => wanted);
   }
+  const before = rotationKeysOf(moved.before.operation);
   const judgement = judgeOperation(
     log,
     operation,
     {
-      userKeys: [didKey],
+      userKeys: [...new Set([didKey, ...operation.rotationKeys.filter((key) => !before.includes(key))])].sort(
+        (one, other) => operation.rotationKeys.indexOf(one) - operation.rotationKeys.indexOf(other),
+      ),
       expectedKeys: operation.rotationKeys,
       leavingKeys: rotationKeysOf(log.head.operation),
       endpoint: pdsOf(operation) ?? moved.source,
@@ -203,6 +288,17 @@ function planUndo(account: AccountLog, moved: Moved, didKey: string, now: number
     now,
   );
   return { account, operation, judgement };
+}
+
+/** What the identity said before the move, with what its owner has changed in it since. @throws DecampError `refused` */
+function wantedAgain(log: VerifiedLog, { before, operation }: Moved): UnsignedOperation {
+  const [old, move, now] = [before, operation, log.head].map((entry) => contentOf(entry.operation));
+  if (old === undefined || move === undefined) {
+    throw new DecampError("refused", "The operation before the move, or the move itself, ended the identity.", {
+      data: { reason: "tombstone" },
+    });
+  }
+  return undoBetween(old, move, now ?? move);
 }
 
 /** A session at the old server. @throws DecampError `refused` if the account is not there any more */
@@ -213,7 +309,7 @@ async function openSource({ services, answers, signal }: UndoParts, account: Acc
       "refused",
       `${source.host} does not have the account any more: there is nothing to go back to.`,
       {
-        hint: "Nothing was changed. To bring everything back there, move with decamp migrate.",
+        hint: `To bring everything there, move with decamp migrate ${account.did} --to ${moved.source}.`,
         data: { reason: "not-there" },
       },
     );

@@ -20,9 +20,12 @@ export async function migrateCancelCommand(invocation: Invocation<"migrate cance
     } else {
       const { handle, source, target, targetAccount, reactivated } = result;
       terminal.out.line({ text: `The move of ${handle} is cancelled.`, style: "bold" });
-      terminal.out.line(
-        targetAccount === "deleted" ? `The account at ${target} is deleted.` : `There was no account at ${target}.`,
-      );
+      const outcomes: Record<typeof targetAccount, string> = {
+        deleted: `The copy at ${target} is deleted.`,
+        absent: `There was no account at ${target}.`,
+        kept: `What is at ${target} is kept: the account has lived there.`,
+      };
+      terminal.out.line(outcomes[targetAccount]);
       terminal.out.line(
         `It lives at ${source}${reactivated ? ", and is active there again" : ""}. The archive is kept.`,
       );

@@ -20,7 +20,17 @@ export function resultLines(
     case "stopped":
       return [
         [{ text: `Stopped after the step ${until ?? ""}, as you asked.`, style: "bold" }],
-        ["To go on, run the same command without --until."],
+        ...(result.dark === true
+          ? [
+              [
+                {
+                  text: "Nobody can see the account now: the server that its identity names does not have it active.",
+                  style: "yellow",
+                } as const,
+              ],
+              ["So go on soon: run the same command without --until."],
+            ]
+          : [["To go on, run the same command without --until."]]),
         ...contents(result, "Copied", ""),
         ...archive(result),
         ...missing(result),

@@ -1,10 +1,18 @@
 /** `decamp migrate status`: where an account stands, and what to do next. */
-import { migrationStatus, type AccountStatusReport, type MoveStatus } from "../../migration/status.ts";
+import { whereStates, type WhereState } from "../../account/where.ts";
+import {
+  knownMoves,
+  migrationStatus,
+  type AccountStatusReport,
+  type KnownMove,
+  type MoveStatus,
+} from "../../migration/status.ts";
 import { nonEmpty, readGlobals } from "../globals.ts";
 import type { Edge, Invocation } from "../invocation.ts";
 import { openMigrationServices } from "../migration-services.ts";
+import { nextCommand, type RunFlags } from "../next-command.ts";
 import { stoppable } from "../signals.ts";
-import type { Piece } from "../terminal.ts";
+import type { Piece, Terminal } from "../terminal.ts";
 
 type Line = readonly Piece[];
 
@@ -14,7 +22,12 @@ export async function migrateStatusCommand(
   { terminal }: Edge,
 ): Promise<number> {
   const globals = readGlobals(raw, terminal.env);
-  const [account = ""] = args;
+  const run: RunFlags = { raw, globals, archive: flags.archive };
+  const [account] = args;
+  if (account === undefined) {
+    listMoves(await knownMoves(globals.stateDir), run, globals.json, terminal);
+    return 0;
+  }
   const { services, close } = openMigrationServices(globals, terminal);
   try {
     const report = await stoppable(
@@ -33,9 +46,10 @@ export async function migrateStatusCommand(
       () => undefined,
     );
     if (globals.json) {
-      terminal.out.json({ type: "result", version: 1, command: "migrate status", ...report });
+      const moves = report.moves.map((move) => Object.assign({}, move, nextJson(move, run)));
+      terminal.out.json({ type: "result", version: 1, command: "migrate status", ...report, moves });
     } else {
-      for (const line of statusLines(report)) {
+      for (const line of statusLines(report, run)) {
         terminal.out.line(...line);
       }
     }
@@ -45,45 +59,105 @@ export async function migrateStatusCommand(
   }
 }
 
-function statusLines(report: AccountStatusReport): Line[] {
+function nextJson({ next }: MoveStatus, run: RunFlags): { next?: string } {
+  return next === undefined ? {} : { next: nextCommand(next, run) };
+}
+
+/** What this machine remembers. Where the accounts are is not asked. */
+function listMoves(moves: readonly KnownMove[], run: RunFlags, json: boolean, { out }: Terminal): void {
+  if (json) {
+    out.json({ type: "result", version: 1, command: "migrate status", knownMoves: moves });
+    return;
+  }
+  if (moves.length === 0) {
+    out.line("This machine remembers no move.");
+    return;
+  }
+  for (const { did, handle, newHandle, source, target, begunAt } of moves) {
+    out.line({ text: handle ?? did, style: "bold" }, "  ", { text: did, style: "dim" });
+    out.line("  from ", source, " to ", target, ...(newHandle === undefined ? [] : [" as ", newHandle]));
+    out.line(...(begunAt === undefined ? [] : ["  begun ", begunAt]));
+    out.line("  ", nextCommand(["migrate", "status", did], run));
+  }
+}
+
+function statusLines(report: AccountStatusReport, run: RunFlags): Line[] {
+  const { did, handle, livesAt, state, dark, moves } = report;
   return [
-    [{ text: report.handle, style: "bold" }, "  ", { text: report.did, style: "dim" }],
-    ["Identity    names ", report.livesAt ?? "no server"],
-    ...(report.moves.length === 0
-      ? [["This machine knows of no move of this account. Name a server with --to to ask there."]]
-      : report.moves.flatMap((move) => moveLines(report, move))),
+    [{ text: handle, style: "bold" }, "  ", { text: did, style: "dim" }],
+    ["Identity    names ", livesAt ?? "no server"],
+    ...(dark ? [[{ text: "Nobody can see the account: it is not active there.", style: "yellow" } as const]] : []),
+    ...(moves.length === 0
+      ? [
+          ...(state === "at-home" ? [["The account is active there."]] : [[sentence(state)]]),
+          ["This machine remembers no move of this account. Name a server with --to to ask there."],
+        ]
+      : moves.flatMap((move) => moveLines(report, move, run))),
   ];
 }
 
-function moveLines({ did }: AccountStatusReport, move: MoveStatus): Line[] {
-  const { source, target, phase, reversible, frozen, undoUntil } = move;
-  const again = `decamp migrate ${did} --from ${source.url} --to ${target.url}`;
-  const advice: Record<typeof phase, Line[]> = {
-    "not-begun": [["Nothing was done on the new server. To begin:"], [`  ${again}`]],
-    "in-progress": [
-      ["The move has begun, and the identity is unchanged. To go on:"],
-      [`  ${again}`],
-      ["To take it back:"],
-      [`  decamp migrate cancel ${did} --from ${source.url} --to ${target.url}`],
-    ],
-    "identity-moved": [
-      [
-        { text: "The identity names the new server, but the account is not active there.", style: "yellow" },
-        " Nobody can see it until you go on:",
-      ],
-      [`  ${again}`],
-    ],
-    "source-active": [["The account has moved. It is still active on the old server, too. To finish:"], [`  ${again}`]],
-    done: [["The account has moved."]],
-  };
+/** The meaning of a state, as a sentence to people. */
+function sentence(state: WhereState): string {
+  const text = whereStates[state]
+    .replaceAll(/\bS\b/g, "your old server")
+    .replaceAll(/\bT\b/g, "your new server")
+    .replace(/^./, (letter) => letter.toUpperCase());
+  return `${text}.`;
+}
+
+function moveLines({ did }: AccountStatusReport, move: MoveStatus, run: RunFlags): Line[] {
+  const { source, target, state, reversible, frozen, copyExpiresDays, next, begunAt } = move;
+  const cancel = ["migrate", "cancel", did, "--to", target.url];
   return [
     [],
     ["Old server  ", source.url, "  ", source.state, ...(frozen ? [", frozen for the move"] : [])],
     ["New server  ", target.url, "  ", target.state],
-    ...advice[phase],
-    [reversible ? "All of it can still be taken back." : "The identity has changed; cancel cannot take that back."],
-    ...(undoUntil === undefined
+    [{ text: sentence(state), style: "bold" }],
+    ...(copyExpiresDays === undefined
       ? []
-      : [[`Until ${undoUntil} a rotation key of higher rank can undo it: decamp plc undo ${did}`]]),
+      : [
+          [
+            `Some servers delete a copy that is not activated after ${copyExpiresDays} days${begunAt === undefined ? "" : `; this move began ${begunAt}`}.`,
+          ],
+        ]),
+    ...(next === undefined ? advice(state) : [[leads[state] ?? "To go on:"], [`  ${nextCommand(next, run)}`]]),
+    ...(reversible && state !== "not-begun" ? [["To take it back:"], [`  ${nextCommand(cancel, run)}`]] : []),
+    ...undoLines(did, move, run),
+  ];
+}
+
+/** What the next command does. */
+const leads: Partial<Record<WhereState, string>> = {
+  "not-begun": "To begin:",
+  "switched-absent": "To let the identity name your old server again:",
+  "source-active": "To finish:",
+  "source-unknown": "To finish, once your old server answers:",
+  "return-unfinished": "To finish going back:",
+};
+
+/** What there is to do where no command of decamp does it. */
+function advice(state: WhereState): Line[] {
+  switch (state) {
+    case "copy-active":
+      return [["Sign in at the new server and deactivate the account there, if it is the one that you do not want."]];
+    case "home-unknown":
+      return [["Ask again when it answers. Until then nothing should be deleted anywhere."]];
+    case "taken-down":
+      return [["Ask the operator of that server."]];
+    case "home-absent":
+      return [["Ask the operator of that server. An archive, or another server of the log, may still have the data."]];
+    default:
+      return [];
+  }
+}
+
+function undoLines(did: string, { undoUntil, undoKeys }: MoveStatus, run: RunFlags): Line[] {
+  if (undoKeys === undefined) {
+    return [];
+  }
+  const until = undoUntil === undefined ? "" : `Until ${undoUntil} `;
+  return [
+    [`${until}${undoKeys.join(" or ")} can undo the change of the identity:`],
+    [`  ${nextCommand(["plc", "undo", did], run)}`],
   ];
 }

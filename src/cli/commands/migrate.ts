@@ -60,7 +60,10 @@ export async function runMigrate(invocation: Invocation<"migrate">, edge: Edge, 
 }
 
 /** A move that is done and lacks something says so to scripts, too. */
-function exitCodeFor({ missingBlobs, sourceStillActive }: MigrationResult): number {
+function exitCodeFor({ missingBlobs, sourceStillActive, dark }: MigrationResult): number {
+  if (dark === true) {
+    return exitCodeOf("rate-limited"); // pending: somebody has to go on
+  }
   if (missingBlobs.length > 0) {
     return exitCodeOf("incomplete");
   }

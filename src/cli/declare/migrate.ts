@@ -12,6 +12,7 @@ import {
 export interface MigrateFlags extends RotationKeyFlags {
   readonly to?: string;
   readonly from?: string;
+  readonly homeIsLost?: true;
   readonly dryRun?: true;
   readonly until?: string;
   readonly archive?: string;
@@ -52,6 +53,7 @@ export function declareMigrate(program: Command): MigrateCommands {
     .argument("<account>", "its handle, or its DID")
     .option("--to <url>", "your new server (or DECAMP_TARGET_PDS)")
     .option("--from <url>", "your old server, if it is not the one that the DID document names (or DECAMP_SOURCE_PDS)")
+    .option("--home-is-lost", "the server that the identity names is gone for good: take what --from has")
     .option("--dry-run", "show the plan and change nothing")
     .option("--until <step>", "stop after this step; --dry-run shows their names")
     .option("--archive <dir>", "where the copy of the account is kept")
@@ -105,10 +107,11 @@ export function declareMigrate(program: Command): MigrateCommands {
   );
 
   const status = helpStartsWith(
-    command.command("status").summary("say where a move stands").argument("<account>", "its handle, or its DID"),
+    command.command("status").summary("say where a move stands").argument("[account]", "its handle, or its DID"),
     [
       "Asks both servers and the directory where the account is, what can be taken",
-      "back, and what to do next. Changes nothing, and needs no password.",
+      "back, and what to do next. Changes nothing, and needs no password. Without an",
+      "account it lists the moves that this machine remembers.",
     ],
     [
       { says: "The moves that this machine knows of:", command: "decamp migrate status alice.example.com" },
@@ -123,7 +126,8 @@ export function declareMigrate(program: Command): MigrateCommands {
     [
       "Takes back a move that has not changed the identity: deletes the deactivated",
       "account on the new server, which mails a code for that, and activates the old",
-      "one again if the move had frozen it. The archive stays.",
+      "one again if it was deactivated. Where the account has lived, nothing is",
+      "deleted. The archive stays.",
     ],
     [{ says: "Take back the one move that was begun:", command: "decamp migrate cancel alice.example.com" }],
   );

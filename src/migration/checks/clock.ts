@@ -17,11 +17,11 @@ const tooFar = 300_000;
  * @throws DecampError `refused` if this machine and the directory are more than five minutes apart
  */
 export function checkClocks(context: Context): void {
-  const { services, source, target, moved } = context;
+  const { services, source, target, switched } = context;
   const { directory, clockOffset } = services;
   const own = clockOffset(directory.origin) ?? 0;
   const host = new URL(directory.origin).host;
-  if (Math.abs(own) > tooFar && !moved) {
+  if (Math.abs(own) > tooFar && !switched) {
     throw new DecampError("refused", `This machine's clock is ${span(own)} ${side(own)} that of ${host}.`, {
       hint: "Nothing was changed. Set the clock, then run the same command again: the deadlines for undoing a change of the identity depend on it.",
       data: { host, seconds: Math.round(own / 1000) },

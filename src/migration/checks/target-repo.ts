@@ -16,7 +16,7 @@ export async function requireReplaceable(context: Context): Promise<void> {
   const { target, identity, snapshot, archive, signal } = context;
   const { host } = target;
   const status = await target.accountStatus(signal);
-  if (status.activated) {
+  if (status.activated && !(context.switched && status.records === 0)) {
     throw new DecampError("target-in-use", `${host} has this account already, and it is active there.`, {
       hint: "Nothing was changed. An import would replace what is there; decamp does not do that.",
     });

@@ -18,7 +18,7 @@ import type { Context, Step } from "../context.ts";
 
 export const requestToken: Step = {
   id: "request-token",
-  done: async (context) => context.moved || (await restoreSigned(context)),
+  done: restoreSigned,
   run: async (context) => {
     const { answers, source, signal, email } = context;
     const planned = await planOperation(context);
@@ -37,9 +37,9 @@ export const requestToken: Step = {
 
 export const signOperation: Step = {
   id: "sign-operation",
-  done: (context) => Promise.resolve(context.moved || context.signed !== undefined),
+  done: (context) => Promise.resolve(context.signed !== undefined),
   run: async (context) => {
-    const { answers, source, identity, journal, planned: asked, signal, email } = context;
+    const { answers, source, identity, planned: asked, signal, email } = context;
     if (asked === undefined) {
       throw new TypeError("nothing is planned");
     }
@@ -49,7 +49,7 @@ export const signOperation: Step = {
       answers.rotationKey === undefined
         ? await signByServer({ pds: source, asked, head, email }, answers, signal)
         : signByKey(asked, await answers.rotationKey(rotationKeysOf(head.operation)), head);
-    await journal.append({ type: "signed", cid, operation: { ...operation } });
+    await context.note({ type: "signed", cid, operation: { ...operation } });
     context.signed = { operation, cid };
     return cid;
   },
@@ -57,7 +57,7 @@ export const signOperation: Step = {
 
 export const submitOperation: Step = {
   id: "submit-operation",
-  done: (context) => Promise.resolve(context.moved),
+  done: () => Promise.resolve(false),
   run: async (context) => {
     const { identity, services, signed, target, signal } = context;
     if (signed === undefined) {
@@ -69,13 +69,16 @@ export const submitOperation: Step = {
         ...signed,
         did: identity.did,
         plannedHead: identity.log.head.cid,
-        send: async (operation, stop) => target.submitPlcOperation(operation, stop),
+        send: async (operation, stop) => {
+          context.sent = true;
+          await target.submitPlcOperation(operation, stop);
+        },
         host: target.host,
       },
       signal,
     );
     context.recoverableUntil = recoverableUntil;
-    context.moved = true;
+    context.switched = true;
     return signed.cid;
   },
 };

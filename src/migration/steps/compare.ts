@@ -13,7 +13,7 @@ const rounds = 5;
 
 export const catchUp: Step = {
   id: "catch-up",
-  done: async (context) => context.moved || (await isCurrent(context)),
+  done: isCurrent,
   run: async (context) => {
     for (let round = 1; !(await isCurrent(context)); round += 1) {
       if (round > rounds) {
@@ -32,7 +32,7 @@ export const catchUp: Step = {
 
 export const compare: Step = {
   id: "compare",
-  done: (context) => Promise.resolve(context.moved),
+  done: () => Promise.resolve(false),
   run: async (context) => {
     const { archive, target, identity, snapshot, services, signal } = context;
     const { did, log } = identity;
@@ -49,9 +49,32 @@ export const compare: Step = {
     if (!(await preferencesAgree(context))) {
       throw differs(target.host, "its preferences are not the same");
     }
+    await requireReady(context);
+    context.proved = true;
+    await context.note({ type: "compared", commit: snapshot.commit });
     return `the same commit, ${there.records} records`;
   },
 };
+
+/**
+ * Sees everything work that is needed from the new server once the identity names it: after that it is too late.
+ *
+ * @throws DecampError `refused` for an account that is not as it has to be, and what the new server's answers throw
+ */
+async function requireReady({ target, identity, switched, signal }: Context): Promise<void> {
+  const { did } = identity;
+  const [status, account, head] = await Promise.all([
+    target.repoStatus(did, signal),
+    target.accountStatus(signal),
+    target.latestCommit(did, signal),
+  ]);
+  if (status === undefined || (status.active && !switched)) {
+    throw differs(target.host, `it says that the account is ${status === undefined ? "not there" : "active"}`);
+  }
+  if (account.repoCommit !== head.cid) {
+    throw differs(target.host, `it names two heads, ${account.repoCommit} and ${head.cid}`);
+  }
+}
 
 function differs(host: string, what: string): DecampError {
   return new DecampError("refused", `${host} does not have the same as your old server: ${what}.`, {

@@ -9,7 +9,8 @@ const method = "com.atproto.server.createAccount";
 
 export const createAccount: Step = {
   id: "create-account",
-  done: (context) => Promise.resolve(context.moved || context.target.isSignedIn),
+  // Where the identity names the new server already, what is there has still to be looked at.
+  done: (context) => Promise.resolve(context.target.isSignedIn && !context.switched),
   run: async (context) => {
     const { target, identity, signal } = context;
     if ((await target.repoStatus(identity.did, signal)) !== undefined) {
@@ -24,12 +25,12 @@ export const createAccount: Step = {
 /** Signs in to a deactivated account of ours. @throws DecampError as `requireReplaceable` */
 async function adopt(context: Context): Promise<void> {
   const { target } = context;
-  const { handle } = await signInToTarget(context);
+  const { handle } = target.account ?? (await signInToTarget(context));
   await requireReplaceable(context);
   if (handle !== context.newHandle) {
     context.warn("handle-kept", `On ${target.host} the account is called ${handle}, from an earlier run.`);
     context.newHandle = handle;
-    await context.journal.append({ type: "handle", newHandle: handle });
+    await context.note({ type: "handle", newHandle: handle });
   }
 }
 
@@ -89,7 +90,7 @@ async function create(context: Context): Promise<void> {
   }
   if (handle !== context.newHandle) {
     context.newHandle = handle;
-    await context.journal.append({ type: "handle", newHandle: handle });
+    await context.note({ type: "handle", newHandle: handle });
   }
 }
 

@@ -1,7 +1,8 @@
 /** activate, deactivate-source and confirm: what is left after the point of no return needs only the new server. */
 
 import { readIdentity, type Identity } from "../../account/read-identity.ts";
-import { readManifests } from "../../archive/manifest.ts";
+import { stateAt } from "../../account/places.ts";
+import { homeOf } from "../../account/where.ts";
 import { DecampError, isDecampError } from "../../errors.ts";
 import { writeCertificate } from "../certificate-file.ts";
 import type { Context, Step } from "../context.ts";
@@ -10,7 +11,8 @@ import { provedHead } from "./first-write.ts";
 
 export const activate: Step = {
   id: "activate",
-  done: async ({ target, identity, signal }) => (await target.repoStatus(identity.did, signal))?.active === true,
+  // One that does not say is asked by its owner.
+  done: async ({ target, identity, signal }) => (await stateAt(target, identity.did, signal)) === "active",
   run: async (context) => {
     const { target, signal } = context;
     if (!target.isSignedIn) {
@@ -19,7 +21,7 @@ export const activate: Step = {
     await target.activate(signal);
     if (!(await target.accountStatus(signal)).activated) {
       throw new DecampError("server-refused", `${target.host} did not activate the account.`, {
-        hint: "The identity names the new server already, so finish this soon: run the same command again.",
+        hint: "Run the same command again.",
       });
     }
     return undefined;
@@ -29,15 +31,19 @@ export const activate: Step = {
 export const deactivateSource: Step = {
   id: "deactivate-source",
   done: async ({ source, identity, signal }) => {
-    try {
-      const status = await source.repoStatus(identity.did, signal);
-      return status === undefined || !status.active;
-    } catch (error) {
-      return notOurs(error, signal);
-    }
+    const state = await stateAt(source, identity.did, signal);
+    return !["active", "unreachable", "unknown"].includes(state);
   },
   run: async (context) => {
-    const { source, signal } = context;
+    const { source, target, lacking, signal } = context;
+    if (!context.proved) {
+      return keepSource(
+        context,
+        lacking.length > 0
+          ? `${target.host} does not have ${lacking.length} of its records, such as ${lacking[0] ?? ""}`
+          : `nothing here proves that ${target.host} has what it has`,
+      );
+    }
     try {
       if (!source.isSignedIn) {
         await signInToSource(context);
@@ -45,16 +51,25 @@ export const deactivateSource: Step = {
       await source.deactivate(signal);
       return undefined;
     } catch (error) {
-      notOurs(error, signal);
-      context.sourceStillActive = true;
-      context.warn(
-        "source-still-active",
-        `The account at ${source.host} could not be deactivated: ${isDecampError(error) ? error.message : ""} Run the same command again, or deactivate it by hand.`,
-      );
-      return "refused, and left to you";
+      signal.throwIfAborted();
+      if (!isDecampError(error) || error.code === "interrupted") {
+        throw error;
+      }
+      return keepSource(context, error.message);
     }
   },
 };
+
+/** The old account stays active, and why. */
+function keepSource(context: Context, why: string): string {
+  const { source } = context;
+  context.sourceStillActive = true;
+  context.warn(
+    "source-still-active",
+    `The account at ${source.host} was not deactivated: ${why}${/[.!?]$/.test(why) ? "" : "."} Run the same command again, or deactivate it there by hand once you have seen that nothing is missing.`,
+  );
+  return "not done, and left to you";
+}
 
 export const confirm: Step = {
   id: "confirm",
@@ -63,8 +78,8 @@ export const confirm: Step = {
     const { services, target, signal, identity } = context;
     const { did } = identity;
     const now = await readIdentity(services, did, signal);
-    if (now.document.pds !== target.origin) {
-      throw new DecampError("refused", `The DID document of ${did} does not name ${target.origin}.`);
+    if (homeOf(now.log) !== target.origin) {
+      throw new DecampError("refused", `The identity of ${did} does not name ${target.origin} any more.`);
     }
     const [status, named] = await Promise.all([
       target.repoStatus(did, signal),
@@ -84,9 +99,9 @@ export const confirm: Step = {
 
 /** The head on the new server is what was moved, or says the same with a signature of its own. Writes the certificate. */
 async function confirmRepo(context: Context, now: Identity): Promise<void> {
-  const { target, archive, signal } = context;
-  const manifest = context.hasSnapshot ? context.snapshot : (await readManifests(archive)).at(-1);
-  if (manifest === undefined || manifest.did !== now.did) {
+  const { target, signal } = context;
+  const manifest = context.hasSnapshot ? context.snapshot : await context.lastSnapshot();
+  if (manifest === undefined) {
     return; // finished without the archive: there is nothing to compare with
   }
   context.snapshot = manifest;
@@ -101,13 +116,4 @@ async function confirmRepo(context: Context, now: Identity): Promise<void> {
     newCommit = proved.signedHere ? proved.commitCar : undefined;
   }
   await writeCertificate(context, now.log, newCommit);
-}
-
-/** False for an expected failure of the old server, which does not count any more; everything else is thrown. */
-function notOurs(error: unknown, signal: AbortSignal): false {
-  signal.throwIfAborted();
-  if (!isDecampError(error)) {
-    throw error;
-  }
-  return false;
 }

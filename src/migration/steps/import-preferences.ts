@@ -10,7 +10,7 @@ const computed = "app.bsky.actor.defs#declaredAgePref";
 
 export const importPreferences: Step = {
   id: "import-preferences",
-  done: async (context) => context.moved || (await preferencesAgree(context)),
+  done: preferencesAgree,
   run: async (context) => {
     const { source, target, signal } = context;
     await target.putPreferences(stored(await source.getPreferences(signal)), signal);

@@ -8,7 +8,7 @@ import { headAtTarget, isTooMuch, sendParts, sendRepo } from "../send-repo.ts";
 
 export const importRepo: Step = {
   id: "import-repo",
-  done: async (context) => context.moved || (await headAtTarget(context)) === context.snapshot.commit,
+  done: async (context) => (await headAtTarget(context)) === context.snapshot.commit,
   run: async (context) => {
     await importNow(context);
     return undefined;
@@ -18,7 +18,8 @@ export const importRepo: Step = {
 /** @throws DecampError `target-in-use` if the account is active, `server-refused`, `refused` if the head is another one */
 export async function importNow(context: Context): Promise<void> {
   const { target, snapshot, archive, options, signal } = context;
-  if ((await target.accountStatus(signal)).activated) {
+  const { activated, records } = await target.accountStatus(signal);
+  if (activated && !(context.switched && records === 0)) {
     throw new DecampError(
       "target-in-use",
       `The account at ${target.host} is active: an import would replace what it holds.`,

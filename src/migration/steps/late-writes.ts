@@ -4,10 +4,11 @@
  * and with `--bring-late-writes` written to the new server. What was changed or deleted there is only named.
  */
 
+import { stateAt } from "../../account/places.ts";
+import { staysOf } from "../../account/where.ts";
 import { blobFile, snapshotFile } from "../../archive/layout.ts";
 import { fetchBlobs } from "../../archive/fetch-blobs.ts";
 import { proveDownload } from "../../archive/fetch-repo.ts";
-import { readManifests } from "../../archive/manifest.ts";
 import { findBlobRefs } from "../../data/blob-refs.ts";
 import { decodeCbor } from "../../data/cbor.ts";
 import { toJson } from "../../data/json.ts";
@@ -23,29 +24,30 @@ import { signInToSource, signInToTarget } from "../sign-in.ts";
 export const lateWrites: Step = {
   id: "late-writes",
   // Not done as long as something is left there: the next run may be asked to bring it.
-  done: (context) => Promise.resolve(context.journal.state.sourceCompared === true),
+  done: (context) =>
+    Promise.resolve(context.lacking.length === 0 && context.journal.state.sourceCompared === arrivalOf(context)),
   run: async (context) => {
-    if (!context.hasSnapshot) {
-      const last = (await readManifests(context.archive)).at(-1);
-      if (last === undefined || last.did !== context.identity.did) {
-        return "there is no archive to compare with";
-      }
+    const { source, signal } = context;
+    const last = context.hasSnapshot ? context.snapshot : await context.lastSnapshot();
+    if (last === undefined && context.lacking.length === 0) {
+      return "there is no archive to compare with";
+    }
+    if (last !== undefined) {
       context.snapshot = last;
     }
-    const { source, signal } = context;
     try {
-      if (!source.isSignedIn) {
+      if (!source.isSignedIn && (await stateAt(source, context.identity.did, signal)) !== "active") {
         await signInToSource(context);
       }
       const late = await findLateWrites(context);
       context.lateWrites = late;
       if (late.length === 0) {
-        await context.journal.append({ type: "source-compared" });
+        await context.note({ type: "source-compared", operation: arrivalOf(context) });
       }
       return late.length === 0 ? "none" : `${late.length}: ${late.slice(0, 5).join(", ")}`;
     } catch (error) {
       signal.throwIfAborted();
-      if (!isDecampError(error)) {
+      if (!isDecampError(error) || error.code === "interrupted") {
         throw error;
       }
       context.warn("late-writes-unknown", `The old server could not be looked at once more: ${error.message}`);
@@ -54,44 +56,54 @@ export const lateWrites: Step = {
   },
 };
 
+/** CID of the operation that brought the account to the new server: this run's, or the one that was there. */
+function arrivalOf({ signed, identity }: Context): string | undefined {
+  return signed?.cid ?? staysOf(identity.log).at(-1)?.arrival.cid;
+}
+
 /** @returns the paths of the records that exist only on the old server, and were not brought along */
 async function findLateWrites(context: Context): Promise<readonly string[]> {
-  const { source, identity, snapshot, archive, services, options, signal } = context;
+  const { source, identity, archive, services, options, lacking, signal } = context;
   const { did, log } = identity;
-  if ((await source.latestCommit(did, signal)).cid === snapshot.commit) {
+  if (lacking.length === 0 && (await source.latestCommit(did, signal)).cid === context.snapshot.commit) {
     return [];
   }
   // Signed with the old key: the old server has no other.
   const expectation = { did, signingKeys: log.signingKeys, now: services.now() };
   return proveDownload(archive, await source.getRepo(did, signal), expectation, signal, async (now) => {
-    const car = openCarFile(snapshotFile(archive, snapshot.snapshot, "repo"));
-    let paths: string[];
-    try {
-      const changes = [...diffRepos(car.source, now, { signal })];
-      paths = changes.filter(({ kind }) => kind === "added").map(({ path }) => path);
-      const others = changes.filter(({ kind }) => kind !== "added").map(({ path }) => path);
-      if (others.length > 0) {
-        context.warn(
-          "late-changes",
-          `After the move ${others.length} records were changed or deleted on the old server, such as ${others[0] ?? ""}. That is not brought along.`,
-        );
-      }
-    } finally {
-      car.close();
-    }
+    const paths = lacking.length > 0 ? lacking : writtenSince(context, now);
     if (paths.length === 0) {
       return [];
     }
     if (!options.bringLateWrites) {
       context.warn(
         "late-writes",
-        `${paths.length} records were written on the old server too late, such as ${paths[0] ?? ""}. Run the same command with --bring-late-writes to have them written to the new one, too.`,
+        `${paths.length} records are on the old server and not on the new one, such as ${paths[0] ?? ""}. Run the same command with --bring-late-writes to have them written to the new one, too.`,
       );
       return paths;
     }
     await bring(context, now, new Set(paths));
     return [];
   });
+}
+
+/** What is new on the old server since the snapshot that was moved. What was changed or deleted there is only named. */
+function writtenSince(context: Context, now: RepoSource): string[] {
+  const { archive, snapshot, signal } = context;
+  const car = openCarFile(snapshotFile(archive, snapshot.snapshot, "repo"));
+  try {
+    const changes = [...diffRepos(car.source, now, { signal })];
+    const others = changes.filter(({ kind }) => kind !== "added").map(({ path }) => path);
+    if (others.length > 0) {
+      context.warn(
+        "late-changes",
+        `After the move ${others.length} records were changed or deleted on the old server, such as ${others[0] ?? ""}. That is not brought along.`,
+      );
+    }
+    return changes.filter(({ kind }) => kind === "added").map(({ path }) => path);
+  } finally {
+    car.close();
+  }
 }
 
 async function bring(context: Context, source: RepoSource, paths: ReadonlySet<string>): Promise<void> {

@@ -1,5 +1,6 @@
 /** preflight: every reason against the move that can be seen before anything is written. */
 
+import { staysOf, whereIs } from "../../account/where.ts";
 import { requireArchiveFolder } from "../../archive/folder.ts";
 import { DecampError, isDecampError } from "../../errors.ts";
 import type { ServerDescription } from "../../services/pds.ts";
@@ -9,49 +10,79 @@ import { checkRelay } from "../checks/relay.ts";
 import { requireSpace } from "../checks/space.ts";
 import type { Context, Step } from "../context.ts";
 import { chooseHandle } from "../handle.ts";
-import { openJournal } from "../journal.ts";
+import { journalFormat, lostJournal, openJournal } from "../journal.ts";
 import { forecastUploads } from "../upload-quota.ts";
 
 export const preflight: Step = {
   id: "preflight",
   done: () => Promise.resolve(false),
   run: async (context) => {
-    const { options, services, targetOrigin, signal, source, identity } = context;
+    const { services, targetOrigin, source } = context;
     context.target = services.openPds(targetOrigin);
-    const [description, sourceDescription] = await Promise.all([
-      context.target.describe(signal),
-      context.moved ? undefined : source.describe(signal),
-    ]);
-    requireOwnDid(context.target.host, description);
-    context.targetDescription = description;
-    if (sourceDescription === undefined) {
-      checkClocks(context);
-      context.newHandle = identity.handle;
-    } else {
-      await requireArchiveFolder(context.archive, identity.did);
-      await requireSpace(context, 0);
-      checkClocks(context);
-      checkIdentity(context);
-      if (sourceDescription.did === description.did) {
-        throw new DecampError("same-server", `${source.origin} and ${targetOrigin} are the same server.`);
-      }
-      const isThere = await checkAccounts(context);
-      await Promise.all([countBlobs(context), checkRelay(context)]);
-      if (!isThere) {
-        await checkAdmission(context);
-        forecastUploads(context, context.blobs ?? 0);
-      }
-      if (!options.dryRun) {
-        context.journal = await openJournal(options.stateDir, identity.did, targetOrigin);
-      }
-      await chooseHandle(context, sourceDescription.availableUserDomains);
-    }
-    if (!options.dryRun) {
+    await (context.switched ? checkAfter(context) : checkBefore(context));
+    if (!context.options.dryRun) {
       await begin(context);
     }
     return `from ${source.host} to ${context.target.host}`;
   },
 };
+
+/** Before the identity changes: both servers, the account on both, and what stands in the way. */
+async function checkBefore(context: Context): Promise<void> {
+  const { options, services, targetOrigin, signal, source, target, identity } = context;
+  const [description, sourceDescription] = await Promise.all([target.describe(signal), source.describe(signal)]);
+  requireOwnDid(target.host, description);
+  context.targetDescription = description;
+  await requireArchiveFolder(context.archive, identity.did);
+  await requireSpace(context, 0);
+  checkClocks(context);
+  checkIdentity(context);
+  if (sourceDescription.did === description.did) {
+    throw new DecampError("same-server", `${source.origin} and ${targetOrigin} are the same server.`);
+  }
+  const isThere = await checkAccounts(context);
+  context.where = await whereIs(services, identity.log, { source: source.origin, target: targetOrigin }, signal);
+  await Promise.all([countBlobs(context), checkRelay(context)]);
+  if (!isThere) {
+    await checkAdmission(context);
+    forecastUploads(context, context.blobs ?? 0);
+  }
+  if (!options.dryRun) {
+    context.journal = await openJournal(options.stateDir, identity.did, targetOrigin);
+  }
+  await chooseHandle(context, sourceDescription.availableUserDomains);
+}
+
+/**
+ * After it: the new server has to know the account. What the old one says holds nothing up.
+ *
+ * @throws DecampError `refused` if the new server does not have the account
+ */
+async function checkAfter(context: Context): Promise<void> {
+  const { options, services, targetOrigin, signal, source, target, identity } = context;
+  context.targetDescription = await target.describe(signal);
+  checkClocks(context);
+  context.newHandle = identity.handle;
+  context.where = await whereIs(services, identity.log, { source: source.origin, target: targetOrigin }, signal);
+  const { state } = context.where;
+  if (state === "switched-absent") {
+    throw new DecampError("refused", `The identity names ${targetOrigin}, but that server does not have the account.`, {
+      hint: `${source.origin} says of the account: ${context.where.source?.state ?? "nothing"}. To let the identity name it again, with a rotation key of yours: decamp plc undo ${identity.did}. decamp plc history ${identity.did} shows which keys can do that, and until when.`,
+      data: { reason: state, state, next: context.where.next ?? [] },
+    });
+  }
+  if (!options.dryRun) {
+    try {
+      context.journal = await openJournal(options.stateDir, identity.did, targetOrigin);
+    } catch (error) {
+      if (!isDecampError(error, "unsupported", "storage")) {
+        throw error;
+      }
+      context.warn("journal-lost", `The journal is left out of this: ${error.message}`);
+      context.journal = lostJournal();
+    }
+  }
+}
 
 /** A server that gives the DID of another one as its own would get tokens that are good there. */
 function requireOwnDid(host: string, { did }: ServerDescription): void {
@@ -126,15 +157,13 @@ async function countBlobs(context: Context): Promise<void> {
   }
 }
 
+/** Begins a journal, unless the one that is there is of this move. */
 async function begin(context: Context): Promise<void> {
-  const { identity, source, targetOrigin, services, options } = context;
-  if (!context.hasJournal) {
-    context.journal = await openJournal(options.stateDir, identity.did, targetOrigin);
-  }
-  const { state } = context.journal;
-  if (state.did !== identity.did || state.source !== source.origin || state.target !== targetOrigin) {
-    await context.journal.append({
+  const { identity, source, targetOrigin, services } = context;
+  if (!isOfThisMove(context)) {
+    await context.note({
       type: "begin",
+      format: journalFormat,
       did: identity.did,
       handle: context.oldHandle,
       source: source.origin,
@@ -144,6 +173,23 @@ async function begin(context: Context): Promise<void> {
   }
   const { newHandle } = context;
   if (newHandle !== undefined && context.journal.state.newHandle !== newHandle) {
-    await context.journal.append({ type: "handle", newHandle });
+    await context.note({ type: "handle", newHandle });
   }
+}
+
+/**
+ * Facts belong to one move: between these two servers, and with the operation that is still to come, or that has brought the
+ * account to where it is.
+ */
+function isOfThisMove({ journal, identity, source, targetOrigin, switched }: Context): boolean {
+  const { did, source: from, target, signed } = journal.state;
+  if (did !== identity.did || from !== source.origin || target !== targetOrigin) {
+    return false;
+  }
+  if (signed === undefined) {
+    return true;
+  }
+  const arrival = staysOf(identity.log).at(-1)?.arrival.cid;
+  const isInLog = identity.log.entries.some(({ cid }) => cid === signed.cid);
+  return switched ? signed.cid === arrival || !isInLog : !isInLog;
 }

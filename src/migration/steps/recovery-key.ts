@@ -11,7 +11,7 @@ import type { Context, Step } from "../context.ts";
 export const recoveryKey: Step = {
   id: "recovery-key",
   applies: ({ addRecoveryKey }) => addRecoveryKey,
-  done: async (context) => context.moved || (await newKey(context)).key === firstKey(context),
+  done: async (context) => (await newKey(context)).key === firstKey(context),
   run: async (context) => {
     const { services, answers, identity, source, email, report, signal, options } = context;
     const { did, handle } = identity;

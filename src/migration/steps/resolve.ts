@@ -1,44 +1,126 @@
-/** resolve: which account is it, what does the verified log say, and where does it live. */
+/** resolve: which account is it, what does the verified log say, and which two servers is the move between. */
 
 import { findIdentity } from "../../account/find.ts";
-import { DecampError } from "../../errors.ts";
+import type { Identity } from "../../account/read-identity.ts";
+import { askPlace, type Place } from "../../account/places.ts";
+import { homeBefore, requireHome } from "../../account/where.ts";
+import { DecampError, isDecampError } from "../../errors.ts";
 import { parseAccount, parseServerUrl } from "../../identity/syntax.ts";
-import type { Step } from "../context.ts";
-import { findJournal } from "../journal.ts";
+import { timeOfRev } from "../../repo/head.ts";
+import type { Context, Step } from "../context.ts";
+import { findJournal, rememberedDids } from "../journal.ts";
 
 export const resolve: Step = {
   id: "resolve",
   done: () => Promise.resolve(false),
   run: async (context) => {
     const { options, services, signal, targetOrigin } = context;
+    const { allowPrivateHosts, stateDir } = options;
     const account = parseAccount(options.account);
-    const from =
-      options.from === undefined
-        ? undefined
-        : parseServerUrl(options.from, { allowPrivateHosts: options.allowPrivateHosts });
-    const earlier = await findJournal(options.stateDir, account, targetOrigin);
-    const identity = await findIdentity(
-      services,
-      account,
-      { from, known: earlier?.did, movedTo: targetOrigin },
-      signal,
-    );
-    const { pds } = identity.document;
+    const from = options.from === undefined ? undefined : parseServerUrl(options.from, { allowPrivateHosts });
+    const remembered = account.type === "handle" ? await rememberedDids(stateDir, account.handle) : [];
+    const identity = await findIdentity(services, account, { from, remembered, past: true }, signal);
     context.identity = identity;
-    context.moved = pds === targetOrigin;
-    context.oldHandle = (context.moved ? earlier?.handle : undefined) ?? identity.handle;
-    const source = from ?? (context.moved ? earlier?.source : pds);
-    if (source === undefined) {
-      throw context.moved
-        ? new DecampError("same-server", `${identity.handle} lives at ${targetOrigin} already.`, {
-            hint: "If a move was interrupted there, add the address of the old server with --from to finish it.",
-          })
-        : new DecampError("identity-invalid", `The DID document of ${identity.did} names no server.`);
-    }
-    if (source === targetOrigin) {
-      throw new DecampError("same-server", `${source} cannot be both the old and the new server.`);
-    }
+    const home = requireHome(identity.log);
+    context.switched = home === targetOrigin;
+    const source = context.switched
+      ? await sourceBefore(context, identity, from)
+      : await sourceNow(context, identity, home, from);
+    const earlier = await findJournal(stateDir, identity.did, targetOrigin);
+    context.oldHandle = (context.switched ? earlier?.handle : undefined) ?? identity.handle;
     context.source = services.openPds(source);
     return `${context.oldHandle} is ${identity.did}`;
   },
 };
+
+/** Before the switch the account is moved from where it lives. @throws DecampError `refused`, `same-server`, `unreachable` */
+async function sourceNow(
+  context: Context,
+  { did, log }: Identity,
+  home: string,
+  from: string | undefined,
+): Promise<string> {
+  const { options, services, signal, targetOrigin } = context;
+  if (from === undefined || from === home) {
+    return home;
+  }
+  if (from === targetOrigin) {
+    throw new DecampError("same-server", `${from} cannot be both the old and the new server.`, {
+      hint: `The identity of ${did} names ${home}.`,
+    });
+  }
+  if (!options.homeIsLost && (await isSameServer(context, from, home))) {
+    return from;
+  }
+  const [old, now] = await Promise.all(
+    [from, home].map(async (origin) => askPlace(services.openPds(origin), did, signal)),
+  );
+  const both = [`${home}, which the identity names: ${describePlace(now)}`, `${from}: ${describePlace(old)}`];
+  if (options.homeIsLost) {
+    context.warn("home-is-lost", `You say that ${home} is lost. ${both.join(". ")}.`);
+    return from;
+  }
+  throw new DecampError("refused", `The account does not live at ${from}, but at ${home}. ${both.join(". ")}.`, {
+    hint: `Leave out --from (and DECAMP_SOURCE_PDS) to move it from where it lives. What is at ${from} may be old; only if ${home} is lost for good, add --home-is-lost.`,
+    data: {
+      reason: "not-home",
+      home,
+      from,
+      ...(now?.head === undefined ? {} : { homeRev: now.head.rev }),
+      ...(old?.head === undefined ? {} : { fromRev: old.head.rev }),
+      operation: log.head.cid,
+    },
+  });
+}
+
+/** After the switch the old server is the one before the new one in the log. Nothing that it says can hold the move up. */
+async function sourceBefore(
+  context: Context,
+  { did, handle, log }: Identity,
+  from: string | undefined,
+): Promise<string> {
+  const { targetOrigin, signal } = context;
+  const before = homeBefore(log);
+  if (before === undefined) {
+    throw new DecampError("same-server", `${handle} lives at ${targetOrigin} already, and never lived elsewhere.`, {
+      hint: `The log of ${did} names no other server. Give the address of the server that you want to move to with --to.`,
+    });
+  }
+  if (from === undefined || from === before || from === targetOrigin) {
+    return before;
+  }
+  try {
+    if (await isSameServer(context, from, before)) {
+      return from;
+    }
+  } catch (error) {
+    signal.throwIfAborted();
+    if (!isDecampError(error)) {
+      throw error;
+    }
+    return from; // nobody can say: it was named by the person
+  }
+  context.warn(
+    "source-ignored",
+    `Before ${targetOrigin} the account lived at ${before}, not at ${from}: ${from} is left out of this.`,
+  );
+  return before;
+}
+
+/** Whether two addresses lead to one server, by what it calls itself. @throws what the services throw */
+async function isSameServer({ services, signal }: Context, one: string, other: string): Promise<boolean> {
+  const [first, second] = await Promise.all(
+    [one, other].map(async (origin) => services.openPds(origin).describe(signal)),
+  );
+  return first?.did === second?.did;
+}
+
+/** What a server says of the account, and of when its repository is. */
+function describePlace(place: Place | undefined): string {
+  if (place === undefined) {
+    return "not asked";
+  }
+  const { state, head } = place;
+  const time = head === undefined ? undefined : timeOfRev(head.rev);
+  return head === undefined ? state : `${state}, revision ${head.rev}${time === undefined ? "" : ` of ${time}`}`;
+}

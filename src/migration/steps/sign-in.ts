@@ -11,8 +11,7 @@ import { newKey } from "./recovery-key.ts";
 
 export const signIn: Step = {
   id: "sign-in",
-  // After the point of no return the old server is not needed any more.
-  done: (context) => Promise.resolve(context.moved || context.source.isSignedIn),
+  done: ({ source }) => Promise.resolve(source.isSignedIn),
   run: async (context) => {
     const session = await signInToSource(context);
     if (context.answers.rotationKey === undefined) {
@@ -28,6 +27,9 @@ export const signIn: Step = {
         "source-keys-unknown",
         "Your old server does not say which rotation keys are its own, so they stay in the identity.",
       );
+    }
+    if (context.switched) {
+      return undefined; // only the data is missing: nothing has to be signed here
     }
     await requireSigningPower(context);
     if (context.options.addRecoveryKey) {

@@ -1,0 +1,84 @@
+/** What a server says of an account: its state, and the head of its repository. Asked now; nothing is remembered. */
+
+import { isDecampError } from "../errors.ts";
+import { readHead, type Head } from "../repo/head.ts";
+import type { Download, Pds } from "../services/pds.ts";
+
+/**
+ * The state of an account on one server, as anybody can see it: a word of the protocol (`active`, `deactivated`,
+ * `takendown` …), `absent` where the server says that it has no such account, and two for what cannot be said:
+ * `unreachable`, and `unknown` where the answer says nothing.
+ */
+export type PlaceState = "active" | "deactivated" | "absent" | "unreachable" | "unknown" | (string & {});
+
+/** One server, and what it says. */
+export interface Place {
+  /** Origin. */
+  readonly url: string;
+  readonly state: PlaceState;
+  /** The head of the repository, where the server shows it. */
+  readonly head?: Head | undefined;
+}
+
+/** A commit with its frame is some hundred bytes. */
+const mostBytes = 64 * 1024;
+
+/** Asks a server. Never fails but for the signal. */
+export async function askPlace(pds: Pds, did: string, signal: AbortSignal): Promise<Place> {
+  const state = await stateAt(pds, did, signal);
+  const { origin: url } = pds;
+  if (state !== "active") {
+    return { url, state };
+  }
+  const head = await headAt(pds, did, signal).catch((error: unknown) => nothingFrom(error, signal));
+  return { url, state, ...(head === undefined ? {} : { head }) };
+}
+
+/** The state of the account on one server, as anybody can see it. Never fails but for the signal. */
+export async function stateAt(pds: Pds, did: string, signal: AbortSignal): Promise<PlaceState> {
+  try {
+    const status = await pds.repoStatus(did, signal);
+    if (status === undefined) {
+      return "absent";
+    }
+    return status.active ? "active" : (status.status ?? "inactive");
+  } catch (error) {
+    nothingFrom(error, signal);
+    return isDecampError(error, "unreachable") ? "unreachable" : "unknown";
+  }
+}
+
+/**
+ * The head of the repository on one server: its commit, hashed. One that is not active is shown only to its owner, so
+ * there has to be a session then.
+ *
+ * @returns undefined where the server does not give the commit's block, or gives that of another account
+ * @throws DecampError `server-refused` and what the services throw
+ */
+export async function headAt(pds: Pds, did: string, signal: AbortSignal): Promise<Head | undefined> {
+  const { cid } = await pds.latestCommit(did, signal);
+  const head = readHead(await readSmall(await pds.getBlocks(did, [cid], signal)), cid);
+  return head?.did === did ? head : undefined;
+}
+
+async function readSmall({ bytes }: Download): Promise<Uint8Array> {
+  const pieces: Uint8Array[] = [];
+  let size = 0;
+  for await (const piece of bytes) {
+    size += piece.length;
+    if (size > mostBytes) {
+      break;
+    }
+    pieces.push(piece);
+  }
+  return Buffer.concat(pieces);
+}
+
+/** An expected failure says nothing; everything else is thrown. */
+function nothingFrom(error: unknown, signal: AbortSignal): undefined {
+  signal.throwIfAborted();
+  if (!isDecampError(error) || isDecampError(error, "interrupted", "private-address", "insecure-url")) {
+    throw error;
+  }
+  return undefined;
+}

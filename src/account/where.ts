@@ -1,0 +1,320 @@
+/**
+ * Where an account is, and what was done to it: the one answer, for everybody who has to know. It is computed from the
+ * verified log (which servers were named, in which order, what was nullified) and from what the servers say now. A journal
+ * has no say in it: it remembers what somebody wanted.
+ *
+ * In plain words:
+ * - The identity decides where the account lives. What a server says of itself does not.
+ * - Where it is named but not active, nobody can see the account: it is dark.
+ * - A copy at a server that the log never named is only a copy, and may be deleted. Where the account has lived, it may not.
+ * - An account that moved is at its new home only once that home has what the old one had.
+ */
+
+import { DecampError } from "../errors.ts";
+import { originOfPds } from "../identity/did-document.ts";
+import { keysThatCameAlone } from "../plc/came-alone.ts";
+import { undoPower } from "../plc/history.ts";
+import type { LogEntry, VerifiedLog } from "../plc/log.ts";
+import { pdsOf, rotationKeysOf } from "../plc/operation.ts";
+import { emptyTree } from "../repo/head.ts";
+import { timeAtDirectory } from "./directory-time.ts";
+import { askPlace, type Place } from "./places.ts";
+import type { AccountServices } from "./services.ts";
+
+/** State → what it means. S is the old server, T the new one. */
+export const whereStates = {
+  "at-home": "no move is asked about: the account lives where its identity says",
+  "not-begun": "it lives at S, and T does not have it",
+  begun: "it lives at S, and T has a copy that is not active",
+  frozen: "the identity names S, and it is deactivated there: nobody can see it",
+  "copy-active": "it lives at S, and T, where it never lived, has it active, too",
+  returned: "it lives at S, and T, where it has lived, has it deactivated",
+  "return-unfinished": "the identity names S again, and T, where it has lived, still has it active",
+  switched: "the identity names T, and it is not active there: nobody can see it",
+  "switched-empty": "the identity names T, and T has an empty repository",
+  "switched-absent": "the identity names T, and T does not have the account",
+  "source-active": "it lives at T, and is still active at S",
+  "source-unknown": "it lives at T, and S does not say whether it is active there",
+  moved: "it lives at T, and not at S any more",
+  elsewhere: "the identity names a third server",
+  "home-absent": "the server that the identity names does not have the account, or none is named",
+  "taken-down": "the server that the identity names has taken the account down",
+  "home-unknown": "the server that the identity names does not say",
+  "target-unknown": "it lives at S, and T does not say whether it has a copy",
+} as const;
+
+export type WhereState = keyof typeof whereStates;
+
+/** A stretch of time for which the identity named one server, in operations that count. */
+export interface Stay {
+  /** Origin; undefined where it named none that can be used. */
+  readonly server: string | undefined;
+  /** The operation that took it there. */
+  readonly arrival: LogEntry;
+}
+
+export interface Whereabouts {
+  readonly state: WhereState;
+  /** Origin of the server that the identity names. */
+  readonly home: string | undefined;
+  readonly source?: Place;
+  readonly target?: Place;
+  /** Nobody can see the account: the server that the identity names does not have it active. */
+  readonly dark: boolean;
+  /** Whether the log has ever named the target, nullified operations included. */
+  readonly livedAtTarget: boolean;
+  /** Whether `migrate cancel` can take back all that was done. */
+  readonly reversible: boolean;
+  /** Who can take back the change of the identity that brought it to the target. */
+  readonly undo?: Undo;
+  /** An account that is made and not activated is deleted by some servers after so many days. */
+  readonly copyExpiresDays?: number;
+  /** The next safe command, without the flags of this run; none where there is nothing to do, or nothing that decamp can do. */
+  readonly next?: readonly string[];
+}
+
+export interface Undo {
+  /** CID of the operation. */
+  readonly operation: string;
+  /** Rotation keys, did:keys, that are no server's as far as the log shows. */
+  readonly keys: readonly string[];
+  /** Until when they can do so whoever objects (epoch milliseconds by the directory's clock); unset where they stand no
+   * longer above the signer, and can do it only as long as they are in the list. */
+  readonly until?: number;
+}
+
+/** How many days a copy has that is not activated, on servers that delete it then. */
+const copyDays = 3;
+
+/** The servers that the identity named, in the order of the operations that count. Never empty. */
+export function staysOf(log: VerifiedLog): readonly Stay[] {
+  const stays: Stay[] = [];
+  for (const arrival of log.entries.filter(({ nullified }) => !nullified)) {
+    const server = originOfPds(pdsOf(arrival.operation));
+    if (stays.length === 0 || stays.at(-1)?.server !== server) {
+      stays.push({ server, arrival });
+    }
+  }
+  return stays;
+}
+
+/** Origin of the server that the identity names now; undefined if it names none that can be used. */
+export function homeOf(log: VerifiedLog): string | undefined {
+  return staysOf(log).at(-1)?.server;
+}
+
+/** Origin of the server that the identity named before the one that it names now. */
+export function homeBefore(log: VerifiedLog): string | undefined {
+  return staysOf(log).at(-2)?.server;
+}
+
+/** Whether the log ever named a server, in operations that were nullified, too: then the account has lived there. */
+export function hasLivedAt(log: VerifiedLog, origin: string): boolean {
+  return log.entries.some(({ operation }) => originOfPds(pdsOf(operation)) === origin);
+}
+
+/** @throws DecampError `identity-invalid` if the identity names no server */
+export function requireHome(log: VerifiedLog): string {
+  const home = homeOf(log);
+  if (home === undefined) {
+    throw new DecampError("identity-invalid", `The identity of ${log.did} names no server.`);
+  }
+  return home;
+}
+
+/**
+ * Asks the servers where an account is.
+ *
+ * @param move origins of the two servers that a move is asked about; only the home without it
+ */
+export async function whereIs(
+  services: Pick<AccountServices, "openPds" | "now" | "clockOffset" | "directory">,
+  log: VerifiedLog,
+  move: { readonly source: string | undefined; readonly target: string } | undefined,
+  signal: AbortSignal,
+): Promise<Whereabouts> {
+  const { openPds } = services;
+  const ask = async (url: string | undefined): Promise<Place | undefined> =>
+    url === undefined ? undefined : askPlace(openPds(url), log.did, signal);
+  const home = homeOf(log);
+  const [source, target] = await Promise.all([ask(move?.source), ask(move?.target)]);
+  const known = [source, target].find((place) => place?.url === home);
+  return judgeWhere(log, { home: known ?? (await ask(home)), source, target }, timeAtDirectory(services));
+}
+
+/** What the servers said. */
+export interface Places {
+  /** The server that the identity names; undefined if it names none. */
+  readonly home: Place | undefined;
+  readonly source: Place | undefined;
+  readonly target: Place | undefined;
+}
+
+/** Judges what was asked. @param now epoch milliseconds, by the directory's clock */
+export function judgeWhere(log: VerifiedLog, places: Places, now: number): Whereabouts {
+  const { home, source, target } = places;
+  const livedAtTarget = target !== undefined && hasLivedAt(log, target.url);
+  const state = stateOf(places, livedAtTarget);
+  const undo = target !== undefined && target.url === home?.url ? undoOf(log, now) : undefined;
+  const next = nextCommand(state, log, places);
+  return {
+    state,
+    home: homeOf(log),
+    ...(source === undefined ? {} : { source }),
+    ...(target === undefined ? {} : { target }),
+    dark: home === undefined || !["active", "unreachable", "unknown"].includes(home.state),
+    livedAtTarget,
+    reversible: ["not-begun", "begun", "frozen"].includes(state) && !livedAtTarget,
+    ...(undo === undefined ? {} : { undo }),
+    ...(isIdle(target) && !livedAtTarget ? { copyExpiresDays: copyDays } : {}),
+    ...(next === undefined ? {} : { next }),
+  };
+}
+
+function stateOf({ home, source, target }: Places, livedAtTarget: boolean): WhereState {
+  const homeState = stateAtHome(home, target);
+  if (home === undefined || homeState !== undefined) {
+    return homeState ?? "home-absent";
+  }
+  if (target === undefined || source?.url === target.url) {
+    return home.state === "active" ? "at-home" : "frozen";
+  }
+  if (target.url === home.url) {
+    return stateAfter(source, target);
+  }
+  if (source?.url !== home.url) {
+    return "elsewhere";
+  }
+  return stateBefore(home, target, livedAtTarget);
+}
+
+/** What the home's own answer settles, whatever else is asked. */
+function stateAtHome(home: Place | undefined, target: Place | undefined): WhereState | undefined {
+  if (home === undefined) {
+    return "home-absent";
+  }
+  switch (home.state) {
+    case "active":
+    case "deactivated":
+      return undefined;
+    case "absent":
+      return target?.url === home.url ? "switched-absent" : "home-absent";
+    case "unreachable":
+    case "unknown":
+      return "home-unknown";
+    default:
+      return "taken-down";
+  }
+}
+
+/** The identity names the old server. */
+function stateBefore(home: Place, target: Place, livedAtTarget: boolean): WhereState {
+  if (target.state === "active") {
+    return livedAtTarget ? "return-unfinished" : home.state === "active" ? "copy-active" : "frozen";
+  }
+  if (home.state !== "active") {
+    return "frozen";
+  }
+  if (target.state === "absent") {
+    return "not-begun";
+  }
+  if (isSilent(target)) {
+    return "target-unknown";
+  }
+  return livedAtTarget ? "returned" : "begun";
+}
+
+/** The identity names the new server. */
+function stateAfter(source: Place | undefined, target: Place): WhereState {
+  if (isEmptyBeside(target, source)) {
+    return "switched-empty";
+  }
+  if (target.state !== "active") {
+    return "switched";
+  }
+  if (source === undefined) {
+    return "at-home";
+  }
+  if (isSilent(source)) {
+    return "source-unknown";
+  }
+  return source.state === "active" ? "source-active" : "moved";
+}
+
+/** Whether the new server has nothing, and the old one may have something. */
+function isEmptyBeside({ head }: Place, source: Place | undefined): boolean {
+  return (
+    head?.data === emptyTree &&
+    source !== undefined &&
+    (source.state === "active" || isSilent(source)) &&
+    source.head?.data !== emptyTree
+  );
+}
+
+function isSilent({ state }: Place): boolean {
+  return state === "unreachable" || state === "unknown";
+}
+
+/** Whether a server has the account without showing it. */
+function isIdle(place: Place | undefined): boolean {
+  return place !== undefined && !isSilent(place) && place.state !== "active" && place.state !== "absent";
+}
+
+/** Who can take back the operation that took the account where it is now. */
+function undoOf(log: VerifiedLog, now: number): Undo | undefined {
+  const stays = staysOf(log);
+  const arrival = stays.at(-1)?.arrival;
+  const before = log.entries.find(({ cid }) => cid === arrival?.operation.prev);
+  if (arrival === undefined || before === undefined || stays.length < 2) {
+    return undefined;
+  }
+  const operation = arrival.cid;
+  const power = undoPower(log, operation);
+  if (power !== undefined && power.until >= now) {
+    return { operation, keys: power.keys, until: power.until };
+  }
+  // Whoever is in the list may say the old state again. A server that the account left is not.
+  const old = rotationKeysOf(before.operation);
+  const keys = rotationKeysOf(log.head.operation).filter((key) => old.includes(key));
+  const own = keysThatCameAlone(log);
+  const likely = keys.filter((key) => own.includes(key));
+  return keys.length === 0 ? undefined : { operation, keys: likely.length > 0 ? likely : keys };
+}
+
+function nextCommand(state: WhereState, log: VerifiedLog, { source, target }: Places): readonly string[] | undefined {
+  const { did } = log;
+  const migrate = (from: string | undefined, to: string | undefined): readonly string[] | undefined =>
+    to === undefined ? undefined : ["migrate", did, ...(from === undefined ? [] : ["--from", from]), "--to", to];
+  switch (state) {
+    case "not-begun":
+    case "begun":
+    case "switched":
+    case "switched-empty":
+    case "source-active":
+    case "source-unknown":
+    case "target-unknown":
+      return migrate(source?.url, target?.url);
+    case "frozen":
+      return target === undefined || source === undefined || source.url === target.url
+        ? undefined
+        : migrate(source.url, target.url);
+    case "switched-absent":
+      return ["plc", "undo", did];
+    case "return-unfinished":
+      return wasNullified(log, target?.url) ? ["plc", "undo", did] : migrate(target?.url, source?.url);
+    case "at-home":
+    case "copy-active":
+    case "returned":
+    case "moved":
+    case "elsewhere":
+    case "home-absent":
+    case "taken-down":
+    case "home-unknown":
+      return undefined;
+  }
+}
+
+/** Whether the newest operation that named a server was undone. */
+function wasNullified(log: VerifiedLog, origin: string | undefined): boolean {
+  return log.entries.findLast(({ operation }) => originOfPds(pdsOf(operation)) === origin)?.nullified === true;
+}

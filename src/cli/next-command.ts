@@ -1,0 +1,25 @@
+/** A command for a person to type next: complete, with every flag that this run needed. */
+import { commandLine } from "./command-line.ts";
+import { defaultPlcUrl, type GlobalFlags, type RawGlobals } from "./globals.ts";
+
+/** What of a run the next one needs, too. */
+export interface RunFlags {
+  readonly raw: RawGlobals;
+  readonly globals: Pick<GlobalFlags, "plcUrl" | "allowPrivateHosts">;
+  /** `--archive`, where the command is a migration. */
+  readonly archive?: string | undefined;
+}
+
+/**
+ * @param words the command and its own arguments, as a use case names them
+ * @returns one line for a shell
+ */
+export function nextCommand(words: readonly string[], { raw, globals, archive }: RunFlags): string {
+  return commandLine([
+    ...words,
+    ...(words[0] === "migrate" && archive !== undefined ? ["--archive", archive] : []),
+    ...(globals.plcUrl === defaultPlcUrl ? [] : ["--plc-url", globals.plcUrl]),
+    ...(globals.allowPrivateHosts ? ["--allow-private-hosts"] : []),
+    ...(raw.stateDir === undefined ? [] : ["--state-dir", raw.stateDir]),
+  ]);
+}

@@ -1,0 +1,110 @@
+/**
+ * Whether the new server has what the old one has, where the identity names the new one already: because the move was
+ * interrupted there, or because somebody changed the identity by other means, before any data was there. The old account may
+ * be deactivated only when this is proved.
+ *
+ * Asked in this order, and the first that settles it counts: the tops of both trees (the same `data` is the same records);
+ * what the journal of exactly this operation says was proved before it; and at last every record of both.
+ */
+
+import { headAt } from "../account/places.ts";
+import { staysOf } from "../account/where.ts";
+import { proveDownload } from "../archive/fetch-repo.ts";
+import { snapshotFile } from "../archive/layout.ts";
+import { DecampError, isDecampError } from "../errors.ts";
+import { diffRepos } from "../repo/diff.ts";
+import { emptyTree, type Head } from "../repo/head.ts";
+import type { RepoSource } from "../repo/source.ts";
+import { openCarFile } from "../services/car-file.ts";
+import type { Context } from "./context.ts";
+import { signInToTarget } from "./sign-in.ts";
+
+export type Holding =
+  /** It has every record that the old server, or the archive, has. */
+  | { readonly kind: "proved" }
+  /** It has nothing, or lacks some of it: their paths, as far as they are known. */
+  | { readonly kind: "lacking"; readonly paths: readonly string[]; readonly isEmpty: boolean }
+  /** There is nothing to compare it with: the old server does not answer, and there is no archive. */
+  | { readonly kind: "unknown" };
+
+/** So many paths are kept; what they are for is to be named. */
+const mostPaths = 1000;
+
+/**
+ * Finds out what the new server has. Signs in there if the account is not active.
+ *
+ * @throws DecampError what signing in and the new server's answers throw; what the old server answers stops nothing
+ */
+export async function findHolding(context: Context): Promise<Holding> {
+  const { where, target, identity, signal } = context;
+  const { did } = identity;
+  if (where.target?.state !== "active" && !target.isSignedIn) {
+    await signInToTarget(context);
+  }
+  const there = where.target?.head ?? (await headAt(target, did, signal));
+  if (there === undefined) {
+    throw new DecampError("bad-answer", `${target.host} does not give out the commit that it names as its head.`);
+  }
+  const old = await oldHead(context);
+  if (old !== undefined && old.data === there.data) {
+    return { kind: "proved" };
+  }
+  if (there.data === emptyTree) {
+    return old === undefined && where.source?.state === "absent"
+      ? { kind: "unknown" }
+      : { kind: "lacking", paths: [], isEmpty: true };
+  }
+  if (wasProved(context)) {
+    return { kind: "proved" };
+  }
+  return compareRecords(context);
+}
+
+/** Whether the journal of the operation that brought the account here says that the data was proved before it. */
+function wasProved({ identity, journal }: Context): boolean {
+  const { signed, compared } = journal.state;
+  return compared !== undefined && signed?.cid === staysOf(identity.log).at(-1)?.arrival.cid;
+}
+
+/** What the old server has: its own head where it shows it, else that of the newest snapshot. */
+async function oldHead(context: Context): Promise<Pick<Head, "data"> | undefined> {
+  return context.where.source?.head ?? context.lastSnapshot();
+}
+
+/** Every record of both, proved. */
+async function compareRecords(context: Context): Promise<Holding> {
+  const { where, source, target, identity, archive, services, signal } = context;
+  const { did, log } = identity;
+  const expectation = { did, signingKeys: log.signingKeys, now: services.now() };
+  const compare = async (old: RepoSource): Promise<Holding> =>
+    proveDownload(archive, await target.getRepo(did, signal), expectation, signal, (now) => {
+      const paths: string[] = [];
+      for (const { kind, path } of diffRepos(old, now, { signal })) {
+        if (kind === "removed" && paths.length < mostPaths) {
+          paths.push(path);
+        }
+      }
+      return paths.length === 0 ? { kind: "proved" } : { kind: "lacking", paths, isEmpty: false };
+    });
+  if (where.source?.state === "active") {
+    try {
+      return await proveDownload(archive, await source.getRepo(did, signal), expectation, signal, compare, "second");
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!isDecampError(error)) {
+        throw error;
+      }
+      context.warn("source-not-compared", `What your old server has could not be compared: ${error.message}`);
+    }
+  }
+  const newest = await context.lastSnapshot();
+  if (newest === undefined) {
+    return { kind: "unknown" };
+  }
+  const car = openCarFile(snapshotFile(archive, newest.snapshot, "repo"));
+  try {
+    return await compare(car.source);
+  } finally {
+    car.close();
+  }
+}
