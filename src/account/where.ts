@@ -17,7 +17,7 @@ import { undoPower } from "../plc/history.ts";
 import type { LogEntry, VerifiedLog } from "../plc/log.ts";
 import { pdsOf, rotationKeysOf } from "../plc/operation.ts";
 import { emptyTree } from "../repo/head.ts";
-import { timeAtDirectory } from "./directory-time.ts";
+import { directoryTime } from "./directory-time.ts";
 import { askPlace, type Place } from "./places.ts";
 import type { AccountServices } from "./services.ts";
 
@@ -61,6 +61,8 @@ export interface Whereabouts {
   readonly target?: Place;
   /** Nobody can see the account: the server that the identity names does not have it active. */
   readonly dark: boolean;
+  /** Whether the identity names the target. */
+  readonly livesAtTarget: boolean;
   /** Whether the log has ever named the target, nullified operations included. */
   readonly livedAtTarget: boolean;
   /** Whether `migrate cancel` can take back all that was done. */
@@ -108,6 +110,61 @@ export function homeBefore(log: VerifiedLog): string | undefined {
   return staysOf(log).at(-2)?.server;
 }
 
+/** Whether the identity names this server now. */
+export function livesAt(log: VerifiedLog, origin: string): boolean {
+  return homeOf(log) === origin;
+}
+
+/** An operation that took the account from one server to another. */
+export interface MoveInLog {
+  readonly operation: LogEntry;
+  /** The operation before it. */
+  readonly before: LogEntry;
+  /** Origins. */
+  readonly source: string;
+  readonly target: string;
+}
+
+/** What an operation did, if it moved the account; nullified ones, too. @param cid CID of the operation */
+export function moveBy(log: VerifiedLog, cid: string | undefined): MoveInLog | undefined {
+  const operation = log.entries.find((entry) => entry.cid === cid);
+  const before = log.entries.find((entry) => entry.cid === operation?.operation.prev);
+  const [source, target] = [before, operation].map((entry) => originOfPds(pdsOf(entry?.operation)));
+  return before === undefined ||
+    operation === undefined ||
+    source === undefined ||
+    target === undefined ||
+    source === target
+    ? undefined
+    : { operation, before, source, target };
+}
+
+/** The moves that somebody may want to take back, or to finish taking back. */
+export interface RecentMoves {
+  /** The last one that counts. */
+  readonly last: MoveInLog | undefined;
+  /** The one away from where the account is now, if it was nullified and nothing has moved the account since. */
+  readonly nullified: MoveInLog | undefined;
+  /** The one before the last, if the last has taken the account back to where it was: by a move, or by saying an old state again. */
+  readonly reversed: MoveInLog | undefined;
+}
+
+export function recentMoves(log: VerifiedLog): RecentMoves {
+  const stays = staysOf(log);
+  const home = homeOf(log);
+  const last = stays.length < 2 ? undefined : moveBy(log, stays.at(-1)?.arrival.cid);
+  const nullified = log.entries
+    .filter((entry) => entry.nullified)
+    .map(({ cid }) => moveBy(log, cid))
+    .findLast((move) => move?.source === home);
+  const isNewer = last === undefined || (nullified?.operation.createdAt ?? "") >= last.operation.createdAt;
+  return {
+    last,
+    nullified: isNewer ? nullified : undefined,
+    reversed: stays.length > 2 && stays.at(-3)?.server === home ? moveBy(log, stays.at(-2)?.arrival.cid) : undefined,
+  };
+}
+
 /** Whether the log ever named a server, in operations that were nullified, too: then the account has lived there. */
 export function hasLivedAt(log: VerifiedLog, origin: string): boolean {
   return log.entries.some(({ operation }) => originOfPds(pdsOf(operation)) === origin);
@@ -139,7 +196,7 @@ export async function whereIs(
   const home = homeOf(log);
   const [source, target] = await Promise.all([ask(move?.source), ask(move?.target)]);
   const known = [source, target].find((place) => place?.url === home);
-  return judgeWhere(log, { home: known ?? (await ask(home)), source, target }, timeAtDirectory(services));
+  return judgeWhere(log, { home: known ?? (await ask(home)), source, target }, directoryTime(services));
 }
 
 /** What the servers said. */
@@ -150,8 +207,8 @@ export interface Places {
   readonly target: Place | undefined;
 }
 
-/** Judges what was asked. @param now epoch milliseconds, by the directory's clock */
-export function judgeWhere(log: VerifiedLog, places: Places, now: number): Whereabouts {
+/** Judges what was asked. @param now epoch milliseconds, by the directory's clock; undefined where no deadline can be told */
+export function judgeWhere(log: VerifiedLog, places: Places, now: number | undefined): Whereabouts {
   const { home, source, target } = places;
   const livedAtTarget = target !== undefined && hasLivedAt(log, target.url);
   const state = stateOf(places, livedAtTarget);
@@ -163,6 +220,7 @@ export function judgeWhere(log: VerifiedLog, places: Places, now: number): Where
     ...(source === undefined ? {} : { source }),
     ...(target === undefined ? {} : { target }),
     dark: home === undefined || !["active", "unreachable", "unknown"].includes(home.state),
+    livesAtTarget: target !== undefined && livesAt(log, target.url),
     livedAtTarget,
     reversible: ["not-begun", "begun", "frozen"].includes(state) && !livedAtTarget,
     ...(undo === undefined ? {} : { undo }),
@@ -261,7 +319,7 @@ function isIdle(place: Place | undefined): boolean {
 }
 
 /** Who can take back the operation that took the account where it is now. */
-function undoOf(log: VerifiedLog, now: number): Undo | undefined {
+function undoOf(log: VerifiedLog, now: number | undefined): Undo | undefined {
   const stays = staysOf(log);
   const arrival = stays.at(-1)?.arrival;
   const before = log.entries.find(({ cid }) => cid === arrival?.operation.prev);
@@ -270,7 +328,7 @@ function undoOf(log: VerifiedLog, now: number): Undo | undefined {
   }
   const operation = arrival.cid;
   const power = undoPower(log, operation);
-  if (power !== undefined && power.until >= now) {
+  if (power !== undefined && now !== undefined && power.until >= now) {
     return { operation, keys: power.keys, until: power.until };
   }
   // Whoever is in the list may say the old state again. A server that the account left is not.

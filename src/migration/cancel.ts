@@ -104,7 +104,7 @@ function requireCancellable(
   { did, handle, target }: { did: string; handle: string; target: string },
 ): void {
   const { home, state, undo, livedAtTarget } = where;
-  if (home === target) {
+  if (where.livesAtTarget) {
     const until = undo?.until === undefined ? undefined : new Date(undo.until).toISOString();
     throw new DecampError("refused", `The identity of ${handle} names ${target} already. This cannot be cancelled.`, {
       hint:

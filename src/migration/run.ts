@@ -112,7 +112,7 @@ export async function migrate(
         "The account was to be deactivated on your old server, because the move began with --freeze. Run the same command again, or decamp migrate cancel.",
       );
     }
-    throw withStanding(error, ...standingOf(context));
+    throw context.hasIdentity ? withStanding(error, ...standingOf(context)) : error;
   } finally {
     await endSessions(context);
     await unlock?.();
@@ -187,9 +187,6 @@ async function runStep(context: Context, step: Step, isNeeded: boolean): Promise
 
 /** What is known of the identity, in a sentence. */
 function standingOf(context: Context): ["unchanged" | "sent" | "changed", string] {
-  if (!context.hasIdentity) {
-    return ["unchanged", ""];
-  }
   const { did, log } = context.identity;
   if (context.switched) {
     return [

@@ -2,7 +2,7 @@
 
 import { findIdentity } from "../account/find.ts";
 import type { Place } from "../account/places.ts";
-import { homeBefore, homeOf, whereIs, type Whereabouts, type WhereState } from "../account/where.ts";
+import { homeBefore, homeOf, livesAt, whereIs, type Whereabouts, type WhereState } from "../account/where.ts";
 import { parseAccount, parseServerUrl } from "../identity/syntax.ts";
 import type { VerifiedLog } from "../plc/log.ts";
 import type { MigrationServices } from "./context.ts";
@@ -138,9 +138,8 @@ function pairsOf(
   const home = homeOf(log);
   const journalTo = (target: string): JournalState | undefined => journals.find((one) => one.target === target);
   if (to !== undefined) {
-    const before = home === to ? homeBefore(log) : home;
     // After the switch the old server is the one before, whatever is named.
-    const source = (home === to ? undefined : from) ?? before ?? from;
+    const source = livesAt(log, to) ? (homeBefore(log) ?? from) : (from ?? home);
     return source === undefined || source === to ? [] : [{ source, target: to, journal: journalTo(to) }];
   }
   const known = journals.flatMap((journal): Pair[] =>

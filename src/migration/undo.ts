@@ -15,12 +15,11 @@ import { readAccount, type AccountLog } from "../account/find.ts";
 import { stateAt } from "../account/places.ts";
 import { signByKey, type Signer } from "../account/sign-by-key.ts";
 import { signIn } from "../account/sign-in.ts";
-import { homeOf, staysOf, whereIs } from "../account/where.ts";
+import { livesAt, moveBy, recentMoves, whereIs, type MoveInLog } from "../account/where.ts";
 import { DecampError, isDecampError, withStanding } from "../errors.ts";
-import { originOfPds } from "../identity/did-document.ts";
 import { parseAccount, parseServerUrl } from "../identity/syntax.ts";
 import { judgeOperation } from "../plc/judge.ts";
-import type { LogEntry, VerifiedLog } from "../plc/log.ts";
+import type { VerifiedLog } from "../plc/log.ts";
 import { contentOf, pdsOf, rotationKeysOf, type UnsignedOperation } from "../plc/operation.ts";
 import { predecessorAt } from "../plc/place.ts";
 import { activeEntries, planRecovery, recoveryOperation } from "../plc/recover.ts";
@@ -72,14 +71,6 @@ export interface UndoResult {
   readonly targetStillActive: boolean;
 }
 
-/** The move that is to be undone: its operation, and the one before it. */
-interface Moved {
-  readonly operation: LogEntry;
-  readonly before: LogEntry;
-  readonly source: string;
-  readonly target: string;
-}
-
 /**
  * Undoes a move: the last one that the log shows, or the one that is named. If it is interrupted, the same call goes on.
  *
@@ -114,7 +105,7 @@ async function finish(
   parts: UndoParts,
   { stateDir }: UndoRequest,
   account: AccountLog,
-  moved: Moved,
+  moved: MoveInLog,
   source: Pds,
   change: ChangeResult | undefined,
 ): Promise<UndoResult> {
@@ -147,7 +138,7 @@ async function remember(
   { services }: UndoParts,
   { stateDir }: UndoRequest,
   { did, handle = did }: AccountLog,
-  { operation, source, target }: Moved,
+  { operation, source, target }: MoveInLog,
 ): Promise<void> {
   const journal = await openJournal(stateDir, did, target);
   try {
@@ -164,14 +155,14 @@ async function remember(
 }
 
 /** Whether the identity names the old server again: an earlier run was interrupted then, or somebody else did it. */
-function isBack({ log }: AccountLog, { operation, source }: Moved): boolean {
-  return log.head.cid !== operation.cid && homeOf(log) === source;
+function isBack({ log }: AccountLog, { operation, source }: MoveInLog): boolean {
+  return log.head.cid !== operation.cid && livesAt(log, source);
 }
 
 async function changeBack(
   parts: UndoParts,
   account: AccountLog,
-  moved: Moved,
+  moved: MoveInLog,
   source: Pds,
   { openSigner, allowPrivateHosts }: UndoRequest,
 ): Promise<ChangeResult> {
@@ -195,40 +186,26 @@ async function findMove(
   { services, signal }: UndoParts,
   { did, log }: AccountLog,
   journals: readonly JournalState[],
-  request: UndoRequest,
-): Promise<Moved> {
-  const { allowPrivateHosts } = request;
-  const moveBy = (operation: LogEntry | undefined): Moved | undefined => {
-    const before = log.entries.find(({ cid }) => cid === operation?.operation.prev);
-    const [source, target] = [before, operation].map((entry) => originOfPds(pdsOf(entry?.operation)));
-    return before === undefined || operation === undefined || source === undefined || target === undefined
-      ? undefined
-      : {
-          before,
-          operation,
-          source: parseServerUrl(source, { allowPrivateHosts }),
-          target: parseServerUrl(target, { allowPrivateHosts }),
-        };
-  };
-  if (request.operation !== undefined) {
-    const named = moveBy(log.entries.find(({ cid }) => cid === request.operation));
-    if (named === undefined || named.source === named.target) {
-      throw new DecampError("refused", `The operation ${request.operation} did not move ${did} to another server.`, {
+  { operation, allowPrivateHosts }: UndoRequest,
+): Promise<MoveInLog> {
+  const checked = (move: MoveInLog): MoveInLog => ({
+    ...move,
+    source: parseServerUrl(move.source, { allowPrivateHosts }),
+    target: parseServerUrl(move.target, { allowPrivateHosts }),
+  });
+  if (operation !== undefined) {
+    const named = moveBy(log, operation);
+    if (named === undefined) {
+      throw new DecampError("refused", `The operation ${operation} did not move ${did} to another server.`, {
         hint: `See every operation with decamp plc history ${did}. To undo something else, see decamp plc recover.`,
         data: { reason: "no-move" },
       });
     }
-    return named;
+    return checked(named);
   }
-  const stays = staysOf(log);
-  const last = stays.length < 2 ? undefined : moveBy(stays.at(-1)?.arrival);
-  const home = homeOf(log);
-  const undone = log.entries
-    .filter(({ nullified }) => nullified)
-    .map(moveBy)
-    .findLast((move) => move !== undefined && move.source !== move.target && move.source === home);
-  if (undone !== undefined && (last === undefined || last.operation.createdAt <= undone.operation.createdAt)) {
-    return undone; // the identity is back already
+  const { last, nullified, reversed } = recentMoves(log);
+  if (nullified !== undefined) {
+    return checked(nullified); // the identity is back already
   }
   if (last === undefined) {
     throw new DecampError("refused", `The log of ${did} shows no move that could be undone.`, {
@@ -237,29 +214,28 @@ async function findMove(
     });
   }
   // An operation that says an old state again looks the same as a move back.
-  const earlier = stays.length > 2 && stays.at(-3)?.server === home ? moveBy(stays.at(-2)?.arrival) : undefined;
-  if (earlier === undefined || journals.some(({ signed }) => signed?.cid === last.operation.cid)) {
-    return last;
+  if (reversed === undefined || journals.some(({ signed }) => signed?.cid === last.operation.cid)) {
+    return checked(last);
   }
-  if (journals.some(({ undo }) => undo === earlier.operation.cid)) {
-    return earlier;
+  if (journals.some(({ undo }) => undo === reversed.operation.cid)) {
+    return checked(reversed);
   }
-  const where = await whereIs(services, log, { source: earlier.source, target: earlier.target }, signal);
+  const where = await whereIs(services, log, reversed, signal);
   if (!where.dark && where.state !== "return-unfinished") {
-    return last;
+    return checked(last);
   }
   throw new DecampError(
     "refused",
-    `The log shows a move of ${did} to ${earlier.target}, and one back to ${earlier.source}.`,
+    `The log shows a move of ${did} to ${reversed.target}, and one back to ${reversed.source}.`,
     {
-      hint: `To finish going back to ${earlier.source}, add --operation ${earlier.operation.cid}. To let the identity name ${earlier.target} again, add --operation ${last.operation.cid}.`,
-      data: { reason: "two-moves", candidate: earlier.operation.cid, last: last.operation.cid },
+      hint: `To finish going back to ${reversed.source}, add --operation ${reversed.operation.cid}. To let the identity name ${reversed.target} again, add --operation ${last.operation.cid}.`,
+      data: { reason: "two-moves", candidate: reversed.operation.cid, last: last.operation.cid },
     },
   );
 }
 
 /** The operation that names the old server again. @throws DecampError `refused` as `planRecovery` */
-function planUndo(account: AccountLog, moved: Moved, didKey: string, now: number): ChangePlan {
+function planUndo(account: AccountLog, moved: MoveInLog, didKey: string, now: number): ChangePlan {
   const { log } = account;
   const wanted = wantedAgain(log, moved);
   let operation: UnsignedOperation;
@@ -291,7 +267,7 @@ function planUndo(account: AccountLog, moved: Moved, didKey: string, now: number
 }
 
 /** What the identity said before the move, with what its owner has changed in it since. @throws DecampError `refused` */
-function wantedAgain(log: VerifiedLog, { before, operation }: Moved): UnsignedOperation {
+function wantedAgain(log: VerifiedLog, { before, operation }: MoveInLog): UnsignedOperation {
   const [old, move, now] = [before, operation, log.head].map((entry) => contentOf(entry.operation));
   if (old === undefined || move === undefined) {
     throw new DecampError("refused", "The operation before the move, or the move itself, ended the identity.", {
@@ -302,7 +278,11 @@ function wantedAgain(log: VerifiedLog, { before, operation }: Moved): UnsignedOp
 }
 
 /** A session at the old server. @throws DecampError `refused` if the account is not there any more */
-async function openSource({ services, answers, signal }: UndoParts, account: AccountLog, moved: Moved): Promise<Pds> {
+async function openSource(
+  { services, answers, signal }: UndoParts,
+  account: AccountLog,
+  moved: MoveInLog,
+): Promise<Pds> {
   const source = services.openPds(moved.source);
   if ((await stateAt(source, account.did, signal)) === "absent") {
     throw new DecampError(
@@ -323,7 +303,7 @@ async function compareRepos(
   { services, signal, warn }: UndoParts,
   did: string,
   source: Pds,
-  moved: Moved,
+  moved: MoveInLog,
 ): Promise<void> {
   const target = services.openPds(moved.target);
   try {
@@ -346,7 +326,7 @@ async function compareRepos(
 }
 
 /** Deactivates the account on the new server; false if that could not be done. */
-async function leaveTarget(parts: UndoParts, account: AccountLog, moved: Moved): Promise<boolean> {
+async function leaveTarget(parts: UndoParts, account: AccountLog, moved: MoveInLog): Promise<boolean> {
   const { services, answers, signal, warn } = parts;
   const target = services.openPds(moved.target);
   try {

@@ -146,10 +146,16 @@ test.concurrent(
     expect(await repoStatus({ url: network.a.url, did: account.did })).toBe("active");
     expect(await listRecords({ url: target.url, did: account.did })).toEqual(before);
 
-    // The move is forgotten: which one is meant would have to be said.
+    // Nothing is forgotten: the same command goes on with what is left, and says so until it is done.
+    const status = ["migrate", "status", account.did, "--plc-url", network.plcUrl, "--allow-private-hosts"];
+    const where = await runDecamp([...status, "--state-dir", move.stateDir, "--json"]);
+    expect(JSON.parse(where.stdout)).toMatchObject({ state: "return-unfinished", livesAt: network.a.url, dark: false });
     const again = await runDecamp(withoutNew);
-    expect(again.code).toBe(9);
-    expect(JSON.parse(again.stderr)).toMatchObject({ data: { reason: "no-move" } });
+    expect([again.code, JSON.parse(again.stdout)]).toMatchObject([8, { state: "finished", targetStillActive: true }]);
+    expect(await auditLog(network.plcUrl, account.did)).toHaveLength(log.length + 1);
+    const whole = await runDecamp(args);
+    expect([whole.code, JSON.parse(whole.stdout)]).toMatchObject([0, { state: "finished", targetStillActive: false }]);
+    expect(await repoStatus({ url: target.url, did: account.did })).toBe("deactivated");
     await network.stopPds(target);
     await move.remove();
   },
@@ -198,7 +204,7 @@ test.concurrent("without a key that can do it nothing is changed, and the reason
   expect({ code: shown.code, stderr: shown.stderr }).toEqual({ code: 0, stderr: "" });
   const planned = JSON.parse(shown.stdout) as { findings: unknown[]; operation: object };
   expect(planned.findings).toEqual([]);
-  expect((await runDecamp([...move.args, "--until", "submit-operation"])).code).toBe(0);
+  expect((await runDecamp([...move.args, "--until", "submit-operation"])).code).toBe(8);
   expect(await lastOperation(network.plcUrl, account.did)).toMatchObject(planned.operation);
   const log = await auditLog(network.plcUrl, account.did);
   const { code, stderr } = await runDecamp(undoArgs(move, account, stranger.privateKeyHex));

@@ -1,8 +1,9 @@
+import { createHash } from "node:crypto";
 import { appendFile, mkdtemp, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { findJournal, openJournal } from "../../src/migration/journal.ts";
+import { findJournal, openJournal, rememberedDids } from "../../src/migration/journal.ts";
 
 const did = "did:plc:ewvi7nxzyoun6zhxrhs64oiz";
 const target = "https://new.example.com";
@@ -44,6 +45,7 @@ test("what was written is read again", async () => {
     handle: begin.handle,
     source: begin.source,
     target,
+    at: begin.at,
     newHandle: "alice.new.example.com",
     signed: { cid: "bafy", operation: { type: "plc_operation" } },
   });
@@ -82,10 +84,55 @@ test("lines of no known kind are passed over", async () => {
   expect(await read()).toHaveProperty("signed");
 });
 
-test("a journal is found by the old handle or the DID, for its own target only", async () => {
+test("a journal is found by the DID, for its own target only", async () => {
   await write();
-  expect(await findJournal(stateDir, { handle: begin.handle }, target)).toMatchObject({ did });
-  expect(await findJournal(stateDir, { did }, target)).toMatchObject({ source: begin.source });
-  expect(await findJournal(stateDir, { did }, "https://other.example.com")).toBeUndefined();
-  expect(await findJournal(stateDir, { handle: "bob.example.com" }, target)).toBeUndefined();
+  expect(await findJournal(stateDir, did, target)).toMatchObject({ source: begin.source });
+  expect(await findJournal(stateDir, did, "https://other.example.com")).toBeUndefined();
+  expect(await findJournal(stateDir, "did:plc:other", target)).toBeUndefined();
 });
+
+test("the old and the new handle are remembered, and nobody else's", async () => {
+  await write();
+  expect(await rememberedDids(stateDir, begin.handle)).toEqual([did]);
+  expect(await rememberedDids(stateDir, "alice.new.example.com")).toEqual([did]);
+  expect(await rememberedDids(stateDir, "bob.example.com")).toEqual([]);
+});
+
+test("facts belong to one move: a new beginning has none", async () => {
+  await write();
+  const journal = await openJournal(stateDir, did, target);
+  await journal.append({ type: "compared", commit: "bafy" });
+  await journal.append({ type: "source-compared", operation: "bafy" });
+  await journal.append({ type: "frozen", frozen: true });
+  await journal.append({ ...begin, at: "2026-12-01T00:00:00.000Z" });
+  await journal.close();
+  const { type: _, ...facts } = begin;
+  expect(await read()).toEqual({ ...facts, at: "2026-12-01T00:00:00.000Z" });
+});
+
+test("what a version before said of the old server names no operation, and counts for none", async () => {
+  const file = await write();
+  await appendFile(file, line({ type: "source-compared" }));
+  expect(await read()).not.toHaveProperty("sourceCompared");
+});
+
+test.each([
+  ["a later format", { ...begin, format: 3 }, /format 3/],
+  ["a line of a kind that is not known", { type: "teleported", to: "mars" }, /"teleported"/],
+])("%s is refused by its name, whole as it is", async (_name, value, named) => {
+  const file = await write();
+  await appendFile(file, line(value));
+  await expect(openJournal(stateDir, did, target)).rejects.toMatchObject({
+    code: "unsupported",
+    message: expect.stringMatching(named) as string,
+  });
+  // Cut off in the middle it was never written.
+  await truncate(file, (await readFile(file)).length - 2);
+  expect(await read()).toHaveProperty("signed");
+});
+
+/** A line as decamp writes it. */
+function line(value: object): string {
+  const text = JSON.stringify(value);
+  return `${createHash("sha256").update(text).digest("hex").slice(0, 16)} ${text}\n`;
+}

@@ -3,13 +3,12 @@
  * that the old one made. The machine's own clock says whether a revision lies in the future.
  */
 
-import { timeAtDirectory } from "../../account/directory-time.ts";
+import { tooFarApart } from "../../account/directory-time.ts";
 import { DecampError } from "../../errors.ts";
-import type { Context, MigrationServices } from "../context.ts";
+import type { Context } from "../context.ts";
 
-/** A difference that is worth a word, and one with which no deadline can be told. Milliseconds. */
+/** A difference that is worth a word (milliseconds). */
 const notable = 30_000;
-const tooFar = 300_000;
 
 /**
  * Compares the clocks of this machine, the directory and both servers. After the point of no return nothing is held up.
@@ -21,7 +20,7 @@ export function checkClocks(context: Context): void {
   const { directory, clockOffset } = services;
   const own = clockOffset(directory.origin) ?? 0;
   const host = new URL(directory.origin).host;
-  if (Math.abs(own) > tooFar && !switched) {
+  if (Math.abs(own) > tooFarApart && !switched) {
     throw new DecampError("refused", `This machine's clock is ${span(own)} ${side(own)} that of ${host}.`, {
       hint: "Nothing was changed. Set the clock, then run the same command again: the deadlines for undoing a change of the identity depend on it.",
       data: { host, seconds: Math.round(own / 1000) },
@@ -37,16 +36,6 @@ export function checkClocks(context: Context): void {
       `The clocks of your old and your new server are ${span(old - fresh)} apart. The new one may refuse what the old one signs for it.`,
     );
   }
-}
-
-/**
- * Now, by the clock of the directory, for deadlines that it counts; undefined if that is too far from ours to be believed.
- */
-export function directoryTime(
-  services: Pick<MigrationServices, "now" | "clockOffset" | "directory">,
-): number | undefined {
-  const offset = services.clockOffset(services.directory.origin) ?? 0;
-  return Math.abs(offset) > tooFar ? undefined : timeAtDirectory(services);
 }
 
 function span(milliseconds: number): string {

@@ -1,11 +1,11 @@
 /** What the log of the identity says against a move, before anything is written. */
 
+import { directoryTime } from "../../account/directory-time.ts";
 import { DecampError } from "../../errors.ts";
 import { nextOperationAt } from "../../plc/check.ts";
 import { describeHistory } from "../../plc/history.ts";
 import { rotationKeysOf } from "../../plc/operation.ts";
 import type { Context } from "../context.ts";
-import { directoryTime } from "./clock.ts";
 
 /** How long somebody's undoing of a change is news (milliseconds). */
 const recent = 7 * 86_400_000;

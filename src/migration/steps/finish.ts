@@ -2,7 +2,7 @@
 
 import { readIdentity, type Identity } from "../../account/read-identity.ts";
 import { stateAt } from "../../account/places.ts";
-import { homeOf } from "../../account/where.ts";
+import { livesAt } from "../../account/where.ts";
 import { DecampError, isDecampError } from "../../errors.ts";
 import { writeCertificate } from "../certificate-file.ts";
 import type { Context, Step } from "../context.ts";
@@ -78,7 +78,7 @@ export const confirm: Step = {
     const { services, target, signal, identity } = context;
     const { did } = identity;
     const now = await readIdentity(services, did, signal);
-    if (homeOf(now.log) !== target.origin) {
+    if (!livesAt(now.log, target.origin)) {
       throw new DecampError("refused", `The identity of ${did} does not name ${target.origin} any more.`);
     }
     const [status, named] = await Promise.all([

@@ -3,7 +3,7 @@
 import { findIdentity } from "../../account/find.ts";
 import type { Identity } from "../../account/read-identity.ts";
 import { askPlace, type Place } from "../../account/places.ts";
-import { homeBefore, requireHome } from "../../account/where.ts";
+import { homeBefore, livesAt, requireHome } from "../../account/where.ts";
 import { DecampError, isDecampError } from "../../errors.ts";
 import { parseAccount, parseServerUrl } from "../../identity/syntax.ts";
 import { timeOfRev } from "../../repo/head.ts";
@@ -22,7 +22,7 @@ export const resolve: Step = {
     const identity = await findIdentity(services, account, { from, remembered, past: true }, signal);
     context.identity = identity;
     const home = requireHome(identity.log);
-    context.switched = home === targetOrigin;
+    context.switched = livesAt(identity.log, targetOrigin);
     const source = context.switched
       ? await sourceBefore(context, identity, from)
       : await sourceNow(context, identity, home, from);
@@ -41,7 +41,7 @@ async function sourceNow(
   from: string | undefined,
 ): Promise<string> {
   const { options, services, signal, targetOrigin } = context;
-  if (from === undefined || from === home) {
+  if (from === undefined || livesAt(log, from)) {
     return home;
   }
   if (from === targetOrigin) {

@@ -1,0 +1,164 @@
+/** The states of an account, from what the log and the servers say: a table, and the facts that go with each. */
+import { describe, expect, test } from "vitest";
+import type { Place } from "../../src/account/places.ts";
+import { judgeWhere, recentMoves, staysOf, whereStates, type WhereState } from "../../src/account/where.ts";
+import { verifyLog } from "../../src/plc/log.ts";
+import { emptyTree } from "../../src/repo/head.ts";
+import { at, auditLog, hour, operation, signed, testCid, testKey, type Content } from "../tools/plc.ts";
+
+const s = "https://old.example.com";
+const t = "https://new.example.com";
+const third = "https://third.example.com";
+const [user, oldKey, newKey] = await Promise.all([testKey("user"), testKey("old"), testKey("new")]);
+
+const at_ = (endpoint: string): Pick<Content, "services"> => ({
+  services: { atproto_pds: { type: "AtprotoPersonalDataServer", endpoint } },
+});
+const born = await signed(operation(null, { ...at_(s), rotationKeys: [oldKey.did] }), oldKey);
+const keyed = await signed(operation(testCid(born), { ...at_(s), rotationKeys: [user.did, oldKey.did] }), oldKey);
+const moved = await signed(operation(testCid(keyed), { ...at_(t), rotationKeys: [user.did, newKey.did] }), oldKey);
+const onward = await signed(operation(testCid(moved), { ...at_(third), rotationKeys: [user.did] }), user);
+const rescue = await signed(operation(testCid(keyed), { ...at_(s), rotationKeys: [user.did, oldKey.did] }), user);
+const back = await signed(operation(testCid(moved), { ...at_(s), rotationKeys: [user.did, oldKey.did] }), newKey);
+
+const logs = {
+  /** Lives at S, and never lived elsewhere. */
+  atS: verifyLog(auditLog([born])[0]!.did, auditLog([born, keyed])),
+  /** Moved from S to T. */
+  atT: verifyLog(auditLog([born])[0]!.did, auditLog([born, keyed, moved])),
+  /** Moved to T, and that was nullified. */
+  undone: verifyLog(auditLog([born])[0]!.did, auditLog([born, keyed, moved, rescue], { nullified: [2] })),
+  /** Moved to T and back. */
+  returned: verifyLog(auditLog([born])[0]!.did, auditLog([born, keyed, moved, back])),
+  /** Moved to T and on. */
+  away: verifyLog(auditLog([born])[0]!.did, auditLog([born, keyed, moved, onward])),
+};
+
+const full = { commit: "c", did: "d", rev: "r", data: "full" };
+const empty = { ...full, data: emptyTree };
+
+type Said = [state: string, head?: typeof full];
+
+function judge(log: keyof typeof logs, source: Said, target: Said | undefined, now = 3) {
+  const place = (url: string, [state, head]: Said): Place => ({ url, state, head });
+  const places = { source: place(s, source), target: target === undefined ? undefined : place(t, target) };
+  const home = {
+    atS: places.source,
+    atT: places.target,
+    undone: places.source,
+    returned: places.source,
+    away: undefined,
+  };
+  return judgeWhere(
+    logs[log],
+    { ...places, home: log === "away" ? place(third, ["active"]) : home[log] },
+    Date.parse(at(now * hour)),
+  );
+}
+
+const table: [WhereState, keyof typeof logs, Said, Said | undefined][] = [
+  ["at-home", "atS", ["active"], undefined],
+  ["not-begun", "atS", ["active"], ["absent"]],
+  ["begun", "atS", ["active"], ["deactivated"]],
+  ["frozen", "atS", ["deactivated"], ["deactivated"]],
+  ["frozen", "atS", ["deactivated"], ["absent"]],
+  ["frozen", "atS", ["deactivated"], ["active"]],
+  ["frozen", "atS", ["deactivated"], undefined],
+  ["frozen", "returned", ["deactivated"], ["deactivated"]],
+  ["copy-active", "atS", ["active"], ["active"]],
+  ["returned", "undone", ["active"], ["deactivated"]],
+  ["returned", "returned", ["active"], ["deactivated"]],
+  ["return-unfinished", "undone", ["active"], ["active"]],
+  ["return-unfinished", "returned", ["deactivated"], ["active"]],
+  ["switched", "atT", ["active"], ["deactivated"]],
+  ["switched", "atT", ["unreachable"], ["deactivated"]],
+  ["switched-empty", "atT", ["active", full], ["active", empty]],
+  ["switched-empty", "atT", ["unreachable"], ["active", empty]],
+  ["source-active", "atT", ["active", empty], ["active", empty]],
+  ["moved", "atT", ["deactivated"], ["active", empty]],
+  ["switched-absent", "atT", ["active"], ["absent"]],
+  ["source-active", "atT", ["active", full], ["active", full]],
+  ["source-unknown", "atT", ["unknown"], ["active", full]],
+  ["moved", "atT", ["deactivated"], ["active", full]],
+  ["moved", "atT", ["absent"], ["active", full]],
+  ["moved", "atT", ["takendown"], ["active", full]],
+  ["elsewhere", "away", ["deactivated"], ["deactivated"]],
+  ["home-absent", "atS", ["absent"], ["deactivated"]],
+  ["taken-down", "atS", ["takendown"], ["absent"]],
+  ["taken-down", "atT", ["active"], ["suspended"]],
+  ["home-unknown", "atS", ["unreachable"], ["deactivated"]],
+  ["home-unknown", "atT", ["active"], ["unknown"]],
+  ["target-unknown", "atS", ["active"], ["unreachable"]],
+];
+
+test.each(table)("%s: %s, source %j, target %j", (state, log, source, target) => {
+  expect(judge(log, source, target).state).toBe(state);
+});
+
+test("every state is in the table", () => {
+  expect([...new Set(table.map(([state]) => state))].sort()).toEqual(Object.keys(whereStates).sort());
+});
+
+test.each(table)("%s: dark is what nobody can see, and nothing where the account has lived is reversible", (...row) => {
+  const [, log, source, target] = row;
+  const where = judge(log, source, target);
+  const home = log === "away" ? "active" : (log === "atT" ? target : source)?.[0];
+  expect(where.dark).toBe(!["active", "unreachable", "unknown"].includes(home ?? ""));
+  if (where.reversible) {
+    expect(log).toBe("atS");
+  }
+});
+
+describe("who can undo the move", () => {
+  test("the key that stood above the signer, until the window closes", () => {
+    const until = Date.parse(at(2 * hour)) + 72 * hour;
+    expect(judge("atT", ["active"], ["deactivated"]).undo).toEqual({
+      operation: testCid(moved),
+      keys: [user.did],
+      until,
+    });
+  });
+
+  test("after that the same key, for as long as it is in the list", () => {
+    expect(judge("atT", ["active"], ["deactivated"], 75).undo).toEqual({ operation: testCid(moved), keys: [user.did] });
+  });
+
+  test("nobody is named where the account never moved", () => {
+    expect(judge("atS", ["active"], ["deactivated"]).undo).toBeUndefined();
+  });
+});
+
+describe("the next command", () => {
+  const did = logs.atS.did;
+  const forward = ["migrate", did, "--from", s, "--to", t];
+
+  test.each<[string, readonly string[] | undefined, ReturnType<typeof judge>]>([
+    ["begins", forward, judge("atS", ["active"], ["absent"])],
+    ["goes on", forward, judge("atT", ["active"], ["deactivated"])],
+    ["finishes an undoing", ["plc", "undo", did], judge("undone", ["active"], ["active"])],
+    ["finishes a move back", ["migrate", did, "--from", t, "--to", s], judge("returned", ["deactivated"], ["active"])],
+    ["takes the identity back where there is no account", ["plc", "undo", did], judge("atT", ["active"], ["absent"])],
+    ["is none where all is done", undefined, judge("atT", ["deactivated"], ["active"])],
+  ])("%s", (_name, next, where) => {
+    expect(where.next).toEqual(next);
+  });
+});
+
+describe("the log as moves", () => {
+  test("stays are stretches of one server; what was nullified is none", () => {
+    expect(staysOf(logs.returned).map(({ server }) => server)).toEqual([s, t, s]);
+    expect(staysOf(logs.undone).map(({ server }) => server)).toEqual([s]);
+  });
+
+  test("the last move, one that was nullified, and one that was reversed", () => {
+    const cids = (log: keyof typeof logs): unknown => {
+      const { last, nullified, reversed } = recentMoves(logs[log]);
+      return [last, nullified, reversed].map((move) => move?.operation.cid);
+    };
+    expect(cids("atS")).toEqual([undefined, undefined, undefined]);
+    expect(cids("atT")).toEqual([testCid(moved), undefined, undefined]);
+    expect(cids("undone")).toEqual([undefined, testCid(moved), undefined]);
+    expect(cids("returned")).toEqual([testCid(back), undefined, testCid(moved)]);
+    expect(cids("away")).toEqual([testCid(onward), undefined, undefined]);
+  });
+});
