@@ -25,7 +25,8 @@ export function openAccountServices(globals: GlobalFlags, terminal: Terminal): O
   const http = openHttp(globals, terminal);
   return {
     services: {
-      openPds: (origin) => new Pds(http, origin),
+      // The one gate: an address may come from a document, a log or a journal, and is judged like one that was typed.
+      openPds: (origin) => new Pds(http, parseServerUrl(origin, globals)),
       directory: createPlcDirectory(http, plcUrl),
       webDocument: async (did, signal) => fetchWebDocument(http, did, signal),
       handles: createHandleResolver(http),
