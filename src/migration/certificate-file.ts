@@ -1,29 +1,47 @@
 /** The certificate of a move, beside the archive that it speaks of. */
 
 import { certificateFile, snapshotFile } from "../archive/layout.ts";
+import { originOfPds } from "../identity/did-document.ts";
 import type { LogEntry, VerifiedLog } from "../plc/log.ts";
 import { pdsOf } from "../plc/operation.ts";
 import { extractCommit } from "../repo/commit-proof.ts";
 import { openCarFile } from "../services/car-file.ts";
 import { writeWhole } from "../services/files.ts";
-import type { Certificate } from "./certificate.ts";
+import { verifyCertificate, type Certificate } from "./certificate.ts";
 import type { Context } from "./context.ts";
 
 /**
- * Writes what proves the move of the context's snapshot. A log that has no operation of this move gives no certificate.
+ * Writes what proves the move of the context's snapshot, and nothing that does not prove it. The new server's commit is left
+ * out where the log does not show that this server signed it, and only after the move. Where not even the old commit is the
+ * old server's, which has signed nothing since the account came to it, no certificate is written.
  *
  * @param newCommit the head on the new server as a CAR file of its own, if that server has signed the same tree
+ * @returns whether there is a certificate of this move now
  */
 export async function writeCertificate(
   context: Context,
   log: VerifiedLog,
   newCommit: Uint8Array | undefined,
-): Promise<void> {
-  const { identity, services, snapshot, archive, source, target, oldHandle, newHandle, missingBlobs } = context;
+): Promise<boolean> {
+  const { archive, target } = context;
   const operation = operationOfMove(log, target.origin);
   if (operation === undefined) {
-    return;
+    return false;
   }
+  const unsigned = unsignedCertificate(context, log, operation);
+  const signed = newCommit === undefined ? [] : [{ ...unsigned, newCommit: Buffer.from(newCommit).toString("base64") }];
+  for (const certificate of [...signed, unsigned]) {
+    if ((await verifyCertificate(certificate)).ok) {
+      await writeWhole(certificateFile(archive), `${JSON.stringify(certificate, undefined, 2)}\n`);
+      return true;
+    }
+  }
+  return false;
+}
+
+/** The certificate without a commit of the new server. */
+function unsignedCertificate(context: Context, log: VerifiedLog, operation: LogEntry): Certificate {
+  const { identity, services, snapshot, archive, source, target, oldHandle, newHandle, missingBlobs } = context;
   const car = openCarFile(snapshotFile(archive, snapshot.snapshot, "repo"));
   let oldCommit: Uint8Array;
   try {
@@ -31,7 +49,7 @@ export async function writeCertificate(
   } finally {
     car.close();
   }
-  const certificate: Certificate = {
+  return {
     format: 1,
     writtenBy: services.writtenBy,
     movedAt: operation.createdAt,
@@ -45,7 +63,6 @@ export async function writeCertificate(
     missingBlobs: missingBlobs.map(({ cid }) => cid),
     operation: operation.cid,
     oldCommit: Buffer.from(oldCommit).toString("base64"),
-    ...(newCommit === undefined ? {} : { newCommit: Buffer.from(newCommit).toString("base64") }),
     plcLog: log.entries.map(({ cid, operation: signed, createdAt, nullified }) => ({
       did: identity.did,
       cid,
@@ -54,14 +71,12 @@ export async function writeCertificate(
       nullified,
     })),
   };
-  await writeWhole(certificateFile(archive), `${JSON.stringify(certificate, undefined, 2)}\n`);
 }
 
 /** The newest operation that took the account to `target` from somewhere else. */
 function operationOfMove(log: VerifiedLog, target: string): LogEntry | undefined {
   const active = log.entries.filter(({ nullified }) => !nullified);
-  const place = active.findLastIndex(
-    (entry, index) => pdsOf(entry.operation) === target && index > 0 && pdsOf(active[index - 1]?.operation) !== target,
-  );
+  const isThere = (entry: LogEntry | undefined): boolean => originOfPds(pdsOf(entry?.operation)) === target;
+  const place = active.findLastIndex((entry, index) => index > 0 && isThere(entry) && !isThere(active[index - 1]));
   return active[place];
 }

@@ -1,19 +1,22 @@
 /**
  * The proof of a move, for anybody to check, offline and years later.
  *
- * It holds the two signed commits and the audit log. The log proves itself, and says which keys the account had before and
- * after the move. The old commit is signed with a key from before: so this was the repository. The new commit is signed with
- * the key that the new server holds: so this is what the new server says it has. Both name the same tree (`data`), and a tree's
- * CID covers every record. So the copy is identical. As long as nothing was written on the new server, there is no new
- * commit, and the certificate says so.
+ * It holds the two signed commits and the audit log. The log proves itself, and says which key the account had at which
+ * server, and when. The old commit is signed with a key that it had at the old server right before the move: so this was the
+ * repository. The new commit is newer, and signed with a key that the log names for the new server after the move, and nowhere
+ * else: so this is what the new server says it has. Both name the same tree (`data`), and a tree's CID covers every record. So
+ * the copy is identical. As long as nothing was written on the new server, there is no new commit, and the certificate says so.
+ *
+ * What it cannot show: whether the holder of the rotation keys put a key of their own into the log as that of the new server.
  */
 
 import * as v from "valibot";
 import { DecampError, isDecampError } from "../errors.ts";
 import { isCid } from "../data/cid.ts";
+import { originOfPds } from "../identity/did-document.ts";
 import { isDid } from "../identity/syntax.ts";
 import { verifyLog, type LogEntry, type VerifiedLog } from "../plc/log.ts";
-import { normalizeOperation, pdsOf } from "../plc/operation.ts";
+import { contentOf, pdsOf } from "../plc/operation.ts";
 import { proveCommit, type ProvedCommit } from "../repo/commit-proof.ts";
 
 export interface Certificate {
@@ -46,9 +49,13 @@ export interface CertificateReport {
   readonly did?: string;
   readonly source?: string;
   readonly target?: string;
+  /** Only what is proved to be of the server that it is said to be of. */
   readonly oldCommit?: ProvedCommit;
   readonly newCommit?: ProvedCommit;
-  /** `identical`: both servers signed the same tree. `unsigned`: the new server has not signed anything yet. */
+  /**
+   * `identical`: both servers signed the same tree. `unsigned`: there is nothing that the new server signed. `different`: it
+   * signed another tree. `unproved`: one of the commits, or the move itself, is not what the certificate says it is.
+   */
   readonly copy: "identical" | "unsigned" | "different" | "unproved";
   /** What is wrong, one sentence each. */
   readonly findings: readonly string[];
@@ -95,31 +102,102 @@ export async function verifyCertificate(value: unknown): Promise<CertificateRepo
   } catch (error) {
     return failed(facts, error);
   }
-  const place = log.entries.findIndex((entry) => entry.cid === certificate.operation && !entry.nullified);
-  const operation = log.entries[place];
-  const before = log.entries.slice(0, Math.max(place, 0)).filter(({ nullified }) => !nullified);
-  if (operation === undefined || pdsOf(operation.operation) !== target || pdsOf(before.at(-1)?.operation) !== source) {
-    return failed(facts, "The log has no operation that moved the account between these two servers.");
+  const move = findMove(log, certificate);
+  if (typeof move === "string") {
+    return failed(facts, move);
   }
+  let commits: readonly ProvedCommit[];
   try {
-    const oldCommit = await proveCommit(Buffer.from(certificate.oldCommit, "base64"), did, before.flatMap(keys));
-    if (certificate.newCommit === undefined) {
-      return { ok: true, ...facts, oldCommit, copy: "unsigned", findings: [] };
-    }
-    const after = log.entries.slice(place).filter(({ nullified }) => !nullified);
-    const newCommit = await proveCommit(Buffer.from(certificate.newCommit, "base64"), did, after.flatMap(keys));
-    const identical = newCommit.data === oldCommit.data;
-    return {
-      ok: identical,
-      ...facts,
-      oldCommit,
-      newCommit,
-      copy: identical ? "identical" : "different",
-      findings: identical ? [] : ["The two servers signed different trees."],
-    };
+    commits = await proveCommits(certificate, log);
   } catch (error) {
     return failed(facts, error);
   }
+  const [oldCommit, newCommit] = commits;
+  if (oldCommit === undefined || !move.oldKeys.has(oldCommit.signingKey)) {
+    return failed(facts, `The old commit is not signed with a key that the account had at ${source} before the move.`);
+  }
+  if (newCommit === undefined) {
+    return { ok: true, ...facts, oldCommit, copy: "unsigned", findings: [] };
+  }
+  const doubt = doubtNewCommit(newCommit, oldCommit, move, target);
+  if (doubt !== undefined) {
+    return { ...failed(facts, doubt), oldCommit };
+  }
+  const identical = newCommit.data === oldCommit.data;
+  return {
+    ok: identical,
+    ...facts,
+    oldCommit,
+    newCommit,
+    copy: identical ? "identical" : "different",
+    findings: identical ? [] : ["The two servers signed different trees."],
+  };
+}
+
+/** Which keys the log gives to the two servers of a move. */
+interface Move {
+  /** The signing keys of the stay at the old server that the move ended. */
+  readonly oldKeys: ReadonlySet<string>;
+  /** Those of the stay at the new server that it began. */
+  readonly newKeys: ReadonlySet<string>;
+  /** Keys that somebody else could have: of another stay, at whatever server, nullified ones included. */
+  readonly otherKeys: ReadonlySet<string>;
+}
+
+/** The move that a certificate speaks of, or why there is none. */
+function findMove({ entries }: VerifiedLog, { operation, source, target }: Certificate): Move | string {
+  const entry = entries.find(({ cid: found }) => found === operation);
+  if (entry?.nullified === true) {
+    return "The operation of this move was nullified: the account did not move by it.";
+  }
+  const chain = entries.filter(({ nullified }) => !nullified);
+  const place = chain.findIndex(({ cid: found }) => found === operation);
+  if (place < 1 || !isAt(chain[place], target) || !isAt(chain[place - 1], source)) {
+    return "The log has no operation that moved the account between these two servers.";
+  }
+  if (source === target) {
+    return "The old server and the new one are the same: this is no move.";
+  }
+  const begin = chain.slice(0, place).findLastIndex((other) => !isAt(other, source)) + 1;
+  const away = chain.findIndex((other, index) => index > place && !isAt(other, target));
+  const stay = chain.slice(place, away < 0 ? undefined : away);
+  // What was nullified since follows this stay. It belongs to it as long as it names the same server.
+  const [first, last] = [stay[0], stay.at(-1)].map((other) => entries.findIndex((one) => one === other));
+  const others = entries.filter((other, index) => index < (first ?? 0) || index > (last ?? 0) || !isAt(other, target));
+  return {
+    oldKeys: new Set(chain.slice(begin, place).flatMap(signingKeyOf)),
+    newKeys: new Set(stay.flatMap(signingKeyOf)),
+    otherKeys: new Set([
+      ...others.flatMap(methodKeysOf),
+      // Who could sign for the identity before the move had that key before the new server did.
+      ...entries.slice(0, first).flatMap((other) => contentOf(other.operation)?.rotationKeys ?? []),
+    ]),
+  };
+}
+
+/** The commits of a certificate, each signed with some key of the account. @throws DecampError `damaged` */
+async function proveCommits(
+  { did, oldCommit, newCommit }: Certificate,
+  { signingKeys }: VerifiedLog,
+): Promise<readonly ProvedCommit[]> {
+  const cars = [oldCommit, ...(newCommit === undefined ? [] : [newCommit])];
+  return Promise.all(cars.map(async (car) => proveCommit(Buffer.from(car, "base64"), did, signingKeys)));
+}
+
+/** Why a commit is not one that the new server alone can have made, after the old one. */
+function doubtNewCommit(
+  { signingKey, rev }: ProvedCommit,
+  old: ProvedCommit,
+  { newKeys, otherKeys }: Move,
+  target: string,
+): string | undefined {
+  if (!newKeys.has(signingKey)) {
+    return `The new commit is not signed with a key that the log names for ${target} after the move.`;
+  }
+  if (otherKeys.has(signingKey)) {
+    return `The new commit is signed with a key that the log does not name for ${target} alone, after the move alone: others could have signed it.`;
+  }
+  return rev > old.rev ? undefined : `The new commit is not newer than the old one: ${rev} does not follow ${old.rev}.`;
 }
 
 function failed(facts: Pick<CertificateReport, "did" | "source" | "target">, reason: unknown): CertificateReport {
@@ -130,9 +208,16 @@ function failed(facts: Pick<CertificateReport, "did" | "source" | "target">, rea
   return { ok: false, ...facts, copy: "unproved", findings: [finding] };
 }
 
-/** The signing key that an operation names, if it names one. */
-function keys({ operation }: LogEntry): string[] {
-  const key =
-    operation.type === "plc_tombstone" ? undefined : normalizeOperation(operation).verificationMethods["atproto"];
+function isAt(entry: LogEntry | undefined, server: string): boolean {
+  return originOfPds(pdsOf(entry?.operation)) === server;
+}
+
+/** The key that signs the repository, if an operation names one. */
+function signingKeyOf({ operation }: LogEntry): readonly string[] {
+  const key = contentOf(operation)?.verificationMethods["atproto"];
   return key === undefined ? [] : [key];
+}
+
+function methodKeysOf({ operation }: LogEntry): readonly string[] {
+  return Object.values(contentOf(operation)?.verificationMethods ?? {});
 }

@@ -30,11 +30,14 @@ function lines({ did, source, target, oldCommit, newCommit, copy, findings }: Ce
   const verdicts: Record<typeof copy, Piece> = {
     identical: { text: "Proved: the new server has an identical copy of the repository.", style: "green" },
     unsigned: {
-      text: "Proved: this repository was moved. The new server has signed nothing yet that says it has the same.",
+      text: "Proved: the old server signed this repository, and the identity moved. The certificate has nothing that the new server signed.",
       style: "yellow",
     },
-    different: { text: "The new server signed something else than what was moved.", style: "red" },
-    unproved: { text: "This certificate proves nothing.", style: "red" },
+    different: {
+      text: "The new server signed another tree than the one that was moved: this proves no identical copy.",
+      style: "red",
+    },
+    unproved: { text: "This does not prove that the new server has a copy.", style: "red" },
   };
   return [
     [verdicts[copy]],
@@ -43,7 +46,8 @@ function lines({ did, source, target, oldCommit, newCommit, copy, findings }: Ce
     ...(target === undefined ? [] : [["New server  ", target]]),
     ...(oldCommit === undefined ? [] : [["Old commit  ", oldCommit.commit, ", signed by ", oldCommit.signingKey]]),
     ...(newCommit === undefined ? [] : [["New commit  ", newCommit.commit, ", signed by ", newCommit.signingKey]]),
-    ...(oldCommit === undefined ? [] : [["Tree        ", oldCommit.data, newCommit === undefined ? "" : ", on both"]]),
+    ...(oldCommit === undefined ? [] : [["Tree        ", oldCommit.data, copy === "identical" ? ", on both" : ""]]),
+    ...(newCommit === undefined || copy === "identical" ? [] : [["New tree    ", newCommit.data]]),
     ...findings.map((finding): Line => [{ text: "✗ ", style: "red" }, finding]),
   ];
 }
