@@ -102,7 +102,7 @@ const hints: Record<ErrorCode, string> = {
   unsupported: "Run decamp --help to see what this version can do.",
   "unreadable-file": "Check the path, and that you may read the file.",
   "key-unusable":
-    "A private key is 64 hex digits, or starts with z as other tools print it, or is a file that decamp or age has encrypted.",
+    "A private key starts with z, as decamp and goat print it, or is 64 hex digits, a JWK, a PEM key, or a file that decamp or age has encrypted.",
   damaged: "Nothing was changed. Fetch the data again; if it stays like this, the server's copy is damaged.",
   "limit-exceeded": "If you trust where this comes from, raise the limit that the message names.",
   "auth-refused": "Check the password. It has to be the account's own, not an app password.",

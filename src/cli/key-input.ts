@@ -1,6 +1,7 @@
 /** The key that a `decamp key` command is told to look at: a file, the standard input, or an entry of the keychain. */
 import { DecampError } from "../errors.ts";
-import { refusePrivateKey } from "./did-key.ts";
+import { refusePrivateKey } from "./argument-guard.ts";
+import { requireDidKey } from "./did-key.ts";
 import { findRotationKey, recallKey, rotationKeySecrets, type KeySources } from "./rotation-key.ts";
 import type { PassphraseFlags } from "./declare/shape.ts";
 import type { AllSecretFlags } from "./secrets.ts";
@@ -15,10 +16,13 @@ export interface KeyInput {
  * What the argument and the flags say about secrets.
  *
  * @param what the argument: a path, `-`, a did:key, or nothing
- * @throws DecampError `usage` if it is a private key itself; it is not repeated
+ * @throws DecampError `usage` if it is a private key itself, or a did:key that is none; neither is repeated
  */
 export function keyInputSecrets(what: string | undefined, flags: PassphraseFlags): AllSecretFlags {
   refusePrivateKey(what);
+  if (what !== undefined && isPublic(what)) {
+    requireDidKey(what);
+  }
   return rotationKeySecrets({ ...flags, ...(what === undefined || isPublic(what) ? {} : { rotationKeyFile: what }) });
 }
 

@@ -26,6 +26,11 @@ export async function main(argv: readonly string[], parts: TerminalParts = proce
   };
   process.on("uncaughtException", onBug);
   try {
+    // Nothing that is shorter can be a key, and help needs no code for it.
+    if (argv.some((argument) => /\w{25}/.test(argument))) {
+      const { guardArguments } = await import("./argument-guard.ts");
+      guardArguments(argv, secrets);
+    }
     const invocation = readArguments(argv, terminal);
     if ("exitCode" in invocation) {
       return invocation.exitCode;

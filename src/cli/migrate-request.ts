@@ -4,7 +4,7 @@ import type { MigrateOptions } from "../migration/options.ts";
 import { isStepId, stepIds } from "../migration/step-ids.ts";
 import { readGivenAnswers, type GivenAnswers } from "./answers.ts";
 import { defaultConcurrency } from "./declare/shape.ts";
-import { refusePrivateKey } from "./did-key.ts";
+import { refusePrivateKey } from "./argument-guard.ts";
 import { nonEmpty, readGlobals, type GlobalFlags } from "./globals.ts";
 import type { Invocation } from "./invocation.ts";
 import { namesRotationKey, rotationKeySecrets } from "./rotation-key.ts";

@@ -7,6 +7,7 @@ import type { Curve } from "../identity/keys.ts";
 import { parsePrivateKey, type PrivateKey } from "../identity/private-key.ts";
 import { decryptText, isArmored } from "../services/age-file.ts";
 import type { Keychain } from "../services/keychain.ts";
+import { refusePrivateKey } from "./argument-guard.ts";
 import type { RotationKeyFlags } from "./declare/shape.ts";
 import { nonEmpty } from "./globals.ts";
 import type { AllSecretFlags, Secrets } from "./secrets.ts";
@@ -27,8 +28,14 @@ export interface WantedKey {
   readonly didKeys: readonly string[];
 }
 
-/** The flags of `rotationKeyOptions`, for `checkSecretFlags` and `createSecrets`. */
+/**
+ * The flags of `rotationKeyOptions`, for `checkSecretFlags` and `createSecrets`.
+ *
+ * @throws DecampError `usage` if the key itself is in the place of its file or command
+ */
 export function rotationKeySecrets(flags: RotationKeyFlags): AllSecretFlags {
+  refusePrivateKey(flags.rotationKeyFile);
+  refusePrivateKey(flags.rotationKeyCommand);
   return {
     rotationKey: { file: flags.rotationKeyFile, command: flags.rotationKeyCommand },
     passphrase: { file: flags.passphraseFile, command: flags.passphraseCommand },

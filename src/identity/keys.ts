@@ -6,6 +6,7 @@
 import { createPublicKey, ECDH, verify } from "node:crypto";
 import { decodeBase58, encodeBase58 } from "../data/base58.ts";
 import { DecampError } from "../errors.ts";
+import { shownKey } from "./key-guard.ts";
 
 export type Curve = "k256" | "p256";
 
@@ -166,6 +167,8 @@ function decodeMultibase(multibase: string): Uint8Array {
   return bytes;
 }
 
+/** For messages: somebody may have given a private key in the place of a public one. */
 function shorten(text: string): string {
-  return text.length <= 80 ? text : `${text.slice(0, 80)}…`;
+  const shown = shownKey(text);
+  return shown.length <= 80 ? shown : `${shown.slice(0, 80)}…`;
 }

@@ -3,13 +3,12 @@
  * private part leaves an object of this class only through `reveal`; no log, no JSON and no error shows it.
  */
 import { createECDH, createPrivateKey, sign, type KeyObject } from "node:crypto";
-import { decodeBase58, encodeBase58 } from "../data/base58.ts";
+import { encodeBase58 } from "../data/base58.ts";
 import { DecampError } from "../errors.ts";
+import { privateCodecs, readKeyText } from "./key-text.ts";
 import { curves, formatDidKey, type Curve } from "./keys.ts";
 
 interface PrivateForm {
-  /** The multicodec of the private key, as varint bytes. */
-  readonly codec: readonly [number, number];
   /** An ECPrivateKey (RFC 5915) in DER, before and behind the 32 bytes. */
   readonly before: Buffer;
   readonly behind: Buffer;
@@ -17,12 +16,10 @@ interface PrivateForm {
 
 const forms: Readonly<Record<Curve, PrivateForm>> = {
   k256: {
-    codec: [0x81, 0x26],
     before: Buffer.from("302e0201010420", "hex"),
     behind: Buffer.from("a00706052b8104000a", "hex"),
   },
   p256: {
-    codec: [0x86, 0x26],
     before: Buffer.from("30310201010420", "hex"),
     behind: Buffer.from("a00a06082a8648ce3d030107", "hex"),
   },
@@ -66,7 +63,7 @@ export class PrivateKey {
 
   /** The private key in the form that `goat` and others print and read: `z` and base58btc of codec and 32 bytes. */
   reveal(): string {
-    return `z${encodeBase58(Uint8Array.of(...forms[this.curve].codec, ...this.#scalar))}`;
+    return `z${encodeBase58(Uint8Array.of(...privateCodecs[this.curve], ...this.#scalar))}`;
   }
 }
 
@@ -86,55 +83,22 @@ export function makePrivateKey(curve: Curve, random: (size: number) => Uint8Arra
 }
 
 /**
- * Reads a private key: multibase (`z…`, as `goat` prints it, which names its curve) or 64 hex digits (as the settings of a
- * PDS have it). Empty lines and lines that begin with `#` are passed over.
+ * Reads a private key, in the forms that tools give out (key-text.ts). One that has its public key beside it has to belong
+ * to that.
  *
- * @param hexCurve the curve of a key in hex
+ * @param bareCurve the curve of a key that does not name its own, as 64 hex digits do not
  * @throws DecampError `key-unusable`; what was read is not repeated in it
  */
-export function parsePrivateKey(text: string, hexCurve: Curve = "k256"): PrivateKey {
-  const lines = text
-    .split(/\r?\n/)
-    .map((line) => line.trim())
-    .filter((line) => line !== "" && !line.startsWith("#"));
-  const [line = ""] = lines;
-  if (lines.length !== 1) {
-    throw unusable(lines.length === 0 ? "There is no key in this text." : "This text has more than one line.");
+export function parsePrivateKey(text: string, bareCurve: Curve = "k256"): PrivateKey {
+  const { scalar, curve = bareCurve, didKey } = readKeyText(text);
+  const key = new PrivateKey(curve, scalar);
+  if (didKey !== undefined && didKey !== key.didKey) {
+    throw new DecampError("key-unusable", "This private key does not belong to the public key that stands beside it.");
   }
-  if (/^[0-9a-fA-F]{64}$/.test(line)) {
-    return new PrivateKey(hexCurve, Buffer.from(line, "hex"));
-  }
-  if (line.startsWith("did:key:")) {
-    throw unusable("This is a public key (did:key:…), and only the private one can sign.");
-  }
-  if (!line.startsWith("z") || line.length > 128) {
-    throw unusable("This is no private key in a form that decamp knows.");
-  }
-  const bytes = decodeBase58(line.slice(1));
-  if (bytes === undefined) {
-    throw unusable("This key has a character that base58 does not have: it was copied wrongly.");
-  }
-  for (const curve of ["k256", "p256"] as const) {
-    const [first, second] = forms[curve].codec;
-    const [publicFirst, publicSecond] = curves[curve].codec;
-    if (bytes[0] === publicFirst && bytes[1] === publicSecond) {
-      throw unusable("This is a public key, and only the private one can sign.");
-    }
-    if (bytes[0] === first && bytes[1] === second) {
-      if (bytes.length !== 34) {
-        throw unusable(`This key has ${bytes.length - 2} bytes in place of 32: it was copied wrongly.`);
-      }
-      return new PrivateKey(curve, bytes.subarray(2));
-    }
-  }
-  throw unusable("This key is of a kind that AT Protocol does not use; or it was copied wrongly.");
+  return key;
 }
 
 function isScalar(curve: Curve, bytes: Uint8Array): boolean {
   const number = bytes.length === 32 ? BigInt(`0x${Buffer.from(bytes).toString("hex")}`) : 0n;
   return number > 0n && number < curves[curve].order;
-}
-
-function unusable(message: string): DecampError {
-  return new DecampError("key-unusable", message);
 }

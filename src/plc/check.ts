@@ -2,6 +2,7 @@
  * Whether an operation should be made at all. What is allowed here is allowed by the did:plc specification and by the
  * directory's own, partly tighter, partly looser limits; reading (log.ts) is more lenient.
  */
+import { holdsPrivateKey, shownKey } from "../identity/key-guard.ts";
 import { parseDidKey } from "../identity/keys.ts";
 import { operationBytes } from "./operation.ts";
 import type { UnsignedOperation } from "./operation.ts";
@@ -80,7 +81,7 @@ function checkRotationKeys(keys: readonly string[]): Finding[] {
     findings.push(error("plc/duplicate-rotation-key", `A rotation key is listed twice: ${key}.`));
   }
   for (const key of keys.filter((key) => !isUsable(key))) {
-    findings.push(error("plc/rotation-key", `A rotation key is not a k256 or p256 did:key: ${key}.`));
+    findings.push(error("plc/rotation-key", `A rotation key is not a k256 or p256 did:key: ${shownKey(key)}.`));
   }
   return findings;
 }
@@ -145,9 +146,10 @@ function checkMethods({ verificationMethods }: UnsignedOperation, { signingKey }
   }
   for (const [id, key] of methods) {
     const short = id.length <= limits.methodIdLength && key.length <= limits.methodKeyLength;
-    if (!short || !/^did:key:z[1-9A-HJ-NP-Za-km-z]+$/.test(key) || (id === "atproto" && !isUsable(key))) {
+    const formed = /^did:key:z[1-9A-HJ-NP-Za-km-z]+$/.test(key) && !holdsPrivateKey(key);
+    if (!short || !formed || (id === "atproto" && !isUsable(key))) {
       findings.push(
-        error("plc/verification-method", `The verification method ${id} is too long, or no did:key: ${key}.`),
+        error("plc/verification-method", `The verification method ${id} is too long, or no did:key: ${shownKey(key)}.`),
       );
     }
   }

@@ -2,6 +2,7 @@
 import type { Cid } from "../data/cid.ts";
 import { isJsonObject } from "../data/json-object.ts";
 import { DecampError, isDecampError } from "../errors.ts";
+import { concealKeys } from "../identity/key-guard.ts";
 import {
   findSigner,
   normalizeOperation,
@@ -171,6 +172,6 @@ function isTexts(value: unknown): value is readonly string[] {
 }
 
 function show(value: unknown): string {
-  const text = typeof value === "string" ? value : (JSON.stringify(value) ?? "nothing");
+  const text = concealKeys(typeof value === "string" ? value : (JSON.stringify(value) ?? "nothing"));
   return text.length <= 300 ? text : `${text.slice(0, 300)}…`;
 }

@@ -9,6 +9,7 @@ import { encodeCbor } from "../data/cbor.ts";
 import type { CborValue } from "../data/cbor.ts";
 import { isJsonObject } from "../data/json-object.ts";
 import { DecampError } from "../errors.ts";
+import { concealKeys, shownKey } from "../identity/key-guard.ts";
 import { parseDidKey, verifySignature } from "../identity/keys.ts";
 
 export type PlcService = { readonly type: string; readonly endpoint: string };
@@ -235,12 +236,15 @@ function requireKeys(rotationKeys: readonly string[], methods: Readonly<Record<s
     try {
       parseDidKey(key);
     } catch (cause) {
-      throw broken("plc/rotation-key", `A rotation key is not a k256 or p256 did:key: ${show(key)}.`, cause);
+      throw broken("plc/rotation-key", `A rotation key is not a k256 or p256 did:key: ${show(shownKey(key))}.`, cause);
     }
   }
   for (const [id, key] of Object.entries(methods)) {
     if (!/^did:key:z[1-9A-HJ-NP-Za-km-z]+$/.test(key)) {
-      throw broken("plc/verification-method", `The verification method ${show(id)} is not a did:key: ${show(key)}.`);
+      throw broken(
+        "plc/verification-method",
+        `The verification method ${show(id)} is not a did:key: ${show(shownKey(key))}.`,
+      );
     }
   }
 }
@@ -279,7 +283,7 @@ function map<T>(
 }
 
 function show(value: unknown): string {
-  const shown = JSON.stringify(value) ?? "nothing";
+  const shown = concealKeys(JSON.stringify(value) ?? "nothing");
   return shown.length <= 120 ? shown : `${shown.slice(0, 120)}…`;
 }
 

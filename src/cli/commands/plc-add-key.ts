@@ -1,6 +1,7 @@
 /** `decamp plc add-key`: a rotation key of the user's own, before all others. */
 import { addRotationKey } from "../../account/add-key.ts";
-import { refusePrivateKey, requireDidKey } from "../did-key.ts";
+import { refusePrivateKey } from "../argument-guard.ts";
+import { requireDidKey } from "../did-key.ts";
 import { talkIdentity } from "../identity-talk.ts";
 import type { Edge, Invocation } from "../invocation.ts";
 import { readNewKey } from "../new-key.ts";

@@ -63,7 +63,7 @@ async function report(
   return ok ? 0 : refusedExit;
 }
 
-/** @throws DecampError `usage` for flags that contradict each other */
+/** @throws DecampError `usage` for flags that contradict each other, or for keys that are none, before anybody is asked */
 function checkFlags({ to, operation, output, ...flags }: PlcDiffFlags): void {
   const edits = [flags.addRotationKey, flags.removeRotationKey, flags.handle, flags.pds, flags.signingKey];
   const ways = [to, operation, edits.find((edit) => edit !== undefined)].filter((way) => way !== undefined);
@@ -72,6 +72,8 @@ function checkFlags({ to, operation, output, ...flags }: PlcDiffFlags): void {
       hint: "Write the operation to a file with -o, edit it, and look at it with --operation.",
     });
   }
+  const { addRotationKey = [], removeRotationKey = [], signingKey = [] } = flags;
+  [addRotationKey, removeRotationKey, signingKey].flat().forEach(requireDidKey);
   if (output === "-" && operation === "-") {
     throw new DecampError("usage", "An operation from the standard input is not written out again.");
   }

@@ -2,10 +2,12 @@
 import type { ArchiveReport } from "../../archive/check-all.ts";
 import type { SigningKey } from "../../archive/signing-keys.ts";
 import { DecampError, exitCodeOf } from "../../errors.ts";
+import { shownKey } from "../../identity/key-guard.ts";
 import { parseDidKey } from "../../identity/keys.ts";
 import type { RepoLimits } from "../../repo/limits.ts";
 import type { RepoReport } from "../../repo/report.ts";
 import { verifyRepo, type Expectation } from "../../repo/verify.ts";
+import { refusePrivateKey } from "../argument-guard.ts";
 import type { VerifyFlags } from "../declare/verify.ts";
 import { readGlobals, type GlobalFlags } from "../globals.ts";
 import { openInput, type Input } from "../input.ts";
@@ -182,10 +184,11 @@ async function lookUpKeys(did: string, { globals, terminal, signal }: Setting): 
 
 /** @throws DecampError `usage` for what is no did:key of a curve that is known */
 function checkKey(text: string): string {
+  refusePrivateKey(text);
   try {
     return parseDidKey(text).didKey;
   } catch (error) {
-    throw new DecampError("usage", `--signing-key: ${text} is no signing key.`, {
+    throw new DecampError("usage", `--signing-key: ${shownKey(text)} is no signing key.`, {
       hint: "Give a did:key of curve k256 or p256, such as the DID document names.",
       cause: error,
     });
