@@ -1,18 +1,16 @@
 /** The audit of an account's identity: its log, the head that was seen last, its DID document, its handle. */
 
-import { isDecampError } from "../errors.ts";
-import { parseDidDocument, type DidDocument } from "../identity/did-document.ts";
+import { isDecampError, type DecampError } from "../errors.ts";
+import { isUnrendered, parseDidDocument, type DidDocument } from "../identity/did-document.ts";
 import { parseAccount } from "../identity/syntax.ts";
 import { auditLog, findingOf, type AuditFinding, type LogAudit } from "../plc/audit.ts";
 import { documentAgrees } from "../plc/document.ts";
 import type { VerifiedLog } from "../plc/log.ts";
-import { contentOf, type UnsignedOperation } from "../plc/operation.ts";
+import { contentOf } from "../plc/operation.ts";
 import { readLog } from "./read-log.ts";
-import { findPlcDid, notClaimed } from "./find.ts";
+import { claimedHandle, findPlcDid, notClaimed } from "./find.ts";
+import { whileItLags } from "./lag.ts";
 import type { AccountServices } from "./services.ts";
-
-/** A document may lag behind the log: how often it is asked for, and the pause (milliseconds). */
-const lag = { attempts: 5, pause: 500 };
 
 export interface AccountAudit extends LogAudit {
   readonly did: string;
@@ -47,13 +45,15 @@ export async function auditAccount(
   const { log } = audit;
   const { document, findings } =
     log === undefined ? { document: undefined, findings: [] } : await auditDocument(services, log, signal);
+  const content = log === undefined ? undefined : contentOf(log.head.operation);
+  const claimed = document === undefined ? claimedHandle(content?.alsoKnownAs ?? []) : document.handle;
   const claims: AuditFinding[] =
-    account.type === "handle" && document !== undefined && document.handle !== account.handle
+    account.type === "handle" && content !== undefined && claimed !== account.handle
       ? [
           {
             rule: "handle/not-claimed",
             severity: "error",
-            message: notClaimed(account.handle, did, document.handle).message,
+            message: notClaimed(account.handle, did, claimed).message,
           },
         ]
       : [];
@@ -70,35 +70,46 @@ interface DocumentAudit {
   readonly findings: readonly AuditFinding[];
 }
 
-/** Whether the directory has the document that the head of the log asks for; none after a tombstone. */
+/**
+ * Whether the directory has the document that the head of the log asks for; none after a tombstone. A document that says
+ * something else is an error; none at all is a warning, since the log says all of it.
+ */
 async function auditDocument(
   { directory, sleep }: AccountServices,
   { did, head }: VerifiedLog,
   signal: AbortSignal,
 ): Promise<DocumentAudit> {
   const content = contentOf(head.operation);
-  for (let attempt = 1; ; attempt += 1) {
+  return whileItLags({ sleep }, signal, async (last) => {
     let audit: DocumentAudit;
     try {
       const document = parseDidDocument(await directory.document(did, signal), did);
       const agrees = content !== undefined && documentAgrees(document, content);
       audit = { document, findings: agrees ? [] : [contradiction(did)] };
     } catch (error) {
-      if (!isDecampError(error, "account-not-found", "identity-invalid")) {
+      if (isUnrendered(error)) {
+        audit = { findings: content === undefined ? [] : [unavailable(did, error)] };
+      } else if (isDecampError(error, "identity-invalid")) {
+        audit = { findings: [findingOf(error)] };
+      } else {
         throw error;
       }
-      audit = { findings: error.code === "identity-invalid" ? [findingOf(error)] : missing(did, content) };
     }
-    if (audit.findings.length === 0 || attempt >= lag.attempts) {
-      return audit;
-    }
-    await sleep(lag.pause, signal);
-  }
+    const [finding] = audit.findings;
+    // What does not come at all does not come for lagging behind, unless the directory does not know of it.
+    return finding === undefined || finding.rule === "did-document/unavailable" || last ? audit : undefined;
+  });
 }
 
-function missing(did: string, content: UnsignedOperation | undefined): AuditFinding[] {
-  const message = `The directory has the log of ${did}, but no DID document.`;
-  return content === undefined ? [] : [{ rule: "did-document/missing", severity: "error", message }];
+function unavailable(did: string, error: DecampError): AuditFinding {
+  const isMissing = error.code === "account-not-found";
+  return {
+    rule: isMissing ? "did-document/missing" : "did-document/unavailable",
+    severity: "warning",
+    message: isMissing
+      ? `The directory has the log of ${did}, but no DID document.`
+      : `The directory has the log of ${did}, but does not give out its DID document: ${error.message}`,
+  };
 }
 
 function contradiction(did: string): AuditFinding {

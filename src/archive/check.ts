@@ -129,9 +129,13 @@ type Add = (rule: ArchiveFinding["rule"], details?: { key?: string | undefined; 
 
 /** @returns the names of the files that are as they were written */
 async function checkFiles(archive: string, manifest: Manifest, add: Add, signal: AbortSignal): Promise<Set<string>> {
-  const { snapshot, files, did } = manifest;
+  const { snapshot, files, did, documentUnavailable = false } = manifest;
   const { repo, document, log } = snapshotFiles;
-  for (const name of [repo, document, ...(isPlcDid(did) ? [log] : [])]) {
+  for (const name of [
+    repo,
+    ...(isPlcDid(did) ? [log] : []),
+    ...(isPlcDid(did) && documentUnavailable ? [] : [document]),
+  ]) {
     if (files[name] === undefined) {
       add("archive/manifest", { key: name });
     }

@@ -183,6 +183,7 @@ async function complete(
     collections: repo.collections,
     files,
     ...blobFacts(blobs),
+    ...(parts.some(({ part }) => part === "document") ? {} : { documentUnavailable: true }),
   };
   await writeManifest(archive, manifest);
   return manifest;

@@ -60,6 +60,8 @@ export interface Manifest {
   /** The sum of the sizes, in bytes. */
   readonly blobBytes: number;
   readonly missing: readonly Missing[];
+  /** True if the directory did not give out the DID document, which the log says all of; unset if it is there. */
+  readonly documentUnavailable?: boolean | undefined;
 }
 
 const cid = v.pipe(v.string(), v.check(isCid));
@@ -87,6 +89,7 @@ const schema = v.object({
   blobs: v.array(v.object({ cid, size: count, mimeType: v.string() })),
   blobBytes: count,
   missing: v.array(v.object({ cid, reason: v.string(), records: v.array(v.string()) })),
+  documentUnavailable: v.optional(v.boolean()),
 });
 
 /**

@@ -2,6 +2,7 @@
 
 import { hash } from "node:crypto";
 import { isDecampError } from "../errors.ts";
+import { isUnrendered } from "../identity/did-document.ts";
 import { readWhole } from "../services/files.ts";
 import { snapshotFile, snapshotFiles } from "./layout.ts";
 import type { ArchivedFile, Manifest } from "./manifest.ts";
@@ -33,7 +34,10 @@ export async function collectParts(
   }
   const sameLog = logPart !== undefined && isInSnapshot(logPart, last);
   const kept = sameLog && last !== undefined ? await keptDocument(archive, last) : undefined;
-  parts.push(kept ?? makePart("document", (await source.document()).raw));
+  const document = kept ?? (await readDocument(source, options));
+  if (document !== undefined) {
+    parts.push(document);
+  }
   if (pds.isSignedIn && options.publicOnly !== true) {
     const preferences = await readPreferences(source, options);
     if (preferences !== undefined) {
@@ -66,6 +70,26 @@ async function keptDocument(archive: string, last: Manifest): Promise<Part | und
   const bytes = await readWhole(snapshotFile(archive, last.snapshot, "document"));
   const part = bytes === undefined ? undefined : describe("document", new TextDecoder().decode(bytes));
   return part !== undefined && isInSnapshot(part, last) ? part : undefined;
+}
+
+/**
+ * The DID document. A verified log says all of it: a directory that has the log and cannot make the document of it, as of keys
+ * of other kinds, is no reason against a snapshot. Without a log the document is all that there is.
+ */
+async function readDocument(source: ExportSource, { report }: ExportOptions): Promise<Part | undefined> {
+  try {
+    return makePart("document", (await source.document()).raw);
+  } catch (error) {
+    if (source.log === undefined || !isUnrendered(error)) {
+      throw error;
+    }
+    report({
+      type: "warning",
+      code: "document-unavailable",
+      message: `The DID document is left out, which the log says all of: ${error.message}`,
+    });
+    return undefined;
+  }
 }
 
 /** The preferences; none where the server keeps none, undefined where it does not give them out. */

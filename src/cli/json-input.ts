@@ -1,6 +1,6 @@
 /** JSON that a command is told to read: from a file, or from the standard input. */
 import { DecampError } from "../errors.ts";
-import { readJsonFile, readJsonStream, type NotJson } from "../services/json-file.ts";
+import { readJsonFile, readJsonStream, readJsonValues, type JsonValues, type NotJson } from "../services/json-file.ts";
 import type { Terminal } from "./terminal.ts";
 
 /**
@@ -15,10 +15,23 @@ export async function readJsonInput(
   if (path !== "-") {
     return readJsonFile(path, notJson);
   }
-  if (stdin.isTTY) {
+  requirePipe(stdin);
+  return readJsonStream(stdin, "the standard input", notJson);
+}
+
+/** The same for what may be lines of JSON. @throws DecampError as `readJsonInput` */
+export async function readJsonLinesInput(path: string, { stdin }: Pick<Terminal, "stdin">): Promise<JsonValues> {
+  if (path !== "-") {
+    return readJsonValues(path);
+  }
+  requirePipe(stdin);
+  return readJsonValues({ stream: stdin, name: "the standard input" });
+}
+
+function requirePipe({ isTTY }: Terminal["stdin"]): void {
+  if (isTTY) {
     throw new DecampError("usage", "- reads the standard input, but that is a terminal.", {
       hint: "Give the path of a file, or pipe the JSON in.",
     });
   }
-  return readJsonStream(stdin, "the standard input", notJson);
 }

@@ -1,9 +1,9 @@
 /** An audit log that a command is told to read: a file, an archive, or the standard input. */
 import { DecampError } from "../errors.ts";
-import { auditLog } from "../plc/audit.ts";
+import { auditLogFile, type LogFile } from "../plc/log-file.ts";
 import type { VerifiedLog } from "../plc/log.ts";
 import { readOwnJson } from "../services/json-file.ts";
-import { readJsonInput } from "./json-input.ts";
+import { readJsonLinesInput } from "./json-input.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** An account is a handle or a DID; a path has a separator, or ends with .json, or is - for the standard input. */
@@ -16,10 +16,10 @@ export function isPath(text: string): boolean {
  *
  * @throws DecampError as `readJsonInput`, and `unreadable-file` for a folder that is no archive
  */
-export async function readLogInput(path: string, terminal: Pick<Terminal, "stdin">): Promise<unknown> {
+export async function readLogInput(path: string, terminal: Pick<Terminal, "stdin">): Promise<LogFile> {
   const { isFolder } = await import("../services/hash-file.ts");
   if (path === "-" || !(await isFolder(path))) {
-    return readJsonInput(path, terminal);
+    return readJsonLinesInput(path, terminal);
   }
   const [{ readManifests }, { snapshotFile }] = await Promise.all([
     import("../archive/manifest.ts"),
@@ -29,15 +29,23 @@ export async function readLogInput(path: string, terminal: Pick<Terminal, "stdin
   if (manifest === undefined) {
     throw new DecampError("unreadable-file", `There is no archive in the folder ${path}.`);
   }
-  return readOwnJson(snapshotFile(path, manifest.snapshot, "log"));
+  return { value: await readOwnJson(snapshotFile(path, manifest.snapshot, "log")), lines: false };
 }
 
-/** @throws DecampError `identity-invalid` at the first thing that is wrong */
-export function verifiedInput(value: unknown): VerifiedLog {
-  const { log, findings } = auditLog(value);
+/**
+ * @param did whose log it has to be; by default whose it is by itself
+ * @throws DecampError `identity-invalid` at the first thing that is wrong, `unsupported` for a log without times
+ */
+export function verifiedInput(file: LogFile, did?: string): VerifiedLog {
+  const { log, timeless, findings } = auditLogFile(file, did);
   if (log === undefined) {
     const { rule, message, index, cid } = findings[0] ?? { message: "The log is not in order." };
     throw new DecampError("identity-invalid", message, { data: { rule, index, cid } });
+  }
+  if (timeless === true) {
+    throw new DecampError("unsupported", "This is a list of operations (/log): it does not say when they were taken.", {
+      hint: `Give what the directory has at /${log.did}/log/audit. decamp plc audit proves this list as far as it goes.`,
+    });
   }
   return log;
 }

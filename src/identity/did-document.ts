@@ -3,7 +3,7 @@
  * read: Multikey with full ids, and the legacy key types with bare fragments. Whether the document is true is not asked here.
  */
 import { isJsonObject } from "../data/json-object.ts";
-import { DecampError } from "../errors.ts";
+import { DecampError, isDecampError } from "../errors.ts";
 import { parseLegacyMultibase, parseMultikey } from "./keys.ts";
 import { isHandle } from "./syntax.ts";
 
@@ -62,6 +62,14 @@ function claimedHandle(alsoKnownAs: readonly string[]): string | undefined {
     }
   }
   return undefined;
+}
+
+/** Whether an error says that no document came: the directory has none, cannot make it, or sends something else. */
+export function isUnrendered(error: unknown): error is DecampError {
+  return (
+    isDecampError(error, "account-not-found", "server-refused", "bad-answer") ||
+    (isDecampError(error, "identity-invalid") && error.data["rule"] === "did-document/form")
+  );
 }
 
 function findSigningKey(document: Record<string, unknown>, did: string): string | undefined {

@@ -18,8 +18,12 @@ export type NotJson = "unreadable-file" | "damaged";
 
 /** @throws DecampError `unreadable-file` if it cannot be read or is too long; `notJson` if it is no JSON */
 export async function readJsonFile(path: string, notJson: NotJson = "unreadable-file"): Promise<unknown> {
+  return guarded(path, async () => readJsonStream(createReadStream(path), path, notJson));
+}
+
+async function guarded<T>(path: string, read: () => Promise<T>): Promise<T> {
   try {
-    return await readJsonStream(createReadStream(path), path, notJson);
+    return await read();
   } catch (error) {
     if (error instanceof DecampError) {
       throw error;
@@ -27,6 +31,39 @@ export async function readJsonFile(path: string, notJson: NotJson = "unreadable-
     const reason = reasons[systemCode(error) ?? ""];
     throw new DecampError("unreadable-file", `Cannot read ${path}: ${reason ?? "reading failed"}.`, { cause: error });
   }
+}
+
+/** What stands in a file or a stream, and whether it stood there as lines of JSON and not as one value. */
+export interface JsonValues {
+  readonly value: unknown;
+  readonly lines: boolean;
+}
+
+/**
+ * JSON, or several lines that are JSON each (JSON Lines), which come as a list.
+ *
+ * @param from the path of a file, or a stream and its name
+ * @throws DecampError as readJsonFile
+ */
+export async function readJsonValues(
+  from: string | { readonly stream: AsyncIterable<Uint8Array | string>; readonly name: string },
+): Promise<JsonValues> {
+  const name = typeof from === "string" ? from : from.name;
+  const bytes = await (typeof from === "string"
+    ? guarded(from, async () => readBytes(createReadStream(from), from))
+    : readBytes(from.stream, name));
+  const lines = bytes.toString("latin1").trim().split("\n");
+  try {
+    return { value: parseJson(bytes, name, "unreadable-file"), lines: false };
+  } catch (error) {
+    if (lines.length < 2) {
+      throw error;
+    }
+  }
+  const value = lines
+    .filter((line) => line.trim() !== "")
+    .map((line) => parseJson(Buffer.from(line, "latin1"), name, "unreadable-file"));
+  return { value, lines: true };
 }
 
 /** JSON in a file of ours. @throws DecampError `unreadable-file` if there is none, or is no plain file, or is no JSON */
@@ -47,6 +84,10 @@ export async function readJsonStream(
   from: string,
   notJson: NotJson = "unreadable-file",
 ): Promise<unknown> {
+  return parseJson(await readBytes(stream, from), from, notJson);
+}
+
+async function readBytes(stream: AsyncIterable<Uint8Array | string>, from: string): Promise<Buffer> {
   const chunks: Uint8Array[] = [];
   let size = 0;
   for await (const chunk of stream) {
@@ -57,7 +98,7 @@ export async function readJsonStream(
     }
     chunks.push(bytes);
   }
-  return parseJson(Buffer.concat(chunks), from, notJson);
+  return Buffer.concat(chunks);
 }
 
 function parseJson(bytes: Uint8Array, from: string, notJson: NotJson): unknown {

@@ -94,6 +94,42 @@ test("what came from it is not kept if the log is not in order", async () => {
   await expect(rm(join(folder, "archive"))).rejects.toMatchObject({ code: "ENOENT" });
 });
 
+test("a document that the directory cannot make is left out, and the archive is proved by the log", async () => {
+  const entries = auditLog([genesis]);
+  let document: unknown;
+  await using both = await scriptedServer((request, response) => {
+    const { pathname } = new URL(request.url ?? "", "http://localhost");
+    if (pathname === `/${did}/log/audit`) {
+      sendJson(response, 200, entries);
+    } else if (pathname === `/${did}`) {
+      sendJson(response, document === undefined ? 500 : 200, document ?? { message: "Internal Server Error" });
+    } else if (pathname.endsWith("getLatestCommit")) {
+      sendJson(response, 200, { cid: head, rev: testRev });
+    } else if (pathname.endsWith("getRepo")) {
+      response.writeHead(200, { "content-type": "application/vnd.ipld.car" }).end(car);
+    } else {
+      sendJson(response, 200, { cids: [] });
+    }
+  });
+  const { exitCode, stdout } = await exportFrom(both, "--from", both.origin);
+  expect(exitCode).toBe(0);
+  expect(stdout).toContain('"code":"document-unavailable"');
+  const archive = join(folder, "archive");
+  expect(await readdir(join(archive, "snapshots", testRev))).toEqual(["manifest.json", "plc-log.json", "repo.car"]);
+  const verified = await run(["verify", archive, "--json"]);
+  expect(verified.exitCode).toBe(0);
+  expect(JSON.parse(verified.stdout)).toMatchObject({ ok: true, did, signature: "valid" });
+  // It comes along as soon as there is one.
+  document = documentOf(did, genesis);
+  expect((await exportFrom(both, "--from", both.origin)).exitCode).toBe(0);
+  expect(await readdir(join(archive, "snapshots", `${testRev}-2`))).toContain("did.json");
+  expect((await run(["verify", archive])).exitCode).toBe(0);
+  // What says something else than the log is no warning.
+  document = documentOf(did, { ...genesis, alsoKnownAs: ["at://mallory.example.com"] });
+  await rm(archive, { recursive: true });
+  expect((await exportFrom(both, "--from", both.origin)).exitCode).toBe(9);
+});
+
 test("a server that nobody named is asked only when the log names it", async () => {
   const asked: string[] = [];
   await using directory = await world(asked, auditLog([genesis]));

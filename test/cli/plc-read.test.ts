@@ -27,6 +27,7 @@ beforeAll(async () => {
 beforeEach(() => {
   stateDir = mkdtempSync(join(folder, "state-"));
   directory.answers.clear();
+  directory.statuses.clear();
   directory.answers.set(`/${did}/log/audit`, log).set(`/${did}`, documentOf(did, second));
 });
 afterAll(() => {
@@ -103,11 +104,29 @@ describe("plc audit", () => {
     expect(stdout).toContain("error   did-document/contradiction");
   });
 
-  test("a document that is missing", async () => {
-    directory.answers.delete(`/${did}`);
+  const noDocument: [string, string, () => unknown][] = [
+    ["is missing", "did-document/missing", () => directory.answers.delete(`/${did}`)],
+    ["cannot be made", "did-document/unavailable", () => directory.statuses.set(`/${did}`, 500)],
+    ["is something else", "did-document/unavailable", () => directory.answers.set(`/${did}`, ["a", "list"])],
+  ];
+  test.each(noDocument)("a document that %s is a warning: the log says all of it", async (_, rule, prepare) => {
+    prepare();
+    const { exitCode, stdout } = await plc("audit", did, "--json");
+    expect(exitCode).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({
+      ok: true,
+      log: "valid",
+      document: "unavailable",
+      findings: [{ rule, severity: "warning" }],
+    });
+    expect((await plc("audit", did)).stdout).toContain("Document      the directory does not give it out\n");
+  });
+
+  test("a document of another identity is an error", async () => {
+    directory.answers.set(`/${did}`, documentOf("did:plc:ewvi7nxzyoun6zhxrhs64oiz", second));
     const { exitCode, stdout } = await plc("audit", did, "--json");
     expect(exitCode).toBe(3);
-    expect(JSON.parse(stdout)).toMatchObject({ findings: [{ rule: "did-document/missing" }] });
+    expect(JSON.parse(stdout)).toMatchObject({ document: "contradicts", findings: [{ severity: "error" }] });
   });
 
   test("an identity that was given up has no document, and is in order", async () => {
@@ -173,6 +192,132 @@ describe("plc audit", () => {
     expect(exitCode).toBe(2);
     expect(stderr).toContain("it is not JSON");
     expect(stderr).not.toContain("hunter2");
+  });
+});
+
+describe("a file that is not an audit log", () => {
+  const other = "did:plc:ewvi7nxzyoun6zhxrhs64oiz";
+  const lines = (entries: readonly object[]): string => entries.map((entry) => `${JSON.stringify(entry)}\n`).join("");
+
+  async function audit(text: string, ...flags: string[]): Promise<Ran & { result: Record<string, unknown> }> {
+    const ran = await run(["plc", "audit", "-", "--json", ...flags], { input: text });
+    return { ...ran, result: (ran.stdout === "" ? {} : JSON.parse(ran.stdout)) as Record<string, unknown> };
+  }
+
+  test("the log of operations alone is proved as far as it goes", async () => {
+    const { exitCode, result } = await audit(JSON.stringify([genesis, renamed]));
+    expect(exitCode).toBe(0);
+    expect(result).toMatchObject({
+      ok: true,
+      did,
+      operations: 2,
+      findings: [{ rule: "plc/no-times", severity: "warning" }],
+    });
+    expect(result["head"]).toEqual({ cid: testCid(renamed), signer: server.did });
+    const { stdout } = await run(["plc", "audit", "-"], { input: JSON.stringify([genesis, renamed]) });
+    expect(stdout).toContain(`Head          ${testCid(renamed)}\n`);
+    expect(stdout).not.toContain("1970");
+  });
+
+  test.each([
+    ["a changed operation", () => [genesis, { ...renamed, alsoKnownAs: [] }], "plc/signature"],
+    ["an operation that is left out", () => [renamed], "plc/genesis-form"],
+    ["something that is no operation", () => [genesis, { type: "plc_operation" }], "plc/schema"],
+  ])("the log of operations alone, with %s", async (_, list, rule) => {
+    const { exitCode, result } = await audit(JSON.stringify(list()));
+    expect(exitCode).toBe(3);
+    expect(result).toMatchObject({ ok: false, log: "invalid", findings: [{ rule }] });
+  });
+
+  test("without times there is no history, and nothing is signed by it", async () => {
+    const input = JSON.stringify([genesis, renamed]);
+    const history = await run(["plc", "history", "-"], { input });
+    expect(history.exitCode).toBe(2);
+    expect(history.stderr).toContain("a list of operations (/log)");
+    const path = join(folder, "log.json");
+    writeFileSync(path, input);
+    const sign = await run(["plc", "sign", "-", "--log", path], { input: JSON.stringify(first) });
+    expect(sign.exitCode).toBe(2);
+    expect(sign.stderr).toContain("a list of operations (/log)");
+  });
+
+  test("lines of one identity are its log", async () => {
+    const { exitCode, result } = await audit(lines(log));
+    expect(exitCode).toBe(0);
+    expect(result).toMatchObject({ ok: true, did, operations: 2, findings: [] });
+    const single = await audit(lines(log.slice(0, 1)));
+    expect(single.result).toMatchObject({ ok: true, did, operations: 1 });
+    const history = await run(["plc", "history", "-"], { input: lines(log) });
+    expect(history.exitCode).toBe(0);
+  });
+
+  test("of lines of several identities one is chosen, and not by decamp", async () => {
+    const foreign = await signed(operation(null, { ...usual, alsoKnownAs: [] }), server);
+    const mixed = lines([log[0]!, ...auditLog([foreign]), log[1]!]);
+    const unchosen = await audit(mixed);
+    expect(unchosen.exitCode).toBe(3);
+    expect(unchosen.result).toMatchObject({ findings: [{ rule: "plc/log-form" }] });
+    expect(unchosen.stdout).toContain("2 identities");
+    expect((await audit(mixed, "--did", did)).result).toMatchObject({ ok: true, did, operations: 2 });
+    expect((await audit(mixed, "--did", testDid(foreign))).result).toMatchObject({ ok: true, operations: 1 });
+    const absent = await audit(mixed, "--did", other);
+    expect(absent).toMatchObject({ exitCode: 3, result: { findings: [{ rule: "plc/foreign-entry" }] } });
+  });
+
+  test.each([
+    ["one operation", () => renamed, "one signed operation (/log/last)"],
+    ["an operation that is not signed", () => second, "an operation that is not signed"],
+    ["the document", () => documentOf(did, second), "a DID document"],
+    ["the data", () => ({ did, ...second, type: undefined }), "what an identity says now (/data)"],
+    ["a result", () => ({ type: "result", version: 1 }), "what decamp has printed"],
+  ])("%s is named for what it is", async (_, value, name) => {
+    const { exitCode, result } = await audit(JSON.stringify(value()));
+    expect(exitCode).toBe(3);
+    expect(result).toMatchObject({
+      findings: [{ rule: "plc/log-form", message: expect.stringContaining(name) as string }],
+    });
+    const history = await run(["plc", "history", "-"], { input: JSON.stringify(value()) });
+    expect(history.exitCode).toBe(9);
+    expect(history.stderr).toContain(name);
+  });
+
+  test.each([
+    ["an audit log", () => log, "an audit log (/log/audit)"],
+    ["a log of operations", () => [genesis, renamed], "a list of operations (/log)"],
+    ["an entry of a log", () => log[1], "an entry of an audit log"],
+    ["the document", () => documentOf(did, second), "a DID document"],
+  ])("%s in the place of an operation is named, too", async (_, value, name) => {
+    const input = JSON.stringify(value());
+    for (const argv of [
+      ["sign", "-", "--without-log"],
+      ["submit", did, "-"],
+      ["diff", did, "--operation", "-"],
+    ]) {
+      const { exitCode, stderr } = await run(
+        ["plc", ...argv, ...directory.flags, "--state-dir", stateDir, "--no-input"],
+        { input },
+      );
+      expect(exitCode).toBe(2);
+      expect(stderr).toContain(`This is no operation, but ${name}.`);
+    }
+  });
+
+  test("--did says whose log is expected", async () => {
+    const path = logFile("valid/genesis");
+    const whose = (JSON.parse(readFileSync(path, "utf8")) as { did: string }[])[0]?.did ?? "";
+    expect((await plc("audit", path, "--did", whose)).exitCode).toBe(0);
+    const wrong = await plc("audit", path, "--did", other, "--json");
+    expect(wrong.exitCode).toBe(3);
+    expect(JSON.parse(wrong.stdout)).toMatchObject({
+      ok: false,
+      did: other,
+      findings: [{ rule: "plc/foreign-entry" }],
+    });
+    const alone = await audit(JSON.stringify([genesis, renamed]), "--did", other);
+    expect(alone).toMatchObject({ exitCode: 3, result: { findings: [{ rule: "plc/genesis-did" }] } });
+    expect((await plc("history", path, "--did", other)).exitCode).toBe(9);
+    expect((await plc("audit", path, "--did", "did:web:example.com")).exitCode).toBe(2);
+    expect((await plc("audit", did, "--did", did)).exitCode).toBe(2);
   });
 });
 

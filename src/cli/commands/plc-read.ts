@@ -1,10 +1,12 @@
 /** `decamp plc audit` and `decamp plc history`: what the log of an identity says, once it is verified. */
 import type { AccountAudit } from "../../account/audit.ts";
 import type { AccountServices } from "../../account/services.ts";
-import { exitCodeOf } from "../../errors.ts";
-import { auditLog, type LogAudit } from "../../plc/audit.ts";
+import { DecampError, exitCodeOf } from "../../errors.ts";
+import { isPlcDid } from "../../identity/syntax.ts";
+import type { LogAudit } from "../../plc/audit.ts";
 import { describeHistory, type HistoryEntry } from "../../plc/history.ts";
 import type { VerifiedLog } from "../../plc/log.ts";
+import { auditLogFile, type LogFile } from "../../plc/log-file.ts";
 import { contentOf } from "../../plc/operation.ts";
 import type { PlcReadFlags } from "../declare/plc.ts";
 import { readGlobals, type GlobalFlags } from "../globals.ts";
@@ -22,7 +24,7 @@ export async function plcAuditCommand(invocation: Invocation<"plc audit">, { ter
   const audit: LogAudit | AccountAudit = await stoppable(
     async (signal) =>
       withLog(invocation, invocation.flags, globals, terminal, signal, {
-        file: (log) => auditLog(log),
+        file: (file) => auditLogFile(file, invocation.flags.did),
         account: async (services, account, from) => {
           const { auditAccount } = await import("../../account/audit.ts");
           return auditAccount(services, account, from, signal);
@@ -47,7 +49,7 @@ export async function plcAuditCommand(invocation: Invocation<"plc audit">, { ter
   if (log !== undefined && !globals.quiet) {
     const { head, entries } = log;
     terminal.out.line("Operations    ", countLine(entries.length, nullified(log)));
-    terminal.out.line("Head          ", `${head.cid}, ${head.createdAt}`);
+    terminal.out.line("Head          ", audit.timeless === true ? head.cid : `${head.cid}, ${head.createdAt}`);
     terminal.out.line("Signed by     ", head.signer);
     for (const line of contentLines(head.operation)) {
       terminal.out.line(...line);
@@ -66,7 +68,7 @@ export async function plcHistoryCommand(invocation: Invocation<"plc history">, {
   const log = await stoppable(
     async (signal) =>
       withLog(invocation, invocation.flags, globals, terminal, signal, {
-        file: verifiedInput,
+        file: (file) => verifiedInput(file, invocation.flags.did),
         account: async (services, account, from) => {
           const [{ findPlcDid }, { readLog }, { parseAccount }] = await Promise.all([
             import("../../account/find.ts"),
@@ -105,7 +107,7 @@ export async function plcHistoryCommand(invocation: Invocation<"plc history">, {
 
 /** What is done with a log from disk, and with an account. */
 interface Ways<T> {
-  readonly file: (log: unknown) => T;
+  readonly file: (file: LogFile) => T;
   readonly account: (services: AccountServices, account: string, from: string | undefined) => Promise<T>;
 }
 
@@ -119,6 +121,9 @@ async function withLog<T>(
   ways: Ways<T>,
 ): Promise<T> {
   const [what = ""] = args;
+  if (flags.did !== undefined) {
+    requireFileOf(what, flags.did);
+  }
   if (isPath(what)) {
     return ways.file(await readLogInput(what, terminal));
   }
@@ -136,6 +141,16 @@ async function withLog<T>(
   }
 }
 
+/** @throws DecampError `usage` */
+function requireFileOf(what: string, did: string): void {
+  if (!isPath(what)) {
+    throw new DecampError("usage", "--did says whose log a file has to be; an account says that itself.");
+  }
+  if (!isPlcDid(did)) {
+    throw new DecampError("usage", `--did: ${did} is no did:plc.`);
+  }
+}
+
 function facts(audit: LogAudit | AccountAudit): object {
   const { log } = audit;
   if (log === undefined) {
@@ -148,7 +163,11 @@ function facts(audit: LogAudit | AccountAudit): object {
     document: documentState(audit),
     operations: entries.length,
     nullified: nullified(log),
-    head: { cid: head.cid, createdAt: head.createdAt, signer: head.signer },
+    head: {
+      cid: head.cid,
+      ...(audit.timeless === true ? {} : { createdAt: head.createdAt }),
+      signer: head.signer,
+    },
     tombstoned,
     ...(content === undefined
       ? {}
@@ -161,10 +180,13 @@ function facts(audit: LogAudit | AccountAudit): object {
   };
 }
 
-/** `unchecked`: there is only a file, or the identity was given up and has no document. */
-function documentState(audit: LogAudit | AccountAudit): "agrees" | "contradicts" | "unchecked" {
-  if (audit.findings.some(({ rule }) => rule.startsWith("did-document/"))) {
-    return "contradicts";
+type DocumentState = "agrees" | "contradicts" | "unavailable" | "unchecked";
+
+/** `unavailable`: the directory does not give it out; `unchecked`: there is only a file, or the identity was given up. */
+function documentState(audit: LogAudit | AccountAudit): DocumentState {
+  const finding = audit.findings.find(({ rule }) => rule.startsWith("did-document/"));
+  if (finding !== undefined) {
+    return finding.severity === "error" ? "contradicts" : "unavailable";
   }
   return "document" in audit ? "agrees" : "unchecked";
 }
@@ -173,6 +195,7 @@ function documentVerdict(audit: LogAudit | AccountAudit): string {
   const verdicts = {
     agrees: "says the same",
     contradicts: "does not say the same",
+    unavailable: "the directory does not give it out",
     unchecked: "not looked at",
   };
   return verdicts[documentState(audit)];

@@ -6,6 +6,8 @@ import { helpStartsWith } from "./shape.ts";
 /** Flags of the commands that only read. */
 export interface PlcReadFlags {
   readonly from?: string;
+  /** Whose log a file has to be. */
+  readonly did?: string;
 }
 
 export interface PlcCommands {
@@ -69,6 +71,7 @@ function declareAudit(plc: Command): Command {
       "Proves the whole log of an identity by itself: every hash, every signature,",
       "every recovery. Of an account also that the DID document says the same, and that",
       "the log still has what was seen last. Exit code 0 if all is well, 3 if not.",
+      "A file may also be the /log of a directory, without times, or lines of its /export.",
     ],
     [
       { says: "An account:", command: "decamp plc audit alice.example.com" },
@@ -82,5 +85,7 @@ function declareAudit(plc: Command): Command {
 }
 
 function fromOption(command: Command): Command {
-  return command.option("--from <url>", "the server that is asked for the handle");
+  return command
+    .option("--from <url>", "the server that is asked for the handle")
+    .option("--did <did>", "whose log the file has to be; of lines of /export, which one is meant");
 }

@@ -10,6 +10,8 @@ export interface TestDirectory {
   readonly flags: readonly string[];
   /** Path → what is answered, as JSON. Anything else is 404. */
   readonly answers: Map<string, unknown>;
+  /** Path → the status of its answer, in place of 200. */
+  readonly statuses: Map<string, number>;
   /** Every path that was asked for. */
   readonly asked: string[];
   stop(): void;
@@ -17,11 +19,14 @@ export interface TestDirectory {
 
 export async function startDirectory(): Promise<TestDirectory> {
   const answers = new Map<string, unknown>();
+  const statuses = new Map<string, number>();
   const asked: string[] = [];
   const server = createServer((request, response) => {
     asked.push(request.url ?? "");
     const answer = answers.get(request.url ?? "");
-    response.writeHead(answer === undefined ? 404 : 200, { "content-type": "application/json" });
+    response.writeHead(statuses.get(request.url ?? "") ?? (answer === undefined ? 404 : 200), {
+      "content-type": "application/json",
+    });
     response.end(JSON.stringify(answer ?? { message: "DID not registered" }));
   });
   server.listen(0, "127.0.0.1");
@@ -31,6 +36,7 @@ export async function startDirectory(): Promise<TestDirectory> {
     origin,
     flags: ["--plc-url", origin, "--allow-private-hosts"],
     answers,
+    statuses,
     asked,
     stop: () => {
       server.closeAllConnections();

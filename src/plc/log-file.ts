@@ -1,0 +1,134 @@
+/** What people have in a file in place of an audit log, or of an operation: read where it proves something, else named. */
+import { isJsonObject } from "../data/json-object.ts";
+import { isDecampError } from "../errors.ts";
+import { auditLog, type AuditFinding, type LogAudit } from "./audit.ts";
+import { didOfGenesis, operationCid, parseSignedOperation } from "./operation.ts";
+
+/** JSON from a file, and whether it stood there as lines (JSON Lines) and not as one value. */
+export interface LogFile {
+  readonly value: unknown;
+  readonly lines: boolean;
+}
+
+/**
+ * Audits a log from a file: an audit log; the `/log` of a directory, which has no times; or lines of its `/export`.
+ *
+ * @param did whose log it has to be, and of lines which one is meant; by default whose it is by itself
+ */
+export function auditLogFile({ value, lines }: LogFile, did?: string): LogAudit {
+  if (lines || isEntry(value)) {
+    return auditLines(Array.isArray(value) ? value : [value], did);
+  }
+  if (Array.isArray(value) && value.length > 0 && value.every(isOperation)) {
+    return auditOperations(value, did);
+  }
+  const what = Array.isArray(value) ? undefined : nameJson(value);
+  if (what !== undefined) {
+    return { ...(did === undefined ? {} : { did }), findings: [noLog(`This is no audit log, but ${what}.`)] };
+  }
+  return did === undefined ? auditLog(value) : auditLog(value, did);
+}
+
+/** What a JSON value is, in words, if it is something of an identity; undefined for everything else. */
+export function nameJson(value: unknown): string | undefined {
+  if (Array.isArray(value)) {
+    return value.length === 0
+      ? undefined
+      : value.every(isOperation)
+        ? "a list of operations (/log)"
+        : value.every(isEntry)
+          ? "an audit log (/log/audit)"
+          : undefined;
+  }
+  if (isEntry(value)) {
+    return "an entry of an audit log";
+  }
+  if (isOperation(value)) {
+    return value["sig"] === undefined ? "an operation that is not signed" : "one signed operation (/log/last)";
+  }
+  if (!isJsonObject(value)) {
+    return undefined;
+  }
+  if (typeof value["id"] === "string" && value["id"].startsWith("did:")) {
+    return "a DID document";
+  }
+  if (typeof value["did"] === "string" && Array.isArray(value["rotationKeys"])) {
+    return "what an identity says now (/data), without signatures";
+  }
+  return value["type"] === "result" ? "what decamp has printed with --json" : undefined;
+}
+
+/** Lines of `/export` are of many identities, each with its own place in time. */
+function auditLines(entries: readonly unknown[], did: string | undefined): LogAudit {
+  const dids = new Set(entries.map((entry) => (isJsonObject(entry) ? entry["did"] : undefined)));
+  if (did === undefined) {
+    return dids.size > 1
+      ? { findings: [noLog(`These are lines of ${dids.size} identities: say which one is meant with --did.`)] }
+      : auditLog(entries);
+  }
+  return auditLog(
+    dids.has(did) ? entries.filter((entry) => isJsonObject(entry) && entry["did"] === did) : entries,
+    did,
+  );
+}
+
+/** Hashes, signatures and the chain are all there. Which operations were nullified, and when, is not. */
+function auditOperations(operations: readonly unknown[], expected: string | undefined): LogAudit {
+  const did = expected ?? founded(operations[0]);
+  const entries = operations.map((operation, index) => ({
+    did,
+    operation,
+    cid: cidOf(operation),
+    nullified: false,
+    // In their order, for what asks for one; nothing of it is shown.
+    createdAt: new Date(index).toISOString(),
+  }));
+  const audit = auditLog(entries, did);
+  const { log } = audit;
+  if (log === undefined) {
+    return audit;
+  }
+  const message =
+    "This is a list of operations (/log), without times and without what was nullified: whether everything that was undone was undone within 72 hours cannot be checked. /log/audit has it.";
+  return {
+    ...audit,
+    timeless: true,
+    findings: [...audit.findings, { rule: "plc/no-times", severity: "warning", message }],
+  };
+}
+
+function founded(operation: unknown): string {
+  try {
+    return didOfGenesis(parseSignedOperation(operation));
+  } catch (error) {
+    if (!isDecampError(error)) {
+      throw error;
+    }
+    return "";
+  }
+}
+
+/** Empty for what is no operation: that is found when the log is verified. */
+function cidOf(operation: unknown): string {
+  try {
+    return operationCid(parseSignedOperation(operation));
+  } catch (error) {
+    if (!isDecampError(error)) {
+      throw error;
+    }
+    return "";
+  }
+}
+
+function noLog(message: string): AuditFinding {
+  return { rule: "plc/log-form", severity: "error", message };
+}
+
+/** Whether a value says that it is an operation. */
+export function isOperation(value: unknown): value is Record<string, unknown> {
+  return isJsonObject(value) && ["plc_operation", "plc_tombstone", "create"].includes(String(value["type"]));
+}
+
+function isEntry(value: unknown): boolean {
+  return isJsonObject(value) && isJsonObject(value["operation"]) && typeof value["cid"] === "string";
+}
