@@ -195,14 +195,19 @@ describe("plc audit", () => {
   });
 });
 
+/** JSON Lines. */
+function lines(entries: readonly object[]): string {
+  return entries.map((entry) => `${JSON.stringify(entry)}\n`).join("");
+}
+
+/** Audits what stands on the standard input. */
+async function audit(text: string, ...flags: string[]): Promise<Ran & { result: Record<string, unknown> }> {
+  const ran = await run(["plc", "audit", "-", "--json", ...flags], { input: text });
+  return { ...ran, result: JSON.parse(ran.stdout) as Record<string, unknown> };
+}
+
 describe("a file that is not an audit log", () => {
   const other = "did:plc:ewvi7nxzyoun6zhxrhs64oiz";
-  const lines = (entries: readonly object[]): string => entries.map((entry) => `${JSON.stringify(entry)}\n`).join("");
-
-  async function audit(text: string, ...flags: string[]): Promise<Ran & { result: Record<string, unknown> }> {
-    const ran = await run(["plc", "audit", "-", "--json", ...flags], { input: text });
-    return { ...ran, result: (ran.stdout === "" ? {} : JSON.parse(ran.stdout)) as Record<string, unknown> };
-  }
 
   test("the log of operations alone is proved as far as it goes", async () => {
     const { exitCode, result } = await audit(JSON.stringify([genesis, renamed]));

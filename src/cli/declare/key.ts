@@ -69,10 +69,10 @@ function declareImport(key: Command): Command {
     command,
     [
       "Puts a private key that you have into the system's keychain or an encrypted file,",
-      "and reads it back. Understood are what goat prints, z… alone, 64 hex digits, a JWK,",
-      "a PEM key, the setting of a server, and files that decamp or age has encrypted.",
-      "Without a key it is taken from PLC_SIGNING_KEY, or asked for. What it was read from",
-      "stays as it is.",
+      "and reads it back. Understood are what goat prints, z… alone, 64 hex digits, a",
+      "JWK, a PEM key, the setting of a server, and files that decamp or age has",
+      "encrypted. Without a key it is taken from PLC_SIGNING_KEY, or asked for. What it",
+      "was read from stays as it is.",
     ],
     [
       { says: "Type it in, into the keychain:", command: "decamp key import" },

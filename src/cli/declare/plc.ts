@@ -71,11 +71,13 @@ function declareAudit(plc: Command): Command {
       "Proves the whole log of an identity by itself: every hash, every signature,",
       "every recovery. Of an account also that the DID document says the same, and that",
       "the log still has what was seen last. Exit code 0 if all is well, 3 if not.",
-      "A file may also be the /log of a directory, without times, or lines of its /export.",
+      "A file may also be the /log of a directory, which has no times, or lines of its",
+      "/export.",
     ],
     [
       { says: "An account:", command: "decamp plc audit alice.example.com" },
       { says: "A log on disk, without network:", command: "decamp plc audit ./plc-log.json" },
+      { says: "The same, and whose it has to be:", command: "decamp plc audit ./plc-log.json --did did:plc:…" },
       {
         says: "From a pipe, for a script:",
         command: "curl -s https://plc.directory/DID/log/audit | decamp plc audit - --json",
