@@ -1,9 +1,8 @@
 /** The certificate of a move, beside the archive that it speaks of. */
 
+import { staysOf } from "../account/where.ts";
 import { certificateFile, snapshotFile } from "../archive/layout.ts";
-import { originOfPds } from "../identity/did-document.ts";
 import type { LogEntry, VerifiedLog } from "../plc/log.ts";
-import { pdsOf } from "../plc/operation.ts";
 import { extractCommit } from "../repo/commit-proof.ts";
 import { openCarFile } from "../services/car-file.ts";
 import { writeWhole } from "../services/files.ts";
@@ -24,7 +23,9 @@ export async function writeCertificate(
   newCommit: Uint8Array | undefined,
 ): Promise<boolean> {
   const { archive, target } = context;
-  const operation = operationOfMove(log, target.origin);
+  const stays = staysOf(log);
+  const place = stays.findLastIndex(({ server }) => server === target.origin);
+  const operation = place > 0 ? stays[place]?.arrival : undefined;
   if (operation === undefined) {
     return false;
   }
@@ -71,12 +72,4 @@ function unsignedCertificate(context: Context, log: VerifiedLog, operation: LogE
       nullified,
     })),
   };
-}
-
-/** The newest operation that took the account to `target` from somewhere else. */
-function operationOfMove(log: VerifiedLog, target: string): LogEntry | undefined {
-  const active = log.entries.filter(({ nullified }) => !nullified);
-  const isThere = (entry: LogEntry | undefined): boolean => originOfPds(pdsOf(entry?.operation)) === target;
-  const place = active.findLastIndex((entry, index) => index > 0 && isThere(entry) && !isThere(active[index - 1]));
-  return active[place];
 }

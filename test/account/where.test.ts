@@ -11,15 +11,15 @@ const t = "https://new.example.com";
 const third = "https://third.example.com";
 const [user, oldKey, newKey] = await Promise.all([testKey("user"), testKey("old"), testKey("new")]);
 
-const at_ = (endpoint: string): Pick<Content, "services"> => ({
+const servedAt = (endpoint: string): Pick<Content, "services"> => ({
   services: { atproto_pds: { type: "AtprotoPersonalDataServer", endpoint } },
 });
-const born = await signed(operation(null, { ...at_(s), rotationKeys: [oldKey.did] }), oldKey);
-const keyed = await signed(operation(testCid(born), { ...at_(s), rotationKeys: [user.did, oldKey.did] }), oldKey);
-const moved = await signed(operation(testCid(keyed), { ...at_(t), rotationKeys: [user.did, newKey.did] }), oldKey);
-const onward = await signed(operation(testCid(moved), { ...at_(third), rotationKeys: [user.did] }), user);
-const rescue = await signed(operation(testCid(keyed), { ...at_(s), rotationKeys: [user.did, oldKey.did] }), user);
-const back = await signed(operation(testCid(moved), { ...at_(s), rotationKeys: [user.did, oldKey.did] }), newKey);
+const born = await signed(operation(null, { ...servedAt(s), rotationKeys: [oldKey.did] }), oldKey);
+const keyed = await signed(operation(testCid(born), { ...servedAt(s), rotationKeys: [user.did, oldKey.did] }), oldKey);
+const moved = await signed(operation(testCid(keyed), { ...servedAt(t), rotationKeys: [user.did, newKey.did] }), oldKey);
+const onward = await signed(operation(testCid(moved), { ...servedAt(third), rotationKeys: [user.did] }), user);
+const rescue = await signed(operation(testCid(keyed), { ...servedAt(s), rotationKeys: [user.did, oldKey.did] }), user);
+const back = await signed(operation(testCid(moved), { ...servedAt(s), rotationKeys: [user.did, oldKey.did] }), newKey);
 
 const logs = {
   /** Lives at S, and never lived elsewhere. */
@@ -144,6 +144,11 @@ describe("the next command", () => {
   });
 });
 
+const cids = (log: keyof typeof logs): unknown => {
+  const { last, nullified, reversed } = recentMoves(logs[log]);
+  return [last, nullified, reversed].map((move) => move?.operation.cid);
+};
+
 describe("the log as moves", () => {
   test("stays are stretches of one server; what was nullified is none", () => {
     expect(staysOf(logs.returned).map(({ server }) => server)).toEqual([s, t, s]);
@@ -151,10 +156,6 @@ describe("the log as moves", () => {
   });
 
   test("the last move, one that was nullified, and one that was reversed", () => {
-    const cids = (log: keyof typeof logs): unknown => {
-      const { last, nullified, reversed } = recentMoves(logs[log]);
-      return [last, nullified, reversed].map((move) => move?.operation.cid);
-    };
     expect(cids("atS")).toEqual([undefined, undefined, undefined]);
     expect(cids("atT")).toEqual([testCid(moved), undefined, undefined]);
     expect(cids("undone")).toEqual([undefined, testCid(moved), undefined]);

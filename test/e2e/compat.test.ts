@@ -34,8 +34,8 @@ test.each([
   const before = await lookBefore(network.plcUrl, account);
   const move = await prepareMove(network, account, network.b);
   const begun = await runDecamp([...move.args, "--freeze", "--until", until]);
-  expect({ code: begun.code, stderr: begun.code === 0 ? "" : begun.stderr }).toEqual({ code: 0, stderr: "" });
-  const [{ signed } = {}] = await findJournals(move.stateDir, { did: account.did });
+  expect({ code: begun.code, stderr: begun.code === 8 ? "" : begun.stderr }).toEqual({ code: 8, stderr: "" });
+  const [{ signed } = {}] = await findJournals(move.stateDir, account.did);
   expect(signed === undefined).toBe(until === "compare");
   await writeOldJournal(move, account, [
     {

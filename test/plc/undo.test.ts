@@ -23,11 +23,11 @@ test("where nothing has come after it, all is as before", () => {
   expect(undoBetween(before, moved, moved)).toEqual(before);
 });
 
-describe("rotation keys", () => {
-  const undone = (old: string[], then: string[], now: string[]): readonly string[] =>
-    undoBetween({ ...before, rotationKeys: old }, { ...moved, rotationKeys: then }, { ...moved, rotationKeys: now })
-      .rotationKeys;
+const undone = (old: string[], then: string[], now: string[]): readonly string[] =>
+  undoBetween({ ...before, rotationKeys: old }, { ...moved, rotationKeys: then }, { ...moved, rotationKeys: now })
+    .rotationKeys;
 
+describe("rotation keys", () => {
   test.each<[string, string[], string[], string[], string[]]>([
     ["added first stays first", ["own", "old"], ["own", "new"], ["added", "own", "new"], ["added", "own", "old"]],
     ["added last comes last", ["own", "old"], ["own", "new"], ["own", "new", "added"], ["own", "old", "added"]],

@@ -115,5 +115,10 @@ async function confirmRepo(context: Context, now: Identity): Promise<void> {
     }
     newCommit = proved.signedHere ? proved.commitCar : undefined;
   }
-  await writeCertificate(context, now.log, newCommit);
+  if (!(await writeCertificate(context, now.log, newCommit))) {
+    context.warn(
+      "no-certificate",
+      "What is left of the log and of both servers proves no copy, so there is no certificate.",
+    );
+  }
 }
