@@ -45,6 +45,7 @@ export type ErrorCode =
   | "identity-invalid"
   | "head-moved"
   | "operation-differs"
+  | "second-opinion"
   | "target-in-use"
   | "locked"
   | "interrupted"
@@ -86,6 +87,7 @@ const exitCodes: Record<ErrorCode, number> = {
   "identity-invalid": 9,
   "head-moved": 9,
   "operation-differs": 9,
+  "second-opinion": 9,
   "target-in-use": 9,
   locked: 11,
   interrupted: 130,
@@ -129,6 +131,8 @@ const hints: Record<ErrorCode, string> = {
   "identity-invalid": "Do not go on with this account before the reason is known.",
   "head-moved": "Find out who changed the identity, then run the same command again.",
   "operation-differs": "The identity was not changed. Do not trust the server that answered this.",
+  "second-opinion":
+    "Two programs that should agree do not, so decamp does not go on. Tell the makers of decamp what stands here, and do not do this in another way before the reason is known.",
   "target-in-use": "Choose another server, or ask the operator of the new one to remove that account.",
   locked: "Wait until the other run has ended.",
   interrupted: "Run the same command again: it goes on from where it stopped.",

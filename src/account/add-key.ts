@@ -56,7 +56,7 @@ export type AddKeyResult =
  *   change that must not be made or was not confirmed; what signing in, signing and submitting throw
  */
 export async function addRotationKey(parts: ChangeParts, request: AddKeyRequest): Promise<AddKeyResult> {
-  requireGoodKey(request.key, request.proof);
+  await requireGoodKey(request.key, request.proof);
   return addKeyTo(parts, await readAccount(parts.services, request.account, request, parts.signal), request);
 }
 
@@ -73,7 +73,7 @@ export async function addKeyTo(
   session?: ServerSession,
 ): Promise<AddKeyResult> {
   const { key, proof, replace, openSigner } = request;
-  requireGoodKey(key, proof);
+  await requireGoodKey(key, proof);
   const { did, log } = account;
   const keys = rotationKeysOf(log.head.operation);
   const leaving = replace === undefined ? [] : [replace];
@@ -91,8 +91,7 @@ export async function addKeyTo(
     return { state: "added", did, ...result };
   }
   const signer = await openSigner(keys);
-  const sign = async (): Promise<SignedAnswer> =>
-    Promise.resolve(signByKey(operation, signer, predecessorAt(judgement.place)));
+  const sign = async (): Promise<SignedAnswer> => signByKey(operation, signer, predecessorAt(judgement.place));
   return { state: "added", did, ...(await carryOut(parts, plan, request, sign, session?.pds)) };
 }
 
@@ -140,7 +139,7 @@ async function withSession<T>(
 }
 
 /** A key that cannot sign is worse than none: it would stand first, and be of no use on the day it is needed. */
-function requireGoodKey(key: string, proof: Signer | undefined): void {
+async function requireGoodKey(key: string, proof: Signer | undefined): Promise<void> {
   try {
     parseDidKey(key);
   } catch (cause) {
@@ -152,5 +151,5 @@ function requireGoodKey(key: string, proof: Signer | undefined): void {
   if (proof.didKey !== key) {
     throw new DecampError("refused", `The private key does not belong to ${key}, but to ${proof.didKey}.`);
   }
-  trySigning(proof);
+  await trySigning(proof);
 }

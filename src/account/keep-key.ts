@@ -3,6 +3,7 @@ import { DecampError } from "../errors.ts";
 import { verifySignature } from "../identity/keys.ts";
 import type { PrivateKey } from "../identity/private-key.ts";
 import type { KeyStore } from "../services/key-store.ts";
+import { agreeOnKey, agreeOnSignature } from "../services/second-opinion.ts";
 import type { Signer } from "./sign-by-key.ts";
 
 /** How a key is written down. */
@@ -17,9 +18,11 @@ export interface KeyForm {
  * Keeps a key, reads it back, and signs with what was read.
  *
  * @returns the key as it was read back
- * @throws DecampError `storage` if what is read back is not the key; what the store and the form throw
+ * @throws DecampError `second-opinion` before anything is kept; `storage` if what is read back is not the key; what the store
+ *   and the form throw
  */
 export async function keepKey(store: KeyStore, key: PrivateKey, form: KeyForm): Promise<PrivateKey> {
+  await agreeOnKey(key);
   await store.keep(form.write(key));
   const text = await store.recall();
   if (text === undefined) {
@@ -29,20 +32,22 @@ export async function keepKey(store: KeyStore, key: PrivateKey, form: KeyForm): 
   if (kept.didKey !== key.didKey) {
     throw lost("it is another key");
   }
-  trySigning(kept);
+  await trySigning(kept);
   return kept;
 }
 
 /**
  * Signs something, and verifies it.
  *
- * @throws DecampError `key-unusable` if the signature does not verify
+ * @throws DecampError `key-unusable` if the signature does not verify, `second-opinion`; and what the signer throws
  */
-export function trySigning(key: Signer): void {
+export async function trySigning(key: Signer): Promise<void> {
   const data = new TextEncoder().encode("a test of decamp");
-  if (!verifySignature(key.didKey, data, key.sign(data))) {
+  const signature = await key.sign(data);
+  if (!verifySignature(key.didKey, data, signature)) {
     throw new DecampError("key-unusable", `What the key ${key.didKey} signs does not verify.`);
   }
+  await agreeOnSignature(key.didKey, data, signature);
 }
 
 function lost(why: string): DecampError {

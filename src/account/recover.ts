@@ -68,7 +68,7 @@ export async function recoverAccount(
   options: ChangeOptions,
 ): Promise<ChangeResult> {
   return carryOut(parts, plan, options, async () =>
-    Promise.resolve(signByKey(plan.operation, signer, predecessorAt(plan.judgement.place))),
+    signByKey(plan.operation, signer, predecessorAt(plan.judgement.place)),
   );
 }
 

@@ -11,6 +11,8 @@ import type { Cid } from "../data/cid.ts";
 import { DecampError, isDecampError } from "../errors.ts";
 import { describeHistory } from "../plc/history.ts";
 import type { LogEntry, VerifiedLog } from "../plc/log.ts";
+import { rotationKeysOf } from "../plc/operation.ts";
+import { agreeOnOperation } from "../services/second-opinion.ts";
 import { readLog } from "./read-log.ts";
 import type { SignedAnswer } from "../plc/diff.ts";
 import type { LogServices } from "./services.ts";
@@ -41,7 +43,7 @@ export interface Submitted {
 /**
  * Submits a signed operation, unless the log has it already.
  *
- * @throws DecampError `head-moved` if somebody else was faster, `refused` if the log does not get it, what `send` throws if
+ * @throws DecampError `head-moved` if somebody else was faster, `second-opinion` before anything is sent, `refused` if the log does not get it, what `send` throws if
  *   the log says that it was not taken, and as `readLog`
  */
 export async function submitOperation(
@@ -58,6 +60,8 @@ export async function submitOperation(
   if (before.head.cid !== plannedHead) {
     throw headMoved(before, plannedHead);
   }
+  const previous = before.entries.find((entry) => entry.cid === operation.prev);
+  await agreeOnOperation(operation, cid, previous === undefined ? [] : rotationKeysOf(previous.operation));
   let failure: DecampError | undefined;
   try {
     await send(operation, signal);

@@ -8,6 +8,7 @@ import { parsePrivateKey, type PrivateKey } from "../identity/private-key.ts";
 import { decryptText, isArmored } from "../services/age-file.ts";
 import type { Keychain } from "../services/keychain.ts";
 import { refusePrivateKey } from "./argument-guard.ts";
+import { agreeOnKey } from "../services/second-opinion.ts";
 import type { RotationKeyFlags } from "./declare/shape.ts";
 import { nonEmpty } from "./globals.ts";
 import type { AllSecretFlags, Secrets } from "./secrets.ts";
@@ -52,7 +53,7 @@ export function namesRotationKey(flags: RotationKeyFlags, env: Readonly<NodeJS.P
  * Reads the rotation key. Whether it is one that is wanted is for the caller to judge: it knows what the key has to do.
  *
  * @throws DecampError `input-needed` if there is none and nobody can be asked; `key-unusable`, `passphrase-refused`,
- *   `refused` for a file that others can read, `unreadable-file`, `interrupted`
+ *   `second-opinion`, `refused` for a file that others can read, `unreadable-file`, `interrupted`
  */
 export async function readRotationKey(sources: KeySources, wanted: WantedKey): Promise<PrivateKey> {
   const { text } = await findRotationKey(sources, wanted.didKeys);
@@ -97,13 +98,15 @@ export async function findRotationKey(sources: KeySources, didKeys: readonly str
 }
 
 /**
- * Reads a private key from its text, and asks for the passphrase if that is an age file.
+ * Reads a private key from its text, and asks for the passphrase if that is an age file. Whoever gets it relies on its
+ * public part, so that is derived by somebody else's code, too.
  *
- * @throws DecampError `key-unusable`, `passphrase-refused`, `input-needed`, `unreadable-file`, `interrupted`
+ * @throws DecampError `key-unusable`, `second-opinion`, `passphrase-refused`, `input-needed`, `unreadable-file`, `interrupted`
  */
 export async function openKey(text: string, secrets: Secrets, curve?: Curve): Promise<PrivateKey> {
   const key = parsePrivateKey(isArmored(text) ? await decrypt(text, secrets) : text, curve);
   secrets.conceal(key.reveal());
+  await agreeOnKey(key);
   return key;
 }
 

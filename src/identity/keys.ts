@@ -124,6 +124,19 @@ export function hasLowS(curve: Curve, signature: Uint8Array): boolean {
   return s <= curves[curve].order >> 1n;
 }
 
+/** The form of a signature that AT Protocol takes: S in the lower half. What is no signature of 64 bytes stays as it is. */
+export function toLowS(curve: Curve, signature: Uint8Array): Uint8Array {
+  const { order } = curves[curve];
+  const s = BigInt(`0x${Buffer.from(signature).toString("hex", 32) || "0"}`);
+  if (signature.length !== 64 || s <= order >> 1n || s >= order) {
+    return signature;
+  }
+  return new Uint8Array([
+    ...signature.subarray(0, 32),
+    ...Buffer.from((order - s).toString(16).padStart(64, "0"), "hex"),
+  ]);
+}
+
 function check(key: PublicKey, data: Uint8Array, signature: Uint8Array): boolean {
   const publicKey = createPublicKey({
     key: Buffer.concat([curves[key.curve].spki, key.point]),

@@ -6,7 +6,7 @@ import { createECDH, createPrivateKey, sign, type KeyObject } from "node:crypto"
 import { encodeBase58 } from "../data/base58.ts";
 import { DecampError } from "../errors.ts";
 import { privateCodecs, readKeyText } from "./key-text.ts";
-import { curves, formatDidKey, type Curve } from "./keys.ts";
+import { curves, formatDidKey, toLowS, type Curve } from "./keys.ts";
 
 interface PrivateForm {
   /** An ECPrivateKey (RFC 5915) in DER, before and behind the 32 bytes. */
@@ -51,14 +51,9 @@ export class PrivateKey {
   }
 
   /** A signature of `data`: ECDSA over its SHA-256, 64 bytes r‖s, S in the lower half. Another one at every call. */
-  sign(data: Uint8Array): Uint8Array {
+  async sign(data: Uint8Array): Promise<Uint8Array> {
     const signature = sign("sha256", data, { key: this.#key, dsaEncoding: "ieee-p1363" });
-    const { order } = curves[this.curve];
-    const s = BigInt(`0x${signature.toString("hex", 32)}`);
-    if (s > order >> 1n) {
-      signature.write((order - s).toString(16).padStart(64, "0"), 32, "hex");
-    }
-    return new Uint8Array(signature);
+    return Promise.resolve(toLowS(this.curve, new Uint8Array(signature)));
   }
 
   /** The private key in the form that `goat` and others print and read: `z` and base58btc of codec and 32 bytes. */

@@ -8,6 +8,7 @@ import { DecampError, isDecampError } from "../errors.ts";
 import { splitRepo } from "../repo/parts.ts";
 import { openCarFile } from "../services/car-file.ts";
 import type { Upload } from "../services/pds.ts";
+import { agreeOnCar } from "../services/second-opinion.ts";
 import type { Context } from "./context.ts";
 
 /** After a lost answer the server may still be at work: how often it is asked, and the pause (milliseconds). */
@@ -16,12 +17,14 @@ const patience = { attempts: 20, pause: 3000 };
 const partBytes = { most: 4 << 20, least: 1 << 16 };
 
 /**
- * Sends a CAR file, and asks for the head.
+ * Sends a CAR file, and asks for the head. Whether a server sent it like this or decamp has put it together does not show in a
+ * file, so each is read by somebody else's code first.
  *
- * @throws DecampError `refused` if the head is another one than `commit` then; whatever sending throws, see `isTooMuch`
+ * @throws DecampError `second-opinion` before anything is sent; `refused` if the head is another one than `commit` then; whatever sending throws, see `isTooMuch`
  */
 export async function sendRepo(context: Context, car: Upload, commit: string): Promise<void> {
   const { target, signal } = context;
+  await agreeOnCar(car, commit, signal);
   let wasRead = false;
   const open = (): Readable => car.open().once("end", () => (wasRead = true));
   try {

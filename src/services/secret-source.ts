@@ -1,9 +1,8 @@
 /** Reads one secret from a file, from a stream, or from what a command prints. */
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { open } from "node:fs/promises";
 import { platform } from "node:os";
 import { DecampError } from "../errors.ts";
+import { runCommand } from "./command.ts";
 import { systemCode } from "./system-error.ts";
 
 /** More than any password or key needs; whoever names a film by mistake is told so. */
@@ -102,42 +101,7 @@ export async function runSecretCommand(
   env: Readonly<NodeJS.ProcessEnv>,
   signal?: AbortSignal,
 ): Promise<string> {
-  refuseIfAborted(signal);
-  const child = spawn(command, { shell: true, env, stdio: ["ignore", "pipe", "inherit"] });
-  const stop = (): boolean => child.kill();
-  signal?.addEventListener("abort", stop, { once: true });
-  const failed = (why: string, cause?: unknown): DecampError =>
-    new DecampError("input-needed", `The command that should print ${what} ${why}.`, {
-      hint: "Run the command by hand to see what is wrong with it.",
-      cause,
-    });
-  try {
-    const closed = once(child, "close");
-    // The failure of either is seen by the await below; the other must not count as unhandled.
-    closed.catch(() => undefined);
-    const secret = readSecretStream(child.stdout, "the command", what);
-    secret.catch(() => undefined);
-    const [code, killedBy]: readonly (number | string | null | undefined)[] = await closed;
-    refuseIfAborted(signal);
-    if (code !== 0) {
-      throw failed(killedBy === null ? `ended with exit code ${String(code)}` : `was ended by ${String(killedBy)}`);
-    }
-    return await secret.catch((error: unknown) => {
-      throw failed("printed nothing that can be used", error);
-    });
-  } catch (error) {
-    if (error instanceof DecampError) {
-      throw error;
-    }
-    throw failed("could not be started", error);
-  } finally {
-    signal?.removeEventListener("abort", stop);
-    child.kill();
-  }
-}
-
-function refuseIfAborted(signal: AbortSignal | undefined): void {
-  if (signal?.aborted === true) {
-    throw new DecampError("interrupted", "Interrupted.");
-  }
+  return runCommand(command, `print ${what}`, { env, signal }, async (stdout) =>
+    readSecretStream(stdout, "the command", what),
+  );
 }

@@ -35,7 +35,7 @@ describe.each(["k256", "p256"] as const)("%s", (curve) => {
 
   test("signatures verify here and elsewhere, and have low S, always", async () => {
     const key = parsePrivateKey(hex, curve);
-    const signatures = Array.from({ length: 32 }, () => key.sign(data));
+    const signatures = await Promise.all(Array.from({ length: 32 }, async () => key.sign(data)));
     for (const signature of signatures) {
       expect(hasLowS(curve, signature)).toBe(true);
       expect(verifySignature(key.didKey, data, signature)).toBe(true);

@@ -36,7 +36,7 @@ export async function keyInspectCommand(
       const asked = await readAccount(flags, globals, terminal, signal);
       const found = await readKeyInput({ secrets, keychain: createKeychain(), signal }, what, asked?.rotationKeys);
       const opened = await openKey(found.text, secrets, flags.curve);
-      trySigning(opened);
+      await trySigning(opened);
       return { key: opened, input: found, account: asked };
     },
     () => undefined,

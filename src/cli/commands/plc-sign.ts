@@ -5,8 +5,15 @@ import { DecampError } from "../../errors.ts";
 import { checkOperation } from "../../plc/check.ts";
 import { judgeOperation, type Judgement } from "../../plc/judge.ts";
 import type { VerifiedLog } from "../../plc/log.ts";
-import { findSigner, operationCid, parseUnsignedOperation, type UnsignedOperation } from "../../plc/operation.ts";
+import {
+  findSigner,
+  operationCid,
+  parseUnsignedOperation,
+  type PlcOperation,
+  type UnsignedOperation,
+} from "../../plc/operation.ts";
 import { handleAmong } from "../../plc/update.ts";
+import { agreeOnOperation } from "../../services/second-opinion.ts";
 import { readGlobals } from "../globals.ts";
 import type { Edge, Invocation } from "../invocation.ts";
 import { readLogInput, verifiedInput } from "../log-input.ts";
@@ -43,21 +50,15 @@ export async function plcSignCommand(
     }
   }
   requireNoErrors(findings, "Nothing was signed.");
-  const signer = await stoppable(
-    async (signal): Promise<Signer> => {
+  const { signer, signed } = await stoppable(
+    async (signal) => {
       const prompter = createPrompter(terminal, { ...globals, signal });
       const secrets = createSecrets(terminal, secretFlags, prompter, known, signal);
-      return rotationKeyOpener(secrets, flags.curve, signal)(judgement?.place.keys ?? []);
+      const opener = rotationKeyOpener(secrets, flags.curve, signal);
+      return sign(operation, await opener(judgement?.place.keys ?? []), judgement);
     },
     () => undefined,
   );
-  if (judgement !== undefined) {
-    requirePower(signer.didKey, judgement.place.keys);
-  }
-  const signed = { ...operation, sig: signatureText(operation, signer) };
-  if (findSigner(signed, [signer.didKey]) === undefined) {
-    throw new DecampError("key-unusable", `What the key ${signer.didKey} signs does not verify.`);
-  }
   const cid = operationCid(signed);
   if (globals.json) {
     const facts = {
@@ -77,6 +78,22 @@ export async function plcSignCommand(
   }
   terminal.out.jsonText(operationText(signed));
   return 0;
+}
+
+async function sign(
+  operation: UnsignedOperation,
+  signer: Signer,
+  judgement: Judgement | undefined,
+): Promise<{ signer: Signer; signed: PlcOperation }> {
+  if (judgement !== undefined) {
+    requirePower(signer.didKey, judgement.place.keys);
+  }
+  const signed = { ...operation, sig: await signatureText(operation, signer) };
+  if (findSigner(signed, [signer.didKey]) === undefined) {
+    throw new DecampError("key-unusable", `What the key ${signer.didKey} signs does not verify.`);
+  }
+  await agreeOnOperation(signed, operationCid(signed), [signer.didKey]);
+  return { signer, signed };
 }
 
 function judge(log: VerifiedLog, operation: UnsignedOperation, nullify: boolean): Judgement {

@@ -48,7 +48,7 @@ export const signOperation: Step = {
     const { operation, cid } =
       answers.rotationKey === undefined
         ? await signByServer({ pds: source, asked, head, email }, answers, signal)
-        : signByKey(asked, await answers.rotationKey(rotationKeysOf(head.operation)), head);
+        : await signByKey(asked, await answers.rotationKey(rotationKeysOf(head.operation)), head);
     await context.note({ type: "signed", cid, operation: { ...operation } });
     context.signed = { operation, cid };
     return cid;

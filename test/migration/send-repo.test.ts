@@ -1,0 +1,103 @@
+/** A CAR file that somebody else's code reads otherwise is not sent to a server. */
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Readable } from "node:stream";
+import type * as Iterator from "@ipld/car/iterator";
+import { afterAll, beforeEach, expect, test, vi } from "vitest";
+import type { Context } from "../../src/migration/context.ts";
+import { sendParts, sendRepo } from "../../src/migration/send-repo.ts";
+import { splitRepo } from "../../src/repo/parts.ts";
+import { bytesSource } from "../../src/repo/source.ts";
+import type { Upload } from "../../src/services/pds.ts";
+import { makeAccount, makeRecords } from "../repo/tools/account.ts";
+import { makeCar } from "../repo/tools/build.ts";
+
+/** How many files are still read rightly. */
+const reading = vi.hoisted(() => ({ rightly: Infinity }));
+beforeEach(() => {
+  reading.rightly = Infinity;
+});
+
+vi.mock("@ipld/car/iterator", async (original) => {
+  const real = await original<typeof Iterator>();
+  const fromIterable: typeof real.CarBlockIterator.fromIterable = async (pieces) => {
+    const car = await real.CarBlockIterator.fromIterable(pieces);
+    reading.rightly -= 1;
+    return reading.rightly < 0 ? Object.assign(car, { getRoots: async () => Promise.resolve([]) }) : car;
+  };
+  return { ...real, CarBlockIterator: { fromIterable } };
+});
+
+const folder = mkdtempSync(join(tmpdir(), "decamp-send-"));
+afterAll(() => {
+  rmSync(folder, { recursive: true });
+});
+
+const account = await makeAccount({ records: makeRecords(7, 1200) });
+const car = makeCar(account.commit.cid, account.blocks);
+const path = join(folder, "repo.car");
+writeFileSync(path, car);
+// What decamp tries first: half of it.
+const parts = [...splitRepo(bytesSource(car), car.length >> 1)];
+
+/** A new server that takes everything, and what it took. */
+function server(): { context: Context; imported: () => number } {
+  let head = "none";
+  let imported = 0;
+  const target = {
+    host: "new.example.com",
+    importRepo: async ({ open }: Upload) => {
+      const pieces: Buffer[] = await open().toArray();
+      const sent = Buffer.concat(pieces);
+      head = [{ car, commit: account.commit.cid }, ...parts].find((one) => sent.equals(one.car))?.commit ?? "unknown";
+      imported += 1;
+    },
+    accountStatus: async () => Promise.resolve({ repoCommit: head }),
+  };
+  const context = {
+    target,
+    targetDescription: {},
+    snapshot: { records: 1200 },
+    report: () => undefined,
+    signal: new AbortController().signal,
+    services: { sleep: () => Promise.reject(new Error("nothing is waited for")) },
+  } as unknown as Context;
+  return { context, imported: () => imported };
+}
+
+const upload = (bytes: Uint8Array): Upload => ({ length: bytes.length, open: () => Readable.from([bytes]) });
+const differs = { code: "second-opinion", exitCode: 9, data: { about: "car" } };
+
+test("a whole one is sent when it is read alike, and not when it is not", async () => {
+  const { context, imported } = server();
+  reading.rightly = 0;
+  await expect(sendRepo(context, upload(car), account.commit.cid)).rejects.toMatchObject(differs);
+  expect(imported()).toBe(0);
+  reading.rightly = 1;
+  await sendRepo(context, upload(car), account.commit.cid);
+  expect(imported()).toBe(1);
+});
+
+test("one with a byte that is wrong is not sent", async () => {
+  const { context, imported } = server();
+  const [part] = parts;
+  const doctored = Uint8Array.from(part!.car);
+  doctored[doctored.length - 9]! ^= 1;
+  await expect(sendRepo(context, upload(doctored), part!.commit)).rejects.toMatchObject(differs);
+  expect(imported()).toBe(0);
+});
+
+test("every part is looked at before it is sent, and the first that is read otherwise is the end", async () => {
+  expect(parts.length).toBeGreaterThan(2);
+  for (const rightly of [0, 1, 2]) {
+    const { context, imported } = server();
+    reading.rightly = rightly;
+    await expect(sendParts(context, path, car.length)).rejects.toMatchObject(differs);
+    expect(imported()).toBe(rightly);
+  }
+  reading.rightly = parts.length;
+  const { context, imported } = server();
+  await sendParts(context, path, car.length);
+  expect(imported()).toBe(parts.length);
+});
