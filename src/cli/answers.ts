@@ -6,6 +6,7 @@ import { nonEmpty } from "./globals.ts";
 import { createIdentityAnswers, hostName, refusalTeller, type IdentityWords } from "./identity-answers.ts";
 import type { Prompter } from "./prompter.ts";
 import { identityLines } from "./reporters/lines.ts";
+import type { OutsideSigner } from "./rotation-key.ts";
 import type { Secrets } from "./secrets.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -20,6 +21,8 @@ export interface GivenAnswers {
   /** Whether a rotation key of the user's own signs in place of the old server, and its curve if it is given in hex. */
   readonly signByKey?: boolean | undefined;
   readonly curve?: Curve | undefined;
+  /** A command that signs with that key, which lies elsewhere. */
+  readonly outside?: OutsideSigner | undefined;
   /** `--yes`: takes what would be suggested. It never answers for the identity. */
   readonly yes: boolean;
 }
@@ -38,6 +41,7 @@ export function readGivenAnswers(
     recoveryKey: flags.recoveryKey,
     signByKey: flags.signByKey,
     curve: flags.curve,
+    outside: flags.outside,
     yes,
   };
 }

@@ -36,7 +36,7 @@ export async function converse<T>(
             report({ type: "warning", ...warning });
           }
           const secretSource = createSecrets(terminal, secretFlags, prompter, secrets, signal);
-          const rotationKey = rotationKeyOpener(secretSource, given.curve, signal);
+          const rotationKey = rotationKeyOpener(secretSource, given.curve, given.outside, signal);
           let newKey: Promise<NewKey> | undefined;
           const newRotationKey: Answers["newRotationKey"] = async () => {
             newKey ??= readNewKey(given.recoveryKey ?? "", given.curve, { secrets: secretSource, signal }, terminal);

@@ -10,7 +10,7 @@ import type { Edge, Typed } from "./invocation.ts";
 import { openMigrationServices } from "./migration-services.ts";
 import { planLines } from "./plan-lines.ts";
 import { withPrompter } from "./prompter.ts";
-import { namesRotationKey, rotationKeyOpener, rotationKeySecrets } from "./rotation-key.ts";
+import { namesRotationKey, outsideSigner, rotationKeyOpener, rotationKeySecrets } from "./rotation-key.ts";
 import { checkSecretFlags, createSecrets, type AllSecretFlags, type Secrets } from "./secrets.ts";
 import { stoppable, tellStopping } from "./signals.ts";
 
@@ -50,6 +50,7 @@ export async function talkIdentity<T>(
   const globals = readGlobals(raw, terminal.env);
   const secretFlags = secretFlagsOf(flags);
   checkSecretFlags(secretFlags, terminal.stdin.isTTY);
+  const outside = outsideSigner(flags);
   const hasRotationKey = namesRotationKey(flags, terminal.env);
   const from = flags.from === undefined ? undefined : parseServerUrl(flags.from, globals);
   const { services, close } = openMigrationServices(globals, terminal);
@@ -67,7 +68,7 @@ export async function talkIdentity<T>(
               }
             }
           };
-          const openSigner = rotationKeyOpener(secrets, flags.curve, signal);
+          const openSigner = rotationKeyOpener(secrets, flags.curve, outside, signal);
           const parts = { services, answers, show, signal };
           return work({ parts, services, secrets, openSigner, hasRotationKey, globals, from });
         }),

@@ -7,7 +7,7 @@ import { defaultConcurrency } from "./declare/shape.ts";
 import { refusePrivateKey } from "./argument-guard.ts";
 import { nonEmpty, readGlobals, type GlobalFlags } from "./globals.ts";
 import type { Invocation } from "./invocation.ts";
-import { namesRotationKey, rotationKeySecrets } from "./rotation-key.ts";
+import { namesRotationKey, outsideSigner, rotationKeySecrets } from "./rotation-key.ts";
 import type { AllSecretFlags } from "./secrets.ts";
 
 /** All that one run is told. */
@@ -71,7 +71,11 @@ export function readMigrateRequest(
       addRecoveryKey: flags.recoveryKey !== undefined,
       allowMissingBlobs: flags.allowMissingBlobs ?? false,
     },
-    given: readGivenAnswers({ ...flags, signByKey: namesRotationKey(flags, env) }, globals.yes, env),
+    given: readGivenAnswers(
+      { ...flags, signByKey: namesRotationKey(flags, env), outside: outsideSigner(flags) },
+      globals.yes,
+      env,
+    ),
     secretFlags: {
       ...rotationKeySecrets(flags),
       sourcePassword: { file: flags.passwordFile, command: flags.passwordCommand },

@@ -1,7 +1,8 @@
 /**
  * Where a rotation key comes from: the file or the command that a flag names, the environment, the keychain, or a
- * prompt, in this order. If it is encrypted, its passphrase is asked for then.
+ * prompt, in this order. If it is encrypted, its passphrase is asked for then. Or it stays where it is, and a command signs.
  */
+import type { Signer } from "../account/sign-by-key.ts";
 import { DecampError, isDecampError } from "../errors.ts";
 import type { Curve } from "../identity/keys.ts";
 import { parsePrivateKey, type PrivateKey } from "../identity/private-key.ts";
@@ -9,7 +10,8 @@ import { decryptText, isArmored } from "../services/age-file.ts";
 import type { Keychain } from "../services/keychain.ts";
 import { refusePrivateKey } from "./argument-guard.ts";
 import { agreeOnKey } from "../services/second-opinion.ts";
-import type { RotationKeyFlags } from "./declare/shape.ts";
+import type { RotationKeyFlags, RotationSignerFlags } from "./declare/shape.ts";
+import { requireDidKey } from "./did-key.ts";
 import { nonEmpty } from "./globals.ts";
 import type { AllSecretFlags, Secrets } from "./secrets.ts";
 
@@ -29,6 +31,38 @@ export interface WantedKey {
   readonly didKeys: readonly string[];
 }
 
+/** A key that stays where it is: the command that signs with it, and its public part. */
+export interface OutsideSigner {
+  readonly command: string;
+  readonly didKey: string;
+}
+
+/**
+ * What the flags say about a command that signs.
+ *
+ * @throws DecampError `usage` if one of the two is missing, or another flag names a key, too
+ */
+export function outsideSigner(flags: RotationKeyFlags & RotationSignerFlags): OutsideSigner | undefined {
+  const { rotationSignerCommand: command, rotationSignerKey: key, rotationKeyFile, rotationKeyCommand } = flags;
+  if (command === undefined && key === undefined) {
+    return undefined;
+  }
+  if (command === undefined || key === undefined) {
+    throw new DecampError("usage", "--rotation-signer-command and --rotation-signer-key belong together.", {
+      hint: "The one is run to sign; the other, a did:key, says which key it signs with.",
+    });
+  }
+  for (const [flag, value] of Object.entries({ file: rotationKeyFile, command: rotationKeyCommand })) {
+    if (value !== undefined) {
+      throw new DecampError(
+        "usage",
+        `--rotation-key-${flag} and --rotation-signer-command both name a key: give only one.`,
+      );
+    }
+  }
+  return { command, didKey: requireDidKey(key) };
+}
+
 /**
  * The flags of `rotationKeyOptions`, for `checkSecretFlags` and `createSecrets`.
  *
@@ -44,9 +78,13 @@ export function rotationKeySecrets(flags: RotationKeyFlags): AllSecretFlags {
 }
 
 /** Whether a flag or the environment names a rotation key: then it signs, and nobody else is asked to. */
-export function namesRotationKey(flags: RotationKeyFlags, env: Readonly<NodeJS.ProcessEnv>): boolean {
-  const { rotationKeyFile, rotationKeyCommand } = flags;
-  return [rotationKeyFile, rotationKeyCommand, nonEmpty(env["PLC_SIGNING_KEY"])].some((source) => source !== undefined);
+export function namesRotationKey(
+  flags: RotationKeyFlags & RotationSignerFlags,
+  env: Readonly<NodeJS.ProcessEnv>,
+): boolean {
+  const { rotationKeyFile, rotationKeyCommand, rotationSignerCommand } = flags;
+  const sources = [rotationKeyFile, rotationKeyCommand, rotationSignerCommand, nonEmpty(env["PLC_SIGNING_KEY"])];
+  return sources.some((source) => source !== undefined);
 }
 
 /**
@@ -60,13 +98,24 @@ export async function readRotationKey(sources: KeySources, wanted: WantedKey): P
   return openKey(text, sources.secrets, wanted.curve);
 }
 
-/** The same for later: the key is read when it is known which ones would do. The keychain is loaded only then. */
+/**
+ * The same for later: the key is read when it is known which ones would do. The keychain is loaded only then.
+ *
+ * @param outside signs in place of a key that is read
+ */
 export function rotationKeyOpener(
   secrets: Secrets,
   curve: Curve | undefined,
+  outside: OutsideSigner | undefined,
   signal: AbortSignal,
-): (didKeys: readonly string[]) => Promise<PrivateKey> {
+): (didKeys: readonly string[]) => Promise<Signer> {
   return async (didKeys) => {
+    if (outside !== undefined) {
+      const { signByCommand } = await import("../services/signer-command.ts");
+      const sign: Signer["sign"] = async (data) =>
+        secrets.command(async (env) => signByCommand({ ...outside, env, signal }, data));
+      return { didKey: outside.didKey, sign };
+    }
     const { createKeychain } = await import("../services/keychain.ts");
     return readRotationKey({ secrets, keychain: createKeychain(), signal }, { curve, didKeys });
   };

@@ -116,6 +116,8 @@ export interface Secrets {
   readGiven(name: SecretName): Promise<string | undefined>;
   /** Keeps a text that was made from a secret out of what is printed, too. */
   conceal(text: string): void;
+  /** Runs a command, without the secrets that stand in our environment, and with the terminal as it was before us. */
+  command<T>(run: (env: NodeJS.ProcessEnv) => Promise<T>): Promise<T>;
   /** Whether the secret stands in a file or in the environment now, before anybody is asked or any command is run. */
   isGivenBeforehand(name: SecretName): boolean;
 }
@@ -170,10 +172,10 @@ export function createSecrets(
     if (file !== undefined) {
       return readSecretFile(file, what, mayBeSeen);
     }
-    return command === undefined
-      ? undefined
-      : prompter.lend(async () => runSecretCommand(command, what, withoutSecrets(terminal.env), signal));
+    return command === undefined ? undefined : runOutside(async (env) => runSecretCommand(command, what, env, signal));
   };
+
+  const runOutside: Secrets["command"] = async (run) => prompter.lend(async () => run(withoutSecrets(terminal.env)));
 
   const fromEnvironment = (name: SecretName): string | undefined =>
     secretKinds[name].env
@@ -196,6 +198,7 @@ export function createSecrets(
   return {
     readGiven,
     conceal: (text) => known.add(text),
+    command: runOutside,
 
     isGivenBeforehand: (name) => {
       const { file, command } = flags[name] ?? {};

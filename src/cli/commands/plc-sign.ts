@@ -21,7 +21,7 @@ import { operationText, readOperationInput } from "../operation-input.ts";
 import { planLines } from "../plan-lines.ts";
 import { contentLines, findingLines, type Line } from "../plc-lines.ts";
 import { createPrompter } from "../prompter.ts";
-import { rotationKeyOpener, rotationKeySecrets } from "../rotation-key.ts";
+import { outsideSigner, rotationKeyOpener, rotationKeySecrets } from "../rotation-key.ts";
 import { checkSecretFlags, createSecrets } from "../secrets.ts";
 import { stoppable } from "../signals.ts";
 
@@ -39,6 +39,7 @@ export async function plcSignCommand(
   }
   const secretFlags = rotationKeySecrets(flags);
   checkSecretFlags(secretFlags, terminal.stdin.isTTY);
+  const outside = outsideSigner(flags);
   const operation = parseUnsignedOperation(await readOperationInput(path, terminal));
   const log = flags.log === undefined ? undefined : verifiedInput(await readLogInput(flags.log, terminal));
   const judgement = log === undefined ? undefined : judge(log, operation, flags.nullify === true);
@@ -54,7 +55,7 @@ export async function plcSignCommand(
     async (signal) => {
       const prompter = createPrompter(terminal, { ...globals, signal });
       const secrets = createSecrets(terminal, secretFlags, prompter, known, signal);
-      const opener = rotationKeyOpener(secrets, flags.curve, signal);
+      const opener = rotationKeyOpener(secrets, flags.curve, outside, signal);
       return sign(operation, await opener(judgement?.place.keys ?? []), judgement);
     },
     () => undefined,

@@ -6,10 +6,11 @@ import {
   rotationKeyOptions,
   secretOptions,
   type RotationKeyFlags,
+  type RotationSignerFlags,
 } from "./shape.ts";
 
 /** The flags as commander hands them over. */
-export interface MigrateFlags extends RotationKeyFlags {
+export interface MigrateFlags extends RotationKeyFlags, RotationSignerFlags {
   readonly to?: string;
   readonly from?: string;
   readonly homeIsLost?: true;

@@ -1,9 +1,16 @@
 /** The commands of `decamp plc` that change an identity, or prepare a change: what they are called with. */
 import { Option, type Command } from "commander";
-import { collect, helpStartsWith, rotationKeyOptions, secretOptions, type RotationKeyFlags } from "./shape.ts";
+import {
+  collect,
+  helpStartsWith,
+  rotationKeyOptions,
+  secretOptions,
+  type RotationKeyFlags,
+  type RotationSignerFlags,
+} from "./shape.ts";
 
 /** Flags of everything that may sign in, or sign, and asks for the DID. */
-export interface ChangeFlags extends RotationKeyFlags {
+export interface ChangeFlags extends RotationKeyFlags, RotationSignerFlags {
   readonly from?: string;
   readonly via?: "server" | "directory";
   readonly confirmDid?: string;
@@ -37,7 +44,7 @@ export interface PlcAddKeyFlags extends ChangeFlags {
   readonly replace?: string;
 }
 
-export interface PlcSignFlags extends RotationKeyFlags {
+export interface PlcSignFlags extends RotationKeyFlags, RotationSignerFlags {
   readonly log?: string;
   readonly withoutLog?: true;
   readonly nullify?: true;
@@ -190,6 +197,13 @@ export function declareAddKey(plc: Command): Command {
       {
         says: "A key that is kept elsewhere:",
         command: "decamp plc add-key alice.example.com did:key:zQ3sh…",
+      },
+      {
+        says: "Signed by a key that stays elsewhere (openssl, a token, a KMS):",
+        command:
+          "decamp plc add-key alice.example.com new.age --via directory \\\n" +
+          "        --rotation-signer-key did:key:zDn… \\\n" +
+          "        --rotation-signer-command 'openssl dgst -sha256 -sign old.pem'",
       },
     ],
   );

@@ -35,8 +35,20 @@ export interface RotationKeyFlags extends PassphraseFlags {
   readonly curve?: Curve;
 }
 
-/** For a command that signs with a rotation key: all of `RotationKeyFlags`. */
+/** A rotation key that stays where it is, on a token or in a KMS. */
+export interface RotationSignerFlags {
+  readonly rotationSignerCommand?: string;
+  readonly rotationSignerKey?: string;
+}
+
+/** For a command that signs with a rotation key: all of `RotationKeyFlags` and `RotationSignerFlags`. */
 export function rotationKeyOptions(command: Command): Command {
+  command
+    .option(
+      "--rotation-signer-command <cmd>",
+      "signs with a rotation key that lies elsewhere: gets the bytes on its standard input, prints the signature",
+    )
+    .option("--rotation-signer-key <did:key>", "the public part of the key that this command signs with");
   secretOptions(command, "rotation-key", "your rotation key", "PLC_SIGNING_KEY, or the keychain");
   return curveOption(passphraseOptions(command), "the curve of a rotation key in hex, which does not say it");
 }
