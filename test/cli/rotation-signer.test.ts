@@ -39,8 +39,10 @@ const plcSign = [
 const keyFile = fileWith(hex);
 const mark = join(folder, "mark");
 const by = (form: string, key = didKey): string[] => [
-  ...["--rotation-signer-key", key],
-  ...["--rotation-signer-command", `'${process.execPath}' ${script} ${keyFile} '${form}' ${mark}`],
+  "--rotation-signer-key",
+  key,
+  "--rotation-signer-command",
+  `'${process.execPath}' ${script} ${keyFile} '${form}' ${mark}`,
 ];
 
 describe.skipIf(process.platform === "win32")("plc sign", () => {
