@@ -43,8 +43,8 @@ export interface Submitted {
 /**
  * Submits a signed operation, unless the log has it already.
  *
- * @throws DecampError `head-moved` if somebody else was faster, `second-opinion` before anything is sent, `refused` if the log does not get it, what `send` throws if
- *   the log says that it was not taken, and as `readLog`
+ * @throws DecampError `head-moved` if somebody else was faster, `second-opinion` before anything is sent, `refused` if the
+ *   log does not get it, what `send` throws if the log says that it was not taken, and as `readLog`
  */
 export async function submitOperation(
   services: LogServices,
