@@ -176,7 +176,7 @@ async function changeBack(
     parts,
     plan,
     { route: "server", allowPrivateHosts },
-    async () => Promise.resolve(signByKey(plan.operation, signer, predecessorAt(plan.judgement.place))),
+    async () => signByKey(plan.operation, signer, predecessorAt(plan.judgement.place)),
     source,
   );
 }
