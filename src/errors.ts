@@ -94,7 +94,10 @@ const exitCodes: Record<ErrorCode, number> = {
   storage: 1,
 };
 
-/** Code → what to try, when whoever throws has nothing more exact to say. */
+/**
+ * Code → what to try or to look at, when whoever throws has nothing more exact to say. No fact about the world stands here:
+ * this table knows none. What was changed is said by `withStanding`.
+ */
 const hints: Record<ErrorCode, string> = {
   usage: "Run the command with --help to see how it is used.",
   "invalid-account": "Give a handle such as alice.example.com, or a DID such as did:plc:ewvi7nxzyoun6zhxrhs64oiz.",
@@ -105,18 +108,19 @@ const hints: Record<ErrorCode, string> = {
   "unreadable-file": "Check the path, and that you may read the file.",
   "key-unusable":
     "A private key starts with z, as decamp and goat print it, or is 64 hex digits, a JWK, a PEM key, or a file that decamp or age has encrypted.",
-  damaged: "Nothing was changed. Fetch the data again; if it stays like this, the server's copy is damaged.",
+  damaged: "Get the data once more. decamp verify names everything that is wrong with a file or an archive.",
   "limit-exceeded": "If you trust where this comes from, raise the limit that the message names.",
-  "auth-refused": "Check the password. It has to be the account's own, not an app password.",
-  "app-password": "An app password cannot move an account. Use the account's own password.",
-  "auth-factor-required": "Give the code that was mailed to you with --auth-factor-file or --auth-factor-command.",
-  "plc-token-refused": "Nothing is lost. Run the same command again: it asks for a new mail with a new code.",
-  "passphrase-refused": "Check the passphrase. Without it nobody can open the file, decamp neither.",
-  unreachable: "Check the address and your connection, then run the same command again.",
-  "bad-answer": "Check the address: this does not look like a healthy AT Protocol server. Try again later.",
-  "server-refused": "Nothing was lost. Read what the server says, then run the same command again.",
-  "account-not-found": "Check the spelling, or give the account's DID.",
-  "account-unavailable": "Sign in at the server that holds the account to see its state.",
+  "auth-refused": "Try again with the password that the account has at that server; an app password will not do.",
+  "app-password": "Use the account's own password: an app password may not change an identity or move an account.",
+  "auth-factor-required": "Give the sign-in code with --auth-factor-file or --auth-factor-command.",
+  "plc-token-refused": "Run the same command again: it asks for a new mail with a new code.",
+  "passphrase-refused":
+    "Try again with the passphrase that the file was made with. Without it decamp cannot open the file.",
+  unreachable: "Look at the address and at your connection, then run the same command again.",
+  "bad-answer": "Try again later. Look whether the address is that of an AT Protocol server, or ask its operator.",
+  "server-refused": "Read what the server says, then run the same command again.",
+  "account-not-found": "Look at the name once more, or give the account's DID.",
+  "account-unavailable": "Sign in at that server to see the state of the account, or ask its operator.",
   "invite-refused": "Ask the operator of the new server for an invite code, and give it with --invite-code.",
   "handle-refused": "Choose another handle with --new-handle.",
   "handle-taken": "Choose another handle with --new-handle.",
@@ -125,28 +129,42 @@ const hints: Record<ErrorCode, string> = {
   incomplete: "Run the same command again: it fetches only what is missing.",
   "input-needed": "Answer it with a flag, a file, a command or an environment variable: see --help.",
   "no-keychain": "Keep the key in an encrypted file instead, or start the system's keychain and unlock it.",
-  "rate-limited": "Wait, then run the same command again. It goes on from where it stopped.",
+  "rate-limited": "Wait, then run the same command again.",
   "private-address": "If that is your own machine or network, add --allow-private-hosts.",
-  refused: "Nothing was changed.",
-  "identity-invalid": "Do not go on with this account before the reason is known.",
-  "head-moved": "Find out who changed the identity, then run the same command again.",
-  "operation-differs": "The identity was not changed. Do not trust the server that answered this.",
+  refused: "Read the reason, and run the same command again once it is out of the way.",
+  "identity-invalid": "Look at the log of the identity with decamp plc history, and find the reason before you go on.",
+  "head-moved": "Look with decamp plc history at what changed the identity, then run the same command again.",
+  "operation-differs": "Do not submit what was signed, and do not trust whoever signed it before the reason is known.",
   "second-opinion":
     "Two programs that should agree do not, so decamp does not go on. Tell the makers of decamp what stands here, and do not do this in another way before the reason is known.",
-  "target-in-use": "Choose another server, or ask the operator of the new one to remove that account.",
+  "target-in-use": "Look what that account holds before anybody removes it, or choose another server.",
   locked: "Wait until the other run has ended.",
-  interrupted: "Run the same command again: it goes on from where it stopped.",
+  interrupted: "Run the same command again to go on.",
   storage: "Check the free space and the permissions of the folder, then run the same command again.",
 };
 
 /** Facts that go with an error, for `--json` and for tests. Never a secret. */
 export type ErrorData = Readonly<Record<string, string | number | boolean | readonly string[] | undefined>>;
 
+/**
+ * What is known of an identity when work on it stops: nothing was sent, it was sent and nobody knows yet whether it was
+ * taken, or it is changed.
+ */
+export type IdentityStanding = "unchanged" | "sent" | "changed";
+
+/** That, and the sentence that says so. */
+export interface KnownStanding {
+  readonly identity: IdentityStanding;
+  readonly sentence: string;
+}
+
 export interface ErrorOptions {
   /** What to try; replaces the hint of the code. */
   hint?: string;
   data?: ErrorData;
   cause?: unknown;
+  /** For `withStanding`, and for who makes a new error of one that has it. It stands before the hint, and in the data. */
+  known?: KnownStanding | undefined;
 }
 
 /** An expected failure: a sentence that says what is wrong, and a hint that says what to try. */
@@ -155,6 +173,8 @@ export class DecampError extends Error {
   readonly code: ErrorCode;
   readonly hint: string;
   readonly data: ErrorData;
+  /** What is known of the identity that was worked on; see `withStanding`. */
+  readonly known: KnownStanding | undefined;
 
   /**
    * @param code what went wrong, from the closed set
@@ -163,8 +183,10 @@ export class DecampError extends Error {
   constructor(code: ErrorCode, message: string, options: ErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
-    this.hint = options.hint ?? hints[code];
-    this.data = options.data ?? {};
+    const { hint = hints[code], data = {}, known } = options;
+    this.hint = [known?.sentence ?? "", hint].filter((part) => part !== "").join(" ");
+    this.data = known === undefined ? data : { ...data, identity: known.identity };
+    this.known = known;
   }
 
   /** The exit code of a process that ends with this error. */
@@ -184,24 +206,15 @@ export function isDecampError(error: unknown, ...codes: readonly ErrorCode[]): e
 }
 
 /**
- * What is known of an identity when work on it stops: nothing was sent, it was sent and nobody knows yet whether it was
- * taken, or it is changed.
- */
-export type IdentityStanding = "unchanged" | "sent" | "changed";
-
-/**
  * The same error, with what is known of the identity. To be called by the one place that knows: the loop of a migration,
  * and whoever takes a change to the directory. An error that has been told once stays as it is, and so does a bug.
  *
  * @param sentence what stands now, and where the account lives; it comes before the hint
  */
 export function withStanding(error: unknown, standing: IdentityStanding, sentence: string): unknown {
-  if (!isDecampError(error) || error.data["identity"] !== undefined) {
+  if (!isDecampError(error) || error.known !== undefined) {
     return error;
   }
-  return new DecampError(error.code, error.message, {
-    hint: [sentence, error.hint].filter((part) => part !== "").join(" "),
-    data: { ...error.data, identity: standing },
-    cause: error.cause,
-  });
+  const { code, message, hint, data, cause } = error;
+  return new DecampError(code, message, { hint, data, cause, known: { identity: standing, sentence } });
 }

@@ -14,7 +14,7 @@ import { requireNoErrors } from "./plan-move.ts";
 import type { AccountLog } from "./find.ts";
 import type { AccountServices } from "./services.ts";
 import { signIn } from "./sign-in.ts";
-import { submitOperation, type Submitted } from "./submit.ts";
+import { notSent, submitOperation, type Submitted } from "./submit.ts";
 
 /**
  * Who hands an operation to the directory: the server that it names, which then knows at once and tells the network; or
@@ -54,7 +54,7 @@ export interface ChangeParts {
  * @param sign makes the signed operation, once the change is confirmed
  * @param server the server that the operation names, if there is a session already
  * @throws DecampError `refused` at an error among the findings or without the confirmation, `operation-differs`,
- *   `head-moved`, and what signing in and submitting throw
+ *   `head-moved`, and what signing in and submitting throw; each with data `identity`, as `submitOperation`
  */
 export async function carryOut(
   parts: ChangeParts,
@@ -62,6 +62,21 @@ export async function carryOut(
   options: ChangeOptions,
   sign: () => Promise<SignedAnswer>,
   server?: Pds,
+): Promise<ChangeResult> {
+  try {
+    return await showAndSend(parts, plan, options, sign, server);
+  } catch (error) {
+    // What came after the sending has said so itself.
+    throw notSent(error);
+  }
+}
+
+async function showAndSend(
+  parts: ChangeParts,
+  plan: ChangePlan,
+  options: ChangeOptions,
+  sign: () => Promise<SignedAnswer>,
+  server: Pds | undefined,
 ): Promise<ChangeResult> {
   const { services, answers, show, signal } = parts;
   const { account, judgement } = plan;

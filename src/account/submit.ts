@@ -5,10 +5,12 @@
  * - The head is read anew just before. If it is not the one that the operation was made for, nothing is sent.
  * - A 200 is no proof, and submitting twice is refused. So the log is read back, and after a lost answer it decides.
  * - Whoever stands above another's key nullifies his operation by submitting to the same head. What was nullified is said.
+ * - What an error says about the identity is said here, for everybody who submits: only this place knows what was sent. Once
+ *   it was sent, no refusal and no log proves that it will never be taken.
  */
 
 import type { Cid } from "../data/cid.ts";
-import { DecampError, isDecampError } from "../errors.ts";
+import { DecampError, isDecampError, withStanding } from "../errors.ts";
 import { describeHistory } from "../plc/history.ts";
 import type { LogEntry, VerifiedLog } from "../plc/log.ts";
 import { rotationKeysOf } from "../plc/operation.ts";
@@ -44,11 +46,42 @@ export interface Submitted {
  * Submits a signed operation, unless the log has it already.
  *
  * @throws DecampError `head-moved` if somebody else was faster, `second-opinion` before anything is sent, `refused` if the
- *   log does not get it, what `send` throws if the log says that it was not taken, and as `readLog`
+ *   log does not get it, what `send` throws if the log says that it was not taken, and as `readLog`; each with data
+ *   `identity`: `unchanged` if nothing was sent, `sent` if it was, `changed` if the log has it
  */
 export async function submitOperation(
   services: LogServices,
   submission: Submission,
+  signal: AbortSignal,
+): Promise<Submitted> {
+  const progress = { sent: false };
+  try {
+    return await sendAndReadBack(services, submission, progress, signal);
+  } catch (error) {
+    // What breaks because the run is stopped says so.
+    const stopped: unknown = signal.aborted && !isDecampError(error) ? signal.reason : error;
+    throw progress.sent ? wasSent(stopped, submission) : notSent(stopped);
+  }
+}
+
+/** The error of a change that stopped before anything was sent. */
+export function notSent(error: unknown): unknown {
+  return withStanding(error, "unchanged", "Nothing was sent: this run has not changed the identity.");
+}
+
+function wasSent(error: unknown, { did, host }: Submission): unknown {
+  return withStanding(
+    error,
+    "sent",
+    `decamp tried to send the operation to ${host}, and has not seen it in the log so far. See with decamp plc history ${did} whether it gets there.`,
+  );
+}
+
+/** @param progress told when the operation is about to leave */
+async function sendAndReadBack(
+  services: LogServices,
+  submission: Submission,
+  progress: { sent: boolean },
   signal: AbortSignal,
 ): Promise<Submitted> {
   const { did, cid, operation, plannedHead, send, host } = submission;
@@ -63,6 +96,7 @@ export async function submitOperation(
   const previous = before.entries.find((entry) => entry.cid === operation.prev);
   await agreeOnOperation(operation, cid, previous === undefined ? [] : rotationKeysOf(previous.operation));
   let failure: DecampError | undefined;
+  progress.sent = true;
   try {
     await send(operation, signal);
   } catch (error) {
@@ -115,9 +149,14 @@ function find(log: VerifiedLog, cid: Cid): Submitted | undefined {
   }
   const { entry, nullifies, undoUntil } = item;
   if (entry.nullified) {
-    throw new DecampError("head-moved", "This operation is in the log already, and somebody has nullified it.", {
-      data: { cid, by: item.nullifiedBy },
-    });
+    const error = new DecampError(
+      "head-moved",
+      "This operation is in the log already, and somebody has nullified it.",
+      {
+        data: { cid, by: item.nullifiedBy },
+      },
+    );
+    throw withStanding(error, "changed", "The identity was changed by it, and changed again since.");
   }
   return {
     entry,
@@ -133,7 +172,7 @@ function headMoved(log: VerifiedLog, expected: Cid, cause?: DecampError): Decamp
     "head-moved",
     `The identity was changed by another operation meanwhile: ${cid}, signed by ${signer} on ${createdAt}.`,
     {
-      hint: `Your operation was not taken. See what it changed with decamp plc history ${log.did}, then plan anew.`,
+      hint: `See what it changed with decamp plc history ${log.did}, then plan anew.`,
       data: { expected, found: cid, signer, createdAt },
       cause,
     },

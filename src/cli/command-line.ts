@@ -13,18 +13,15 @@ export function commandLine(argv: readonly string[]): string {
 }
 
 /** The error of a run that can be taken up again; one that was interrupted says how. @param lead what is said before that */
-export function resumable(
-  error: unknown,
-  argv: readonly string[],
-  lead = "Nothing is lost. To go on from here, run:",
-): unknown {
+export function resumable(error: unknown, argv: readonly string[], lead = "To go on from here, run:"): unknown {
   if (!isDecampError(error, "interrupted")) {
     return error;
   }
   const resume = commandLine(argv);
   return new DecampError("interrupted", error.message, {
     hint: `${lead}\n  ${resume}`,
-    data: { resume },
+    data: { ...error.data, resume },
     cause: error,
+    known: error.known,
   });
 }

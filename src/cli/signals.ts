@@ -28,7 +28,8 @@ export async function stoppable<T>(work: (signal: AbortSignal) => Promise<T>, on
   } catch (error) {
     // Whatever broke because of the request is the request's doing.
     if (controller.signal.aborted && !isDecampError(error, "interrupted")) {
-      throw new DecampError("interrupted", "Interrupted.", { cause: error });
+      const known = isDecampError(error) ? error.known : undefined;
+      throw new DecampError("interrupted", "Interrupted.", { cause: error, known });
     }
     throw error;
   } finally {

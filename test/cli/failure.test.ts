@@ -24,7 +24,7 @@ describe("an expected error", () => {
       exitCode: 5,
       stderr:
         "Error: pds.example does not answer.\n" +
-        "Hint: Check the address and your connection, then run the same command again.\n",
+        "Hint: Look at the address and at your connection, then run the same command again.\n",
     });
   });
 

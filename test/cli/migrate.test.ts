@@ -155,7 +155,7 @@ describe("an interruption", () => {
     const { exitCode, stdout, stderr } = await run(stopped, ["--archive", "my files"]);
     expect({ exitCode, stdout }).toEqual({ exitCode: 130, stdout: "" });
     expect(stderr).toContain("Press Ctrl-C again to stop at once.\n");
-    expect(stderr).toContain("Stopped. Nothing is lost. To go on from here, run:\n");
+    expect(stderr).toContain("Stopped. To go on from here, run:\n");
     expect(stderr).toContain("decamp migrate alice.old.example --to https://new.example --archive 'my files'\n");
     expect(stderr).not.toContain("connection");
     expect(process.listenerCount("SIGINT")).toBe(listeners);

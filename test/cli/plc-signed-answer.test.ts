@@ -110,7 +110,7 @@ test.each(lies)("%s", async (_, sign, shown) => {
   });
 });
 
-test("a person reads what differs, and that nothing was changed", async () => {
+test("a person reads what differs, and that nothing was sent", async () => {
   bed.sign = by({ rotationKeys: [fresh.did, user.did, server.did, foreign.did] });
   const { exitCode, stderr } = await addKey();
   expect(exitCode).toBe(9);
@@ -118,7 +118,9 @@ test("a person reads what differs, and that nothing was changed", async () => {
   expect(stderr).toContain(
     `Error: What the server signed is not what it was asked to sign: rotationKeys[3] added: ${foreign.did}.`,
   );
-  expect(stderr).toContain("Hint: The identity was not changed. Do not trust the server that answered this.");
+  expect(stderr).toContain(
+    "Hint: Nothing was sent: this run has not changed the identity. Do not submit what was signed, and do not trust",
+  );
 });
 
 test("what it was asked for is submitted, and found in the log", async () => {
