@@ -48,7 +48,7 @@ export async function planMove(
       "refused",
       `${target.host} wants ${recommended.rotationKeys.length} rotation keys in the identity. Each of them could take the account.`,
       {
-        hint: "A server needs one, and perhaps one for recovery. Ask its operator whose keys these are; do not move there before you know.",
+        hint: "A server needs one, and perhaps one for recovery. Ask its operator whose keys these are.",
         data: { rotationKeys: recommended.rotationKeys },
       },
     );
@@ -83,11 +83,11 @@ export async function serverRotationKeys(pds: Pds, signal: AbortSignal): Promise
 }
 
 /** @throws DecampError `refused` at an error among the findings */
-export function requireNoErrors(findings: readonly Finding[], hint = "Nothing was changed."): void {
+export function requireNoErrors(findings: readonly Finding[], hint?: string): void {
   const errors = findings.filter(({ severity }) => severity === "error");
   if (errors.length > 0) {
     throw new DecampError("refused", `The identity cannot be changed like this: ${errors[0]?.message ?? ""}`, {
-      hint,
+      ...(hint === undefined ? {} : { hint }),
       data: { rules: errors.map(({ rule }) => rule) },
     });
   }

@@ -100,7 +100,7 @@ function nothingToUndo(log: VerifiedLog, heldKeys: readonly string[], now: numbe
     if (isDecampError(error, "refused")) {
       const message = `The last operation is ${cid}, of ${createdAt}, and cannot be undone. ${error.message}`;
       return new DecampError("refused", message, {
-        hint: `Nothing was changed. See every operation with decamp plc history ${log.did}.`,
+        hint: `See every operation with decamp plc history ${log.did}.`,
         data: error.data,
         cause: error,
       });

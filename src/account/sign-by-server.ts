@@ -50,7 +50,7 @@ export async function signByServer(
       if (!answers.canAskAgain || count >= tries) {
         throw answers.hasPlcToken
           ? new DecampError(error.code, error.message, {
-              hint: "Nothing is lost. Run the same command again without that code: then a new mail is asked for.",
+              hint: "Run the same command again without that code: then a new mail is asked for.",
               cause: error,
             })
           : error;

@@ -69,7 +69,7 @@ const moveWords: IdentityWords = {
     }
     err.line();
   },
-  notConfirmed: "Your account is still on your old server, unchanged. Run the same command again when you are ready.",
+  notConfirmed: "Run the same command again when you are ready.",
 };
 
 export function createAnswers(terminal: Terminal, given: GivenAnswers, secrets: Secrets, prompter: Prompter): Answers {

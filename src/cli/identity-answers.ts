@@ -69,7 +69,7 @@ export function createIdentityAnswers(
           return;
         }
         throw new DecampError("refused", `--confirm-did names ${given.confirmDid}, but this account is ${did}.`, {
-          hint: "Nothing was changed in the identity. Check which account you mean.",
+          hint: "Look which account you mean.",
         });
       }
       if (prompter.canAsk) {

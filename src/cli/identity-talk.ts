@@ -36,7 +36,7 @@ const usual: IdentityWords = {
     err.line("take it back.");
     err.line();
   },
-  notConfirmed: "Nothing was changed. Run the same command again when you are ready.",
+  notConfirmed: "Run the same command again when you are ready.",
 };
 
 /** @throws whatever `work` throws; DecampError `usage` for flags of secrets that contradict each other */

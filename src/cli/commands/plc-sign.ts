@@ -50,7 +50,7 @@ export async function plcSignCommand(
       terminal.err.line(...line);
     }
   }
-  requireNoErrors(findings, "Nothing was signed.");
+  requireNoErrors(findings, "Plan another operation. This command has not signed it.");
   const { signer, signed } = await stoppable(
     async (signal) => {
       const prompter = createPrompter(terminal, { ...globals, signal });

@@ -13,7 +13,7 @@ export async function plcUndoCommand(invocation: Invocation<"plc undo">, edge: E
   const [account = ""] = args;
   const words = {
     source: "your old server",
-    notConfirmed: "Nothing was changed. Your account is still on your new server.",
+    notConfirmed: "Run the same command again when you are ready.",
   };
   return talkIdentity(
     invocation,
