@@ -43,7 +43,7 @@ export async function sendRepo(context: Context, car: Upload, commit: string): P
       throw error;
     }
     throw new DecampError("unreachable", `${target.host} broke off an import of ${car.length} bytes.`, {
-      hint: "Nothing is lost. Run the same command again. If this happens again, the server may not take so much at once: ask its operator, or let decamp send it in parts, with --chunked-import.",
+      hint: "Run the same command again. If this happens again, the server may not take so much at once: ask its operator, or let decamp send it in parts, with --chunked-import.",
       data: { ...error.data, brokenOff: true },
       cause: error,
     });
@@ -51,7 +51,7 @@ export async function sendRepo(context: Context, car: Upload, commit: string): P
   const head = await headAtTarget(context);
   if (head !== commit) {
     throw new DecampError("refused", `After the import ${target.host} has the commit ${head}, not ${commit}.`, {
-      hint: "Your account is still on your old server. The new server changes what it imports; do not move there.",
+      hint: "Run the same command again; if it stays like this, ask the operator of that server what it does with an import.",
     });
   }
 }

@@ -98,7 +98,7 @@ export class UploadQuota {
       "rate-limited",
       `${host} takes no more uploads for now${when === undefined ? "" : `, until ${when}`}. ${left} blobs are left.`,
       {
-        hint: `Nothing is lost, and your account is on your old server as before. Run the same command again${when === undefined ? " later" : " then"}: it goes on from here.${more}`,
+        hint: `Run the same command again${when === undefined ? " later" : " then"}: it goes on from here.${more}`,
         data: { ...error.data, uploaded: this.#done, left },
         cause: error,
       },

@@ -22,7 +22,7 @@ export function checkClocks(context: Context): void {
   const host = new URL(directory.origin).host;
   if (Math.abs(own) > tooFarApart && !switched) {
     throw new DecampError("refused", `This machine's clock is ${span(own)} ${side(own)} that of ${host}.`, {
-      hint: "Nothing was changed. Set the clock, then run the same command again: the deadlines for undoing a change of the identity depend on it.",
+      hint: "Set the clock, then run the same command again: the deadlines for undoing a change of the identity depend on it.",
       data: { host, seconds: Math.round(own / 1000) },
     });
   }

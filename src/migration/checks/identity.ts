@@ -18,7 +18,7 @@ export function checkIdentity(context: Pick<Context, "identity" | "services" | "
   const { did, log } = identity;
   if (rotationKeysOf(log.head.operation).length === 0) {
     throw new DecampError("identity-invalid", `The identity ${did} has no rotation key: nobody can ever change it.`, {
-      hint: "Nothing was changed. An account whose identity is frozen cannot move.",
+      hint: "An account whose identity is frozen cannot move. Its records can be kept with decamp export.",
     });
   }
   const now = directoryTime(services);

@@ -19,7 +19,7 @@ export async function requireSpace({ archive }: Pick<Context, "archive">, bytes:
       "storage",
       `The archive in ${archive} needs about ${megabytes(needed)} MB more, and ${megabytes(free)} MB are free there.`,
       {
-        hint: "Nothing was changed on either server. Make room, or name a folder on another disk with --archive; then run the same command again.",
+        hint: "Make room, or name a folder on another disk with --archive; then run the same command again.",
         data: { path: archive, needed, free },
       },
     );

@@ -18,7 +18,7 @@ export async function requireReplaceable(context: Context): Promise<void> {
   const status = await target.accountStatus(signal);
   if (status.activated && !(context.switched && status.records === 0)) {
     throw new DecampError("target-in-use", `${host} has this account already, and it is active there.`, {
-      hint: "Nothing was changed. An import would replace what is there; decamp does not do that.",
+      hint: "An import would replace what is there; decamp does not do that.",
     });
   }
   const ours = [snapshot, ...(await readManifests(archive))].some(({ commit }) => commit === status.repoCommit);
@@ -31,7 +31,7 @@ export async function requireReplaceable(context: Context): Promise<void> {
       "target-in-use",
       `${host} has this account already, with the repository of another one in it: ${there.did ?? "nobody knows whose"}.`,
       {
-        hint: `Nothing was changed. Take that account away with decamp migrate cancel, or ask the operator of ${host} to do so; then run the same command again.`,
+        hint: `Take that account away with decamp migrate cancel, or ask the operator of ${host} to do so; then run the same command again.`,
         data: { host, found: there.did },
       },
     );
@@ -41,7 +41,7 @@ export async function requireReplaceable(context: Context): Promise<void> {
       "target-in-use",
       `${host} has this account already, with a newer repository (${there.rev}) than your old server (${snapshot.rev}).`,
       {
-        hint: "Nothing was changed. An import would take back what was written there. Find out which of the two is the one that you want.",
+        hint: "An import would take back what was written there. Find out which of the two is the one that you want.",
         data: { host, there: there.rev, here: snapshot.rev },
       },
     );

@@ -78,7 +78,7 @@ async function requireReady({ target, identity, switched, signal }: Context): Pr
 
 function differs(host: string, what: string): DecampError {
   return new DecampError("refused", `${host} does not have the same as your old server: ${what}.`, {
-    hint: "Your account is still on your old server, unchanged. Run the same command again.",
+    hint: "Run the same command again: it brings what is missing. If it stays like this, ask the operator of the new server.",
   });
 }
 

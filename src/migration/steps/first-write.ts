@@ -25,7 +25,7 @@ export const firstWrite: Step = {
     await target.touchRepo(identity.did, collection, { $type: collection, createdAt }, signal);
     if (!(await provedHead(context)).signedHere) {
       throw new DecampError("refused", `${target.host} wrote a record, and did not sign the repository with its key.`, {
-        hint: "The account has moved. Ask the operator of the new server why it does not sign.",
+        hint: "Ask the operator of the new server why it does not sign.",
       });
     }
     return "signed with its own key";

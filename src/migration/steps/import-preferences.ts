@@ -16,7 +16,7 @@ export const importPreferences: Step = {
     await target.putPreferences(stored(await source.getPreferences(signal)), signal);
     if (!(await preferencesAgree(context))) {
       throw new DecampError("refused", `${target.host} does not keep the preferences as they are.`, {
-        hint: "Your account is still on your old server. Run the same command again; if it stays like this, ask the operator of the new one.",
+        hint: "Run the same command again; if it stays like this, ask the operator of the new one.",
       });
     }
     return `${context.preferences ?? 0} preferences`;

@@ -79,7 +79,7 @@ async function prove(context: Context, blob: ArchivedBlob, signal: AbortSignal, 
   await upload(context, blob, signal, busy);
   if (!(await isThere(context, blob.cid, signal, busy))) {
     throw new DecampError("refused", `${context.target.host} does not give back the blob ${blob.cid}.`, {
-      hint: "Your account is still on your old server. Ask the operator of the new one why it loses blobs.",
+      hint: "Run the same command again; if it stays like this, ask the operator of the new server why.",
       data: { cid: blob.cid },
     });
   }
@@ -106,7 +106,7 @@ async function upload(
   const stored = await target.uploadBlob(body, mimeType, signal, busy);
   if (stored !== cid) {
     throw new DecampError("refused", `${target.host} stored the blob ${cid} as ${stored}.`, {
-      hint: "Your account is still on your old server. Run the same command again; if it stays like this, do not move there.",
+      hint: "A CID is the hash of the bytes, so these are others. Run the same command again; if it stays like this, ask the operator of the new server before you trust it with the account.",
     });
   }
 }
