@@ -15,6 +15,7 @@ import { hashFile } from "../services/hash-file.ts";
 import { blobFile, snapshotFile, snapshotFiles, snapshotFolder } from "./layout.ts";
 import type { Manifest } from "./manifest.ts";
 import { keysOfLog, type SigningKey } from "./signing-keys.ts";
+import { isGone } from "./unavailable.ts";
 
 /** So many blobs are read at once: the disk answers while others are hashed. */
 const filesAtOnce = 8;
@@ -31,7 +32,7 @@ const sentences = {
   "archive/blob-missing": "A blob is missing in the archive.",
   "archive/blob-changed": "The content of a blob is not what its CID says.",
   "archive/blob-unlisted": "A record needs a blob that the manifest does not know.",
-  "archive/blob-unavailable": "The server no longer had this blob when the archive was made.",
+  "archive/blob-unavailable": "The server did not give this blob when the archive was made.",
 } as const;
 
 const warnings: ReadonlySet<keyof typeof sentences> = new Set(["archive/file-unlisted", "archive/blob-unavailable"]);
@@ -109,8 +110,11 @@ export async function checkSnapshot(
       add(state, { key: needs.get(cid)?.[0], cid });
     }
   }
-  for (const { cid, records: needing } of manifest.missing) {
-    add("archive/blob-unavailable", { key: needing[0], cid });
+  for (const { cid, records: needing, reason } of manifest.missing) {
+    const message = isGone({ reason })
+      ? "The server no longer had this blob when the archive was made."
+      : `${sentences["archive/blob-unavailable"]} The reason: ${reason}.`;
+    add("archive/blob-unavailable", { key: needing[0], cid, message });
   }
   const known = new Set([...manifest.blobs, ...manifest.missing].map(({ cid }) => cid));
   for (const [cid, [key]] of needs) {

@@ -8,7 +8,7 @@ import { fileSize, NewFile, syncFolders } from "../services/files.ts";
 import type { Download } from "../services/pds.ts";
 import { blobFile, blobFolder, blobsFolder } from "./layout.ts";
 import type { ArchivedBlob, Missing } from "./manifest.ts";
-import { isAccountState } from "./unavailable.ts";
+import { blobGone, isAccountState, isBlobNotFound } from "./unavailable.ts";
 
 /** A blob that is wanted. */
 export interface WantedBlob {
@@ -49,8 +49,8 @@ const attempts = 3;
 const settling = 16;
 
 /**
- * Brings every wanted blob that is not there yet. A blob that the server does not have, or that comes with other bytes
- * again and again, is named as missing; nothing of it is kept.
+ * Brings every wanted blob that is not there yet. A blob that the server does not give, or that comes with other bytes
+ * again and again, is named as missing, with the reason; nothing of it is kept.
  *
  * @throws DecampError `storage`; what `open` throws about the server or the account as a whole; the signal's reason
  */
@@ -177,10 +177,9 @@ async function keep(file: NewFile): Promise<void> {
   }
 }
 
-/** In half a sentence, without a full stop. */
+/** In half a sentence, without a full stop. That a blob is gone is said in one way, and of no other refusal. */
 function reasonOf(error: DecampError): string {
-  const { detail, error: name } = error.data;
-  return String(detail ?? name ?? error.message).replace(/\.$/, "");
+  return isBlobNotFound(error) ? blobGone : error.message.replace(/\.$/, "");
 }
 
 /**

@@ -94,7 +94,7 @@ function checkOrder(
       ? "another commit of the same revision"
       : `an older repository (${rev}) than this archive (${last.rev})`;
   throw new DecampError("refused", `${pds.host} has ${what}.`, {
-    hint: `The server may have lost something. Nothing was changed in ${archive}; to keep what the server has now, export it into another folder.`,
+    hint: `Ask its operator why. To keep what the server has now, export it into another folder than ${archive}.`,
     data: { host: pds.host, rev, archived: last.rev },
   });
 }

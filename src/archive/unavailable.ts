@@ -1,15 +1,36 @@
-/** Accounts that a server does not hand out: which state it is, exactly, and what can be done. */
+/** Accounts and blobs that a server does not hand out: which state it is, exactly, and what can be done. */
 
 import { DecampError, isDecampError } from "../errors.ts";
 import type { Pds } from "../services/pds.ts";
+import type { Missing } from "./manifest.ts";
 
 /** The protocol's names, and what they say. */
 const states: Readonly<Partial<Record<string, string>>> = {
   RepoDeactivated: "is deactivated",
   RepoTakendown: "has been taken down",
   RepoSuspended: "is suspended",
-  RepoNotFound: "does not exist (any more)",
+  RepoNotFound: "does not exist",
 };
+
+/** The reason in a manifest for a blob that is gone: the sentence of the reference server, as older manifests have it. */
+export const blobGone = "Blob not found";
+
+/**
+ * Whether a server says that it does not have a blob: `BlobNotFound`, or what the reference server answers in its place, an
+ * `InvalidRequest` with that sentence. Nothing else says so: not a 404 without a name, nor a 500.
+ */
+export function isBlobNotFound(error: unknown): boolean {
+  if (!isDecampError(error, "server-refused")) {
+    return false;
+  }
+  const { error: name, status, detail } = error.data;
+  return name === "BlobNotFound" || (name === "InvalidRequest" && status === 400 && detail === blobGone);
+}
+
+/** Whether a blob is missing because the server said that it does not have it; all others could not be had. */
+export function isGone({ reason }: Pick<Missing, "reason">): boolean {
+  return reason === blobGone;
+}
 
 /** Whether an error is about the account as a whole. */
 export function isAccountState(error: unknown): boolean {
@@ -29,16 +50,16 @@ export function asUnavailable(error: unknown, pds: Pds, did: string): unknown {
   const { host, isSignedIn } = pds;
   const data = { did, host, state };
   if (state === "RepoNotFound") {
-    return new DecampError("account-not-found", `The account ${did} ${says} on ${host}.`, {
-      hint: "It was deleted there, or it lives on another server: name that with --from.",
+    return new DecampError("account-not-found", `${host} says that the account ${did} ${says}.`, {
+      hint: "If it lives on another server, name that with --from.",
       data,
       cause: error,
     });
   }
-  return new DecampError("account-unavailable", `The account ${did} ${says} on ${host}.`, {
+  return new DecampError("account-unavailable", `${host} says that the account ${did} ${says}.`, {
     hint: isSignedIn
-      ? "The server gives it to its owner neither. Ask its operator."
-      : "Its owner can still export it: sign in with --sign-in, --password-file or --password-command.",
+      ? "It was asked for with the account's session. Ask the operator of that server."
+      : "Many servers still give it to its owner: sign in with --sign-in, --password-file or --password-command.",
     data,
     cause: error,
   });

@@ -32,7 +32,7 @@ export interface Certificate {
   readonly target: string;
   readonly records: number;
   readonly blobs: number;
-  /** CIDs of blobs that the old server no longer had. */
+  /** CIDs of blobs that the old server did not give. */
   readonly missingBlobs: readonly string[];
   /** CID of the operation that moved the identity. */
   readonly operation: string;

@@ -49,7 +49,7 @@ export interface MigrationResult {
   readonly operation?: string;
   /** Until when a rotation key of higher rank can undo that operation (ISO 8601). */
   readonly recoverableUntil?: string;
-  /** Blobs that the old server no longer has, with the records that need them. */
+  /** Blobs that the old server did not give, with the reason and the records that need them. */
   readonly missingBlobs: readonly MissingBlob[];
   /** Paths of records that exist only on the old server, because they were written there too late. */
   readonly lateWrites?: readonly string[];

@@ -36,6 +36,6 @@ export interface MigrateOptions {
   readonly firstWrite: boolean;
   /** Put a rotation key of the user's own first before the identity moves: `newRotationKey` of the answers says which. */
   readonly addRecoveryKey: boolean;
-  /** Go on although the old server no longer has some blobs. The result is then incomplete. */
+  /** Go on although the old server does not give some blobs. The result is then incomplete. */
   readonly allowMissingBlobs: boolean;
 }

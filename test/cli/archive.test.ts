@@ -155,16 +155,28 @@ describe("verify of an archive", () => {
     expect(result.findings).toMatchObject([{ rule: "archive/blob-unlisted", cid: picture }]);
   });
 
-  test("a blob that the server no longer had is a warning", async () => {
+  test.each([
+    ["Blob not found", "The server no longer had this blob when the archive was made."],
+    [
+      "pds.example answered 500 InternalServerError to com.atproto.sync.getBlob: Blob not found",
+      "The server did not give this blob when the archive was made. The reason: pds.example answered 500",
+    ],
+  ])("a blob that the server did not give is a warning, with the reason: %s", async (reason, message) => {
     const archive = makeArchive(folder, (manifest) => ({
       ...manifest,
       blobs: manifest.blobs.slice(0, 1),
-      missing: [{ cid: oldPicture, reason: "not found", records: ["app.example.note/Ab:c"] }],
+      missing: [{ cid: oldPicture, reason, records: ["app.example.note/Ab:c"] }],
     }));
     const { exitCode, result } = await verify(archive);
     expect(exitCode).toBe(0);
     expect(result.findings).toMatchObject([
-      { rule: "archive/blob-unavailable", severity: "warning", cid: oldPicture, key: "app.example.note/Ab:c" },
+      {
+        rule: "archive/blob-unavailable",
+        severity: "warning",
+        cid: oldPicture,
+        key: "app.example.note/Ab:c",
+        message: expect.stringContaining(message) as string,
+      },
     ]);
   });
 

@@ -118,7 +118,7 @@ function missing({ missingBlobs }: MigrationResult): Line[] {
   const more = missingBlobs.length - namedBlobs;
   return [
     [],
-    [{ text: `Missing: ${plural(missingBlobs.length, "blob")} that your old server no longer has`, style: "yellow" }],
+    [{ text: `Missing: ${plural(missingBlobs.length, "blob")} that your old server did not give`, style: "yellow" }],
     ...missingBlobs.slice(0, namedBlobs).flatMap((blob) => blobLines(blob)),
     ...(more > 0 ? [[`  and ${more} more; --json names them all`]] : []),
   ];

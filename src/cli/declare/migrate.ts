@@ -68,7 +68,7 @@ export function declareMigrate(program: Command): MigrateCommands {
       "--recovery-key <key>",
       "put this rotation key of your own first, before the identity moves: a file, or did:key:…",
     )
-    .option("--allow-missing-blobs", "go on without blobs that the old server no longer has; exit code 6")
+    .option("--allow-missing-blobs", "go on without blobs that the old server does not give; exit code 6")
     .option("--new-handle <handle>", "your handle on the new server (or NEW_ACCOUNT_HANDLE)")
     .option("--new-email <address>", "your e-mail address on the new server (or NEW_ACCOUNT_EMAIL)")
     .option("--invite-code <code>", "an invite code of the new server")

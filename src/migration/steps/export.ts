@@ -3,7 +3,8 @@
 import { exportAccount } from "../../archive/export.ts";
 import { wrongBytes } from "../../archive/fetch-blobs.ts";
 import { proveSnapshot } from "../../archive/fetch-repo.ts";
-import { readManifests } from "../../archive/manifest.ts";
+import { readManifests, type Missing } from "../../archive/manifest.ts";
+import { isGone } from "../../archive/unavailable.ts";
 import { DecampError } from "../../errors.ts";
 import { requireSpace } from "../checks/space.ts";
 import type { Context, Step } from "../context.ts";
@@ -48,7 +49,7 @@ function checkLimits(context: Context): void {
       "server-refused",
       `${tooLarge.length} of your blobs are larger than the ${limit} bytes that ${target.host} takes, such as ${first.cid} (${first.size} bytes).`,
       {
-        hint: "Nothing was changed. Ask its operator to raise the limit (PDS_BLOB_UPLOAD_LIMIT), then run the same command again.",
+        hint: "Ask its operator to raise the limit (PDS_BLOB_UPLOAD_LIMIT), then run the same command again.",
         data: { limit, blobs: tooLarge.map(({ cid }) => cid) },
       },
     );
@@ -97,21 +98,32 @@ export async function exportNow(context: Context): Promise<void> {
         "damaged",
         `Your old server sends other bytes than it should for ${wrong.length} of the blobs that records need, such as ${sample.cid}, needed by ${sample.records[0] ?? ""}.`,
         {
-          hint: "Nothing was changed. Run it again later, or go on without them with --allow-missing-blobs.",
+          hint: "Run it again later, or go on without them with --allow-missing-blobs.",
           data: { wrong: wrong.map(({ cid }) => cid) },
         },
       );
     }
-    const [first] = needed;
-    throw new DecampError(
-      "incomplete",
-      `Your old server no longer has ${needed.length} of the blobs that records need, such as ${first?.cid ?? ""} (${first?.reason ?? ""}), needed by ${first?.records[0] ?? ""}.`,
-      {
-        hint: "Nothing was changed. Run it again later, or go on without them with --allow-missing-blobs.",
-        data: { missing: needed.map(({ cid }) => cid) },
+    throw new DecampError("incomplete", whatIsMissing(source.host, needed), {
+      hint: "Run it again later, or go on without them with --allow-missing-blobs.",
+      data: {
+        missing: needed.map(({ cid }) => cid),
+        gone: needed.filter((blob) => isGone(blob)).map(({ cid }) => cid),
       },
-    );
+    });
   }
+}
+
+/** Which blobs the old server says that it does not have, and which could not be had for another reason. */
+function whatIsMissing(host: string, needed: readonly Missing[]): string {
+  const gone = needed.filter((blob) => isGone(blob));
+  const others = needed.filter((blob) => !isGone(blob));
+  const [sample] = others.length === 0 ? gone : others;
+  const such = `such as ${sample?.cid ?? ""} (${sample?.reason ?? ""}), needed by ${sample?.records[0] ?? ""}`;
+  if (others.length === 0) {
+    return `Your old server no longer has ${gone.length} of the blobs that records need, ${such}.`;
+  }
+  const more = gone.length === 0 ? "" : ` It says that it no longer has ${gone.length} more.`;
+  return `${others.length} of the blobs that records need could not be had from ${host}, ${such}.${more}`;
 }
 
 /** Proves the snapshot from the disk: what will be imported. @throws DecampError `damaged` */
