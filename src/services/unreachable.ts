@@ -73,6 +73,14 @@ export function neverSent(error: unknown): boolean {
   return ["ECONNREFUSED", "EAI_AGAIN", "CONNECT_DEADLINE"].some((code) => codes.has(code));
 }
 
+/** Whether a host cannot be reached because its name does not exist. That of a proxy on the way is another name. */
+export function isNoSuchHost(error: unknown, hostname: string): boolean {
+  return [...causes(error)].some(
+    (part) =>
+      systemCode(part) === "ENOTFOUND" && part instanceof Error && "hostname" in part && part.hostname === hostname,
+  );
+}
+
 /** Whether asking again does not help: there is no such host, or it is not the one that it should be. */
 export function isHopeless(error: unknown): boolean {
   return isUntrusted(error) || [...causes(error)].some((part) => systemCode(part) === "ENOTFOUND");

@@ -3,8 +3,11 @@ import { createServer, type AddressInfo } from "node:net";
 import { afterAll, describe, expect, test } from "vitest";
 import { Http } from "../../src/services/http.ts";
 import { createHandleResolver } from "../../src/services/resolver.ts";
+import { unreachable } from "../../src/services/unreachable.ts";
 import { dnsServer } from "../faults/dns-server.ts";
 import { scriptedServer, type ScriptedServer } from "../faults/scripted-server.ts";
+import { freePort } from "../network/ports.ts";
+import { startTlsFront } from "../network/tls-front.ts";
 
 const open = new Http({ allowPrivateHosts: true, userAgent: "decamp/test", random: () => 0 });
 const guarded = new Http({ allowPrivateHosts: false, userAgent: "decamp/test", random: () => 0 });
@@ -19,6 +22,12 @@ const byAddress = "did:plc:44ybard66vv44zksje25o7dz";
 const txt = `_atproto.${handle}`;
 const signal = AbortSignal.timeout(30_000);
 
+/** A net in which the name of a host cannot be looked up, because it or that of a proxy does not exist. */
+function unknown(hostname: string): Pick<Http, "send"> {
+  const cause = Object.assign(new Error("getaddrinfo"), { code: "ENOTFOUND", hostname });
+  return { send: async ({ url }) => Promise.reject(unreachable(url, cause)) };
+}
+
 /** A web server that has an answer for each path; a text is an answer of 200, a number a status, a URL a redirect. */
 async function site(answers: Readonly<Record<string, string | number | URL>>): Promise<ScriptedServer> {
   return scriptedServer((request, response) => {
@@ -32,11 +41,16 @@ async function site(answers: Readonly<Record<string, string | number | URL>>): P
 }
 
 /** Takes requests for the handle's host, and for one more, to a server on loopback; all others go out with the guard on. */
-function leadingTo(server: ScriptedServer): Pick<Http, "send"> {
+function leadingTo({ origin }: ScriptedServer): Pick<Http, "send"> {
+  return leading(origin);
+}
+
+/** The same for whatever is at `origin`. */
+function leading(origin: string): Pick<Http, "send"> {
   return {
     send: async (request) => {
       const ours = [handle, "www.example.com"].includes(request.url.host) && request.url.protocol === "https:";
-      const url = new URL(`${request.url.pathname}${request.url.search}`, server.origin);
+      const url = new URL(`${request.url.pathname}${request.url.search}`, origin);
       return ours ? open.send({ ...request, url }) : guarded.send(request);
     },
   };
@@ -143,6 +157,92 @@ describe("the well-known address", () => {
       trap.close();
     },
   );
+});
+
+describe("a handle that leads nowhere is told from one that nobody can be asked about", () => {
+  const lost = (dns: string, wellKnown: string) => ({
+    code: "unreachable",
+    exitCode: 5,
+    message: expect.stringContaining(handle) as string,
+    data: {
+      handle,
+      dns: expect.stringContaining(dns) as string,
+      wellKnown: expect.stringContaining(wellKnown) as string,
+    },
+  });
+  const resolve = async (web: Pick<Http, "send">, dns: string) =>
+    createHandleResolver(web, { dnsServers: [dns] }).resolve(handle, signal);
+
+  test("no entry, and a site that names none: no account", async () => {
+    await using dns = await dnsServer({});
+    await using web = await site({});
+    expect(await resolve(leadingTo(web), dns.address)).toBeUndefined();
+  });
+
+  test("an entry of another kind: no account", async () => {
+    await using dns = await dnsServer({ [txt]: [] });
+    await using web = await site({});
+    expect(await resolve(leadingTo(web), dns.address)).toBeUndefined();
+  });
+
+  test("no entry, and no host: no account", async () => {
+    await using dns = await dnsServer({});
+    expect(await resolve(unknown(handle), dns.address)).toBeUndefined();
+  });
+
+  test("DNS that fails, and a site that names none", async () => {
+    await using dns = await dnsServer({ [txt]: "failed" });
+    await using web = await site({});
+    await expect(resolve(leadingTo(web), dns.address)).rejects.toMatchObject(lost("DNS server failed", "answered 404"));
+  });
+
+  test("DNS that nobody answers", async () => {
+    const gone = await dnsServer({});
+    const { address } = gone;
+    await gone[Symbol.asyncDispose]();
+    await using web = await site({});
+    await expect(resolve(leadingTo(web), address)).rejects.toMatchObject(lost("no DNS server", "answered 404"));
+  });
+
+  test("no entry, and a host that refuses the connection", async () => {
+    const port = await freePort();
+    await using dns = await dnsServer({});
+    const refusing = leading(`http://127.0.0.1:${port}`);
+    await expect(resolve(refusing, dns.address)).rejects.toMatchObject(lost("no such name", "nothing answers there"));
+  });
+
+  test("no entry, and a host with a certificate that nobody trusts", async () => {
+    await using front = await startTlsFront(() => undefined);
+    await using dns = await dnsServer({});
+    const forged = leading(`https://localhost:${front.port}`);
+    await expect(resolve(forged, dns.address)).rejects.toMatchObject(lost("no such name", "certificate"));
+  });
+
+  test("no entry, and a host that stumbles", async () => {
+    await using dns = await dnsServer({});
+    await using web = await site({ [wellKnown]: 503 });
+    await expect(resolve(leadingTo(web), dns.address)).rejects.toMatchObject(lost("no such name", "answered 503"));
+  });
+
+  test("no entry, and a proxy that does not exist: the host was never looked up", async () => {
+    await using dns = await dnsServer({});
+    const proxied = unknown("proxy.example.com");
+    await expect(resolve(proxied, dns.address)).rejects.toMatchObject(lost("no such name", "no such host"));
+  });
+
+  test("no entry, and a host on a private network: that is said", async () => {
+    await using dns = await dnsServer({});
+    const inside: Pick<Http, "send"> = {
+      send: async (request) => guarded.send({ ...request, url: new URL("https://127.0.0.1/") }),
+    };
+    await expect(resolve(inside, dns.address)).rejects.toMatchObject({ code: "private-address", exitCode: 9 });
+  });
+
+  test("under .test nobody has to answer: those names are in no public DNS", async () => {
+    await using dns = await dnsServer({ "_atproto.alice.decamp.test": "failed" });
+    const resolver = createHandleResolver(unknown("proxy.example.com"), { dnsServers: [dns.address] });
+    expect(await resolver.resolve("alice.decamp.test", signal)).toBeUndefined();
+  });
 });
 
 test("a name that is reserved is never looked up", async () => {
