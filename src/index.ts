@@ -1,6 +1,14 @@
 /** The library: what the command line does, as functions. Everything else in the package is private. */
 
-export { DecampError, isDecampError, type ErrorCode, type ErrorData, type ErrorOptions } from "./errors.ts";
+export {
+  DecampError,
+  isDecampError,
+  type ErrorCode,
+  type ErrorData,
+  type ErrorOptions,
+  type IdentityStanding,
+  type KnownStanding,
+} from "./errors.ts";
 
 // Repository
 export { createRepoVerifier, verifyRepo } from "./repo/verify.ts";

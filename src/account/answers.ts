@@ -17,8 +17,11 @@ export interface IdentityAnswers {
   sourcePassword(of: { handle: string; host: string; again?: string }): Promise<string>;
   /** The sign-in code that a server has mailed. */
   authFactorCode(of: { host: string; again?: string }): Promise<string>;
-  /** The password that the account has, or will have, on the new server. */
-  targetPassword(of: { handle: string; host: string; again?: string }): Promise<string>;
+  /**
+   * The password that the account has on the new server, or will have: `isNew` where it is made with it, so that a person who
+   * mistypes it has to be told.
+   */
+  targetPassword(of: { handle: string; host: string; isNew?: boolean; again?: string }): Promise<string>;
   /** The code that the server has mailed for signing the PLC operation. */
   plcToken(of: { email?: string; again?: string }): Promise<string>;
   /**

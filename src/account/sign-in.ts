@@ -23,8 +23,9 @@ export interface SessionOwner {
  *
  * @param password the question that is asked for it
  * @param toRead the session is only for reading: an app password will do, and an account that was taken down
- * @throws DecampError `auth-refused`, `app-password`, `auth-factor-required`, `input-needed`, `refused` if it is the session
- *   of another account, and what the services throw
+ * @throws DecampError `auth-refused` for the password; `account-not-found` if the server refuses and says that it has no such
+ *   account; `account-unavailable`, `unsupported` as `PinnedSession.signIn`; `app-password`, `auth-factor-required`,
+ *   `input-needed`; `refused` if it is the session of another account; and what the services throw
  */
 export async function signIn(
   pds: Pds,
@@ -39,7 +40,7 @@ export async function signIn(
   let factor: { authFactorToken?: string } = {};
   for (let count = 1; ; count += 1) {
     try {
-      const answer = await answers[password]({ handle, host, ...again });
+      const answer = await answers[password]({ handle, host, isNew: false, ...again });
       const credentials = { identifier: did, password: answer, ...factor };
       const info = await pds.signIn(toRead ? { ...credentials, allowTakendown: true } : credentials, signal, toRead);
       if (info.did !== did) {
@@ -47,6 +48,13 @@ export async function signIn(
       }
       return info;
     } catch (error) {
+      if (isDecampError(error, "auth-refused") && (await isAbsent(pds, did, signal))) {
+        throw new DecampError(
+          "account-not-found",
+          `${host} refuses the sign-in, and says that it does not have the account ${did}.`,
+          { hint: "Look whether it is the right server, and the right account.", data: { host, did }, cause: error },
+        );
+      }
       if (count >= tries) {
         throw error;
       }
@@ -62,5 +70,20 @@ export async function signIn(
         throw error;
       }
     }
+  }
+}
+
+/**
+ * Whether the server says that it does not have the account. Many refuse an account that they do not have as they refuse a
+ * wrong password; one that does not answer this says nothing.
+ */
+async function isAbsent(pds: Pds, did: string, signal: AbortSignal): Promise<boolean> {
+  try {
+    return (await pds.repoStatus(did, signal)) === undefined;
+  } catch (error) {
+    if (!isDecampError(error) || signal.aborted) {
+      throw error;
+    }
+    return false;
   }
 }

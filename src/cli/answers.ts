@@ -49,7 +49,6 @@ export function readGivenAnswers(
 const moveWords: IdentityWords = {
   source: "your old server",
   target: "your new server",
-  isNewPassword: true,
   explain: (err, { did, handle, differences, purpose }) => {
     err.line();
     if (purpose === "recovery-key") {

@@ -11,8 +11,6 @@ export interface IdentityWords {
   readonly source: string;
   /** The server that will hold it. */
   readonly target: string;
-  /** Whether the password for `target` is being chosen: then it is asked for twice. */
-  readonly isNewPassword: boolean;
   /** Says to a person what is about to be confirmed. */
   readonly explain: (err: Channel, change: Parameters<IdentityAnswers["confirmIdentityChange"]>[0]) => void;
   /** The hint when it is not confirmed. */
@@ -47,11 +45,11 @@ export function createIdentityAnswers(
         again: refused(again),
       }),
 
-    targetPassword: ({ handle, host, again }) =>
+    targetPassword: ({ handle, host, isNew = false, again }) =>
       secrets.read("targetPassword", {
-        message: `Password for ${handle} at ${target}, ${hostName(host)}:`,
+        message: `${isNew ? "New password for" : "Password of"} ${handle} at ${target}, ${hostName(host)}:`,
         what: `the password for ${target}`,
-        repeat: again === undefined && words.isNewPassword ? "The same password once more:" : undefined,
+        repeat: isNew ? "The same password once more:" : undefined,
         again: refused(again),
       }),
 

@@ -30,7 +30,6 @@ export interface IdentityTalk {
 const usual: IdentityWords = {
   source: "your server",
   target: "your new server",
-  isNewPassword: false,
   explain: (err) => {
     err.line("Nothing was changed yet. Once the directory has taken it, trying again does not");
     err.line("take it back.");

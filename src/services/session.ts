@@ -96,7 +96,8 @@ export class PinnedSession {
    * Signs in with a password.
    *
    * @param credentials `allowTakendown`: be content with a session that may only read, if the account is taken down
-   * @throws DecampError `auth-refused`, `auth-factor-required`, `bad-answer`, and what `send` throws
+   * @throws DecampError `auth-refused`, `auth-factor-required`, `account-unavailable` if the server says so of the account,
+   *   `unsupported` if it takes no password, `bad-answer`, and what `send` throws
    */
   async signIn(credentials: Credentials, signal: AbortSignal): Promise<SessionInfo> {
     try {
@@ -111,17 +112,7 @@ export class PinnedSession {
         }),
       );
     } catch (error) {
-      if (isDecampError(error, "server-refused")) {
-        if (error.data["error"] === "AuthFactorTokenRequired") {
-          throw new DecampError("auth-factor-required", `${this.host} has mailed a sign-in code.`, { cause: error });
-        }
-        if (error.data["status"] === 401 || error.data["status"] === 400) {
-          throw new DecampError("auth-refused", `${this.host} refuses the sign-in: ${String(error.data["detail"])}.`, {
-            cause: error,
-          });
-        }
-      }
-      throw error;
+      throw asSignInRefusal(error, this.host);
     }
   }
 
@@ -235,6 +226,46 @@ export class PinnedSession {
       }),
     );
   }
+}
+
+/** What servers call an account that may not sign in, whatever the password. */
+const unavailable = /^(Account|Repo)?_?(Takendown|Takedown|Suspended|Deactivated|NotVerified|Not_Verified)$/i;
+/** What servers say that have no passwords, or none for this account. */
+const passwordless = /LegacyLoginBlocked|OAuth|passkey|WebAuthn|passwordless/i;
+
+/** What a refusal of createSession means, as far as the server says it; any other error as it is. */
+function asSignInRefusal(error: unknown, host: string): unknown {
+  if (!isDecampError(error, "server-refused", "bad-answer")) {
+    return error;
+  }
+  const { status, error: name, detail } = error.data;
+  const said = String(detail ?? name ?? `it answered ${String(status)}`);
+  const { data } = error;
+  if (name === "AuthFactorTokenRequired") {
+    return new DecampError("auth-factor-required", `${host} asks for a sign-in code: ${said}.`, { data, cause: error });
+  }
+  if (typeof name === "string" && unavailable.test(name)) {
+    return new DecampError("account-unavailable", `${host} lets nobody sign in to this account: ${said}.`, {
+      data: { ...data, state: name },
+      cause: error,
+    });
+  }
+  const missing =
+    status === 501 || status === 405 || name === "XRPCNotSupported" || (status === 404 && name === undefined);
+  // A server may recommend another way to whoever mistyped the password.
+  const other = passwordless.test(`${String(name)} ${String(detail)}`) && !/invalid.*password/i.test(String(detail));
+  if (missing || other) {
+    const what = missing ? "has no sign-in with a password" : "takes no password for this account";
+    return new DecampError("unsupported", `${host} ${what}: ${said}.`, {
+      hint: "decamp signs in with a password. Look whether that server makes one under 'forgot password', or ask its operator.",
+      data,
+      cause: error,
+    });
+  }
+  if (status === 401 || status === 400) {
+    return new DecampError("auth-refused", `${host} refuses the sign-in: ${said}.`, { data, cause: error });
+  }
+  return error;
 }
 
 /** A body in JSON, or an empty one. @throws DecampError `bad-answer`, `unreachable` */

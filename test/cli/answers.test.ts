@@ -154,16 +154,29 @@ describe("passwords and codes", () => {
   test("say for which account and server", async () => {
     const { answers, asked } = await setting({}, ["secret-1", "secret-2", "secret-2", "code"]);
     expect(await answers.sourcePassword({ handle: "alice.example", host: "https://old.example" })).toBe("secret-1");
-    expect(await answers.targetPassword({ handle: "alice.example", host: "https://new.example" })).toBe("secret-2");
+    const target = { handle: "alice.example", host: "https://new.example" };
+    expect(await answers.targetPassword({ ...target, isNew: true })).toBe("secret-2");
     expect(await answers.plcToken({ email: "a@b.example" })).toBe("code");
     expect(asked.map((question) => question.message)).toEqual([
       "Password of alice.example at your old server, old.example:",
-      "Password for alice.example at your new server, new.example:",
+      "New password for alice.example at your new server, new.example:",
       "The same password once more:",
       "Code from the mail that your old server has sent to a@b.example:",
     ]);
     expect(asked[2]?.check?.("secret-2")).toBe(true);
     expect(asked[2]?.check?.("secret-3")).toContain("not the same");
+  });
+
+  test("the password of an account that exists is asked for once, a new one twice", async () => {
+    const target = { handle: "alice.example", host: "https://new.example" };
+    const existing = await setting({}, ["secret"]);
+    expect(await existing.answers.targetPassword(target)).toBe("secret");
+    expect(existing.asked.map(({ message }) => message)).toEqual([
+      "Password of alice.example at your new server, new.example:",
+    ]);
+    const fresh = await setting({}, ["secret", "secret"]);
+    await fresh.answers.targetPassword({ ...target, isNew: true });
+    expect(fresh.asked).toHaveLength(2);
   });
 
   test("can be asked for again only where a person is", async () => {

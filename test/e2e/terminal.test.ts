@@ -55,7 +55,7 @@ test("wrong answers are asked again: the password, the handle, the code", async 
   screen.type(`${account.password}\r`);
   await screen.shows("Your e-mail address on the new server");
   screen.type("\u0015typing@new.example.com\r");
-  await screen.shows("Password for typing.b.test");
+  await screen.shows("New password for typing.b.test");
   screen.type("the-new-password\r");
   await screen.shows("The same password once more");
   screen.type("the-new-password\r");

@@ -136,7 +136,6 @@ async function openSession(
   const answers = createIdentityAnswers(terminal, {}, secrets, prompter, {
     source: "your server",
     target: "",
-    isNewPassword: false,
     explain: () => undefined,
     notConfirmed: "",
   });

@@ -49,7 +49,7 @@ async function create(context: Context): Promise<void> {
       ...(context.email === undefined ? {} : { current: context.email }),
       ...reasonOf(emailReason),
     });
-    const password = await answers.targetPassword({ handle, host: target.host });
+    const password = await answers.targetPassword({ handle, host: target.host, isNew: true });
     const serviceToken = await source.serviceToken(targetDescription.did, method, signal);
     try {
       await target.createAccount(
@@ -67,7 +67,9 @@ async function create(context: Context): Promise<void> {
     } catch (error) {
       const refusal = explain(error, { host: target.host, handle, email });
       if (refusal === "exists") {
-        await adopt(context);
+        await adopt(context).catch((reason: unknown) => {
+          throw asLeftover(reason, context);
+        });
         return;
       }
       if (!answers.canAskAgain || !isDecampError(refusal)) {
@@ -92,6 +94,22 @@ async function create(context: Context): Promise<void> {
     context.newHandle = handle;
     await context.note({ type: "handle", newHandle: handle });
   }
+}
+
+/** The error for an account that the new server neither makes, because it exists, nor has. */
+function asLeftover(error: unknown, { target, identity }: Context): unknown {
+  if (!isDecampError(error, "account-not-found")) {
+    return error;
+  }
+  return new DecampError(
+    "account-unavailable",
+    `${target.host} does not make the account ${identity.did} because it exists already, and yet says that it does not have it.`,
+    {
+      hint: "Some servers are left like this when they stop while they make an account. Ask the operator of that server to remove what is there of it, then run the same command again.",
+      data: { host: target.host, did: identity.did },
+      cause: error,
+    },
+  );
 }
 
 /** What a refusal of createAccount means; `exists` when the account is there already, from a lost answer. */
