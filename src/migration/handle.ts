@@ -2,10 +2,12 @@
 
 import { DecampError, isDecampError } from "../errors.ts";
 import { isHandle, isReservedHandle } from "../identity/syntax.ts";
+import { warnIfHostIsSilent } from "./checks/handle-outside.ts";
 import type { Context } from "./context.ts";
 
 /**
- * Sets `newHandle`: what an earlier run has chosen, or the answer. In a dry run that nobody can answer it stays unset.
+ * Sets `newHandle`: what an earlier run has chosen, or the answer. In a dry run that nobody can answer it stays unset. What
+ * cannot be found out of it from here is a warning.
  *
  * @param sourceDomains the domains under which the old server gives out handles
  * @throws DecampError `handle-refused`, `handle-taken`, `input-needed`
@@ -44,10 +46,11 @@ export async function chooseHandle(context: Context, sourceDomains: readonly str
 
 /** Why a handle cannot be used at the new server, as far as it can be seen from here. */
 async function objectionTo(
-  { services, identity, signal, target }: Context,
+  context: Context,
   handle: string,
   domains: readonly string[],
 ): Promise<Objection | undefined> {
+  const { services, identity, signal, target } = context;
   if (!isHandle(handle) || isReservedHandle(handle)) {
     return refused(`${JSON.stringify(handle)} is not a handle.`);
   }
@@ -60,11 +63,23 @@ async function objectionTo(
       );
     }
     const holder = await target.resolveHandle(handle, signal);
-    return holder === undefined || holder === identity.did
-      ? undefined
-      : { code: "handle-taken", reason: `${handle} belongs to somebody else at ${target.host}.` };
+    if (holder !== undefined && holder !== identity.did) {
+      return { code: "handle-taken", reason: `${handle} belongs to somebody else at ${target.host}.` };
+    }
+    await warnIfHostIsSilent(context, handle);
+    return undefined;
   }
-  const did = await services.handles.resolve(handle, signal);
+  let did: string | undefined;
+  try {
+    did = await services.handles.resolve(handle, signal);
+  } catch (error) {
+    if (!isDecampError(error, "unreachable")) {
+      throw error;
+    }
+    // The new server looks for itself before it takes the handle.
+    context.warn("handle-not-asked", error.message);
+    return undefined;
+  }
   if (did === identity.did) {
     return undefined;
   }

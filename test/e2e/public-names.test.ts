@@ -39,8 +39,9 @@ test("an account moves between two servers with names, by https alone", async ()
     password: move.newPassword,
   });
   expect(checks.filter(({ ok }) => !ok)).toEqual([]);
-  // The handle was looked for at its own host; nobody had to be told where the account is.
+  // Both handles were looked for at their own hosts; nobody had to be told where the account is.
   expect([...names.asked].filter((host) => host.endsWith("example.com")).sort()).toEqual([
+    "alice.new.example.com",
     "alice.old.example.com",
     "new.example.com",
     "old.example.com",

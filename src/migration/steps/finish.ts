@@ -5,6 +5,7 @@ import { stateAt } from "../../account/places.ts";
 import { livesAt } from "../../account/where.ts";
 import { DecampError, isDecampError } from "../../errors.ts";
 import { writeCertificate } from "../certificate-file.ts";
+import { handleFromOutside, type SeenHandle } from "../checks/handle-outside.ts";
 import type { Context, Step } from "../context.ts";
 import { signInToSource, signInToTarget } from "../sign-in.ts";
 import { provedHead } from "./first-write.ts";
@@ -81,21 +82,31 @@ export const confirm: Step = {
     if (!livesAt(now.log, target.origin)) {
       throw new DecampError("refused", `The identity of ${did} does not name ${target.origin} any more.`);
     }
-    const [status, named] = await Promise.all([
+    const [status, outside] = await Promise.all([
       target.repoStatus(did, signal),
-      target.resolveHandle(now.handle, signal),
+      handleFromOutside(context, now.handle),
     ]);
     if (status?.active !== true) {
       throw new DecampError("server-refused", `${target.host} does not show the account as active.`);
     }
     await confirmRepo(context, now);
-    if (named !== did) {
-      context.warn("handle-unresolved", `The handle ${now.handle} does not lead to the account yet.`);
-    }
+    await confirmHandle(context, now.handle, outside);
     context.newHandle = now.handle;
-    return `${now.handle} at ${target.host}`;
+    return `${now.handle} at ${target.host}${outside.seen === "not-asked" ? `. ${outside.message}` : ""}`;
   },
 };
+
+/** Warns of a handle that does not lead to the account, or of which nobody can say. Only inside the server itself is asked. */
+async function confirmHandle(context: Context, handle: string, { seen, message }: SeenHandle): Promise<void> {
+  const { target, identity, signal, warn } = context;
+  if (seen === "not-asked" && (await target.resolveHandle(handle, signal)) !== identity.did) {
+    warn("handle-unresolved", `By what ${target.host} says, the handle ${handle} does not lead to the account yet.`);
+  } else if (seen === "unreachable") {
+    warn("handle-unconfirmed", message);
+  } else if (seen === "nowhere" || seen === "leads-elsewhere") {
+    warn("handle-unresolved", message);
+  }
+}
 
 /** The head on the new server is what was moved, or says the same with a signature of its own. Writes the certificate. */
 async function confirmRepo(context: Context, now: Identity): Promise<void> {

@@ -1,0 +1,92 @@
+/** What is seen of a handle from outside, in front of resolvers and servers that answer what a test wants. */
+import { describe, expect, test } from "vitest";
+import { DecampError } from "../../src/errors.ts";
+import { handleFromOutside, warnIfHostIsSilent } from "../../src/migration/checks/handle-outside.ts";
+import type { Context } from "../../src/migration/context.ts";
+
+const did = "did:plc:ewvi7nxzyoun6zhxrhs64oiz";
+const handle = "alice.example.com";
+const unreachable = new DecampError("unreachable", "Nothing answers there.");
+
+type World = {
+  /** What looking the handle up, or asking its host, comes to. */
+  readonly answer: () => Promise<unknown>;
+  readonly allowPrivateHosts?: boolean;
+};
+
+function contextOf({ answer, allowPrivateHosts = false }: World) {
+  const asked: string[] = [];
+  const warned: string[] = [];
+  const services = {
+    handles: { resolve: async (name: string) => (asked.push(name), answer()) },
+    openPds: (origin: string) => ({ describe: async () => (asked.push(origin), answer()) }),
+  };
+  const context = {
+    services,
+    identity: { did },
+    options: { allowPrivateHosts },
+    signal: new AbortController().signal,
+    warn: (code: string, message: string) => warned.push(`${code}: ${message}`),
+  } as unknown as Context;
+  return { context, asked, warned };
+}
+
+describe("where a handle leads", () => {
+  test.each<[string, () => Promise<unknown>, string]>([
+    ["to the account", async () => did, "leads-here"],
+    ["to another", async () => "did:plc:44ybard66vv44zksje25o7dz", "leads-elsewhere"],
+    ["nowhere", async () => undefined, "nowhere"],
+    ["two ways", async () => Promise.reject(new DecampError("identity-invalid", "Two.")), "leads-elsewhere"],
+    ["nobody knows where", async () => Promise.reject(unreachable), "unreachable"],
+    ["to a private network", async () => Promise.reject(new DecampError("private-address", "Home.")), "unreachable"],
+  ])("%s", async (_, answer, seen) => {
+    const { context, asked } = contextOf({ answer });
+    const found = await handleFromOutside(context, handle);
+    expect({ seen: found.seen, asked }).toEqual({ seen, asked: [handle] });
+    expect(found.message).not.toBe("");
+  });
+
+  test.each([
+    ["alice.example.test", false, /under \.test/],
+    [handle, true, /private networks/],
+  ])(
+    "is not asked where nobody outside can know: %s, private networks %s",
+    async (name, allowPrivateHosts, message) => {
+      const { context, asked } = contextOf({ answer: async () => did, allowPrivateHosts });
+      expect(await handleFromOutside(context, name)).toEqual({
+        seen: "not-asked",
+        message: expect.stringMatching(message) as string,
+      });
+      expect(asked).toEqual([]);
+    },
+  );
+
+  test("a mistake of ours is no answer", async () => {
+    const { context } = contextOf({ answer: async () => Promise.reject(new TypeError("oh")) });
+    await expect(handleFromOutside(context, handle)).rejects.toThrow(TypeError);
+  });
+});
+
+describe("the host of a handle that is given out", () => {
+  test.each<[string, () => Promise<unknown>]>([
+    ["answers as a server", async () => ({})],
+    ["answers with a refusal", async () => Promise.reject(new DecampError("server-refused", "No."))],
+    ["answers with a web page", async () => Promise.reject(new DecampError("bad-answer", "A page."))],
+  ])("%s: all is well", async (_, answer) => {
+    const { context, asked, warned } = contextOf({ answer });
+    await warnIfHostIsSilent(context, handle);
+    expect({ asked, warned }).toEqual({ asked: [`https://${handle}`], warned: [] });
+  });
+
+  test("that does not answer is a warning with the reason", async () => {
+    const { context, warned } = contextOf({ answer: async () => Promise.reject(unreachable) });
+    await warnIfHostIsSilent(context, handle);
+    expect(warned).toEqual([expect.stringMatching(/^handle-host-silent: .*Nothing answers there\./)]);
+  });
+
+  test("is not asked inside private networks", async () => {
+    const { context, asked, warned } = contextOf({ answer: async () => unreachable, allowPrivateHosts: true });
+    await warnIfHostIsSilent(context, handle);
+    expect([...asked, ...warned]).toEqual([]);
+  });
+});
