@@ -7,11 +7,11 @@ import { createAccount, type Account } from "../network/account.ts";
 import { connectNetwork } from "../network/control.ts";
 import { addOwnParts, changeIdentity, generateUserKey, lastOperation } from "../network/identity.ts";
 import type { PdsHandle } from "../network/pds.ts";
-import { prepareMove, runDecamp, startDecamp, type Ended, type Run } from "../network/run-decamp.ts";
+import { prepareMove, runDecamp, startDecamp, type Ended } from "../network/run-decamp.ts";
 import { procedure } from "../network/xrpc.ts";
 import { drop, loseAnswer, refuse, status } from "./faults.ts";
 import { openLane } from "./lane.ts";
-import { startProxy, type Fault } from "./proxy.ts";
+import { startProxy, type Fault, type Proxy } from "./proxy.ts";
 
 // No more at once: every run has deadlines, and here they pass ten times as fast.
 vi.setConfig({ testTimeout: 300_000, maxConcurrency: 2 });
@@ -27,6 +27,11 @@ function fileWith(text: string): string {
   const name = path.join(folder, `file-${files}`);
   writeFileSync(name, text, { mode: 0o600 });
   return name;
+}
+
+/** A command line without white space in its arguments. */
+function words(...parts: string[]): string[] {
+  return parts.join(" ").split(" ");
 }
 
 interface Said {
@@ -61,11 +66,16 @@ function expectSent(name: string, { code, message = "", hint = "", data = {} }: 
   expect(hint).toContain("decamp plc history");
 }
 
-/** Ends a run in the middle of a request, which gets no answer. */
-function interrupting(run: () => Run | undefined): Fault {
-  return () => {
-    run()?.child.kill("SIGINT");
-  };
+/** Runs decamp, and stops it when it sends what the proxy has a `kind` for; that gets no answer. */
+async function interruptedAt(proxy: Proxy, kind: string, args: readonly string[]): Promise<Ended> {
+  const rule = proxy.when({ kind }, () => {
+    run.child.kill("SIGINT");
+  });
+  const run = startDecamp(args, { preload });
+  const ended = await run.ended;
+  expect(rule.hits).toHaveLength(1);
+  proxy.behave();
+  return ended;
 }
 
 const submissions: [string, Fault, string][] = [
@@ -90,14 +100,7 @@ test.concurrent("no error after the operation was sent says that nothing was cha
     target.behave();
   }
 
-  let run: Run | undefined;
-  target.when(
-    { kind },
-    interrupting(() => run),
-  );
-  run = startDecamp(args, { preload });
-  expectSent("it is interrupted", said(await run.ended), "interrupted");
-  target.behave();
+  expectSent("it is interrupted", said(await interruptedAt(target, kind, args)), "interrupted");
 
   // The last: now the log has it, and decamp is not told.
   target.when({ kind }, async (exchange) => {
@@ -119,11 +122,12 @@ test.concurrent("no error after the operation was sent says that nothing was cha
   const held = await addOwnParts(network, account);
   const fresh = await generateUserKey();
   const key = fileWith(fresh.privateKeyHex);
-  const plc = (did: string): string[] => [
-    ...["plc", "add-key", account.did, key, "--rotation-key-file", fileWith(held.privateKeyHex)],
-    ...["--via", "directory", "--plc-url", directory.url, "--state-dir", path.join(folder, "plc")],
-    ...["--confirm-did", did, "--allow-private-hosts", "--no-input", "--json"],
-  ];
+  const plc = (did: string): string[] =>
+    words(
+      `plc add-key ${account.did} ${key} --rotation-key-file ${fileWith(held.privateKeyHex)} --via directory`,
+      `--plc-url ${directory.url} --state-dir ${path.join(folder, "plc")} --confirm-did ${did}`,
+      "--allow-private-hosts --no-input --json",
+    );
 
   const unconfirmed = said(await runDecamp(plc("did:plc:another")));
   expect(unconfirmed).toMatchObject({ code: "refused", data: { identity: "unchanged" } });
@@ -137,14 +141,7 @@ test.concurrent("no error after the operation was sent says that nothing was cha
     directory.behave();
   }
 
-  let run: Run | undefined;
-  directory.when(
-    { kind },
-    interrupting(() => run),
-  );
-  run = startDecamp(plc(account.did), { preload });
-  expectSent("it is interrupted", said(await run.ended), "interrupted");
-  directory.behave();
+  expectSent("it is interrupted", said(await interruptedAt(directory, kind, plc(account.did))), "interrupted");
 
   directory.when({ kind }, async (exchange) => {
     directory.when({ kind: "DID/log/audit" }, refuse(500, "InternalServerError"));
@@ -204,18 +201,13 @@ test.concurrent(
     const key = fileWith((await generateUserKey()).privateKeyHex);
     const signIn = async ({ did }: Account, password: string): Promise<Partial<Said>> =>
       said(
-        await runDecamp([
-          ...["plc", "add-key", did, key, "--password-file", fileWith(password), "--plc-url", network.plcUrl],
-          ...[
-            "--confirm-did",
-            did,
-            "--plc-token-file",
-            fileWith("AAAAA-AAAAA"),
-            "--state-dir",
-            path.join(folder, "in"),
-          ],
-          ...["--allow-private-hosts", "--no-input", "--json"],
-        ]),
+        await runDecamp(
+          words(
+            `plc add-key ${did} ${key} --password-file ${fileWith(password)} --plc-token-file ${fileWith("AAAAA-AAAAA")}`,
+            `--plc-url ${network.plcUrl} --state-dir ${path.join(folder, "in")} --confirm-did ${did}`,
+            "--allow-private-hosts --no-input --json",
+          ),
+        ),
       );
     const { host } = new URL(target.url);
 

@@ -43,7 +43,7 @@ export async function handleFromOutside(context: Asker, handle: string): Promise
     if (isDecampError(error, "unreachable", "private-address")) {
       return {
         seen: "unreachable",
-        message: `Nobody can say yet whether ${handle} leads to the account. ${error.message}`,
+        message: `It could not be confirmed that ${handle} leads to the account. ${error.message}`,
       };
     }
     if (isDecampError(error, "identity-invalid")) {
