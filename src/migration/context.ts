@@ -12,7 +12,7 @@ import type { Relay } from "../services/relay.ts";
 import type { Pds, ServerDescription } from "../services/pds.ts";
 import type { PlcOperation, UnsignedOperation } from "../plc/operation.ts";
 import type { Answers } from "./answers.ts";
-import type { Report } from "./events.ts";
+import type { Report, Warning } from "./events.ts";
 import { lostJournal, type Journal, type JournalEntry } from "./journal.ts";
 import type { MigrateOptions } from "./options.ts";
 import type { StepId } from "./step-ids.ts";
@@ -187,7 +187,12 @@ export class Context {
     return this.options.archive ?? joinPath(this.options.stateDir, "archives", archiveName(this.identity.did));
   }
 
+  /** What was warned of, each once, for the result. */
+  readonly warnings: Warning[] = [];
   readonly warn = (code: string, message: string): void => {
+    if (!this.warnings.some((warning) => warning.code === code && warning.message === message)) {
+      this.warnings.push({ code, message });
+    }
     this.report({ type: "warning", code, message });
   };
 

@@ -57,6 +57,13 @@ export interface MigrationResult {
   readonly sourceStillActive?: boolean;
   /** It was stopped, as asked, where nobody can see the account: its server does not have it active. */
   readonly dark?: boolean;
+  /** What this run has warned of, such as what could not be confirmed; missing where there was nothing. */
+  readonly warnings?: readonly Warning[];
+}
+
+export interface Warning {
+  readonly code: string;
+  readonly message: string;
 }
 
 export interface MissingBlob {
@@ -82,7 +89,7 @@ export type MigrationEvent =
       readonly done: number;
       readonly total?: number;
     }
-  | { readonly type: "warning"; readonly code: string; readonly message: string }
+  | ({ readonly type: "warning" } & Warning)
   | {
       readonly type: "identity";
       readonly did: string;

@@ -279,6 +279,7 @@ async function makeResult(context: Context, state: MigrationResult["state"]): Pr
     ...(context.lateWrites.length > 0 ? { lateWrites: context.lateWrites } : {}),
     ...(context.sourceStillActive ? { sourceStillActive: true } : {}),
     ...(state === "stopped" ? await darkness(context) : {}),
+    ...(context.warnings.length > 0 ? { warnings: context.warnings } : {}),
   };
 }
 
