@@ -102,7 +102,7 @@ async function checkAdmission(context: Context): Promise<void> {
       "unsupported",
       `${target.host} wants a phone number or a captcha. decamp cannot answer that.`,
       {
-        hint: "Nothing was changed. Ask the operator of the new server to let this account in.",
+        hint: "Ask the operator of the new server to let this account in.",
       },
     );
   }
@@ -135,7 +135,7 @@ async function checkAccounts({ source, target, identity, signal }: Context): Pro
   }
   if (here?.active === true) {
     throw new DecampError("target-in-use", `${target.host} has an active account ${did} already.`, {
-      hint: "Nothing was changed. An import would replace what is there; decamp does not do that.",
+      hint: "An import would replace what is there; decamp does not do that.",
     });
   }
   return here !== undefined;
