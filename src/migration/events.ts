@@ -3,6 +3,7 @@
  * The shapes are public; fields are only added.
  */
 
+import type { PlaceState } from "../account/places.ts";
 import type { Difference } from "../plc/diff.ts";
 import type { StepId } from "./step-ids.ts";
 
@@ -55,6 +56,8 @@ export interface MigrationResult {
   readonly lateWrites?: readonly string[];
   /** The old server refused to deactivate the account there; it has to be done by hand. */
   readonly sourceStillActive?: boolean;
+  /** What the old server says of the account at the end. */
+  readonly sourceState?: PlaceState;
   /** It was stopped, as asked, where nobody can see the account: its server does not have it active. */
   readonly dark?: boolean;
   /** What this run has warned of, such as what could not be confirmed; missing where there was nothing. */

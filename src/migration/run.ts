@@ -6,6 +6,7 @@
  * only what comes after is left; but if the new server lacks what the old one has, the data comes first.
  */
 
+import { stateAt } from "../account/places.ts";
 import { planMove } from "../account/plan-move.ts";
 import { readLog } from "../account/read-log.ts";
 import { staysOf, whereIs } from "../account/where.ts";
@@ -279,6 +280,7 @@ async function makeResult(context: Context, state: MigrationResult["state"]): Pr
     ...(context.lateWrites.length > 0 ? { lateWrites: context.lateWrites } : {}),
     ...(context.sourceStillActive ? { sourceStillActive: true } : {}),
     ...(state === "stopped" ? await darkness(context) : {}),
+    ...(state === "moved" ? { sourceState: await stateAt(source, identity.did, context.signal) } : {}),
     ...(context.warnings.length > 0 ? { warnings: context.warnings } : {}),
   };
 }

@@ -20,6 +20,7 @@ const result: MigrationResult = {
   blobs: 57,
   preferences: 1,
   missingBlobs: [],
+  sourceState: "deactivated",
 };
 const plan: MigrationPlan = {
   did: "did:plc:abc",

@@ -55,7 +55,7 @@ export function resultLines(
           : []),
         [],
         [{ text: "What is kept", style: "bold" }],
-        [`${result.source} still has the account${result.sourceStillActive === true ? "" : ", deactivated"}.`],
+        [keptThere(result)],
         ...archive(result),
         ...(result.recoverableUntil === undefined
           ? []
@@ -65,6 +65,20 @@ export function resultLines(
               ],
             ]),
       ];
+  }
+}
+
+/** What the old server has, as far as it says. */
+function keptThere({ source, sourceState }: MigrationResult): string {
+  switch (sourceState) {
+    case "absent":
+      return `${source} says that it does not have the account.`;
+    case undefined:
+    case "unknown":
+    case "unreachable":
+      return `${source} does not say whether it still has the account.`;
+    default:
+      return `${source} still has the account, ${sourceState}.`;
   }
 }
 
