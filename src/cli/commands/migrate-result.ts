@@ -48,8 +48,8 @@ export function resultLines(
         ...(result.sourceStillActive === true
           ? [
               [
-                { text: "Your old server would not deactivate the account there.", style: "yellow" },
-                ` Sign in at ${result.source} and deactivate it; do not delete it yet.`,
+                { text: "The account was not deactivated at your old server.", style: "yellow" },
+                ` Run the same command again, or sign in at ${result.source} and deactivate it; do not delete it yet.`,
               ] as const,
             ]
           : []),
