@@ -1,7 +1,7 @@
 /** The DID document of a did:web, from its host (spec: DID, "did:web"). */
 import { DecampError } from "../errors.ts";
 import { isWebDid } from "../identity/syntax.ts";
-import { readBody, readJson } from "./http-answer.ts";
+import { discardBody, readJson } from "./http-answer.ts";
 import type { Http } from "./http.ts";
 
 /**
@@ -21,7 +21,7 @@ export async function fetchWebDocument(http: Http, did: string, signal: AbortSig
   if (answer.status === 200) {
     return readJson(answer, url);
   }
-  await readBody(answer, url);
+  discardBody(answer.body);
   throw answer.status === 404 || answer.status === 410
     ? new DecampError("account-not-found", `${url.host} has no DID document.`, { data: { did } })
     : new DecampError("server-refused", `${url.host} answered with status ${answer.status}.`, {

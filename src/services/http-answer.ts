@@ -6,6 +6,8 @@
 
 import type { Readable } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
+import { jsonExcess } from "../data/json-bounds.ts";
+import { isJsonObject } from "../data/json-object.ts";
 import { DecampError, isDecampError } from "../errors.ts";
 import { noteSpent } from "./spent-memory.ts";
 import { unreachable } from "./unreachable.ts";
@@ -14,6 +16,8 @@ import { unreachable } from "./unreachable.ts";
 const rereading = { attempts: 3, pause: 500 };
 /** The largest JSON body that is read into memory, in bytes. */
 const jsonLimit = 32 * 1024 * 1024;
+/** The same for an answer that is a refusal. */
+const refusalLimit = 1024 * 1024;
 /** The longest time that all of a body may take which is read into memory (milliseconds). */
 const smallBodyTime = 120_000;
 
@@ -113,18 +117,55 @@ function isAbort(error: unknown): boolean {
 /**
  * Reads a JSON body.
  *
- * @throws DecampError `bad-answer` for anything that is not JSON, named for what it is
+ * @throws DecampError `bad-answer` for anything that is not JSON, named for what it is, and for JSON that is beyond the bounds of
+ *   `data/json-bounds.ts`
  */
 export async function readJson(answer: HttpAnswer, url: URL): Promise<unknown> {
-  const body = await readBody(answer, url);
+  return asJson(parseJson(await readBody(answer, url)), answer, url);
+}
+
+/** What a body is: a value, or what there is in its place. */
+type Parsed = { readonly value: unknown } | { readonly fault: string };
+
+/** The one place where JSON that came over the network is parsed. */
+export function parseJson(body: Uint8Array): Parsed {
+  const excess = jsonExcess(body);
+  if (excess !== undefined) {
+    return { fault: `something that ${excess}` };
+  }
   const text = new TextDecoder().decode(body);
   try {
     const value: unknown = JSON.parse(text);
-    return value;
+    return { value };
   } catch {
-    const what = /^\s*</.test(text) ? "a web page" : "something that is not JSON";
-    throw new DecampError("bad-answer", `${url.host} answered ${url.pathname} with ${what}.`, {
-      data: { host: url.host, status: answer.status },
-    });
+    return { fault: /^\s*</.test(text) ? "a web page" : "something that is not JSON" };
+  }
+}
+
+/** The value. @throws DecampError `bad-answer` if there is none */
+export function asJson(parsed: Parsed, answer: HttpAnswer, url: URL): unknown {
+  if ("value" in parsed) {
+    return parsed.value;
+  }
+  throw new DecampError("bad-answer", `${url.host} answered ${url.pathname} with ${parsed.fault}.`, {
+    data: { host: url.host, status: answer.status },
+  });
+}
+
+/**
+ * Reads what goes with a refusal. The status says enough: what cannot be read, or is too long, is nothing.
+ *
+ * @throws what the signal was aborted with
+ */
+export async function readRefusal(answer: HttpAnswer, url: URL, signal: AbortSignal): Promise<Record<string, unknown>> {
+  try {
+    const parsed = parseJson(await readBody(answer, url, refusalLimit));
+    return "value" in parsed && isJsonObject(parsed.value) ? parsed.value : {};
+  } catch (error) {
+    signal.throwIfAborted();
+    if (!isDecampError(error)) {
+      throw error;
+    }
+    return {};
   }
 }

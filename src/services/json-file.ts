@@ -1,5 +1,6 @@
 /** JSON that a person named, in a file or a stream, or that lies in an archive. */
 import { createReadStream } from "node:fs";
+import { jsonExcess } from "../data/json-bounds.ts";
 import { DecampError } from "../errors.ts";
 import { readWhole } from "./files.ts";
 import { systemCode } from "./system-error.ts";
@@ -102,6 +103,10 @@ async function readBytes(stream: AsyncIterable<Uint8Array | string>, from: strin
 }
 
 function parseJson(bytes: Uint8Array, from: string, notJson: NotJson): unknown {
+  const excess = jsonExcess(bytes);
+  if (excess !== undefined) {
+    throw new DecampError(notJson, `Cannot read ${from}: it ${excess}.`);
+  }
   try {
     const value: unknown = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
     return value;

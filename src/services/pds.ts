@@ -1,16 +1,17 @@
 /**
- * A PDS, as far as decamp needs one. Small answers go through `@atproto/api`, which checks them against their lexicons;
- * repositories and blobs are streamed, which it cannot do. Both use one session that is pinned to its host.
+ * A PDS, as far as decamp needs one: its methods, and the shape that the answer of each has to have. All calls go through
+ * `Xrpc`, with one session that is pinned to its host.
  */
 
-import type { Readable } from "node:stream";
-import type { Agent } from "@atproto/api";
-import { isJsonObject } from "../data/json-object.ts";
+import * as v from "valibot";
 import { DecampError, isDecampError } from "../errors.ts";
 import type { Allowance } from "./allowances.ts";
-import { discardBody, readBytes } from "./http-answer.ts";
 import type { Http } from "./http.ts";
-import { PinnedSession, type Credentials, type SessionInfo, type XrpcRequest } from "./session.ts";
+import { allPages, pageEntries } from "./pages.ts";
+import { bearerToken, PinnedSession, type Credentials, type SessionInfo } from "./session.ts";
+import { anything, Xrpc, type Download, type Shape, type Upload } from "./xrpc.ts";
+
+export type { Download, Upload };
 
 /** What a server says about itself. */
 export interface ServerDescription {
@@ -39,20 +40,6 @@ export interface RepoStatus {
   readonly status?: string;
 }
 
-/** A body on its way: read it to the end. */
-export interface Download {
-  readonly bytes: AsyncIterable<Uint8Array>;
-  /** Bytes, if the server announces them. */
-  readonly length?: number;
-  readonly mimeType?: string;
-}
-
-/** A body to send, opened anew for every attempt. */
-export interface Upload {
-  readonly length: number;
-  readonly open: () => Readable;
-}
-
 export interface NewAccount {
   readonly did: string;
   readonly handle: string;
@@ -66,17 +53,42 @@ export interface NewAccount {
 /** How long ending a session may take (milliseconds): nothing depends on it. */
 const briefly = 5000;
 
-/** No list is longer: at 1000 blobs a page that is ten million. */
-const mostPages = 10_000;
-
 const carType = "application/vnd.ipld.car";
+const uploadBlob = "com.atproto.repo.uploadBlob";
+
+const description = v.object({
+  did: v.string(),
+  inviteCodeRequired: v.optional(v.boolean(), false),
+  phoneVerificationRequired: v.optional(v.boolean(), false),
+  availableUserDomains: v.array(v.string()),
+  blobUploadLimit: v.optional(v.unknown()),
+});
+const status = v.object({ active: v.boolean(), status: v.exactOptional(v.string()) });
+const counts = v.object({
+  activated: v.boolean(),
+  repoCommit: v.string(),
+  indexedRecords: v.number(),
+  expectedBlobs: v.number(),
+  importedBlobs: v.number(),
+});
+const head = v.object({ cid: v.string(), rev: v.string() });
+// One entry that is not in order must not hide the others.
+const accounts = v.object({ repos: v.array(v.unknown()), ...pageEntries });
+const listedAccount = v.object({ did: v.string() });
+const listedBlobs = v.object({ cids: v.array(v.string()), ...pageEntries });
+const missingBlobs = v.object({ blobs: v.array(v.object({ cid: v.string() })), ...pageEntries });
+const uploaded = v.object({ blob: v.object({ ref: v.object({ $link: v.string() }) }) });
+const somePreferences = v.object({ preferences: v.array(v.unknown()) });
+const signedOperation: Shape<{ operation?: unknown }> = v.object({ operation: v.optional(v.unknown()) });
+const newRecord = v.object({ uri: v.pipe(v.string(), v.regex(/\/[^/]+$/)) });
 
 export class Pds {
   readonly #session: PinnedSession;
-  #agent: Promise<Agent> | undefined;
+  readonly #server: Xrpc;
 
   constructor(http: Http, origin: string) {
     this.#session = new PinnedSession(http, origin);
+    this.#server = new Xrpc(this.#session);
   }
 
   get origin(): string {
@@ -103,23 +115,20 @@ export class Pds {
 
   /** com.atproto.server.describeServer */
   async describe(signal: AbortSignal): Promise<ServerDescription> {
-    const data = await this.#call(signal, async (agent, opts) => agent.com.atproto.server.describeServer({}, opts));
-    const limit: unknown = "blobUploadLimit" in data ? data.blobUploadLimit : undefined;
-    return {
-      did: data.did,
-      inviteCodeRequired: data.inviteCodeRequired ?? false,
-      phoneVerificationRequired: data.phoneVerificationRequired ?? false,
-      availableUserDomains: data.availableUserDomains,
-      ...(typeof limit === "number" ? { blobUploadLimit: limit } : {}),
-    };
+    const { blobUploadLimit, ...rest } = await this.#server.queryByLexicon(
+      "com.atproto.server.describeServer",
+      {},
+      description,
+      signal,
+    );
+    return { ...rest, ...(typeof blobUploadLimit === "number" && blobUploadLimit >= 0 ? { blobUploadLimit } : {}) };
   }
 
   /** com.atproto.identity.resolveHandle: what this server says; undefined if it knows no such handle. */
   async resolveHandle(handle: string, signal: AbortSignal): Promise<string | undefined> {
     try {
-      return (
-        await this.#call(signal, async (agent, opts) => agent.com.atproto.identity.resolveHandle({ handle }, opts))
-      ).did;
+      const shape = v.object({ did: v.string() });
+      return (await this.#server.queryByLexicon("com.atproto.identity.resolveHandle", { handle }, shape, signal)).did;
     } catch (error) {
       if (isDecampError(error, "server-refused")) {
         return undefined;
@@ -154,41 +163,31 @@ export class Pds {
 
   /** com.atproto.server.getServiceAuth: a token of 60 seconds for one method of another server. */
   async serviceToken(audience: string, method: string, signal: AbortSignal): Promise<string> {
-    return (
-      await this.#call(signal, async (agent, opts) =>
-        agent.com.atproto.server.getServiceAuth({ aud: audience, lxm: method }, opts),
-      )
-    ).token;
+    const params = { aud: audience, lxm: method };
+    const shape = v.object({ token: bearerToken });
+    return (await this.#server.queryByLexicon("com.atproto.server.getServiceAuth", params, shape, signal)).token;
   }
 
   /** com.atproto.server.createAccount for a DID that exists; the session of the new account is taken over. */
   async createAccount({ serviceToken, ...account }: NewAccount, signal: AbortSignal): Promise<SessionInfo> {
-    return this.#session.adopt(
-      await this.#session.json({
-        ...post("com.atproto.server.createAccount", account),
-        token: { bearer: serviceToken },
-        signal,
-      }),
-    );
+    const answer = await this.#server.procedure("com.atproto.server.createAccount", { value: account }, anything, {
+      token: { bearer: serviceToken },
+      signal,
+    });
+    return this.#session.adopt(answer);
   }
 
   /** com.atproto.server.checkAccountStatus */
   async accountStatus(signal: AbortSignal): Promise<AccountStatus> {
-    const data = await this.#call(signal, async (agent, opts) => agent.com.atproto.server.checkAccountStatus({}, opts));
-    return {
-      activated: data.activated,
-      repoCommit: data.repoCommit,
-      records: data.indexedRecords,
-      expectedBlobs: data.expectedBlobs,
-      importedBlobs: data.importedBlobs,
-    };
+    const data = await this.#server.queryByLexicon("com.atproto.server.checkAccountStatus", {}, counts, signal);
+    const { activated, repoCommit, indexedRecords: records, expectedBlobs, importedBlobs } = data;
+    return { activated, repoCommit, records, expectedBlobs, importedBlobs };
   }
 
   /** com.atproto.sync.getRepoStatus; undefined if the server does not have the account. */
   async repoStatus(did: string, signal: AbortSignal): Promise<RepoStatus | undefined> {
     try {
-      const data = await this.#call(signal, async (agent, opts) => agent.com.atproto.sync.getRepoStatus({ did }, opts));
-      return { active: data.active, ...(data.status === undefined ? {} : { status: data.status }) };
+      return await this.#server.queryByLexicon("com.atproto.sync.getRepoStatus", { did }, status, signal);
     } catch (error) {
       if (isDecampError(error, "server-refused") && error.data["error"] === "RepoNotFound") {
         return undefined;
@@ -199,13 +198,8 @@ export class Pds {
 
   /** com.atproto.sync.getLatestCommit: CID and rev of the head, as the server stores them. */
   async latestCommit(did: string, signal: AbortSignal): Promise<{ cid: string; rev: string }> {
-    // Without the agent: it takes longer to load than an export of what has not changed takes.
-    const path = `/xrpc/com.atproto.sync.getLatestCommit?${new URLSearchParams({ did }).toString()}`;
-    const head = await this.#session.json({ path, signal });
-    if (!isJsonObject(head) || typeof head["cid"] !== "string" || typeof head["rev"] !== "string") {
-      throw new DecampError("bad-answer", `${this.host} answered with something that is no commit.`);
-    }
-    return { cid: head["cid"], rev: head["rev"] };
+    // Without the lexicons: they take longer to load than an export of what has not changed takes.
+    return this.#server.query("com.atproto.sync.getLatestCommit", { did }, head, { signal });
   }
 
   /**
@@ -215,7 +209,7 @@ export class Pds {
    */
   async getRepo(did: string, signal: AbortSignal, since?: string): Promise<Download> {
     const params = { did, ...(since === undefined ? {} : { since }) };
-    return this.#download("com.atproto.sync.getRepo", params, { type: carType, signal });
+    return this.#server.download("com.atproto.sync.getRepo", params, { signal }, carType);
   }
 
   /**
@@ -225,25 +219,19 @@ export class Pds {
    * @param cids in their text form; they go into the address, so at most some hundred of them
    */
   async getBlocks(did: string, cids: readonly string[], signal: AbortSignal): Promise<Download> {
-    const params: [string, string][] = [["did", did], ...cids.map((cid): [string, string] => ["cids", cid])];
-    return this.#download("com.atproto.sync.getBlocks", params, { type: carType, signal });
+    return this.#server.download("com.atproto.sync.getBlocks", { did, cids }, { signal }, carType);
   }
 
   /** com.atproto.sync.getBlob, streamed. @param onBusy called when the server has too much to do */
   async getBlob(did: string, cid: string, signal: AbortSignal, onBusy?: () => void): Promise<Download> {
-    return this.#download("com.atproto.sync.getBlob", { did, cid }, { signal, onBusy });
+    const options = { signal, ...(onBusy === undefined ? {} : { onBusy }) };
+    return this.#server.download("com.atproto.sync.getBlob", { did, cid }, options);
   }
 
   /** com.atproto.repo.importRepo. No limit on the time to the answer: a server works long on a large one. */
   async importRepo(car: Upload, signal: AbortSignal): Promise<void> {
-    await this.#session.json({
-      method: "POST",
-      path: "/xrpc/com.atproto.repo.importRepo",
-      headers: { "content-type": carType, "content-length": String(car.length) },
-      body: car.open,
-      patient: true,
-      signal,
-    });
+    const input = { type: carType, bytes: car };
+    await this.#server.procedure("com.atproto.repo.importRepo", input, anything, { patient: true, signal });
   }
 
   /**
@@ -252,25 +240,17 @@ export class Pds {
    * @param onBusy as in `getBlob`
    */
   async uploadBlob(blob: Upload, mimeType: string, signal: AbortSignal, onBusy?: () => void): Promise<string> {
-    const answer = await this.#session.json({
-      method: "POST",
-      path: "/xrpc/com.atproto.repo.uploadBlob",
-      headers: { "content-type": mimeType, "content-length": String(blob.length) },
-      body: blob.open,
+    const answer = await this.#server.procedure(uploadBlob, { type: mimeType, bytes: blob }, uploaded, {
       repeatable: true,
       signal,
       ...(onBusy === undefined ? {} : { onBusy }),
     });
-    const ref = isJsonObject(answer) && isJsonObject(answer["blob"]) ? answer["blob"]["ref"] : undefined;
-    if (!isJsonObject(ref) || typeof ref["$link"] !== "string") {
-      throw new DecampError("bad-answer", `${this.host} answered an upload with something that is no blob ref.`);
-    }
-    return ref["$link"];
+    return answer.blob.ref.$link;
   }
 
   /** How many uploads it still takes, and until when, as it said after the last one. */
   get uploadAllowance(): Allowance | undefined {
-    return this.#session.allowance("com.atproto.repo.uploadBlob");
+    return this.#session.allowance(uploadBlob);
   }
 
   /**
@@ -280,70 +260,52 @@ export class Pds {
    * @throws DecampError `bad-answer` when the pages do not end
    */
   async *listRepos(signal: AbortSignal): AsyncGenerator<string> {
-    // One entry that is not in order must not hide the others, so the lexicon is not asked.
-    yield* this.#pages(async (cursor) => {
-      const params = new URLSearchParams({ limit: "1000", ...cursor });
-      const page = await this.#session.json({ path: `/xrpc/com.atproto.sync.listRepos?${params.toString()}`, signal });
-      if (!isJsonObject(page) || !Array.isArray(page["repos"])) {
-        throw new DecampError("bad-answer", `${this.host} answered with something that is no list of accounts.`);
-      }
-      const items = page["repos"].map((repo: unknown) => String(isJsonObject(repo) ? repo["did"] : repo));
-      return { items, ...cursorOf(page) };
+    yield* allPages(this.host, async (cursor) => {
+      const params = { limit: "1000", ...cursor };
+      const page = await this.#server.query("com.atproto.sync.listRepos", params, accounts, { signal });
+      const items = page.repos.map((repo) => (v.is(listedAccount, repo) ? repo.did : nameless(repo)));
+      return { items, cursor: page.cursor };
     });
   }
 
   /** com.atproto.sync.listBlobs, all pages. @throws DecampError `bad-answer` when the pages do not end */
   async *listBlobs(did: string, signal: AbortSignal): AsyncGenerator<string> {
-    yield* this.#pages(async (cursor) => {
-      const params = new URLSearchParams({ did, limit: "1000", ...cursor });
-      const page = await this.#session.json({ path: `/xrpc/com.atproto.sync.listBlobs?${params.toString()}`, signal });
-      if (!isJsonObject(page) || !Array.isArray(page["cids"])) {
-        throw new DecampError("bad-answer", `${this.host} answered with something that is no list of blobs.`);
-      }
-      return { items: page["cids"].map(String), ...cursorOf(page) };
+    yield* allPages(this.host, async (cursor) => {
+      const params = { did, limit: "1000", ...cursor };
+      const page = await this.#server.query("com.atproto.sync.listBlobs", params, listedBlobs, { signal });
+      return { items: page.cids, cursor: page.cursor };
     });
   }
 
   /** com.atproto.repo.listMissingBlobs, all pages: CIDs that records refer to and the server does not have. */
   async *listMissingBlobs(signal: AbortSignal): AsyncGenerator<string> {
-    yield* this.#pages(async (cursor) => {
-      const data = await this.#call(signal, async (agent, opts) =>
-        agent.com.atproto.repo.listMissingBlobs({ limit: 1000, ...cursor }, opts),
-      );
-      return {
-        items: data.blobs.map(({ cid }) => cid),
-        ...(data.cursor === undefined ? {} : { cursor: data.cursor }),
-      };
+    yield* allPages(this.host, async (cursor) => {
+      const params = { limit: "1000", ...cursor };
+      const page = await this.#server.query("com.atproto.repo.listMissingBlobs", params, missingBlobs, { signal });
+      return { items: page.blobs.map(({ cid }) => cid), cursor: page.cursor };
     });
   }
 
   /** app.bsky.actor.getPreferences, as the server sent them. */
   async getPreferences(signal: AbortSignal): Promise<readonly unknown[]> {
-    const answer = await this.#session.json({ path: "/xrpc/app.bsky.actor.getPreferences", signal });
-    if (isJsonObject(answer) && Array.isArray(answer["preferences"])) {
-      return answer["preferences"];
-    }
-    throw new DecampError("bad-answer", `${this.host} answered with something that is no preferences.`);
+    return (await this.#server.query("app.bsky.actor.getPreferences", {}, somePreferences, { signal })).preferences;
   }
 
   /** app.bsky.actor.putPreferences: replaces all of them. */
   async putPreferences(preferences: readonly unknown[], signal: AbortSignal): Promise<void> {
-    const request = post("app.bsky.actor.putPreferences", { preferences });
-    await this.#session.json({ ...request, repeatable: true, signal });
+    const input = { value: { preferences } };
+    await this.#server.procedure("app.bsky.actor.putPreferences", input, anything, { repeatable: true, signal });
   }
 
   /** com.atproto.identity.getRecommendedDidCredentials, to be judged by `parseRecommended`. */
   async recommendedCredentials(signal: AbortSignal): Promise<unknown> {
-    return this.#session.json({ path: "/xrpc/com.atproto.identity.getRecommendedDidCredentials", signal });
+    return this.#server.query("com.atproto.identity.getRecommendedDidCredentials", {}, anything, { signal });
   }
 
   /** com.atproto.identity.requestPlcOperationSignature: the server mails a code. */
   async requestPlcToken(signal: AbortSignal): Promise<void> {
-    await this.#session.json({
-      method: "POST",
-      path: "/xrpc/com.atproto.identity.requestPlcOperationSignature",
-      signal,
-    });
+    const method = "com.atproto.identity.requestPlcOperationSignature";
+    await this.#server.procedure(method, undefined, anything, { signal });
   }
 
   /**
@@ -353,11 +315,9 @@ export class Pds {
    */
   async signPlcOperation(token: string, fields: object, signal: AbortSignal): Promise<unknown> {
     try {
-      const answer = await this.#session.json({
-        ...post("com.atproto.identity.signPlcOperation", { token, ...fields }),
-        signal,
-      });
-      return isJsonObject(answer) ? answer["operation"] : undefined;
+      const input = { value: { token, ...fields } };
+      const method = "com.atproto.identity.signPlcOperation";
+      return (await this.#server.procedure(method, input, signedOperation, { signal })).operation;
     } catch (error) {
       if (isDecampError(error, "server-refused")) {
         const name = error.data["error"];
@@ -372,22 +332,20 @@ export class Pds {
 
   /** com.atproto.identity.submitPlcOperation: the server checks the operation and hands it to the directory. */
   async submitPlcOperation(operation: object, signal: AbortSignal): Promise<void> {
-    await this.#session.json({ ...post("com.atproto.identity.submitPlcOperation", { operation }), signal });
+    const input = { value: { operation } };
+    await this.#server.procedure("com.atproto.identity.submitPlcOperation", input, anything, { signal });
   }
 
   /** com.atproto.server.activateAccount; doing it twice is the same as once. */
   async activate(signal: AbortSignal): Promise<void> {
-    await this.#session.json({
-      method: "POST",
-      path: "/xrpc/com.atproto.server.activateAccount",
-      repeatable: true,
-      signal,
-    });
+    const options = { repeatable: true, signal };
+    await this.#server.procedure("com.atproto.server.activateAccount", undefined, anything, options);
   }
 
   /** com.atproto.server.deactivateAccount, without a date of deletion; doing it twice is the same as once. */
   async deactivate(signal: AbortSignal): Promise<void> {
-    await this.#session.json({ ...post("com.atproto.server.deactivateAccount", {}), repeatable: true, signal });
+    const options = { repeatable: true, signal };
+    await this.#server.procedure("com.atproto.server.deactivateAccount", { value: {} }, anything, options);
   }
 
   /**
@@ -401,27 +359,22 @@ export class Pds {
     signal: AbortSignal,
   ): Promise<void> {
     const { did, collection, rkey } = place;
-    const head = JSON.stringify({ repo: did, collection, rkey, validate: false });
-    const request = post("com.atproto.repo.createRecord", {});
-    await this.#session.json({ ...request, body: `${head.slice(0, -1)},"record":${json}}`, signal });
+    const start = JSON.stringify({ repo: did, collection, rkey, validate: false });
+    const input = { json: `${start.slice(0, -1)},"record":${json}}` };
+    await this.#server.procedure("com.atproto.repo.createRecord", input, anything, { signal });
   }
 
   /** com.atproto.repo.createRecord, and com.atproto.repo.deleteRecord right after it. */
   async touchRepo(did: string, collection: string, record: object, signal: AbortSignal): Promise<void> {
-    const answer = await this.#session.json({
-      ...post("com.atproto.repo.createRecord", { repo: did, collection, record, validate: false }),
-      signal,
-    });
-    const rkey = isJsonObject(answer) ? /\/([^/]+)$/.exec(String(answer["uri"]))?.[1] : undefined;
-    if (rkey === undefined) {
-      throw new DecampError("bad-answer", `${this.host} answered a new record with something that is no URI.`);
-    }
-    await this.#session.json({ ...post("com.atproto.repo.deleteRecord", { repo: did, collection, rkey }), signal });
+    const input = { value: { repo: did, collection, record, validate: false } };
+    const { uri } = await this.#server.procedure("com.atproto.repo.createRecord", input, newRecord, { signal });
+    const made = { value: { repo: did, collection, rkey: uri.slice(uri.lastIndexOf("/") + 1) } };
+    await this.#server.procedure("com.atproto.repo.deleteRecord", made, anything, { signal });
   }
 
   /** com.atproto.server.requestAccountDelete: the server mails a code. */
   async requestAccountDelete(signal: AbortSignal): Promise<void> {
-    await this.#session.json({ method: "POST", path: "/xrpc/com.atproto.server.requestAccountDelete", signal });
+    await this.#server.procedure("com.atproto.server.requestAccountDelete", undefined, anything, { signal });
   }
 
   /**
@@ -430,112 +383,15 @@ export class Pds {
    * @throws DecampError `server-refused` for a wrong password or code
    */
   async deleteAccount(account: { did: string; password: string; token: string }, signal: AbortSignal): Promise<void> {
-    await this.#session.json({ ...post("com.atproto.server.deleteAccount", account), token: "none", signal });
-  }
-
-  /** One call of `@atproto/api`, over the pinned session. The package is large, so it is loaded only now. */
-  async #call<T>(
-    signal: AbortSignal,
-    call: (agent: Agent, opts: { signal: AbortSignal }) => Promise<{ data: T }>,
-  ): Promise<T> {
-    this.#agent ??= import("@atproto/api").then(
-      ({ Agent }) => new Agent(async (path, init) => this.#fetch(path, init)),
-    );
-    const agent = await this.#agent;
-    try {
-      const { data } = await call(agent, { signal });
-      return data;
-    } catch (error) {
-      signal.throwIfAborted();
-      const cause = error instanceof Error ? error.cause : undefined;
-      if (isDecampError(cause)) {
-        throw cause;
-      }
-      if (error instanceof Error && "validationError" in error) {
-        throw new DecampError("bad-answer", `${this.host} answered something that is not as the protocol has it.`, {
-          cause: error,
-        });
-      }
-      throw error;
-    }
-  }
-
-  async #fetch(path: string, init: RequestInit): Promise<Response> {
-    const method = init.method?.toUpperCase() === "GET" ? "GET" : "POST";
-    if (init.body !== undefined && init.body !== null) {
-      throw new TypeError("calls with a body do not go through the agent");
-    }
-    const value = await this.#session.json({
-      method,
-      path,
-      headers: Object.fromEntries(new Headers(init.headers)),
-      signal: init.signal ?? new AbortController().signal,
-    });
-    return Response.json(value ?? null);
-  }
-
-  async #download(
-    method: string,
-    params: Readonly<Record<string, string>> | [string, string][],
-    options: { type?: string; signal: AbortSignal; onBusy?: (() => void) | undefined },
-  ): Promise<Download> {
-    const { type: expectedType, signal, onBusy } = options;
-    const path = `/xrpc/${method}?${new URLSearchParams(params).toString()}`;
-    const answer = await this.#session.send({ path, signal, ...(onBusy === undefined ? {} : { onBusy }) });
-    const type = answer.headers["content-type"];
-    if (expectedType !== undefined && type?.split(";")[0]?.trim() !== expectedType) {
-      discardBody(answer.body);
-      const what = type === undefined ? "something without a type" : type.slice(0, 80);
-      throw new DecampError("bad-answer", `${this.host} answered ${method} with ${what}, not with ${expectedType}.`);
-    }
-    const length = Number(answer.headers["content-length"]);
-    return {
-      bytes: readBytes(answer.body, new URL(path, this.origin)),
-      ...(Number.isSafeInteger(length) ? { length } : {}),
-      ...(type === undefined ? {} : { mimeType: type }),
-    };
-  }
-
-  async *#pages<T extends string>(
-    fetchPage: (cursor: { cursor?: string }) => Promise<{ items: readonly T[]; cursor?: string }>,
-  ): AsyncGenerator<T> {
-    // Neither a name of a page nor its first item comes twice in a list that ends.
-    const cursors = new Set<string>();
-    const firsts = new Set<T>();
-    let cursor: string | undefined;
-    do {
-      const page = await fetchPage(cursor === undefined ? {} : { cursor });
-      const [first] = page.items;
-      if (first === undefined) {
-        return;
-      }
-      ({ cursor } = page);
-      if (firsts.has(first) || (cursor !== undefined && cursors.has(cursor))) {
-        throw new DecampError("bad-answer", `${this.host} gives the same page of a list again and again.`);
-      }
-      if (cursors.size >= mostPages) {
-        throw new DecampError("bad-answer", `${this.host} gives a list that does not end.`);
-      }
-      firsts.add(first);
-      cursors.add(cursor ?? "");
-      yield* page.items;
-    } while (cursor !== undefined);
+    const options = { token: "none", signal } as const;
+    await this.#server.procedure("com.atproto.server.deleteAccount", { value: account }, anything, options);
   }
 }
 
-/** The name of the next page, if there is one. */
-function cursorOf({ cursor }: Readonly<Record<string, unknown>>): { cursor?: string } {
-  return typeof cursor === "string" ? { cursor } : {};
+/** What stands for an entry without a DID. */
+function nameless(entry: unknown): string {
+  return JSON.stringify(entry).slice(0, 80);
 }
 
 /** Opens a PDS at `origin`. */
 export type OpenPds = (origin: string) => Pds;
-
-function post(method: string, body: object): Pick<XrpcRequest, "method" | "path" | "headers" | "body"> {
-  return {
-    method: "POST",
-    path: `/xrpc/${method}`,
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify(body),
-  };
-}

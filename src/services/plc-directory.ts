@@ -1,8 +1,7 @@
 /** The PLC directory: where the operations of a did:plc are kept. Nothing that it answers is believed here. */
 
-import { isJsonObject } from "../data/json-object.ts";
 import { DecampError } from "../errors.ts";
-import { readAgain, readBody, readJson, type HttpAnswer } from "./http-answer.ts";
+import { discardBody, readAgain, readBody, readJson, readRefusal, type HttpAnswer } from "./http-answer.ts";
 import type { Http } from "./http.ts";
 import { serverMessage } from "./server-message.ts";
 
@@ -35,29 +34,29 @@ export function createPlcDirectory(http: Http, origin: string): PlcDirectory {
       const url = new URL(`/${did}`, origin);
       const headers = { "content-type": "application/json" };
       const answer = await http.send({ url, method: "POST", headers, body: JSON.stringify(operation), signal });
-      const body = await readBody(answer, url, 1024 * 1024);
       if (answer.status !== 200) {
-        throw refusal(url.host, answer.status, messageOf(body));
+        throw refusal(url.host, answer.status, (await readRefusal(answer, url, signal))["message"]);
       }
+      await readBody(answer, url, 1024 * 1024);
     },
   };
 }
 
 async function readAnswer(did: string, url: URL, answer: HttpAnswer): Promise<unknown> {
+  if (answer.status === 200) {
+    return readJson(answer, url);
+  }
+  discardBody(answer.body);
   if (answer.status === 404 || answer.status === 410) {
-    await readBody(answer, url);
     throw new DecampError("account-not-found", `The directory ${url.host} does not know ${did}.`, { data: { did } });
   }
-  if (answer.status !== 200) {
-    await readBody(answer, url);
-    throw new DecampError("server-refused", `The directory ${url.host} answered with status ${answer.status}.`, {
-      data: { host: url.host, status: answer.status },
-    });
-  }
-  return readJson(answer, url);
+  throw new DecampError("server-refused", `The directory ${url.host} answered with status ${answer.status}.`, {
+    data: { host: url.host, status: answer.status },
+  });
 }
 
-function refusal(host: string, status: number, detail: string | undefined): DecampError {
+function refusal(host: string, status: number, message: unknown): DecampError {
+  const detail = typeof message === "string" ? serverMessage(message) : undefined;
   const said = `The directory ${host} answered ${status}${detail === undefined ? "" : `: ${detail}`}.`;
   // The directory has no 429 for this, and spells it like that.
   const tooMany = detail !== undefined && /^too? many operations/i.test(detail);
@@ -65,14 +64,4 @@ function refusal(host: string, status: number, detail: string | undefined): Deca
     ...(tooMany ? { hint: "It takes 10 operations in an hour. Wait, then run the same command again." } : {}),
     data: { host, status },
   });
-}
-
-function messageOf(body: Uint8Array): string | undefined {
-  try {
-    const value: unknown = JSON.parse(new TextDecoder().decode(body));
-    const message = isJsonObject(value) ? value["message"] : undefined;
-    return typeof message === "string" ? serverMessage(message) : undefined;
-  } catch {
-    return undefined; // the status says it all
-  }
 }

@@ -1,9 +1,12 @@
 /** A relay: what it says about a server whose posts it carries. Nothing of a move depends on it. */
 
-import { isJsonObject } from "../data/json-object.ts";
-import { DecampError } from "../errors.ts";
-import { readJson } from "./http-answer.ts";
+import * as v from "valibot";
+import { isDecampError } from "../errors.ts";
 import type { Http } from "./http.ts";
+import { PinnedSession } from "./session.ts";
+import { Xrpc } from "./xrpc.ts";
+
+const statusOfHost = v.object({ status: v.exactOptional(v.string()), accountCount: v.exactOptional(v.number()) });
 
 export interface HostStatus {
   /** `active`, `idle`, `offline`, `throttled` or `banned`; others may come. */
@@ -25,27 +28,22 @@ export interface Relay {
 
 /** The relay at `origin`. */
 export function createRelay(http: Http, origin: string): Relay {
+  const session = new PinnedSession(http, origin);
+  const relay = new Xrpc(session);
   return {
-    host: new URL(origin).host,
+    host: session.host,
     async hostStatus(server, signal) {
-      const url = new URL("/xrpc/com.atproto.sync.getHostStatus", origin);
-      url.searchParams.set("hostname", server);
-      const answer = await http.send({ url, signal, repeatable: false });
-      const said = await readJson(answer, url);
-      if (!isJsonObject(said)) {
-        throw new DecampError("bad-answer", `${url.host} answered something that is not as the protocol has it.`);
+      try {
+        const method = "com.atproto.sync.getHostStatus";
+        const options = { signal, repeatable: false };
+        const { accountCount, ...said } = await relay.query(method, { hostname: server }, statusOfHost, options);
+        return { ...said, ...(accountCount === undefined ? {} : { accounts: accountCount }) };
+      } catch (error) {
+        if (isDecampError(error, "server-refused") && error.data["error"] === "HostNotFound") {
+          return undefined;
+        }
+        throw error;
       }
-      if (answer.status === 200) {
-        const { status, accountCount } = said;
-        return {
-          ...(typeof status === "string" ? { status } : {}),
-          ...(typeof accountCount === "number" ? { accounts: accountCount } : {}),
-        };
-      }
-      if (said["error"] === "HostNotFound") {
-        return undefined;
-      }
-      throw new DecampError("server-refused", `The relay ${url.host} answered with status ${answer.status}.`);
     },
   };
 }

@@ -1,33 +1,36 @@
 /** What a server says in words, before anybody repeats it: it may say what it was sent. */
 import { isJsonObject } from "../data/json-object.ts";
 
-/** What came with the request. */
-export interface Sent {
-  readonly bearer?: string | undefined;
-  /** The body, if it was JSON. */
-  readonly json?: string | undefined;
-}
-
 /** Fields of requests that hold a secret. */
 const secretFields = ["password", "authFactorToken", "token"];
 
 /** A JWT, whosever it is; and a code as servers mail it. */
 const shapes = /eyJ[\w-]+\.[\w-]+\.[\w-]*|\b[A-Z2-7]{5}-[A-Z2-7]{5}\b/g;
 
-/** At most 300 letters of a server's text, without the secrets that it was sent, and without anything that looks like one. */
-export function serverMessage(text: string, sent: Sent = {}): string {
+/**
+ * At most 300 letters of a server's text, without the secrets that it was sent, and without anything that looks like one.
+ *
+ * @param sent the secrets that the server knows from us
+ */
+export function serverMessage(text: string, sent: Iterable<string> = []): string {
   let clean = text;
-  for (const secret of secretsIn(sent)) {
-    clean = clean.replaceAll(secret, "[secret]");
+  for (const secret of [...sent].sort((a, b) => b.length - a.length)) {
+    // Shorter ones would tear holes into the text, and are no secrets.
+    if (secret.length >= 4) {
+      clean = clean.replaceAll(secret, "[secret]");
+    }
   }
   return clean.replace(shapes, "[secret]").slice(0, 300);
 }
 
-function secretsIn({ bearer, json }: Sent): string[] {
-  const body = json === undefined ? undefined : parsed(json);
-  const fields = isJsonObject(body) ? secretFields.map((field) => body[field]) : [];
-  // Shorter ones would tear holes into the text, and are no secrets.
-  return [bearer, ...fields].filter((value): value is string => typeof value === "string" && value.length >= 4);
+/** The secrets in a body that is sent as JSON. */
+export function secretsIn(json: string): string[] {
+  if (!secretFields.some((field) => json.includes(`"${field}"`))) {
+    return [];
+  }
+  const body = parsed(json);
+  const values = isJsonObject(body) ? secretFields.map((field) => body[field]) : [];
+  return values.filter((value) => typeof value === "string");
 }
 
 function parsed(json: string): unknown {

@@ -4,12 +4,13 @@
  * is fixed when the session is made, and redirects are not followed.
  */
 
+import * as v from "valibot";
 import { DecampError, isDecampError } from "../errors.ts";
 import { isJsonObject } from "../data/json-object.ts";
 import type { Allowance } from "./allowances.ts";
-import { readAgain, readBody, readJson, type HttpAnswer } from "./http-answer.ts";
+import { asJson, parseJson, readAgain, readBody, readRefusal, type HttpAnswer } from "./http-answer.ts";
 import type { Http, HttpRequest } from "./http.ts";
-import { serverMessage, type Sent } from "./server-message.ts";
+import { secretsIn, serverMessage } from "./server-message.ts";
 
 /** What a server says about the account that signed in. */
 export interface SessionInfo {
@@ -37,6 +38,21 @@ interface Tokens {
   readonly refresh: string;
 }
 
+/** A token as it can be sent in a header. */
+export const bearerToken: v.GenericSchema<unknown, string> = v.pipe(v.string(), v.regex(/^[\x20-\x7e]+$/));
+
+/** An answer that opens a session. What is beside the names and the tokens is believed only if it is what it should be. */
+const openedSession = v.object({
+  did: v.string(),
+  handle: v.string(),
+  accessJwt: bearerToken,
+  refreshJwt: bearerToken,
+  active: v.optional(v.unknown()),
+  status: v.optional(v.unknown()),
+  email: v.optional(v.unknown()),
+  emailConfirmed: v.optional(v.unknown()),
+});
+
 /** A request below `/xrpc/` of one host. */
 export interface XrpcRequest extends Omit<HttpRequest, "url"> {
   /** Path and query, such as `/xrpc/com.atproto.sync.getRepo?did=…`. */
@@ -51,6 +67,8 @@ export class PinnedSession {
   #tokens: Tokens | undefined;
   #account: SessionInfo | undefined;
   #refreshing: Promise<void> | undefined;
+  /** The secrets that the host shares with us: it may repeat them at any time. */
+  readonly #secrets = new Set<string>();
 
   constructor(http: Http, origin: string) {
     this.#http = http;
@@ -84,12 +102,9 @@ export class PinnedSession {
     if (payload === undefined) {
       return false;
     }
-    try {
-      const claims: unknown = JSON.parse(Buffer.from(payload, "base64url").toString());
-      return isJsonObject(claims) && String(claims["scope"]).startsWith("com.atproto.appPass");
-    } catch {
-      return false;
-    }
+    const parsed = parseJson(Buffer.from(payload, "base64url"));
+    const scope = "value" in parsed && isJsonObject(parsed.value) ? parsed.value["scope"] : undefined;
+    return typeof scope === "string" && scope.startsWith("com.atproto.appPass");
   }
 
   /**
@@ -118,27 +133,21 @@ export class PinnedSession {
 
   /** Takes over the tokens of an answer that opens a session. @throws DecampError `bad-answer` */
   adopt(answer: unknown): SessionInfo {
-    if (isJsonObject(answer)) {
-      const { did, handle, email, emailConfirmed, active, status, accessJwt, refreshJwt } = answer;
-      if (
-        typeof did === "string" &&
-        typeof handle === "string" &&
-        typeof accessJwt === "string" &&
-        typeof refreshJwt === "string"
-      ) {
-        this.#tokens = { access: accessJwt, refresh: refreshJwt };
-        this.#account = {
-          did,
-          handle,
-          active: active !== false,
-          ...(typeof status === "string" ? { status } : {}),
-          ...(typeof email === "string" ? { email } : {}),
-          ...(typeof emailConfirmed === "boolean" ? { emailConfirmed } : {}),
-        };
-        return this.#account;
-      }
+    const read = v.safeParse(openedSession, answer, { abortEarly: true });
+    if (!read.success) {
+      throw new DecampError("bad-answer", `${this.host} answered a sign-in with something that is no session.`);
     }
-    throw new DecampError("bad-answer", `${this.host} answered a sign-in with something that is no session.`);
+    const { accessJwt, refreshJwt, active, status, email, emailConfirmed, ...names } = read.output;
+    this.#tokens = { access: accessJwt, refresh: refreshJwt };
+    this.#secrets.add(accessJwt).add(refreshJwt);
+    this.#account = {
+      ...names,
+      active: active !== false,
+      ...(typeof status === "string" ? { status } : {}),
+      ...(typeof email === "string" ? { email } : {}),
+      ...(typeof emailConfirmed === "boolean" ? { emailConfirmed } : {}),
+    };
+    return this.#account;
   }
 
   /** Ends the session on the server, as far as it can be reached. */
@@ -179,11 +188,12 @@ export class PinnedSession {
     }
   }
 
-  /** The same, for answers in JSON; undefined for an empty body. What cannot be read is asked for again, if it may be. */
+  /** The same, for answers in JSON; undefined for an empty one to POST. What cannot be read is asked for again, if it may be. */
   async json(request: XrpcRequest): Promise<unknown> {
     const url = new URL(request.path, this.origin);
-    const read = async (answer: HttpAnswer): Promise<unknown> => readAnswer(answer, url);
-    if (request.repeatable ?? (request.method ?? "GET") === "GET") {
+    const asks = (request.method ?? "GET") === "GET";
+    const read = async (answer: HttpAnswer): Promise<unknown> => readAnswer(answer, url, !asks);
+    if (request.repeatable ?? asks) {
       return readAgain(async () => this.send(request), read, request.signal);
     }
     return read(await this.send(request));
@@ -195,6 +205,9 @@ export class PinnedSession {
       throw new TypeError("a request of a session goes to its own host");
     }
     const bearer = typeof token === "string" ? (token === "session" ? this.#tokens?.access : undefined) : token.bearer;
+    for (const secret of [bearer ?? "", ...(typeof request.body === "string" ? secretsIn(request.body) : [])]) {
+      this.#secrets.add(secret);
+    }
     const answer = await this.#http.send({
       ...request,
       url,
@@ -203,8 +216,7 @@ export class PinnedSession {
     if (answer.status >= 200 && answer.status < 300) {
       return answer;
     }
-    const { body } = request;
-    throw await refusal(answer, url, { bearer, json: typeof body === "string" ? body : undefined });
+    throw await refusal(answer, url, this.#secrets, request.signal);
   }
 
   /** Renews the tokens once, however many requests notice that they have expired. */
@@ -268,42 +280,38 @@ function asSignInRefusal(error: unknown, host: string): unknown {
   return error;
 }
 
-/** A body in JSON, or an empty one. @throws DecampError `bad-answer`, `unreachable` */
-async function readAnswer(answer: HttpAnswer, url: URL): Promise<unknown> {
-  if ((answer.headers["content-type"] ?? "").startsWith("application/json")) {
-    return readJson(answer, url);
-  }
+/** A body in JSON; undefined for an empty one, where there may be one. @throws DecampError `bad-answer`, `unreachable` */
+async function readAnswer(answer: HttpAnswer, url: URL, mayBeEmpty: boolean): Promise<unknown> {
   const body = await readBody(answer, url);
-  if (body.length > 0) {
-    throw new DecampError("bad-answer", `${url.host} answered ${url.pathname} with something that is not JSON.`, {
-      data: { host: url.host },
-    });
+  if (body.length === 0 && mayBeEmpty) {
+    return undefined;
   }
-  return undefined;
+  const isJson = (answer.headers["content-type"] ?? "").toLowerCase().startsWith("application/json");
+  return asJson(isJson ? parseJson(body) : { fault: "something that is not JSON" }, answer, url);
 }
 
 /** The error for an answer that is not 2xx. What the server says goes in, at most 300 letters of it. */
-async function refusal(answer: HttpAnswer, url: URL, sent: Sent): Promise<DecampError> {
+async function refusal(
+  answer: HttpAnswer,
+  url: URL,
+  sent: ReadonlySet<string>,
+  signal: AbortSignal,
+): Promise<DecampError> {
   const name = url.pathname.replace("/xrpc/", "");
-  const body = await readBody(answer, url, 1024 * 1024);
-  let error: string | undefined;
-  let detail: string | undefined;
-  try {
-    const value: unknown = JSON.parse(new TextDecoder().decode(body));
-    if (isJsonObject(value)) {
-      error = typeof value["error"] === "string" ? serverMessage(value["error"], sent) : undefined;
-      detail = typeof value["message"] === "string" ? serverMessage(value["message"], sent) : undefined;
-    }
-  } catch {
-    // no XRPC error: the status says it all
-  }
+  const said = await readRefusal(answer, url, signal);
+  const error = textOf(said["error"], sent);
+  const detail = textOf(said["message"], sent);
   const redirected = answer.status >= 300 && answer.status < 400;
-  const said = redirected
+  const what = redirected
     ? "wants to redirect to another address"
     : `answered ${answer.status}${error === undefined ? "" : ` ${error}`}`;
   return new DecampError(
     redirected || error === undefined ? "bad-answer" : "server-refused",
-    `${url.host} ${said} to ${name}${detail === undefined ? "" : `: ${detail}`}.`.replace(/\.\.$/, "."),
+    `${url.host} ${what} to ${name}${detail === undefined ? "" : `: ${detail}`}.`.replace(/\.\.$/, "."),
     { data: { host: url.host, method: name, status: answer.status, error, detail: detail?.replace(/\.$/, "") } },
   );
+}
+
+function textOf(value: unknown, sent: ReadonlySet<string>): string | undefined {
+  return typeof value === "string" && value !== "" ? serverMessage(value, sent) : undefined;
 }

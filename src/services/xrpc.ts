@@ -1,0 +1,173 @@
+/**
+ * The one way to call a method of a server (spec: HTTP API, "XRPC"). What comes back has the shape that was asked for, or there
+ * is a DecampError, whatever came. Nobody else reads an answer of a server, except for repositories and blobs, which are
+ * streams of bytes.
+ */
+
+import type { Readable } from "node:stream";
+import type { Agent } from "@atproto/api";
+import * as v from "valibot";
+import { DecampError } from "../errors.ts";
+import { discardBody, readBytes } from "./http-answer.ts";
+import type { PinnedSession, XrpcRequest } from "./session.ts";
+import { findDecampError } from "./unreachable.ts";
+
+/** What an answer has to be. Keys beside those that it names are passed over. */
+export type Shape<T> = v.GenericSchema<unknown, T>;
+
+/** For an answer in which nothing is looked for. */
+export const anything: Shape<unknown> = v.unknown();
+
+/** The parameters of a query; a list is sent as one parameter for each item. */
+export type Params = Readonly<Record<string, string | readonly string[]>>;
+
+/** A body on its way: read it to the end. */
+export interface Download {
+  readonly bytes: AsyncIterable<Uint8Array>;
+  /** Bytes, if the server announces them. */
+  readonly length?: number;
+  readonly mimeType?: string;
+}
+
+/** A body to send, opened anew for every attempt. */
+export interface Upload {
+  readonly length: number;
+  readonly open: () => Readable;
+}
+
+/** What a procedure is given: a value to be sent as JSON, JSON that was written elsewhere, bytes, or nothing. */
+export type Input =
+  { readonly value: unknown } | { readonly json: string } | { type: string; bytes: Upload } | undefined;
+
+/** How a method is called. */
+export type CallOptions = Pick<XrpcRequest, "signal" | "repeatable" | "patient" | "token" | "onBusy">;
+
+export class Xrpc {
+  readonly #session: PinnedSession;
+  #agent: Promise<Agent> | undefined;
+
+  constructor(session: PinnedSession) {
+    this.#session = session;
+  }
+
+  /**
+   * Asks for something.
+   *
+   * @throws DecampError `bad-answer` for what has not this shape, and as `PinnedSession.json`
+   */
+  async query<T>(nsid: string, params: Params, shape: Shape<T>, options: CallOptions): Promise<T> {
+    return this.#inShape(nsid, shape, await this.#session.json({ ...options, path: pathOf(nsid, params) }));
+  }
+
+  /**
+   * Asks through `@atproto/api`, which looks at the whole answer with the lexicon of the method; then it has the shape, too. The
+   * package is large, so it is loaded only now.
+   *
+   * @throws DecampError as `query`
+   */
+  async queryByLexicon<T>(
+    nsid: string,
+    params: Readonly<Record<string, string>>,
+    shape: Shape<T>,
+    signal: AbortSignal,
+  ): Promise<T> {
+    this.#agent ??= import("@atproto/api").then(
+      ({ Agent: Loaded }) => new Loaded(async (path, init) => this.#fetch(path, init)),
+    );
+    const agent = await this.#agent;
+    let answer: unknown;
+    try {
+      ({ data: answer } = await agent.call(nsid, params, undefined, { signal }));
+    } catch (error) {
+      signal.throwIfAborted();
+      // What the package throws about an answer is of many kinds: some of it it did not mean to throw.
+      throw findDecampError(error) ?? this.#badAnswer(nsid, "", error);
+    }
+    return this.#inShape(nsid, shape, answer);
+  }
+
+  /**
+   * Has something done.
+   *
+   * @param options `repeatable`: doing it twice is the same as doing it once
+   * @throws DecampError as `query`
+   */
+  async procedure<T>(nsid: string, input: Input, shape: Shape<T>, options: CallOptions): Promise<T> {
+    const request: XrpcRequest = { ...options, method: "POST", path: pathOf(nsid), ...sent(input) };
+    return this.#inShape(nsid, shape, await this.#session.json(request));
+  }
+
+  /**
+   * Asks for bytes, as a stream.
+   *
+   * @param type the media type that it has to be; any, unless given
+   * @throws DecampError `bad-answer` for another type, and as `PinnedSession.send`
+   */
+  async download(nsid: string, params: Params, options: CallOptions, type?: string): Promise<Download> {
+    const path = pathOf(nsid, params);
+    const answer = await this.#session.send({ ...options, path });
+    const said = answer.headers["content-type"];
+    if (type !== undefined && said?.split(";")[0]?.trim().toLowerCase() !== type) {
+      discardBody(answer.body);
+      const what = said === undefined ? "something without a type" : said.slice(0, 80);
+      throw new DecampError("bad-answer", `${this.#session.host} answered ${nsid} with ${what}, not with ${type}.`);
+    }
+    const length = Number(answer.headers["content-length"] ?? Number.NaN);
+    return {
+      bytes: readBytes(answer.body, new URL(path, this.#session.origin)),
+      ...(Number.isSafeInteger(length) ? { length } : {}),
+      ...(said === undefined ? {} : { mimeType: said }),
+    };
+  }
+
+  #inShape<T>(nsid: string, shape: Shape<T>, value: unknown): T {
+    const read = v.safeParse(shape, value, { abortEarly: true });
+    if (!read.success) {
+      // Where it is, and never what it is: that may be a secret.
+      const where = v.getDotPath(read.issues[0]);
+      throw this.#badAnswer(nsid, where === null ? "" : ` (see ${where})`);
+    }
+    return read.output;
+  }
+
+  #badAnswer(nsid: string, where: string, cause?: unknown): DecampError {
+    const { host } = this.#session;
+    return new DecampError(
+      "bad-answer",
+      `${host} answered ${nsid} with something else than the protocol has${where}.`,
+      {
+        data: { host, method: nsid },
+        ...(cause === undefined ? {} : { cause }),
+      },
+    );
+  }
+
+  async #fetch(path: string, init: RequestInit): Promise<Response> {
+    const { method = "GET", headers, body, signal } = init;
+    if (method.toUpperCase() !== "GET" || (body ?? undefined) !== undefined) {
+      throw new TypeError("only queries go through the agent");
+    }
+    const request = { path, headers: Object.fromEntries(new Headers(headers)) };
+    const value = await this.#session.json({ ...request, signal: signal ?? new AbortController().signal });
+    return Response.json(value);
+  }
+}
+
+function pathOf(nsid: string, params: Params = {}): string {
+  const pairs = Object.entries(params).flatMap(([name, value]) =>
+    (typeof value === "string" ? [value] : value).map((one): [string, string] => [name, one]),
+  );
+  return `/xrpc/${nsid}${pairs.length === 0 ? "" : `?${new URLSearchParams(pairs).toString()}`}`;
+}
+
+function sent(input: Input): Pick<XrpcRequest, "headers" | "body"> {
+  if (input === undefined) {
+    return {};
+  }
+  if ("bytes" in input) {
+    const { type, bytes } = input;
+    return { headers: { "content-type": type, "content-length": String(bytes.length) }, body: bytes.open };
+  }
+  const body = "json" in input ? input.json : JSON.stringify(input.value);
+  return { headers: { "content-type": "application/json" }, body };
+}
