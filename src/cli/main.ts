@@ -1,4 +1,5 @@
 /** The entry of the command line: from the arguments to an exit code. */
+import { DecampError } from "../errors.ts";
 import { reportFailure } from "./failure.ts";
 import type { AnyInvocation, Edge } from "./invocation.ts";
 import { packageFacts } from "./package.ts";
@@ -32,15 +33,28 @@ export async function main(argv: readonly string[], parts: TerminalParts = proce
       guardArguments(argv, secrets);
     }
     const invocation = readArguments(argv, terminal);
-    if ("exitCode" in invocation) {
-      return invocation.exitCode;
+    const code = "exitCode" in invocation ? invocation.exitCode : await run(invocation, { terminal, secrets });
+    await terminal.out.settled();
+    const { failure } = terminal.out;
+    if (failure === undefined) {
+      return code;
     }
-    return await run(invocation, { terminal, secrets });
+    // What was done is done: a run that failed keeps its own code.
+    const failed = fail(lostOutput(failure));
+    return code === 0 ? failed : code;
   } catch (error) {
     return fail(error);
   } finally {
     process.off("uncaughtException", onBug);
   }
+}
+
+function lostOutput(code: string): DecampError {
+  const reason = code === "ENOSPC" ? "there is no room left" : code;
+  return new DecampError("storage", `The standard output could not be written: ${reason}.`, {
+    hint: "What the command did is done; what it printed is not complete.",
+    data: { reason: code },
+  });
 }
 
 /** The code of a command is loaded only when it runs. */

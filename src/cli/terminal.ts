@@ -12,9 +12,11 @@
  * - Colour and movement only on a terminal, decided for each stream apart. Nothing depends on colour alone.
  * - A secret is never shown, not even in part.
  * - What is typed while nothing is asked is not shown, and answers nothing.
- * - Who reads our output may stop reading: that is no error.
+ * - Who reads our output may stop reading: that is no error. Output that fails ends no work: the exit code says it at the end.
  */
 import type { ChalkInstance } from "chalk";
+import { systemCode } from "../services/system-error.ts";
+import { writeWhole } from "../services/write-whole.ts";
 
 /** How a piece may look; a stream without colour shows only its text. */
 type Style = "bold" | "dim" | "red" | "green" | "yellow" | "cyan";
@@ -31,8 +33,10 @@ export interface Channel {
   readonly color: boolean;
   /** Columns; 80 where nobody knows. */
   readonly width: number;
-  /** True once the reader has gone away; everything that is written then is dropped. */
+  /** True once the reader has gone away, or writing has failed; everything that is written then is dropped. */
   readonly closed: boolean;
+  /** Why writing has failed, as the system calls it, such as `ENOSPC`. A reader that went away is no failure. */
+  readonly failure: string | undefined;
   /** Writes one line. Every piece is escaped. */
   line(...pieces: readonly Piece[]): void;
   /** The pieces as one escaped and coloured string, without a line end, for whoever draws a line by other means. */
@@ -45,6 +49,8 @@ export interface Channel {
   text(text: string): void;
   /** Resolves when the stream takes more without buffering, or is closed. For long listings. */
   drained(): Promise<void>;
+  /** Resolves when all that was written has left, or is lost: then `failure` is final. */
+  settled(): Promise<void>;
   /** The stream itself, for a prompt or a spinner. */
   readonly stream: NodeJS.WriteStream;
 }
@@ -133,17 +139,33 @@ export function printableJson(text: string): string {
 }
 
 function openChannel(stream: NodeJS.WriteStream, chalk: ChalkInstance | undefined, clever: boolean): Channel {
+  const isTerminal = stream.isTTY;
   let closed = false;
-  stream.on("error", (error: NodeJS.ErrnoException) => {
-    if (error.code !== "EPIPE" && error.code !== "ERR_STREAM_DESTROYED") {
-      throw error;
-    }
-    closed = true;
-    stream.emit("drain");
-  });
-  const write = (text: string): void => {
+  let failure: string | undefined;
+  const lose = (error: unknown): void => {
     if (!closed) {
-      stream.write(text);
+      closed = true;
+      const code = systemCode(error) ?? "unknown reason";
+      // A terminal that was closed answers EIO.
+      const isGone = code === "EPIPE" || code === "ERR_STREAM_DESTROYED" || (isTerminal && code === "EIO");
+      failure = isGone ? undefined : code;
+    }
+    stream.emit("drain");
+  };
+  stream.on("error", lose);
+  const file = fileOf(stream);
+  const write = (text: string): void => {
+    if (closed) {
+      return;
+    }
+    try {
+      if (file === undefined) {
+        stream.write(text);
+      } else {
+        writeWhole(file, text);
+      }
+    } catch (error) {
+      lose(error);
     }
   };
   const render = (...pieces: readonly Piece[]): string =>
@@ -156,7 +178,6 @@ function openChannel(stream: NodeJS.WriteStream, chalk: ChalkInstance | undefine
         return chalk === undefined || text === "" ? text : chalk[piece.style](text);
       })
       .join("");
-  const isTerminal = stream.isTTY;
   return {
     isTerminal,
     canAnimate: isTerminal && clever,
@@ -166,6 +187,9 @@ function openChannel(stream: NodeJS.WriteStream, chalk: ChalkInstance | undefine
     },
     get closed() {
       return closed;
+    },
+    get failure() {
+      return failure;
     },
     line: (...pieces) => write(`${render(...pieces)}\n`),
     render,
@@ -180,6 +204,25 @@ function openChannel(stream: NodeJS.WriteStream, chalk: ChalkInstance | undefine
         });
       }
     },
+    settled: async () => {
+      if (!closed && stream.writableLength > 0) {
+        await new Promise<void>((resolve) => {
+          stream.once("error", () => resolve());
+          stream.write("", () => resolve());
+        });
+      }
+      // An error is told one turn of the loop later.
+      await new Promise((resolve) => setImmediate(resolve));
+    },
     stream,
   };
+}
+
+/**
+ * The descriptor, if this is a file. Node takes a short write to one for a whole one: what did not fit any more would be lost
+ * without a word.
+ */
+function fileOf(stream: NodeJS.WriteStream): number | undefined {
+  const { fd } = stream as { fd?: unknown };
+  return stream.constructor.name === "SyncWriteStream" && typeof fd === "number" ? fd : undefined;
 }

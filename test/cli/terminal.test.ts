@@ -1,10 +1,13 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { existsSync, mkdtempSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { stripVTControlCharacters } from "node:util";
 import { assert, constantFrom, property, string } from "fast-check";
 import { describe, expect, test } from "vitest";
 import { openTerminal, printable, printableJson, showsColor } from "../../src/cli/terminal.ts";
-import { startScript } from "./support/child.ts";
+import { runProgram, startScript, type Ended } from "./support/child.ts";
 import { captured } from "./support/streams.ts";
 
 const hostile = {
@@ -98,4 +101,62 @@ test("a reader that goes away is no error", async () => {
   child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text));
   const [code] = (await once(child, "close")) as [number | null];
   expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+});
+
+describe.skipIf(!existsSync("/dev/full"))("a standard output that takes nothing", () => {
+  const reason = "there is no room left";
+
+  /** Runs decamp with its standard output in a file, and with a limit on the size of that file if one is given (512 bytes). */
+  async function printInto(file: string, args: readonly string[], limit = "unlimited"): Promise<Ended> {
+    const start = `trap '' XFSZ; ulimit -f ${limit}; exec "$0" "$@" > "$OUTPUT"`;
+    return runProgram("sh", ["-c", start, process.execPath, startScript, ...args], { OUTPUT: file });
+  }
+
+  test("exit code 1 at the end, and a sentence", async () => {
+    const { code, stderr } = await printInto("/dev/full", ["--help"]);
+    expect(code).toBe(1);
+    expect(stderr).toContain(`Error: The standard output could not be written: ${reason}.`);
+    expect(stderr).not.toMatch(/bug|\bat /);
+  });
+
+  test("so in JSON", async () => {
+    const { code, stderr } = await printInto("/dev/full", ["--version", "--json"]);
+    expect(code).toBe(1);
+    expect(JSON.parse(stderr)).toMatchObject({ code: "storage", exitCode: 1, data: { reason: "ENOSPC" } });
+  });
+
+  test("a run that fails by itself keeps its code", async () => {
+    const { code, stderr } = await printInto("/dev/full", ["verify", "/nothing-is-there"]);
+    expect(code).toBe(2);
+    expect(stderr).not.toContain("standard output");
+  });
+
+  test("only the last part of the text did not fit", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "decamp-output-"));
+    const file = join(folder, "help");
+    const { code, stderr } = await printInto(file, ["--help"], "1");
+    expect(statSync(file).size).toBeGreaterThan(0);
+    expect(code).toBe(1);
+    expect(stderr).toContain("could not be written: EFBIG");
+    rmSync(folder, { recursive: true });
+  });
+
+  test("what is told beside it goes on, and its loss changes no exit code", async () => {
+    const program = `"$0" "$@" 2> /dev/full`;
+    const { code, stdout } = await runProgram("sh", ["-c", program, process.execPath, startScript, "--version"], {});
+    expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringMatching(/^\d/) as unknown });
+    const failing = await runProgram("sh", ["-c", program, process.execPath, startScript, "verify", "/no"], {});
+    expect(failing.code).toBe(2);
+  });
+});
+
+test("the loss is noted once, and what is written later is dropped", async () => {
+  const { parts } = captured();
+  const { out } = await openTerminal(parts, { noColor: false });
+  const broken = Object.assign(new Error("write"), { code: "EIO" });
+  parts.stdout.emit("error", broken);
+  parts.stdout.emit("error", Object.assign(new Error("write"), { code: "EPIPE" }));
+  out.line("more");
+  await out.settled();
+  expect([out.closed, out.failure, parts.stdout.writableLength]).toEqual([true, "EIO", 0]);
 });

@@ -14,7 +14,16 @@ export const startScript = fileURLToPath(new URL("start.ts", import.meta.url));
 
 /** Runs a script with Node, with no environment but PATH, HOME and `env`. */
 export async function runNode(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Ended> {
-  const child = spawn(process.execPath, args, {
+  return runProgram(process.execPath, args, env);
+}
+
+/** Runs a program in the same way. */
+export async function runProgram(
+  program: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = {},
+): Promise<Ended> {
+  const child = spawn(program, args, {
     env: { PATH: process.env["PATH"], HOME: process.env["HOME"], ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
