@@ -12,16 +12,25 @@ export function commandLine(argv: readonly string[]): string {
   return ["decamp", ...quoted].join(" ");
 }
 
-/** The error of a run that can be taken up again; one that was interrupted says how. @param lead what is said before that */
+/**
+ * The error of a run; one that was interrupted says how to take it up again, unless it does already. What else its hint says
+ * stays.
+ *
+ * @param lead what is said before the command
+ */
 export function resumable(error: unknown, argv: readonly string[], lead = "To go on from here, run:"): unknown {
-  if (!isDecampError(error, "interrupted")) {
+  if (!isDecampError(error, "interrupted") || error.data["resume"] !== undefined) {
     return error;
   }
   const resume = commandLine(argv);
+  const more = error.hint.replace(error.known?.sentence ?? "", "").replace(usualHint, "").trim();
   return new DecampError("interrupted", error.message, {
-    hint: `${lead}\n  ${resume}`,
+    hint: `${more}${more === "" ? "" : " "}${lead}\n  ${resume}`,
     data: { ...error.data, resume },
     cause: error,
     known: error.known,
   });
 }
+
+/** Says the same without the command. */
+const usualHint = new DecampError("interrupted", "").hint;

@@ -22,12 +22,13 @@ export async function converse<T>(
 ): Promise<T> {
   checkSecretFlags(secretFlags, terminal.stdin.isTTY);
   return stoppable(
-    async (signal) =>
+    async (signal, leave) =>
       reportAndAsk(
         terminal,
         {
           globals,
           signal,
+          leave,
           identityIsAsked: (canAsk) => canAsk && given.confirmDid === undefined,
           planIsTheResult: options.dryRun,
         },

@@ -55,8 +55,8 @@ export async function talkIdentity<T>(
   const { services, close } = openMigrationServices(globals, terminal);
   try {
     return await stoppable(
-      async (signal) =>
-        withPrompter(terminal, { ...globals, signal }, async (prompter) => {
+      async (signal, leave) =>
+        withPrompter(terminal, { ...globals, signal, leave }, async (prompter) => {
           const secrets = createSecrets(terminal, secretFlags, prompter, known, signal);
           const answers = createIdentityAnswers(terminal, flags, secrets, prompter, { ...usual, ...words });
           const show: ChangeParts["show"] = (plan) => {

@@ -1,5 +1,6 @@
 /** The entry of the command line: from the arguments to an exit code. */
 import { DecampError } from "../errors.ts";
+import { resumable } from "./command-line.ts";
 import { reportFailure } from "./failure.ts";
 import type { AnyInvocation, Edge } from "./invocation.ts";
 import { packageFacts } from "./package.ts";
@@ -43,7 +44,7 @@ export async function main(argv: readonly string[], parts: TerminalParts = proce
     const failed = fail(lostOutput(failure));
     return code === 0 ? failed : code;
   } catch (error) {
-    return fail(error);
+    return fail(resumable(error, argv));
   } finally {
     process.off("uncaughtException", onBug);
   }

@@ -42,6 +42,8 @@ export interface PrompterOptions {
   readonly noColor: boolean;
   /** Ends a question that is open. */
   readonly signal: AbortSignal;
+  /** Called when the person leaves a question, before the error is thrown: stops the whole run. */
+  readonly leave: () => void;
   /** Called before something is asked, and after the answer, so that a spinner can leave the line. */
   readonly beforeAsking?: () => void;
   readonly afterAsking?: () => void;
@@ -106,6 +108,7 @@ export function createPrompter(terminal: Terminal, options: PrompterOptions, typ
           );
     } catch (error) {
       if (error instanceof Error && (error.name === "ExitPromptError" || error.name === "AbortPromptError")) {
+        options.leave();
         throw new DecampError("interrupted", "Interrupted.");
       }
       throw error;

@@ -8,6 +8,7 @@ import type { Terminal } from "./terminal.ts";
 interface TalkOptions extends Pick<ReporterOptions, "planIsTheResult"> {
   readonly globals: Pick<GlobalFlags, "noInput" | "json" | "noColor" | "quiet" | "verbose">;
   readonly signal: AbortSignal;
+  readonly leave: () => void;
   /** Whether the change of the identity is going to be confirmed by whoever can be asked. */
   readonly identityIsAsked: (canAsk: boolean) => boolean;
 }
@@ -18,13 +19,14 @@ interface TalkOptions extends Pick<ReporterOptions, "planIsTheResult"> {
  */
 export async function reportAndAsk<T>(
   terminal: Terminal,
-  { globals, signal, identityIsAsked, planIsTheResult }: TalkOptions,
+  { globals, signal, leave, identityIsAsked, planIsTheResult }: TalkOptions,
   work: (prompter: Prompter, report: Reporter["report"]) => Promise<T>,
 ): Promise<T> {
   let reporter: Reporter | undefined;
   const prompts = {
     ...globals,
     signal,
+    leave,
     beforeAsking: () => reporter?.suspend(),
     afterAsking: () => reporter?.resume(),
   };

@@ -15,8 +15,6 @@
  * - Who reads our output may stop reading: that is no error. Output that fails ends no work: the exit code says it at the end.
  */
 import type { ChalkInstance } from "chalk";
-import { systemCode } from "../services/system-error.ts";
-import { writeWhole } from "../services/write-whole.ts";
 
 /** How a piece may look; a stream without colour shows only its text. */
 type Style = "bold" | "dim" | "red" | "green" | "yellow" | "cyan";
@@ -83,7 +81,7 @@ export function processParts(): TerminalParts {
   };
 }
 
-/** Opens the terminal. chalk is loaded only when a stream shows colour. */
+/** Opens the terminal. chalk is loaded only when a stream shows colour, and what writes to files only when one is a file. */
 export async function openTerminal(parts: TerminalParts, options: { noColor: boolean }): Promise<Terminal> {
   const colored = (stream: NodeJS.WriteStream): boolean => showsColor(stream.isTTY, parts.env, options.noColor);
   let chalk: ChalkInstance | undefined;
@@ -91,8 +89,20 @@ export async function openTerminal(parts: TerminalParts, options: { noColor: boo
     const { Chalk } = await import("chalk");
     chalk = new Chalk({ level: 1 });
   }
-  const channel = (stream: NodeJS.WriteStream): Channel =>
-    openChannel(stream, colored(stream) ? chalk : undefined, parts.env["TERM"] !== "dumb");
+  const toFile = [parts.stdout, parts.stderr].some((stream) => fileOf(stream) !== undefined)
+    ? (await import("../services/write-whole.ts")).writeWhole
+    : undefined;
+  const channel = (stream: NodeJS.WriteStream): Channel => {
+    const file = fileOf(stream);
+    const put = (text: string): void => {
+      if (file === undefined || toFile === undefined) {
+        stream.write(text);
+      } else {
+        toFile(file, text);
+      }
+    };
+    return openChannel(stream, put, colored(stream) ? chalk : undefined, parts.env["TERM"] !== "dumb");
+  };
   return {
     out: channel(parts.stdout),
     err: channel(parts.stderr),
@@ -138,14 +148,20 @@ export function printableJson(text: string): string {
   );
 }
 
-function openChannel(stream: NodeJS.WriteStream, chalk: ChalkInstance | undefined, clever: boolean): Channel {
+/** @param put writes to the stream, or throws */
+function openChannel(
+  stream: NodeJS.WriteStream,
+  put: (text: string) => void,
+  chalk: ChalkInstance | undefined,
+  clever: boolean,
+): Channel {
   const isTerminal = stream.isTTY;
   let closed = false;
   let failure: string | undefined;
   const lose = (error: unknown): void => {
     if (!closed) {
       closed = true;
-      const code = systemCode(error) ?? "unknown reason";
+      const { code = "unknown reason" } = error as NodeJS.ErrnoException;
       // A terminal that was closed answers EIO.
       const isGone = code === "EPIPE" || code === "ERR_STREAM_DESTROYED" || (isTerminal && code === "EIO");
       failure = isGone ? undefined : code;
@@ -153,17 +169,12 @@ function openChannel(stream: NodeJS.WriteStream, chalk: ChalkInstance | undefine
     stream.emit("drain");
   };
   stream.on("error", lose);
-  const file = fileOf(stream);
   const write = (text: string): void => {
     if (closed) {
       return;
     }
     try {
-      if (file === undefined) {
-        stream.write(text);
-      } else {
-        writeWhole(file, text);
-      }
+      put(text);
     } catch (error) {
       lose(error);
     }

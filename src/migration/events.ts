@@ -83,6 +83,8 @@ export type MigrationEvent =
       readonly id: StepId;
       readonly title: string;
       readonly state: "start" | "done" | "skipped";
+      /** The step is over without what it was for: a warning said why, and the move goes on without it. */
+      readonly outcome?: "left";
       readonly detail?: string;
     }
   | {

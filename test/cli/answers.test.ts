@@ -34,7 +34,13 @@ async function setting(given: Partial<GivenAnswers> = {}, typed?: readonly strin
     const answer = left.shift();
     return answer === undefined ? Promise.reject(new Error("asked once too often")) : Promise.resolve(answer);
   };
-  const nobody = createPrompter(terminal, { noInput: true, json: false, noColor: false, signal });
+  const nobody = createPrompter(terminal, {
+    noInput: true,
+    json: false,
+    noColor: false,
+    signal,
+    leave: () => undefined,
+  });
   const prompter: Prompter =
     typed === undefined ? nobody : { canAsk: true, text: ask, secret: ask, lend: async (work) => work() };
   const secrets = createSecrets(terminal, {}, prompter, new Set(), signal);

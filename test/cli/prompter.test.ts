@@ -50,6 +50,17 @@ describe("on a real terminal", () => {
     expect(screen.lines().at(-1)).toMatch(/^Stopped\./);
   });
 
+  test.each([
+    ["Ctrl-C", "\u0003"],
+    ["Ctrl-D", "\u0004"],
+  ])("%s is not taken for one more failure by work that goes on after failures", async (_name, keys) => {
+    const screen = onScreen(new URL("support/ask.ts", import.meta.url), ["goes-on"]);
+    await screen.shows("Answer:");
+    screen.type(keys);
+    expect(await screen.ended).toBe(130);
+    expect(screen.lines().join("\n")).not.toMatch(/answered|stopping|✔/);
+  });
+
   test("Ctrl-D at an empty question ends it too, instead of waiting for ever", async () => {
     const screen = onScreen(new URL("support/ask.ts", import.meta.url), ["secret"]);
     await screen.shows("Answer:");
@@ -155,7 +166,7 @@ test("nobody is asked unless stdin and stderr are terminals, and neither --no-in
     const { parts } = captured({ terminals });
     const terminal = await openTerminal(parts, { noColor: false });
     const { signal } = new AbortController();
-    const prompter = createPrompter(terminal, { ...flags, noColor: false, signal });
+    const prompter = createPrompter(terminal, { ...flags, noColor: false, signal, leave: () => undefined });
     expect(prompter.canAsk).toBe(canAsk);
     if (!canAsk) {
       const question = { message: "Name:", what: "the name", answeredBy: "--name" };

@@ -1,3 +1,4 @@
+import { stripVTControlCharacters } from "node:util";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { barText, bytesText, createMeter, durationText, progressText } from "../../src/cli/reporters/amounts.ts";
 import { createJsonReporter } from "../../src/cli/reporters/json.ts";
@@ -205,5 +206,51 @@ describe("amounts", () => {
     expect(meter.secondsLeft(200, 400, 10_000)).toBe(20);
     expect(meter.secondsLeft(200, undefined, 10_000)).toBeUndefined();
     expect(createMeter().secondsLeft(5, 10, 60_000)).toBeUndefined();
+  });
+});
+
+describe("a step that is over without what it was for", () => {
+  const step = { type: "step", id: "deactivate-source", title: "Deactivate the account" } as const;
+  const events: readonly MigrationEvent[] = [
+    { ...step, state: "start" },
+    { type: "warning", code: "source-still-active", message: "It refused.", left: true },
+    { ...step, state: "done", detail: "left to you" },
+    start,
+    { type: "warning", code: "x", message: "One blob is odd." },
+    done,
+  ];
+  const shown = async (json: boolean, terminals: readonly ("stdout" | "stderr")[]): Promise<string> => {
+    const { parts, stdout, stderr } = captured({ terminals, env: { LANG: "C.UTF-8", NO_COLOR: "1" } });
+    // What is drawn over is not looked at here, but in person.test.ts.
+    const still = { cursorTo: () => true, clearLine: () => true, moveCursor: () => true };
+    Object.assign(parts.stderr, still);
+    const reporter = await createReporter(await openTerminal(parts, { noColor: true }), { ...options, json });
+    events.forEach((event) => reporter.report(event));
+    reporter.close();
+    return stripVTControlCharacters(json ? stdout() : stderr());
+  };
+
+  test("a person sees no tick", async () => {
+    const lines = await shown(false, ["stderr"]);
+    expect(lines).toContain("! Deactivate the account  left to you\n");
+    expect(lines).toContain("✔ Transfer the blobs  40 blobs\n");
+    expect(lines).not.toContain("✔ Deactivate");
+  });
+
+  test("a log does not say that it is done", async () => {
+    const lines = (await shown(false, [])).split("\n");
+    expect(lines).toContain("deactivate-source: not done (left to you)");
+    expect(lines).toContain("transfer-blobs: done (40 blobs)");
+  });
+
+  test("a script reads it in the event", async () => {
+    const lines = (await shown(true, [])).trim().split("\n");
+    const over = lines
+      .map((line) => JSON.parse(line) as Record<string, unknown>)
+      .filter(({ state }) => state === "done");
+    expect(over.map(({ id, outcome }) => [id, outcome])).toEqual([
+      ["deactivate-source", "left"],
+      ["transfer-blobs", undefined],
+    ]);
   });
 });

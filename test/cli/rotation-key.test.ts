@@ -53,7 +53,13 @@ async function read({ argv = [], keychain = noKeychain, wanted = [], ...streams 
   const { signal } = new AbortController();
   const env = { PATH: process.env["PATH"], ...streams.env };
   const terminal = await openTerminal(captured({ ...streams, env }).parts, { noColor: true });
-  const prompter = createPrompter(terminal, { noInput: true, json: false, noColor: true, signal });
+  const prompter = createPrompter(terminal, {
+    noInput: true,
+    json: false,
+    noColor: true,
+    signal,
+    leave: () => undefined,
+  });
   const known = new Set<string>();
   const secrets = createSecrets(terminal, rotationKeySecrets(flags), prompter, known, signal);
   const got = await readRotationKey({ secrets, keychain, signal }, { curve: flags.curve, didKeys: wanted });

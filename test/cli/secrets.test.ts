@@ -25,7 +25,13 @@ async function secrets(flags: AllSecretFlags, options: StreamOptions = {}): Prom
       noColor: false,
     },
   );
-  const prompter = createPrompter(terminal, { noInput: true, json: false, noColor: false, signal });
+  const prompter = createPrompter(terminal, {
+    noInput: true,
+    json: false,
+    noColor: false,
+    signal,
+    leave: () => undefined,
+  });
   const known = new Set<string>();
   return { ...createSecrets(terminal, flags, prompter, known, signal), known };
 }

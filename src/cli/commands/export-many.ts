@@ -9,7 +9,6 @@ import { parseAccount, parseServerUrl, type Account } from "../../identity/synta
 import type { MigrationServices } from "../../migration/context.ts";
 import { joinPath } from "../../services/files.ts";
 import { fileLines, streamLines } from "../../services/lines.ts";
-import { resumable } from "../command-line.ts";
 import type { ExportFlags } from "../declare/export.ts";
 import { readGlobals, type GlobalFlags } from "../globals.ts";
 import { exportFound, findAccount } from "../export-account.ts";
@@ -38,7 +37,7 @@ interface Tally {
 
 /** Runs `decamp export` for many accounts. Exit code 6 if one of them failed or lacks blobs. */
 export async function exportManyCommand(
-  { args, flags, globals: raw, argv }: Invocation<"export">,
+  { args, flags, globals: raw }: Invocation<"export">,
   { terminal }: Edge,
 ): Promise<number> {
   const globals = readGlobals(raw, terminal.env);
@@ -72,8 +71,6 @@ export async function exportManyCommand(
       throw listError;
     }
     return tally.failed + tally.incomplete > 0 ? exitCodeOf("incomplete") : 0;
-  } catch (error) {
-    throw resumable(error, argv);
   } finally {
     close();
   }

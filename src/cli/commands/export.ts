@@ -7,7 +7,6 @@ import { readManifests } from "../../archive/manifest.ts";
 import { DecampError, exitCodeOf } from "../../errors.ts";
 import { parseAccount, parseServerUrl, type Account } from "../../identity/syntax.ts";
 import type { Pds } from "../../services/pds.ts";
-import { resumable } from "../command-line.ts";
 import type { ExportFlags } from "../declare/export.ts";
 import { nonEmpty, readGlobals } from "../globals.ts";
 import { exportFound, findAccount } from "../export-account.ts";
@@ -26,7 +25,7 @@ export async function exportCommand(
   invocation: Invocation<"export">,
   { terminal, secrets: known }: Edge,
 ): Promise<number> {
-  const { args, flags, globals: raw, argv } = invocation;
+  const { args, flags, globals: raw } = invocation;
   const globals = readGlobals(raw, terminal.env);
   const account = parseAccount(oneAccount(args, flags));
   const archive = flags.output ?? folderOf(account);
@@ -40,10 +39,10 @@ export async function exportCommand(
   const { services, close } = openMigrationServices(globals, terminal);
   try {
     const { located, result } = await stoppable(
-      async (signal) =>
+      async (signal, leave) =>
         reportAndAsk(
           terminal,
-          { globals, signal, identityIsAsked: () => false, planIsTheResult: false },
+          { globals, signal, leave, identityIsAsked: () => false, planIsTheResult: false },
           async (prompter, report) => {
             report({ type: "step", id: "locate", title: "Find the account", state: "start" });
             const did = account.type === "did" ? account.did : await archivedDid(archive, account.handle);
@@ -81,8 +80,6 @@ export async function exportCommand(
       }
     }
     return result.manifest.missing.length > 0 ? exitCodeOf("incomplete") : 0;
-  } catch (error) {
-    throw resumable(error, argv);
   } finally {
     close();
   }

@@ -30,8 +30,8 @@ export async function keyInspectCommand(
   const secretFlags = keyInputSecrets(what, flags);
   checkSecretFlags(secretFlags, terminal.stdin.isTTY);
   const { key, input, account } = await stoppable(
-    async (signal) => {
-      const prompter = createPrompter(terminal, { ...globals, signal });
+    async (signal, leave) => {
+      const prompter = createPrompter(terminal, { ...globals, signal, leave });
       const secrets = createSecrets(terminal, secretFlags, prompter, known, signal);
       const asked = await readAccount(flags, globals, terminal, signal);
       const found = await readKeyInput({ secrets, keychain: createKeychain(), signal }, what, asked?.rotationKeys);

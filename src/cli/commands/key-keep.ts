@@ -42,8 +42,8 @@ async function keep(
   const { out, reveal } = flags;
   checkSecretFlags(secretFlags, terminal.stdin.isTTY);
   const key = await stoppable(
-    async (signal) => {
-      const prompter = createPrompter(terminal, { ...globals, signal });
+    async (signal, leave) => {
+      const prompter = createPrompter(terminal, { ...globals, signal, leave });
       const secrets = createSecrets(terminal, secretFlags, prompter, known, signal);
       const sources = { secrets, keychain: createKeychain(), signal };
       if (out !== undefined) {

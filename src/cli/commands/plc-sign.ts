@@ -52,8 +52,8 @@ export async function plcSignCommand(
   }
   requireNoErrors(findings, "Plan another operation. This command has not signed it.");
   const { signer, signed } = await stoppable(
-    async (signal) => {
-      const prompter = createPrompter(terminal, { ...globals, signal });
+    async (signal, leave) => {
+      const prompter = createPrompter(terminal, { ...globals, signal, leave });
       const secrets = createSecrets(terminal, secretFlags, prompter, known, signal);
       const opener = rotationKeyOpener(secrets, flags.curve, outside, signal);
       return sign(operation, await opener(judgement?.place.keys ?? []), judgement);

@@ -14,6 +14,7 @@ export async function createPersonReporter(
   const spinner = await createSpinner(terminal, now);
   const unicode = showsUnicode(terminal.env);
   const done: Piece = { text: unicode ? "✔" : "done", style: "green" };
+  const left: Piece = { text: unicode ? "!" : "left", style: "yellow" };
   const skipped: Piece = { text: unicode ? "–" : "skip", style: "dim" };
   let startedAt = now();
 
@@ -32,7 +33,8 @@ export async function createPersonReporter(
             options.verbose && event.state === "done" ? durationText((now() - startedAt) / 1000) : "",
           ].filter((remark) => remark !== "");
           const tail: Piece[] = remarks.length === 0 ? [] : ["  ", { text: remarks.join(", "), style: "dim" }];
-          spinner.say(event.state === "done" ? done : skipped, " ", event.title, ...tail);
+          const mark = event.state === "skipped" ? skipped : "outcome" in event ? left : done;
+          spinner.say(mark, " ", event.title, ...tail);
           break;
         }
         case "progress":

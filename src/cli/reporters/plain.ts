@@ -69,13 +69,19 @@ export function createPlainReporter(err: Channel, options: Omit<ReporterOptions,
   };
 }
 
-function stepLine(event: { id: string; title: string; state: "start" | "done" | "skipped"; detail?: string }): string {
+function stepLine(event: {
+  id: string;
+  title: string;
+  state: "start" | "done" | "skipped";
+  outcome?: "left";
+  detail?: string;
+}): string {
   const detail = event.detail === undefined ? "" : ` (${event.detail})`;
   switch (event.state) {
     case "start":
       return `${event.id}: ${event.title}${detail}`;
     case "done":
-      return `${event.id}: done${detail}`;
+      return `${event.id}: ${event.outcome === "left" ? "not done" : "done"}${detail}`;
     case "skipped":
       return `${event.id}: skipped${event.detail === undefined ? ", nothing to do" : detail}`;
   }

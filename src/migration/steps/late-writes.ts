@@ -50,7 +50,8 @@ export const lateWrites: Step = {
       if (!isDecampError(error) || error.code === "interrupted") {
         throw error;
       }
-      context.warn("late-writes-unknown", `The old server could not be looked at once more: ${error.message}`);
+      const message = `The old server could not be looked at once more: ${error.message}`;
+      context.report({ type: "warning", left: true, code: "late-writes-unknown", message });
       return "not looked at";
     }
   },

@@ -18,9 +18,9 @@ try {
   process.exitCode = reportFailure(terminal, error, { json: false, verbose: false, version: "0" });
 }
 
-async function run(signal: AbortSignal): Promise<void> {
+async function run(signal: AbortSignal, leave: () => void): Promise<void> {
   const flags = { noInput: false, json: false, noColor: false, quiet: false, verbose: false };
-  const options = { globals: flags, signal, identityIsAsked: () => true, planIsTheResult: false };
+  const options = { globals: flags, signal, leave, identityIsAsked: () => true, planIsTheResult: false };
   const answer = await reportAndAsk(terminal, options, async (prompter, report) => {
     report({ ...step, state: "start" });
     const answered = await work(prompter, signal);
@@ -62,6 +62,13 @@ async function work(prompter: Prompter, signal: AbortSignal): Promise<string> {
   }
   if (kind === "crash") {
     throw new Error("a bug");
+  }
+  if (kind === "goes-on") {
+    // As steps do that cannot stop a move: whatever failed, but for the person who stops it.
+    return prompter.secret(question).catch(() => {
+      signal.throwIfAborted();
+      return "by nobody";
+    });
   }
   return kind === "secret"
     ? prompter.secret(question)
