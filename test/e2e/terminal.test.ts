@@ -1,12 +1,16 @@
 /** A move at a real terminal, with the answers typed: what is refused is asked again, and nothing is lost. */
+import { writeFile } from "node:fs/promises";
 import { DatabaseSync } from "node:sqlite";
 import path from "node:path";
-import { expect, inject, test } from "vitest";
+import { describe, expect, inject, test } from "vitest";
+import { stepTitle } from "../../src/migration/step-ids.ts";
 import { onScreen } from "../cli/support/pty.ts";
 import { connectNetwork } from "../network/control.ts";
+import { addOwnParts } from "../network/identity.ts";
 import { createFilled } from "../network/populate.ts";
 import { lookBefore, proveMove } from "../network/prove.ts";
-import { prepareMove } from "../network/run-decamp.ts";
+import { repoStatus } from "../network/read.ts";
+import { prepareMove, runDecamp } from "../network/run-decamp.ts";
 
 const network = connectNetwork(inject("network"));
 const bin = new URL("../../bin/decamp.js", import.meta.url);
@@ -88,4 +92,65 @@ test("wrong answers are asked again: the password, the handle, the code", async 
   });
   expect(checks.filter(({ ok }) => !ok)).toEqual([]);
   await move.remove();
+});
+
+/** The arguments without a flag and its value. */
+const without = (args: readonly string[], ...flags: readonly string[]): string[] =>
+  args.filter((arg, index) => !flags.includes(arg) && !flags.includes(args[index - 1] ?? ""));
+
+describe("Ctrl-C at a question after the point of no return", () => {
+  test("for the old server: nothing is shown as done, and the same command goes on", async () => {
+    const account = await createFilled(network.a, "leaving", { records: 20, blobs: 2, seed: 22 });
+    const move = await prepareMove(network, account, network.b);
+    expect((await runDecamp([...move.args, "--until", "activate"])).code).toBe(0);
+    const args = without(move.args, "--password-file").filter((arg) => arg !== "--no-input");
+
+    const screen = onScreen(bin, args);
+    await screen.shows("Password of leaving.a.test");
+    screen.type("\u0003");
+    expect(await screen.ended).toBe(130);
+    const lines = screen.lines();
+    const title = stepTitle("deactivate-source");
+    expect(lines.filter((line) => /^[✔!–] /.test(line) && line.includes(title))).toEqual([]);
+    expect(lines.join("\n")).not.toMatch(/could not be deactivated|Warning|Error/);
+    expect(lines.join("").replaceAll(" ", "")).toContain(`decampmigrate${account.handle}`);
+    expect(await repoStatus({ url: network.a.url, did: account.did })).toBe("active");
+
+    // Whoever cannot be asked is told, and sees that it was not done.
+    const quiet = await runDecamp([...args, "--no-input"]);
+    expect(quiet.code).toBe(8);
+    expect(quiet.stderr).toContain("deactivate-source: not done");
+    expect(quiet.stderr).not.toContain("deactivate-source: done");
+
+    expect((await runDecamp(move.args)).code).toBe(0);
+    expect(await repoStatus({ url: network.a.url, did: account.did })).toBe("deactivated");
+    await move.remove();
+  });
+
+  test("for the new server, in plc undo", async () => {
+    const account = await createFilled(network.a, "turning", { records: 20, blobs: 2, seed: 23 });
+    const key = await addOwnParts(network, account);
+    const move = await prepareMove(network, account, network.b);
+    expect((await runDecamp(move.args)).code).toBe(0);
+    const keyFile = path.join(move.folder, "key");
+    await writeFile(keyFile, key.privateKeyHex, { mode: 0o600 });
+    const undo = [
+      ...["plc", "undo", account.did, "--rotation-key-file", keyFile, "--confirm-did", account.did],
+      ...["--password-file", path.join(move.folder, "old"), "--from", network.a.url, "--plc-url", network.plcUrl],
+      ...["--state-dir", move.stateDir, "--allow-private-hosts"],
+    ];
+    const screen = onScreen(bin, undo);
+    await screen.shows("Password for");
+    screen.type("\u0003");
+    expect(await screen.ended).toBe(130);
+    const shown = screen.lines().join("\n");
+    expect(shown).not.toMatch(/is still active|lives at|Warning/);
+    expect(shown.replaceAll(/\s/g, "")).toContain(`Togoonfromhere,run:decampplcundo${account.did}`);
+
+    const { code, stderr } = await runDecamp([...undo, "--new-password-file", path.join(move.folder, "new")]);
+    expect({ code, stderr: code === 0 ? "" : stderr }).toEqual({ code: 0, stderr: "" });
+    expect(await repoStatus({ url: network.a.url, did: account.did })).toBe("active");
+    expect(await repoStatus({ url: network.b.url, did: account.did })).toBe("deactivated");
+    await move.remove();
+  });
 });
