@@ -161,7 +161,7 @@ function openChannel(
   const lose = (error: unknown): void => {
     if (!closed) {
       closed = true;
-      const { code = "unknown reason" } = error as NodeJS.ErrnoException;
+      const code = error instanceof Error && "code" in error ? String(error.code) : "unknown reason";
       // A terminal that was closed answers EIO.
       const isGone = code === "EPIPE" || code === "ERR_STREAM_DESTROYED" || (isTerminal && code === "EIO");
       failure = isGone ? undefined : code;
@@ -234,6 +234,6 @@ function openChannel(
  * without a word.
  */
 function fileOf(stream: NodeJS.WriteStream): number | undefined {
-  const { fd } = stream as { fd?: unknown };
+  const fd: unknown = "fd" in stream ? stream.fd : undefined;
   return stream.constructor.name === "SyncWriteStream" && typeof fd === "number" ? fd : undefined;
 }

@@ -103,14 +103,14 @@ test("a reader that goes away is no error", async () => {
   expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
 });
 
+/** Runs decamp with its standard output in a file, and with a limit on the size of that file if one is given (512 bytes). */
+async function printInto(file: string, args: readonly string[], limit = "unlimited"): Promise<Ended> {
+  const start = `trap '' XFSZ; ulimit -f ${limit}; exec "$0" "$@" > "$OUTPUT"`;
+  return runProgram("sh", ["-c", start, process.execPath, startScript, ...args], { OUTPUT: file });
+}
+
 describe.skipIf(!existsSync("/dev/full"))("a standard output that takes nothing", () => {
   const reason = "there is no room left";
-
-  /** Runs decamp with its standard output in a file, and with a limit on the size of that file if one is given (512 bytes). */
-  async function printInto(file: string, args: readonly string[], limit = "unlimited"): Promise<Ended> {
-    const start = `trap '' XFSZ; ulimit -f ${limit}; exec "$0" "$@" > "$OUTPUT"`;
-    return runProgram("sh", ["-c", start, process.execPath, startScript, ...args], { OUTPUT: file });
-  }
 
   test("exit code 1 at the end, and a sentence", async () => {
     const { code, stderr } = await printInto("/dev/full", ["--help"]);

@@ -134,11 +134,10 @@ describe("Ctrl-C at a question after the point of no return", () => {
     expect((await runDecamp(move.args)).code).toBe(0);
     const keyFile = path.join(move.folder, "key");
     await writeFile(keyFile, key.privateKeyHex, { mode: 0o600 });
-    const undo = [
-      ...["plc", "undo", account.did, "--rotation-key-file", keyFile, "--confirm-did", account.did],
-      ...["--password-file", path.join(move.folder, "old"), "--from", network.a.url, "--plc-url", network.plcUrl],
-      ...["--state-dir", move.stateDir, "--allow-private-hosts"],
-    ];
+    const answers = { "--rotation-key-file": keyFile, "--password-file": path.join(move.folder, "old") };
+    const where = { "--from": network.a.url, "--plc-url": network.plcUrl, "--state-dir": move.stateDir };
+    const flags = Object.entries({ ...answers, ...where, "--confirm-did": account.did }).flat();
+    const undo = ["plc", "undo", account.did, ...flags, "--allow-private-hosts"];
     const screen = onScreen(bin, undo);
     await screen.shows("Password for");
     screen.type("\u0003");
