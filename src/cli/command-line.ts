@@ -23,7 +23,10 @@ export function resumable(error: unknown, argv: readonly string[], lead = "To go
     return error;
   }
   const resume = commandLine(argv);
-  const more = error.hint.replace(error.known?.sentence ?? "", "").replace(usualHint, "").trim();
+  const more = error.hint
+    .replace(error.known?.sentence ?? "", "")
+    .replace(usualHint, "")
+    .trim();
   return new DecampError("interrupted", error.message, {
     hint: `${more}${more === "" ? "" : " "}${lead}\n  ${resume}`,
     data: { ...error.data, resume },

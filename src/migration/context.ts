@@ -196,6 +196,15 @@ export class Context {
     this.report({ type: "warning", code, message });
   };
 
+  /** Whether the step at hand could not do what it is for, and the move goes on without it. */
+  isLeft = false;
+
+  /** Says why the step at hand is left to the user. */
+  leave(code: string, message: string): void {
+    this.isLeft = true;
+    this.warn(code, message);
+  }
+
   /**
    * Writes down what is to be remembered. After the point of no return a disk that is full holds nothing up.
    *

@@ -182,8 +182,16 @@ async function runStep(context: Context, step: Step, isNeeded: boolean): Promise
     return;
   }
   context.report({ type: "step", id, title, state: "start" });
+  context.isLeft = false;
   const detail = await work(async () => step.run(context));
-  context.report({ type: "step", id, title, state: "done", ...(detail === undefined ? {} : { detail }) });
+  context.report({
+    type: "step",
+    id,
+    title,
+    state: "done",
+    ...(context.isLeft ? { outcome: "left" as const } : {}),
+    ...(detail === undefined ? {} : { detail }),
+  });
 }
 
 /** What is known of the identity, in a sentence. */

@@ -315,6 +315,7 @@ async function compareRepos(
       );
     }
   } catch (error) {
+    signal.throwIfAborted();
     if (!isDecampError(error)) {
       throw error;
     }

@@ -23,6 +23,7 @@ describe("migrate: arguments to options", () => {
     expect((await request(base)).options).toEqual({
       account: "alice.example",
       to: "https://new.example",
+      homeIsLost: false,
       dryRun: false,
       stateDir: join("/state", "decamp"),
       allowPrivateHosts: false,
@@ -40,7 +41,7 @@ describe("migrate: arguments to options", () => {
     const { options, given, secretFlags, globals } = await request([
       ...base,
       ...(
-        "--from https://old.example --dry-run --until verify --archive a/b --concurrency 3 " +
+        "--from https://old.example --home-is-lost --dry-run --until verify --archive a/b --concurrency 3 " +
         "--new-handle alice.new.example --new-email a@b.example --invite-code new-1 --yes " +
         "--confirm-did did:plc:x --allow-missing-blobs --freeze --chunked-import --first-write --bring-late-writes --allow-private-hosts --state-dir s " +
         "--password-file p --auth-factor-command c --new-password-file - --plc-token-command d " +
@@ -52,6 +53,7 @@ describe("migrate: arguments to options", () => {
       account: "alice.example",
       to: "https://new.example",
       from: "https://old.example",
+      homeIsLost: true,
       dryRun: true,
       until: "verify",
       archive: "a/b",

@@ -107,7 +107,9 @@ describe("the result", () => {
   });
 
   test("of a run whose old server keeps the account active says so, and what to do", async () => {
-    const { stdout, exitCode } = await run(() => Promise.resolve({ ...result, sourceStillActive: true, sourceState: "active" }));
+    const { stdout, exitCode } = await run(() =>
+      Promise.resolve({ ...result, sourceStillActive: true, sourceState: "active" }),
+    );
     expect(exitCode).toBe(8);
     expect(stdout).toContain("sign in at https://old.example and deactivate it");
     expect(stdout).not.toContain("deactivated.");

@@ -213,8 +213,8 @@ describe("a step that is over without what it was for", () => {
   const step = { type: "step", id: "deactivate-source", title: "Deactivate the account" } as const;
   const events: readonly MigrationEvent[] = [
     { ...step, state: "start" },
-    { type: "warning", code: "source-still-active", message: "It refused.", left: true },
-    { ...step, state: "done", detail: "left to you" },
+    { type: "warning", code: "source-still-active", message: "It refused." },
+    { ...step, state: "done", outcome: "left", detail: "left to you" },
     start,
     { type: "warning", code: "x", message: "One blob is odd." },
     done,

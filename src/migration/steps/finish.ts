@@ -65,7 +65,7 @@ export const deactivateSource: Step = {
 function keepSource(context: Context, why: string): string {
   const { source } = context;
   context.sourceStillActive = true;
-  context.warn(
+  context.leave(
     "source-still-active",
     `The account at ${source.host} was not deactivated: ${why}${/[.!?]$/.test(why) ? "" : "."} Run the same command again, or deactivate it there by hand once you have seen that nothing is missing.`,
   );

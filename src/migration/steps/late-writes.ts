@@ -50,8 +50,7 @@ export const lateWrites: Step = {
       if (!isDecampError(error) || error.code === "interrupted") {
         throw error;
       }
-      const message = `The old server could not be looked at once more: ${error.message}`;
-      context.report({ type: "warning", left: true, code: "late-writes-unknown", message });
+      context.leave("late-writes-unknown", `The old server could not be looked at once more: ${error.message}`);
       return "not looked at";
     }
   },
