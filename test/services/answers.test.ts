@@ -1,4 +1,5 @@
 /** Whatever a server answers, a call gives what its type says, or a DecampError. */
+import { readFileSync } from "node:fs";
 import { afterAll, describe, expect, test } from "vitest";
 import { jsonDepth } from "../../src/data/json-bounds.ts";
 import { Http } from "../../src/services/http.ts";
@@ -7,6 +8,7 @@ import { createPlcDirectory } from "../../src/services/plc-directory.ts";
 import { createRelay } from "../../src/services/relay.ts";
 import { scriptedServer, sendJson } from "../faults/scripted-server.ts";
 import { fuzzAnswers } from "./fuzz/answers.ts";
+import { methods } from "./fuzz/methods.ts";
 
 const http = new Http({ allowPrivateHosts: true, userAgent: "decamp/test", random: () => 0 });
 const did = "did:plc:ewvi7nxzyoun6zhxrhs64oiz";
@@ -38,6 +40,16 @@ const listed = async (pages: readonly object[]): Promise<string[]> => {
   }
   return [...found, ...server.requests.map(({ path }) => new URLSearchParams(path.split("?")[1]).get("cursor") ?? "")];
 };
+
+test("every method of a server that decamp names is among those calls", () => {
+  const named = ["pds", "session", "relay"].flatMap((name) => {
+    const source = readFileSync(new URL(`../../src/services/${name}.ts`, import.meta.url), "utf8");
+    return source.match(/\b(?:com\.atproto|app\.bsky)\.[a-z]+\.[A-Za-z]+\b/g) ?? [];
+  });
+  const called = new Set(methods.map(({ path }) => path));
+  expect(named.length).toBeGreaterThan(20);
+  expect([...new Set(named)].filter((nsid) => !called.has(nsid) && nsid !== "com.atproto.appPass")).toEqual([]);
+});
 
 describe("JSON that goes too far", () => {
   test("the deepest that is read, and one level more, which the error names", async () => {
