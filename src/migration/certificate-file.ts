@@ -1,8 +1,8 @@
 /** The certificate of a move, beside the archive that it speaks of. */
 
-import { staysOf } from "../account/where.ts";
+import { moveBy, staysOf, type MoveInLog } from "../account/where.ts";
 import { certificateFile, snapshotFile } from "../archive/layout.ts";
-import type { LogEntry, VerifiedLog } from "../plc/log.ts";
+import type { VerifiedLog } from "../plc/log.ts";
 import { extractCommit } from "../repo/commit-proof.ts";
 import { openCarFile } from "../services/car-file.ts";
 import { writeWhole } from "../services/files.ts";
@@ -23,13 +23,12 @@ export async function writeCertificate(
   newCommit: Uint8Array | undefined,
 ): Promise<boolean> {
   const { archive, target } = context;
-  const stays = staysOf(log);
-  const place = stays.findLastIndex(({ server }) => server === target.origin);
-  const operation = place > 0 ? stays[place]?.arrival : undefined;
-  if (operation === undefined) {
+  const arrival = staysOf(log).findLast(({ server }) => server === target.origin)?.arrival;
+  const move = moveBy(log, arrival?.cid);
+  if (move === undefined) {
     return false;
   }
-  const unsigned = unsignedCertificate(context, log, operation);
+  const unsigned = unsignedCertificate(context, log, move);
   const signed = newCommit === undefined ? [] : [{ ...unsigned, newCommit: Buffer.from(newCommit).toString("base64") }];
   for (const certificate of [...signed, unsigned]) {
     if ((await verifyCertificate(certificate)).ok) {
@@ -41,8 +40,12 @@ export async function writeCertificate(
 }
 
 /** The certificate without a commit of the new server. */
-function unsignedCertificate(context: Context, log: VerifiedLog, operation: LogEntry): Certificate {
-  const { identity, services, snapshot, archive, source, target, oldHandle, newHandle, missingBlobs } = context;
+function unsignedCertificate(
+  context: Context,
+  log: VerifiedLog,
+  { operation, source, target }: MoveInLog,
+): Certificate {
+  const { identity, services, snapshot, archive, oldHandle, newHandle, missingBlobs } = context;
   const car = openCarFile(snapshotFile(archive, snapshot.snapshot, "repo"));
   let oldCommit: Uint8Array;
   try {
@@ -57,8 +60,9 @@ function unsignedCertificate(context: Context, log: VerifiedLog, operation: LogE
     did: identity.did,
     oldHandle,
     handle: newHandle ?? identity.handle,
-    source: source.origin,
-    target: target.origin,
+    // As the log names them, whatever address was used.
+    source,
+    target,
     records: snapshot.records,
     blobs: snapshot.blobs.length,
     missingBlobs: missingBlobs.map(({ cid }) => cid),
