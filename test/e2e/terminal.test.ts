@@ -139,7 +139,7 @@ describe("Ctrl-C at a question after the point of no return", () => {
     const flags = Object.entries({ ...answers, ...where, "--confirm-did": account.did }).flat();
     const undo = ["plc", "undo", account.did, ...flags, "--allow-private-hosts"];
     const screen = onScreen(bin, undo);
-    await screen.shows("Password for");
+    await screen.shows("your new server");
     screen.type("\u0003");
     expect(await screen.ended).toBe(130);
     const shown = screen.lines().join("\n");
