@@ -9,12 +9,15 @@ import { parseDidKey } from "../identity/keys.ts";
 import type { SignedAnswer } from "../plc/diff.ts";
 import { editOperation } from "../plc/edit.ts";
 import { judgeOperation } from "../plc/judge.ts";
-import { pdsOf, rotationKeysOf } from "../plc/operation.ts";
+import type { KeyKnowledge } from "../plc/change-facts.ts";
+import { pdsOf, rotationKeysOf, type UnsignedOperation } from "../plc/operation.ts";
+import { handleAmong, type RecommendedCredentials } from "../plc/update.ts";
 import { predecessorAt } from "../plc/place.ts";
 import type { Pds } from "../services/pds.ts";
 import { carryOut, type ChangeOptions, type ChangeParts, type ChangePlan, type ChangeResult } from "./change.ts";
 import { timeAtDirectory } from "./directory-time.ts";
 import { trySigning } from "./keep-key.ts";
+import { ownCredentials } from "./plan-move.ts";
 import { readAccount, type AccountLog } from "./find.ts";
 import { signByKey, type Signer } from "./sign-by-key.ts";
 import { signByServer } from "./sign-by-server.ts";
@@ -43,6 +46,8 @@ export interface ServerSession {
   readonly pds: Pds;
   /** Where it mails its codes to, if that is known. */
   readonly email?: string | undefined;
+  /** Its own part of the identity, if it says. */
+  readonly own?: RecommendedCredentials | undefined;
 }
 
 export type AddKeyResult =
@@ -81,18 +86,62 @@ export async function addKeyTo(
     return { state: "already-first", did };
   }
   const operation = editOperation(log.head, { addRotationKeys: [key], removeRotationKeys: leaving });
-  const intent = { userKeys: [key], expectedKeys: [key], leavingKeys: leaving };
-  const judgement = judgeOperation(log, operation, intent, timeAtDirectory(parts.services));
-  const plan = { account, operation, judgement };
+  const plan = (known: KeyKnowledge): ChangePlan => {
+    const intent = { userKeys: [key], expectedKeys: [key], leavingKeys: leaving, known };
+    return { account, operation, judgement: judgeOperation(log, operation, intent, timeAtDirectory(parts.services)) };
+  };
+  const user = [key, ...leaving];
   if (openSigner === undefined) {
-    const result = await withSession(parts, plan, request, session, async (open) =>
-      addByServer(parts, plan, request, open),
-    );
+    const result = await withSession(parts, account, request, session, async (open) => {
+      const { own } = open;
+      if (request.route === "server") {
+        requireTaken(open.pds, operation, own);
+      }
+      const signers = keys.filter((one) => own?.rotationKeys.includes(one));
+      const known = { user, oldServer: own?.rotationKeys ?? [], ...(signers.length > 0 ? { signers } : {}) };
+      return addByServer(parts, plan(known), request, open);
+    });
     return { state: "added", did, ...result };
   }
   const signer = await openSigner(keys);
-  const sign = async (): Promise<SignedAnswer> => signByKey(operation, signer, predecessorAt(judgement.place));
-  return { state: "added", did, ...(await carryOut(parts, plan, request, sign, session?.pds)) };
+  const byKey = plan({ user: [...user, signer.didKey], signers: [signer.didKey] });
+  const sign = async (): Promise<SignedAnswer> => signByKey(operation, signer, predecessorAt(byKey.judgement.place));
+  return { state: "added", did, ...(await carryOut(parts, byKey, request, sign, session?.pds)) };
+}
+
+/**
+ * Why a server would not submit an operation that leaves the account where it is, as far as that can be known beforehand. The
+ * reference server compares it with its own part of the identity, after the code is spent.
+ *
+ * @param pds signed in to the account
+ * @param own what it says is its own part of the identity, if it does
+ */
+export function objectionOf(
+  pds: Pds,
+  operation: UnsignedOperation,
+  own: RecommendedCredentials | undefined,
+): string | undefined {
+  const [first = "none"] = operation.alsoKnownAs;
+  const handle = own === undefined ? pds.account?.handle : handleAmong(own.alsoKnownAs);
+  if (handle !== undefined && handle !== "handle.invalid" && first !== `at://${handle}`) {
+    return `it calls the account ${handle}, and the first alias is ${first}.`;
+  }
+  const { atproto } = operation.verificationMethods;
+  if (own !== undefined && atproto !== own.signingKey) {
+    return `it signs with ${own.signingKey}, and the signing key of the identity is ${atproto ?? "none"}.`;
+  }
+  return undefined;
+}
+
+/** @throws DecampError `refused` before anything is mailed, if the server would not submit it */
+function requireTaken(pds: Pds, operation: UnsignedOperation, own: RecommendedCredentials | undefined): void {
+  const objection = objectionOf(pds, operation, own);
+  if (objection !== undefined) {
+    throw new DecampError("refused", `${pds.host} would not submit this operation: ${objection}`, {
+      hint: "It can sign it all the same: run the same command again with --via directory.",
+      data: { reason: "server-would-refuse" },
+    });
+  }
 }
 
 async function addByServer(
@@ -115,7 +164,7 @@ async function addByServer(
 /** Signs in at the server that holds the account, unless somebody has. */
 async function withSession<T>(
   { services, answers, signal }: ChangeParts,
-  { account }: ChangePlan,
+  account: AccountLog,
   request: NewKeyRequest,
   session: ServerSession | undefined,
   work: (session: ServerSession) => Promise<T>,
@@ -132,7 +181,7 @@ async function withSession<T>(
   const pds = services.openPds(parseServerUrl(endpoint, request));
   try {
     const { email } = await signIn(pds, account, answers, "sourcePassword", signal);
-    return await work({ pds, email });
+    return await work({ pds, email, own: await ownCredentials(pds, signal) });
   } finally {
     await pds.signOut();
   }

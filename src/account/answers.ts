@@ -4,6 +4,7 @@
  * answered. `again` says why an earlier answer was refused: it comes only where `canAskAgain` is true.
  */
 
+import type { ChangeFacts } from "../plc/change-facts.ts";
 import type { Difference } from "../plc/diff.ts";
 import type { Signer } from "./sign-by-key.ts";
 
@@ -34,6 +35,8 @@ export interface IdentityAnswers {
     did: string;
     handle: string;
     differences: readonly Difference[];
+    /** What it means: server, handle, keys, and who can undo it. */
+    facts: ChangeFacts;
     /** What it is for, where one piece of work changes the identity twice: first a key is added, then the account moves. */
     purpose?: "recovery-key";
   }): Promise<void>;

@@ -6,6 +6,7 @@
 import { DecampError } from "../errors.ts";
 import { parseServerUrl } from "../identity/syntax.ts";
 import type { Difference, SignedAnswer } from "../plc/diff.ts";
+import { serverKeysOf } from "../plc/change-facts.ts";
 import type { Judgement } from "../plc/judge.ts";
 import { pdsOf, type UnsignedOperation } from "../plc/operation.ts";
 import type { Pds } from "../services/pds.ts";
@@ -83,7 +84,8 @@ async function showAndSend(
   const { did, handle = did, log } = account;
   show(plan);
   requireNoErrors(judgement.findings);
-  await answers.confirmIdentityChange({ did, handle, differences: judgement.differences });
+  const { differences, facts } = judgement;
+  await answers.confirmIdentityChange({ did, handle, differences, facts });
   const pds = options.route === "directory" ? undefined : (server ?? (await openServer(parts, plan, options)));
   try {
     const signed = await sign();
@@ -96,12 +98,13 @@ async function showAndSend(
         did,
         plannedHead: log.head.cid,
         host,
+        serverKeys: serverKeysOf(facts),
         send: async (sent, stop) =>
           pds === undefined ? directory.submit(did, sent, stop) : pds.submitPlcOperation(sent, stop),
       },
       signal,
     );
-    return { ...submitted, differences: judgement.differences, host };
+    return { ...submitted, differences, host };
   } finally {
     if (pds !== server) {
       await pds?.signOut();

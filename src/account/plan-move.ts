@@ -1,10 +1,14 @@
 /** The operation that moves an account to another server, from what both servers say about their keys. */
 
-import { DecampError } from "../errors.ts";
+import { DecampError, isDecampError } from "../errors.ts";
+import { changeFacts, type ChangeFacts, type KeyKnowledge } from "../plc/change-facts.ts";
 import { checkOperation, type Finding } from "../plc/check.ts";
 import type { Intent } from "../plc/judge.ts";
-import { rotationKeysOf, type UnsignedOperation } from "../plc/operation.ts";
-import { handleAmong, moveOperation, parseRecommended } from "../plc/update.ts";
+import { keysThatCameAlone } from "../plc/came-alone.ts";
+import { keysInDoubt } from "../plc/keys-in-doubt.ts";
+import type { VerifiedLog } from "../plc/log.ts";
+import { contentOf, pdsOf, rotationKeysOf, type UnsignedOperation } from "../plc/operation.ts";
+import { handleAmong, moveOperation, parseRecommended, type RecommendedCredentials } from "../plc/update.ts";
 import type { Pds } from "../services/pds.ts";
 import type { AccountLog } from "./find.ts";
 
@@ -12,6 +16,8 @@ export interface PlannedMove {
   readonly operation: UnsignedOperation;
   /** What was asked for, to judge the operation by. */
   readonly intent: Intent;
+  /** What it means: server, handle, keys, and who can undo it. */
+  readonly facts: ChangeFacts;
   /** What speaks against it: an error must stop it, a warning has to be shown. */
   readonly findings: readonly Finding[];
 }
@@ -25,6 +31,8 @@ const mostServerKeys = 2;
  * @param target the new server, signed in to the account
  * @param sourceRotationKeys the old server's own keys, which leave
  * @param handle the handle from now on; what the new server recommends unless given
+ * @param known keys that are the user's, which stay whatever a server calls its own; keys that were accepted by name; and which
+ *   key signs, one of the old server's unless given
  * @throws DecampError `refused` if the new server wants to be named by another address, or more keys than a server has, `bad-answer`, and what the services
  *   throw
  */
@@ -34,6 +42,7 @@ export async function planMove(
   sourceRotationKeys: readonly string[],
   handle: string | undefined,
   signal: AbortSignal,
+  known: Pick<KeyKnowledge, "user" | "accepted" | "signers"> = {},
 ): Promise<PlannedMove> {
   const recommended = parseRecommended(await target.recommendedCredentials(signal));
   if (recommended.pds.endpoint !== target.origin) {
@@ -53,24 +62,139 @@ export async function planMove(
       },
     );
   }
-  const { head } = identity.log;
+  const { log } = identity;
+  const { head } = log;
   const newHandle = handle ?? handleAmong(recommended.alsoKnownAs);
+  const { user = [], accepted = [] } = known;
+  const leavingKeys = sourceRotationKeys.filter((key) => !user.includes(key));
   const operation = moveOperation(head, {
     target: recommended,
-    sourceRotationKeys,
+    sourceRotationKeys: leavingKeys,
     ...(identity.handle === undefined ? {} : { oldHandle: identity.handle }),
     ...(newHandle === undefined ? {} : { newHandle }),
   });
   const headKeys = rotationKeysOf(head.operation);
+  const serverSigners = headKeys.filter((key) => leavingKeys.includes(key));
+  const signers = known.signers ?? (serverSigners.length > 0 ? serverSigners : accepted);
+  const owners: KeyKnowledge = {
+    user,
+    accepted,
+    oldServer: leavingKeys,
+    newServer: recommended.rotationKeys,
+    ...(signers.length > 0 ? { signers } : {}),
+  };
   const intent: Intent = {
-    userKeys: headKeys.filter((key) => !sourceRotationKeys.includes(key)),
+    userKeys: headKeys.filter((key) => !leavingKeys.includes(key)),
     expectedKeys: recommended.rotationKeys,
-    leavingKeys: sourceRotationKeys,
+    leavingKeys,
     endpoint: target.origin,
     signingKey: recommended.signingKey,
     ...(newHandle === undefined ? {} : { handle: newHandle }),
+    known: owners,
   };
-  return { operation, intent, findings: checkOperation(operation, { ...intent, headKeys }) };
+  const findings = [
+    ...checkOperation(operation, { ...intent, headKeys }),
+    ...checkRecommended(log, recommended, newHandle),
+    ...checkClaims(log, leavingKeys, recommended.rotationKeys),
+  ];
+  return { operation, intent, facts: changeFacts(log, operation, owners), findings };
+}
+
+/** What a new server recommends that is not its own to recommend. */
+function checkRecommended(
+  log: VerifiedLog,
+  { signingKey, alsoKnownAs, pds }: RecommendedCredentials,
+  handle: string | undefined,
+): Finding[] {
+  const findings: Finding[] = [];
+  const last = log.entries.findLast(
+    (entry) => !entry.nullified && contentOf(entry.operation)?.verificationMethods["atproto"] === signingKey,
+  );
+  const holder = pdsOf(last?.operation);
+  if (holder !== undefined && holder !== pds.endpoint) {
+    const message = `The new server recommends the signing key that the identity had at ${holder}: it could not sign with it, and that server could.`;
+    findings.push({ rule: "plc/old-signing-key", severity: "error", message });
+  }
+  // A server submits nothing that names the account otherwise than it does itself: the mailed code would be spent in vain.
+  const named = handleAmong(alsoKnownAs);
+  if (named !== undefined && handle !== undefined && named.toLowerCase() !== handle.toLowerCase()) {
+    const message = `The new server calls the account ${named}, and not ${handle}.`;
+    findings.push({ rule: "plc/recommended-handle", severity: "error", message });
+  }
+  return findings;
+}
+
+/** Keys that a server calls its own, and that may be somebody else's. */
+function checkClaims(log: VerifiedLog, leavingKeys: readonly string[], comingKeys: readonly string[]): Finding[] {
+  const leaving = rotationKeysOf(log.head.operation).filter((key) => leavingKeys.includes(key));
+  const alone = keysThatCameAlone(log);
+  return leaving.flatMap((key): Finding[] => [
+    ...(alone.includes(key)
+      ? [
+          {
+            rule: "plc/claimed-key",
+            severity: "warning" as const,
+            message: `Your old server calls a rotation key its own that once came by itself, and would leave now: ${key}. If it is yours, do not confirm.`,
+          },
+        ]
+      : []),
+    ...(comingKeys.includes(key)
+      ? [
+          {
+            rule: "plc/shared-key",
+            severity: "warning" as const,
+            message: `Both servers call the same rotation key their own, so your old server keeps its power: ${key}.`,
+          },
+        ]
+      : []),
+  ]);
+}
+
+/**
+ * What a server says of its own part of the identity; undefined if it does not say, or nothing that can be used.
+ *
+ * @param pds signed in to the account
+ */
+export async function ownCredentials(pds: Pds, signal: AbortSignal): Promise<RecommendedCredentials | undefined> {
+  try {
+    return parseRecommended(await pds.recommendedCredentials(signal));
+  } catch (error) {
+    if (isDecampError(error, "server-refused", "bad-answer")) {
+      return undefined;
+    }
+    throw error;
+  }
+}
+
+/**
+ * Stops a move after which a server that the account has left could still hold a key of it.
+ *
+ * @param named what it calls its own; undefined if it does not say
+ * @param known keys that are the user's, and keys that may stay whoever holds them
+ * @throws DecampError `refused` with data `rotationKeys` if keys would stay that may be the old server's
+ */
+export function requireNoDoubt(
+  log: VerifiedLog,
+  host: string,
+  named: readonly string[] | undefined,
+  { user = [], accepted = [] }: Pick<KeyKnowledge, "user" | "accepted">,
+): void {
+  const doubtful = keysInDoubt(log, named, [...user, ...accepted]);
+  if (doubtful.length === 0) {
+    return;
+  }
+  const what =
+    named === undefined
+      ? "does not say which rotation keys of the identity are its own"
+      : "leaves out rotation keys of the identity that may be its own";
+  throw new DecampError(
+    "refused",
+    `${host} ${what}. These would stay, and whoever holds them could take the account back: ${doubtful.join(", ")}.`,
+    {
+      hint: `If you know whose they are and want them to stay, add ${doubtful.map((key) => `--accept-key ${key}`).join(" ")}`,
+      data: { reason: "keys-in-doubt", rotationKeys: doubtful },
+    },
+  );
 }
 
 /**

@@ -45,7 +45,12 @@ export function planAccountRecovery(account: AccountLog, wish: RecoveryWish, now
   }
   const operation = recoveryOperation(recovery, dropKeys);
   const userKeys = rotationKeysOf(recovery.fork.operation).filter((key) => heldKeys.includes(key));
-  const judgement = judgeOperation(log, operation, { userKeys, leavingKeys: dropKeys }, now);
+  const judgement = judgeOperation(
+    log,
+    operation,
+    { userKeys, leavingKeys: dropKeys, known: { user: heldKeys, signers: heldKeys } },
+    now,
+  );
   const staying = operation.rotationKeys.includes(recovery.unwanted.signer);
   const findings = staying
     ? [

@@ -8,6 +8,7 @@ import {
   normalizeOperation,
   operationCid,
   parseSignedOperation,
+  rotationKeysOf,
   type PlcOperation,
 } from "../plc/operation.ts";
 import { placeOperation, predecessorAt, type Place } from "../plc/place.ts";
@@ -52,7 +53,9 @@ export async function submitSigned(parts: ChangeParts, request: SubmitRequest): 
   }
   const operation = normalizeOperation(signed);
   requireHead(account, signed, request.nullify);
-  const judgement = judgeOperation(log, operation, { byHand: true }, timeAtDirectory(services));
+  const signer = findSigner(signed, rotationKeysOf(placeOperation(log, operation).base.operation));
+  const known = signer === undefined ? {} : { signers: [signer] };
+  const judgement = judgeOperation(log, operation, { byHand: true, known }, timeAtDirectory(services));
   const { place } = judgement;
   requireSignature(signed, place, timeAtDirectory(services));
   const result = await carryOut(parts, { account, operation, judgement }, request, async () =>

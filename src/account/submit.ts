@@ -11,7 +11,7 @@
 
 import type { Cid } from "../data/cid.ts";
 import { DecampError, isDecampError, withStanding } from "../errors.ts";
-import { describeHistory } from "../plc/history.ts";
+import { describeHistory, undoPower } from "../plc/history.ts";
 import type { LogEntry, VerifiedLog } from "../plc/log.ts";
 import { rotationKeysOf } from "../plc/operation.ts";
 import { agreeOnOperation } from "../services/second-opinion.ts";
@@ -30,6 +30,8 @@ export interface Submission extends SignedAnswer {
   readonly send: (operation: object, signal: AbortSignal) => Promise<void>;
   /** Whom it is sent to. */
   readonly host: string;
+  /** Keys that are a server's, or that nobody vouches for: they are not counted among those that can undo it. */
+  readonly serverKeys?: readonly string[] | undefined;
 }
 
 export interface Submitted {
@@ -38,7 +40,9 @@ export interface Submitted {
   readonly log: VerifiedLog;
   /** The operations that it nullified, oldest first. */
   readonly nullified: readonly Cid[];
-  /** Until when a key that stands above the signer's can undo it (ISO 8601); missing where none does. */
+  /** The keys that can undo it: those that stand above the signer's and are not a server's. */
+  readonly undoKeys: readonly string[];
+  /** Until when they can (ISO 8601); missing where nobody can. */
   readonly recoverableUntil?: string;
 }
 
@@ -84,9 +88,9 @@ async function sendAndReadBack(
   progress: { sent: boolean },
   signal: AbortSignal,
 ): Promise<Submitted> {
-  const { did, cid, operation, plannedHead, send, host } = submission;
+  const { did, cid, operation, plannedHead, send, host, serverKeys } = submission;
   const { log: before } = await readLog(services, did, signal);
-  const there = find(before, cid);
+  const there = find(before, cid, serverKeys);
   if (there !== undefined) {
     return there;
   }
@@ -113,7 +117,7 @@ async function sendAndReadBack(
         throw error;
       }
     });
-    const submitted = log === undefined ? undefined : find(log, cid);
+    const submitted = log === undefined ? undefined : find(log, cid, serverKeys);
     if (submitted !== undefined) {
       return submitted;
     }
@@ -142,12 +146,12 @@ async function readBack(services: LogServices, did: string, signal: AbortSignal)
   return (await readLog({ ...services, heads: { ...heads, remember } }, did, signal)).log;
 }
 
-function find(log: VerifiedLog, cid: Cid): Submitted | undefined {
+function find(log: VerifiedLog, cid: Cid, serverKeys: readonly string[] | undefined): Submitted | undefined {
   const item = describeHistory(log).find(({ entry }) => entry.cid === cid);
   if (item === undefined) {
     return undefined;
   }
-  const { entry, nullifies, undoUntil } = item;
+  const { entry, nullifies } = item;
   if (entry.nullified) {
     const error = new DecampError(
       "head-moved",
@@ -158,11 +162,13 @@ function find(log: VerifiedLog, cid: Cid): Submitted | undefined {
     );
     throw withStanding(error, "changed", "The identity was changed by it, and changed again since.");
   }
+  const power = undoPower(log, cid, serverKeys);
   return {
     entry,
     log,
     nullified: nullifies,
-    ...(undoUntil === undefined ? {} : { recoverableUntil: new Date(undoUntil).toISOString() }),
+    undoKeys: power?.keys ?? [],
+    ...(power === undefined ? {} : { recoverableUntil: new Date(power.until).toISOString() }),
   };
 }
 

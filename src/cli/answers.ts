@@ -2,6 +2,7 @@
 import { DecampError } from "../errors.ts";
 import type { Curve } from "../identity/keys.ts";
 import type { Answers } from "../migration/answers.ts";
+import { factsLines } from "./facts-lines.ts";
 import { nonEmpty } from "./globals.ts";
 import { createIdentityAnswers, hostName, refusalTeller, type IdentityWords } from "./identity-answers.ts";
 import type { Prompter } from "./prompter.ts";
@@ -9,6 +10,8 @@ import { identityLines } from "./reporters/lines.ts";
 import type { OutsideSigner } from "./rotation-key.ts";
 import type { Secrets } from "./secrets.ts";
 import type { Terminal } from "./terminal.ts";
+import type { Complete } from "./next-command.ts";
+import { commandLine } from "./command-line.ts";
 
 /** What was given beforehand and is no secret. */
 export interface GivenAnswers {
@@ -49,7 +52,7 @@ export function readGivenAnswers(
 const moveWords: IdentityWords = {
   source: "your old server",
   target: "your new server",
-  explain: (err, { did, handle, differences, purpose }) => {
+  explain: (err, { did, handle, differences, facts, purpose }, complete) => {
     err.line();
     if (purpose === "recovery-key") {
       err.line({ text: "Your own rotation key", style: "bold" });
@@ -59,6 +62,10 @@ const moveWords: IdentityWords = {
       err.line({ text: "The point of no return", style: "bold" });
       err.line("All data is on your new server; what is left is the identity. From then on your");
       err.line("account lives on your new server, and your old server cannot take that back.");
+    }
+    err.line();
+    for (const line of factsLines(facts, { did, handle, complete })) {
+      err.line(...line);
     }
     err.line();
     err.line("The identity of ", { text: handle, style: "bold" }, `, ${did},`);
@@ -71,8 +78,15 @@ const moveWords: IdentityWords = {
   notConfirmed: "Run the same command again when you are ready.",
 };
 
-export function createAnswers(terminal: Terminal, given: GivenAnswers, secrets: Secrets, prompter: Prompter): Answers {
-  const identity = createIdentityAnswers(terminal, given, secrets, prompter, moveWords);
+/** @param complete makes a command complete */
+export function createAnswers(
+  terminal: Terminal,
+  given: GivenAnswers,
+  secrets: Secrets,
+  prompter: Prompter,
+  complete: Complete = commandLine,
+): Answers {
+  const identity = createIdentityAnswers(terminal, given, secrets, prompter, moveWords, complete);
   const refused = refusalTeller(terminal, prompter);
 
   return {

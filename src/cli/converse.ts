@@ -16,7 +16,7 @@ import { stoppable, tellStopping } from "./signals.ts";
  * @throws whatever `work` throws; DecampError `usage` for flags of secrets that contradict each other
  */
 export async function converse<T>(
-  { options, given, globals, secretFlags, warnings }: MigrateRequest,
+  { options, given, globals, secretFlags, warnings, complete }: MigrateRequest,
   { terminal, secrets }: Edge,
   work: (answers: Answers, report: Report, signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
@@ -31,6 +31,7 @@ export async function converse<T>(
           leave,
           identityIsAsked: (canAsk) => canAsk && given.confirmDid === undefined,
           planIsTheResult: options.dryRun,
+          complete,
         },
         async (prompter, report) => {
           for (const warning of warnings) {
@@ -44,7 +45,7 @@ export async function converse<T>(
             return newKey;
           };
           const answers = {
-            ...createAnswers(terminal, given, secretSource, prompter),
+            ...createAnswers(terminal, given, secretSource, prompter, complete),
             ...(given.signByKey === true ? { rotationKey } : {}),
             ...(given.recoveryKey === undefined ? {} : { newRotationKey }),
           };

@@ -4,6 +4,8 @@ import { DecampError } from "../errors.ts";
 import type { Prompter } from "./prompter.ts";
 import type { Secrets } from "./secrets.ts";
 import type { Channel, Terminal } from "./terminal.ts";
+import type { Complete } from "./next-command.ts";
+import { commandLine } from "./command-line.ts";
 
 /** How a command speaks about what it does. */
 export interface IdentityWords {
@@ -12,17 +14,23 @@ export interface IdentityWords {
   /** The server that will hold it. */
   readonly target: string;
   /** Says to a person what is about to be confirmed. */
-  readonly explain: (err: Channel, change: Parameters<IdentityAnswers["confirmIdentityChange"]>[0]) => void;
+  readonly explain: (
+    err: Channel,
+    change: Parameters<IdentityAnswers["confirmIdentityChange"]>[0],
+    complete: Complete,
+  ) => void;
   /** The hint when it is not confirmed. */
   readonly notConfirmed: string;
 }
 
+/** @param complete makes a command complete, for the commands that are named */
 export function createIdentityAnswers(
   terminal: Terminal,
   given: { readonly confirmDid?: string | undefined },
   secrets: Secrets,
   prompter: Prompter,
   words: IdentityWords,
+  complete: Complete = commandLine,
 ): IdentityAnswers {
   const refused = refusalTeller(terminal, prompter);
   const { source, target } = words;
@@ -71,7 +79,7 @@ export function createIdentityAnswers(
         });
       }
       if (prompter.canAsk) {
-        words.explain(terminal.err, change);
+        words.explain(terminal.err, change, complete);
       }
       const typed = await prompter.text({
         message: "Type the DID to go on, or nothing to stop here:",

@@ -13,6 +13,7 @@ import { withPrompter } from "./prompter.ts";
 import { namesRotationKey, outsideSigner, rotationKeyOpener, rotationKeySecrets } from "./rotation-key.ts";
 import { checkSecretFlags, createSecrets, type AllSecretFlags, type Secrets } from "./secrets.ts";
 import { stoppable, tellStopping } from "./signals.ts";
+import { completer, type Complete } from "./next-command.ts";
 
 export interface IdentityTalk {
   readonly parts: ChangeParts;
@@ -23,6 +24,8 @@ export interface IdentityTalk {
   /** Whether a rotation key is named by a flag or the environment. */
   readonly hasRotationKey: boolean;
   readonly globals: GlobalFlags;
+  /** Makes a command for the account complete. */
+  readonly complete: Complete;
   /** Origin of the server that is asked for the handle. */
   readonly from: string | undefined;
 }
@@ -47,6 +50,7 @@ export async function talkIdentity<T>(
   words: Partial<IdentityWords> = {},
 ): Promise<T> {
   const globals = readGlobals(raw, terminal.env);
+  const complete = completer({ raw, globals });
   const secretFlags = secretFlagsOf(flags);
   checkSecretFlags(secretFlags, terminal.stdin.isTTY);
   const outside = outsideSigner(flags);
@@ -62,14 +66,14 @@ export async function talkIdentity<T>(
           const show: ChangeParts["show"] = (plan) => {
             // Who is asked has to see it; with --json it is in the result.
             if (prompter.canAsk || !(globals.json || globals.quiet)) {
-              for (const line of [...planLines(plan), []]) {
+              for (const line of [...planLines(plan, complete), []]) {
                 terminal.err.line(...line);
               }
             }
           };
           const openSigner = rotationKeyOpener(secrets, flags.curve, outside, signal);
           const parts = { services, answers, show, signal };
-          return work({ parts, services, secrets, openSigner, hasRotationKey, globals, from });
+          return work({ parts, services, secrets, openSigner, hasRotationKey, globals, complete, from });
         }),
       tellStopping(terminal, globals),
     );

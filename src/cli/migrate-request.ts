@@ -5,10 +5,12 @@ import { isStepId, stepIds } from "../migration/step-ids.ts";
 import { readGivenAnswers, type GivenAnswers } from "./answers.ts";
 import { defaultConcurrency } from "./declare/shape.ts";
 import { refusePrivateKey } from "./argument-guard.ts";
+import { requireDidKey } from "./did-key.ts";
 import { nonEmpty, readGlobals, type GlobalFlags } from "./globals.ts";
 import type { Invocation } from "./invocation.ts";
 import { namesRotationKey, outsideSigner, rotationKeySecrets } from "./rotation-key.ts";
 import type { AllSecretFlags } from "./secrets.ts";
+import { completer, type Complete } from "./next-command.ts";
 
 /** All that one run is told. */
 export interface MigrateRequest {
@@ -17,6 +19,8 @@ export interface MigrateRequest {
   readonly secretFlags: AllSecretFlags;
   readonly globals: GlobalFlags;
   readonly warnings: readonly { code: string; message: string }[];
+  /** Makes a command for this account complete. */
+  readonly complete: Complete;
 }
 
 /**
@@ -70,6 +74,7 @@ export function readMigrateRequest(
       firstWrite: flags.firstWrite ?? false,
       addRecoveryKey: flags.recoveryKey !== undefined,
       allowMissingBlobs: flags.allowMissingBlobs ?? false,
+      ...(flags.acceptKey === undefined ? {} : { acceptKeys: flags.acceptKey.map(requireDidKey) }),
     },
     given: readGivenAnswers(
       { ...flags, signByKey: namesRotationKey(flags, env), outside: outsideSigner(flags) },
@@ -86,5 +91,6 @@ export function readMigrateRequest(
     },
     globals,
     warnings,
+    complete: completer({ raw, globals, archive: flags.archive }),
   };
 }

@@ -10,6 +10,9 @@ export interface RunFlags {
   readonly archive?: string | undefined;
 }
 
+/** Makes a command complete, from the command and its own arguments. */
+export type Complete = (words: readonly string[]) => string;
+
 /**
  * @param words the command and its own arguments, as a use case names them
  * @returns one line for a shell
@@ -22,4 +25,9 @@ export function nextCommand(words: readonly string[], { raw, globals, archive }:
     ...(globals.allowPrivateHosts ? ["--allow-private-hosts"] : []),
     ...(raw.stateDir === undefined ? [] : ["--state-dir", raw.stateDir]),
   ]);
+}
+
+/** The same for whoever does not know the run. */
+export function completer(run: RunFlags): Complete {
+  return (words) => nextCommand(words, run);
 }

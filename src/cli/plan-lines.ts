@@ -1,20 +1,23 @@
 /** A change of an identity for people: before it is made, and after. */
 import type { ChangePlan, ChangeResult } from "../account/change.ts";
-import { describeHistory } from "../plc/history.ts";
+import { pdsOf } from "../plc/operation.ts";
+import { factsLines, undoCommand } from "./facts-lines.ts";
 import { findingLines, type Line } from "./plc-lines.ts";
 import { plural } from "./reporters/amounts.ts";
 import { identityLines } from "./reporters/lines.ts";
+import type { Complete } from "./next-command.ts";
 
 interface PlanFacts extends Pick<ChangePlan, "judgement"> {
   readonly account: Pick<ChangePlan["account"], "did" | "handle">;
 }
 
-/** What would change, what speaks against it, and where it would stand. */
-export function planLines({ account, judgement }: PlanFacts): Line[] {
+/** What it means, what would change, what speaks against it, and where it would stand. @param complete makes a command complete */
+export function planLines({ account, judgement }: PlanFacts, complete: Complete): Line[] {
   const { did, handle } = account;
-  const { differences, findings, place, left } = judgement;
+  const { differences, facts, findings, place, left } = judgement;
   const { base, nullified, deadline } = place;
   return [
+    ...(differences.length === 0 ? [] : [...factsLines(facts, { did, handle, complete }), []]),
     ["The identity of ", { text: handle ?? did, style: "bold" }, ...(handle === undefined ? [""] : [`, ${did},`])],
     [differences.length === 0 ? "would stay as it is." : "would change like this:"],
     ...identityLines(differences),
@@ -32,7 +35,7 @@ export function planLines({ account, judgement }: PlanFacts): Line[] {
 
 /** The same for scripts. */
 export function planJson({ account, operation, judgement }: ChangePlan): object {
-  const { differences, findings, place, left } = judgement;
+  const { differences, facts, findings, place, left } = judgement;
   const { base, nullified, keys, deadline } = place;
   return {
     did: account.did,
@@ -42,23 +45,25 @@ export function planJson({ account, operation, judgement }: ChangePlan): object 
     ...(deadline === undefined ? {} : { nullifiableUntil: new Date(deadline).toISOString() }),
     signers: keys,
     operationsLeft: left,
+    facts,
     differences,
     findings,
     operation,
   };
 }
 
-/** What the log says about an operation that it has taken. */
-export function changeLines(result: ChangeResult, viaDirectory: boolean): Line[] {
-  const { entry, nullified } = result;
-  const { keys, until } = undoOf(result);
+/** What the log says about an operation that it has taken. @param complete makes a command complete */
+export function changeLines(result: ChangeResult, viaDirectory: boolean, complete: Complete): Line[] {
+  const { entry, nullified, undoKeys, recoverableUntil: until, log } = result;
   return [
     [{ text: "The directory has it: ", style: "green" }, entry.cid],
     [`Signed by ${entry.signer}, on ${entry.createdAt}.`],
     ...nullified.map((cid): Line => [`It nullified ${cid}.`]),
     until === undefined
-      ? ["No key stands above the one that signed it: nobody can undo it."]
-      : [`Until ${until} it can be undone by ${keys.join(" or ")}.`],
+      ? ["Nobody can undo it: no key that is not a server's stands above the one that signed it."]
+      : [
+          `Until ${until} it can be undone with ${undoKeys.join(" or ")}: ${undoCommand({ did: log.did, complete }, kindOf(result), entry.cid)}`,
+        ],
     ...(viaDirectory
       ? [["Your server was not told. It and the network notice when they next look at the directory."]]
       : []),
@@ -67,8 +72,7 @@ export function changeLines(result: ChangeResult, viaDirectory: boolean): Line[]
 
 /** The same for scripts. */
 export function changeJson(result: ChangeResult): object {
-  const { entry, nullified, differences, host } = result;
-  const { keys, until } = undoOf(result);
+  const { entry, nullified, differences, host, undoKeys, recoverableUntil: until } = result;
   return {
     cid: entry.cid,
     createdAt: entry.createdAt,
@@ -76,13 +80,12 @@ export function changeJson(result: ChangeResult): object {
     nullified,
     differences,
     submittedTo: host,
-    undoKeys: keys,
+    undoKeys,
     ...(until === undefined ? {} : { undoUntil: until }),
   };
 }
 
-function undoOf({ entry, log }: ChangeResult): { keys: readonly string[]; until: string | undefined } {
-  const item = describeHistory(log).find((other) => other.entry.cid === entry.cid);
-  const until = item?.undoUntil;
-  return { keys: item?.undoKeys ?? [], until: until === undefined ? undefined : new Date(until).toISOString() };
+function kindOf({ entry, log }: ChangeResult): "move" | "other" {
+  const before = log.entries.find(({ cid }) => cid === entry.operation.prev);
+  return pdsOf(before?.operation) === pdsOf(entry.operation) ? "other" : "move";
 }

@@ -1,11 +1,14 @@
 /** What people read about an identity: its state, its history, a change that is planned. */
 import type { AuditFinding } from "../plc/audit.ts";
 import type { Finding } from "../plc/check.ts";
-import type { HistoryEntry } from "../plc/history.ts";
-import { contentOf, type SignedOperation, type UnsignedOperation } from "../plc/operation.ts";
+import { undoPower, type HistoryEntry } from "../plc/history.ts";
+import type { VerifiedLog } from "../plc/log.ts";
+import { contentOf, pdsOf, type SignedOperation, type UnsignedOperation } from "../plc/operation.ts";
+import { undoCommand } from "./facts-lines.ts";
 import { plural } from "./reporters/amounts.ts";
 import { identityLines } from "./reporters/lines.ts";
 import type { Piece } from "./terminal.ts";
+import type { Complete } from "./next-command.ts";
 
 export type Line = readonly Piece[];
 
@@ -40,8 +43,18 @@ function column(title: string, values: readonly string[]): Line[] {
   ]);
 }
 
-/** One operation of a history. @param number from 1 @param now epoch milliseconds */
-export function historyLines(item: HistoryEntry, number: number, now: number): Line[] {
+/**
+ * One operation of a history.
+ *
+ * @param number from 1
+ * @param now epoch milliseconds
+ * @param complete makes a command complete
+ */
+export function historyLines(
+  item: HistoryEntry,
+  number: number,
+  { log, now, complete }: { log: VerifiedLog; now: number; complete: Complete },
+): Line[] {
   const { entry, kind, changes, signerRank, nullifies, nullifiedBy } = item;
   const lost = nullifiedBy !== undefined;
   return [
@@ -53,17 +66,40 @@ export function historyLines(item: HistoryEntry, number: number, now: number): L
     [`   signed by ${entry.signer}, rotation key ${signerRank + 1}`],
     ...identityLines(changes, "   "),
     ...nullifies.map((cid): Line => [{ text: `   nullifies ${cid}`, style: "yellow" }]),
-    ...(lost ? [[{ text: `   nullified by ${nullifiedBy}`, style: "yellow" } as const]] : undoLines(item, now)),
+    ...(lost
+      ? [[{ text: `   nullified by ${nullifiedBy}`, style: "yellow" } as const]]
+      : undoLines(item, log, now, complete)),
     [],
   ];
 }
 
-function undoLines({ undoKeys, undoUntil }: HistoryEntry, now: number): Line[] {
+/** Who can still undo it: those that are not a server's, with the command; and the others, which can do so too. */
+function undoLines(
+  { entry, undoKeys, undoUntil }: HistoryEntry,
+  log: VerifiedLog,
+  now: number,
+  complete: Complete,
+): Line[] {
   if (undoUntil === undefined || undoUntil < now) {
     return [];
   }
   const until = new Date(undoUntil).toISOString();
-  return [[{ text: `   can be undone until ${until} by ${undoKeys.join(" or ")}`, style: "cyan" }]];
+  const keys = undoPower(log, entry.cid)?.keys ?? [];
+  const others = undoKeys.filter((key) => !keys.includes(key));
+  const before = log.entries.find(({ cid }) => cid === entry.operation.prev);
+  const kind = pdsOf(before?.operation) === pdsOf(entry.operation) ? "other" : "move";
+  const command = undoCommand({ did: log.did, complete }, kind, entry.cid);
+  return [
+    ...(keys.length === 0
+      ? []
+      : [[{ text: `   can be undone until ${until} by ${keys.join(" or ")}: ${command}`, style: "cyan" } as const]]),
+    ...others.map((key): Line => [
+      {
+        text: `   until ${until} it can also be undone with ${key}, which left together with the server`,
+        style: "yellow",
+      },
+    ]),
+  ];
 }
 
 /** What is wrong, or odd. */

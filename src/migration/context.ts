@@ -60,6 +60,8 @@ export class Context {
   inviteCode: string | undefined;
   /** The old server's own rotation keys. */
   sourceRotationKeys: readonly string[] = [];
+  /** Rotation keys that the user is known to hold: the one that signs in place of a server, and one that is added first. */
+  heldKeys: readonly string[] = [];
   /** The change of the identity that was shown and confirmed. */
   planned: UnsignedOperation | undefined;
   signed: { readonly operation: PlcOperation; readonly cid: string } | undefined;
@@ -70,6 +72,8 @@ export class Context {
   sourceStillActive = false;
   lateWrites: readonly string[] = [];
   recoverableUntil: string | undefined;
+  /** The keys that can undo the change that this run made; none where nobody can. */
+  undoKeys: readonly string[] | undefined;
 
   #identity: Identity | undefined;
   #source: Pds | undefined;

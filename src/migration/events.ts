@@ -4,6 +4,7 @@
  */
 
 import type { PlaceState } from "../account/places.ts";
+import type { ChangeFacts } from "../plc/change-facts.ts";
 import type { Difference } from "../plc/diff.ts";
 import type { StepId } from "./step-ids.ts";
 
@@ -48,8 +49,10 @@ export interface MigrationResult {
   readonly preferences?: number;
   /** CID of the PLC operation that moved the identity. */
   readonly operation?: string;
-  /** Until when a rotation key of higher rank can undo that operation (ISO 8601). */
+  /** Until when one of `undoKeys` can undo that operation (ISO 8601); missing where nobody can. */
   readonly recoverableUntil?: string;
+  /** The rotation keys that can, and are not a server's; none where nobody can; missing if an earlier run made the operation. */
+  readonly undoKeys?: readonly string[];
   /** Blobs that the old server did not give, with the reason and the records that need them. */
   readonly missingBlobs: readonly MissingBlob[];
   /** Paths of records that exist only on the old server, because they were written there too late. */
@@ -101,6 +104,8 @@ export type MigrationEvent =
       readonly handle: string;
       /** The change that is about to be signed, against the last operation of the log. */
       readonly differences: readonly Difference[];
+      /** What it means: server, handle, keys, and who can undo it. */
+      readonly facts: ChangeFacts;
     }
   | { readonly type: "result"; readonly result: MigrationResult };
 

@@ -36,6 +36,8 @@ export interface MigrateOptions {
   readonly firstWrite: boolean;
   /** Put a rotation key of the user's own first before the identity moves: `newRotationKey` of the answers says which. */
   readonly addRecoveryKey: boolean;
+  /** Rotation keys, did:keys, that may stay in the identity although the old server does not say that they are not its own. */
+  readonly acceptKeys?: readonly string[];
   /** Go on although the old server does not give some blobs. The result is then incomplete. */
   readonly allowMissingBlobs: boolean;
 }

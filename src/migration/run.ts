@@ -284,6 +284,7 @@ async function makeResult(context: Context, state: MigrationResult["state"]): Pr
     ...(context.preferences === undefined ? {} : { preferences: context.preferences }),
     ...(context.signed === undefined ? {} : { operation: context.signed.cid }),
     ...(context.recoverableUntil === undefined ? {} : { recoverableUntil: context.recoverableUntil }),
+    ...(context.undoKeys === undefined ? {} : { undoKeys: context.undoKeys }),
     missingBlobs: context.missingBlobs,
     ...(context.lateWrites.length > 0 ? { lateWrites: context.lateWrites } : {}),
     ...(context.sourceStillActive ? { sourceStillActive: true } : {}),

@@ -8,22 +8,47 @@ import { pdsOf, rotationKeysOf } from "./operation.ts";
  * these are most likely the user's. Keys that have left since are among them; what was nullified does not count.
  */
 export function keysThatCameAlone(log: VerifiedLog): readonly string[] {
+  return [...new Set(arrivals(log).flatMap(({ keys, with: what }) => (what === "nothing" ? keys : [])))];
+}
+
+/** The rotation keys of the head that a server may have brought: with the genesis, or together with the account. */
+export function keysThatCameWithServer(log: VerifiedLog): readonly string[] {
+  const now = rotationKeysOf(log.head.operation);
+  const later = new Set(arrivals(log).flatMap(({ keys, with: what }) => (what === "server" ? [] : keys)));
+  return [...new Set(now.filter((key) => !later.has(key)))];
+}
+
+/**
+ * The rotation keys of the head that came by themselves and stand below every key that did not, such as a server's: whatever
+ * is signed by those, they cannot undo.
+ */
+export function powerlessKeys(log: VerifiedLog): readonly string[] {
+  const now = rotationKeysOf(log.head.operation);
+  const alone = keysThatCameAlone(log);
+  const lastOther = now.findLastIndex((key) => !alone.includes(key));
+  return lastOther < 0 ? [] : [...new Set(now.slice(lastOther + 1))];
+}
+
+interface Arrival {
+  readonly keys: readonly string[];
+  /** What came or went at the same time. */
+  readonly with: "server" | "other-keys" | "nothing";
+}
+
+/** The keys that each operation brought in, oldest first. */
+function arrivals(log: VerifiedLog): readonly Arrival[] {
   const chain = log.entries.filter(({ nullified }) => !nullified);
-  const keys = chain.flatMap((entry, index) => {
+  return chain.map((entry, index) => {
     const before = chain[index - 1];
-    return before === undefined || changesServer(before, entry) ? [] : newKeys(before, entry);
+    const [old, now] = [before === undefined ? [] : rotationKeysOf(before.operation), rotationKeysOf(entry.operation)];
+    const keys = now.filter((key) => !old.includes(key));
+    if (before === undefined || changesServer(before, entry)) {
+      return { keys, with: "server" };
+    }
+    return { keys, with: old.some((key) => !now.includes(key)) ? "other-keys" : "nothing" };
   });
-  return [...new Set(keys)];
 }
 
-/** Whether an operation takes the account to another server. */
-export function changesServer(before: LogEntry, after: LogEntry): boolean {
+function changesServer(before: LogEntry, after: LogEntry): boolean {
   return pdsOf(before.operation) !== pdsOf(after.operation);
-}
-
-function newKeys(before: LogEntry, after: LogEntry): readonly string[] {
-  const [old, now] = [before, after].map(({ operation }) => rotationKeysOf(operation));
-  return old === undefined || now === undefined || old.some((key) => !now.includes(key))
-    ? []
-    : now.filter((key) => !old.includes(key));
 }

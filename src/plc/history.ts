@@ -1,11 +1,11 @@
 /** A verified log as a story: what each operation changed, who signed it, what it undid, and until when it can be undone. */
 import type { Cid } from "../data/cid.ts";
-import { changesServer, keysThatCameAlone } from "./came-alone.ts";
+import { keysThatCameAlone } from "./came-alone.ts";
 import { diffOperations } from "./diff.ts";
 import type { Difference } from "./diff.ts";
 import { recoveryWindow } from "./log.ts";
 import type { LogEntry, VerifiedLog } from "./log.ts";
-import { normalizeOperation, rotationKeysOf } from "./operation.ts";
+import { contentOf, normalizeOperation, pdsOf, rotationKeysOf } from "./operation.ts";
 import type { SignedOperation, UnsignedOperation } from "./operation.ts";
 
 export interface HistoryEntry {
@@ -76,11 +76,28 @@ export function undoPower(log: VerifiedLog, cid: Cid, serverKeys: readonly strin
   if (entry === undefined || before === undefined) {
     return undefined;
   }
-  const after = rotationKeysOf(entry.operation);
-  const alone = keysThatCameAlone(log);
-  const gone = (key: string): boolean => changesServer(before, entry) && !after.includes(key) && !alone.includes(key);
-  const keys = keysAbove(entry.signer, before.operation).filter((key) => !gone(key) && !serverKeys.includes(key));
+  const known = { kept: keysThatCameAlone(log), servers: serverKeys };
+  const keys = undoKeys(entry.signer, before.operation, entry.operation, known);
   return keys.length === 0 ? undefined : { keys, until: undoDeadline(entry) };
+}
+
+/**
+ * The keys above a signer that nothing shows to be a server's, the most powerful first.
+ *
+ * @param known `servers`: keys that are known to be a server's; `kept`: keys that are not, even where they leave together with a
+ *   server
+ */
+export function undoKeys(
+  signer: string,
+  before: SignedOperation,
+  after: SignedOperation | UnsignedOperation,
+  { kept, servers }: { kept: readonly string[]; servers: readonly string[] },
+): readonly string[] {
+  const staying = contentOf(after)?.rotationKeys ?? [];
+  const moves = pdsOf(before) !== pdsOf(after);
+  return keysAbove(signer, before).filter(
+    (key) => !servers.includes(key) && (!moves || staying.includes(key) || kept.includes(key)),
+  );
 }
 
 /** The last millisecond at which an operation can be nullified, by the directory's clock. */

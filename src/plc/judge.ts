@@ -1,4 +1,5 @@
 /** A planned operation against the log that it is to enter: what it changes, and everything that speaks against it. */
+import { changeFacts, type ChangeFacts, type KeyKnowledge } from "./change-facts.ts";
 import { checkOperation, operationsLeft, type CheckContext, type Finding, type OperationsLeft } from "./check.ts";
 import { diffOperations, type Difference } from "./diff.ts";
 import type { VerifiedLog } from "./log.ts";
@@ -6,12 +7,17 @@ import { contentOf, rotationKeysOf, type UnsignedOperation } from "./operation.t
 import { placeOperation, type Place } from "./place.ts";
 
 /** What was asked for: what is not named is not expected to change. */
-export type Intent = Omit<CheckContext, "headKeys" | "history">;
+export interface Intent extends Omit<CheckContext, "headKeys" | "history"> {
+  /** Who owns which key; that `userKeys` are the user's unless given. */
+  readonly known?: KeyKnowledge;
+}
 
 export interface Judgement {
   readonly place: Place;
   /** Against what the identity says now; after a tombstone, against what it said last. */
   readonly differences: readonly Difference[];
+  /** What it means: server, handle, keys, and who can undo it. */
+  readonly facts: ChangeFacts;
   /** An error must stop it; a warning has to be shown. */
   readonly findings: readonly Finding[];
   /** How many operations the directory still takes; one that nullifies others does not count. */
@@ -41,7 +47,8 @@ export function judgeOperation(log: VerifiedLog, operation: UnsignedOperation, i
       ? [warning("plc/no-change", "This operation changes nothing.")]
       : []),
   ];
-  return { place, differences, findings, left: operationsLeft(createdAt, now) };
+  const facts = changeFacts(log, operation, intent.known ?? { user: intent.userKeys ?? [] });
+  return { place, differences, facts, findings, left: operationsLeft(createdAt, now) };
 }
 
 /** What is allowed, and seldom meant. */

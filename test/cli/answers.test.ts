@@ -5,6 +5,7 @@ import { createPrompter } from "../../src/cli/prompter.ts";
 import { createSecrets } from "../../src/cli/secrets.ts";
 import { openTerminal } from "../../src/cli/terminal.ts";
 import type { Answers } from "../../src/migration/answers.ts";
+import { moveFacts } from "./support/facts.ts";
 import { captured, type Captured } from "./support/streams.ts";
 
 const did = "did:plc:ewvi7nxzyoun6zhxrhs64oiz";
@@ -14,6 +15,7 @@ const change = {
   differences: [
     { field: "services.atproto_pds", kind: "changed", before: "https://old.example", after: "https://new.example" },
   ],
+  facts: moveFacts,
 } as const;
 
 interface Setting {
@@ -79,11 +81,14 @@ describe("the point of no return", () => {
     expect(asked).toHaveLength(1);
   });
 
-  test("a person sees what changes before the question, and types the DID", async () => {
+  test("a person sees what it means and what changes before the question, and types the DID", async () => {
     const { answers, asked, streams } = await setting({}, [did]);
     await answers.confirmIdentityChange(change);
     const shown = streams.stderr();
     expect(shown).toContain(did);
+    const sentences = shown.indexOf("Your old server's rotation key leaves: did:key:zOld\n");
+    expect(sentences).toBeGreaterThan(0);
+    expect(shown.indexOf("- services.atproto_pds:")).toBeGreaterThan(sentences);
     expect(shown).toContain("- services.atproto_pds: https://old.example\n");
     expect(shown).toContain("+ services.atproto_pds: https://new.example\n");
     const [question] = asked;

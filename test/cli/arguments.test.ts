@@ -45,6 +45,7 @@ describe("migrate: arguments to options", () => {
         "--new-handle alice.new.example --new-email a@b.example --invite-code new-1 --yes " +
         "--confirm-did did:plc:x --allow-missing-blobs --freeze --chunked-import --first-write --bring-late-writes --allow-private-hosts --state-dir s " +
         "--password-file p --auth-factor-command c --new-password-file - --plc-token-command d " +
+        "--accept-key did:key:zQ3shSpXWhf77qcjau2sSgLhTBG8ZCa7mA5Ur6Z5KmxXPDhvN " +
         "--recovery-key new.age --rotation-key-file k --passphrase-command e --curve p256 " +
         "--plc-url http://localhost:2582 --json --no-input --no-color -v"
       ).split(" "),
@@ -66,6 +67,7 @@ describe("migrate: arguments to options", () => {
       chunkedImport: true,
       firstWrite: true,
       bringLateWrites: true,
+      acceptKeys: ["did:key:zQ3shSpXWhf77qcjau2sSgLhTBG8ZCa7mA5Ur6Z5KmxXPDhvN"],
     });
     expect(given).toEqual({
       newHandle: "alice.new.example",

@@ -58,7 +58,7 @@ async function run(move: Move, flags: readonly string[] = [], streams: StreamOpt
 describe("the result", () => {
   test("for a person: where the account is, what to do next, what is kept", async () => {
     const { exitCode, stdout } = await run(() =>
-      Promise.resolve({ ...result, recoverableUntil: "2026-12-01T00:00:00.000Z" }),
+      Promise.resolve({ ...result, recoverableUntil: "2026-12-01T00:00:00.000Z", undoKeys: ["did:key:zUser"] }),
     );
     expect(exitCode).toBe(0);
     for (const fact of [
@@ -71,7 +71,7 @@ describe("the result", () => {
       "What is kept",
       "https://old.example still has the account, deactivated.",
       "/archive",
-      "Until 2026-12-01T00:00:00.000Z",
+      "Until 2026-12-01T00:00:00.000Z it can be undone with did:key:zUser: decamp plc undo did:plc:abc --rotation-key-file FILE\n",
     ]) {
       expect(stdout).toContain(fact);
     }

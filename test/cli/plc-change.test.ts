@@ -53,8 +53,15 @@ describe("plc diff", () => {
     const output = join(folder, "operation.json");
     const { exitCode, stdout, stderr } = await plc(["diff", bed.did, "--add-rotation-key", fresh.did, "-o", output]);
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
-    expect(stdout).toBe(
+    expect(stdout.replace(/(?<=--state-dir )\S+/, "DIR")).toBe(
       [
+        `alice.example.com stays at ${bed.origin}.`,
+        "Its handle stays alice.example.com.",
+        `A rotation key comes, at rank 1 of 3: ${fresh.did}. Nobody says whose it is.`,
+        `A rotation key stays, at rank 2 of 3 (it was at rank 1): ${user.did}. Nobody says whose it is.`,
+        `A rotation key stays, at rank 3 of 3 (it was at rank 2): ${server.did}. Nobody says whose it is.`,
+        `Whether ${user.did} can undo it, within 72 hours, depends on the key that signs it: decamp plc recover ${bed.did} --rotation-key-file FILE --plc-url ${bed.origin} --allow-private-hosts --state-dir DIR`,
+        "",
         `The identity of alice.example.com, ${bed.did},`,
         "would change like this:",
         `  + rotationKeys[0]: ${fresh.did}`,
@@ -83,6 +90,16 @@ describe("plc diff", () => {
       nullifies: [],
       signers: [user.did, server.did],
       operationsLeft: { hour: 9, day: 29, week: 99 },
+      facts: {
+        server: { before: bed.origin, after: bed.origin },
+        handle: { before: "alice.example.com", after: "alice.example.org" },
+        keys: [
+          { key: user.did, owner: "unknown", change: "stays", rankBefore: 0, rank: 0 },
+          { key: server.did, owner: "unknown", change: "stays", rankBefore: 1, rank: 1 },
+        ],
+        keyCount: 2,
+        undo: { possible: "depends", keys: [user.did] },
+      },
       differences: [
         { field: "alsoKnownAs[0]", kind: "removed", before: "at://alice.example.com" },
         { field: "alsoKnownAs[0]", kind: "added", after: "at://alice.example.org" },
@@ -138,8 +155,10 @@ describe("plc diff", () => {
   test("in colour on a terminal that has it, and the same words without", async () => {
     const rotationKeys = [server.did, user.did];
     const file = fileWith(unsigned({ rotationKeys, alsoKnownAs: ["at://alice.example.org"] }));
-    const diff = async (options: Parameters<typeof run>[1], ...flags: string[]): Promise<string> =>
-      (await plc(["diff", bed.did, "--operation", file, ...flags], options)).stdout;
+    const diff = async (options: Parameters<typeof run>[1], ...flags: string[]): Promise<string> => {
+      const { stdout } = await plc(["diff", bed.did, "--operation", file, ...flags], options);
+      return stdout.replace(/(?<=--state-dir )\S+/, "DIR");
+    };
     const colored = await diff({ terminals: ["stdout"] });
     const starts = ["  - alsoKnownAs[0]: ", "  + alsoKnownAs[0]: ", "  ~ rotationKeys: ", "warning "];
     const colors = starts.map((start) => {

@@ -347,7 +347,7 @@ describe("plc history", () => {
     directory.answers.set(`/${did}/log/audit`, recent);
     const { stdout } = await plc("history", did);
     const until = new Date(now - hour + 1 + 72 * hour).toISOString();
-    expect(stdout).toContain(`   can be undone until ${until} by ${user.did}\n`);
+    expect(stdout).toContain(`   can be undone until ${until} by ${user.did}: decamp plc recover ${did} --operation `);
     expect(stdout.match(/can be undone/g)).toHaveLength(1);
   });
 

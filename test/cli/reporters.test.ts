@@ -6,6 +6,7 @@ import { createPlainReporter } from "../../src/cli/reporters/plain.ts";
 import { createReporter } from "../../src/cli/reporters/create.ts";
 import { openTerminal } from "../../src/cli/terminal.ts";
 import type { MigrationEvent, MigrationPlan } from "../../src/migration/events.ts";
+import { moveFacts } from "./support/facts.ts";
 import { captured } from "./support/streams.ts";
 
 const plan: MigrationPlan = {
@@ -35,6 +36,7 @@ const identity: MigrationEvent = {
     { field: "rotationKeys", kind: "added", after: "did:key:zNew" },
     { field: "rotationKeys", kind: "removed", before: "did:key:zOld" },
   ],
+  facts: moveFacts,
 };
 const options = { quiet: false, verbose: false, identityIsAsked: false, planIsTheResult: false };
 
@@ -100,13 +102,19 @@ describe("plain lines", () => {
   });
 });
 
-test("the change of the identity is readable without colour", async () => {
+test("the change of the identity is said in sentences first, and is readable without colour", async () => {
   const { parts, stderr } = captured();
   const { err } = await openTerminal(parts, { noColor: false });
   const reporter = createPlainReporter(err, options);
   reporter.report(identity);
   reporter.close();
   expect(stderr().split("\n")).toEqual([
+    "alice.example moves from https://old.example to https://new.example.",
+    "Its handle becomes alice.new.example.",
+    "Your old server's rotation key leaves: did:key:zOld",
+    "Your new server's rotation key comes, at rank 2 of 2: did:key:zNew",
+    "Your own rotation key stays, at rank 1 of 2: did:key:zUser",
+    "For 72 hours it can be undone with did:key:zUser: decamp plc undo did:plc:abc --rotation-key-file FILE",
     "The identity changes like this:",
     "  - services.atproto_pds: https://old.example",
     "  + services.atproto_pds: https://new.example",

@@ -1,8 +1,19 @@
 import { expect, test } from "vitest";
-import { keysThatCameAlone } from "../../src/plc/came-alone.ts";
+import { keysThatCameAlone, powerlessKeys } from "../../src/plc/came-alone.ts";
 import { undoPower } from "../../src/plc/history.ts";
 import { verifyLog, type VerifiedLog } from "../../src/plc/log.ts";
-import { at, auditLog, hour, operation, signed, testCid, testKey, type Json, type TestKey } from "../tools/plc.ts";
+import {
+  at,
+  auditLog,
+  hour,
+  logOf,
+  operation,
+  servedAt,
+  signed,
+  testCid,
+  testKey,
+  type TestStep,
+} from "../tools/plc.ts";
 
 const [user, late, server, recovery, next, thief] = await Promise.all([
   testKey("user"),
@@ -12,20 +23,10 @@ const [user, late, server, recovery, next, thief] = await Promise.all([
   testKey("next server"),
   testKey("thief"),
 ]);
-const pdsAt = (endpoint: string) => ({ services: { atproto_pds: { type: "AtprotoPersonalDataServer", endpoint } } });
-const elsewhere = pdsAt("https://new.example.com");
+const elsewhere = servedAt("https://new.example.com");
 
-/** A log of operations that follow each other: the keys after each, where it leads, and who signed it. */
-async function logOf(steps: readonly { keys: readonly TestKey[]; by: TestKey; change?: Json }[]): Promise<VerifiedLog> {
-  const operations: Json[] = [];
-  for (const { keys, by, change = {} } of steps) {
-    const last = operations.at(-1);
-    const rotationKeys = keys.map((key) => key.did);
-    operations.push(
-      await signed(operation(last === undefined ? null : testCid(last), { rotationKeys, ...change }), by),
-    );
-  }
-  const entries = auditLog(operations);
+async function read(steps: readonly TestStep[]): Promise<VerifiedLog> {
+  const entries = await logOf(steps);
   return verifyLog(entries[0]!.did, entries);
 }
 
@@ -34,7 +35,7 @@ function powerOverHead(log: VerifiedLog, serverKeys?: readonly string[]): Return
 }
 
 test("a key of the user's above the signer can undo a move, for 72 hours", async () => {
-  const log = await logOf([
+  const log = await read([
     { keys: [user, server], by: server },
     { keys: [user, next], by: server, change: elsewhere },
   ]);
@@ -43,7 +44,7 @@ test("a key of the user's above the signer can undo a move, for 72 hours", async
 });
 
 test("the recovery key of the old server leaves with the move: then nobody can undo it", async () => {
-  const log = await logOf([
+  const log = await read([
     { keys: [recovery, server], by: server },
     { keys: [next], by: server, change: elsewhere },
   ]);
@@ -51,7 +52,7 @@ test("the recovery key of the old server leaves with the move: then nobody can u
 });
 
 test("a key of the user's below the signer can undo nothing", async () => {
-  const log = await logOf([
+  const log = await read([
     { keys: [server, user], by: server },
     { keys: [user, next], by: server, change: elsewhere },
   ]);
@@ -59,7 +60,7 @@ test("a key of the user's below the signer can undo nothing", async () => {
 });
 
 test("where the server stays, a key that left was somebody's: it can still take that back", async () => {
-  const log = await logOf([
+  const log = await read([
     { keys: [user, server], by: server },
     { keys: [thief, server], by: server },
   ]);
@@ -67,7 +68,7 @@ test("where the server stays, a key that left was somebody's: it can still take 
 });
 
 test("a key that once came by itself is no server's, even if a thief throws it out while taking the account away", async () => {
-  const log = await logOf([
+  const log = await read([
     { keys: [server], by: server },
     { keys: [late, server], by: server },
     { keys: [thief], by: server, change: elsewhere },
@@ -77,7 +78,7 @@ test("a key that once came by itself is no server's, even if a thief throws it o
 });
 
 test("a key that came with another server, or in the place of another, came not alone", async () => {
-  const log = await logOf([
+  const log = await read([
     { keys: [user, server], by: server },
     { keys: [user, next], by: server, change: elsewhere },
     { keys: [user, thief], by: next, change: elsewhere },
@@ -95,4 +96,32 @@ test("nobody can undo a genesis, what is nullified, and what is not there", asyn
     expect(undoPower(log, log.entries.find(({ cid }) => cid === testCid(gone))!.cid)).toBeUndefined();
   }
   expect(undoPower(log, testCid({ some: "thing" }))).toBeUndefined();
+});
+
+test("a key that came by itself below all others can undo nothing; one that stands between them can", async () => {
+  const below = await read([
+    { keys: [recovery, server], by: server },
+    { keys: [recovery, server, user, late], by: server },
+  ]);
+  expect(powerlessKeys(below)).toEqual([user.did, late.did]);
+  for (const keys of [
+    [recovery, user, server],
+    [user, recovery, server],
+  ]) {
+    expect(
+      powerlessKeys(
+        await read([
+          { keys: [recovery, server], by: server },
+          { keys, by: server },
+        ]),
+      ),
+    ).toEqual([]);
+  }
+  // Where the key that stood above has left, nothing stands above.
+  const alone = await read([
+    { keys: [server], by: server },
+    { keys: [server, user], by: server },
+    { keys: [user], by: server },
+  ]);
+  expect(powerlessKeys(alone)).toEqual([]);
 });

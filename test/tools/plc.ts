@@ -127,3 +127,28 @@ function derInteger(half: Buffer): Buffer {
   const digits = trimmed[0]! >= 0x80 ? Buffer.concat([Buffer.of(0), trimmed]) : trimmed;
   return Buffer.concat([Buffer.of(2, digits.length), digits]);
 }
+
+/** An operation of a log: the rotation keys after it, who signed it, and what else it changed. */
+export interface TestStep {
+  readonly keys: readonly TestKey[];
+  readonly by: TestKey;
+  readonly change?: Json;
+}
+
+/** The entries of a log of operations that follow each other, an hour apart. */
+export async function logOf(steps: readonly TestStep[]): Promise<TestEntry[]> {
+  const operations: Json[] = [];
+  for (const { keys, by, change = {} } of steps) {
+    const last = operations.at(-1);
+    const rotationKeys = keys.map((key) => key.did);
+    operations.push(
+      await signed(operation(last === undefined ? null : testCid(last), { rotationKeys, ...change }), by),
+    );
+  }
+  return auditLog(operations);
+}
+
+/** The services of an account at a server. */
+export function servedAt(endpoint: string): Pick<Content, "services"> {
+  return { services: { atproto_pds: { type: "AtprotoPersonalDataServer", endpoint } } };
+}

@@ -2,8 +2,11 @@
 import type { LocatedAccount } from "../../account/find.ts";
 import type { ExportResult } from "../../archive/export.ts";
 import { hasPrivateParts, type Missing } from "../../archive/manifest.ts";
+import { powerlessKeys } from "../../plc/came-alone.ts";
+import { powerlessLines } from "../facts-lines.ts";
 import { bytesText, countText, plural } from "../reporters/amounts.ts";
 import type { Piece } from "../terminal.ts";
+import type { Complete } from "../next-command.ts";
 
 type Line = readonly Piece[];
 
@@ -12,10 +15,11 @@ const named = 50;
 
 export function exportLines(
   archive: string,
-  { did, handle = did }: LocatedAccount,
+  located: LocatedAccount,
   { manifest, mode, received }: ExportResult,
-  { quiet }: { quiet: boolean },
+  { quiet, complete }: { quiet: boolean; complete: Complete },
 ): Line[] {
+  const { did, handle = did } = located;
   const { missing, records, blobs, blobBytes, snapshot, createdAt, status } = manifest;
   const verdict: Piece =
     missing.length > 0
@@ -39,7 +43,13 @@ export function exportLines(
     ],
     ["Received      ", receivedText(mode, received)],
   ];
-  return [[verdict], ...(quiet ? [] : facts), ...missingLines(missing)];
+  const weak = powerlessLines(powerlessOf(located), { did, complete });
+  return [[verdict], ...(quiet ? [] : [...facts, ...weak]), ...missingLines(missing)];
+}
+
+/** Rotation keys that can undo nothing where they stand, as far as the log shows. */
+function powerlessOf({ log }: LocatedAccount): readonly string[] {
+  return log === undefined ? [] : powerlessKeys(log.verified);
 }
 
 function receivedText(mode: ExportResult["mode"], { repoBytes, blobs, blobBytes }: ExportResult["received"]): string {
@@ -94,4 +104,9 @@ export function resultFacts({ manifest, mode, received }: ExportResult): object 
     received,
     missing,
   };
+}
+
+/** What the log shows of the rotation keys, for scripts. */
+export function keyFacts(located: LocatedAccount): object {
+  return located.log === undefined ? {} : { powerlessKeys: powerlessOf(located) };
 }

@@ -18,7 +18,8 @@ import { reportAndAsk } from "../report-and-ask.ts";
 import { checkSecretFlags, createSecrets, secretKinds, type AllSecretFlags, type Secrets } from "../secrets.ts";
 import { stoppable, tellStopping } from "../signals.ts";
 import type { Terminal } from "../terminal.ts";
-import { exportLines, resultFacts } from "./export-result.ts";
+import { exportLines, keyFacts, resultFacts } from "./export-result.ts";
+import { completer } from "../next-command.ts";
 
 /** Runs `decamp export`. Exit code 6 if blobs are missing. */
 export async function exportCommand(
@@ -73,9 +74,19 @@ export async function exportCommand(
       tellStopping(terminal, globals),
     );
     if (globals.json) {
-      terminal.out.json({ type: "result", version: 1, command: "export", archive, ...resultFacts(result) });
+      terminal.out.json({
+        type: "result",
+        version: 1,
+        command: "export",
+        archive,
+        ...resultFacts(result),
+        ...keyFacts(located),
+      });
     } else {
-      for (const line of exportLines(archive, located, result, globals)) {
+      for (const line of exportLines(archive, located, result, {
+        quiet: globals.quiet,
+        complete: completer({ raw, globals }),
+      })) {
         terminal.out.line(...line);
       }
     }

@@ -1,8 +1,11 @@
 /** What people read when `decamp migrate` has ended well. */
 import type { MigrationPlan, MigrationResult, MissingBlob, PlannedStep } from "../../migration/events.ts";
 import type { StepId } from "../../migration/step-ids.ts";
+import { undoCommand } from "../facts-lines.ts";
 import { plural } from "../reporters/amounts.ts";
 import type { Piece } from "../terminal.ts";
+import type { Complete } from "../next-command.ts";
+import { commandLine } from "../command-line.ts";
 
 type Line = readonly Piece[];
 
@@ -13,6 +16,7 @@ export function resultLines(
   result: MigrationResult,
   plan: MigrationPlan | undefined,
   until: StepId | undefined,
+  complete: Complete = commandLine,
 ): readonly Line[] {
   switch (result.state) {
     case "planned":
@@ -57,13 +61,7 @@ export function resultLines(
         [{ text: "What is kept", style: "bold" }],
         [keptThere(result)],
         ...archive(result),
-        ...(result.recoverableUntil === undefined
-          ? []
-          : [
-              [
-                `Until ${result.recoverableUntil} a rotation key of higher rank can undo it: decamp plc undo ${result.did}`,
-              ],
-            ]),
+        ...undo(result, complete),
       ];
   }
 }
@@ -100,6 +98,17 @@ function planLines(plan: MigrationPlan): Line[] {
     ["All before the point of no return can be repeated and taken back."],
     ["It is passed only once you have confirmed it."],
   ];
+}
+
+/** Whether the change of the identity can be undone; nothing where an earlier run made it. @param complete makes a command complete */
+function undo({ did, recoverableUntil: until, undoKeys }: MigrationResult, complete: Complete): Line[] {
+  if (until !== undefined) {
+    const who = undoKeys === undefined ? "" : ` with ${undoKeys.join(" or ")}`;
+    return [[`Until ${until} it can be undone${who}: ${undoCommand({ did, complete }, "move", undefined)}`]];
+  }
+  return undoKeys === undefined
+    ? []
+    : [["Nobody can undo it: no key that is not a server's stands above the one that signed it."]];
 }
 
 function stepLine({ id, title, pointOfNoReturn }: PlannedStep): Line {

@@ -25,7 +25,7 @@ export type Move = (
 export async function runMigrate(invocation: Invocation<"migrate">, edge: Edge, move: Move): Promise<number> {
   const { terminal } = edge;
   const request = readMigrateRequest(invocation, terminal.env);
-  const { options, globals } = request;
+  const { options, globals, complete } = request;
   let plan: MigrationPlan | undefined;
   let identityMoved = false;
   const result = await converse(request, edge, async (answers, report, signal) =>
@@ -52,7 +52,7 @@ export async function runMigrate(invocation: Invocation<"migrate">, edge: Edge, 
   if (globals.json) {
     terminal.out.json({ type: "result", version: 1, command: "migrate", ...result });
   } else {
-    for (const line of resultLines(result, plan, options.until)) {
+    for (const line of resultLines(result, plan, options.until, complete)) {
       terminal.out.line(...line);
     }
   }

@@ -16,7 +16,7 @@ export async function plcAddKeyCommand(invocation: Invocation<"plc add-key">, ed
   refusePrivateKey(what);
   const replace = flags.replace === undefined ? undefined : requireDidKey(flags.replace);
   return talkIdentity(invocation, flags, edge, async (talk) => {
-    const { parts, globals, from } = talk;
+    const { parts, globals, complete, from } = talk;
     const { key, proof } = await readNewKey(
       what,
       flags.curve,
@@ -54,7 +54,7 @@ export async function plcAddKeyCommand(invocation: Invocation<"plc add-key">, ed
       return 0;
     }
     terminal.out.line({ text: "Your key stands first.", style: "bold" });
-    for (const line of changeLines(added, via === "directory")) {
+    for (const line of changeLines(added, via === "directory", complete)) {
       terminal.out.line(...line);
     }
     terminal.out.line("Keep the key safe, and not only on this machine: nobody can give it back to you.");

@@ -1,12 +1,13 @@
 /** `decamp plc diff`: what a change would do, before anybody makes it. */
 import type { ChangePlan } from "../../account/change.ts";
 import { timeAtDirectory } from "../../account/directory-time.ts";
-import { planMove, serverRotationKeys } from "../../account/plan-move.ts";
 import { readAccount, type AccountLog } from "../../account/find.ts";
+import { ownCredentials, planMove, requireNoDoubt, type PlannedMove } from "../../account/plan-move.ts";
 import { signIn } from "../../account/sign-in.ts";
 import { isJsonObject } from "../../data/json-object.ts";
 import { DecampError, exitCodeOf } from "../../errors.ts";
 import { parseServerUrl } from "../../identity/syntax.ts";
+import type { Finding } from "../../plc/check.ts";
 import { editOperation, type IdentityEdit } from "../../plc/edit.ts";
 import { judgeOperation, type Intent } from "../../plc/judge.ts";
 import { contentOf, parseSignedOperation, parseUnsignedOperation, pdsOf } from "../../plc/operation.ts";
@@ -14,7 +15,6 @@ import type { UnsignedOperation } from "../../plc/operation.ts";
 import { writeWhole } from "../../services/files.ts";
 import type { PlcDiffFlags } from "../declare/plc-write.ts";
 import { requireDidKey } from "../did-key.ts";
-import type { GlobalFlags } from "../globals.ts";
 import { talkIdentity, type IdentityTalk } from "../identity-talk.ts";
 import type { Edge, Invocation } from "../invocation.ts";
 import { operationText, readOperationInput } from "../operation-input.ts";
@@ -30,18 +30,19 @@ export async function plcDiffCommand(invocation: Invocation<"plc diff">, edge: E
   const [name = ""] = args;
   checkFlags(flags);
   return talkIdentity(invocation, flags, edge, async (talk) => {
-    const { parts, globals, from } = talk;
+    const { parts, from } = talk;
     const account = await readAccount(parts.services, name, { from }, parts.signal);
-    const { operation, intent } = await planned(account, flags, talk, terminal);
-    const judgement = judgeOperation(account.log, operation, intent, timeAtDirectory(parts.services));
-    return report({ account, operation, judgement }, flags.output, globals, terminal);
+    const { operation, intent, findings = [] } = await planned(account, flags, talk, terminal);
+    const judged = judgeOperation(account.log, operation, intent, timeAtDirectory(parts.services));
+    const judgement = { ...judged, findings: withoutDoubles([...findings, ...judged.findings]) };
+    return report({ account, operation, judgement }, flags.output, talk, terminal);
   });
 }
 
 async function report(
   plan: ChangePlan,
   output: string | undefined,
-  globals: GlobalFlags,
+  { globals, complete }: IdentityTalk,
   terminal: Terminal,
 ): Promise<number> {
   const ok = !plan.judgement.findings.some(({ severity }) => severity === "error");
@@ -49,7 +50,7 @@ async function report(
     terminal.out.json({ type: "result", version: 1, command: "plc diff", ok, ...planJson(plan) });
   } else {
     const channel = output === "-" ? terminal.err : terminal.out;
-    for (const line of planLines(plan)) {
+    for (const line of planLines(plan, complete)) {
       channel.line(...line);
     }
   }
@@ -82,6 +83,16 @@ function checkFlags({ to, operation, output, ...flags }: PlcDiffFlags): void {
 interface Planned {
   readonly operation: UnsignedOperation;
   readonly intent: Intent;
+  /** What speaks against it already. */
+  readonly findings?: readonly Finding[];
+}
+
+/** A move is judged against what the servers say, and then against the log: what both find is said once, the worse first. */
+function withoutDoubles(findings: readonly Finding[]): Finding[] {
+  return findings.filter((finding, index) => {
+    const first = findings.findIndex(({ rule, message }) => rule === finding.rule && message === finding.message);
+    return first === index;
+  });
 }
 
 async function planned(
@@ -91,7 +102,8 @@ async function planned(
   terminal: Terminal,
 ): Promise<Planned> {
   if (flags.to !== undefined) {
-    return plannedMove(account, parseServerUrl(flags.to, talk.globals), talk);
+    const accepted = (flags.acceptKey ?? []).map(requireDidKey);
+    return plannedMove(account, parseServerUrl(flags.to, talk.globals), accepted, talk);
   }
   if (flags.operation !== undefined) {
     const value = await readOperationInput(flags.operation, terminal);
@@ -134,7 +146,12 @@ function readOperation(value: unknown): UnsignedOperation {
 }
 
 /** Both servers have to say which keys are theirs, and do so only to the account itself. */
-async function plannedMove(account: AccountLog, target: string, { parts, globals }: IdentityTalk): Promise<Planned> {
+async function plannedMove(
+  account: AccountLog,
+  target: string,
+  accepted: readonly string[],
+  { parts, globals }: IdentityTalk,
+): Promise<PlannedMove> {
   const { services, answers, signal } = parts;
   const source = pdsOf(account.log.head.operation);
   if (source === target || source === undefined) {
@@ -144,9 +161,10 @@ async function plannedMove(account: AccountLog, target: string, { parts, globals
   const next = services.openPds(target);
   try {
     await signIn(old, account, answers, "sourcePassword", signal);
-    const leaving = await serverRotationKeys(old, signal);
+    const own = await ownCredentials(old, signal);
+    requireNoDoubt(account.log, old.host, own?.rotationKeys, { accepted });
     await signIn(next, account, answers, "targetPassword", signal);
-    return await planMove(account, next, leaving, undefined, signal);
+    return await planMove(account, next, own?.rotationKeys ?? [], undefined, signal, { accepted });
   } finally {
     await Promise.all([old.signOut(), next.signOut()]);
   }

@@ -4,17 +4,20 @@ import type { AccountServices } from "../../account/services.ts";
 import { DecampError, exitCodeOf } from "../../errors.ts";
 import { isPlcDid } from "../../identity/syntax.ts";
 import type { LogAudit } from "../../plc/audit.ts";
-import { describeHistory, type HistoryEntry } from "../../plc/history.ts";
+import { powerlessKeys } from "../../plc/came-alone.ts";
+import { describeHistory, undoPower, type HistoryEntry } from "../../plc/history.ts";
 import type { VerifiedLog } from "../../plc/log.ts";
 import { auditLogFile, type LogFile } from "../../plc/log-file.ts";
 import { contentOf } from "../../plc/operation.ts";
 import type { PlcReadFlags } from "../declare/plc.ts";
+import { powerlessLines } from "../facts-lines.ts";
 import { readGlobals, type GlobalFlags } from "../globals.ts";
 import type { Edge, Invocation, Typed } from "../invocation.ts";
 import { isPath, readLogInput, verifiedInput } from "../log-input.ts";
 import { contentLines, countLine, findingLines, historyLines } from "../plc-lines.ts";
 import { stoppable } from "../signals.ts";
 import type { Terminal } from "../terminal.ts";
+import { completer } from "../next-command.ts";
 
 const damagedExit = exitCodeOf("damaged");
 
@@ -65,6 +68,7 @@ export async function plcAuditCommand(invocation: Invocation<"plc audit">, { ter
 /** Runs `decamp plc history`. */
 export async function plcHistoryCommand(invocation: Invocation<"plc history">, { terminal }: Edge): Promise<number> {
   const globals = readGlobals(invocation.globals, terminal.env);
+  const complete = completer({ raw: invocation.globals, globals });
   const log = await stoppable(
     async (signal) =>
       withLog(invocation, invocation.flags, globals, terminal, signal, {
@@ -90,7 +94,8 @@ export async function plcHistoryCommand(invocation: Invocation<"plc history">, {
       did: log.did,
       head: log.head.cid,
       tombstoned: log.tombstoned,
-      operations: history.map(historyJson),
+      powerlessKeys: powerlessKeys(log),
+      operations: history.map((item) => historyJson(item, log)),
     });
     return 0;
   }
@@ -98,9 +103,12 @@ export async function plcHistoryCommand(invocation: Invocation<"plc history">, {
   terminal.out.line();
   const now = Date.now();
   for (const [index, item] of history.entries()) {
-    for (const line of historyLines(item, index + 1, now)) {
+    for (const line of historyLines(item, index + 1, { log, now, complete })) {
       terminal.out.line(...line);
     }
+  }
+  for (const line of powerlessLines(powerlessKeys(log), { did: log.did, complete })) {
+    terminal.out.line(...line);
   }
   return 0;
 }
@@ -205,15 +213,19 @@ function nullified({ entries }: VerifiedLog): number {
   return entries.filter((entry) => entry.nullified).length;
 }
 
-function historyJson({ entry, undoUntil, ...item }: HistoryEntry): object {
+function historyJson({ entry, undoUntil, undoKeys, ...item }: HistoryEntry, log: VerifiedLog): object {
   const { cid, createdAt, signer } = entry;
+  const power = undoPower(log, cid);
+  const others = undoUntil === undefined ? [] : undoKeys.filter((key) => power?.keys.includes(key) !== true);
   return {
     cid,
     createdAt,
     signer,
     nullified: entry.nullified,
     ...item,
-    ...(undoUntil === undefined ? {} : { undoUntil: new Date(undoUntil).toISOString() }),
+    undoKeys: power?.keys ?? (entry.nullified ? undoKeys : []),
+    ...(power === undefined ? {} : { undoUntil: new Date(power.until).toISOString() }),
+    ...(others.length === 0 ? {} : { serverUndoKeys: others }),
     operation: entry.operation,
   };
 }

@@ -42,7 +42,7 @@ export async function plcRecoverCommand(invocation: Invocation<"plc recover">, e
 async function write(
   plan: RecoveryPlan,
   { output = "-" }: PlcRecoverFlags,
-  { globals }: IdentityTalk,
+  { globals, complete }: IdentityTalk,
   terminal: Terminal,
 ): Promise<number> {
   requireNoErrors(plan.judgement.findings);
@@ -50,7 +50,7 @@ async function write(
     terminal.out.json({ type: "result", version: 1, command: "plc recover", state: "planned", ...planJson(plan) });
   } else {
     const channel = output === "-" ? terminal.err : terminal.out;
-    for (const line of [...planLines(plan), [`These keys can sign it: ${plan.recovery.keys.join(", ")}.`]]) {
+    for (const line of [...planLines(plan, complete), [`These keys can sign it: ${plan.recovery.keys.join(", ")}.`]]) {
       channel.line(...line);
     }
   }
@@ -66,7 +66,7 @@ async function carryOut(
   plan: RecoveryPlan,
   signer: Signer,
   via: "server" | "directory",
-  { parts, globals }: IdentityTalk,
+  { parts, globals, complete }: IdentityTalk,
   terminal: Terminal,
 ): Promise<number> {
   const { allowPrivateHosts } = globals;
@@ -78,7 +78,7 @@ async function carryOut(
     return 0;
   }
   terminal.out.line({ text: "It is undone.", style: "bold" });
-  for (const line of changeLines(result, via === "directory")) {
+  for (const line of changeLines(result, via === "directory", complete)) {
     terminal.out.line(...line);
   }
   return 0;

@@ -24,6 +24,7 @@ import { createPrompter } from "../prompter.ts";
 import { outsideSigner, rotationKeyOpener, rotationKeySecrets } from "../rotation-key.ts";
 import { checkSecretFlags, createSecrets } from "../secrets.ts";
 import { stoppable } from "../signals.ts";
+import { commandLine } from "../command-line.ts";
 
 /** Runs `decamp plc sign`. */
 export async function plcSignCommand(
@@ -125,5 +126,5 @@ function whatLines(
     ];
   }
   const account = { did: log.did, handle: handleAmong(operation.alsoKnownAs), log };
-  return planLines({ account, judgement });
+  return planLines({ account, judgement }, commandLine);
 }

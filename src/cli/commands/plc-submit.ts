@@ -12,7 +12,7 @@ export async function plcSubmitCommand(invocation: Invocation<"plc submit">, edg
   const [account = "", path = "-"] = args;
   const { via = "server", nullify = false } = flags;
   const operation = await readOperationInput(path, terminal);
-  return talkIdentity(invocation, flags, edge, async ({ parts, globals, from }) => {
+  return talkIdentity(invocation, flags, edge, async ({ parts, globals, complete, from }) => {
     const { allowPrivateHosts } = globals;
     const result = await submitSigned(parts, { account, from, operation, nullify, route: via, allowPrivateHosts });
     const { did, state } = result;
@@ -23,7 +23,7 @@ export async function plcSubmitCommand(invocation: Invocation<"plc submit">, edg
     if (state === "already-there") {
       terminal.out.line("This operation is in the log already. Nothing was sent.");
     }
-    for (const line of changeLines(result, state === "submitted" && via === "directory")) {
+    for (const line of changeLines(result, state === "submitted" && via === "directory", complete)) {
       terminal.out.line(...line);
     }
     return 0;

@@ -19,7 +19,7 @@ export async function plcUndoCommand(invocation: Invocation<"plc undo">, edge: E
     invocation,
     flags,
     edge,
-    async ({ services, parts, globals, from, openSigner }) => {
+    async ({ services, parts, globals, complete, from, openSigner }) => {
       const { stateDir, allowPrivateHosts } = globals;
       const warnings: { code: string; message: string }[] = [];
       const warn = (code: string, message: string): void => {
@@ -47,7 +47,7 @@ export async function plcUndoCommand(invocation: Invocation<"plc undo">, edge: E
             ? `It is still active at ${target}, too: deactivate it there.`
             : `It is deactivated at ${target}, and its data is still there.`,
         );
-        for (const line of change === undefined ? [] : changeLines(change, false)) {
+        for (const line of change === undefined ? [] : changeLines(change, false, complete)) {
           terminal.out.line(...line);
         }
       }

@@ -1,6 +1,7 @@
 /** `decamp migrate`: what it is called with. */
 import type { Command } from "commander";
 import {
+  collect,
   concurrencyOption,
   helpStartsWith,
   rotationKeyOptions,
@@ -24,6 +25,7 @@ export interface MigrateFlags extends RotationKeyFlags, RotationSignerFlags {
   readonly bringLateWrites?: true;
   readonly firstWrite?: true;
   readonly allowMissingBlobs?: true;
+  readonly acceptKey?: readonly string[];
   readonly recoveryKey?: string;
   readonly newHandle?: string;
   readonly newEmail?: string;
@@ -69,6 +71,11 @@ export function declareMigrate(program: Command): MigrateCommands {
       "put this rotation key of your own first, before the identity moves: a file, or did:key:…",
     )
     .option("--allow-missing-blobs", "go on without blobs that the old server does not give; exit code 6")
+    .option(
+      "--accept-key <did:key>",
+      "let this rotation key stay although your old server does not say whether it is its own; may be repeated",
+      collect,
+    )
     .option("--new-handle <handle>", "your handle on the new server (or NEW_ACCOUNT_HANDLE)")
     .option("--new-email <address>", "your e-mail address on the new server (or NEW_ACCOUNT_EMAIL)")
     .option("--invite-code <code>", "an invite code of the new server")

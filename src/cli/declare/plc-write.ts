@@ -33,6 +33,7 @@ export interface PlcDiffFlags extends ChangeFlags {
   readonly signingKey?: string;
   readonly operation?: string;
   readonly output?: string;
+  readonly acceptKey?: readonly string[];
 }
 
 export interface PlcSubmitFlags extends ChangeFlags {
@@ -65,6 +66,11 @@ export function declareDiff(plc: Command): Command {
   const command = fromOption(plc.command("diff").summary("show what a change would do, and write it"))
     .argument("<account>", "its handle, or its DID")
     .option("--to <url>", "the move to this server, on which the account has to be already")
+    .option(
+      "--accept-key <did:key>",
+      "with --to: let this rotation key stay although the old server does not say whether it is its own; may be repeated",
+      collect,
+    )
     .option("--add-rotation-key <did:key>", "put this key before all others; may be repeated", collect)
     .option("--remove-rotation-key <did:key>", "take this key away; may be repeated", collect)
     .option("--handle <handle>", "another handle")

@@ -1,7 +1,9 @@
 /** Lines that more than one reporter shows. */
 import type { Difference } from "../../plc/diff.ts";
-import type { MigrationPlan } from "../../migration/events.ts";
+import type { MigrationEvent, MigrationPlan } from "../../migration/events.ts";
+import { factsLines } from "../facts-lines.ts";
 import type { Piece } from "../terminal.ts";
+import type { Complete } from "../next-command.ts";
 
 export function warningLine(warning: { message: string }): Piece[] {
   return [{ text: "Warning:", style: "yellow" }, " ", warning.message];
@@ -23,6 +25,18 @@ export function identityLines(differences: readonly Difference[], indent = "  ")
         return [[{ text: `${indent}~ ${field}: ${before ?? ""} → ${after ?? ""} (order)`, style: "yellow" }]];
     }
   });
+}
+
+/** What the change of the identity means, and its fields. @param complete makes a command complete */
+export function identityEventLines(
+  { did, handle, differences, facts }: MigrationEvent & { type: "identity" },
+  complete: Complete | undefined,
+): readonly (readonly Piece[])[] {
+  return [
+    ...factsLines(facts, { did, handle, complete }),
+    ["The identity changes like this:"],
+    ...identityLines(differences),
+  ];
 }
 
 /** What is going to happen. */

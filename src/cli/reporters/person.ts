@@ -1,7 +1,7 @@
 /** A person's terminal: a spinner with a bar for the step at hand, one line for each step that is over. On stderr. */
 import type { Piece, Terminal } from "../terminal.ts";
 import { durationText } from "./amounts.ts";
-import { identityLines, movingLines, warningLine } from "./lines.ts";
+import { identityEventLines, movingLines, warningLine } from "./lines.ts";
 import type { Reporter, ReporterOptions } from "./reporter.ts";
 import { createSpinner, showsUnicode } from "./spinner.ts";
 
@@ -45,8 +45,7 @@ export async function createPersonReporter(
           break;
         case "identity":
           if (!options.identityIsAsked) {
-            spinner.say("The identity changes like this:");
-            for (const line of identityLines(event.differences)) {
+            for (const line of identityEventLines(event, options.complete)) {
               spinner.say(...line);
             }
           }

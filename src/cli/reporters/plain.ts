@@ -1,7 +1,7 @@
 /** Plain lines on stderr, for a log: one line a change of state, a sign of life at most every ten seconds. */
 import type { Channel } from "../terminal.ts";
 import { progressText } from "./amounts.ts";
-import { identityLines, movingLines, warningLine } from "./lines.ts";
+import { identityEventLines, movingLines, warningLine } from "./lines.ts";
 import type { Reporter, ReporterOptions } from "./reporter.ts";
 
 const heartbeatEvery = 10_000;
@@ -43,8 +43,7 @@ export function createPlainReporter(err: Channel, options: Omit<ReporterOptions,
           break;
         case "identity":
           if (!options.identityIsAsked && !options.quiet) {
-            err.line("The identity changes like this:");
-            for (const line of identityLines(event.differences)) {
+            for (const line of identityEventLines(event, options.complete)) {
               err.line(...line);
             }
           }

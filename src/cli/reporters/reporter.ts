@@ -1,6 +1,7 @@
 /** What listens to a migration or an export. */
 import type { ExportEvent } from "../../archive/events.ts";
 import type { MigrationEvent } from "../../migration/events.ts";
+import type { Complete } from "../next-command.ts";
 
 export interface Reporter {
   readonly report: (event: MigrationEvent | ExportEvent) => void;
@@ -18,6 +19,8 @@ export interface ReporterOptions {
   readonly verbose: boolean;
   /** The change of the identity is shown together with the question for it, so not here. */
   readonly identityIsAsked: boolean;
+  /** Makes a command that is named complete. */
+  readonly complete?: Complete | undefined;
   /** The command shows the plan itself, as its result. */
   readonly planIsTheResult: boolean;
 }

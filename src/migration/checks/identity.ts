@@ -4,6 +4,7 @@ import { directoryTime } from "../../account/directory-time.ts";
 import { DecampError } from "../../errors.ts";
 import { nextOperationAt } from "../../plc/check.ts";
 import { describeHistory } from "../../plc/history.ts";
+import { powerlessKeys } from "../../plc/came-alone.ts";
 import { rotationKeysOf } from "../../plc/operation.ts";
 import type { Context } from "../context.ts";
 
@@ -20,6 +21,9 @@ export function checkIdentity(context: Pick<Context, "identity" | "services" | "
     throw new DecampError("identity-invalid", `The identity ${did} has no rotation key: nobody can ever change it.`, {
       hint: "An account whose identity is frozen cannot move. Its records can be kept with decamp export.",
     });
+  }
+  for (const key of powerlessKeys(log)) {
+    context.warn("key-below-server", belowServer(did, key));
   }
   const now = directoryTime(services);
   if (now === undefined) {
@@ -50,4 +54,9 @@ export function checkIdentity(context: Pick<Context, "identity" | "services" | "
       `The last change of this identity, from ${log.head.createdAt}, can be undone by a key of higher rank until ${new Date(head.undoUntil).toISOString()}, and a move on top of it with it.`,
     );
   }
+}
+
+/** The sentence for a key that is no server's, and of no use where it stands. */
+export function belowServer(did: string, key: string): string {
+  return `The rotation key ${key} stands below a server's, so it cannot undo what a server signs. If it is yours, put it first: decamp plc add-key ${did} ${key}`;
 }

@@ -7,13 +7,13 @@
  * - What it signed is compared field by field before it is submitted, and the log is read back afterwards.
  */
 
-import { planMove, requireNoErrors } from "../../account/plan-move.ts";
+import { planMove, requireNoErrors, type PlannedMove } from "../../account/plan-move.ts";
 import { signByKey } from "../../account/sign-by-key.ts";
 import { signByServer } from "../../account/sign-by-server.ts";
 import { submitOperation as submit } from "../../account/submit.ts";
 import { DecampError, isDecampError } from "../../errors.ts";
 import { compareSigned, diffOperations } from "../../plc/diff.ts";
-import { contentOf, rotationKeysOf, type UnsignedOperation } from "../../plc/operation.ts";
+import { contentOf, findSigner, rotationKeysOf, type PlcOperation } from "../../plc/operation.ts";
 import type { Context, Step } from "../context.ts";
 
 export const requestToken: Step = {
@@ -23,7 +23,7 @@ export const requestToken: Step = {
     const { answers, source, signal, email } = context;
     const planned = await planOperation(context);
     await confirmChange(context, planned);
-    context.planned = planned;
+    context.planned = planned.operation;
     if (answers.rotationKey !== undefined) {
       return "not needed: your own key signs";
     }
@@ -49,6 +49,7 @@ export const signOperation: Step = {
       answers.rotationKey === undefined
         ? await signByServer({ pds: source, asked, head, email }, answers, signal)
         : await signByKey(asked, await answers.rotationKey(rotationKeysOf(head.operation)), head);
+    requireNoHiddenKey(context, operation);
     await context.note({ type: "signed", cid, operation: { ...operation } });
     context.signed = { operation, cid };
     return cid;
@@ -59,11 +60,11 @@ export const submitOperation: Step = {
   id: "submit-operation",
   done: () => Promise.resolve(false),
   run: async (context) => {
-    const { identity, services, signed, target, signal } = context;
+    const { identity, services, signed, target, sourceRotationKeys, heldKeys, options, signal } = context;
     if (signed === undefined) {
       throw new TypeError("nothing is signed");
     }
-    const { recoverableUntil } = await submit(
+    const { recoverableUntil, undoKeys } = await submit(
       services,
       {
         ...signed,
@@ -74,25 +75,62 @@ export const submitOperation: Step = {
           await target.submitPlcOperation(operation, stop);
         },
         host: target.host,
+        serverKeys: [...sourceRotationKeys, ...(options.acceptKeys ?? [])].filter((key) => !heldKeys.includes(key)),
       },
       signal,
     );
     context.recoverableUntil = recoverableUntil;
+    context.undoKeys = undoKeys;
     context.switched = true;
     return signed.cid;
   },
 };
 
 /** The operation that moves the account, checked against every rule that is known. */
-async function planOperation(context: Context): Promise<UnsignedOperation> {
-  const { identity, source, target, sourceRotationKeys, newHandle, signal } = context;
+async function planOperation(context: Context): Promise<PlannedMove> {
+  const { identity, source, target, sourceRotationKeys, heldKeys, newHandle, options, answers, signal } = context;
   const handle = newHandle ?? identity.handle;
-  const { operation, findings } = await planMove(identity, target, sourceRotationKeys, handle, signal);
-  requireNoErrors(findings, `Your account is still on ${source.host}, unchanged.`);
-  for (const { rule, message } of findings) {
+  const [signer] = answers.rotationKey === undefined ? [] : heldKeys;
+  const planned = await planMove(identity, target, sourceRotationKeys, handle, signal, {
+    user: heldKeys,
+    accepted: options.acceptKeys ?? [],
+    ...(signer === undefined ? {} : { signers: [signer] }),
+  });
+  requireNoErrors(planned.findings, `Your account is still on ${source.host}, unchanged.`);
+  for (const { rule, message } of planned.findings) {
     context.warn(rule, message);
   }
-  return operation;
+  return planned;
+}
+
+/**
+ * What the old server signs with is a key of its own, whatever it says. If that one stays in the identity, the server has left it
+ * out of those that leave.
+ *
+ * @throws DecampError `refused` with data `rotationKeys`
+ */
+function requireNoHiddenKey(
+  { identity, source, sourceRotationKeys, heldKeys, options, answers }: Context,
+  operation: PlcOperation,
+): void {
+  const signer = findSigner(operation, rotationKeysOf(identity.log.head.operation));
+  const known = [...sourceRotationKeys, ...heldKeys, ...(options.acceptKeys ?? [])];
+  if (
+    answers.rotationKey !== undefined ||
+    signer === undefined ||
+    known.includes(signer) ||
+    !operation.rotationKeys.includes(signer)
+  ) {
+    return;
+  }
+  throw new DecampError(
+    "refused",
+    `${source.host} signed with a key that it does not call its own, and that would stay: ${signer}.`,
+    {
+      hint: `If you know whose it is and want it to stay, add --accept-key ${signer}`,
+      data: { reason: "keys-in-doubt", rotationKeys: [signer] },
+    },
+  );
 }
 
 /** Takes up the operation that an earlier run got signed, if it is still the one to submit. */
@@ -102,26 +140,28 @@ async function restoreSigned(context: Context): Promise<boolean> {
   if (signed === undefined) {
     return false;
   }
+  const planned = await planOperation(context);
   try {
-    context.signed = compareSigned(await planOperation(context), signed.operation, identity.log.head);
+    context.signed = compareSigned(planned.operation, signed.operation, identity.log.head);
   } catch (error) {
     if (isDecampError(error, "operation-differs", "head-moved")) {
       return false; // made for another head or another plan: a new one is needed
     }
     throw error;
   }
-  await confirmChange(context, context.signed.operation);
+  requireNoHiddenKey(context, context.signed.operation);
+  await confirmChange(context, planned);
   return true;
 }
 
 /** Shows the change, and has it confirmed. */
-async function confirmChange({ answers, identity, report }: Context, planned: UnsignedOperation): Promise<void> {
+async function confirmChange({ answers, identity, report }: Context, { operation, facts }: PlannedMove): Promise<void> {
   const { did, handle, log } = identity;
   const before = contentOf(log.head.operation);
   if (before === undefined) {
     throw new DecampError("identity-invalid", `${did} was given up.`);
   }
-  const differences = diffOperations(before, planned);
-  report({ type: "identity", did, handle, differences });
-  await answers.confirmIdentityChange({ did, handle, differences });
+  const differences = diffOperations(before, operation);
+  report({ type: "identity", did, handle, differences, facts });
+  await answers.confirmIdentityChange({ did, handle, differences, facts });
 }

@@ -4,6 +4,7 @@
  */
 
 import { addKeyTo } from "../../account/add-key.ts";
+import { ownCredentials } from "../../account/plan-move.ts";
 import { readIdentity } from "../../account/read-identity.ts";
 import { rotationKeysOf } from "../../plc/operation.ts";
 import type { Context, Step } from "../context.ts";
@@ -14,6 +15,7 @@ export const recoveryKey: Step = {
   done: async (context) => (await newKey(context)).key === firstKey(context),
   run: async (context) => {
     const { services, answers, identity, source, email, report, signal, options } = context;
+    const own = await ownCredentials(source, signal);
     const { did, handle } = identity;
     const { key, proof } = await newKey(context);
     if (proof === undefined) {
@@ -28,11 +30,14 @@ export const recoveryKey: Step = {
             answers.confirmIdentityChange({ ...change, purpose: "recovery-key" }),
         },
         signal,
-        show: ({ judgement }) => report({ type: "identity", did, handle, differences: judgement.differences }),
+        show: ({ judgement }) => {
+          const { differences, facts } = judgement;
+          report({ type: "identity", did, handle, differences, facts });
+        },
       },
       identity,
       { key, proof, openSigner: answers.rotationKey, route: "server", allowPrivateHosts: options.allowPrivateHosts },
-      { pds: source, email },
+      { pds: source, email, own },
     );
     context.identity = await readIdentity(services, did, signal);
     return key;

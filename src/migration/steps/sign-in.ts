@@ -1,10 +1,14 @@
 /** sign-in: a session at the old server, with the account's own password. */
 
 import { requirePower } from "../../account/sign-by-key.ts";
-import { serverRotationKeys } from "../../account/plan-move.ts";
-import { DecampError, isDecampError } from "../../errors.ts";
-import { rotationKeysOf } from "../../plc/operation.ts";
+import { objectionOf } from "../../account/add-key.ts";
+import { ownCredentials, requireNoDoubt } from "../../account/plan-move.ts";
+import { DecampError } from "../../errors.ts";
+import { powerlessKeys } from "../../plc/came-alone.ts";
+import { contentOf, rotationKeysOf } from "../../plc/operation.ts";
+import type { RecommendedCredentials } from "../../plc/update.ts";
 import type { SessionInfo } from "../../services/session.ts";
+import { belowServer } from "../checks/identity.ts";
 import type { Context, Step } from "../context.ts";
 import { signInToSource } from "../sign-in.ts";
 import { newKey } from "./recovery-key.ts";
@@ -17,25 +21,26 @@ export const signIn: Step = {
     if (context.answers.rotationKey === undefined) {
       warnAboutMail(context, session);
     }
-    try {
-      context.sourceRotationKeys = await serverRotationKeys(context.source, context.signal);
-    } catch (error) {
-      if (!isDecampError(error, "server-refused", "bad-answer")) {
-        throw error;
-      }
-      context.warn(
-        "source-keys-unknown",
-        "Your old server does not say which rotation keys are its own, so they stay in the identity.",
-      );
-    }
     if (context.switched) {
       return undefined; // only the data is missing: nothing has to be signed here
     }
-    await requireSigningPower(context);
-    if (context.options.addRecoveryKey) {
-      await newKey(context);
+    const { source, identity, options, signal } = context;
+    const signer = await openSigner(context);
+    const added = options.addRecoveryKey ? (await newKey(context)).key : undefined;
+    context.heldKeys = [signer, added].filter((key) => key !== undefined);
+    const own = await ownCredentials(source, signal);
+    requireNoDoubt(identity.log, source.host, own?.rotationKeys, {
+      user: context.heldKeys,
+      accepted: options.acceptKeys ?? [],
+    });
+    context.sourceRotationKeys = own?.rotationKeys ?? [];
+    if (signer === undefined) {
+      requireSigningPower(context);
+    }
+    if (options.addRecoveryKey) {
+      requireTakesKey(context, own);
     } else {
-      warnWithoutOwnKey(context);
+      warnAboutOwnKeys(context);
     }
     return undefined;
   },
@@ -53,33 +58,61 @@ function warnAboutMail({ source, warn }: Context, { email, emailConfirmed }: Ses
   }
 }
 
-/** @throws DecampError `refused` if the one who is to sign the change of the identity cannot; what opening the key throws */
-async function requireSigningPower({ answers, identity, source, sourceRotationKeys }: Context): Promise<void> {
+/**
+ * Opens the key that is to sign in place of the server: now, and not only after hours of transferring data, since a key may not fit,
+ * and a passphrase be forgotten.
+ *
+ * @returns its did:key; undefined where the server signs
+ * @throws DecampError `refused` if the key may not sign; what opening it throws
+ */
+async function openSigner({ answers, identity }: Context): Promise<string | undefined> {
   const keys = rotationKeysOf(identity.log.head.operation);
-  if (answers.rotationKey !== undefined) {
-    // Now, and not only after hours of transferring data: a key that does not fit, a passphrase that is forgotten.
-    requirePower((await answers.rotationKey(keys)).didKey, keys);
-    return;
+  const signer = await answers.rotationKey?.(keys);
+  if (signer !== undefined) {
+    requirePower(signer.didKey, keys);
   }
+  return signer?.didKey;
+}
+
+/** @throws DecampError `refused` if the server that is to sign the change of the identity cannot */
+function requireSigningPower({ identity, source, sourceRotationKeys }: Context): void {
+  const keys = rotationKeysOf(identity.log.head.operation);
   if (sourceRotationKeys.length > 0 && !sourceRotationKeys.some((key) => keys.includes(key))) {
     throw new DecampError(
       "refused",
       `${source.host} holds no rotation key of the identity, so it cannot sign the move.`,
       {
-        hint: "Nothing was changed. Somebody has taken its keys out of the identity. Sign with a rotation key of your own: --rotation-key-file.",
+        hint: "Somebody has taken its keys out of the identity. Sign with a rotation key of your own: --rotation-key-file.",
       },
     );
   }
 }
 
-/** Without a key of one's own, only the new server can change the identity from then on. */
-function warnWithoutOwnKey(context: Context): void {
-  const { identity, sourceRotationKeys } = context;
-  const own = rotationKeysOf(identity.log.head.operation).filter((key) => !sourceRotationKeys.includes(key));
+/** @throws DecampError `refused` if the server would not submit the operation that adds a key */
+function requireTakesKey({ identity, source }: Context, own: RecommendedCredentials | undefined): void {
+  const content = contentOf(identity.log.head.operation);
+  const objection = content === undefined ? undefined : objectionOf(source, content, own);
+  if (objection !== undefined) {
+    throw new DecampError("refused", `${source.host} would not submit the operation that adds your key: ${objection}`, {
+      hint: `Add the key by itself, then move without --recovery-key: decamp plc add-key ${identity.did} KEY --via directory`,
+    });
+  }
+}
+
+/** Without a key of one's own, and a powerful one, only the new server can change the identity from then on. */
+function warnAboutOwnKeys({ identity, sourceRotationKeys, warn }: Context): void {
+  const { did, log } = identity;
+  const keys = rotationKeysOf(log.head.operation);
+  const own = keys.filter((key) => !sourceRotationKeys.includes(key));
   if (sourceRotationKeys.length > 0 && own.length === 0) {
-    context.warn(
+    warn(
       "no-own-key",
       "The identity has no rotation key of your own. After the move only your new server can change it, and you could not leave a server that refuses to help, nor take the move back. --recovery-key adds one first.",
     );
+  }
+  const lastOfServer = keys.findLastIndex((key) => sourceRotationKeys.includes(key));
+  const told = powerlessKeys(log);
+  for (const key of lastOfServer < 0 ? [] : keys.slice(lastOfServer + 1).filter((one) => !told.includes(one))) {
+    warn("key-below-server", belowServer(did, key));
   }
 }
