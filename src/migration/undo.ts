@@ -260,6 +260,13 @@ function planUndo(account: AccountLog, moved: MoveInLog, didKey: string, now: nu
       expectedKeys: operation.rotationKeys,
       leavingKeys: rotationKeysOf(log.head.operation),
       endpoint: pdsOf(operation) ?? moved.source,
+      known: {
+        user: [didKey],
+        // As the move had it: what left with it is the old server's, and what it brought is that of the new one.
+        oldServer: rotationKeysOf(moved.operation.operation).filter((key) => !before.includes(key)),
+        newServer: before.filter((key) => !rotationKeysOf(moved.operation.operation).includes(key)),
+        signers: [didKey],
+      },
     },
     now,
   );

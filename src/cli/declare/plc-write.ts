@@ -85,8 +85,9 @@ export function declareDiff(plc: Command): Command {
   return helpStartsWith(
     command,
     [
-      "Shows an operation field by field against the last one of the verified log, and",
-      "everything that speaks against it. Changes nothing. Exit code 9 if it must not",
+      "Says what an operation means (server, handle, whose keys leave, come and stay,",
+      "who can undo it), shows it field by field against the last one of the verified",
+      "log, and everything that speaks against it. Changes nothing. Exit code 9 if it must not",
       "be made like this.",
     ],
     [
@@ -189,7 +190,8 @@ export function declareAddKey(plc: Command): Command {
     [
       "Puts a rotation key of your own before all others. Only there it can undo, for",
       "72 hours, whatever a server signs, and take the account along when a server is",
-      "gone. A key that is at hand has to sign something first.",
+      "gone. A key that is in the list already moves up. A key that is at hand has to",
+      "sign something first.",
     ],
     [
       {
