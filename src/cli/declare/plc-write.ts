@@ -87,8 +87,8 @@ export function declareDiff(plc: Command): Command {
     [
       "Says what an operation means (server, handle, whose keys leave, come and stay,",
       "who can undo it), shows it field by field against the last one of the verified",
-      "log, and everything that speaks against it. Changes nothing. Exit code 9 if it must not",
-      "be made like this.",
+      "log, and everything that speaks against it. Changes nothing. Exit code 9 if it",
+      "must not be made like this.",
     ],
     [
       {
