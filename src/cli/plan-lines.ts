@@ -1,6 +1,6 @@
 /** A change of an identity for people: before it is made, and after. */
 import type { ChangePlan, ChangeResult } from "../account/change.ts";
-import { pdsOf } from "../plc/operation.ts";
+import { isMove } from "../plc/came-alone.ts";
 import { factsLines, undoCommand } from "./facts-lines.ts";
 import { findingLines, type Line } from "./plc-lines.ts";
 import { plural } from "./reporters/amounts.ts";
@@ -62,7 +62,7 @@ export function changeLines(result: ChangeResult, viaDirectory: boolean, complet
     until === undefined
       ? ["Nobody can undo it: no key that is not a server's stands above the one that signed it."]
       : [
-          `Until ${until} it can be undone with ${undoKeys.join(" or ")}: ${undoCommand({ did: log.did, complete }, kindOf(result), entry.cid)}`,
+          `Until ${until} it can be undone with ${undoKeys.join(" or ")}: ${undoCommand({ did: log.did, complete }, isMove(log, entry) ? "move" : "other", entry.cid)}`,
         ],
     ...(viaDirectory
       ? [["Your server was not told. It and the network notice when they next look at the directory."]]
@@ -83,9 +83,4 @@ export function changeJson(result: ChangeResult): object {
     undoKeys,
     ...(until === undefined ? {} : { undoUntil: until }),
   };
-}
-
-function kindOf({ entry, log }: ChangeResult): "move" | "other" {
-  const before = log.entries.find(({ cid }) => cid === entry.operation.prev);
-  return pdsOf(before?.operation) === pdsOf(entry.operation) ? "other" : "move";
 }

@@ -1,9 +1,10 @@
 /** What people read about an identity: its state, its history, a change that is planned. */
 import type { AuditFinding } from "../plc/audit.ts";
 import type { Finding } from "../plc/check.ts";
+import { isMove } from "../plc/came-alone.ts";
 import { undoPower, type HistoryEntry } from "../plc/history.ts";
 import type { VerifiedLog } from "../plc/log.ts";
-import { contentOf, pdsOf, type SignedOperation, type UnsignedOperation } from "../plc/operation.ts";
+import { contentOf, type SignedOperation, type UnsignedOperation } from "../plc/operation.ts";
 import { undoCommand } from "./facts-lines.ts";
 import { plural } from "./reporters/amounts.ts";
 import { identityLines } from "./reporters/lines.ts";
@@ -86,9 +87,7 @@ function undoLines(
   const until = new Date(undoUntil).toISOString();
   const keys = undoPower(log, entry.cid)?.keys ?? [];
   const others = undoKeys.filter((key) => !keys.includes(key));
-  const before = log.entries.find(({ cid }) => cid === entry.operation.prev);
-  const kind = pdsOf(before?.operation) === pdsOf(entry.operation) ? "other" : "move";
-  const command = undoCommand({ did: log.did, complete }, kind, entry.cid);
+  const command = undoCommand({ did: log.did, complete }, isMove(log, entry) ? "move" : "other", entry.cid);
   return [
     ...(keys.length === 0
       ? []

@@ -1,6 +1,8 @@
 /** What a log shows about whose a rotation key is. It never says it: it shows when a key came, and with what. */
 import type { LogEntry, VerifiedLog } from "./log.ts";
-import { pdsOf, rotationKeysOf } from "./operation.ts";
+import { pdsOf, rotationKeysOf, type SignedOperation, type UnsignedOperation } from "./operation.ts";
+
+type AnyOperation = SignedOperation | UnsignedOperation;
 
 /**
  * The rotation keys that came by themselves: after the genesis, in an operation that kept the server and every rotation
@@ -42,13 +44,20 @@ function arrivals(log: VerifiedLog): readonly Arrival[] {
     const before = chain[index - 1];
     const [old, now] = [before === undefined ? [] : rotationKeysOf(before.operation), rotationKeysOf(entry.operation)];
     const keys = now.filter((key) => !old.includes(key));
-    if (before === undefined || changesServer(before, entry)) {
+    if (before === undefined || changesServer(before.operation, entry.operation)) {
       return { keys, with: "server" };
     }
     return { keys, with: old.some((key) => !now.includes(key)) ? "other-keys" : "nothing" };
   });
 }
 
-function changesServer(before: LogEntry, after: LogEntry): boolean {
-  return pdsOf(before.operation) !== pdsOf(after.operation);
+/** Whether an operation names another server than the one that it follows. */
+export function changesServer(before: AnyOperation, after: AnyOperation): boolean {
+  return pdsOf(before) !== pdsOf(after);
+}
+
+/** The same for an operation of a log; not for a genesis. */
+export function isMove(log: VerifiedLog, { operation }: LogEntry): boolean {
+  const before = log.entries.find(({ cid }) => cid === operation.prev);
+  return before !== undefined && changesServer(before.operation, operation);
 }

@@ -2,7 +2,7 @@
  * What a change of an identity means for the one who has to confirm it: which server, which handle, whose keys leave, come and
  * stay with which rank, and who can undo it. Facts, and no words: `cli` has the sentences.
  */
-import { keysThatCameAlone } from "./came-alone.ts";
+import { changesServer, keysThatCameAlone } from "./came-alone.ts";
 import { undoKeys } from "./history.ts";
 import type { VerifiedLog } from "./log.ts";
 import { contentOf, pdsOf, type SignedOperation, type UnsignedOperation } from "./operation.ts";
@@ -99,7 +99,7 @@ function keyFacts(
 ): readonly KeyFact[] {
   const [old, now] = [[...new Set(before.rotationKeys)], [...new Set(after.rotationKeys)]];
   const { user = [], oldServer = [], accepted = [] } = known;
-  const moves = pdsOf(before) !== pdsOf(after);
+  const moves = changesServer(before, after);
   const newServer = moves ? (known.newServer ?? []) : oldServer;
   const owner = (key: string): KeyOwner => {
     if (user.includes(key)) {

@@ -1,11 +1,11 @@
 /** A verified log as a story: what each operation changed, who signed it, what it undid, and until when it can be undone. */
 import type { Cid } from "../data/cid.ts";
-import { keysThatCameAlone } from "./came-alone.ts";
+import { changesServer, keysThatCameAlone } from "./came-alone.ts";
 import { diffOperations } from "./diff.ts";
 import type { Difference } from "./diff.ts";
 import { recoveryWindow } from "./log.ts";
 import type { LogEntry, VerifiedLog } from "./log.ts";
-import { contentOf, normalizeOperation, pdsOf, rotationKeysOf } from "./operation.ts";
+import { contentOf, normalizeOperation, rotationKeysOf } from "./operation.ts";
 import type { SignedOperation, UnsignedOperation } from "./operation.ts";
 
 export interface HistoryEntry {
@@ -94,7 +94,7 @@ export function undoKeys(
   { kept, servers }: { kept: readonly string[]; servers: readonly string[] },
 ): readonly string[] {
   const staying = contentOf(after)?.rotationKeys ?? [];
-  const moves = pdsOf(before) !== pdsOf(after);
+  const moves = changesServer(before, after);
   return keysAbove(signer, before).filter(
     (key) => !servers.includes(key) && (!moves || staying.includes(key) || kept.includes(key)),
   );

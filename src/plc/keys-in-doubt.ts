@@ -1,7 +1,7 @@
 /** Which rotation keys would stay in an identity although a server may hold them: what it said of its keys, against the log. */
-import { keysThatCameWithServer } from "./came-alone.ts";
+import { changesServer, keysThatCameWithServer } from "./came-alone.ts";
 import type { VerifiedLog } from "./log.ts";
-import { pdsOf, rotationKeysOf } from "./operation.ts";
+import { rotationKeysOf } from "./operation.ts";
 
 /**
  * The keys of the head that must not stay unseen when the account leaves its server.
@@ -38,7 +38,7 @@ export function keysInDoubt(
 function founderBelow(log: VerifiedLog, named: readonly string[]): string | undefined {
   const chain = log.entries.filter(({ nullified }) => !nullified);
   const [genesis] = chain;
-  if (genesis === undefined || chain.some(({ operation }) => pdsOf(operation) !== pdsOf(genesis.operation))) {
+  if (genesis === undefined || chain.some(({ operation }) => changesServer(genesis.operation, operation))) {
     return undefined;
   }
   const keys = rotationKeysOf(genesis.operation);
