@@ -10,7 +10,7 @@ import type { Network } from "./control.ts";
 import type { PdsHandle } from "./pds.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
-const bin = path.join(root, "bin", "decamp.js");
+const ownBin = path.join(root, "bin", "decamp.js");
 /** `DECAMP_NODE` names another Node than that of the tests, of which decamp supports several. */
 const node = process.env["DECAMP_NODE"] ?? process.execPath;
 const readMail = path.join(root, "test", "network", "read-mail.ts");
@@ -76,6 +76,8 @@ export async function prepareMove(
 }
 
 interface RunOptions {
+  /** `bin/decamp.js` of another build */
+  bin?: string;
   /** its output goes to ours */
   show?: boolean;
   env?: NodeJS.ProcessEnv;
@@ -94,7 +96,7 @@ export interface Run {
 
 /** Starts decamp. */
 export function startDecamp(args: readonly string[], options: RunOptions = {}): Run {
-  const { show = false, env, preload, cwd, input } = options;
+  const { bin = ownBin, show = false, env, preload, cwd, input } = options;
   const before = preload === undefined ? [] : ["--import", preload.href];
   const child = spawn(node, [...before, bin, ...args], {
     env: { ...process.env, ...env },

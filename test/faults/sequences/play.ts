@@ -1,0 +1,316 @@
+/** Plays a sequence on a new account, and judges after every command. */
+import { existsSync } from "node:fs";
+import { startDecamp, type Ended } from "../../network/run-decamp.ts";
+import { seededRandom, pick } from "../../network/random.ts";
+import { describeAction, serverNames, type Action, type Interruption, type Sequence } from "./actions.ts";
+import { doByHand, keepJournals, NotNow } from "./by-hand.ts";
+import { commandLine, isDecamp, statusArgs, type CommandLine, type DecampAction } from "./commands.ts";
+import { claimOf, isGrave, judge, lostPosts, type Command, type Violation } from "./invariants.ts";
+import { isDark, type Model } from "./model.ts";
+import { openSubject, type Stage, type Subject } from "./stage.ts";
+import { states, statesThatFit, type State } from "./states.ts";
+import { describeWorld, homesOf, lookAround, type World } from "./world.ts";
+
+/** Nothing takes so long (milliseconds). */
+const deadline = 120_000;
+
+const hurry = new URL("../hurry.ts", import.meta.url);
+
+/** What became of a sequence. */
+export interface Outcome {
+  sequence: Sequence;
+  /** a few lines for each action */
+  story: string[];
+  violations: Violation[];
+  visits: Visits;
+  /** how many actions of each kind took place */
+  done: Map<Action["do"], number>;
+}
+
+/** How often each state was there: in truth, and in the words of `migrate status`. */
+export interface Visits {
+  truly: Map<State, number>;
+  said: Map<State, number>;
+}
+
+export interface PlayOptions {
+  /** `bin/decamp.js` of another build */
+  bin?: string | undefined;
+}
+
+/** Plays to the end, or to the first violation that leaves nothing to be judged. */
+export async function play(stage: Stage, sequence: Sequence, options: PlayOptions): Promise<Outcome> {
+  const outcome: Outcome = {
+    sequence,
+    story: [],
+    violations: [],
+    visits: { truly: new Map(), said: new Map() },
+    done: new Map(),
+  };
+  await using subject = await openSubject(stage, sequence.seed, sequence.ownKey);
+  const player = new Player(subject, outcome, options);
+  try {
+    for (const action of sequence.actions) {
+      await player.play(action);
+      if (outcome.violations.some(isGrave)) {
+        break;
+      }
+    }
+  } finally {
+    for (const server of serverNames.filter((name) => !subject.running.has(name))) {
+      await stage.network.startPds(stage.servers[server]);
+    }
+  }
+  return outcome;
+}
+
+class Player {
+  readonly #subject: Subject;
+  readonly #outcome: Outcome;
+  readonly #options: PlayOptions;
+  /** apart from that of the account, so that what is asked for is the same whatever happens */
+  readonly #random;
+
+  constructor(subject: Subject, outcome: Outcome, options: PlayOptions) {
+    this.#subject = subject;
+    this.#outcome = outcome;
+    this.#options = options;
+    this.#random = seededRandom(outcome.sequence.seed + 1_000_000);
+  }
+
+  async play(action: Action): Promise<void> {
+    const before = await this.#look();
+    if (isDecamp(action)) {
+      await this.#runDecamp(action, before);
+    } else {
+      await this.#byHand(action, before);
+    }
+    if (!this.#outcome.violations.some(isGrave)) {
+      await keepJournals(this.#subject);
+      await this.#askStatus(action);
+    }
+  }
+
+  async #look(): Promise<World> {
+    const { stage, did } = this.#subject;
+    return lookAround(stage.network.plcUrl, stage.servers, did);
+  }
+
+  async #byHand(action: Exclude<Action, DecampAction>, before: World): Promise<void> {
+    try {
+      await doByHand(action, this.#subject, before);
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      this.#tell(`${describeAction(action)}: ${error instanceof NotNow ? "not now" : "refused"}, ${why}`);
+      return;
+    }
+    this.#count(action);
+    const after = await this.#look();
+    this.#tell(describeAction(action), `  ${describeWorld(after)}`);
+    noteDark(this.#subject.model, after, "hand");
+    const lost = lostPosts(this.#subject.model, after);
+    if (lost.length > 0) {
+      throw new Error(`the sequence itself has lost ${lost.length} posts with: ${describeAction(action)}`);
+    }
+  }
+
+  async #runDecamp(action: DecampAction, before: World): Promise<void> {
+    const subject = this.#subject;
+    const { model } = subject;
+    const line = await commandLine(action, subject, before);
+    if (line === undefined) {
+      this.#tell(`${describeAction(action)}: not now`);
+      return;
+    }
+    this.#count(action);
+    const interrupt = "interrupt" in action ? action.interrupt : undefined;
+    const ended = await this.#run(line, interrupt);
+    const { meanwhile } = line;
+    if (meanwhile !== undefined && existsSync(meanwhile.mark)) {
+      model.posts.set(meanwhile.post.path, meanwhile.post);
+    }
+    if (action.do === "move") {
+      model.pair = { from: line.source ?? model.pair.from, to: action.to };
+    }
+    const after = await this.#look();
+    this.#tell(describeAction(action), ...this.#tale(line, ended), `  ${describeWorld(after)}`);
+    const command = { ...ended, action, source: line.source, target: line.target };
+    this.#report(judge(command, before, after, model));
+    learn(command, line, after, subject);
+  }
+
+  /** Asks after every action: for the last move or any other pair, and then for all moves that are known. */
+  async #askStatus(action: Action): Promise<void> {
+    const { model } = this.#subject;
+    const before = await this.#look();
+    const other = { from: pick(this.#random, serverNames), to: pick(this.#random, serverNames) };
+    const pair = this.#random() < 0.7 ? model.pair : other;
+    const asked = [statusArgs(this.#subject, pair), statusArgs(this.#subject)];
+    const answers = await Promise.all(
+      asked.map(async (args) => this.#run({ args, env: {}, source: undefined, target: undefined })),
+    );
+    const after = await this.#look();
+    for (const fit of [statesThatFit(after, this.#subject.running, pair.from, pair.to)]) {
+      const { truly } = this.#outcome.visits;
+      const [only] = fit;
+      if (only !== undefined) {
+        truly.set(only, (truly.get(only) ?? 0) + 1);
+      }
+    }
+    for (const [index, answer] of answers.entries()) {
+      const command = { ...answer, action: { do: "status" as const }, source: undefined, target: undefined };
+      const violations = [...judge(command, before, after, model), ...this.#judgeStates(answer, after)];
+      if (violations.length > 0) {
+        this.#tell(`status after ${describeAction(action)}`);
+        this.#tell(...this.#tale({ args: asked[index] ?? [], env: {} }, answer));
+      }
+      this.#report(violations);
+    }
+  }
+
+  /** Whether what `migrate status` says is so. */
+  #judgeStates({ stdout }: Ended, world: World): Violation[] {
+    const { said } = this.#outcome.visits;
+    return movesOf(stdout).flatMap(({ state, source, target }) => {
+      const [from, to] = [this.#nameOf(source?.url), this.#nameOf(target?.url)];
+      if (state === undefined) {
+        return [];
+      }
+      if (!isState(state)) {
+        return [{ invariant: "status" as const, what: `there is no state ${state}` }];
+      }
+      said.set(state, (said.get(state) ?? 0) + 1);
+      if (from === undefined || to === undefined) {
+        return [];
+      }
+      const fit = statesThatFit(world, this.#subject.running, from, to);
+      return fit.includes(state)
+        ? []
+        : [
+            {
+              invariant: "status" as const,
+              what: `status says ${state} of ${from} → ${to}, and it is ${fit.join(" or ")}: ${describeWorld(world)}`,
+            },
+          ];
+    });
+  }
+
+  #nameOf(url: string | undefined): (typeof serverNames)[number] | undefined {
+    const { servers } = this.#subject.stage;
+    return serverNames.find((name) => servers[name].url === url);
+  }
+
+  async #run({ args, env }: CommandLine, interrupt?: Interruption): Promise<Ended & { hung: boolean }> {
+    const { running } = this.#subject;
+    // A server that does not answer is waited for: not so long.
+    const preload = running.size < serverNames.length ? hurry : undefined;
+    const { bin } = this.#options;
+    const { child, ended } = startDecamp(args, { env, preload, ...(bin === undefined ? {} : { bin }) });
+    let hung = false;
+    const timers = [
+      setTimeout(() => {
+        hung = true;
+        child.kill("SIGKILL");
+      }, deadline),
+    ];
+    if (interrupt !== undefined) {
+      const { at, signal } = interrupt;
+      if ("ms" in at) {
+        timers.push(setTimeout(() => child.kill(signal), at.ms));
+      } else {
+        const states = at.when === "start" ? "start" : "done|skipped";
+        const awaited = new RegExp(`"type":"step",.*"id":"${at.step}",.*"state":"(${states})"`);
+        child.stdout?.on("data", (text: string) => {
+          if (awaited.test(text)) {
+            child.kill(signal);
+          }
+        });
+      }
+    }
+    const end = await ended;
+    timers.forEach((timer) => clearTimeout(timer));
+    return { ...end, hung };
+  }
+
+  #tale({ args }: Pick<CommandLine, "args" | "env">, { code, signal, stdout, stderr }: Ended): string[] {
+    const last = [...stdout.trim().split("\n").slice(-1), ...stderr.trim().split("\n").slice(-4)];
+    return [
+      `  $ decamp ${args.map(quoted).join(" ")}`,
+      `  exit ${code ?? signal ?? ""}`,
+      ...last.filter((line) => line !== "").map((line) => `  | ${line.slice(0, 600)}`),
+    ].map((line) => this.#plainly(line));
+  }
+
+  /** A and B instead of ports, and the folder in a word. */
+  #plainly(text: string): string {
+    const { stage, folder, did, label } = this.#subject;
+    const names = serverNames.flatMap((name) => [
+      [`${label}${stage.servers[name].handleDomain}`, `HANDLE-AT-${name}`] as const,
+      [stage.servers[name].url, `http://${name}`] as const,
+      [new URL(stage.servers[name].url).host, name] as const,
+    ]);
+    const all = [...names, [folder, "DIR"] as const, [did, "DID"] as const];
+    return all.reduce((said, [from, to]) => said.replaceAll(from, to), text);
+  }
+
+  #tell(...lines: string[]): void {
+    this.#outcome.story.push(...lines.map((line) => this.#plainly(line)));
+  }
+
+  #report(violations: readonly Violation[]): void {
+    for (const { invariant, what } of violations) {
+      this.#tell(`  VIOLATION ${invariant}: ${what}`);
+      this.#outcome.violations.push({ invariant, what: this.#plainly(what) });
+    }
+  }
+
+  #count({ do: what }: Action): void {
+    const { done } = this.#outcome;
+    done.set(what, (done.get(what) ?? 0) + 1);
+  }
+}
+
+/** What the test knows after a command that it did not know before. */
+function learn(command: Command, { newKey }: CommandLine, after: World, { model, stage }: Subject): void {
+  const claim = claimOf(command);
+  if (claim === "moved" || claim === "undone") {
+    model.dataHome = after.home ?? model.dataHome;
+  }
+  if (newKey !== undefined && after.rotationKeys.includes(newKey)) {
+    model.userKeys.add(newKey);
+  }
+  noteDark(model, after, "decamp");
+  // What was asked for is asked about; after a way back, the way there is.
+  const homes = homesOf(after, stage.servers);
+  if (claim === "undone" && homes.length > 0) {
+    model.pair = { from: after.home ?? model.pair.from, to: command.target ?? model.pair.to };
+  }
+}
+
+function noteDark(model: Model, world: World, by: "hand" | "decamp"): void {
+  model.darkBy = isDark(world) ? (model.darkBy ?? by) : undefined;
+}
+
+interface SaidMove {
+  state?: string;
+  source?: { url: string };
+  target?: { url: string };
+}
+
+/** Every move in what `migrate status` says. */
+function movesOf(stdout: string): SaidMove[] {
+  try {
+    const { moves } = JSON.parse(stdout) as { moves?: SaidMove[] };
+    return moves ?? [];
+  } catch {
+    return [];
+  }
+}
+
+function isState(text: string): text is State {
+  return (states as readonly string[]).includes(text);
+}
+
+function quoted(text: string): string {
+  return /^[\w\-.:/@=]+$/.test(text) ? text : `'${text}'`;
+}
