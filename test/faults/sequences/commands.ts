@@ -6,9 +6,8 @@ import type { Post } from "./model.ts";
 import { newKey, type KeyInFile, type Subject } from "./stage.ts";
 import { homesOf, type World } from "./world.ts";
 
-const fileAt = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
-const readMail = fileAt("../../network/read-mail.ts");
-const postThenReadMail = fileAt("post-then-read-mail.ts");
+const readMail = fileURLToPath(new URL("../../network/read-mail.ts", import.meta.url));
+const postThenReadMail = fileURLToPath(new URL("post-then-read-mail.ts", import.meta.url));
 
 /** A command that is ready to run. */
 export interface CommandLine {
@@ -49,7 +48,12 @@ export async function commandLine(
   }
 }
 
-/** The move from one server to another, in the words of `migrate status`. */
+/** `migrate status` about every account that this machine knows. */
+export function allStatusArgs(subject: Subject): string[] {
+  return ["migrate", "status", ...everywhere(subject)];
+}
+
+/** `migrate status` about one move, or about all of the account that this machine knows. */
 export function statusArgs(subject: Subject, pair?: { from: ServerName; to: ServerName }): string[] {
   const { servers } = subject.stage;
   const move = pair === undefined ? [] : ["--from", servers[pair.from].url, "--to", servers[pair.to].url];
@@ -115,7 +119,7 @@ function undoLine(
   if (key === undefined) {
     return undefined;
   }
-  const cid = lastMove(subject, world);
+  const cid = lastMove(world);
   return {
     args: [
       "plc",
@@ -137,7 +141,7 @@ function undoLine(
 
 function recoverLine(subject: Subject, world: World): CommandLine | undefined {
   const key = heldKey(subject, world);
-  const cid = lastMove(subject, world);
+  const cid = lastMove(world);
   if (key === undefined || cid === undefined) {
     return undefined;
   }
@@ -237,7 +241,7 @@ export function heldKey({ keys }: Subject, { rotationKeys }: World): KeyInFile |
 }
 
 /** The last operation that changed the server. */
-function lastMove(_: Subject, { log }: World): string | undefined {
+function lastMove({ log }: World): string | undefined {
   const valid = log.filter(({ nullified }) => !nullified);
   const endpoint = (index: number): string | undefined => valid[index]?.operation.services["atproto_pds"]?.endpoint;
   return valid.findLast((_, index) => index > 0 && endpoint(index) !== endpoint(index - 1))?.cid;

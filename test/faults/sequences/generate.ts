@@ -80,7 +80,7 @@ const scenes: Record<string, readonly [weight: number, Scene]> = {
         account: "did",
         newPassword,
         operation: random() < 0.2,
-        ...maybeInterrupted(random, 0.2),
+        ...(random() < 0.2 ? { interrupt: interruptedAt(random, { ms: integer(random, 300, 2500) }) } : {}),
       });
       guess.home = home;
       return [
@@ -341,7 +341,14 @@ function cancel(random: Random, from: ServerName, to: ServerName): Action {
 }
 
 function brokenOff(random: Random): Pick<Move, "until" | "interrupt"> {
-  return random() < 0.4 ? { until: pick(random, usualSteps) } : maybeInterrupted(random, 1);
+  if (random() < 0.4) {
+    return { until: pick(random, usualSteps) };
+  }
+  const at =
+    random() < 0.3
+      ? { ms: integer(random, 300, 3000) }
+      : { step: pick(random, usualSteps), when: pick(random, ["start", "done"] as const) };
+  return { interrupt: interruptedAt(random, at) };
 }
 
 /** The point of no return is not passed. */
@@ -352,16 +359,8 @@ function before(random: Random): Pick<Move, "until"> {
 /** Those that nobody has to ask for. */
 const usualSteps = stepIds.filter((step) => !["freeze", "recovery-key", "first-write"].includes(step));
 
-function maybeInterrupted(random: Random, chance: number): { interrupt?: Interruption } {
-  if (random() >= chance) {
-    return {};
-  }
-  const signal = random() < 0.7 ? "SIGKILL" : "SIGINT";
-  const at =
-    random() < 0.3
-      ? { ms: integer(random, 300, 3000) }
-      : { step: pick(random, usualSteps), when: pick(random, ["start", "done"] as const) };
-  return { interrupt: { at, signal } };
+function interruptedAt(random: Random, at: Interruption["at"]): Interruption {
+  return { at, signal: random() < 0.7 ? "SIGKILL" : "SIGINT" };
 }
 
 function maybeMeanwhile(random: Random): Pick<Move, "postMeanwhile"> {

@@ -4,7 +4,7 @@ import { startDecamp, type Ended } from "../../network/run-decamp.ts";
 import { seededRandom, pick } from "../../network/random.ts";
 import { describeAction, serverNames, type Action, type Interruption, type Sequence } from "./actions.ts";
 import { doByHand, keepJournals, NotNow } from "./by-hand.ts";
-import { commandLine, isDecamp, statusArgs, type CommandLine, type DecampAction } from "./commands.ts";
+import { allStatusArgs, commandLine, isDecamp, statusArgs, type CommandLine, type DecampAction } from "./commands.ts";
 import { claimOf, isGrave, judge, lostPosts, type Command, type Violation } from "./invariants.ts";
 import { isDark, type Model } from "./model.ts";
 import { openSubject, type Stage, type Subject } from "./stage.ts";
@@ -145,17 +145,15 @@ class Player {
     const before = await this.#look();
     const other = { from: pick(this.#random, serverNames), to: pick(this.#random, serverNames) };
     const pair = this.#random() < 0.7 ? model.pair : other;
-    const asked = [statusArgs(this.#subject, pair), statusArgs(this.#subject)];
+    const known = this.#random() < 0.7 ? statusArgs(this.#subject) : allStatusArgs(this.#subject);
+    const asked = [statusArgs(this.#subject, pair), known];
     const answers = await Promise.all(
       asked.map(async (args) => this.#run({ args, env: {}, source: undefined, target: undefined })),
     );
     const after = await this.#look();
-    for (const fit of [statesThatFit(after, this.#subject.running, pair.from, pair.to)]) {
-      const { truly } = this.#outcome.visits;
-      const [only] = fit;
-      if (only !== undefined) {
-        truly.set(only, (truly.get(only) ?? 0) + 1);
-      }
+    const { truly } = this.#outcome.visits;
+    for (const state of statesThatFit(after, this.#subject.running, pair.from, pair.to).slice(0, 1)) {
+      truly.set(state, (truly.get(state) ?? 0) + 1);
     }
     for (const [index, answer] of answers.entries()) {
       const command = { ...answer, action: { do: "status" as const }, source: undefined, target: undefined };
@@ -171,27 +169,33 @@ class Player {
   /** Whether what `migrate status` says is so. */
   #judgeStates({ stdout }: Ended, world: World): Violation[] {
     const { said } = this.#outcome.visits;
-    return movesOf(stdout).flatMap(({ state, source, target }) => {
+    return movesOf(stdout).flatMap(({ state, phase, reversible, source, target }) => {
       const [from, to] = [this.#nameOf(source?.url), this.#nameOf(target?.url)];
+      const wrong = (what: string): Violation => ({
+        invariant: "status",
+        what: `status says of ${from ?? "?"} → ${to ?? "?"} ${what}: ${describeWorld(world)}`,
+      });
+      const violations: Violation[] = [];
+      if (to !== undefined && reversible === true && world.lived.has(to)) {
+        violations.push(wrong(`that it can be cancelled, and the account has lived at ${to}`));
+      }
+      if (from !== undefined && from === to && phase === "source-active") {
+        violations.push(wrong("that it is still active on the old server"));
+      }
       if (state === undefined) {
-        return [];
+        return violations;
       }
       if (!isState(state)) {
-        return [{ invariant: "status" as const, what: `there is no state ${state}` }];
+        return [...violations, wrong(`${state}, which is no state`)];
       }
       said.set(state, (said.get(state) ?? 0) + 1);
-      if (from === undefined || to === undefined) {
-        return [];
+      if (from !== undefined && to !== undefined) {
+        const fit = statesThatFit(world, this.#subject.running, from, to);
+        if (!fit.includes(state)) {
+          violations.push(wrong(`${state}, and it is ${fit.join(" or ")}`));
+        }
       }
-      const fit = statesThatFit(world, this.#subject.running, from, to);
-      return fit.includes(state)
-        ? []
-        : [
-            {
-              invariant: "status" as const,
-              what: `status says ${state} of ${from} → ${to}, and it is ${fit.join(" or ")}: ${describeWorld(world)}`,
-            },
-          ];
+      return violations;
     });
   }
 
@@ -293,15 +297,24 @@ function noteDark(model: Model, world: World, by: "hand" | "decamp"): void {
 
 interface SaidMove {
   state?: string;
+  phase?: string;
+  reversible?: boolean;
   source?: { url: string };
   target?: { url: string };
 }
 
-/** Every move in what `migrate status` says. */
+/** Every move in what `migrate status` says: of one account, or of all that this machine knows. */
 function movesOf(stdout: string): SaidMove[] {
+  const find = (value: unknown): SaidMove[] => {
+    if (typeof value !== "object" || value === null) {
+      return [];
+    }
+    return Object.entries(value).flatMap(([name, inner]) =>
+      name === "moves" && Array.isArray(inner) ? (inner as SaidMove[]) : find(inner),
+    );
+  };
   try {
-    const { moves } = JSON.parse(stdout) as { moves?: SaidMove[] };
-    return moves ?? [];
+    return find(JSON.parse(stdout));
   } catch {
     return [];
   }
