@@ -23,7 +23,7 @@ export async function doByHand(action: Exclude<Action, DecampAction>, subject: S
     case "post":
       need(world.lived.has(action.at), "nobody posts where the account never was");
       need(world.places[action.at].state === "active" && running.has(action.at), "it is not active there");
-      return writePosts(subject, await signIn(subject, action.at), 1, action.picture === true);
+      return writePosts(subject, action.at, 1, action.picture === true);
     case "delete":
       return deletePost(subject, world, action.at);
     case "lose":
@@ -31,7 +31,9 @@ export async function doByHand(action: Exclude<Action, DecampAction>, subject: S
     case "restore-journals":
       return restoreJournals(subject, action.ago);
     case "name":
-      return nameServer(subject, world, action);
+      await nameServer(subject, world, action);
+      subject.model.pair = { from: world.home ?? subject.model.pair.from, to: action.server };
+      return;
     case "activate":
     case "deactivate": {
       const { accessJwt } = await signIn(subject, action.at);

@@ -73,7 +73,7 @@ function moveLine(action: Extract<Action, { do: "move" }>, subject: Subject, wor
   const key = sign === "key" ? heldKey(subject, world) : undefined;
   const meanwhile =
     postMeanwhile === true && key === undefined && source !== undefined
-      ? { post: subject.newPost(), mark: path.join(folder, `mark-${Date.now()}`) }
+      ? { post: subject.newPost(source), mark: path.join(folder, `mark-${Date.now()}`) }
       : undefined;
   const code =
     meanwhile === undefined || source === undefined

@@ -157,7 +157,12 @@ const scenes: Record<string, readonly [weight: number, Scene]> = {
       return [
         there,
         { do: "post", at: away },
-        { ...sure(random, guess, third), from: home, ...(random() < 0.5 ? { fromEnv: true } : {}) },
+        {
+          ...sure(random, guess, third),
+          from: home,
+          ...(random() < 0.5 ? { fromEnv: true } : {}),
+          ...(random() < 0.8 ? { sign: "key" } : {}),
+        },
       ];
     },
   ],

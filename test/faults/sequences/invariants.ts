@@ -37,8 +37,8 @@ export interface Command {
   /** the servers that it could take for the old and the new one */
   source: ServerName | undefined;
   target: ServerName | undefined;
-  /** the key that is to be used by now, if the command adds one */
-  newKey?: string;
+  /** a key of the user's that it adds */
+  newKey?: string | undefined;
 }
 
 /** What a command says that it has done: nothing, unless it ended with 0. */
@@ -69,7 +69,8 @@ function linesOf(stdout: string): Record<string, unknown>[] {
   });
 }
 
-function resultOf(stdout: string): Record<string, unknown> | undefined {
+/** The last line of a run that has one. */
+export function resultOf(stdout: string): Record<string, unknown> | undefined {
   return linesOf(stdout).findLast(({ type }) => type === "result");
 }
 
@@ -123,9 +124,9 @@ function judgeHome(command: Command, before: World, after: World, model: Model):
   const there = after.places[after.home];
   const said = remarksOf(command);
   // An undo leaves behind what was written on the new server, and says that it does.
-  const isSaid = ({ path }: Post): boolean =>
+  const isSaid = ({ path, at }: Post): boolean =>
     said.includes(path.split("/").at(-1) ?? path) ||
-    (claim === "undone" && /"code":"(written-since|not-compared)"/.test(said));
+    (claim === "undone" && at === before.home && /"code":"(written-since|not-compared)"/.test(said));
   const behind = [...owed.values()].filter((post) => !there.records.has(post.path) && !isSaid(post));
   const withoutPicture = [...owed.values()].filter(
     ({ path, blob }) => there.records.has(path) && blob !== undefined && !there.blobs.has(blob),
@@ -179,7 +180,8 @@ function judgeDark(command: Command, before: World, after: World, { darkBy }: Mo
   return action.do === "cancel" && wasElse ? [] : [{ invariant: "dark", what }];
 }
 
-function judgeKeys(command: Command, before: World, after: World, { userKeys }: Model): Violation[] {
+function judgeKeys(command: Command, before: World, after: World, model: Model): Violation[] {
+  const userKeys = new Set(model.userKeys).add(command.newKey ?? "");
   const [old, now] = [before.rotationKeys, after.rotationKeys];
   const said = remarksOf(command);
   return old.flatMap((key, rank) => {

@@ -6,6 +6,8 @@ import type { World } from "./world.ts";
 export interface Post {
   /** `app.bsky.feed.post/RKEY` */
   path: string;
+  /** where it was written */
+  at: ServerName;
   /** CID of the picture in it */
   blob?: string | undefined;
 }

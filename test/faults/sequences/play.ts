@@ -5,11 +5,11 @@ import { seededRandom, pick } from "../../network/random.ts";
 import { describeAction, serverNames, type Action, type Interruption, type Sequence } from "./actions.ts";
 import { doByHand, keepJournals, NotNow } from "./by-hand.ts";
 import { allStatusArgs, commandLine, isDecamp, statusArgs, type CommandLine, type DecampAction } from "./commands.ts";
-import { claimOf, isGrave, judge, lostPosts, type Command, type Violation } from "./invariants.ts";
+import { claimOf, isGrave, judge, lostPosts, resultOf, type Command, type Violation } from "./invariants.ts";
 import { isDark, type Model } from "./model.ts";
 import { openSubject, type Stage, type Subject } from "./stage.ts";
-import { states, statesThatFit, type State } from "./states.ts";
-import { describeWorld, homesOf, lookAround, type World } from "./world.ts";
+import { states, statesOfHome, statesThatFit, type State } from "./states.ts";
+import { describeWorld, lookAround, type World } from "./world.ts";
 
 /** Nothing takes so long (milliseconds). */
 const deadline = 120_000;
@@ -134,7 +134,8 @@ class Player {
     }
     const after = await this.#look();
     this.#tell(describeAction(action), ...this.#tale(line, ended), `  ${describeWorld(after)}`);
-    const command = { ...ended, action, source: line.source, target: line.target };
+    const { source, target, newKey } = line;
+    const command = { ...ended, action, source, target, newKey };
     this.#report(judge(command, before, after, model));
     learn(command, line, after, subject);
   }
@@ -189,13 +190,10 @@ class Player {
         return [...violations, wrong(`${state}, which is no state`)];
       }
       said.set(state, (said.get(state) ?? 0) + 1);
-      if (from !== undefined && to !== undefined) {
-        const fit = statesThatFit(world, this.#subject.running, from, to);
-        if (!fit.includes(state)) {
-          violations.push(wrong(`${state}, and it is ${fit.join(" or ")}`));
-        }
-      }
-      return violations;
+      const { running } = this.#subject;
+      const fit =
+        from === undefined || to === undefined ? statesOfHome(world, running) : statesThatFit(world, running, from, to);
+      return fit.includes(state) ? violations : [...violations, wrong(`${state}, and it is ${fit.join(" or ")}`)];
     });
   }
 
@@ -275,19 +273,20 @@ class Player {
 }
 
 /** What the test knows after a command that it did not know before. */
-function learn(command: Command, { newKey }: CommandLine, after: World, { model, stage }: Subject): void {
-  const claim = claimOf(command);
-  if (claim === "moved" || claim === "undone") {
+function learn(command: Command, { newKey }: CommandLine, after: World, { model }: Subject): void {
+  const { action, stdout, target } = command;
+  // An undo that could not finish on the new server has brought it home all the same.
+  const undone = action.do === "undo" && resultOf(stdout) !== undefined;
+  if (claimOf(command) === "moved" || undone) {
     model.dataHome = after.home ?? model.dataHome;
   }
   if (newKey !== undefined && after.rotationKeys.includes(newKey)) {
     model.userKeys.add(newKey);
   }
   noteDark(model, after, "decamp");
-  // What was asked for is asked about; after a way back, the way there is.
-  const homes = homesOf(after, stage.servers);
-  if (claim === "undone" && homes.length > 0) {
-    model.pair = { from: after.home ?? model.pair.from, to: command.target ?? model.pair.to };
+  // After a way back, the way there is asked about.
+  if (undone) {
+    model.pair = { from: after.home ?? model.pair.from, to: target ?? model.pair.to };
   }
 }
 
@@ -303,21 +302,13 @@ interface SaidMove {
   target?: { url: string };
 }
 
-/** Every move in what `migrate status` says: of one account, or of all that this machine knows. */
+/** Every move in what `migrate status` says of an account; or the account itself, where it knows of no move. */
 function movesOf(stdout: string): SaidMove[] {
-  const find = (value: unknown): SaidMove[] => {
-    if (typeof value !== "object" || value === null) {
-      return [];
-    }
-    return Object.entries(value).flatMap(([name, inner]) =>
-      name === "moves" && Array.isArray(inner) ? (inner as SaidMove[]) : find(inner),
-    );
-  };
-  try {
-    return find(JSON.parse(stdout));
-  } catch {
+  const result = resultOf(stdout) as (SaidMove & { did?: string; moves?: SaidMove[] }) | undefined;
+  if (result?.did === undefined || result.moves === undefined) {
     return [];
   }
+  return result.moves.length > 0 ? result.moves : [result];
 }
 
 function isState(text: string): text is State {

@@ -55,7 +55,7 @@ export interface Subject extends AsyncDisposable {
   random: Random;
   /** the journals after each action, for those who restore an old one */
   journals: string[];
-  newPost: (blob?: string) => Post;
+  newPost: (at: ServerName, blob?: string) => Post;
 }
 
 let subjects = 0;
@@ -90,13 +90,13 @@ export async function openSubject(stage: Stage, seed: number, ownKey: boolean): 
     running: new Set(["A", "B", "C"]),
     random,
     journals: [],
-    newPost: (blob) => {
+    newPost: (at, blob) => {
       posts += 1;
-      return { path: `app.bsky.feed.post/${recordKey(posts)}`, blob };
+      return { path: `app.bsky.feed.post/${recordKey(posts)}`, at, blob };
     },
     [Symbol.asyncDispose]: async () => rm(folder, { recursive: true, force: true }),
   };
-  await writePosts(subject, account, integer(random, 5, 12));
+  await writePosts(subject, "A", integer(random, 5, 12));
   if (ownKey) {
     const key = await newKey(subject);
     await changeIdentity(stage.network, account, ({ rotationKeys }) => ({
@@ -121,10 +121,11 @@ export async function signIn({ stage, did, password, email }: Subject, server: S
 }
 
 /** Writes posts at one server, the first of them with a picture. */
-export async function writePosts(subject: Subject, account: Account, count: number, picture = true): Promise<void> {
+export async function writePosts(subject: Subject, at: ServerName, count: number, picture = true): Promise<void> {
+  const account = await signIn(subject, at);
   const image = picture ? await uploadBlob(account, png(subject.random)) : undefined;
   const posts = Array.from({ length: count }, (_, index) =>
-    subject.newPost(index === 0 ? image?.ref.$link : undefined),
+    subject.newPost(at, index === 0 ? image?.ref.$link : undefined),
   );
   await applyWrites(
     account,

@@ -26,69 +26,83 @@ export const states = [
 
 export type State = (typeof states)[number];
 
+/** Who can be asked. */
+type Running = ReadonlySet<ServerName>;
+
+/** What may be said of an account without a move. */
+export function statesOfHome({ home, places }: World, running: Running): State[] {
+  if (home === undefined) {
+    return ["home-absent"];
+  }
+  const fit: State[] = running.has(home) ? [] : ["home-unknown"];
+  switch (places[home].state) {
+    case "active":
+      return [...fit, "at-home"];
+    case "deactivated":
+      return [...fit, "frozen"];
+    case "absent":
+      return [...fit, "home-absent"];
+    case "taken-down":
+      return [...fit, "taken-down"];
+  }
+}
+
 /**
- * What may be said of the move from one server to another.
+ * What may be said of a move.
  *
  * @param running the servers that can be asked
  * @returns the states that fit: more than one where two things are true at once
  */
-export function statesThatFit(
-  { home, lived, places }: World,
-  running: ReadonlySet<ServerName>,
-  from: ServerName,
-  to: ServerName,
-): State[] {
-  if (home === undefined) {
-    return ["elsewhere"];
+export function statesThatFit(world: World, running: Running, from: ServerName, to: ServerName): State[] {
+  const { home, places } = world;
+  if (from === to || home === undefined) {
+    return statesOfHome(world, running);
   }
-  const lost: State[] = [
-    ...(running.has(home) ? [] : (["home-unknown"] as const)),
-    ...(places[home].state === "taken-down" ? (["taken-down"] as const) : []),
-    ...(places[home].state === "absent" && home !== to ? (["home-absent"] as const) : []),
-  ];
-  if (from === to) {
-    return ["at-home", ...lost];
+  if (!running.has(home)) {
+    return ["home-unknown", ...(home === from || home === to ? [] : (["elsewhere"] as const))];
   }
-  if (home !== from && home !== to) {
-    return lost.length > 0 ? [...lost, "elsewhere"] : ["elsewhere"];
+  if (places[home].state === "taken-down") {
+    return ["taken-down"];
   }
-  if (home === from) {
-    const unknown: State[] = running.has(to) ? [] : ["target-unknown"];
-    return lost.length + unknown.length > 0 ? [...lost, ...unknown] : beforeTheSwitch(from, to);
+  if (places[home].state === "absent") {
+    return home === to ? ["switched-absent"] : ["home-absent"];
   }
-  return !running.has(to) ? ["home-unknown", "target-unknown"] : afterTheSwitch();
+  if (home === to) {
+    return statesAfter(world, running, from, to);
+  }
+  return home === from ? statesBefore(world, running, from, to) : ["elsewhere"];
+}
 
-  function beforeTheSwitch(source: ServerName, target: ServerName): State[] {
-    const [there, here] = [places[source].state, places[target].state];
-    if (lived.has(target) && here !== "absent") {
-      return here === "active" || there !== "active" ? ["return-unfinished"] : ["returned"];
-    }
-    if (here === "active") {
-      return ["copy-active"];
-    }
-    if (there === "deactivated") {
-      return lived.has(target) ? ["frozen", "return-unfinished"] : ["frozen"];
-    }
-    // A copy that its operator has taken down can be asked about, and is no home.
-    return here === "absent" ? ["not-begun"] : here === "taken-down" ? ["begun", "taken-down"] : ["begun"];
+/** The identity names the old server, which has the account. */
+function statesBefore({ lived, places }: World, running: Running, from: ServerName, to: ServerName): State[] {
+  const dark = places[from].state !== "active";
+  const copy = places[to].state;
+  if (!running.has(to)) {
+    return dark ? ["frozen", "target-unknown"] : ["target-unknown"];
   }
+  if (copy === "active") {
+    return lived.has(to) ? ["return-unfinished"] : dark ? ["copy-active", "frozen"] : ["copy-active"];
+  }
+  if (dark) {
+    return lived.has(to) ? ["frozen", "return-unfinished"] : ["frozen"];
+  }
+  return copy === "absent" ? ["not-begun"] : lived.has(to) ? ["returned"] : ["begun"];
+}
 
-  function afterTheSwitch(): State[] {
-    const [there, here] = [places[from].state, places[to].state];
-    if (here === "absent") {
-      return ["switched-absent"];
-    }
-    if (here === "taken-down") {
-      return ["taken-down"];
-    }
-    if (places[to].records.size === 0) {
-      return here === "deactivated"
-        ? ["switched-empty"]
-        : ["switched-empty", "source-active", "source-unknown", "moved"];
-    }
-    if (here === "deactivated") {
-      return ["switched"];
-    }
-    return !running.has(from) ? ["source-unknown"] : there === "active" ? ["source-active"] : ["moved"];
+/** The identity names the new server, which has the account. */
+function statesAfter({ places }: World, running: Running, from: ServerName, to: ServerName): State[] {
+  const there = places[from].state;
+  const full: State =
+    places[to].state !== "active"
+      ? "switched"
+      : running.has(from)
+        ? there === "active"
+          ? "source-active"
+          : "moved"
+        : "source-unknown";
+  if (places[to].records.size > 0) {
+    return [full];
   }
+  // Where nobody can say that the old server has more, an empty account is one like any other.
+  return there === "active" && running.has(from) ? ["switched-empty"] : ["switched-empty", full];
 }
