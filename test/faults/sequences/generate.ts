@@ -178,6 +178,7 @@ const scenes: Record<string, readonly [weight: number, Scene]> = {
       return [
         ...maybe(random, 0.2, () => [{ ...sure(random, { ...guess, home }, there), until: "create-account" as const }]),
         named,
+        ...maybe(random, what === "account" ? 0.35 : 0, () => [{ do: "activate", at: there }]),
         pick<Action>(random, [
           { ...move(random, { home, earlier: [] }, there), from: home },
           { ...move(random, { home, earlier: [] }, there), from: home },
@@ -192,8 +193,9 @@ const scenes: Record<string, readonly [weight: number, Scene]> = {
   "a server that cannot be asked": [
     3,
     (random, guess) => {
-      const server = pick(random, serverNames);
+      const { home } = guess;
       const to = other(random, guess);
+      const server = pick(random, [home, to, to, ...serverNames]);
       const command = random() < 0.8 ? move(random, guess, to) : cancel(random, guess.home, to);
       return [{ do: "stop", server }, command, { do: "start", server }, ...maybe(random, 0.7, () => [command])];
     },
@@ -213,7 +215,7 @@ const scenes: Record<string, readonly [weight: number, Scene]> = {
     },
   ],
   "taken down": [
-    2,
+    3,
     (random, guess) => {
       const { home } = guess;
       const command = move(random, guess, other(random, guess));
@@ -222,7 +224,7 @@ const scenes: Record<string, readonly [weight: number, Scene]> = {
     },
   ],
   "the copy is activated by hand": [
-    2,
+    4,
     (random, guess) => {
       const { home } = guess;
       const whole = sure(random, guess, other(random, guess));

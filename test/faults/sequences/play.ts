@@ -36,6 +36,8 @@ export interface Visits {
 export interface PlayOptions {
   /** `bin/decamp.js` of another build */
   bin?: string | undefined;
+  /** one question after each action, not two */
+  brief?: boolean;
 }
 
 /** Plays to the end, or to the first violation that leaves nothing to be judged. */
@@ -140,14 +142,17 @@ class Player {
     learn(command, line, after, subject);
   }
 
-  /** Asks after every action: for the last move or any other pair, and then for all moves that are known. */
+  /** Asks after every action: for the last move, and for any other, for all of the account, or for all that are known. */
   async #askStatus(action: Action): Promise<void> {
     const { model } = this.#subject;
     const before = await this.#look();
+    const { pair } = model;
     const other = { from: pick(this.#random, serverNames), to: pick(this.#random, serverNames) };
-    const pair = this.#random() < 0.7 ? model.pair : other;
-    const known = this.#random() < 0.7 ? statusArgs(this.#subject) : allStatusArgs(this.#subject);
-    const asked = [statusArgs(this.#subject, pair), known];
+    const more = [statusArgs(this.#subject), statusArgs(this.#subject, other), allStatusArgs(this.#subject)];
+    const asked = [
+      statusArgs(this.#subject, pair),
+      ...(this.#options.brief === true ? [] : [pick(this.#random, more)]),
+    ];
     const answers = await Promise.all(
       asked.map(async (args) => this.#run({ args, env: {}, source: undefined, target: undefined })),
     );
@@ -260,9 +265,12 @@ class Player {
   }
 
   #report(violations: readonly Violation[]): void {
-    for (const { invariant, what } of violations) {
+    for (const { invariant, what: said } of violations) {
+      const what = this.#plainly(said);
       this.#tell(`  VIOLATION ${invariant}: ${what}`);
-      this.#outcome.violations.push({ invariant, what: this.#plainly(what) });
+      if (!this.#outcome.violations.some((one) => one.what === what)) {
+        this.#outcome.violations.push({ invariant, what });
+      }
     }
   }
 

@@ -103,6 +103,8 @@ function statesAfter({ places }: World, running: Running, from: ServerName, to: 
   if (places[to].records.size > 0) {
     return [full];
   }
-  // Where nobody can say that the old server has more, an empty account is one like any other.
-  return there === "active" && running.has(from) ? ["switched-empty"] : ["switched-empty", full];
+  // A server shows only what is active: that one is empty and the other has more can be seen of two such accounts alone.
+  return places[to].state === "active" && there === "active" && running.has(from)
+    ? ["switched-empty"]
+    : ["switched-empty", full];
 }
