@@ -37,6 +37,7 @@ function model(posts: string): Model {
     userKeys: new Set([user]),
     dataHome: "A",
     darkBy: undefined,
+    undoPending: false,
     pair: { from: "A", to: "B" },
   };
 }
@@ -134,6 +135,8 @@ describe("a command", () => {
       atA,
       model("1 2"),
     ],
+    ["an undo that went on", [], command("undo", 0), atA, atA, { ...model("1 2"), undoPending: true }],
+    ["an undo that was to go on", ["resume"], command("undo", 9), atA, atA, { ...model("1 2"), undoPending: true }],
     ["a bug", ["end"], command("move", 1), atA, atA, model("1 2")],
     ["a run that does not end", ["end"], { ...command("move", 9), hung: true }, atA, atA, model("1 2")],
   ])("%s", (_, expected, ended, before, after, known) => {

@@ -6,6 +6,7 @@
  * - dark: no command that ends well leaves the account invisible. What was asked for step by step may, and says so.
  * - keys: no key of the user's leaves the identity or loses rank.
  * - nothing deleted: where the account has lived it stays, and no server but the target has less than before.
+ * - resume: what is to go on when it is run again is not refused then.
  * - clean end: no bug, no hang.
  *
  * All of it is judged by the world, not by what decamp says.
@@ -14,7 +15,7 @@ import { serverNames, type Action, type ServerName } from "./actions.ts";
 import { isDark, postsAt, type Model, type Post } from "./model.ts";
 import type { World } from "./world.ts";
 
-export type Invariant = "posts" | "home" | "dark" | "dark, unsaid" | "keys" | "deleted" | "end" | "status";
+export type Invariant = "posts" | "home" | "dark" | "dark, unsaid" | "keys" | "deleted" | "resume" | "end" | "status";
 
 export interface Violation {
   invariant: Invariant;
@@ -23,7 +24,7 @@ export interface Violation {
 
 /** What is told wrongly leaves the account as it was: the sequence goes on. */
 export function isGrave({ invariant }: Violation): boolean {
-  return invariant !== "dark, unsaid" && invariant !== "status";
+  return invariant !== "dark, unsaid" && invariant !== "resume" && invariant !== "status";
 }
 
 /** A run of decamp that has ended. */
@@ -94,6 +95,7 @@ export function judge(command: Command, before: World, after: World, model: Mode
     ...judgeDark(command, before, after, model),
     ...judgeKeys(command, before, after, model),
     ...judgeDeleted(command, before, after),
+    ...judgeResume(command, model),
     ...judgeEnd(command),
     ...(command.action.do === "status" ? judgeUnchanged(before, after) : []),
   ];
@@ -220,6 +222,12 @@ function judgeDeleted({ target }: Command, before: World, after: World): Violati
         ]
       : [];
   });
+}
+
+function judgeResume({ action, code }: Command, { undoPending }: Model): Violation[] {
+  return undoPending && action.do === "undo" && code === 9
+    ? [{ invariant: "resume", what: "an undo has said that it goes on when it is run again, and is refused" }]
+    : [];
 }
 
 function judgeEnd({ action, code, hung, stderr, stdout }: Command): Violation[] {

@@ -21,6 +21,8 @@ export interface Model {
   dataHome: ServerName;
   /** who made it dark, while it is dark */
   darkBy: "hand" | "decamp" | undefined;
+  /** an undo has ended with 8, which says that it goes on when it is run again, and nothing has happened since */
+  undoPending: boolean;
   /** the move that was asked for last */
   pair: { from: ServerName; to: ServerName };
 }

@@ -107,6 +107,8 @@ class Player {
       return;
     }
     this.#count(action);
+    // Whoever posts in between does no harm to it.
+    this.#subject.model.undoPending &&= action.do === "post" || action.do === "delete";
     const after = await this.#look();
     this.#tell(describeAction(action), `  ${describeWorld(after)}`);
     noteDark(this.#subject.model, after, "hand");
@@ -282,7 +284,7 @@ class Player {
 
 /** What the test knows after a command that it did not know before. */
 function learn(command: Command, { newKey }: CommandLine, after: World, { model }: Subject): void {
-  const { action, stdout, target } = command;
+  const { action, code, stdout, target } = command;
   // An undo that could not finish on the new server has brought it home all the same.
   const undone = action.do === "undo" && resultOf(stdout) !== undefined;
   if (claimOf(command) === "moved" || undone) {
@@ -292,6 +294,7 @@ function learn(command: Command, { newKey }: CommandLine, after: World, { model 
     model.userKeys.add(newKey);
   }
   noteDark(model, after, "decamp");
+  model.undoPending = action.do === "undo" && code === 8;
   // After a way back, the way there is asked about.
   if (undone) {
     model.pair = { from: after.home ?? model.pair.from, to: target ?? model.pair.to };

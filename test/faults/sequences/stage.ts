@@ -85,6 +85,7 @@ export async function openSubject(stage: Stage, seed: number, ownKey: boolean): 
       userKeys: new Set(),
       dataHome: "A",
       darkBy: undefined,
+      undoPending: false,
       pair: { from: "A", to: "B" },
     },
     running: new Set(["A", "B", "C"]),
