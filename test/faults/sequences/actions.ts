@@ -31,9 +31,21 @@ export interface Move {
   postMeanwhile?: true;
 }
 
+export interface Undo {
+  do: "undo";
+  account: Called;
+  /** without it the account stays active on the new server */
+  newPassword: boolean;
+  /** the operation is named; else it is for the command to know */
+  operation: boolean;
+  /** which of the user's keys signs */
+  key: "oldest" | "newest";
+  interrupt?: Interruption;
+}
+
 export type Action =
   | Move
-  | { do: "undo"; account: Called; newPassword: boolean; operation: boolean; interrupt?: Interruption }
+  | Undo
   | { do: "recover" }
   | { do: "cancel"; from?: ServerName; to?: ServerName }
   | { do: "add-key" }

@@ -1,7 +1,7 @@
 /** Which command line an action is. */
 import path from "node:path";
 import { fileURLToPath } from "node:url";
-import { serverNames, type Action, type Called, type ServerName } from "./actions.ts";
+import { serverNames, type Action, type Called, type ServerName, type Undo } from "./actions.ts";
 import type { Post } from "./model.ts";
 import { newKey, type KeyInFile, type Subject } from "./stage.ts";
 import { homesOf, type World } from "./world.ts";
@@ -111,11 +111,11 @@ function moveLine(action: Extract<Action, { do: "move" }>, subject: Subject, wor
 }
 
 function undoLine(
-  { account, newPassword, operation }: Extract<Action, { do: "undo" }>,
+  { account, newPassword, operation, key: age }: Undo,
   subject: Subject,
   world: World,
 ): CommandLine | undefined {
-  const key = heldKey(subject, world);
+  const key = age === "newest" ? heldKey(subject, world) : heldKey(subject, world, true);
   if (key === undefined) {
     return undefined;
   }
@@ -235,9 +235,10 @@ function accountName({ did, label, stage }: Subject, world: World, called: Calle
   return server === undefined ? (alias?.slice("at://".length) ?? did) : `${label}${stage.servers[server].handleDomain}`;
 }
 
-/** The user's key of the highest rank. */
-export function heldKey({ keys }: Subject, { rotationKeys }: World): KeyInFile | undefined {
-  return rotationKeys.map((didKey) => keys.find((key) => key.didKey === didKey)).find((key) => key !== undefined);
+/** The user's key of the highest rank, which is the newest; or the oldest. */
+export function heldKey({ keys }: Subject, { rotationKeys }: World, oldest = false): KeyInFile | undefined {
+  const held = keys.filter(({ didKey }) => rotationKeys.includes(didKey));
+  return oldest ? held[0] : held.at(-1);
 }
 
 /** The last operation that changed the server. */

@@ -11,6 +11,8 @@ interface Guess {
   home: ServerName;
   /** the homes before */
   earlier: ServerName[];
+  /** somebody needs a rotation key of the user's own */
+  needsKey?: true;
 }
 
 type Scene = (random: Random, guess: Guess) => Action[];
@@ -73,13 +75,16 @@ const scenes: Record<string, readonly [weight: number, Scene]> = {
     4,
     (random, guess) => {
       const { home } = guess;
-      const there = sure(random, guess, other(random, guess));
+      guess.needsKey = true;
+      const signed: Pick<Move, "sign"> = { sign: random() < 0.85 ? "code" : "key" };
+      const there = { ...sure(random, guess, other(random, guess)), ...signed };
       const away = guess.home;
       const undo = (newPassword: boolean): Action => ({
         do: "undo",
         account: "did",
         newPassword,
         operation: random() < 0.2,
+        key: random() < 0.8 ? "oldest" : "newest",
         ...(random() < 0.2 ? { interrupt: interruptedAt(random, { ms: integer(random, 300, 2500) }) } : {}),
       });
       guess.home = home;
@@ -98,14 +103,15 @@ const scenes: Record<string, readonly [weight: number, Scene]> = {
     2,
     (random, guess) => {
       const { home } = guess;
-      const there = sure(random, guess, other(random, guess));
+      guess.needsKey = true;
+      const there: Move = { ...sure(random, guess, other(random, guess)), sign: "code" };
       const away = guess.home;
       guess.home = home;
       return [
         there,
         pick<Action>(random, [{ do: "recover" }, { do: "name", server: home, with: "nothing", sign: "key" }]),
         pick<Action>(random, [
-          { do: "undo", account: "did", newPassword: true, operation: random() < 0.5 },
+          { do: "undo", account: "did", newPassword: true, operation: random() < 0.5, key: "oldest" },
           { do: "cancel", to: away },
           { ...sure(random, guess, away) },
         ]),
@@ -151,15 +157,22 @@ const scenes: Record<string, readonly [weight: number, Scene]> = {
     3,
     (random, guess) => {
       const { home } = guess;
-      const there = sure(random, guess, other(random, guess));
-      const away = guess.home;
-      const third = serverNames.find((name) => name !== home && name !== away) ?? home;
+      guess.needsKey = true;
+      const first = sure(random, guess, other(random, guess));
+      const between = guess.home;
+      const last = serverNames.find((name) => name !== home && name !== between) ?? home;
+      const on = random() < 0.7 ? [sure(random, guess, last)] : [];
+      // A server that has the account already asks for no token of the old one.
+      const to = on.length > 0 ? home : last;
+      const from = on.length > 0 ? between : home;
+      const now = guess.home;
       return [
-        there,
-        { do: "post", at: away },
+        first,
+        ...on,
+        { do: "post", at: now },
         {
-          ...sure(random, guess, third),
-          from: home,
+          ...sure(random, guess, to),
+          from,
           ...(random() < 0.5 ? { fromEnv: true } : {}),
           ...(random() < 0.8 ? { sign: "key" } : {}),
         },
@@ -185,7 +198,7 @@ const scenes: Record<string, readonly [weight: number, Scene]> = {
           { ...sure(random, guess, home), from: there },
           { ...sure(random, guess, third), from: random() < 0.5 ? home : there },
           { do: "cancel", to: there, from: home },
-          { do: "undo", account: "did", newPassword: true, operation: true },
+          { do: "undo", account: "did", newPassword: true, operation: true, key: "oldest" },
         ]),
       ];
     },
@@ -282,7 +295,7 @@ const names = Object.keys(scenes);
 /** The sequence of a seed. */
 export function generate(seed: number): Sequence {
   const random = seededRandom(seed * 7919 + 17);
-  const ownKey = random() < 0.75;
+  const ownKey = random() < 0.6;
   const guess: Guess = { home: "A", earlier: [] };
   const actions: Action[] = [];
   let scene: string | undefined = names[seed % names.length];
@@ -292,7 +305,7 @@ export function generate(seed: number): Sequence {
     actions.push(...maybe(random, 0.25, () => noise(random, guess)));
     scene = undefined;
   }
-  return { seed, ownKey, actions };
+  return { seed, ownKey: ownKey || guess.needsKey === true, actions };
 }
 
 function drawScene(random: Random): string {
