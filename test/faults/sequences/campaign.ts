@@ -1,10 +1,11 @@
 /** Many sequences, on several stages at once, and what came of them. */
+import type { WhereState } from "../../../src/account/where.ts";
 import type { Network } from "../../network/control.ts";
 import { describeAction, type Action, type Sequence } from "./actions.ts";
 import { generate } from "./generate.ts";
 import { play, type Outcome, type PlayOptions, type Visits } from "./play.ts";
 import { openStage } from "./stage.ts";
-import { states, type State } from "./states.ts";
+import { states } from "./states.ts";
 
 export interface CampaignOptions extends PlayOptions {
   /** the first seed */
@@ -63,7 +64,7 @@ function sum<K>(maps: readonly ReadonlyMap<K, number>[]): Map<K, number> {
 }
 
 /** States that `migrate status` never named. */
-export function neverVisited({ visits }: CampaignResult): State[] {
+export function neverVisited({ visits }: CampaignResult): WhereState[] {
   return states.filter((state) => !visits.said.has(state));
 }
 

@@ -1,4 +1,5 @@
 /** Plays a sequence on a new account, and judges after every command. */
+import type { WhereState } from "../../../src/account/where.ts";
 import { existsSync } from "node:fs";
 import { startDecamp, type Ended } from "../../network/run-decamp.ts";
 import { seededRandom, pick } from "../../network/random.ts";
@@ -8,7 +9,7 @@ import { allStatusArgs, commandLine, isDecamp, statusArgs, type CommandLine, typ
 import { claimOf, isGrave, judge, lostPosts, resultOf, type Command, type Violation } from "./invariants.ts";
 import { isDark, type Model } from "./model.ts";
 import { openSubject, type Stage, type Subject } from "./stage.ts";
-import { states, statesOfHome, statesThatFit, type State } from "./states.ts";
+import { states, statesOfHome, statesThatFit } from "./states.ts";
 import { describeWorld, lookAround, type World } from "./world.ts";
 
 /** Nothing takes so long (milliseconds). */
@@ -29,8 +30,8 @@ export interface Outcome {
 
 /** How often each state was there: in truth, and in the words of `migrate status`. */
 export interface Visits {
-  truly: Map<State, number>;
-  said: Map<State, number>;
+  truly: Map<WhereState, number>;
+  said: Map<WhereState, number>;
 }
 
 export interface PlayOptions {
@@ -322,7 +323,7 @@ function movesOf(stdout: string): SaidMove[] {
   return result.moves.length > 0 ? result.moves : [result];
 }
 
-function isState(text: string): text is State {
+function isState(text: string): text is WhereState {
   return (states as readonly string[]).includes(text);
 }
 

@@ -1,40 +1,21 @@
 /** The states of an account between two servers, as `decamp migrate status` names them, told from the truth. */
+import { whereStates, type WhereState } from "../../../src/account/where.ts";
 import type { ServerName } from "./actions.ts";
 import type { World } from "./world.ts";
 
 /** Every state. */
-export const states = [
-  "at-home",
-  "not-begun",
-  "begun",
-  "frozen",
-  "copy-active",
-  "returned",
-  "return-unfinished",
-  "switched",
-  "switched-empty",
-  "switched-absent",
-  "source-active",
-  "source-unknown",
-  "moved",
-  "elsewhere",
-  "home-absent",
-  "taken-down",
-  "home-unknown",
-  "target-unknown",
-] as const;
-
-export type State = (typeof states)[number];
+// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the keys of an object literal are exactly these
+export const states: readonly WhereState[] = Object.keys(whereStates) as WhereState[];
 
 /** Who can be asked. */
 type Running = ReadonlySet<ServerName>;
 
 /** What may be said of an account without a move. */
-export function statesOfHome({ home, places }: World, running: Running): State[] {
+export function statesOfHome({ home, places }: World, running: Running): WhereState[] {
   if (home === undefined) {
     return ["home-absent"];
   }
-  const fit: State[] = running.has(home) ? [] : ["home-unknown"];
+  const fit: WhereState[] = running.has(home) ? [] : ["home-unknown"];
   switch (places[home].state) {
     case "active":
       return [...fit, "at-home"];
@@ -53,7 +34,7 @@ export function statesOfHome({ home, places }: World, running: Running): State[]
  * @param running the servers that can be asked
  * @returns the states that fit: more than one where two things are true at once
  */
-export function statesThatFit(world: World, running: Running, from: ServerName, to: ServerName): State[] {
+export function statesThatFit(world: World, running: Running, from: ServerName, to: ServerName): WhereState[] {
   const { home, places } = world;
   if (from === to || home === undefined) {
     return statesOfHome(world, running);
@@ -74,7 +55,7 @@ export function statesThatFit(world: World, running: Running, from: ServerName, 
 }
 
 /** The identity names the old server, which has the account. */
-function statesBefore({ lived, places }: World, running: Running, from: ServerName, to: ServerName): State[] {
+function statesBefore({ lived, places }: World, running: Running, from: ServerName, to: ServerName): WhereState[] {
   const dark = places[from].state !== "active";
   const copy = places[to].state;
   if (!running.has(to)) {
@@ -90,9 +71,9 @@ function statesBefore({ lived, places }: World, running: Running, from: ServerNa
 }
 
 /** The identity names the new server, which has the account. */
-function statesAfter({ places }: World, running: Running, from: ServerName, to: ServerName): State[] {
+function statesAfter({ places }: World, running: Running, from: ServerName, to: ServerName): WhereState[] {
   const there = places[from].state;
-  const full: State =
+  const full: WhereState =
     places[to].state !== "active"
       ? "switched"
       : running.has(from)
