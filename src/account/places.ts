@@ -31,7 +31,7 @@ export async function askPlace(pds: Pds, did: string, signal: AbortSignal): Prom
     return { url, state };
   }
   const head = await headAt(pds, did, signal).catch((error: unknown) => nothingFrom(error, signal));
-  return { url, state, ...(head === undefined ? {} : { head }) };
+  return { url, state, ...(head?.did === did ? { head } : {}) };
 }
 
 /** The state of the account on one server, as anybody can see it. Never fails but for the signal. */
@@ -52,13 +52,12 @@ export async function stateAt(pds: Pds, did: string, signal: AbortSignal): Promi
  * The head of the repository on one server: its commit, hashed. One that is not active is shown only to its owner, so
  * there has to be a session then.
  *
- * @returns undefined where the server does not give the commit's block, or gives that of another account
+ * @returns undefined where the server does not give the commit's block; whose it is has to be looked at
  * @throws DecampError `server-refused` and what the services throw
  */
 export async function headAt(pds: Pds, did: string, signal: AbortSignal): Promise<Head | undefined> {
   const { cid } = await pds.latestCommit(did, signal);
-  const head = readHead(await readSmall(await pds.getBlocks(did, [cid], signal)), cid);
-  return head?.did === did ? head : undefined;
+  return readHead(await readSmall(await pds.getBlocks(did, [cid], signal)), cid);
 }
 
 async function readSmall({ bytes }: Download): Promise<Uint8Array> {

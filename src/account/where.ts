@@ -83,6 +83,8 @@ export interface Undo {
   /** Until when they can do so whoever objects (epoch milliseconds by the directory's clock); unset where they stand no
    * longer above the signer, and can do it only as long as they are in the list. */
   readonly until?: number;
+  /** The command that does it. */
+  readonly command: readonly string[];
 }
 
 /** How many days a copy has that is not activated, on servers that delete it then. */
@@ -212,7 +214,8 @@ export function judgeWhere(log: VerifiedLog, places: Places, now: number | undef
   const { home, source, target } = places;
   const livedAtTarget = target !== undefined && hasLivedAt(log, target.url);
   const state = stateOf(places, livedAtTarget);
-  const undo = target !== undefined && target.url === home?.url ? undoOf(log, now) : undefined;
+  const canReturn = source !== undefined && source.state !== "absent";
+  const undo = target !== undefined && target.url === home?.url && canReturn ? undoOf(log, now) : undefined;
   const next = nextCommand(state, log, places);
   return {
     state,
@@ -327,16 +330,19 @@ function undoOf(log: VerifiedLog, now: number | undefined): Undo | undefined {
     return undefined;
   }
   const operation = arrival.cid;
+  // One that was nullified since is what plc undo would finish first.
+  const named = recentMoves(log).nullified === undefined ? [] : ["--operation", operation];
+  const command = ["plc", "undo", log.did, ...named];
   const power = undoPower(log, operation);
   if (power !== undefined && now !== undefined && power.until >= now) {
-    return { operation, keys: power.keys, until: power.until };
+    return { operation, keys: power.keys, until: power.until, command };
   }
   // Whoever is in the list may say the old state again. A server that the account left is not.
   const old = rotationKeysOf(before.operation);
   const keys = rotationKeysOf(log.head.operation).filter((key) => old.includes(key));
   const own = keysThatCameAlone(log);
   const likely = keys.filter((key) => own.includes(key));
-  return keys.length === 0 ? undefined : { operation, keys: likely.length > 0 ? likely : keys };
+  return keys.length === 0 ? undefined : { operation, keys: likely.length > 0 ? likely : keys, command };
 }
 
 function nextCommand(state: WhereState, log: VerifiedLog, { source, target }: Places): readonly string[] | undefined {

@@ -195,11 +195,17 @@ export async function proveStored(
 }
 
 /**
- * What a server gives out, described and not judged: nothing of it is kept.
+ * What a server gives out, described and not judged.
  *
+ * @param inspect looks into it; the name under which it answers is that under which the file is kept, undefined keeps nothing
  * @throws DecampError `damaged` if it is no CAR file at all
  */
-export async function describeDownload(archive: string, download: Download, signal: AbortSignal): Promise<RepoReport> {
+export async function inspectDownload(
+  archive: string,
+  download: Download,
+  signal: AbortSignal,
+  inspect: (source: RepoSource, report: RepoReport) => string | undefined,
+): Promise<void> {
   const file = await NewFile.create(passingRepo(archive));
   try {
     const verifier = createRepoVerifier({}, { source: fileSource(file.descriptor, file.path) });
@@ -207,7 +213,10 @@ export async function describeDownload(archive: string, download: Download, sign
       await file.write(bytes);
       verifier.write(bytes);
     }
-    return verifier.end();
+    const keepAs = inspect(fileSource(file.descriptor, file.path), verifier.end());
+    if (keepAs !== undefined) {
+      await file.keep(keepAs);
+    }
   } finally {
     await file.discard();
   }

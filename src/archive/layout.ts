@@ -86,9 +86,18 @@ export function passingRepo(archive: string, which: "first" | "second" = "first"
   return joinPath(archive, which === "first" ? "passing.car" : "passing-also.car");
 }
 
+/**
+ * Where a repository is kept that an import has replaced, and that had records which are nowhere else.
+ *
+ * @param rev its revision
+ */
+export function replacedRepo(archive: string, rev: string): string {
+  return joinPath(archive, `replaced-${rev}.car`);
+}
+
 /** Whether a name in the folder of an archive belongs to it, be it left by an interrupted run. */
 export function isArchivePart(name: string): boolean {
-  return /^(?:README\.txt|blobs|snapshots|certificate\.json|lock(?:\..*)?|[a-z-]+\.car|.*\.part)$/.test(name);
+  return /^(?:README\.txt|blobs|snapshots|certificate\.json|lock(?:\..*)?|[a-z0-9-]+\.car|.*\.part)$/.test(name);
 }
 
 export function lockFile(archive: string): string {

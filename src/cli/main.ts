@@ -3,6 +3,8 @@ import { DecampError } from "../errors.ts";
 import { resumable } from "./command-line.ts";
 import { reportFailure } from "./failure.ts";
 import type { AnyInvocation, Edge } from "./invocation.ts";
+import { readGlobals } from "./globals.ts";
+import { withNextCommand } from "./next-command.ts";
 import { packageFacts } from "./package.ts";
 import { readArguments } from "./program.ts";
 import { openTerminal, processParts, type TerminalParts } from "./terminal.ts";
@@ -34,7 +36,7 @@ export async function main(argv: readonly string[], parts: TerminalParts = proce
       guardArguments(argv, secrets);
     }
     const invocation = readArguments(argv, terminal);
-    const code = "exitCode" in invocation ? invocation.exitCode : await run(invocation, { terminal, secrets });
+    const code = "exitCode" in invocation ? invocation.exitCode : await runNamed(invocation, { terminal, secrets });
     await terminal.out.settled();
     const { failure } = terminal.out;
     if (failure === undefined) {
@@ -47,6 +49,16 @@ export async function main(argv: readonly string[], parts: TerminalParts = proce
     return fail(resumable(error, argv));
   } finally {
     process.off("uncaughtException", onBug);
+  }
+}
+
+/** Runs a command; an error that knows what to do next says it with all flags of this run. */
+async function runNamed(invocation: AnyInvocation, edge: Edge): Promise<number> {
+  try {
+    return await run(invocation, edge);
+  } catch (error) {
+    const { quiet: _quiet, ...raw } = invocation.globals;
+    throw withNextCommand(error, { raw, globals: readGlobals(raw, edge.terminal.env) });
   }
 }
 

@@ -62,6 +62,7 @@ export function readMigrateRequest(
       to,
       ...(from === undefined ? {} : { from }),
       homeIsLost: flags.homeIsLost ?? false,
+      replaceCopy: flags.replaceCopy ?? false,
       dryRun: flags.dryRun ?? false,
       ...(until === undefined ? {} : { until }),
       ...(flags.archive === undefined ? {} : { archive: flags.archive }),

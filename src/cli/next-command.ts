@@ -1,4 +1,5 @@
 /** A command for a person to type next: complete, with every flag that this run needed. */
+import { DecampError, isDecampError } from "../errors.ts";
 import { commandLine } from "./command-line.ts";
 import { defaultPlcUrl, type GlobalFlags, type RawGlobals } from "./globals.ts";
 
@@ -30,4 +31,16 @@ export function nextCommand(words: readonly string[], { raw, globals, archive }:
 /** The same for whoever does not know the run. */
 export function completer(run: RunFlags): Complete {
   return (words) => nextCommand(words, run);
+}
+
+/** An error whose data names the words of the next command, with that command complete behind its hint. */
+export function withNextCommand(error: unknown, run: RunFlags): unknown {
+  const words = isDecampError(error) ? error.data["next"] : undefined;
+  if (!isDecampError(error) || !Array.isArray(words) || words.length === 0) {
+    return error;
+  }
+  const { code, message, hint, data, cause, known } = error;
+  const next = nextCommand(words.map(String), run);
+  const own = known === undefined ? hint : hint.replace(known.sentence, "").trim();
+  return new DecampError(code, message, { hint: `${own}\n  ${next}`, data: { ...data, next }, cause, known });
 }

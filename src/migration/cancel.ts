@@ -5,7 +5,7 @@
 
 import { findIdentity } from "../account/find.ts";
 import { stateAt } from "../account/places.ts";
-import { hasLivedAt, requireHome, whereIs, type Whereabouts } from "../account/where.ts";
+import { requireHome, whereIs, type Whereabouts } from "../account/where.ts";
 import { DecampError, isDecampError, withStanding } from "../errors.ts";
 import { parseAccount, parseServerUrl } from "../identity/syntax.ts";
 import type { VerifiedLog } from "../plc/log.ts";
@@ -58,7 +58,7 @@ export async function cancelMigration(
   try {
     const where = await whereIs(services, log, { source, target }, signal);
     const frozen = where.source?.state === "deactivated";
-    requireCancellable(where, { did, handle, target });
+    requireCancellable(where, { handle, target });
     context.identity = identity;
     context.oldHandle = handle;
     context.newHandle = journals.find((journal) => journal.target === target)?.newHandle;
@@ -81,37 +81,44 @@ export async function cancelMigration(
   }
 }
 
-/** The one target that the journals know of and that can be cancelled: a finished move is history. */
+/** The one move that the journals know of and that is under way: a finished one is history. @throws DecampError `usage` */
 function onlyTarget(name: string, log: VerifiedLog, journals: readonly JournalState[]): string {
-  const targets = journals.flatMap(({ target }) => (target === undefined ? [] : [target]));
-  const open = targets.filter((target) => !hasLivedAt(log, target));
-  const [only] = open.length === 0 ? targets : open;
-  if (only === undefined || open.length > 1) {
+  const isMade = ({ signed }: JournalState): boolean => log.entries.some(({ cid }) => cid === signed?.cid);
+  const open = targetsOf(journals.filter((state) => !isMade(state) && state.undo === undefined));
+  const [only, ...others] = open.length === 0 ? targetsOf(journals) : open;
+  if (only === undefined || others.length > 0) {
     throw new DecampError(
       "usage",
       only === undefined
         ? `This machine knows of no move of ${name}.`
-        : `There are ${open.length} moves of ${name} that could be cancelled: to ${open.join(", ")}.`,
+        : `There are several moves of ${name}: to ${[only, ...others].join(", ")}.`,
       { hint: "Name the new server with --to." },
     );
   }
   return only;
 }
 
+function targetsOf(journals: readonly JournalState[]): string[] {
+  return journals.flatMap(({ target }) => (target === undefined ? [] : [target]));
+}
+
 /** @throws DecampError `refused` for what cannot be taken back like this, `target-in-use` */
-function requireCancellable(
-  where: Whereabouts,
-  { did, handle, target }: { did: string; handle: string; target: string },
-): void {
+function requireCancellable(where: Whereabouts, { handle, target }: { handle: string; target: string }): void {
   const { home, state, undo, livedAtTarget } = where;
   if (where.livesAtTarget) {
     const until = undo?.until === undefined ? undefined : new Date(undo.until).toISOString();
+    const goOn = state === "moved" ? "" : "Go on with the move. ";
     throw new DecampError("refused", `The identity of ${handle} names ${target} already. This cannot be cancelled.`, {
       hint:
         undo === undefined
-          ? "Go on with the move. The log shows no rotation key of yours that could take it back."
-          : `Go on with the move. ${until === undefined ? "" : `Until ${until} `}${undo.keys.join(" or ")} can undo the change: decamp plc undo ${did}.`,
-      data: { state, ...(until === undefined ? {} : { until }), undoKeys: undo?.keys ?? [] },
+          ? `${goOn}The log shows no rotation key of yours that could take it back.`
+          : `${goOn}${until === undefined ? "" : `Until ${until} `}${undo.keys.join(" or ")} can undo the change:`,
+      data: {
+        state,
+        ...(until === undefined ? {} : { until }),
+        undoKeys: undo?.keys ?? [],
+        ...(undo === undefined ? {} : { next: undo.command }),
+      },
     });
   }
   if (where.source?.state === "unreachable" || where.source?.state === "unknown") {

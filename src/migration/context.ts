@@ -47,6 +47,8 @@ export class Context {
 
   /** Whether the identity names the new server already: the point of no return lies behind. */
   switched = false;
+  /** Whether the account is deactivated on the old server although its identity names it: nobody can see it. */
+  isFrozen = false;
   /** Whether the change of the identity has been sent, and nobody knows yet whether it was taken. */
   sent = false;
   /** Whether the new server was proved to have what the old one has: in this run, or by what both servers show. */

@@ -33,17 +33,28 @@ const mostPaths = 1000;
 /**
  * Finds out what the new server has. Signs in there if the account is not active.
  *
+ * @param options `isFresh`: its head has changed since this run has asked where the account is
  * @throws DecampError what signing in and the new server's answers throw; what the old server answers stops nothing
  */
-export async function findHolding(context: Context): Promise<Holding> {
+export async function findHolding(context: Context, options: { readonly isFresh?: boolean } = {}): Promise<Holding> {
   const { where, target, identity, signal } = context;
   const { did } = identity;
   if (where.target?.state !== "active" && !target.isSignedIn) {
     await signInToTarget(context);
   }
-  const there = where.target?.head ?? (await headAt(target, did, signal));
+  const there = (options.isFresh === true ? undefined : where.target?.head) ?? (await headAt(target, did, signal));
   if (there === undefined) {
     throw new DecampError("bad-answer", `${target.host} does not give out the commit that it names as its head.`);
+  }
+  if (there.did !== did) {
+    throw new DecampError(
+      "target-in-use",
+      `The identity names ${target.host}, and what that server has of it is the repository of another account, ${there.did}.`,
+      {
+        hint: "Ask the operator of the new server to take that repository away. Or let the identity name the old server again:",
+        data: { host: target.host, found: there.did, next: ["plc", "undo", did] },
+      },
+    );
   }
   const old = await oldHead(context);
   if (old !== undefined && old.data === there.data) {

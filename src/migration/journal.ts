@@ -15,7 +15,7 @@
 import { hash } from "node:crypto";
 import * as v from "valibot";
 import { isJsonObject } from "../data/json-object.ts";
-import { DecampError } from "../errors.ts";
+import { DecampError, isDecampError } from "../errors.ts";
 import { AppendFile, joinPath, listFolder, readWhole, removeAll } from "../services/files.ts";
 
 /** The format that is written. Journals of the first had no number. */
@@ -26,6 +26,8 @@ export type JournalEntry =
   | {
       type: "begin";
       format?: number | undefined;
+      /** Folder of the archive, where it is not the usual one. */
+      archive?: string | undefined;
       did: string;
       handle: string;
       source: string;
@@ -43,6 +45,7 @@ const entrySchema: v.GenericSchema<unknown, JournalEntry> = v.variant("type", [
   v.object({
     type: v.literal("begin"),
     format: v.optional(v.number()),
+    archive: v.optional(v.string()),
     did: v.string(),
     handle: v.string(),
     source: v.string(),
@@ -66,6 +69,8 @@ export interface JournalState {
   readonly target?: string;
   /** When the migration began, ISO 8601. */
   readonly at?: string;
+  /** Folder of the archive, where it is not the usual one. */
+  readonly archive?: string;
   readonly newHandle?: string;
   /** Whether the account was to be deactivated on the old server, before the move. */
   readonly frozen?: boolean;
@@ -129,29 +134,45 @@ export function lostJournal(): Journal {
   };
 }
 
-/** The states of all journals of this machine; one for each account and server that it was to move to. */
-export async function readJournals(stateDir: string): Promise<JournalState[]> {
+/** The journals of this machine. */
+export interface Journals {
+  /** One for each account and server that it was to move to. */
+  readonly states: readonly JournalState[];
+  /** Paths of those that cannot be read: they help nobody, and hold nobody up. */
+  readonly unreadable: readonly string[];
+}
+
+/** Reads all journals. @throws DecampError `storage` if the folder cannot be listed */
+export async function readJournals(stateDir: string): Promise<Journals> {
   const folder = journalFolder(stateDir);
-  const found: JournalState[] = [];
-  for (const name of await listFolder(folder)) {
-    if (name.endsWith(".journal")) {
-      found.push(readLines(await readWhole(joinPath(folder, name))));
+  const states: JournalState[] = [];
+  const unreadable: string[] = [];
+  for (const name of (await listFolder(folder)).filter((one) => one.endsWith(".journal"))) {
+    const path = joinPath(folder, name);
+    try {
+      const state = readLines(await readWhole(path));
+      (state.did === undefined ? [] : states).push(state);
+    } catch (error) {
+      if (!isDecampError(error)) {
+        throw error;
+      }
+      unreadable.push(path);
     }
   }
-  return found.filter(({ did }) => did !== undefined);
+  return { states, unreadable };
 }
 
 /** The DIDs of accounts that had this handle, on their old or their new server, as far as this machine remembers. */
 export async function rememberedDids(stateDir: string, handle: string): Promise<string[]> {
-  const journals = await readJournals(stateDir);
-  return journals
+  const { states } = await readJournals(stateDir);
+  return states
     .filter((one) => one.handle === handle || one.newHandle === handle)
     .flatMap(({ did }) => (did === undefined ? [] : [did]));
 }
 
 /** The journals of one account. */
 export async function findJournals(stateDir: string, did: string): Promise<JournalState[]> {
-  return (await readJournals(stateDir)).filter((state) => state.did === did);
+  return (await readJournals(stateDir)).states.filter((state) => state.did === did);
 }
 
 /** The one of them for the move to `target`. */
@@ -199,7 +220,7 @@ function readLines(bytes: Uint8Array | undefined): JournalState {
     if (line.length < 18 || line.slice(0, 16) !== checksum(text)) {
       continue; // cut off, or changed
     }
-    const value: unknown = JSON.parse(text);
+    const value = parsed(text);
     const entry = v.safeParse(entrySchema, value);
     const format = isJsonObject(value) ? value["format"] : undefined;
     if (entry.success) {
@@ -215,6 +236,15 @@ function readLines(bytes: Uint8Array | undefined): JournalState {
   return state;
 }
 
+/** Undefined for what is no JSON: a line of no known kind. */
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
 function fold(entries: readonly JournalEntry[], start: JournalState = {}): JournalState {
   let state = start;
   for (const entry of entries) {
@@ -227,8 +257,8 @@ function fold(entries: readonly JournalEntry[], start: JournalState = {}): Journ
 function facts(entry: JournalEntry): JournalState {
   switch (entry.type) {
     case "begin": {
-      const { did, handle, source, target, at } = entry;
-      return { did, handle, source, target, at };
+      const { did, handle, source, target, at, archive } = entry;
+      return { did, handle, source, target, at, ...(archive === undefined ? {} : { archive }) };
     }
     case "handle":
       return { newHandle: entry.newHandle };

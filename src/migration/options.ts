@@ -14,6 +14,8 @@ export interface MigrateOptions {
    * that is not the home of the account is refused.
    */
   readonly homeIsLost: boolean;
+  /** Replace a copy on the new server although it has records that are nowhere else; it is kept in the archive. */
+  readonly replaceCopy: boolean;
   /** Make the plan, report it, and change nothing. */
   readonly dryRun: boolean;
   /** Stop after this step. */

@@ -107,10 +107,11 @@ export async function migrate(
     }
     return await makeResult(context, "moved");
   } catch (error) {
-    if (context.hasJournal && context.journal.state.frozen === true && !context.switched) {
+    if (context.isFrozen && !context.switched) {
+      const { did } = context.identity;
       context.warn(
         "source-frozen",
-        "The account was to be deactivated on your old server, because the move began with --freeze. Run the same command again, or decamp migrate cancel.",
+        `The account is deactivated on your old server, so nobody can see it. Run the same command again to go on, or take it back: decamp migrate cancel ${did} --to ${targetOrigin}`,
       );
     }
     throw context.hasIdentity ? withStanding(error, ...standingOf(context)) : error;
@@ -165,8 +166,8 @@ async function isUnfit(context: Context): Promise<boolean> {
       "refused",
       `The identity names ${target.host}, but not the keys that it needs: it would not activate the account.`,
       {
-        hint: `Sign what is missing with a rotation key of yours: --rotation-key-file. Or let the identity name the old server again: decamp plc undo ${identity.did}.`,
-        data: { reason: "identity-unfit" },
+        hint: "Sign what is missing with a rotation key of yours: --rotation-key-file. Or let the identity name the old server again:",
+        data: { reason: "identity-unfit", next: ["plc", "undo", identity.did] },
       },
     );
   }
@@ -257,7 +258,7 @@ function makePlan(context: Context): MigrationPlan {
 }
 
 async function makeResult(context: Context, state: MigrationResult["state"]): Promise<MigrationResult> {
-  const { identity, oldHandle, newHandle, source, target, archive } = context;
+  const { identity, oldHandle, newHandle, source, targetOrigin, archive } = context;
   if (!context.hasSnapshot && context.switched) {
     // Finished by a later run: the figures are those of the archive.
     const last = await context.lastSnapshot();
@@ -277,7 +278,7 @@ async function makeResult(context: Context, state: MigrationResult["state"]): Pr
     oldHandle,
     handle: newHandle ?? identity.handle,
     source: source.origin,
-    target: target.origin,
+    target: targetOrigin,
     archive,
     state,
     ...figures,

@@ -33,8 +33,14 @@ export interface MoveStatus {
   readonly copyExpiresDays?: number;
   /** When the move began, as this machine remembers it (ISO 8601). */
   readonly begunAt?: string;
+  /** The move is finished, and another one has come after it, or is under way: there is nothing to do about it. */
+  readonly isHistory: boolean;
   /** The words of the next safe command behind `decamp`, without the flags of this run. */
   readonly next?: readonly string[];
+  /** The words of the command that lets the identity name the old server again. */
+  readonly undo?: readonly string[];
+  /** Folder of the archive, where the move was told of one. */
+  readonly archive?: string;
 }
 
 export interface AccountStatusReport {
@@ -77,7 +83,7 @@ interface Pair {
 
 /** The moves that this machine remembers, whoever's they are. Nobody is asked. @throws DecampError `storage` */
 export async function knownMoves(stateDir: string): Promise<KnownMove[]> {
-  return (await readJournals(stateDir)).flatMap(({ did, handle, newHandle, source, target, at }) =>
+  return (await readJournals(stateDir)).states.flatMap(({ did, handle, newHandle, source, target, at }) =>
     did === undefined || source === undefined || target === undefined
       ? []
       : [
@@ -117,12 +123,13 @@ export async function migrationStatus(
     whereIs(services, log, undefined, signal),
     ...pairs.map(async (pair) => whereIs(services, log, pair, signal)),
   ]);
-  const described = moves.map((where, index) => describeMove(where, pairs[index]));
+  const described = moves.map((where, index) => describeMove(where, pairs, index, log));
+  const current = described.findLast(({ isHistory }) => !isHistory);
   return {
     did,
     handle,
     livesAt: homeOf(log),
-    state: moves.at(-1)?.state ?? home.state,
+    state: current?.state ?? home.state,
     dark: home.dark,
     moves: described,
   };
@@ -151,23 +158,37 @@ function pairsOf(
   return known.length > 0 || home === undefined || before === undefined ? known : [{ source: before, target: home }];
 }
 
-function describeMove(where: Whereabouts, pair: Pair | undefined): MoveStatus {
-  const { source, target, state, reversible, dark, undo, copyExpiresDays, next } = where;
-  const { at, frozen = false } = pair?.journal ?? {};
+function describeMove(where: Whereabouts, pairs: readonly Pair[], index: number, log: VerifiedLog): MoveStatus {
+  const pair = pairs[index];
+  const { source, target, state, reversible, dark, undo, copyExpiresDays } = where;
+  const { at, archive, frozen = false, undo: undoing } = pair?.journal ?? {};
+  const isHistory = isOver(pair, pairs, log);
+  // Whoever has begun to undo it finishes that.
+  const next = state === "return-unfinished" && undoing !== undefined ? ["plc", "undo", log.did] : where.next;
   return {
     source: bare(source, pair?.source),
     target: bare(target, pair?.target),
     state,
     phase: phaseOf(state),
     reversible,
-    frozen: state === "frozen" && (frozen || source?.state === "deactivated"),
+    frozen: state === "frozen" && frozen,
     dark,
-    ...(undo?.until === undefined ? {} : { undoUntil: new Date(undo.until).toISOString() }),
-    ...(undo === undefined ? {} : { undoKeys: undo.keys }),
+    isHistory,
+    ...(undo?.until === undefined || isHistory ? {} : { undoUntil: new Date(undo.until).toISOString() }),
+    ...(undo === undefined || isHistory ? {} : { undoKeys: undo.keys }),
     ...(copyExpiresDays === undefined ? {} : { copyExpiresDays }),
     ...(at === undefined ? {} : { begunAt: at }),
-    ...(next === undefined ? {} : { next }),
+    ...(archive === undefined ? {} : { archive }),
+    ...(next === undefined || isHistory ? {} : { next }),
+    ...(undo === undefined || isHistory ? {} : { undo: undo.command }),
   };
+}
+
+/** Whether a move is finished, as its operation in the log shows, and another one has been begun since. */
+function isOver(pair: Pair | undefined, pairs: readonly Pair[], log: VerifiedLog): boolean {
+  const { signed, at = "" } = pair?.journal ?? {};
+  const wasMade = log.entries.some(({ cid }) => cid === signed?.cid);
+  return wasMade && pairs.some(({ journal }) => journal !== pair?.journal && (journal?.at ?? "") > at);
 }
 
 function bare(place: Place | undefined, url: string | undefined): Pick<Place, "url" | "state"> {

@@ -12,7 +12,7 @@
 import { carryOut, type ChangeParts, type ChangePlan, type ChangeResult } from "../account/change.ts";
 import { timeAtDirectory } from "../account/directory-time.ts";
 import { readAccount, type AccountLog } from "../account/find.ts";
-import { stateAt } from "../account/places.ts";
+import { stateAt, type PlaceState } from "../account/places.ts";
 import { signByKey, type Signer } from "../account/sign-by-key.ts";
 import { signIn } from "../account/sign-in.ts";
 import { livesAt, moveBy, recentMoves, whereIs, type MoveInLog } from "../account/where.ts";
@@ -69,6 +69,8 @@ export interface UndoResult {
   readonly change?: ChangeResult;
   /** Whether the account is still active on the new server: it could not be deactivated there. */
   readonly targetStillActive: boolean;
+  /** What the new server says of the account at the end. */
+  readonly targetState: PlaceState;
 }
 
 /**
@@ -123,6 +125,7 @@ async function finish(
       undone: moved.operation.cid,
       ...(change === undefined ? {} : { change }),
       targetStillActive,
+      targetState: await stateAt(parts.services.openPds(moved.target), account.did, parts.signal),
     };
   } catch (error) {
     throw withStanding(
@@ -247,7 +250,13 @@ function planUndo(account: AccountLog, moved: MoveInLog, didKey: string, now: nu
     if (!isDecampError(error, "refused") || !keys.every((k) => k.includes(didKey))) {
       throw error;
     }
-    operation = updateOperation(log.head, () => wanted);
+    // It nullifies nothing, so nothing may stand above a key that is there: what comes back stands last.
+    const there = rotationKeysOf(log.head.operation);
+    const rotationKeys = [
+      ...there.filter((key) => wanted.rotationKeys.includes(key)),
+      ...wanted.rotationKeys.filter((key) => !there.includes(key)),
+    ];
+    operation = updateOperation(log.head, () => ({ ...wanted, rotationKeys }));
   }
   const before = rotationKeysOf(moved.before.operation);
   const judgement = judgeOperation(
@@ -313,6 +322,9 @@ async function compareRepos(
   moved: MoveInLog,
 ): Promise<void> {
   const target = services.openPds(moved.target);
+  if ((await stateAt(target, did, signal)) === "absent") {
+    return;
+  }
   try {
     const [old, now] = await Promise.all([source.latestCommit(did, signal), target.latestCommit(did, signal)]);
     if (old.cid !== now.cid) {

@@ -31,7 +31,7 @@ export function undoBetween(
 
 /**
  * Keys that were added since keep what stood below them: one that came first stays first, another comes right before the
- * next key that is still there. Keys that were taken out since stay out.
+ * next key that is still there, and before every key that comes back. Keys that were taken out since stay out.
  */
 function keysBetween(before: readonly string[], undone: readonly string[], now: readonly string[]): readonly string[] {
   const added = new Set(now.filter((key) => !undone.includes(key) && !before.includes(key)));
@@ -40,7 +40,8 @@ function keysBetween(before: readonly string[], undone: readonly string[], now: 
   const leading = first < 0 ? now : now.slice(0, first);
   for (const key of now.filter((other) => added.has(other) && !leading.includes(other)).toReversed()) {
     const next = now.slice(now.indexOf(key) + 1).find((other) => keys.includes(other));
-    keys.splice(next === undefined ? keys.length : keys.indexOf(next), 0, key);
+    const places = [next === undefined ? -1 : keys.indexOf(next), keys.findIndex((other) => !now.includes(other))];
+    keys.splice(Math.min(keys.length, ...places.filter((place) => place >= 0)), 0, key);
   }
   return [...leading, ...keys];
 }

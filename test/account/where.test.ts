@@ -110,17 +110,24 @@ test.each(table)("%s: dark is what nobody can see, and nothing where the account
 });
 
 describe("who can undo the move", () => {
+  const command = ["plc", "undo", logs.atT.did];
+
   test("the key that stood above the signer, until the window closes", () => {
     const until = Date.parse(at(2 * hour)) + 72 * hour;
     expect(judge("atT", ["active"], ["deactivated"]).undo).toEqual({
       operation: testCid(moved),
       keys: [user.did],
       until,
+      command,
     });
   });
 
   test("after that the same key, for as long as it is in the list", () => {
-    expect(judge("atT", ["active"], ["deactivated"], 75).undo).toEqual({ operation: testCid(moved), keys: [user.did] });
+    expect(judge("atT", ["active"], ["deactivated"], 75).undo).toEqual({
+      operation: testCid(moved),
+      keys: [user.did],
+      command,
+    });
   });
 
   test("nobody is named where the account never moved", () => {

@@ -24,6 +24,7 @@ describe("migrate: arguments to options", () => {
       account: "alice.example",
       to: "https://new.example",
       homeIsLost: false,
+      replaceCopy: false,
       dryRun: false,
       stateDir: join("/state", "decamp"),
       allowPrivateHosts: false,
@@ -41,7 +42,7 @@ describe("migrate: arguments to options", () => {
     const { options, given, secretFlags, globals } = await request([
       ...base,
       ...(
-        "--from https://old.example --home-is-lost --dry-run --until verify --archive a/b --concurrency 3 " +
+        "--from https://old.example --home-is-lost --replace-copy --dry-run --until verify --archive a/b --concurrency 3 " +
         "--new-handle alice.new.example --new-email a@b.example --invite-code new-1 --yes " +
         "--confirm-did did:plc:x --allow-missing-blobs --freeze --chunked-import --first-write --bring-late-writes --allow-private-hosts --state-dir s " +
         "--password-file p --auth-factor-command c --new-password-file - --plc-token-command d " +
@@ -55,6 +56,7 @@ describe("migrate: arguments to options", () => {
       to: "https://new.example",
       from: "https://old.example",
       homeIsLost: true,
+      replaceCopy: true,
       dryRun: true,
       until: "verify",
       archive: "a/b",

@@ -1,4 +1,5 @@
 /** The account is on the new server already: what an earlier try left is used, and everything else stops the move. */
+import { globSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import path from "node:path";
 import { expect, inject, test } from "vitest";
@@ -99,7 +100,14 @@ test("a newer state of the same repository stops the move: an import would take 
   // The old server falls back to what it had, as if it were restored from a backup.
   await importCar(network.a.url, account.accessJwt, older);
   const { message } = await stopped(account, move, there);
-  expect(message).toContain("newer repository");
+  expect(message).toContain(
+    "1 records that are not as in what would be imported, such as app.bsky.feed.post/3kadoptnewer2",
+  );
+  // Only with a flag, and then it is kept.
+  const replaced = await runDecamp([...move.args, "--replace-copy", "--until", "import-repo", "--json"]);
+  expect(replaced.code).toBe(0);
+  const [kept] = globSync(path.join(move.stateDir, "archives", "*", "replaced-*.car"));
+  expect((await runDecamp(["repo", "ls", kept ?? ""])).stdout).toContain("3kadoptnewer2");
 });
 
 test("an active account stops the move before anybody signs in", async () => {

@@ -2,7 +2,7 @@
  * Where the account is: decided by the log and the servers, never by a journal, a flag or the name in an identity alone.
  * Each test is a state in which something was lost, or nearly.
  */
-import { rmSync, writeFileSync } from "node:fs";
+import { globSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { expect, inject, test, vi } from "vitest";
 import { createAccount, login, type Account } from "../network/account.ts";
@@ -29,7 +29,15 @@ interface Status {
   livesAt: string;
   state: string;
   dark: boolean;
-  moves: { state: string; phase: string; reversible: boolean; next?: string; undoKeys?: string[] }[];
+  moves: {
+    state: string;
+    phase: string;
+    reversible: boolean;
+    isHistory: boolean;
+    next?: string;
+    undo?: string;
+    undoKeys?: string[];
+  }[];
 }
 
 async function status(move: Move, name: string, ...flags: string[]): Promise<Status> {
@@ -138,7 +146,9 @@ test.concurrent(
 
     const ended = await runDecamp([...move.args, "--json"]);
     expect(failure(ended)).toMatchObject({ code: "refused", exitCode: 9, data: { state: "switched-absent" } });
-    expect(failure(ended).hint).toContain(`decamp plc undo ${account.did}`);
+    expect(failure(ended).hint).toMatch(
+      new RegExp(`decamp plc undo ${account.did} --plc-url .* --allow-private-hosts --state-dir `),
+    );
     expect(await repoStatus({ url: network.a.url, did: account.did })).toBe("active");
 
     const held = path.join(move.folder, "key");
@@ -215,6 +225,7 @@ test.concurrent(
     const now = await status(away, account.did);
     expect(now.livesAt).toBe(network.a.url);
     expect(now.moves.map(({ state }) => state).sort()).toEqual(["moved", "returned"]);
+    XX;
     const cancel = ["migrate", "cancel", account.did, ...away.args.slice(2), "--json"];
     expect(failure(await runDecamp(cancel))).toMatchObject({ code: "refused", data: { reason: "lived-there" } });
     expect(await repoStatus({ url: network.b.url, did: account.did })).toBe("deactivated");
@@ -346,10 +357,92 @@ test.concurrent("records that were never brought are seen before the old account
   expect(await listRecords({ url: network.a.url, did: account.did })).toEqual(old);
 
   // Brought along when it is asked for; only then is the old account left.
-  expect((await runDecamp([...move.args, "--bring-late-writes"])).code).toBe(8);
-  expect((await runDecamp(move.args)).code).toBe(0);
+  expect((await runDecamp([...move.args, "--bring-late-writes"])).code).toBe(0);
   expect(await repoStatus({ url: network.a.url, did: account.did })).toBe("deactivated");
   const now = await listRecords({ url: network.b.url, did: account.did });
   expect(now).toHaveLength(old.length + 1);
   await move.remove();
 });
+
+test.concurrent("a run can stop after every step, the first one too", async () => {
+  const account = await filled("first-step");
+  const move = await prepareMove(network, account, network.b);
+  for (const step of ["resolve", "preflight", "sign-in"]) {
+    const ended = await runDecamp([...move.args, "--until", step, "--json"]);
+    expect([step, ended.code, result(ended)]).toMatchObject([step, 0, { state: "stopped", target: network.b.url }]);
+  }
+  await move.remove();
+});
+
+test.concurrent(
+  "journals that cannot be read hold nobody up after the switch, nor anybody else's before it",
+  async () => {
+    const account = await filled("unreadable");
+    const move = await prepareMove(network, account, network.b);
+    const folder = path.join(move.stateDir, "migrations");
+    mkdirSync(path.join(folder, "did-plc-somebody-to-https-x.example.journal"), { recursive: true });
+    expect((await runDecamp([...move.args, "--until", "submit-operation"])).code).toBe(8);
+    const own =
+      readdirSync(folder).find((name) => name.includes(account.did.slice(8)) && name.endsWith(".journal")) ?? "";
+    rmSync(path.join(folder, own));
+    mkdirSync(path.join(folder, own));
+    expect(await status(move, account.did)).toMatchObject({ state: "switched", dark: true });
+    const ended = await runDecamp([...move.args, "--json"]);
+    expect([ended.code, ended.stdout.includes('"journal-lost"')]).toEqual([0, true]);
+    expect(await repoStatus({ url: network.b.url, did: account.did })).toBe("active");
+    await move.remove();
+  },
+);
+
+test.concurrent("a post that only the old copy at the way back home has is not imported away", async () => {
+  const account = await filled("late-return");
+  const away = await prepareMove(network, account, network.b);
+  expect((await runDecamp([...away.args, "--until", "submit-operation"])).code).toBe(8);
+  await applyWrites(account, [post("Written too late.", "3klatereturn2")]);
+  expect((await runDecamp(away.args)).code).toBe(0);
+  const back = await prepareReturn(account, away, network.a, network.b);
+  const refused = await runDecamp([...back.args, "--json"]);
+  expect(failure(refused)).toMatchObject({
+    code: "target-in-use",
+    data: { records: ["app.bsky.feed.post/3klatereturn2"] },
+  });
+  expect((await runDecamp([...back.args, "--replace-copy"])).code).toBe(0);
+  const [kept = ""] = globSync(path.join(away.stateDir, "archives", "*", "replaced-*.car"));
+  expect((await runDecamp(["repo", "ls", kept])).stdout).toContain("3klatereturn2");
+  await Promise.all([away.remove(), back.remove()]);
+});
+
+test.concurrent(
+  "a key of one's own that stands last, as other tools add it, can still take the move back",
+  async () => {
+    const account = await filled("key-last");
+    const key = await generateUserKey();
+    await changeIdentity(network, account, ({ rotationKeys }) => ({ rotationKeys: [...rotationKeys, key.didKey] }));
+    const move = await prepareMove(network, account, network.b);
+    expect((await runDecamp(move.args)).code).toBe(0);
+    const where = await status(move, account.did);
+    expect(where.moves[0]?.undoKeys).toEqual([key.didKey]);
+    const held = path.join(move.folder, "key");
+    writeFileSync(held, key.privateKeyHex, { mode: 0o600 });
+    const undo = ["plc", "undo", account.did, "--rotation-key-file", held, "--confirm-did", account.did];
+    const passwords = [
+      "--password-file",
+      path.join(move.folder, "old"),
+      "--new-password-file",
+      path.join(move.folder, "new"),
+    ];
+    const rest = [
+      "--plc-url",
+      network.plcUrl,
+      "--allow-private-hosts",
+      "--state-dir",
+      move.stateDir,
+      "--no-input",
+      "--json",
+    ];
+    const ended = await runDecamp([...undo, ...passwords, ...rest]);
+    expect([ended.code, result(ended)]).toMatchObject([0, { state: "undone", targetState: "deactivated" }]);
+    expect((await lastOperation(network.plcUrl, account.did)).rotationKeys[0]).toBe(key.didKey);
+    await move.remove();
+  },
+);

@@ -51,7 +51,6 @@ test.each(["homeOf(log) === undefined", "const home = homeOf(log);", "livesAt(lo
 const mayRemember: Readonly<Record<string, readonly string[]>> = {
   "migration/handle.ts": ["newHandle"],
   "migration/holding.ts": ["compared", "signed"],
-  "migration/run.ts": ["frozen"],
   "migration/steps/change-identity.ts": ["signed"],
   "migration/steps/late-writes.ts": ["sourceCompared"],
   "migration/steps/preflight.ts": ["did", "newHandle", "signed", "source", "target"],

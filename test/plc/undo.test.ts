@@ -30,8 +30,14 @@ const undone = (old: string[], then: string[], now: string[]): readonly string[]
 describe("rotation keys", () => {
   test.each<[string, string[], string[], string[], string[]]>([
     ["added first stays first", ["own", "old"], ["own", "new"], ["added", "own", "new"], ["added", "own", "old"]],
-    ["added last comes last", ["own", "old"], ["own", "new"], ["own", "new", "added"], ["own", "old", "added"]],
-    ["added before one that stays", ["own", "old"], ["own", "new"], ["own", "added", "new"], ["own", "old", "added"]],
+    [
+      "added last gets no other key above it",
+      ["own", "old"],
+      ["own", "new"],
+      ["own", "new", "added"],
+      ["own", "added", "old"],
+    ],
+    ["added before one that stays", ["own", "old"], ["own", "new"], ["own", "added", "new"], ["own", "added", "old"]],
     ["two added keep their order", ["own", "old"], ["own", "new"], ["x", "y", "own", "new"], ["x", "y", "own", "old"]],
     [
       "added between two that stay",
@@ -53,7 +59,7 @@ describe("rotation keys", () => {
       ["own", "old"],
       ["own", "new"],
       ["own", "newer"],
-      ["own", "old", "newer"],
+      ["own", "newer", "old"],
     ],
   ])("%s", (_name, old, then, now, expected) => {
     expect(undone(old, then, now)).toEqual(expected);

@@ -10,7 +10,7 @@ import {
 import { nonEmpty, readGlobals } from "../globals.ts";
 import type { Edge, Invocation } from "../invocation.ts";
 import { openMigrationServices } from "../migration-services.ts";
-import { nextCommand, type RunFlags } from "../next-command.ts";
+import { completer, nextCommand, type Complete, type RunFlags } from "../next-command.ts";
 import { stoppable } from "../signals.ts";
 import type { Piece, Terminal } from "../terminal.ts";
 
@@ -46,7 +46,7 @@ export async function migrateStatusCommand(
       () => undefined,
     );
     if (globals.json) {
-      const moves = report.moves.map((move) => Object.assign({}, move, nextJson(move, run)));
+      const moves = report.moves.map((move) => Object.assign({}, move, commandsJson(move, run)));
       terminal.out.json({ type: "result", version: 1, command: "migrate status", ...report, moves });
     } else {
       for (const line of statusLines(report, run)) {
@@ -59,8 +59,12 @@ export async function migrateStatusCommand(
   }
 }
 
-function nextJson({ next }: MoveStatus, run: RunFlags): { next?: string } {
-  return next === undefined ? {} : { next: nextCommand(next, run) };
+function commandsJson({ next, undo, archive }: MoveStatus, run: RunFlags): { next?: string; undo?: string } {
+  const complete = completer({ ...run, archive: run.archive ?? archive });
+  return {
+    ...(next === undefined ? {} : { next: complete(next) }),
+    ...(undo === undefined ? {} : { undo: complete(undo) }),
+  };
 }
 
 /** What this machine remembers. Where the accounts are is not asked. */
@@ -89,7 +93,11 @@ function statusLines(report: AccountStatusReport, run: RunFlags): Line[] {
     ...(dark ? [[{ text: "Nobody can see the account: it is not active there.", style: "yellow" } as const]] : []),
     ...(moves.length === 0
       ? [
-          ...(state === "at-home" ? [["The account is active there."]] : [[sentence(state)]]),
+          ...(state === "at-home"
+            ? [["The account is active there."]]
+            : state === "frozen"
+              ? [["It is deactivated there."]]
+              : [[sentence(state)]]),
           ["This machine remembers no move of this account. Name a server with --to to ask there."],
         ]
       : moves.flatMap((move) => moveLines(report, move, run))),
@@ -106,7 +114,11 @@ function sentence(state: WhereState): string {
 }
 
 function moveLines({ did }: AccountStatusReport, move: MoveStatus, run: RunFlags): Line[] {
-  const { source, target, state, reversible, frozen, copyExpiresDays, next, begunAt } = move;
+  const { source, target, state, reversible, frozen, copyExpiresDays, next, begunAt, isHistory, archive } = move;
+  const complete = completer({ ...run, archive: run.archive ?? archive });
+  if (isHistory) {
+    return [[], ["Before that   ", source.url, " to ", target.url, ": finished"]];
+  }
   const cancel = ["migrate", "cancel", did, "--to", target.url];
   return [
     [],
@@ -120,9 +132,9 @@ function moveLines({ did }: AccountStatusReport, move: MoveStatus, run: RunFlags
             `Some servers delete a copy that is not activated after ${copyExpiresDays} days${begunAt === undefined ? "" : `; this move began ${begunAt}`}.`,
           ],
         ]),
-    ...(next === undefined ? advice(state) : [[leads[state] ?? "To go on:"], [`  ${nextCommand(next, run)}`]]),
-    ...(reversible && state !== "not-begun" ? [["To take it back:"], [`  ${nextCommand(cancel, run)}`]] : []),
-    ...undoLines(did, move, run),
+    ...(next === undefined ? advice(state) : [[leads[state] ?? "To go on:"], [`  ${complete(next)}`]]),
+    ...(reversible && state !== "not-begun" ? [["To take it back:"], [`  ${complete(cancel)}`]] : []),
+    ...undoLines(move, complete),
   ];
 }
 
@@ -151,13 +163,13 @@ function advice(state: WhereState): Line[] {
   }
 }
 
-function undoLines(did: string, { undoUntil, undoKeys }: MoveStatus, run: RunFlags): Line[] {
-  if (undoKeys === undefined) {
+function undoLines({ undoUntil, undoKeys, undo }: MoveStatus, complete: Complete): Line[] {
+  if (undoKeys === undefined || undo === undefined) {
     return [];
   }
   const until = undoUntil === undefined ? "" : `Until ${undoUntil} `;
   return [
     [`${until}${undoKeys.join(" or ")} can undo the change of the identity:`],
-    [`  ${nextCommand(["plc", "undo", did], run)}`],
+    [`  ${complete(undo)} --rotation-key-file FILE`],
   ];
 }

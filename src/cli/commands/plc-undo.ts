@@ -30,9 +30,9 @@ export async function plcUndoCommand(invocation: Invocation<"plc undo">, edge: E
       };
       const request = { account, from, operation: flags.operation, stateDir, allowPrivateHosts, openSigner };
       const result = await undoMove({ ...parts, services, warn }, request);
-      const { state, did, source, target, undone, targetStillActive, change } = result;
+      const { state, did, source, target, undone, targetStillActive, targetState, change } = result;
       if (globals.json) {
-        const facts = { state, did, source, target, undone, targetStillActive, warnings };
+        const facts = { state, did, source, target, undone, targetStillActive, targetState, warnings };
         terminal.out.json({
           type: "result",
           version: 1,
@@ -45,7 +45,9 @@ export async function plcUndoCommand(invocation: Invocation<"plc undo">, edge: E
         terminal.out.line(
           targetStillActive
             ? `It is still active at ${target}, too: deactivate it there.`
-            : `It is deactivated at ${target}, and its data is still there.`,
+            : targetState === "absent"
+              ? `${target} says that it does not have it.`
+              : `${target} says of it: ${targetState}.`,
         );
         for (const line of change === undefined ? [] : changeLines(change, false, complete)) {
           terminal.out.line(...line);

@@ -15,6 +15,7 @@ export interface MigrateFlags extends RotationKeyFlags, RotationSignerFlags {
   readonly to?: string;
   readonly from?: string;
   readonly homeIsLost?: true;
+  readonly replaceCopy?: true;
   readonly dryRun?: true;
   readonly until?: string;
   readonly archive?: string;
@@ -57,6 +58,7 @@ export function declareMigrate(program: Command): MigrateCommands {
     .option("--to <url>", "your new server (or DECAMP_TARGET_PDS)")
     .option("--from <url>", "your old server, if it is not the one that the DID document names (or DECAMP_SOURCE_PDS)")
     .option("--home-is-lost", "the server that the identity names is gone for good: take what --from has")
+    .option("--replace-copy", "replace a copy on the new server that has records of its own; it is kept in the archive")
     .option("--dry-run", "show the plan and change nothing")
     .option("--until <step>", "stop after this step; --dry-run shows their names")
     .option("--archive <dir>", "where the copy of the account is kept")

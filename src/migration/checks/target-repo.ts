@@ -1,16 +1,21 @@
 /**
- * The account that is on the new server from an earlier try: an import replaces its repository, so that has to be an older state
- * of the same one.
+ * The account that is on the new server already, from an earlier try or because it has lived there: an import replaces its
+ * repository. So that has to be one that decamp has moved itself, or to hold nothing that would be gone then.
  */
 
-import { describeDownload } from "../../archive/fetch-repo.ts";
+import { inspectDownload } from "../../archive/fetch-repo.ts";
+import { replacedRepo, snapshotFile } from "../../archive/layout.ts";
 import { readManifests } from "../../archive/manifest.ts";
 import { DecampError } from "../../errors.ts";
+import { diffRepos } from "../../repo/diff.ts";
+import type { RepoReport } from "../../repo/report.ts";
+import type { RepoSource } from "../../repo/source.ts";
+import { openCarFile } from "../../services/car-file.ts";
 import type { Context } from "../context.ts";
 
 /**
- * @throws DecampError `target-in-use` if the account is active, holds the repository of another account, or one that is newer
- *   than what is to be imported
+ * @throws DecampError `target-in-use` if the account is active, holds the repository of another account, or records that are in
+ *   no snapshot of it, unless those may be replaced: then what is there is kept in the archive
  */
 export async function requireReplaceable(context: Context): Promise<void> {
   const { target, identity, snapshot, archive, signal } = context;
@@ -21,29 +26,80 @@ export async function requireReplaceable(context: Context): Promise<void> {
       hint: "An import would replace what is there; decamp does not do that.",
     });
   }
-  const ours = [snapshot, ...(await readManifests(archive))].some(({ commit }) => commit === status.repoCommit);
-  if (status.records === 0 || ours) {
+  const ours = [snapshot, ...(await readManifests(archive))];
+  if (status.records === 0 || ours.some(({ commit }) => commit === status.repoCommit)) {
     return;
   }
-  const there = await describeDownload(archive, await target.getRepo(identity.did, signal), signal);
-  if (there.did !== identity.did) {
+  const download = await target.getRepo(identity.did, signal);
+  await inspectDownload(archive, download, signal, (there, report) => {
+    requireSameAccount(report, identity.did, host);
+    const isNewer = report.rev !== undefined && report.rev > snapshot.rev;
+    const others = isNewer ? [snapshot] : ours;
+    const paths = onlyThere(there, context, new Set(others.map((manifest) => manifest.snapshot)), isNewer);
+    return paths.length === 0 ? undefined : settle(context, paths, report);
+  });
+}
+
+function requireSameAccount({ did }: RepoReport, wanted: string, host: string): void {
+  if (did !== wanted) {
     throw new DecampError(
       "target-in-use",
-      `${host} has this account already, with the repository of another one in it: ${there.did ?? "nobody knows whose"}.`,
+      `${host} has this account already, with the repository of another one in it: ${did ?? "nobody knows whose"}.`,
       {
         hint: `Take that account away with decamp migrate cancel, or ask the operator of ${host} to do so; then run the same command again.`,
-        data: { host, found: there.did },
+        data: { host, found: did },
       },
     );
   }
-  if (there.rev !== undefined && there.rev > snapshot.rev) {
+}
+
+/**
+ * Paths of the records that are in none of the snapshots: nobody has deleted them since, as far as the archive can tell.
+ *
+ * @param isNewer the repository there is newer than the snapshot: then what was changed or deleted there counts as well
+ */
+function onlyThere(
+  there: RepoSource,
+  { archive, signal }: Context,
+  snapshots: ReadonlySet<string>,
+  isNewer: boolean,
+): readonly string[] {
+  let paths: Set<string> | undefined;
+  for (const name of snapshots) {
+    const car = openCarFile(snapshotFile(archive, name, "repo"));
+    try {
+      const added = [...diffRepos(car.source, there, { signal })].flatMap(({ kind, path }) =>
+        kind === "added" || isNewer ? [path] : [],
+      );
+      paths = new Set(paths === undefined ? added : added.filter((path) => paths?.has(path)));
+    } finally {
+      car.close();
+    }
+    if (paths.size === 0) {
+      break;
+    }
+  }
+  return [...(paths ?? [])];
+}
+
+/** @returns where what is there is to be kept @throws DecampError `target-in-use` unless it may be replaced */
+function settle(
+  { options, target, snapshot, archive, warn }: Context,
+  paths: readonly string[],
+  { rev = "unknown" }: RepoReport,
+): string {
+  const what = `${paths.length} records that are not as in what would be imported, such as ${paths[0] ?? ""}`;
+  if (!options.replaceCopy) {
     throw new DecampError(
       "target-in-use",
-      `${host} has this account already, with a newer repository (${there.rev}) than your old server (${snapshot.rev}).`,
+      `${target.host} has this account already, with ${what}. Its revision is ${rev}, and that of your old server ${snapshot.rev}.`,
       {
-        hint: "An import would take back what was written there. Find out which of the two is the one that you want.",
-        data: { host, there: there.rev, here: snapshot.rev },
+        hint: "An import would take them away there. Find out whether you want them. With --replace-copy the move goes on, and the repository that is there is kept in the archive.",
+        data: { host: target.host, there: rev, here: snapshot.rev, records: paths.slice(0, 1000) },
       },
     );
   }
+  const place = replacedRepo(archive, rev);
+  warn("copy-replaced", `${target.host} had ${what}. The repository that was there is kept in ${place}.`);
+  return place;
 }

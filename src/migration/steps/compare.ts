@@ -51,6 +51,7 @@ export const compare: Step = {
     }
     await requireReady(context);
     context.proved = true;
+    context.lacking = [];
     await context.note({ type: "compared", commit: snapshot.commit });
     return `the same commit, ${there.records} records`;
   },

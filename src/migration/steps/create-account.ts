@@ -15,7 +15,7 @@ export const createAccount: Step = {
     const { target, identity, signal } = context;
     if ((await target.repoStatus(identity.did, signal)) !== undefined) {
       await adopt(context);
-      return "it was there from an earlier run";
+      return "it was there already";
     }
     await create(context);
     return context.newHandle;

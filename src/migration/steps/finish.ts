@@ -9,6 +9,7 @@ import { handleFromOutside, type SeenHandle } from "../checks/handle-outside.ts"
 import type { Context, Step } from "../context.ts";
 import { signInToSource, signInToTarget } from "../sign-in.ts";
 import { provedHead } from "./first-write.ts";
+import { bringLacking } from "./late-writes.ts";
 
 export const activate: Step = {
   id: "activate",
@@ -36,7 +37,10 @@ export const deactivateSource: Step = {
     return !["active", "unreachable", "unknown"].includes(state);
   },
   run: async (context) => {
-    const { source, target, lacking, signal } = context;
+    const { source, target, lacking, options, signal } = context;
+    if (!context.proved && lacking.length > 0 && options.bringLateWrites) {
+      await bringLacking(context);
+    }
     if (!context.proved) {
       return keepSource(
         context,
@@ -129,7 +133,7 @@ async function confirmRepo(context: Context, now: Identity): Promise<void> {
   if (!(await writeCertificate(context, now.log, newCommit))) {
     context.warn(
       "no-certificate",
-      "What is left of the log and of both servers proves no copy, so there is no certificate.",
+      `No certificate was written: ${context.source.host} has signed nothing since the account came to it, so nothing shows what it had.`,
     );
   }
 }

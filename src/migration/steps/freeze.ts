@@ -5,11 +5,16 @@ import type { Step } from "../context.ts";
 export const freeze: Step = {
   id: "freeze",
   applies: (options) => options.freeze,
-  done: async ({ source, identity, signal }) => (await source.repoStatus(identity.did, signal))?.active === false,
+  done: async (context) => {
+    const { source, identity, signal } = context;
+    context.isFrozen = (await source.repoStatus(identity.did, signal))?.active === false;
+    return context.isFrozen;
+  },
   run: async (context) => {
     const { source, signal } = context;
     await context.note({ type: "frozen", frozen: true });
     await source.deactivate(signal);
+    context.isFrozen = true;
     return "until the move is done, or cancelled";
   },
 };

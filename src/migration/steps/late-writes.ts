@@ -19,6 +19,7 @@ import type { RepoSource } from "../../repo/source.ts";
 import { openCarFile } from "../../services/car-file.ts";
 import { openForUpload } from "../../services/files.ts";
 import type { Context, Step } from "../context.ts";
+import { findHolding } from "../holding.ts";
 import { signInToSource, signInToTarget } from "../sign-in.ts";
 
 export const lateWrites: Step = {
@@ -59,6 +60,23 @@ export const lateWrites: Step = {
 /** CID of the operation that brought the account to the new server: this run's, or the one that was there. */
 function arrivalOf({ signed, identity }: Context): string | undefined {
   return signed?.cid ?? staysOf(identity.log).at(-1)?.arrival.cid;
+}
+
+/**
+ * Writes to the new server what it lacks although the identity names it, and looks again whether that was all.
+ *
+ * @throws DecampError what both servers throw
+ */
+export async function bringLacking(context: Context): Promise<void> {
+  const { source, identity, archive, services, lacking, signal } = context;
+  const { did, log } = identity;
+  const expectation = { did, signingKeys: log.signingKeys, now: services.now() };
+  await proveDownload(archive, await source.getRepo(did, signal), expectation, signal, async (old) =>
+    bring(context, old, new Set(lacking)),
+  );
+  const now = await findHolding(context, { isFresh: true });
+  context.proved = now.kind === "proved";
+  context.lacking = now.kind === "lacking" ? now.paths : [];
 }
 
 /** @returns the paths of the records that exist only on the old server, and were not brought along */

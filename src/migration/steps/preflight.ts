@@ -42,6 +42,7 @@ async function checkBefore(context: Context): Promise<void> {
   }
   const isThere = await checkAccounts(context);
   context.where = await whereIs(services, identity.log, { source: source.origin, target: targetOrigin }, signal);
+  context.isFrozen = context.where.source?.state === "deactivated";
   await Promise.all([countBlobs(context), checkRelay(context)]);
   if (!isThere) {
     await checkAdmission(context);
@@ -67,7 +68,7 @@ async function checkAfter(context: Context): Promise<void> {
   const { state } = context.where;
   if (state === "switched-absent") {
     throw new DecampError("refused", `The identity names ${targetOrigin}, but that server does not have the account.`, {
-      hint: `${source.origin} says of the account: ${context.where.source?.state ?? "nothing"}. To let the identity name it again, with a rotation key of yours: decamp plc undo ${identity.did}. decamp plc history ${identity.did} shows which keys can do that, and until when.`,
+      hint: `${source.origin} says of the account: ${context.where.source?.state ?? "nothing"}. decamp plc history ${identity.did} shows which keys can let the identity name it again, and until when. To do so:`,
       data: { reason: state, state, next: context.where.next ?? [] },
     });
   }
@@ -75,7 +76,7 @@ async function checkAfter(context: Context): Promise<void> {
     try {
       context.journal = await openJournal(options.stateDir, identity.did, targetOrigin);
     } catch (error) {
-      if (!isDecampError(error, "unsupported", "storage")) {
+      if (!isDecampError(error, "unsupported", "storage", "unreadable-file")) {
         throw error;
       }
       context.warn("journal-lost", `The journal is left out of this: ${error.message}`);
@@ -159,7 +160,7 @@ async function countBlobs(context: Context): Promise<void> {
 
 /** Begins a journal, unless the one that is there is of this move. */
 async function begin(context: Context): Promise<void> {
-  const { identity, source, targetOrigin, services } = context;
+  const { identity, source, targetOrigin, services, options } = context;
   if (!isOfThisMove(context)) {
     await context.note({
       type: "begin",
@@ -169,6 +170,7 @@ async function begin(context: Context): Promise<void> {
       source: source.origin,
       target: targetOrigin,
       at: new Date(services.now()).toISOString(),
+      ...(options.archive === undefined ? {} : { archive: options.archive }),
     });
   }
   const { newHandle } = context;

@@ -56,12 +56,14 @@ async function sourceNow(
     [from, home].map(async (origin) => askPlace(services.openPds(origin), did, signal)),
   );
   const both = [`${home}, which the identity names: ${describePlace(now)}`, `${from}: ${describePlace(old)}`];
-  if (options.homeIsLost) {
+  if (options.homeIsLost && now?.state !== "active") {
     context.warn("home-is-lost", `You say that ${home} is lost. ${both.join(". ")}.`);
     return from;
   }
   throw new DecampError("refused", `The account does not live at ${from}, but at ${home}. ${both.join(". ")}.`, {
-    hint: `Leave out --from (and DECAMP_SOURCE_PDS) to move it from where it lives. What is at ${from} may be old; only if ${home} is lost for good, add --home-is-lost.`,
+    hint: options.homeIsLost
+      ? `${home} answers, and has the account active: it is not lost. Leave out --from and --home-is-lost.`
+      : `Leave out --from (and DECAMP_SOURCE_PDS) to move it from where it lives. What is at ${from} may be old; only if ${home} is lost for good, add --home-is-lost.`,
     data: {
       reason: "not-home",
       home,
