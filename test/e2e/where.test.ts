@@ -225,7 +225,8 @@ test.concurrent(
     const now = await status(away, account.did);
     expect(now.livesAt).toBe(network.a.url);
     expect(now.moves.map(({ state }) => state).sort()).toEqual(["moved", "returned"]);
-    XX;
+    expect(now.moves.filter(({ isHistory }) => isHistory)).toHaveLength(1);
+    expect(now.moves.filter(({ next }) => next !== undefined)).toEqual([]);
     const cancel = ["migrate", "cancel", account.did, ...away.args.slice(2), "--json"];
     expect(failure(await runDecamp(cancel))).toMatchObject({ code: "refused", data: { reason: "lived-there" } });
     expect(await repoStatus({ url: network.b.url, did: account.did })).toBe("deactivated");
