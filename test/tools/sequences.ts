@@ -9,9 +9,13 @@
  *   --shrink        makes a sequence that fails shorter, once for each kind of failure
  *   --story         prints what happened, of all of them
  */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import path from "node:path";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { startNetwork } from "../network/index.ts";
+import { connectNetwork, type NetworkHandle } from "../network/control.ts";
 import type { Sequence } from "../faults/sequences/actions.ts";
 import { campaign, failureText, neverVisited, shorten, visitLines } from "../faults/sequences/campaign.ts";
 import { play, type Outcome } from "../faults/sequences/play.ts";
@@ -37,11 +41,16 @@ if (values.decamp === undefined && (await run("node", ["test/tools/build.ts"])) 
   process.exit(1);
 }
 const bin = values.decamp === undefined ? undefined : path.resolve(values.decamp, "bin", "decamp.js");
-const network = await startNetwork();
+const networkProcess = fileURLToPath(new URL("../network/network-process.ts", import.meta.url));
+const servers = spawn(process.execPath, [networkProcess], { stdio: ["pipe", "pipe", "inherit"] });
+const ended = once(servers, "exit");
+const [handle] = (await once(createInterface({ input: servers.stdout }), "line")) as [string];
+const network = connectNetwork(JSON.parse(handle) as NetworkHandle);
 try {
   process.exitCode = values.replay === undefined ? await playAll() : await playOne(values.replay);
 } finally {
-  await network.stop();
+  servers.stdin.end();
+  await ended;
 }
 
 async function playOne(text: string): Promise<number> {

@@ -57,6 +57,8 @@ export type Action =
   /** by hand, the identity names that server, with an account there or without one */
   | { do: "name"; server: ServerName; with: "account" | "nothing"; sign: "code" | "key" }
   | { do: "activate" | "deactivate"; at: ServerName }
+  /** the server shows an account that is not to be there yet: the reference server refuses that, others may not */
+  | { do: "show-copy"; at: ServerName }
   | { do: "take-down" | "lift"; at: ServerName }
   /** the operator of a server deletes a copy that never was the home */
   | { do: "delete-copy"; at: ServerName }

@@ -1,6 +1,7 @@
 /** What people and operators do without decamp. */
 import { cp, rm } from "node:fs/promises";
 import path from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { Secp256k1Keypair } from "@atproto/crypto";
 import { changeIdentity, lastOperation, type PlcFields } from "../../network/identity.ts";
 import type { PdsHandle } from "../../network/pds.ts";
@@ -41,6 +42,9 @@ export async function doByHand(action: Exclude<Action, DecampAction>, subject: S
       await procedure(servers[action.at].url, `com.atproto.server.${action.do}Account`, input, { token: accessJwt });
       return;
     }
+    case "show-copy":
+      need(world.places[action.at].state === "deactivated", "there is no such copy");
+      return showCopy(servers[action.at], did);
     case "take-down":
     case "lift": {
       need(world.places[action.at].state !== "absent", "the account is not there");
@@ -150,6 +154,15 @@ async function createEmpty(subject: Subject, home: ServerName, server: ServerNam
     token: accessJwt,
   });
   await procedure(pds.url, nsid, { did, handle: `${label}${pds.handleDomain}`, email, password }, { token });
+}
+
+function showCopy({ dataDirectory }: PdsHandle, did: string): void {
+  const database = new DatabaseSync(path.join(dataDirectory, "account.sqlite"));
+  try {
+    database.prepare("UPDATE actor SET deactivatedAt = NULL, deleteAfter = NULL WHERE did = ?").run(did);
+  } finally {
+    database.close();
+  }
 }
 
 async function asOperator(pds: PdsHandle, nsid: string, input: object): Promise<void> {

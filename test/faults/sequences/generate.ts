@@ -184,7 +184,7 @@ const scenes: Record<string, readonly [weight: number, Scene]> = {
     (random, guess) => {
       const { home } = guess;
       const there = other(random, guess);
-      const what = random() < 0.65 ? "account" : "nothing";
+      const what = random() < 0.5 ? "account" : "nothing";
       const named: Action = { do: "name", server: there, with: what, sign: random() < 0.4 ? "key" : "code" };
       const third = serverNames.find((name) => name !== home && name !== there) ?? home;
       guess.home = there;
@@ -236,7 +236,7 @@ const scenes: Record<string, readonly [weight: number, Scene]> = {
       return [{ do: "take-down", at }, command, { do: "lift", at }];
     },
   ],
-  "the copy is activated by hand": [
+  "the copy is shown before its time": [
     4,
     (random, guess) => {
       const { home } = guess;
@@ -244,7 +244,7 @@ const scenes: Record<string, readonly [weight: number, Scene]> = {
       const at = guess.home;
       return [
         { ...whole, until: "compare" },
-        { do: "activate", at },
+        { do: "show-copy", at },
         pick<Action>(random, [whole, { do: "cancel", to: at, from: home }]),
         { do: "deactivate", at },
         whole,
