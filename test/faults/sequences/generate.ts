@@ -184,12 +184,14 @@ const scenes: Record<string, readonly [weight: number, Scene]> = {
     (random, guess) => {
       const { home } = guess;
       const there = other(random, guess);
-      const what = random() < 0.5 ? "account" : "nothing";
+      const what = random() < 0.4 ? "account" : "nothing";
       const named: Action = { do: "name", server: there, with: what, sign: random() < 0.4 ? "key" : "code" };
       const third = serverNames.find((name) => name !== home && name !== there) ?? home;
       guess.home = there;
       return [
-        ...maybe(random, 0.2, () => [{ ...sure(random, { ...guess, home }, there), until: "create-account" as const }]),
+        ...maybe(random, what === "account" ? 0.3 : 0, () => [
+          { ...sure(random, { ...guess, home }, there), until: "create-account" as const },
+        ]),
         named,
         ...maybe(random, what === "account" ? 0.35 : 0, () => [{ do: "activate", at: there }]),
         pick<Action>(random, [
