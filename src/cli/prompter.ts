@@ -85,14 +85,12 @@ export function createPrompter(terminal: Terminal, options: PrompterOptions, typ
       delete process.env["FORCE_COLOR"];
     }
     const { input, password } = await import("@inquirer/prompts");
-    const check = (answer: string): true | string => {
-      if (answer.trim() === "" && question.mayBeEmpty !== true) {
-        return "Please type an answer, or press Ctrl-C to stop.";
-      }
-      const verdict = question.check?.(answer) ?? true;
-      return verdict === true ? true : printable(verdict);
-    };
     const open = whileOpen(terminal.stdin, options.signal);
+    const check = async (answer: string): Promise<true | string> => {
+      const verdict = verdictOn(answer, question);
+      await open.wait();
+      return verdict;
+    };
     const context = { input: terminal.stdin, output: terminal.err.stream, signal: open.signal };
     const message = printable(question.message);
     try {
@@ -127,21 +125,53 @@ export function createPrompter(terminal: Terminal, options: PrompterOptions, typ
   };
 }
 
-/**
- * A signal that fires with `signal`, and when the input ends or is closed with Ctrl-D. The prompts do not notice the
- * latter: they would wait for ever, and the process would end without a word.
- */
-function whileOpen(stdin: NodeJS.ReadStream, signal: AbortSignal): { signal: AbortSignal; done: () => void } {
+/** `true`, or what is wrong with an answer. */
+function verdictOn(answer: string, { check, mayBeEmpty }: Question): true | string {
+  if (answer.trim() === "" && mayBeEmpty !== true) {
+    return "Please type an answer, or press Ctrl-C to stop.";
+  }
+  const verdict = check?.(answer) ?? true;
+  return verdict === true ? true : printable(verdict);
+}
+
+interface WhileOpen {
+  /**
+   * Fires with the signal of the run, and when the input ends or is closed with Ctrl-D. The prompts do not notice the
+   * latter: they would wait for ever, and the process would end without a word.
+   */
+  readonly signal: AbortSignal;
+  /**
+   * Until all keys that came in one piece have been heard; for ever, if the person left with one of them. A prompt writes a
+   * wrong answer back into its line, and that throws into nowhere once the line is closed.
+   */
+  readonly wait: () => Promise<void>;
+  readonly done: () => void;
+}
+
+function whileOpen(stdin: NodeJS.ReadStream, signal: AbortSignal): WhileOpen {
   const ended = new AbortController();
-  // A prompt that was answered pauses its input too; it has settled by the next turn of the loop.
-  const abort = (): void => void setImmediate(() => ended.abort());
+  let isOver = false;
+  // A prompt that was answered or left pauses its input too; it has settled by the next turn of the loop.
+  const abort = (): void => {
+    isOver = true;
+    setImmediate(() => ended.abort());
+  };
   const events = ["pause", "end", "close"] as const;
   for (const event of events) {
     stdin.on(event, abort);
   }
   return {
     signal: AbortSignal.any([signal, ended.signal]),
+    wait: async () =>
+      new Promise((resolve) => {
+        setImmediate(() => {
+          if (!isOver) {
+            resolve();
+          }
+        });
+      }),
     done: () => {
+      isOver = true;
       for (const event of events) {
         stdin.off(event, abort);
       }

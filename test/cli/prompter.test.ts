@@ -51,6 +51,24 @@ describe("on a real terminal", () => {
   });
 
   test.each([
+    ["a wrong answer, then Ctrl-C", "text", "wrong\r\u0003"],
+    ["a wrong answer, then Ctrl-D", "text", "wrong\r\u0004"],
+    ["no answer, then Ctrl-C", "text", "\r\u0003"],
+    ["no answer to a question for a secret, then Ctrl-C", "secret", "\r\u0003"],
+    ["no answer to a question for a secret, then Ctrl-D", "secret", "\r\u0004"],
+    ["a right answer, then Ctrl-C", "text", "right\r\u0003"],
+    ["Ctrl-C, then a wrong answer", "text", "\u0003wrong\r"],
+    ["Ctrl-C twice", "text", "wrong\r\u0003\u0003"],
+  ])("%s, all in one piece: it ends with 130", async (_name, kind, keys) => {
+    const screen = onScreen(new URL("support/ask.ts", import.meta.url), [kind]);
+    await screen.shows("Answer:");
+    screen.type(keys);
+    expect(await screen.ended).toBe(130);
+    expect(screen.lines().at(-1)).toMatch(/^Stopped\./);
+    expect(screen.lines().join("\n")).not.toMatch(/answered|bug|ERR_/);
+  });
+
+  test.each([
     ["Ctrl-C", "\u0003"],
     ["Ctrl-D", "\u0004"],
   ])("%s is not taken for one more failure by work that goes on after failures", async (_name, keys) => {
