@@ -18,8 +18,8 @@ export interface CommandOptions {
  *
  * @param purpose what it should do, for messages: "print the password of your old server"
  * @param read what is made of its output; what it throws is taken for a fault of the output, which is not repeated
- * @throws DecampError `input-needed` if it fails, takes too long, or prints nothing that can be used, `interrupted` if
- *   the signal fires
+ * @throws DecampError `input-needed` if it fails, takes too long, or prints too much or nothing that can be used,
+ *   `interrupted` if the signal fires
  */
 export async function runCommand<T>(
   command: string,
@@ -42,7 +42,9 @@ export async function runCommand<T>(
       ? undefined
       : setTimeout(() => stopped.reject(failed(`did not answer within ${deadline / 1000} seconds`)), deadline);
   const closed = once(child, "close");
-  const output = read(child.stdout);
+  const output = read(
+    untilLeft(child.stdout, () => stopped.reject(failed("printed more than can be used, and was stopped"))),
+  );
   for (const promise of [closed, output, stopped.promise]) {
     // Whoever fails first is seen by an await below; the others must not count as unhandled.
     promise.catch(() => undefined);
@@ -74,6 +76,22 @@ export async function runCommand<T>(
     child.stdin.destroy();
     child.stdout.destroy();
     child.unref();
+  }
+}
+
+/** The same chunks. @param onLeft called when the reader leaves before the end: what the command does then is our doing */
+async function* untilLeft(chunks: AsyncIterable<Uint8Array>, onLeft: () => void): AsyncGenerator<Uint8Array> {
+  let isLeft = true;
+  try {
+    yield* chunks;
+    isLeft = false;
+  } catch (error) {
+    isLeft = false;
+    throw error;
+  } finally {
+    if (isLeft) {
+      onLeft();
+    }
   }
 }
 

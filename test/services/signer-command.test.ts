@@ -43,7 +43,13 @@ describe.skipIf(process.platform === "win32")("a command", () => {
     ["fails", signer("fails"), { code: "input-needed", message: expect.stringContaining("exit code 3") as string }],
     ["prints words", signer("words"), { code: "key-unusable" }],
     ["prints nothing", "true", { code: "key-unusable" }],
-    ["prints too much", "yes precious-output", { code: "input-needed" }],
+    ...["yes precious-output", "yes precious-output; exit 1", "yes precious-output | cat; exit 0"].map(
+      (command): [string, string, object] => [
+        `prints too much (${command})`,
+        command,
+        { code: "input-needed", message: expect.stringContaining("printed more than can be used") as string },
+      ],
+    ),
     ["is not there", "/nowhere/sign", { code: "input-needed" }],
     ["kills itself", "kill -9 $$", { code: "input-needed", message: expect.stringContaining("SIGKILL") as string }],
   ])("that %s: the error does not repeat what it printed", async (_name, command, expected) => {
