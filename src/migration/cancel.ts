@@ -184,7 +184,7 @@ async function removeFromTarget(context: Context): Promise<CancelResult["targetA
       await target.deleteAccount({ did: identity.did, password, token: token.trim() }, signal);
       return "deleted";
     } catch (error) {
-      if (!isDecampError(error, "server-refused") || !answers.canAskAgain || count >= 5) {
+      if (!isDecampError(error, "plc-token-refused") || !answers.canAskAgain || count >= 5) {
         throw error;
       }
       again = error.message;

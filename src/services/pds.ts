@@ -319,14 +319,8 @@ export class Pds {
       const method = "com.atproto.identity.signPlcOperation";
       return (await this.#server.procedure(method, input, signedOperation, { signal })).operation;
     } catch (error) {
-      if (isDecampError(error, "server-refused")) {
-        const name = error.data["error"];
-        if (name === "ExpiredToken" || (name === "InvalidToken" && error.data["detail"] === "Token is invalid")) {
-          const what = name === "ExpiredToken" ? "has expired" : "is not the right one";
-          throw new DecampError("plc-token-refused", `The mailed code ${what}.`, { cause: error });
-        }
-      }
-      throw error;
+      // A token of the session that is refused has the same name, but another sentence.
+      throw asCodeRefusal(error, (detail) => detail === "Token is invalid");
     }
   }
 
@@ -380,12 +374,40 @@ export class Pds {
   /**
    * com.atproto.server.deleteAccount: the account and all its data on this server, for good.
    *
-   * @throws DecampError `server-refused` for a wrong password or code
+   * @throws DecampError `plc-token-refused` for a mailed code that is wrong or has expired, `auth-refused` for a wrong
+   *   password
    */
   async deleteAccount(account: { did: string; password: string; token: string }, signal: AbortSignal): Promise<void> {
-    const options = { token: "none", signal } as const;
-    await this.#server.procedure("com.atproto.server.deleteAccount", { value: account }, anything, options);
+    try {
+      const options = { token: "none", signal } as const;
+      await this.#server.procedure("com.atproto.server.deleteAccount", { value: account }, anything, options);
+    } catch (error) {
+      // The call has no session: a token that is refused is the code.
+      const refusal = asCodeRefusal(error, () => true);
+      if (isDecampError(refusal, "server-refused") && refusal.data["status"] === 401) {
+        const { data, message } = refusal;
+        throw new DecampError("auth-refused", message, { data, cause: error });
+      }
+      throw refusal;
+    }
   }
+}
+
+/**
+ * What a refusal means, if it is one of the mailed code; any other error as it is.
+ *
+ * @param meansCode whether the code is meant, by the sentence of a server that says `InvalidToken`
+ */
+function asCodeRefusal(error: unknown, meansCode: (detail: unknown) => boolean): unknown {
+  if (!isDecampError(error, "server-refused")) {
+    return error;
+  }
+  const { error: name, detail } = error.data;
+  if (name !== "ExpiredToken" && !(name === "InvalidToken" && meansCode(detail))) {
+    return error;
+  }
+  const what = name === "ExpiredToken" ? "has expired" : "is not the right one";
+  return new DecampError("plc-token-refused", `The mailed code ${what}.`, { cause: error });
 }
 
 /** What stands for an entry without a DID. */

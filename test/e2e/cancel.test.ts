@@ -1,5 +1,9 @@
 /** `--freeze`, `migrate status` and `migrate cancel` against the real servers. */
+import { writeFile } from "node:fs/promises";
+import { DatabaseSync } from "node:sqlite";
+import path from "node:path";
 import { expect, inject, test } from "vitest";
+import { Http, Pds } from "../../src/index.ts";
 import { login, type Account } from "../network/account.ts";
 import { connectNetwork } from "../network/control.ts";
 import { auditLog } from "../network/identity.ts";
@@ -107,6 +111,49 @@ test("after the point of no return nothing is cancelled, and it is said what the
 
   expect((await runDecamp(move.args)).code).toBe(0);
   expect(await status(move, account)).toMatchObject({ livesAt: network.b.url, moves: [{ phase: "done" }] });
+  await move.remove();
+});
+
+test("a code that is refused ends with 4, like every answer that a server does not believe", async () => {
+  const account = await filled("refused");
+  const move = await prepareMove(network, account, network.b);
+  expect((await runDecamp([...move.args, "--until", "compare"])).code).toBe(0);
+  const args = cancelArgs(move, account);
+  const code = path.join(move.folder, "code");
+  const withFile = [...args.slice(0, args.indexOf("--delete-token-command")), "--delete-token-file", code, "--json"];
+  await writeFile(code, "AAAAA-AAAAA\n");
+  const wrong = await runDecamp(withFile);
+  expect(wrong.code).toBe(4);
+  expect(JSON.parse(wrong.stderr)).toMatchObject({
+    code: "plc-token-refused",
+    message: "The mailed code is not the right one.",
+    hint: expect.stringContaining("Run the same command again") as string,
+    data: { identity: "unchanged" },
+  });
+  expect(await repoStatus({ url: network.b.url, did: account.did })).toBe("deactivated");
+
+  // The right one, twenty minutes old: it is good for fifteen. And the right one with another password.
+  const http = new Http({ allowPrivateHosts: true, userAgent: "a-test/1.0" });
+  const pds = new Pds(http, network.b.url);
+  const { signal } = new AbortController();
+  const { did } = account;
+  const { token = "" } = await network.waitForMail({ to: move.newEmail, subject: "Account Deletion", after: 0 });
+  await expect(pds.deleteAccount({ did, password: "another", token }, signal)).rejects.toMatchObject({
+    code: "auth-refused",
+    exitCode: 4,
+  });
+  const database = new DatabaseSync(path.join(network.b.dataDirectory, "account.sqlite"));
+  const past = new Date(Date.now() - 20 * 60_000).toISOString();
+  expect(database.prepare("update email_token set requestedAt = ? where did = ?").run(past, did).changes).toBe(1);
+  database.close();
+  await expect(pds.deleteAccount({ did, password: move.newPassword, token }, signal)).rejects.toMatchObject({
+    code: "plc-token-refused",
+    message: "The mailed code has expired.",
+  });
+  http.close();
+
+  expect((await runDecamp(args)).code).toBe(0);
+  expect(await repoStatus({ url: network.b.url, did })).toBe("absent");
   await move.remove();
 });
 
