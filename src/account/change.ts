@@ -6,7 +6,7 @@
 import { DecampError } from "../errors.ts";
 import { parseServerUrl } from "../identity/syntax.ts";
 import type { Difference, SignedAnswer } from "../plc/diff.ts";
-import { serverKeysOf } from "../plc/change-facts.ts";
+import { serverKeysOf, type ChangeFacts } from "../plc/change-facts.ts";
 import type { Judgement } from "../plc/judge.ts";
 import { pdsOf, type UnsignedOperation } from "../plc/operation.ts";
 import type { Pds } from "../services/pds.ts";
@@ -31,6 +31,8 @@ export interface ChangePlan {
 
 export interface ChangeResult extends Submitted {
   readonly differences: readonly Difference[];
+  /** What it means: server, handle, keys, and who can undo it; missing for what was in the log already. */
+  readonly facts?: ChangeFacts;
   /** Whom the operation was sent to. */
   readonly host: string;
 }
@@ -104,7 +106,7 @@ async function showAndSend(
       },
       signal,
     );
-    return { ...submitted, differences, host };
+    return { ...submitted, differences, facts, host };
   } finally {
     if (pds !== server) {
       await pds?.signOut();

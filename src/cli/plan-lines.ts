@@ -72,12 +72,13 @@ export function changeLines(result: ChangeResult, viaDirectory: boolean, complet
 
 /** The same for scripts. */
 export function changeJson(result: ChangeResult): object {
-  const { entry, nullified, differences, host, undoKeys, recoverableUntil: until } = result;
+  const { entry, nullified, differences, facts, host, undoKeys, recoverableUntil: until } = result;
   return {
     cid: entry.cid,
     createdAt: entry.createdAt,
     signer: entry.signer,
     nullified,
+    ...(facts === undefined ? {} : { facts }),
     differences,
     submittedTo: host,
     undoKeys,

@@ -298,6 +298,29 @@ describe("plc submit", () => {
     expect(JSON.parse(stdout)).toMatchObject({ state: "submitted", cid: testCid(answer), undoKeys: [user.did] });
     expect(bed.submitted).toEqual([answer]);
   });
+
+  test("what the change means stands in the JSON, also when nobody is asked and nothing else is printed", async () => {
+    const [before = ""] = unsigned({})["alsoKnownAs"] as string[];
+    const answer = await signed(unsigned({ alsoKnownAs: ["at://meant.example.com"] }), server);
+    const { exitCode, stdout, stderr } = await plc(["submit", bed.did, fileWith(answer), ...direct(), "--quiet"]);
+    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
+    expect(JSON.parse(stdout)).toMatchObject({
+      state: "submitted",
+      facts: {
+        server: { before: bed.origin, after: bed.origin },
+        handle: { before: before.replace("at://", ""), after: "meant.example.com" },
+        keys: [
+          { key: user.did, change: "stays" },
+          { key: server.did, change: "stays" },
+        ],
+        undo: { possible: "yes", keys: [user.did] },
+      },
+    });
+    // It is in the log already: nothing is changed, so nothing is said of a change.
+    const again = await plc(["submit", bed.did, fileWith(answer), ...direct(), "--quiet"]);
+    expect(JSON.parse(again.stdout)).toMatchObject({ state: "already-there", differences: [] });
+    expect(JSON.parse(again.stdout)).not.toHaveProperty("facts");
+  });
 });
 
 describe("plc recover", () => {
