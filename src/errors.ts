@@ -105,7 +105,7 @@ const hints: Record<ErrorCode, string> = {
   "insecure-url": "Use an https address. For a server on your own machine or network, add --allow-private-hosts.",
   "same-server": "Give the address of the server that you want to move to.",
   unsupported: "Run decamp --help to see what this version can do.",
-  "unreadable-file": "Check the path, and that you may read the file.",
+  "unreadable-file": "Check that this is what you meant to give.",
   "key-unusable":
     "A private key starts with z, as decamp and goat print it, or is 64 hex digits, a JWK, a PEM key, or a file that decamp or age has encrypted.",
   damaged: "Get the data once more. decamp verify names everything that is wrong with a file or an archive.",

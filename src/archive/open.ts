@@ -57,7 +57,8 @@ export async function openSnapshot(path: string): Promise<OpenSnapshot> {
   return { archive: path, manifest };
 }
 
-function noArchive(path: string): DecampError {
+/** The error for a folder without a complete snapshot. */
+export function noArchive(path: string): DecampError {
   return new DecampError("unreadable-file", `There is no archive in the folder ${path}.`, {
     hint: "An archive has a folder snapshots, with a manifest.json in each snapshot that is complete.",
     data: { path },

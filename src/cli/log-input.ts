@@ -21,13 +21,14 @@ export async function readLogInput(path: string, terminal: Pick<Terminal, "stdin
   if (path === "-" || !(await isFolder(path))) {
     return readJsonLinesInput(path, terminal);
   }
-  const [{ readManifests }, { snapshotFile }] = await Promise.all([
+  const [{ readManifests }, { snapshotFile }, { noArchive }] = await Promise.all([
     import("../archive/manifest.ts"),
     import("../archive/layout.ts"),
+    import("../archive/open.ts"),
   ]);
   const manifest = (await readManifests(path)).at(-1);
   if (manifest === undefined) {
-    throw new DecampError("unreadable-file", `There is no archive in the folder ${path}.`);
+    throw noArchive(path);
   }
   return { value: await readOwnJson(snapshotFile(path, manifest.snapshot, "log")), lines: false };
 }
@@ -37,10 +38,13 @@ export async function readLogInput(path: string, terminal: Pick<Terminal, "stdin
  * @throws DecampError `identity-invalid` at the first thing that is wrong, `unsupported` for a log without times
  */
 export function verifiedInput(file: LogFile, did?: string): VerifiedLog {
-  const { log, timeless, findings } = auditLogFile(file, did);
+  const { log, timeless, foreign, findings } = auditLogFile(file, did);
   if (log === undefined) {
     const { rule, message, index, cid } = findings[0] ?? { message: "The log is not in order." };
-    throw new DecampError("identity-invalid", message, { data: { rule, index, cid } });
+    throw new DecampError("identity-invalid", message, {
+      ...(foreign === true ? { hint: "Look which account you mean, and which file is its log." } : {}),
+      data: { rule, index, cid },
+    });
   }
   if (timeless === true) {
     throw new DecampError("unsupported", "This is a list of operations (/log): it does not say when they were taken.", {

@@ -21,6 +21,8 @@ export interface LogAudit {
   readonly did?: string;
   /** The verified log; missing if it is not in order. */
   readonly log?: VerifiedLog;
+  /** No part of what was read is of `did`: it is another's log, or nobody's. */
+  readonly foreign?: true;
   /** The times of the entries are not known: those of the log only say their order. */
   readonly timeless?: true;
   readonly findings: readonly AuditFinding[];

@@ -1,6 +1,7 @@
 /** What people have in a file in place of an audit log, or of an operation: read where it proves something, else named. */
 import { isJsonObject } from "../data/json-object.ts";
 import { isDecampError } from "../errors.ts";
+import { isPlcDid } from "../identity/syntax.ts";
 import { auditLog, type AuditFinding, type LogAudit } from "./audit.ts";
 import { didOfGenesis, operationCid, parseSignedOperation } from "./operation.ts";
 
@@ -15,7 +16,38 @@ export interface LogFile {
  *
  * @param did whose log it has to be, and of lines which one is meant; by default whose it is by itself
  */
-export function auditLogFile({ value, lines }: LogFile, did?: string): LogAudit {
+export function auditLogFile(file: LogFile, did?: string): LogAudit {
+  const audit = auditAs(file, did);
+  const [finding] = audit.findings;
+  const owners = ownersOf(file.value);
+  if (did === undefined || audit.log !== undefined || finding === undefined || owners.includes(did)) {
+    return audit;
+  }
+  const [owner] = owners;
+  if (owner === undefined || !["plc/foreign-entry", "plc/genesis-did"].includes(finding.rule)) {
+    return { ...audit, foreign: true };
+  }
+  const message =
+    owners.length > 1
+      ? `This is of ${owners.length} identities, and ${did} is none of them.`
+      : auditAs(file, undefined).log === undefined
+        ? `By what it says of itself this is a log of ${owner}, not in order, and not that of ${did}.`
+        : `This is the log of ${owner}, in order as such, and not that of ${did}.`;
+  return { ...audit, foreign: true, findings: [{ ...finding, message }] };
+}
+
+/** The DIDs that entries name; of operations alone the one that the first of them founds. */
+function ownersOf(value: unknown): string[] {
+  const items: readonly unknown[] = Array.isArray(value) ? value : [value];
+  const [first] = items;
+  const founds = isOperation(first) && (first["prev"] ?? null) === null;
+  const named = founds
+    ? [founded(first)]
+    : items.map((item) => (isJsonObject(item) && isJsonObject(item["operation"]) ? item["did"] : undefined));
+  return [...new Set(named.filter((did) => typeof did === "string").filter(isPlcDid))];
+}
+
+function auditAs({ value, lines }: LogFile, did: string | undefined): LogAudit {
   if (lines || isEntry(value)) {
     return auditLines(Array.isArray(value) ? value : [value], did);
   }

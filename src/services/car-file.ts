@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { DecampError } from "../errors.ts";
 import type { RepoSource } from "../repo/source.ts";
 import { checkPlain, readPlain } from "./plain-file.ts";
-import { systemCode } from "./system-error.ts";
+import { unreadable } from "./unreadable.ts";
 
 export interface CarFile {
   readonly source: RepoSource;
@@ -14,11 +14,6 @@ export interface CarFile {
   /** Closes the file, and removes it if it was a temporary one. To be called once. */
   close(): void;
 }
-
-const reasons: Partial<Record<string, string>> = {
-  ENOENT: "there is no such file",
-  EACCES: "you may not read it",
-};
 
 /**
  * Opens the CAR file at `path`, which is one of ours.
@@ -129,11 +124,4 @@ function readOnce(fd: number, into: Uint8Array, at: number, length: number, posi
   } catch (error) {
     throw unreadable(name, error);
   }
-}
-
-function unreadable(path: string, error: unknown): DecampError {
-  const code = systemCode(error) ?? "";
-  return new DecampError("unreadable-file", `Cannot read ${path}: ${reasons[code] ?? `reading failed (${code})`}.`, {
-    cause: error,
-  });
 }

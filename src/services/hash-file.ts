@@ -1,9 +1,10 @@
 /** The SHA-256 and the size of a file, however large it is. */
 import { createHash } from "node:crypto";
 import { open, stat } from "node:fs/promises";
-import { DecampError, isDecampError } from "../errors.ts";
+import { isDecampError } from "../errors.ts";
 import { checkPlain, readPlain } from "./plain-file.ts";
 import { systemCode } from "./system-error.ts";
+import { unreadable } from "./unreadable.ts";
 
 /** So much is read at a time, in bytes. */
 const pieceSize = 256 * 1024;
@@ -46,11 +47,10 @@ export async function hashFile(path: string, signal: AbortSignal): Promise<Hashe
     if (isDecampError(error)) {
       throw error;
     }
-    const code = systemCode(error) ?? String(error);
-    if (code === "ENOENT") {
+    if (systemCode(error) === "ENOENT") {
       return undefined;
     }
-    throw new DecampError("unreadable-file", `Cannot read ${path}: ${code}.`, { cause: error });
+    throw unreadable(path, error);
   } finally {
     spare.push(piece);
   }

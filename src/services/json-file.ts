@@ -3,16 +3,10 @@ import { createReadStream } from "node:fs";
 import { jsonExcess } from "../data/json-bounds.ts";
 import { DecampError } from "../errors.ts";
 import { readWhole } from "./files.ts";
-import { systemCode } from "./system-error.ts";
+import { unreadable } from "./unreadable.ts";
 
 /** More than any log or operation needs, in bytes. */
 const limit = 32 * 1024 * 1024;
-
-const reasons: Partial<Record<string, string>> = {
-  ENOENT: "there is no such file",
-  EACCES: "you may not read it",
-  EISDIR: "it is a folder",
-};
 
 /** What it is called when something is no JSON: a file that is of no use here, or one that has suffered. */
 export type NotJson = "unreadable-file" | "damaged";
@@ -29,8 +23,7 @@ async function guarded<T>(path: string, read: () => Promise<T>): Promise<T> {
     if (error instanceof DecampError) {
       throw error;
     }
-    const reason = reasons[systemCode(error) ?? ""];
-    throw new DecampError("unreadable-file", `Cannot read ${path}: ${reason ?? "reading failed"}.`, { cause: error });
+    throw unreadable(path, error);
   }
 }
 
@@ -71,7 +64,9 @@ export async function readJsonValues(
 export async function readOwnJson(path: string): Promise<unknown> {
   const bytes = await readWhole(path);
   if (bytes === undefined) {
-    throw new DecampError("unreadable-file", `Cannot read ${path}: ${reasons["ENOENT"]}.`);
+    throw new DecampError("unreadable-file", `Cannot read ${path}: there is no such file.`, {
+      hint: "decamp verify names everything that an archive lacks.",
+    });
   }
   return parseJson(bytes, path, "unreadable-file");
 }

@@ -1,8 +1,7 @@
 /** A text, line by line, however long it is. */
 
 import { createReadStream } from "node:fs";
-import { DecampError } from "../errors.ts";
-import { systemCode } from "./system-error.ts";
+import { unreadable } from "./unreadable.ts";
 
 /** A line that is longer comes in pieces: memory is bounded, whatever somebody pipes in. */
 const longestLine = 100_000;
@@ -25,9 +24,7 @@ export async function* streamLines(stream: AsyncIterable<Uint8Array | string>, n
   try {
     for (;;) {
       const next = await iterator.next().catch((cause: unknown) => {
-        const code = systemCode(cause) ?? "reading failed";
-        const reason = code === "ENOENT" ? "there is no such file" : code;
-        throw new DecampError("unreadable-file", `Cannot read ${name}: ${reason}.`, { cause });
+        throw unreadable(name, cause);
       });
       if (next.done === true) {
         break;

@@ -3,7 +3,7 @@ import { open } from "node:fs/promises";
 import { platform } from "node:os";
 import { DecampError } from "../errors.ts";
 import { runCommand } from "./command.ts";
-import { systemCode } from "./system-error.ts";
+import { unreadable } from "./unreadable.ts";
 
 /** More than any password or key needs; whoever names a film by mistake is told so. */
 const maxSecretBytes = 64 * 1024;
@@ -37,18 +37,9 @@ export async function readSecretFile(
     if (error instanceof DecampError) {
       throw error;
     }
-    const reason = reasons[systemCode(error) ?? ""];
-    throw new DecampError("unreadable-file", `Cannot read ${what} from ${path}: ${reason ?? "reading failed"}.`, {
-      cause: error,
-    });
+    throw unreadable(`${what} from ${path}`, error);
   }
 }
-
-const reasons: Partial<Record<string, string>> = {
-  ENOENT: "there is no such file",
-  EACCES: "you may not read it",
-  EISDIR: "it is a folder",
-};
 
 /**
  * The secret that a stream carries, without the line end behind it.
@@ -67,9 +58,7 @@ export async function readSecretStream(
     const bytes = typeof chunk === "string" ? Buffer.from(chunk) : chunk;
     size += bytes.length;
     if (size > maxSecretBytes) {
-      throw new DecampError("unreadable-file", `Cannot read ${what} from ${from}: it is longer than 64 KiB.`, {
-        hint: "Check that this is the right file.",
-      });
+      throw new DecampError("unreadable-file", `Cannot read ${what} from ${from}: it is longer than 64 KiB.`);
     }
     chunks.push(bytes);
   }

@@ -69,6 +69,9 @@ describe("verify of an archive", () => {
       const place = snapshotFile(archive, testRev, "log");
       expect((await run(["plc", "audit", archive])).exitCode).toBe(0);
       rmSync(place);
+      const absent = await run(["plc", "audit", archive]);
+      expect(absent.exitCode).toBe(2);
+      expect(absent.stderr).toContain(`Cannot read ${place}: there is no such file.\nHint: decamp verify names`);
       execFileSync("mkfifo", [place]);
       const { exitCode, stderr } = await run(["plc", "audit", archive]);
       expect(exitCode).toBe(2);

@@ -174,8 +174,8 @@ describe("plc audit", () => {
   });
 
   test.each([
-    ["./missing.json", 2, "there is no such file"],
-    ["/", 2, "no archive"],
+    ["./missing.json", 2, "there is no such file.\nHint: Check the path."],
+    ["/", 2, "no archive in the folder /.\nHint: An archive has"],
     ["alice", 2, "neither a handle nor a DID"],
     ["did:web:alice.example.com", 2, "did:web"],
     ["did:plc:aaaaaaaaaaaaaaaaaaaaaaaa", 5, "does not know"],
@@ -192,6 +192,8 @@ describe("plc audit", () => {
     expect(exitCode).toBe(2);
     expect(stderr).toContain("it is not JSON");
     expect(stderr).not.toContain("hunter2");
+    // The path was right, and the file was read.
+    expect(stderr).not.toMatch(/Check the path|may read|permission/);
   });
 });
 
@@ -320,9 +322,47 @@ describe("a file that is not an audit log", () => {
     });
     const alone = await audit(JSON.stringify([genesis, renamed]), "--did", other);
     expect(alone).toMatchObject({ exitCode: 3, result: { findings: [{ rule: "plc/genesis-did" }] } });
-    expect((await plc("history", path, "--did", other)).exitCode).toBe(9);
+    const history = await plc("history", path, "--did", other);
+    expect(history.exitCode).toBe(9);
+    expect(history.stderr).toContain("Look which account you mean");
     expect((await plc("audit", path, "--did", "did:web:example.com")).exitCode).toBe(2);
     expect((await plc("audit", did, "--did", did)).exitCode).toBe(2);
+  });
+});
+
+const relabelled = (): object[] => log.map((entry) => ({ ...entry, did: "did:plc:aaaaaaaaaaaaaaaaaaaaaaaa" }));
+
+describe("a file that is not the log of the account that was expected", () => {
+  const other = "did:plc:ewvi7nxzyoun6zhxrhs64oiz";
+
+  test.each<[string, () => string, string]>([
+    ["the log of another", () => JSON.stringify(log), `This is the log of ${did}, in order as such, and not`],
+    ["lines of it", () => lines(log), `This is the log of ${did}, in order as such, and not`],
+    ["its operations alone", () => JSON.stringify([genesis, renamed]), `This is the log of ${did}, in order as such`],
+    [
+      "a log of another that is not in order",
+      () => JSON.stringify(log.toReversed()),
+      `By what it says of itself this is a log of ${did}, not in order`,
+    ],
+    [
+      "a log with a name that is not its own",
+      () => JSON.stringify(relabelled()),
+      "By what it says of itself this is a log of did:plc:aaaaaaaaaaaaaaaaaaaaaaaa, not in order",
+    ],
+    ["lines of two others", () => lines([...log, ...relabelled()]), "This is of 2 identities"],
+    ["one operation", () => JSON.stringify(genesis), "This is no audit log, but one signed operation"],
+    ["a document", () => JSON.stringify(documentOf(did, second)), "This is no audit log, but a DID document."],
+  ])("%s: it says whose it is, as far as it shows", async (_name, input, message) => {
+    const { exitCode, stdout } = await run(["plc", "audit", "-", "--did", other], { input: input() });
+    expect(exitCode).toBe(3);
+    expect(stdout).toContain(`This is not the log of ${other}.\n`);
+    expect(stdout).toContain(message);
+    expect(stdout).not.toContain(`The log of ${other}`);
+  });
+
+  test("its own log that is not in order stays its log", async () => {
+    const { stdout } = await run(["plc", "audit", "-", "--did", did], { input: JSON.stringify(log.toReversed()) });
+    expect(stdout).toContain(`The log of ${did} is not in order.\n`);
   });
 });
 

@@ -118,6 +118,7 @@ describe("a command", () => {
     ["kill -TERM $$", "was ended by SIGTERM"],
     ["true", "printed nothing that can be used"],
     ["echo secret-word; exit 1", "ended with exit code 1"],
+    ["yes secret-word; exit 1", "printed more than can be used, and was stopped"],
   ])("that fails (%s) is named, what it printed is not", async (command, why) => {
     const from = await secrets({ plcToken: { command } });
     const error: unknown = await from.read("plcToken", question).catch((thrown: unknown) => thrown);
@@ -128,19 +129,23 @@ describe("a command", () => {
   });
 });
 
-describe("a file that is of no use: exit code 2, and the path is named", () => {
+describe("a file that is of no use: exit code 2, the path is named, and the hint fits", () => {
+  const meant = "Check that this is what you meant to give.";
+
   test.each([
-    ["missing", () => join(folder, "missing"), "there is no such file"],
-    ["a folder", () => folder, "it is a folder"],
-    ["empty", () => file("empty", "\n"), "it is empty"],
-    ["no text", () => file("binary", new Uint8Array([0xff, 0xfe, 0x00])), "it is not UTF-8 text"],
-    ["far too long", () => file("long", "x".repeat(70_000)), "it is longer than 64 KiB"],
-  ])("%s", async (_name, path, why) => {
+    ["missing", () => join(folder, "missing"), "there is no such file", "Check the path."],
+    ["below a file", () => join(file("below", "x"), "secret"), "a part of the path is not a folder", "Check the path."],
+    ["a folder", () => folder, "it is a folder", "Give the path of a file."],
+    ["empty", () => file("empty", "\n"), "it is empty", meant],
+    ["no text", () => file("binary", new Uint8Array([0xff, 0xfe, 0x00])), "it is not UTF-8 text", meant],
+    ["far too long", () => file("long", "x".repeat(70_000)), "it is longer than 64 KiB", meant],
+  ])("%s", async (_name, path, why, hint) => {
     const from = await secrets({ sourcePassword: { file: path() } });
     await expect(from.read("sourcePassword", question)).rejects.toMatchObject({
       code: "unreadable-file",
       exitCode: 2,
       message: expect.stringMatching(new RegExp(`${path()}: ${why}`)) as string,
+      hint,
     });
   });
 });

@@ -44,7 +44,9 @@ export async function plcAuditCommand(invocation: Invocation<"plc audit">, { ter
   const whose = did === undefined ? "This" : `The log of ${did}`;
   const verdict =
     log === undefined
-      ? `${whose} is not in order.`
+      ? audit.foreign === true
+        ? `This is not the log of ${did ?? ""}.`
+        : `${whose} is not in order.`
       : ok
         ? `${whose} is in order.`
         : `${whose} is in order by itself, but not with what else is known.`;
