@@ -151,6 +151,16 @@ describe("JSON Lines", () => {
   });
 });
 
+test("JSON with --quiet still says what happens to the identity", async () => {
+  const { parts, stdout } = captured();
+  const { out } = await openTerminal(parts, { noColor: false });
+  const reporter = createJsonReporter(out, { quiet: true });
+  for (const event of [start, progress(3), identity, done]) {
+    reporter.report(event);
+  }
+  expect(JSON.parse(stdout())).toEqual({ version: 1, ...identity });
+});
+
 test("without a terminal, with --quiet, and on a dumb terminal nothing is drawn", async () => {
   for (const streams of [
     {},
