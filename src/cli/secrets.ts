@@ -212,16 +212,13 @@ export function createSecrets(
         const { flag, env } = secretKinds[name];
         const { what = secretKinds[name].what } = asked;
         const answeredBy = `--${flag}-file, --${flag}-command, or ${env.join(" or ")} in the environment`;
-        secret = await prompter.secret({ message: asked.message, what, answeredBy });
-        if (asked.repeat !== undefined) {
-          const first = secret;
-          await prompter.secret({
-            message: asked.repeat,
-            what,
-            answeredBy,
-            check: (answer) =>
-              answer === first || "That is not the same. Type it again, or press Ctrl-C to start over.",
-          });
+        for (let { message } = asked; ; message = `The two were not the same. ${asked.message}`) {
+          secret = await prompter.secret({ message, what, answeredBy });
+          // Both are asked for anew: what was typed cannot be seen, and a slip may be in either.
+          const { repeat } = asked;
+          if (repeat === undefined || (await prompter.secret({ message: repeat, what, answeredBy })) === secret) {
+            break;
+          }
         }
       }
       return remember(name, secret);

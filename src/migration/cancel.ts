@@ -188,6 +188,10 @@ async function removeFromTarget(context: Context): Promise<CancelResult["targetA
         throw error;
       }
       again = error.message;
+      if (/expired/.test(again)) {
+        await target.requestAccountDelete(signal);
+        again = `${again} A new one is on its way.`;
+      }
     }
   }
 }

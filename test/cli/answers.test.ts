@@ -174,8 +174,18 @@ describe("passwords and codes", () => {
       "The same password once more:",
       "Code from the mail that your old server has sent to a@b.example:",
     ]);
-    expect(asked[2]?.check?.("secret-2")).toBe(true);
-    expect(asked[2]?.check?.("secret-3")).toContain("not the same");
+  });
+
+  test("a new password that is typed in two ways is asked for anew, both times", async () => {
+    const target = { handle: "alice.example", host: "https://new.example", isNew: true };
+    const { answers, asked } = await setting({}, ["secret-1", "secret-2", "secret-2", "secret-2"]);
+    expect(await answers.targetPassword(target)).toBe("secret-2");
+    expect(asked.map(({ message }) => message)).toEqual([
+      "New password for alice.example at your new server, new.example:",
+      "The same password once more:",
+      "The two were not the same. New password for alice.example at your new server, new.example:",
+      "The same password once more:",
+    ]);
   });
 
   test("the password of an account that exists is asked for once, a new one twice", async () => {
