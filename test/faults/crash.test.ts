@@ -142,7 +142,8 @@ test.concurrent.each([
   );
   for (const step of steps) {
     const ended = await runDecamp([...move.args, "--until", step]);
-    expect([step, describeEnd(ended)]).toEqual([step, "exit 0"]);
+    // Once the identity names the new server, nobody can see the account until the rest is done.
+    expect([step, describeEnd(ended)]).toEqual([step, step === "submit-operation" ? "exit 8" : "exit 0"]);
     await rm(path.join(move.stateDir, folder), { recursive: true, force: true });
     if (step === "deactivate-source") {
       // From now on neither server knows the old handle, and no journal does.
