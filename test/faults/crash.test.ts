@@ -148,7 +148,7 @@ test.concurrent.each([
     if (step === "deactivate-source") {
       // From now on neither server knows the old handle, and no journal does.
       expect(describeEnd(await runDecamp(move.args))).toMatch(
-        /^exit 5 .* leads to no account.* give the account's DID/,
+        /^exit 5 .* leads to no account.* Give the account's DID/,
       );
       move.args[1] = subject.account.did;
     }
