@@ -34,8 +34,8 @@ const usual: IdentityWords = {
   source: "your server",
   target: "your new server",
   explain: (err) => {
-    err.line("Nothing was changed yet. Once the directory has taken it, trying again does not");
-    err.line("take it back.");
+    err.line("This run has sent nothing so far. Once the directory has the change, running the");
+    err.line("command again does not take it back.");
     err.line();
   },
   notConfirmed: "Run the same command again when you are ready.",

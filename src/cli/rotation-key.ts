@@ -142,7 +142,7 @@ export async function findRotationKey(sources: KeySources, didKeys: readonly str
   if (kept !== undefined) {
     return { text: kept, from: "keychain" };
   }
-  const message = "The private key (z…, or 64 hex digits):";
+  const message = "The private key (z…, or 64 hex digits; a file is named with --rotation-key-file):";
   return { text: await secrets.read("rotationKey", { message }), from: "typed" };
 }
 
@@ -163,7 +163,9 @@ async function decrypt(text: string, secrets: Secrets): Promise<string> {
   const given = await secrets.readGiven("passphrase");
   for (let attempt = 1; ; attempt += 1) {
     const message =
-      attempt === 1 ? "Passphrase of the key file:" : `That does not open it. Once more (${attempt} of ${tries}):`;
+      attempt === 1
+        ? "Passphrase of the key file:"
+        : `That passphrase does not open the key file. Once more (${attempt} of ${tries}):`;
     const passphrase = given ?? (await secrets.read("passphrase", { message, again: attempt > 1 }));
     try {
       const opened = await decryptText(text, passphrase);

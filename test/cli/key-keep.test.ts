@@ -160,9 +160,9 @@ describe("on a terminal", () => {
       const screen = onScreen(new URL(`file://${startScript}`), ["key", "inspect", path], { NO_COLOR: "1" });
       await screen.shows("Passphrase of the key file:");
       screen.type("open barley\r");
-      await screen.shows("That does not open it. Once more (2 of 3):");
+      await screen.shows("That passphrase does not open the key file. Once more (2 of 3):");
       screen.type("open oats\r");
-      await screen.shows("That does not open it. Once more (3 of 3):");
+      await screen.shows("That passphrase does not open the key file. Once more (3 of 3):");
       screen.type(`${last}\r`);
       expect(await screen.ended).toBe(last === "open sesame" ? 0 : 4);
       expect(screen.lines().join("\n")).toContain(

@@ -51,7 +51,7 @@ export function checkIdentity(context: Pick<Context, "identity" | "services" | "
   if (head?.undoUntil !== undefined && now < head.undoUntil) {
     context.warn(
       "plc-undoable",
-      `The last change of this identity, from ${log.head.createdAt}, can be undone by a key of higher rank until ${new Date(head.undoUntil).toISOString()}, and a move on top of it with it.`,
+      `The last change of this identity, from ${log.head.createdAt}, can be undone by ${head.undoKeys.join(" or ")} until ${new Date(head.undoUntil).toISOString()}. That would undo this move, too.`,
     );
   }
 }
