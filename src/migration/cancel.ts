@@ -55,9 +55,11 @@ export async function cancelMigration(
   const source = requireHome(log);
   const unlock = await takeLock(lockPath(stateDir, did), services.lockOwner, services.now());
   const context = new Context({ options, services, answers, report, signal, targetOrigin: target });
+  let isDark = false;
   try {
     const where = await whereIs(services, log, { source, target }, signal);
     const frozen = where.source?.state === "deactivated";
+    isDark = frozen;
     requireCancellable(where, { handle, target });
     context.identity = identity;
     context.oldHandle = handle;
@@ -69,12 +71,14 @@ export async function cancelMigration(
     if (frozen) {
       await signInToSource(context);
       await context.source.activate(signal);
+      isDark = false;
     }
     const targetAccount = where.livedAtTarget ? "kept" : await removeFromTarget(context);
     await removeJournal(stateDir, did, target);
     return { did, handle, source, target, targetAccount, reactivated: frozen };
   } catch (error) {
-    throw withStanding(error, "unchanged", `The identity of ${did} is unchanged, and names ${source}.`);
+    const dark = isDark ? " The account is deactivated there: nobody can see it." : "";
+    throw withStanding(error, "unchanged", `The identity of ${did} is unchanged, and names ${source}.${dark}`);
   } finally {
     await Promise.all(context.servers.map(async (pds) => pds.signOut()));
     await unlock();

@@ -114,7 +114,7 @@ export async function migrate(
         `The account is deactivated on your old server, so nobody can see it. Run the same command again to go on, or take it back: decamp migrate cancel ${did} --to ${targetOrigin}`,
       );
     }
-    throw context.hasIdentity ? withStanding(error, ...standingOf(context)) : error;
+    throw context.hasIdentity ? withStanding(error, ...standingOf(context, error)) : error;
   } finally {
     await endSessions(context);
     await unlock?.();
@@ -134,11 +134,11 @@ async function chooseCourse(context: Context): Promise<ReadonlySet<Step>> {
   if (holding.kind === "lacking") {
     context.lacking = holding.paths;
     if (holding.isEmpty || context.where.target?.state !== "active") {
+      const signing = (await isUnfit(context)) ? identity : [];
       context.warn(
         "data-first",
         `The identity names ${context.target.host} already, and ${holding.isEmpty ? "nothing is there" : `at least ${holding.paths.length} records are not there, such as ${holding.paths[0] ?? ""}`}. So the data comes first; the account on your old server stays as it is until all is there.`,
       );
-      const signing = (await isUnfit(context)) ? identity : [];
       return new Set([...data.filter((step) => step !== freeze), ...signing, ...after]);
     }
   }
@@ -196,13 +196,14 @@ async function runStep(context: Context, step: Step, isNeeded: boolean): Promise
 }
 
 /** What is known of the identity, in a sentence. */
-function standingOf(context: Context): ["unchanged" | "sent" | "changed", string] {
+function standingOf(context: Context, error: unknown): ["unchanged" | "sent" | "changed", string] {
   const { did, log } = context.identity;
   if (context.switched) {
-    return [
-      "changed",
-      `The identity of ${did} names ${context.targetOrigin} already, so finish this soon: run the same command again.`,
-    ];
+    // Where going on is refused, the same command does not help.
+    const goOn = isDecampError(error, "refused", "target-in-use", "same-server")
+      ? "."
+      : ", so finish this soon: run the same command again.";
+    return ["changed", `The identity of ${did} names ${context.targetOrigin} already${goOn}`];
   }
   const home = staysOf(log).at(-1)?.server ?? "no server";
   return context.sent

@@ -19,7 +19,11 @@ export async function migrateCancelCommand(invocation: Invocation<"migrate cance
       terminal.out.json({ type: "result", version: 1, command: "migrate cancel", ...result });
     } else {
       const { handle, source, target, targetAccount, reactivated } = result;
-      terminal.out.line({ text: `The move of ${handle} is cancelled.`, style: "bold" });
+      const nothing = targetAccount !== "deleted" && !reactivated;
+      terminal.out.line({
+        text: nothing ? `Nothing was left to cancel of a move of ${handle}.` : `The move of ${handle} is cancelled.`,
+        style: "bold",
+      });
       const outcomes: Record<typeof targetAccount, string> = {
         deleted: `The copy at ${target} is deleted.`,
         absent: `There was no account at ${target}.`,

@@ -44,7 +44,13 @@ export function resultLines(
         [{ text: `${result.handle} lives at ${result.target} now.`, style: "bold" }],
         ["DID     ", result.did],
         ...(result.handle === result.oldHandle ? [] : [["Handle  ", result.oldHandle, " → ", result.handle]]),
-        ...contents(result, "Moved ", ", the same on both sides when it moved"),
+        ...contents(
+          result,
+          "Moved ",
+          result.sourceStillActive === true || result.lateWrites !== undefined
+            ? ""
+            : ", the same on both sides when it moved",
+        ),
         ...missing(result),
         [],
         [{ text: "What to do next", style: "bold" }],

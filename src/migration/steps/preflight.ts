@@ -1,6 +1,6 @@
 /** preflight: every reason against the move that can be seen before anything is written. */
 
-import { staysOf, whereIs } from "../../account/where.ts";
+import { homeBefore, staysOf, whereIs } from "../../account/where.ts";
 import { requireArchiveFolder } from "../../archive/folder.ts";
 import { DecampError, isDecampError } from "../../errors.ts";
 import type { ServerDescription } from "../../services/pds.ts";
@@ -121,11 +121,17 @@ async function checkAdmission(context: Context): Promise<void> {
 
 /** @returns whether the new server has the account already, from an earlier run */
 async function checkAccounts({ source, target, identity, signal }: Context): Promise<boolean> {
-  const { did } = identity;
+  const { did, log } = identity;
   const [there, here] = await Promise.all([source.repoStatus(did, signal), target.repoStatus(did, signal)]);
   if (there === undefined) {
+    const before = homeBefore(log);
     throw new DecampError("account-unavailable", `${source.host} does not have the account ${did}.`, {
-      data: { host: source.host, did },
+      ...(before === undefined
+        ? {}
+        : {
+            hint: `Before that the identity named ${before}. To let it name that server again, with a rotation key of yours:`,
+          }),
+      data: { host: source.host, did, ...(before === undefined ? {} : { next: ["plc", "undo", did] }) },
     });
   }
   if (!there.active && there.status !== "deactivated") {
