@@ -79,7 +79,9 @@ function wasProved({ identity, journal }: Context): boolean {
 
 /** What the old server has: its own head where it shows it, else that of the newest snapshot. */
 async function oldHead(context: Context): Promise<Pick<Head, "data"> | undefined> {
-  return context.where.source?.head ?? context.lastSnapshot();
+  const { source } = context.where;
+  // An old server that is active and does not show its head may have more than the archive: then every record is compared.
+  return source?.head ?? (source?.state === "active" ? undefined : context.lastSnapshot());
 }
 
 /** Every record of both, proved. */

@@ -37,19 +37,20 @@ export const deactivateSource: Step = {
     return !["active", "unreachable", "unknown"].includes(state);
   },
   run: async (context) => {
-    const { source, target, lacking, options, signal } = context;
-    if (!context.proved && lacking.length > 0 && options.bringLateWrites) {
-      await bringLacking(context);
-    }
-    if (!context.proved) {
-      return keepSource(
-        context,
-        lacking.length > 0
-          ? `${target.host} does not have ${lacking.length} of its records, such as ${lacking[0] ?? ""}`
-          : `nothing here proves that ${target.host} has what it has`,
-      );
-    }
+    const { source, target, options, signal } = context;
     try {
+      if (!context.proved && context.lacking.length > 0 && options.bringLateWrites) {
+        await bringLacking(context);
+      }
+      if (!context.proved) {
+        const { lacking } = context;
+        return keepSource(
+          context,
+          lacking.length > 0
+            ? `${target.host} does not have ${lacking.length} of its records, such as ${lacking[0] ?? ""}`
+            : `nothing here proves that ${target.host} has what it has`,
+        );
+      }
       if (!source.isSignedIn) {
         await signInToSource(context);
       }
