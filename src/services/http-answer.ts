@@ -10,7 +10,7 @@ import { jsonExcess } from "../data/json-bounds.ts";
 import { isJsonObject } from "../data/json-object.ts";
 import { DecampError, isDecampError } from "../errors.ts";
 import { noteSpent } from "./spent-memory.ts";
-import { unreachable } from "./unreachable.ts";
+import { brokenBody } from "./unreachable.ts";
 
 /** How often an answer is asked for that breaks off or cannot be read, and the pause (milliseconds). */
 const rereading = { attempts: 3, pause: 500 };
@@ -24,7 +24,10 @@ const smallBodyTime = 120_000;
 export interface HttpAnswer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string | undefined>>;
+  /** As it was before it was compressed. */
   readonly body: Readable;
+  /** Where it came from, if the server that was asked has led there. */
+  readonly from?: URL;
 }
 
 /**
@@ -86,7 +89,7 @@ export async function readBody(answer: HttpAnswer, url: URL, limit: number = jso
 /**
  * The pieces of a body.
  *
- * @throws DecampError `unreachable` when it ends early
+ * @throws DecampError `unreachable` when it ends early, `bad-answer` when it is not in the encoding that was said
  */
 export async function* readBytes(body: Readable, url: URL): AsyncGenerator<Uint8Array> {
   const pieces: AsyncIterable<unknown> = body;
@@ -94,7 +97,7 @@ export async function* readBytes(body: Readable, url: URL): AsyncGenerator<Uint8
   try {
     for (;;) {
       const next = await iterator.next().catch((error: unknown) => {
-        throw isAbort(error) ? error : unreachable(url, error);
+        throw isAbort(error) ? error : brokenBody(url, error);
       });
       if (next.done === true) {
         return;

@@ -4,7 +4,8 @@
  * Tricky bits:
  * - A request is repeated only if that cannot do harm: the caller says so, or the server cannot have acted on it (the
  *   connection was refused, or the answer was 429).
- * - Redirects are never followed here. A caller that allows one follows it by hand, without credentials.
+ * - Redirects are never followed here. A caller that allows one follows it by hand, without credentials (redirects.ts).
+ * - Nothing compressed is asked for, and what comes compressed is unfolded before anybody reads or counts it.
  * - The body belongs to whoever gets the answer (http-answer.ts). A body that ends before its announced length is an error
  *   (Node checks that).
  */
@@ -15,6 +16,7 @@ import { DecampError, isDecampError } from "../errors.ts";
 import { Allowances, announcedWait, type Allowance } from "./allowances.ts";
 import { Clocks } from "./clocks.ts";
 import { Connections } from "./connections.ts";
+import { unfold } from "./content-encoding.ts";
 import { checkLiteralHost, publicLookup } from "./guard.ts";
 import { discardBody, type HttpAnswer } from "./http-answer.ts";
 import { findDecampError, isHopeless, neverSent, unreachable } from "./unreachable.ts";
@@ -92,7 +94,8 @@ export class Http {
    * Sends a request and resolves to the answer, whatever its status, once the headers are there. 429 and 5xx are waited
    * out and repeated where that is allowed.
    *
-   * @throws DecampError `unreachable`, `private-address`, `rate-limited` (with `data.until`), `interrupted`
+   * @throws DecampError `unreachable`, `private-address`, `rate-limited` (with `data.until`), `interrupted`, `bad-answer` for
+   *   an encoding that cannot be read
    */
   async send(req: HttpRequest): Promise<HttpAnswer> {
     if (!this.#options.allowPrivateHosts) {
@@ -154,7 +157,7 @@ export class Http {
     const sentAt = Date.now();
     const answer = await this.#connections.request(req.url, {
       method,
-      headers: { "user-agent": this.#options.userAgent, ...req.headers },
+      headers: { "user-agent": this.#options.userAgent, "accept-encoding": "identity", ...req.headers },
       body: typeof req.body === "function" ? req.body() : req.body,
       signal: req.signal,
       deadlines: {
@@ -175,7 +178,7 @@ export class Http {
     }
     this.allowances.observe(req.url, headers, Date.now());
     this.clocks.observe(req.url.origin, headers, { sentAt, receivedAt: Date.now() });
-    return { status: answer.status, headers, body: answer.body };
+    return unfold({ status: answer.status, headers, body: answer.body }, req.url);
   }
 
   /** Waits before a limit is hit that the server has told. @throws DecampError `rate-limited` if that takes too long */
