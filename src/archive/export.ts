@@ -8,6 +8,7 @@ import { isDecampError } from "../errors.ts";
 import { prepareVerifier } from "../repo/verify.ts";
 import { fileSize, joinPath, readWhole, writeWhole } from "../services/files.ts";
 import { takeLock } from "../services/lock.ts";
+import { isMissingMethod } from "../services/missing-method.ts";
 import { askAhead, type Ahead } from "./ahead.ts";
 import { fetchBlobs, type FetchedBlobs, type WantedBlob } from "./fetch-blobs.ts";
 import { requireArchiveFolder } from "./folder.ts";
@@ -20,7 +21,7 @@ import { storeRepo, type StoredRepo } from "./repository.ts";
 import { pause, type ExportOptions, type ExportSource, type Head } from "./source.ts";
 import { listStoredBlobs } from "./stored-blobs.ts";
 import { asUnavailable } from "./unavailable.ts";
-import { wantedBlobs } from "./wanted-blobs.ts";
+import { listedBlobs, wantedBlobs } from "./wanted-blobs.ts";
 
 /** What an export has done. */
 export interface ExportResult {
@@ -124,7 +125,10 @@ async function exportLocked(
   const keepLast =
     last !== undefined && (await parts).every((part) => isInSnapshot(part, last)) && (await isStored(archive, last));
   const repo = await storeRepo(archive, source, ahead, head, known, keepLast, options);
-  report({ type: "step", id: "repository", title: titles.repository, state: "done", detail: describeRepo(repo) });
+  const found =
+    head === undefined ? `, by the repository itself: ${source.pds.host} did not name its newest commit` : "";
+  const detail = `${describeRepo(repo)}${found}`;
+  report({ type: "step", id: "repository", title: titles.repository, state: "done", detail });
 
   report({ type: "step", id: "blobs", title: titles.blobs, state: "start" });
   const blobs = await bringBlobs(archive, source, ahead, repo, known, options);
@@ -197,13 +201,17 @@ function blobFacts({ blobs, missing }: FetchedBlobs): Pick<Manifest, "blobs" | "
   return { blobs, blobBytes: blobs.reduce((sum, { size }) => sum + size, 0), missing };
 }
 
-/** The head as the server has it. A session that may only read what an account holds is not told: then undefined. */
+/**
+ * The head as the server has it; undefined if it does not say: to a session that may only read what an account holds, or
+ * because it has no such method. Then the repository says it.
+ */
 async function readHead({ pds, did }: ExportSource, ahead: Ahead): Promise<Head | undefined> {
   try {
     return await ahead.head;
   } catch (error) {
     const unavailable = asUnavailable(error, pds, did);
-    if (unavailable === error && pds.isSignedIn && isDecampError(error, "server-refused")) {
+    const toldNobody = unavailable === error && isMissingMethod(error);
+    if (toldNobody || (unavailable === error && pds.isSignedIn && isDecampError(error, "server-refused"))) {
       return undefined;
     }
     throw unavailable;
@@ -248,7 +256,8 @@ async function bringBlobs(
   const { pds, did } = source;
   const { signal, concurrency, report } = options;
   const car = repo.noBlobs ? undefined : snapshotFile(archive, repo.snapshot, "repo");
-  const wanted = await wantedBlobs(car, ahead.takeBlobs(), source, known, signal);
+  const list = listedBlobs(ahead.takeBlobs(), source, report);
+  const wanted = await wantedBlobs(car, list, source, known, signal);
   await options.beforeBlobs?.(await bytesToFetch(archive, wanted));
   try {
     return await fetchBlobs(archive, wanted, async (cid, either, busy) => pds.getBlob(did, cid, either, busy), {

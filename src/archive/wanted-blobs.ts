@@ -4,6 +4,8 @@ import { isCid, type Cid } from "../data/cid.ts";
 import { DecampError } from "../errors.ts";
 import { readBlobRefs } from "../repo/records.ts";
 import { openCarFile } from "../services/car-file.ts";
+import { isMissingMethod } from "../services/missing-method.ts";
+import type { ReportExport } from "./events.ts";
 import type { WantedBlob } from "./fetch-blobs.ts";
 import type { Manifest } from "./manifest.ts";
 import type { ExportSource } from "./source.ts";
@@ -52,6 +54,35 @@ export async function wantedBlobs(
     throw asUnavailable(error, pds, did);
   }
   return wanted;
+}
+
+/**
+ * What a server lists. From one that has no such list nothing comes, and that is said: the records name the blobs that they
+ * need, and nobody names the others.
+ *
+ * @throws what `list` throws, but for that
+ */
+export async function* listedBlobs(
+  list: AsyncIterable<string>,
+  { pds }: Pick<ExportSource, "pds">,
+  report: ReportExport,
+): AsyncGenerator<string> {
+  let begun = false;
+  try {
+    for await (const cid of list) {
+      begun = true;
+      yield cid;
+    }
+  } catch (error) {
+    if (begun || !isMissingMethod(error)) {
+      throw error;
+    }
+    report({
+      type: "warning",
+      code: "no-blob-list",
+      message: `${pds.host} does not list the blobs of an account, so only those that records refer to are looked for.`,
+    });
+  }
 }
 
 async function referredBlobs(carPath: string, signal: AbortSignal): Promise<Map<Cid, WantedBlob>> {

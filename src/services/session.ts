@@ -1,7 +1,8 @@
 /**
  * A session that never leaves its host. The stock session managers follow the DID document that a login or a refresh
  * answers with; in a migration that names the other server, and a token of one would be sent to the other. Here the origin
- * is fixed when the session is made, and redirects are not followed.
+ * is fixed when the session is made, and redirects are not followed; but for bytes that anybody may have and whose hash is
+ * known, and then without the session.
  */
 
 import * as v from "valibot";
@@ -10,6 +11,8 @@ import { isJsonObject } from "../data/json-object.ts";
 import type { Allowance } from "./allowances.ts";
 import { asJson, parseJson, readAgain, readBody, readRefusal, type HttpAnswer } from "./http-answer.ts";
 import type { Http, HttpRequest } from "./http.ts";
+import { isMissingMethod } from "./missing-method.ts";
+import { followRedirects, isRedirect } from "./redirects.ts";
 import { secretsIn, serverMessage } from "./server-message.ts";
 
 /** What a server says about the account that signed in. */
@@ -59,6 +62,8 @@ export interface XrpcRequest extends Omit<HttpRequest, "url"> {
   readonly path: string;
   /** `session` (the default) sends the session's token if there is one; `none` never; a text is sent as it is. */
   readonly token?: "session" | "none" | { readonly bearer: string };
+  /** Goes, without credentials, where the server leads. Only for a GET of what its hash proves. */
+  readonly mayLeadElsewhere?: true;
 }
 
 export class PinnedSession {
@@ -199,7 +204,7 @@ export class PinnedSession {
     return read(await this.send(request));
   }
 
-  async #sendOnce({ path, token = "session", ...request }: XrpcRequest): Promise<HttpAnswer> {
+  async #sendOnce({ path, token = "session", mayLeadElsewhere, ...request }: XrpcRequest): Promise<HttpAnswer> {
     const url = new URL(path, this.origin);
     if (url.origin !== this.origin) {
       throw new TypeError("a request of a session goes to its own host");
@@ -215,6 +220,9 @@ export class PinnedSession {
     });
     if (answer.status >= 200 && answer.status < 300) {
       return answer;
+    }
+    if (mayLeadElsewhere === true && (request.method ?? "GET") === "GET" && isRedirect(answer.status)) {
+      return followRedirects(this.#http, answer, url, request);
     }
     throw await refusal(answer, url, this.#secrets, request.signal);
   }
@@ -262,8 +270,7 @@ function asSignInRefusal(error: unknown, host: string): unknown {
       cause: error,
     });
   }
-  const missing =
-    status === 501 || status === 405 || name === "XRPCNotSupported" || (status === 404 && name === undefined);
+  const missing = isMissingMethod(error);
   // A server may recommend another way to whoever mistyped the password.
   const other = passwordless.test(`${String(name)} ${String(detail)}`) && !/invalid.*password/i.test(String(detail));
   if (missing || other) {
@@ -301,7 +308,7 @@ async function refusal(
   const said = await readRefusal(answer, url, signal);
   const error = textOf(said["error"], sent);
   const detail = textOf(said["message"], sent);
-  const redirected = answer.status >= 300 && answer.status < 400;
+  const redirected = isRedirect(answer.status);
   const what = redirected
     ? "wants to redirect to another address"
     : `answered ${answer.status}${error === undefined ? "" : ` ${error}`}`;

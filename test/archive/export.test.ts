@@ -222,7 +222,7 @@ describe("blobs that come broken", () => {
   test("a web page, a redirect, an error of the server's own: each is reported, and the others come", async () => {
     const account = await makeAccount({ records: withPicture("image/png") });
     for (const answer of [
-      (response: ServerResponse) => response.writeHead(302, { location: "https://example.com/" }).end(),
+      (response: ServerResponse) => response.writeHead(302, { location: "https://store.invalid/" }).end(),
       (response: ServerResponse) => response.writeHead(404, { "content-type": "text/html" }).end("<html>"),
       (response: ServerResponse) => sendJson(response, 400, { error: "InvalidRequest", message: "Blob not found" }),
     ]) {

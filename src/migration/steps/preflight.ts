@@ -3,6 +3,7 @@
 import { homeBefore, staysOf, whereIs } from "../../account/where.ts";
 import { requireArchiveFolder } from "../../archive/folder.ts";
 import { DecampError, isDecampError } from "../../errors.ts";
+import { isMissingMethod } from "../../services/missing-method.ts";
 import type { ServerDescription } from "../../services/pds.ts";
 import { checkClocks } from "../checks/clock.ts";
 import { checkIdentity } from "../checks/identity.ts";
@@ -148,7 +149,7 @@ async function checkAccounts({ source, target, identity, signal }: Context): Pro
   return here !== undefined;
 }
 
-/** How many blobs the old server lists. A deactivated account shows them only to its owner. */
+/** How many blobs the old server lists, if it does. A deactivated account shows them only to its owner. */
 async function countBlobs(context: Context): Promise<void> {
   const { source, identity, signal } = context;
   let count = 0;
@@ -158,7 +159,7 @@ async function countBlobs(context: Context): Promise<void> {
     }
     context.blobs = count;
   } catch (error) {
-    if (!isDecampError(error, "server-refused")) {
+    if (!isDecampError(error, "server-refused") && !isMissingMethod(error)) {
       throw error;
     }
   }

@@ -1,6 +1,6 @@
 /**
- * transfer-blobs: after the import, only what the new server lists as missing; and then every blob is read back from there
- * and hashed. The counters of a server are no proof: one that was uploaded before its record looks present everywhere and
+ * transfer-blobs: after the import, only what the new server lists as missing, or what cannot be had from one that has no such
+ * list; and then every blob is read back from there and hashed. The counters of a server are no proof: one that was uploaded before its record looks present everywhere and
  * cannot be fetched.
  */
 
@@ -12,6 +12,7 @@ import { readBlobRefs } from "../../repo/records.ts";
 import { openCarFile } from "../../services/car-file.ts";
 import { forEachConcurrent } from "../../services/concurrent.ts";
 import { openForUpload } from "../../services/files.ts";
+import { isMissingMethod } from "../../services/missing-method.ts";
 import type { Context, Step } from "../context.ts";
 import { UploadQuota } from "../upload-quota.ts";
 
@@ -19,22 +20,26 @@ export const transferBlobs: Step = {
   id: "transfer-blobs",
   done: () => Promise.resolve(false),
   run: async (context) => {
-    const count = await transferNow(context);
-    return `${count} blobs, each read back and hashed`;
+    const { count, byList } = await transferNow(context);
+    const how = byList
+      ? ""
+      : `; ${context.target.host} does not say what it misses, so each was looked for there first`;
+    return `${count} blobs, each read back and hashed${how}`;
   },
 };
 
-/** @returns how many blobs are on the new server, proved */
-export async function transferNow(context: Context): Promise<number> {
+/** @returns how many blobs are on the new server, proved; and whether that server has said what it misses */
+export async function transferNow(context: Context): Promise<{ count: number; byList: boolean }> {
   const { options, signal, report } = context;
   const absent = new Set(context.missingBlobs.map(({ cid }) => cid));
-  const wanted = await wantedBlobs(context, absent);
   const needed = (await neededBlobs(context)).filter(({ cid }) => !absent.has(cid));
   const proved = new Set<string>();
   const settle = ({ cid }: ArchivedBlob): void => {
     proved.add(cid);
     report({ type: "progress", step: "transfer-blobs", unit: "blobs", done: proved.size, total: needed.length });
   };
+  const listed = await wantedBlobs(context, absent);
+  const wanted = listed ?? (await notThere(context, needed, settle));
   const quota = new UploadQuota(context, wanted.length);
   await forEachConcurrent(quota.whileItLasts(wanted), options.concurrency, signal, async (blob, either, busy) => {
     if (await quota.within(async () => upload(context, blob, either, busy))) {
@@ -48,17 +53,42 @@ export async function transferNow(context: Context): Promise<number> {
     await prove(context, blob, either, busy);
     settle(blob);
   });
-  return needed.length;
+  return { count: needed.length, byList: listed !== undefined };
 }
 
-/** What the new server misses and the archive has. @throws DecampError `incomplete` if it misses something else */
+/** Of the blobs that are needed those that the new server does not give, asked for one by one. @param onThere told of the others */
+async function notThere(
+  context: Context,
+  needed: readonly ArchivedBlob[],
+  onThere: (blob: ArchivedBlob) => void,
+): Promise<readonly ArchivedBlob[]> {
+  const wanted: ArchivedBlob[] = [];
+  await forEachConcurrent(needed, context.options.concurrency, context.signal, async (blob, either, busy) => {
+    if (await isThere(context, blob.cid, either, busy)) {
+      onThere(blob);
+    } else {
+      wanted.push(blob);
+    }
+  });
+  return wanted;
+}
+
+/**
+ * What the new server misses and the archive has; undefined if it has no such list.
+ *
+ * @throws DecampError `incomplete` if it misses something else
+ */
 async function wantedBlobs(
   { snapshot, target, signal }: Context,
   absent: ReadonlySet<string>,
-): Promise<readonly ArchivedBlob[]> {
+): Promise<readonly ArchivedBlob[] | undefined> {
   const archived = new Map(snapshot.blobs.map((blob) => [blob.cid, blob]));
+  const missing = await all(target.listMissingBlobs(signal));
+  if (missing === undefined) {
+    return undefined;
+  }
   const wanted: ArchivedBlob[] = [];
-  for await (const cid of target.listMissingBlobs(signal)) {
+  for (const cid of missing) {
     const blob = archived.get(cid);
     if (blob === undefined && !absent.has(cid)) {
       throw new DecampError("incomplete", `${target.host} misses the blob ${cid}, which is not in the archive.`);
@@ -68,6 +98,22 @@ async function wantedBlobs(
     }
   }
   return wanted;
+}
+
+/** A list that a server gives; undefined if it has no such list. */
+async function all(list: AsyncIterable<string>): Promise<readonly string[] | undefined> {
+  const items: string[] = [];
+  try {
+    for await (const item of list) {
+      items.push(item);
+    }
+    return items;
+  } catch (error) {
+    if (items.length > 0 || !isMissingMethod(error)) {
+      throw error;
+    }
+    return undefined;
+  }
 }
 
 /** Reads a blob back from the new server. @throws DecampError `refused` if it does not come as it was sent */
@@ -120,7 +166,11 @@ async function isThere(
   try {
     return await isGenuineBlob(cid, await target.getBlob(identity.did, cid, signal, busy));
   } catch (error) {
-    if (isDecampError(error, "server-refused")) {
+    // A 404 without a name says as much.
+    if (
+      isDecampError(error, "server-refused") ||
+      (isDecampError(error, "bad-answer") && error.data["status"] === 404)
+    ) {
       return false;
     }
     throw error;
