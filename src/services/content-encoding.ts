@@ -19,12 +19,15 @@ const mostLayers = 3;
 /** What is compressed is smaller than what it unfolds to, give or take so many bytes and a tenth. */
 const slack = 1 << 20;
 
+/** Bytes of a piece that comes out: fewer make more work. */
+const chunkSize = 1 << 16;
+
 const decoders: Readonly<Partial<Record<string, () => Transform>>> = {
-  gzip: createGunzip,
-  "x-gzip": createGunzip,
-  deflate: createInflate,
-  br: createBrotliDecompress,
-  zstd: () => createZstdDecompress({ params: { [constants.ZSTD_d_windowLogMax]: zstdWindow } }),
+  gzip: () => createGunzip({ chunkSize }),
+  "x-gzip": () => createGunzip({ chunkSize }),
+  deflate: () => createInflate({ chunkSize }),
+  br: () => createBrotliDecompress({ chunkSize }),
+  zstd: () => createZstdDecompress({ chunkSize, params: { [constants.ZSTD_d_windowLogMax]: zstdWindow } }),
 };
 
 /**
