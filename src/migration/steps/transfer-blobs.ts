@@ -1,45 +1,40 @@
 /**
- * transfer-blobs: after the import, only what the new server lists as missing, or what cannot be had from one that has no such
- * list; and then every blob is read back from there and hashed. The counters of a server are no proof: one that was uploaded before its record looks present everywhere and
+ * transfer-blobs: after the import, only what the new server lists as missing; and then every blob is read back from there
+ * and hashed. The counters of a server are no proof: one that was uploaded before its record looks present everywhere and
  * cannot be fetched.
  */
 
-import { isGenuineBlob } from "../../archive/fetch-blobs.ts";
 import { blobFile, snapshotFile } from "../../archive/layout.ts";
 import type { ArchivedBlob } from "../../archive/manifest.ts";
-import { DecampError, isDecampError } from "../../errors.ts";
+import { DecampError } from "../../errors.ts";
 import { readBlobRefs } from "../../repo/records.ts";
 import { openCarFile } from "../../services/car-file.ts";
 import { forEachConcurrent } from "../../services/concurrent.ts";
 import { openForUpload } from "../../services/files.ts";
-import { isMissingMethod } from "../../services/missing-method.ts";
 import type { Context, Step } from "../context.ts";
+import { isThere, missingThere } from "../missing-there.ts";
 import { UploadQuota } from "../upload-quota.ts";
 
 export const transferBlobs: Step = {
   id: "transfer-blobs",
   done: () => Promise.resolve(false),
   run: async (context) => {
-    const { count, byList } = await transferNow(context);
-    const how = byList
-      ? ""
-      : `; ${context.target.host} does not say what it misses, so each was looked for there first`;
-    return `${count} blobs, each read back and hashed${how}`;
+    const count = await transferNow(context);
+    return `${count} blobs, each read back and hashed`;
   },
 };
 
-/** @returns how many blobs are on the new server, proved; and whether that server has said what it misses */
-export async function transferNow(context: Context): Promise<{ count: number; byList: boolean }> {
+/** @returns how many blobs are on the new server, proved */
+export async function transferNow(context: Context): Promise<number> {
   const { options, signal, report } = context;
   const absent = new Set(context.missingBlobs.map(({ cid }) => cid));
   const needed = (await neededBlobs(context)).filter(({ cid }) => !absent.has(cid));
+  const wanted = await wantedBlobs(context, needed, absent);
   const proved = new Set<string>();
   const settle = ({ cid }: ArchivedBlob): void => {
     proved.add(cid);
     report({ type: "progress", step: "transfer-blobs", unit: "blobs", done: proved.size, total: needed.length });
   };
-  const listed = await wantedBlobs(context, absent);
-  const wanted = listed ?? (await notThere(context, needed, settle));
   const quota = new UploadQuota(context, wanted.length);
   await forEachConcurrent(quota.whileItLasts(wanted), options.concurrency, signal, async (blob, either, busy) => {
     if (await quota.within(async () => upload(context, blob, either, busy))) {
@@ -53,42 +48,19 @@ export async function transferNow(context: Context): Promise<{ count: number; by
     await prove(context, blob, either, busy);
     settle(blob);
   });
-  return { count: needed.length, byList: listed !== undefined };
+  return needed.length;
 }
 
-/** Of the blobs that are needed those that the new server does not give, asked for one by one. @param onThere told of the others */
-async function notThere(
+/** What the new server misses and the archive has. @throws DecampError `incomplete` if it misses something else */
+async function wantedBlobs(
   context: Context,
   needed: readonly ArchivedBlob[],
-  onThere: (blob: ArchivedBlob) => void,
-): Promise<readonly ArchivedBlob[]> {
-  const wanted: ArchivedBlob[] = [];
-  await forEachConcurrent(needed, context.options.concurrency, context.signal, async (blob, either, busy) => {
-    if (await isThere(context, blob.cid, either, busy)) {
-      onThere(blob);
-    } else {
-      wanted.push(blob);
-    }
-  });
-  return wanted;
-}
-
-/**
- * What the new server misses and the archive has; undefined if it has no such list.
- *
- * @throws DecampError `incomplete` if it misses something else
- */
-async function wantedBlobs(
-  { snapshot, target, signal }: Context,
   absent: ReadonlySet<string>,
-): Promise<readonly ArchivedBlob[] | undefined> {
+): Promise<readonly ArchivedBlob[]> {
+  const { snapshot, target } = context;
   const archived = new Map(snapshot.blobs.map((blob) => [blob.cid, blob]));
-  const missing = await all(target.listMissingBlobs(signal));
-  if (missing === undefined) {
-    return undefined;
-  }
   const wanted: ArchivedBlob[] = [];
-  for (const cid of missing) {
+  for await (const cid of missingThere(context, needed)) {
     const blob = archived.get(cid);
     if (blob === undefined && !absent.has(cid)) {
       throw new DecampError("incomplete", `${target.host} misses the blob ${cid}, which is not in the archive.`);
@@ -98,22 +70,6 @@ async function wantedBlobs(
     }
   }
   return wanted;
-}
-
-/** A list that a server gives; undefined if it has no such list. */
-async function all(list: AsyncIterable<string>): Promise<readonly string[] | undefined> {
-  const items: string[] = [];
-  try {
-    for await (const item of list) {
-      items.push(item);
-    }
-    return items;
-  } catch (error) {
-    if (items.length > 0 || !isMissingMethod(error)) {
-      throw error;
-    }
-    return undefined;
-  }
 }
 
 /** Reads a blob back from the new server. @throws DecampError `refused` if it does not come as it was sent */
@@ -154,25 +110,5 @@ async function upload(
     throw new DecampError("refused", `${target.host} stored the blob ${cid} as ${stored}.`, {
       hint: "A CID is the hash of the bytes, so these are others. Run the same command again; if it stays like this, ask the operator of the new server before you trust it with the account.",
     });
-  }
-}
-
-async function isThere(
-  { target, identity }: Context,
-  cid: string,
-  signal: AbortSignal,
-  busy: () => void,
-): Promise<boolean> {
-  try {
-    return await isGenuineBlob(cid, await target.getBlob(identity.did, cid, signal, busy));
-  } catch (error) {
-    // A 404 without a name says as much.
-    if (
-      isDecampError(error, "server-refused") ||
-      (isDecampError(error, "bad-answer") && error.data["status"] === 404)
-    ) {
-      return false;
-    }
-    throw error;
   }
 }
