@@ -293,7 +293,8 @@ async function readAnswer(answer: HttpAnswer, url: URL, mayBeEmpty: boolean): Pr
   if (body.length === 0 && mayBeEmpty) {
     return undefined;
   }
-  const isJson = (answer.headers["content-type"] ?? "").toLowerCase().startsWith("application/json");
+  // Where nobody says what it is, it is looked at: it has to have the right shape in any case.
+  const isJson = (answer.headers["content-type"] ?? "application/json").toLowerCase().startsWith("application/json");
   return asJson(isJson ? parseJson(body) : { fault: "something that is not JSON" }, answer, url);
 }
 

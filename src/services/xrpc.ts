@@ -114,8 +114,8 @@ export class Xrpc {
   /**
    * Asks for bytes, as a stream.
    *
-   * @param how `type`: the media type that it has to be, unless it comes from elsewhere; any, unless given. `mayLeadElsewhere`:
-   *   goes where the server leads, for what its hash proves
+   * @param how `type`: the media type that it has to be, if it has one and does not come from elsewhere; any, unless given.
+   *   `mayLeadElsewhere`: goes where the server leads, for what its hash proves
    * @throws DecampError `bad-answer` for another type and for a part of it, and as `PinnedSession.send`
    */
   async download(
@@ -128,13 +128,11 @@ export class Xrpc {
     const { status, headers, body, from } = await this.#session.send({ ...options, ...how, path });
     const { host, origin } = this.#session;
     const said = headers["content-type"];
-    const isOfType = said?.split(";")[0]?.trim().toLowerCase() === type;
-    if (status === 206 || (type !== undefined && from === undefined && !isOfType)) {
+    const isOther = type !== undefined && said !== undefined && said.split(";")[0]?.trim().toLowerCase() !== type;
+    if (status === 206 || (isOther && from === undefined)) {
       discardBody(body);
-      const what =
-        status === 206 ? "a part of it" : said === undefined ? "something without a type" : said.slice(0, 80);
-      const wanted = status === 206 ? "all of it" : type;
-      throw new DecampError("bad-answer", `${host} answered ${nsid} with ${what}, not with ${wanted}.`);
+      const what = status === 206 ? "a part of it" : `${said?.slice(0, 80)}, not with ${type}`;
+      throw new DecampError("bad-answer", `${host} answered ${nsid} with ${what}.`);
     }
     const length = Number(headers["content-length"] ?? Number.NaN);
     return {
