@@ -67,8 +67,11 @@ export function parseCommit(bytes: Uint8Array, cid: Cid, findings: Findings): Co
   const extra = Object.keys(value).filter((field) => !fields.includes(field));
   // In version 2 the revision was optional: the version says it all.
   if (extra.length > 0 || (missing.length > 0 && !(isVersion2 && missing.join() === "rev"))) {
+    const isNone = missing.length === fields.length;
     const message = [
-      "The commit does not have exactly the six fields that it must have.",
+      isNone
+        ? "The root is no commit: this looks like a CAR file of something else than a repository."
+        : "The commit does not have exactly the six fields that it must have.",
       ...(missing.length > 0 ? [`Missing: ${missing.join(", ")}.`] : []),
       ...(extra.length > 0 ? [`Not allowed: ${extra.map((field) => JSON.stringify(field)).join(", ")}.`] : []),
     ].join(" ");
