@@ -136,14 +136,16 @@ async function exportLocked(
 
   const received = { repoBytes: repo.received, blobs: blobs.fetched.count, blobBytes: blobs.fetched.bytes };
   if (repo.snapshot === last?.snapshot) {
-    const isComplete = JSON.stringify([blobs.blobs, blobs.missing]) === JSON.stringify([last.blobs, last.missing]);
-    if (isComplete) {
-      return { manifest: last, mode: "unchanged", received };
+    const isSame = (key: "blobs" | "missing" | "unreadRecords"): boolean =>
+      JSON.stringify(blobFacts(blobs)[key]) === JSON.stringify(last[key]);
+    const mode = isSame("blobs") && isSame("missing") ? "unchanged" : "present";
+    if (mode === "unchanged" && isSame("unreadRecords")) {
+      return { manifest: last, mode, received };
     }
-    const updatedAt = new Date(options.now).toISOString();
-    const manifest = { ...last, updatedAt, ...blobFacts(blobs) };
+    const updatedAt = mode === "present" ? { updatedAt: new Date(options.now).toISOString() } : {};
+    const manifest = { ...last, ...updatedAt, ...blobFacts(blobs) };
     await writeManifest(archive, manifest);
-    return { manifest, mode: "present", received };
+    return { manifest, mode, received };
   }
   report({ type: "step", id: "manifest", title: titles.manifest, state: "start" });
   const manifest = await complete(archive, source, { repo, parts: await parts, blobs }, options);
@@ -156,7 +158,7 @@ async function exportLocked(
 async function complete(
   archive: string,
   source: ExportSource,
-  { repo, parts, blobs }: { repo: StoredRepo; parts: readonly Part[]; blobs: FetchedBlobs },
+  { repo, parts, blobs }: { repo: StoredRepo; parts: readonly Part[]; blobs: BroughtBlobs },
   options: ExportOptions,
 ): Promise<Manifest> {
   const { snapshot } = repo;
@@ -197,8 +199,17 @@ async function writeManifest(archive: string, manifest: Manifest): Promise<void>
   await writeWhole(snapshotFile(archive, manifest.snapshot, "manifest"), `${JSON.stringify(manifest, undefined, 2)}\n`);
 }
 
-function blobFacts({ blobs, missing }: FetchedBlobs): Pick<Manifest, "blobs" | "blobBytes" | "missing"> {
-  return { blobs, blobBytes: blobs.reduce((sum, { size }) => sum + size, 0), missing };
+function blobFacts({
+  blobs,
+  missing,
+  unreadRecords,
+}: BroughtBlobs): Pick<Manifest, "blobs" | "blobBytes" | "missing" | "unreadRecords"> {
+  return {
+    blobs,
+    blobBytes: blobs.reduce((sum, { size }) => sum + size, 0),
+    missing,
+    unreadRecords: unreadRecords.slice(0, mostNamed),
+  };
 }
 
 /**
@@ -228,6 +239,8 @@ async function isUnchanged(
   return (
     last.commit === head?.cid &&
     last.missing.length === 0 &&
+    // Versions that have not looked into all records have not written which they could not read.
+    last.unreadRecords !== undefined &&
     parts.every((part) => isInSnapshot(part, last)) &&
     (await isStored(archive, last)) &&
     (await listStoredBlobs(archive)).hasAll(last.blobs.map(({ cid }) => cid))
@@ -245,6 +258,14 @@ async function isStored(archive: string, { snapshot, files }: Manifest): Promise
   return sizes.every(Boolean);
 }
 
+/** So many records are named in a manifest that cannot be read to their end. */
+const mostNamed = 1000;
+
+interface BroughtBlobs extends FetchedBlobs {
+  /** Paths of records that cannot be read to their end. */
+  readonly unreadRecords: readonly string[];
+}
+
 async function bringBlobs(
   archive: string,
   source: ExportSource,
@@ -252,21 +273,33 @@ async function bringBlobs(
   repo: StoredRepo,
   known: readonly Manifest[],
   options: ExportOptions,
-): Promise<FetchedBlobs> {
+): Promise<BroughtBlobs> {
   const { pds, did } = source;
   const { signal, concurrency, report } = options;
   const car = repo.noBlobs ? undefined : snapshotFile(archive, repo.snapshot, "repo");
   const list = listedBlobs(ahead.takeBlobs(), source, report);
-  const wanted = await wantedBlobs(car, list, source, known, signal);
+  const unreadRecords: string[] = [];
+  const wanted = await wantedBlobs(car, list, source, known, signal, (path) => unreadRecords.push(path));
+  if (unreadRecords.length > 0) {
+    const more = unreadRecords.length === 1 ? "" : ` and ${unreadRecords.length - 1} more`;
+    const message = `Records cannot be read to their end (${unreadRecords[0] ?? ""}${more}): whether they need blobs is not known.`;
+    report({ type: "warning", code: "blobs-unknown", message });
+  }
   await options.beforeBlobs?.(await bytesToFetch(archive, wanted));
   try {
-    return await fetchBlobs(archive, wanted, async (cid, either, busy) => pds.getBlob(did, cid, either, busy), {
-      concurrency,
-      signal,
-      kept: new Set(known.flatMap(({ blobs }) => blobs.map(({ cid }) => cid))),
-      pause: async (attempt) => pause(options, attempt),
-      onProgress: (done) => report({ type: "progress", step: "blobs", unit: "blobs", done, total: wanted.size }),
-    });
+    const brought = await fetchBlobs(
+      archive,
+      wanted,
+      async (cid, either, busy) => pds.getBlob(did, cid, either, busy),
+      {
+        concurrency,
+        signal,
+        kept: new Set(known.flatMap(({ blobs }) => blobs.map(({ cid }) => cid))),
+        pause: async (attempt) => pause(options, attempt),
+        onProgress: (done) => report({ type: "progress", step: "blobs", unit: "blobs", done, total: wanted.size }),
+      },
+    );
+    return { ...brought, unreadRecords };
   } catch (error) {
     throw asUnavailable(error, pds, did);
   }

@@ -60,6 +60,11 @@ export interface Manifest {
   /** The sum of the sizes, in bytes. */
   readonly blobBytes: number;
   readonly missing: readonly Missing[];
+  /**
+   * Paths of records that cannot be read to their end, the first thousand: whether they need blobs that are not in `blobs` is not
+   * known. Unset where a version of decamp wrote this that did not look for blobs in records that break the data model.
+   */
+  readonly unreadRecords?: readonly string[] | undefined;
   /** True if the directory did not give out the DID document, which the log says all of; unset if it is there. */
   readonly documentUnavailable?: boolean | undefined;
 }
@@ -89,6 +94,7 @@ const schema = v.object({
   blobs: v.array(v.object({ cid, size: count, mimeType: v.string() })),
   blobBytes: count,
   missing: v.array(v.object({ cid, reason: v.string(), records: v.array(v.string()) })),
+  unreadRecords: v.optional(v.array(v.string())),
   documentUnavailable: v.optional(v.boolean()),
 });
 
@@ -103,6 +109,11 @@ export function parseManifest(bytes: Uint8Array, path: string): Manifest {
   } catch (cause) {
     throw new DecampError("damaged", `${path} is not a manifest that decamp can read.`, { cause });
   }
+}
+
+/** Whether all blobs are there that the records need, as far as can be known. */
+export function hasAllBlobs({ missing, unreadRecords = [] }: Pick<Manifest, "missing" | "unreadRecords">): boolean {
+  return missing.length === 0 && unreadRecords.length === 0;
 }
 
 /** Whether the snapshot holds what only the owner can see. */

@@ -22,6 +22,7 @@ const mostListed = 5_000_000;
  * @param carPath the repository; undefined if no record refers to a blob
  * @param list what the server lists
  * @param known earlier snapshots: they know the media types of blobs that no record refers to
+ * @param onUnknown told the path of each record that cannot be read to its end, and may need more blobs
  * @throws DecampError `bad-answer` for a list that is none or does not end, and what the services throw
  */
 export async function wantedBlobs(
@@ -30,8 +31,9 @@ export async function wantedBlobs(
   { pds, did }: ExportSource,
   known: readonly Manifest[],
   signal: AbortSignal,
+  onUnknown: (path: string) => void,
 ): Promise<Map<Cid, WantedBlob>> {
-  const wanted = carPath === undefined ? new Map<Cid, WantedBlob>() : await referredBlobs(carPath, signal);
+  const wanted = carPath === undefined ? new Map<Cid, WantedBlob>() : await referredBlobs(carPath, signal, onUnknown);
   const types = new Map(known.flatMap(({ blobs }) => blobs.map(({ cid, mimeType }) => [cid, mimeType])));
   const listed = new Set<Cid>();
   let repeated = 0;
@@ -85,10 +87,14 @@ export async function* listedBlobs(
   }
 }
 
-async function referredBlobs(carPath: string, signal: AbortSignal): Promise<Map<Cid, WantedBlob>> {
+async function referredBlobs(
+  carPath: string,
+  signal: AbortSignal,
+  onUnknown: (path: string) => void,
+): Promise<Map<Cid, WantedBlob>> {
   const car = openCarFile(carPath);
   try {
-    return new Map(readBlobRefs(car.source, { signal }));
+    return new Map(readBlobRefs(car.source, { signal, onUnknown: ({ path }) => onUnknown(path) }));
   } finally {
     car.close();
   }

@@ -309,11 +309,11 @@ export class AppendFile {
 const uploadPiece = 256 * 1024;
 
 /** Opens a file of `size` bytes to read them, as the body of a request. */
-export function openForUpload(path: string, size: number): Readable {
-  if (size === 0) {
-    return createReadStream(path);
+export function openForUpload(path: string, size: number, start: number = 0): Readable {
+  if (size <= start) {
+    return createReadStream(path, { start });
   }
-  const file = createReadStream(path, { end: size - 1, highWaterMark: Math.min(size, uploadPiece) });
+  const file = createReadStream(path, { start, end: size - 1, highWaterMark: Math.min(size - start, uploadPiece) });
   return file.on("close", () => noteSpent(file.bytesRead));
 }
 

@@ -6,7 +6,14 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { exportAccount, type ExportResult } from "../../src/archive/export.ts";
 import type { ExportEvent } from "../../src/archive/events.ts";
-import type { Manifest } from "../../src/archive/manifest.ts";
+import { hasAllBlobs, type Manifest } from "../../src/archive/manifest.ts";
+import type { LocatedAccount } from "../../src/account/find.ts";
+import { exportLines } from "../../src/cli/commands/export-result.ts";
+import { commandLine } from "../../src/cli/command-line.ts";
+import { encodeCbor } from "../../src/data/cbor.ts";
+import { readRoot } from "../../src/repo/block-index.ts";
+import { bytesSource } from "../../src/repo/source.ts";
+import { Records, assemble, ok, repo, signer } from "../repo/fixtures/fixture.ts";
 import { CidLink, cidFor } from "../../src/data/cid.ts";
 import { parseDidDocument } from "../../src/identity/did-document.ts";
 import { Http } from "../../src/services/http.ts";
@@ -39,9 +46,16 @@ interface Script {
   blob?: (response: ServerResponse, cid: string, count: number) => void;
   /** Answers listBlobs. */
   list?: (cursor: string | null) => object;
+  /** What getRepo gives in place of the account's repository. */
+  car?: Buffer;
 }
 
-async function hostile({ account, blob = giveBlob, list = () => ({ cids: [] }) }: Script): Promise<ScriptedServer> {
+async function hostile({
+  account,
+  blob = giveBlob,
+  list = () => ({ cids: [] }),
+  car = makeCar(account.commit.cid, account.blocks),
+}: Script): Promise<ScriptedServer> {
   const counts = new Map<string, number>();
   return scriptedServer((request, response) => {
     const { pathname, searchParams } = new URL(request.url ?? "", "http://localhost");
@@ -51,7 +65,7 @@ async function hostile({ account, blob = giveBlob, list = () => ({ cids: [] }) }
         break;
       case "getRepo":
         response.writeHead(200, { "content-type": "application/vnd.ipld.car" });
-        response.end(makeCar(account.commit.cid, account.blocks));
+        response.end(car);
         break;
       case "listBlobs":
         sendJson(response, 200, list(searchParams.get("cursor")));
@@ -126,6 +140,69 @@ test("a repository of several megabytes lies on the disk as it came", async () =
   const came = await readFile(join(folder, "archive", "snapshots", manifest.snapshot, "repo.car"));
   expect(received.repoBytes).toBeGreaterThan(5_000_000);
   expect(came.equals(makeCar(account.commit.cid, account.blocks))).toBe(true);
+});
+
+/** An account with this record, in hexadecimal digits. */
+async function brokenAccount(record: string): Promise<Script> {
+  const account = await makeAccount({ records: [] });
+  const records = new Records().addBytes("app.example.note/one", Buffer.from(record, "hex"));
+  const car = assemble(await repo("broken", "", ok, { records }), "as-made");
+  return { account: { ...account, signer, commit: { ...account.commit, cid: readRoot(bytesSource(car)) } }, car };
+}
+
+describe("records that break the data model", () => {
+  const ref = Buffer.from(encodeCbor({ $type: "blob", ref: new CidLink(cid), mimeType: "image/png", size: 9 }));
+  // A float before the picture; and a head that nobody can read.
+  const readable = `a26161fb3ff80000000000006162${ref.toString("hex")}`;
+  const unreadable = `a261611c6162${ref.toString("hex")}`;
+
+  test("a picture of a record with a float is in the archive", async () => {
+    const script = await brokenAccount(readable);
+    await using server = await hostile(script);
+    const { manifest } = await exportFrom(server, script.account);
+    expect(manifest).toMatchObject({ blobs: [{ cid, mimeType: "image/png" }], missing: [], unreadRecords: [] });
+    expect(hasAllBlobs(manifest)).toBe(true);
+    expect(await files()).toContain(blobPath(cid));
+  });
+
+  test("an archive whose version did not look for it gets it, though the account has not changed", async () => {
+    const script = await brokenAccount(readable);
+    await using server = await hostile(script);
+    const { manifest } = await exportFrom(server, script.account);
+    const path = join(folder, "archive", "snapshots", manifest.snapshot, "manifest.json");
+    const { unreadRecords: _, ...old } = { ...manifest, blobs: [], blobBytes: 0 };
+    await writeFile(path, JSON.stringify(old));
+    await rm(join(folder, blobPath(cid)));
+    const second = await exportFrom(server, script.account);
+    expect(second).toMatchObject({ mode: "present", received: { repoBytes: 0, blobs: 1 } });
+    expect(second.manifest.blobs.map((blob) => blob.cid)).toEqual([cid]);
+    expect(await exportFrom(server, script.account)).toMatchObject({ mode: "unchanged", received: { blobs: 0 } });
+  });
+
+  test("an archive is not called complete whose records cannot be read to the end", async () => {
+    const script = await brokenAccount(unreadable);
+    await using server = await hostile(script);
+    const events: ExportEvent[] = [];
+    const { manifest } = await exportFrom(server, script.account, { onEvent: (event) => events.push(event) });
+    expect(manifest).toMatchObject({ blobs: [], missing: [], unreadRecords: ["app.example.note/one"] });
+    expect(events).toContainEqual({
+      type: "warning",
+      code: "blobs-unknown",
+      message: "Records cannot be read to their end (app.example.note/one): whether they need blobs is not known.",
+    });
+    const again = await exportFrom(server, script.account);
+    expect([again.mode, hasAllBlobs(again.manifest)]).toEqual(["unchanged", false]);
+    const lines = exportLines("archive", { did: aliceDid } as LocatedAccount, again, {
+      quiet: true,
+      complete: commandLine,
+    });
+    expect(lines.flat()).toEqual([
+      {
+        text: `The archive of ${aliceDid} holds all blobs that are known; 1 record cannot be read to the end, and may need more.`,
+        style: "yellow",
+      },
+    ]);
+  });
 });
 
 describe("names that a server chooses", () => {

@@ -64,11 +64,12 @@ function snapshotFacts(manifest: Manifest): object {
 }
 
 function remarksOn(manifest: Manifest): string[] {
-  const { missing, status } = manifest;
+  const { missing, status, unreadRecords = [] } = manifest;
   return [
     ...(hasPrivateParts(manifest) ? ["private"] : []),
     ...(status === undefined ? [] : [status]),
     ...(missing.length === 0 ? [] : [`${plural(missing.length, "blob")} missing`]),
+    ...(unreadRecords.length === 0 ? [] : [`${plural(unreadRecords.length, "record")} not readable to the end`]),
   ];
 }
 

@@ -4,6 +4,7 @@ import type { ExportEvent } from "../../archive/events.ts";
 import { exportMany, type Listed, type Outcome } from "../../archive/export-many.ts";
 import type { ExportResult } from "../../archive/export.ts";
 import { archiveName } from "../../archive/layout.ts";
+import { hasAllBlobs } from "../../archive/manifest.ts";
 import { DecampError, exitCodeOf, isDecampError } from "../../errors.ts";
 import { parseAccount, parseServerUrl, type Account } from "../../identity/syntax.ts";
 import type { MigrationServices } from "../../migration/context.ts";
@@ -172,7 +173,7 @@ function count(tally: Tally, outcome: Outcome): void {
       const { code, message } = failureFacts(outcome.error);
       tally.failures.push({ account: outcome.did ?? outcome.name, code, message });
     }
-  } else if (outcome.result.manifest.missing.length > 0) {
+  } else if (!hasAllBlobs(outcome.result.manifest)) {
     tally.incomplete += 1;
   } else {
     tally.complete += 1;
@@ -195,9 +196,12 @@ function tell(folder: string, outcome: Outcome, { json, quiet }: GlobalFlags, { 
     return;
   }
   const { manifest, mode } = outcome.result;
-  const { missing, records, blobs } = manifest;
-  if (missing.length > 0) {
-    const text = `${plural(missing.length, "blob")} missing`;
+  const { missing, records, blobs, unreadRecords = [] } = manifest;
+  if (!hasAllBlobs(manifest)) {
+    const text = [
+      ...(missing.length === 0 ? [] : [`${plural(missing.length, "blob")} missing`]),
+      ...(unreadRecords.length === 0 ? [] : [`${plural(unreadRecords.length, "record")} not readable to the end`]),
+    ].join(", ");
     out.line(manifest.did, "  ", { text, style: "yellow" }, `: the manifest of ${manifest.snapshot} names them`);
   } else if (!quiet) {
     const state = mode === "unchanged" ? "unchanged" : "complete";

@@ -1,7 +1,7 @@
 /** What people read when `decamp export` has ended. */
 import type { LocatedAccount } from "../../account/find.ts";
 import type { ExportResult } from "../../archive/export.ts";
-import { hasPrivateParts, type Missing } from "../../archive/manifest.ts";
+import { hasPrivateParts, type Manifest, type Missing } from "../../archive/manifest.ts";
 import { powerlessKeys } from "../../plc/came-alone.ts";
 import { powerlessLines } from "../facts-lines.ts";
 import { bytesText, countText, plural } from "../reporters/amounts.ts";
@@ -21,13 +21,14 @@ export function exportLines(
 ): Line[] {
   const { did, handle = did } = located;
   const { missing, records, blobs, blobBytes, snapshot, createdAt, status } = manifest;
+  const lacks = lackOf(manifest);
   const verdict: Piece =
-    missing.length > 0
-      ? { text: `The archive of ${handle} is complete but for ${plural(missing.length, "blob")}.`, style: "yellow" }
-      : {
+    lacks === undefined
+      ? {
           text: `The archive of ${handle} is complete${mode === "unchanged" ? ": nothing has changed" : ""}.`,
           style: "green",
-        };
+        }
+      : { text: `The archive of ${handle} ${lacks}.`, style: "yellow" };
   const isPrivate = hasPrivateParts(manifest);
   const facts: Line[] = [
     ["Archive       ", archive],
@@ -45,6 +46,16 @@ export function exportLines(
   ];
   const weak = powerlessLines(powerlessOf(located), { did, complete });
   return [[verdict], ...(quiet ? [] : [...facts, ...weak]), ...missingLines(missing)];
+}
+
+/** What an archive lacks, or may lack; undefined for one that is complete. */
+function lackOf({ missing, unreadRecords = [] }: Manifest): string | undefined {
+  const blobs = plural(missing.length, "blob");
+  if (unreadRecords.length === 0) {
+    return missing.length === 0 ? undefined : `is complete but for ${blobs}`;
+  }
+  const known = missing.length === 0 ? "holds all blobs that are known" : `lacks ${blobs}`;
+  return `${known}; ${plural(unreadRecords.length, "record")} cannot be read to the end, and may need more`;
 }
 
 /** Rotation keys that can undo nothing where they stand, as far as the log shows. */
@@ -87,6 +98,7 @@ function missingLines(missing: readonly Missing[]): Line[] {
 export function resultFacts({ manifest, mode, received }: ExportResult): object {
   const { did, handle, source, status, snapshot, createdAt, commit, rev, data, records, blobs, blobBytes, missing } =
     manifest;
+  const { unreadRecords } = manifest;
   return {
     did,
     handle,
@@ -103,6 +115,7 @@ export function resultFacts({ manifest, mode, received }: ExportResult): object 
     private: hasPrivateParts(manifest),
     received,
     missing,
+    unreadRecords,
   };
 }
 
