@@ -14,7 +14,7 @@ export interface Unpacked {
   readonly records: number;
   /** Paths of records that break the data model, so that something in their files is marked (see `data/json.ts`). */
   readonly marked: readonly string[];
-  /** Paths of records that cannot be read to their end, and so have no JSON form. They are left out. */
+  /** Paths of records that have no JSON form: they cannot be read to their end, or are nested too deeply. They are left out. */
   readonly unreadable: readonly string[];
 }
 

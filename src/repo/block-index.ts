@@ -101,7 +101,8 @@ export class BlockIndex {
   private indexOthers(): Map<Cid, { readonly offset: number; readonly length: number }> {
     const others = new Map<Cid, { readonly offset: number; readonly length: number }>();
     for (const { bytes, view, start, end, offset } of framedBlocks(this.source)) {
-      const found = view.getInt32(start - 36) === cborCidHead ? undefined : readAnyCodecCid(bytes, start - 36);
+      const section = bytes.subarray(start - 36, end);
+      const found = view.getInt32(start - 36) === cborCidHead ? undefined : readAnyCodecCid(section, 0);
       if (found !== undefined && !others.has(found.cid)) {
         const more = found.length - 36;
         others.set(found.cid, { offset: offset + more, length: end - start - more });

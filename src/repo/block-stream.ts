@@ -5,7 +5,7 @@
 import { hash } from "node:crypto";
 import { isDigest } from "../data/latin1.ts";
 import { BlockBatch } from "./block-batch.ts";
-import { cborCidHead, parseCarHeader, rawCidHead, readVarint } from "./car.ts";
+import { cborCidHead, parseCarHeader, rawCidHead, readVarint, type CarHeader } from "./car.ts";
 import { foreignFormat, tellingBytes } from "./foreign-format.ts";
 import { howToRaise, type RepoLimits } from "./limits.ts";
 import type { Findings } from "./report.ts";
@@ -185,8 +185,7 @@ export class BlockStream {
       return;
     }
     if (header.others.length > 0) {
-      const message = `The header names ${header.others.length + 1} roots. The first is taken for the commit, ${header.root}; the others: ${header.others.join(", ")}.`;
-      this.findings.add("car/roots", { message });
+      this.findings.add("car/roots", { message: describeRoots(header) });
     }
     this.receiver.header(header.root);
     this.at = end;
@@ -325,6 +324,15 @@ export class BlockStream {
       this.moveTo(Buffer.allocUnsafeSlow(size <= fullWindow ? fullWindow : size + fullWindow));
     }
   }
+}
+
+/** So many roots are named. */
+const namedRoots = 5;
+
+function describeRoots({ root, others }: CarHeader): string {
+  const more = others.length > namedRoots ? ` and ${others.length - namedRoots} more` : "";
+  const named = `${others.slice(0, namedRoots).join(", ")}${more}`;
+  return `The header names ${others.length + 1} roots. The first is taken for the commit, ${root}; beside it: ${named}.`;
 }
 
 function describeCid(bytes: Uint8Array): string {

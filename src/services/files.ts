@@ -308,7 +308,7 @@ export class AppendFile {
 /** Most blobs are one piece, or two: fewer reads, and less for the garbage collector (bytes). */
 const uploadPiece = 256 * 1024;
 
-/** Opens a file of `size` bytes to read them, as the body of a request. */
+/** Opens a file of `size` bytes to read them, as the body of a request. @param start where to begin, in bytes */
 export function openForUpload(path: string, size: number, start: number = 0): Readable {
   if (size <= start) {
     return createReadStream(path, { start });

@@ -163,6 +163,21 @@ describe.each(["raw", "dag-json"] as const)("a record of codec %s", (codec) => {
     expect([...readRecords(bytesSource(merged))].map(({ cid: each }) => each)).toContain(cid);
   });
 
+  test("whose section has no room for it is no block of that name", async () => {
+    const short = await repo("short", "", ok, {
+      tree: (root) => {
+        root.entries[0]!.value = cid;
+      },
+      // The last byte of the CID stands behind the end of the section.
+      sections: (sections) => [
+        ...sections,
+        section(anyCodecCidToBytes(cid).subarray(0, -1), new Uint8Array()),
+        Buffer.from(anyCodecCidToBytes(cid).subarray(-1)),
+      ],
+    });
+    expect(() => [...readRecords(bytesSource(assemble(short, "as-made")))]).toThrow("is not in the file");
+  });
+
   test("that is not there is missing", async () => {
     const car = await make("a", false);
     expect((await verifyRepo(bytesSource(car), good)).findings.map(({ rule }) => rule)).toContain("mst/missing-record");

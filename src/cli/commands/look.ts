@@ -58,7 +58,10 @@ export async function repoGetCommand(invocation: Invocation<"repo get">, { termi
           `This record breaks the data model: ${fault} What JSON has no form for is marked, as in {"$float": 1.5}.`,
         );
       }
-      const extra = fault === undefined ? "" : `,"fault":${JSON.stringify(fault)}`;
+      const extra = [
+        ...(fault === undefined ? [] : [`,"fault":${JSON.stringify(fault)}`]),
+        ...(notes.length === 0 ? [] : [`,"notes":${JSON.stringify(notes)}`]),
+      ].join("");
       terminal.out.jsonText(
         globals.json
           ? `{"type":"result","version":1,"command":"repo get","path":${JSON.stringify(path)},"cid":"${found.cid}"${extra},"value":${json}}`
@@ -114,7 +117,7 @@ export async function repoUnpackCommand(invocation: Invocation<"repo unpack">, {
       return;
     }
     for (const path of unreadable) {
-      terminal.err.line({ text: "Left out:", style: "yellow" }, ` ${path} cannot be read to its end.`);
+      terminal.err.line({ text: "Left out:", style: "yellow" }, ` ${path} has no form in JSON.`);
     }
     if (!globals.quiet) {
       for (const path of marked) {
