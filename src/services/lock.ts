@@ -110,7 +110,7 @@ async function standingOf(holder: Holder | undefined, owner: LockOwner, path: st
     return owner.boot !== undefined && (await isLocal(dirname(path))) ? "gone" : "earlier";
   }
   if (holder.space !== undefined && holder.space !== owner.space) {
-    return "elsewhere";
+    return owner.space === undefined ? "held" : "elsewhere";
   }
   return owner.isAlive(holder.pid, holder.started) ? "held" : "gone";
 }
@@ -138,10 +138,9 @@ async function isLocal(folder: string): Promise<boolean> {
 
 function locked(path: string, holder: Holder | undefined, standing: Standing): DecampError {
   const who = holder === undefined ? "another run" : `process ${holder.pid} on ${holder.host}`;
-  const where = standing === "elsewhere" ? ", in another container or sandbox" : "";
-  const message = `The lock of this account is held by ${who}${where}, since ${holder?.since ?? "now"}.`;
+  const message = `The lock of this account is held by ${who}, since ${holder?.since ?? "now"}.`;
   const hints: Partial<Record<Standing, string>> = {
-    elsewhere: `From here it cannot be seen whether that process still runs. Look at the containers of this machine (docker ps): if none is at work with this folder, remove ${path} and run the same command again.`,
+    elsewhere: `That process belongs to another container or sandbox, so it cannot be seen from here whether it still runs. Look at the containers of this machine (docker ps): if none is at work with this folder, remove ${path} and run the same command again.`,
     earlier: `It was taken before this machine was started, or on another machine of the same name that has this folder, too. If no such machine is at work with it, remove ${path} and run the same command again.`,
   };
   return new DecampError("locked", message, {

@@ -8,8 +8,7 @@
  * - The folders in it are the user's own, and no links.
  * - Files are plain ones with one name, are the user's own, and nobody else may write to them.
  *
- * Owners and permissions are changed through what was opened and looked at, never by a path. Windows has other ones: there
- * only links are refused.
+ * Permissions are changed through what was opened and looked at, never by a path. Windows has other ones, and is left to them.
  */
 import { constants, readFileSync, type Stats } from "node:fs";
 import { lstat, open, readdir, stat, type FileHandle } from "node:fs/promises";
@@ -106,20 +105,12 @@ async function requireClosed(path: string, user: number, inner: boolean): Promis
  */
 async function close(path: string, found: Stats, user: number, inner: boolean): Promise<void> {
   const names = await readdir(path);
-  if (found.uid !== user || !(inner || names.every((name) => ownFolders.has(name)))) {
+  const isOurs = found.uid === user && (inner || names.every((name) => ownFolders.has(name)));
+  if (!isOurs || !(await closeOpened(path, found, inner))) {
     throw new DecampError("refused", `Others may write to the folder ${path}, and decamp keeps its state there.`, {
-      hint: `Take that from them (chmod go-w ${path}), or name another folder with --state-dir.`,
+      hint: `Take that from them (chmod go-w ${path}). If it belongs to them too, or lies on a disk that knows no permissions, name another folder with --state-dir.`,
       data: { path },
     });
-  }
-  const handle = await open(path, constants.O_RDONLY | O_NONBLOCK | (inner ? O_NOFOLLOW : 0));
-  try {
-    const opened = await handle.stat();
-    if (opened.ino === found.ino && opened.dev === found.dev) {
-      await handle.chmod(privateFolder);
-    }
-  } finally {
-    await handle.close();
   }
   if (names.length > 0) {
     throw new DecampError(
@@ -130,6 +121,21 @@ async function close(path: string, found: Stats, user: number, inner: boolean): 
         data: { path },
       },
     );
+  }
+}
+
+/** @returns whether it is closed now: it is the folder that was found, and its disk keeps what it is told */
+async function closeOpened(path: string, found: Stats, inner: boolean): Promise<boolean> {
+  const handle = await open(path, constants.O_RDONLY | O_NONBLOCK | (inner ? O_NOFOLLOW : 0));
+  try {
+    const opened = await handle.stat();
+    if (opened.ino !== found.ino || opened.dev !== found.dev) {
+      return false;
+    }
+    await handle.chmod(privateFolder);
+    return ((await handle.stat()).mode & othersWrite) === 0;
+  } finally {
+    await handle.close();
   }
 }
 
