@@ -90,7 +90,7 @@ export async function openTerminal(parts: TerminalParts, options: { noColor: boo
     chalk = new Chalk({ level: 1 });
   }
   const toFile = [parts.stdout, parts.stderr].some((stream) => fileOf(stream) !== undefined)
-    ? (await import("../services/write-whole.ts")).writeWhole
+    ? (await import("../services/write-whole.ts")).writeAllSync
     : undefined;
   const channel = (stream: NodeJS.WriteStream): Channel => {
     const file = fileOf(stream);
@@ -98,7 +98,7 @@ export async function openTerminal(parts: TerminalParts, options: { noColor: boo
       if (file === undefined || toFile === undefined) {
         stream.write(text);
       } else {
-        toFile(file, text);
+        toFile(file, Buffer.from(text));
       }
     };
     return openChannel(stream, put, colored(stream) ? chalk : undefined, parts.env["TERM"] !== "dumb");

@@ -16,7 +16,10 @@ import { hash } from "node:crypto";
 import * as v from "valibot";
 import { isJsonObject } from "../data/json-object.ts";
 import { DecampError, isDecampError } from "../errors.ts";
-import { AppendFile, joinPath, listFolder, readWhole, removeAll } from "../services/files.ts";
+import { AppendFile } from "../services/append-file.ts";
+import { joinPath, listFolder, removeAll } from "../services/files.ts";
+import { takeLock, type LockOwner } from "../services/lock.ts";
+import { ownFolder, readOwn } from "../services/own-files.ts";
 
 /** The format that is written. Journals of the first had no number. */
 export const journalFormat = 2;
@@ -95,11 +98,13 @@ export interface Journal {
 /**
  * The journal of one account's move to one server.
  *
- * @throws DecampError `unsupported` for one that a later version wrote, and `storage`
+ * @throws DecampError `unsupported` for one that a later version wrote; `unreadable-file` for a link, and what else is no file
+ *   of the user's own; `refused` if others may write to the folder; `storage`
  */
 export async function openJournal(stateDir: string, did: string, target: string): Promise<Journal> {
+  await ownFolder(stateDir, folderName, true);
   const path = journalPath(stateDir, did, target);
-  let state = readLines(await readWhole(path));
+  let state = readLines(await readOwn(path));
   if (state.newer !== undefined) {
     throw new DecampError("unsupported", `${path} was written by a later version of decamp: it has ${state.newer}.`, {
       hint: "Go on with that version.",
@@ -142,15 +147,15 @@ export interface Journals {
   readonly unreadable: readonly string[];
 }
 
-/** Reads all journals. @throws DecampError `storage` if the folder cannot be listed */
+/** Reads all journals. @throws DecampError `refused` if others may write to the folder; `storage` if it cannot be listed */
 export async function readJournals(stateDir: string): Promise<Journals> {
-  const folder = journalFolder(stateDir);
+  const folder = await ownFolder(stateDir, folderName);
   const states: JournalState[] = [];
   const unreadable: string[] = [];
   for (const name of (await listFolder(folder)).filter((one) => one.endsWith(".journal"))) {
     const path = joinPath(folder, name);
     try {
-      const state = readLines(await readWhole(path));
+      const state = readLines(await readOwn(path));
       (state.did === undefined ? [] : states).push(state);
     } catch (error) {
       if (!isDecampError(error)) {
@@ -185,17 +190,28 @@ export async function removeJournal(stateDir: string, did: string, target: strin
   await removeAll(journalPath(stateDir, did, target));
 }
 
-/** Where the lock of an account lies. */
-export function lockPath(stateDir: string, did: string): string {
-  return joinPath(journalFolder(stateDir), `${fileName(did)}.lock`);
+/**
+ * Takes the lock of an account.
+ *
+ * @param now epoch milliseconds
+ * @returns a function that gives it back
+ * @throws DecampError `locked` while another run holds it; `refused` if others may write to the folder; `storage`
+ */
+export async function lockAccount(
+  stateDir: string,
+  did: string,
+  owner: LockOwner,
+  now: number,
+): Promise<() => Promise<void>> {
+  const folder = await ownFolder(stateDir, folderName, true);
+  return takeLock(joinPath(folder, `${fileName(did)}.lock`), owner, now);
 }
 
-function journalFolder(stateDir: string): string {
-  return joinPath(stateDir, "migrations");
-}
+/** In the folder of the state. */
+const folderName = "migrations";
 
 function journalPath(stateDir: string, did: string, target: string): string {
-  return joinPath(journalFolder(stateDir), `${fileName(did)}-to-${fileName(target)}.journal`);
+  return joinPath(stateDir, folderName, `${fileName(did)}-to-${fileName(target)}.journal`);
 }
 
 /** Letters, digits, dots and hyphens stay; everything else becomes a hyphen. */

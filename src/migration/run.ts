@@ -14,12 +14,11 @@ import { DecampError, isDecampError, withStanding } from "../errors.ts";
 import { parseAccount, parseServerUrl } from "../identity/syntax.ts";
 import { diffOperations } from "../plc/diff.ts";
 import { contentOf } from "../plc/operation.ts";
-import { takeLock } from "../services/lock.ts";
 import type { Answers } from "./answers.ts";
 import { Context, type MigrationServices, type Step } from "./context.ts";
 import type { MigrationPlan, MigrationResult, Report } from "./events.ts";
 import { findHolding } from "./holding.ts";
-import { lockPath } from "./journal.ts";
+import { lockAccount } from "./journal.ts";
 import type { MigrateOptions } from "./options.ts";
 import { signInToTarget } from "./sign-in.ts";
 import { pointOfNoReturn, stepTitle } from "./step-ids.ts";
@@ -92,7 +91,7 @@ export async function migrate(
       signal.throwIfAborted();
       await runStep(context, step, needed.has(step));
       if (step === resolve && !options.dryRun) {
-        unlock = await takeLock(lockPath(options.stateDir, context.identity.did), services.lockOwner, services.now());
+        unlock = await lockAccount(options.stateDir, context.identity.did, services.lockOwner, services.now());
       }
       if (step === preflight) {
         report({ type: "plan", plan: makePlan(context) });

@@ -381,7 +381,7 @@ test.concurrent(
     const account = await filled("unreadable");
     const move = await prepareMove(network, account, network.b);
     const folder = path.join(move.stateDir, "migrations");
-    mkdirSync(path.join(folder, "did-plc-somebody-to-https-x.example.journal"), { recursive: true });
+    mkdirSync(path.join(folder, "did-plc-somebody-to-https-x.example.journal"), { recursive: true, mode: 0o700 });
     expect((await runDecamp([...move.args, "--until", "submit-operation"])).code).toBe(8);
     const own =
       readdirSync(folder).find((name) => name.includes(account.did.slice(8)) && name.endsWith(".journal")) ?? "";

@@ -4,8 +4,9 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { thisProcess } from "../../src/cli/lock-owner.ts";
+import { AppendFile } from "../../src/services/append-file.ts";
 import { forEachConcurrent } from "../../src/services/concurrent.ts";
-import { AppendFile, NewFile, readWhole, refuseExisting, writeNew, writeWhole } from "../../src/services/files.ts";
+import { NewFile, readWhole, refuseExisting, writeNew, writeWhole } from "../../src/services/files.ts";
 import { takeLock } from "../../src/services/lock.ts";
 
 let folder = "";

@@ -12,7 +12,7 @@ import { editOperation, type IdentityEdit } from "../../plc/edit.ts";
 import { judgeOperation, type Intent } from "../../plc/judge.ts";
 import { contentOf, parseSignedOperation, parseUnsignedOperation, pdsOf } from "../../plc/operation.ts";
 import type { UnsignedOperation } from "../../plc/operation.ts";
-import { writeWhole } from "../../services/files.ts";
+import { writeOutput } from "../../services/output-file.ts";
 import type { PlcDiffFlags } from "../declare/plc-write.ts";
 import { requireDidKey } from "../did-key.ts";
 import { talkIdentity, type IdentityTalk } from "../identity-talk.ts";
@@ -58,7 +58,7 @@ async function report(
     if (output === "-") {
       terminal.out.jsonText(operationText(plan.operation));
     } else {
-      await writeWhole(output, operationText(plan.operation));
+      await writeOutput(output, operationText(plan.operation));
     }
   }
   return ok ? 0 : refusedExit;

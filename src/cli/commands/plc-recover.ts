@@ -6,7 +6,7 @@ import { planAccountRecovery, recoverAccount, type RecoveryPlan } from "../../ac
 import type { Signer } from "../../account/sign-by-key.ts";
 import { DecampError } from "../../errors.ts";
 import { rotationKeysOf } from "../../plc/operation.ts";
-import { writeWhole } from "../../services/files.ts";
+import { writeOutput } from "../../services/output-file.ts";
 import type { PlcRecoverFlags } from "../declare/plc-write.ts";
 import { requireDidKey } from "../did-key.ts";
 import { talkIdentity, type IdentityTalk } from "../identity-talk.ts";
@@ -55,7 +55,7 @@ async function write(
     }
   }
   if (output !== "-") {
-    await writeWhole(output, operationText(plan.operation));
+    await writeOutput(output, operationText(plan.operation));
   } else if (!globals.json) {
     terminal.out.jsonText(operationText(plan.operation));
   }
