@@ -22,9 +22,8 @@ export async function main(argv: readonly string[], parts: TerminalParts = proce
   const json = early.includes("--json");
   const verbose = early.some((argument) => argument === "--verbose" || /^-[a-z]*v[a-z]*$/.test(argument));
   const terminal = await openTerminal(parts, { noColor: early.includes("--no-color") });
-  const secrets = new Set<string>();
-  const fail = (error: unknown): number =>
-    reportFailure(terminal, error, { json, verbose, secrets, ...packageFacts() });
+  const { secrets } = terminal;
+  const fail = (error: unknown): number => reportFailure(terminal, error, { json, verbose, ...packageFacts() });
   const onBug = (error: unknown): void => {
     process.exit(fail(error));
   };
@@ -54,6 +53,8 @@ export async function main(argv: readonly string[], parts: TerminalParts = proce
 
 /** Runs a command; an error that knows what to do next says it with all flags of this run. */
 async function runNamed(invocation: AnyInvocation, edge: Edge): Promise<number> {
+  const { processSettings, refuseRevealing } = await import("./node-settings.ts");
+  refuseRevealing(invocation.command, edge.terminal.env, processSettings());
   try {
     return await run(invocation, edge);
   } catch (error) {

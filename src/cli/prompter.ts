@@ -3,7 +3,7 @@
  * and which flag or variable gives it, and never looks at the terminal.
  */
 import { DecampError } from "../errors.ts";
-import { printable, type Terminal } from "./terminal.ts";
+import type { Channel, Terminal } from "./terminal.ts";
 import { holdTyping, nobodyTypes, type Typing } from "./typing.ts";
 
 export interface Question {
@@ -87,12 +87,12 @@ export function createPrompter(terminal: Terminal, options: PrompterOptions, typ
     const { input, password } = await import("@inquirer/prompts");
     const open = whileOpen(terminal.stdin, options.signal);
     const check = async (answer: string): Promise<true | string> => {
-      const verdict = verdictOn(answer, question);
+      const verdict = verdictOn(answer, question, terminal.err);
       await open.wait();
       return verdict;
     };
     const context = { input: terminal.stdin, output: terminal.err.stream, signal: open.signal };
-    const message = printable(question.message);
+    const message = terminal.err.render(question.message);
     try {
       return secret
         ? await password({ message, toggleMask: false, validate: check }, { ...context, clearPromptOnDone: true })
@@ -126,12 +126,12 @@ export function createPrompter(terminal: Terminal, options: PrompterOptions, typ
 }
 
 /** `true`, or what is wrong with an answer. */
-function verdictOn(answer: string, { check, mayBeEmpty }: Question): true | string {
+function verdictOn(answer: string, { check, mayBeEmpty }: Question, screen: Channel): true | string {
   if (answer.trim() === "" && mayBeEmpty !== true) {
     return "Please type an answer, or press Ctrl-C to stop.";
   }
   const verdict = check?.(answer) ?? true;
-  return verdict === true ? true : printable(verdict);
+  return verdict === true ? true : screen.render(verdict);
 }
 
 interface WhileOpen {

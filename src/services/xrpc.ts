@@ -9,6 +9,7 @@ import type { Agent } from "@atproto/api";
 import * as v from "valibot";
 import { DecampError } from "../errors.ts";
 import { discardBody, readBytes } from "./http-answer.ts";
+import { serverMessage } from "./server-message.ts";
 import type { PinnedSession, XrpcRequest } from "./session.ts";
 import { findDecampError } from "./unreachable.ts";
 
@@ -109,7 +110,8 @@ export class Xrpc {
     const said = answer.headers["content-type"];
     if (type !== undefined && said?.split(";")[0]?.trim().toLowerCase() !== type) {
       discardBody(answer.body);
-      const what = said === undefined ? "something without a type" : said.slice(0, 80);
+      const what =
+        said === undefined ? "something without a type" : serverMessage(said, this.#session.secrets).slice(0, 80);
       throw new DecampError("bad-answer", `${this.#session.host} answered ${nsid} with ${what}, not with ${type}.`);
     }
     const length = Number(answer.headers["content-length"] ?? Number.NaN);

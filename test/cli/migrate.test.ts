@@ -40,17 +40,16 @@ const plan: MigrationPlan = {
 async function run(move: Move, flags: readonly string[] = [], streams: StreamOptions = {}) {
   const { parts, stdout, stderr } = captured(streams);
   const terminal = await openTerminal(parts, { noColor: false });
-  const secrets = new Set<string>();
   const invocation = readArguments(["migrate", "alice.old.example", "--to", "https://new.example", ...flags], terminal);
   if (!("command" in invocation) || invocation.command !== "migrate") {
     throw new Error("no invocation");
   }
   let exitCode: number;
   try {
-    exitCode = await runMigrate(invocation, { terminal, secrets }, move);
+    exitCode = await runMigrate(invocation, { terminal, secrets: terminal.secrets }, move);
   } catch (error) {
     const json = flags.includes("--json");
-    exitCode = reportFailure(terminal, error, { json, verbose: false, secrets, bugs: undefined, version: "0" });
+    exitCode = reportFailure(terminal, error, { json, verbose: false, bugs: undefined, version: "0" });
   }
   return { exitCode, stdout: stdout(), stderr: stderr() };
 }
