@@ -106,7 +106,8 @@ export class Connections {
     checkProxies(options.proxyEnv ?? {});
     const settings = { keepAlive: true, timeout: keptFor, keepAliveMsecs: probedAfter, ...options };
     this.#open = new HttpAgent(settings);
-    this.#secure = new SecureAgent(settings);
+    // Whatever NODE_TLS_REJECT_UNAUTHORIZED says.
+    this.#secure = new SecureAgent({ ...settings, rejectUnauthorized: true, minVersion: "TLSv1.2" });
   }
 
   /**
