@@ -7,6 +7,7 @@ import { readGlobals } from "./globals.ts";
 import { withNextCommand } from "./next-command.ts";
 import { packageFacts } from "./package.ts";
 import { readArguments } from "./program.ts";
+import { outliveSession } from "./signals.ts";
 import { openTerminal, processParts, type TerminalParts } from "./terminal.ts";
 
 /**
@@ -28,6 +29,7 @@ export async function main(argv: readonly string[], parts: TerminalParts = proce
     process.exit(fail(error));
   };
   process.on("uncaughtException", onBug);
+  const outlived = outliveSession();
   try {
     // Nothing that is shorter can be a key, and help needs no code for it.
     if (argv.some((argument) => /\w{25}/.test(argument))) {
@@ -48,6 +50,7 @@ export async function main(argv: readonly string[], parts: TerminalParts = proce
     return fail(resumable(error, argv));
   } finally {
     process.off("uncaughtException", onBug);
+    outlived();
   }
 }
 

@@ -4,6 +4,7 @@
  */
 import { DecampError } from "../errors.ts";
 import type { Channel, Terminal } from "./terminal.ts";
+import { addGuest } from "./stopping.ts";
 import { holdTyping, nobodyTypes, type Typing } from "./typing.ts";
 
 export interface Question {
@@ -79,13 +80,43 @@ export function createPrompter(terminal: Terminal, options: PrompterOptions, typ
     }
     await typing.release();
     options.beforeAsking?.();
+    try {
+      return await askUntilAnswered(question, secret);
+    } finally {
+      typing.hold();
+      options.afterAsking?.();
+    }
+  };
+
+  /** Ctrl-Z closes the question, so that the shell has its terminal as it was, and `fg` asks it once more. */
+  const askUntilAnswered = async (question: Question, secret: boolean): Promise<string> => {
+    for (;;) {
+      const answer = await askOnce(question, secret);
+      if (answer !== undefined) {
+        return answer;
+      }
+    }
+  };
+
+  /** Undefined if the process was stopped meanwhile. */
+  const askOnce = async (question: Question, secret: boolean): Promise<string | undefined> => {
     if (options.noColor) {
       // The prompts know only the environment.
       process.env["NO_COLOR"] = "1";
       delete process.env["FORCE_COLOR"];
     }
     const { input, password } = await import("@inquirer/prompts");
-    const open = whileOpen(terminal.stdin, options.signal);
+    const left = new AbortController();
+    const closed = Promise.withResolvers<undefined>();
+    const back = Promise.withResolvers<undefined>();
+    const forget = addGuest({
+      leave: async () => {
+        left.abort();
+        await closed.promise;
+      },
+      comeBack: () => back.resolve(undefined),
+    });
+    const open = whileOpen(terminal.stdin, AbortSignal.any([options.signal, left.signal]));
     const check = async (answer: string): Promise<true | string> => {
       const verdict = verdictOn(answer, question, terminal.err);
       await open.wait();
@@ -106,14 +137,18 @@ export function createPrompter(terminal: Terminal, options: PrompterOptions, typ
           );
     } catch (error) {
       if (error instanceof Error && (error.name === "ExitPromptError" || error.name === "AbortPromptError")) {
+        if (left.signal.aborted && !options.signal.aborted) {
+          closed.resolve(undefined);
+          return await back.promise;
+        }
         options.leave();
         throw new DecampError("interrupted", "Interrupted.");
       }
       throw error;
     } finally {
       open.done();
-      typing.hold();
-      options.afterAsking?.();
+      closed.resolve(undefined);
+      forget();
     }
   };
 

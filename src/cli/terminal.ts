@@ -76,12 +76,31 @@ export function processParts(): TerminalParts {
   return {
     // Opened only when it is asked for.
     get stdin() {
-      return process.stdin;
+      return endsQuietly(process.stdin);
     },
     stdout: process.stdout,
     stderr: process.stderr,
     env: process.env,
   };
+}
+
+const quiet = new WeakSet<NodeJS.ReadStream>();
+
+/**
+ * A terminal that was closed answers everything with an error, and the prompts, which wait for none, would throw it into nowhere.
+ * It is no failure: the input has ended. Whoever reads is told that by the `close` of the stream.
+ */
+function endsQuietly(stdin: NodeJS.ReadStream): NodeJS.ReadStream {
+  if (stdin.isTTY && !quiet.has(stdin)) {
+    quiet.add(stdin);
+    const emit = stdin.emit.bind(stdin);
+    stdin.emit = (event: string | symbol, ...args: unknown[]): boolean => {
+      const [error] = args;
+      const isGone = event === "error" && error instanceof Error && "code" in error && error.code === "EIO";
+      return isGone || emit(event, ...args);
+    };
+  }
+  return stdin;
 }
 
 /** Opens the terminal. chalk is loaded only when a stream shows colour, and what writes to files only when one is a file. */
