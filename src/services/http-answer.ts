@@ -9,6 +9,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { jsonExcess } from "../data/json-bounds.ts";
 import { isJsonObject } from "../data/json-object.ts";
 import { DecampError, isDecampError } from "../errors.ts";
+import { setDeadline } from "./deadline.ts";
 import { noteSpent } from "./spent-memory.ts";
 import { unreachable } from "./unreachable.ts";
 
@@ -68,7 +69,7 @@ export async function readBody(answer: HttpAnswer, url: URL, limit: number = jso
   const tooSlow = new DecampError("unreachable", `${url.host} took too long for its answer.`, {
     data: { host: url.host },
   });
-  const timer = setTimeout(() => answer.body.destroy(tooSlow), smallBodyTime);
+  const timer = setDeadline(smallBodyTime, () => answer.body.destroy(tooSlow));
   try {
     for await (const piece of readBytes(answer.body, url)) {
       size += piece.length;
@@ -78,7 +79,7 @@ export async function readBody(answer: HttpAnswer, url: URL, limit: number = jso
       pieces.push(piece);
     }
   } finally {
-    clearTimeout(timer);
+    timer.clear();
   }
   return Buffer.concat(pieces);
 }
