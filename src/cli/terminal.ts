@@ -290,7 +290,9 @@ function neverWithoutSize(stream: NodeJS.WriteStream): void {
       configurable: true,
       enumerable: true,
       get: () => (typeof said === "number" && said > 0 ? said : unknownSize[name]),
-      set: (size: unknown) => (said = size),
+      set: (size: unknown) => {
+        said = size;
+      },
     });
     if (name === "columns") {
       saidColumns.set(stream, () => said);

@@ -16,13 +16,8 @@ export function endTree(pid: number, mark: string): void {
     spawnSync("taskkill", ["/pid", String(pid), "/t", "/f"], { stdio: "ignore", windowsHide: true });
     return;
   }
-  for (const one of treeOf(pid, mark)) {
-    try {
-      process.kill(one, "SIGTERM");
-    } catch {
-      // It has ended meanwhile.
-    }
-  }
+  // By the shell's own command: one that has ended meanwhile does not keep it from the others.
+  spawnSync(`kill -TERM ${[...treeOf(pid, mark)].join(" ")}`, { shell: true, stdio: "ignore" });
 }
 
 /** The process, those below it, and those with the mark. */
@@ -30,7 +25,7 @@ function treeOf(root: number, mark: string): Set<number> {
   const parents = readParents();
   const tree = new Set([root]);
   for (const pid of parents.keys()) {
-    if (pid !== process.pid && hasMark(pid, mark)) {
+    if (hasMark(pid, mark)) {
       tree.add(pid);
     }
   }

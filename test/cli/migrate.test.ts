@@ -76,6 +76,25 @@ describe("the result", () => {
     }
   });
 
+  test("with -q: nothing, unless something is left to do or the plan was asked for", async () => {
+    const done = await run(() => Promise.resolve(result), ["-q"]);
+    expect(done).toEqual({ exitCode: 0, stdout: "", stderr: "" });
+    const left = await run(
+      () => Promise.resolve({ ...result, sourceStillActive: true, sourceState: "active" }),
+      ["-q"],
+    );
+    expect(left.exitCode).toBe(8);
+    expect(left.stdout).toContain("deactivate it");
+    const planned = await run(
+      (_options, _answers, report) => {
+        report({ type: "plan", plan });
+        return Promise.resolve({ ...result, state: "planned" });
+      },
+      ["-q", "--dry-run"],
+    );
+    expect(planned.stdout).toContain("This is the plan.");
+  });
+
   test("with --json: the last line on stdout, and nothing on stderr", async () => {
     const { exitCode, stdout, stderr } = await run(
       (_options, _answers, report) => {

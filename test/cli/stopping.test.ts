@@ -15,7 +15,8 @@ const folder = mkdtempSync(join(tmpdir(), "decamp-stopping-"));
 afterAll(() => {
   rmSync(folder, { recursive: true });
 });
-const scriptOf = (name: string): string => fileURLToPath(new URL(`support/${name}.ts`, import.meta.url));
+const small = fileURLToPath(new URL("support/small.ts", import.meta.url));
+const ask = fileURLToPath(new URL("support/ask.ts", import.meta.url));
 
 describe("a terminal", () => {
   test.concurrent.each([
@@ -24,7 +25,7 @@ describe("a terminal", () => {
     ["that loses its size", "100", ["shrink"]],
   ])("%s: all that draws and asks comes to its end", async (_name, size, args) => {
     const start = `stty cols ${size} rows ${size}; exec "$0" "$@"`;
-    const screen = onProgram("/bin/sh", ["-c", start, process.execPath, scriptOf("small"), ...args]);
+    const screen = onProgram("/bin/sh", ["-c", start, process.execPath, small, ...args]);
     await screen.spells("Ablobwasslow.");
     await screen.spells("Text?");
     screen.type("wrong\r");
@@ -67,7 +68,7 @@ test.concurrent(
       expect(shell.raw().lastIndexOf("\u001b[?25h")).toBeGreaterThanOrEqual(shell.raw().lastIndexOf("\u001b[?25l"));
     };
     await shell.spells("ready>");
-    shell.type(`'${process.execPath}' '${scriptOf("ask")}' secret\r`);
+    shell.type(`'${process.execPath}' '${ask}' secret\r`);
     await shell.spells("?Answer:");
     shell.type("half\u001a");
     await shell.spells("Stopped");
@@ -78,7 +79,7 @@ test.concurrent(
     await shell.spells("answered22retnuh");
 
     await shell.spells("ready>");
-    shell.type(`'${process.execPath}' '${scriptOf("ask")}' wait\r`);
+    shell.type(`'${process.execPath}' '${ask}' wait\r`);
     await shell.spells("Signinatyouroldserver");
     shell.type("\u001a");
     await shell.spells("Stopped");

@@ -26,7 +26,7 @@ test("who was waited for by a process that stood still has all of the time again
   const late = vi.fn();
   const { now, standStill } = standing();
   setDeadline(1000, late, now);
-  for (const _again of [1, 2]) {
+  for (let count = 0; count < 2; count += 1) {
     standStill(60_000);
     vi.advanceTimersByTime(1000);
   }

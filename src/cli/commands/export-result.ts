@@ -44,7 +44,11 @@ export function exportLines(
     ["Received      ", receivedText(mode, received)],
   ];
   const weak = powerlessLines(powerlessOf(located), { did, complete });
-  return [[verdict], ...(quiet ? [] : [...facts, ...weak]), ...missingLines(missing)];
+  return [
+    ...(quiet && missing.length === 0 ? [] : [[verdict]]),
+    ...(quiet ? [] : [...facts, ...weak]),
+    ...missingLines(missing),
+  ];
 }
 
 /** Rotation keys that can undo nothing where they stand, as far as the log shows. */
