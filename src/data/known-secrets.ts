@@ -45,7 +45,10 @@ export class KnownSecrets {
 
   /** Lets a text be printed again: somebody has asked to see it. */
   release(secret: string): void {
-    this.#needles.delete(secret);
+    // It may have been read with white space around it.
+    for (const known of [...this.#needles.keys()].filter((one) => one.trim() === secret)) {
+      this.#needles.delete(known);
+    }
     this.#byFirst = undefined;
   }
 

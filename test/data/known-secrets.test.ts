@@ -166,7 +166,7 @@ describe("what is no secret stays", () => {
   });
 
   test("very short ones, the beginning of one in the middle of a text, and one that somebody asked to see", () => {
-    const secrets = new KnownSecrets().add("abc").add("password1");
+    const secrets = new KnownSecrets().add("abc").add("password1").add(" password1\t");
     expect(secrets.redact("abc, and the password is wrong", true)).toBe("abc, and the password is wrong");
     secrets.release("password1");
     expect(secrets.redact("password1")).toBe("password1");
