@@ -9,6 +9,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { jsonExcess } from "../data/json-bounds.ts";
 import { isJsonObject } from "../data/json-object.ts";
 import { DecampError, isDecampError } from "../errors.ts";
+import { setDeadline } from "./deadline.ts";
 import { noteSpent } from "./spent-memory.ts";
 import { brokenBody } from "./unreachable.ts";
 
@@ -71,7 +72,7 @@ export async function readBody(answer: HttpAnswer, url: URL, limit: number = jso
   const tooSlow = new DecampError("unreachable", `${url.host} took too long for its answer.`, {
     data: { host: url.host },
   });
-  const timer = setTimeout(() => answer.body.destroy(tooSlow), smallBodyTime);
+  const timer = setDeadline(smallBodyTime, () => answer.body.destroy(tooSlow));
   try {
     for await (const piece of readBytes(answer.body, url)) {
       size += piece.length;
@@ -81,7 +82,7 @@ export async function readBody(answer: HttpAnswer, url: URL, limit: number = jso
       pieces.push(piece);
     }
   } finally {
-    clearTimeout(timer);
+    timer.clear();
   }
   return Buffer.concat(pieces);
 }

@@ -12,6 +12,7 @@
 
 import type { Readable } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
+import { KnownSecrets } from "../data/known-secrets.ts";
 import { DecampError, isDecampError } from "../errors.ts";
 import { Allowances, announcedWait, type Allowance } from "./allowances.ts";
 import { Clocks } from "./clocks.ts";
@@ -42,6 +43,8 @@ export interface HttpOptions {
   readonly proxyEnv?: NodeJS.ProcessEnv;
   /** Random numbers in [0, 1), for the jitter of the waits. */
   readonly random?: () => number;
+  /** What servers are told in confidence is added to it, and is in no error. */
+  readonly secrets?: KnownSecrets;
   /** Called before a server's wish is waited out that takes a while: its host, and how long (milliseconds). */
   readonly onWait?: (wait: { host: string; milliseconds: number }) => void;
   /** Called for every answer, for `--verbose`: method, origin and path without query, status. */
@@ -71,6 +74,8 @@ export class Http {
   readonly clocks: Clocks = new Clocks();
   /** What they still take. */
   readonly allowances: Allowances = new Allowances();
+  /** The secrets that were sent to somebody or came from there, and others that are known. */
+  readonly secrets: KnownSecrets;
   /** Until when we wait for a host, as it was told last. */
   readonly #told = new Map<string, number>();
   readonly #options: HttpOptions;
@@ -80,6 +85,7 @@ export class Http {
   /** @throws DecampError `usage` for a proxy in `proxyEnv` that cannot be used */
   constructor(options: HttpOptions) {
     this.#options = options;
+    this.secrets = options.secrets ?? new KnownSecrets();
     this.#connections = new Connections({
       ...(options.allowPrivateHosts ? {} : { lookup: publicLookup }),
       ...(options.proxyEnv === undefined ? {} : { proxyEnv: options.proxyEnv }),

@@ -38,7 +38,14 @@ function tryRead(read: () => string): string | undefined {
   }
 }
 
+/** The number of the process that started it, or that took its place. */
+export function parentOfProcess(pid: number): number | undefined {
+  const parent = readStat(pid)?.parent;
+  return parent === undefined ? undefined : Number(parent);
+}
+
 interface Stat {
+  readonly parent: string | undefined;
   readonly group: string | undefined;
   /** Of the processes that may use the terminal. */
   readonly foregroundGroup: string | undefined;
@@ -50,7 +57,7 @@ function readStat(pid: number | "self"): Stat | undefined {
     const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
     // Behind the name, which may hold anything. See proc_pid_stat(5); the first one here is its third.
     const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    return { group: fields[2], foregroundGroup: fields[5], ticks: fields[19] };
+    return { parent: fields[1], group: fields[2], foregroundGroup: fields[5], ticks: fields[19] };
   } catch {
     return undefined;
   }

@@ -8,6 +8,7 @@
 import * as v from "valibot";
 import { DecampError, isDecampError } from "../errors.ts";
 import { isJsonObject } from "../data/json-object.ts";
+import type { KnownSecrets } from "../data/known-secrets.ts";
 import type { Allowance } from "./allowances.ts";
 import { asJson, parseJson, readAgain, readBody, readRefusal, type HttpAnswer } from "./http-answer.ts";
 import type { Http, HttpRequest } from "./http.ts";
@@ -72,8 +73,6 @@ export class PinnedSession {
   #tokens: Tokens | undefined;
   #account: SessionInfo | undefined;
   #refreshing: Promise<void> | undefined;
-  /** The secrets that the host shares with us: it may repeat them at any time. */
-  readonly #secrets = new Set<string>();
 
   constructor(http: Http, origin: string) {
     this.#http = http;
@@ -82,6 +81,11 @@ export class PinnedSession {
 
   get host(): string {
     return new URL(this.origin).host;
+  }
+
+  /** What must not be repeated of what the host says. */
+  get secrets(): KnownSecrets {
+    return this.#http.secrets;
   }
 
   /** What the host still takes of one method, as its last answer to it said. */
@@ -144,7 +148,7 @@ export class PinnedSession {
     }
     const { accessJwt, refreshJwt, active, status, email, emailConfirmed, ...names } = read.output;
     this.#tokens = { access: accessJwt, refresh: refreshJwt };
-    this.#secrets.add(accessJwt).add(refreshJwt);
+    this.#http.secrets.add(accessJwt).add(refreshJwt);
     this.#account = {
       ...names,
       active: active !== false,
@@ -211,7 +215,8 @@ export class PinnedSession {
     }
     const bearer = typeof token === "string" ? (token === "session" ? this.#tokens?.access : undefined) : token.bearer;
     for (const secret of [bearer ?? "", ...(typeof request.body === "string" ? secretsIn(request.body) : [])]) {
-      this.#secrets.add(secret);
+      // The host may repeat them at any time, and so may whoever it tells them.
+      this.#http.secrets.add(secret);
     }
     const answer = await this.#http.send({
       ...request,
@@ -224,7 +229,7 @@ export class PinnedSession {
     if (mayLeadElsewhere === true && (request.method ?? "GET") === "GET" && isRedirect(answer.status)) {
       return followRedirects(this.#http, answer, url, request);
     }
-    throw await refusal(answer, url, this.#secrets, request.signal);
+    throw await refusal(answer, url, this.#http.secrets, request.signal);
   }
 
   /** Renews the tokens once, however many requests notice that they have expired. */
@@ -299,16 +304,11 @@ async function readAnswer(answer: HttpAnswer, url: URL, mayBeEmpty: boolean): Pr
 }
 
 /** The error for an answer that is not 2xx. What the server says goes in, at most 300 letters of it. */
-async function refusal(
-  answer: HttpAnswer,
-  url: URL,
-  sent: ReadonlySet<string>,
-  signal: AbortSignal,
-): Promise<DecampError> {
+async function refusal(answer: HttpAnswer, url: URL, secrets: KnownSecrets, signal: AbortSignal): Promise<DecampError> {
   const name = url.pathname.replace("/xrpc/", "");
   const said = await readRefusal(answer, url, signal);
-  const error = textOf(said["error"], sent);
-  const detail = textOf(said["message"], sent);
+  const error = textOf(said["error"], secrets);
+  const detail = textOf(said["message"], secrets);
   const redirected = isRedirect(answer.status);
   const what = redirected
     ? "wants to redirect to another address"
@@ -320,6 +320,6 @@ async function refusal(
   );
 }
 
-function textOf(value: unknown, sent: ReadonlySet<string>): string | undefined {
-  return typeof value === "string" && value !== "" ? serverMessage(value, sent) : undefined;
+function textOf(value: unknown, secrets: KnownSecrets): string | undefined {
+  return typeof value === "string" && value !== "" ? serverMessage(value, secrets) : undefined;
 }

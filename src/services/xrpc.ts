@@ -9,6 +9,7 @@ import type { Agent } from "@atproto/api";
 import * as v from "valibot";
 import { DecampError } from "../errors.ts";
 import { discardBody, readBytes } from "./http-answer.ts";
+import { serverMessage } from "./server-message.ts";
 import type { PinnedSession, XrpcRequest } from "./session.ts";
 import { findDecampError } from "./unreachable.ts";
 
@@ -131,7 +132,8 @@ export class Xrpc {
     const isOther = type !== undefined && said !== undefined && said.split(";")[0]?.trim().toLowerCase() !== type;
     if (status === 206 || (isOther && from === undefined)) {
       discardBody(body);
-      const what = status === 206 ? "a part of it" : `${said?.slice(0, 80)}, not with ${type}`;
+      const named = serverMessage(said ?? "", this.#session.secrets).slice(0, 80);
+      const what = status === 206 ? "a part of it" : `${named}, not with ${type}`;
       throw new DecampError("bad-answer", `${host} answered ${nsid} with ${what}.`);
     }
     const length = Number(headers["content-length"] ?? Number.NaN);

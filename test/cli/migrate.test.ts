@@ -40,17 +40,16 @@ const plan: MigrationPlan = {
 async function run(move: Move, flags: readonly string[] = [], streams: StreamOptions = {}) {
   const { parts, stdout, stderr } = captured(streams);
   const terminal = await openTerminal(parts, { noColor: false });
-  const secrets = new Set<string>();
   const invocation = readArguments(["migrate", "alice.old.example", "--to", "https://new.example", ...flags], terminal);
   if (!("command" in invocation) || invocation.command !== "migrate") {
     throw new Error("no invocation");
   }
   let exitCode: number;
   try {
-    exitCode = await runMigrate(invocation, { terminal, secrets }, move);
+    exitCode = await runMigrate(invocation, { terminal, secrets: terminal.secrets }, move);
   } catch (error) {
     const json = flags.includes("--json");
-    exitCode = reportFailure(terminal, error, { json, verbose: false, secrets, bugs: undefined, version: "0" });
+    exitCode = reportFailure(terminal, error, { json, verbose: false, bugs: undefined, version: "0" });
   }
   return { exitCode, stdout: stdout(), stderr: stderr() };
 }
@@ -75,6 +74,25 @@ describe("the result", () => {
     ]) {
       expect(stdout).toContain(fact);
     }
+  });
+
+  test("with -q: nothing, unless something is left to do or the plan was asked for", async () => {
+    const done = await run(() => Promise.resolve(result), ["-q"]);
+    expect(done).toEqual({ exitCode: 0, stdout: "", stderr: "" });
+    const left = await run(
+      () => Promise.resolve({ ...result, sourceStillActive: true, sourceState: "active" }),
+      ["-q"],
+    );
+    expect(left.exitCode).toBe(8);
+    expect(left.stdout).toContain("deactivate it");
+    const planned = await run(
+      (_options, _answers, report) => {
+        report({ type: "plan", plan });
+        return Promise.resolve({ ...result, state: "planned" });
+      },
+      ["-q", "--dry-run"],
+    );
+    expect(planned.stdout).toContain("This is the plan.");
   });
 
   test("with --json: the last line on stdout, and nothing on stderr", async () => {

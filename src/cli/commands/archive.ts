@@ -131,13 +131,14 @@ export async function archivePruneCommand(
     terminal.out.json({ type: "result", version: 1, command: "archive prune", dryRun, ...pruned });
     return 0;
   }
-  if (!globals.quiet) {
+  // What a dry run would do is what was asked for.
+  if (!globals.quiet || dryRun) {
     for (const name of removed) {
       terminal.out.line(`- ${name}`);
     }
+    const done = dryRun ? "Would remove" : "Removed";
+    const what = `${plural(removed.length, "snapshot")} and ${plural(blobs.count, "blob")}, ${bytesText(blobs.bytes)}`;
+    terminal.out.line(`${done} ${what}; ${plural(kept.length, "snapshot")} ${dryRun ? "would stay" : "stay"}.`);
   }
-  const done = dryRun ? "Would remove" : "Removed";
-  const what = `${plural(removed.length, "snapshot")} and ${plural(blobs.count, "blob")}, ${bytesText(blobs.bytes)}`;
-  terminal.out.line(`${done} ${what}; ${plural(kept.length, "snapshot")} ${dryRun ? "would stay" : "stay"}.`);
   return 0;
 }

@@ -218,7 +218,7 @@ function warn(did: string, event: ExportEvent & { type: "warning" }, { json }: G
   }
 }
 
-function summarize(folder: string, tally: Tally, { json }: GlobalFlags, { out }: Terminal): void {
+function summarize(folder: string, tally: Tally, { json, quiet }: GlobalFlags, { out }: Terminal): void {
   const { complete, unchanged, incomplete, failed, failures } = tally;
   const total = complete + incomplete + failed;
   if (json) {
@@ -234,8 +234,11 @@ function summarize(folder: string, tally: Tally, { json }: GlobalFlags, { out }:
     });
     return;
   }
-  out.line();
   const bad = failed + incomplete > 0;
+  if (quiet && !bad) {
+    return;
+  }
+  out.line();
   out.line(
     { text: `${plural(total, "account")}: ${countText(complete)} complete`, style: bad ? "yellow" : "green" },
     ` (${countText(unchanged)} of them unchanged), ${countText(incomplete)} with blobs missing, ${countText(failed)} failed.`,

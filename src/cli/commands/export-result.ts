@@ -45,7 +45,11 @@ export function exportLines(
     ["Received      ", receivedText(mode, received)],
   ];
   const weak = powerlessLines(powerlessOf(located), { did, complete });
-  return [[verdict], ...(quiet ? [] : [...facts, ...weak]), ...missingLines(missing)];
+  return [
+    ...(quiet && missing.length === 0 ? [] : [[verdict]]),
+    ...(quiet ? [] : [...facts, ...weak]),
+    ...missingLines(missing),
+  ];
 }
 
 /** What an archive lacks, or may lack; undefined for one that is complete. */

@@ -60,6 +60,9 @@ async function keep(
     },
     () => undefined,
   );
+  if (reveal === true) {
+    known.release(key.reveal());
+  }
   show(key, command, out, reveal === true, globals, terminal);
   return 0;
 }

@@ -49,14 +49,15 @@ export async function runMigrate(invocation: Invocation<"migrate">, edge: Edge, 
     );
   });
 
+  const exitCode = exitCodeFor(result);
   if (globals.json) {
     terminal.out.json({ type: "result", version: 1, command: "migrate", ...result });
-  } else {
+  } else if (!globals.quiet || options.dryRun || exitCode !== 0) {
     for (const line of resultLines(result, plan, options.until, complete)) {
       terminal.out.line(...line);
     }
   }
-  return exitCodeFor(result);
+  return exitCode;
 }
 
 /** A move that is done and lacks something says so to scripts, too. */

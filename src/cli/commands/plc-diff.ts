@@ -48,7 +48,7 @@ async function report(
   const ok = !plan.judgement.findings.some(({ severity }) => severity === "error");
   if (globals.json) {
     terminal.out.json({ type: "result", version: 1, command: "plc diff", ok, ...planJson(plan) });
-  } else {
+  } else if (!globals.quiet || output === undefined || !ok) {
     const channel = output === "-" ? terminal.err : terminal.out;
     for (const line of planLines(plan, complete)) {
       channel.line(...line);

@@ -48,7 +48,7 @@ async function write(
   requireNoErrors(plan.judgement.findings);
   if (globals.json) {
     terminal.out.json({ type: "result", version: 1, command: "plc recover", state: "planned", ...planJson(plan) });
-  } else {
+  } else if (!globals.quiet) {
     const channel = output === "-" ? terminal.err : terminal.out;
     for (const line of [...planLines(plan, complete), [`These keys can sign it: ${plan.recovery.keys.join(", ")}.`]]) {
       channel.line(...line);
@@ -75,6 +75,9 @@ async function carryOut(
   if (globals.json) {
     const change = changeJson(result);
     terminal.out.json({ type: "result", version: 1, command: "plc recover", did, state: "recovered", ...change });
+    return 0;
+  }
+  if (globals.quiet) {
     return 0;
   }
   terminal.out.line({ text: "It is undone.", style: "bold" });

@@ -57,8 +57,9 @@ export async function verifyCommand(
       findings,
     });
   } else {
+    const verdict = globals.quiet && ok ? [] : verdictLines(report, ok, until);
     const facts = globals.quiet ? [] : [...factLines(report), ...archiveLines(archive)];
-    for (const line of [...verdictLines(report, ok, until), ...facts, ...findingLines(findings)]) {
+    for (const line of [...verdict, ...facts, ...findingLines(findings)]) {
       terminal.out.line(...line);
     }
   }
