@@ -4,9 +4,17 @@ import type { Finding, RepoReport } from "../repo/report.ts";
 import type { RepoSource } from "../repo/source.ts";
 import { verifyRepo, type Expectation, type VerifyOptions } from "../repo/verify.ts";
 import { openCarFile } from "../services/car-file.ts";
-import { archivedKeys, checkSnapshot, type ArchiveFinding, type CheckOptions, type SnapshotReport } from "./check.ts";
+import {
+  archivedKeys,
+  archiveFinding,
+  checkSnapshot,
+  type ArchiveFinding,
+  type CheckOptions,
+  type SnapshotReport,
+} from "./check.ts";
 import { snapshotFile } from "./layout.ts";
 import { readManifests, type Manifest } from "./manifest.ts";
+import { findOddSnapshots } from "./odd-snapshots.ts";
 import { listStoredBlobs } from "./stored-blobs.ts";
 
 /** A finding, and in which snapshot, if that is not the newest one. */
@@ -59,6 +67,9 @@ export async function checkArchive(
     const report = await checkOlder(archive, manifest, expected, { signal, limits, goodBlobs });
     files += report.files;
     findings.push(...report.findings.map((finding) => ({ ...finding, snapshot })));
+  }
+  for (const { rule, snapshot } of await findOddSnapshots(archive, manifests)) {
+    findings.push({ ...archiveFinding(rule), snapshot });
   }
   const stored = await listStoredBlobs(archive);
   return {

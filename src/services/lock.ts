@@ -40,6 +40,12 @@ export async function takeLock(path: string, owner: LockOwner, now: number): Pro
         continue;
       }
       const { holder } = found;
+      if (holder === undefined && !isCutOff(found.text)) {
+        throw new DecampError("refused", `${path} is no lock of decamp, but a file of something else.`, {
+          hint: "Look at what it is, and move it away.",
+          data: { path },
+        });
+      }
       // One that was cut off in the middle of writing is nobody's.
       const isHeld = holder !== undefined && (holder.host !== host || owner.isAlive(holder.pid, holder.started));
       if (isHeld || attempt > 5) {
@@ -69,8 +75,9 @@ export async function takeLock(path: string, owner: LockOwner, now: number): Pro
 /** Removes what processes of this machine have left beside the lock that died while they took it. */
 async function removeRemains(path: string, { host, isAlive }: LockOwner): Promise<void> {
   const folder = dirname(path);
+  const prefix = `${basename(path)}.`;
   for (const name of await readdir(folder)) {
-    if (name.startsWith(`${basename(path)}.`)) {
+    if (name.startsWith(prefix) && /^[0-9a-f]{16}(?:\.old)?$/.test(name.slice(prefix.length))) {
       const holder = (await readLock(join(folder, name)))?.holder;
       // Whoever lives and loses one that is not written yet finds the lock held, as it is.
       if (holder === undefined || (holder.host === host && !isAlive(holder.pid, holder.started))) {
@@ -121,6 +128,13 @@ async function takeAway(path: string, aside: string, text: string): Promise<void
     await link(aside, path).catch(() => undefined);
   }
   await rm(aside, { force: true });
+}
+
+/** Whether a text is the beginning of what a lock says, or the zeros that a crash of the machine leaves. */
+function isCutOff(text: string): boolean {
+  const beginning = '{"pid":';
+  const written = text.replaceAll("\0", "");
+  return written.startsWith(beginning) || beginning.startsWith(written);
 }
 
 interface FoundLock {

@@ -154,6 +154,7 @@ describe("names that a server chooses", () => {
         "archive/README.txt",
         blobPath(cid),
         blobPath(lonelyCid),
+        "archive/decamp.json",
         ...["did.json", "manifest.json", "repo.car"].map((name) => `${snapshot}/${name}`),
       ].sort(),
     );

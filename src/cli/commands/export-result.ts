@@ -2,6 +2,7 @@
 import type { LocatedAccount } from "../../account/find.ts";
 import type { ExportResult } from "../../archive/export.ts";
 import { hasPrivateParts, type Missing } from "../../archive/manifest.ts";
+import type { Mended, Unmended } from "../../archive/mend.ts";
 import { powerlessKeys } from "../../plc/came-alone.ts";
 import { powerlessLines } from "../facts-lines.ts";
 import { bytesText, countText, plural } from "../reporters/amounts.ts";
@@ -13,10 +14,15 @@ type Line = readonly Piece[];
 /** So many missing blobs are named on the screen; `--json` and the manifest have them all. */
 const named = 50;
 
+/** Whether an export has left something out, or damaged: exit code 6. */
+export function lacksSomething({ manifest, unmended }: ExportResult): boolean {
+  return manifest.missing.length > 0 || unmended.length > 0;
+}
+
 export function exportLines(
   archive: string,
   located: LocatedAccount,
-  { manifest, mode, received }: ExportResult,
+  { manifest, mode, received, mended, unmended }: ExportResult,
   { quiet, complete }: { quiet: boolean; complete: Complete },
 ): Line[] {
   const { did, handle = did } = located;
@@ -24,10 +30,15 @@ export function exportLines(
   const verdict: Piece =
     missing.length > 0
       ? { text: `The archive of ${handle} is complete but for ${plural(missing.length, "blob")}.`, style: "yellow" }
-      : {
-          text: `The archive of ${handle} is complete${mode === "unchanged" ? ": nothing has changed" : ""}.`,
-          style: "green",
-        };
+      : unmended.length > 0
+        ? {
+            text: `The newest snapshot of ${handle} is complete, but ${plural(unmended.length, "file")} of the archive ${unmended.length === 1 ? "is" : "are"} damaged.`,
+            style: "yellow",
+          }
+        : {
+            text: `The archive of ${handle} is complete${mode === "unchanged" ? ": nothing has changed" : ""}.`,
+            style: "green",
+          };
   const isPrivate = hasPrivateParts(manifest);
   const facts: Line[] = [
     ["Archive       ", archive],
@@ -42,9 +53,36 @@ export function exportLines(
         : "none: what only the owner can see is not in it",
     ],
     ["Received      ", receivedText(mode, received)],
+    ...mendedLines(mended),
   ];
   const weak = powerlessLines(powerlessOf(located), { did, complete });
-  return [[verdict], ...(quiet ? [] : [...facts, ...weak]), ...missingLines(missing)];
+  return [[verdict], ...(quiet ? [] : [...facts, ...weak]), ...missingLines(missing), ...unmendedLines(unmended)];
+}
+
+/** What was damaged, and is good again. */
+function mendedLines({ files, blobs }: Mended): Line[] {
+  const parts = [...(files === 0 ? [] : [plural(files, "file")]), ...(blobs === 0 ? [] : [plural(blobs, "blob")])];
+  return parts.length === 0
+    ? []
+    : [["Mended        ", `${parts.join(" and ")}: missing or damaged in the archive, and good again`]];
+}
+
+function unmendedLines(unmended: readonly Unmended[]): Line[] {
+  if (unmended.length === 0) {
+    return [];
+  }
+  const more = unmended.length - named;
+  return [
+    [],
+    [{ text: "Damaged in the archive, and not to be had again:", style: "bold" }],
+    ...unmended
+      .slice(0, named)
+      .map((one): Line => [
+        "cid" in one ? one.cid : `${one.file} in ${one.snapshot}`,
+        { text: `  ${one.reason}`, style: "yellow" },
+      ]),
+    ...(more > 0 ? [[`and ${countText(more)} more; --json names them all`]] : []),
+  ];
 }
 
 /** Rotation keys that can undo nothing where they stand, as far as the log shows. */
@@ -73,8 +111,8 @@ function missingLines(missing: readonly Missing[]): Line[] {
     [{ text: `Missing, and tried again by the next run:`, style: "bold" }],
     ...missing
       .slice(0, named)
-      .flatMap(({ cid, reason, records }): Line[] => [
-        [cid, { text: `  ${reason}`, style: "yellow" }],
+      .flatMap(({ cid, reason, records, damaged }): Line[] => [
+        [cid, { text: `  ${damaged === true ? "damaged in the archive; " : ""}${reason}`, style: "yellow" }],
         [
           `    ${records.length === 0 ? "no record needs it" : `needed by ${records.slice(0, 5).join(", ")}${records.length > 5 ? ` and ${records.length - 5} more` : ""}`}`,
         ],
@@ -84,7 +122,7 @@ function missingLines(missing: readonly Missing[]): Line[] {
 }
 
 /** The same for scripts. */
-export function resultFacts({ manifest, mode, received }: ExportResult): object {
+export function resultFacts({ manifest, mode, received, mended, unmended }: ExportResult): object {
   const { did, handle, source, status, snapshot, createdAt, commit, rev, data, records, blobs, blobBytes, missing } =
     manifest;
   return {
@@ -103,6 +141,8 @@ export function resultFacts({ manifest, mode, received }: ExportResult): object 
     private: hasPrivateParts(manifest),
     received,
     missing,
+    mended,
+    unmended,
   };
 }
 

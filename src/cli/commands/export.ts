@@ -18,10 +18,10 @@ import { reportAndAsk } from "../report-and-ask.ts";
 import { checkSecretFlags, createSecrets, secretKinds, type AllSecretFlags, type Secrets } from "../secrets.ts";
 import { stoppable, tellStopping } from "../signals.ts";
 import type { Terminal } from "../terminal.ts";
-import { exportLines, keyFacts, resultFacts } from "./export-result.ts";
+import { exportLines, keyFacts, lacksSomething, resultFacts } from "./export-result.ts";
 import { completer } from "../next-command.ts";
 
-/** Runs `decamp export`. Exit code 6 if blobs are missing. */
+/** Runs `decamp export`. Exit code 6 if blobs are missing, or something is damaged and stays so. */
 export async function exportCommand(
   invocation: Invocation<"export">,
   { terminal, secrets: known }: Edge,
@@ -90,7 +90,7 @@ export async function exportCommand(
         terminal.out.line(...line);
       }
     }
-    return result.manifest.missing.length > 0 ? exitCodeOf("incomplete") : 0;
+    return lacksSomething(result) ? exitCodeOf("incomplete") : 0;
   } finally {
     close();
   }
