@@ -186,8 +186,10 @@ const goldenRatio = (1 + Math.sqrt(5)) / 2;
 /**
  * Where a turn begins, from 0 to below 1. The multiples of an irrational number are spread evenly between whole numbers, whatever
  * the step: exports every day or every week come to every file, other than if the turns were counted.
+ *
+ * @param now epoch milliseconds
  */
-function turnAt(now: number): number {
+export function turnAt(now: number): number {
   return (Math.floor(now / hour) * goldenRatio) % 1;
 }
 
