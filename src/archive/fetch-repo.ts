@@ -12,8 +12,9 @@ import { NewFile } from "../services/files.ts";
 import type { Download } from "../services/pds.ts";
 import { checkSnapshot } from "./check.ts";
 import { markIfFree } from "./folder.ts";
-import { incomingDiff, incomingRepo, passingRepo, snapshotFile } from "./layout.ts";
+import { incomingDiff, incomingRepo, passingRepo } from "./layout.ts";
 import type { Manifest } from "./manifest.ts";
+import { damagedArchive, openSnapshotRepo } from "./open-repo.ts";
 
 /** A repository that was proved: everything that its report says is there. */
 export interface ProvedRepo {
@@ -242,7 +243,7 @@ export async function proveSnapshot(
   expectation: Expectation,
   signal: AbortSignal,
 ): Promise<void> {
-  const car = openCarFile(snapshotFile(archive, manifest.snapshot, "repo"));
+  const car = openSnapshotRepo(archive, manifest);
   try {
     const report = await verifyRepo(car.source, expectation, { signal });
     if (!isProved(report)) {
@@ -260,18 +261,6 @@ export async function proveSnapshot(
 
 function isError({ severity }: { severity: "error" | "warning" }): boolean {
   return severity === "error";
-}
-
-function damagedArchive(
-  archive: string,
-  { did }: Manifest,
-  { rule, cid, key, message }: { rule?: string; cid?: string; key?: string; message: string },
-): DecampError {
-  const what = `The archive in ${archive} is damaged: ${message} ${cid ?? key ?? ""}`.trim();
-  return new DecampError("damaged", what, {
-    hint: "The command below fetches again what is damaged, as far as the server still has it. Then run the same command again.",
-    data: { rule, cid, archive, next: ["export", did, "-o", archive, "--recheck"] },
-  });
 }
 
 async function prove(

@@ -222,6 +222,10 @@ describe("an archive of several snapshots", () => {
     );
     const { stdout } = await run(["verify", archive]);
     expect(stdout).toContain(`in ${testRev}:`);
+    rmSync(old);
+    expect((await verify(archive)).result.findings).toMatchObject([
+      { rule: "archive/file-missing", key: "repo.car", snapshot: testRev },
+    ]);
   });
 
   test("a manifest in the folder of another snapshot is damage", async () => {
@@ -239,6 +243,26 @@ describe("an archive of several snapshots", () => {
     expect(result).toMatchObject({ ok: true, archive: { blobs: { unlisted: 1 } } });
     expect(result.findings).toMatchObject([{ rule: "archive/file-unlisted", severity: "warning", key: "note.txt" }]);
   });
+});
+
+test("how to mend what is damaged is said with the whole command", async () => {
+  const archive = makeArchive(folder);
+  const next = `decamp export ${did} -o ${archive} --recheck --plc-url https://plc.example.com`;
+  const args = ["verify", archive, "--plc-url", "https://plc.example.com"];
+  expect((await run(args)).stdout).not.toContain("--recheck");
+  writeFileSync(blobFile(archive, picture), "another picture");
+  const { exitCode, stdout } = await run(args);
+  expect(exitCode).toBe(3);
+  expect(stdout.trimEnd().split("\n").slice(-2)).toEqual([
+    "To fetch again what is damaged, as far as the server still has it:",
+    `  ${next}`,
+  ]);
+  expect(JSON.parse((await run([...args, "--json"])).stdout)).toMatchObject({ ok: false, next });
+  rmSync(snapshotFile(archive, testRev, "repo"));
+  const gone = await run(args);
+  expect(gone.exitCode).toBe(3);
+  expect(gone.stderr).toContain(`repo.car is missing.\nHint: `);
+  expect(gone.stderr).toContain(`\n  ${next}\n`);
 });
 
 test("a manifest that cannot be read is damage", async () => {

@@ -1,6 +1,7 @@
 /** `decamp verify`: proves a repository, and says what is wrong with it. */
 import type { ArchiveReport } from "../../archive/check-all.ts";
 import type { Manifest } from "../../archive/manifest.ts";
+import { mendWords } from "../../archive/open-repo.ts";
 import type { SigningKey } from "../../archive/signing-keys.ts";
 import { DecampError, exitCodeOf } from "../../errors.ts";
 import { shownKey } from "../../identity/key-guard.ts";
@@ -77,7 +78,7 @@ function mendCommand(
   { path, manifest }: { readonly path: string; readonly manifest: Manifest },
   run: Parameters<typeof nextCommand>[1],
 ): string {
-  return nextCommand(["export", manifest.did, "-o", path, "--recheck"], run);
+  return nextCommand(mendWords(path, manifest.did), run);
 }
 
 interface Proof {
