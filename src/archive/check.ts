@@ -33,7 +33,7 @@ const sentences = {
   "archive/manifest-missing":
     "The newest snapshot has no manifest: it has lost it, or the export was interrupted just before. The next export proves it and writes one, if the server still has this revision.",
   "archive/manifest-lost":
-    "An older snapshot has no manifest: it has lost it, or was never finished. decamp leaves it alone.",
+    "An older snapshot has no manifest: it has lost it, or was never finished. No export touches it.",
   "archive/snapshot-name": "The folder of the snapshot is not called by the revision of what is in it.",
   "archive/blob-missing": "A blob is missing in the archive.",
   "archive/blob-changed": "The content of a blob is not what its CID says.",

@@ -20,12 +20,15 @@ import { listStoredBlobs } from "./stored-blobs.ts";
 export interface TurnBudget {
   /** Blobs whose sizes are compared. */
   readonly sizes: number;
-  /** Bytes that are hashed. A file that alone has more is left to `--recheck`. */
+  /** Bytes that are hashed; the smallest file counts like one of 128 KiB. A file that alone has more is left to `--recheck`. */
   readonly bytes: number;
 }
 
+/** To open a file takes as long as to hash so many bytes. */
+const leastWeight = 128 << 10;
+
 /** Of a smaller archive everything is looked at, each time. */
-export const turnBudget: TurnBudget = { sizes: 5000, bytes: 64 << 20 };
+export const turnBudget: TurnBudget = { sizes: 2000, bytes: 64 << 20 };
 
 /** So many files are read at once: the disk answers while others are hashed. */
 const filesAtOnce = 8;
@@ -163,8 +166,8 @@ async function hashTurn(
       .filter(([name]) => !bad.files.has(name))
       .map(([name, file]) => ({ name, file })),
     ...blobs.filter(({ cid }) => !bad.blobs.has(cid)).map((blob) => ({ blob })),
-  ].filter((item) => sizeOf(item) <= budget);
-  await forEachConcurrent(inTurn(items, turn, budget, sizeOf), filesAtOnce, signal, async (item, either) => {
+  ].filter((item) => weightOf(item) <= budget);
+  await forEachConcurrent(inTurn(items, turn, budget, weightOf), filesAtOnce, signal, async (item, either) => {
     if ("blob" in item) {
       const { cid, size } = item.blob;
       if ((await provedSize(archive, cid, either)) !== size) {
@@ -176,8 +179,8 @@ async function hashTurn(
   });
 }
 
-function sizeOf(item: Item): number {
-  return "blob" in item ? item.blob.size : item.file.size;
+function weightOf(item: Item): number {
+  return Math.max(leastWeight, "blob" in item ? item.blob.size : item.file.size);
 }
 
 const hour = 3_600_000;

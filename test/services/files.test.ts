@@ -98,6 +98,9 @@ function lockText(pid: number, host = "here"): string {
   return JSON.stringify({ pid, host, since: "then", token: "x" });
 }
 
+/** A name as runs give it while they take the lock. */
+const named = (letter: string): string => `lock.${letter.repeat(16)}`;
+
 describe("the lock", () => {
   const living = { pid: 1, host: "here", isAlive: () => true };
   const dead = { pid: 2, host: "here", isAlive: () => false };
@@ -152,7 +155,6 @@ describe("the lock", () => {
 
   test("takes away what runs have left beside it that died while they took it, and nothing else", async () => {
     const target = path.join(folder, "lock");
-    const named = (letter: string): string => `lock.${letter.repeat(16)}`;
     await writeFile(path.join(folder, named("a")), lockText(1));
     await writeFile(path.join(folder, `${named("b")}.old`), lockText(1));
     await writeFile(path.join(folder, named("c")), "");
