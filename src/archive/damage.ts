@@ -104,7 +104,8 @@ export async function inspectAll(
       damage.files.set(snapshot, bad);
     }
   }
-  const listed = new Set(manifests.flatMap(({ blobs }) => blobs.map(({ cid }) => cid)));
+  const listed = new Set<Cid>();
+  manifests.forEach(({ blobs }) => blobs.forEach(({ cid }) => listed.add(cid)));
   let done = 0;
   await forEachConcurrent(listed, filesAtOnce, signal, async (cid, either) => {
     if (!(await isGoodBlob(archive, cid, either))) {

@@ -292,13 +292,17 @@ async function bringBlobs(
     // A snapshot that stays keeps what it has, whatever the server lists by now.
     last.blobs.forEach(({ cid, mimeType }) => wanted.has(cid) || wanted.set(cid, { mimeType, records: [] }));
   }
-  const archived = manifests.flatMap(({ blobs }) => blobs);
-  const onlyOthers = new Map(
-    archived.flatMap(({ cid, mimeType }) =>
-      damaged.has(cid) && !wanted.has(cid) ? [[cid, { mimeType, records: [] }] as const] : [],
-    ),
-  );
-  const trusted = new Map(archived.flatMap(({ cid, size }) => (damaged.has(cid) ? [] : [[cid, size] as const])));
+  const onlyOthers = new Map<Cid, WantedBlob>();
+  const trusted = new Map<Cid, number>();
+  for (const { blobs } of manifests) {
+    for (const { cid, size, mimeType } of blobs) {
+      if (!damaged.has(cid)) {
+        trusted.set(cid, size);
+      } else if (!wanted.has(cid)) {
+        onlyOthers.set(cid, { mimeType, records: [] });
+      }
+    }
+  }
   await options.beforeBlobs?.(await bytesToFetch(archive, wanted));
   const total = wanted.size + onlyOthers.size;
   const bring = async (which: ReadonlyMap<Cid, WantedBlob>, before: number): Promise<FetchedBlobs> =>
