@@ -6,7 +6,6 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { checkArchive } from "../../src/archive/check-all.ts";
 import { inspectNewest, inTurn, turnAt } from "../../src/archive/damage.ts";
 import type { ExportResult } from "../../src/archive/export.ts";
-import { proveSnapshot } from "../../src/archive/fetch-repo.ts";
 import { blobFile, snapshotFile, snapshotFolder } from "../../src/archive/layout.ts";
 import { readManifests, type Manifest } from "../../src/archive/manifest.ts";
 import { parseDidDocument } from "../../src/identity/did-document.ts";
@@ -251,21 +250,6 @@ test("an archive of a version that wrote no marker is known by its manifests, an
   now.account = changed;
   await again();
   expect(await filesIn(archive)).toContain("decamp.json");
-});
-
-test("a move that finds damage in its archive says with which command it is mended", async () => {
-  const [manifest] = await readManifests(archive);
-  const expectation = { did: account.did, signingKeys: [account.signer.didKey], now: testNow };
-  const prove = async (): Promise<void> => proveSnapshot(archive, manifest!, expectation, new AbortController().signal);
-  const next = ["export", account.did, "-o", archive, "--recheck"];
-  for (const path of [blobFile(archive, cid), repo()]) {
-    for (const harm of [flip, async (one: string) => rm(one)]) {
-      await harm(path);
-      await expect(prove()).rejects.toMatchObject({ code: "damaged", data: { next } });
-      await cp(good, archive, { recursive: true });
-      await prove();
-    }
-  }
 });
 
 describe("verify names", () => {
