@@ -4,8 +4,10 @@ import { createHash } from "node:crypto";
 import { parseCid, type Cid } from "../data/cid.ts";
 import { isDecampError, DecampError } from "../errors.ts";
 import { Background, forEachConcurrent } from "../services/concurrent.ts";
-import { fileSize, NewFile, syncFolders } from "../services/files.ts";
+import { NewFile, syncFolders } from "../services/files.ts";
 import type { Download } from "../services/pds.ts";
+import { plainSize } from "../services/plain-entries.ts";
+import { provedSize } from "./damage.ts";
 import { blobFile, blobFolder, blobsFolder } from "./layout.ts";
 import type { ArchivedBlob, Missing } from "./manifest.ts";
 import { blobGone, isAccountState, isBlobNotFound } from "./unavailable.ts";
@@ -29,8 +31,11 @@ export interface FetchedBlobs {
 export interface FetchOptions {
   readonly concurrency: number;
   readonly signal: AbortSignal;
-  /** Blobs of complete snapshots, whose names are durable; default none. */
-  readonly kept?: ReadonlySet<Cid>;
+  /**
+   * Sizes of blobs that complete snapshots have, whose names are durable: one of this size is taken as it lies. Every other that
+   * is there already is hashed. Default none.
+   */
+  readonly trusted?: ReadonlyMap<Cid, number>;
   /** Waits before a blob is fetched once more. */
   readonly pause: (attempt: number) => Promise<void>;
   /** Told how many are settled. */
@@ -49,8 +54,9 @@ const attempts = 3;
 const settling = 16;
 
 /**
- * Brings every wanted blob that is not there yet. A blob that the server does not give, or that comes with other bytes
- * again and again, is named as missing, with the reason; nothing of it is kept.
+ * Brings every wanted blob that is not there yet, or is not what its CID says. A blob that the server does not give, or that
+ * comes with other bytes again and again, is named as missing, with the reason; nothing of it is kept. A damaged file stays
+ * until a good one takes its place.
  *
  * @throws DecampError `storage`; what `open` throws about the server or the account as a whole; the signal's reason
  */
@@ -71,7 +77,9 @@ export async function fetchBlobs(
   // Syncing takes longer than fetching, and the server need not wait for it.
   const background = new Background(settling);
   const each = forEachConcurrent(wanted, options.concurrency, options.signal, async ([cid, want], signal, busy) => {
-    const there = await fileSize(blobFile(archive, cid));
+    const found = await plainSize(blobFile(archive, cid));
+    const isTrusted = found !== undefined && options.trusted?.get(cid) === found;
+    const there = found === undefined || isTrusted ? found : await provedSize(archive, cid, signal);
     if (there !== undefined && want.mimeType !== undefined) {
       blobs.push({ cid, size: there, mimeType: want.mimeType });
       settled();
@@ -94,7 +102,8 @@ export async function fetchBlobs(
       return;
     }
     if (there === undefined) {
-      missing.push({ cid, reason: came.reason, records: want.records });
+      const damaged = found === undefined ? {} : { damaged: true as const };
+      missing.push({ cid, reason: came.reason, records: want.records, ...damaged });
     } else {
       blobs.push({ cid, size: there, mimeType: anyType });
     }
@@ -109,7 +118,7 @@ export async function fetchBlobs(
   }
   await background.end();
   // What an interrupted run has left has a name that nobody has made durable, too.
-  const fresh = blobs.filter(({ cid }) => options.kept?.has(cid) !== true);
+  const fresh = blobs.filter(({ cid }) => options.trusted?.has(cid) !== true);
   if (fresh.length > 0) {
     await syncFolders([...fresh.map(({ cid }) => blobFolder(archive, cid)), blobsFolder(archive), archive]);
   }

@@ -28,6 +28,8 @@ export interface Missing {
   readonly reason: string;
   /** Paths of records. */
   readonly records: readonly string[];
+  /** True if its file in the archive was found to be damaged, and lies there still; unset if there is none. */
+  readonly damaged?: true | undefined;
 }
 
 export interface Manifest {
@@ -93,7 +95,9 @@ const schema = v.object({
   ),
   blobs: v.array(v.object({ cid, size: count, mimeType: v.string() })),
   blobBytes: count,
-  missing: v.array(v.object({ cid, reason: v.string(), records: v.array(v.string()) })),
+  missing: v.array(
+    v.object({ cid, reason: v.string(), records: v.array(v.string()), damaged: v.optional(v.literal(true)) }),
+  ),
   unreadRecords: v.optional(v.array(v.string())),
   documentUnavailable: v.optional(v.boolean()),
 });
@@ -107,7 +111,10 @@ export function parseManifest(bytes: Uint8Array, path: string): Manifest {
   try {
     return v.parse(schema, JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes)));
   } catch (cause) {
-    throw new DecampError("damaged", `${path} is not a manifest that decamp can read.`, { cause });
+    throw new DecampError("damaged", `${path} is not a manifest that decamp can read.`, {
+      hint: "If a newer decamp has written it, use that one. Else move the folder in which it lies away: the other snapshots do not need it.",
+      cause,
+    });
   }
 }
 

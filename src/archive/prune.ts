@@ -3,10 +3,11 @@
 import type { Cid } from "../data/cid.ts";
 import { readBlobRefs } from "../repo/records.ts";
 import { openCarFile } from "../services/car-file.ts";
-import { fileSize, removeAll } from "../services/files.ts";
+import { fileSize } from "../services/files.ts";
 import { takeLock, type LockOwner } from "../services/lock.ts";
-import { blobFile, compareSnapshotNames, lockFile, snapshotFile, snapshotFolder } from "./layout.ts";
-import { removeLeftovers } from "./leftovers.ts";
+import { removeFile } from "../services/plain-entries.ts";
+import { blobFile, compareSnapshotNames, lockFile, snapshotFile } from "./layout.ts";
+import { removeLeftovers, removeSnapshot } from "./leftovers.ts";
 import type { Manifest } from "./manifest.ts";
 import { readArchive } from "./open.ts";
 import { listStoredBlobs } from "./stored-blobs.ts";
@@ -46,14 +47,13 @@ export async function pruneArchive(archive: string, options: PruneOptions): Prom
     const { pruned, blobs } = await plan(archive, options);
     for (const name of pruned.removed) {
       options.signal.throwIfAborted();
-      await removeAll(snapshotFile(archive, name, "manifest"));
-      await removeAll(snapshotFolder(archive, name));
+      await removeSnapshot(archive, name);
     }
     for (const cid of blobs) {
       options.signal.throwIfAborted();
-      await removeAll(blobFile(archive, cid));
+      await removeFile(blobFile(archive, cid));
     }
-    await removeLeftovers(archive);
+    await removeLeftovers(archive, pruned.kept[0]);
     return pruned;
   } finally {
     await unlock();

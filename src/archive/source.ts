@@ -40,6 +40,8 @@ export interface ExportOptions {
   readonly lockOwner: LockOwner;
   /** Leaves out what is not public, also when signed in. */
   readonly publicOnly?: boolean;
+  /** Proves everything that is in the archive, before anything else. */
+  readonly recheck?: boolean;
   readonly report: ReportExport;
   /** Told how many bytes of blobs are about to be fetched, as far as the records say; may throw to stop that. */
   readonly beforeBlobs?: (bytes: number) => Promise<void>;

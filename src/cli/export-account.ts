@@ -70,7 +70,7 @@ async function getReady(ahead: Ahead, { sleep }: MigrationServices, signal: Abor
 }
 
 export interface ExportParts {
-  readonly flags: Pick<ExportFlags, "concurrency">;
+  readonly flags: Pick<ExportFlags, "concurrency" | "recheck">;
   readonly services: MigrationServices;
   /** Leave out what is not public. */
   readonly publicOnly: boolean;
@@ -85,8 +85,8 @@ export async function exportFound(
   { flags, services, publicOnly, report, signal }: ExportParts,
 ): Promise<ExportResult> {
   const { now, sleep, writtenBy, lockOwner } = services;
-  const { concurrency = defaultConcurrency } = flags;
-  const options = { concurrency, signal, now: now(), sleep, writtenBy, lockOwner, publicOnly, report };
+  const { concurrency = defaultConcurrency, recheck = false } = flags;
+  const options = { concurrency, signal, now: now(), sleep, writtenBy, lockOwner, publicOnly, recheck, report };
   const { exportAccount } = await loadExport();
   return exportAccount(archive, { ...located, pds }, options, ahead);
 }

@@ -101,7 +101,7 @@ async function compareRecords(context: Context): Promise<Holding> {
     });
   if (where.source?.state === "active") {
     try {
-      return await proveDownload(archive, await source.getRepo(did, signal), expectation, signal, compare, "second");
+      return await proveDownload(archive, await source.getRepo(did, signal), expectation, signal, compare);
     } catch (error) {
       signal.throwIfAborted();
       if (!isDecampError(error)) {

@@ -44,7 +44,7 @@ const pause = 25;
  * @param now epoch milliseconds
  * @returns a function that gives it back
  * @throws DecampError `locked` while another run holds it, or may hold it; `unreadable-file` for what is no plain file;
- *   `storage`
+ *   `refused` for a file of something else; `storage`
  */
 export async function takeLock(path: string, owner: LockOwner, now: number): Promise<() => Promise<void>> {
   const { pid, host, started, boot, space } = owner;
@@ -80,6 +80,12 @@ interface OwnFile {
 async function take(path: string, own: OwnFile, owner: LockOwner): Promise<void> {
   for (let attempt = 1; !(await claim(own, path)); attempt += 1) {
     const found = await readLock(path);
+    if (found !== undefined && found.holder === undefined && !isCutOff(found.text)) {
+      throw new DecampError("refused", `${path} is no lock of decamp, but a file of something else.`, {
+        hint: "Look at what it is, and move it away.",
+        data: { path },
+      });
+    }
     const standing = await standingOf(found?.holder, owner, path);
     if (attempt > tries || !(standing === "gone" || standing === "unknown")) {
       throw locked(path, found?.holder, standing);
@@ -152,8 +158,9 @@ function locked(path: string, holder: Holder | undefined, standing: Standing): D
 /** Removes what processes have left beside the lock that died while they took it. */
 async function removeRemains(path: string, owner: LockOwner): Promise<void> {
   const folder = dirname(path);
+  const prefix = `${basename(path)}.`;
   for (const name of await readdir(folder)) {
-    if (name.startsWith(`${basename(path)}.`)) {
+    if (name.startsWith(prefix) && /^[0-9a-f]{16}(?:\.(?:[0-9a-f]{16}|old))?$/.test(name.slice(prefix.length))) {
       const standing = await standingOf((await readLock(join(folder, name)))?.holder, owner, path);
       // A living run whose own file is not written yet, and is removed here, finds the lock held in any case.
       if (standing === "gone" || standing === "unknown") {
@@ -218,6 +225,13 @@ interface Holder {
   readonly started: string | undefined;
   readonly boot: string | undefined;
   readonly space: string | undefined;
+}
+
+/** Whether a text is the beginning of what a lock says, or the zeros that a crash of the machine leaves. */
+function isCutOff(text: string): boolean {
+  const beginning = '{"pid":';
+  const written = text.replaceAll("\0", "");
+  return written.startsWith(beginning) || beginning.startsWith(written);
 }
 
 interface FoundLock {

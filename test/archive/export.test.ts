@@ -4,7 +4,7 @@ import type { ServerResponse } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { exportAccount, type ExportResult } from "../../src/archive/export.ts";
+import type { ExportResult } from "../../src/archive/export.ts";
 import type { ExportEvent } from "../../src/archive/events.ts";
 import { hasAllBlobs, type Manifest } from "../../src/archive/manifest.ts";
 import type { LocatedAccount } from "../../src/account/find.ts";
@@ -14,15 +14,20 @@ import { encodeCbor } from "../../src/data/cbor.ts";
 import { readRoot } from "../../src/repo/block-index.ts";
 import { bytesSource } from "../../src/repo/source.ts";
 import { Records, assemble, ok, repo, signer } from "../repo/fixtures/fixture.ts";
-import { CidLink, cidFor } from "../../src/data/cid.ts";
-import { parseDidDocument } from "../../src/identity/did-document.ts";
-import { Http } from "../../src/services/http.ts";
-import { Pds } from "../../src/services/pds.ts";
-import { scriptedServer, sendJson, type ScriptedServer } from "../faults/scripted-server.ts";
-import { aliceDid, makeAccount, testNow, type Account, type Record } from "../repo/tools/account.ts";
+import { CidLink } from "../../src/data/cid.ts";
+import { sendJson, type ScriptedServer } from "../faults/scripted-server.ts";
+import { aliceDid, makeAccount, type Account } from "../repo/tools/account.ts";
 import { makeCar } from "../repo/tools/build.ts";
-
-const http = new Http({ allowPrivateHosts: true, userAgent: "test" });
+import {
+  cid,
+  exportInto,
+  giveBlob,
+  hostile,
+  lonely,
+  lonelyCid,
+  picture,
+  withPicture,
+} from "./hostile-server.ts";
 
 let folder = "";
 beforeEach(async () => {
@@ -30,86 +35,12 @@ beforeEach(async () => {
 });
 afterEach(async () => rm(folder, { recursive: true }));
 
-const picture = Buffer.from("a picture");
-const cid = cidFor("raw", picture);
-const lonely = Buffer.from("a blob that no record needs");
-const lonelyCid = cidFor("raw", lonely);
-
-function withPicture(mimeType: string): Record[] {
-  const image = { $type: "blob", ref: new CidLink(cid), mimeType, size: picture.length };
-  return [{ key: "app.example.note/one", value: { image } }];
-}
-
-interface Script {
-  account: Account;
-  /** Answers getBlob; `count` from 1 for each CID. */
-  blob?: (response: ServerResponse, cid: string, count: number) => void;
-  /** Answers listBlobs. */
-  list?: (cursor: string | null) => object;
-  /** What getRepo gives in place of the account's repository. */
-  car?: Buffer;
-}
-
-async function hostile({
-  account,
-  blob = giveBlob,
-  list = () => ({ cids: [] }),
-  car = makeCar(account.commit.cid, account.blocks),
-}: Script): Promise<ScriptedServer> {
-  const counts = new Map<string, number>();
-  return scriptedServer((request, response) => {
-    const { pathname, searchParams } = new URL(request.url ?? "", "http://localhost");
-    switch (pathname.replace("/xrpc/com.atproto.sync.", "")) {
-      case "getLatestCommit":
-        sendJson(response, 200, { cid: account.commit.cid, rev: "3mzzzzzzzzzz2" });
-        break;
-      case "getRepo":
-        response.writeHead(200, { "content-type": "application/vnd.ipld.car" });
-        response.end(car);
-        break;
-      case "listBlobs":
-        sendJson(response, 200, list(searchParams.get("cursor")));
-        break;
-      case "getBlob": {
-        const wanted = searchParams.get("cid") ?? "";
-        counts.set(wanted, (counts.get(wanted) ?? 0) + 1);
-        blob(response, wanted, counts.get(wanted) ?? 0);
-        break;
-      }
-      default:
-        sendJson(response, 501, { error: "MethodNotImplemented", message: pathname });
-    }
-  });
-}
-
-function giveBlob(response: ServerResponse, wanted: string): void {
-  response.writeHead(200, { "content-type": "image/png" }).end(wanted === cid ? picture : lonely);
-}
-
 async function exportFrom(
   server: ScriptedServer,
   account: Account,
   options: { signal?: AbortSignal; onEvent?: (event: ExportEvent) => void } = {},
 ): Promise<ExportResult> {
-  const document = parseDidDocument({ id: aliceDid, alsoKnownAs: ["at://../../../../tmp/alice"] }, aliceDid);
-  return exportAccount(
-    join(folder, "archive"),
-    {
-      did: aliceDid,
-      pds: new Pds(http, server.origin),
-      signingKeys: [account.signer.didKey],
-      document: () => Promise.resolve(document),
-    },
-    {
-      concurrency: 4,
-      signal: options.signal ?? new AbortController().signal,
-      now: testNow,
-      sleep: () => Promise.resolve(),
-      writtenBy: "test",
-      lockOwner: { pid: process.pid, host: "here", isAlive: () => true },
-      report: options.onEvent ?? (() => undefined),
-    },
-  );
+  return exportInto(join(folder, "archive"), server, account, options);
 }
 
 /** Every file under the folder, which is the parent of the archive. */
@@ -143,7 +74,7 @@ test("a repository of several megabytes lies on the disk as it came", async () =
 });
 
 /** An account with this record, in hexadecimal digits. */
-async function brokenAccount(record: string): Promise<Script> {
+async function brokenAccount(record: string): Promise<{ account: Account; car: Buffer }> {
   const account = await makeAccount({ records: [] });
   const records = new Records().addBytes("app.example.note/one", Buffer.from(record, "hex"));
   const car = assemble(await repo("broken", "", ok, { records }), "as-made");
@@ -231,6 +162,7 @@ describe("names that a server chooses", () => {
         "archive/README.txt",
         blobPath(cid),
         blobPath(lonelyCid),
+        "archive/decamp.json",
         ...["did.json", "manifest.json", "repo.car"].map((name) => `${snapshot}/${name}`),
       ].sort(),
     );

@@ -1,6 +1,8 @@
 /** `decamp archive …`: what is in an archive, what has changed, and what may go. */
+import { archiveFinding } from "../../archive/check.ts";
 import { compareBlobs, compareFiles, compareRecords } from "../../archive/compare.ts";
 import { hasPrivateParts, type Manifest } from "../../archive/manifest.ts";
+import type { OddSnapshot } from "../../archive/odd-snapshots.ts";
 import { openSnapshot, readArchive, type OpenSnapshot } from "../../archive/open.ts";
 import { pruneArchive } from "../../archive/prune.ts";
 import { DecampError } from "../../errors.ts";
@@ -15,7 +17,7 @@ import { stoppable } from "../signals.ts";
 export async function archiveLsCommand(invocation: Invocation<"archive ls">, { terminal }: Edge): Promise<number> {
   const globals = readGlobals(invocation.globals, terminal.env);
   const [archive = ""] = invocation.args;
-  const { snapshots, unfinished, storedBlobs } = await readArchive(archive);
+  const { snapshots, unfinished, odd, storedBlobs } = await readArchive(archive);
   const newest = snapshots.at(-1);
   if (globals.json) {
     terminal.out.json({
@@ -26,6 +28,7 @@ export async function archiveLsCommand(invocation: Invocation<"archive ls">, { t
       handle: newest?.handle,
       snapshots: snapshots.map(snapshotFacts),
       unfinished,
+      findings: odd.map(({ rule, snapshot }) => ({ ...archiveFinding(rule), snapshot })),
       storedBlobs,
     });
     return 0;
@@ -39,11 +42,19 @@ export async function archiveLsCommand(invocation: Invocation<"archive ls">, { t
     const remarks = remarksOn(manifest).map((remark) => `  ${remark}`);
     terminal.out.line({ text: snapshot, style: "bold" }, `  ${createdAt}  ${figures}`, ...remarks);
   }
-  for (const name of unfinished) {
-    terminal.out.line({ text: name, style: "bold" }, "  not finished");
+  for (const { rule, snapshot } of odd) {
+    terminal.out.line({ text: snapshot, style: "bold" }, `  ${oddities[rule]}`);
   }
   return 0;
 }
+
+/** What is odd about a snapshot, in a few words. */
+const oddities: Readonly<Record<OddSnapshot["rule"], string>> = {
+  "archive/unfinished": "not finished",
+  "archive/manifest-missing": "without manifest: the newest snapshot has lost it, or is not finished",
+  "archive/manifest-lost": "without manifest",
+  "archive/snapshot-name": "not called by its revision",
+};
 
 function snapshotFacts(manifest: Manifest): object {
   const { snapshot, createdAt, updatedAt, source, status, commit, rev, data, records, blobs, blobBytes, missing } =

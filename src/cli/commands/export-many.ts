@@ -20,7 +20,7 @@ import { countText, plural } from "../reporters/amounts.ts";
 import { warningLine } from "../reporters/lines.ts";
 import { stoppable, tellStopping } from "../signals.ts";
 import type { Terminal } from "../terminal.ts";
-import { resultFacts } from "./export-result.ts";
+import { lacksSomething, resultFacts } from "./export-result.ts";
 
 const defaultJobs = 4;
 /** So many failures are named again at the end. */
@@ -173,7 +173,7 @@ function count(tally: Tally, outcome: Outcome): void {
       const { code, message } = failureFacts(outcome.error);
       tally.failures.push({ account: outcome.did ?? outcome.name, code, message });
     }
-  } else if (!hasAllBlobs(outcome.result.manifest)) {
+  } else if (lacksSomething(outcome.result)) {
     tally.incomplete += 1;
   } else {
     tally.complete += 1;
@@ -197,7 +197,9 @@ function tell(folder: string, outcome: Outcome, { json, quiet }: GlobalFlags, { 
   }
   const { manifest, mode } = outcome.result;
   const { missing, records, blobs, unreadRecords = [] } = manifest;
-  if (!hasAllBlobs(manifest)) {
+  if (hasAllBlobs(manifest) && lacksSomething(outcome.result)) {
+    out.line(manifest.did, "  ", { text: "damaged", style: "yellow" }, `: ${damageText(outcome.result)}`);
+  } else if (!hasAllBlobs(manifest)) {
     const text = [
       ...(missing.length === 0 ? [] : [`${plural(missing.length, "blob")} missing`]),
       ...(unreadRecords.length === 0 ? [] : [`${plural(unreadRecords.length, "record")} not readable to the end`]),
@@ -208,6 +210,13 @@ function tell(folder: string, outcome: Outcome, { json, quiet }: GlobalFlags, { 
     const amounts = `: ${plural(records, "record")}, ${plural(blobs.length, "blob")}`;
     out.line(manifest.did, "  ", { text: state, style: "green" }, amounts);
   }
+}
+
+/** What of an archive is damaged and stays so, with the first of it. */
+function damageText({ unmended }: ExportResult): string {
+  const [first] = unmended;
+  const name = first === undefined ? "" : "cid" in first ? first.cid : `${first.file} in ${first.snapshot}`;
+  return `${plural(unmended.length, "file")} cannot be fetched again, such as ${name}`;
 }
 
 function warn(did: string, event: ExportEvent & { type: "warning" }, { json }: GlobalFlags, terminal: Terminal): void {
@@ -241,7 +250,7 @@ function summarize(folder: string, tally: Tally, { json, quiet }: GlobalFlags, {
   out.line();
   out.line(
     { text: `${plural(total, "account")}: ${countText(complete)} complete`, style: bad ? "yellow" : "green" },
-    ` (${countText(unchanged)} of them unchanged), ${countText(incomplete)} with blobs missing, ${countText(failed)} failed.`,
+    ` (${countText(unchanged)} of them unchanged), ${countText(incomplete)} with blobs missing or damaged files, ${countText(failed)} failed.`,
   );
   for (const { account, message } of failures) {
     out.line(`  ${account}  ${message}`);

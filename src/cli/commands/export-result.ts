@@ -1,7 +1,8 @@
 /** What people read when `decamp export` has ended. */
 import type { LocatedAccount } from "../../account/find.ts";
 import type { ExportResult } from "../../archive/export.ts";
-import { hasPrivateParts, type Manifest, type Missing } from "../../archive/manifest.ts";
+import { hasAllBlobs, hasPrivateParts, type Manifest, type Missing } from "../../archive/manifest.ts";
+import type { Mended, Unmended } from "../../archive/mend.ts";
 import { powerlessKeys } from "../../plc/came-alone.ts";
 import { powerlessLines } from "../facts-lines.ts";
 import { bytesText, countText, plural } from "../reporters/amounts.ts";
@@ -13,22 +14,32 @@ type Line = readonly Piece[];
 /** So many missing blobs are named on the screen; `--json` and the manifest have them all. */
 const named = 50;
 
+/** Whether an export has left something out, or damaged: exit code 6. */
+export function lacksSomething({ manifest, unmended }: Pick<ExportResult, "manifest" | "unmended">): boolean {
+  return !hasAllBlobs(manifest) || unmended.length > 0;
+}
+
 export function exportLines(
   archive: string,
   located: LocatedAccount,
-  { manifest, mode, received }: ExportResult,
+  { manifest, mode, received, mended, unmended }: ExportResult,
   { quiet, complete }: { quiet: boolean; complete: Complete },
 ): Line[] {
   const { did, handle = did } = located;
   const { missing, records, blobs, blobBytes, snapshot, createdAt, status } = manifest;
   const lacks = lackOf(manifest);
   const verdict: Piece =
-    lacks === undefined
-      ? {
-          text: `The archive of ${handle} is complete${mode === "unchanged" ? ": nothing has changed" : ""}.`,
-          style: "green",
-        }
-      : { text: `The archive of ${handle} ${lacks}.`, style: "yellow" };
+    lacks !== undefined
+      ? { text: `The archive of ${handle} ${lacks}.`, style: "yellow" }
+      : unmended.length > 0
+        ? {
+            text: `The newest snapshot of ${handle} is complete, but ${plural(unmended.length, "file")} of the archive ${unmended.length === 1 ? "is" : "are"} damaged.`,
+            style: "yellow",
+          }
+        : {
+            text: `The archive of ${handle} is complete${mode === "unchanged" ? ": nothing has changed" : ""}.`,
+            style: "green",
+          };
   const isPrivate = hasPrivateParts(manifest);
   const facts: Line[] = [
     ["Archive       ", archive],
@@ -43,12 +54,14 @@ export function exportLines(
         : "none: what only the owner can see is not in it",
     ],
     ["Received      ", receivedText(mode, received)],
+    ...mendedLines(mended),
   ];
   const weak = powerlessLines(powerlessOf(located), { did, complete });
   return [
-    ...(quiet && missing.length === 0 ? [] : [[verdict]]),
+    ...(quiet && !lacksSomething({ manifest, unmended }) ? [] : [[verdict]]),
     ...(quiet ? [] : [...facts, ...weak]),
     ...missingLines(missing),
+    ...unmendedLines(unmended),
   ];
 }
 
@@ -60,6 +73,32 @@ function lackOf({ missing, unreadRecords = [] }: Manifest): string | undefined {
   }
   const known = missing.length === 0 ? "holds all blobs that are known" : `lacks ${blobs}`;
   return `${known}; ${plural(unreadRecords.length, "record")} cannot be read to the end, and may need more`;
+}
+
+/** What was damaged, and is good again. */
+function mendedLines({ files, blobs }: Mended): Line[] {
+  const parts = [...(files === 0 ? [] : [plural(files, "file")]), ...(blobs === 0 ? [] : [plural(blobs, "blob")])];
+  return parts.length === 0
+    ? []
+    : [["Mended        ", `${parts.join(" and ")}: missing or damaged in the archive, and good again`]];
+}
+
+function unmendedLines(unmended: readonly Unmended[]): Line[] {
+  if (unmended.length === 0) {
+    return [];
+  }
+  const more = unmended.length - named;
+  return [
+    [],
+    [{ text: "Damaged in the archive, and not to be had again:", style: "bold" }],
+    ...unmended
+      .slice(0, named)
+      .map((one): Line => [
+        "cid" in one ? one.cid : `${one.file} in ${one.snapshot}`,
+        { text: `  ${one.reason}`, style: "yellow" },
+      ]),
+    ...(more > 0 ? [[`and ${countText(more)} more; --json names them all`]] : []),
+  ];
 }
 
 /** Rotation keys that can undo nothing where they stand, as far as the log shows. */
@@ -88,8 +127,8 @@ function missingLines(missing: readonly Missing[]): Line[] {
     [{ text: `Missing, and tried again by the next run:`, style: "bold" }],
     ...missing
       .slice(0, named)
-      .flatMap(({ cid, reason, records }): Line[] => [
-        [cid, { text: `  ${reason}`, style: "yellow" }],
+      .flatMap(({ cid, reason, records, damaged }): Line[] => [
+        [cid, { text: `  ${damaged === true ? "damaged in the archive; " : ""}${reason}`, style: "yellow" }],
         [
           `    ${records.length === 0 ? "no record needs it" : `needed by ${records.slice(0, 5).join(", ")}${records.length > 5 ? ` and ${records.length - 5} more` : ""}`}`,
         ],
@@ -99,7 +138,7 @@ function missingLines(missing: readonly Missing[]): Line[] {
 }
 
 /** The same for scripts. */
-export function resultFacts({ manifest, mode, received }: ExportResult): object {
+export function resultFacts({ manifest, mode, received, mended, unmended }: ExportResult): object {
   const { did, handle, source, status, snapshot, createdAt, commit, rev, data, records, blobs, blobBytes, missing } =
     manifest;
   const { unreadRecords } = manifest;
@@ -120,6 +159,8 @@ export function resultFacts({ manifest, mode, received }: ExportResult): object 
     received,
     missing,
     unreadRecords,
+    mended,
+    unmended,
   };
 }
 

@@ -3,7 +3,7 @@ import type { LocatedAccount } from "../../account/find.ts";
 import { signIn } from "../../account/sign-in.ts";
 import type { ReportExport } from "../../archive/events.ts";
 import { archiveName } from "../../archive/layout.ts";
-import { hasAllBlobs, readManifests } from "../../archive/manifest.ts";
+import { readManifests } from "../../archive/manifest.ts";
 import { DecampError, exitCodeOf } from "../../errors.ts";
 import { parseAccount, parseServerUrl, type Account } from "../../identity/syntax.ts";
 import type { Pds } from "../../services/pds.ts";
@@ -18,10 +18,10 @@ import { reportAndAsk } from "../report-and-ask.ts";
 import { checkSecretFlags, createSecrets, secretKinds, type AllSecretFlags, type Secrets } from "../secrets.ts";
 import { stoppable, tellStopping } from "../signals.ts";
 import type { Terminal } from "../terminal.ts";
-import { exportLines, keyFacts, resultFacts } from "./export-result.ts";
+import { exportLines, keyFacts, lacksSomething, resultFacts } from "./export-result.ts";
 import { completer } from "../next-command.ts";
 
-/** Runs `decamp export`. Exit code 6 if blobs are missing, or may be. */
+/** Runs `decamp export`. Exit code 6 if blobs are missing, or may be, or something is damaged and stays so. */
 export async function exportCommand(
   invocation: Invocation<"export">,
   { terminal, secrets: known }: Edge,
@@ -90,7 +90,7 @@ export async function exportCommand(
         terminal.out.line(...line);
       }
     }
-    return hasAllBlobs(result.manifest) ? 0 : exitCodeOf("incomplete");
+    return lacksSomething(result) ? exitCodeOf("incomplete") : 0;
   } finally {
     close();
   }

@@ -76,6 +76,11 @@ export function archiveLines(archive: ArchiveReport | undefined): Line[] {
   ];
 }
 
+/** How what is damaged comes back. @param command complete */
+export function mendLines(command: string): Line[] {
+  return [[], ["To fetch again what is damaged, as far as the server still has it:"], [`  ${command}`]];
+}
+
 export function findingLines(findings: readonly AnyFinding[]): Line[] {
   if (findings.length === 0) {
     return [];

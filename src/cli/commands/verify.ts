@@ -1,5 +1,7 @@
 /** `decamp verify`: proves a repository, and says what is wrong with it. */
 import type { ArchiveReport } from "../../archive/check-all.ts";
+import type { Manifest } from "../../archive/manifest.ts";
+import { mendWords } from "../../archive/open-repo.ts";
 import type { SigningKey } from "../../archive/signing-keys.ts";
 import { DecampError, exitCodeOf } from "../../errors.ts";
 import { shownKey } from "../../identity/key-guard.ts";
@@ -13,10 +15,11 @@ import { readGlobals, type GlobalFlags } from "../globals.ts";
 import { openInput, type Input } from "../input.ts";
 import type { Edge, Invocation } from "../invocation.ts";
 import { readLimits } from "../limits.ts";
+import { nextCommand } from "../next-command.ts";
 import { createActivity } from "../reporters/activity.ts";
 import { stoppable } from "../signals.ts";
 import type { Terminal } from "../terminal.ts";
-import { archiveLines, factLines, findingLines, verdictLines } from "./verify-result.ts";
+import { archiveLines, factLines, findingLines, mendLines, verdictLines } from "./verify-result.ts";
 
 const damagedExit = exitCodeOf("damaged");
 
@@ -29,9 +32,11 @@ export async function verifyCommand(
   const [path = ""] = args;
   const limits = readLimits(flags.limit);
   const expectation = await readExpectation(flags);
+  let opened: { readonly path: string; readonly manifest: Manifest } | undefined;
   const { report, keys, archive } = await stoppable(
     async (signal) => {
       const input = await openInput(path, terminal);
+      opened = input.archive;
       try {
         return await proveAll(input, expectation, { flags, limits, globals, terminal, signal });
       } finally {
@@ -43,6 +48,7 @@ export async function verifyCommand(
   const until = keys.find(({ didKey }) => didKey === report.signingKey)?.until;
   const findings = [...report.findings, ...(archive?.findings ?? [])];
   const ok = report.ok && !(archive?.findings.some(({ severity }) => severity === "error") ?? false);
+  const next = ok || opened === undefined ? undefined : mendCommand(opened, { raw, globals });
   if (globals.json) {
     terminal.out.json({
       type: "result",
@@ -54,16 +60,26 @@ export async function verifyCommand(
       ...(archive === undefined
         ? {}
         : { archive: { snapshots: archive.snapshots, files: archive.files, blobs: archive.blobs } }),
+      ...(next === undefined ? {} : { next }),
       findings,
     });
   } else {
     const verdict = globals.quiet && ok ? [] : verdictLines(report, ok, until);
     const facts = globals.quiet ? [] : [...factLines(report), ...archiveLines(archive)];
-    for (const line of [...verdict, ...facts, ...findingLines(findings)]) {
+    const mend = next === undefined ? [] : mendLines(next);
+    for (const line of [...verdict, ...facts, ...findingLines(findings), ...mend]) {
       terminal.out.line(...line);
     }
   }
   return ok ? 0 : damagedExit;
+}
+
+/** The command that fetches again what is damaged in an archive. */
+function mendCommand(
+  { path, manifest }: { readonly path: string; readonly manifest: Manifest },
+  run: Parameters<typeof nextCommand>[1],
+): string {
+  return nextCommand(mendWords(path, manifest.did), run);
 }
 
 interface Proof {
