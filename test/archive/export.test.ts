@@ -18,16 +18,7 @@ import { CidLink } from "../../src/data/cid.ts";
 import { sendJson, type ScriptedServer } from "../faults/scripted-server.ts";
 import { aliceDid, makeAccount, type Account } from "../repo/tools/account.ts";
 import { makeCar } from "../repo/tools/build.ts";
-import {
-  cid,
-  exportInto,
-  giveBlob,
-  hostile,
-  lonely,
-  lonelyCid,
-  picture,
-  withPicture,
-} from "./hostile-server.ts";
+import { cid, exportInto, giveBlob, hostile, lonely, lonelyCid, picture, withPicture } from "./hostile-server.ts";
 
 let folder = "";
 beforeEach(async () => {

@@ -120,6 +120,11 @@ describe("a CAR file", async () => {
         continue;
       }
       const [root] = roots;
+      if (fixture.name === "record-of-codec-dag-json") {
+        // A codec that differs from that of the link cannot be told from one that is foreign, so none is sent.
+        await expect(agreeOnCar(upload(car), String(root), signal)).rejects.toThrow("a block of another kind");
+        continue;
+      }
       for (const piece of [1, 7, 4096]) {
         await agreeOnCar(upload(car, car.length > 100_000 ? 4096 : piece), String(root), signal);
       }
