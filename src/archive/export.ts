@@ -5,7 +5,10 @@
 
 import type { Cid } from "../data/cid.ts";
 import { isDecampError } from "../errors.ts";
+import { isFutureRev } from "../repo/commit.ts";
+import { timeOfRev } from "../repo/head.ts";
 import { prepareVerifier } from "../repo/verify.ts";
+import { isAnswering } from "../services/answering.ts";
 import { fileSize, joinPath, readWhole, writeWhole } from "../services/files.ts";
 import { takeLock } from "../services/lock.ts";
 import { askAhead, type Ahead } from "./ahead.ts";
@@ -31,6 +34,8 @@ export interface ExportResult {
    * something else was not. `unchanged`: there was nothing to do.
    */
   readonly mode: StoredRepo["mode"] | "unchanged";
+  /** Whether the revision of the repository lies in the future: the clock of its server was wrong. The data is kept. */
+  readonly futureRev: boolean;
   /** What came over the network: bytes of the repository, blobs and their bytes. */
   readonly received: { readonly repoBytes: number; readonly blobs: number; readonly blobBytes: number };
 }
@@ -59,15 +64,31 @@ export async function exportAccount(
 ): Promise<ExportResult> {
   const before = await requireArchiveFolder(archive, source.did);
   if (early?.did === source.did) {
-    return exportInto(archive, source, early, before, options);
+    return judged(await exportInto(archive, source, early, before, options), options);
   }
   const ahead = await askAhead(archive, source, options.signal);
   try {
-    return await exportInto(archive, source, ahead, before, options);
+    return judged(await exportInto(archive, source, ahead, before, options), options);
   } finally {
     ahead.close();
   }
 }
+
+/** Says what is wrong with what was kept all the same. */
+function judged(result: Exported, { now, report }: ExportOptions): ExportResult {
+  const { rev } = result.manifest;
+  const futureRev = isFutureRev(rev, now);
+  if (futureRev) {
+    report({
+      type: "warning",
+      code: "future-rev",
+      message: `The revision of the repository, ${rev}, lies in the future: it names ${timeOfRev(rev) ?? "no time"}. The clock of its server was wrong when it was written. The data is kept.`,
+    });
+  }
+  return { ...result, futureRev };
+}
+
+type Exported = Omit<ExportResult, "futureRev">;
 
 async function exportInto(
   archive: string,
@@ -75,7 +96,7 @@ async function exportInto(
   ahead: Ahead,
   before: readonly Manifest[],
   options: ExportOptions,
-): Promise<ExportResult> {
+): Promise<Exported> {
   const last = before.at(-1);
   const parts = collectParts(archive, source, last, options);
   // A repository need not wait for them; whoever needs them gets the error.
@@ -116,7 +137,7 @@ async function exportLocked(
   ahead: Ahead,
   { head, parts, known }: Beginning,
   options: ExportOptions,
-): Promise<ExportResult> {
+): Promise<Exported> {
   const { report } = options;
   const last = known.at(-1);
   report({ type: "step", id: "repository", title: titles.repository, state: "start" });
@@ -249,13 +270,14 @@ async function bringBlobs(
   const { signal, concurrency, report } = options;
   const car = repo.noBlobs ? undefined : snapshotFile(archive, repo.snapshot, "repo");
   const wanted = await wantedBlobs(car, ahead.takeBlobs(), source, known, signal);
-  await options.beforeBlobs?.(await bytesToFetch(archive, wanted));
+  await options.beforeBlobs?.({ bytes: await bytesToFetch(archive, wanted), wanted, car });
   try {
     return await fetchBlobs(archive, wanted, async (cid, either, busy) => pds.getBlob(did, cid, either, busy), {
       concurrency,
       signal,
       kept: new Set(known.flatMap(({ blobs }) => blobs.map(({ cid }) => cid))),
       pause: async (attempt) => pause(options, attempt),
+      isAnswering: async (either) => isAnswering(pds, did, either),
       onProgress: (done) => report({ type: "progress", step: "blobs", unit: "blobs", done, total: wanted.size }),
     });
   } catch (error) {

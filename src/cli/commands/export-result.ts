@@ -84,7 +84,7 @@ function missingLines(missing: readonly Missing[]): Line[] {
 }
 
 /** The same for scripts. */
-export function resultFacts({ manifest, mode, received }: ExportResult): object {
+export function resultFacts({ manifest, mode, received, futureRev }: ExportResult): object {
   const { did, handle, source, status, snapshot, createdAt, commit, rev, data, records, blobs, blobBytes, missing } =
     manifest;
   return {
@@ -103,6 +103,7 @@ export function resultFacts({ manifest, mode, received }: ExportResult): object 
     private: hasPrivateParts(manifest),
     received,
     missing,
+    ...(futureRev ? { futureRev } : {}),
   };
 }
 
