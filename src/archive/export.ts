@@ -5,7 +5,10 @@
 
 import type { Cid } from "../data/cid.ts";
 import { isDecampError } from "../errors.ts";
+import { isFutureRev } from "../repo/commit.ts";
+import { timeOfRev } from "../repo/head.ts";
 import { prepareVerifier } from "../repo/verify.ts";
+import { isAnswering } from "../services/answering.ts";
 import { readWhole, writeWhole } from "../services/files.ts";
 import { takeLock } from "../services/lock.ts";
 import { isMissingMethod } from "../services/missing-method.ts";
@@ -34,6 +37,8 @@ export interface ExportResult {
    * something else was not. `unchanged`: there was nothing to do.
    */
   readonly mode: StoredRepo["mode"] | "unchanged";
+  /** Whether the revision of the repository lies in the future: the clock of its server was wrong. The data is kept. */
+  readonly futureRev: boolean;
   /** What came over the network: bytes of the repository, blobs and their bytes. */
   readonly received: { readonly repoBytes: number; readonly blobs: number; readonly blobBytes: number };
   /** What was missing or damaged in the archive, and is good again. */
@@ -67,15 +72,31 @@ export async function exportAccount(
 ): Promise<ExportResult> {
   const before = await requireArchiveFolder(archive, source.did);
   if (early?.did === source.did) {
-    return exportInto(archive, source, early, before, options);
+    return judged(await exportInto(archive, source, early, before, options), options);
   }
   const ahead = await askAhead(archive, source, options.signal);
   try {
-    return await exportInto(archive, source, ahead, before, options);
+    return judged(await exportInto(archive, source, ahead, before, options), options);
   } finally {
     ahead.close();
   }
 }
+
+/** Says what is wrong with what was kept all the same. */
+function judged(result: Exported, { now, report }: ExportOptions): ExportResult {
+  const { rev } = result.manifest;
+  const futureRev = isFutureRev(rev, now);
+  if (futureRev) {
+    report({
+      type: "warning",
+      code: "future-rev",
+      message: `The revision of the repository, ${rev}, lies in the future: it names ${timeOfRev(rev) ?? "no time"}. The clock of its server was wrong when it was written. The data is kept.`,
+    });
+  }
+  return { ...result, futureRev };
+}
+
+type Exported = Omit<ExportResult, "futureRev">;
 
 async function exportInto(
   archive: string,
@@ -83,7 +104,7 @@ async function exportInto(
   ahead: Ahead,
   before: readonly Manifest[],
   options: ExportOptions,
-): Promise<ExportResult> {
+): Promise<Exported> {
   const last = before.at(-1);
   const parts = collectParts(archive, source, last, options);
   // A repository need not wait for them; whoever needs them gets the error.
@@ -134,7 +155,7 @@ async function exportLocked(
   ahead: Ahead,
   { head, parts, known, damage }: Beginning,
   options: ExportOptions,
-): Promise<ExportResult> {
+): Promise<Exported> {
   const { report } = options;
   const mending = await beginMending(archive, known, damage, options);
   await mending.fromParts(await parts);
@@ -157,7 +178,7 @@ async function exportLocked(
   report({ type: "step", id: "blobs", title: titles.blobs, state: "done", detail: describeBlobs(blobs) });
 
   const stillBad = [...blobs.missing, ...others.missing].filter(({ cid }) => mending.blobs.has(cid)).length;
-  const outcome: Omit<ExportResult, "manifest" | "mode"> = {
+  const outcome: Omit<Exported, "manifest" | "mode"> = {
     received: {
       repoBytes: repo.received,
       blobs: blobs.fetched.count + others.fetched.count,
@@ -344,7 +365,7 @@ async function bringBlobs(
       }
     }
   }
-  await options.beforeBlobs?.(await bytesToFetch(archive, wanted));
+  await options.beforeBlobs?.({ bytes: await bytesToFetch(archive, wanted), wanted, car });
   const total = wanted.size + onlyOthers.size;
   const bring = async (which: ReadonlyMap<Cid, WantedBlob>, before: number): Promise<FetchedBlobs> =>
     fetchBlobs(archive, which, async (cid, either, busy) => pds.getBlob(did, cid, either, busy), {
@@ -352,6 +373,7 @@ async function bringBlobs(
       signal,
       trusted,
       pause: async (attempt) => pause(options, attempt),
+      isAnswering: async (either) => isAnswering(pds, did, either),
       onProgress: (done) => report({ type: "progress", step: "blobs", unit: "blobs", done: before + done, total }),
     });
   try {

@@ -5,6 +5,7 @@ import { parseCid, type Cid } from "../data/cid.ts";
 import { isDecampError, DecampError } from "../errors.ts";
 import { Background, forEachConcurrent } from "../services/concurrent.ts";
 import { NewFile, syncFolders } from "../services/files.ts";
+import { anyType } from "../services/media-type.ts";
 import type { Download } from "../services/pds.ts";
 import { plainSize } from "../services/plain-entries.ts";
 import { provedSize } from "./damage.ts";
@@ -38,6 +39,8 @@ export interface FetchOptions {
   readonly trusted?: ReadonlyMap<Cid, number>;
   /** Waits before a blob is fetched once more. */
   readonly pause: (attempt: number) => Promise<void>;
+  /** Whether the server answers at all. One blob that it keeps to itself is missing then; by default that is an error. */
+  readonly isAnswering?: (signal: AbortSignal) => Promise<boolean>;
   /** Told how many are settled. */
   readonly onProgress: (done: number) => void;
 }
@@ -50,6 +53,10 @@ export const wrongBytes = "the server sends other bytes than the record refers t
 
 /** How often a blob is fetched that comes broken. */
 const attempts = 3;
+/** How often one is asked for of which nothing comes: each time waits for as long as `Http` does. */
+const silentAttempts = 2;
+/** If nothing comes of so many blobs, and no blob comes at all, it is not about the blobs. */
+const hopeless = 16;
 /** So many blobs that have come may be on their way to the disk while others are fetched. */
 const settling = 16;
 
@@ -69,6 +76,7 @@ export async function fetchBlobs(
   const blobs: ArchivedBlob[] = [];
   const missing: Missing[] = [];
   const fetched = { count: 0, bytes: 0 };
+  let silent = 0;
   let done = 0;
   const settled = (): void => {
     done += 1;
@@ -101,6 +109,10 @@ export async function fetchBlobs(
       });
       return;
     }
+    silent += came.silence === undefined ? 0 : 1;
+    if (came.silence !== undefined && silent >= hopeless && fetched.count === 0) {
+      throw came.silence;
+    }
     if (there === undefined) {
       const damaged = found === undefined ? {} : { damaged: true as const };
       missing.push({ cid, reason: came.reason, records: want.records, ...damaged });
@@ -125,8 +137,6 @@ export async function fetchBlobs(
   return { blobs: blobs.sort(byCid), missing: missing.sort(byCid), fetched };
 }
 
-const anyType = "application/octet-stream";
-
 function byCid(a: { cid: string }, b: { cid: string }): number {
   return a.cid < b.cid ? -1 : 1;
 }
@@ -135,9 +145,9 @@ async function fetchBlob(
   archive: string,
   cid: Cid,
   open: () => Promise<Download>,
-  { pause }: FetchOptions,
+  { pause, isAnswering }: FetchOptions,
   signal: AbortSignal,
-): Promise<{ file: NewFile; mimeType?: string | undefined } | { reason: string }> {
+): Promise<{ file: NewFile; mimeType?: string | undefined } | { reason: string; silence?: DecampError }> {
   for (let attempt = 1; ; attempt += 1) {
     let begun = false;
     try {
@@ -149,11 +159,13 @@ async function fetchBlob(
       // Refused, or answered with something else: that is about this blob. Short or wrong: worth another try.
       const isRefusal = isDecampError(error, "server-refused", "bad-answer") && !isAccountState(error);
       const isBroken = isDecampError(error, "damaged") || (begun && isDecampError(error, "unreachable"));
-      if (!isRefusal && !isBroken) {
+      // Nothing at all comes, and the server answers otherwise: it is about this blob, too.
+      const isSilent = !begun && isDecampError(error, "unreachable") && (await isAnswering?.(signal)) === true;
+      if (!isDecampError(error) || (!isRefusal && !isBroken && !isSilent)) {
         throw error;
       }
-      if (isRefusal || attempt >= attempts) {
-        return { reason: reasonOf(error) };
+      if (isRefusal || attempt >= (isSilent ? silentAttempts : attempts)) {
+        return { reason: reasonOf(error), ...(isSilent ? { silence: error } : {}) };
       }
       await pause(attempt);
     }

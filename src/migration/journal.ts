@@ -20,6 +20,7 @@ import { AppendFile } from "../services/append-file.ts";
 import { joinPath, listFolder, removeAll } from "../services/files.ts";
 import { takeLock, type LockOwner } from "../services/lock.ts";
 import { ownFolder, readOwn } from "../services/own-files.ts";
+import type { BlobNotMoved, MissingBlob, PreferencesNotMoved } from "./events.ts";
 
 /** The format that is written. Journals of the first had no number. */
 export const journalFormat = 2;
@@ -41,8 +42,21 @@ export type JournalEntry =
   | { type: "frozen"; frozen: boolean }
   | { type: "compared"; commit: string }
   | { type: "source-compared"; operation?: string | undefined }
+  | { type: "skip-blobs"; cids: readonly string[] }
+  | ({ type: "left-out" } & LeftOut)
   | { type: "signed"; cid: string; operation: Record<string, unknown> }
   | { type: "undo"; operation: string };
+
+/** What a move has left behind, and went on without. */
+export interface LeftOut {
+  /** Blobs that the old server did not give. */
+  readonly missing: readonly MissingBlob[];
+  /** Blobs that were skipped, or that the new server did not take. */
+  readonly notMoved: readonly BlobNotMoved[];
+  readonly preferences?: (PreferencesNotMoved & { readonly again: boolean }) | undefined;
+}
+
+const missingBlob = { cid: v.string(), reason: v.string(), records: v.array(v.string()) };
 
 const entrySchema: v.GenericSchema<unknown, JournalEntry> = v.variant("type", [
   v.object({
@@ -59,6 +73,15 @@ const entrySchema: v.GenericSchema<unknown, JournalEntry> = v.variant("type", [
   v.object({ type: v.literal("frozen"), frozen: v.boolean() }),
   v.object({ type: v.literal("compared"), commit: v.string() }),
   v.object({ type: v.literal("source-compared"), operation: v.optional(v.string()) }),
+  v.object({ type: v.literal("skip-blobs"), cids: v.array(v.string()) }),
+  v.object({
+    type: v.literal("left-out"),
+    missing: v.array(v.object(missingBlob)),
+    notMoved: v.array(v.object({ ...missingBlob, size: v.exactOptional(v.number()), archived: v.boolean() })),
+    preferences: v.optional(
+      v.object({ reason: v.string(), archived: v.exactOptional(v.string()), again: v.boolean() }),
+    ),
+  }),
   v.object({ type: v.literal("signed"), cid: v.string(), operation: v.record(v.string(), v.unknown()) }),
   v.object({ type: v.literal("undo"), operation: v.string() }),
 ]);
@@ -79,6 +102,10 @@ export interface JournalState {
   readonly frozen?: boolean;
   /** The commit that the new server was proved to have, with every blob, right before the identity changed. */
   readonly compared?: string;
+  /** CIDs of the blobs that somebody has said to leave behind. */
+  readonly skipBlobs?: readonly string[];
+  /** What is not on the new server, as it was right before the identity changed, or later. */
+  readonly leftOut?: LeftOut;
   /** CID of the operation after which the old server was looked at once more, and nothing was left there. */
   readonly sourceCompared?: string;
   readonly signed?: { readonly cid: string; readonly operation: Readonly<Record<string, unknown>> };
@@ -282,6 +309,12 @@ function facts(entry: JournalEntry): JournalState {
       return { compared: entry.commit };
     case "source-compared":
       return entry.operation === undefined ? {} : { sourceCompared: entry.operation };
+    case "skip-blobs":
+      return { skipBlobs: entry.cids };
+    case "left-out": {
+      const { missing, notMoved, preferences } = entry;
+      return { leftOut: { missing, notMoved, ...(preferences === undefined ? {} : { preferences }) } };
+    }
     case "frozen":
       return { frozen: entry.frozen };
     case "signed":

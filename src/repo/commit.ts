@@ -33,6 +33,11 @@ function latestTid(now: number): string {
   return text;
 }
 
+/** Whether a revision lies in the future, by more than clocks may differ. @param now epoch milliseconds */
+export function isFutureRev(rev: string, now: number): boolean {
+  return rev > latestTid(now + clockDrift);
+}
+
 /**
  * Answers whether a commit is well formed; whether it is true is asked by `judgeCommit`.
  *
@@ -126,7 +131,7 @@ export function judgeCommit(commit: Commit, cid: Cid, expected: CommitExpectatio
     const message = `This is the repository of ${commit.did}, not that of ${expected.did}.`;
     findings.add("commit/other-did", { cid, message });
   }
-  if (expected.now !== undefined && commit.rev !== undefined && commit.rev > latestTid(expected.now + clockDrift)) {
+  if (expected.now !== undefined && commit.rev !== undefined && isFutureRev(commit.rev, expected.now)) {
     findings.add("commit/future-rev", { cid });
   }
   const { signature } = commit;

@@ -9,6 +9,7 @@ import { readRoot } from "../repo/block-index.ts";
 import { bytesSource } from "../repo/source.ts";
 import type { Allowance } from "./allowances.ts";
 import type { Http } from "./http.ts";
+import { mediaTypeToSend } from "./media-type.ts";
 import { isMissingMethod } from "./missing-method.ts";
 import { allPages, pageEntries } from "./pages.ts";
 import { bearerToken, PinnedSession, type Credentials, type SessionInfo } from "./session.ts";
@@ -269,14 +270,20 @@ export class Pds {
   /**
    * com.atproto.repo.uploadBlob; resolves to the CID that the server stored it under.
    *
+   * @param mimeType as a record says; what is no media type is not sent, see `mediaTypeToSend`
    * @param onBusy as in `getBlob`
    */
   async uploadBlob(blob: Upload, mimeType: string, signal: AbortSignal, onBusy?: () => void): Promise<string> {
-    const answer = await this.#server.procedure(uploadBlob, { type: mimeType, bytes: blob }, uploaded, {
-      repeatable: true,
-      signal,
-      ...(onBusy === undefined ? {} : { onBusy }),
-    });
+    const answer = await this.#server.procedure(
+      uploadBlob,
+      { type: mediaTypeToSend(mimeType), bytes: blob },
+      uploaded,
+      {
+        repeatable: true,
+        signal,
+        ...(onBusy === undefined ? {} : { onBusy }),
+      },
+    );
     return answer.blob.ref.$link;
   }
 

@@ -124,6 +124,25 @@ describe("the result", () => {
     expect(stdout).toContain("needed by app.bsky.feed.post/3abc\n");
   });
 
+  test("with blobs and preferences that stayed behind: exit code 6, why, and where they are", async () => {
+    const blob = { cid: "bafklarge", size: 2_000_000, reason: "too large", records: ["app.bsky.feed.post/3abc"] };
+    const blobsNotMoved = [
+      { ...blob, archived: true },
+      { cid: "bafkgone", reason: "skipped, as you asked", records: [], archived: false },
+    ];
+    const left = await run(() => Promise.resolve({ ...result, blobsNotMoved }));
+    expect(left.exitCode).toBe(6);
+    expect(left.stdout).toContain("Left behind: 2 blobs\n");
+    expect(left.stdout).toMatch(/bafklarge {2}2\S* MB {2}too large; the archive has it\n {4}needed by app/);
+    expect(left.stdout).toContain("bafkgone  skipped, as you asked\n");
+
+    const preferencesNotMoved = { reason: "they could not be written", archived: "/archive/preferences.json" };
+    const { exitCode, stdout } = await run(() => Promise.resolve({ ...result, preferencesNotMoved }));
+    expect(exitCode).toBe(6);
+    expect(stdout).toContain("they could not be written\n");
+    expect(stdout).toContain("they are in /archive/preferences.json\n");
+  });
+
   test("of a run whose old server keeps the account active says so, and what to do", async () => {
     const { stdout, exitCode } = await run(() =>
       Promise.resolve({ ...result, sourceStillActive: true, sourceState: "active" }),

@@ -170,8 +170,8 @@ const cases: Case[] = [
     return [
       { name: `${kind}: a web page`, server: "pds", kind, fault: webPage, ends: kind === blob ? [6] : fails },
       { name: `${kind}: 500`, server: "pds", kind, fault: () => refuse(500, "InternalServerError"), ends: fails },
-      { name: `${kind}: never connected`, server: "pds", kind, fault: drop, ends: [5] },
-      { name: `${kind}: the answer is lost`, server: "pds", kind, fault: loseAnswer, ends: [5] },
+      { name: `${kind}: never connected`, server: "pds", kind, fault: drop, ends: kind === blob ? [6] : [5] },
+      { name: `${kind}: the answer is lost`, server: "pds", kind, fault: loseAnswer, ends: kind === blob ? [6] : [5] },
       {
         name: `${kind}: a redirect to another host`,
         server: "pds",

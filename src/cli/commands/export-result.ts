@@ -138,7 +138,7 @@ function missingLines(missing: readonly Missing[]): Line[] {
 }
 
 /** The same for scripts. */
-export function resultFacts({ manifest, mode, received, mended, unmended }: ExportResult): object {
+export function resultFacts({ manifest, mode, received, futureRev, mended, unmended }: ExportResult): object {
   const { did, handle, source, status, snapshot, createdAt, commit, rev, data, records, blobs, blobBytes, missing } =
     manifest;
   const { unreadRecords } = manifest;
@@ -161,6 +161,7 @@ export function resultFacts({ manifest, mode, received, mended, unmended }: Expo
     unreadRecords,
     mended,
     unmended,
+    ...(futureRev ? { futureRev } : {}),
   };
 }
 

@@ -90,6 +90,9 @@ export async function exportCommand(
         terminal.out.line(...line);
       }
     }
+    if (result.futureRev) {
+      return exitCodeOf("damaged"); // as verify has it
+    }
     return lacksSomething(result) ? exitCodeOf("incomplete") : 0;
   } finally {
     close();

@@ -67,9 +67,9 @@ function arrivalOf({ signed, identity }: Context): string | undefined {
  * @throws DecampError what both servers throw
  */
 export async function bringLacking(context: Context): Promise<void> {
-  const { source, identity, archive, services, lacking, signal } = context;
-  const { did, log } = identity;
-  const expectation = { did, signingKeys: log.signingKeys, now: services.now() };
+  const { source, identity, archive, lacking, signal } = context;
+  const { did } = identity;
+  const { expectation } = context;
   await proveDownload(archive, await source.getRepo(did, signal), expectation, signal, async (old) =>
     bring(context, old, new Set(lacking)),
   );
@@ -80,13 +80,13 @@ export async function bringLacking(context: Context): Promise<void> {
 
 /** @returns the paths of the records that exist only on the old server, and were not brought along */
 async function findLateWrites(context: Context): Promise<readonly string[]> {
-  const { source, identity, archive, services, options, lacking, signal } = context;
-  const { did, log } = identity;
+  const { source, identity, archive, options, lacking, signal } = context;
+  const { did } = identity;
   if (lacking.length === 0 && (await source.latestCommit(did, signal)).cid === context.snapshot.commit) {
     return [];
   }
   // Signed with the old key: the old server has no other.
-  const expectation = { did, signingKeys: log.signingKeys, now: services.now() };
+  const { expectation } = context;
   return proveDownload(archive, await source.getRepo(did, signal), expectation, signal, async (now) => {
     const paths = lacking.length > 0 ? lacking : writtenSince(context, now);
     if (paths.length === 0) {
