@@ -1,5 +1,6 @@
 /** What a server says of an account: its state, and the head of its repository. Asked now; nothing is remembered. */
 
+import { defaultBudgets, overLimit } from "../data/budgets.ts";
 import { isDecampError } from "../errors.ts";
 import { readHead, type Head } from "../repo/head.ts";
 import type { Download, Pds } from "../services/pds.ts";
@@ -19,9 +20,6 @@ export interface Place {
   /** The head of the repository, where the server shows it. */
   readonly head?: Head | undefined;
 }
-
-/** A commit with its frame is some hundred bytes. */
-const mostBytes = 64 * 1024;
 
 /** Asks a server. Never fails but for the signal. */
 export async function askPlace(pds: Pds, did: string, signal: AbortSignal): Promise<Place> {
@@ -60,13 +58,14 @@ export async function headAt(pds: Pds, did: string, signal: AbortSignal): Promis
   return readHead(await readSmall(await pds.getBlocks(did, [cid], signal)), cid);
 }
 
-async function readSmall({ bytes }: Download): Promise<Uint8Array> {
+/** A commit with its frame is some hundred bytes. */
+async function readSmall({ bytes, limits = defaultBudgets }: Download): Promise<Uint8Array> {
   const pieces: Uint8Array[] = [];
   let size = 0;
   for await (const piece of bytes) {
     size += piece.length;
-    if (size > mostBytes) {
-      break;
+    if (size > limits.commitBytes) {
+      throw overLimit("commitBytes", "What came as one commit has", limits.commitBytes, "bytes");
     }
     pieces.push(piece);
   }

@@ -4,7 +4,7 @@ import { isDecampError } from "../errors.ts";
 import { parseDidDocument } from "../identity/did-document.ts";
 import { isPlcDid } from "../identity/syntax.ts";
 import { documentAgrees } from "../plc/document.ts";
-import { verifyLog, type VerifiedLog } from "../plc/log.ts";
+import { proveLog, type VerifiedLog } from "../plc/log.ts";
 import { contentOf } from "../plc/operation.ts";
 import { readBlobRefs } from "../repo/records.ts";
 import type { RepoReport } from "../repo/report.ts";
@@ -92,7 +92,7 @@ export async function checkSnapshot(
     add("archive/commit");
   }
   const good = await checkFiles(archive, manifest, add, signal);
-  await checkIdentity(archive, manifest, good, add);
+  await checkIdentity(archive, manifest, good, add, signal);
 
   const needs = neededBlobs(repo.source, signal);
   const states = new Map<Cid, BlobState>();
@@ -169,10 +169,13 @@ async function checkIdentity(
   { snapshot, did }: Manifest,
   good: ReadonlySet<string>,
   add: Add,
+  signal: AbortSignal,
 ): Promise<void> {
   let log: VerifiedLog | undefined;
   if (good.has(snapshotFiles.log)) {
-    const read = await readJson(snapshotFile(archive, snapshot, "log"), (value) => verifyLog(did, value));
+    const read = await readJson(snapshotFile(archive, snapshot, "log"), async (value) =>
+      proveLog(did, value, { signal }),
+    );
     if ("fault" in read) {
       add("archive/log", { key: snapshotFiles.log, message: `${sentences["archive/log"]} ${read.fault}` });
     } else {
@@ -188,10 +191,13 @@ async function checkIdentity(
   }
 }
 
-async function readJson<T>(path: string, parse: (value: unknown) => T): Promise<{ value: T } | { fault: string }> {
+async function readJson<T>(
+  path: string,
+  parse: (value: unknown) => T | Promise<T>,
+): Promise<{ value: T } | { fault: string }> {
   const bytes = await readWhole(path);
   try {
-    return { value: parse(JSON.parse(new TextDecoder().decode(bytes))) };
+    return { value: await parse(JSON.parse(new TextDecoder().decode(bytes))) };
   } catch (error) {
     if (isDecampError(error, "identity-invalid") || error instanceof SyntaxError) {
       return { fault: error.message };
@@ -220,7 +226,7 @@ export async function archivedKeys(archive: string, { did, snapshot }: Manifest)
   if ((await readWhole(path)) === undefined) {
     return [];
   }
-  const read = await readJson(path, (value) => keysOfLog(verifyLog(did, value)));
+  const read = await readJson(path, async (value) => keysOfLog(await proveLog(did, value, {})));
   return "value" in read ? read.value : [];
 }
 

@@ -3,6 +3,7 @@
  * is proved gets a place in the archive.
  */
 
+import type { Limits } from "../data/budgets.ts";
 import { DecampError, isDecampError } from "../errors.ts";
 import type { Expectation } from "../repo/verify.ts";
 import { fileSize, linkFile, removeAll } from "../services/files.ts";
@@ -54,7 +55,7 @@ export async function storeRepo(
   if (last !== undefined && last.commit === head?.cid) {
     return reuse(last);
   }
-  const unfinished = await findUnfinished(archive, taken, expectation, options.signal);
+  const unfinished = await findUnfinished(archive, taken, expectation, source.pds.limits, options.signal);
   if (unfinished !== undefined && unfinished.commit === head?.cid) {
     checkOrder(unfinished, known.at(-1), source, archive);
     return unfinished;
@@ -147,6 +148,7 @@ async function findUnfinished(
   archive: string,
   taken: ReadonlySet<string>,
   expectation: Expectation,
+  limits: Limits,
   signal: AbortSignal,
 ): Promise<StoredRepo | undefined> {
   const names = (await listSnapshots(archive)).filter((name) => !taken.has(name));
@@ -155,7 +157,7 @@ async function findUnfinished(
     if ((await fileSize(path)) === undefined) {
       continue;
     }
-    const repo = await proveStored(path, expectation, signal);
+    const repo = await proveStored(path, expectation, signal, limits);
     const hashed = await hashFile(path, signal);
     if (repo !== undefined && hashed !== undefined && snapshot.startsWith(repo.rev)) {
       const sha256 = Buffer.from(hashed.sha256).toString("hex");
@@ -182,7 +184,7 @@ async function receiveNews(
     );
     return news ?? "unchanged";
   } catch (error) {
-    if (!isDecampError(error, "damaged", "server-refused", "bad-answer")) {
+    if (!isDecampError(error, "damaged", "server-refused", "bad-answer", "limit-exceeded")) {
       throw error;
     }
     options.report({

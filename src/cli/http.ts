@@ -1,13 +1,14 @@
 /** The one way to the network, as the flags and the environment have it. */
 import { Http } from "../services/http.ts";
 import type { GlobalFlags } from "./globals.ts";
+import { readLimits } from "./limits.ts";
 import { packageFacts } from "./package.ts";
 import type { Terminal } from "./terminal.ts";
 
 /**
  * With --verbose, every answer is told on stderr. Close it when the work is over.
  *
- * @throws DecampError `usage` for a proxy in the environment that cannot be used
+ * @throws DecampError `usage` for a proxy in the environment that cannot be used, and for a limit that is none
  */
 export function openHttp(globals: GlobalFlags, terminal: Terminal): Http {
   const { version } = packageFacts();
@@ -15,6 +16,7 @@ export function openHttp(globals: GlobalFlags, terminal: Terminal): Http {
   return new Http({
     allowPrivateHosts: globals.allowPrivateHosts,
     userAgent: `decamp/${version}`,
+    limits: readLimits(globals.limit),
     proxyEnv: terminal.env,
     onWait: ({ host, milliseconds }) => {
       const until = new Date(Date.now() + milliseconds).toISOString();

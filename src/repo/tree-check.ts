@@ -102,6 +102,18 @@ export class TreeCheck {
     return this.recordCheck.blobs.size;
   }
 
+  /** Whether everything that the commit leads to has come, as far as that is known before the end. */
+  get isComplete(): boolean {
+    const { root, expected, wanted, earlyRecords, otherCodecs } = this;
+    return (
+      root.isRead &&
+      expected.table.size === 0 &&
+      wanted.count === 0 &&
+      earlyRecords === undefined &&
+      !otherCodecs.areLinked
+    );
+  }
+
   header(roots: readonly Cid[]): void {
     this.root.name(roots[0]!);
   }

@@ -9,7 +9,7 @@ import { parseDidKey } from "../identity/keys.ts";
 import { BlockStream } from "./block-stream.ts";
 import { prepareLaneHasher } from "./lane-hash.ts";
 import { defaultLimits, type RepoLimits } from "./limits.ts";
-import { Findings, type RepoReport } from "./report.ts";
+import { Findings, type Finding, type RepoReport } from "./report.ts";
 import type { RepoSource } from "./source.ts";
 import { TreeCheck } from "./tree-check.ts";
 
@@ -48,6 +48,15 @@ export interface RepoVerifier {
   write(chunk: Uint8Array): void;
   /** Settles everything. To be called once. */
   end(): RepoReport;
+  /** The first thing that shows that this is no whole and genuine repository, whatever may follow; undefined while there is none. */
+  readonly fault: Finding | undefined;
+  /** Whether it cannot even be told where the next block starts. What follows is not read. */
+  readonly isLost: boolean;
+  /**
+   * Whether everything that the commit leads to has come: what follows does not belong to it. Of a file in no order at all that
+   * is not known before the end.
+   */
+  readonly isComplete: boolean;
 }
 
 /**
@@ -87,6 +96,18 @@ class Verifier implements RepoVerifier {
     this.tree = new TreeCheck(expectation, source, limits, this.findings);
     this.stream = new BlockStream(this.tree, limits, this.findings);
     this.tree.attach(this.stream);
+  }
+
+  get fault(): Finding | undefined {
+    return this.findings.firstError;
+  }
+
+  get isLost(): boolean {
+    return this.stream.stopped;
+  }
+
+  get isComplete(): boolean {
+    return this.tree.isComplete;
   }
 
   write(chunk: Uint8Array): void {

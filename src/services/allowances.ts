@@ -3,6 +3,8 @@
  * seen before it is hit.
  */
 
+import { budgets } from "../data/budgets.ts";
+
 type Headers = Readonly<Record<string, string | undefined>>;
 
 /** The state of one limit. Times are by our clock, in epoch milliseconds. */
@@ -68,7 +70,7 @@ export class Allowances {
       remaining: same ? Math.min(known.remaining, remaining) : remaining,
       resetAt,
       ...(Number.isFinite(limit) ? { limit } : {}),
-      ...(Number.isFinite(seconds) ? { window: seconds * 1000 } : {}),
+      ...(Number.isNaN(seconds) ? {} : { window: Math.min(seconds * 1000, budgets.believedWait.most) }),
     });
   }
 }
@@ -77,9 +79,8 @@ export class Allowances {
 export function announcedWait(headers: Headers, now: number): number | undefined {
   const retryAfter = headers["retry-after"];
   if (retryAfter !== undefined) {
-    const seconds = Number(retryAfter);
-    const milliseconds = Number.isFinite(seconds) ? seconds * 1000 : Date.parse(retryAfter) - serverTime(headers, now);
-    return Number.isFinite(milliseconds) ? Math.max(0, milliseconds) : undefined;
+    const seconds = retryAfter.trim() === "" ? Number.NaN : Number(retryAfter);
+    return believed(Number.isNaN(seconds) ? Date.parse(retryAfter) - serverTime(headers, now) : seconds * 1000);
   }
   return headers["ratelimit-remaining"] === "0" ? untilReset(headers, now) : undefined;
 }
@@ -87,10 +88,12 @@ export function announcedWait(headers: Headers, now: number): number | undefined
 /** `ratelimit-reset` is a time in most servers, and a number of seconds in others. */
 function untilReset(headers: Headers, now: number): number | undefined {
   const reset = Number(headers["ratelimit-reset"] ?? Number.NaN);
-  if (!Number.isFinite(reset)) {
-    return undefined;
-  }
-  return Math.max(0, reset < 1e9 ? reset * 1000 : reset * 1000 - serverTime(headers, now));
+  return believed(reset < 1e9 ? reset * 1000 : reset * 1000 - serverTime(headers, now));
+}
+
+/** A wait as it is reckoned with, whatever a server says; undefined for what is no number. */
+function believed(milliseconds: number): number | undefined {
+  return Number.isNaN(milliseconds) ? undefined : Math.min(Math.max(0, milliseconds), budgets.believedWait.most);
 }
 
 /** The server's own clock, by which its times are meant. */

@@ -10,7 +10,7 @@
  */
 
 import type { Readable } from "node:stream";
-import { setTimeout as delay } from "node:timers/promises";
+import { defaultBudgets, type Limits } from "../data/budgets.ts";
 import { DecampError, isDecampError } from "../errors.ts";
 import { Allowances, announcedWait, type Allowance } from "./allowances.ts";
 import { Clocks } from "./clocks.ts";
@@ -18,16 +18,8 @@ import { Connections } from "./connections.ts";
 import { checkLiteralHost, publicLookup } from "./guard.ts";
 import { discardBody, type HttpAnswer } from "./http-answer.ts";
 import { findDecampError, isHopeless, neverSent, unreachable } from "./unreachable.ts";
+import { pause } from "./wait.ts";
 
-/** Milliseconds. `answer`: from the last byte sent to the headers. `idle`: between two pieces of a body. */
-const timeouts = { connect: 15_000, answer: 60_000, patientAnswer: 7_200_000, idle: 60_000 };
-/** How often a request is tried before it counts as failed. */
-const attempts = 4;
-/**
- * The longest wait that is sat out; a server that asks for more gets a later run (milliseconds). The common limits are of
- * five minutes; those of a day are not waited for.
- */
-const longestWait = 330_000;
 /** A wait of less than this is not worth a word (milliseconds). */
 const notableWait = 2000;
 
@@ -38,6 +30,8 @@ export interface HttpOptions {
   readonly userAgent: string;
   /** The environment, of which `HTTPS_PROXY` and its like are followed. */
   readonly proxyEnv?: NodeJS.ProcessEnv;
+  /** What is taken from servers before they are given up; the defaults, unless given. */
+  readonly limits?: Limits;
   /** Random numbers in [0, 1), for the jitter of the waits. */
   readonly random?: () => number;
   /** Called before a server's wish is waited out that takes a while: its host, and how long (milliseconds). */
@@ -71,6 +65,8 @@ export class Http {
   readonly allowances: Allowances = new Allowances();
   /** Until when we wait for a host, as it was told last. */
   readonly #told = new Map<string, number>();
+  /** What is taken from servers before they are given up. */
+  readonly limits: Limits;
   readonly #options: HttpOptions;
   readonly #connections: Connections;
   readonly #closed = new AbortController();
@@ -78,6 +74,7 @@ export class Http {
   /** @throws DecampError `usage` for a proxy in `proxyEnv` that cannot be used */
   constructor(options: HttpOptions) {
     this.#options = options;
+    this.limits = options.limits ?? defaultBudgets;
     this.#connections = new Connections({
       ...(options.allowPrivateHosts ? {} : { lookup: publicLookup }),
       ...(options.proxyEnv === undefined ? {} : { proxyEnv: options.proxyEnv }),
@@ -90,7 +87,8 @@ export class Http {
 
   /**
    * Sends a request and resolves to the answer, whatever its status, once the headers are there. 429 and 5xx are waited
-   * out and repeated where that is allowed.
+   * out and repeated where that is allowed. A wait that is too long is not sat out, whatever the status: the common limits of
+   * servers are of five minutes, and those of a day get a later run.
    *
    * @throws DecampError `unreachable`, `private-address`, `rate-limited` (with `data.until`), `interrupted`
    */
@@ -99,6 +97,7 @@ export class Http {
       checkLiteralHost(req.url);
     }
     const repeatable = req.repeatable ?? (req.method ?? "GET") === "GET";
+    const { attempts, longestWait } = this.limits;
     for (let attempt = 1; ; attempt += 1) {
       req.signal.throwIfAborted();
       const last = attempt >= attempts;
@@ -114,7 +113,7 @@ export class Http {
           return answer;
         }
         const wait = announcedWait(answer.headers, Date.now());
-        if (answer.status === 429 && (last || (wait ?? 0) > longestWait)) {
+        if (last || (wait ?? 0) > longestWait) {
           discardBody(answer.body);
           throw this.#rateLimited(req.url, wait);
         }
@@ -158,10 +157,11 @@ export class Http {
       body: typeof req.body === "function" ? req.body() : req.body,
       signal: req.signal,
       deadlines: {
-        connect: timeouts.connect,
-        answer: req.patient === true ? timeouts.patientAnswer : timeouts.answer,
-        idle: timeouts.idle,
+        connect: this.limits.connectTime,
+        answer: req.patient === true ? this.limits.importTime : this.limits.answerTime,
+        idle: this.limits.idleTime,
       },
+      headBytes: this.limits.httpHeaderBytes,
     });
     this.#options.onAnswer?.({
       method,
@@ -175,7 +175,7 @@ export class Http {
     }
     this.allowances.observe(req.url, headers, Date.now());
     this.clocks.observe(req.url.origin, headers, { sentAt, receivedAt: Date.now() });
-    return { status: answer.status, headers, body: answer.body };
+    return { status: answer.status, headers, body: answer.body, limits: this.limits };
   }
 
   /** Waits before a limit is hit that the server has told. @throws DecampError `rate-limited` if that takes too long */
@@ -185,7 +185,7 @@ export class Http {
       if (wait <= 0) {
         return;
       }
-      if (wait > longestWait) {
+      if (wait > this.limits.longestWait) {
         throw this.#rateLimited(req.url, wait);
       }
       await this.#waitOut(req, wait, this.#backoff(0));
@@ -212,7 +212,7 @@ export class Http {
   }
 
   async #wait(milliseconds: number, signal: AbortSignal): Promise<void> {
-    await delay(milliseconds, undefined, { signal: AbortSignal.any([signal, this.#closed.signal]) });
+    await pause(milliseconds, AbortSignal.any([signal, this.#closed.signal]));
   }
 }
 

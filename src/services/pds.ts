@@ -4,6 +4,7 @@
  */
 
 import * as v from "valibot";
+import type { Limits } from "../data/budgets.ts";
 import { DecampError, isDecampError } from "../errors.ts";
 import type { Allowance } from "./allowances.ts";
 import type { Http } from "./http.ts";
@@ -97,6 +98,11 @@ export class Pds {
 
   get host(): string {
     return this.#session.host;
+  }
+
+  /** What is taken from it before it is given up. */
+  get limits(): Limits {
+    return this.#session.limits;
   }
 
   get isSignedIn(): boolean {
@@ -209,7 +215,7 @@ export class Pds {
    */
   async getRepo(did: string, signal: AbortSignal, since?: string): Promise<Download> {
     const params = { did, ...(since === undefined ? {} : { since }) };
-    return this.#server.download("com.atproto.sync.getRepo", params, { signal }, carType);
+    return this.#server.download("com.atproto.sync.getRepo", params, { signal }, "repoBytes", carType);
   }
 
   /**
@@ -219,13 +225,13 @@ export class Pds {
    * @param cids in their text form; they go into the address, so at most some hundred of them
    */
   async getBlocks(did: string, cids: readonly string[], signal: AbortSignal): Promise<Download> {
-    return this.#server.download("com.atproto.sync.getBlocks", { did, cids }, { signal }, carType);
+    return this.#server.download("com.atproto.sync.getBlocks", { did, cids }, { signal }, "repoBytes", carType);
   }
 
   /** com.atproto.sync.getBlob, streamed. @param onBusy called when the server has too much to do */
   async getBlob(did: string, cid: string, signal: AbortSignal, onBusy?: () => void): Promise<Download> {
     const options = { signal, ...(onBusy === undefined ? {} : { onBusy }) };
-    return this.#server.download("com.atproto.sync.getBlob", { did, cid }, options);
+    return this.#server.download("com.atproto.sync.getBlob", { did, cid }, options, "blobBytes");
   }
 
   /** com.atproto.repo.importRepo. No limit on the time to the answer: a server works long on a large one. */
@@ -260,7 +266,7 @@ export class Pds {
    * @throws DecampError `bad-answer` when the pages do not end
    */
   async *listRepos(signal: AbortSignal): AsyncGenerator<string> {
-    yield* allPages(this.host, async (cursor) => {
+    yield* allPages(this, async (cursor) => {
       const params = { limit: "1000", ...cursor };
       const page = await this.#server.query("com.atproto.sync.listRepos", params, accounts, { signal });
       const items = page.repos.map((repo) => (v.is(listedAccount, repo) ? repo.did : nameless(repo)));
@@ -270,7 +276,7 @@ export class Pds {
 
   /** com.atproto.sync.listBlobs, all pages. @throws DecampError `bad-answer` when the pages do not end */
   async *listBlobs(did: string, signal: AbortSignal): AsyncGenerator<string> {
-    yield* allPages(this.host, async (cursor) => {
+    yield* allPages(this, async (cursor) => {
       const params = { did, limit: "1000", ...cursor };
       const page = await this.#server.query("com.atproto.sync.listBlobs", params, listedBlobs, { signal });
       return { items: page.cids, cursor: page.cursor };
@@ -279,7 +285,7 @@ export class Pds {
 
   /** com.atproto.repo.listMissingBlobs, all pages: CIDs that records refer to and the server does not have. */
   async *listMissingBlobs(signal: AbortSignal): AsyncGenerator<string> {
-    yield* allPages(this.host, async (cursor) => {
+    yield* allPages(this, async (cursor) => {
       const params = { limit: "1000", ...cursor };
       const page = await this.#server.query("com.atproto.repo.listMissingBlobs", params, missingBlobs, { signal });
       return { items: page.blobs.map(({ cid }) => cid), cursor: page.cursor };

@@ -5,6 +5,7 @@
  */
 
 import * as v from "valibot";
+import type { Limits } from "../data/budgets.ts";
 import { DecampError, isDecampError } from "../errors.ts";
 import { isJsonObject } from "../data/json-object.ts";
 import type { Allowance } from "./allowances.ts";
@@ -77,6 +78,11 @@ export class PinnedSession {
 
   get host(): string {
     return new URL(this.origin).host;
+  }
+
+  /** What is taken from it before it is given up. */
+  get limits(): Limits {
+    return this.#http.limits;
   }
 
   /** What the host still takes of one method, as its last answer to it said. */
@@ -287,7 +293,7 @@ async function readAnswer(answer: HttpAnswer, url: URL, mayBeEmpty: boolean): Pr
     return undefined;
   }
   const isJson = (answer.headers["content-type"] ?? "").toLowerCase().startsWith("application/json");
-  return asJson(isJson ? parseJson(body) : { fault: "something that is not JSON" }, answer, url);
+  return asJson(isJson ? parseJson(body, answer.limits) : { fault: "something that is not JSON" }, answer, url);
 }
 
 /** The error for an answer that is not 2xx. What the server says goes in, at most 300 letters of it. */

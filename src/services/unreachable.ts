@@ -1,5 +1,6 @@
 /** A server that cannot be talked to: why, in words, and whether asking again can help or do harm. */
 
+import { budgets } from "../data/budgets.ts";
 import { DecampError, isDecampError } from "../errors.ts";
 import type { DeadlineCode } from "./connections.ts";
 import { systemCode } from "./system-error.ts";
@@ -32,6 +33,7 @@ function reason(error: unknown): string {
     ENETUNREACH: "there is no way to it",
     ERR_PROXY_TUNNEL: "the proxy does not connect to it",
     EPROTO: "it does not speak TLS as it should",
+    HPE_HEADER_OVERFLOW: `the head of its answer has more than ${budgets.httpHeaderBytes.most} bytes`,
     ...untrusted,
   };
   for (const part of causes(error)) {

@@ -7,6 +7,7 @@
 import type { Readable } from "node:stream";
 import type { Agent } from "@atproto/api";
 import * as v from "valibot";
+import type { BudgetName, Limits } from "../data/budgets.ts";
 import { DecampError } from "../errors.ts";
 import { discardBody, readBytes } from "./http-answer.ts";
 import type { PinnedSession, XrpcRequest } from "./session.ts";
@@ -27,6 +28,8 @@ export interface Download {
   /** Bytes, if the server announces them. */
   readonly length?: number;
   readonly mimeType?: string;
+  /** The limits of this run; the defaults, unless given. */
+  readonly limits?: Limits;
 }
 
 /** A body to send, opened anew for every attempt. */
@@ -100,10 +103,17 @@ export class Xrpc {
   /**
    * Asks for bytes, as a stream.
    *
+   * @param limit how many bytes there may be
    * @param type the media type that it has to be; any, unless given
    * @throws DecampError `bad-answer` for another type, and as `PinnedSession.send`
    */
-  async download(nsid: string, params: Params, options: CallOptions, type?: string): Promise<Download> {
+  async download(
+    nsid: string,
+    params: Params,
+    options: CallOptions,
+    limit: BudgetName,
+    type?: string,
+  ): Promise<Download> {
     const path = pathOf(nsid, params);
     const answer = await this.#session.send({ ...options, path });
     const said = answer.headers["content-type"];
@@ -114,9 +124,10 @@ export class Xrpc {
     }
     const length = Number(answer.headers["content-length"] ?? Number.NaN);
     return {
-      bytes: readBytes(answer.body, new URL(path, this.#session.origin)),
+      bytes: readBytes(answer, new URL(path, this.#session.origin), limit),
       ...(Number.isSafeInteger(length) ? { length } : {}),
       ...(said === undefined ? {} : { mimeType: said }),
+      ...(answer.limits === undefined ? {} : { limits: answer.limits }),
     };
   }
 

@@ -127,8 +127,8 @@ function whatIsMissing(host: string, needed: readonly Missing[]): string {
 }
 
 /** Proves the snapshot from the disk: what will be imported. @throws DecampError `damaged` */
-export async function proveNow({ archive, identity, snapshot, services, signal }: Context): Promise<void> {
+export async function proveNow({ archive, identity, snapshot, source, services, signal }: Context): Promise<void> {
   const { did, log } = identity;
   const expectation = { did, signingKeys: log.signingKeys, now: services.now() };
-  await proveSnapshot(archive, snapshot, expectation, signal);
+  await proveSnapshot(archive, snapshot, expectation, signal, source.limits);
 }
