@@ -1,5 +1,6 @@
 /** What is taken from a server: each limit met, and exceeded by one. docs/LIMITS.md is the table. */
 import type { ServerResponse } from "node:http";
+import { createServer, type Socket } from "node:net";
 import { Readable } from "node:stream";
 import { afterAll, describe, expect, test } from "vitest";
 import { headAt } from "../../src/account/places.ts";
@@ -13,6 +14,7 @@ import { Pds, type Download } from "../../src/services/pds.ts";
 import { createPlcDirectory } from "../../src/services/plc-directory.ts";
 import { fetchWebDocument } from "../../src/services/did-web.ts";
 import { timerTime } from "../../src/services/wait.ts";
+import { listen } from "../network/ports.ts";
 import { scriptedServer, sendJson, type ScriptedServer } from "../faults/scripted-server.ts";
 
 const did = "did:plc:ewvi7nxzyoun6zhxrhs64oiz";
@@ -262,6 +264,27 @@ test("attempts: so often, and not once more", async () => {
   expect(server.requests).toHaveLength(2);
 });
 
+/** Pieces, and by how much each makes the clock go on. */
+async function read(pieces: readonly (readonly [number, number])[], readerTakes = 0): Promise<number> {
+  let clock = 0;
+  const body = Readable.from(
+    (function* () {
+      for (const [size, milliseconds] of pieces) {
+        clock += milliseconds;
+        yield Buffer.alloc(size);
+      }
+    })(),
+  );
+  const limits = limitsWith({ paceTime: 1000, paceBytes: 100 });
+  let size = 0;
+  const url = new URL("https://slow.example");
+  for await (const piece of readBytes({ status: 200, headers: {}, body, limits }, url, "blobBytes", () => clock)) {
+    size += piece.length;
+    clock += readerTakes;
+  }
+  return size;
+}
+
 describe("time", () => {
   const soon = 60;
 
@@ -277,6 +300,19 @@ describe("time", () => {
     });
   });
 
+  test("connectTime", async () => {
+    const sockets: Socket[] = [];
+    const silent = createServer((socket) => sockets.push(socket));
+    const port = await listen(silent, 0);
+    const http = withLimits({ connectTime: soon, attempts: 1 });
+    await expect(http.send({ url: new URL(`https://127.0.0.1:${port}`), signal })).rejects.toMatchObject({
+      code: "unreachable",
+      message: expect.stringContaining("no connection within the time limit") as unknown,
+    });
+    sockets.forEach((socket) => socket.destroy());
+    silent.close();
+  });
+
   test.each<[Partial<Limits>, string]>([
     [{ idleTime: soon }, "the answer stopped half way"],
     [{ smallBodyTime: soon }, "took too long for its answer"],
@@ -289,27 +325,6 @@ describe("time", () => {
       message: expect.stringContaining(message) as unknown,
     });
   });
-
-  /** Pieces, and by how much each makes the clock go on. */
-  async function read(pieces: readonly (readonly [number, number])[], readerTakes = 0): Promise<number> {
-    let clock = 0;
-    const body = Readable.from(
-      (function* () {
-        for (const [size, milliseconds] of pieces) {
-          clock += milliseconds;
-          yield Buffer.alloc(size);
-        }
-      })(),
-    );
-    const limits = limitsWith({ paceTime: 1000, paceBytes: 100 });
-    let size = 0;
-    const url = new URL("https://slow.example");
-    for await (const piece of readBytes({ status: 200, headers: {}, body, limits }, url, "blobBytes", () => clock)) {
-      size += piece.length;
-      clock += readerTakes;
-    }
-    return size;
-  }
 
   test("paceTime and paceBytes: a server that drips makes no progress, however long it drips", async () => {
     const drip = Array.from({ length: 1000 }, () => [1, 50] as const);
