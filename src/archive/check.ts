@@ -6,7 +6,7 @@ import { isPlcDid } from "../identity/syntax.ts";
 import { documentAgrees } from "../plc/document.ts";
 import { proveLog, type VerifiedLog } from "../plc/log.ts";
 import { contentOf } from "../plc/operation.ts";
-import { readBlobRefs } from "../repo/records.ts";
+import { blobRefsInTurns } from "../repo/records.ts";
 import type { RepoReport } from "../repo/report.ts";
 import type { RepoSource } from "../repo/source.ts";
 import { forEachConcurrent } from "../services/concurrent.ts";
@@ -94,7 +94,7 @@ export async function checkSnapshot(
   const good = await checkFiles(archive, manifest, add, signal);
   await checkIdentity(archive, manifest, good, add, signal);
 
-  const needs = neededBlobs(repo.source, signal);
+  const needs = await neededBlobs(repo.source, signal);
   const states = new Map<Cid, BlobState>();
   await forEachConcurrent(manifest.blobs, filesAtOnce, signal, async ({ cid, size }, either) => {
     states.set(cid, goodBlobs.get(cid) === size ? "good" : await checkBlob(archive, cid, size, either));
@@ -231,9 +231,9 @@ export async function archivedKeys(archive: string, { did, snapshot }: Manifest)
 }
 
 /** Blobs by CID, with the records that need them; none where the repository cannot be read. */
-function neededBlobs(source: RepoSource, signal: AbortSignal): Map<Cid, readonly string[]> {
+async function neededBlobs(source: RepoSource, signal: AbortSignal): Promise<Map<Cid, readonly string[]>> {
   try {
-    return new Map([...readBlobRefs(source, { signal })].map(([cid, { records }]) => [cid, records]));
+    return new Map([...(await blobRefsInTurns(source, { signal }))].map(([cid, { records }]) => [cid, records]));
   } catch (error) {
     if (isDecampError(error, "damaged")) {
       return new Map();

@@ -1,5 +1,6 @@
 /** A repository from a server: proved while it is written, and under a name only when it is proved. */
 
+import { setImmediate } from "node:timers/promises";
 import { defaultBudgets, overLimit, type Limits } from "../data/budgets.ts";
 import { DecampError, isDecampError } from "../errors.ts";
 import { readRoot } from "../repo/block-index.ts";
@@ -53,7 +54,7 @@ export async function receiveRepo(
 ): Promise<ReceivedRepo> {
   const file = await NewFile.create(incomingRepo(archive));
   try {
-    const repo = await prove(file, received(download, options), expectation, download.limits);
+    const repo = await prove(file, received(download, options), expectation, options.signal, download.limits);
     return { repo, file, received: file.size };
   } catch (error) {
     await file.discard();
@@ -96,7 +97,7 @@ export async function receiveDiff(
       }
       const file = await NewFile.create(incomingRepo(archive));
       try {
-        const repo = await prove(file, mergeRepos(old.source, news, options), expectation, limits);
+        const repo = await prove(file, mergeRepos(old.source, news, options), expectation, options.signal, limits);
         return { repo, file, received: diff.size };
       } catch (error) {
         await file.discard();
@@ -127,6 +128,10 @@ async function* inBunches(
   let filled = 0;
   let size = firstBunch;
   for await (const piece of pieces) {
+    if (piece.length === 0) {
+      // Who makes the pieces has worked long for it: others have their turn.
+      await setImmediate();
+    }
     for (let from = 0; from < piece.length;) {
       const memory = (ring[turn] ??= Buffer.allocUnsafeSlow(bunch));
       const part = piece.subarray(from, from + size - filled);
@@ -181,7 +186,7 @@ export async function proveDownload<T>(
   const file = await NewFile.create(passingRepo(archive, which));
   try {
     const pieces = received(download, { signal, onProgress: () => undefined });
-    const repo = await prove(file, pieces, expectation, download.limits);
+    const repo = await prove(file, pieces, expectation, signal, download.limits);
     return await inspect(fileSource(file.descriptor, file.path), repo);
   } finally {
     await file.discard();
@@ -224,7 +229,7 @@ export async function inspectDownload(
   archive: string,
   download: Download,
   signal: AbortSignal,
-  inspect: (source: RepoSource, report: RepoReport) => string | undefined,
+  inspect: (source: RepoSource, report: RepoReport) => string | undefined | Promise<string | undefined>,
 ): Promise<void> {
   const file = await NewFile.create(passingRepo(archive));
   try {
@@ -242,7 +247,7 @@ export async function inspectDownload(
         break;
       }
     }
-    const keepAs = inspect(fileSource(file.descriptor, file.path), verifier.end());
+    const keepAs = await inspect(fileSource(file.descriptor, file.path), await verifier.finish(signal));
     if (keepAs !== undefined) {
       await file.keep(keepAs);
     }
@@ -286,6 +291,7 @@ async function prove(
   file: NewFile,
   pieces: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
   expectation: Expectation,
+  signal: AbortSignal,
   limits: Limits = defaultBudgets,
 ): Promise<ProvedRepo> {
   const source = fileSource(file.descriptor, file.path);
@@ -319,7 +325,7 @@ async function prove(
     // Nothing is written any more to a file that is given up.
     await Promise.allSettled(underWay.map(async ({ written }) => written));
   }
-  return requireProved(verifier.end(), file.size);
+  return requireProved(await verifier.finish(signal), file.size);
 }
 
 /** Gives up what shows that it is no repository. @throws DecampError `damaged` */

@@ -3,7 +3,7 @@ import { decodeCbor } from "../data/cbor.ts";
 import { toJson } from "../data/json.ts";
 import { isDecampError } from "../errors.ts";
 import { recordFileName } from "../repo/file-names.ts";
-import { readRecords } from "../repo/records.ts";
+import { recordsInTurns } from "../repo/records.ts";
 import type { RepoSource } from "../repo/source.ts";
 import type { NewFolder } from "../services/new-folder.ts";
 
@@ -28,7 +28,7 @@ export async function unpackRecords(
   const unreadable: string[] = [];
   let records = 0;
   try {
-    for (const { path, bytes } of readRecords(source, signal === undefined ? {} : { signal })) {
+    for await (const { path, bytes } of recordsInTurns(source, signal === undefined ? {} : { signal })) {
       const json = recordJson(bytes);
       if (json === undefined) {
         unreadable.push(path);

@@ -3,7 +3,7 @@
 import { isCid, type Cid } from "../data/cid.ts";
 import { overLimit } from "../data/budgets.ts";
 import { DecampError } from "../errors.ts";
-import { readBlobRefs } from "../repo/records.ts";
+import { blobRefsInTurns } from "../repo/records.ts";
 import { openCarFile } from "../services/car-file.ts";
 import type { WantedBlob } from "./fetch-blobs.ts";
 import type { Manifest } from "./manifest.ts";
@@ -53,7 +53,7 @@ export async function wantedBlobs(
 async function referredBlobs(carPath: string, signal: AbortSignal): Promise<Map<Cid, WantedBlob>> {
   const car = openCarFile(carPath);
   try {
-    return new Map(readBlobRefs(car.source, { signal }));
+    return new Map(await blobRefsInTurns(car.source, { signal }));
   } finally {
     car.close();
   }

@@ -3,6 +3,7 @@ import { hash } from "node:crypto";
 import { latin1 } from "../data/latin1.ts";
 import { cidFromDigest, cidToBytes, type Cid } from "../data/cid.ts";
 import { DecampError } from "../errors.ts";
+import { atOnce, SliceCounter, type Slices } from "../data/slices.ts";
 import { cborCidHead, foreignFormat, framedBlocks, parseCarHeader, readVarint } from "./car.ts";
 import { defaultLimits } from "./limits.ts";
 import { decodeCbor, isCborMap } from "../data/cbor.ts";
@@ -17,16 +18,34 @@ export class BlockIndex {
   private readonly source: RepoSource;
   private readonly blocks = new StrayBlocks();
 
+  private constructor(source: RepoSource) {
+    this.source = source;
+    this.root = readRoot(source);
+  }
+
   /**
    * Reads the frame of the whole file.
    *
    * @param text blocks with these bytes in them are noted, for `mentions`
    * @throws DecampError `damaged` if it is no CAR file with a root
    */
-  constructor(source: RepoSource, text?: string) {
-    this.source = source;
-    this.root = readRoot(source);
-    for (const { bytes, view, start, end, offset } of framedBlocks(source)) {
+  static of(source: RepoSource, text?: string): BlockIndex {
+    return atOnce(BlockIndex.slices(source, text));
+  }
+
+  /** The same as work in slices. */
+  static *slices(source: RepoSource, text?: string): Slices<BlockIndex> {
+    const index = new BlockIndex(source);
+    yield* index.fill(text);
+    return index;
+  }
+
+  private *fill(text: string | undefined): Slices<void> {
+    const counter = new SliceCounter();
+    for (const { bytes, view, start, end, offset } of framedBlocks(this.source)) {
+      if (counter.isOver(end - start)) {
+        yield;
+      }
       if (view.getInt32(start - 36) === cborCidHead && this.blocks.table.find(view, start - 32) < 0) {
         const isNoted = text !== undefined && Buffer.from(bytes.buffer, start, end - start).includes(text);
         this.blocks.insert(view, start - 32, offset, end - start, isNoted ? 1 : 0);

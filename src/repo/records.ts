@@ -2,6 +2,7 @@
 import { findBlobRefs } from "../data/blob-refs.ts";
 import { decodeCbor, type CborValue } from "../data/cbor.ts";
 import type { Cid } from "../data/cid.ts";
+import { atOnce, inTurns, itemsAtOnce, itemsInTurns, SliceCounter, type Slices, type Steps } from "../data/slices.ts";
 import { isDecampError } from "../errors.ts";
 import { BlockIndex, readRoot } from "./block-index.ts";
 import type { RepoSource } from "./source.ts";
@@ -28,18 +29,33 @@ export interface ReadOptions {
  *
  * @throws DecampError `damaged` when a block is missing or is not what its CID says; the signal's reason
  */
-export function* readRecords(source: RepoSource, options: ReadOptions = {}): Iterable<RepoRecord> {
-  yield* recordsWith(new BlockIndex(source), undefined, options);
+export function* readRecords(source: RepoSource, { signal }: ReadOptions = {}): Iterable<RepoRecord> {
+  for (const record of itemsAtOnce(allRecords(source))) {
+    signal?.throwIfAborted();
+    yield record;
+  }
+}
+
+/** The same, slice by slice: others have their turn meanwhile, and an abort is heard. */
+export function recordsInTurns(source: RepoSource, { signal }: ReadOptions = {}): AsyncGenerator<RepoRecord> {
+  return itemsInTurns(allRecords(source), signal);
+}
+
+function* allRecords(source: RepoSource): Steps<RepoRecord> {
+  yield* recordsWith(yield* BlockIndex.slices(source), undefined);
 }
 
 /** @param wanted which records are read and handed over; all, if it is not given */
 function* recordsWith(
   index: BlockIndex,
   wanted: ((view: DataView, at: number) => boolean) | undefined,
-  { signal }: ReadOptions,
-): Iterable<RepoRecord> {
+): Steps<RepoRecord> {
   const walk = new Walk(index, index.topNode());
+  const counter = new SliceCounter();
   while (walk.state !== "end") {
+    if (counter.isOver()) {
+      yield undefined;
+    }
     if (walk.state === "subtree") {
       walk.enter();
       continue;
@@ -48,10 +64,12 @@ function* recordsWith(
       walk.next();
       continue;
     }
-    signal?.throwIfAborted();
     const path = walk.key;
     const slash = path.indexOf("/");
     const bytes = walk.read();
+    if (counter.isOver(bytes.length)) {
+      yield undefined;
+    }
     yield { path, collection: path.slice(0, slash), rkey: path.slice(slash + 1), cid: walk.cid, bytes };
     walk.next();
   }
@@ -76,13 +94,31 @@ const field = "mimeType";
  * @throws as `readRecords`
  */
 export function readBlobRefs(source: RepoSource, options: ReadOptions = {}): Map<Cid, ReferencedBlob> {
+  options.signal?.throwIfAborted();
+  return atOnce(blobRefSlices(source));
+}
+
+/** The same, slice by slice: others have their turn meanwhile, and an abort is heard. */
+export async function blobRefsInTurns(
+  source: RepoSource,
+  { signal }: ReadOptions = {},
+): Promise<Map<Cid, ReferencedBlob>> {
+  return inTurns(blobRefSlices(source), signal);
+}
+
+function* blobRefSlices(source: RepoSource): Slices<Map<Cid, ReferencedBlob>> {
   const blobs = new Map<Cid, ReferencedBlob>();
   readRoot(source);
-  if (!hasText(source, field)) {
+  if (!(yield* hasText(source, field))) {
     return blobs;
   }
-  const index = new BlockIndex(source, field);
-  for (const { path, bytes } of recordsWith(index, (view, at) => index.mentions(view, at), options)) {
+  const index = yield* BlockIndex.slices(source, field);
+  for (const record of recordsWith(index, (view, at) => index.mentions(view, at))) {
+    if (record === undefined) {
+      yield;
+      continue;
+    }
+    const { path, bytes } = record;
     for (const { cid, mimeType, size } of findBlobRefs(decodeRecord(bytes))) {
       const known = blobs.get(cid);
       if (known === undefined) {
@@ -96,9 +132,13 @@ export function readBlobRefs(source: RepoSource, options: ReadOptions = {}): Map
 }
 
 /** Whether a file has these bytes anywhere. */
-function hasText(source: RepoSource, text: string): boolean {
+function* hasText(source: RepoSource, text: string): Slices<boolean> {
   const window = Buffer.allocUnsafeSlow(1 << 20);
+  const counter = new SliceCounter();
   for (let offset = 0; ; offset += window.length - text.length) {
+    if (counter.isOver(window.length)) {
+      yield;
+    }
     const bytes = source.read(offset, window.length, window);
     if (Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).includes(text)) {
       return true;

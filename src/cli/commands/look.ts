@@ -1,8 +1,8 @@
 /** `decamp repo ls|get|unpack|diff` and `decamp blob ls`: looks into a repository. */
 import { recordJson, unpackRecords } from "../../archive/unpack.ts";
 import { DecampError, exitCodeOf } from "../../errors.ts";
-import { diffRepos } from "../../repo/diff.ts";
-import { readBlobRefs, readRecords } from "../../repo/records.ts";
+import { diffInTurns } from "../../repo/diff.ts";
+import { blobRefsInTurns, recordsInTurns } from "../../repo/records.ts";
 import type { RepoSource } from "../../repo/source.ts";
 import { createNewFolder } from "../../services/new-folder.ts";
 import { readGlobals, type GlobalFlags } from "../globals.ts";
@@ -19,7 +19,7 @@ export async function repoLsCommand(invocation: Invocation<"repo ls">, { termina
   const wanted = invocation.flags.collection === undefined ? undefined : new Set(invocation.flags.collection);
   return withRepo(invocation, terminal, async ({ source, globals, signal }) => {
     const list = createList(terminal.out, globals.json ? { command: "repo ls", name: "records" } : undefined);
-    for (const { path, collection, cid } of readRecords(source, { signal })) {
+    for await (const { path, collection, cid } of recordsInTurns(source, { signal })) {
       if (wanted === undefined || wanted.has(collection)) {
         if (!(await list.add(`${path} ${cid}`, { path, cid }))) {
           break;
@@ -34,8 +34,8 @@ export async function repoLsCommand(invocation: Invocation<"repo ls">, { termina
 export async function repoGetCommand(invocation: Invocation<"repo get">, { terminal }: Edge): Promise<number> {
   const [, record = ""] = invocation.args;
   const path = record.replace(/^at:\/\/[^/]+\//, "");
-  return withRepo(invocation, terminal, ({ source, globals, signal }) => {
-    for (const found of readRecords(source, { signal })) {
+  return withRepo(invocation, terminal, async ({ source, globals, signal }) => {
+    for await (const found of recordsInTurns(source, { signal })) {
       if (found.path < path) {
         continue;
       }
@@ -97,7 +97,7 @@ export async function repoDiffCommand(invocation: Invocation<"repo diff">, { ter
     const other = await openInput(after, terminal);
     try {
       const list = createList(terminal.out, globals.json ? { command: "repo diff", name: "changes" } : undefined);
-      for (const change of diffRepos(source, other.source, { signal })) {
+      for await (const change of diffInTurns(source, other.source, { signal })) {
         const { kind, path, ...cids } = change;
         if (!(await list.add([signs[kind], path, ...Object.values(cids)].join(" "), change))) {
           break;
@@ -114,7 +114,7 @@ export async function repoDiffCommand(invocation: Invocation<"repo diff">, { ter
 export async function blobLsCommand(invocation: Invocation<"blob ls">, { terminal }: Edge): Promise<number> {
   return withRepo(invocation, terminal, async ({ source, globals, signal }) => {
     const list = createList(terminal.out, globals.json ? { command: "blob ls", name: "blobs" } : undefined);
-    for (const [cid, { mimeType, size, records }] of readBlobRefs(source, { signal })) {
+    for (const [cid, { mimeType, size, records }] of await blobRefsInTurns(source, { signal })) {
       const known = size < 0 ? undefined : size;
       const line = `${cid} ${known ?? "-"} ${mimeType.replaceAll(/\s/g, "") || "-"} ${records.join(" ")}`;
       if (!(await list.add(line, { cid, ...(known === undefined ? {} : { size: known }), mimeType, records }))) {

@@ -8,7 +8,7 @@ import { isGenuineBlob } from "../../archive/fetch-blobs.ts";
 import { blobFile, snapshotFile } from "../../archive/layout.ts";
 import type { ArchivedBlob } from "../../archive/manifest.ts";
 import { DecampError, isDecampError } from "../../errors.ts";
-import { readBlobRefs } from "../../repo/records.ts";
+import { blobRefsInTurns } from "../../repo/records.ts";
 import { openCarFile } from "../../services/car-file.ts";
 import { forEachConcurrent } from "../../services/concurrent.ts";
 import { openForUpload } from "../../services/files.ts";
@@ -89,7 +89,7 @@ async function prove(context: Context, blob: ArchivedBlob, signal: AbortSignal, 
 async function neededBlobs({ archive, snapshot, signal }: Context): Promise<ArchivedBlob[]> {
   const car = openCarFile(snapshotFile(archive, snapshot.snapshot, "repo"));
   try {
-    const refs = readBlobRefs(car.source, { signal });
+    const refs = await blobRefsInTurns(car.source, { signal });
     return snapshot.blobs.filter(({ cid }) => refs.has(cid));
   } finally {
     car.close();
