@@ -13,6 +13,7 @@ import { Http } from "../../src/services/http.ts";
 import { Pds, type Download } from "../../src/services/pds.ts";
 import { createPlcDirectory } from "../../src/services/plc-directory.ts";
 import { fetchWebDocument } from "../../src/services/did-web.ts";
+import { readJsonStream } from "../../src/services/json-file.ts";
 import { timerTime } from "../../src/services/wait.ts";
 import { listen } from "../network/ports.ts";
 import { scriptedServer, sendJson, type ScriptedServer } from "../faults/scripted-server.ts";
@@ -284,6 +285,21 @@ async function read(pieces: readonly (readonly [number, number])[], readerTakes 
   }
   return size;
 }
+
+/** JSON of exactly so many bytes, as a stream. */
+async function* sent(size: number): AsyncGenerator<Uint8Array> {
+  yield await Promise.resolve(Buffer.from("[]"));
+  yield Buffer.alloc(size - 2, " ");
+}
+
+test("fileBytes: JSON that is named, or comes on the standard input", async () => {
+  const most = budgets.fileBytes.most;
+  expect(await readJsonStream(sent(most), "-")).toEqual([]);
+  await expect(readJsonStream(sent(most + 1), "-")).rejects.toMatchObject({
+    code: "unreadable-file",
+    message: expect.stringContaining(`longer than ${most} bytes`) as unknown,
+  });
+});
 
 describe("time", () => {
   const soon = 60;
