@@ -1,7 +1,7 @@
 /** Old snapshots out of an archive, and the blobs that only they needed. */
 
 import type { Cid } from "../data/cid.ts";
-import { readBlobRefs } from "../repo/records.ts";
+import { blobRefsInTurns } from "../repo/records.ts";
 import { openCarFile } from "../services/car-file.ts";
 import { fileSize } from "../services/files.ts";
 import { takeLock, type LockOwner } from "../services/lock.ts";
@@ -100,7 +100,7 @@ async function referredBlobs(path: string, signal: AbortSignal): Promise<Iterabl
   }
   const car = openCarFile(path);
   try {
-    return readBlobRefs(car.source, { signal }).keys();
+    return (await blobRefsInTurns(car.source, { signal })).keys();
   } finally {
     car.close();
   }

@@ -12,7 +12,7 @@ import { staysOf } from "../account/where.ts";
 import { proveDownload } from "../archive/fetch-repo.ts";
 import { snapshotFile } from "../archive/layout.ts";
 import { DecampError, isDecampError } from "../errors.ts";
-import { diffRepos } from "../repo/diff.ts";
+import { diffInTurns } from "../repo/diff.ts";
 import { emptyTree, type Head } from "../repo/head.ts";
 import type { RepoSource } from "../repo/source.ts";
 import { openCarFile } from "../services/car-file.ts";
@@ -90,9 +90,9 @@ async function compareRecords(context: Context): Promise<Holding> {
   const { did } = identity;
   const { expectation } = context;
   const compare = async (old: RepoSource): Promise<Holding> =>
-    proveDownload(archive, await target.getRepo(did, signal), expectation, signal, (now) => {
+    proveDownload(archive, await target.getRepo(did, signal), expectation, signal, async (now) => {
       const paths: string[] = [];
-      for (const { kind, path } of diffRepos(old, now, { signal })) {
+      for await (const { kind, path } of diffInTurns(old, now, { signal })) {
         if (kind === "removed" && paths.length < mostPaths) {
           paths.push(path);
         }
