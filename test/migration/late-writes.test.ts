@@ -40,6 +40,7 @@ test("one that breaks the data model is named, and holds up no other", async () 
     lacking: [],
     lateWrites: [] as string[],
     identity: { did: aliceDid, log: { signingKeys: good.signingKeys, entries: [] } },
+    expectation: { did: aliceDid, signingKeys: good.signingKeys, now: testNow },
     services: { now: () => testNow, sleep: () => Promise.resolve() },
     options: { bringLateWrites: true, concurrency: 1 },
     signal: new AbortController().signal,
