@@ -28,7 +28,7 @@ export async function writeCertificate(
   if (move === undefined) {
     return false;
   }
-  const unsigned = unsignedCertificate(context, log, move);
+  const unsigned = await unsignedCertificate(context, log, move);
   const signed = newCommit === undefined ? [] : [{ ...unsigned, newCommit: Buffer.from(newCommit).toString("base64") }];
   for (const certificate of [...signed, unsigned]) {
     if ((await verifyCertificate(certificate)).ok) {
@@ -40,16 +40,16 @@ export async function writeCertificate(
 }
 
 /** The certificate without a commit of the new server. */
-function unsignedCertificate(
+async function unsignedCertificate(
   context: Context,
   log: VerifiedLog,
   { operation, source, target }: MoveInLog,
-): Certificate {
-  const { identity, services, snapshot, archive, oldHandle, newHandle, missingBlobs, notMoved } = context;
+): Promise<Certificate> {
+  const { identity, services, snapshot, archive, oldHandle, newHandle, missingBlobs, notMoved, signal } = context;
   const car = openCarFile(snapshotFile(archive, snapshot.snapshot, "repo"));
   let oldCommit: Uint8Array;
   try {
-    oldCommit = extractCommit(car.source);
+    oldCommit = await extractCommit(car.source, signal);
   } finally {
     car.close();
   }

@@ -120,7 +120,7 @@ export async function sendParts(context: Context, path: string, length: number):
       try {
         let index = 0;
         const from = await partsThere(context, splitRepo(car.source, size, signal));
-        for (const { commit, car: bytes, records } of splitRepo(car.source, size, signal)) {
+        for await (const { commit, car: bytes, records } of splitRepo(car.source, size, signal)) {
           if (index++ >= from) {
             await sendRepo(context, { length: bytes.length, open: () => Readable.from([bytes]) }, commit);
           }
@@ -149,10 +149,10 @@ export async function sendParts(context: Context, path: string, length: number):
 }
 
 /** How many of these parts the server has already: 0 if its head is none of them. */
-async function partsThere(context: Context, parts: Iterable<{ commit: string }>): Promise<number> {
+async function partsThere(context: Context, parts: AsyncIterable<{ commit: string }>): Promise<number> {
   const head = await headAtTarget(context);
   let count = 0;
-  for (const { commit } of parts) {
+  for await (const { commit } of parts) {
     count++;
     if (commit === head) {
       return count;

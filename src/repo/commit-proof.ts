@@ -4,6 +4,7 @@
  */
 import type { Cid } from "../data/cid.ts";
 import { cidToBytes } from "../data/cid.ts";
+import { inTurns } from "../data/slices.ts";
 import { DecampError } from "../errors.ts";
 import { BlockIndex } from "./block-index.ts";
 import { writeCar } from "./car-write.ts";
@@ -24,10 +25,10 @@ export interface ProvedCommit {
 /**
  * The commit of `source` as a CAR file of its own.
  *
- * @throws DecampError `damaged` if there is no CAR file, or no such block
+ * @throws DecampError `damaged` if there is no CAR file, or no such block; the signal's reason
  */
-export function extractCommit(source: RepoSource): Uint8Array {
-  const index = BlockIndex.of(source);
+export async function extractCommit(source: RepoSource, signal: AbortSignal): Promise<Uint8Array> {
+  const index = await inTurns(BlockIndex.slices(source), signal);
   const { root } = index;
   const commit = index.commitBlock();
   return Buffer.concat([...writeCar(root, [{ cid: cidToBytes(root), data: commit }], 0)]);

@@ -8,6 +8,7 @@
  */
 import { decodeCbor, encodeCbor, isCborMap } from "../data/cbor.ts";
 import { CidLink, anyCodecCidToBytes, cidFor, cidToBytes, type Cid } from "../data/cid.ts";
+import { itemsInTurns, SliceCounter, type Steps } from "../data/slices.ts";
 import { DecampError } from "../errors.ts";
 import { BlockIndex } from "./block-index.ts";
 import { writeCar, type CarBlock } from "./car-write.ts";
@@ -30,14 +31,23 @@ const edgeBytes = 32_768;
 
 /**
  * The parts of a complete repository, in the order in which they have to be imported. The same `bytes` gives the same parts.
- * An index of the file is kept in memory, about 60 bytes a block, and one part.
+ * An index of the file is kept in memory, about 60 bytes a block, and one part. The work is done in slices.
  *
  * @param bytes about how large a part may be; a single record can make it larger
  * @throws DecampError `damaged` when a block is missing or is not what its CID says, or the tree is not the one tree of its
  *   records; the signal's reason
  */
-export function* splitRepo(source: RepoSource, bytes: number, signal?: AbortSignal): Generator<RepoPart, void> {
-  const index = BlockIndex.of(source);
+export function splitRepo(
+  source: RepoSource,
+  bytes: number,
+  signal?: AbortSignal,
+): AsyncGenerator<RepoPart, void, undefined> {
+  return itemsInTurns(partSteps(source, bytes), signal);
+}
+
+function* partSteps(source: RepoSource, bytes: number): Steps<RepoPart> {
+  const index = yield* BlockIndex.slices(source);
+  const counter = new SliceCounter();
   const commitBlock = index.commitBlock();
   const { did, rev } = namesOf(commitBlock);
   const top = index.topNode();
@@ -58,8 +68,10 @@ export function* splitRepo(source: RepoSource, bytes: number, signal?: AbortSign
       walk.enter();
       continue;
     }
-    signal?.throwIfAborted();
     const data = walk.read();
+    if (counter.isOver(data.length)) {
+      yield;
+    }
     if (size > 0 && size + data.length + frame > room) {
       const tree = builder.cut();
       const block = encodeCbor({

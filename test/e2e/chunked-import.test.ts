@@ -1,5 +1,6 @@
 /** A new server that does not take the repository as a whole: with --chunked-import it takes it in parts. */
 import { afterAll, expect, inject, test } from "vitest";
+import { collect } from "../../src/data/slices.ts";
 import { splitRepo } from "../../src/repo/parts.ts";
 import { bytesSource } from "../../src/repo/source.ts";
 import { loseAnswer, status } from "../faults/faults.ts";
@@ -71,7 +72,7 @@ test("a repository over the limit for imports", async () => {
   const sent = imports(second);
   expect(sent.every((answer) => answer === 200)).toBe(true);
   // Half of it was still too large, a quarter was not. The first two parts came with the run before.
-  const parts = [...splitRepo(bytesSource(repo), repo.length >> 2)];
+  const parts = await collect(splitRepo(bytesSource(repo), repo.length >> 2));
   expect(parts.length).toBeGreaterThan(4);
   expect(sent).toHaveLength(parts.length - 2);
   const checks = await proveMove(network.plcUrl, before, target, {

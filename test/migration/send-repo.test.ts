@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { Readable } from "node:stream";
 import type * as Iterator from "@ipld/car/iterator";
 import { afterAll, beforeEach, expect, test, vi } from "vitest";
+import { collect } from "../../src/data/slices.ts";
 import type { Context } from "../../src/migration/context.ts";
 import { repoUpload, sendParts, sendRepo } from "../../src/migration/send-repo.ts";
 import { splitRepo } from "../../src/repo/parts.ts";
@@ -40,7 +41,7 @@ const car = makeCar(account.commit.cid, account.blocks);
 const path = join(folder, "repo.car");
 writeFileSync(path, car);
 // What decamp tries first: half of it.
-const parts = [...splitRepo(bytesSource(car), car.length >> 1)];
+const parts = await collect(splitRepo(bytesSource(car), car.length >> 1));
 
 /** A new server that takes everything, and what it took. */
 function server(): { context: Context; imported: () => number } {

@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { findBlobRefs } from "../../src/data/blob-refs.ts";
 import { CidLink, anyCodecCidToBytes, cidFor, cidToBytes, readAnyCodecCid } from "../../src/data/cid.ts";
 import { encodeCbor } from "../../src/data/cbor.ts";
+import { collect } from "../../src/data/slices.ts";
 import { isDecampError } from "../../src/errors.ts";
 import { diffRepos } from "../../src/repo/diff.ts";
 import { mergeRepos } from "../../src/repo/merge.ts";
@@ -185,7 +186,7 @@ describe.each(["raw", "dag-json"] as const)("a record of codec %s", (codec) => {
   });
 
   test("comes through parts", async () => {
-    const parts = [...splitRepo(bytesSource(await make("a")), 33_500)];
+    const parts = await collect(splitRepo(bytesSource(await make("a")), 33_500));
     expect(parts.length).toBeGreaterThan(1);
     expect(parts.some(({ car }) => Buffer.from(car).includes(content))).toBe(true);
   });

@@ -1,8 +1,10 @@
 /** What takes long is done in slices: it gives the same, and stops after the slice at hand when it is aborted. */
 import { describe, expect, test } from "vitest";
-import { atOnce, itemsInTurns, SliceCounter } from "../../src/data/slices.ts";
+import { atOnce, collect, itemsInTurns, SliceCounter } from "../../src/data/slices.ts";
+import { extractCommit } from "../../src/repo/commit-proof.ts";
 import { diffInTurns, diffRepos } from "../../src/repo/diff.ts";
 import { mergeRepos } from "../../src/repo/merge.ts";
+import { splitRepo } from "../../src/repo/parts.ts";
 import { blobRefsInTurns, readBlobRefs, readRecords, recordsInTurns } from "../../src/repo/records.ts";
 import { bytesSource } from "../../src/repo/source.ts";
 import { createRepoVerifier, verifyRepo } from "../../src/repo/verify.ts";
@@ -18,17 +20,9 @@ const before = await makeAccount({ records: records.slice(0, -3) });
 const old = bytesSource(makeCar(before.commit.cid, before.blocks));
 const reason = new Error("enough");
 
-async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
-  const found: T[] = [];
-  for await (const item of items) {
-    found.push(item);
-  }
-  return found;
-}
-
 test("slice by slice it is the same as at once", async () => {
-  expect(await all(recordsInTurns(car))).toEqual([...readRecords(car)]);
-  expect(await all(diffInTurns(old, car))).toEqual([...diffRepos(old, car)]);
+  expect(await collect(recordsInTurns(car))).toEqual([...readRecords(car)]);
+  expect(await collect(diffInTurns(old, car))).toEqual([...diffRepos(old, car)]);
   expect(await blobRefsInTurns(car)).toEqual(readBlobRefs(car));
   expect(readBlobRefs(car).size).toBeGreaterThan(0);
 });
@@ -38,9 +32,11 @@ describe("an abort is heard before it is done", () => {
   const { signal } = stop;
   // Each has begun, and has done its first slice, when the signal comes.
   const begun: Readonly<Record<string, () => Promise<unknown>>> = {
-    records: async () => all(recordsInTurns(car, { signal })),
-    diff: async () => all(diffInTurns(old, car, { signal })),
+    records: async () => collect(recordsInTurns(car, { signal })),
+    diff: async () => collect(diffInTurns(old, car, { signal })),
     "blob refs": async () => blobRefsInTurns(car, { signal }),
+    parts: async () => collect(splitRepo(car, 50_000, signal)),
+    "its commit": async () => extractCommit(car, signal),
   };
   const running = Object.entries(begun).map(([name, begin]) => [name, begin()] as const);
   for (const [, promise] of running) {

@@ -3,6 +3,7 @@ import { Readable } from "node:stream";
 import { CarReader } from "@ipld/car";
 import { describe, expect, test } from "vitest";
 import { cidFor } from "../../src/data/cid.ts";
+import { collect } from "../../src/data/slices.ts";
 import { makePrivateKey, type PrivateKey } from "../../src/identity/private-key.ts";
 import { parseSignedOperation, type PlcOperation } from "../../src/plc/operation.ts";
 import { splitRepo, type RepoPart } from "../../src/repo/parts.ts";
@@ -107,7 +108,7 @@ describe("a CAR file", async () => {
   const fixtures = await Promise.all(valid);
   const account = await makeAccount({ records: makeRecords(5, 300) });
   const whole = makeCar(account.commit.cid, account.blocks);
-  const parts: RepoPart[] = [...splitRepo(bytesSource(whole), 45_000)];
+  const parts: RepoPart[] = await collect(splitRepo(bytesSource(whole), 45_000));
 
   test("that is valid is agreed on: every fixture, every part, in pieces of any size", async () => {
     let count = 0;
@@ -139,7 +140,7 @@ describe("a CAR file", async () => {
 
   test("with any byte changed is not", async () => {
     const small = await makeAccount({ records: makeRecords(6, 2) });
-    const [part] = splitRepo(bytesSource(makeCar(small.commit.cid, small.blocks)), 1 << 20);
+    const [part] = await collect(splitRepo(bytesSource(makeCar(small.commit.cid, small.blocks)), 1 << 20));
     const { car, commit } = part!;
     const unnoticed: string[] = [];
     for (let at = 0; at < car.length; at += 1) {

@@ -41,9 +41,9 @@ export async function provedHead(
   const { log, document } = await readIdentity(services, did, signal);
   const expectation = { ...context.expectation, signingKeys: log.signingKeys };
   const download = await target.getRepo(did, signal);
-  return proveDownload(archive, download, expectation, signal, (source, { data, report }) => ({
+  return proveDownload(archive, download, expectation, signal, async (source, { data, report }) => ({
     data,
-    commitCar: extractCommit(source),
+    commitCar: await extractCommit(source, signal),
     signedHere: report.signingKey === document.signingKey,
   }));
 }
