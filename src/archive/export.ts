@@ -12,10 +12,12 @@ import { askAhead, type Ahead } from "./ahead.ts";
 import { fetchBlobs, type FetchedBlobs, type WantedBlob } from "./fetch-blobs.ts";
 import { requireArchiveFolder } from "./folder.ts";
 import { lockFile, readmeFile, snapshotFile, snapshotFiles, snapshotFolder } from "./layout.ts";
+import { holdSnapshot } from "./held.ts";
 import { removeLeftovers } from "./leftovers.ts";
-import type { ArchivedFile, Manifest } from "./manifest.ts";
+import type { ArchivedBlob, ArchivedFile, Manifest, Most } from "./manifest.ts";
 import { collectParts, isInSnapshot, type Part } from "./parts.ts";
 import { readmeText } from "./readme.ts";
+import { findShrinkage, type Loss, type Shrinkage } from "./shrink.ts";
 import { storeRepo, type StoredRepo } from "./repository.ts";
 import { pause, type ExportOptions, type ExportSource, type Head } from "./source.ts";
 import { listStoredBlobs } from "./stored-blobs.ts";
@@ -33,6 +35,8 @@ export interface ExportResult {
   readonly mode: StoredRepo["mode"] | "unchanged";
   /** What came over the network: bytes of the repository, blobs and their bytes. */
   readonly received: { readonly repoBytes: number; readonly blobs: number; readonly blobBytes: number };
+  /** What the new snapshot lacks that there was before, if that is much, and what is held for it: said this once. */
+  readonly shrunk?: { readonly losses: readonly Loss[]; readonly held: readonly string[] };
 }
 
 /** Does now what takes the first export of a process a while, for whoever has time. */
@@ -127,7 +131,9 @@ async function exportLocked(
   report({ type: "step", id: "repository", title: titles.repository, state: "done", detail: describeRepo(repo) });
 
   report({ type: "step", id: "blobs", title: titles.blobs, state: "start" });
-  const blobs = await bringBlobs(archive, source, ahead, repo, known, options);
+  // A snapshot that is completed goes on having what its server may not list any more.
+  const ours = repo.snapshot === last?.snapshot ? last.blobs : [];
+  const blobs = await bringBlobs(archive, source, ahead, repo, { known, ours }, options);
   report({ type: "step", id: "blobs", title: titles.blobs, state: "done", detail: describeBlobs(blobs) });
 
   const received = { repoBytes: repo.received, blobs: blobs.fetched.count, blobBytes: blobs.fetched.bytes };
@@ -142,17 +148,32 @@ async function exportLocked(
     return { manifest, mode: "present", received };
   }
   report({ type: "step", id: "manifest", title: titles.manifest, state: "start" });
-  const manifest = await complete(archive, source, { repo, parts: await parts, blobs }, options);
+  const shrinkage = findShrinkage(known, { ...repo, ...blobs });
+  await hold(archive, shrinkage, repo.snapshot, options.now);
+  const manifest = await complete(archive, source, { repo, parts: await parts, blobs, most: shrinkage.most }, options);
   await removeLeftovers(archive);
   report({ type: "step", id: "manifest", title: titles.manifest, state: "done", detail: manifest.snapshot });
-  return { manifest, mode: repo.mode, received };
+  const { losses, holders: held } = shrinkage;
+  return { manifest, mode: repo.mode, received, ...(losses.length === 0 ? {} : { shrunk: { losses, held } }) };
+}
+
+/** Keeps what still has that which is gone, before there is a snapshot without it. */
+async function hold(archive: string, { losses, holders }: Shrinkage, by: string, now: number): Promise<void> {
+  for (const name of holders) {
+    await holdSnapshot(archive, name, { since: new Date(now).toISOString(), by, losses });
+  }
 }
 
 /** Writes what a snapshot has beside repository and blobs, the manifest last. */
 async function complete(
   archive: string,
   source: ExportSource,
-  { repo, parts, blobs }: { repo: StoredRepo; parts: readonly Part[]; blobs: FetchedBlobs },
+  {
+    repo,
+    parts,
+    blobs,
+    most,
+  }: { repo: StoredRepo; parts: readonly Part[]; blobs: FetchedBlobs; most: Most | undefined },
   options: ExportOptions,
 ): Promise<Manifest> {
   const { snapshot } = repo;
@@ -184,6 +205,7 @@ async function complete(
     files,
     ...blobFacts(blobs),
     ...(parts.some(({ part }) => part === "document") ? {} : { documentUnavailable: true }),
+    ...(most === undefined ? {} : { most }),
   };
   await writeManifest(archive, manifest);
   return manifest;
@@ -242,13 +264,18 @@ async function bringBlobs(
   source: ExportSource,
   ahead: Ahead,
   repo: StoredRepo,
-  known: readonly Manifest[],
+  { known, ours }: { known: readonly Manifest[]; ours: readonly ArchivedBlob[] },
   options: ExportOptions,
 ): Promise<FetchedBlobs> {
   const { pds, did } = source;
   const { signal, concurrency, report } = options;
   const car = repo.noBlobs ? undefined : snapshotFile(archive, repo.snapshot, "repo");
   const wanted = await wantedBlobs(car, ahead.takeBlobs(), source, known, signal);
+  for (const { cid, mimeType } of ours) {
+    if (!wanted.has(cid)) {
+      wanted.set(cid, { mimeType, records: [] });
+    }
+  }
   await options.beforeBlobs?.(await bytesToFetch(archive, wanted));
   try {
     return await fetchBlobs(archive, wanted, async (cid, either, busy) => pds.getBlob(did, cid, either, busy), {

@@ -9,6 +9,7 @@
  *                       /preferences.json   private
  *                       /account.json       private
  *                       /manifest.json  written last: it says that the snapshot is complete
+ *     DIR/held/NAME.json                keeps a snapshot from being removed
  *     DIR/lock                          while a run is at work
  *     DIR/certificate.json              after a move: the proof of it
  *
@@ -97,7 +98,17 @@ export function replacedRepo(archive: string, rev: string): string {
 
 /** Whether a name in the folder of an archive belongs to it, be it left by an interrupted run. */
 export function isArchivePart(name: string): boolean {
-  return /^(?:README\.txt|blobs|snapshots|certificate\.json|lock(?:\..*)?|[a-z0-9-]+\.car|.*\.part)$/.test(name);
+  return /^(?:README\.txt|blobs|snapshots|held|certificate\.json|lock(?:\..*)?|[a-z0-9-]+\.car|.*\.part)$/.test(name);
+}
+
+/** Holds a mark for each snapshot that is held. */
+export function heldFolder(archive: string): string {
+  return joinPath(archive, "held");
+}
+
+/** While it is there, the snapshot stays. */
+export function heldFile(archive: string, name: string): string {
+  return joinPath(heldFolder(archive), `${name}.json`);
 }
 
 export function lockFile(archive: string): string {

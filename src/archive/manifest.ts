@@ -30,6 +30,13 @@ export interface Missing {
   readonly records: readonly string[];
 }
 
+/** What an account had more of before, while that was not yet a loss that is reported; see shrink.ts. */
+export interface Most {
+  readonly records?: number | undefined;
+  readonly blobs?: number | undefined;
+  readonly collections?: Readonly<Record<string, number>> | undefined;
+}
+
 export interface Manifest {
   readonly format: 1;
   /** Name of the snapshot, which is that of its folder. */
@@ -62,6 +69,8 @@ export interface Manifest {
   readonly missing: readonly Missing[];
   /** True if the directory did not give out the DID document, which the log says all of; unset if it is there. */
   readonly documentUnavailable?: boolean | undefined;
+  /** Unset if the account never had more. */
+  readonly most?: Most | undefined;
 }
 
 const cid = v.pipe(v.string(), v.check(isCid));
@@ -90,6 +99,13 @@ const schema = v.object({
   blobBytes: count,
   missing: v.array(v.object({ cid, reason: v.string(), records: v.array(v.string()) })),
   documentUnavailable: v.optional(v.boolean()),
+  most: v.optional(
+    v.object({
+      records: v.optional(count),
+      blobs: v.optional(count),
+      collections: v.optional(v.record(v.string(), count)),
+    }),
+  ),
 });
 
 /**

@@ -1,19 +1,33 @@
 /** Old snapshots out of an archive, and the blobs that only they needed. */
 
 import type { Cid } from "../data/cid.ts";
+import { DecampError } from "../errors.ts";
 import { readBlobRefs } from "../repo/records.ts";
 import { openCarFile } from "../services/car-file.ts";
-import { fileSize, removeAll } from "../services/files.ts";
+import { fileSize, joinPath, listFolder, removeAll, removeEmpty } from "../services/files.ts";
 import { takeLock, type LockOwner } from "../services/lock.ts";
-import { blobFile, compareSnapshotNames, lockFile, snapshotFile, snapshotFolder } from "./layout.ts";
+import { readHeld, releaseSnapshot } from "./held.ts";
+import { applyRules, hasRule, type KeepRules } from "./keep-rules.ts";
+import {
+  blobFile,
+  blobsFolder,
+  compareSnapshotNames,
+  heldFolder,
+  lockFile,
+  snapshotFile,
+  snapshotFiles,
+  snapshotFolder,
+} from "./layout.ts";
 import { removeLeftovers } from "./leftovers.ts";
 import type { Manifest } from "./manifest.ts";
 import { readArchive } from "./open.ts";
 import { listStoredBlobs } from "./stored-blobs.ts";
 
 export interface PruneOptions {
-  /** How many of the newest snapshots stay, 1 at least. */
-  readonly keep: number;
+  /** What stays; without any, nothing is removed but what nothing needs. */
+  readonly rules: KeepRules;
+  /** Names of held snapshots that need not be held any longer. */
+  readonly release: readonly string[];
   /** Only says what would be removed. */
   readonly dryRun: boolean;
   readonly lockOwner: LockOwner;
@@ -26,15 +40,21 @@ export interface Pruned {
   /** Names of snapshots, oldest first. */
   readonly kept: readonly string[];
   readonly removed: readonly string[];
+  /** Why each one is kept. */
+  readonly reasons: Readonly<Record<string, readonly string[]>>;
+  /** Those that are held, and those that were and are not any longer. */
+  readonly held: readonly string[];
+  readonly released: readonly string[];
   readonly blobs: { readonly count: number; readonly bytes: number };
 }
 
 /**
- * Removes all snapshots but the newest ones. Blobs stay that one of these needs, or lists as missing, or that an export
- * which is not finished will need. A manifest goes before what it describes, so that an interrupted run leaves no snapshot
- * behind that only seems to be complete.
+ * Removes the snapshots that no rule keeps. The newest one stays, and so does one that is held. Blobs stay that a snapshot
+ * needs which stays, or lists as missing, or that an export which is not finished will need. A manifest goes before what it
+ * describes, so that an interrupted run leaves no snapshot behind that only seems to be complete.
  *
- * @throws DecampError `unreadable-file` if it is no archive, `locked`, `damaged`, `storage`; the signal's reason
+ * @throws DecampError `usage` for a name in `release` that is not held, `unreadable-file` if it is no archive, `locked`,
+ *   `damaged`, `storage`; the signal's reason
  */
 export async function pruneArchive(archive: string, options: PruneOptions): Promise<Pruned> {
   await readArchive(archive);
@@ -43,33 +63,58 @@ export async function pruneArchive(archive: string, options: PruneOptions): Prom
   }
   const unlock = await takeLock(lockFile(archive), options.lockOwner, options.now);
   try {
-    const { pruned, blobs } = await plan(archive, options);
-    for (const name of pruned.removed) {
+    const { pruned, doomed, blobs, outlived } = await plan(archive, options);
+    for (const name of [...pruned.released, ...outlived]) {
+      await releaseSnapshot(archive, name);
+    }
+    for (const manifest of doomed) {
       options.signal.throwIfAborted();
-      await removeAll(snapshotFile(archive, name, "manifest"));
-      await removeAll(snapshotFolder(archive, name));
+      await removeSnapshot(archive, manifest);
     }
     for (const cid of blobs) {
       options.signal.throwIfAborted();
       await removeAll(blobFile(archive, cid));
     }
     await removeLeftovers(archive);
+    await removeEmptyFolders(archive);
     return pruned;
   } finally {
     await unlock();
   }
 }
 
-async function plan(
-  archive: string,
-  { keep, signal }: PruneOptions,
-): Promise<{ pruned: Pruned; blobs: readonly Cid[] }> {
+interface Plan {
+  readonly pruned: Pruned;
+  /** What is removed. */
+  readonly doomed: readonly Manifest[];
+  readonly blobs: readonly Cid[];
+  /** Marks of snapshots that are not there any more. */
+  readonly outlived: readonly string[];
+}
+
+async function plan(archive: string, { rules, release, now, signal }: PruneOptions): Promise<Plan> {
   const { snapshots, unfinished } = await readArchive(archive);
-  const kept = snapshots.slice(-keep);
-  const removed = snapshots.slice(0, -keep);
+  const marks = [...(await readHeld(archive)).keys()];
+  const unknown = release.find((name) => !marks.includes(name));
+  if (unknown !== undefined) {
+    throw new DecampError("usage", `${archive} has no snapshot ${unknown} that is held.`, {
+      hint: "decamp archive ls names the snapshots that are.",
+      data: { snapshot: unknown },
+    });
+  }
+  const reasons = reasonsToKeep(snapshots, rules, now);
+  const held = snapshots.map(nameOf).filter((name) => marks.includes(name) && !release.includes(name));
+  for (const name of held) {
+    reasons.set(name, [...(reasons.get(name) ?? []), "held"]);
+  }
+  const kept = snapshots.filter(({ snapshot }) => reasons.has(snapshot));
+  const doomed = snapshots.filter(({ snapshot }) => !reasons.has(snapshot));
   const needed = new Set(kept.flatMap(blobsOf));
   const newest = kept.at(-1)?.snapshot ?? "";
-  for (const name of unfinished.filter((one) => compareSnapshotNames(one, newest) > 0)) {
+  // One that is held, and has lost its manifest, is still held.
+  const stays = (name: string): boolean =>
+    compareSnapshotNames(name, newest) > 0 || (marks.includes(name) && !release.includes(name));
+  for (const name of unfinished.filter((one) => stays(one))) {
     for (const cid of await referredBlobs(snapshotFile(archive, name, "repo"), signal)) {
       needed.add(cid);
     }
@@ -79,10 +124,29 @@ async function plan(
   for (const cid of blobs) {
     bytes += (await fileSize(blobFile(archive, cid))) ?? 0;
   }
+  const names = new Set([...snapshots.map(nameOf), ...unfinished]);
   return {
-    pruned: { kept: kept.map(nameOf), removed: removed.map(nameOf), blobs: { count: blobs.length, bytes } },
+    pruned: {
+      kept: kept.map(nameOf),
+      removed: doomed.map(nameOf),
+      reasons: Object.fromEntries(kept.map(({ snapshot }) => [snapshot, reasons.get(snapshot) ?? []])),
+      held,
+      released: release,
+      blobs: { count: blobs.length, bytes },
+    },
+    doomed,
     blobs,
+    outlived: marks.filter((name) => !names.has(name)),
   };
+}
+
+/** By name. Without a rule all are kept, for no reason. */
+function reasonsToKeep(snapshots: readonly Manifest[], rules: KeepRules, now: number): Map<string, readonly string[]> {
+  if (!hasRule(rules)) {
+    return new Map(snapshots.map(({ snapshot }) => [snapshot, []]));
+  }
+  const dated = snapshots.map(({ snapshot, createdAt }) => ({ name: snapshot, time: Date.parse(createdAt) }));
+  return applyRules(dated, rules, now);
 }
 
 function nameOf({ snapshot }: Manifest): string {
@@ -104,4 +168,29 @@ async function referredBlobs(path: string, signal: AbortSignal): Promise<Iterabl
   } finally {
     car.close();
   }
+}
+
+/** The manifest first, then what it names, and what decamp names so; the folder if nothing of anybody else is in it. */
+async function removeSnapshot(archive: string, { snapshot, files }: Manifest): Promise<void> {
+  const folder = snapshotFolder(archive, snapshot);
+  await removeAll(snapshotFile(archive, snapshot, "manifest"));
+  const ours = new Set([...Object.keys(files), ...Object.values(snapshotFiles)]);
+  for (const name of await listFolder(folder)) {
+    if (ours.has(name.replace(/\.part$/, ""))) {
+      await removeAll(joinPath(folder, name));
+    }
+  }
+  await removeEmpty(folder);
+}
+
+/** Folders of blobs in which there is none any more. */
+async function removeEmptyFolders(archive: string): Promise<void> {
+  const root = blobsFolder(archive);
+  for (const name of await listFolder(root)) {
+    if (/^[2-7a-z]{2}$/.test(name)) {
+      await removeEmpty(joinPath(root, name));
+    }
+  }
+  await removeEmpty(root);
+  await removeEmpty(heldFolder(archive));
 }

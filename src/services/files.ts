@@ -5,7 +5,19 @@
 
 import { createHash, randomBytes, type Hash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { chmod, copyFile, link, mkdir, open, readdir, rename, rm, stat, type FileHandle } from "node:fs/promises";
+import {
+  chmod,
+  copyFile,
+  link,
+  mkdir,
+  open,
+  readdir,
+  rename,
+  rm,
+  rmdir,
+  stat,
+  type FileHandle,
+} from "node:fs/promises";
 import { platform } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
 import type { Readable } from "node:stream";
@@ -378,6 +390,19 @@ export async function makeFolder(path: string): Promise<void> {
 /** Removes a file, or a folder with all that is in it, if it is there. */
 export async function removeAll(path: string): Promise<void> {
   await guarded(path, async () => rm(path, { recursive: true, force: true }));
+}
+
+/** Removes a folder if nothing is in it. What is there and is no empty folder stays. */
+export async function removeEmpty(path: string): Promise<void> {
+  await guarded(path, async () => {
+    try {
+      await rmdir(path);
+    } catch (error) {
+      if (!["ENOENT", "ENOTEMPTY", "EEXIST", "ENOTDIR"].includes(systemCode(error) ?? "")) {
+        throw error;
+      }
+    }
+  });
 }
 
 /** Joins parts to a path. Here, because only services knows the file system. */

@@ -75,7 +75,7 @@ describe("archive ls", () => {
   });
 
   test("a folder without an archive", async () => {
-    const { exitCode, stderr } = await run(["archive", "ls", folder]);
+    const { exitCode, stderr } = await run(["archive", "ls", mkdtempSync(join(folder, "empty-"))]);
     expect(exitCode).toBe(2);
     expect(stderr).toContain("There is no archive in the folder");
   });

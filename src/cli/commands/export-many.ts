@@ -3,7 +3,8 @@ import { findDid } from "../../account/find.ts";
 import type { ExportEvent } from "../../archive/events.ts";
 import { exportMany, type Listed, type Outcome } from "../../archive/export-many.ts";
 import type { ExportResult } from "../../archive/export.ts";
-import { archiveName } from "../../archive/layout.ts";
+import { archiveName, snapshotFile } from "../../archive/layout.ts";
+import { lossText } from "../../archive/shrink.ts";
 import { DecampError, exitCodeOf, isDecampError } from "../../errors.ts";
 import { parseAccount, parseServerUrl, type Account } from "../../identity/syntax.ts";
 import type { MigrationServices } from "../../migration/context.ts";
@@ -30,12 +31,14 @@ interface Tally {
   complete: number;
   unchanged: number;
   incomplete: number;
+  /** Of those that came: from which much is gone. */
+  shrunk: number;
   failed: number;
   /** The first ones. */
   readonly failures: { readonly account: string; readonly code: string; readonly message: string }[];
 }
 
-/** Runs `decamp export` for many accounts. Exit code 6 if one of them failed or lacks blobs. */
+/** Runs `decamp export` for many accounts. Exit code 6 if one of them failed, lacks blobs, or has lost much. */
 export async function exportManyCommand(
   { args, flags, globals: raw }: Invocation<"export">,
   { terminal }: Edge,
@@ -46,7 +49,7 @@ export async function exportManyCommand(
   const origin = from === undefined ? undefined : parseServerUrl(from, globals);
   const { services, close } = openMigrationServices(globals, terminal);
   const setting: Setting = { folder, origin, flags, services, globals, terminal };
-  const tally: Tally = { complete: 0, unchanged: 0, incomplete: 0, failed: 0, failures: [] };
+  const tally: Tally = { complete: 0, unchanged: 0, incomplete: 0, shrunk: 0, failed: 0, failures: [] };
   try {
     const { listError } = await stoppable(
       async (signal) =>
@@ -70,7 +73,7 @@ export async function exportManyCommand(
     if (listError !== undefined) {
       throw listError;
     }
-    return tally.failed + tally.incomplete > 0 ? exitCodeOf("incomplete") : 0;
+    return tally.failed + tally.incomplete + tally.shrunk > 0 ? exitCodeOf("incomplete") : 0;
   } finally {
     close();
   }
@@ -178,6 +181,7 @@ function count(tally: Tally, outcome: Outcome): void {
     tally.complete += 1;
     tally.unchanged += outcome.result.mode === "unchanged" ? 1 : 0;
   }
+  tally.shrunk += "result" in outcome && outcome.result.shrunk !== undefined ? 1 : 0;
 }
 
 /** The line of one account. */
@@ -186,7 +190,9 @@ function tell(folder: string, outcome: Outcome, { json, quiet }: GlobalFlags, { 
   const archive = did === undefined ? undefined : joinPath(folder, archiveName(did));
   if (json) {
     const facts =
-      "error" in outcome ? { ok: false, ...failureFacts(outcome.error) } : { ok: true, ...resultFacts(outcome.result) };
+      "error" in outcome
+        ? { ok: false, ...failureFacts(outcome.error) }
+        : { ok: true, ...resultFacts(archive ?? "", outcome.result) };
     out.json({ type: "account", version: 1, account: name, did, archive, ...facts });
     return;
   }
@@ -194,15 +200,20 @@ function tell(folder: string, outcome: Outcome, { json, quiet }: GlobalFlags, { 
     out.line(did ?? name, "  ", { text: "failed", style: "red" }, `: ${failureFacts(outcome.error).message}`);
     return;
   }
-  const { manifest, mode } = outcome.result;
-  const { missing, records, blobs } = manifest;
+  const { manifest, mode, shrunk } = outcome.result;
+  const { missing, records, blobs, snapshot } = manifest;
+  if (shrunk !== undefined) {
+    const text = `shrunk by ${lossText(shrunk.losses)}`;
+    out.line(manifest.did, "  ", { text, style: "yellow" }, `: held is ${shrunk.held.join(", ")}`);
+  }
   if (missing.length > 0) {
     const text = `${plural(missing.length, "blob")} missing`;
-    out.line(manifest.did, "  ", { text, style: "yellow" }, `: the manifest of ${manifest.snapshot} names them`);
+    out.line(manifest.did, "  ", { text, style: "yellow" }, `: the manifest of ${snapshot} names them`);
   } else if (!quiet) {
     const state = mode === "unchanged" ? "unchanged" : "complete";
     const amounts = `: ${plural(records, "record")}, ${plural(blobs.length, "blob")}`;
-    out.line(manifest.did, "  ", { text: state, style: "green" }, amounts);
+    const car = snapshotFile(archive ?? "", snapshot, "repo");
+    out.line(manifest.did, "  ", { text: state, style: "green" }, `${amounts}; ${car}`);
   }
 }
 
@@ -215,15 +226,15 @@ function warn(did: string, event: ExportEvent & { type: "warning" }, { json }: G
 }
 
 function summarize(folder: string, tally: Tally, { json }: GlobalFlags, { out }: Terminal): void {
-  const { complete, unchanged, incomplete, failed, failures } = tally;
+  const { complete, unchanged, incomplete, shrunk, failed, failures } = tally;
   const total = complete + incomplete + failed;
   if (json) {
-    const accounts = { total, complete, unchanged, incomplete, failed };
+    const accounts = { total, complete, unchanged, incomplete, shrunk, failed };
     out.json({
       type: "result",
       version: 1,
       command: "export",
-      ok: failed + incomplete === 0,
+      ok: failed + incomplete + shrunk === 0,
       folder,
       accounts,
       failures,
@@ -231,10 +242,11 @@ function summarize(folder: string, tally: Tally, { json }: GlobalFlags, { out }:
     return;
   }
   out.line();
-  const bad = failed + incomplete > 0;
+  const bad = failed + incomplete + shrunk > 0;
+  const gone = shrunk === 0 ? "" : ` From ${countText(shrunk)} of them much is gone.`;
   out.line(
     { text: `${plural(total, "account")}: ${countText(complete)} complete`, style: bad ? "yellow" : "green" },
-    ` (${countText(unchanged)} of them unchanged), ${countText(incomplete)} with blobs missing, ${countText(failed)} failed.`,
+    ` (${countText(unchanged)} of them unchanged), ${countText(incomplete)} with blobs missing, ${countText(failed)} failed.${gone}`,
   );
   for (const { account, message } of failures) {
     out.line(`  ${account}  ${message}`);

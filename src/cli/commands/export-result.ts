@@ -1,7 +1,9 @@
 /** What people read when `decamp export` has ended. */
 import type { LocatedAccount } from "../../account/find.ts";
 import type { ExportResult } from "../../archive/export.ts";
+import { snapshotFile } from "../../archive/layout.ts";
 import { hasPrivateParts, type Missing } from "../../archive/manifest.ts";
+import { lossText } from "../../archive/shrink.ts";
 import { powerlessKeys } from "../../plc/came-alone.ts";
 import { powerlessLines } from "../facts-lines.ts";
 import { bytesText, countText, plural } from "../reporters/amounts.ts";
@@ -16,7 +18,7 @@ const named = 50;
 export function exportLines(
   archive: string,
   located: LocatedAccount,
-  { manifest, mode, received }: ExportResult,
+  { manifest, mode, received, shrunk }: ExportResult,
   { quiet, complete }: { quiet: boolean; complete: Complete },
 ): Line[] {
   const { did, handle = did } = located;
@@ -28,11 +30,24 @@ export function exportLines(
           text: `The archive of ${handle} is complete${mode === "unchanged" ? ": nothing has changed" : ""}.`,
           style: "green",
         };
+  const lost: Line[] =
+    shrunk === undefined
+      ? []
+      : [
+          [
+            {
+              text: `Much is gone from the account since it was archived before: ${lossText(shrunk.losses)}.`,
+              style: "yellow",
+            },
+          ],
+          [`What had it is held, and not pruned: ${shrunk.held.join(", ")}.`],
+        ];
   const isPrivate = hasPrivateParts(manifest);
   const facts: Line[] = [
     ["Archive       ", archive],
     ["Account       ", did, ...(status === undefined ? [] : [`, ${status} on ${manifest.source}`])],
     ["Snapshot      ", snapshot, { text: `, of ${createdAt}`, style: "dim" }],
+    ["Repository    ", snapshotFile(archive, snapshot, "repo")],
     ["Records       ", countText(records)],
     ["Blobs         ", `${countText(blobs.length)}, ${bytesText(blobBytes)}`],
     [
@@ -44,7 +59,7 @@ export function exportLines(
     ["Received      ", receivedText(mode, received)],
   ];
   const weak = powerlessLines(powerlessOf(located), { did, complete });
-  return [[verdict], ...(quiet ? [] : [...facts, ...weak]), ...missingLines(missing)];
+  return [[verdict], ...lost, ...(quiet ? [] : [...facts, ...weak]), ...missingLines(missing)];
 }
 
 /** Rotation keys that can undo nothing where they stand, as far as the log shows. */
@@ -83,8 +98,13 @@ function missingLines(missing: readonly Missing[]): Line[] {
   ];
 }
 
+/** Whether all that there was before and is now is in the newest snapshot. */
+export function isWhole({ manifest, shrunk }: ExportResult): boolean {
+  return manifest.missing.length === 0 && shrunk === undefined;
+}
+
 /** The same for scripts. */
-export function resultFacts({ manifest, mode, received }: ExportResult): object {
+export function resultFacts(archive: string, { manifest, mode, received, shrunk }: ExportResult): object {
   const { did, handle, source, status, snapshot, createdAt, commit, rev, data, records, blobs, blobBytes, missing } =
     manifest;
   return {
@@ -94,6 +114,7 @@ export function resultFacts({ manifest, mode, received }: ExportResult): object 
     status,
     snapshot,
     mode,
+    car: snapshotFile(archive, snapshot, "repo"),
     createdAt,
     commit,
     rev,
@@ -103,6 +124,7 @@ export function resultFacts({ manifest, mode, received }: ExportResult): object 
     private: hasPrivateParts(manifest),
     received,
     missing,
+    shrunk,
   };
 }
 

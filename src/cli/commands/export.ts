@@ -18,10 +18,10 @@ import { reportAndAsk } from "../report-and-ask.ts";
 import { checkSecretFlags, createSecrets, secretKinds, type AllSecretFlags, type Secrets } from "../secrets.ts";
 import { stoppable, tellStopping } from "../signals.ts";
 import type { Terminal } from "../terminal.ts";
-import { exportLines, keyFacts, resultFacts } from "./export-result.ts";
+import { exportLines, isWhole, keyFacts, resultFacts } from "./export-result.ts";
 import { completer } from "../next-command.ts";
 
-/** Runs `decamp export`. Exit code 6 if blobs are missing. */
+/** Runs `decamp export`. Exit code 6 if blobs are missing, or much is gone. */
 export async function exportCommand(
   invocation: Invocation<"export">,
   { terminal, secrets: known }: Edge,
@@ -79,7 +79,7 @@ export async function exportCommand(
         version: 1,
         command: "export",
         archive,
-        ...resultFacts(result),
+        ...resultFacts(archive, result),
         ...keyFacts(located),
       });
     } else {
@@ -90,7 +90,7 @@ export async function exportCommand(
         terminal.out.line(...line);
       }
     }
-    return result.manifest.missing.length > 0 ? exitCodeOf("incomplete") : 0;
+    return isWhole(result) ? 0 : exitCodeOf("incomplete");
   } finally {
     close();
   }

@@ -4,6 +4,7 @@ import { exportAccount } from "../../archive/export.ts";
 import { wrongBytes } from "../../archive/fetch-blobs.ts";
 import { proveSnapshot } from "../../archive/fetch-repo.ts";
 import { readManifests, type Missing } from "../../archive/manifest.ts";
+import { lossText } from "../../archive/shrink.ts";
 import { isGone } from "../../archive/unavailable.ts";
 import { DecampError } from "../../errors.ts";
 import { requireSpace } from "../checks/space.ts";
@@ -60,7 +61,7 @@ function checkLimits(context: Context): void {
 export async function exportNow(context: Context): Promise<void> {
   const { archive, identity, source, options, services, signal, report } = context;
   const { did, handle, log, rawLog, document } = identity;
-  const { manifest } = await exportAccount(
+  const { manifest, shrunk } = await exportAccount(
     archive,
     {
       did,
@@ -88,6 +89,14 @@ export async function exportNow(context: Context): Promise<void> {
     },
   );
   context.snapshot = manifest;
+  if (shrunk !== undefined) {
+    // What the old server has now is what moves; what it had is kept.
+    const held = shrunk.held.join(" and ");
+    context.warn(
+      "shrunk",
+      `Gone since the archive was made: ${lossText(shrunk.losses)}. It holds ${held}, which has that.`,
+    );
+  }
   const needed = manifest.missing.filter(({ records }) => records.length > 0);
   context.missingBlobs = needed;
   if (needed.length > 0 && !options.allowMissingBlobs) {
