@@ -206,7 +206,8 @@ async function receiveAll(
   );
 }
 
-function receiveOptions({ signal, report }: ExportOptions): {
+/** For receiving a repository, as an export is told to. */
+export function receiveOptions({ signal, report }: ExportOptions): {
   signal: AbortSignal;
   onProgress: (bytes: number) => void;
 } {
@@ -214,9 +215,9 @@ function receiveOptions({ signal, report }: ExportOptions): {
 }
 
 /** Fetches a repository, again if it breaks off, and once more if it comes broken. */
-async function persist<T>(
+export async function persist<T>(
   { pds, did }: ExportSource,
-  ahead: Ahead,
+  ahead: Pick<Ahead, "takeRepo" | "askBlobs">,
   options: ExportOptions,
   since: string | undefined,
   receive: (download: Download) => Promise<T>,

@@ -156,6 +156,25 @@ export class NewFile {
     });
   }
 
+  /** The same under a name that nothing may have yet. @throws DecampError `refused` if there is something of that name */
+  async keepNew(as: string): Promise<void> {
+    await guarded(as, async () => {
+      await this.#syncContent();
+      try {
+        await link(this.#part, as);
+      } catch (error) {
+        // A disk that knows no links cannot do both at once.
+        if (systemCode(error) === "EEXIST" || (await readdir(dirname(as))).includes(basename(as))) {
+          throw alreadyThere(as);
+        }
+        await rename(this.#part, as);
+      }
+      await this.#handle.close();
+      await rm(this.#part, { force: true });
+      await syncFolder(dirname(as));
+    });
+  }
+
   /**
    * The same for one of many: its content is durable, its name only after `syncFolders`. Until then a crash of the machine
    * can take the file away, and never leaves a half of it.
@@ -214,7 +233,12 @@ export async function writeWhole(path: string, content: Uint8Array | string): Pr
 
 /** The same for a file that other runs may write at this moment: the last one wins. */
 export async function writeShared(path: string, content: Uint8Array | string): Promise<void> {
-  await writeAs(`${path}.${randomBytes(8).toString("hex")}`, path, content);
+  await writeAs(unusedName(path), path, content);
+}
+
+/** A name beside `path` that nothing else has. */
+export function unusedName(path: string): string {
+  return `${path}.${randomBytes(8).toString("hex")}`;
 }
 
 async function writeAs(path: string, as: string, content: Uint8Array | string): Promise<void> {
@@ -268,7 +292,8 @@ export async function refuseExisting(path: string): Promise<void> {
   });
 }
 
-function alreadyThere(path: string): DecampError {
+/** The error for a name that is taken. */
+export function alreadyThere(path: string): DecampError {
   return new DecampError("refused", `${path} is there already, and is not overwritten.`, {
     hint: "Give another name, or move what is there away.",
   });

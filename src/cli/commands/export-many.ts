@@ -13,6 +13,7 @@ import { fileLines, streamLines } from "../../services/lines.ts";
 import type { ExportFlags } from "../declare/export.ts";
 import { readGlobals, type GlobalFlags } from "../globals.ts";
 import { exportFound, findAccount } from "../export-account.ts";
+import { carTarget } from "../export-car.ts";
 import { failureFacts } from "../failure.ts";
 import type { Edge, Invocation } from "../invocation.ts";
 import { openMigrationServices } from "../migration-services.ts";
@@ -45,6 +46,9 @@ export async function exportManyCommand(
 ): Promise<number> {
   const globals = readGlobals(raw, terminal.env);
   const folder = checkFlags(args, flags);
+  if ((await carTarget(folder)) !== undefined) {
+    refuse("A CAR file holds one account: with --all and --accounts, -o names the folder for the archives.");
+  }
   const from = flags.all === true ? flags.pds : flags.from;
   const origin = from === undefined ? undefined : parseServerUrl(from, globals);
   const { services, close } = openMigrationServices(globals, terminal);
