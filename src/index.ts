@@ -78,6 +78,7 @@ export type { IdentityAnswers } from "./account/answers.ts";
 
 // Archive and migration
 export { exportAccount, type ExportResult } from "./archive/export.ts";
+export type { Mended, Unmended } from "./archive/mend.ts";
 export type { ExportEvent, ExportStepId, ReportExport } from "./archive/events.ts";
 export type { ExportOptions, ExportSource } from "./archive/source.ts";
 export type { Manifest } from "./archive/manifest.ts";

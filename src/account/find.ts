@@ -66,7 +66,7 @@ export async function findIdentity(
 ): Promise<Identity> {
   const found = await lookUp(services, account, hints, signal);
   const identity = await readIdentity(services, requirePlc(found.did), signal);
-  requireClaim(account, found, identity.handle, identity.log, hints.past === true);
+  requireClaim(account, found, identity.document.handle, identity.log, hints.past === true);
   return identity;
 }
 

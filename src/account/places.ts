@@ -2,7 +2,9 @@
 
 import { isDecampError } from "../errors.ts";
 import { readHead, type Head } from "../repo/head.ts";
+import { isMissingMethod } from "../services/missing-method.ts";
 import type { Download, Pds } from "../services/pds.ts";
+import { readStart } from "../services/xrpc.ts";
 
 /**
  * The state of an account on one server, as anybody can see it: a word of the protocol (`active`, `deactivated`,
@@ -57,20 +59,19 @@ export async function stateAt(pds: Pds, did: string, signal: AbortSignal): Promi
  */
 export async function headAt(pds: Pds, did: string, signal: AbortSignal): Promise<Head | undefined> {
   const { cid } = await pds.latestCommit(did, signal);
-  return readHead(await readSmall(await pds.getBlocks(did, [cid], signal)), cid);
+  return readHead(await readStart(await commitBlock(pds, did, cid, signal), mostBytes), cid);
 }
 
-async function readSmall({ bytes }: Download): Promise<Uint8Array> {
-  const pieces: Uint8Array[] = [];
-  let size = 0;
-  for await (const piece of bytes) {
-    size += piece.length;
-    if (size > mostBytes) {
-      break;
+/** A CAR file that begins with the block of a commit. From a server that gives out no single blocks it is the whole repository. */
+async function commitBlock(pds: Pds, did: string, cid: string, signal: AbortSignal): Promise<Download> {
+  try {
+    return await pds.getBlocks(did, [cid], signal);
+  } catch (error) {
+    if (!isMissingMethod(error)) {
+      throw error;
     }
-    pieces.push(piece);
+    return pds.getRepo(did, signal);
   }
-  return Buffer.concat(pieces);
 }
 
 /** An expected failure says nothing; everything else is thrown. */

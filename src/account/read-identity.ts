@@ -3,6 +3,7 @@
 import { DecampError } from "../errors.ts";
 import { parseDidDocument, type DidDocument } from "../identity/did-document.ts";
 import type { VerifiedLog } from "../plc/log.ts";
+import { noHandle } from "../identity/syntax.ts";
 import { documentAgrees } from "../plc/document.ts";
 import { normalizeOperation, type UnsignedOperation } from "../plc/operation.ts";
 import { whileItLags } from "./lag.ts";
@@ -12,7 +13,7 @@ import type { LogServices } from "./services.ts";
 /** The account, as the directory and the verified log have it. */
 export interface Identity {
   readonly did: string;
-  /** The handle that the document claims now. */
+  /** The handle that the document claims now; `handle.invalid` if it claims none. */
   readonly handle: string;
   readonly document: DidDocument;
   readonly log: VerifiedLog;
@@ -36,10 +37,7 @@ export async function readIdentity(services: LogServices, did: string, signal: A
     if (document === undefined) {
       return undefined;
     }
-    if (document.handle === undefined) {
-      throw new DecampError("identity-invalid", `The DID document of ${did} names no handle.`);
-    }
-    return { did, handle: document.handle, document, log, rawLog };
+    return { did, handle: document.handle ?? noHandle, document, log, rawLog };
   });
 }
 

@@ -28,7 +28,7 @@ export async function askAhead(
 
 /** Requests of one export that were sent early. Whoever makes one closes it. */
 export class Ahead {
-  /** The head of the repository, which is always asked for. Rejects as `Pds.latestCommit`. */
+  /** The head of the repository, which is always asked for. Rejects as `Pds.statedHead`. */
   readonly head: Promise<Head>;
   readonly #source: Pick<ExportSource, "pds" | "did">;
   readonly #closed = new AbortController();
@@ -39,7 +39,7 @@ export class Ahead {
   constructor(source: Pick<ExportSource, "pds" | "did">, signal: AbortSignal) {
     this.#source = source;
     this.#signal = AbortSignal.any([signal, this.#closed.signal]);
-    this.head = source.pds.latestCommit(source.did, this.#signal);
+    this.head = source.pds.statedHead(source.did, this.#signal);
     ignore(this.head);
   }
 

@@ -3,10 +3,19 @@ import type { Cid } from "../data/cid.ts";
 import type { Finding, RepoReport } from "../repo/report.ts";
 import type { RepoSource } from "../repo/source.ts";
 import { verifyRepo, type Expectation, type VerifyOptions } from "../repo/verify.ts";
-import { openCarFile } from "../services/car-file.ts";
-import { archivedKeys, checkSnapshot, type ArchiveFinding, type CheckOptions, type SnapshotReport } from "./check.ts";
-import { snapshotFile } from "./layout.ts";
+import { plainSize } from "../services/plain-entries.ts";
+import {
+  archivedKeys,
+  archiveFinding,
+  checkSnapshot,
+  type ArchiveFinding,
+  type CheckOptions,
+  type SnapshotReport,
+} from "./check.ts";
+import { snapshotFile, snapshotFiles } from "./layout.ts";
 import { readManifests, type Manifest } from "./manifest.ts";
+import { openSnapshotRepo } from "./open-repo.ts";
+import { findOddSnapshots } from "./odd-snapshots.ts";
 import { listStoredBlobs } from "./stored-blobs.ts";
 
 /** A finding, and in which snapshot, if that is not the newest one. */
@@ -60,6 +69,9 @@ export async function checkArchive(
     files += report.files;
     findings.push(...report.findings.map((finding) => ({ ...finding, snapshot })));
   }
+  for (const { rule, snapshot } of await findOddSnapshots(archive, manifests)) {
+    findings.push({ ...archiveFinding(rule), snapshot });
+  }
   const stored = await listStoredBlobs(archive);
   return {
     snapshots: manifests.length,
@@ -80,7 +92,10 @@ async function checkOlder(
   expectation: Expectation,
   options: { signal: AbortSignal; limits: VerifyOptions["limits"] | undefined; goodBlobs: Map<Cid, number> },
 ): Promise<{ files: SnapshotReport["files"]; findings: (Finding | ArchiveFinding)[] }> {
-  const car = openCarFile(snapshotFile(archive, manifest.snapshot, "repo"));
+  if ((await plainSize(snapshotFile(archive, manifest.snapshot, "repo"))) === undefined) {
+    return { files: 0, findings: [archiveFinding("archive/file-missing", { key: snapshotFiles.repo })] };
+  }
+  const car = openSnapshotRepo(archive, manifest);
   try {
     const { signal, limits = {}, goodBlobs } = options;
     const report = await verifyRepo(car.source, expectation, { signal, limits });

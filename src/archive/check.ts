@@ -11,7 +11,7 @@ import type { RepoReport } from "../repo/report.ts";
 import type { RepoSource } from "../repo/source.ts";
 import { forEachConcurrent } from "../services/concurrent.ts";
 import { joinPath, listFolder, readWhole } from "../services/files.ts";
-import { hashFile } from "../services/hash-file.ts";
+import { hashStored, isGoodBlob } from "./damage.ts";
 import { blobFile, snapshotFile, snapshotFiles, snapshotFolder } from "./layout.ts";
 import type { Manifest } from "./manifest.ts";
 import { keysOfLog, type SigningKey } from "./signing-keys.ts";
@@ -29,13 +29,24 @@ const sentences = {
   "archive/file-unlisted": "There is a file in the snapshot that the manifest does not know.",
   "archive/log": "The audit log of the identity is not in order.",
   "archive/document": "The DID document does not say what the audit log ends with.",
+  "archive/unfinished": "The snapshot was begun and not finished. The next export goes on with it.",
+  "archive/manifest-missing":
+    "The newest snapshot has no manifest: it has lost it, or the export was interrupted just before. The next export proves it and writes one, if the server still has this revision.",
+  "archive/manifest-lost":
+    "An older snapshot has no manifest: it has lost it, or was never finished. No export touches it.",
+  "archive/snapshot-name": "The folder of the snapshot is not called by the revision of what is in it.",
   "archive/blob-missing": "A blob is missing in the archive.",
   "archive/blob-changed": "The content of a blob is not what its CID says.",
   "archive/blob-unlisted": "A record needs a blob that the manifest does not know.",
   "archive/blob-unavailable": "The server did not give this blob when the archive was made.",
 } as const;
 
-const warnings: ReadonlySet<keyof typeof sentences> = new Set(["archive/file-unlisted", "archive/blob-unavailable"]);
+const warnings: ReadonlySet<keyof typeof sentences> = new Set([
+  "archive/file-unlisted",
+  "archive/unfinished",
+  "archive/manifest-lost",
+  "archive/blob-unavailable",
+]);
 
 export interface ArchiveFinding {
   readonly rule: keyof typeof sentences;
@@ -44,6 +55,26 @@ export interface ArchiveFinding {
   readonly key?: string;
   readonly cid?: Cid;
   readonly message: string;
+}
+
+/** A finding in the words of its rule. */
+export function archiveFinding(
+  rule: ArchiveFinding["rule"],
+  { key, cid, message = sentences[rule] }: FindingDetails = {},
+): ArchiveFinding {
+  return {
+    rule,
+    severity: warnings.has(rule) ? "warning" : "error",
+    ...(key === undefined ? {} : { key }),
+    ...(cid === undefined ? {} : { cid }),
+    message,
+  };
+}
+
+interface FindingDetails {
+  readonly key?: string | undefined;
+  readonly cid?: Cid;
+  readonly message?: string;
 }
 
 /** What was checked of a snapshot beside its repository. */
@@ -74,14 +105,8 @@ export async function checkSnapshot(
 ): Promise<SnapshotReport> {
   const { signal, onProgress, goodBlobs = new Map<Cid, number>() } = options;
   const findings: ArchiveFinding[] = [];
-  const add: Add = (rule, { key, cid, message = sentences[rule] } = {}) => {
-    findings.push({
-      rule,
-      severity: warnings.has(rule) ? "warning" : "error",
-      ...(key === undefined ? {} : { key }),
-      ...(cid === undefined ? {} : { cid }),
-      message,
-    });
+  const add: Add = (rule, details) => {
+    findings.push(archiveFinding(rule, details));
   };
   const { commit, rev, data, records } = repo.report;
   if (
@@ -110,7 +135,11 @@ export async function checkSnapshot(
       add(state, { key: needs.get(cid)?.[0], cid });
     }
   }
-  for (const { cid, records: needing, reason } of manifest.missing) {
+  for (const { cid, records: needing, reason, damaged } of manifest.missing) {
+    if (damaged === true && !(await isGoodBlob(archive, cid, signal))) {
+      add("archive/blob-changed", { key: needing[0], cid, message: damagedMessage(reason) });
+      continue;
+    }
     const message = isGone({ reason })
       ? "The server no longer had this blob when the archive was made."
       : `${sentences["archive/blob-unavailable"]} The reason: ${reason}.`;
@@ -129,7 +158,7 @@ export async function checkSnapshot(
   };
 }
 
-type Add = (rule: ArchiveFinding["rule"], details?: { key?: string | undefined; cid?: Cid; message?: string }) => void;
+type Add = (rule: ArchiveFinding["rule"], details?: FindingDetails) => void;
 
 /** @returns the names of the files that are as they were written */
 async function checkFiles(archive: string, manifest: Manifest, add: Add, signal: AbortSignal): Promise<Set<string>> {
@@ -146,10 +175,10 @@ async function checkFiles(archive: string, manifest: Manifest, add: Add, signal:
   }
   const good = new Set<string>();
   for (const [name, { sha256 }] of Object.entries(files)) {
-    const found = await hashFile(joinPath(snapshotFolder(archive, snapshot), name), signal);
+    const found = await hashStored(joinPath(snapshotFolder(archive, snapshot), name), signal);
     if (found === undefined) {
       add("archive/file-missing", { key: name });
-    } else if (Buffer.from(found.sha256).toString("hex") === sha256) {
+    } else if (typeof found === "object" && Buffer.from(found.sha256).toString("hex") === sha256) {
       good.add(name);
     } else {
       add("archive/file-changed", { key: name });
@@ -200,14 +229,19 @@ async function readJson<T>(path: string, parse: (value: unknown) => T): Promise<
   }
 }
 
+function damagedMessage(reason: string): string {
+  return `${sentences["archive/blob-changed"]} It could not be fetched again: ${reason}.`;
+}
+
 type BlobState = "good" | "archive/blob-missing" | "archive/blob-changed";
 
 async function checkBlob(archive: string, cid: Cid, size: number, signal: AbortSignal): Promise<BlobState> {
-  const found = await hashFile(blobFile(archive, cid), signal);
+  const found = await hashStored(blobFile(archive, cid), signal);
   if (found === undefined) {
     return "archive/blob-missing";
   }
-  const isSame = found.size === size && Buffer.compare(found.sha256, parseCid(cid).digest) === 0;
+  const isSame =
+    typeof found === "object" && found.size === size && Buffer.compare(found.sha256, parseCid(cid).digest) === 0;
   return isSame ? "good" : "archive/blob-changed";
 }
 

@@ -1,7 +1,7 @@
 /** Progress is data: what work on an archive reports to its one listener. The shapes are public; fields are only added. */
 
 /** The parts of an export, in their order. */
-export type ExportStepId = "locate" | "sign-in" | "repository" | "blobs" | "manifest";
+export type ExportStepId = "locate" | "sign-in" | "recheck" | "repository" | "blobs" | "manifest";
 
 export type ExportEvent =
   | {

@@ -1,7 +1,9 @@
 /** The repository of an account alone, as one CAR file: proved before anybody else gets to see it. */
 
 import type { NewFile } from "../services/files.ts";
+import type { ExportResult } from "./export.ts";
 import { receiveInto, type ReceivedRepo } from "./fetch-repo.ts";
+import { warnOfFuture } from "./future-rev.ts";
 import { persist, receiveOptions } from "./repository.ts";
 import type { ExportOptions, ExportSource } from "./source.ts";
 
@@ -19,7 +21,7 @@ export async function exportCar(
   source: ExportSource,
   options: ExportOptions,
   create: () => Promise<NewFile>,
-): Promise<ReceivedRepo> {
+): Promise<ReceivedRepo & Pick<ExportResult, "futureRev">> {
   const title = "Export the repository";
   options.report({ type: "step", id: "repository", title, state: "start" });
   const { did, signingKeys } = source;
@@ -27,5 +29,5 @@ export async function exportCar(
     receiveInto(await create(), download, { did, signingKeys, now: options.now }, receiveOptions(options)),
   );
   options.report({ type: "step", id: "repository", title, state: "done", detail: `${came.repo.records} records` });
-  return came;
+  return { ...came, futureRev: warnOfFuture(came.repo.rev, options) };
 }

@@ -6,23 +6,28 @@
 import type { Cid } from "../data/cid.ts";
 import { isDecampError } from "../errors.ts";
 import { prepareVerifier } from "../repo/verify.ts";
-import { fileSize, joinPath, readWhole, writeWhole } from "../services/files.ts";
+import { isAnswering } from "../services/answering.ts";
+import { readWhole, writeWhole } from "../services/files.ts";
 import { takeLock } from "../services/lock.ts";
+import { isMissingMethod } from "../services/missing-method.ts";
 import { askAhead, type Ahead } from "./ahead.ts";
+import { inspectAll, inspectNewest, isDamaged, noDamage, type Damage } from "./damage.ts";
 import { fetchBlobs, type FetchedBlobs, type WantedBlob } from "./fetch-blobs.ts";
-import { requireArchiveFolder } from "./folder.ts";
-import { lockFile, readmeFile, snapshotFile, snapshotFiles, snapshotFolder } from "./layout.ts";
+import { markFolder, requireArchiveFolder } from "./folder.ts";
+import { warnOfFuture } from "./future-rev.ts";
 import { holdSnapshot } from "./held.ts";
+import { lockFile, readmeFile, snapshotFile, snapshotFiles } from "./layout.ts";
 import { removeLeftovers } from "./leftovers.ts";
-import type { ArchivedBlob, ArchivedFile, Manifest, Most } from "./manifest.ts";
+import type { ArchivedFile, Manifest, Most } from "./manifest.ts";
+import { Mending, type Mended, type Unmended } from "./mend.ts";
 import { collectParts, isInSnapshot, type Part } from "./parts.ts";
-import { readmeText } from "./readme.ts";
+import { isReadme, readmeText } from "./readme.ts";
 import { findShrinkage, type Loss, type Shrinkage } from "./shrink.ts";
 import { storeRepo, type StoredRepo } from "./repository.ts";
 import { pause, type ExportOptions, type ExportSource, type Head } from "./source.ts";
 import { listStoredBlobs } from "./stored-blobs.ts";
 import { asUnavailable } from "./unavailable.ts";
-import { wantedBlobs } from "./wanted-blobs.ts";
+import { listedBlobs, wantedBlobs } from "./wanted-blobs.ts";
 
 /** What an export has done. */
 export interface ExportResult {
@@ -33,10 +38,16 @@ export interface ExportResult {
    * something else was not. `unchanged`: there was nothing to do.
    */
   readonly mode: StoredRepo["mode"] | "unchanged";
+  /** Whether the revision of the repository lies in the future: the clock of its server was wrong. The data is kept. */
+  readonly futureRev: boolean;
   /** What came over the network: bytes of the repository, blobs and their bytes. */
   readonly received: { readonly repoBytes: number; readonly blobs: number; readonly blobBytes: number };
   /** What the new snapshot lacks that there was before, if that is much, and what is held for it: said this once. */
   readonly shrunk?: { readonly losses: readonly Loss[]; readonly held: readonly string[] };
+  /** What was missing or damaged in the archive, and is good again. */
+  readonly mended: Mended;
+  /** What stays damaged, and is not in the manifest's list of missing blobs. */
+  readonly unmended: readonly Unmended[];
 }
 
 /** Does now what takes the first export of a process a while, for whoever has time. */
@@ -46,7 +57,8 @@ export function prepareExport(): void {
 
 /**
  * Exports an account. Blobs that cannot be had are no error: they stand in the manifest, and the next export tries them
- * again.
+ * again. What was damaged since the last time is fetched again, as far as that is noticed: the sizes of the newest snapshot, the
+ * content of a part of it each time, and with `recheck` of everything.
  *
  * @param archive a folder; it is made if it does not exist
  * @param early what was asked ahead; left alone if it is about another account
@@ -63,15 +75,22 @@ export async function exportAccount(
 ): Promise<ExportResult> {
   const before = await requireArchiveFolder(archive, source.did);
   if (early?.did === source.did) {
-    return exportInto(archive, source, early, before, options);
+    return judged(await exportInto(archive, source, early, before, options), options);
   }
   const ahead = await askAhead(archive, source, options.signal);
   try {
-    return await exportInto(archive, source, ahead, before, options);
+    return judged(await exportInto(archive, source, ahead, before, options), options);
   } finally {
     ahead.close();
   }
 }
+
+/** Says what is wrong with what was kept all the same. */
+function judged(result: Exported, options: ExportOptions): ExportResult {
+  return { ...result, futureRev: warnOfFuture(result.manifest.rev, options) };
+}
+
+type Exported = Omit<ExportResult, "futureRev">;
 
 async function exportInto(
   archive: string,
@@ -79,27 +98,35 @@ async function exportInto(
   ahead: Ahead,
   before: readonly Manifest[],
   options: ExportOptions,
-): Promise<ExportResult> {
+): Promise<Exported> {
   const last = before.at(-1);
   const parts = collectParts(archive, source, last, options);
   // A repository need not wait for them; whoever needs them gets the error.
   parts.catch(() => undefined);
+  const isRecheck = options.recheck === true;
+  const inspected = last === undefined || isRecheck ? noDamage : inspectNewest(archive, last, options);
+  Promise.resolve(inspected).catch(() => undefined);
   const head = await readHead(source, ahead);
-  if (last !== undefined && (await isUnchanged(archive, last, head, await parts))) {
+  const damage = await inspected;
+  if (last !== undefined && !isRecheck && !isDamaged(damage) && isUnchanged(last, head, await parts)) {
     options.report({ type: "step", id: "repository", title: titles.repository, state: "skipped" });
-    return { manifest: last, mode: "unchanged", received: { repoBytes: 0, blobs: 0, blobBytes: 0 } };
+    return { manifest: last, mode: "unchanged", received: nothing, mended: { files: 0, blobs: 0 }, unmended: [] };
   }
+  await markFolder(archive, source.did);
   const unlock = await takeLock(lockFile(archive), options.lockOwner, options.now);
   try {
     // Another run may have been faster.
     const known = await requireArchiveFolder(archive, source.did);
-    return await exportLocked(archive, source, ahead, { head, parts, known }, options);
+    return await exportLocked(archive, source, ahead, { head, parts, known, damage }, options);
   } finally {
     await unlock();
   }
 }
 
+const nothing: ExportResult["received"] = { repoBytes: 0, blobs: 0, blobBytes: 0 };
+
 const titles = {
+  recheck: "Prove what is in the archive",
   repository: "Export the repository",
   blobs: "Export the blobs",
   manifest: "Complete the snapshot",
@@ -112,49 +139,70 @@ interface Beginning {
   readonly parts: Promise<readonly Part[]>;
   /** All complete snapshots, oldest first. */
   readonly known: readonly Manifest[];
+  /** What was found in the newest snapshot; with `recheck` all is looked at once more. */
+  readonly damage: Damage;
 }
 
 async function exportLocked(
   archive: string,
   source: ExportSource,
   ahead: Ahead,
-  { head, parts, known }: Beginning,
+  { head, parts, known, damage }: Beginning,
   options: ExportOptions,
-): Promise<ExportResult> {
+): Promise<Exported> {
   const { report } = options;
-  const last = known.at(-1);
+  const mending = await beginMending(archive, known, damage, options);
+  await mending.fromParts(await parts);
   report({ type: "step", id: "repository", title: titles.repository, state: "start" });
   // If only blobs are missing, they are added to the snapshot that is there.
-  const keepLast =
-    last !== undefined && (await parts).every((part) => isInSnapshot(part, last)) && (await isStored(archive, last));
-  const repo = await storeRepo(archive, source, ahead, head, known, keepLast, options);
-  report({ type: "step", id: "repository", title: titles.repository, state: "done", detail: describeRepo(repo) });
+  const keepLast = mending.last !== undefined && (await parts).every((part) => isInSnapshot(part, mending.last));
+  const damaged = mending.damagedRepos;
+  const repo = await storeRepo(archive, source, ahead, head, known, { keepLast, damaged }, options);
+  const updatedAt = new Date(options.now).toISOString();
+  await mending.fromRepo(repo, updatedAt, async (manifest) => writeManifest(archive, manifest));
+  await mending.fromTwins();
+  const { last } = mending;
+  const found =
+    head === undefined ? `, by the repository itself: ${source.pds.host} did not name its newest commit` : "";
+  const detail = `${describeRepo(repo)}${found}`;
+  report({ type: "step", id: "repository", title: titles.repository, state: "done", detail });
 
   report({ type: "step", id: "blobs", title: titles.blobs, state: "start" });
-  // A snapshot that is completed goes on having what its server may not list any more.
-  const ours = repo.snapshot === last?.snapshot ? last.blobs : [];
-  const blobs = await bringBlobs(archive, source, ahead, repo, { known, ours }, options);
+  const { blobs, others } = await bringBlobs(archive, source, ahead, repo, mending, options);
   report({ type: "step", id: "blobs", title: titles.blobs, state: "done", detail: describeBlobs(blobs) });
 
-  const received = { repoBytes: repo.received, blobs: blobs.fetched.count, blobBytes: blobs.fetched.bytes };
-  if (repo.snapshot === last?.snapshot) {
-    const isComplete = JSON.stringify([blobs.blobs, blobs.missing]) === JSON.stringify([last.blobs, last.missing]);
-    if (isComplete) {
-      return { manifest: last, mode: "unchanged", received };
+  const stillBad = [...blobs.missing, ...others.missing].filter(({ cid }) => mending.blobs.has(cid)).length;
+  const outcome: Omit<Exported, "manifest" | "mode"> = {
+    received: {
+      repoBytes: repo.received,
+      blobs: blobs.fetched.count + others.fetched.count,
+      blobBytes: blobs.fetched.bytes + others.fetched.bytes,
+    },
+    mended: { files: mending.mended, blobs: mending.blobs.size - stillBad },
+    unmended: [...mending.unmended(), ...others.missing.map(({ cid, reason }) => ({ cid, reason }))],
+  };
+  if (last !== undefined && repo.snapshot === last.snapshot) {
+    const facts = blobFacts(blobs);
+    const isSame = (key: "blobs" | "missing" | "unreadRecords"): boolean =>
+      JSON.stringify(facts[key]) === JSON.stringify(last[key]);
+    const isComplete = isSame("blobs") && isSame("missing");
+    const isMended = outcome.mended.files + outcome.mended.blobs > 0;
+    const mode = isComplete && !isMended ? "unchanged" : repo.mode;
+    if (isComplete && isSame("unreadRecords")) {
+      return { manifest: last, mode, ...outcome };
     }
-    const updatedAt = new Date(options.now).toISOString();
-    const manifest = { ...last, updatedAt, ...blobFacts(blobs) };
+    const manifest = { ...last, ...(isComplete ? {} : { updatedAt }), ...facts };
     await writeManifest(archive, manifest);
-    return { manifest, mode: "present", received };
+    return { manifest, mode, ...outcome };
   }
   report({ type: "step", id: "manifest", title: titles.manifest, state: "start" });
-  const shrinkage = findShrinkage(known, { ...repo, ...blobs });
+  const shrinkage = findShrinkage(mending.manifests, { ...repo, ...blobs });
   await hold(archive, shrinkage, repo.snapshot, options.now);
   const manifest = await complete(archive, source, { repo, parts: await parts, blobs, most: shrinkage.most }, options);
   await removeLeftovers(archive);
   report({ type: "step", id: "manifest", title: titles.manifest, state: "done", detail: manifest.snapshot });
   const { losses, holders: held } = shrinkage;
-  return { manifest, mode: repo.mode, received, ...(losses.length === 0 ? {} : { shrunk: { losses, held } }) };
+  return { manifest, mode: repo.mode, ...outcome, ...(losses.length === 0 ? {} : { shrunk: { losses, held } }) };
 }
 
 /** Keeps what still has that which is gone, before there is a snapshot without it. */
@@ -162,6 +210,27 @@ async function hold(archive: string, { losses, holders }: Shrinkage, by: string,
   for (const name of holders) {
     await holdSnapshot(archive, name, { since: new Date(now).toISOString(), by, losses });
   }
+}
+
+/** What there is to mend: what was found before, if it is bad still, or what is found now that everything is looked at. */
+async function beginMending(
+  archive: string,
+  known: readonly Manifest[],
+  damage: Damage,
+  { recheck, signal, report }: ExportOptions,
+): Promise<Mending> {
+  if (recheck !== true) {
+    const mending = new Mending(archive, known, damage, signal);
+    await mending.lookAgain();
+    return mending;
+  }
+  report({ type: "step", id: "recheck", title: titles.recheck, state: "start" });
+  const found = await inspectAll(archive, known, signal, (done, total) =>
+    report({ type: "progress", step: "recheck", unit: "blobs", done, total }),
+  );
+  const detail = isDamaged(found) ? "damage was found" : "all is well";
+  report({ type: "step", id: "recheck", title: titles.recheck, state: "done", detail });
+  return new Mending(archive, known, found, signal);
 }
 
 /** Writes what a snapshot has beside repository and blobs, the manifest last. */
@@ -173,7 +242,7 @@ async function complete(
     parts,
     blobs,
     most,
-  }: { repo: StoredRepo; parts: readonly Part[]; blobs: FetchedBlobs; most: Most | undefined },
+  }: { repo: StoredRepo; parts: readonly Part[]; blobs: BroughtBlobs; most: Most | undefined },
   options: ExportOptions,
 ): Promise<Manifest> {
   const { snapshot } = repo;
@@ -182,10 +251,7 @@ async function complete(
   for (const { part, described } of parts) {
     files[snapshotFiles[part]] = described;
   }
-  const readme = readmeFile(archive);
-  if (Buffer.from((await readWhole(readme)) ?? []).toString() !== readmeText) {
-    await writeWhole(readme, readmeText);
-  }
+  await writeReadme(archive);
   const { handle, pds } = source;
   const status = pds.account?.active === false ? (pds.account.status ?? "inactive") : undefined;
   const manifest: Manifest = {
@@ -211,80 +277,120 @@ async function complete(
   return manifest;
 }
 
+/** Says how to read the archive. What somebody else has written under that name stays. */
+async function writeReadme(archive: string): Promise<void> {
+  const path = readmeFile(archive);
+  const there = await readWhole(path);
+  const text = new TextDecoder().decode(there);
+  if (there === undefined || (text !== readmeText && isReadme(text))) {
+    await writeWhole(path, readmeText);
+  }
+}
+
 async function writeManifest(archive: string, manifest: Manifest): Promise<void> {
   await writeWhole(snapshotFile(archive, manifest.snapshot, "manifest"), `${JSON.stringify(manifest, undefined, 2)}\n`);
 }
 
-function blobFacts({ blobs, missing }: FetchedBlobs): Pick<Manifest, "blobs" | "blobBytes" | "missing"> {
-  return { blobs, blobBytes: blobs.reduce((sum, { size }) => sum + size, 0), missing };
+function blobFacts({
+  blobs,
+  missing,
+  unreadRecords,
+}: BroughtBlobs): Pick<Manifest, "blobs" | "blobBytes" | "missing" | "unreadRecords"> {
+  return {
+    blobs,
+    blobBytes: blobs.reduce((sum, { size }) => sum + size, 0),
+    missing,
+    unreadRecords: unreadRecords.slice(0, mostNamed),
+  };
 }
 
-/** The head as the server has it. A session that may only read what an account holds is not told: then undefined. */
+/**
+ * The head as the server has it; undefined if it does not say: to a session that may only read what an account holds, or
+ * because it has no such method. Then the repository says it.
+ */
 async function readHead({ pds, did }: ExportSource, ahead: Ahead): Promise<Head | undefined> {
   try {
     return await ahead.head;
   } catch (error) {
     const unavailable = asUnavailable(error, pds, did);
-    if (unavailable === error && pds.isSignedIn && isDecampError(error, "server-refused")) {
+    const toldNobody = unavailable === error && isMissingMethod(error);
+    if (toldNobody || (unavailable === error && pds.isSignedIn && isDecampError(error, "server-refused"))) {
       return undefined;
     }
     throw unavailable;
   }
 }
 
-/** Whether the newest snapshot is what would be written now, and all of it is on the disk. */
-async function isUnchanged(
-  archive: string,
-  last: Manifest,
-  head: Head | undefined,
-  parts: readonly Part[],
-): Promise<boolean> {
+/** Whether the newest snapshot is what would be written now. */
+function isUnchanged(last: Manifest, head: Head | undefined, parts: readonly Part[]): boolean {
   return (
     last.commit === head?.cid &&
     last.missing.length === 0 &&
-    parts.every((part) => isInSnapshot(part, last)) &&
-    (await isStored(archive, last)) &&
-    (await listStoredBlobs(archive)).hasAll(last.blobs.map(({ cid }) => cid))
+    // Versions that have not looked into all records have not written which they could not read.
+    last.unreadRecords !== undefined &&
+    parts.every((part) => isInSnapshot(part, last))
   );
 }
 
-/** Whether the files of a snapshot are there, in the sizes that they should have. */
-async function isStored(archive: string, { snapshot, files }: Manifest): Promise<boolean> {
-  const sizes = await Promise.all(
-    Object.values(snapshotFiles).map(async (name) => {
-      const expected = files[name]?.size;
-      return expected === undefined || (await fileSize(joinPath(snapshotFolder(archive, snapshot), name))) === expected;
-    }),
-  );
-  return sizes.every(Boolean);
+/** So many records are named in a manifest that cannot be read to their end. */
+const mostNamed = 1000;
+
+interface BroughtBlobs extends FetchedBlobs {
+  /** Paths of records that cannot be read to their end. */
+  readonly unreadRecords: readonly string[];
 }
 
+/** Brings the blobs of the snapshot, and the damaged ones that only `others`, older snapshots, have. */
 async function bringBlobs(
   archive: string,
   source: ExportSource,
   ahead: Ahead,
   repo: StoredRepo,
-  { known, ours }: { known: readonly Manifest[]; ours: readonly ArchivedBlob[] },
+  { manifests, last, blobs: damaged }: Mending,
   options: ExportOptions,
-): Promise<FetchedBlobs> {
+): Promise<{ blobs: BroughtBlobs; others: FetchedBlobs }> {
   const { pds, did } = source;
   const { signal, concurrency, report } = options;
   const car = repo.noBlobs ? undefined : snapshotFile(archive, repo.snapshot, "repo");
-  const wanted = await wantedBlobs(car, ahead.takeBlobs(), source, known, signal);
-  for (const { cid, mimeType } of ours) {
-    if (!wanted.has(cid)) {
-      wanted.set(cid, { mimeType, records: [] });
+  const list = listedBlobs(ahead.takeBlobs(), source, report);
+  const unreadRecords: string[] = [];
+  const wanted = await wantedBlobs(car, list, source, manifests, signal, (path) => unreadRecords.push(path));
+  if (unreadRecords.length > 0) {
+    const more = unreadRecords.length === 1 ? "" : ` and ${unreadRecords.length - 1} more`;
+    const message = `Records cannot be read to their end (${unreadRecords[0] ?? ""}${more}): whether they need blobs is not known.`;
+    report({ type: "warning", code: "blobs-unknown", message });
+  }
+  if (repo.snapshot === last?.snapshot) {
+    // A snapshot that stays keeps what it has, whatever the server lists by now.
+    last.blobs.forEach(({ cid, mimeType }) => wanted.has(cid) || wanted.set(cid, { mimeType, records: [] }));
+  }
+  const onlyOthers = new Map<Cid, WantedBlob>();
+  const trusted = new Map<Cid, number>();
+  for (const { blobs } of manifests) {
+    for (const { cid, size, mimeType } of blobs) {
+      if (!damaged.has(cid)) {
+        trusted.set(cid, size);
+      } else if (!wanted.has(cid)) {
+        onlyOthers.set(cid, { mimeType, records: [] });
+      }
     }
   }
-  await options.beforeBlobs?.(await bytesToFetch(archive, wanted));
-  try {
-    return await fetchBlobs(archive, wanted, async (cid, either, busy) => pds.getBlob(did, cid, either, busy), {
+  await options.beforeBlobs?.({ bytes: await bytesToFetch(archive, wanted), wanted, car });
+  const total = wanted.size + onlyOthers.size;
+  const bring = async (which: ReadonlyMap<Cid, WantedBlob>, before: number): Promise<FetchedBlobs> =>
+    fetchBlobs(archive, which, async (cid, either, busy) => pds.getBlob(did, cid, either, busy), {
       concurrency,
       signal,
-      kept: new Set(known.flatMap(({ blobs }) => blobs.map(({ cid }) => cid))),
+      trusted,
       pause: async (attempt) => pause(options, attempt),
-      onProgress: (done) => report({ type: "progress", step: "blobs", unit: "blobs", done, total: wanted.size }),
+      isAnswering: async (either) => isAnswering(pds, did, either),
+      onProgress: (done) => report({ type: "progress", step: "blobs", unit: "blobs", done: before + done, total }),
     });
+  try {
+    return {
+      blobs: { ...(await bring(wanted, 0)), unreadRecords },
+      others: await bring(onlyOthers, wanted.size),
+    };
   } catch (error) {
     throw asUnavailable(error, pds, did);
   }

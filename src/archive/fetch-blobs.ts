@@ -4,8 +4,11 @@ import { createHash } from "node:crypto";
 import { parseCid, type Cid } from "../data/cid.ts";
 import { isDecampError, DecampError } from "../errors.ts";
 import { Background, forEachConcurrent } from "../services/concurrent.ts";
-import { fileSize, NewFile, syncFolders } from "../services/files.ts";
+import { NewFile, syncFolders } from "../services/files.ts";
+import { anyType } from "../services/media-type.ts";
 import type { Download } from "../services/pds.ts";
+import { plainSize } from "../services/plain-entries.ts";
+import { provedSize } from "./damage.ts";
 import { blobFile, blobFolder, blobsFolder } from "./layout.ts";
 import type { ArchivedBlob, Missing } from "./manifest.ts";
 import { blobGone, isAccountState, isBlobNotFound } from "./unavailable.ts";
@@ -29,10 +32,15 @@ export interface FetchedBlobs {
 export interface FetchOptions {
   readonly concurrency: number;
   readonly signal: AbortSignal;
-  /** Blobs of complete snapshots, whose names are durable; default none. */
-  readonly kept?: ReadonlySet<Cid>;
+  /**
+   * Sizes of blobs that complete snapshots have, whose names are durable: one of this size is taken as it lies. Every other that
+   * is there already is hashed. Default none.
+   */
+  readonly trusted?: ReadonlyMap<Cid, number>;
   /** Waits before a blob is fetched once more. */
   readonly pause: (attempt: number) => Promise<void>;
+  /** Whether the server answers at all. One blob that it keeps to itself is missing then; by default that is an error. */
+  readonly isAnswering?: (signal: AbortSignal) => Promise<boolean>;
   /** Told how many are settled. */
   readonly onProgress: (done: number) => void;
 }
@@ -45,12 +53,17 @@ export const wrongBytes = "the server sends other bytes than the record refers t
 
 /** How often a blob is fetched that comes broken. */
 const attempts = 3;
+/** How often one is asked for of which nothing comes: each time waits for as long as `Http` does. */
+const silentAttempts = 2;
+/** If nothing comes of so many blobs, and no blob comes at all, it is not about the blobs. */
+const hopeless = 16;
 /** So many blobs that have come may be on their way to the disk while others are fetched. */
 const settling = 16;
 
 /**
- * Brings every wanted blob that is not there yet. A blob that the server does not give, or that comes with other bytes
- * again and again, is named as missing, with the reason; nothing of it is kept.
+ * Brings every wanted blob that is not there yet, or is not what its CID says. A blob that the server does not give, or that
+ * comes with other bytes again and again, is named as missing, with the reason; nothing of it is kept. A damaged file stays
+ * until a good one takes its place.
  *
  * @throws DecampError `storage`; what `open` throws about the server or the account as a whole; the signal's reason
  */
@@ -63,6 +76,7 @@ export async function fetchBlobs(
   const blobs: ArchivedBlob[] = [];
   const missing: Missing[] = [];
   const fetched = { count: 0, bytes: 0 };
+  let silent = 0;
   let done = 0;
   const settled = (): void => {
     done += 1;
@@ -71,7 +85,9 @@ export async function fetchBlobs(
   // Syncing takes longer than fetching, and the server need not wait for it.
   const background = new Background(settling);
   const each = forEachConcurrent(wanted, options.concurrency, options.signal, async ([cid, want], signal, busy) => {
-    const there = await fileSize(blobFile(archive, cid));
+    const found = await plainSize(blobFile(archive, cid));
+    const isTrusted = found !== undefined && options.trusted?.get(cid) === found;
+    const there = found === undefined || isTrusted ? found : await provedSize(archive, cid, signal);
     if (there !== undefined && want.mimeType !== undefined) {
       blobs.push({ cid, size: there, mimeType: want.mimeType });
       settled();
@@ -93,8 +109,13 @@ export async function fetchBlobs(
       });
       return;
     }
+    silent += came.silence === undefined ? 0 : 1;
+    if (came.silence !== undefined && silent >= hopeless && fetched.count === 0) {
+      throw came.silence;
+    }
     if (there === undefined) {
-      missing.push({ cid, reason: came.reason, records: want.records });
+      const damaged = found === undefined ? {} : { damaged: true as const };
+      missing.push({ cid, reason: came.reason, records: want.records, ...damaged });
     } else {
       blobs.push({ cid, size: there, mimeType: anyType });
     }
@@ -109,14 +130,12 @@ export async function fetchBlobs(
   }
   await background.end();
   // What an interrupted run has left has a name that nobody has made durable, too.
-  const fresh = blobs.filter(({ cid }) => options.kept?.has(cid) !== true);
+  const fresh = blobs.filter(({ cid }) => options.trusted?.has(cid) !== true);
   if (fresh.length > 0) {
     await syncFolders([...fresh.map(({ cid }) => blobFolder(archive, cid)), blobsFolder(archive), archive]);
   }
   return { blobs: blobs.sort(byCid), missing: missing.sort(byCid), fetched };
 }
-
-const anyType = "application/octet-stream";
 
 function byCid(a: { cid: string }, b: { cid: string }): number {
   return a.cid < b.cid ? -1 : 1;
@@ -126,9 +145,9 @@ async function fetchBlob(
   archive: string,
   cid: Cid,
   open: () => Promise<Download>,
-  { pause }: FetchOptions,
+  { pause, isAnswering }: FetchOptions,
   signal: AbortSignal,
-): Promise<{ file: NewFile; mimeType?: string | undefined } | { reason: string }> {
+): Promise<{ file: NewFile; mimeType?: string | undefined } | { reason: string; silence?: DecampError }> {
   for (let attempt = 1; ; attempt += 1) {
     let begun = false;
     try {
@@ -140,11 +159,13 @@ async function fetchBlob(
       // Refused, or answered with something else: that is about this blob. Short or wrong: worth another try.
       const isRefusal = isDecampError(error, "server-refused", "bad-answer") && !isAccountState(error);
       const isBroken = isDecampError(error, "damaged") || (begun && isDecampError(error, "unreachable"));
-      if (!isRefusal && !isBroken) {
+      // Nothing at all comes, and the server answers otherwise: it is about this blob, too.
+      const isSilent = !begun && isDecampError(error, "unreachable") && (await isAnswering?.(signal)) === true;
+      if (!isDecampError(error) || (!isRefusal && !isBroken && !isSilent)) {
         throw error;
       }
-      if (isRefusal || attempt >= attempts) {
-        return { reason: reasonOf(error) };
+      if (isRefusal || attempt >= (isSilent ? silentAttempts : attempts)) {
+        return { reason: reasonOf(error), ...(isSilent ? { silence: error } : {}) };
       }
       await pause(attempt);
     }

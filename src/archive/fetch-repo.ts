@@ -1,5 +1,6 @@
 /** A repository from a server: proved while it is written, and under a name only when it is proved. */
 
+import { randomBytes } from "node:crypto";
 import { DecampError, isDecampError } from "../errors.ts";
 import { readRoot } from "../repo/block-index.ts";
 import { mergeRepos } from "../repo/merge.ts";
@@ -10,8 +11,10 @@ import { fileSource, openCarFile } from "../services/car-file.ts";
 import { NewFile } from "../services/files.ts";
 import type { Download } from "../services/pds.ts";
 import { checkSnapshot } from "./check.ts";
-import { incomingDiff, incomingRepo, passingRepo, snapshotFile } from "./layout.ts";
+import { markIfFree } from "./folder.ts";
+import { incomingDiff, incomingRepo, passingRepo } from "./layout.ts";
 import type { Manifest } from "./manifest.ts";
+import { damagedArchive, openSnapshotRepo } from "./open-repo.ts";
 
 /** A repository that was proved: everything that its report says is there. */
 export interface ProvedRepo {
@@ -159,8 +162,6 @@ async function* received({ bytes }: Download, { signal, onProgress }: ReceiveOpt
  * What a server gives out is proved by way of a temporary file in the archive, and not kept.
  *
  * @param inspect looks into what was proved, before it is gone
- * @param which of two that are there at the same time
- *
  * @throws DecampError `damaged`
  */
 export async function proveDownload<T>(
@@ -169,15 +170,22 @@ export async function proveDownload<T>(
   expectation: Expectation,
   signal: AbortSignal,
   inspect: (source: RepoSource, repo: ProvedRepo) => T | Promise<T>,
-  which?: "first" | "second",
 ): Promise<T> {
-  const file = await NewFile.create(passingRepo(archive, which));
+  const file = await createPassing(archive, expectation.did);
   try {
     const repo = await prove(file, received(download, { signal, onProgress: () => undefined }), expectation);
     return await inspect(fileSource(file.descriptor, file.path), repo);
   } finally {
     await file.discard();
   }
+}
+
+/** A file for what is only looked at: of a name that nothing else has, and in a new folder behind the marker. */
+async function createPassing(archive: string, did: string | undefined): Promise<NewFile> {
+  if (did !== undefined) {
+    await markIfFree(archive, did);
+  }
+  return NewFile.create(passingRepo(archive, randomBytes(8).toString("hex")));
 }
 
 /**
@@ -206,16 +214,18 @@ export async function proveStored(
 /**
  * What a server gives out, described and not judged.
  *
+ * @param did whose archive it is
  * @param inspect looks into it; the name under which it answers is that under which the file is kept, undefined keeps nothing
  * @throws DecampError `damaged` if it is no CAR file at all
  */
 export async function inspectDownload(
   archive: string,
+  did: string,
   download: Download,
   signal: AbortSignal,
   inspect: (source: RepoSource, report: RepoReport) => string | undefined,
 ): Promise<void> {
-  const file = await NewFile.create(passingRepo(archive));
+  const file = await createPassing(archive, did);
   try {
     const verifier = createRepoVerifier({}, { source: fileSource(file.descriptor, file.path) });
     for await (const bytes of inBunches(received(download, { signal, onProgress: () => undefined }), 0)) {
@@ -242,21 +252,24 @@ export async function proveSnapshot(
   expectation: Expectation,
   signal: AbortSignal,
 ): Promise<void> {
-  const car = openCarFile(snapshotFile(archive, manifest.snapshot, "repo"));
+  const car = openSnapshotRepo(archive, manifest);
   try {
-    const { report } = requireProved(await verifyRepo(car.source, expectation, { signal }), car.size);
+    const report = await verifyRepo(car.source, expectation, { signal });
+    if (!isProved(report)) {
+      throw damagedArchive(archive, manifest, report.findings.find(isError) ?? { message: keyUnknown });
+    }
     const { findings } = await checkSnapshot(archive, manifest, { source: car.source, report }, { signal });
-    const broken = findings.find(({ severity }) => severity === "error");
+    const broken = findings.find(isError);
     if (broken !== undefined) {
-      const what = broken.cid ?? broken.key ?? "";
-      throw new DecampError("damaged", `The archive in ${archive} is damaged: ${broken.message} ${what}`.trim(), {
-        hint: "Move that folder away, and run the same command again: it makes a new one.",
-        data: { rule: broken.rule, cid: broken.cid, archive },
-      });
+      throw damagedArchive(archive, manifest, broken);
     }
   } finally {
     car.close();
   }
+}
+
+function isError({ severity }: { severity: "error" | "warning" }): boolean {
+  return severity === "error";
 }
 
 async function prove(
@@ -294,15 +307,20 @@ async function prove(
   return requireProved(verifier.end(), file.size);
 }
 
+const keyUnknown = "no key is known that could have signed it";
+
+function isProved({ ok, signature, completeness }: RepoReport): boolean {
+  return ok && signature === "valid" && completeness === "complete";
+}
+
 /** A report as a proof, or the error that it amounts to. */
 function requireProved(report: RepoReport, bytes: number): ProvedRepo {
   const { did, commit, rev, data, records } = report;
-  const proved = report.ok && report.signature === "valid" && report.completeness === "complete";
-  if (proved && did !== undefined && commit !== undefined && rev !== undefined && data !== undefined) {
+  if (isProved(report) && did !== undefined && commit !== undefined && rev !== undefined && data !== undefined) {
     return { did, commit, rev, data, records, report };
   }
-  const findings = report.findings.filter(({ severity }) => severity === "error");
-  const first = findings[0]?.message ?? "no key is known that could have signed it";
+  const findings = report.findings.filter(isError);
+  const first = findings[0]?.message ?? keyUnknown;
   const more = findings.length > 1 ? ` (and ${findings.length - 1} more)` : "";
   throw new DecampError("damaged", `The repository that came (${bytes} bytes) is not valid: ${first}${more}`, {
     data: {

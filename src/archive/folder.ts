@@ -1,9 +1,40 @@
-/** Whether a folder may become, or is, the archive of an account. */
+/**
+ * Whose folder it is: whether one may become, or is, the archive of an account.
+ *
+ * decamp writes into a folder only when it is new or empty, or when it can be sure that decamp has made it: by the marker,
+ * which is written before anything else; by a manifest, in archives of versions that wrote no marker; and where such a version
+ * was interrupted before its first manifest, by what it alone writes. What else lies in an archive is somebody else's, and
+ * stays.
+ */
 
+import * as v from "valibot";
+import { decodeCbor, isCborMap } from "../data/cbor.ts";
+import { isJsonObject } from "../data/json-object.ts";
 import { DecampError, isDecampError } from "../errors.ts";
-import { listFolder } from "../services/files.ts";
-import { isArchivePart } from "./layout.ts";
+import { isDid } from "../identity/syntax.ts";
+import { BlockIndex } from "../repo/block-index.ts";
+import { openCarFile } from "../services/car-file.ts";
+import { joinPath, readWhole } from "../services/files.ts";
+import { listEntries, plainSize, writeOnce, type Entry } from "../services/plain-entries.ts";
+import {
+  isOlderPart,
+  isOwnRemains,
+  lockFile,
+  markerFile,
+  readmeFile,
+  snapshotFile,
+  snapshotName,
+  snapshotsFolder,
+} from "./layout.ts";
 import { readManifests, type Manifest } from "./manifest.ts";
+import { isReadme } from "./readme.ts";
+
+const markerSchema = v.object({
+  /** What the file is, in a word that no other program writes. */
+  type: v.literal("decamp archive"),
+  format: v.literal(1),
+  did: v.pipe(v.string(), v.check(isDid)),
+});
 
 /**
  * Makes sure that nothing else is in the way: the folder is not there, is empty, or is an archive of this account.
@@ -12,28 +43,159 @@ import { readManifests, type Manifest } from "./manifest.ts";
  * @throws DecampError `usage` otherwise; `damaged` for a manifest that cannot be read, `storage`
  */
 export async function requireArchiveFolder(path: string, did: string): Promise<Manifest[]> {
-  let names: string[];
+  const entries = await listTop(path);
+  const owner = await readMarker(path);
+  if (owner !== undefined) {
+    refuseLinks(path, entries);
+  }
+  const manifests = entries.some(({ name, kind }) => name === "snapshots" && kind !== "file")
+    ? await readManifests(path)
+    : [];
+  const known = owner ?? manifests.at(-1)?.did ?? (await begunBy(path, entries));
+  if (known === undefined && !isFree(entries)) {
+    throw new DecampError("usage", `${path} is not empty, and nothing in it shows that it is an archive.`, {
+      hint: "Name a folder that does not exist yet, an empty one, or an archive. If an older decamp was interrupted there before its first snapshot was complete, move that folder away: everything is fetched anew.",
+      data: { path },
+    });
+  }
+  const other = [known, ...manifests.map((manifest) => manifest.did)].find(
+    (one) => one !== undefined && one !== did && one !== anyone,
+  );
+  if (other !== undefined) {
+    throw new DecampError("usage", `${path} is the archive of another account, ${other}.`, {
+      hint: "Name another folder: an archive holds one account.",
+      data: { path, did: other },
+    });
+  }
+  refuseLinks(path, entries);
+  return manifests;
+}
+
+/**
+ * Marks a folder as the archive of this account, if it is not marked already: before anything else is written into it. To be
+ * called only after `requireArchiveFolder`, and to be followed by it once the lock is held: another run may have been faster.
+ *
+ * @throws DecampError `storage`
+ */
+export async function markFolder(path: string, did: string): Promise<void> {
+  if ((await plainSize(markerFile(path))) === undefined) {
+    await writeOnce(markerFile(path), `${JSON.stringify({ type: "decamp archive", format: 1, did }, undefined, 2)}\n`);
+  }
+}
+
+/** The same for a folder that is new or empty. Any other is left as it is. @throws DecampError `storage` */
+export async function markIfFree(path: string, did: string): Promise<void> {
+  if (isFree(await listEntries(path))) {
+    await markFolder(path, did);
+  }
+}
+
+async function listTop(path: string): Promise<Entry[]> {
   try {
-    names = await listFolder(path);
+    return await listEntries(path);
   } catch (error) {
     if (isDecampError(error, "storage") && error.data["reason"] === "ENOTDIR") {
       throw new DecampError("usage", `${path} is no folder.`, { hint: "Name a folder for the archive.", cause: error });
     }
     throw error;
   }
-  if (names.length > 0 && !names.some((name) => isArchivePart(name))) {
-    throw new DecampError("usage", `${path} is not empty, and no archive of an account.`, {
-      hint: "Name a folder that does not exist yet, an empty one, or an archive.",
-      data: { path },
+}
+
+/** Whether a folder is as good as empty. */
+function isFree(entries: readonly Entry[]): boolean {
+  return entries.every(({ name, kind }) => kind === "file" && isOwnRemains(name));
+}
+
+/** @throws DecampError `usage` where what decamp would write leads out of the archive */
+function refuseLinks(archive: string, entries: readonly Entry[]): void {
+  const link = entries.find(({ name, kind }) => ["blobs", "snapshots", "held"].includes(name) && kind !== "folder");
+  if (link !== undefined) {
+    throw new DecampError("usage", `${joinPath(archive, link.name)} is no folder, but a link or a file.`, {
+      hint: "decamp writes into no folder that a link leads to. Move what it leads to into its place, or name another folder.",
+      data: { path: archive },
     });
   }
-  const manifests = await readManifests(path);
-  const other = manifests.find((manifest) => manifest.did !== did);
-  if (other !== undefined) {
-    throw new DecampError("usage", `${path} is the archive of another account, ${other.did}.`, {
-      hint: "Name another folder: an archive holds one account.",
-      data: { path, did: other.did },
+}
+
+/** Whose archive the marker says that this is; undefined if there is none. @throws DecampError `usage` if it is none of ours */
+async function readMarker(archive: string): Promise<string | undefined> {
+  const path = markerFile(archive);
+  const bytes = await readWhole(path);
+  if (bytes === undefined) {
+    return undefined;
+  }
+  try {
+    return v.parse(markerSchema, JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes))).did;
+  } catch (cause) {
+    throw new DecampError("usage", `${path} is not what this version of decamp writes there.`, {
+      hint: "Name another folder. If a newer decamp has made this archive, use that one.",
+      data: { path: archive },
+      cause,
     });
   }
-  return manifests;
+}
+
+/** An archive that was begun, and does not say by whom. */
+const anyone = "";
+
+/**
+ * Whose archive a version without markers has begun here and not got as far as a manifest; undefined if that is not certain.
+ * Nothing else may lie there, and something has to be what only decamp writes: a repository in its place, a lock, or what says
+ * how to read an archive.
+ */
+async function begunBy(archive: string, entries: readonly Entry[]): Promise<string | undefined> {
+  if (!entries.every(({ name, kind }) => isOlderPart(name, kind))) {
+    return undefined;
+  }
+  const snapshots = await listEntries(snapshotsFolder(archive));
+  if (!snapshots.every(({ name, kind }) => kind === "folder" && snapshotName.test(name))) {
+    return undefined;
+  }
+  for (const { name } of snapshots) {
+    const did = await repositoryOwner(snapshotFile(archive, name, "repo"));
+    if (did !== undefined) {
+      return did;
+    }
+  }
+  const isOurs = isLock(await textOf(lockFile(archive))) || isReadme(await textOf(readmeFile(archive)));
+  return isOurs ? anyone : undefined;
+}
+
+async function textOf(path: string): Promise<string> {
+  return new TextDecoder().decode(await readWhole(path));
+}
+
+function isLock(text: string): boolean {
+  try {
+    const value: unknown = JSON.parse(text);
+    return (
+      isJsonObject(value) &&
+      typeof value["pid"] === "number" &&
+      typeof value["host"] === "string" &&
+      typeof value["since"] === "string" &&
+      /^[0-9a-f]{16}$/.test(String(value["token"]))
+    );
+  } catch {
+    return false;
+  }
+}
+
+/** Whom a repository is of, by its commit, which is not judged; undefined if there is none. */
+async function repositoryOwner(path: string): Promise<string | undefined> {
+  if ((await plainSize(path)) === undefined) {
+    return undefined;
+  }
+  const car = openCarFile(path);
+  try {
+    const commit = decodeCbor(new BlockIndex(car.source).commitBlock(), 8);
+    const did = isCborMap(commit) ? commit["did"] : undefined;
+    return typeof did === "string" && isDid(did) ? did : undefined;
+  } catch (error) {
+    if (isDecampError(error, "damaged", "limit-exceeded")) {
+      return undefined;
+    }
+    throw error;
+  } finally {
+    car.close();
+  }
 }

@@ -7,7 +7,8 @@
  */
 
 import * as v from "valibot";
-import { listFolder, readWhole, removeAll, syncFolders, writeWhole } from "../services/files.ts";
+import { listFolder, readWhole, syncFolders, writeWhole } from "../services/files.ts";
+import { removeFile } from "../services/plain-entries.ts";
 import { heldFile, heldFolder, snapshotName } from "./layout.ts";
 import type { Loss } from "./shrink.ts";
 
@@ -53,7 +54,7 @@ export async function readHeld(archive: string): Promise<Map<string, Hold | unde
 
 /** Takes a mark away. To be called with the lock held. @throws DecampError `storage` */
 export async function releaseSnapshot(archive: string, name: string): Promise<void> {
-  await removeAll(heldFile(archive, name));
+  await removeFile(heldFile(archive, name));
 }
 
 function parseHold(bytes: Uint8Array | undefined): Hold | undefined {

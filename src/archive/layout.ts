@@ -1,6 +1,7 @@
 /**
  * Where the parts of an archive lie:
  *
+ *     DIR/decamp.json                   written first: it says that the folder is an archive, and whose
  *     DIR/README.txt                    says what this is, to whoever finds it
  *     DIR/blobs/XX/CID                  the bytes of a blob; XX are the last two letters of its CID
  *     DIR/snapshots/NAME/repo.car       the repository
@@ -82,9 +83,13 @@ export function incomingDiff(archive: string): string {
   return joinPath(archive, "incoming-diff.car");
 }
 
-/** Where a repository is kept that is only looked at. */
-export function passingRepo(archive: string, which: "first" | "second" = "first"): string {
-  return joinPath(archive, which === "first" ? "passing.car" : "passing-also.car");
+/**
+ * Where a repository is kept that is only looked at.
+ *
+ * @param token 16 hexadecimal digits that nobody else has drawn
+ */
+export function passingRepo(archive: string, token: string): string {
+  return joinPath(archive, `passing-${token}.car`);
 }
 
 /**
@@ -96,11 +101,6 @@ export function replacedRepo(archive: string, rev: string): string {
   return joinPath(archive, `replaced-${rev}.car`);
 }
 
-/** Whether a name in the folder of an archive belongs to it, be it left by an interrupted run. */
-export function isArchivePart(name: string): boolean {
-  return /^(?:README\.txt|blobs|snapshots|held|certificate\.json|lock(?:\..*)?|[a-z0-9-]+\.car|.*\.part)$/.test(name);
-}
-
 /** Holds a mark for each snapshot that is held. */
 export function heldFolder(archive: string): string {
   return joinPath(archive, "held");
@@ -109,6 +109,34 @@ export function heldFolder(archive: string): string {
 /** While it is there, the snapshot stays. */
 export function heldFile(archive: string, name: string): string {
   return joinPath(heldFolder(archive), `${name}.json`);
+}
+
+/** What says that a folder is an archive, and whose. */
+export function markerFile(archive: string): string {
+  return joinPath(archive, "decamp.json");
+}
+
+/** Names of files that were never finished, at the top of an archive. Older versions looked at `passing.car` and the like. */
+const unfinishedFile =
+  /^(?:(?:README\.txt|certificate\.json|incoming\.car|incoming-diff\.car|passing(?:-also)?\.car)\.part|(?:decamp\.json\.|passing-)[0-9a-f]{16}(?:\.car)?\.part)$/;
+
+/** Whether a file of this name, at the top of an archive, is what an interrupted run has left there. */
+export function isUnfinishedFile(name: string): boolean {
+  return unfinishedFile.test(name);
+}
+
+/** The same for a folder that nobody has marked yet: only names that no other program gives. */
+export function isOwnRemains(name: string): boolean {
+  return /^(?:decamp\.json\.[0-9a-f]{16}|passing-[0-9a-f]{16}\.car)\.part$/.test(name);
+}
+
+/** Whether older versions, which marked nothing, made a file or folder of this name at the top of an archive. */
+export function isOlderPart(name: string, kind: "file" | "folder" | "other"): boolean {
+  return kind === "folder"
+    ? name === "blobs" || name === "snapshots"
+    : kind === "file" &&
+        (isUnfinishedFile(name) ||
+          /^(?:README\.txt|certificate\.json|lock(?:\.[0-9a-f]{16}(?:\.old)?)?|replaced-[a-z0-9]+\.car)$/.test(name));
 }
 
 export function lockFile(archive: string): string {

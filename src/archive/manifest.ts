@@ -28,6 +28,8 @@ export interface Missing {
   readonly reason: string;
   /** Paths of records. */
   readonly records: readonly string[];
+  /** True if its file in the archive was found to be damaged, and lies there still; unset if there is none. */
+  readonly damaged?: true | undefined;
 }
 
 /** What an account had more of before, while that was not yet a loss that is reported; see shrink.ts. */
@@ -67,6 +69,11 @@ export interface Manifest {
   /** The sum of the sizes, in bytes. */
   readonly blobBytes: number;
   readonly missing: readonly Missing[];
+  /**
+   * Paths of records that cannot be read to their end, the first thousand: whether they need blobs that are not in `blobs` is not
+   * known. Unset where a version of decamp wrote this that did not look for blobs in records that break the data model.
+   */
+  readonly unreadRecords?: readonly string[] | undefined;
   /** True if the directory did not give out the DID document, which the log says all of; unset if it is there. */
   readonly documentUnavailable?: boolean | undefined;
   /** Unset if the account never had more. */
@@ -97,7 +104,10 @@ const schema = v.object({
   ),
   blobs: v.array(v.object({ cid, size: count, mimeType: v.string() })),
   blobBytes: count,
-  missing: v.array(v.object({ cid, reason: v.string(), records: v.array(v.string()) })),
+  missing: v.array(
+    v.object({ cid, reason: v.string(), records: v.array(v.string()), damaged: v.optional(v.literal(true)) }),
+  ),
+  unreadRecords: v.optional(v.array(v.string())),
   documentUnavailable: v.optional(v.boolean()),
   most: v.optional(
     v.object({
@@ -117,8 +127,16 @@ export function parseManifest(bytes: Uint8Array, path: string): Manifest {
   try {
     return v.parse(schema, JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes)));
   } catch (cause) {
-    throw new DecampError("damaged", `${path} is not a manifest that decamp can read.`, { cause });
+    throw new DecampError("damaged", `${path} is not a manifest that decamp can read.`, {
+      hint: "If a newer decamp has written it, use that one. Else move the folder in which it lies away: the other snapshots do not need it.",
+      cause,
+    });
   }
+}
+
+/** Whether all blobs are there that the records need, as far as can be known. */
+export function hasAllBlobs({ missing, unreadRecords = [] }: Pick<Manifest, "missing" | "unreadRecords">): boolean {
+  return missing.length === 0 && unreadRecords.length === 0;
 }
 
 /** Whether the snapshot holds what only the owner can see. */

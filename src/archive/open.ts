@@ -4,6 +4,7 @@ import { DecampError } from "../errors.ts";
 import { joinPath, splitPath } from "../services/files.ts";
 import { snapshotName, snapshotsFolder } from "./layout.ts";
 import { listSnapshots, readManifest, readManifests, type Manifest } from "./manifest.ts";
+import { findOddSnapshots, type OddSnapshot } from "./odd-snapshots.ts";
 import { listStoredBlobs } from "./stored-blobs.ts";
 
 /** An archive as it lies on the disk; nothing of it is proved. */
@@ -12,6 +13,8 @@ export interface ArchiveContents {
   readonly snapshots: readonly Manifest[];
   /** Names of those that were never finished. */
   readonly unfinished: readonly string[];
+  /** Those that are not as they should be. */
+  readonly odd: readonly OddSnapshot[];
   /** How many blobs lie in it. */
   readonly storedBlobs: number;
 }
@@ -26,6 +29,7 @@ export async function readArchive(archive: string): Promise<ArchiveContents> {
   return {
     snapshots,
     unfinished: (await listSnapshots(archive)).filter((name) => !names.has(name)),
+    odd: await findOddSnapshots(archive, snapshots),
     storedBlobs: (await listStoredBlobs(archive)).cids.size,
   };
 }

@@ -92,7 +92,7 @@ async function readDocument(source: ExportSource, { report }: ExportOptions): Pr
   }
 }
 
-/** The preferences; none where the server keeps none, undefined where it does not give them out. */
+/** The preferences; none where the server keeps none, undefined where they cannot be had: no reason against a snapshot. */
 async function readPreferences(
   { pds }: ExportSource,
   { signal, report }: ExportOptions,
@@ -100,10 +100,11 @@ async function readPreferences(
   try {
     return await pds.getPreferences(signal);
   } catch (error) {
-    if (!isDecampError(error, "server-refused")) {
+    signal.throwIfAborted();
+    if (!isDecampError(error, "server-refused", "bad-answer", "unreachable")) {
       throw error;
     }
-    if (error.data["status"] === 404) {
+    if (error.code === "server-refused" && error.data["status"] === 404) {
       return [];
     }
     report({

@@ -4,21 +4,13 @@ import type { Cid } from "../data/cid.ts";
 import { DecampError } from "../errors.ts";
 import { readBlobRefs } from "../repo/records.ts";
 import { openCarFile } from "../services/car-file.ts";
-import { fileSize, joinPath, listFolder, removeAll, removeEmpty } from "../services/files.ts";
+import { fileSize, joinPath } from "../services/files.ts";
 import { takeLock, type LockOwner } from "../services/lock.ts";
+import { listEntries, removeEmptyFolder, removeFile } from "../services/plain-entries.ts";
 import { readHeld, releaseSnapshot } from "./held.ts";
 import { applyRules, hasRule, type KeepRules } from "./keep-rules.ts";
-import {
-  blobFile,
-  blobsFolder,
-  compareSnapshotNames,
-  heldFolder,
-  lockFile,
-  snapshotFile,
-  snapshotFiles,
-  snapshotFolder,
-} from "./layout.ts";
-import { removeLeftovers } from "./leftovers.ts";
+import { blobFile, blobsFolder, compareSnapshotNames, heldFolder, lockFile, snapshotFile } from "./layout.ts";
+import { removeLeftovers, removeSnapshot } from "./leftovers.ts";
 import type { Manifest } from "./manifest.ts";
 import { readArchive } from "./open.ts";
 import { listStoredBlobs } from "./stored-blobs.ts";
@@ -63,19 +55,19 @@ export async function pruneArchive(archive: string, options: PruneOptions): Prom
   }
   const unlock = await takeLock(lockFile(archive), options.lockOwner, options.now);
   try {
-    const { pruned, doomed, blobs, outlived } = await plan(archive, options);
+    const { pruned, blobs, outlived } = await plan(archive, options);
     for (const name of [...pruned.released, ...outlived]) {
       await releaseSnapshot(archive, name);
     }
-    for (const manifest of doomed) {
+    for (const name of pruned.removed) {
       options.signal.throwIfAborted();
-      await removeSnapshot(archive, manifest);
+      await removeSnapshot(archive, name);
     }
     for (const cid of blobs) {
       options.signal.throwIfAborted();
-      await removeAll(blobFile(archive, cid));
+      await removeFile(blobFile(archive, cid));
     }
-    await removeLeftovers(archive);
+    await removeLeftovers(archive, hasRule(options.rules) ? pruned.kept[0] : undefined);
     await removeEmptyFolders(archive);
     return pruned;
   } finally {
@@ -85,8 +77,6 @@ export async function pruneArchive(archive: string, options: PruneOptions): Prom
 
 interface Plan {
   readonly pruned: Pruned;
-  /** What is removed. */
-  readonly doomed: readonly Manifest[];
   readonly blobs: readonly Cid[];
   /** Marks of snapshots that are not there any more. */
   readonly outlived: readonly string[];
@@ -134,7 +124,6 @@ async function plan(archive: string, { rules, release, now, signal }: PruneOptio
       released: release,
       blobs: { count: blobs.length, bytes },
     },
-    doomed,
     blobs,
     outlived: marks.filter((name) => !names.has(name)),
   };
@@ -170,27 +159,14 @@ async function referredBlobs(path: string, signal: AbortSignal): Promise<Iterabl
   }
 }
 
-/** The manifest first, then what it names, and what decamp names so; the folder if nothing of anybody else is in it. */
-async function removeSnapshot(archive: string, { snapshot, files }: Manifest): Promise<void> {
-  const folder = snapshotFolder(archive, snapshot);
-  await removeAll(snapshotFile(archive, snapshot, "manifest"));
-  const ours = new Set([...Object.keys(files), ...Object.values(snapshotFiles)]);
-  for (const name of await listFolder(folder)) {
-    if (ours.has(name.replace(/\.part$/, ""))) {
-      await removeAll(joinPath(folder, name));
-    }
-  }
-  await removeEmpty(folder);
-}
-
 /** Folders of blobs in which there is none any more. */
 async function removeEmptyFolders(archive: string): Promise<void> {
   const root = blobsFolder(archive);
-  for (const name of await listFolder(root)) {
-    if (/^[2-7a-z]{2}$/.test(name)) {
-      await removeEmpty(joinPath(root, name));
+  for (const { name, kind } of await listEntries(root)) {
+    if (kind === "folder" && /^[2-7a-z]{2}$/.test(name)) {
+      await removeEmptyFolder(joinPath(root, name));
     }
   }
-  await removeEmpty(root);
-  await removeEmpty(heldFolder(archive));
+  await removeEmptyFolder(root);
+  await removeEmptyFolder(heldFolder(archive));
 }

@@ -1,6 +1,14 @@
 /** What lies in every archive for whoever finds it years later, without decamp at hand. */
 
-export const readmeText = `This folder is the archive of an AT Protocol account (Bluesky, and everything else that speaks
+/** How the text begins, in every version. */
+const beginning = "This folder is the archive of an AT Protocol account";
+
+/** Whether a text is one that decamp has written, in this version or another. */
+export function isReadme(text: string): boolean {
+  return text.startsWith(beginning);
+}
+
+export const readmeText: string = `${beginning} (Bluesky, and everything else that speaks
 its protocol). It was made by decamp. Everything in it can be read without decamp.
 
   snapshots/NAME/         the account at one moment; NAME is the revision of the repository
@@ -15,6 +23,7 @@ its protocol). It was made by decamp. Everything in it can be read without decam
                           of the CID. Their media types stand in manifest.json
   held/NAME.json          keeps that snapshot: the account had lost much when the next one was made
   certificate.json        only after a move: the proof of it
+  decamp.json             says that this folder is an archive of decamp, and whose
 
 A CID is a checksum. That of a blob: put 01 55 12 20 (hexadecimal) before the SHA-256 of its bytes,
 write all that in base32 (RFC 4648, lower case, no padding), and put the letter b in front.

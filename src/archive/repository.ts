@@ -5,9 +5,11 @@
 
 import { DecampError, isDecampError } from "../errors.ts";
 import type { Expectation } from "../repo/verify.ts";
-import { fileSize, linkFile, removeAll } from "../services/files.ts";
+import { fileSize, linkFile } from "../services/files.ts";
 import { hashFile } from "../services/hash-file.ts";
 import type { Download } from "../services/pds.ts";
+import { removeFile } from "../services/plain-entries.ts";
+import { isGoodFile } from "./damage.ts";
 import { proveStored, receiveDiff, receiveRepo, type ProvedRepo, type ReceivedRepo } from "./fetch-repo.ts";
 import { compareSnapshotNames, freeSnapshotName, snapshotFile, snapshotFiles } from "./layout.ts";
 import { listSnapshots, type ArchivedFile, type Manifest } from "./manifest.ts";
@@ -30,8 +32,11 @@ export interface StoredRepo extends Pick<Manifest, "snapshot" | "commit" | "rev"
  * Sees to it that the repository is in the archive: in a snapshot without manifest, or in the last one, if nothing in that
  * has to change.
  *
+ * A repository of the last snapshot that is damaged is fetched anew, and takes the place of the old one only when it is proved.
+ *
  * @param ahead may have asked for the whole repository; is told to ask for the blobs when a repository comes
  * @param keepLast whether the last snapshot is still true if its commit is
+ * @param damaged names of snapshots whose repository is missing or not what was written
  * @param head the commit that the server has; undefined if it does not say
  * @param known all complete snapshots, oldest first
  * @throws DecampError `refused` if the server has an older repository than the archive, `damaged`, `storage`, and what
@@ -43,20 +48,22 @@ export async function storeRepo(
   ahead: Ahead,
   head: Head | undefined,
   known: readonly Manifest[],
-  keepLast: boolean,
+  { keepLast, damaged }: { readonly keepLast: boolean; readonly damaged: ReadonlySet<string> },
   options: ExportOptions,
 ): Promise<StoredRepo> {
-  const expectation = { did: source.did, signingKeys: source.signingKeys, now: options.now };
+  // A revision that lies in the future is told by the export, and no reason to lose the data.
+  const expectation = { did: source.did, signingKeys: source.signingKeys };
   const taken = new Set(known.map(({ snapshot }) => snapshot));
-  const last = await intact(archive, known.at(-1));
+  const newest = known.at(-1);
+  const last = await intact(archive, newest, { keepLast, damaged }, options.signal);
   const reuse = async (manifest: Manifest): Promise<StoredRepo> =>
     keepLast ? presentRepo(manifest, manifest.snapshot) : linkRepo(archive, manifest, taken);
   if (last !== undefined && last.commit === head?.cid) {
     return reuse(last);
   }
-  const unfinished = await findUnfinished(archive, taken, expectation, options.signal);
+  const unfinished = await findUnfinished(archive, taken, last, expectation, options.signal);
   if (unfinished !== undefined && unfinished.commit === head?.cid) {
-    checkOrder(unfinished, known.at(-1), source, archive);
+    checkOrder(unfinished, newest, source, archive);
     return unfinished;
   }
   const base = last !== undefined && (unfinished === undefined || unfinished.rev <= last.rev) ? last : unfinished;
@@ -68,8 +75,9 @@ export async function storeRepo(
   const { repo, file, received } =
     came === undefined || came === "unchanged" ? await receiveAll(archive, source, ahead, expectation, options) : came;
   try {
-    checkOrder(repo, known.at(-1), source, archive);
-    const snapshot = freeSnapshotName(repo.rev, taken);
+    checkOrder(repo, newest, source, archive);
+    const isMended = keepLast && newest?.commit === repo.commit;
+    const snapshot = isMended ? newest.snapshot : freeSnapshotName(repo.rev, taken);
     const sha256 = Buffer.from(file.digest()).toString("hex");
     await file.keep(snapshotFile(archive, snapshot, "repo"));
     return { ...factsOf(repo), snapshot, file: { size: file.size, sha256, private: false }, mode, received };
@@ -107,24 +115,31 @@ function factsOf({ commit, rev, data, records, report }: ProvedRepo): Facts {
   return { commit, rev, data, records, collections: report.collections, noBlobs };
 }
 
-/** The snapshot, if its repository has the size that it should have. */
-async function intact(archive: string, manifest: Manifest | undefined): Promise<Manifest | undefined> {
-  if (manifest === undefined) {
+/**
+ * The snapshot, if its repository is what was written: by its size, and by its hash where a new snapshot is about to build on
+ * it that names the hash once more.
+ */
+async function intact(
+  archive: string,
+  manifest: Manifest | undefined,
+  { keepLast, damaged }: { readonly keepLast: boolean; readonly damaged: ReadonlySet<string> },
+  signal: AbortSignal,
+): Promise<Manifest | undefined> {
+  const file = manifest?.files[snapshotFiles.repo];
+  if (manifest === undefined || file === undefined || damaged.has(manifest.snapshot)) {
     return undefined;
   }
-  const size = await fileSize(snapshotFile(archive, manifest.snapshot, "repo"));
-  return size !== undefined && size === manifest.files[snapshotFiles.repo]?.size ? manifest : undefined;
+  const path = snapshotFile(archive, manifest.snapshot, "repo");
+  const isGood = keepLast ? (await fileSize(path)) === file.size : await isGoodFile(path, file, signal);
+  return isGood ? manifest : undefined;
 }
 
 /** The repository of a complete snapshot once more, for a new one of the same commit. */
 async function linkRepo(archive: string, last: Manifest, taken: ReadonlySet<string>): Promise<StoredRepo> {
   const snapshot = freeSnapshotName(last.rev, taken);
   const path = snapshotFile(archive, snapshot, "repo");
-  const file = fileOf(last);
-  if ((await fileSize(path)) !== file.size) {
-    await removeAll(path);
-    await linkFile(snapshotFile(archive, last.snapshot, "repo"), path);
-  }
+  await removeFile(path);
+  await linkFile(snapshotFile(archive, last.snapshot, "repo"), path);
   return presentRepo(last, snapshot);
 }
 
@@ -142,14 +157,17 @@ function fileOf({ files, snapshot }: Manifest): ArchivedFile {
   return file;
 }
 
-/** The newest repository that an interrupted run has left, proved once more. */
+/** The newest repository that an interrupted run has left, proved once more; one that is older than `last` is of no use. */
 async function findUnfinished(
   archive: string,
   taken: ReadonlySet<string>,
+  last: Manifest | undefined,
   expectation: Expectation,
   signal: AbortSignal,
 ): Promise<StoredRepo | undefined> {
-  const names = (await listSnapshots(archive)).filter((name) => !taken.has(name));
+  const names = (await listSnapshots(archive)).filter(
+    (name) => !taken.has(name) && (last === undefined || compareSnapshotNames(name, last.snapshot) > 0),
+  );
   for (const snapshot of names.toSorted(compareSnapshotNames).toReversed()) {
     const path = snapshotFile(archive, snapshot, "repo");
     if ((await fileSize(path)) === undefined) {

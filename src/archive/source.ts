@@ -1,10 +1,12 @@
 /** What an export is told: of which account, from where, and how. */
 
 import type { DidDocument } from "../identity/did-document.ts";
+import type { Cid } from "../data/cid.ts";
 import type { VerifiedLog } from "../plc/log.ts";
 import type { LockOwner } from "../services/lock.ts";
 import type { Pds } from "../services/pds.ts";
 import type { ReportExport } from "./events.ts";
+import type { WantedBlob } from "./fetch-blobs.ts";
 
 /** What is exported, and what is known of it. */
 export interface ExportSource {
@@ -27,6 +29,16 @@ export interface Head {
   readonly rev: string;
 }
 
+/** What is known of the blobs before they are fetched. */
+export interface BlobsAhead {
+  /** Of those that are not there yet, as far as the records say. */
+  readonly bytes: number;
+  /** All of the snapshot, those that are there too. */
+  readonly wanted: ReadonlyMap<Cid, WantedBlob>;
+  /** The repository of the snapshot; undefined if no record refers to a blob. */
+  readonly car: string | undefined;
+}
+
 export interface ExportOptions {
   /** Blobs at once, at most. */
   readonly concurrency: number;
@@ -40,9 +52,11 @@ export interface ExportOptions {
   readonly lockOwner: LockOwner;
   /** Leaves out what is not public, also when signed in. */
   readonly publicOnly?: boolean;
+  /** Proves everything that is in the archive, before anything else. */
+  readonly recheck?: boolean;
   readonly report: ReportExport;
-  /** Told how many bytes of blobs are about to be fetched, as far as the records say; may throw to stop that. */
-  readonly beforeBlobs?: (bytes: number) => Promise<void>;
+  /** Told which blobs are about to be fetched; may throw to stop that. */
+  readonly beforeBlobs?: (blobs: BlobsAhead) => Promise<void>;
 }
 
 /** How often something is fetched that breaks off or comes broken. */

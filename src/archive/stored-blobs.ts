@@ -1,29 +1,36 @@
 /** Which blobs lie in an archive, by their names alone. */
 
 import { isCid, type Cid } from "../data/cid.ts";
-import { joinPath, listFolder } from "../services/files.ts";
+import { joinPath } from "../services/files.ts";
+import { listEntries } from "../services/plain-entries.ts";
 import { blobsFolder } from "./layout.ts";
 
 export interface StoredBlobs {
   readonly cids: ReadonlySet<Cid>;
-  /** Paths of what lies among them and is no blob: what an interrupted run has left. */
+  /** Paths of files among them that an interrupted run has left. */
   readonly leftovers: readonly string[];
-  hasAll(cids: readonly Cid[]): boolean;
 }
 
-/** Lists the store. @throws DecampError `storage` */
+/** Lists the store. What a link leads to is not in it. @throws DecampError `storage` */
 export async function listStoredBlobs(archive: string): Promise<StoredBlobs> {
   const cids = new Set<Cid>();
   const leftovers: string[] = [];
   const root = blobsFolder(archive);
-  for (const folder of await listFolder(root)) {
-    for (const name of await listFolder(joinPath(root, folder))) {
-      if (isCid(name) && name.endsWith(folder)) {
-        cids.add(name);
-      } else if (name.endsWith(".part")) {
-        leftovers.push(joinPath(root, folder, name));
+  for (const folder of await listEntries(root)) {
+    if (folder.kind !== "folder" || !/^[2-7a-z]{2}$/.test(folder.name)) {
+      continue;
+    }
+    for (const { name, kind } of await listEntries(joinPath(root, folder.name))) {
+      const cid = name.replace(/\.part$/, "");
+      if (kind !== "file" || !isCid(cid) || !cid.endsWith(folder.name)) {
+        continue;
+      }
+      if (cid === name) {
+        cids.add(cid);
+      } else {
+        leftovers.push(joinPath(root, folder.name, name));
       }
     }
   }
-  return { cids, leftovers, hasAll: (wanted) => wanted.every((cid) => cids.has(cid)) };
+  return { cids, leftovers };
 }

@@ -1,16 +1,20 @@
 /** The records of a repository as files that people can read: one JSON file a record. */
 import { decodeCbor } from "../data/cbor.ts";
-import { toJson } from "../data/json.ts";
+import { cborFaultText, isCborFault } from "../data/cbor-scan.ts";
+import { isCborCid } from "../data/cid.ts";
+import { looseJson, toJson } from "../data/json.ts";
 import { isDecampError } from "../errors.ts";
 import { recordFileName } from "../repo/file-names.ts";
-import { readRecords } from "../repo/records.ts";
+import { readRecords, type RepoRecord } from "../repo/records.ts";
 import type { RepoSource } from "../repo/source.ts";
 import type { NewFolder } from "../services/new-folder.ts";
 
 export interface Unpacked {
   /** Files that were written. */
   readonly records: number;
-  /** Paths of records that are not canonical DAG-CBOR, and so have no JSON form. They are left out. */
+  /** Paths of records that break the data model, so that something in their files is marked (see `data/json.ts`). */
+  readonly marked: readonly string[];
+  /** Paths of records that have no JSON form: they cannot be read to their end, or are nested too deeply. They are left out. */
   readonly unreadable: readonly string[];
 }
 
@@ -26,15 +30,20 @@ export async function unpackRecords(
 ): Promise<Unpacked> {
   const { signal, onProgress } = options;
   const unreadable: string[] = [];
+  const marked: string[] = [];
   let records = 0;
   try {
-    for (const { path, bytes } of readRecords(source, signal === undefined ? {} : { signal })) {
-      const json = recordJson(bytes);
+    for (const record of readRecords(source, signal === undefined ? {} : { signal })) {
+      const { path } = record;
+      const { json, fault } = recordJson(record);
       if (json === undefined) {
         unreadable.push(path);
         continue;
       }
       await folder.write(recordFileName(path), `${json}\n`);
+      if (fault !== undefined) {
+        marked.push(path);
+      }
       records += 1;
       onProgress?.(records);
     }
@@ -43,17 +52,32 @@ export async function unpackRecords(
     await folder.discard();
     throw error;
   }
-  return { records, unreadable };
+  return { records, marked, unreadable };
 }
 
-/** A record as JSON; undefined if it is not canonical DAG-CBOR. @param indent as in `toJson` */
-export function recordJson(bytes: Uint8Array, indent: number = 2): string | undefined {
+export interface RecordJson {
+  /** Undefined if the record cannot be read to its end, or is nested too deeply. */
+  readonly json?: string;
+  /** A sentence about the first thing in which the record breaks the data model. What has no form in JSON is marked then. */
+  readonly fault?: string;
+}
+
+/** A record as JSON, whether it keeps to the data model or not. @param indent as in `toJson` */
+export function recordJson({ cid, bytes }: Pick<RepoRecord, "cid" | "bytes">, indent: number = 2): RecordJson {
+  if (!isCborCid(cid)) {
+    return { json: toJson(bytes, indent), fault: "The link to it is not a dag-cbor CID: these are its bytes." };
+  }
   try {
-    return toJson(decodeCbor(bytes), indent);
+    return { json: toJson(decodeCbor(bytes), indent) };
   } catch (error) {
-    if (isDecampError(error, "damaged")) {
-      return undefined;
+    if (!isDecampError(error, "damaged")) {
+      throw error;
     }
-    throw error;
+    const found = error.data["fault"];
+    const json = looseJson(bytes, indent);
+    return {
+      ...(json === undefined ? {} : { json }),
+      fault: isCborFault(found) ? cborFaultText[found] : error.message,
+    };
   }
 }

@@ -4,6 +4,8 @@ import { isCid, type Cid } from "../data/cid.ts";
 import { DecampError } from "../errors.ts";
 import { readBlobRefs } from "../repo/records.ts";
 import { openCarFile } from "../services/car-file.ts";
+import { isMissingMethod } from "../services/missing-method.ts";
+import type { ReportExport } from "./events.ts";
 import type { WantedBlob } from "./fetch-blobs.ts";
 import type { Manifest } from "./manifest.ts";
 import type { ExportSource } from "./source.ts";
@@ -20,6 +22,7 @@ const mostListed = 5_000_000;
  * @param carPath the repository; undefined if no record refers to a blob
  * @param list what the server lists
  * @param known earlier snapshots: they know the media types of blobs that no record refers to
+ * @param onUnknown told the path of each record that cannot be read to its end, and may need more blobs
  * @throws DecampError `bad-answer` for a list that is none or does not end, and what the services throw
  */
 export async function wantedBlobs(
@@ -28,8 +31,9 @@ export async function wantedBlobs(
   { pds, did }: ExportSource,
   known: readonly Manifest[],
   signal: AbortSignal,
+  onUnknown: (path: string) => void,
 ): Promise<Map<Cid, WantedBlob>> {
-  const wanted = carPath === undefined ? new Map<Cid, WantedBlob>() : await referredBlobs(carPath, signal);
+  const wanted = carPath === undefined ? new Map<Cid, WantedBlob>() : await referredBlobs(carPath, signal, onUnknown);
   const types = new Map(known.flatMap(({ blobs }) => blobs.map(({ cid, mimeType }) => [cid, mimeType])));
   const listed = new Set<Cid>();
   let repeated = 0;
@@ -54,10 +58,43 @@ export async function wantedBlobs(
   return wanted;
 }
 
-async function referredBlobs(carPath: string, signal: AbortSignal): Promise<Map<Cid, WantedBlob>> {
+/**
+ * What a server lists. From one that has no such list nothing comes, and that is said: the records name the blobs that they
+ * need, and nobody names the others.
+ *
+ * @throws what `list` throws, but for that
+ */
+export async function* listedBlobs(
+  list: AsyncIterable<string>,
+  { pds }: Pick<ExportSource, "pds">,
+  report: ReportExport,
+): AsyncGenerator<string> {
+  let begun = false;
+  try {
+    for await (const cid of list) {
+      begun = true;
+      yield cid;
+    }
+  } catch (error) {
+    if (begun || !isMissingMethod(error)) {
+      throw error;
+    }
+    report({
+      type: "warning",
+      code: "no-blob-list",
+      message: `${pds.host} does not list the blobs of an account, so only those that records refer to are looked for.`,
+    });
+  }
+}
+
+async function referredBlobs(
+  carPath: string,
+  signal: AbortSignal,
+  onUnknown: (path: string) => void,
+): Promise<Map<Cid, WantedBlob>> {
   const car = openCarFile(carPath);
   try {
-    return new Map(readBlobRefs(car.source, { signal }));
+    return new Map(readBlobRefs(car.source, { signal, onUnknown: ({ path }) => onUnknown(path) }));
   } finally {
     car.close();
   }

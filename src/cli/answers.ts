@@ -1,6 +1,7 @@
 /** Answers what a migration asks for: from flags, files, commands, the environment, or a person. */
 import { DecampError } from "../errors.ts";
 import type { Curve } from "../identity/keys.ts";
+import { noHandle } from "../identity/syntax.ts";
 import type { Answers } from "../migration/answers.ts";
 import { factsLines } from "./facts-lines.ts";
 import { nonEmpty } from "./globals.ts";
@@ -169,5 +170,5 @@ export function createAnswers(
 function suggestHandle(current: string, domains: readonly string[]): string | undefined {
   const [domain] = domains;
   const [name] = current.split(".");
-  return domain === undefined || name === undefined ? undefined : `${name}${domain}`;
+  return domain === undefined || name === undefined || current === noHandle ? undefined : `${name}${domain}`;
 }

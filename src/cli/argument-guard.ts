@@ -1,4 +1,5 @@
 /** Private keys among the arguments: other users of the machine could read them there, and the shell keeps them. */
+import type { KnownSecrets } from "../data/known-secrets.ts";
 import { DecampError } from "../errors.ts";
 import { couldBePrivateKey, holdsPrivateKey } from "../identity/key-guard.ts";
 
@@ -9,7 +10,7 @@ import { couldBePrivateKey, holdsPrivateKey } from "../identity/key-guard.ts";
  *   taken, and kept out of what is printed
  * @throws DecampError `usage` for an argument that has a private key in it
  */
-export function guardArguments(argv: readonly string[], secrets: Set<string>): void {
+export function guardArguments(argv: readonly string[], secrets: KnownSecrets): void {
   if (argv.some(holdsPrivateKey)) {
     throw privateArgument();
   }

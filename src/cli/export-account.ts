@@ -71,7 +71,7 @@ async function getReady(ahead: Ahead, { sleep }: MigrationServices, signal: Abor
 }
 
 export interface ExportParts {
-  readonly flags: Pick<ExportFlags, "concurrency">;
+  readonly flags: Pick<ExportFlags, "concurrency" | "recheck">;
   readonly services: MigrationServices;
   /** Leave out what is not public. */
   readonly publicOnly: boolean;
@@ -92,6 +92,6 @@ export async function exportFound(
 /** The same for the use cases. */
 export function exportOptions({ flags, services, publicOnly, report, signal }: ExportParts): ExportOptions {
   const { now, sleep, writtenBy, lockOwner } = services;
-  const { concurrency = defaultConcurrency } = flags;
-  return { concurrency, signal, now: now(), sleep, writtenBy, lockOwner, publicOnly, report };
+  const { concurrency = defaultConcurrency, recheck = false } = flags;
+  return { concurrency, signal, now: now(), sleep, writtenBy, lockOwner, publicOnly, recheck, report };
 }

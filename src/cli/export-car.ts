@@ -17,6 +17,7 @@ export interface CarResult extends Omit<ReceivedRepo, "file"> {
   readonly size: number;
   /** Hexadecimal. */
   readonly sha256: string;
+  readonly futureRev: boolean;
   /** False if whoever reads it stopped before the end. */
   readonly taken: boolean;
 }
@@ -44,10 +45,27 @@ export async function checkTarget(target: CarTarget, { out }: Terminal): Promise
 
 /** The same terminal while the standard output carries the file: what would be said there is said beside it. */
 export function beside(terminal: Terminal, target: CarTarget | undefined): Terminal {
-  return target === "stdout" ? { ...terminal, out: terminal.err } : terminal;
+  const { err, env, secrets } = terminal;
+  return target !== "stdout"
+    ? terminal
+    : {
+        out: err,
+        err,
+        // Not opened before somebody wants it.
+        get stdin() {
+          return terminal.stdin;
+        },
+        env,
+        secrets,
+      };
 }
 
-/** @throws as `exportCar`; `refused` if the name was taken meanwhile */
+/**
+ * Fetches the repository, proves it, and hands it over.
+ *
+ * @param out for the standard output
+ * @throws as `exportCar`; `refused` if the name was taken meanwhile
+ */
 export async function exportToCar(
   target: CarTarget,
   { located, pds }: Found,

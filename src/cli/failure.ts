@@ -8,8 +8,6 @@ const mark = { error: { text: "Error:", style: "red" }, hint: { text: "Hint:", s
 export interface FailureOptions {
   readonly json: boolean;
   readonly verbose: boolean;
-  /** What must not be printed, whatever the error says. */
-  readonly secrets?: ReadonlySet<string>;
   /** Where bugs are reported, if anybody knows. */
   readonly bugs?: string | undefined;
   readonly version: string;
@@ -17,24 +15,17 @@ export interface FailureOptions {
 
 /** Reports `error` on stderr and returns the exit code. */
 export function reportFailure(terminal: Terminal, error: unknown, options: FailureOptions): number {
-  const clean = (text: string): string => redact(text, options.secrets ?? new Set());
   const expected = isDecampError(error);
   const where = options.bugs === undefined ? "to the maintainers" : `at ${options.bugs}`;
   const { code, message, hint = `Please report it ${where} with this text.`, exitCode } = failureFacts(error);
-  const facts = { code, message: clean(message), hint: clean(hint), exitCode };
+  const facts = { code, message, hint, exitCode };
   // An expected error explains itself; what it was made from may tell more, to those who ask for more.
-  const stack = (expected && !(options.verbose && error.cause !== undefined) ? [] : stackLines(error)).map(clean);
+  const stack = expected && !(options.verbose && error.cause !== undefined) ? [] : stackLines(error);
   if (options.json) {
-    // The data of an expected error are facts for scripts, never secrets; cleaned all the same.
+    // The data of an expected error are facts for scripts.
     const data = expected && Object.keys(error.data).length > 0 ? { data: error.data } : {};
-    const line = JSON.stringify({
-      type: "error",
-      version: 1,
-      ...facts,
-      ...data,
-      ...(expected ? {} : { stack, decamp: options.version }),
-    });
-    terminal.err.json(JSON.parse(redact(line, new Set([...(options.secrets ?? [])].map(inJson)))));
+    const more = expected ? {} : { stack, decamp: options.version };
+    terminal.err.json({ type: "error", version: 1, ...facts, ...data, ...more });
     return facts.exitCode;
   }
   const { err } = terminal;
@@ -69,19 +60,6 @@ export function failureFacts(error: unknown): { code: string; message: string; h
   const message = `This is a bug in decamp: ${error instanceof Error ? error.message : String(error)}`;
   return { code: "internal", message, exitCode: 1 };
 }
-
-/** `text` without any of `secrets`. Very short ones would tear holes into every text, and are no secrets. */
-export function redact(text: string, secrets: ReadonlySet<string>): string {
-  let clean = text;
-  for (const secret of [...secrets].sort((a, b) => b.length - a.length)) {
-    if (secret.length >= 4) {
-      clean = clean.replaceAll(secret, "[secret]");
-    }
-  }
-  return clean;
-}
-
-const inJson = (text: string): string => JSON.stringify(text).slice(1, -1);
 
 /** The stack of an error and of what caused it. */
 function stackLines(error: unknown): string[] {

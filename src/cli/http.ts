@@ -1,21 +1,24 @@
 /** The one way to the network, as the flags and the environment have it. */
 import { Http } from "../services/http.ts";
 import type { GlobalFlags } from "./globals.ts";
+import { refuseUncheckedServers } from "./node-settings.ts";
 import { packageFacts } from "./package.ts";
 import type { Terminal } from "./terminal.ts";
 
 /**
  * With --verbose, every answer is told on stderr. Close it when the work is over.
  *
- * @throws DecampError `usage` for a proxy in the environment that cannot be used
+ * @throws DecampError `usage` for a proxy in the environment that cannot be used, and for one that takes the safety out of TLS
  */
 export function openHttp(globals: GlobalFlags, terminal: Terminal): Http {
+  refuseUncheckedServers(terminal.env);
   const { version } = packageFacts();
   const tells = globals.verbose && !globals.json;
   return new Http({
     allowPrivateHosts: globals.allowPrivateHosts,
     userAgent: `decamp/${version}`,
     proxyEnv: terminal.env,
+    secrets: terminal.secrets,
     onWait: ({ host, milliseconds }) => {
       const until = new Date(Date.now() + milliseconds).toISOString();
       if (globals.json) {

@@ -1,7 +1,7 @@
 /** Opens what a command is told to look into: a CAR file, an archive, or the standard input. */
 import type { Manifest } from "../archive/manifest.ts";
 import { DecampError } from "../errors.ts";
-import { openCarFile, openNamedCar, spoolCar, type CarFile } from "../services/car-file.ts";
+import { openNamedCar, spoolCar, type CarFile } from "../services/car-file.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** A repository that is open; of an archive the newest one. */
@@ -32,12 +32,10 @@ async function openArchive(path: string): Promise<Input | undefined> {
   if (!(await isFolder(path))) {
     return undefined;
   }
-  const [{ readManifests }, { snapshotFile }] = await Promise.all([
+  const [{ readManifests }, { openSnapshotRepo }] = await Promise.all([
     import("../archive/manifest.ts"),
-    import("../archive/layout.ts"),
+    import("../archive/open-repo.ts"),
   ]);
   const manifest = (await readManifests(path)).at(-1);
-  return manifest === undefined
-    ? undefined
-    : { ...openCarFile(snapshotFile(path, manifest.snapshot, "repo")), archive: { path, manifest } };
+  return manifest === undefined ? undefined : { ...openSnapshotRepo(path, manifest), archive: { path, manifest } };
 }

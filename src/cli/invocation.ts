@@ -1,4 +1,5 @@
 /** What was typed, once commander has understood it: data, so that reading and running are tested apart. */
+import type { KnownSecrets } from "../data/known-secrets.ts";
 import type { KeyInspectFlags, KeyKeepFlags } from "./declare/key.ts";
 import type { PruneFlags } from "./declare/archive.ts";
 import type { ExportFlags } from "./declare/export.ts";
@@ -68,6 +69,6 @@ export type AnyInvocation = { [Name in CommandName]: Invocation<Name> }[CommandN
 /** What a command gets beside that. */
 export interface Edge {
   readonly terminal: Terminal;
-  /** Every secret that was read is added here; none of them is printed in an error. */
-  readonly secrets: Set<string>;
+  /** Those of the terminal: every secret that was read is added, and none of them is printed. */
+  readonly secrets: KnownSecrets;
 }

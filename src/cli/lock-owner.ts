@@ -1,12 +1,19 @@
 /** This process, as the holder of a lock. */
 import { hostname } from "node:os";
 import type { LockOwner } from "../services/lock.ts";
-import { startOfProcess } from "../services/process-stat.ts";
+import { bootOfMachine, spaceOfProcess, startOfProcess } from "../services/process-stat.ts";
 import { systemCode } from "../services/system-error.ts";
 
 export function thisProcess(): LockOwner {
   const { pid } = process;
-  return { pid, host: hostname(), started: startOfProcess(pid), isAlive };
+  return {
+    pid,
+    host: hostname(),
+    started: startOf(pid),
+    boot: bootOfMachine(),
+    space: spaceOfProcess(),
+    isAlive,
+  };
 }
 
 /** A process of the same number that was started at another time is another one: after a restart, or in a container. */
@@ -18,6 +25,10 @@ function isAlive(pid: number, started: string | undefined): boolean {
       return false;
     }
   }
-  const now = startOfProcess(pid);
+  const now = startOf(pid);
   return started === undefined || now === undefined || now === started;
+}
+
+function startOf(pid: number): string | undefined {
+  return startOfProcess(pid, process.pid);
 }

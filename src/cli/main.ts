@@ -7,6 +7,7 @@ import { readGlobals } from "./globals.ts";
 import { withNextCommand } from "./next-command.ts";
 import { packageFacts } from "./package.ts";
 import { readArguments } from "./program.ts";
+import { outliveSession } from "./signals.ts";
 import { openTerminal, processParts, type TerminalParts } from "./terminal.ts";
 
 /**
@@ -22,13 +23,13 @@ export async function main(argv: readonly string[], parts: TerminalParts = proce
   const json = early.includes("--json");
   const verbose = early.some((argument) => argument === "--verbose" || /^-[a-z]*v[a-z]*$/.test(argument));
   const terminal = await openTerminal(parts, { noColor: early.includes("--no-color") });
-  const secrets = new Set<string>();
-  const fail = (error: unknown): number =>
-    reportFailure(terminal, error, { json, verbose, secrets, ...packageFacts() });
+  const { secrets } = terminal;
+  const fail = (error: unknown): number => reportFailure(terminal, error, { json, verbose, ...packageFacts() });
   const onBug = (error: unknown): void => {
     process.exit(fail(error));
   };
   process.on("uncaughtException", onBug);
+  const outlived = outliveSession();
   try {
     // Nothing that is shorter can be a key, and help needs no code for it.
     if (argv.some((argument) => /\w{25}/.test(argument))) {
@@ -54,11 +55,14 @@ export async function main(argv: readonly string[], parts: TerminalParts = proce
     return code;
   } finally {
     process.off("uncaughtException", onBug);
+    outlived();
   }
 }
 
 /** Runs a command; an error that knows what to do next says it with all flags of this run. */
 async function runNamed(invocation: AnyInvocation, edge: Edge): Promise<number> {
+  const { processSettings, refuseRevealing } = await import("./node-settings.ts");
+  refuseRevealing(invocation.command, edge.terminal.env, processSettings());
   try {
     return await run(invocation, edge);
   } catch (error) {

@@ -20,6 +20,14 @@ export interface ArchiveOutcome {
   readonly facts: object;
 }
 
+interface Setting {
+  readonly globals: GlobalFlags;
+  readonly terminal: Terminal;
+  readonly signal: AbortSignal;
+  /** Whether the lines are what was asked for, so that `-q` shows them, too. */
+  readonly lists?: boolean;
+}
+
 /** Of several exit codes the one that says most: damage first, then a failure of ours, then what another run can mend. */
 const worstFirst = [3, 1, 9, 2, 4, 5, 7, 8, 11, 6];
 
@@ -40,7 +48,7 @@ const named = 100;
 export async function forEachArchive(
   folder: string,
   command: string,
-  { globals, terminal, signal }: { globals: GlobalFlags; terminal: Terminal; signal: AbortSignal },
+  { globals, terminal, signal, lists = false }: Setting,
   work: (archive: string) => Promise<ArchiveOutcome>,
 ): Promise<number> {
   const { out } = terminal;
@@ -62,7 +70,7 @@ export async function forEachArchive(
     }
     if (globals.json) {
       out.json({ type: "account", version: 1, archive, ok: exitCode === 0, ...facts });
-    } else if (exitCode !== 0 || !globals.quiet) {
+    } else if (exitCode !== 0 || lists || !globals.quiet) {
       out.line({ text: splitPath(archive).name, style: "bold" }, "  ", ...line);
     }
     await out.drained();

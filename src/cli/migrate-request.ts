@@ -1,4 +1,5 @@
 /** What `decamp migrate` and `migrate cancel` are told: flags over environment over defaults. */
+import { isCid } from "../data/cid.ts";
 import { DecampError } from "../errors.ts";
 import type { MigrateOptions } from "../migration/options.ts";
 import { isStepId, stepIds } from "../migration/step-ids.ts";
@@ -11,6 +12,16 @@ import type { Invocation } from "./invocation.ts";
 import { namesRotationKey, outsideSigner, rotationKeySecrets } from "./rotation-key.ts";
 import type { AllSecretFlags } from "./secrets.ts";
 import { completer, type Complete } from "./next-command.ts";
+
+/** @throws DecampError `usage` for what is no CID of a blob */
+function requireCid(text: string): string {
+  if (!isCid(text)) {
+    throw new DecampError("usage", `--skip-blob: ${JSON.stringify(text)} is not the CID of a blob.`, {
+      hint: "A move names the CIDs of the blobs that stop it; decamp blob ls lists all that records refer to.",
+    });
+  }
+  return text;
+}
 
 /** All that one run is told. */
 export interface MigrateRequest {
@@ -75,6 +86,8 @@ export function readMigrateRequest(
       firstWrite: flags.firstWrite ?? false,
       addRecoveryKey: flags.recoveryKey !== undefined,
       allowMissingBlobs: flags.allowMissingBlobs ?? false,
+      acceptFutureRev: flags.acceptFutureRev ?? false,
+      ...(flags.skipBlob === undefined ? {} : { skipBlobs: flags.skipBlob.map(requireCid) }),
       ...(flags.acceptKey === undefined ? {} : { acceptKeys: flags.acceptKey.map(requireDidKey) }),
     },
     given: readGivenAnswers(

@@ -166,7 +166,7 @@ function addGlobals(program: Command): void {
     ],
   )
     .version(version, "--version", "show the version")
-    .addOption(new Option("-q, --quiet", "only warnings, errors and results"))
+    .addOption(new Option("-q, --quiet", "nothing on success but what was asked for"))
     .addOption(new Option("-v, --verbose", "more detail"))
     .addOption(new Option("--json", "results and progress as JSON on stdout, errors as JSON on stderr"))
     .addOption(new Option("--no-input", "never ask; fail and name the flag that would have answered"))

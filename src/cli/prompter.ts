@@ -3,7 +3,8 @@
  * and which flag or variable gives it, and never looks at the terminal.
  */
 import { DecampError } from "../errors.ts";
-import { printable, type Terminal } from "./terminal.ts";
+import type { Channel, Terminal } from "./terminal.ts";
+import { addGuest } from "./stopping.ts";
 import { holdTyping, nobodyTypes, type Typing } from "./typing.ts";
 
 export interface Question {
@@ -79,20 +80,50 @@ export function createPrompter(terminal: Terminal, options: PrompterOptions, typ
     }
     await typing.release();
     options.beforeAsking?.();
+    try {
+      return await askUntilAnswered(question, secret);
+    } finally {
+      typing.hold();
+      options.afterAsking?.();
+    }
+  };
+
+  /** Ctrl-Z closes the question, so that the shell has its terminal as it was, and `fg` asks it once more. */
+  const askUntilAnswered = async (question: Question, secret: boolean): Promise<string> => {
+    for (;;) {
+      const answer = await askOnce(question, secret);
+      if (answer !== undefined) {
+        return answer;
+      }
+    }
+  };
+
+  /** Undefined if the process was stopped meanwhile. */
+  const askOnce = async (question: Question, secret: boolean): Promise<string | undefined> => {
     if (options.noColor) {
       // The prompts know only the environment.
       process.env["NO_COLOR"] = "1";
       delete process.env["FORCE_COLOR"];
     }
     const { input, password } = await import("@inquirer/prompts");
-    const open = whileOpen(terminal.stdin, options.signal);
+    const left = new AbortController();
+    const closed = Promise.withResolvers<undefined>();
+    const back = Promise.withResolvers<undefined>();
+    const forget = addGuest({
+      leave: async () => {
+        left.abort();
+        await closed.promise;
+      },
+      comeBack: () => back.resolve(undefined),
+    });
+    const open = whileOpen(terminal.stdin, AbortSignal.any([options.signal, left.signal]));
     const check = async (answer: string): Promise<true | string> => {
-      const verdict = verdictOn(answer, question);
+      const verdict = verdictOn(answer, question, terminal.err);
       await open.wait();
       return verdict;
     };
     const context = { input: terminal.stdin, output: terminal.err.stream, signal: open.signal };
-    const message = printable(question.message);
+    const message = terminal.err.render(question.message);
     try {
       return secret
         ? await password({ message, toggleMask: false, validate: check }, { ...context, clearPromptOnDone: true })
@@ -106,14 +137,18 @@ export function createPrompter(terminal: Terminal, options: PrompterOptions, typ
           );
     } catch (error) {
       if (error instanceof Error && (error.name === "ExitPromptError" || error.name === "AbortPromptError")) {
+        if (left.signal.aborted && !options.signal.aborted) {
+          closed.resolve(undefined);
+          return await back.promise;
+        }
         options.leave();
         throw new DecampError("interrupted", "Interrupted.");
       }
       throw error;
     } finally {
       open.done();
-      typing.hold();
-      options.afterAsking?.();
+      closed.resolve(undefined);
+      forget();
     }
   };
 
@@ -126,12 +161,12 @@ export function createPrompter(terminal: Terminal, options: PrompterOptions, typ
 }
 
 /** `true`, or what is wrong with an answer. */
-function verdictOn(answer: string, { check, mayBeEmpty }: Question): true | string {
+function verdictOn(answer: string, { check, mayBeEmpty }: Question, screen: Channel): true | string {
   if (answer.trim() === "" && mayBeEmpty !== true) {
     return "Please type an answer, or press Ctrl-C to stop.";
   }
   const verdict = check?.(answer) ?? true;
-  return verdict === true ? true : printable(verdict);
+  return verdict === true ? true : screen.render(verdict);
 }
 
 interface WhileOpen {

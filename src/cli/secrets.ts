@@ -2,6 +2,7 @@
  * Where a secret comes from: the file or the command that a flag names, the environment, or a prompt, in this order.
  * A secret is never the value of a flag. It is read when it is needed and not before.
  */
+import type { KnownSecrets } from "../data/known-secrets.ts";
 import { DecampError } from "../errors.ts";
 import { isArmored } from "../services/age-file.ts";
 import { readSecretFile, readSecretStream, runSecretCommand } from "../services/secret-source.ts";
@@ -83,6 +84,11 @@ const secretNames = [
 /** Variables that hold secrets: the commands that we run do not inherit them. */
 const secretVariables: ReadonlySet<string> = new Set(Object.values(secretKinds).flatMap((kind) => kind.env));
 
+/** Whether one of them is set. */
+export function holdsSecret(env: Readonly<NodeJS.ProcessEnv>): boolean {
+  return [...secretVariables].some((name) => (env[name] ?? "") !== "");
+}
+
 /** What the flags of one secret said. */
 interface SecretFlags {
   readonly file?: string | undefined;
@@ -157,7 +163,7 @@ export function createSecrets(
   terminal: Terminal,
   flags: AllSecretFlags,
   prompter: Prompter,
-  known: Set<string>,
+  known: KnownSecrets,
   signal: AbortSignal,
 ): Secrets {
   // Nobody types a password twice, and the standard input can be read only once.
@@ -197,7 +203,7 @@ export function createSecrets(
 
   return {
     readGiven,
-    conceal: (text) => known.add(text),
+    conceal: (text) => void known.add(text),
     command: runOutside,
 
     isGivenBeforehand: (name) => {

@@ -1,9 +1,28 @@
 /** Ctrl-C and its relatives: once is a request to stop cleanly, twice means now. */
+import { isatty } from "node:tty";
 import { DecampError, isDecampError } from "../errors.ts";
 import type { GlobalFlags } from "./globals.ts";
 import type { Terminal } from "./terminal.ts";
 
 const names = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
+/** Whether a standard stream is a terminal, which can hang up. */
+const hasTerminal = (): boolean => [0, 1, 2].some((fd) => isatty(fd));
+
+const pass = (): void => undefined;
+
+/**
+ * Without a terminal there is none that could hang up: SIGHUP comes from a session that ends, and was not meant for whoever was
+ * started to outlive it. `nohup` has it ignored, but Node.js forgets that. It ends nothing then, from now on.
+ *
+ * @returns to be called at the end
+ */
+export function outliveSession(): () => void {
+  if (!hasTerminal()) {
+    process.on("SIGHUP", pass);
+  }
+  return () => process.off("SIGHUP", pass);
+}
 
 /**
  * Runs `work` with a signal that fires when the process is asked to end; its reason is a DecampError `interrupted`.
@@ -19,14 +38,17 @@ export async function stoppable<T>(
 ): Promise<T> {
   const controller = new AbortController();
   const leave = (): void => controller.abort(new DecampError("interrupted", "Interrupted."));
-  const stop = (): void => {
-    if (controller.signal.aborted) {
+  const heard = hasTerminal() ? names : names.filter((name) => name !== "SIGHUP");
+  const stop = (name: NodeJS.Signals): void => {
+    if (!controller.signal.aborted) {
+      leave();
+      onStop();
+    } else if (name !== "SIGHUP") {
       process.exit(130);
     }
-    leave();
-    onStop();
+    // Of a terminal that hangs up the system tells, and its shell once more: nobody has asked twice.
   };
-  for (const name of names) {
+  for (const name of heard) {
     process.on(name, stop);
   }
   try {
@@ -39,8 +61,12 @@ export async function stoppable<T>(
     }
     throw error;
   } finally {
-    for (const name of names) {
+    for (const name of heard) {
       process.off(name, stop);
+    }
+    if (controller.signal.aborted) {
+      // On the way out, with an exit code. What a hang-up tells once more must not kill it meanwhile.
+      process.on("SIGHUP", pass);
     }
   }
 }

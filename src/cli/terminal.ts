@@ -10,11 +10,12 @@
  * - Nothing that comes from a server reaches the screen as it is: control characters, direction marks and invisible
  *   characters are spelled out. So text is handed over in pieces, and only this file adds colour.
  * - Colour and movement only on a terminal, decided for each stream apart. Nothing depends on colour alone.
- * - A secret is never shown, not even in part.
+ * - A secret is never shown, not even in part: every text is searched for those that are known, in all their forms.
  * - What is typed while nothing is asked is not shown, and answers nothing.
  * - Who reads our output may stop reading: that is no error. Output that fails ends no work: the exit code says it at the end.
  */
 import type { ChalkInstance } from "chalk";
+import { KnownSecrets } from "../data/known-secrets.ts";
 
 /** How a piece may look; a stream without colour shows only its text. */
 type Style = "bold" | "dim" | "red" | "green" | "yellow" | "cyan";
@@ -63,6 +64,8 @@ export interface Terminal {
   readonly err: Channel;
   readonly stdin: NodeJS.ReadStream;
   readonly env: Readonly<NodeJS.ProcessEnv>;
+  /** What is never printed. Whoever reads a secret, or is given one by a server, adds it. */
+  readonly secrets: KnownSecrets;
 }
 
 /** What a terminal is made from; a test hands over its own. */
@@ -78,7 +81,7 @@ export function processParts(): TerminalParts {
   return {
     // Opened only when it is asked for.
     get stdin() {
-      return process.stdin;
+      return endsQuietly(process.stdin);
     },
     stdout: process.stdout,
     stderr: process.stderr,
@@ -86,8 +89,28 @@ export function processParts(): TerminalParts {
   };
 }
 
+const quiet = new WeakSet<NodeJS.ReadStream>();
+
+/**
+ * A terminal that was closed answers everything with an error, and the prompts, which wait for none, would throw it into nowhere.
+ * It is no failure: the input has ended. Whoever reads is told that by the `close` of the stream.
+ */
+function endsQuietly(stdin: NodeJS.ReadStream): NodeJS.ReadStream {
+  if (stdin.isTTY && !quiet.has(stdin)) {
+    quiet.add(stdin);
+    const emit = stdin.emit.bind(stdin);
+    stdin.emit = (event: string | symbol, ...args: unknown[]): boolean => {
+      const [error] = args;
+      const isGone = event === "error" && error instanceof Error && "code" in error && error.code === "EIO";
+      return isGone || emit(event, ...args);
+    };
+  }
+  return stdin;
+}
+
 /** Opens the terminal. chalk is loaded only when a stream shows colour, and what writes to files only when one is a file. */
 export async function openTerminal(parts: TerminalParts, options: { noColor: boolean }): Promise<Terminal> {
+  const secrets = new KnownSecrets();
   const colored = (stream: NodeJS.WriteStream): boolean => showsColor(stream.isTTY, parts.env, options.noColor);
   let chalk: ChalkInstance | undefined;
   if (colored(parts.stdout) || colored(parts.stderr)) {
@@ -95,7 +118,7 @@ export async function openTerminal(parts: TerminalParts, options: { noColor: boo
     chalk = new Chalk({ level: 1 });
   }
   const toFile = [parts.stdout, parts.stderr].some((stream) => fileOf(stream) !== undefined)
-    ? (await import("../services/write-whole.ts")).writeWhole
+    ? (await import("../services/write-whole.ts")).writeAllSync
     : undefined;
   const channel = (stream: NodeJS.WriteStream): Channel => {
     const file = fileOf(stream);
@@ -103,10 +126,14 @@ export async function openTerminal(parts: TerminalParts, options: { noColor: boo
       if (file === undefined || toFile === undefined) {
         stream.write(text);
       } else {
-        toFile(file, text);
+        toFile(file, Buffer.from(text));
       }
     };
-    return openChannel(stream, put, colored(stream) ? chalk : undefined, parts.env["TERM"] !== "dumb");
+    return openChannel(stream, put, {
+      chalk: colored(stream) ? chalk : undefined,
+      clever: parts.env["TERM"] !== "dumb",
+      secrets,
+    });
   };
   return {
     out: channel(parts.stdout),
@@ -115,6 +142,7 @@ export async function openTerminal(parts: TerminalParts, options: { noColor: boo
       return parts.stdin;
     },
     env: parts.env,
+    secrets,
   };
 }
 
@@ -157,10 +185,12 @@ export function printableJson(text: string): string {
 function openChannel(
   stream: NodeJS.WriteStream,
   put: (content: string | Uint8Array) => void,
-  chalk: ChalkInstance | undefined,
-  clever: boolean,
+  { chalk, clever, secrets }: { chalk: ChalkInstance | undefined; clever: boolean; secrets: KnownSecrets },
 ): Channel {
   const isTerminal = stream.isTTY;
+  if (isTerminal) {
+    neverWithoutSize(stream);
+  }
   let closed = false;
   let abandoned = false;
   let failure: string | undefined;
@@ -185,19 +215,22 @@ function openChannel(
       lose(error);
     }
   };
+  const show = (text: string): string => printable(secrets.redact(text));
   const render = (...pieces: readonly Piece[]): string =>
     pieces
       .map((piece) => {
         if (typeof piece === "string") {
-          return printable(piece);
+          return show(piece);
         }
-        const text = printable(piece.text);
+        const text = show(piece.text);
         return chalk === undefined || text === "" ? text : chalk[piece.style](text);
       })
       .join("");
   return {
     isTerminal,
-    canAnimate: isTerminal && clever,
+    get canAnimate() {
+      return isTerminal && clever && hasRoom(stream);
+    },
     color: chalk !== undefined,
     get width() {
       return stream.columns > 0 ? stream.columns : 80;
@@ -210,10 +243,10 @@ function openChannel(
     },
     line: (...pieces) => write(`${render(...pieces)}\n`),
     render,
-    json: (value) => write(`${printableJson(JSON.stringify(value))}\n`),
+    json: (value) => write(`${printableJson(JSON.stringify(secrets.redactIn(value)))}\n`),
     // The line ends of JSON that is laid out over several lines are no part of a value.
-    jsonText: (text) => write(`${text.split("\n").map(printableJson).join("\n")}\n`),
-    text: write,
+    jsonText: (text) => write(`${secrets.redact(text).split("\n").map(printableJson).join("\n")}\n`),
+    text: (text) => write(secrets.redact(text)),
     bytes: write,
     abandon: () => {
       closed = true;
@@ -241,6 +274,44 @@ function openChannel(
     },
     stream,
   };
+}
+
+/** What is drawn over needs so many columns: on fewer it would be broken into lines that stay. */
+const animatedWidth = 20;
+
+/** The sizes that the system gives for terminals that have told none. */
+const unknownSize = { columns: 80, rows: 24 };
+
+/** What the system says of a stream's size, before `neverWithoutSize`. */
+const saidColumns = new WeakMap<NodeJS.WriteStream, () => unknown>();
+
+function hasRoom(stream: NodeJS.WriteStream): boolean {
+  const said = saidColumns.get(stream)?.();
+  return typeof said === "number" && said >= animatedWidth;
+}
+
+/**
+ * A terminal that has told no size, as `docker run -t` and `ssh -tt` make them, has none: 0 columns. Whoever divides by that
+ * draws for ever. So to all who draw here it has the usual size, until it has one of its own. It may change at any time.
+ */
+function neverWithoutSize(stream: NodeJS.WriteStream): void {
+  if (saidColumns.has(stream)) {
+    return;
+  }
+  for (const name of ["columns", "rows"] as const) {
+    let said: unknown = stream[name];
+    Object.defineProperty(stream, name, {
+      configurable: true,
+      enumerable: true,
+      get: () => (typeof said === "number" && said > 0 ? said : unknownSize[name]),
+      set: (size: unknown) => {
+        said = size;
+      },
+    });
+    if (name === "columns") {
+      saidColumns.set(stream, () => said);
+    }
+  }
 }
 
 /**

@@ -4,6 +4,7 @@
  * dropped. Ctrl-C, Ctrl-Z and Ctrl-\ keep their meaning. However the process ends, the terminal is as it was.
  */
 import { ownsTerminal } from "../services/process-stat.ts";
+import { addGuest } from "./stopping.ts";
 
 export interface Typing {
   /** Before a question: drops what was typed until now, and leaves the keys to whoever asks. */
@@ -36,7 +37,6 @@ export function holdTyping(stdin: NodeJS.ReadStream): Typing {
       if (key === keys.interrupt) {
         send("SIGINT");
       } else if (key === keys.suspend) {
-        leave();
         send("SIGTSTP");
       } else if (key === keys.quit) {
         leave();
@@ -83,6 +83,7 @@ export function holdTyping(stdin: NodeJS.ReadStream): Typing {
   };
   process.on("exit", leave);
   process.on("SIGCONT", onContinue);
+  const forget = addGuest({ leave, comeBack: onContinue });
   hold();
   return {
     release,
@@ -101,6 +102,7 @@ export function holdTyping(stdin: NodeJS.ReadStream): Typing {
       leave();
       process.off("exit", leave);
       process.off("SIGCONT", onContinue);
+      forget();
     },
   };
 }

@@ -4,6 +4,7 @@
  * recurses. On the way it notes where blob refs stand: their encoding is unique, too. (Spec: Data Model.)
  */
 
+import { readAnyCodecCid } from "./cid.ts";
 import { isUtf8 } from "./utf8.ts";
 
 /** What is wrong with an encoding; the order is that of the numbers that `scan` returns. */
@@ -44,6 +45,10 @@ const FLOAT = 13;
 const INTEGER_RANGE = 14;
 const DEPTH = 15;
 
+export function isCborFault(value: unknown): value is CborFault {
+  return cborFaults.some((fault) => fault === value);
+}
+
 /** One sentence for each fault. */
 export const cborFaultText: Record<CborFault, string> = {
   none: "There is nothing wrong.",
@@ -82,6 +87,10 @@ export class CborScanner {
   refLength: Int32Array = new Int32Array(16);
   /** Where the last scan stopped. */
   position = 0;
+  /** Whether the value is a map whose `$type` is a text that is not empty. */
+  hasType = false;
+  /** Other than 0 where a map calls itself a blob and may be none as it has to be: that is worth a closer look. */
+  oddBlobRefs = 0;
   private readonly left: Int32Array = new Int32Array(deepest + 1);
   private readonly keyAt: Int32Array = new Int32Array(deepest + 1);
   private readonly keyLength: Int32Array = new Int32Array(deepest + 1);
@@ -91,11 +100,21 @@ export class CborScanner {
    *
    * @param view a DataView over the same memory as `bytes`, from the same place
    * @param maxDepth how deep maps and lists may nest; a map of plain values has depth 1
+   * @param anyCodec whether links may have another codec than those of atproto
    * @returns 0, or the index of the fault in `cborFaults`
    */
-  scan(bytes: Uint8Array, view: DataView, start: number, end: number, maxDepth: number): number {
+  scan(
+    bytes: Uint8Array,
+    view: DataView,
+    start: number,
+    end: number,
+    maxDepth: number,
+    anyCodec: boolean = false,
+  ): number {
     const { left, keyAt, keyLength } = this;
     this.refCount = 0;
+    this.hasType = false;
+    this.oddBlobRefs = 0;
     let at = start;
     let depth = 0;
     // Of the map or list that is being read: values still to come, where the last key started (0 if there is none yet, -1
@@ -154,6 +173,9 @@ export class CborScanner {
               return this.stop(at, KEY_ORDER);
             }
           }
+        }
+        if (length === 5 && bytes[at] === 0x24) {
+          this.noteType(bytes, view, at, end, depth);
         }
         previousKey = at;
         previousLength = length;
@@ -265,7 +287,12 @@ export class CborScanner {
             bytes[at + 2] !== 0 ||
             (view.getInt32(at + 3) !== 0x01711220 && view.getInt32(at + 3) !== 0x01551220)
           ) {
-            return this.stop(at, LINK);
+            const length = anyCodec ? otherLinkLength(bytes, at, end) : 0;
+            if (length === 0) {
+              return this.stop(at, LINK);
+            }
+            at += length;
+            break;
           }
           at += 39;
           if (bytes[at - 46] === 0xa4) {
@@ -326,6 +353,21 @@ export class CborScanner {
     this.refLength[index] = length;
   }
 
+  /** A key of five bytes that starts with `$`, of a map at this depth. */
+  private noteType(bytes: Uint8Array, view: DataView, at: number, end: number, depth: number): void {
+    if (end - at < 6 || view.getInt32(at) !== 0x24747970 || bytes[at + 4] !== 0x65) {
+      return;
+    }
+    const head = bytes[at + 5]!;
+    if (depth === 1) {
+      this.hasType = head > 0x60 && head <= 0x7b;
+    }
+    if (head === 0x64 && end - at >= 10 && view.getInt32(at + 6) === 0x626c6f62) {
+      // Taken back for each ref that was noted: its link stands before its type.
+      this.oddBlobRefs++;
+    }
+  }
+
   /** `{ref: link, size: int, $type: "blob", mimeType: text}`, seen from the end of the link. */
   private noteTypedRef(bytes: Uint8Array, view: DataView, start: number, linkEnd: number, end: number): void {
     if (linkEnd - 46 < start || view.getInt32(linkEnd - 45) !== 0x63726566 || end - linkEnd < 6) {
@@ -346,6 +388,9 @@ export class CborScanner {
     }
     if (matches(bytes, at, typeThenMime) && bytes[at + typeThenMime.length]! >> 5 === 3) {
       this.note(TYPED_REF, linkEnd - 36, 36);
+      if (head >> 5 === 0 && bytes[linkEnd - 35] === 0x55) {
+        this.oddBlobRefs--;
+      }
     }
   }
 
@@ -381,6 +426,13 @@ function matches(bytes: Uint8Array, at: number, wanted: Uint8Array): boolean {
     }
   }
   return true;
+}
+
+/** Length of a link of another codec that stands behind its tag; 0 if there is none. */
+function otherLinkLength(bytes: Uint8Array, at: number, end: number): number {
+  const length = bytes[at + 1] ?? 0;
+  const isFramed = bytes[at] === 0x58 && bytes[at + 2] === 0 && at + 2 + length <= end;
+  return isFramed && readAnyCodecCid(bytes, at + 3)?.length === length - 1 ? length + 2 : 0;
 }
 
 function grow<T extends Uint8Array | Int32Array>(old: T, larger: T): T {

@@ -3,7 +3,7 @@
  * encodes to the same bytes. (Spec: Data Model, "Data Formats".)
  */
 import { DecampError } from "../errors.ts";
-import { CidLink, cidFromBytes, cidToBytes } from "./cid.ts";
+import { CidLink, anyCodecCidToBytes, readAnyCodecCid } from "./cid.ts";
 import { CborScanner, cborFaults, cborFaultText } from "./cbor-scan.ts";
 
 /**
@@ -37,17 +37,22 @@ const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
  * Decodes one value. Byte strings of the result are copies.
  *
  * @param maxDepth how deep maps and lists may nest; at most 512
+ * @param anyCodec whether links may have another codec than those of atproto; their CIDs are no `Cid`s as elsewhere then
  * @throws DecampError `damaged`, with data `fault` from `cborFaults`, unless the bytes are the canonical encoding of
  *   one value of the data model, and nothing else
  */
-export function decodeCbor(bytes: Uint8Array, maxDepth: number = deepest): CborValue {
+export function decodeCbor(bytes: Uint8Array, maxDepth: number = deepest, anyCodec: boolean = false): CborValue {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const fault = cborFaults[scanner.scan(bytes, view, 0, bytes.length, Math.min(maxDepth, deepest))] ?? "none";
+  const fault = cborFaults[scanner.scan(bytes, view, 0, bytes.length, Math.min(maxDepth, deepest), anyCodec)] ?? "none";
   if (fault !== "none") {
     const offset = scanner.position;
-    throw new DecampError("damaged", `This is not canonical DAG-CBOR: ${cborFaultText[fault]} (Byte ${offset}.)`, {
-      data: { fault, offset },
-    });
+    throw new DecampError(
+      "damaged",
+      `This is not DAG-CBOR as AT Protocol has it: ${cborFaultText[fault]} (Byte ${offset}.)`,
+      {
+        data: { fault, offset },
+      },
+    );
   }
   return new Reader(bytes, view).read();
 }
@@ -93,9 +98,14 @@ class Reader {
         return map;
       }
       case 6: {
+        // 2a | 58 (length) | 00 | CID
         const from = this.at + 4;
-        this.at = from + 36;
-        return new CidLink(cidFromBytes(this.bytes.subarray(from, this.at)));
+        const found = readAnyCodecCid(this.bytes, from);
+        if (found === undefined) {
+          throw new TypeError("the scanner lets only CIDs through");
+        }
+        this.at = from + found.length;
+        return new CidLink(found.cid);
       }
       default:
         return info === 22 ? null : info === 21;
@@ -186,8 +196,11 @@ class Writer {
       this.head(2, value.length);
       this.append(value);
     } else if (value instanceof CidLink) {
+      const cid = anyCodecCidToBytes(value.cid);
       this.append(linkHead);
-      this.append(cidToBytes(value.cid));
+      this.head(2, cid.length + 1);
+      this.byte(0x00);
+      this.append(cid);
     } else if (Array.isArray(value)) {
       this.head(4, value.length);
       for (const item of value) {
@@ -251,7 +264,7 @@ class Writer {
   }
 }
 
-const linkHead = Uint8Array.of(0xd8, 0x2a, 0x58, 0x25, 0x00);
+const linkHead = Uint8Array.of(0xd8, 0x2a);
 
 function utf8Bytes(text: string): Buffer {
   if (!text.isWellFormed()) {

@@ -79,7 +79,7 @@ function decodeCid(text: string): Uint8Array | undefined {
 }
 
 /** Whether these are the 36 bytes of a CID that atproto knows. */
-function isCidBytes(bytes: Uint8Array): boolean {
+export function isCidBytes(bytes: Uint8Array): boolean {
   return (
     bytes.length === cidLength &&
     bytes[0] === 1 &&
@@ -123,6 +123,42 @@ export function cidFromDigest(codec: CidCodec, digest: Uint8Array): Cid {
   bytes.set([1, codecBytes[codec], 0x12, 0x20]);
   bytes.set(digest, 4);
   return "b" + encodeBase32(bytes);
+}
+
+/** Whether a CID can be that of a record, node or commit: codec dag-cbor. */
+export function isCborCid(cid: Cid): boolean {
+  return cid.startsWith("bafyrei") && isCid(cid);
+}
+
+/** A CID of version 1 and SHA-256 whose codec may be none that atproto knows, such as dag-json. */
+export interface AnyCodecCid {
+  /** In lower-case base32. */
+  readonly cid: Cid;
+  /** How many bytes the binary form takes. */
+  readonly length: number;
+}
+
+/** Reads such a CID from `start`; undefined if there is none. */
+export function readAnyCodecCid(bytes: Uint8Array, start: number): AnyCodecCid | undefined {
+  let at = start + 1;
+  // A codec takes four bytes at most, in its shortest form.
+  while (at < start + 4 && (bytes[at] ?? 0) >= 0x80) {
+    at++;
+  }
+  const last = bytes[at] ?? 0x80;
+  if (bytes[start] !== 1 || last >= 0x80 || (last === 0 && at > start + 1)) {
+    return undefined;
+  }
+  const end = at + 35;
+  return bytes[at + 1] === 0x12 && bytes[at + 2] === 0x20 && bytes.length >= end
+    ? { cid: "b" + encodeBase32(bytes.subarray(start, end)), length: end - start }
+    : undefined;
+}
+
+/** The bytes of a CID as `readAnyCodecCid` gives it. @throws DecampError `damaged` */
+export function anyCodecCidToBytes(cid: Cid): Uint8Array {
+  const bytes = cid.startsWith("b") ? decodeBase32(cid.slice(1)) : undefined;
+  return bytes !== undefined && readAnyCodecCid(bytes, 0)?.cid === cid ? bytes : cidToBytes(cid);
 }
 
 /** The CID of these bytes. */

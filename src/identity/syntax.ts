@@ -47,6 +47,9 @@ export function isHandle(text: string): boolean {
   return text.length <= 253 && handle.test(text);
 }
 
+/** What stands for the handle of an account that has none (spec: Handle, "handle.invalid"). */
+export const noHandle = "handle.invalid";
+
 /**
  * Whether a handle stands under a top-level name that never resolves, such as `.invalid` or `.local`. `.test` is not
  * among them: it is kept for development, and there it works.

@@ -9,11 +9,10 @@ import { requireHome, whereIs, type Whereabouts } from "../account/where.ts";
 import { DecampError, isDecampError, withStanding } from "../errors.ts";
 import { parseAccount, parseServerUrl } from "../identity/syntax.ts";
 import type { VerifiedLog } from "../plc/log.ts";
-import { takeLock } from "../services/lock.ts";
 import type { Answers } from "./answers.ts";
 import { Context, type MigrationServices } from "./context.ts";
 import type { Report } from "./events.ts";
-import { findJournals, lockPath, removeJournal, rememberedDids, type JournalState } from "./journal.ts";
+import { findJournals, lockAccount, removeJournal, rememberedDids, type JournalState } from "./journal.ts";
 import type { MigrateOptions } from "./options.ts";
 import { signInToSource, signInToTarget } from "./sign-in.ts";
 
@@ -53,7 +52,7 @@ export async function cancelMigration(
   const target =
     options.to === "" ? onlyTarget(options.account, log, journals) : parseServerUrl(options.to, { allowPrivateHosts });
   const source = requireHome(log);
-  const unlock = await takeLock(lockPath(stateDir, did), services.lockOwner, services.now());
+  const unlock = await lockAccount(stateDir, did, services.lockOwner, services.now());
   const context = new Context({ options, services, answers, report, signal, targetOrigin: target });
   let isDark = false;
   try {

@@ -45,7 +45,7 @@ function unsignedCertificate(
   log: VerifiedLog,
   { operation, source, target }: MoveInLog,
 ): Certificate {
-  const { identity, services, snapshot, archive, oldHandle, newHandle, missingBlobs } = context;
+  const { identity, services, snapshot, archive, oldHandle, newHandle, missingBlobs, notMoved } = context;
   const car = openCarFile(snapshotFile(archive, snapshot.snapshot, "repo"));
   let oldCommit: Uint8Array;
   try {
@@ -66,6 +66,7 @@ function unsignedCertificate(
     records: snapshot.records,
     blobs: snapshot.blobs.length,
     missingBlobs: missingBlobs.map(({ cid }) => cid),
+    ...(notMoved.size === 0 ? {} : { blobsNotMoved: [...notMoved.keys()] }),
     operation: operation.cid,
     oldCommit: Buffer.from(oldCommit).toString("base64"),
     plcLog: log.entries.map(({ cid, operation: signed, createdAt, nullified }) => ({

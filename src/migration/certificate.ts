@@ -34,6 +34,8 @@ export interface Certificate {
   readonly blobs: number;
   /** CIDs of blobs that the old server did not give. */
   readonly missingBlobs: readonly string[];
+  /** CIDs of blobs that were left behind, or that the new server did not take; unset where there were none. */
+  readonly blobsNotMoved?: readonly string[] | undefined;
   /** CID of the operation that moved the identity. */
   readonly operation: string;
   /** CAR files of one commit each, base64. */
@@ -76,6 +78,7 @@ const schema: v.GenericSchema<unknown, Certificate> = v.object({
   records: count,
   blobs: count,
   missingBlobs: v.array(cid),
+  blobsNotMoved: v.optional(v.array(cid)),
   operation: cid,
   oldCommit: base64,
   newCommit: v.optional(base64),

@@ -11,8 +11,9 @@ import type { LockOwner } from "../services/lock.ts";
 import type { Relay } from "../services/relay.ts";
 import type { Pds, ServerDescription } from "../services/pds.ts";
 import type { PlcOperation, UnsignedOperation } from "../plc/operation.ts";
+import type { Expectation } from "../repo/verify.ts";
 import type { Answers } from "./answers.ts";
-import type { Report, Warning } from "./events.ts";
+import type { BlobNotMoved, PreferencesNotMoved, Report, Warning } from "./events.ts";
 import { lostJournal, type Journal, type JournalEntry } from "./journal.ts";
 import type { MigrateOptions } from "./options.ts";
 import type { StepId } from "./step-ids.ts";
@@ -71,6 +72,12 @@ export class Context {
   blobs: number | undefined;
   preferences: number | undefined;
   missingBlobs: readonly Missing[] = [];
+  /** CIDs of blobs that are left behind because it was asked for, in this run or an earlier one of this move. */
+  skipBlobs: ReadonlySet<string> = new Set();
+  /** Blobs that are not on the new server, by CID, beside the missing ones. */
+  readonly notMoved: Map<string, BlobNotMoved> = new Map();
+  /** Why the preferences are not on the new server, and whether it is worth asking again; undefined if nothing is wrong. */
+  preferencesLeft: (PreferencesNotMoved & { readonly again: boolean }) | undefined;
   sourceStillActive = false;
   lateWrites: readonly string[] = [];
   recoverableUntil: string | undefined;
@@ -181,6 +188,13 @@ export class Context {
       this.warn("archive-unreadable", `The archive cannot be read: ${error.message}`);
       return undefined;
     }
+  }
+
+  /** What a repository of this account has to be. Of whom a revision in the future is accepted, it is not judged. */
+  get expectation(): Expectation {
+    const { did, log } = this.identity;
+    const now = this.options.acceptFutureRev || this.switched ? {} : { now: this.services.now() };
+    return { did, signingKeys: log.signingKeys, ...now };
   }
 
   /** The servers that were opened. */

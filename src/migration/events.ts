@@ -21,6 +21,10 @@ export interface MigrationPlan {
   readonly archive: string;
   /** How many blobs the old server lists; unset if it does not tell strangers. */
   readonly blobs?: number;
+  /** The largest blob that the new server takes (bytes), if it says so. */
+  readonly blobLimit?: number;
+  /** CIDs of the blobs that are left behind, as it was asked for. */
+  readonly skipBlobs?: readonly string[];
   /** CID of the last operation of the verified PLC log. */
   readonly plcHead: string;
   readonly steps: readonly PlannedStep[];
@@ -55,6 +59,10 @@ export interface MigrationResult {
   readonly undoKeys?: readonly string[];
   /** Blobs that the old server did not give, with the reason and the records that need them. */
   readonly missingBlobs: readonly MissingBlob[];
+  /** Blobs that were skipped as it was asked for, or that the new server does not take; missing where there are none. */
+  readonly blobsNotMoved?: readonly BlobNotMoved[];
+  /** Why the preferences did not come along; missing where they did, or there are none. */
+  readonly preferencesNotMoved?: PreferencesNotMoved;
   /** Paths of records that exist only on the old server, because they were written there too late. */
   readonly lateWrites?: readonly string[];
   /** The old server refused to deactivate the account there; it has to be done by hand. */
@@ -77,6 +85,20 @@ export interface MissingBlob {
   readonly reason: string;
   /** Paths of the records that refer to it. */
   readonly records: readonly string[];
+}
+
+/** A blob that is not on the new server although the old one may have given it. */
+export interface BlobNotMoved extends MissingBlob {
+  /** Bytes, if known. */
+  readonly size?: number;
+  /** Whether the archive has it. */
+  readonly archived: boolean;
+}
+
+export interface PreferencesNotMoved {
+  readonly reason: string;
+  /** The file that has them, if there is one. */
+  readonly archived?: string;
 }
 
 export type MigrationEvent =

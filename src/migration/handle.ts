@@ -1,7 +1,7 @@
 /** The handle on the new server: chosen once, checked before anything is written. */
 
 import { DecampError, isDecampError } from "../errors.ts";
-import { isHandle, isReservedHandle } from "../identity/syntax.ts";
+import { isHandle, isReservedHandle, noHandle } from "../identity/syntax.ts";
 import { warnIfHostIsSilent } from "./checks/handle-outside.ts";
 import type { Context } from "./context.ts";
 
@@ -16,7 +16,8 @@ export async function chooseHandle(context: Context, sourceDomains: readonly str
   const { answers, identity, options, targetDescription } = context;
   const domains = targetDescription.availableUserDomains;
   const chosen = context.hasJournal ? context.journal.state.newHandle : undefined;
-  const keep = !sourceDomains.some((domain) => identity.handle.endsWith(domain));
+  const hasHandle = identity.handle !== noHandle;
+  const keep = hasHandle && !sourceDomains.some((domain) => identity.handle.endsWith(domain));
   let reason: string | undefined;
   for (;;) {
     const question = { current: chosen ?? identity.handle, keep: keep || chosen !== undefined, domains };
@@ -30,7 +31,7 @@ export async function chooseHandle(context: Context, sourceDomains: readonly str
       if (options.dryRun && isDecampError(error, "input-needed")) {
         return;
       }
-      throw error;
+      throw hasHandle ? error : asNameless(error, context);
     }
     const objection = await objectionTo(context, handle, domains);
     if (objection === undefined) {
@@ -42,6 +43,17 @@ export async function chooseHandle(context: Context, sourceDomains: readonly str
     }
     ({ reason } = objection);
   }
+}
+
+/** Who cannot be asked is told why there is a question at all. */
+function asNameless(error: unknown, { identity, target }: Context): unknown {
+  return isDecampError(error, "input-needed")
+    ? new DecampError(
+        "input-needed",
+        `The identity of ${identity.did} names no handle, and at ${target.host} the account needs one.`,
+        { hint: "Choose one with --new-handle, or NEW_ACCOUNT_HANDLE in the environment.", cause: error },
+      )
+    : error;
 }
 
 /** Why a handle cannot be used at the new server, as far as it can be seen from here. */

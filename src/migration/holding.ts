@@ -86,9 +86,9 @@ async function oldHead(context: Context): Promise<Pick<Head, "data"> | undefined
 
 /** Every record of both, proved. */
 async function compareRecords(context: Context): Promise<Holding> {
-  const { where, source, target, identity, archive, services, signal } = context;
-  const { did, log } = identity;
-  const expectation = { did, signingKeys: log.signingKeys, now: services.now() };
+  const { where, source, target, identity, archive, signal } = context;
+  const { did } = identity;
+  const { expectation } = context;
   const compare = async (old: RepoSource): Promise<Holding> =>
     proveDownload(archive, await target.getRepo(did, signal), expectation, signal, (now) => {
       const paths: string[] = [];
@@ -101,7 +101,7 @@ async function compareRecords(context: Context): Promise<Holding> {
     });
   if (where.source?.state === "active") {
     try {
-      return await proveDownload(archive, await source.getRepo(did, signal), expectation, signal, compare, "second");
+      return await proveDownload(archive, await source.getRepo(did, signal), expectation, signal, compare);
     } catch (error) {
       signal.throwIfAborted();
       if (!isDecampError(error)) {

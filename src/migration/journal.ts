@@ -16,7 +16,11 @@ import { hash } from "node:crypto";
 import * as v from "valibot";
 import { isJsonObject } from "../data/json-object.ts";
 import { DecampError, isDecampError } from "../errors.ts";
-import { AppendFile, joinPath, listFolder, readWhole, removeAll } from "../services/files.ts";
+import { AppendFile } from "../services/append-file.ts";
+import { joinPath, listFolder, removeAll } from "../services/files.ts";
+import { takeLock, type LockOwner } from "../services/lock.ts";
+import { ownFolder, readOwn } from "../services/own-files.ts";
+import type { BlobNotMoved, MissingBlob, PreferencesNotMoved } from "./events.ts";
 
 /** The format that is written. Journals of the first had no number. */
 export const journalFormat = 2;
@@ -38,8 +42,21 @@ export type JournalEntry =
   | { type: "frozen"; frozen: boolean }
   | { type: "compared"; commit: string }
   | { type: "source-compared"; operation?: string | undefined }
+  | { type: "skip-blobs"; cids: readonly string[] }
+  | ({ type: "left-out" } & LeftOut)
   | { type: "signed"; cid: string; operation: Record<string, unknown> }
   | { type: "undo"; operation: string };
+
+/** What a move has left behind, and went on without. */
+export interface LeftOut {
+  /** Blobs that the old server did not give. */
+  readonly missing: readonly MissingBlob[];
+  /** Blobs that were skipped, or that the new server did not take. */
+  readonly notMoved: readonly BlobNotMoved[];
+  readonly preferences?: (PreferencesNotMoved & { readonly again: boolean }) | undefined;
+}
+
+const missingBlob = { cid: v.string(), reason: v.string(), records: v.array(v.string()) };
 
 const entrySchema: v.GenericSchema<unknown, JournalEntry> = v.variant("type", [
   v.object({
@@ -56,6 +73,15 @@ const entrySchema: v.GenericSchema<unknown, JournalEntry> = v.variant("type", [
   v.object({ type: v.literal("frozen"), frozen: v.boolean() }),
   v.object({ type: v.literal("compared"), commit: v.string() }),
   v.object({ type: v.literal("source-compared"), operation: v.optional(v.string()) }),
+  v.object({ type: v.literal("skip-blobs"), cids: v.array(v.string()) }),
+  v.object({
+    type: v.literal("left-out"),
+    missing: v.array(v.object(missingBlob)),
+    notMoved: v.array(v.object({ ...missingBlob, size: v.exactOptional(v.number()), archived: v.boolean() })),
+    preferences: v.optional(
+      v.object({ reason: v.string(), archived: v.exactOptional(v.string()), again: v.boolean() }),
+    ),
+  }),
   v.object({ type: v.literal("signed"), cid: v.string(), operation: v.record(v.string(), v.unknown()) }),
   v.object({ type: v.literal("undo"), operation: v.string() }),
 ]);
@@ -76,6 +102,10 @@ export interface JournalState {
   readonly frozen?: boolean;
   /** The commit that the new server was proved to have, with every blob, right before the identity changed. */
   readonly compared?: string;
+  /** CIDs of the blobs that somebody has said to leave behind. */
+  readonly skipBlobs?: readonly string[];
+  /** What is not on the new server, as it was right before the identity changed, or later. */
+  readonly leftOut?: LeftOut;
   /** CID of the operation after which the old server was looked at once more, and nothing was left there. */
   readonly sourceCompared?: string;
   readonly signed?: { readonly cid: string; readonly operation: Readonly<Record<string, unknown>> };
@@ -95,11 +125,13 @@ export interface Journal {
 /**
  * The journal of one account's move to one server.
  *
- * @throws DecampError `unsupported` for one that a later version wrote, and `storage`
+ * @throws DecampError `unsupported` for one that a later version wrote; `unreadable-file` for a link, and what else is no file
+ *   of the user's own; `refused` if others may write to the folder; `storage`
  */
 export async function openJournal(stateDir: string, did: string, target: string): Promise<Journal> {
+  await ownFolder(stateDir, folderName, true);
   const path = journalPath(stateDir, did, target);
-  let state = readLines(await readWhole(path));
+  let state = readLines(await readOwn(path));
   if (state.newer !== undefined) {
     throw new DecampError("unsupported", `${path} was written by a later version of decamp: it has ${state.newer}.`, {
       hint: "Go on with that version.",
@@ -142,15 +174,15 @@ export interface Journals {
   readonly unreadable: readonly string[];
 }
 
-/** Reads all journals. @throws DecampError `storage` if the folder cannot be listed */
+/** Reads all journals. @throws DecampError `refused` if others may write to the folder; `storage` if it cannot be listed */
 export async function readJournals(stateDir: string): Promise<Journals> {
-  const folder = journalFolder(stateDir);
+  const folder = await ownFolder(stateDir, folderName);
   const states: JournalState[] = [];
   const unreadable: string[] = [];
   for (const name of (await listFolder(folder)).filter((one) => one.endsWith(".journal"))) {
     const path = joinPath(folder, name);
     try {
-      const state = readLines(await readWhole(path));
+      const state = readLines(await readOwn(path));
       (state.did === undefined ? [] : states).push(state);
     } catch (error) {
       if (!isDecampError(error)) {
@@ -185,17 +217,28 @@ export async function removeJournal(stateDir: string, did: string, target: strin
   await removeAll(journalPath(stateDir, did, target));
 }
 
-/** Where the lock of an account lies. */
-export function lockPath(stateDir: string, did: string): string {
-  return joinPath(journalFolder(stateDir), `${fileName(did)}.lock`);
+/**
+ * Takes the lock of an account.
+ *
+ * @param now epoch milliseconds
+ * @returns a function that gives it back
+ * @throws DecampError `locked` while another run holds it; `refused` if others may write to the folder; `storage`
+ */
+export async function lockAccount(
+  stateDir: string,
+  did: string,
+  owner: LockOwner,
+  now: number,
+): Promise<() => Promise<void>> {
+  const folder = await ownFolder(stateDir, folderName, true);
+  return takeLock(joinPath(folder, `${fileName(did)}.lock`), owner, now);
 }
 
-function journalFolder(stateDir: string): string {
-  return joinPath(stateDir, "migrations");
-}
+/** In the folder of the state. */
+const folderName = "migrations";
 
 function journalPath(stateDir: string, did: string, target: string): string {
-  return joinPath(journalFolder(stateDir), `${fileName(did)}-to-${fileName(target)}.journal`);
+  return joinPath(stateDir, folderName, `${fileName(did)}-to-${fileName(target)}.journal`);
 }
 
 /** Letters, digits, dots and hyphens stay; everything else becomes a hyphen. */
@@ -266,6 +309,12 @@ function facts(entry: JournalEntry): JournalState {
       return { compared: entry.commit };
     case "source-compared":
       return entry.operation === undefined ? {} : { sourceCompared: entry.operation };
+    case "skip-blobs":
+      return { skipBlobs: entry.cids };
+    case "left-out": {
+      const { missing, notMoved, preferences } = entry;
+      return { leftOut: { missing, notMoved, ...(preferences === undefined ? {} : { preferences }) } };
+    }
     case "frozen":
       return { frozen: entry.frozen };
     case "signed":

@@ -40,6 +40,10 @@ export interface MigrateOptions {
   readonly addRecoveryKey: boolean;
   /** Rotation keys, did:keys, that may stay in the identity although the old server does not say that they are not its own. */
   readonly acceptKeys?: readonly string[];
-  /** Go on although the old server does not give some blobs. The result is then incomplete. */
+  /** Go on although the old server does not give some blobs, or the new one does not take some. The result is then incomplete. */
   readonly allowMissingBlobs: boolean;
+  /** CIDs of blobs that are left behind. */
+  readonly skipBlobs?: readonly string[];
+  /** Go on although the revision of the repository lies in the future. */
+  readonly acceptFutureRev: boolean;
 }

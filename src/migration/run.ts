@@ -14,12 +14,11 @@ import { DecampError, isDecampError, withStanding } from "../errors.ts";
 import { parseAccount, parseServerUrl } from "../identity/syntax.ts";
 import { diffOperations } from "../plc/diff.ts";
 import { contentOf } from "../plc/operation.ts";
-import { takeLock } from "../services/lock.ts";
 import type { Answers } from "./answers.ts";
 import { Context, type MigrationServices, type Step } from "./context.ts";
 import type { MigrationPlan, MigrationResult, Report } from "./events.ts";
 import { findHolding } from "./holding.ts";
-import { lockPath } from "./journal.ts";
+import { lockAccount } from "./journal.ts";
 import type { MigrateOptions } from "./options.ts";
 import { signInToTarget } from "./sign-in.ts";
 import { pointOfNoReturn, stepTitle } from "./step-ids.ts";
@@ -92,7 +91,7 @@ export async function migrate(
       signal.throwIfAborted();
       await runStep(context, step, needed.has(step));
       if (step === resolve && !options.dryRun) {
-        unlock = await takeLock(lockPath(options.stateDir, context.identity.did), services.lockOwner, services.now());
+        unlock = await lockAccount(options.stateDir, context.identity.did, services.lockOwner, services.now());
       }
       if (step === preflight) {
         report({ type: "plan", plan: makePlan(context) });
@@ -244,7 +243,8 @@ async function endSessions(context: Context): Promise<void> {
 }
 
 function makePlan(context: Context): MigrationPlan {
-  const { options, identity, oldHandle, newHandle, source, target, archive } = context;
+  const { options, identity, oldHandle, newHandle, source, target, targetDescription, archive, skipBlobs } = context;
+  const { blobUploadLimit } = targetDescription;
   return {
     did: identity.did,
     handle: oldHandle,
@@ -253,6 +253,8 @@ function makePlan(context: Context): MigrationPlan {
     target: target.origin,
     archive,
     ...(context.blobs === undefined ? {} : { blobs: context.blobs }),
+    ...(blobUploadLimit === undefined ? {} : { blobLimit: blobUploadLimit }),
+    ...(skipBlobs.size === 0 ? {} : { skipBlobs: [...skipBlobs] }),
     plcHead: identity.log.head.cid,
     steps: applicable(options).map(({ id }) => ({ id, title: stepTitle(id), pointOfNoReturn: id === pointOfNoReturn })),
   };
@@ -288,12 +290,22 @@ async function makeResult(context: Context, state: MigrationResult["state"]): Pr
     ...(context.recoverableUntil === undefined ? {} : { recoverableUntil: context.recoverableUntil }),
     ...(context.undoKeys === undefined ? {} : { undoKeys: context.undoKeys }),
     missingBlobs: context.missingBlobs,
+    ...(context.notMoved.size === 0 ? {} : { blobsNotMoved: [...context.notMoved.values()] }),
+    ...preferencesNotMoved(context),
     ...(context.lateWrites.length > 0 ? { lateWrites: context.lateWrites } : {}),
     ...(context.sourceStillActive ? { sourceStillActive: true } : {}),
     ...(state === "stopped" ? await darkness(context) : {}),
     ...(state === "moved" ? { sourceState: await stateAt(source, identity.did, context.signal) } : {}),
     ...(context.warnings.length > 0 ? { warnings: context.warnings } : {}),
   };
+}
+
+function preferencesNotMoved({ preferencesLeft }: Context): Pick<MigrationResult, "preferencesNotMoved"> {
+  if (preferencesLeft === undefined) {
+    return {};
+  }
+  const { again: _again, ...facts } = preferencesLeft;
+  return { preferencesNotMoved: facts };
 }
 
 /** Whether a run that stops where it was asked to leaves an account that nobody can see. */

@@ -5,8 +5,10 @@
 
 import { Readable } from "node:stream";
 import { DecampError, isDecampError } from "../errors.ts";
+import { oneRootHeader } from "../repo/one-root.ts";
 import { splitRepo } from "../repo/parts.ts";
 import { openCarFile } from "../services/car-file.ts";
+import { openForUpload } from "../services/files.ts";
 import type { Upload } from "../services/pds.ts";
 import { agreeOnCar } from "../services/second-opinion.ts";
 import type { Context } from "./context.ts";
@@ -15,6 +17,29 @@ import type { Context } from "./context.ts";
 const patience = { attempts: 20, pause: 3000 };
 /** Bytes of a part: what is tried first, and the least that is tried. */
 const partBytes = { most: 4 << 20, least: 1 << 16 };
+
+/**
+ * The archived repository as it is sent: as it came, but for a header that names more than one root, which servers refuse.
+ *
+ * @throws DecampError `unreadable-file`
+ */
+export function repoUpload(path: string, length: number): Upload {
+  const car = openCarFile(path);
+  try {
+    const changed = oneRootHeader(car.source);
+    if (changed === undefined) {
+      return { length, open: () => openForUpload(path, length) };
+    }
+    const { header, sectionsAt } = changed;
+    const content = async function* (): AsyncGenerator<Uint8Array> {
+      yield header;
+      yield* openForUpload(path, length, sectionsAt);
+    };
+    return { length: header.length + length - sectionsAt, open: () => Readable.from(content()) };
+  } finally {
+    car.close();
+  }
+}
 
 /**
  * Sends a CAR file, and asks for the head. Whether a server sent it like this or decamp has put it together does not show in a

@@ -1,13 +1,15 @@
 /** Signing in at either server of a migration. */
 
 import { signIn } from "../account/sign-in.ts";
+import { noHandle } from "../identity/syntax.ts";
 import type { SessionInfo } from "../services/session.ts";
 import type { Context } from "./context.ts";
 
 /** @throws DecampError `auth-refused`, `app-password`, `auth-factor-required`, `input-needed`, `refused` */
 export async function signInToSource(context: Context): Promise<SessionInfo> {
   const { answers, identity, oldHandle, source, signal } = context;
-  const info = await signIn(source, { did: identity.did, handle: oldHandle }, answers, "sourcePassword", signal);
+  const handle = oldHandle === noHandle ? undefined : oldHandle;
+  const info = await signIn(source, { did: identity.did, handle }, answers, "sourcePassword", signal);
   context.email = info.email;
   return info;
 }

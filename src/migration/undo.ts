@@ -25,13 +25,12 @@ import { predecessorAt } from "../plc/place.ts";
 import { activeEntries, planRecovery, recoveryOperation } from "../plc/recover.ts";
 import { undoBetween } from "../plc/undo.ts";
 import { updateOperation } from "../plc/update.ts";
-import { takeLock } from "../services/lock.ts";
 import type { Pds } from "../services/pds.ts";
 import type { MigrationServices } from "./context.ts";
 import {
   findJournals,
   journalFormat,
-  lockPath,
+  lockAccount,
   openJournal,
   rememberedDids,
   removeJournal,
@@ -86,7 +85,7 @@ export async function undoMove(parts: UndoParts, request: UndoRequest): Promise<
   const remembered = name.type === "handle" ? await rememberedDids(stateDir, name.handle) : [];
   const account = await readAccount(services, request.account, { from, remembered, anyState: true }, signal);
   const { did } = account;
-  const unlock = await takeLock(lockPath(stateDir, did), services.lockOwner, services.now());
+  const unlock = await lockAccount(stateDir, did, services.lockOwner, services.now());
   try {
     const moved = await findMove(parts, account, await findJournals(stateDir, did), request);
     const source = await openSource(parts, account, moved);

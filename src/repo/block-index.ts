@@ -1,9 +1,10 @@
 /** Where each block of a CAR file is, for reading them in another order than that of the file. */
 import { hash } from "node:crypto";
 import { latin1 } from "../data/latin1.ts";
-import { cidFromDigest, cidToBytes, type Cid } from "../data/cid.ts";
+import { anyCodecCidToBytes, cidFromDigest, cidToBytes, readAnyCodecCid, type Cid } from "../data/cid.ts";
 import { DecampError } from "../errors.ts";
-import { cborCidHead, foreignFormat, framedBlocks, parseCarHeader, readVarint } from "./car.ts";
+import { cborCidHead, framedBlocks, parseCarHeader, readVarint } from "./car.ts";
+import { foreignFormat } from "./foreign-format.ts";
 import { defaultLimits } from "./limits.ts";
 import { decodeCbor, isCborMap } from "../data/cbor.ts";
 import { CidLink } from "../data/cid.ts";
@@ -16,6 +17,8 @@ export class BlockIndex {
   readonly root: Cid;
   private readonly source: RepoSource;
   private readonly blocks = new StrayBlocks();
+  /** Blocks of other codecs, once one is asked for. */
+  private others: Map<Cid, { readonly offset: number; readonly length: number }> | undefined;
 
   /**
    * Reads the frame of the whole file.
@@ -59,9 +62,16 @@ export class BlockIndex {
   read(view: DataView, at: number): Buffer {
     const bytes = this.find(view, at);
     if (bytes === undefined) {
-      const digest = new Uint8Array(view.buffer, view.byteOffset + at, 32);
-      const cid = cidFromDigest("dag-cbor", digest);
-      throw new DecampError("damaged", `The block ${cid} is not in the file.`, { data: { cid } });
+      throw notThere(cidFromDigest("dag-cbor", new Uint8Array(view.buffer, view.byteOffset + at, 32)));
+    }
+    return bytes;
+  }
+
+  /** Like `read`, for a block that is not of codec dag-cbor. */
+  readOther(cid: Cid): Buffer {
+    const bytes = this.findOther(cid);
+    if (bytes === undefined) {
+      throw notThere(cid);
     }
     return bytes;
   }
@@ -72,15 +82,43 @@ export class BlockIndex {
     if (id < 0) {
       return undefined;
     }
-    const length = this.blocks.length(id);
+    const wanted = Buffer.from(view.buffer, view.byteOffset + at, 32);
+    return this.prove(this.blocks.offset(id), this.blocks.length(id), wanted, () => cidFromDigest("dag-cbor", wanted));
+  }
+
+  /**
+   * Like `find`, for a block that is not of codec dag-cbor. The first one takes a look through the whole file.
+   *
+   * @throws DecampError `damaged` if its content is not what its CID says
+   */
+  findOther(cid: Cid): Buffer | undefined {
+    this.others ??= this.indexOthers();
+    const found = this.others.get(cid);
+    const wanted = Buffer.from(anyCodecCidToBytes(cid)).subarray(-32);
+    return found === undefined ? undefined : this.prove(found.offset, found.length, wanted, () => cid);
+  }
+
+  private indexOthers(): Map<Cid, { readonly offset: number; readonly length: number }> {
+    const others = new Map<Cid, { readonly offset: number; readonly length: number }>();
+    for (const { bytes, view, start, end, offset } of framedBlocks(this.source)) {
+      const section = bytes.subarray(start - 36, end);
+      const found = view.getInt32(start - 36) === cborCidHead ? undefined : readAnyCodecCid(section, 0);
+      if (found !== undefined && !others.has(found.cid)) {
+        const more = found.length - 36;
+        others.set(found.cid, { offset: offset + more, length: end - start - more });
+      }
+    }
+    return others;
+  }
+
+  private prove(offset: number, length: number, digest: Buffer, cidOf: () => Cid): Buffer {
     const bytes = Buffer.allocUnsafeSlow(length);
-    const read = this.source.read(this.blocks.offset(id), length, bytes);
+    const read = this.source.read(offset, length, bytes);
     if (read.buffer !== bytes.buffer) {
       bytes.set(read);
     }
-    const wanted = Buffer.from(view.buffer, view.byteOffset + at, 32);
-    if (read.length !== length || hash("sha256", bytes, "binary") !== latin1(wanted, 0, 32)) {
-      const cid = cidFromDigest("dag-cbor", wanted);
+    if (read.length !== length || hash("sha256", bytes, "binary") !== latin1(digest, 0, 32)) {
+      const cid = cidOf();
       throw new DecampError("damaged", `The content of the block ${cid} is not what its CID says.`, { data: { cid } });
     }
     return bytes;
@@ -103,17 +141,24 @@ export class BlockIndex {
   }
 }
 
+function notThere(cid: Cid): DecampError {
+  return new DecampError("damaged", `The block ${cid} is not in the file.`, { data: { cid } });
+}
+
 /** CID of the commit that a CAR file names. @throws DecampError `damaged` if it is no CAR file with a root */
 export function readRoot(source: RepoSource): Cid {
   const head = Buffer.from(source.read(0, 4096));
   const size = readVarint(head, 0, head.length);
-  let header: ReturnType<typeof parseCarHeader> =
-    head.length === 0 ? "car/empty" : (foreignFormat(head) ?? "car/header");
+  const foreign = foreignFormat(head);
+  if (foreign !== undefined) {
+    throw new DecampError("damaged", foreign.message, { data: { rule: foreign.rule } });
+  }
+  let header: ReturnType<typeof parseCarHeader> = head.length === 0 ? "car/empty" : "car/header";
   if (header === "car/header" && typeof size === "object" && size.value <= defaultLimits.headerBytes) {
     header = parseCarHeader(Buffer.from(source.read(size.length, size.value)));
   }
   if (typeof header === "string") {
     throw new DecampError("damaged", rules[header].sentence, { data: { rule: header } });
   }
-  return header.roots[0]!;
+  return header.root;
 }

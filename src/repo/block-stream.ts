@@ -5,16 +5,18 @@
 import { hash } from "node:crypto";
 import { isDigest } from "../data/latin1.ts";
 import { BlockBatch } from "./block-batch.ts";
-import { cborCidHead, foreignFormat, parseCarHeader, rawCidHead, readVarint } from "./car.ts";
+import { cborCidHead, parseCarHeader, rawCidHead, readVarint, type CarHeader } from "./car.ts";
+import { foreignFormat, tellingBytes } from "./foreign-format.ts";
 import { howToRaise, type RepoLimits } from "./limits.ts";
 import type { Findings } from "./report.ts";
 import type { RuleId } from "./rules.ts";
 import { hashDigest } from "./tables.ts";
-import { cidFromBytes, type Cid } from "../data/cid.ts";
+import { cidFromBytes, readAnyCodecCid, type Cid } from "../data/cid.ts";
 
 /** Who gets the blocks. The bytes are only there during the call. */
 export interface BlockReceiver {
-  header(roots: readonly Cid[]): void;
+  /** @param root the block that has to be the commit */
+  header(root: Cid): void;
   /**
    * A block under a CID of codec dag-cbor; its content is proved.
    *
@@ -24,7 +26,7 @@ export interface BlockReceiver {
    * @param hashed `hashDigest` of the digest
    */
   block(bytes: Buffer, view: DataView, at: number, end: number, offset: number, hashed: number): void;
-  /** A proved block under a CID of codec raw. */
+  /** A proved block under a CID of another codec. */
   rawBlock(cid: Cid, offset: number): void;
 }
 
@@ -144,12 +146,12 @@ export class BlockStream {
   }
 
   private readHeader(ended: boolean): void {
-    if (!ended && this.filled < 16) {
+    if (!ended && this.filled < tellingBytes) {
       return;
     }
     const foreign = foreignFormat(this.window.subarray(0, this.filled));
     if (foreign !== undefined) {
-      this.stop(foreign);
+      this.stop(foreign.rule, foreign.message);
       return;
     }
     const size = readVarint(this.window, 0, this.filled);
@@ -182,10 +184,10 @@ export class BlockStream {
       this.stop(header);
       return;
     }
-    if (header.roots.length > 1) {
-      this.findings.add("car/roots");
+    if (header.others.length > 0) {
+      this.findings.add("car/roots", { message: describeRoots(header) });
     }
-    this.receiver.header(header.roots);
+    this.receiver.header(header.root);
     this.at = end;
     this.framedBytes = end;
     this.state = "blocks";
@@ -290,16 +292,15 @@ export class BlockStream {
   /** A section whose CID is not that of a record, node or commit. */
   private otherBlock(start: number, end: number, base: number): void {
     const { window, view } = this;
-    if (end - start < 36 || view.getInt32(start) !== rawCidHead) {
-      this.findings.add("car/cid", { message: describeCid(window.subarray(start, Math.min(end, start + 36))) });
-      return;
-    }
-    const cid = cidFromBytes(window.subarray(start, start + 36));
-    const data = window.subarray(start + 36, end);
-    if (isDigest(view, start + 4, hash("sha256", data, "binary"))) {
-      this.receiver.rawBlock(cid, base + start + 36);
+    const found = readAnyCodecCid(window.subarray(start, end), 0);
+    const from = start + (found?.length ?? 0);
+    if (found !== undefined && isDigest(view, from - 32, hash("sha256", window.subarray(from, end), "binary"))) {
+      // Whether it has a place here shows when all links are known.
+      this.receiver.rawBlock(found.cid, base + from);
+    } else if (found !== undefined && view.getInt32(start) === rawCidHead) {
+      this.findings.add("car/hash", { cid: found.cid });
     } else {
-      this.findings.add("car/hash", { cid });
+      this.findings.add("car/cid", { message: describeCid(window.subarray(start, Math.min(end, start + 36))) });
     }
   }
 
@@ -323,6 +324,15 @@ export class BlockStream {
       this.moveTo(Buffer.allocUnsafeSlow(size <= fullWindow ? fullWindow : size + fullWindow));
     }
   }
+}
+
+/** So many roots are named. */
+const namedRoots = 5;
+
+function describeRoots({ root, others }: CarHeader): string {
+  const more = others.length > namedRoots ? ` and ${others.length - namedRoots} more` : "";
+  const named = `${others.slice(0, namedRoots).join(", ")}${more}`;
+  return `The header names ${others.length + 1} roots. The first is taken for the commit, ${root}; beside it: ${named}.`;
 }
 
 function describeCid(bytes: Uint8Array): string {

@@ -1,6 +1,6 @@
 /** The frame of a CAR file, version 1: header, then sections of length, CID, data. (Spec: Repository, "CAR File".) */
 import { isDecampError } from "../errors.ts";
-import { CidLink, cidToBytes, type Cid } from "../data/cid.ts";
+import { CidLink, isCborCid, type Cid } from "../data/cid.ts";
 import { decodeCbor, isCborMap, type CborValue } from "../data/cbor.ts";
 import type { RuleId } from "./rules.ts";
 import type { RepoSource } from "./source.ts";
@@ -28,37 +28,21 @@ export function readVarint(bytes: Uint8Array, start: number, end: number): Varin
   return "more";
 }
 
-/** What a file that is not a CAR of version 1 seems to be, by its first bytes (16 are enough), or undefined. */
-export function foreignFormat(bytes: Uint8Array): RuleId | undefined {
-  const head = Buffer.from(bytes.subarray(0, 16)).toString("latin1");
-  if (head.startsWith("\x1f\x8b")) {
-    return "car/gzip";
-  }
-  if (head.startsWith("PK\x03\x04")) {
-    return "car/zip";
-  }
-  if (head.startsWith("\x0a\xa1gversion\x02")) {
-    return "car/version-2";
-  }
-  const text = head.replace(/^\xef\xbb\xbf/, "").trimStart();
-  if (/^<[!?a-z]/i.test(text)) {
-    return "car/html";
-  }
-  return /^[{[]\s*["{[\]}]/.test(text) ? "car/json" : undefined;
-}
-
 export interface CarHeader {
-  roots: Cid[];
+  /** The root that counts: the first. */
+  root: Cid;
+  /** Roots beside it; their codecs may be any. */
+  others: Cid[];
 }
 
 /** Reads the header of a CAR, without the length before it. @returns the header, or the rule that it breaks */
 export function parseCarHeader(bytes: Uint8Array): CarHeader | RuleId {
   let value: CborValue;
   try {
-    value = decodeCbor(bytes, 8);
+    value = decodeCbor(bytes, 8, true);
   } catch (error) {
     if (isDecampError(error, "damaged") && error.data["fault"] === "link") {
-      return "car/root-link";
+      return hasOldCid(bytes) ? "car/ipfs" : "car/root-link";
     }
     return "car/header";
   }
@@ -72,18 +56,26 @@ export function parseCarHeader(bytes: Uint8Array): CarHeader | RuleId {
   if (!Array.isArray(roots) || Object.keys(value).length !== 2) {
     return "car/header";
   }
+  const [root, ...others] = roots.map((each) => (each instanceof CidLink ? each.cid : undefined));
   if (roots.length === 0) {
     return "car/no-root";
   }
-  const cids: Cid[] = [];
-  for (const root of roots) {
-    if (!(root instanceof CidLink) || cidToBytes(root.cid)[1] !== 0x71) {
-      return "car/root-link";
-    }
-    cids.push(root.cid);
+  if (root === undefined || !isCborCid(root) || others.includes(undefined)) {
+    return root?.startsWith(dagPb) === true ? "car/ipfs" : "car/root-link";
   }
-  return { roots: cids };
+  return { root, others: others.filter((cid) => cid !== undefined) };
 }
+
+/** How CIDs of codec dag-pb start, that of files and folders in IPFS. */
+const dagPb = "bafybei";
+
+/** Whether there is a link with a CID of version 0 in these bytes: those are of codec dag-pb, always. */
+function hasOldCid(bytes: Uint8Array): boolean {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).includes(oldCidHead);
+}
+
+/** A link of 35 bytes: zero, SHA-256, 32 bytes. */
+const oldCidHead = Buffer.from("d82a5823001220", "hex");
 
 /** First four bytes of a CID of a record, node or commit, as one number: version 1, dag-cbor, SHA-256, 32 bytes. */
 export const cborCidHead = 0x01711220;

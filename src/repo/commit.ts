@@ -33,6 +33,11 @@ function latestTid(now: number): string {
   return text;
 }
 
+/** Whether a revision lies in the future, by more than clocks may differ. @param now epoch milliseconds */
+export function isFutureRev(rev: string, now: number): boolean {
+  return rev > latestTid(now + clockDrift);
+}
+
 /**
  * Answers whether a commit is well formed; whether it is true is asked by `judgeCommit`.
  *
@@ -67,8 +72,11 @@ export function parseCommit(bytes: Uint8Array, cid: Cid, findings: Findings): Co
   const extra = Object.keys(value).filter((field) => !fields.includes(field));
   // In version 2 the revision was optional: the version says it all.
   if (extra.length > 0 || (missing.length > 0 && !(isVersion2 && missing.join() === "rev"))) {
+    const isNone = missing.length === fields.length;
     const message = [
-      "The commit does not have exactly the six fields that it must have.",
+      isNone
+        ? "The root is no commit: this looks like a CAR file of something else than a repository."
+        : "The commit does not have exactly the six fields that it must have.",
       ...(missing.length > 0 ? [`Missing: ${missing.join(", ")}.`] : []),
       ...(extra.length > 0 ? [`Not allowed: ${extra.map((field) => JSON.stringify(field)).join(", ")}.`] : []),
     ].join(" ");
@@ -123,7 +131,7 @@ export function judgeCommit(commit: Commit, cid: Cid, expected: CommitExpectatio
     const message = `This is the repository of ${commit.did}, not that of ${expected.did}.`;
     findings.add("commit/other-did", { cid, message });
   }
-  if (expected.now !== undefined && commit.rev !== undefined && commit.rev > latestTid(expected.now + clockDrift)) {
+  if (expected.now !== undefined && commit.rev !== undefined && isFutureRev(commit.rev, expected.now)) {
     findings.add("commit/future-rev", { cid });
   }
   const { signature } = commit;

@@ -3,11 +3,12 @@
  * `data` is the same records (spec: Repository, "Commit Objects").
  */
 import { cidFor, type Cid } from "../data/cid.ts";
+import { BlockIndex } from "./block-index.ts";
 import { framedBlocks } from "./car.ts";
 import { parseCommit } from "./commit.ts";
 import { defaultLimits } from "./limits.ts";
 import { Findings } from "./report.ts";
-import { bytesSource } from "./source.ts";
+import { bytesSource, type RepoSource } from "./source.ts";
 
 /** The top of a tree without records. */
 export const emptyTree: Cid = "bafyreie5737gdxlw5i64vzichcalba3z2v5n6icifvx5xytvske7mr3hpm";
@@ -37,6 +38,17 @@ export function readHead(car: Uint8Array, commit: Cid): Head | undefined {
     }
   }
   return undefined;
+}
+
+/**
+ * The account that the commit of a repository names; who signed it is not asked.
+ *
+ * @returns undefined if the commit names no valid DID
+ * @throws DecampError `damaged` if there is no commit, or it is not what its CID says
+ */
+export function readDid(source: RepoSource): string | undefined {
+  const index = new BlockIndex(source);
+  return parseCommit(index.commitBlock(), index.root, new Findings(defaultLimits))?.did;
 }
 
 const tidCharacters = "234567abcdefghijklmnopqrstuvwxyz";

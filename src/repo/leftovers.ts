@@ -16,8 +16,8 @@ import { DigestTable, type ExpectedBlocks, type Place, type StrayBlocks } from "
 export interface Leftovers {
   expected: ExpectedBlocks;
   early: StrayBlocks;
-  /** Records that break a rule, and the rule. */
-  faulty: ReadonlyMap<Cid, RuleId>;
+  /** Records that break rules, and which. */
+  faulty: ReadonlyMap<Cid, readonly RuleId[]>;
   /** All blocks that came, where the data cannot be read again. */
   seen: DigestTable | undefined;
   source: RepoSource | undefined;
@@ -95,9 +95,9 @@ export function settleLeftovers(left: Leftovers, limits: RepoLimits, findings: F
       findings.add("mst/missing-record", { cid, key });
     }
   }
-  for (const [cid, rule] of faulty) {
+  for (const [cid, broken] of faulty) {
     for (const key of keys.get(cid) ?? [undefined]) {
-      findings.add(rule, { cid, key });
+      broken.forEach((rule) => findings.add(rule, { cid, key }));
     }
   }
   return { strays: early.table.size - repeated.size, duplicates: repeated.size, missing };

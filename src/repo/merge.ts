@@ -3,7 +3,7 @@
  * the blocks that the new commit leads to. What is old and no longer reached is left out, and so is what the server sent
  * without need.
  */
-import { cidToBytes } from "../data/cid.ts";
+import { anyCodecCidToBytes, cidToBytes, type Cid } from "../data/cid.ts";
 import { BlockIndex } from "./block-index.ts";
 import { writeCar, type CarBlock } from "./car-write.ts";
 import type { RepoSource } from "./source.ts";
@@ -53,14 +53,17 @@ function* reachedBlocks(news: BlockIndex, old: BlockIndex, signal: AbortSignal |
 
 /** Reads from the new file, and what is not there from the old one. It is itself the block that was read last. */
 class MergedBlocks implements BlockReader, CarBlock {
+  cid: Uint8Array;
   /** Version 1, dag-cbor, SHA-256, 32 bytes; then the digest. */
-  readonly cid: Uint8Array = Uint8Array.of(0x01, 0x71, 0x12, 0x20, ...new Uint8Array(32));
+  private readonly cborCid = Uint8Array.of(0x01, 0x71, 0x12, 0x20, ...new Uint8Array(32));
+  private readonly others = new Set<Cid>();
   data: Uint8Array = new Uint8Array(0);
   /** Whether the block was read for the first time: several keys may lead to one record. */
   isFirst = false;
   private readonly sides: readonly { index: BlockIndex; seen: Uint8Array }[];
 
   constructor(...indexes: readonly BlockIndex[]) {
+    this.cid = this.cborCid;
     this.sides = indexes.map((index) => ({ index, seen: new Uint8Array((index.idLimit >> 3) + 1) }));
   }
 
@@ -71,7 +74,8 @@ class MergedBlocks implements BlockReader, CarBlock {
         const bit = 1 << (id & 7);
         this.isFirst = (seen[id >> 3]! & bit) === 0;
         seen[id >> 3]! |= bit;
-        this.cid.set(new Uint8Array(view.buffer, view.byteOffset + at, 32), 4);
+        this.cborCid.set(new Uint8Array(view.buffer, view.byteOffset + at, 32), 4);
+        this.cid = this.cborCid;
         const bytes = index.read(view, at);
         this.data = bytes;
         return bytes;
@@ -79,5 +83,16 @@ class MergedBlocks implements BlockReader, CarBlock {
     }
     // Neither has it: the last one says so.
     return this.sides.at(-1)!.index.read(view, at);
+  }
+
+  readOther(cid: Cid): Buffer {
+    const last = this.sides.at(-1)!.index;
+    const found = this.sides.map(({ index }) => index.findOther(cid)).find((bytes) => bytes !== undefined);
+    const bytes = found ?? last.readOther(cid);
+    this.isFirst = !this.others.has(cid);
+    this.others.add(cid);
+    this.cid = anyCodecCidToBytes(cid);
+    this.data = bytes;
+    return bytes;
   }
 }

@@ -3,7 +3,7 @@
  * decodes, names every rule that is broken, and gathers whatever can still be followed.
  */
 import { isDecampError } from "../errors.ts";
-import { CidLink, cidToBytes, type Cid } from "../data/cid.ts";
+import { CidLink, cidToBytes, isCborCid, type Cid } from "../data/cid.ts";
 import { decodeCbor, isCborMap, type CborMap, type CborValue } from "../data/cbor.ts";
 import { howToRaise, type RepoLimits } from "./limits.ts";
 import { anyLevel, type Collection, type Collections, type NodeEntries } from "./mst.ts";
@@ -74,7 +74,7 @@ class Examination {
   examine(bytes: Uint8Array): ExaminedNode | undefined {
     let node: CborValue;
     try {
-      node = decodeCbor(bytes, 8);
+      node = decodeCbor(bytes, 8, true);
     } catch (error) {
       if (isDecampError(error, "damaged")) {
         const isLink = error.data["fault"] === "link";
@@ -183,7 +183,7 @@ class Examination {
     let record: CidLink | undefined;
     if (!(value instanceof CidLink)) {
       this.add("mst/node-type", { key });
-    } else if (cidToBytes(value.cid)[1] === 0x71) {
+    } else if (isCborCid(value.cid)) {
       record = value;
     } else {
       this.add("mst/record-link", { key });
@@ -202,7 +202,7 @@ class Examination {
       this.add("mst/node-type");
       return undefined;
     }
-    if (cidToBytes(value.cid)[1] !== 0x71) {
+    if (!isCborCid(value.cid)) {
       this.add("mst/node-link");
       return undefined;
     }

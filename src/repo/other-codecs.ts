@@ -1,5 +1,5 @@
 /** Blocks that are not DAG-CBOR, and the links of the tree to such. Both are rare, and are matched when all have come. */
-import type { Cid } from "../data/cid.ts";
+import { isCid, type Cid } from "../data/cid.ts";
 
 /** A link that led to nothing, and the key of its record. */
 export interface BrokenLink {
@@ -28,9 +28,10 @@ export class OtherCodecs {
     this.links.set(cid, key);
   }
 
-  /** What did not come, and how many blocks nothing led to. */
-  settle(): { missing: BrokenLink[]; strays: number } {
+  /** What did not come, how many blocks nothing led to, and which of these are of a codec that has no place in a repository. */
+  settle(): { missing: BrokenLink[]; strays: number; foreign: Cid[] } {
     const missing = [...this.links].filter(([cid]) => !this.blocks.delete(cid)).map(([cid, key]) => ({ cid, key }));
-    return { missing, strays: this.blocks.size };
+    const foreign = [...this.blocks].filter((cid) => !isCid(cid));
+    return { missing, strays: this.blocks.size - foreign.length, foreign };
   }
 }

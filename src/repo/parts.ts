@@ -7,7 +7,7 @@
  * signature when it imports, and the last part replaces it.
  */
 import { decodeCbor, encodeCbor, isCborMap } from "../data/cbor.ts";
-import { CidLink, cidFor, cidToBytes, type Cid } from "../data/cid.ts";
+import { CidLink, anyCodecCidToBytes, cidFor, cidToBytes, type Cid } from "../data/cid.ts";
 import { DecampError } from "../errors.ts";
 import { BlockIndex } from "./block-index.ts";
 import { writeCar, type CarBlock } from "./car-write.ts";
@@ -74,7 +74,7 @@ export function* splitRepo(source: RepoSource, bytes: number, signal?: AbortSign
       waiting = [];
       size = 0;
     }
-    put(...builder.add(walk.key, walk.cid), { cid: cidToBytes(walk.cid), data });
+    put(...builder.add(walk.key, walk.cid), { cid: anyCodecCidToBytes(walk.cid), data });
     records++;
     walk.next();
   }

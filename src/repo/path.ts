@@ -10,9 +10,19 @@ export const maxRkeyLength = 512;
 const nsid =
   /^[a-zA-Z][a-zA-Z0-9-]{0,62}(?<!-)(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?)+\.[a-zA-Z][a-zA-Z0-9]{0,62}$/;
 
-/** Whether a text names a collection: at least three segments, at most 317 characters, the authority at most 253. */
+const maxNsidLength = 317;
+
+/**
+ * Whether a text names a collection: three segments at least, 317 characters at most. The specification bounds the authority
+ * in front of the name to 253 characters as well; the reference implementation and the official test files do not.
+ */
 export function isNsid(text: string): boolean {
-  return text.length <= 317 && text.lastIndexOf(".") <= 253 && nsid.test(text);
+  return text.length <= maxNsidLength && nsid.test(text);
+}
+
+/** Whether a text is a record key: 1 to 512 of the characters that these may have, and neither `.` nor `..`. */
+export function isRecordKey(text: string): boolean {
+  return /^[A-Za-z0-9.\-_~:]{1,512}$/.test(text) && text !== "." && text !== "..";
 }
 
 /** Characters of a record key, by byte. */
@@ -37,7 +47,7 @@ export function keyFault(key: string): RuleId | undefined {
     return "mst/key-collection";
   }
   const rkey = key.slice(slash + 1);
-  return rkey.length === 0 || rkey.length > maxRkeyLength || rkey === "." || rkey === ".." ? "mst/key-rkey" : undefined;
+  return isRecordKey(rkey) ? undefined : "mst/key-rkey";
 }
 
 /** The level of the tree on which a key belongs: half of the leading zero bits of its SHA-256. */

@@ -1,4 +1,6 @@
 /** Records, checked against the data model, and the blobs that they refer to. What is wrong with them is theirs alone. */
+import { hasBadBlobRef, recordBlobRefs } from "../data/blob-refs.ts";
+import { readLoose } from "../data/cbor-loose.ts";
 import { cidFromDigest, isCid, parseCid, type Cid } from "../data/cid.ts";
 import { CborScanner, LEGACY_REF, cborFaults } from "../data/cbor-scan.ts";
 import { latin1 } from "../data/latin1.ts";
@@ -13,18 +15,21 @@ import type { RepoSource } from "./source.ts";
 export const unread = 128;
 const hasRefs = 64;
 
-/** Rules of the faults of records by number: those of the scanner, and two more. No fault has no rule. */
+/** Rules of the faults of records by number: those of the scanner, and some more. No fault has no rule. */
 const recordRules: (RuleId | undefined)[] = cborFaults.map((fault) =>
   fault === "none" ? undefined : (`record/${fault}` as const),
 );
+const firstOther = recordRules.length;
 const notAMap = recordRules.push("record/not-a-map") - 1;
 const tooLarge = recordRules.push("record/size") - 1;
+const noType = recordRules.push("record/type") - 1;
+const badBlobRef = recordRules.push("record/blob-ref") - 1;
 
 const maxRecordBytes = 1 << 20;
 
 export class RecordCheck {
-  /** Records that break a rule, and the rule. */
-  readonly faulty: Map<Cid, RuleId> = new Map();
+  /** Records that break rules, and which. */
+  readonly faulty: Map<Cid, readonly RuleId[]> = new Map();
   /** Distinct blobs that the records refer to. */
   readonly blobs: DistinctCount = new DistinctCount();
   private readonly earlyBlobs = new EarlyBlobs();
@@ -42,7 +47,7 @@ export class RecordCheck {
   take(bytes: Buffer, view: DataView, at: number, end: number): void {
     const fault = this.scan(bytes, view, at + 32, end);
     if (fault !== 0) {
-      this.report(fault, bytes.subarray(at, at + 32));
+      this.takeFaulty(bytes, at, end, fault);
     }
     const { refCount, refKind, refAt } = this.scanner;
     for (let i = 0; i < refCount; i++) {
@@ -55,10 +60,25 @@ export class RecordCheck {
     }
   }
 
-  private report(fault: number, digest: Uint8Array): void {
-    const rule = recordRules[fault];
-    if (rule !== undefined && this.faulty.size < this.maxFaulty) {
-      this.faulty.set(cidFromDigest("dag-cbor", digest), rule);
+  /** Reports a record, and finds the blobs that it refers to where the scan has stopped early. */
+  private takeFaulty(bytes: Buffer, at: number, end: number, fault: number): void {
+    const record = bytes.subarray(at + 32, end);
+    const found = [fault];
+    let unknown: RuleId | undefined;
+    if (fault < firstOther) {
+      const { refs, isAll } = recordBlobRefs(record);
+      for (const { cid } of refs) {
+        this.add(parseCid(cid).digest);
+      }
+      unknown = isAll ? undefined : "record/blobs-unknown";
+    } else {
+      // The scan has told the first one of these.
+      const others = this.otherFaults(record, 0, record.length);
+      found.splice(0, 1, ...others);
+    }
+    if (this.faulty.size < this.maxFaulty) {
+      const broken = [...found.map((one) => recordRules[one]), unknown].filter((rule) => rule !== undefined);
+      this.faulty.set(cidFromDigest("dag-cbor", bytes.subarray(at, at + 32)), broken);
     }
   }
 
@@ -91,14 +111,31 @@ export class RecordCheck {
     }
   }
 
-  /** @returns 0, or the number of the fault in `recordRules` */
+  /** @returns 0, or the number of the first fault in `recordRules` */
   private scan(bytes: Uint8Array, view: DataView, start: number, end: number): number {
-    const fault = this.scanner.scan(bytes, view, start, end, this.maxDepth);
+    const { scanner } = this;
+    const fault = scanner.scan(bytes, view, start, end, this.maxDepth);
     if (fault !== 0) {
-      this.scanner.refCount = 0;
+      scanner.refCount = 0;
       return fault;
     }
-    return bytes[start]! >> 5 !== 5 ? notAMap : end - start > maxRecordBytes ? tooLarge : 0;
+    if (scanner.hasType && scanner.oddBlobRefs === 0 && end - start <= maxRecordBytes) {
+      return 0;
+    }
+    return this.otherFaults(bytes, start, end)[0] ?? 0;
+  }
+
+  /** What else is wrong with a record that the scanner has just found to be well encoded. */
+  private otherFaults(bytes: Uint8Array, start: number, end: number): number[] {
+    const { hasType, oddBlobRefs } = this.scanner;
+    const isMap = bytes[start]! >> 5 === 5;
+    const value = oddBlobRefs === 0 ? undefined : readLoose(bytes.subarray(start, end)).value;
+    return [
+      ...(isMap ? [] : [notAMap]),
+      ...(end - start > maxRecordBytes ? [tooLarge] : []),
+      ...(isMap && !hasType ? [noType] : []),
+      ...(value !== undefined && hasBadBlobRef(value) ? [badBlobRef] : []),
+    ];
   }
 
   /** The digests of the blobs that the last scan noted. */

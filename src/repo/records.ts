@@ -1,8 +1,6 @@
 /** The records of a repository, in the order of their keys, wherever their blocks stand in the file. */
-import { findBlobRefs } from "../data/blob-refs.ts";
-import { decodeCbor, type CborValue } from "../data/cbor.ts";
-import type { Cid } from "../data/cid.ts";
-import { isDecampError } from "../errors.ts";
+import { blobRefField, mayHaveBlobRefs, recordBlobRefs, type RecordBlobRefs } from "../data/blob-refs.ts";
+import { isCborCid, type Cid } from "../data/cid.ts";
 import { BlockIndex, readRoot } from "./block-index.ts";
 import type { RepoSource } from "./source.ts";
 import { Walk } from "./walk.ts";
@@ -66,24 +64,29 @@ export interface ReferencedBlob {
   records: string[];
 }
 
-/** Both kinds of refs have this field. Where it is not, reading and decoding can be spared. */
-const field = "mimeType";
+export interface BlobRefOptions extends ReadOptions {
+  /** Told each record that cannot be read to its end, so that it is not known whether it needs blobs. */
+  onUnknown?: (record: RepoRecord) => void;
+}
 
 /**
- * All blobs that records refer to, by CID. Records that are not canonical DAG-CBOR are left out. Only blocks on the way
- * to records that can have refs are read and proved.
+ * All blobs that records refer to, by CID, those of records that break the data model among them (see `recordBlobRefs`). Only
+ * blocks on the way to records that can have refs are read and proved.
  *
  * @throws as `readRecords`
  */
-export function readBlobRefs(source: RepoSource, options: ReadOptions = {}): Map<Cid, ReferencedBlob> {
+export function readBlobRefs(source: RepoSource, options: BlobRefOptions = {}): Map<Cid, ReferencedBlob> {
   const blobs = new Map<Cid, ReferencedBlob>();
   readRoot(source);
-  if (!hasText(source, field)) {
+  // Where the field is not, reading and decoding can be spared.
+  if (!hasText(source, blobRefField)) {
     return blobs;
   }
-  const index = new BlockIndex(source, field);
-  for (const { path, bytes } of recordsWith(index, (view, at) => index.mentions(view, at), options)) {
-    for (const { cid, mimeType, size } of findBlobRefs(decodeRecord(bytes))) {
+  const index = new BlockIndex(source, blobRefField);
+  for (const record of recordsWith(index, (view, at) => index.mentions(view, at), options)) {
+    const { path } = record;
+    const { refs, isAll } = refsOf(record);
+    for (const { cid, mimeType, size } of refs) {
       const known = blobs.get(cid);
       if (known === undefined) {
         blobs.set(cid, { mimeType, size, records: [path] });
@@ -91,8 +94,16 @@ export function readBlobRefs(source: RepoSource, options: ReadOptions = {}): Map
         known.records.push(path);
       }
     }
+    if (!isAll) {
+      options.onUnknown?.(record);
+    }
   }
   return blobs;
+}
+
+/** What is behind a link that is not dag-cbor is not CBOR, or not known to be. */
+function refsOf({ cid, bytes }: RepoRecord): RecordBlobRefs {
+  return isCborCid(cid) ? recordBlobRefs(bytes) : { refs: [], isAll: !mayHaveBlobRefs(bytes) };
 }
 
 /** Whether a file has these bytes anywhere. */
@@ -106,16 +117,5 @@ function hasText(source: RepoSource, text: string): boolean {
     if (bytes.length < window.length) {
       return false;
     }
-  }
-}
-
-function decodeRecord(bytes: Uint8Array): CborValue {
-  try {
-    return decodeCbor(bytes);
-  } catch (error) {
-    if (isDecampError(error, "damaged")) {
-      return null;
-    }
-    throw error;
   }
 }

@@ -102,8 +102,8 @@ export class TreeCheck {
     return this.recordCheck.blobs.size;
   }
 
-  header(roots: readonly Cid[]): void {
-    this.root.name(roots[0]!);
+  header(root: Cid): void {
+    this.root.name(root);
   }
 
   rawBlock(cid: Cid): void {
@@ -167,6 +167,7 @@ export class TreeCheck {
       findings,
     );
     const others = this.otherCodecs.settle();
+    others.foreign.forEach((cid) => findings.add("car/cid", { cid }));
     this.strays += leftovers.strays + others.strays;
     this.duplicates += leftovers.duplicates;
     this.missing = leftovers.missing + others.missing.length;

@@ -5,6 +5,7 @@
 import { DecampError } from "../errors.ts";
 
 const begin = "-----BEGIN AGE ENCRYPTED FILE-----";
+const end = "-----END AGE ENCRYPTED FILE-----";
 
 /** scrypt's cost as a power of two: what `age` itself uses. */
 const usualCost = 18;
@@ -12,6 +13,12 @@ const usualCost = 18;
 /** Whether a text is an armored age file. */
 export function isArmored(text: string): boolean {
   return text.trimStart().startsWith(begin);
+}
+
+/** Whether a text is the beginning of an armored age file, and not the whole of one. */
+export function isCutOff(text: string): boolean {
+  const start = text.trimStart();
+  return start !== "" && (begin.startsWith(start) || (isArmored(text) && !text.includes(end)));
 }
 
 /**

@@ -1,11 +1,12 @@
 /** A CAR file as a source that can be read at any place: a file as it lies, a stream by way of a temporary file. */
-import { closeSync, createReadStream, fstatSync, mkdtempSync, openSync, readSync, rmSync, writeSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { closeSync, createReadStream, fstatSync, mkdtempSync, openSync, readSync, rmSync } from "node:fs";
+import { platform, tmpdir } from "node:os";
 import { join } from "node:path";
 import { DecampError } from "../errors.ts";
 import type { RepoSource } from "../repo/source.ts";
 import { checkPlain, readPlain } from "./plain-file.ts";
 import { unreadable } from "./unreadable.ts";
+import { writeAllSync } from "./write-whole.ts";
 
 export interface CarFile {
   readonly source: RepoSource;
@@ -65,25 +66,19 @@ function openedFile(fd: number, path: string, size: number): CarFile {
 }
 
 /**
- * Keeps what a stream carries in a temporary file that nobody else can read.
+ * Keeps what a stream carries in a temporary file that nobody else can read, and that is gone with the process, however that
+ * ends (on Windows, where an open file keeps its name, unless it is killed).
  *
  * @param from the stream's name, for messages
  * @throws DecampError `unreadable-file` if the stream breaks, `storage` if there is no room
  */
 export async function spoolCar(stream: AsyncIterable<Uint8Array | string>, from: string): Promise<CarFile> {
-  const folder = mkdtempSync(join(tmpdir(), "decamp-"));
-  const fd = openSync(join(folder, "repo.car"), "wx+", 0o600);
-  const close = (): void => {
-    closeSync(fd);
-    rmSync(folder, { recursive: true, force: true });
-  };
+  const { fd, close } = onDisk(openSpool);
   let size = 0;
   try {
     for await (const chunk of stream) {
       const bytes = typeof chunk === "string" ? Buffer.from(chunk) : chunk;
-      for (let written = 0; written < bytes.length;) {
-        written += write(fd, bytes, written);
-      }
+      onDisk(() => writeAllSync(fd, bytes));
       size += bytes.length;
     }
   } catch (error) {
@@ -93,11 +88,38 @@ export async function spoolCar(stream: AsyncIterable<Uint8Array | string>, from:
   return { source: fileSource(fd, from), size, close };
 }
 
-function write(fd: number, bytes: Uint8Array, offset: number): number {
+/** A file that has no name any more, where the system allows that. */
+function openSpool(): { fd: number; close: () => void } {
+  const folder = mkdtempSync(join(tmpdir(), "decamp-"));
+  const remove = (): void => rmSync(folder, { recursive: true, force: true });
+  let fd: number;
   try {
-    return writeSync(fd, bytes, offset);
+    fd = openSync(join(folder, "repo.car"), "wx+", 0o600);
   } catch (error) {
-    throw new DecampError("storage", `Cannot keep the data in ${tmpdir()}: ${String(error)}.`, { cause: error });
+    remove();
+    throw error;
+  }
+  if (platform() !== "win32") {
+    remove();
+    return { fd, close: () => closeSync(fd) };
+  }
+  return {
+    fd,
+    close: () => {
+      closeSync(fd);
+      remove();
+    },
+  };
+}
+
+function onDisk<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw new DecampError("storage", `Cannot keep the data in ${tmpdir()}: ${String(error)}.`, {
+      hint: "Give it room, or name another folder for temporary files with TMPDIR.",
+      cause: error,
+    });
   }
 }
 

@@ -1,7 +1,10 @@
 /** Runs a command that a person has named, and takes what it prints. */
 import { spawn } from "node:child_process";
+import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { DecampError } from "../errors.ts";
+import { setDeadline } from "./deadline.ts";
+import { endTree } from "./process-tree.ts";
 
 export interface CommandOptions {
   /** The environment of the command. */
@@ -33,14 +36,19 @@ export async function runCommand<T>(
       hint: "Run the command by hand to see what is wrong with it.",
       cause,
     });
-  const child = spawn(command, { shell: true, env, stdio: ["pipe", "pipe", "inherit"] });
+  const mark = { name: "DECAMP_COMMAND", value: randomUUID() };
+  const child = spawn(command, {
+    shell: true,
+    env: { ...env, [mark.name]: mark.value },
+    stdio: ["pipe", "pipe", "inherit"],
+  });
   const stopped = Promise.withResolvers<never>();
   const stop = (): void => stopped.reject(new DecampError("interrupted", "Interrupted."));
   signal?.addEventListener("abort", stop, { once: true });
   const timer =
     deadline === undefined
       ? undefined
-      : setTimeout(() => stopped.reject(failed(`did not answer within ${deadline / 1000} seconds`)), deadline);
+      : setDeadline(deadline, () => stopped.reject(failed(`did not answer within ${deadline / 1000} seconds`)));
   const closed = once(child, "close");
   const output = read(
     untilLeft(child.stdout, () => stopped.reject(failed("printed more than can be used, and was stopped"))),
@@ -51,11 +59,13 @@ export async function runCommand<T>(
   }
   // A command that does not read to the end is judged by what it prints.
   child.stdin.on("error", () => undefined).end(input);
+  let hasEnded = false;
   try {
     const [code, killedBy]: readonly (number | string | null | undefined)[] = await Promise.race([
       closed,
       stopped.promise,
     ]);
+    hasEnded = true;
     refuseIfAborted(signal);
     if (code !== 0) {
       throw failed(killedBy === null ? `ended with exit code ${String(code)}` : `was ended by ${String(killedBy)}`);
@@ -69,10 +79,12 @@ export async function runCommand<T>(
     }
     throw failed("could not be started", error);
   } finally {
-    clearTimeout(timer);
+    timer?.clear();
     signal?.removeEventListener("abort", stop);
-    // What the shell has started may outlive it, and hold the other ends: nobody waits for that.
-    child.kill();
+    // What was given up ends with all that it has started. What outlives a command that has done its work may live on.
+    if (!hasEnded && child.pid !== undefined) {
+      endTree(child.pid, `${mark.name}=${mark.value}`);
+    }
     child.stdin.destroy();
     child.stdout.destroy();
     child.unref();

@@ -23,6 +23,7 @@ import { Agent as HttpsAgent, request as secureRequest } from "node:https";
 import type { LookupFunction, Socket } from "node:net";
 import { pipeline, type Duplex, type Readable } from "node:stream";
 import { DecampError } from "../errors.ts";
+import { setDeadline, type Deadline } from "./deadline.ts";
 
 /** A connection that nobody uses is kept for so long, or for as long as its server says if that is less (milliseconds). */
 const keptFor = 15_000;
@@ -106,7 +107,8 @@ export class Connections {
     checkProxies(options.proxyEnv ?? {});
     const settings = { keepAlive: true, timeout: keptFor, keepAliveMsecs: probedAfter, ...options };
     this.#open = new HttpAgent(settings);
-    this.#secure = new SecureAgent(settings);
+    // Whatever NODE_TLS_REJECT_UNAUTHORIZED says.
+    this.#secure = new SecureAgent({ ...settings, rejectUnauthorized: true, minVersion: "TLSv1.2" });
   }
 
   /**
@@ -158,14 +160,15 @@ async function watch(sent: ClientRequest, signal: AbortSignal, deadlines: Deadli
   return new Promise((resolve, reject) => {
     let answer: IncomingMessage | undefined;
     let socket: Socket | undefined;
+    let isOver = false;
     const end = (reason: Error): void => {
-      clearTimeout(timer);
+      timer.clear();
       (answer ?? sent).destroy(reason);
       // While a proxy is asked for the way, the request has no connection yet that could tell it.
       reject(reason);
     };
-    const late = (code: DeadlineCode, milliseconds: number): NodeJS.Timeout =>
-      setTimeout(() => end(new DeadlineError(code)), milliseconds);
+    const late = (code: DeadlineCode, milliseconds: number): Deadline =>
+      setDeadline(milliseconds, () => end(new DeadlineError(code)));
     let timer = late("CONNECT_DEADLINE", deadlines.connect);
     const onAbort = (): void => {
       const reason: unknown = signal.reason;
@@ -176,28 +179,41 @@ async function watch(sent: ClientRequest, signal: AbortSignal, deadlines: Deadli
         // It is not the server that is waited for, or it is for the head of its answer, which has a deadline of its own.
         socket?.setTimeout(deadlines.idle);
       } else {
-        end(new DeadlineError(answer === undefined ? "SEND_DEADLINE" : "BODY_DEADLINE"));
+        lookOnce();
       }
+    };
+    /** Whoever was stopped finds this deadline passed, and has not looked at what came meanwhile: one turn of the loop does. */
+    const lookOnce = (): void => {
+      const before = movedOn(socket);
+      setImmediate(() => {
+        if (isOver) {
+          // The connection may be at somebody else's service by now.
+        } else if (movedOn(socket) === before) {
+          end(new DeadlineError(answer === undefined ? "SEND_DEADLINE" : "BODY_DEADLINE"));
+        } else {
+          socket?.setTimeout(deadlines.idle);
+        }
+      });
     };
     signal.addEventListener("abort", onAbort);
     sent
       .on("socket", (opened) => {
         socket = opened.setTimeout(deadlines.idle).on("timeout", onIdle);
         if (opened.connecting) {
-          opened.once("encrypted" in opened ? "secureConnect" : "connect", () => clearTimeout(timer));
+          opened.once("encrypted" in opened ? "secureConnect" : "connect", () => timer.clear());
         } else {
-          clearTimeout(timer);
+          timer.clear();
         }
       })
       .on("finish", () => {
         if (answer === undefined) {
-          clearTimeout(timer);
+          timer.clear();
           timer = late("ANSWER_DEADLINE", deadlines.answer);
         }
       })
       .on("response", (came) => {
         answer = came;
-        clearTimeout(timer);
+        timer.clear();
         came.on("end", () => {
           if (!sent.writableFinished) {
             sent.destroy();
@@ -208,10 +224,16 @@ async function watch(sent: ClientRequest, signal: AbortSignal, deadlines: Deadli
       // Also behind the answer, where it tells nobody anything: the answer has its own error if it is not complete.
       .on("error", reject)
       .on("close", () => {
-        clearTimeout(timer);
+        isOver = true;
+        timer.clear();
         signal.removeEventListener("abort", onAbort);
         socket?.off("timeout", onIdle);
         reject(new Error("the connection was closed"));
       });
   });
+}
+
+/** Changes with everything that comes, and with everything that leaves. */
+function movedOn(socket: Socket | undefined): string {
+  return `${socket?.bytesRead} ${socket?.writableLength}`;
 }

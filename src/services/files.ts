@@ -4,20 +4,8 @@
  */
 
 import { createHash, randomBytes, type Hash } from "node:crypto";
-import { createReadStream } from "node:fs";
-import {
-  chmod,
-  copyFile,
-  link,
-  mkdir,
-  open,
-  readdir,
-  rename,
-  rm,
-  rmdir,
-  stat,
-  type FileHandle,
-} from "node:fs/promises";
+import { constants, createReadStream } from "node:fs";
+import { copyFile, link, lstat, mkdir, open, readdir, rename, rm, stat, type FileHandle } from "node:fs/promises";
 import { platform } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
 import type { Readable } from "node:stream";
@@ -25,14 +13,15 @@ import { DecampError, isDecampError } from "../errors.ts";
 import { checkPlain, readPlain } from "./plain-file.ts";
 import { noteSpent } from "./spent-memory.ts";
 import { systemCode } from "./system-error.ts";
+import { writeAll } from "./write-whole.ts";
 
 /** Permissions: state and private parts are for their owner alone. */
-const privateFile = 0o600;
-const privateFolder = 0o700;
+export const privateFile = 0o600;
+export const privateFolder = 0o700;
 
 /** The names in a folder, sorted; none if it does not exist. */
 export async function listFolder(path: string): Promise<string[]> {
-  return guarded(path, async () => {
+  return onDisk(path, async () => {
     try {
       return (await readdir(path)).sort();
     } catch (error) {
@@ -46,7 +35,7 @@ export async function listFolder(path: string): Promise<string[]> {
 
 /** The content of a file of ours, or undefined if there is none. @throws DecampError `unreadable-file` for what is no plain file */
 export async function readWhole(path: string): Promise<Uint8Array | undefined> {
-  return guarded(path, async () => {
+  return onDisk(path, async () => {
     let file: FileHandle;
     try {
       file = await open(path, readPlain);
@@ -88,7 +77,7 @@ export class NewFile {
 
   /** Opens `path`.part beside `path`; what an interrupted run left there is overwritten. */
   static async create(path: string): Promise<NewFile> {
-    return guarded(path, async () => {
+    return onDisk(path, async () => {
       const part = `${path}.part`;
       return new NewFile(path, part, await openNew(part));
     });
@@ -108,13 +97,7 @@ export class NewFile {
   async write(bytes: Uint8Array): Promise<void> {
     const start = this.#size;
     this.#size += bytes.length;
-    const writing = guarded(this.path, async () => {
-      let offset = 0;
-      while (offset < bytes.length) {
-        const { bytesWritten } = await this.#handle.write(bytes, offset, bytes.length - offset, start + offset);
-        offset += bytesWritten;
-      }
-    });
+    const writing = onDisk(this.path, async () => writeAll(this.#handle, bytes, start));
     // While it is on its way to the disk.
     this.#hash.update(bytes);
     await writing;
@@ -145,9 +128,9 @@ export class NewFile {
 
   /** Makes the file durable under its name, or under another name on the same disk. */
   async keep(as: string = this.path): Promise<void> {
-    await guarded(as, async () => {
+    await onDisk(as, async () => {
       if (as !== this.path) {
-        await makeFolder(dirname(as));
+        await makeDurableFolder(dirname(as));
       }
       await this.#syncContent();
       await this.#handle.close();
@@ -158,16 +141,10 @@ export class NewFile {
 
   /** The same under a name that nothing may have yet. @throws DecampError `refused` if there is something of that name */
   async keepNew(as: string): Promise<void> {
-    await guarded(as, async () => {
+    await onDisk(as, async () => {
       await this.#syncContent();
-      try {
-        await link(this.#part, as);
-      } catch (error) {
-        // A disk that knows no links cannot do both at once.
-        if (systemCode(error) === "EEXIST" || (await readdir(dirname(as))).includes(basename(as))) {
-          throw alreadyThere(as);
-        }
-        await rename(this.#part, as);
+      if (!(await nameNew(this.#part, as))) {
+        throw alreadyThere(as);
       }
       await this.#handle.close();
       await rm(this.#part, { force: true });
@@ -180,7 +157,7 @@ export class NewFile {
    * can take the file away, and never leaves a half of it.
    */
   async place(): Promise<void> {
-    await guarded(this.path, async () => {
+    await onDisk(this.path, async () => {
       await this.#syncContent();
       await this.#handle.close();
       await rename(this.#part, this.path);
@@ -222,7 +199,7 @@ async function openNew(path: string): Promise<FileHandle> {
 /** Makes the names durable of the files in these folders that were placed. */
 export async function syncFolders(paths: Iterable<string>): Promise<void> {
   for (const path of new Set(paths)) {
-    await guarded(path, async () => syncFolder(path));
+    await onDisk(path, async () => syncFolder(path));
   }
 }
 
@@ -236,11 +213,6 @@ export async function writeShared(path: string, content: Uint8Array | string): P
   await writeAs(unusedName(path), path, content);
 }
 
-/** A name beside `path` that nothing else has. */
-export function unusedName(path: string): string {
-  return `${path}.${randomBytes(8).toString("hex")}`;
-}
-
 async function writeAs(path: string, as: string, content: Uint8Array | string): Promise<void> {
   const file = await NewFile.create(path);
   try {
@@ -252,31 +224,99 @@ async function writeAs(path: string, as: string, content: Uint8Array | string): 
   }
 }
 
+/** A name beside `path` that nothing else has. */
+export function unusedName(path: string): string {
+  return `${path}.${randomBytes(8).toString("hex")}`;
+}
+
 /**
- * Writes a small file that must not exist yet, for its owner alone; durable when this resolves. Of a write that fails
- * nothing is left.
+ * Writes a small file that must not exist yet, for its owner alone; durable when this resolves. However it ends, by a full
+ * disk or by a kill, there is a whole file of that name or none. What a killed run has left beside it is removed.
  *
  * @throws DecampError `refused` if there is something of that name; `storage`
  */
 export async function writeNew(path: string, content: string): Promise<void> {
-  await guarded(path, async () => {
-    let handle: FileHandle;
+  await onDisk(path, async () => {
+    const part = `${unusedName(path)}.part`;
+    const handle = await open(part, "wx", privateFile);
+    let named = false;
     try {
-      handle = await open(path, "wx", privateFile);
-    } catch (error) {
-      throw systemCode(error) === "EEXIST" ? alreadyThere(path) : error;
-    }
-    try {
-      await handle.writeFile(content);
+      await writeAll(handle, new TextEncoder().encode(content));
       await handle.sync();
       await handle.close();
+      named = await nameNew(part, path);
+      if (!named) {
+        throw alreadyThere(path);
+      }
+      await rm(part, { force: true });
       await syncFolder(dirname(path));
     } catch (error) {
       await handle.close().catch(() => undefined);
-      await rm(path, { force: true });
+      await rm(part, { force: true });
+      if (named) {
+        await rm(path, { force: true });
+      }
       throw error;
     }
+    // What was to be kept is kept, whatever comes of this.
+    await removeParts(path).catch(() => undefined);
   });
+}
+
+/** Gives a file a name that nothing may have yet. @returns whether that went well */
+async function nameNew(part: string, path: string): Promise<boolean> {
+  try {
+    return await linkNew(part, path);
+  } catch {
+    // A disk that knows no links cannot do both at once.
+    if (await isThere(path)) {
+      return false;
+    }
+    await rename(part, path);
+    return true;
+  }
+}
+
+/**
+ * Gives a file a second name that nothing may have yet.
+ *
+ * @returns false if something has that name
+ * @throws what the system says, such as on a disk that knows no links
+ */
+export async function linkNew(from: string, to: string): Promise<boolean> {
+  try {
+    await link(from, to);
+    return true;
+  } catch (error) {
+    if (systemCode(error) !== "EEXIST") {
+      throw error;
+    }
+    // A disk in the network may have done it, and lost the answer.
+    return (await stat(from)).nlink > 1;
+  }
+}
+
+async function isThere(path: string): Promise<boolean> {
+  try {
+    await lstat(path);
+    return true;
+  } catch (error) {
+    if (systemCode(error) === "ENOENT") {
+      return false;
+    }
+    throw error;
+  }
+}
+
+/** Removes what killed runs of `writeNew` have left. One that is at work at this moment finds that the name is taken. */
+async function removeParts(path: string): Promise<void> {
+  const folder = dirname(path);
+  const start = `${basename(path)}.`;
+  for (const name of await readdir(folder)) {
+    if (name.startsWith(start) && /^[0-9a-f]{16}\.part$/.test(name.slice(start.length))) {
+      await rm(join(folder, name), { force: true });
+    }
+  }
 }
 
 /**
@@ -285,7 +325,7 @@ export async function writeNew(path: string, content: string): Promise<void> {
  * @throws DecampError `refused` if there is something of that name, `storage` if there is no such folder
  */
 export async function refuseExisting(path: string): Promise<void> {
-  await guarded(path, async () => {
+  await onDisk(path, async () => {
     if ((await readdir(dirname(path))).includes(basename(path))) {
       throw alreadyThere(path);
     }
@@ -299,64 +339,21 @@ export function alreadyThere(path: string): DecampError {
   });
 }
 
-/**
- * A file that only grows, line by line; each line is durable when `append` resolves. A last line that was cut off in the
- * middle of writing stays a line of its own.
- */
-export class AppendFile {
-  readonly path: string;
-  readonly #handle: FileHandle;
-
-  private constructor(path: string, handle: FileHandle) {
-    this.path = path;
-    this.#handle = handle;
-  }
-
-  static async open(path: string): Promise<AppendFile> {
-    return guarded(path, async () => {
-      await makeFolder(dirname(path));
-      const handle = await open(path, "a+", privateFile);
-      await chmod(path, privateFile);
-      const { size } = await handle.stat();
-      if (size > 0) {
-        const last = new Uint8Array(1);
-        await handle.read(last, 0, 1, size - 1);
-        if (last[0] !== 0x0a) {
-          await handle.write("\n");
-        }
-      }
-      await syncFolder(dirname(path));
-      return new AppendFile(path, handle);
-    });
-  }
-
-  async append(line: string): Promise<void> {
-    await guarded(this.path, async () => {
-      await this.#handle.write(`${line}\n`);
-      await this.#handle.sync();
-    });
-  }
-
-  async close(): Promise<void> {
-    await this.#handle.close();
-  }
-}
-
 /** Most blobs are one piece, or two: fewer reads, and less for the garbage collector (bytes). */
 const uploadPiece = 256 * 1024;
 
-/** Opens a file of `size` bytes to read them, as the body of a request. */
-export function openForUpload(path: string, size: number): Readable {
-  if (size === 0) {
-    return createReadStream(path);
+/** Opens a file of `size` bytes to read them, as the body of a request. @param start where to begin, in bytes */
+export function openForUpload(path: string, size: number, start: number = 0): Readable {
+  if (size <= start) {
+    return createReadStream(path, { start });
   }
-  const file = createReadStream(path, { end: size - 1, highWaterMark: Math.min(size, uploadPiece) });
+  const file = createReadStream(path, { start, end: size - 1, highWaterMark: Math.min(size - start, uploadPiece) });
   return file.on("close", () => noteSpent(file.bytesRead));
 }
 
 /** The size of a file in bytes, or undefined if there is none. */
 export async function fileSize(path: string): Promise<number | undefined> {
-  return guarded(path, async () => {
+  return onDisk(path, async () => {
     try {
       return (await stat(path)).size;
     } catch (error) {
@@ -374,7 +371,7 @@ export async function fileSize(path: string): Promise<number | undefined> {
  * @throws DecampError `storage`, also when something has the new name already
  */
 export async function linkFile(from: string, to: string): Promise<void> {
-  await guarded(to, async () => {
+  await onDisk(to, async () => {
     await makeFolder(dirname(to));
     try {
       await link(from, to);
@@ -383,7 +380,8 @@ export async function linkFile(from: string, to: string): Promise<void> {
         throw error;
       }
       const part = `${to}.part`;
-      await copyFile(from, part);
+      await rm(part, { force: true });
+      await copyFile(from, part, constants.COPYFILE_EXCL);
       const handle = await open(part, "r+");
       try {
         await handle.sync();
@@ -412,22 +410,21 @@ export async function makeFolder(path: string): Promise<void> {
   }
 }
 
-/** Removes a file, or a folder with all that is in it, if it is there. */
-export async function removeAll(path: string): Promise<void> {
-  await guarded(path, async () => rm(path, { recursive: true, force: true }));
+/** The same, and durable. Throws what the disk says. */
+export async function makeDurableFolder(path: string): Promise<void> {
+  const missing: string[] = [];
+  for (let at = resolve(path); dirname(at) !== at && !(await isThere(at)); at = dirname(at)) {
+    missing.push(at);
+  }
+  await makeFolder(path);
+  for (const made of missing) {
+    await syncFolder(dirname(made));
+  }
 }
 
-/** Removes a folder if nothing is in it. What is there and is no empty folder stays. */
-export async function removeEmpty(path: string): Promise<void> {
-  await guarded(path, async () => {
-    try {
-      await rmdir(path);
-    } catch (error) {
-      if (!["ENOENT", "ENOTEMPTY", "EEXIST", "ENOTDIR"].includes(systemCode(error) ?? "")) {
-        throw error;
-      }
-    }
-  });
+/** Removes a file, or a folder with all that is in it, if it is there. */
+export async function removeAll(path: string): Promise<void> {
+  await onDisk(path, async () => rm(path, { recursive: true, force: true }));
 }
 
 /** Joins parts to a path. Here, because only services knows the file system. */
@@ -441,19 +438,26 @@ export function splitPath(path: string): { folder: string; name: string } {
   return { folder: dirname(whole), name: basename(whole) };
 }
 
-async function syncFolder(path: string): Promise<void> {
+/** Makes the names durable in a folder. Throws what the disk says. */
+export async function syncFolder(path: string): Promise<void> {
   if (platform() === "win32") {
     return; // folders cannot be opened there
   }
   const handle = await open(path, "r");
   try {
     await handle.sync();
+  } catch (error) {
+    // Disks in the network need not know this, and keep names in their own way.
+    if (!["EINVAL", "ENOTSUP"].includes(systemCode(error) ?? "")) {
+      throw error;
+    }
   } finally {
     await handle.close();
   }
 }
 
-async function guarded<T>(path: string, work: () => Promise<T>): Promise<T> {
+/** Has the failures of the system become DecampError `storage`; others stay as they are. @param path for the sentence */
+export async function onDisk<T>(path: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
@@ -468,6 +472,7 @@ export function storageError(path: string, error: unknown): DecampError {
     ENOSPC: "the disk is full",
     EDQUOT: "the quota of the disk is used up",
     EROFS: "the disk is read-only",
+    EFBIG: "it would become longer than this disk or this user's limit allows",
     EACCES: "permission is denied",
     EPERM: "it is not permitted",
     ENOTDIR: "a part of the path is not a folder",

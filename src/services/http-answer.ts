@@ -9,8 +9,9 @@ import { setTimeout as delay } from "node:timers/promises";
 import { jsonExcess } from "../data/json-bounds.ts";
 import { isJsonObject } from "../data/json-object.ts";
 import { DecampError, isDecampError } from "../errors.ts";
+import { setDeadline } from "./deadline.ts";
 import { noteSpent } from "./spent-memory.ts";
-import { unreachable } from "./unreachable.ts";
+import { brokenBody } from "./unreachable.ts";
 
 /** How often an answer is asked for that breaks off or cannot be read, and the pause (milliseconds). */
 const rereading = { attempts: 3, pause: 500 };
@@ -24,7 +25,10 @@ const smallBodyTime = 120_000;
 export interface HttpAnswer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string | undefined>>;
+  /** As it was before it was compressed. */
   readonly body: Readable;
+  /** Where it came from, if the server that was asked has led there. */
+  readonly from?: URL;
 }
 
 /**
@@ -68,7 +72,7 @@ export async function readBody(answer: HttpAnswer, url: URL, limit: number = jso
   const tooSlow = new DecampError("unreachable", `${url.host} took too long for its answer.`, {
     data: { host: url.host },
   });
-  const timer = setTimeout(() => answer.body.destroy(tooSlow), smallBodyTime);
+  const timer = setDeadline(smallBodyTime, () => answer.body.destroy(tooSlow));
   try {
     for await (const piece of readBytes(answer.body, url)) {
       size += piece.length;
@@ -78,7 +82,7 @@ export async function readBody(answer: HttpAnswer, url: URL, limit: number = jso
       pieces.push(piece);
     }
   } finally {
-    clearTimeout(timer);
+    timer.clear();
   }
   return Buffer.concat(pieces);
 }
@@ -86,7 +90,7 @@ export async function readBody(answer: HttpAnswer, url: URL, limit: number = jso
 /**
  * The pieces of a body.
  *
- * @throws DecampError `unreachable` when it ends early
+ * @throws DecampError `unreachable` when it ends early, `bad-answer` when it is not in the encoding that was said
  */
 export async function* readBytes(body: Readable, url: URL): AsyncGenerator<Uint8Array> {
   const pieces: AsyncIterable<unknown> = body;
@@ -94,7 +98,7 @@ export async function* readBytes(body: Readable, url: URL): AsyncGenerator<Uint8
   try {
     for (;;) {
       const next = await iterator.next().catch((error: unknown) => {
-        throw isAbort(error) ? error : unreachable(url, error);
+        throw isAbort(error) ? error : brokenBody(url, error);
       });
       if (next.done === true) {
         return;

@@ -4,17 +4,20 @@
  * Tricky bits:
  * - A request is repeated only if that cannot do harm: the caller says so, or the server cannot have acted on it (the
  *   connection was refused, or the answer was 429).
- * - Redirects are never followed here. A caller that allows one follows it by hand, without credentials.
+ * - Redirects are never followed here. A caller that allows one follows it by hand, without credentials (redirects.ts).
+ * - Nothing compressed is asked for, and what comes compressed is unfolded before anybody reads or counts it.
  * - The body belongs to whoever gets the answer (http-answer.ts). A body that ends before its announced length is an error
  *   (Node checks that).
  */
 
 import type { Readable } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
+import { KnownSecrets } from "../data/known-secrets.ts";
 import { DecampError, isDecampError } from "../errors.ts";
 import { Allowances, announcedWait, type Allowance } from "./allowances.ts";
 import { Clocks } from "./clocks.ts";
 import { Connections } from "./connections.ts";
+import { unfold } from "./content-encoding.ts";
 import { checkLiteralHost, publicLookup } from "./guard.ts";
 import { discardBody, type HttpAnswer } from "./http-answer.ts";
 import { findDecampError, isHopeless, neverSent, unreachable } from "./unreachable.ts";
@@ -40,6 +43,8 @@ export interface HttpOptions {
   readonly proxyEnv?: NodeJS.ProcessEnv;
   /** Random numbers in [0, 1), for the jitter of the waits. */
   readonly random?: () => number;
+  /** What servers are told in confidence is added to it, and is in no error. */
+  readonly secrets?: KnownSecrets;
   /** Called before a server's wish is waited out that takes a while: its host, and how long (milliseconds). */
   readonly onWait?: (wait: { host: string; milliseconds: number }) => void;
   /** Called for every answer, for `--verbose`: method, origin and path without query, status. */
@@ -69,6 +74,8 @@ export class Http {
   readonly clocks: Clocks = new Clocks();
   /** What they still take. */
   readonly allowances: Allowances = new Allowances();
+  /** The secrets that were sent to somebody or came from there, and others that are known. */
+  readonly secrets: KnownSecrets;
   /** Until when we wait for a host, as it was told last. */
   readonly #told = new Map<string, number>();
   readonly #options: HttpOptions;
@@ -78,6 +85,7 @@ export class Http {
   /** @throws DecampError `usage` for a proxy in `proxyEnv` that cannot be used */
   constructor(options: HttpOptions) {
     this.#options = options;
+    this.secrets = options.secrets ?? new KnownSecrets();
     this.#connections = new Connections({
       ...(options.allowPrivateHosts ? {} : { lookup: publicLookup }),
       ...(options.proxyEnv === undefined ? {} : { proxyEnv: options.proxyEnv }),
@@ -92,7 +100,8 @@ export class Http {
    * Sends a request and resolves to the answer, whatever its status, once the headers are there. 429 and 5xx are waited
    * out and repeated where that is allowed.
    *
-   * @throws DecampError `unreachable`, `private-address`, `rate-limited` (with `data.until`), `interrupted`
+   * @throws DecampError `unreachable`, `private-address`, `rate-limited` (with `data.until`), `interrupted`, `bad-answer` for
+   *   an encoding that cannot be read
    */
   async send(req: HttpRequest): Promise<HttpAnswer> {
     if (!this.#options.allowPrivateHosts) {
@@ -154,7 +163,7 @@ export class Http {
     const sentAt = Date.now();
     const answer = await this.#connections.request(req.url, {
       method,
-      headers: { "user-agent": this.#options.userAgent, ...req.headers },
+      headers: { "user-agent": this.#options.userAgent, "accept-encoding": "identity", ...req.headers },
       body: typeof req.body === "function" ? req.body() : req.body,
       signal: req.signal,
       deadlines: {
@@ -175,7 +184,7 @@ export class Http {
     }
     this.allowances.observe(req.url, headers, Date.now());
     this.clocks.observe(req.url.origin, headers, { sentAt, receivedAt: Date.now() });
-    return { status: answer.status, headers, body: answer.body };
+    return unfold({ status: answer.status, headers, body: answer.body }, req.url);
   }
 
   /** Waits before a limit is hit that the server has told. @throws DecampError `rate-limited` if that takes too long */

@@ -1,8 +1,13 @@
-/** A folder that appears under its name only when it is whole. */
-import { mkdir, readdir, rename, rm, rmdir, writeFile } from "node:fs/promises";
+/**
+ * A folder that appears under its name only when it is whole. Its files are not waited for one by one: whoever pulls the plug
+ * makes it anew, from what it was made from.
+ */
+import { mkdir, open, readdir, rename, rm, rmdir } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { DecampError } from "../errors.ts";
+import { privateFile, privateFolder, syncFolder } from "./files.ts";
 import { systemCode } from "./system-error.ts";
+import { writeAll } from "./write-whole.ts";
 
 export interface NewFolder {
   /**
@@ -33,7 +38,7 @@ export async function createNewFolder(path: string): Promise<NewFolder> {
   }
   await stored(path, async () => {
     await mkdir(dirname(target), { recursive: true });
-    await mkdir(part, { mode: 0o700 });
+    await mkdir(part, { mode: privateFolder });
   });
   const made = new Set<string>();
   return {
@@ -42,15 +47,17 @@ export async function createNewFolder(path: string): Promise<NewFolder> {
         const file = join(part, ...name.split("/"));
         const folder = dirname(file);
         if (!made.has(folder)) {
-          await mkdir(folder, { recursive: true, mode: 0o700 });
+          await mkdir(folder, { recursive: true, mode: privateFolder });
           made.add(folder);
         }
-        await writeFile(file, text, { flag: "wx", mode: 0o600 });
+        await using handle = await open(file, "wx", privateFile);
+        await writeAll(handle, new TextEncoder().encode(text));
       }),
     finish: () =>
       stored(path, async () => {
         await rmdir(target).catch(ignoreMissing);
         await rename(part, target);
+        await syncFolder(dirname(target));
       }),
     discard: () => rm(part, { recursive: true, force: true }),
   };

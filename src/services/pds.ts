@@ -5,11 +5,15 @@
 
 import * as v from "valibot";
 import { DecampError, isDecampError } from "../errors.ts";
+import { readRoot } from "../repo/block-index.ts";
+import { bytesSource } from "../repo/source.ts";
 import type { Allowance } from "./allowances.ts";
 import type { Http } from "./http.ts";
+import { mediaTypeToSend } from "./media-type.ts";
+import { isMissingMethod } from "./missing-method.ts";
 import { allPages, pageEntries } from "./pages.ts";
 import { bearerToken, PinnedSession, type Credentials, type SessionInfo } from "./session.ts";
-import { anything, Xrpc, type Download, type Shape, type Upload } from "./xrpc.ts";
+import { anything, readStart, Xrpc, type Download, type Shape, type Upload } from "./xrpc.ts";
 
 export type { Download, Upload };
 
@@ -52,6 +56,9 @@ export interface NewAccount {
 
 /** How long ending a session may take (milliseconds): nothing depends on it. */
 const briefly = 5000;
+
+/** The header of a CAR file is in them. */
+const headerBytes = 4096;
 
 const carType = "application/vnd.ipld.car";
 const uploadBlob = "com.atproto.repo.uploadBlob";
@@ -196,20 +203,42 @@ export class Pds {
     }
   }
 
-  /** com.atproto.sync.getLatestCommit: CID and rev of the head, as the server stores them. */
-  async latestCommit(did: string, signal: AbortSignal): Promise<{ cid: string; rev: string }> {
+  /**
+   * com.atproto.sync.getLatestCommit: CID and rev of the head, as the server stores them.
+   *
+   * @throws DecampError for which `isMissingMethod` holds if the server has no such method
+   */
+  async statedHead(did: string, signal: AbortSignal): Promise<{ cid: string; rev: string }> {
     // Without the lexicons: they take longer to load than an export of what has not changed takes.
     return this.#server.query("com.atproto.sync.getLatestCommit", { did }, head, { signal });
   }
 
+  /** CID of the head: as `statedHead`, and from a server that has no such method, the root of the repository it gives out. */
+  async latestCommit(did: string, signal: AbortSignal): Promise<{ cid: string }> {
+    try {
+      return await this.statedHead(did, signal);
+    } catch (error) {
+      if (!isMissingMethod(error)) {
+        throw error;
+      }
+    }
+    const start = await readStart(await this.getRepo(did, signal), headerBytes);
+    try {
+      return { cid: readRoot(bytesSource(start)) };
+    } catch (cause) {
+      throw new DecampError("bad-answer", `${this.host} gives out a repository that names no commit.`, { cause });
+    }
+  }
+
   /**
-   * com.atproto.sync.getRepo, streamed.
+   * com.atproto.sync.getRepo, streamed. The server may lead elsewhere: what comes has to be proved by whoever reads it.
    *
    * @param since a rev: only the blocks that are newer, as the server counts
    */
   async getRepo(did: string, signal: AbortSignal, since?: string): Promise<Download> {
     const params = { did, ...(since === undefined ? {} : { since }) };
-    return this.#server.download("com.atproto.sync.getRepo", params, { signal }, carType);
+    const how = { type: carType, mayLeadElsewhere: true } as const;
+    return this.#server.download("com.atproto.sync.getRepo", params, { signal }, how);
   }
 
   /**
@@ -219,13 +248,17 @@ export class Pds {
    * @param cids in their text form; they go into the address, so at most some hundred of them
    */
   async getBlocks(did: string, cids: readonly string[], signal: AbortSignal): Promise<Download> {
-    return this.#server.download("com.atproto.sync.getBlocks", { did, cids }, { signal }, carType);
+    return this.#server.download("com.atproto.sync.getBlocks", { did, cids }, { signal }, { type: carType });
   }
 
-  /** com.atproto.sync.getBlob, streamed. @param onBusy called when the server has too much to do */
+  /**
+   * com.atproto.sync.getBlob, streamed. The server may lead elsewhere: what comes has to be hashed by whoever reads it.
+   *
+   * @param onBusy called when the server has too much to do
+   */
   async getBlob(did: string, cid: string, signal: AbortSignal, onBusy?: () => void): Promise<Download> {
     const options = { signal, ...(onBusy === undefined ? {} : { onBusy }) };
-    return this.#server.download("com.atproto.sync.getBlob", { did, cid }, options);
+    return this.#server.download("com.atproto.sync.getBlob", { did, cid }, options, { mayLeadElsewhere: true });
   }
 
   /** com.atproto.repo.importRepo. No limit on the time to the answer: a server works long on a large one. */
@@ -237,14 +270,20 @@ export class Pds {
   /**
    * com.atproto.repo.uploadBlob; resolves to the CID that the server stored it under.
    *
+   * @param mimeType as a record says; what is no media type is not sent, see `mediaTypeToSend`
    * @param onBusy as in `getBlob`
    */
   async uploadBlob(blob: Upload, mimeType: string, signal: AbortSignal, onBusy?: () => void): Promise<string> {
-    const answer = await this.#server.procedure(uploadBlob, { type: mimeType, bytes: blob }, uploaded, {
-      repeatable: true,
-      signal,
-      ...(onBusy === undefined ? {} : { onBusy }),
-    });
+    const answer = await this.#server.procedure(
+      uploadBlob,
+      { type: mediaTypeToSend(mimeType), bytes: blob },
+      uploaded,
+      {
+        repeatable: true,
+        signal,
+        ...(onBusy === undefined ? {} : { onBusy }),
+      },
+    );
     return answer.blob.ref.$link;
   }
 

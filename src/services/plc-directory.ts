@@ -35,7 +35,12 @@ export function createPlcDirectory(http: Http, origin: string): PlcDirectory {
       const headers = { "content-type": "application/json" };
       const answer = await http.send({ url, method: "POST", headers, body: JSON.stringify(operation), signal });
       if (answer.status !== 200) {
-        throw refusal(url.host, answer.status, (await readRefusal(answer, url, signal))["message"]);
+        const { message } = await readRefusal(answer, url, signal);
+        throw refusal(
+          url.host,
+          answer.status,
+          typeof message === "string" ? serverMessage(message, http.secrets) : undefined,
+        );
       }
       await readBody(answer, url, 1024 * 1024);
     },
@@ -55,8 +60,8 @@ async function readAnswer(did: string, url: URL, answer: HttpAnswer): Promise<un
   });
 }
 
-function refusal(host: string, status: number, message: unknown): DecampError {
-  const detail = typeof message === "string" ? serverMessage(message) : undefined;
+/** @param detail what it says, without secrets */
+function refusal(host: string, status: number, detail: string | undefined): DecampError {
   const said = `The directory ${host} answered ${status}${detail === undefined ? "" : `: ${detail}`}.`;
   // The directory has no 429 for this, and spells it like that.
   const tooMany = detail !== undefined && /^too? many operations/i.test(detail);

@@ -5,7 +5,8 @@
 
 import { isJsonObject } from "../data/json-object.ts";
 import { DecampError } from "../errors.ts";
-import { joinPath, readWhole, writeShared } from "./files.ts";
+import { joinPath, writeShared } from "./files.ts";
+import { ownFolder, readOwn } from "./own-files.ts";
 
 export interface SeenHead {
   readonly did: string;
@@ -16,24 +17,30 @@ export interface SeenHead {
 }
 
 export interface SeenHeads {
-  /** @throws DecampError `damaged` if the file is not as decamp writes it, `storage` */
+  /** @throws DecampError `damaged` if the file is not as decamp writes it; `refused`, `unreadable-file` as own-files.ts; `storage` */
   recall(did: string): Promise<SeenHead | undefined>;
-  /** Durable when it resolves. @throws DecampError `storage` */
+  /** Durable when it resolves. @throws DecampError `refused` as own-files.ts, `storage` */
   remember(head: SeenHead): Promise<void>;
   /** Where the head of a DID is kept, for messages. */
   place(did: string): string;
 }
 
+const folder = "heads";
+
 /** @param stateDir folder of decamp's own state */
 export function createSeenHeads(stateDir: string): SeenHeads {
-  const place = (did: string): string => joinPath(stateDir, "heads", `${did.replaceAll(/[^a-zA-Z0-9.]+/g, "-")}.json`);
+  const place = (did: string): string => joinPath(stateDir, folder, `${did.replaceAll(/[^a-zA-Z0-9.]+/g, "-")}.json`);
   return {
     place,
     recall: async (did) => {
-      const bytes = await readWhole(place(did));
+      await ownFolder(stateDir, folder);
+      const bytes = await readOwn(place(did));
       return bytes === undefined ? undefined : parse(new TextDecoder().decode(bytes), did, place(did));
     },
-    remember: async ({ did, cid, seenAt }) => writeShared(place(did), `${JSON.stringify({ did, cid, seenAt })}\n`),
+    remember: async ({ did, cid, seenAt }) => {
+      await ownFolder(stateDir, folder, true);
+      await writeShared(place(did), `${JSON.stringify({ did, cid, seenAt })}\n`);
+    },
   };
 }
 

@@ -1,26 +1,20 @@
 /** What a server says in words, before anybody repeats it: it may say what it was sent. */
 import { isJsonObject } from "../data/json-object.ts";
+import type { KnownSecrets } from "../data/known-secrets.ts";
 
 /** Fields of requests that hold a secret. */
 const secretFields = ["password", "authFactorToken", "token"];
 
-/** A JWT, whosever it is; and a code as servers mail it. */
-const shapes = /eyJ[\w-]+\.[\w-]+\.[\w-]*|\b[A-Z2-7]{5}-[A-Z2-7]{5}\b/g;
+/** A JWT, whosever it is, also the beginning of one; and a code as servers mail it. */
+const shapes = /eyJ[\w-]{8,}(?:\.[\w-]*){0,2}|\b[A-Z2-7]{5}-[A-Z2-7]{5}\b/g;
 
 /**
- * At most 300 letters of a server's text, without the secrets that it was sent, and without anything that looks like one.
+ * At most 300 letters of a server's text, without the secrets that are known, and without anything that looks like one.
  *
- * @param sent the secrets that the server knows from us
+ * @param secrets also those that the server knows from us
  */
-export function serverMessage(text: string, sent: Iterable<string> = []): string {
-  let clean = text;
-  for (const secret of [...sent].sort((a, b) => b.length - a.length)) {
-    // Shorter ones would tear holes into the text, and are no secrets.
-    if (secret.length >= 4) {
-      clean = clean.replaceAll(secret, "[secret]");
-    }
-  }
-  return clean.replace(shapes, "[secret]").slice(0, 300);
+export function serverMessage(text: string, secrets: KnownSecrets): string {
+  return secrets.redact(text, true).replace(shapes, "[secret]").slice(0, 300);
 }
 
 /** The secrets in a body that is sent as JSON. */

@@ -1,15 +1,19 @@
 /**
  * A session that never leaves its host. The stock session managers follow the DID document that a login or a refresh
  * answers with; in a migration that names the other server, and a token of one would be sent to the other. Here the origin
- * is fixed when the session is made, and redirects are not followed.
+ * is fixed when the session is made, and redirects are not followed; but for bytes that anybody may have and whose hash is
+ * known, and then without the session.
  */
 
 import * as v from "valibot";
 import { DecampError, isDecampError } from "../errors.ts";
 import { isJsonObject } from "../data/json-object.ts";
+import type { KnownSecrets } from "../data/known-secrets.ts";
 import type { Allowance } from "./allowances.ts";
 import { asJson, parseJson, readAgain, readBody, readRefusal, type HttpAnswer } from "./http-answer.ts";
 import type { Http, HttpRequest } from "./http.ts";
+import { isMissingMethod } from "./missing-method.ts";
+import { followRedirects, isRedirect } from "./redirects.ts";
 import { secretsIn, serverMessage } from "./server-message.ts";
 
 /** What a server says about the account that signed in. */
@@ -59,6 +63,8 @@ export interface XrpcRequest extends Omit<HttpRequest, "url"> {
   readonly path: string;
   /** `session` (the default) sends the session's token if there is one; `none` never; a text is sent as it is. */
   readonly token?: "session" | "none" | { readonly bearer: string };
+  /** Goes, without credentials, where the server leads. Only for a GET of what its hash proves. */
+  readonly mayLeadElsewhere?: true;
 }
 
 export class PinnedSession {
@@ -67,8 +73,6 @@ export class PinnedSession {
   #tokens: Tokens | undefined;
   #account: SessionInfo | undefined;
   #refreshing: Promise<void> | undefined;
-  /** The secrets that the host shares with us: it may repeat them at any time. */
-  readonly #secrets = new Set<string>();
 
   constructor(http: Http, origin: string) {
     this.#http = http;
@@ -77,6 +81,11 @@ export class PinnedSession {
 
   get host(): string {
     return new URL(this.origin).host;
+  }
+
+  /** What must not be repeated of what the host says. */
+  get secrets(): KnownSecrets {
+    return this.#http.secrets;
   }
 
   /** What the host still takes of one method, as its last answer to it said. */
@@ -139,7 +148,7 @@ export class PinnedSession {
     }
     const { accessJwt, refreshJwt, active, status, email, emailConfirmed, ...names } = read.output;
     this.#tokens = { access: accessJwt, refresh: refreshJwt };
-    this.#secrets.add(accessJwt).add(refreshJwt);
+    this.#http.secrets.add(accessJwt).add(refreshJwt);
     this.#account = {
       ...names,
       active: active !== false,
@@ -199,14 +208,15 @@ export class PinnedSession {
     return read(await this.send(request));
   }
 
-  async #sendOnce({ path, token = "session", ...request }: XrpcRequest): Promise<HttpAnswer> {
+  async #sendOnce({ path, token = "session", mayLeadElsewhere, ...request }: XrpcRequest): Promise<HttpAnswer> {
     const url = new URL(path, this.origin);
     if (url.origin !== this.origin) {
       throw new TypeError("a request of a session goes to its own host");
     }
     const bearer = typeof token === "string" ? (token === "session" ? this.#tokens?.access : undefined) : token.bearer;
     for (const secret of [bearer ?? "", ...(typeof request.body === "string" ? secretsIn(request.body) : [])]) {
-      this.#secrets.add(secret);
+      // The host may repeat them at any time, and so may whoever it tells them.
+      this.#http.secrets.add(secret);
     }
     const answer = await this.#http.send({
       ...request,
@@ -216,7 +226,10 @@ export class PinnedSession {
     if (answer.status >= 200 && answer.status < 300) {
       return answer;
     }
-    throw await refusal(answer, url, this.#secrets, request.signal);
+    if (mayLeadElsewhere === true && (request.method ?? "GET") === "GET" && isRedirect(answer.status)) {
+      return followRedirects(this.#http, answer, url, request);
+    }
+    throw await refusal(answer, url, this.#http.secrets, request.signal);
   }
 
   /** Renews the tokens once, however many requests notice that they have expired. */
@@ -262,8 +275,7 @@ function asSignInRefusal(error: unknown, host: string): unknown {
       cause: error,
     });
   }
-  const missing =
-    status === 501 || status === 405 || name === "XRPCNotSupported" || (status === 404 && name === undefined);
+  const missing = isMissingMethod(error);
   // A server may recommend another way to whoever mistyped the password.
   const other = passwordless.test(`${String(name)} ${String(detail)}`) && !/invalid.*password/i.test(String(detail));
   if (missing || other) {
@@ -286,22 +298,18 @@ async function readAnswer(answer: HttpAnswer, url: URL, mayBeEmpty: boolean): Pr
   if (body.length === 0 && mayBeEmpty) {
     return undefined;
   }
-  const isJson = (answer.headers["content-type"] ?? "").toLowerCase().startsWith("application/json");
+  // Where nobody says what it is, it is looked at: it has to have the right shape in any case.
+  const isJson = (answer.headers["content-type"] ?? "application/json").toLowerCase().startsWith("application/json");
   return asJson(isJson ? parseJson(body) : { fault: "something that is not JSON" }, answer, url);
 }
 
 /** The error for an answer that is not 2xx. What the server says goes in, at most 300 letters of it. */
-async function refusal(
-  answer: HttpAnswer,
-  url: URL,
-  sent: ReadonlySet<string>,
-  signal: AbortSignal,
-): Promise<DecampError> {
+async function refusal(answer: HttpAnswer, url: URL, secrets: KnownSecrets, signal: AbortSignal): Promise<DecampError> {
   const name = url.pathname.replace("/xrpc/", "");
   const said = await readRefusal(answer, url, signal);
-  const error = textOf(said["error"], sent);
-  const detail = textOf(said["message"], sent);
-  const redirected = answer.status >= 300 && answer.status < 400;
+  const error = textOf(said["error"], secrets);
+  const detail = textOf(said["message"], secrets);
+  const redirected = isRedirect(answer.status);
   const what = redirected
     ? "wants to redirect to another address"
     : `answered ${answer.status}${error === undefined ? "" : ` ${error}`}`;
@@ -312,6 +320,6 @@ async function refusal(
   );
 }
 
-function textOf(value: unknown, sent: ReadonlySet<string>): string | undefined {
-  return typeof value === "string" && value !== "" ? serverMessage(value, sent) : undefined;
+function textOf(value: unknown, secrets: KnownSecrets): string | undefined {
+  return typeof value === "string" && value !== "" ? serverMessage(value, secrets) : undefined;
 }

@@ -13,6 +13,17 @@ export function unreachable(url: URL, cause: unknown): DecampError {
   });
 }
 
+/** What an error means that came while a body was read: it was cut, or is not in the encoding that was said. */
+export function brokenBody(url: URL, cause: unknown): DecampError {
+  if (!/^Z_(?!BUF_ERROR)|^ZSTD_|^ERR_(?:BROTLI|_ERROR)/.test(systemCode(cause) ?? "")) {
+    return unreachable(url, cause);
+  }
+  return new DecampError("bad-answer", `${url.host} answered with bytes that are not in the encoding that it names.`, {
+    data: { host: url.host },
+    cause,
+  });
+}
+
 function reason(error: unknown): string {
   const late: Record<DeadlineCode, string> = {
     CONNECT_DEADLINE: "no connection within the time limit",
@@ -31,6 +42,8 @@ function reason(error: unknown): string {
     EHOSTUNREACH: "there is no way to it",
     ENETUNREACH: "there is no way to it",
     ERR_PROXY_TUNNEL: "the proxy does not connect to it",
+    // What a decoder says of a body that is cut.
+    Z_BUF_ERROR: "the answer stopped half way",
     EPROTO: "it does not speak TLS as it should",
     ...untrusted,
   };

@@ -24,5 +24,9 @@ export function unreadable(what: string, error: unknown): DecampError {
     why: code === undefined ? "reading failed" : `reading failed (${code})`,
     hint: "Try again, or give a copy of it.",
   };
-  return new DecampError("unreadable-file", `Cannot read ${what}: ${why}.`, { hint, cause: error });
+  return new DecampError("unreadable-file", `Cannot read ${what}: ${why}.`, {
+    hint,
+    data: { reason: code },
+    cause: error,
+  });
 }

@@ -1,10 +1,39 @@
-/** Writing to a descriptor that is open, such as a file that takes what a process prints. */
+/**
+ * The one door through which bytes go to a file. The system may take a part of what it is given and say so, on a disk that
+ * is nearly full: then the rest is offered again, and what it will not take is an error at that moment.
+ */
 import { writeSync } from "node:fs";
+import type { FileHandle } from "node:fs/promises";
 
-/** Writes all of it. @throws what the system says when no more of it is taken */
-export function writeWhole(descriptor: number, content: string | Uint8Array): void {
-  const bytes = Buffer.from(content);
+/**
+ * Writes all bytes.
+ *
+ * @param position where in the file (bytes); where the file is at, or at its end if it was opened to append, unless given
+ * @throws what the system says when no more of them are taken
+ */
+export async function writeAll(
+  handle: Pick<FileHandle, "write">,
+  bytes: Uint8Array,
+  position: number | null = null,
+): Promise<void> {
   for (let at = 0; at < bytes.length;) {
-    at += writeSync(descriptor, bytes, at);
+    const place = position === null ? null : position + at;
+    const { bytesWritten } = await handle.write(bytes, at, bytes.length - at, place);
+    at += taken(bytesWritten);
   }
+}
+
+/** The same for a descriptor, before anything else happens. @throws what the system says when no more of them are taken */
+export function writeAllSync(descriptor: number, bytes: Uint8Array): void {
+  for (let at = 0; at < bytes.length;) {
+    at += taken(writeSync(descriptor, bytes, at));
+  }
+}
+
+/** Nothing taken, and no reason given: to offer it again would never end. */
+function taken(bytesWritten: number): number {
+  if (bytesWritten > 0) {
+    return bytesWritten;
+  }
+  throw Object.assign(new Error("EIO: the disk takes no more, and says no reason"), { code: "EIO" });
 }

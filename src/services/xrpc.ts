@@ -9,6 +9,7 @@ import type { Agent } from "@atproto/api";
 import * as v from "valibot";
 import { DecampError } from "../errors.ts";
 import { discardBody, readBytes } from "./http-answer.ts";
+import { serverMessage } from "./server-message.ts";
 import type { PinnedSession, XrpcRequest } from "./session.ts";
 import { findDecampError } from "./unreachable.ts";
 
@@ -27,6 +28,20 @@ export interface Download {
   /** Bytes, if the server announces them. */
   readonly length?: number;
   readonly mimeType?: string;
+}
+
+/** Its first bytes: `least`, and the rest of the piece that they end in; fewer if there are no more. Nothing else is read. */
+export async function readStart({ bytes }: Download, least: number): Promise<Uint8Array> {
+  const pieces: Uint8Array[] = [];
+  let size = 0;
+  for await (const piece of bytes) {
+    pieces.push(piece);
+    size += piece.length;
+    if (size >= least) {
+      break;
+    }
+  }
+  return Buffer.concat(pieces);
 }
 
 /** A body to send, opened anew for every attempt. */
@@ -100,21 +115,30 @@ export class Xrpc {
   /**
    * Asks for bytes, as a stream.
    *
-   * @param type the media type that it has to be; any, unless given
-   * @throws DecampError `bad-answer` for another type, and as `PinnedSession.send`
+   * @param how `type`: the media type that it has to be, if it has one and does not come from elsewhere; any, unless given.
+   *   `mayLeadElsewhere`: goes where the server leads, for what its hash proves
+   * @throws DecampError `bad-answer` for another type and for a part of it, and as `PinnedSession.send`
    */
-  async download(nsid: string, params: Params, options: CallOptions, type?: string): Promise<Download> {
+  async download(
+    nsid: string,
+    params: Params,
+    options: CallOptions,
+    { type, ...how }: { readonly type?: string; readonly mayLeadElsewhere?: true } = {},
+  ): Promise<Download> {
     const path = pathOf(nsid, params);
-    const answer = await this.#session.send({ ...options, path });
-    const said = answer.headers["content-type"];
-    if (type !== undefined && said?.split(";")[0]?.trim().toLowerCase() !== type) {
-      discardBody(answer.body);
-      const what = said === undefined ? "something without a type" : said.slice(0, 80);
-      throw new DecampError("bad-answer", `${this.#session.host} answered ${nsid} with ${what}, not with ${type}.`);
+    const { status, headers, body, from } = await this.#session.send({ ...options, ...how, path });
+    const { host, origin } = this.#session;
+    const said = headers["content-type"];
+    const isOther = type !== undefined && said !== undefined && said.split(";")[0]?.trim().toLowerCase() !== type;
+    if (status === 206 || (isOther && from === undefined)) {
+      discardBody(body);
+      const named = serverMessage(said ?? "", this.#session.secrets).slice(0, 80);
+      const what = status === 206 ? "a part of it" : `${named}, not with ${type}`;
+      throw new DecampError("bad-answer", `${host} answered ${nsid} with ${what}.`);
     }
-    const length = Number(answer.headers["content-length"] ?? Number.NaN);
+    const length = Number(headers["content-length"] ?? Number.NaN);
     return {
-      bytes: readBytes(answer.body, new URL(path, this.#session.origin)),
+      bytes: readBytes(body, from ?? new URL(path, origin)),
       ...(Number.isSafeInteger(length) ? { length } : {}),
       ...(said === undefined ? {} : { mimeType: said }),
     };

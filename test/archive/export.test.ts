@@ -4,18 +4,21 @@ import type { ServerResponse } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { exportAccount, type ExportResult } from "../../src/archive/export.ts";
+import type { ExportResult } from "../../src/archive/export.ts";
 import type { ExportEvent } from "../../src/archive/events.ts";
-import type { Manifest } from "../../src/archive/manifest.ts";
-import { CidLink, cidFor } from "../../src/data/cid.ts";
-import { parseDidDocument } from "../../src/identity/did-document.ts";
-import { Http } from "../../src/services/http.ts";
-import { Pds } from "../../src/services/pds.ts";
-import { scriptedServer, sendJson, type ScriptedServer } from "../faults/scripted-server.ts";
-import { aliceDid, makeAccount, testNow, type Account, type Record } from "../repo/tools/account.ts";
+import { hasAllBlobs, type Manifest } from "../../src/archive/manifest.ts";
+import type { LocatedAccount } from "../../src/account/find.ts";
+import { exportLines } from "../../src/cli/commands/export-result.ts";
+import { commandLine } from "../../src/cli/command-line.ts";
+import { encodeCbor } from "../../src/data/cbor.ts";
+import { readRoot } from "../../src/repo/block-index.ts";
+import { bytesSource } from "../../src/repo/source.ts";
+import { Records, assemble, ok, repo, signer } from "../repo/fixtures/fixture.ts";
+import { CidLink } from "../../src/data/cid.ts";
+import { sendJson, type ScriptedServer } from "../faults/scripted-server.ts";
+import { aliceDid, makeAccount, type Account } from "../repo/tools/account.ts";
 import { makeCar } from "../repo/tools/build.ts";
-
-const http = new Http({ allowPrivateHosts: true, userAgent: "test" });
+import { cid, exportInto, giveBlob, hostile, lonely, lonelyCid, picture, withPicture } from "./hostile-server.ts";
 
 let folder = "";
 beforeEach(async () => {
@@ -23,79 +26,12 @@ beforeEach(async () => {
 });
 afterEach(async () => rm(folder, { recursive: true }));
 
-const picture = Buffer.from("a picture");
-const cid = cidFor("raw", picture);
-const lonely = Buffer.from("a blob that no record needs");
-const lonelyCid = cidFor("raw", lonely);
-
-function withPicture(mimeType: string): Record[] {
-  const image = { $type: "blob", ref: new CidLink(cid), mimeType, size: picture.length };
-  return [{ key: "app.example.note/one", value: { image } }];
-}
-
-interface Script {
-  account: Account;
-  /** Answers getBlob; `count` from 1 for each CID. */
-  blob?: (response: ServerResponse, cid: string, count: number) => void;
-  /** Answers listBlobs. */
-  list?: (cursor: string | null) => object;
-}
-
-async function hostile({ account, blob = giveBlob, list = () => ({ cids: [] }) }: Script): Promise<ScriptedServer> {
-  const counts = new Map<string, number>();
-  return scriptedServer((request, response) => {
-    const { pathname, searchParams } = new URL(request.url ?? "", "http://localhost");
-    switch (pathname.replace("/xrpc/com.atproto.sync.", "")) {
-      case "getLatestCommit":
-        sendJson(response, 200, { cid: account.commit.cid, rev: "3mzzzzzzzzzz2" });
-        break;
-      case "getRepo":
-        response.writeHead(200, { "content-type": "application/vnd.ipld.car" });
-        response.end(makeCar(account.commit.cid, account.blocks));
-        break;
-      case "listBlobs":
-        sendJson(response, 200, list(searchParams.get("cursor")));
-        break;
-      case "getBlob": {
-        const wanted = searchParams.get("cid") ?? "";
-        counts.set(wanted, (counts.get(wanted) ?? 0) + 1);
-        blob(response, wanted, counts.get(wanted) ?? 0);
-        break;
-      }
-      default:
-        sendJson(response, 501, { error: "MethodNotImplemented", message: pathname });
-    }
-  });
-}
-
-function giveBlob(response: ServerResponse, wanted: string): void {
-  response.writeHead(200, { "content-type": "image/png" }).end(wanted === cid ? picture : lonely);
-}
-
 async function exportFrom(
   server: ScriptedServer,
   account: Account,
   options: { signal?: AbortSignal; onEvent?: (event: ExportEvent) => void } = {},
 ): Promise<ExportResult> {
-  const document = parseDidDocument({ id: aliceDid, alsoKnownAs: ["at://../../../../tmp/alice"] }, aliceDid);
-  return exportAccount(
-    join(folder, "archive"),
-    {
-      did: aliceDid,
-      pds: new Pds(http, server.origin),
-      signingKeys: [account.signer.didKey],
-      document: () => Promise.resolve(document),
-    },
-    {
-      concurrency: 4,
-      signal: options.signal ?? new AbortController().signal,
-      now: testNow,
-      sleep: () => Promise.resolve(),
-      writtenBy: "test",
-      lockOwner: { pid: process.pid, host: "here", isAlive: () => true },
-      report: options.onEvent ?? (() => undefined),
-    },
-  );
+  return exportInto(join(folder, "archive"), server, account, options);
 }
 
 /** Every file under the folder, which is the parent of the archive. */
@@ -128,6 +64,69 @@ test("a repository of several megabytes lies on the disk as it came", async () =
   expect(came.equals(makeCar(account.commit.cid, account.blocks))).toBe(true);
 });
 
+/** An account with this record, in hexadecimal digits. */
+async function brokenAccount(record: string): Promise<{ account: Account; car: Buffer }> {
+  const account = await makeAccount({ records: [] });
+  const records = new Records().addBytes("app.example.note/one", Buffer.from(record, "hex"));
+  const car = assemble(await repo("broken", "", ok, { records }), "as-made");
+  return { account: { ...account, signer, commit: { ...account.commit, cid: readRoot(bytesSource(car)) } }, car };
+}
+
+describe("records that break the data model", () => {
+  const ref = Buffer.from(encodeCbor({ $type: "blob", ref: new CidLink(cid), mimeType: "image/png", size: 9 }));
+  // A float before the picture; and a head that nobody can read.
+  const readable = `a26161fb3ff80000000000006162${ref.toString("hex")}`;
+  const unreadable = `a261611c6162${ref.toString("hex")}`;
+
+  test("a picture of a record with a float is in the archive", async () => {
+    const script = await brokenAccount(readable);
+    await using server = await hostile(script);
+    const { manifest } = await exportFrom(server, script.account);
+    expect(manifest).toMatchObject({ blobs: [{ cid, mimeType: "image/png" }], missing: [], unreadRecords: [] });
+    expect(hasAllBlobs(manifest)).toBe(true);
+    expect(await files()).toContain(blobPath(cid));
+  });
+
+  test("an archive whose version did not look for it gets it, though the account has not changed", async () => {
+    const script = await brokenAccount(readable);
+    await using server = await hostile(script);
+    const { manifest } = await exportFrom(server, script.account);
+    const path = join(folder, "archive", "snapshots", manifest.snapshot, "manifest.json");
+    const { unreadRecords: _, ...old } = { ...manifest, blobs: [], blobBytes: 0 };
+    await writeFile(path, JSON.stringify(old));
+    await rm(join(folder, blobPath(cid)));
+    const second = await exportFrom(server, script.account);
+    expect(second).toMatchObject({ mode: "present", received: { repoBytes: 0, blobs: 1 } });
+    expect(second.manifest.blobs.map((blob) => blob.cid)).toEqual([cid]);
+    expect(await exportFrom(server, script.account)).toMatchObject({ mode: "unchanged", received: { blobs: 0 } });
+  });
+
+  test("an archive is not called complete whose records cannot be read to the end", async () => {
+    const script = await brokenAccount(unreadable);
+    await using server = await hostile(script);
+    const events: ExportEvent[] = [];
+    const { manifest } = await exportFrom(server, script.account, { onEvent: (event) => events.push(event) });
+    expect(manifest).toMatchObject({ blobs: [], missing: [], unreadRecords: ["app.example.note/one"] });
+    expect(events).toContainEqual({
+      type: "warning",
+      code: "blobs-unknown",
+      message: "Records cannot be read to their end (app.example.note/one): whether they need blobs is not known.",
+    });
+    const again = await exportFrom(server, script.account);
+    expect([again.mode, hasAllBlobs(again.manifest)]).toEqual(["unchanged", false]);
+    const lines = exportLines("archive", { did: aliceDid } as LocatedAccount, again, {
+      quiet: true,
+      complete: commandLine,
+    });
+    expect(lines.flat()).toEqual([
+      {
+        text: `The archive of ${aliceDid} holds all blobs that are known; 1 record cannot be read to the end, and may need more.`,
+        style: "yellow",
+      },
+    ]);
+  });
+});
+
 describe("names that a server chooses", () => {
   test("rkeys, media types and aliases are content, and never a path", async () => {
     const strange = ["...", "-", "~", "a:b", "CON", "nul.txt"].map((rkey) => `app.example.note/${rkey}`).sort();
@@ -154,6 +153,7 @@ describe("names that a server chooses", () => {
         "archive/README.txt",
         blobPath(cid),
         blobPath(lonelyCid),
+        "archive/decamp.json",
         ...["did.json", "manifest.json", "repo.car"].map((name) => `${snapshot}/${name}`),
       ].sort(),
     );
@@ -222,7 +222,7 @@ describe("blobs that come broken", () => {
   test("a web page, a redirect, an error of the server's own: each is reported, and the others come", async () => {
     const account = await makeAccount({ records: withPicture("image/png") });
     for (const answer of [
-      (response: ServerResponse) => response.writeHead(302, { location: "https://example.com/" }).end(),
+      (response: ServerResponse) => response.writeHead(302, { location: "https://store.invalid/" }).end(),
       (response: ServerResponse) => response.writeHead(404, { "content-type": "text/html" }).end("<html>"),
       (response: ServerResponse) => sendJson(response, 400, { error: "InvalidRequest", message: "Blob not found" }),
     ]) {

@@ -45,7 +45,7 @@ async function setting(given: Partial<GivenAnswers> = {}, typed?: readonly strin
   });
   const prompter: Prompter =
     typed === undefined ? nobody : { canAsk: true, text: ask, secret: ask, lend: async (work) => work() };
-  const secrets = createSecrets(terminal, {}, prompter, new Set(), signal);
+  const secrets = createSecrets(terminal, {}, prompter, terminal.secrets, signal);
   return { answers: createAnswers(terminal, { yes: false, ...given }, secrets, prompter), asked, streams };
 }
 

@@ -1,9 +1,11 @@
 import { execFileSync } from "node:child_process";
-import { appendFileSync, cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, cpSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
+import { proveSnapshot } from "../../src/archive/fetch-repo.ts";
 import { blobFile, snapshotFile } from "../../src/archive/layout.ts";
+import { readManifests } from "../../src/archive/manifest.ts";
 import { testRev } from "../repo/tools/account.ts";
 import { account, car, did, documentParts, key, makeArchive, rewrite, write } from "./support/archive.ts";
 import { oldPicture, picture, pictures } from "./support/car.ts";
@@ -222,6 +224,10 @@ describe("an archive of several snapshots", () => {
     );
     const { stdout } = await run(["verify", archive]);
     expect(stdout).toContain(`in ${testRev}:`);
+    rmSync(old);
+    expect((await verify(archive)).result.findings).toMatchObject([
+      { rule: "archive/file-missing", key: "repo.car", snapshot: testRev },
+    ]);
   });
 
   test("a manifest in the folder of another snapshot is damage", async () => {
@@ -239,6 +245,41 @@ describe("an archive of several snapshots", () => {
     expect(result).toMatchObject({ ok: true, archive: { blobs: { unlisted: 1 } } });
     expect(result.findings).toMatchObject([{ rule: "archive/file-unlisted", severity: "warning", key: "note.txt" }]);
   });
+});
+
+test("how to mend what is damaged is said with the whole command", async () => {
+  const archive = makeArchive(folder);
+  const next = `decamp export ${did} -o ${archive} --recheck --plc-url https://plc.example.com`;
+  const args = ["verify", archive, "--plc-url", "https://plc.example.com"];
+  expect((await run(args)).stdout).not.toContain("--recheck");
+  writeFileSync(blobFile(archive, picture), "another picture");
+  const { exitCode, stdout } = await run(args);
+  expect(exitCode).toBe(3);
+  expect(stdout.trimEnd().split("\n").slice(-2)).toEqual([
+    "To fetch again what is damaged, as far as the server still has it:",
+    `  ${next}`,
+  ]);
+  expect(JSON.parse((await run([...args, "--json"])).stdout)).toMatchObject({ ok: false, next });
+  rmSync(snapshotFile(archive, testRev, "repo"));
+  const gone = await run(args);
+  expect(gone.exitCode).toBe(3);
+  expect(gone.stderr).toContain(`repo.car is missing.\nHint: `);
+  expect(gone.stderr).toContain(`\n  ${next}\n`);
+});
+
+test.each<[string, (archive: string) => void]>([
+  ["a blob with other bytes", (archive) => writeFileSync(blobFile(archive, picture), "another picture")],
+  ["a repository that is cut off", (archive) => truncateSync(snapshotFile(archive, testRev, "repo"), car.length - 9)],
+  ["a repository that is gone", (archive) => rmSync(snapshotFile(archive, testRev, "repo"))],
+])("a move that finds %s in its archive names that command, too", async (_, damage) => {
+  const archive = makeArchive(folder);
+  const [manifest] = await readManifests(archive);
+  const prove = async (): Promise<void> =>
+    proveSnapshot(archive, manifest!, { did, signingKeys: [key.did] }, new AbortController().signal);
+  await prove();
+  damage(archive);
+  const next = ["export", did, "-o", archive, "--recheck"];
+  await expect(prove()).rejects.toMatchObject({ code: "damaged", data: { next } });
 });
 
 test("a manifest that cannot be read is damage", async () => {

@@ -16,6 +16,7 @@ async function request(argv: readonly string[], env: NodeJS.ProcessEnv = {}): Pr
   return readMigrateRequest(invocation, { XDG_STATE_HOME: "/state", ...env });
 }
 
+const blob = "bafkreihdwdcefgh4dqkjv67uzcmw7ojee6xedzdetojuzjevtenxquvyku";
 const base = ["migrate", "alice.example", "--to", "https://new.example"];
 
 describe("migrate: arguments to options", () => {
@@ -30,11 +31,19 @@ describe("migrate: arguments to options", () => {
       allowPrivateHosts: false,
       concurrency: 16,
       allowMissingBlobs: false,
+      acceptFutureRev: false,
       addRecoveryKey: false,
       freeze: false,
       chunkedImport: false,
       firstWrite: false,
       bringLateWrites: false,
+    });
+  });
+
+  test("a blob that is skipped is named by its CID", async () => {
+    await expect(request([...base, "--skip-blob", "photo.jpg"])).rejects.toMatchObject({
+      code: "usage",
+      message: expect.stringContaining('"photo.jpg" is not the CID of a blob') as string,
     });
   });
 
@@ -44,8 +53,9 @@ describe("migrate: arguments to options", () => {
       ...(
         "--from https://old.example --home-is-lost --replace-copy --dry-run --until verify --archive a/b --concurrency 3 " +
         "--new-handle alice.new.example --new-email a@b.example --invite-code new-1 --yes " +
-        "--confirm-did did:plc:x --allow-missing-blobs --freeze --chunked-import --first-write --bring-late-writes --allow-private-hosts --state-dir s " +
+        "--confirm-did did:plc:x --allow-missing-blobs --accept-future-rev --freeze --chunked-import --first-write --bring-late-writes --allow-private-hosts --state-dir s " +
         "--password-file p --auth-factor-command c --new-password-file - --plc-token-command d " +
+        `--skip-blob ${blob} --skip-blob ${blob} ` +
         "--accept-key did:key:zQ3shSpXWhf77qcjau2sSgLhTBG8ZCa7mA5Ur6Z5KmxXPDhvN " +
         "--recovery-key new.age --rotation-key-file k --passphrase-command e --curve p256 " +
         "--plc-url http://localhost:2582 --json --no-input --no-color -v"
@@ -64,6 +74,8 @@ describe("migrate: arguments to options", () => {
       allowPrivateHosts: true,
       concurrency: 3,
       allowMissingBlobs: true,
+      acceptFutureRev: true,
+      skipBlobs: [blob, blob],
       addRecoveryKey: true,
       freeze: true,
       chunkedImport: true,

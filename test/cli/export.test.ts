@@ -1,5 +1,5 @@
 /** `decamp export` of one account: what is asked of whom, and when. The rest is tried against real servers. */
-import { mkdir, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import type { ServerResponse } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -87,6 +87,18 @@ test("a server that is named is asked while the directory is asked for the log",
   expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
   expect(JSON.parse(stdout.trim().split("\n").at(-1) ?? "")).toMatchObject({ did, records: 1, mode: "full" });
   expect(asked.toSorted()).toEqual(["/DID", "/DID/log/audit", "getLatestCommit", "getRepo", "listBlobs"]);
+});
+
+test("with -q nothing is printed when all of it came", async () => {
+  await using both = await world([], auditLog([genesis]));
+  const where = ["--plc-url", both.origin, "--allow-private-hosts", "--state-dir", join(folder, "state"), "--no-input"];
+  const list = join(folder, "accounts");
+  await writeFile(list, `${did}\n`);
+  for (const accounts of [[did], ["--accounts", list]]) {
+    const archive = ["-o", join(folder, "quiet", String(accounts.length)), "--from", both.origin];
+    const { exitCode, stdout, stderr } = await run(["export", ...accounts, ...archive, ...where, "-q"]);
+    expect({ accounts, exitCode, stdout, stderr }).toEqual({ accounts, exitCode: 0, stdout: "", stderr: "" });
+  }
 });
 
 test("what came from it is not kept if the log is not in order", async () => {

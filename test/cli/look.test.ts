@@ -3,6 +3,9 @@ import { tmpdir } from "node:os";
 import { join, sep } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { recordPath } from "../../src/repo/file-names.ts";
+import { encodeCbor } from "../../src/data/cbor.ts";
+import { CidLink } from "../../src/data/cid.ts";
+import { Records, assemble, ok, repo } from "../repo/fixtures/fixture.ts";
 import { makeAccount } from "../repo/tools/account.ts";
 import { makeCar } from "../repo/tools/build.ts";
 import { carOfAlice, oldPicture, picture } from "./support/car.ts";
@@ -74,6 +77,21 @@ describe("repo get", () => {
     });
   });
 
+  test("an address of another account is refused; whether a handle is this account is not known", async () => {
+    const path = "app.bsky.actor.profile/self";
+    const own = await run(["repo", "get", car, `at://${account.did}/${path}`]);
+    expect(own).toMatchObject({ exitCode: 0, stderr: "" });
+    const other = await run(["repo", "get", car, `at://did:plc:44ybard66vv44zksje25o7dz/${path}`]);
+    expect(other).toMatchObject({ exitCode: 2, stdout: "" });
+    expect(other.stderr).toContain(`and this repository is that of ${account.did}.`);
+    const handle = await run(["repo", "get", car, `at://alice.example/${path}`]);
+    expect(handle.stdout).toBe(own.stdout);
+    expect(handle.stderr).toBe(`Note: Whether alice.example is ${account.did} was not looked up.\n`);
+    const none = await run(["repo", "get", car, "at://alice.example/app.bsky.actor.profile"]);
+    expect(none).toMatchObject({ exitCode: 2, stdout: "" });
+    expect(none.stderr).toContain("This is not the address of a record");
+  });
+
   test("a record that is not there: exit code 2", async () => {
     const { exitCode, stdout, stderr } = await run(["repo", "get", car, "app.bsky.feed.post/none"]);
     expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: "" });
@@ -114,6 +132,55 @@ describe("repo unpack", () => {
     expect(exitCode).toBe(3);
     expect(stderr).toContain("is not in the file");
     expect([existsSync(target), existsSync(`${target}.part`)]).toEqual([false, false]);
+  });
+});
+
+describe("records that break the data model", () => {
+  // {"a": 1.5, "b": a picture}; {"a": undefined}; one that ends early, with something that may be a picture.
+  const ref = Buffer.from(
+    encodeCbor({ $type: "blob", ref: new CidLink(picture), mimeType: "image/png", size: 9 }),
+  ).toString("hex");
+  const broken = repo("broken", "", ok, {
+    records: new Records()
+      .addBytes("a.b.c/cut", Buffer.from(`a261616261`, "hex"))
+      .addBytes("a.b.c/float", Buffer.from(`a26161fb3ff80000000000006162${ref}`, "hex"))
+      .addBytes("a.b.c/hidden", Buffer.from(`a261611c6162${ref}`, "hex"))
+      .addBytes("a.b.c/undefined", Buffer.from("a16161f7", "hex")),
+  }).then((fixture) => assemble(fixture, "as-made"));
+
+  test("get shows what JSON has no form for, marked, and says so", async () => {
+    const input = await broken;
+    const shown = await run(["repo", "get", "-", "a.b.c/float"], { input });
+    expect(shown.exitCode).toBe(0);
+    expect(JSON.parse(shown.stdout)).toMatchObject({ a: { $float: 1.5 }, b: { ref: { $link: picture } } });
+    expect(shown.stderr).toContain("This record breaks the data model: There is a floating-point number.");
+    const json = await run(["repo", "get", "-", "a.b.c/undefined", "--json"], { input });
+    expect(JSON.parse(json.stdout)).toMatchObject({
+      fault: "There is a simple value other than false, true and null.",
+      value: { a: { $undefined: true } },
+    });
+    const cut = await run(["repo", "get", "-", "a.b.c/cut"], { input });
+    expect(cut).toMatchObject({ exitCode: 3, stdout: "" });
+    expect(cut.stderr).toContain("The record a.b.c/cut has no JSON form. The CBOR ends in the middle of a value.");
+    expect(shown.stderr + json.stderr + cut.stderr).not.toContain("canonical");
+  });
+
+  test("unpack writes them, marked, and leaves out what cannot be read", async () => {
+    const target = join(folder, "broken-records");
+    const { exitCode, stdout } = await run(["repo", "unpack", "-", target, "--json"], { input: await broken });
+    expect(exitCode).toBe(6);
+    expect(JSON.parse(stdout)).toMatchObject({
+      records: 2,
+      marked: ["a.b.c/float", "a.b.c/undefined"],
+      unreadable: ["a.b.c/cut", "a.b.c/hidden"],
+    });
+    expect(JSON.parse(readFileSync(join(target, "a.b.c", "float.json"), "utf8"))).toMatchObject({ a: { $float: 1.5 } });
+  });
+
+  test("blob ls has the blobs in them; exit code 6 where some may be lacking", async () => {
+    const { exitCode, stdout, stderr } = await run(["blob", "ls", "-"], { input: await broken });
+    expect({ exitCode, stdout }).toEqual({ exitCode: 6, stdout: `${picture} 9 image/png a.b.c/float\n` });
+    expect(stderr).toBe("Not known: a.b.c/hidden cannot be read to its end, and may need more blobs.\n");
   });
 });
 
@@ -175,6 +242,6 @@ test("what is no repository ends with exit code 3 and says what it is", async ()
   ]) {
     const { exitCode, stderr } = await run(argv, { input: "<!doctype html><p>" });
     expect(exitCode).toBe(3);
-    expect(stderr).toContain("This is an HTML page, not a CAR file.");
+    expect(stderr).toContain("This looks like an HTML page, not like a CAR file.");
   }
 });

@@ -40,17 +40,16 @@ const plan: MigrationPlan = {
 async function run(move: Move, flags: readonly string[] = [], streams: StreamOptions = {}) {
   const { parts, stdout, stderr } = captured(streams);
   const terminal = await openTerminal(parts, { noColor: false });
-  const secrets = new Set<string>();
   const invocation = readArguments(["migrate", "alice.old.example", "--to", "https://new.example", ...flags], terminal);
   if (!("command" in invocation) || invocation.command !== "migrate") {
     throw new Error("no invocation");
   }
   let exitCode: number;
   try {
-    exitCode = await runMigrate(invocation, { terminal, secrets }, move);
+    exitCode = await runMigrate(invocation, { terminal, secrets: terminal.secrets }, move);
   } catch (error) {
     const json = flags.includes("--json");
-    exitCode = reportFailure(terminal, error, { json, verbose: false, secrets, bugs: undefined, version: "0" });
+    exitCode = reportFailure(terminal, error, { json, verbose: false, bugs: undefined, version: "0" });
   }
   return { exitCode, stdout: stdout(), stderr: stderr() };
 }
@@ -75,6 +74,25 @@ describe("the result", () => {
     ]) {
       expect(stdout).toContain(fact);
     }
+  });
+
+  test("with -q: nothing, unless something is left to do or the plan was asked for", async () => {
+    const done = await run(() => Promise.resolve(result), ["-q"]);
+    expect(done).toEqual({ exitCode: 0, stdout: "", stderr: "" });
+    const left = await run(
+      () => Promise.resolve({ ...result, sourceStillActive: true, sourceState: "active" }),
+      ["-q"],
+    );
+    expect(left.exitCode).toBe(8);
+    expect(left.stdout).toContain("deactivate it");
+    const planned = await run(
+      (_options, _answers, report) => {
+        report({ type: "plan", plan });
+        return Promise.resolve({ ...result, state: "planned" });
+      },
+      ["-q", "--dry-run"],
+    );
+    expect(planned.stdout).toContain("This is the plan.");
   });
 
   test("with --json: the last line on stdout, and nothing on stderr", async () => {
@@ -104,6 +122,25 @@ describe("the result", () => {
     expect(stdout).toContain("Missing: 1 blob that");
     expect(stdout).toContain("bafkmissing  not found\n");
     expect(stdout).toContain("needed by app.bsky.feed.post/3abc\n");
+  });
+
+  test("with blobs and preferences that stayed behind: exit code 6, why, and where they are", async () => {
+    const blob = { cid: "bafklarge", size: 2_000_000, reason: "too large", records: ["app.bsky.feed.post/3abc"] };
+    const blobsNotMoved = [
+      { ...blob, archived: true },
+      { cid: "bafkgone", reason: "skipped, as you asked", records: [], archived: false },
+    ];
+    const left = await run(() => Promise.resolve({ ...result, blobsNotMoved }));
+    expect(left.exitCode).toBe(6);
+    expect(left.stdout).toContain("Left behind: 2 blobs\n");
+    expect(left.stdout).toMatch(/bafklarge {2}2\S* MB {2}too large; the archive has it\n {4}needed by app/);
+    expect(left.stdout).toContain("bafkgone  skipped, as you asked\n");
+
+    const preferencesNotMoved = { reason: "they could not be written", archived: "/archive/preferences.json" };
+    const { exitCode, stdout } = await run(() => Promise.resolve({ ...result, preferencesNotMoved }));
+    expect(exitCode).toBe(6);
+    expect(stdout).toContain("they could not be written\n");
+    expect(stdout).toContain("they are in /archive/preferences.json\n");
   });
 
   test("of a run whose old server keeps the account active says so, and what to do", async () => {

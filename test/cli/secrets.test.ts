@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
+import type { KnownSecrets } from "../../src/data/known-secrets.ts";
 import { createPrompter } from "../../src/cli/prompter.ts";
 import { createSecrets, secretKinds, type AllSecretFlags, type Secrets } from "../../src/cli/secrets.ts";
 import { openTerminal } from "../../src/cli/terminal.ts";
@@ -17,7 +18,7 @@ const file = (name: string, content: string | Uint8Array): string => {
   return path;
 };
 
-async function secrets(flags: AllSecretFlags, options: StreamOptions = {}): Promise<Secrets & { known: Set<string> }> {
+async function secrets(flags: AllSecretFlags, options: StreamOptions = {}): Promise<Secrets & { known: KnownSecrets }> {
   const { signal } = new AbortController();
   const terminal = await openTerminal(
     captured({ ...options, env: { PATH: process.env["PATH"], ...options.env } }).parts,
@@ -32,7 +33,7 @@ async function secrets(flags: AllSecretFlags, options: StreamOptions = {}): Prom
     signal,
     leave: () => undefined,
   });
-  const known = new Set<string>();
+  const known = terminal.secrets;
   return { ...createSecrets(terminal, flags, prompter, known, signal), known };
 }
 
@@ -44,7 +45,7 @@ describe("where a secret comes from", () => {
   test("a file, before the environment; the line end is not part of it, spaces are", async () => {
     const from = await secrets({ sourcePassword: { file: file("p", " from file \r\n") } }, { env });
     expect(await from.read("sourcePassword", question)).toBe(" from file ");
-    expect([...from.known]).toEqual([" from file "]);
+    expect(from.known.redact("read from file !")).toBe("read[secret]!");
   });
 
   test("a command, before the environment", async () => {

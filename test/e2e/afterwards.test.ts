@@ -16,6 +16,7 @@ import { getBlob, listRecords, repoStatus } from "../network/read.ts";
 import { prepareMove, runDecamp } from "../network/run-decamp.ts";
 
 const network = connectNetwork(inject("network"));
+const hurry = new URL("../faults/hurry.ts", import.meta.url);
 const oldPassword = "the-old-password";
 
 async function newAccount(name: string, pds: PdsHandle): Promise<Account> {
@@ -39,7 +40,7 @@ test("an old server that is gone after the point of no return holds nothing up",
   expect((await runDecamp([...move.args, "--until", "submit-operation"])).code).toBe(8);
 
   await network.stopPds(source);
-  const finished = await runDecamp([...move.args, "--json"]);
+  const finished = await runDecamp([...move.args, "--json"], { preload: hurry });
   expect(finished.code).toBe(8);
   expect(lastLine(finished.stdout)).toMatchObject({ type: "result", state: "moved", sourceStillActive: true });
   expect(await repoStatus({ url: network.b.url, did: account.did })).toBe("active");

@@ -1,5 +1,5 @@
 /** An archive of an account, made and kept up to date by the real command, and proved from outside. */
-import { lstat, mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { lstat, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { CarReader } from "@ipld/car";
@@ -184,6 +184,27 @@ test("all that is public, then only what is new, then nothing", async () => {
   expect(second.result.snapshot > first.result.snapshot).toBe(true);
   await expectProved(archive);
   await expectSame(account, archive, second.result.snapshot);
+
+  // The disk changes a bit in the repository and in a picture: verify names the command that mends both.
+  const [picture] = pictures;
+  const cid = picture?.blob.ref.$link ?? "";
+  const sound = await lookAt(archive);
+  for (const name of [`blobs/${cid.slice(-2)}/${cid}`, `snapshots/${second.result.snapshot}/repo.car`]) {
+    const bytes = await readFile(path.join(archive, name));
+    bytes[bytes.length - 40]! ^= 4;
+    await writeFile(path.join(archive, name), bytes);
+  }
+  const flags = ["--plc-url", plc.url, "--allow-private-hosts", "--state-dir", path.join(folder, "state")];
+  const bad = await runDecamp(["verify", archive, ...flags]);
+  expect(bad.code).toBe(3);
+  const command = bad.stdout.trimEnd().split("\n").at(-1)?.trim() ?? "";
+  expect(command).toContain("--recheck");
+  expect(await runDecamp([...command.split(" ").slice(1), "--no-input"])).toMatchObject({
+    code: 0,
+    stdout: expect.stringContaining("Mended        1 file and 1 blob") as string,
+  });
+  await expectProved(archive);
+  expect(names(await lookAt(archive))).toEqual(names(sound));
 });
 
 test("with a password also what is private, marked and for the owner alone; --public-only leaves it out", async () => {
@@ -336,6 +357,14 @@ test("a folder of something else, and of another account, is left alone", async 
   await writeFile(path.join(full, "letter.txt"), "Dear Alice");
   expect((await exportInto(account, full)).code).toBe(2);
   expect(await readdir(full)).toEqual(["letter.txt"]);
+  // Names that an archive has, too.
+  await writeFile(path.join(full, "film.mkv.part"), "9 GB of 10");
+  await writeFile(path.join(full, "README.txt"), "my own notes");
+  await writeFile(path.join(full, "lock"), "notes");
+  await mkdir(path.join(full, "thesis.part"));
+  const downloads = await lookAt(full);
+  expect((await exportInto(account, full)).code).toBe(2);
+  expect(await lookAt(full)).toEqual(downloads);
   const archive = path.join(folder, "orderly");
   expect((await exportInto(account, archive)).code).toBe(0);
   const before = await lookAt(archive);

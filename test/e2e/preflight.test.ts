@@ -63,11 +63,12 @@ describe("the folder for the archive", () => {
     const folder = path.join(move.folder, "documents");
     await mkdir(folder);
     await writeFile(path.join(folder, "letter.txt"), "Dear all");
+    await writeFile(path.join(folder, "film.mkv.part"), "9 GB of 10");
     const { code, error } = await run([...move.args, "--archive", folder]);
     expect(error).toMatchObject({ code: "usage", exitCode: 2 });
     expect(code).toBe(2);
     expect(error?.message).toContain(folder);
-    expect(await readdir(folder)).toEqual(["letter.txt"]);
+    expect(await readdir(folder)).toEqual(["film.mkv.part", "letter.txt"]);
     await expectUntouched(account);
   });
 

@@ -20,6 +20,7 @@ import { openLane } from "../faults/lane.ts";
 vi.setConfig({ maxConcurrency: 2 });
 
 const network = connectNetwork(inject("network"));
+const preload = new URL("../faults/hurry.ts", import.meta.url);
 
 async function filled(name: string, pds: PdsHandle = network.a): Promise<Account> {
   return createFilled(pds, name, { records: 24, blobs: 2, seed: 61 });
@@ -381,7 +382,7 @@ test.concurrent(
     const account = await filled("unreadable");
     const move = await prepareMove(network, account, network.b);
     const folder = path.join(move.stateDir, "migrations");
-    mkdirSync(path.join(folder, "did-plc-somebody-to-https-x.example.journal"), { recursive: true });
+    mkdirSync(path.join(folder, "did-plc-somebody-to-https-x.example.journal"), { recursive: true, mode: 0o700 });
     expect((await runDecamp([...move.args, "--until", "submit-operation"])).code).toBe(8);
     const own =
       readdirSync(folder).find((name) => name.includes(account.did.slice(8)) && name.endsWith(".journal")) ?? "";
@@ -444,6 +445,41 @@ test.concurrent(
     const ended = await runDecamp([...undo, ...passwords, ...rest]);
     expect([ended.code, result(ended)]).toMatchObject([0, { state: "undone", targetState: "deactivated" }]);
     expect((await lastOperation(network.plcUrl, account.did)).rotationKeys[0]).toBe(key.didKey);
+    await move.remove();
+  },
+);
+
+test.concurrent(
+  "an old server that hides its head is compared record by record; one that breaks off then holds nothing up",
+  async () => {
+    await using lane = await openLane(network, "hidden");
+    const { account, move } = await lane.newSubject({ blobs: 2 });
+    const { source } = lane.proxies;
+    expect((await runDecamp([...move.args, "--until", "activate"])).code).toBe(0);
+    const late = "app.bsky.feed.post/3khidden22222";
+    await applyWrites(account, [post("Written too late.", "3khidden22222")]);
+    rmSync(path.join(move.stateDir, "migrations"), { recursive: true });
+
+    // The archive is the same as what the new server has: it must not speak for an old server that is active.
+    source.when({ kind: "com.atproto.sync.getBlocks" }, refuse(501, "MethodNotImplemented"));
+    const compared = await runDecamp([...move.args, "--json"]);
+    expect([compared.code, result(compared)]).toMatchObject([8, { sourceStillActive: true, lateWrites: [late] }]);
+    expect(await repoStatus({ url: network.a.url, did: account.did })).toBe("active");
+
+    let downloads = 0;
+    source.when({ kind: "com.atproto.sync.getRepo" }, async (exchange) => {
+      downloads += 1;
+      await (downloads === 1 ? exchange.pass() : refuse(500, "InternalServerError")(exchange));
+    });
+    const broken = await runDecamp([...move.args, "--bring-late-writes", "--json"], { preload });
+    expect([broken.code, broken.stderr, result(broken)]).toMatchObject([
+      8,
+      "",
+      { state: "moved", sourceStillActive: true, sourceState: "active" },
+    ]);
+    expect(broken.stdout).toMatch(/"source-still-active","message":"[^"]* was not deactivated: [^"]*answered 500/);
+    expect(downloads).toBeGreaterThan(1);
+    expect(await repoStatus({ url: lane.target.url, did: account.did })).toBe("active");
     await move.remove();
   },
 );

@@ -2,7 +2,7 @@
  * Loaded into decamp before its own code: one of its operations on files goes wrong, as the variable DECAMP_BREAK says. The
  * product knows nothing of this.
  */
-import { appendFileSync } from "node:fs";
+import { appendFileSync, constants } from "node:fs";
 import promises, { type FileHandle } from "node:fs/promises";
 import { syncBuiltinESMExports } from "node:module";
 
@@ -14,9 +14,10 @@ export interface Breakage {
   nth: number;
   /**
    * `before`, `torn`, `after`: the process is killed before the operation, when half of the bytes are written, or after it.
-   * `full`: from that operation on the disk is full. `nothing`: no operation goes wrong.
+   * `full`: from that operation on the disk is full. `short`: the system takes half of the bytes, and says so. `nothing`: no
+   * operation goes wrong.
    */
-  how: "before" | "torn" | "after" | "full" | "nothing";
+  how: "before" | "torn" | "after" | "full" | "short" | "nothing";
   /** a file that gets a line for each operation */
   log?: string;
 }
@@ -29,7 +30,7 @@ function die(): void {
 }
 
 /** Does `work`, unless it is the one that goes wrong; `half` does a part of it. */
-async function perform<T>(name: string, work: () => Promise<T>, half?: () => Promise<unknown>): Promise<T> {
+async function perform<T>(name: string, work: () => Promise<T>, half?: () => Promise<T>): Promise<T> {
   count += 1;
   if (log !== undefined) {
     appendFileSync(log, `${name}\n`);
@@ -40,6 +41,9 @@ async function perform<T>(name: string, work: () => Promise<T>, half?: () => Pro
   }
   if (count !== nth) {
     return work();
+  }
+  if (how === "short" && half !== undefined) {
+    return half();
   }
   if (how === "before") {
     die();
@@ -54,32 +58,45 @@ async function perform<T>(name: string, work: () => Promise<T>, half?: () => Pro
   return result;
 }
 
-const { open, rename } = promises;
+const { link, open, rename } = promises;
+
+/** As decamp calls it. */
+type Write = (
+  bytes: Uint8Array,
+  offset: number,
+  length: number,
+  position: number | null,
+) => Promise<{ bytesWritten: number }>;
+
+function isToWrite(flags: string | number | undefined): boolean {
+  return typeof flags === "number"
+    ? (flags & (constants.O_WRONLY | constants.O_RDWR)) !== 0
+    : /[wa]/.test(flags ?? "r");
+}
 
 promises.open = async (file, flags, mode) => {
   const name = String(file);
-  const writes = typeof flags === "string" && /[wa]/.test(flags) && name.includes(path);
-  if (!writes) {
+  if (!isToWrite(flags) || !name.includes(path)) {
     return open(file, flags, mode);
   }
-  const creates = flags.startsWith("w");
+  const creates = typeof flags === "string" && flags.startsWith("w");
   const handle = creates
     ? await perform(`create ${name}`, async () => open(file, flags, mode))
     : await open(file, flags, mode);
-  const write = handle.write.bind(handle) as (data: Uint8Array, offset?: number) => Promise<{ bytesWritten: number }>;
-  handle.write = (async (data: Uint8Array | string, offset = 0) => {
-    const bytes = typeof data === "string" ? Buffer.from(data) : data;
-    const middle = offset + ((bytes.length - offset) >> 1);
-    return perform(
+  const write = handle.write.bind(handle) as Write;
+  handle.write = (async (bytes: Uint8Array, offset: number, length: number, position: number | null) =>
+    perform(
       `write ${name}`,
-      async () => write(bytes, offset),
-      async () => write(bytes.subarray(0, middle), offset),
-    );
-  }) as FileHandle["write"];
+      async () => write(bytes, offset, length, position),
+      async () => write(bytes, offset, length >> 1, position),
+    )) as Write as FileHandle["write"];
   return handle;
 };
 
 promises.rename = async (from, to) =>
   String(to).includes(path) ? perform(`rename ${String(to)}`, async () => rename(from, to)) : rename(from, to);
+
+promises.link = async (from, to) =>
+  String(to).includes(path) ? perform(`link ${String(to)}`, async () => link(from, to)) : link(from, to);
 
 syncBuiltinESMExports();

@@ -51,9 +51,10 @@ test.each(["homeOf(log) === undefined", "const home = homeOf(log);", "livesAt(lo
 const mayRemember: Readonly<Record<string, readonly string[]>> = {
   "migration/handle.ts": ["newHandle"],
   "migration/holding.ts": ["compared", "signed"],
+  "migration/left-out.ts": ["leftOut"],
   "migration/steps/change-identity.ts": ["signed"],
   "migration/steps/late-writes.ts": ["sourceCompared"],
-  "migration/steps/preflight.ts": ["did", "newHandle", "signed", "source", "target"],
+  "migration/steps/preflight.ts": ["did", "newHandle", "signed", "skipBlobs", "source", "target"],
 };
 
 test("what a journal remembers is used for what it is named for", () => {

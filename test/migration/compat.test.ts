@@ -1,5 +1,5 @@
 /** The journals of earlier versions, as those wrote them (test/tools/compat.ts), read by this one. */
-import { cpSync, globSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { chmodSync, cpSync, globSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
@@ -33,6 +33,10 @@ describe.each(places)("%s", (place) => {
   // Whatever a later version makes of a journal that it reads, the fixtures stay as they are.
   const stateDir = path.join(scratch, place);
   cpSync(path.join(folder, place), stateDir, { recursive: true });
+  // A checkout has the permissions that its umask gives.
+  for (const name of [".", ...globSync("migrations/*", { cwd: stateDir }), "migrations"]) {
+    chmodSync(path.join(stateDir, name), 0o700);
+  }
   const about = JSON.parse(readFileSync(path.join(stateDir, "about.json"), "utf8")) as About;
   const { did, source, target, newHandle, flags } = about;
   const isSigned = !["export", "create-account", "compare"].includes(flags[flags.indexOf("--until") + 1] ?? "");

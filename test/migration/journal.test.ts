@@ -32,10 +32,10 @@ async function write(): Promise<string> {
   return path.join(stateDir, "migrations", name);
 }
 
-async function read(): Promise<object> {
+async function read(): Promise<Record<string, unknown>> {
   const journal = await openJournal(stateDir, did, target);
   await journal.close();
-  return journal.state;
+  return { ...journal.state };
 }
 
 test("what was written is read again", async () => {
@@ -49,6 +49,22 @@ test("what was written is read again", async () => {
     newHandle: "alice.new.example.com",
     signed: { cid: "bafy", operation: { type: "plc_operation" } },
   });
+});
+
+test("what is left behind is read again as the last of it was", async () => {
+  await write();
+  const blob = { cid: "bafkx", reason: "too large", records: ["a.b.c/d"] };
+  const journal = await openJournal(stateDir, did, target);
+  await journal.append({ type: "skip-blobs", cids: ["bafkx", "bafky"] });
+  const preferences = { reason: "refused", again: true };
+  await journal.append({ type: "left-out", missing: [blob], notMoved: [], preferences });
+  await journal.append({ type: "left-out", missing: [], notMoved: [{ ...blob, size: 3, archived: true }] });
+  await journal.close();
+  expect(await read()).toMatchObject({
+    skipBlobs: ["bafkx", "bafky"],
+    leftOut: { missing: [], notMoved: [{ ...blob, size: 3, archived: true }] },
+  });
+  expect((await read())["leftOut"]).not.toHaveProperty("preferences");
 });
 
 test("a last line that was cut off anywhere is as if it had never been written", async () => {
@@ -102,6 +118,8 @@ test("facts belong to one move: a new beginning has none", async () => {
   await write();
   const journal = await openJournal(stateDir, did, target);
   await journal.append({ type: "compared", commit: "bafy" });
+  await journal.append({ type: "skip-blobs", cids: ["bafk"] });
+  await journal.append({ type: "left-out", missing: [], notMoved: [], preferences: { reason: "x", again: false } });
   await journal.append({ type: "source-compared", operation: "bafy" });
   await journal.append({ type: "frozen", frozen: true });
   await journal.append({ ...begin, at: "2026-12-01T00:00:00.000Z" });

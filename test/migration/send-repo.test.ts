@@ -6,12 +6,13 @@ import { Readable } from "node:stream";
 import type * as Iterator from "@ipld/car/iterator";
 import { afterAll, beforeEach, expect, test, vi } from "vitest";
 import type { Context } from "../../src/migration/context.ts";
-import { sendParts, sendRepo } from "../../src/migration/send-repo.ts";
+import { repoUpload, sendParts, sendRepo } from "../../src/migration/send-repo.ts";
 import { splitRepo } from "../../src/repo/parts.ts";
 import { bytesSource } from "../../src/repo/source.ts";
 import type { Upload } from "../../src/services/pds.ts";
 import { makeAccount, makeRecords } from "../repo/tools/account.ts";
-import { makeCar } from "../repo/tools/build.ts";
+import { CidLink, cidFor } from "../../src/data/cid.ts";
+import { carHeader, makeCar } from "../repo/tools/build.ts";
 
 /** How many files are still read rightly. */
 const reading = vi.hoisted(() => ({ rightly: Infinity }));
@@ -100,4 +101,17 @@ test("every part is looked at before it is sent, and the first that is read othe
   const { context, imported } = server();
   await sendParts(context, path, car.length);
   expect(imported()).toBe(parts.length);
+});
+
+test("a file whose header names two roots is sent with the one that is its commit; any other as it is", async () => {
+  const roots = [new CidLink(account.commit.cid), new CidLink(cidFor("dag-cbor", Uint8Array.of(1)))];
+  const rest = car.subarray(carHeader({ version: 1, roots: roots.slice(0, 1) }).length);
+  const file = Buffer.concat([carHeader({ version: 1, roots }), rest]);
+  const odd = join(folder, "two-roots.car");
+  writeFileSync(odd, file);
+  const { context, imported } = server();
+  await expect(sendRepo(context, upload(file), account.commit.cid)).rejects.toMatchObject(differs);
+  await sendRepo(context, repoUpload(odd, file.length), account.commit.cid);
+  await sendRepo(context, repoUpload(path, car.length), account.commit.cid);
+  expect(imported()).toBe(2);
 });

@@ -142,8 +142,8 @@ function makeClock(random: Random): { now(): string; next(): { tid: string; time
   };
 }
 
-/** 53 bits of microseconds, 10 bits of clock id (zero), 13 characters. */
-function tid(microseconds: number): string {
+/** A TID: 53 bits of microseconds, 10 bits of clock id (zero), 13 characters. */
+export function tid(microseconds: number): string {
   let rest = BigInt(microseconds) << 10n;
   let out = "";
   for (let i = 0; i < 13; i += 1) {

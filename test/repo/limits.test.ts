@@ -40,7 +40,9 @@ test("a report lists so many findings, and says how many more there are", async 
 });
 
 test("a block above the limit ends the reading; a raised limit lets it pass", async () => {
-  const large = await makeAccount({ records: [{ key: "a.b.c/large", value: { text: "x".repeat(2 << 20) } }] });
+  const large = await makeAccount({
+    records: [{ key: "a.b.c/large", value: { $type: "a.b.c", text: "x".repeat(2 << 20) } }],
+  });
   const file = makeCar(large.commit.cid, large.blocks);
   const expected = { did: large.did, signingKeys: [large.signer.didKey] };
   const refused = await verifyRepo(bytesSource(file), expected, { limits: { blockBytes: 1 << 20 } });

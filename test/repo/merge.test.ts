@@ -32,7 +32,7 @@ test("a diff and what was there before give the whole repository, and nothing el
       fc.boolean(),
       async (records, kept, changed, withMore) => {
         const edited = kept.map((record) =>
-          changed.includes(record) ? { ...record, value: { edited: true } } : record,
+          changed.includes(record) ? { ...record, value: { $type: "a.b.c", edited: true } } : record,
         );
         const before = await makeAccount({ records });
         const after = await makeAccount({ records: edited, rev: "3mzzzzzzzzzzz" });

@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import { bytesSource } from "../../src/repo/source.ts";
 import { verifyRepo, type Expectation } from "../../src/repo/verify.ts";
 import { fuzzVerifier } from "./fuzz/fuzz.ts";
+import { fuzzRecords } from "./fuzz/records.ts";
 import { makeAccount, makeRecords, testNow } from "./tools/account.ts";
 import { buildTree, makeCar, orders, sortBlocks, treeBlocks } from "./tools/build.ts";
 import { Random } from "./tools/random.ts";
@@ -77,4 +78,11 @@ test("mutated files end in a report, the same however they arrive", async () => 
   const { cases, stillGood } = await fuzzVerifier(7, 600, () => false);
   expect(cases).toBe(600);
   expect(stillGood).toBeLessThan(200);
+});
+
+test("broken records are read to an end, and everybody finds the same blobs in them", async () => {
+  const { records, blobs, unknown } = await fuzzRecords(3, 15, () => false);
+  expect(records).toBe(300);
+  expect(blobs).toBeGreaterThan(150);
+  expect(unknown).toBeGreaterThan(20);
 });

@@ -1,11 +1,13 @@
 /** One request: its deadlines, its signal, its body, and what becomes of the connection. */
-import { getEventListeners } from "node:events";
+import { getEventListeners, once } from "node:events";
 import { createServer, type Server as TcpServer, type Socket } from "node:net";
 import { Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
 import { setTimeout as delay } from "node:timers/promises";
-import { afterEach, expect, test } from "vitest";
+import { Worker } from "node:worker_threads";
+import { afterEach, expect, test, vi } from "vitest";
 import { Connections, type Answer, type Deadlines, type RequestOptions } from "../../src/services/connections.ts";
+import { startTlsFront } from "../network/tls-front.ts";
 import { listen } from "../network/ports.ts";
 import { scriptedServer } from "../faults/scripted-server.ts";
 
@@ -56,6 +58,14 @@ test("a server that accepts a connection and says nothing of TLS", async () => {
   await expect(sent).rejects.toMatchObject({ code: "CONNECT_DEADLINE" });
 });
 
+test("a certificate is looked at, whatever the environment says", async () => {
+  await using front = await startTlsFront(() => undefined);
+  vi.stubEnv("NODE_TLS_REJECT_UNAUTHORIZED", "0");
+  await expect(send(`https://localhost:${front.port}`)).rejects.toMatchObject({ code: "DEPTH_ZERO_SELF_SIGNED_CERT" });
+  vi.unstubAllEnvs();
+  expect(front.versions).toEqual([]);
+});
+
 test("a proxy that leads nowhere is left when the work is over", async () => {
   const asked = Promise.withResolvers<Socket>();
   await using proxy = await rawServer((socket) => socket.once("data", () => asked.resolve(socket)));
@@ -104,6 +114,34 @@ test("a body that stops half way", async () => {
   await using server = await rawServer((socket) => socket.write("HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf"));
   const { body } = await send(`http://127.0.0.1:${server.port}`, { deadlines: { idle: soon } });
   await expect(buffer(body)).rejects.toMatchObject({ code: "BODY_DEADLINE" });
+});
+
+test("a body that came while this process was stopped is not late", async () => {
+  const idle = 300;
+  // In a thread of its own, which goes on meanwhile.
+  const source = `
+    const { parentPort } = require("node:worker_threads");
+    const server = require("node:http").createServer((_, response) => {
+      response.write("first");
+      setTimeout(() => response.write("second"), ${idle / 2});
+      setTimeout(() => response.end("third"), ${idle * 3});
+    });
+    server.listen(0, "127.0.0.1", () => parentPort.postMessage(server.address().port));`;
+  const worker = new Worker(source, { eval: true });
+  const [port] = (await once(worker, "message")) as [number];
+  try {
+    const { body } = await send(`http://127.0.0.1:${port}`, { deadlines: { idle } });
+    const pieces: string[] = [];
+    for await (const piece of body as AsyncIterable<Buffer>) {
+      pieces.push(piece.toString());
+      if (pieces.length === 1) {
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, idle * 2.5);
+      }
+    }
+    expect(pieces.join()).toBe("first,second,third");
+  } finally {
+    await worker.terminate();
+  }
 });
 
 test("a body that comes slowly is not late, nor is one whose reader is slow", async () => {

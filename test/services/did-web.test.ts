@@ -1,6 +1,8 @@
+import { Readable } from "node:stream";
 import { afterAll, expect, test } from "vitest";
 import { fetchWebDocument } from "../../src/services/did-web.ts";
-import { Http } from "../../src/services/http.ts";
+import type { HttpAnswer } from "../../src/services/http-answer.ts";
+import { Http, type HttpRequest } from "../../src/services/http.ts";
 import { scriptedServer, sendJson, type ScriptedServer } from "../faults/scripted-server.ts";
 
 const open = new Http({ allowPrivateHosts: true, userAgent: "decamp/test", random: () => 0 });
@@ -19,6 +21,26 @@ test("the document lies at one place of the host", async () => {
   await using server = await scriptedServer((_, response) => sendJson(response, 200, document));
   expect(await fetchWebDocument(open, didOf(server), signal)).toEqual(document);
   expect(server.requests.map(({ path }) => path)).toEqual(["/.well-known/did.json"]);
+});
+
+test.each<[string, boolean, string]>([
+  ["did:web:localhost-shop.example.com", true, "https://localhost-shop.example.com"],
+  ["did:web:localhost.example.com", true, "https://localhost.example.com"],
+  ["did:web:shop.localhost", true, "https://shop.localhost"],
+  ["did:web:localhost", true, "http://localhost"],
+  ["did:web:localhost%3A2583", true, "http://localhost:2583"],
+  ["did:web:localhost%3A2583", false, "https://localhost:2583"],
+])("%s, private hosts allowed: %s, is asked at %s", async (did, allowPrivateHosts, origin) => {
+  const asked: string[] = [];
+  class Recording extends Http {
+    override async send({ url }: HttpRequest): Promise<HttpAnswer> {
+      asked.push(url.href);
+      return Promise.resolve({ status: 200, headers: {}, body: Readable.from([Buffer.from("{}")]) });
+    }
+  }
+  const http = new Recording({ allowPrivateHosts, userAgent: "decamp/test" });
+  await fetchWebDocument(http, did, signal);
+  expect(asked).toEqual([`${origin}/.well-known/did.json`]);
 });
 
 test("this machine is not asked unless that is allowed", async () => {

@@ -4,8 +4,9 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { thisProcess } from "../../src/cli/lock-owner.ts";
+import { AppendFile } from "../../src/services/append-file.ts";
 import { forEachConcurrent } from "../../src/services/concurrent.ts";
-import { AppendFile, NewFile, readWhole, refuseExisting, writeNew, writeWhole } from "../../src/services/files.ts";
+import { NewFile, readWhole, refuseExisting, writeNew, writeWhole } from "../../src/services/files.ts";
 import { takeLock } from "../../src/services/lock.ts";
 
 let folder = "";
@@ -98,6 +99,9 @@ function lockText(pid: number, host = "here"): string {
   return JSON.stringify({ pid, host, since: "then", token: "x" });
 }
 
+/** A name as runs give it while they take the lock. */
+const named = (letter: string): string => `lock.${letter.repeat(16)}`;
+
 describe("the lock", () => {
   const living = { pid: 1, host: "here", isAlive: () => true };
   const dead = { pid: 2, host: "here", isAlive: () => false };
@@ -152,15 +156,32 @@ describe("the lock", () => {
 
   test("takes away what runs have left beside it that died while they took it, and nothing else", async () => {
     const target = path.join(folder, "lock");
-    await writeFile(`${target}.aaaa`, lockText(1));
-    await writeFile(`${target}.bbbb.old`, lockText(1));
-    await writeFile(`${target}.cccc`, "");
-    await writeFile(`${target}.dddd`, lockText(2));
-    await writeFile(`${target}.eeee`, lockText(1, "there"));
-    await writeFile(path.join(folder, "locks"), "");
+    await writeFile(path.join(folder, named("a")), lockText(1));
+    await writeFile(path.join(folder, `${named("b")}.old`), lockText(1));
+    await writeFile(path.join(folder, named("c")), "");
+    await writeFile(path.join(folder, named("d")), lockText(2));
+    await writeFile(path.join(folder, named("e")), lockText(1, "there"));
+    for (const name of ["lock.pdf", "lock.", "locks"]) {
+      await writeFile(path.join(folder, name), "");
+    }
     const unlock = await takeLock(target, { pid: 3, host: "here", isAlive: (pid) => pid !== 1 }, 0);
-    expect(await readdir(folder)).toEqual(["lock", "lock.dddd", "lock.eeee", "locks"]);
+    const others = ["lock.", named("d"), named("e"), "lock.pdf", "locks"];
+    expect((await readdir(folder)).sort()).toEqual(["lock", ...others]);
     await unlock();
+  });
+
+  test("that is a file of something else is not taken over", async () => {
+    const target = path.join(folder, "lock");
+    for (const text of ["notes", "{}", "[]"]) {
+      await writeFile(target, text);
+      await expect(takeLock(target, living, 0)).rejects.toMatchObject({ code: "refused" });
+      expect(await readFile(target, "utf8")).toBe(text);
+    }
+    // What a crash of the machine leaves.
+    await writeFile(target, new Uint8Array(40));
+    await (
+      await takeLock(target, living, 0)
+    )();
   });
 });
 

@@ -113,7 +113,18 @@ describe("a CAR file", async () => {
     let count = 0;
     for (const fixture of fixtures) {
       const car = assemble(fixture, "random");
-      const [root] = await (await CarReader.fromBytes(car)).getRoots();
+      const roots = await (await CarReader.fromBytes(car)).getRoots();
+      if (roots.length > 1) {
+        // It is read, and never sent as it is.
+        await expect(agreeOnCar(upload(car), String(roots[0]), signal)).rejects.toThrow("it names the roots");
+        continue;
+      }
+      const [root] = roots;
+      if (fixture.name === "record-of-codec-dag-json") {
+        // A codec that differs from that of the link cannot be told from one that is foreign, so none is sent.
+        await expect(agreeOnCar(upload(car), String(root), signal)).rejects.toThrow("a block of another kind");
+        continue;
+      }
       for (const piece of [1, 7, 4096]) {
         await agreeOnCar(upload(car, car.length > 100_000 ? 4096 : piece), String(root), signal);
       }

@@ -168,6 +168,25 @@ describe("answers that are not as the protocol has them", () => {
     await expect(new Pds(http, server.origin).getRepo(did, signal)).rejects.toMatchObject({ code: "bad-answer" });
   });
 
+  test("a part of a blob or a repository, which nobody asked for", async () => {
+    await using server = await scriptedServer((_, response) => response.writeHead(206).end("a part"));
+    const pds = new Pds(http, server.origin);
+    const refused = { code: "bad-answer", message: expect.stringMatching(/ with a part of it\.$/) as string };
+    await expect(pds.getBlob(did, "bafyone", signal)).rejects.toMatchObject(refused);
+    await expect(pds.getRepo(did, signal)).rejects.toMatchObject(refused);
+  });
+
+  test("what has no type is what it was asked for, if it has that shape", async () => {
+    await using server = await scriptedServer((request, response) =>
+      response
+        .writeHead(200)
+        .end(request.url?.includes("getRepo") === true ? "blocks" : '{"cid":"bafyone","rev":"3l"}'),
+    );
+    const pds = new Pds(http, server.origin);
+    expect(await text((await pds.getRepo(did, signal)).bytes)).toBe("blocks");
+    expect(await pds.statedHead(did, signal)).toEqual({ cid: "bafyone", rev: "3l" });
+  });
+
   const description = { did: "did:web:pds.test", availableUserDomains: [".pds.test"] };
   const garbled: [string, (response: ServerResponse) => void][] = [
     ["breaks off", (response) => response.writeHead(200, { "content-type": "application/json" }).end('{"did":"did:w')],

@@ -1,10 +1,12 @@
 /** What a command that signs may do, and what is made of it. */
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test, vi } from "vitest";
+import { DecampError } from "../../src/errors.ts";
 import { verifySignature } from "../../src/identity/keys.ts";
 import { parsePrivateKey } from "../../src/identity/private-key.ts";
+import { runSecretCommand } from "../../src/services/secret-source.ts";
 import { signByCommand, type SignerCommand } from "../../src/services/signer-command.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "decamp-signer-"));
@@ -23,6 +25,15 @@ const signer = (form: string): string => `'${process.execPath}' ${script} ${keyF
 async function sign(command: string, more: Partial<SignerCommand> = {}): Promise<Uint8Array> {
   const { signal } = new AbortController();
   return signByCommand({ command, didKey, env: process.env, signal, ...more }, Buffer.from("what is signed"));
+}
+
+/** Whether a process does anything: one that has ended may wait for whoever started it. */
+function isRunning(pid: number): boolean {
+  try {
+    return !/^\d+ \(.*\) Z/.test(readFileSync(`/proc/${pid}/stat`, "utf8"));
+  } catch {
+    return false;
+  }
 }
 
 describe.skipIf(process.platform === "win32")("a command", () => {
@@ -72,6 +83,31 @@ describe.skipIf(process.platform === "win32")("a command", () => {
         message: expect.stringContaining("did not answer within 0.2 seconds") as string,
       });
     }
+  });
+
+  test("that is given up is ended with all that it has started", async () => {
+    const commands = {
+      "its child": "sleep 300 & echo $! > %; wait",
+      "the end of a pipeline": "sh -c 'echo $$ > %; exec sleep 300' | cat",
+      "one that has lost its parent": "(sleep 300 & echo $! > %); sleep 300",
+      "one that outlived the command": "sleep 300 & echo $! > %",
+    };
+    const giveUp = {
+      signer: async (command: string) => sign(command, { deadline: 500 }),
+      secret: async (command: string) => runSecretCommand(command, "the secret", process.env, AbortSignal.timeout(500)),
+    };
+    const runs = Object.entries(commands).flatMap(([name, command]) =>
+      Object.entries(giveUp).map(async ([kind, give]) => {
+        const pidFile = join(folder, `${kind} of ${name}`);
+        await expect(give(command.replace("%", `"${pidFile}"`))).rejects.toBeInstanceOf(DecampError);
+        const pid = Number(readFileSync(pidFile, "utf8"));
+        await vi.waitFor(
+          () => expect({ kind, name, runs: isRunning(pid) }).toEqual({ kind, name, runs: false }),
+          10_000,
+        );
+      }),
+    );
+    await Promise.all(runs);
   });
 
   test("is left at once when the user leaves", async () => {

@@ -1,8 +1,9 @@
 /**
- * `npm run fuzz [-- SECONDS [SEED]]`: ten minutes by default. A third of it goes to answers of servers, the rest to CAR files, at
- * most a million of each. Ends with 1 when a promise is broken.
+ * `npm run fuzz [-- SECONDS [SEED]]`: ten minutes by default. A third of it goes to answers of servers, a third to broken records, the
+ * rest to CAR files, at most a million of each. Ends with 1 when a promise is broken.
  */
 import { fuzzVerifier } from "../repo/fuzz/fuzz.ts";
+import { fuzzRecords } from "../repo/fuzz/records.ts";
 import { fuzzAnswers } from "../services/fuzz/answers.ts";
 
 const seconds = Number(process.argv[2] ?? 600);
@@ -19,6 +20,9 @@ for (const fault of answers.faults) {
   console.log(fault);
 }
 process.exitCode = answers.faults.length > 0 ? 1 : 0;
+
+const { records, blobs, unknown } = await fuzzRecords(seed, most, () => Date.now() >= start + (seconds * 2000) / 3);
+console.log(`seed ${seed}: ${records} records, ${blobs} blobs in them, ${unknown} records whose blobs are not known`);
 
 const { cases, stillGood } = await fuzzVerifier(seed, most, () => Date.now() >= start + seconds * 1000);
 const megabytes = Math.round(process.resourceUsage().maxRSS / 1024);

@@ -1,9 +1,11 @@
 /** `decamp archive …`: what is in an archive, what has changed, and what may go. */
 import { holdsArchives } from "../../archive/archives.ts";
+import { archiveFinding } from "../../archive/check.ts";
 import { compareBlobs, compareFiles, compareRecords } from "../../archive/compare.ts";
 import { readHeld, type Hold } from "../../archive/held.ts";
 import { hasRule, parseSpan, type KeepRules } from "../../archive/keep-rules.ts";
 import { hasPrivateParts, type Manifest } from "../../archive/manifest.ts";
+import type { OddSnapshot } from "../../archive/odd-snapshots.ts";
 import { openSnapshot, readArchive, type ArchiveContents, type OpenSnapshot } from "../../archive/open.ts";
 import { pruneArchive, type Pruned } from "../../archive/prune.ts";
 import { lossText } from "../../archive/shrink.ts";
@@ -25,7 +27,7 @@ export async function archiveLsCommand(invocation: Invocation<"archive ls">, { t
   if (await holdsArchives(path)) {
     return stoppable(
       async (signal) =>
-        forEachArchive(path, "archive ls", { globals, terminal, signal }, async (archive) => {
+        forEachArchive(path, "archive ls", { globals, terminal, signal, lists: true }, async (archive) => {
           const listed = await list(archive);
           return { exitCode: 0, line: summaryOf(listed), facts: listedFacts(listed) };
         }),
@@ -33,7 +35,7 @@ export async function archiveLsCommand(invocation: Invocation<"archive ls">, { t
     );
   }
   const listed = await list(path);
-  const { snapshots, unfinished, held } = listed;
+  const { snapshots, odd, held } = listed;
   const newest = snapshots.at(-1);
   if (globals.json) {
     terminal.out.json({ type: "result", version: 1, command: "archive ls", ...listedFacts(listed) });
@@ -47,9 +49,9 @@ export async function archiveLsCommand(invocation: Invocation<"archive ls">, { t
     const remarks = remarksOn(manifest, held).map((remark) => `  ${remark}`);
     terminal.out.line({ text: snapshot, style: "bold" }, `  ${createdAt}  ${figuresOf(manifest)}`, ...remarks);
   }
-  for (const name of unfinished) {
-    const remark = held.has(name) ? "  held" : "";
-    terminal.out.line({ text: name, style: "bold" }, `  not finished${remark}`);
+  for (const { rule, snapshot } of odd) {
+    const remark = held.has(snapshot) && !snapshots.some(({ snapshot: name }) => name === snapshot) ? "  held" : "";
+    terminal.out.line({ text: snapshot, style: "bold" }, `  ${oddities[rule]}${remark}`);
   }
   return 0;
 }
@@ -62,19 +64,20 @@ async function list(archive: string): Promise<Listed> {
   return { ...(await readArchive(archive)), held: await readHeld(archive) };
 }
 
-function listedFacts({ snapshots, unfinished, storedBlobs, held }: Listed): object {
+function listedFacts({ snapshots, unfinished, odd, storedBlobs, held }: Listed): object {
   const newest = snapshots.at(-1);
   return {
     did: newest?.did,
     handle: newest?.handle,
     snapshots: snapshots.map((manifest) => snapshotFacts(manifest, held)),
     unfinished,
+    findings: odd.map(({ rule, snapshot }) => ({ ...archiveFinding(rule), snapshot })),
     storedBlobs,
   };
 }
 
 /** An archive in one line. */
-function summaryOf({ snapshots, unfinished, held }: Listed): Piece[] {
+function summaryOf({ snapshots, odd, held }: Listed): Piece[] {
   const newest = snapshots.at(-1);
   const names = snapshots.map(({ snapshot }) => snapshot).filter((name) => held.has(name));
   const latest =
@@ -82,7 +85,7 @@ function summaryOf({ snapshots, unfinished, held }: Listed): Piece[] {
   const remarks = [
     ...(newest === undefined ? [] : remarksOn(newest, new Map())),
     ...(names.length === 0 ? [] : [`held: ${names.join(", ")}`]),
-    ...(unfinished.length === 0 ? [] : [`${countText(unfinished.length)} not finished`]),
+    ...odd.map(({ rule, snapshot }) => `${snapshot}: ${oddities[rule]}`),
   ];
   const [when = "", ...figures] = latest;
   const who = newest?.handle === undefined ? "" : `${newest.handle}  `;
@@ -95,6 +98,14 @@ function summaryOf({ snapshots, unfinished, held }: Listed): Piece[] {
 function figuresOf({ records, blobs, blobBytes }: Manifest): string {
   return `${countText(records)} records  ${plural(blobs.length, "blob")}, ${bytesText(blobBytes)}`;
 }
+
+/** What is odd about a snapshot, in a few words. */
+const oddities: Readonly<Record<OddSnapshot["rule"], string>> = {
+  "archive/unfinished": "not finished",
+  "archive/manifest-missing": "without manifest: the newest snapshot has lost it, or is not finished",
+  "archive/manifest-lost": "without manifest",
+  "archive/snapshot-name": "not called by its revision",
+};
 
 function snapshotFacts(manifest: Manifest, held: Listed["held"]): object {
   const { snapshot, createdAt, updatedAt, source, status, commit, rev, data, records, blobs, blobBytes, missing } =
@@ -116,13 +127,14 @@ function snapshotFacts(manifest: Manifest, held: Listed["held"]): object {
 }
 
 function remarksOn(manifest: Manifest, held: Listed["held"]): string[] {
-  const { missing, status, snapshot } = manifest;
+  const { missing, status, snapshot, unreadRecords = [] } = manifest;
   const hold = held.get(snapshot);
   return [
     ...(hasPrivateParts(manifest) ? ["private"] : []),
     ...(status === undefined ? [] : [status]),
     ...(missing.length === 0 ? [] : [`${plural(missing.length, "blob")} missing`]),
     ...(held.has(snapshot) ? [hold === undefined ? "held" : `held: ${lossText(hold.losses)} gone by ${hold.by}`] : []),
+    ...(unreadRecords.length === 0 ? [] : [`${plural(unreadRecords.length, "record")} not readable to the end`]),
   ];
 }
 
@@ -189,7 +201,7 @@ export async function archivePruneCommand(
       const options = { rules, release, dryRun, signal, lockOwner: thisProcess() };
       const prune = async (archive: string): Promise<Pruned> => pruneArchive(archive, { ...options, now: Date.now() });
       if (isMany) {
-        return forEachArchive(path, "archive prune", { globals, terminal, signal }, async (archive) => {
+        return forEachArchive(path, "archive prune", { globals, terminal, signal, lists: dryRun }, async (archive) => {
           const pruned = await prune(archive);
           return { exitCode: 0, line: [doneText(pruned, dryRun)], facts: { dryRun, ...pruned } };
         });
@@ -218,7 +230,8 @@ function tellPruned(pruned: Pruned, dryRun: boolean, { json, quiet }: GlobalFlag
     return;
   }
   const { kept, removed, reasons, released } = pruned;
-  if (!quiet) {
+  // What a dry run would do is what was asked for.
+  if (!quiet || dryRun) {
     for (const name of released) {
       out.line(`${name}  ${dryRun ? "would not be" : "is not"} held any longer`);
     }
@@ -228,8 +241,8 @@ function tellPruned(pruned: Pruned, dryRun: boolean, { json, quiet }: GlobalFlag
     for (const name of removed) {
       out.line(`- ${name}`);
     }
+    out.line(doneText(pruned, dryRun));
   }
-  out.line(doneText(pruned, dryRun));
 }
 
 function doneText({ kept, removed, held, blobs }: Pruned, dryRun: boolean): string {

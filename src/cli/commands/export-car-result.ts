@@ -34,7 +34,7 @@ export function carLines({ target, located, pds, result }: CarStory): (readonly 
 
 /** The same for scripts. */
 export function carFacts({ target, located, pds, result }: CarStory): object {
-  const { repo, size, sha256, received, taken } = result;
+  const { repo, size, sha256, received, taken, futureRev } = result;
   const { did, commit, rev, data, records, report } = repo;
   return {
     car: target === "stdout" ? "-" : target.path,
@@ -53,6 +53,7 @@ export function carFacts({ target, located, pds, result }: CarStory): object {
     sha256,
     received: { repoBytes: received },
     ...(taken ? {} : { taken }),
+    ...(futureRev ? { futureRev } : {}),
   };
 }
 

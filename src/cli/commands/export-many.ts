@@ -4,6 +4,7 @@ import type { ExportEvent } from "../../archive/events.ts";
 import { exportMany, type Listed, type Outcome } from "../../archive/export-many.ts";
 import type { ExportResult } from "../../archive/export.ts";
 import { archiveName, snapshotFile } from "../../archive/layout.ts";
+import { hasAllBlobs } from "../../archive/manifest.ts";
 import { lossText } from "../../archive/shrink.ts";
 import { DecampError, exitCodeOf, isDecampError } from "../../errors.ts";
 import { parseAccount, parseServerUrl, type Account } from "../../identity/syntax.ts";
@@ -21,7 +22,7 @@ import { countText, plural } from "../reporters/amounts.ts";
 import { warningLine } from "../reporters/lines.ts";
 import { stoppable, tellStopping } from "../signals.ts";
 import type { Terminal } from "../terminal.ts";
-import { resultFacts } from "./export-result.ts";
+import { isIncomplete, resultFacts } from "./export-result.ts";
 
 const defaultJobs = 4;
 /** So many failures are named again at the end. */
@@ -179,7 +180,7 @@ function count(tally: Tally, outcome: Outcome): void {
       const { code, message } = failureFacts(outcome.error);
       tally.failures.push({ account: outcome.did ?? outcome.name, code, message });
     }
-  } else if (outcome.result.manifest.missing.length > 0) {
+  } else if (isIncomplete(outcome.result)) {
     tally.incomplete += 1;
   } else {
     tally.complete += 1;
@@ -205,13 +206,18 @@ function tell(folder: string, outcome: Outcome, { json, quiet }: GlobalFlags, { 
     return;
   }
   const { manifest, mode, shrunk } = outcome.result;
-  const { missing, records, blobs, snapshot } = manifest;
+  const { missing, records, blobs, snapshot, unreadRecords = [] } = manifest;
   if (shrunk !== undefined) {
     const text = `shrunk by ${lossText(shrunk.losses)}`;
     out.line(manifest.did, "  ", { text, style: "yellow" }, `: held is ${shrunk.held.join(", ")}`);
   }
-  if (missing.length > 0) {
-    const text = `${plural(missing.length, "blob")} missing`;
+  if (hasAllBlobs(manifest) && isIncomplete(outcome.result)) {
+    out.line(manifest.did, "  ", { text: "damaged", style: "yellow" }, `: ${damageText(outcome.result)}`);
+  } else if (!hasAllBlobs(manifest)) {
+    const text = [
+      ...(missing.length === 0 ? [] : [`${plural(missing.length, "blob")} missing`]),
+      ...(unreadRecords.length === 0 ? [] : [`${plural(unreadRecords.length, "record")} not readable to the end`]),
+    ].join(", ");
     out.line(manifest.did, "  ", { text, style: "yellow" }, `: the manifest of ${snapshot} names them`);
   } else if (!quiet) {
     const state = mode === "unchanged" ? "unchanged" : "complete";
@@ -219,6 +225,13 @@ function tell(folder: string, outcome: Outcome, { json, quiet }: GlobalFlags, { 
     const car = snapshotFile(archive ?? "", snapshot, "repo");
     out.line(manifest.did, "  ", { text: state, style: "green" }, `${amounts}; ${car}`);
   }
+}
+
+/** What of an archive is damaged and stays so, with the first of it. */
+function damageText({ unmended }: ExportResult): string {
+  const [first] = unmended;
+  const name = first === undefined ? "" : "cid" in first ? first.cid : `${first.file} in ${first.snapshot}`;
+  return `${plural(unmended.length, "file")} cannot be fetched again, such as ${name}`;
 }
 
 function warn(did: string, event: ExportEvent & { type: "warning" }, { json }: GlobalFlags, terminal: Terminal): void {
@@ -229,7 +242,7 @@ function warn(did: string, event: ExportEvent & { type: "warning" }, { json }: G
   }
 }
 
-function summarize(folder: string, tally: Tally, { json }: GlobalFlags, { out }: Terminal): void {
+function summarize(folder: string, tally: Tally, { json, quiet }: GlobalFlags, { out }: Terminal): void {
   const { complete, unchanged, incomplete, shrunk, failed, failures } = tally;
   const total = complete + incomplete + failed;
   if (json) {
@@ -245,12 +258,15 @@ function summarize(folder: string, tally: Tally, { json }: GlobalFlags, { out }:
     });
     return;
   }
-  out.line();
   const bad = failed + incomplete + shrunk > 0;
+  if (quiet && !bad) {
+    return;
+  }
+  out.line();
   const gone = shrunk === 0 ? "" : ` From ${countText(shrunk)} of them much is gone.`;
   out.line(
     { text: `${plural(total, "account")}: ${countText(complete)} complete`, style: bad ? "yellow" : "green" },
-    ` (${countText(unchanged)} of them unchanged), ${countText(incomplete)} with blobs missing, ${countText(failed)} failed.${gone}`,
+    ` (${countText(unchanged)} of them unchanged), ${countText(incomplete)} with blobs missing or damaged files, ${countText(failed)} failed.${gone}`,
   );
   for (const { account, message } of failures) {
     out.line(`  ${account}  ${message}`);

@@ -2,7 +2,8 @@
 import type { LocatedAccount } from "../../account/find.ts";
 import type { ExportResult } from "../../archive/export.ts";
 import { snapshotFile } from "../../archive/layout.ts";
-import { hasPrivateParts, type Missing } from "../../archive/manifest.ts";
+import { hasAllBlobs, hasPrivateParts, type Manifest, type Missing } from "../../archive/manifest.ts";
+import type { Mended, Unmended } from "../../archive/mend.ts";
 import { lossText } from "../../archive/shrink.ts";
 import { powerlessKeys } from "../../plc/came-alone.ts";
 import { powerlessLines } from "../facts-lines.ts";
@@ -15,33 +16,38 @@ type Line = readonly Piece[];
 /** So many missing blobs are named on the screen; `--json` and the manifest have them all. */
 const named = 50;
 
+/** Whether an export has left something out, or damaged. */
+export function isIncomplete({ manifest, unmended }: ExportResult): boolean {
+  return !hasAllBlobs(manifest) || unmended.length > 0;
+}
+
+/** The same, or whether much of the account is gone since the last time: exit code 6. */
+export function lacksSomething(result: ExportResult): boolean {
+  return isIncomplete(result) || result.shrunk !== undefined;
+}
+
 export function exportLines(
   archive: string,
   located: LocatedAccount,
-  { manifest, mode, received, shrunk }: ExportResult,
+  result: ExportResult,
   { quiet, complete }: { quiet: boolean; complete: Complete },
 ): Line[] {
+  const { manifest, mode, received, mended, unmended, shrunk } = result;
   const { did, handle = did } = located;
   const { missing, records, blobs, blobBytes, snapshot, createdAt, status } = manifest;
+  const lacks = lackOf(manifest);
   const verdict: Piece =
-    missing.length > 0
-      ? { text: `The archive of ${handle} is complete but for ${plural(missing.length, "blob")}.`, style: "yellow" }
-      : {
-          text: `The archive of ${handle} is complete${mode === "unchanged" ? ": nothing has changed" : ""}.`,
-          style: "green",
-        };
-  const lost: Line[] =
-    shrunk === undefined
-      ? []
-      : [
-          [
-            {
-              text: `Much is gone from the account since it was archived before: ${lossText(shrunk.losses)}.`,
-              style: "yellow",
-            },
-          ],
-          [`What had it is held, and not pruned: ${shrunk.held.join(", ")}.`],
-        ];
+    lacks !== undefined
+      ? { text: `The archive of ${handle} ${lacks}.`, style: "yellow" }
+      : unmended.length > 0
+        ? {
+            text: `The newest snapshot of ${handle} is complete, but ${plural(unmended.length, "file")} of the archive ${unmended.length === 1 ? "is" : "are"} damaged.`,
+            style: "yellow",
+          }
+        : {
+            text: `The archive of ${handle} is complete${mode === "unchanged" ? ": nothing has changed" : ""}.`,
+            style: "green",
+          };
   const isPrivate = hasPrivateParts(manifest);
   const facts: Line[] = [
     ["Archive       ", archive],
@@ -57,9 +63,61 @@ export function exportLines(
         : "none: what only the owner can see is not in it",
     ],
     ["Received      ", receivedText(mode, received)],
+    ...mendedLines(mended),
   ];
   const weak = powerlessLines(powerlessOf(located), { did, complete });
-  return [[verdict], ...lost, ...(quiet ? [] : [...facts, ...weak]), ...missingLines(missing)];
+  return [
+    ...(quiet && !lacksSomething(result) ? [] : [[verdict]]),
+    ...lostLines(shrunk),
+    ...(quiet ? [] : [...facts, ...weak]),
+    ...missingLines(missing),
+    ...unmendedLines(unmended),
+  ];
+}
+
+/** What of the account is gone, and where it is still. */
+function lostLines(shrunk: ExportResult["shrunk"]): Line[] {
+  if (shrunk === undefined) {
+    return [];
+  }
+  const text = `Much is gone from the account since it was archived before: ${lossText(shrunk.losses)}.`;
+  return [[{ text, style: "yellow" }], [`What had it is held, and not pruned: ${shrunk.held.join(", ")}.`]];
+}
+
+/** What an archive lacks, or may lack; undefined for one that is complete. */
+function lackOf({ missing, unreadRecords = [] }: Manifest): string | undefined {
+  const blobs = plural(missing.length, "blob");
+  if (unreadRecords.length === 0) {
+    return missing.length === 0 ? undefined : `is complete but for ${blobs}`;
+  }
+  const known = missing.length === 0 ? "holds all blobs that are known" : `lacks ${blobs}`;
+  return `${known}; ${plural(unreadRecords.length, "record")} cannot be read to the end, and may need more`;
+}
+
+/** What was damaged, and is good again. */
+function mendedLines({ files, blobs }: Mended): Line[] {
+  const parts = [...(files === 0 ? [] : [plural(files, "file")]), ...(blobs === 0 ? [] : [plural(blobs, "blob")])];
+  return parts.length === 0
+    ? []
+    : [["Mended        ", `${parts.join(" and ")}: missing or damaged in the archive, and good again`]];
+}
+
+function unmendedLines(unmended: readonly Unmended[]): Line[] {
+  if (unmended.length === 0) {
+    return [];
+  }
+  const more = unmended.length - named;
+  return [
+    [],
+    [{ text: "Damaged in the archive, and not to be had again:", style: "bold" }],
+    ...unmended
+      .slice(0, named)
+      .map((one): Line => [
+        "cid" in one ? one.cid : `${one.file} in ${one.snapshot}`,
+        { text: `  ${one.reason}`, style: "yellow" },
+      ]),
+    ...(more > 0 ? [[`and ${countText(more)} more; --json names them all`]] : []),
+  ];
 }
 
 /** Rotation keys that can undo nothing where they stand, as far as the log shows. */
@@ -88,8 +146,8 @@ function missingLines(missing: readonly Missing[]): Line[] {
     [{ text: `Missing, and tried again by the next run:`, style: "bold" }],
     ...missing
       .slice(0, named)
-      .flatMap(({ cid, reason, records }): Line[] => [
-        [cid, { text: `  ${reason}`, style: "yellow" }],
+      .flatMap(({ cid, reason, records, damaged }): Line[] => [
+        [cid, { text: `  ${damaged === true ? "damaged in the archive; " : ""}${reason}`, style: "yellow" }],
         [
           `    ${records.length === 0 ? "no record needs it" : `needed by ${records.slice(0, 5).join(", ")}${records.length > 5 ? ` and ${records.length - 5} more` : ""}`}`,
         ],
@@ -98,15 +156,12 @@ function missingLines(missing: readonly Missing[]): Line[] {
   ];
 }
 
-/** Whether all that there was before and is now is in the newest snapshot. */
-export function isWhole({ manifest, shrunk }: ExportResult): boolean {
-  return manifest.missing.length === 0 && shrunk === undefined;
-}
-
 /** The same for scripts. */
-export function resultFacts(archive: string, { manifest, mode, received, shrunk }: ExportResult): object {
+export function resultFacts(archive: string, result: ExportResult): object {
+  const { manifest, mode, received, futureRev, mended, unmended, shrunk } = result;
   const { did, handle, source, status, snapshot, createdAt, commit, rev, data, records, blobs, blobBytes, missing } =
     manifest;
+  const { unreadRecords } = manifest;
   return {
     did,
     handle,
@@ -124,7 +179,11 @@ export function resultFacts(archive: string, { manifest, mode, received, shrunk 
     private: hasPrivateParts(manifest),
     received,
     missing,
+    unreadRecords,
+    mended,
+    unmended,
     shrunk,
+    ...(futureRev ? { futureRev } : {}),
   };
 }
 

@@ -20,10 +20,10 @@ import { checkSecretFlags, createSecrets, secretKinds, type AllSecretFlags, type
 import { stoppable, tellStopping } from "../signals.ts";
 import type { Terminal } from "../terminal.ts";
 import { carFacts, carLines } from "./export-car-result.ts";
-import { exportLines, isWhole, keyFacts, resultFacts } from "./export-result.ts";
+import { exportLines, keyFacts, lacksSomething, resultFacts } from "./export-result.ts";
 import { completer } from "../next-command.ts";
 
-/** Runs `decamp export`. Exit code 6 if blobs are missing, or much is gone. */
+/** Runs `decamp export`. Exit code 6 if blobs are missing, or may be, if something is damaged and stays so, or much is gone. */
 export async function exportCommand(
   invocation: Invocation<"export">,
   { terminal: given, secrets: known }: Edge,
@@ -35,6 +35,11 @@ export async function exportCommand(
   const target = await carTarget(flags.output);
   const terminal = beside(given, target);
   if (target !== undefined) {
+    if (flags.recheck === true) {
+      throw new DecampError("usage", "--recheck proves what is in an archive, and a CAR file is none.", {
+        hint: "decamp verify proves a CAR file.",
+      });
+    }
     await checkTarget(target, given);
   }
   const from = flags.from ?? nonEmpty(terminal.env["DECAMP_SOURCE_PDS"]);
@@ -89,7 +94,7 @@ export async function exportCommand(
       } else if (!globals.quiet) {
         carLines(ended.car).forEach((line) => terminal.out.line(...line));
       }
-      return 0;
+      return ended.car.result.futureRev ? exitCodeOf("damaged") : 0;
     }
     const { located, result } = ended;
     if (globals.json) {
@@ -102,7 +107,10 @@ export async function exportCommand(
         terminal.out.line(...line);
       }
     }
-    return isWhole(result) ? 0 : exitCodeOf("incomplete");
+    if (result.futureRev) {
+      return exitCodeOf("damaged"); // as verify has it
+    }
+    return lacksSomething(result) ? exitCodeOf("incomplete") : 0;
   } finally {
     close();
   }

@@ -3,8 +3,7 @@ import { randomBytes } from "node:crypto";
 import { keepKey } from "../../account/keep-key.ts";
 import { DecampError, isDecampError } from "../../errors.ts";
 import { makePrivateKey, type PrivateKey } from "../../identity/private-key.ts";
-import { refuseExisting } from "../../services/files.ts";
-import { createKeychainStore, createKeyFile, type KeyStore } from "../../services/key-store.ts";
+import { createKeychainStore, createKeyFile, refuseTaken, type KeyStore } from "../../services/key-store.ts";
 import { createKeychain } from "../../services/keychain.ts";
 import { readGlobals, type GlobalFlags } from "../globals.ts";
 import type { Edge, Invocation } from "../invocation.ts";
@@ -47,7 +46,7 @@ async function keep(
       const secrets = createSecrets(terminal, secretFlags, prompter, known, signal);
       const sources = { secrets, keychain: createKeychain(), signal };
       if (out !== undefined) {
-        await refuseExisting(out);
+        await refuseTaken(out);
       }
       const made = await make(sources);
       secrets.conceal(made.reveal());
@@ -61,6 +60,9 @@ async function keep(
     },
     () => undefined,
   );
+  if (reveal === true) {
+    known.release(key.reveal());
+  }
   show(key, command, out, reveal === true, globals, terminal);
   return 0;
 }

@@ -2,6 +2,8 @@
 import { recordJson, unpackRecords } from "../../archive/unpack.ts";
 import { DecampError, exitCodeOf } from "../../errors.ts";
 import { diffRepos } from "../../repo/diff.ts";
+import { readDid } from "../../repo/head.ts";
+import { parseRecordAddress, type RecordAddress } from "../../repo/record-address.ts";
 import { readBlobRefs, readRecords } from "../../repo/records.ts";
 import type { RepoSource } from "../../repo/source.ts";
 import { createNewFolder } from "../../services/new-folder.ts";
@@ -33,8 +35,10 @@ export async function repoLsCommand(invocation: Invocation<"repo ls">, { termina
 /** Runs `decamp repo get`. */
 export async function repoGetCommand(invocation: Invocation<"repo get">, { terminal }: Edge): Promise<number> {
   const [, record = ""] = invocation.args;
-  const path = record.replace(/^at:\/\/[^/]+\//, "");
+  const address = parseRecordAddress(record);
+  const { path } = address;
   return withRepo(invocation, terminal, ({ source, globals, signal }) => {
+    const notes = compareAuthority(address, source);
     for (const found of readRecords(source, { signal })) {
       if (found.path < path) {
         continue;
@@ -42,18 +46,30 @@ export async function repoGetCommand(invocation: Invocation<"repo get">, { termi
       if (found.path > path) {
         break;
       }
-      const json = recordJson(found.bytes, globals.json ? 0 : 2);
+      const { json, fault } = recordJson(found, globals.json ? 0 : 2);
       if (json === undefined) {
-        throw new DecampError("damaged", `The record ${path} is not canonical DAG-CBOR, so it has no JSON form.`, {
+        throw new DecampError("damaged", `The record ${path} has no JSON form. ${fault ?? ""}`.trimEnd(), {
           data: { path, cid: found.cid },
           hint: "Run decamp verify to see all that is wrong with the repository.",
         });
       }
+      if (fault !== undefined) {
+        notes.push(
+          `This record breaks the data model: ${fault} What JSON has no form for is marked, as in {"$float": 1.5}.`,
+        );
+      }
+      const extra = [
+        ...(fault === undefined ? [] : [`,"fault":${JSON.stringify(fault)}`]),
+        ...(notes.length === 0 ? [] : [`,"notes":${JSON.stringify(notes)}`]),
+      ].join("");
       terminal.out.jsonText(
         globals.json
-          ? `{"type":"result","version":1,"command":"repo get","path":${JSON.stringify(path)},"cid":"${found.cid}","value":${json}}`
+          ? `{"type":"result","version":1,"command":"repo get","path":${JSON.stringify(path)},"cid":"${found.cid}"${extra},"value":${json}}`
           : json,
       );
+      for (const note of globals.quiet || globals.json ? [] : notes) {
+        terminal.err.line({ text: "Note:", style: "yellow" }, ` ${note}`);
+      }
       return;
     }
     throw new DecampError("usage", `There is no record ${path} in this repository.`, {
@@ -62,25 +78,51 @@ export async function repoGetCommand(invocation: Invocation<"repo get">, { termi
   });
 }
 
+/**
+ * Whether the repository is that of the account which the address names.
+ *
+ * @returns what cannot be told without the network
+ * @throws DecampError `usage` if it is another one's
+ */
+function compareAuthority({ authority }: RecordAddress, source: RepoSource): string[] {
+  if (authority === undefined) {
+    return [];
+  }
+  const did = readDid(source);
+  if (authority.type === "did" && authority.name !== did) {
+    const whose = did === undefined ? "names no account" : `is that of ${did}`;
+    throw new DecampError("usage", `The address is one of ${authority.name}, and this repository ${whose}.`, {
+      hint: "To get the record at this path all the same, leave out at:// and the account.",
+      data: { wanted: authority.name, ...(did === undefined ? {} : { did }) },
+    });
+  }
+  return authority.type === "did"
+    ? []
+    : [`Whether ${authority.name} is ${did ?? "the account of this repository"} was not looked up.`];
+}
+
 /** Runs `decamp repo unpack`. Exit code 6 if records had to be left out. */
 export async function repoUnpackCommand(invocation: Invocation<"repo unpack">, { terminal }: Edge): Promise<number> {
   const [, folder = ""] = invocation.args;
   let complete = true;
   const exitCode = await withRepo(invocation, terminal, async ({ source, globals, signal }) => {
     const activity = createActivity(terminal, "Writing the records", globals);
-    const { records, unreadable } = await unpackRecords(source, await createNewFolder(folder), {
+    const { records, marked, unreadable } = await unpackRecords(source, await createNewFolder(folder), {
       signal,
       onProgress: (done) => activity.progress({ unit: "records", done }),
     }).finally(() => activity.close());
     complete = unreadable.length === 0;
     if (globals.json) {
-      terminal.out.json({ type: "result", version: 1, command: "repo unpack", folder, records, unreadable });
+      terminal.out.json({ type: "result", version: 1, command: "repo unpack", folder, records, marked, unreadable });
       return;
     }
     for (const path of unreadable) {
-      terminal.err.line({ text: "Left out:", style: "yellow" }, ` ${path} is not canonical DAG-CBOR.`);
+      terminal.err.line({ text: "Left out:", style: "yellow" }, ` ${path} has no form in JSON.`);
     }
     if (!globals.quiet) {
+      for (const path of marked) {
+        terminal.err.line({ text: "Marked:", style: "yellow" }, ` ${path} breaks the data model, and shows where.`);
+      }
       terminal.err.line(`${plural(records, "record")} written to ${folder}`);
     }
   });
@@ -110,11 +152,13 @@ export async function repoDiffCommand(invocation: Invocation<"repo diff">, { ter
   });
 }
 
-/** Runs `decamp blob ls`. */
+/** Runs `decamp blob ls`. Exit code 6 if records cannot be read to their end, so that the list may lack something. */
 export async function blobLsCommand(invocation: Invocation<"blob ls">, { terminal }: Edge): Promise<number> {
-  return withRepo(invocation, terminal, async ({ source, globals, signal }) => {
+  const unknown: string[] = [];
+  const exitCode = await withRepo(invocation, terminal, async ({ source, globals, signal }) => {
     const list = createList(terminal.out, globals.json ? { command: "blob ls", name: "blobs" } : undefined);
-    for (const [cid, { mimeType, size, records }] of readBlobRefs(source, { signal })) {
+    const blobs = readBlobRefs(source, { signal, onUnknown: ({ path }) => unknown.push(path) });
+    for (const [cid, { mimeType, size, records }] of blobs) {
       const known = size < 0 ? undefined : size;
       const line = `${cid} ${known ?? "-"} ${mimeType.replaceAll(/\s/g, "") || "-"} ${records.join(" ")}`;
       if (!(await list.add(line, { cid, ...(known === undefined ? {} : { size: known }), mimeType, records }))) {
@@ -122,7 +166,14 @@ export async function blobLsCommand(invocation: Invocation<"blob ls">, { termina
       }
     }
     list.end();
+    for (const path of unknown) {
+      terminal.err.line(
+        { text: "Not known:", style: "yellow" },
+        ` ${path} cannot be read to its end, and may need more blobs.`,
+      );
+    }
   });
+  return unknown.length === 0 ? exitCode : exitCodeOf("incomplete");
 }
 
 interface Opened {

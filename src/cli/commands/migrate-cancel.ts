@@ -17,7 +17,7 @@ export async function migrateCancelCommand(invocation: Invocation<"migrate cance
     );
     if (globals.json) {
       terminal.out.json({ type: "result", version: 1, command: "migrate cancel", ...result });
-    } else {
+    } else if (!globals.quiet) {
       const { handle, source, target, targetAccount, reactivated } = result;
       const nothing = targetAccount !== "deleted" && !reactivated;
       terminal.out.line({

@@ -1,8 +1,8 @@
 /** What people read when `decamp migrate` has ended well. */
-import type { MigrationPlan, MigrationResult, MissingBlob, PlannedStep } from "../../migration/events.ts";
+import type { BlobNotMoved, MigrationPlan, MigrationResult, MissingBlob, PlannedStep } from "../../migration/events.ts";
 import type { StepId } from "../../migration/step-ids.ts";
 import { undoCommand } from "../facts-lines.ts";
-import { plural } from "../reporters/amounts.ts";
+import { bytesText, plural } from "../reporters/amounts.ts";
 import type { Piece } from "../terminal.ts";
 import type { Complete } from "../next-command.ts";
 import { commandLine } from "../command-line.ts";
@@ -96,6 +96,10 @@ function planLines(plan: MigrationPlan): Line[] {
     ["New server  ", plan.target],
     ...(newHandle === plan.handle ? [] : [["New handle  ", newHandle]]),
     ...(plan.blobs === undefined ? [] : [["Blobs       ", String(plan.blobs)]]),
+    ...(plan.blobLimit === undefined
+      ? []
+      : [["Blob limit  ", `${bytesText(plan.blobLimit)} each, at your new server`]]),
+    ...(plan.skipBlobs === undefined ? [] : [["Left behind ", plan.skipBlobs.join(", ")]]),
     ["Archive     ", plan.archive],
     [],
     [{ text: "Steps", style: "bold" }],
@@ -140,20 +144,39 @@ function contents({ records, blobs, preferences, commit }: MigrationResult, verb
   ];
 }
 
-function missing({ missingBlobs }: MigrationResult): Line[] {
-  if (missingBlobs.length === 0) {
+/** What did not come along. */
+function missing({ missingBlobs, blobsNotMoved = [], preferencesNotMoved }: MigrationResult): Line[] {
+  return [
+    ...blobList(missingBlobs, (count) => `Missing: ${count} that your old server did not give`),
+    ...blobList(blobsNotMoved, (count) => `Left behind: ${count}`),
+    ...(preferencesNotMoved === undefined
+      ? []
+      : [
+          [],
+          [{ text: "Left behind: the preferences", style: "yellow" } as const],
+          [`  ${preferencesNotMoved.reason}`],
+          ...(preferencesNotMoved.archived === undefined ? [] : [[`  they are in ${preferencesNotMoved.archived}`]]),
+        ]),
+  ];
+}
+
+function blobList(blobs: readonly (MissingBlob | BlobNotMoved)[], title: (count: string) => string): Line[] {
+  if (blobs.length === 0) {
     return [];
   }
-  const more = missingBlobs.length - namedBlobs;
+  const more = blobs.length - namedBlobs;
   return [
     [],
-    [{ text: `Missing: ${plural(missingBlobs.length, "blob")} that your old server did not give`, style: "yellow" }],
-    ...missingBlobs.slice(0, namedBlobs).flatMap((blob) => blobLines(blob)),
+    [{ text: title(plural(blobs.length, "blob")), style: "yellow" }],
+    ...blobs.slice(0, namedBlobs).flatMap((blob) => blobLines(blob)),
     ...(more > 0 ? [[`  and ${more} more; --json names them all`]] : []),
   ];
 }
 
-function blobLines({ cid, reason, records }: MissingBlob): Line[] {
+function blobLines(blob: MissingBlob | BlobNotMoved): Line[] {
+  const { cid, reason, records } = blob;
+  const size = "size" in blob && blob.size !== undefined ? `${bytesText(blob.size)}  ` : "";
+  const kept = "archived" in blob && blob.archived ? "; the archive has it" : "";
   const needed = records.slice(0, 3).map((path): Line => [`    needed by ${path}`]);
-  return [[`  ${cid}  ${reason}`], ...needed];
+  return [[`  ${cid}  ${size}${reason}${kept}`], ...needed];
 }

@@ -49,22 +49,24 @@ export async function runMigrate(invocation: Invocation<"migrate">, edge: Edge, 
     );
   });
 
+  const exitCode = exitCodeFor(result);
   if (globals.json) {
     terminal.out.json({ type: "result", version: 1, command: "migrate", ...result });
-  } else {
+  } else if (!globals.quiet || options.dryRun || exitCode !== 0) {
     for (const line of resultLines(result, plan, options.until, complete)) {
       terminal.out.line(...line);
     }
   }
-  return exitCodeFor(result);
+  return exitCode;
 }
 
 /** A move that is done and lacks something says so to scripts, too. */
-function exitCodeFor({ missingBlobs, sourceStillActive, dark }: MigrationResult): number {
+function exitCodeFor(result: MigrationResult): number {
+  const { missingBlobs, blobsNotMoved = [], preferencesNotMoved, sourceStillActive, dark } = result;
   if (dark === true) {
     return exitCodeOf("rate-limited"); // pending: somebody has to go on
   }
-  if (missingBlobs.length > 0) {
+  if (missingBlobs.length > 0 || blobsNotMoved.length > 0 || preferencesNotMoved !== undefined) {
     return exitCodeOf("incomplete");
   }
   // The old account waits to be deactivated: the same command does it, once the old server can be reached.

@@ -49,6 +49,9 @@ export async function plcAddKeyCommand(invocation: Invocation<"plc add-key">, ed
       terminal.out.json({ type: "result", version: 1, command: "plc add-key", did, state, key, proved, ...change });
       return 0;
     }
+    if (globals.quiet) {
+      return 0;
+    }
     if (added === undefined) {
       terminal.out.line("This key stands first already. Nothing was sent.");
       return 0;

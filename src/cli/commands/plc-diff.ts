@@ -12,7 +12,7 @@ import { editOperation, type IdentityEdit } from "../../plc/edit.ts";
 import { judgeOperation, type Intent } from "../../plc/judge.ts";
 import { contentOf, parseSignedOperation, parseUnsignedOperation, pdsOf } from "../../plc/operation.ts";
 import type { UnsignedOperation } from "../../plc/operation.ts";
-import { writeWhole } from "../../services/files.ts";
+import { writeOutput } from "../../services/output-file.ts";
 import type { PlcDiffFlags } from "../declare/plc-write.ts";
 import { requireDidKey } from "../did-key.ts";
 import { talkIdentity, type IdentityTalk } from "../identity-talk.ts";
@@ -48,7 +48,7 @@ async function report(
   const ok = !plan.judgement.findings.some(({ severity }) => severity === "error");
   if (globals.json) {
     terminal.out.json({ type: "result", version: 1, command: "plc diff", ok, ...planJson(plan) });
-  } else {
+  } else if (!globals.quiet || output === undefined || !ok) {
     const channel = output === "-" ? terminal.err : terminal.out;
     for (const line of planLines(plan, complete)) {
       channel.line(...line);
@@ -58,7 +58,7 @@ async function report(
     if (output === "-") {
       terminal.out.jsonText(operationText(plan.operation));
     } else {
-      await writeWhole(output, operationText(plan.operation));
+      await writeOutput(output, operationText(plan.operation));
     }
   }
   return ok ? 0 : refusedExit;

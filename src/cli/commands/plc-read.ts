@@ -50,7 +50,9 @@ export async function plcAuditCommand(invocation: Invocation<"plc audit">, { ter
       : ok
         ? `${whose} is in order.`
         : `${whose} is in order by itself, but not with what else is known.`;
-  terminal.out.line({ text: verdict, style: ok ? "green" : "red" });
+  if (!ok || !globals.quiet) {
+    terminal.out.line({ text: verdict, style: ok ? "green" : "red" });
+  }
   if (log !== undefined && !globals.quiet) {
     const { head, entries } = log;
     terminal.out.line("Operations    ", countLine(entries.length, nullified(log)));

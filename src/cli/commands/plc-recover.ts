@@ -6,7 +6,7 @@ import { planAccountRecovery, recoverAccount, type RecoveryPlan } from "../../ac
 import type { Signer } from "../../account/sign-by-key.ts";
 import { DecampError } from "../../errors.ts";
 import { rotationKeysOf } from "../../plc/operation.ts";
-import { writeWhole } from "../../services/files.ts";
+import { writeOutput } from "../../services/output-file.ts";
 import type { PlcRecoverFlags } from "../declare/plc-write.ts";
 import { requireDidKey } from "../did-key.ts";
 import { talkIdentity, type IdentityTalk } from "../identity-talk.ts";
@@ -48,14 +48,14 @@ async function write(
   requireNoErrors(plan.judgement.findings);
   if (globals.json) {
     terminal.out.json({ type: "result", version: 1, command: "plc recover", state: "planned", ...planJson(plan) });
-  } else {
+  } else if (!globals.quiet) {
     const channel = output === "-" ? terminal.err : terminal.out;
     for (const line of [...planLines(plan, complete), [`These keys can sign it: ${plan.recovery.keys.join(", ")}.`]]) {
       channel.line(...line);
     }
   }
   if (output !== "-") {
-    await writeWhole(output, operationText(plan.operation));
+    await writeOutput(output, operationText(plan.operation));
   } else if (!globals.json) {
     terminal.out.jsonText(operationText(plan.operation));
   }
@@ -75,6 +75,9 @@ async function carryOut(
   if (globals.json) {
     const change = changeJson(result);
     terminal.out.json({ type: "result", version: 1, command: "plc recover", did, state: "recovered", ...change });
+    return 0;
+  }
+  if (globals.quiet) {
     return 0;
   }
   terminal.out.line({ text: "It is undone.", style: "bold" });

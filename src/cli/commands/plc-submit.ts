@@ -20,6 +20,9 @@ export async function plcSubmitCommand(invocation: Invocation<"plc submit">, edg
       terminal.out.json({ type: "result", version: 1, command: "plc submit", did, state, ...changeJson(result) });
       return 0;
     }
+    if (globals.quiet) {
+      return 0;
+    }
     if (state === "already-there") {
       terminal.out.line("This operation is in the log already. Nothing was sent.");
     }

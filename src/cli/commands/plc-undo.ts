@@ -40,7 +40,7 @@ export async function plcUndoCommand(invocation: Invocation<"plc undo">, edge: E
           ...facts,
           ...(change === undefined ? {} : changeJson(change)),
         });
-      } else {
+      } else if (!globals.quiet || targetStillActive) {
         terminal.out.line({ text: `The account lives at ${source} again, and is active there.`, style: "bold" });
         terminal.out.line(
           targetStillActive

@@ -18,7 +18,7 @@ export async function verifyCertificateCommand(
   const report = await verifyCertificate(await readJsonInput(path, terminal, "damaged"));
   if (globals.json) {
     terminal.out.json({ type: "result", version: 1, command: "verify", certificate: report, ok: report.ok });
-  } else {
+  } else if (!globals.quiet || !report.ok) {
     for (const line of lines(report)) {
       terminal.out.line(...line);
     }

@@ -14,6 +14,7 @@ export interface ExportFlags {
   readonly from?: string;
   readonly signIn?: true;
   readonly publicOnly?: true;
+  readonly recheck?: true;
   readonly concurrency?: number;
   readonly passwordFile?: string;
   readonly passwordCommand?: string;
@@ -33,6 +34,7 @@ export function declareExport(program: Command): Command {
     .option("--from <url>", "the server that holds the account, if it is not the one that the identity names")
     .option("--sign-in", "ask for the password: preferences come along, and accounts that are not active")
     .option("--public-only", "leave out what is not public, also when signed in")
+    .option("--recheck", "prove every file that is in the archive, and fetch again what is damaged")
     .addOption(concurrencyOption());
   secretOptions(command, "password", "password, or an app password", "DECAMP_SOURCE_PASSWORD, ATP_PASSWORD");
   secretOptions(command, "auth-factor", "mailed sign-in code", "ATP_AUTH_FACTOR_TOKEN");
@@ -54,8 +56,10 @@ export function declareExport(program: Command): Command {
       "Makes an archive of an account: repository, blobs, identity, and with a password",
       "also the preferences. All of it is proved while it is written. Run it again: it",
       "fetches only what is new, tries again what was missing, and goes on where it was",
-      "interrupted. Exit code 6 if blobs are missing, and once if much of the account is",
-      "gone since the last time: what had it is held, and archive prune leaves it alone.",
+      "interrupted. What has been damaged on the disk is fetched again, too: --recheck",
+      "looks at everything, other runs at the sizes and at a part of the content. Exit",
+      "code 6 if blobs are missing, or damaged and not to be had, and once if much of the",
+      "account is gone since the last time: what had it is held, and no prune removes it.",
     ],
     [
       { says: "Everything that is public, into ./alice.example.com:", command: "decamp export alice.example.com" },

@@ -50,7 +50,11 @@ export function declareLook(program: Command): LookCommands {
       .summary("show one record as JSON")
       .argument("<path>", input)
       .argument("<record>", "collection/rkey, or an at:// address"),
-    ["Shows one record as JSON. Links and bytes have the forms of AT Protocol, and no", "number is rounded."],
+    [
+      "Shows one record as JSON. Links and bytes have the forms of AT Protocol, and no",
+      "number is rounded. In a record that breaks the data model, what JSON has no form",
+      'for is marked: {"$float": 1.5}, {"$undefined": true} and the like.',
+    ],
     [
       { says: "The profile:", command: "decamp repo get alice.car app.bsky.actor.profile/self" },
       { says: "With its CID, for a script:", command: "decamp repo get alice.car app.bsky.actor.profile/self --json" },
@@ -90,6 +94,7 @@ export function declareLook(program: Command): LookCommands {
     [
       "Lists the blobs that the records refer to, one a line: CID, bytes (- where the",
       "record does not say), MIME type, and the paths of the records that need it.",
+      "Exit code 6 if a record cannot be read to its end, so that there may be more.",
     ],
     [{ says: "The largest first:", command: "decamp blob ls alice.car | sort -k2 -n -r | head" }],
   );

@@ -26,6 +26,8 @@ export interface MigrateFlags extends RotationKeyFlags, RotationSignerFlags {
   readonly bringLateWrites?: true;
   readonly firstWrite?: true;
   readonly allowMissingBlobs?: true;
+  readonly skipBlob?: readonly string[];
+  readonly acceptFutureRev?: true;
   readonly acceptKey?: readonly string[];
   readonly recoveryKey?: string;
   readonly newHandle?: string;
@@ -72,7 +74,16 @@ export function declareMigrate(program: Command): MigrateCommands {
       "--recovery-key <key>",
       "put this rotation key of your own first, before the identity moves: a file, or did:key:…",
     )
-    .option("--allow-missing-blobs", "go on without blobs that the old server does not give; exit code 6")
+    .option(
+      "--allow-missing-blobs",
+      "go on without blobs that the old server does not give or the new one does not take; exit code 6",
+    )
+    .option(
+      "--skip-blob <cid>",
+      "leave this blob behind; it stays in the archive, if the old server gives it; exit code 6; may be repeated",
+      collect,
+    )
+    .option("--accept-future-rev", "move the account although the revision of its repository lies in the future")
     .option(
       "--accept-key <did:key>",
       "let this rotation key stay although your old server does not say whether it is its own; may be repeated",

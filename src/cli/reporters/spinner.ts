@@ -1,5 +1,6 @@
 /** The line that is drawn over: a spinner, what is being done, a bar, how much, and how long it still takes. */
 import type { Piece, Terminal } from "../terminal.ts";
+import { addGuest, type Guest } from "../stopping.ts";
 import { barText, createMeter, durationText, progressText, type Meter, type Unit } from "./amounts.ts";
 
 export interface Spinner {
@@ -37,15 +38,42 @@ export async function createSpinner(terminal: Terminal, now: () => number): Prom
     ...(unicode ? {} : { spinner: "line" }),
   });
   let work: { title: string; meter: Meter } | undefined;
+  /** Whether the process is about to be stopped: whoever draws now would leave the shell without a cursor. */
+  let isAway = false;
+  let wasSpinning = false;
+  let forget: (() => void) | undefined;
 
-  const draw = (...pieces: Piece[]): void => {
-    line.text = err.render(...pieces);
-    if (!line.isSpinning) {
+  const spin = (): void => {
+    if (isAway) {
+      wasSpinning = true;
+    } else if (!line.isSpinning) {
       line.start();
     }
   };
+  const halt = (): void => {
+    wasSpinning = false;
+    line.stop();
+  };
+  const draw = (...pieces: Piece[]): void => {
+    line.text = err.render(...pieces);
+    spin();
+  };
+  const guest: Guest = {
+    leave: () => {
+      isAway = true;
+      wasSpinning = line.isSpinning;
+      line.stop();
+    },
+    comeBack: () => {
+      isAway = false;
+      if (wasSpinning) {
+        spin();
+      }
+    },
+  };
   return {
     start: (title) => {
+      forget ??= addGuest(guest);
       work = { title, meter: createMeter() };
       draw(title);
     },
@@ -56,13 +84,13 @@ export async function createSpinner(terminal: Terminal, now: () => number): Prom
       }
     },
     say: (...pieces) => {
-      line.stop();
+      halt();
       err.line(...pieces);
       if (work !== undefined) {
-        line.start();
+        spin();
       }
     },
-    pause: () => void line.stop(),
+    pause: halt,
     resume: () => {
       if (work !== undefined) {
         draw(work.title);
@@ -70,7 +98,9 @@ export async function createSpinner(terminal: Terminal, now: () => number): Prom
     },
     stop: () => {
       work = undefined;
-      line.stop();
+      halt();
+      forget?.();
+      forget = undefined;
     },
   };
 }

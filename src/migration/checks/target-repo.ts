@@ -31,7 +31,7 @@ export async function requireReplaceable(context: Context): Promise<void> {
     return;
   }
   const download = await target.getRepo(identity.did, signal);
-  await inspectDownload(archive, download, signal, (there, report) => {
+  await inspectDownload(archive, identity.did, download, signal, (there, report) => {
     requireSameAccount(report, identity.did, host);
     const isNewer = report.rev !== undefined && report.rev > snapshot.rev;
     const others = isNewer ? [snapshot] : ours;

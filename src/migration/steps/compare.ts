@@ -3,9 +3,10 @@
 import { proveDownload } from "../../archive/fetch-repo.ts";
 import { DecampError } from "../../errors.ts";
 import type { Context, Step } from "../context.ts";
+import { noteLeftOut } from "../left-out.ts";
 import { exportNow, proveNow } from "./export.ts";
 import { importNow } from "./import-repo.ts";
-import { preferencesAgree } from "./import-preferences.ts";
+import { bringPreferences } from "./import-preferences.ts";
 import { transferNow } from "./transfer-blobs.ts";
 
 /** How often the account may change while it is moved, before somebody has to stop writing. */
@@ -34,24 +35,25 @@ export const compare: Step = {
   id: "compare",
   done: () => Promise.resolve(false),
   run: async (context) => {
-    const { archive, target, identity, snapshot, services, signal } = context;
-    const { did, log } = identity;
+    const { archive, target, identity, snapshot, signal } = context;
+    const { did } = identity;
     const there = await proveDownload(
       archive,
       await target.getRepo(did, signal),
-      { did, signingKeys: log.signingKeys, now: services.now() },
+      context.expectation,
       signal,
       (_, repo) => repo,
     );
     if (there.commit !== snapshot.commit || there.records !== snapshot.records) {
       throw differs(target.host, `its repository is at ${there.commit}, not at ${snapshot.commit}`);
     }
-    if (!(await preferencesAgree(context))) {
-      throw differs(target.host, "its preferences are not the same");
+    if (context.preferencesLeft?.again !== false) {
+      await bringPreferences(context); // they may have changed since
     }
     await requireReady(context);
     context.proved = true;
     context.lacking = [];
+    await noteLeftOut(context);
     await context.note({ type: "compared", commit: snapshot.commit });
     return `the same commit, ${there.records} records`;
   },

@@ -5,10 +5,16 @@ import { wrongBytes } from "../../archive/fetch-blobs.ts";
 import { proveSnapshot } from "../../archive/fetch-repo.ts";
 import { readManifests, type Missing } from "../../archive/manifest.ts";
 import { lossText } from "../../archive/shrink.ts";
+import type { BlobsAhead } from "../../archive/source.ts";
 import { isGone } from "../../archive/unavailable.ts";
 import { DecampError } from "../../errors.ts";
+import { isFutureRev } from "../../repo/commit.ts";
+import { timeOfRev } from "../../repo/head.ts";
+import { readBlobRefs } from "../../repo/records.ts";
+import { openCarFile } from "../../services/car-file.ts";
 import { requireSpace } from "../checks/space.ts";
 import type { Context, Step } from "../context.ts";
+import { blobsStop, describeBlobs, skips, snapshotCar, type FailedBlob } from "../left-out.ts";
 
 export const exportStep: Step = {
   id: "export",
@@ -33,31 +39,14 @@ export const verify: Step = {
   id: "verify",
   done: () => Promise.resolve(false),
   run: async (context) => {
+    requireKnownTime(context);
     await proveNow(context);
-    checkLimits(context);
+    judgeBlobs(context);
     return `commit ${context.snapshot.commit}`;
   },
 };
 
-/** What the new server will not take, before anything is made there. @throws DecampError `server-refused` */
-function checkLimits(context: Context): void {
-  const { snapshot, target, targetDescription } = context;
-  const { blobUploadLimit: limit = Number.POSITIVE_INFINITY } = targetDescription;
-  const tooLarge = snapshot.blobs.filter(({ size }) => size > limit);
-  const [first] = tooLarge;
-  if (first !== undefined) {
-    throw new DecampError(
-      "server-refused",
-      `${tooLarge.length} of your blobs are larger than the ${limit} bytes that ${target.host} takes, such as ${first.cid} (${first.size} bytes).`,
-      {
-        hint: "Ask its operator to raise the limit (PDS_BLOB_UPLOAD_LIMIT), then run the same command again.",
-        data: { limit, blobs: tooLarge.map(({ cid }) => cid) },
-      },
-    );
-  }
-}
-
-/** Exports what the old server has now. @throws DecampError `incomplete` when blobs are missing and nobody allowed it */
+/** Exports what the old server has now. @throws DecampError as `exportAccount` and `judgeBlobs` */
 export async function exportNow(context: Context): Promise<void> {
   const { archive, identity, source, options, services, signal, report } = context;
   const { did, handle, log, rawLog, document } = identity;
@@ -77,7 +66,10 @@ export async function exportNow(context: Context): Promise<void> {
       now: services.now(),
       sleep: services.sleep,
       writtenBy: services.writtenBy,
-      beforeBlobs: async (bytes) => requireSpace(context, bytes),
+      beforeBlobs: async (blobs) => {
+        refuseTooLarge(context, blobs);
+        await requireSpace(context, blobs.bytes);
+      },
       lockOwner: services.lockOwner,
       report: (event) => {
         if (event.type === "progress") {
@@ -97,47 +89,144 @@ export async function exportNow(context: Context): Promise<void> {
       `Gone since the archive was made: ${lossText(shrunk.losses)}. It holds ${held}, which has that.`,
     );
   }
-  const needed = manifest.missing.filter(({ records }) => records.length > 0);
-  context.missingBlobs = needed;
-  if (needed.length > 0 && !options.allowMissingBlobs) {
-    const wrong = needed.filter(({ reason }) => reason === wrongBytes);
-    const [sample] = wrong;
-    if (sample !== undefined) {
-      throw new DecampError(
-        "damaged",
-        `Your old server sends other bytes than it should for ${wrong.length} of the blobs that records need, such as ${sample.cid}, needed by ${sample.records[0] ?? ""}.`,
-        {
-          hint: "Run it again later, or go on without them with --allow-missing-blobs.",
-          data: { wrong: wrong.map(({ cid }) => cid) },
-        },
-      );
+  requireKnownTime(context);
+  judgeBlobs(context);
+}
+
+/**
+ * A revision in the future goes along with the account. The next one has to be greater, so all that is written at the new server
+ * lies in the future, too, until the clock has come there; whoever judges revisions by the clock passes it over until then.
+ *
+ * @throws DecampError `refused` unless that is accepted
+ */
+function requireKnownTime({ snapshot, archive, options, services, switched }: Context): void {
+  const { rev } = snapshot;
+  if (options.acceptFutureRev || switched || !isFutureRev(rev, services.now())) {
+    return;
+  }
+  const until = timeOfRev(rev);
+  throw new DecampError(
+    "refused",
+    `The revision of the repository, ${rev}, lies in the future: it names ${until ?? "no time"}, because the clock of its server was wrong when it was written.`,
+    {
+      hint: `The archive in ${archive} has the data. If the account moves like this, every revision that the new server makes has to be greater still, and relays may pass over what is written there until that time. Move it then; or now, with --accept-future-rev.`,
+      data: { reason: "future-rev", rev, until, archive },
+    },
+  );
+}
+
+/**
+ * Looks at the blobs of the snapshot: those that could not be had, and those that the new server would not take. All of them are
+ * told at once.
+ *
+ * @throws DecampError `damaged` if the old server sends other bytes for one, `incomplete` otherwise, unless they may be left out
+ */
+function judgeBlobs(context: Context): void {
+  const { snapshot, source, options, signal, warn } = context;
+  context.notMoved.clear();
+  const needed = snapshot.missing.filter(({ records }) => records.length > 0);
+  for (const blob of needed.filter(({ cid }) => context.skipBlobs.has(cid))) {
+    context.notMoved.set(blob.cid, { ...blob, archived: false });
+  }
+  const missing = needed.filter(({ cid }) => !context.skipBlobs.has(cid));
+  context.missingBlobs = missing;
+  const tooLarge = tooLargeBlobs(context);
+  if (options.allowMissingBlobs) {
+    for (const one of tooLarge.length === 0 ? [] : describeBlobs(tooLarge, snapshotCar(context), signal)) {
+      warn("blob-not-moved", `A blob is too large for your new server, and stays in the archive: ${one}.`);
     }
-    throw new DecampError("incomplete", whatIsMissing(source.host, needed), {
-      hint: "Run it again later, or go on without them with --allow-missing-blobs.",
+    for (const blob of tooLarge) {
+      context.notMoved.set(blob.cid, { ...blob, archived: true });
+    }
+    return;
+  }
+  const failed = [...missing, ...tooLarge];
+  if (failed.length === 0) {
+    return;
+  }
+  const wrong = missing.filter(({ reason }) => reason === wrongBytes);
+  throw blobsStop(
+    [
+      ...(missing.length === 0 ? [] : [whatIsMissing(source.host, missing, wrong)]),
+      ...(tooLarge.length === 0 ? [] : [whatIsTooLarge(context, tooLarge.length)]),
+    ].join(". "),
+    failed,
+    describeBlobs(failed, snapshotCar(context), signal),
+    {
+      code: wrong.length > 0 ? "damaged" : "incomplete",
+      ...(tooLarge.length === 0 ? {} : { hint: askForMore }),
       data: {
-        missing: needed.map(({ cid }) => cid),
-        gone: needed.filter((blob) => isGone(blob)).map(({ cid }) => cid),
+        missing: missing.map(({ cid }) => cid),
+        gone: missing.filter((blob) => isGone(blob)).map(({ cid }) => cid),
+        wrong: wrong.map(({ cid }) => cid),
+        tooLarge: tooLarge.map(({ cid }) => cid),
       },
+    },
+  );
+}
+
+/** Archived blobs that records need, that the new server says it does not take, and nobody has said to leave behind. */
+function tooLargeBlobs(context: Context): FailedBlob[] {
+  const { snapshot, targetDescription, skipBlobs, signal } = context;
+  const { blobUploadLimit: limit = Number.POSITIVE_INFINITY } = targetDescription;
+  const large = snapshot.blobs.filter(({ cid, size }) => size > limit && !skipBlobs.has(cid));
+  if (large.length === 0) {
+    return [];
+  }
+  const car = openCarFile(snapshotCar(context));
+  try {
+    const refs = readBlobRefs(car.source, { signal });
+    return large.flatMap(({ cid, size }) => {
+      const records = refs.get(cid)?.records;
+      return records === undefined ? [] : [{ cid, size, records, reason: tooLargeReason(context) }];
+    });
+  } finally {
+    car.close();
+  }
+}
+
+/** Before they are fetched: by what the records say of their sizes, which need not be true. @throws DecampError `incomplete` */
+function refuseTooLarge(context: Context, { wanted, car }: BlobsAhead): void {
+  const { targetDescription, signal } = context;
+  const { blobUploadLimit: limit = Number.POSITIVE_INFINITY } = targetDescription;
+  const large = [...wanted].flatMap(([cid, { size = 0, records }]): FailedBlob[] =>
+    size > limit && records.length > 0 && !skips(context, { cid })
+      ? [{ cid, size, records, reason: tooLargeReason(context) }]
+      : [],
+  );
+  if (large.length > 0 && car !== undefined) {
+    throw blobsStop(whatIsTooLarge(context, large.length), large, describeBlobs(large, car, signal), {
+      hint: askForMore,
+      data: { tooLarge: large.map(({ cid }) => cid) },
     });
   }
 }
 
+const askForMore = "Its operator can raise the limit (PDS_BLOB_UPLOAD_LIMIT).";
+
+function whatIsTooLarge({ target, targetDescription }: Context, count: number): string {
+  return `${count} of your blobs are larger than the ${targetDescription.blobUploadLimit ?? 0} bytes that ${target.host} takes`;
+}
+
+function tooLargeReason({ target, targetDescription }: Context): string {
+  return `larger than the ${targetDescription.blobUploadLimit ?? 0} bytes that ${target.host} takes`;
+}
+
 /** Which blobs the old server says that it does not have, and which could not be had for another reason. */
-function whatIsMissing(host: string, needed: readonly Missing[]): string {
+function whatIsMissing(host: string, needed: readonly Missing[], wrong: readonly Missing[]): string {
   const gone = needed.filter((blob) => isGone(blob));
-  const others = needed.filter((blob) => !isGone(blob));
-  const [sample] = others.length === 0 ? gone : others;
-  const such = `such as ${sample?.cid ?? ""} (${sample?.reason ?? ""}), needed by ${sample?.records[0] ?? ""}`;
-  if (others.length === 0) {
-    return `Your old server no longer has ${gone.length} of the blobs that records need, ${such}.`;
+  const others = needed.length - gone.length;
+  if (wrong.length > 0 && wrong.length === needed.length) {
+    return `Your old server sends other bytes than it should for ${wrong.length} of the blobs that records need`;
   }
-  const more = gone.length === 0 ? "" : ` It says that it no longer has ${gone.length} more.`;
-  return `${others.length} of the blobs that records need could not be had from ${host}, ${such}.${more}`;
+  if (others === 0) {
+    return `Your old server no longer has ${gone.length} of the blobs that records need`;
+  }
+  const more = gone.length === 0 ? "" : `. It says that it no longer has ${gone.length} more`;
+  return `${others} of the blobs that records need could not be had from ${host}${more}`;
 }
 
 /** Proves the snapshot from the disk: what will be imported. @throws DecampError `damaged` */
-export async function proveNow({ archive, identity, snapshot, services, signal }: Context): Promise<void> {
-  const { did, log } = identity;
-  const expectation = { did, signingKeys: log.signingKeys, now: services.now() };
+export async function proveNow({ archive, snapshot, expectation, signal }: Context): Promise<void> {
   await proveSnapshot(archive, snapshot, expectation, signal);
 }

@@ -9,6 +9,7 @@ import { handleFromOutside, type SeenHandle } from "../checks/handle-outside.ts"
 import type { Context, Step } from "../context.ts";
 import { signInToSource, signInToTarget } from "../sign-in.ts";
 import { provedHead } from "./first-write.ts";
+import { bringPreferencesAtLast } from "./import-preferences.ts";
 import { bringLacking } from "./late-writes.ts";
 
 export const activate: Step = {
@@ -32,12 +33,15 @@ export const activate: Step = {
 
 export const deactivateSource: Step = {
   id: "deactivate-source",
-  done: async ({ source, identity, signal }) => {
-    const state = await stateAt(source, identity.did, signal);
-    return !["active", "unreachable", "unknown"].includes(state);
-  },
+  done: async (context) => context.preferencesLeft?.again !== true && (await isInactive(context)),
   run: async (context) => {
     const { source, target, options, signal } = context;
+    if (context.preferencesLeft?.again === true) {
+      await bringPreferencesAtLast(context);
+      if (await isInactive(context)) {
+        return "it was already";
+      }
+    }
     try {
       if (!context.proved && context.lacking.length > 0 && options.bringLateWrites) {
         await bringLacking(context);
@@ -65,6 +69,11 @@ export const deactivateSource: Step = {
     }
   },
 };
+
+async function isInactive({ source, identity, signal }: Context): Promise<boolean> {
+  const state = await stateAt(source, identity.did, signal);
+  return !["active", "unreachable", "unknown"].includes(state);
+}
 
 /** The old account stays active, and why. */
 function keepSource(context: Context, why: string): string {

@@ -39,7 +39,7 @@ export async function provedHead(
   const { target, identity, services, archive, signal } = context;
   const { did } = identity;
   const { log, document } = await readIdentity(services, did, signal);
-  const expectation = { did, signingKeys: log.signingKeys, now: services.now() };
+  const expectation = { ...context.expectation, signingKeys: log.signingKeys };
   const download = await target.getRepo(did, signal);
   return proveDownload(archive, download, expectation, signal, (source, { data, report }) => ({
     data,

@@ -1,47 +1,150 @@
-/** import-preferences: all of them, as the old server has them now. */
+/**
+ * import-preferences: all of them, as the old server has them now, read back. They are no reason against a move: what cannot be
+ * read or written is left out, with a word, and the archive has what could be read.
+ */
 
 import { isDeepStrictEqual } from "node:util";
+import { snapshotFile, snapshotFiles } from "../../archive/layout.ts";
 import { isJsonObject } from "../../data/json-object.ts";
-import { DecampError, isDecampError } from "../../errors.ts";
+import { isDecampError, type DecampError } from "../../errors.ts";
+import type { Pds } from "../../services/pds.ts";
 import type { Context, Step } from "../context.ts";
+import { noteLeftOut } from "../left-out.ts";
+import { signInToSource, signInToTarget } from "../sign-in.ts";
 
 /** Computed by the server and never stored, so it can differ. */
 const computed = "app.bsky.actor.defs#declaredAgePref";
 
 export const importPreferences: Step = {
   id: "import-preferences",
-  done: preferencesAgree,
-  run: async (context) => {
-    const { source, target, signal } = context;
-    await target.putPreferences(stored(await source.getPreferences(signal)), signal);
-    if (!(await preferencesAgree(context))) {
-      throw new DecampError("refused", `${target.host} does not keep the preferences as they are.`, {
-        hint: "Run the same command again; if it stays like this, ask the operator of the new one.",
-      });
+  done: async (context) => {
+    const [ours, theirs] = await Promise.all([ask(context, context.source), ask(context, context.target)]);
+    if ("error" in ours || ("error" in theirs && ours.list.length > 0)) {
+      return false;
     }
-    return `${context.preferences ?? 0} preferences`;
+    context.preferences = ours.list.length;
+    return ours.list.length === 0 || ("list" in theirs && isDeepStrictEqual(ours.list, theirs.list));
+  },
+  run: async (context) => {
+    await bringPreferences(context);
+    const { preferencesLeft, preferences = 0 } = context;
+    context.isLeft = preferencesLeft !== undefined;
+    if (preferencesLeft === undefined) {
+      return `${preferences} preferences`;
+    }
+    return preferencesLeft.again ? "not read, and asked for once more before the end" : "left out";
   },
 };
 
-/** Whether both servers have the same preferences; a source that keeps none counts as none. */
-export async function preferencesAgree(context: Context): Promise<boolean> {
+/**
+ * Sees to it that the new server has the preferences, unless it has them. Says in the context why it has not; warns of it at once
+ * where it is no use to try again.
+ *
+ * @throws DecampError `rate-limited`, and what is not about preferences
+ */
+export async function bringPreferences(context: Context): Promise<void> {
   const { source, target, signal } = context;
-  const [ours, theirs] = await Promise.allSettled([source.getPreferences(signal), target.getPreferences(signal)]);
-  if (ours.status === "rejected") {
-    if (isDecampError(ours.reason, "server-refused") && ours.reason.data["status"] === 404) {
-      return true;
+  context.preferences = undefined;
+  const ours = await ask(context, source);
+  if ("error" in ours) {
+    const again = ![404, 501].includes(Number(ours.error.data["status"]));
+    leave(context, `they could not be read: ${ours.error.message}`, again);
+    return;
+  }
+  const { list } = ours;
+  if (list.length === 0 || (await isThere(context, list))) {
+    settle(context, list.length);
+    return;
+  }
+  try {
+    await target.putPreferences(list, signal);
+  } catch (error) {
+    leave(context, `they could not be written: ${asAbout(error, signal).message}`, false);
+    return;
+  }
+  if (await isThere(context, list)) {
+    settle(context, list.length);
+  } else {
+    leave(context, `${target.host} does not give them back as they were written.`, false);
+  }
+}
+
+/**
+ * Asks for them once more, at the last moment at which the old server has them for certain. Holds nothing up.
+ *
+ * @throws the signal's reason
+ */
+export async function bringPreferencesAtLast(context: Context): Promise<void> {
+  const { source, target, signal } = context;
+  try {
+    if (!source.isSignedIn) {
+      await signInToSource(context);
     }
-    throw ours.reason;
+    if (!target.isSignedIn) {
+      await signInToTarget(context);
+    }
+    await bringPreferences(context);
+  } catch (error) {
+    signal.throwIfAborted();
+    if (!isDecampError(error) || error.code === "interrupted") {
+      throw error;
+    }
+    leave(context, `they could not be read: ${error.message}`, true);
   }
-  const wanted = stored(ours.value);
-  context.preferences = wanted.length;
-  if (wanted.length === 0) {
-    return true;
+  if (context.preferencesLeft?.again === true) {
+    tell(context);
   }
-  if (theirs.status === "rejected") {
-    throw theirs.reason;
+  await noteLeftOut(context);
+}
+
+type Asked = { readonly list: readonly unknown[] } | { readonly error: DecampError };
+
+async function ask({ signal }: Context, pds: Pds): Promise<Asked> {
+  try {
+    return { list: stored(await pds.getPreferences(signal)) };
+  } catch (error) {
+    return { error: asAbout(error, signal) };
   }
-  return isDeepStrictEqual(wanted, stored(theirs.value));
+}
+
+async function isThere(context: Context, list: readonly unknown[]): Promise<boolean> {
+  const theirs = await ask(context, context.target);
+  return "list" in theirs && isDeepStrictEqual(list, theirs.list);
+}
+
+/** An error that is about preferences, or nothing that would not show elsewhere. @throws any other */
+function asAbout(error: unknown, signal: AbortSignal): DecampError {
+  signal.throwIfAborted();
+  if (!isDecampError(error, "server-refused", "bad-answer", "unreachable")) {
+    throw error;
+  }
+  return error;
+}
+
+function settle(context: Context, count: number): void {
+  context.preferences = count;
+  context.preferencesLeft = undefined;
+}
+
+/** @param why half a sentence or a whole one */
+function leave(context: Context, why: string, again: boolean): void {
+  const { archive } = context;
+  const manifest = context.hasSnapshot ? context.snapshot : undefined;
+  const isArchived = manifest?.files[snapshotFiles.preferences] !== undefined;
+  context.preferencesLeft = {
+    reason: why,
+    ...(isArchived ? { archived: snapshotFile(archive, manifest.snapshot, "preferences") } : {}),
+    again,
+  };
+  if (!again) {
+    tell(context);
+  }
+}
+
+function tell({ preferencesLeft, warn }: Context): void {
+  const { reason = "", archived } = preferencesLeft ?? {};
+  const where = archived === undefined ? "" : ` They are in ${archived}.`;
+  warn("preferences-not-moved", `The preferences did not come along: ${reason}${where}`);
 }
 
 function stored(preferences: readonly unknown[]): unknown[] {

@@ -2,9 +2,9 @@
 
 import { snapshotFile } from "../../archive/layout.ts";
 import { DecampError, isDecampError } from "../../errors.ts";
-import { fileSize, openForUpload } from "../../services/files.ts";
+import { fileSize } from "../../services/files.ts";
 import type { Context, Step } from "../context.ts";
-import { headAtTarget, isTooMuch, sendParts, sendRepo } from "../send-repo.ts";
+import { headAtTarget, isTooMuch, repoUpload, sendParts, sendRepo } from "../send-repo.ts";
 
 export const importRepo: Step = {
   id: "import-repo",
@@ -28,7 +28,7 @@ export async function importNow(context: Context): Promise<void> {
   const path = snapshotFile(archive, snapshot.snapshot, "repo");
   const length = (await fileSize(path)) ?? 0;
   try {
-    await sendRepo(context, { length, open: () => openForUpload(path, length) }, snapshot.commit);
+    await sendRepo(context, repoUpload(path, length), snapshot.commit);
   } catch (error) {
     if (!isTooMuch(error)) {
       throw error;

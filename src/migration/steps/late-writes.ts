@@ -9,9 +9,8 @@ import { staysOf } from "../../account/where.ts";
 import { blobFile, snapshotFile } from "../../archive/layout.ts";
 import { fetchBlobs } from "../../archive/fetch-blobs.ts";
 import { proveDownload } from "../../archive/fetch-repo.ts";
-import { findBlobRefs } from "../../data/blob-refs.ts";
-import { decodeCbor } from "../../data/cbor.ts";
-import { toJson } from "../../data/json.ts";
+import { recordJson } from "../../archive/unpack.ts";
+import { recordBlobRefs } from "../../data/blob-refs.ts";
 import { isDecampError } from "../../errors.ts";
 import { diffRepos } from "../../repo/diff.ts";
 import { readRecords, type RepoRecord } from "../../repo/records.ts";
@@ -68,9 +67,9 @@ function arrivalOf({ signed, identity }: Context): string | undefined {
  * @throws DecampError what both servers throw
  */
 export async function bringLacking(context: Context): Promise<void> {
-  const { source, identity, archive, services, lacking, signal } = context;
-  const { did, log } = identity;
-  const expectation = { did, signingKeys: log.signingKeys, now: services.now() };
+  const { source, identity, archive, lacking, signal } = context;
+  const { did } = identity;
+  const { expectation } = context;
   await proveDownload(archive, await source.getRepo(did, signal), expectation, signal, async (old) =>
     bring(context, old, new Set(lacking)),
   );
@@ -81,13 +80,13 @@ export async function bringLacking(context: Context): Promise<void> {
 
 /** @returns the paths of the records that exist only on the old server, and were not brought along */
 async function findLateWrites(context: Context): Promise<readonly string[]> {
-  const { source, identity, archive, services, options, lacking, signal } = context;
-  const { did, log } = identity;
+  const { source, identity, archive, options, lacking, signal } = context;
+  const { did } = identity;
   if (lacking.length === 0 && (await source.latestCommit(did, signal)).cid === context.snapshot.commit) {
     return [];
   }
   // Signed with the old key: the old server has no other.
-  const expectation = { did, signingKeys: log.signingKeys, now: services.now() };
+  const { expectation } = context;
   return proveDownload(archive, await source.getRepo(did, signal), expectation, signal, async (now) => {
     const paths = lacking.length > 0 ? lacking : writtenSince(context, now);
     if (paths.length === 0) {
@@ -100,8 +99,7 @@ async function findLateWrites(context: Context): Promise<readonly string[]> {
       );
       return paths;
     }
-    await bring(context, now, new Set(paths));
-    return [];
+    return bring(context, now, new Set(paths));
   });
 }
 
@@ -124,26 +122,38 @@ function writtenSince(context: Context, now: RepoSource): string[] {
   }
 }
 
-async function bring(context: Context, source: RepoSource, paths: ReadonlySet<string>): Promise<void> {
+/** @returns the paths of records that no server takes as they stand: they break the data model */
+async function bring(context: Context, source: RepoSource, paths: ReadonlySet<string>): Promise<string[]> {
   const { target, identity, signal } = context;
+  const unfit: string[] = [];
   if (!target.isSignedIn) {
     await signInToTarget(context);
   }
   for (const record of readRecords(source, { signal })) {
-    if (paths.has(record.path)) {
-      await bringBlobs(context, record);
-      const { collection, rkey, bytes } = record;
-      await target.createRecord({ did: identity.did, collection, rkey }, toJson(decodeCbor(bytes)), signal);
+    if (!paths.has(record.path)) {
+      continue;
     }
+    const { path, collection, rkey } = record;
+    const { json, fault } = recordJson(record);
+    if (json === undefined || fault !== undefined) {
+      // What can be written as JSON would be another record.
+      unfit.push(path);
+      context.leave(
+        "late-write-unfit",
+        `${path} cannot be written to the new server as it stands on the old one: it breaks the data model. ${fault ?? ""}`.trimEnd(),
+      );
+      continue;
+    }
+    await bringBlobs(context, record);
+    await target.createRecord({ did: identity.did, collection, rkey }, json, signal);
   }
+  return unfit;
 }
 
 /** The blobs of one record: into the archive, hashed, and to the new server, before the record that refers to them. */
 async function bringBlobs(context: Context, { path, bytes }: RepoRecord): Promise<void> {
   const { archive, source, target, identity, options, services, signal } = context;
-  const wanted = new Map(
-    findBlobRefs(decodeCbor(bytes)).map(({ cid, mimeType }) => [cid, { mimeType, records: [path] }]),
-  );
+  const wanted = new Map(recordBlobRefs(bytes).refs.map(({ cid, mimeType }) => [cid, { mimeType, records: [path] }]));
   const { blobs, missing } = await fetchBlobs(
     archive,
     wanted,

@@ -3,6 +3,8 @@
 import { homeBefore, staysOf, whereIs } from "../../account/where.ts";
 import { requireArchiveFolder } from "../../archive/folder.ts";
 import { DecampError, isDecampError } from "../../errors.ts";
+import { isFutureRev } from "../../repo/commit.ts";
+import { isMissingMethod } from "../../services/missing-method.ts";
 import type { ServerDescription } from "../../services/pds.ts";
 import { checkClocks } from "../checks/clock.ts";
 import { checkIdentity } from "../checks/identity.ts";
@@ -10,6 +12,7 @@ import { checkRelay } from "../checks/relay.ts";
 import { requireSpace } from "../checks/space.ts";
 import type { Context, Step } from "../context.ts";
 import { chooseHandle } from "../handle.ts";
+import { recallLeftOut } from "../left-out.ts";
 import { journalFormat, lostJournal, openJournal } from "../journal.ts";
 import { forecastUploads } from "../upload-quota.ts";
 
@@ -20,9 +23,11 @@ export const preflight: Step = {
     const { services, targetOrigin, source } = context;
     context.target = services.openPds(targetOrigin);
     await (context.switched ? checkAfter(context) : checkBefore(context));
+    context.skipBlobs = new Set(context.options.skipBlobs);
     if (!context.options.dryRun) {
       await begin(context);
     }
+    await warnOfLargeBlobs(context);
     return `from ${source.host} to ${context.target.host}`;
   },
 };
@@ -43,6 +48,13 @@ async function checkBefore(context: Context): Promise<void> {
   const isThere = await checkAccounts(context);
   context.where = await whereIs(services, identity.log, { source: source.origin, target: targetOrigin }, signal);
   context.isFrozen = context.where.source?.state === "deactivated";
+  const { head } = context.where.source ?? {};
+  if (head !== undefined && isFutureRev(head.rev, services.now())) {
+    context.warn(
+      "future-rev",
+      `The revision of the repository, ${head.rev}, lies in the future. The move goes on only with --accept-future-rev.`,
+    );
+  }
   await Promise.all([countBlobs(context), checkRelay(context)]);
   if (!isThere) {
     await checkAdmission(context);
@@ -148,7 +160,7 @@ async function checkAccounts({ source, target, identity, signal }: Context): Pro
   return here !== undefined;
 }
 
-/** How many blobs the old server lists. A deactivated account shows them only to its owner. */
+/** How many blobs the old server lists, if it does. A deactivated account shows them only to its owner. */
 async function countBlobs(context: Context): Promise<void> {
   const { source, identity, signal } = context;
   let count = 0;
@@ -158,7 +170,7 @@ async function countBlobs(context: Context): Promise<void> {
     }
     context.blobs = count;
   } catch (error) {
-    if (!isDecampError(error, "server-refused")) {
+    if (!isDecampError(error, "server-refused") && !isMissingMethod(error)) {
       throw error;
     }
   }
@@ -182,6 +194,31 @@ async function begin(context: Context): Promise<void> {
   const { newHandle } = context;
   if (newHandle !== undefined && context.journal.state.newHandle !== newHandle) {
     await context.note({ type: "handle", newHandle });
+  }
+  if (context.switched) {
+    recallLeftOut(context);
+  }
+  const skipBlobs = context.journal.state.skipBlobs ?? [];
+  context.skipBlobs = new Set([...skipBlobs, ...context.skipBlobs]);
+  if (context.skipBlobs.size > skipBlobs.length) {
+    await context.note({ type: "skip-blobs", cids: [...context.skipBlobs] });
+  }
+}
+
+/** By an archive that is there already. What the account has now may be something else, so this stops nothing. */
+async function warnOfLargeBlobs(context: Context): Promise<void> {
+  const { targetDescription, target, skipBlobs, switched, warn } = context;
+  const { blobUploadLimit: limit } = targetDescription;
+  if (limit === undefined || switched) {
+    return;
+  }
+  const large = (await context.lastSnapshot())?.blobs.filter(({ cid, size }) => size > limit && !skipBlobs.has(cid));
+  const [first] = large ?? [];
+  if (large !== undefined && first !== undefined) {
+    warn(
+      "blobs-too-large",
+      `${large.length} of the blobs in the archive are larger than the ${limit} bytes that ${target.host} takes, such as ${first.cid} (${first.size} bytes).`,
+    );
   }
 }
 

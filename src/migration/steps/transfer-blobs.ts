@@ -4,15 +4,17 @@
  * cannot be fetched.
  */
 
-import { isGenuineBlob } from "../../archive/fetch-blobs.ts";
-import { blobFile, snapshotFile } from "../../archive/layout.ts";
+import { blobFile } from "../../archive/layout.ts";
 import type { ArchivedBlob } from "../../archive/manifest.ts";
-import { DecampError, isDecampError } from "../../errors.ts";
-import { readBlobRefs } from "../../repo/records.ts";
+import { DecampError } from "../../errors.ts";
+import { readBlobRefs, type ReferencedBlob } from "../../repo/records.ts";
 import { openCarFile } from "../../services/car-file.ts";
 import { forEachConcurrent } from "../../services/concurrent.ts";
 import { openForUpload } from "../../services/files.ts";
+import { BlobFailures } from "../blob-failures.ts";
 import type { Context, Step } from "../context.ts";
+import { blobsStop, describeBlobs, snapshotCar } from "../left-out.ts";
+import { isThere, missingThere } from "../missing-there.ts";
 import { UploadQuota } from "../upload-quota.ts";
 
 export const transferBlobs: Step = {
@@ -24,46 +26,130 @@ export const transferBlobs: Step = {
   },
 };
 
-/** @returns how many blobs are on the new server, proved */
+/**
+ * What the new server does not take is told when all the others are across.
+ *
+ * @returns how many blobs are on the new server, proved
+ * @throws DecampError `incomplete`, or `refused` where it does not keep what it took, unless it may be left out
+ */
 export async function transferNow(context: Context): Promise<number> {
-  const { options, signal, report } = context;
-  const absent = new Set(context.missingBlobs.map(({ cid }) => cid));
-  const wanted = await wantedBlobs(context, absent);
-  const needed = (await neededBlobs(context)).filter(({ cid }) => !absent.has(cid));
+  const { options, signal, report, snapshot } = context;
+  const refs = readRefs(context);
+  leaveSkipped(context, refs);
+  const left = new Set([...context.missingBlobs, ...context.notMoved.values()].map(({ cid }) => cid));
+  const needed = snapshot.blobs.filter(({ cid }) => refs.has(cid) && !left.has(cid));
+  const wanted = await wantedBlobs(context, needed, refs, left);
+  const failures = new BlobFailures(context);
   const proved = new Set<string>();
   const settle = ({ cid }: ArchivedBlob): void => {
     proved.add(cid);
     report({ type: "progress", step: "transfer-blobs", unit: "blobs", done: proved.size, total: needed.length });
   };
+  const proveIt = async (blob: ArchivedBlob, either: AbortSignal, busy: () => void): Promise<void> => {
+    if (await failures.attempt(blob, either, async () => prove(context, blob, either, busy))) {
+      settle(blob);
+    }
+  };
   const quota = new UploadQuota(context, wanted.length);
   await forEachConcurrent(quota.whileItLasts(wanted), options.concurrency, signal, async (blob, either, busy) => {
-    if (await quota.within(async () => upload(context, blob, either, busy))) {
-      await prove(context, blob, either, busy);
-      settle(blob);
+    let isUploaded = false;
+    const lasts = await quota.within(async () => {
+      isUploaded = await failures.attempt(blob, either, async () => upload(context, blob, either, busy));
+    });
+    if (lasts && isUploaded) {
+      await proveIt(blob, either, busy);
     }
   });
   quota.requireLasted();
-  const there = needed.filter(({ cid }) => !proved.has(cid));
-  await forEachConcurrent(there, options.concurrency, signal, async (blob, either, busy) => {
-    await prove(context, blob, either, busy);
-    settle(blob);
-  });
-  return needed.length;
+  const there = needed.filter(({ cid }) => !proved.has(cid) && !failures.all.has(cid));
+  await forEachConcurrent(there, options.concurrency, signal, proveIt);
+  settleFailures(context, failures.all, refs);
+  return needed.length - failures.all.size;
 }
 
-/** What the new server misses and the archive has. @throws DecampError `incomplete` if it misses something else */
+type Refs = ReturnType<typeof readRefs>;
+
+/** What the records refer to. */
+function readRefs(context: Context): ReadonlyMap<string, ReferencedBlob> {
+  const car = openCarFile(snapshotCar(context));
+  try {
+    return readBlobRefs(car.source, { signal: context.signal });
+  } finally {
+    car.close();
+  }
+}
+
+/** Writes down what is skipped because somebody has said so. */
+function leaveSkipped(context: Context, refs: Refs): void {
+  const { skipBlobs, snapshot, warn } = context;
+  const archived = new Map(snapshot.blobs.map(({ cid, size }) => [cid, size]));
+  for (const cid of skipBlobs) {
+    const ref = refs.get(cid);
+    if (ref === undefined) {
+      warn("skip-blob-unknown", `No record needs the blob ${cid}, which --skip-blob names.`);
+    } else if (!context.notMoved.has(cid)) {
+      const size = archived.get(cid);
+      context.notMoved.set(cid, {
+        cid,
+        ...(size === undefined ? {} : { size }),
+        reason: "skipped, as you asked",
+        records: ref.records,
+        archived: size !== undefined,
+      });
+    }
+  }
+}
+
+/** @throws DecampError `incomplete`, `refused` for blobs that did not arrive, and may not be left out */
+function settleFailures(context: Context, failed: ReadonlyMap<string, DecampError>, refs: Refs): void {
+  const { snapshot, target, options, signal, warn } = context;
+  if (failed.size === 0) {
+    return;
+  }
+  const blobs = snapshot.blobs.flatMap(({ cid, size }) => {
+    const error = failed.get(cid);
+    const reason = error?.message.replace(/\.$/, "") ?? "";
+    return error === undefined ? [] : [{ cid, size, reason, records: refs.get(cid)?.records ?? [] }];
+  });
+  const described = describeBlobs(blobs, snapshotCar(context), signal);
+  if (!options.allowMissingBlobs) {
+    const isBroken = [...failed.values()].some(({ code }) => code === "refused");
+    const sentence = `${target.host} does not take ${blobs.length} of your blobs`;
+    throw blobsStop(sentence, blobs, described, { code: isBroken ? "refused" : "incomplete" });
+  }
+  for (const blob of blobs) {
+    context.notMoved.set(blob.cid, { ...blob, archived: true });
+  }
+  for (const one of described) {
+    warn("blob-not-moved", `${target.host} does not take a blob, which stays in the archive: ${one}.`);
+  }
+}
+
+/**
+ * What the new server misses and the archive has. What no record of the snapshot needs is passed over: a picture whose record was
+ * deleted since a first import stays in the list of some servers for good.
+ *
+ * @throws DecampError `incomplete` if it misses something that a record needs, and that is nowhere
+ */
 async function wantedBlobs(
-  { snapshot, target, signal }: Context,
-  absent: ReadonlySet<string>,
+  context: Context,
+  needed: readonly ArchivedBlob[],
+  refs: Refs,
+  left: ReadonlySet<string>,
 ): Promise<readonly ArchivedBlob[]> {
+  const { snapshot, target, warn } = context;
   const archived = new Map(snapshot.blobs.map((blob) => [blob.cid, blob]));
   const wanted: ArchivedBlob[] = [];
-  for await (const cid of target.listMissingBlobs(signal)) {
+  for await (const cid of missingThere(context, needed)) {
     const blob = archived.get(cid);
-    if (blob === undefined && !absent.has(cid)) {
-      throw new DecampError("incomplete", `${target.host} misses the blob ${cid}, which is not in the archive.`);
+    if (left.has(cid)) {
+      continue;
     }
-    if (blob !== undefined) {
+    if (!refs.has(cid)) {
+      warn("blob-not-needed", `${target.host} misses the blob ${cid}, which no record needs: it is passed over.`);
+    } else if (blob === undefined) {
+      throw new DecampError("incomplete", `${target.host} misses the blob ${cid}, which is not in the archive.`);
+    } else {
       wanted.push(blob);
     }
   }
@@ -85,17 +171,6 @@ async function prove(context: Context, blob: ArchivedBlob, signal: AbortSignal, 
   }
 }
 
-/** The archived blobs that records refer to. */
-async function neededBlobs({ archive, snapshot, signal }: Context): Promise<ArchivedBlob[]> {
-  const car = openCarFile(snapshotFile(archive, snapshot.snapshot, "repo"));
-  try {
-    const refs = readBlobRefs(car.source, { signal });
-    return snapshot.blobs.filter(({ cid }) => refs.has(cid));
-  } finally {
-    car.close();
-  }
-}
-
 async function upload(
   { archive, target }: Context,
   { cid, size, mimeType }: ArchivedBlob,
@@ -108,21 +183,5 @@ async function upload(
     throw new DecampError("refused", `${target.host} stored the blob ${cid} as ${stored}.`, {
       hint: "A CID is the hash of the bytes, so these are others. Run the same command again; if it stays like this, ask the operator of the new server before you trust it with the account.",
     });
-  }
-}
-
-async function isThere(
-  { target, identity }: Context,
-  cid: string,
-  signal: AbortSignal,
-  busy: () => void,
-): Promise<boolean> {
-  try {
-    return await isGenuineBlob(cid, await target.getBlob(identity.did, cid, signal, busy));
-  } catch (error) {
-    if (isDecampError(error, "server-refused")) {
-      return false;
-    }
-    throw error;
   }
 }

@@ -20,6 +20,7 @@ export const special: readonly Record[] = [
   {
     key: "app.example.note/Ab:c",
     value: {
+      $type: "app.example.note",
       big: 9007199254740993n,
       bytes: new Uint8Array([1, 2]),
       link: new CidLink(picture),
@@ -28,7 +29,10 @@ export const special: readonly Record[] = [
   },
   {
     key: "app.example.note/ab:c",
-    value: { avatar: { $type: "blob", ref: new CidLink(picture), mimeType: "image/png", size: 9 } },
+    value: {
+      $type: "app.example.note",
+      avatar: { $type: "blob", ref: new CidLink(picture), mimeType: "image/png", size: 9 },
+    },
   },
 ];
 

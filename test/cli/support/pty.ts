@@ -1,12 +1,17 @@
 /** A program on a real pseudo-terminal, with a screen that is read as a person would. */
 import { fileURLToPath } from "node:url";
+import { stripVTControlCharacters } from "node:util";
 import { spawn } from "@lydell/node-pty";
 import { Terminal } from "@xterm/headless";
 
 export interface Screen {
   /** Resolves when the screen shows `text`; rejects if the program ends before. */
   shows(text: string): Promise<void>;
+  /** The same for what was written since the last call, without control sequences and white space: on a terminal of any size. */
+  spells(text: string): Promise<void>;
   type(keys: string): void;
+  /** Closes the terminal, as a window is closed. */
+  hangUp(): void;
   /** The lines that are on the screen now, without the empty ones at the end. */
   lines(): string[];
   /** All that the program wrote, as it wrote it. */
@@ -55,21 +60,35 @@ export function onProgram(path: string, args: readonly string[], env: NodeJS.Pro
       });
     });
   });
+  const until = async (text: string, found: () => boolean): Promise<void> =>
+    new Promise((resolve, reject) => {
+      const watcher = (): void => {
+        if (found()) {
+          watchers.delete(watcher);
+          resolve();
+        } else if (over) {
+          reject(new Error(`ended without showing ${JSON.stringify(text)}:\n${lines().join("\n")}`));
+        }
+      };
+      watchers.add(watcher);
+      watcher();
+    });
+  let spelled = 0;
   return {
-    shows: (text) =>
-      new Promise((resolve, reject) => {
-        const watcher = (): void => {
-          if (lines().join("\n").includes(text)) {
-            watchers.delete(watcher);
-            resolve();
-          } else if (over) {
-            reject(new Error(`ended without showing ${JSON.stringify(text)}:\n${lines().join("\n")}`));
-          }
-        };
-        watchers.add(watcher);
-        watcher();
+    shows: async (text) => until(text, () => lines().join("\n").includes(text)),
+    spells: async (text) =>
+      until(text, () => {
+        const said = stripVTControlCharacters(raw).replaceAll(/\s/g, "");
+        const at = said.indexOf(text, spelled);
+        spelled = at < 0 ? spelled : at + text.length;
+        return at >= 0;
       }),
     type: (keys) => program.write(keys),
+    hangUp: () => {
+      if ("destroy" in program && typeof program.destroy === "function") {
+        program.destroy();
+      }
+    },
     lines,
     raw: () => raw,
     ended,

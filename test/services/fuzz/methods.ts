@@ -1,6 +1,7 @@
 /** Every call that decamp makes to a server, with an answer that is in order, and what a result has to be. */
 import { readFileSync } from "node:fs";
 import { text } from "node:stream/consumers";
+import { headAt } from "../../../src/account/places.ts";
 import { parseDidDocument } from "../../../src/identity/did-document.ts";
 import { compareSigned } from "../../../src/plc/diff.ts";
 import { verifyLog } from "../../../src/plc/log.ts";
@@ -39,6 +40,9 @@ export interface Method {
   readonly path: string;
   /** The answer that is in order. */
   readonly good: unknown;
+  /** In place of it, for an answer that is no JSON, with its media type. */
+  readonly bytes?: Uint8Array;
+  readonly type?: string;
   /** Makes the call, and has its result judged as decamp has it. */
   readonly call: (peer: Peer) => Promise<unknown>;
   /** Whether a result is what the type says. */
@@ -71,6 +75,11 @@ const [before, last] = fixture.log.slice(-2);
 const { sig: _sig, ...asked } = last!.operation;
 const head = { cid: before!.cid, operation: before!.operation };
 const own = new URL("methods.ts", import.meta.url).pathname;
+const car = readFileSync(new URL("../../../fixtures/repo/valid/one-record.car", import.meta.url));
+/** A repository, or a part of one. */
+const asCar = { bytes: car, type: "application/vnd.ipld.car" };
+/** A DID of which the head is named in no other way than by its repository. */
+export const headless = "did:web:headless.test";
 const upload = { length: 10, open: () => openForUpload(own, 10) };
 
 /** A call to a server, and the name of its method. */
@@ -120,7 +129,7 @@ export const methods: readonly Method[] = [
   pds(
     "com.atproto.server.refreshSession",
     session,
-    async (one, signal) => one.latestCommit("expired", signal),
+    async (one, signal) => one.statedHead("expired", signal),
     has({ cid: "string", rev: "string" }),
   ),
   pds(
@@ -161,11 +170,11 @@ export const methods: readonly Method[] = [
   pds(
     "com.atproto.sync.getLatestCommit",
     { cid, rev: "3l" },
-    async (one, signal) => one.latestCommit(did, signal),
+    async (one, signal) => one.statedHead(did, signal),
     has({ cid: "string", rev: "string" }),
   ),
-  ...(["getRepo", "getBlocks", "getBlob"] as const).map((name) =>
-    pds(
+  ...(["getRepo", "getBlocks", "getBlob"] as const).map((name) => ({
+    ...pds(
       `com.atproto.sync.${name}`,
       {},
       async (one, signal) => {
@@ -175,7 +184,17 @@ export const methods: readonly Method[] = [
       },
       isText,
     ),
-  ),
+    ...asCar,
+  })),
+  ...(["getRepo", "getBlocks"] as const).map((name) => ({
+    ...pds(
+      `com.atproto.sync.${name}`,
+      {},
+      async (one, signal) => (name === "getRepo" ? one.latestCommit(headless, signal) : headAt(one, headless, signal)),
+      (result) => result === undefined || has({ cid: "string" })(result) || has({ commit: "string" })(result),
+    ),
+    ...asCar,
+  })),
   pds("com.atproto.repo.importRepo", {}, async (one, signal) => one.importRepo(upload, signal), isNothing),
   pds(
     "com.atproto.repo.uploadBlob",

@@ -1,0 +1,61 @@
+/** Snapshots that are not as the archive's own rules have them: without manifest, or under another name than their own. */
+
+import { listEntries } from "../services/plain-entries.ts";
+import { compareSnapshotNames, snapshotFiles, snapshotFolder, snapshotName, snapshotsFolder } from "./layout.ts";
+import { listSnapshots, type Manifest } from "./manifest.ts";
+
+/** What is odd about a snapshot; the words are those of the rules that `verify` names. */
+export interface OddSnapshot {
+  readonly rule: "archive/unfinished" | "archive/manifest-missing" | "archive/manifest-lost" | "archive/snapshot-name";
+  readonly snapshot: string;
+}
+
+/**
+ * Looks through the names in an archive.
+ *
+ * @param complete the manifests of all complete snapshots, oldest first
+ * @throws DecampError `storage`
+ */
+export async function findOddSnapshots(archive: string, complete: readonly Manifest[]): Promise<OddSnapshot[]> {
+  const odd: OddSnapshot[] = [];
+  for (const { snapshot, rev } of complete) {
+    if (snapshotName.exec(snapshot)?.[1] !== rev) {
+      odd.push({ rule: "archive/snapshot-name", snapshot });
+    }
+  }
+  const known = new Set(complete.map(({ snapshot }) => snapshot));
+  const newest = complete.at(-1)?.snapshot;
+  for (const snapshot of await listSnapshots(archive)) {
+    if (known.has(snapshot)) {
+      continue;
+    }
+    const isNewest = newest === undefined || compareSnapshotNames(snapshot, newest) > 0;
+    if (await isOnlyBegun(archive, snapshot)) {
+      odd.push({ rule: "archive/unfinished", snapshot });
+    } else if (await holdsSnapshot(archive, snapshot)) {
+      odd.push({ rule: isNewest ? "archive/manifest-missing" : "archive/manifest-lost", snapshot });
+    }
+  }
+  for (const { name } of await listEntries(snapshotsFolder(archive))) {
+    if (!snapshotName.test(name) && (await holdsSnapshot(archive, name))) {
+      odd.push({ rule: "archive/snapshot-name", snapshot: name });
+    }
+  }
+  return odd;
+}
+
+/**
+ * Whether a snapshot without manifest has nothing but its repository, as an export leaves it that is interrupted while it fetches
+ * the blobs. What has more was complete once, or as good as.
+ */
+export async function isOnlyBegun(archive: string, name: string): Promise<boolean> {
+  const entries = await listEntries(snapshotFolder(archive, name));
+  return entries.every((entry) => entry.name === snapshotFiles.repo || entry.name.endsWith(".part"));
+}
+
+const ownFiles: ReadonlySet<string> = new Set(Object.values(snapshotFiles));
+
+async function holdsSnapshot(archive: string, name: string): Promise<boolean> {
+  const entries = await listEntries(snapshotFolder(archive, name)).catch(() => []);
+  return entries.some(({ name: file }) => ownFiles.has(file));
+}

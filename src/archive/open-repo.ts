@@ -1,0 +1,42 @@
+/** The repository of a snapshot, and what is said where it is not there. */
+import { DecampError, isDecampError } from "../errors.ts";
+import { openCarFile, type CarFile } from "../services/car-file.ts";
+import { snapshotFile } from "./layout.ts";
+import type { Manifest } from "./manifest.ts";
+
+/**
+ * Opens the repository of a complete snapshot.
+ *
+ * @throws DecampError `damaged` if it is missing, `unreadable-file` if it cannot be read
+ */
+export function openSnapshotRepo(archive: string, manifest: Manifest): CarFile {
+  const path = snapshotFile(archive, manifest.snapshot, "repo");
+  try {
+    return openCarFile(path);
+  } catch (error) {
+    if (isDecampError(error, "unreadable-file") && error.data["reason"] === "ENOENT") {
+      throw damagedArchive(archive, manifest, { rule: "archive/file-missing", message: `${path} is missing.` }, error);
+    }
+    throw error;
+  }
+}
+
+/** The error for an archive that is damaged, with the command that fetches again what is. */
+export function damagedArchive(
+  archive: string,
+  { did }: Pick<Manifest, "did">,
+  { rule, cid, key, message }: { rule?: string; cid?: string; key?: string; message: string },
+  cause?: unknown,
+): DecampError {
+  const what = `The archive in ${archive} is damaged: ${message} ${cid ?? key ?? ""}`.trim();
+  return new DecampError("damaged", what, {
+    hint: "The command below fetches again what is damaged, as far as the server still has it. Then run the same command again.",
+    data: { rule, cid, archive, next: mendWords(archive, did) },
+    cause,
+  });
+}
+
+/** The words of the command that fetches again what is damaged in an archive. */
+export function mendWords(archive: string, did: string): readonly string[] {
+  return ["export", did, "-o", archive, "--recheck"];
+}

@@ -1,0 +1,57 @@
+/** Which blobs the new server misses: by its own list, or by what it does not give. */
+
+import { isGenuineBlob } from "../archive/fetch-blobs.ts";
+import type { ArchivedBlob } from "../archive/manifest.ts";
+import { isDecampError } from "../errors.ts";
+import { forEachConcurrent } from "../services/concurrent.ts";
+import { isMissingMethod } from "../services/missing-method.ts";
+import type { Context } from "./context.ts";
+
+/**
+ * CIDs of the blobs that the new server misses. One that has no list of them is asked for each, which is said.
+ *
+ * @param needed the archived blobs that records refer to
+ * @throws what the new server's answers throw
+ */
+export async function* missingThere(context: Context, needed: readonly ArchivedBlob[]): AsyncGenerator<string> {
+  const { target, options, signal, warn } = context;
+  let begun = false;
+  try {
+    for await (const cid of target.listMissingBlobs(signal)) {
+      begun = true;
+      yield cid;
+    }
+    return;
+  } catch (error) {
+    if (begun || !isMissingMethod(error)) {
+      throw error;
+    }
+  }
+  warn("no-missing-list", `${target.host} does not say which blobs it misses, so it is asked for each of them.`);
+  const missing: string[] = [];
+  await forEachConcurrent(needed, options.concurrency, signal, async ({ cid }, either, busy) => {
+    if (!(await isThere(context, cid, either, busy))) {
+      missing.push(cid);
+    }
+  });
+  yield* missing;
+}
+
+/** Whether the new server gives a blob, as its CID says. @param busy called when the server has too much to do */
+export async function isThere(
+  { target, identity }: Pick<Context, "target" | "identity">,
+  cid: string,
+  signal: AbortSignal,
+  busy: () => void,
+): Promise<boolean> {
+  try {
+    return await isGenuineBlob(cid, await target.getBlob(identity.did, cid, signal, busy));
+  } catch (error) {
+    // A 404 without a name says as much as a refusal.
+    const isAbsent = isDecampError(error, "bad-answer") && error.data["status"] === 404;
+    if (isAbsent || isDecampError(error, "server-refused")) {
+      return false;
+    }
+    throw error;
+  }
+}

@@ -1,0 +1,39 @@
+/** There is one way to call a server: nobody opens a connection, sends a request or reads an answer beside it. */
+import { readdirSync, readFileSync } from "node:fs";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { expect, test } from "vitest";
+
+const src = fileURLToPath(new URL("../../src", import.meta.url));
+const files = readdirSync(src, { recursive: true, encoding: "utf8" })
+  .filter((name) => name.endsWith(".ts"))
+  .map((name) => ({ name, text: withoutComments(readFileSync(path.join(src, name), "utf8")) }));
+
+function withoutComments(text: string): string {
+  return text.replaceAll(/\/\*[\s\S]*?\*\//g, "").replaceAll(/(^|\s)\/\/.*$/gm, "$1");
+}
+
+test.each<[string, RegExp, readonly string[]]>([
+  ["opens a connection", /from "node:(?:https?|http2)"|import\("node:http/, ["services/connections.ts"]],
+  ["opens a socket", /"node:(?:net|tls|dgram)"/, ["services/connections.ts"]],
+  ["fetches", /(?<![#.\w])fetch\(|\bglobalThis\.fetch\b|\bundici\b/, []],
+  ["loads the package with the lexicons", /"@atproto\/api"/, ["services/xrpc.ts"]],
+  [
+    "sends a request",
+    /\bhttp\.send\(/,
+    ["did-web", "plc-directory", "redirects", "resolver", "session"].map((name) => `services/${name}.ts`),
+  ],
+  ["opens a session", /\bnew PinnedSession\(/, ["services/pds.ts", "services/relay.ts"]],
+  ["calls a method", /\bnew Xrpc\(/, ["services/pds.ts", "services/relay.ts"]],
+  ["follows a redirect", /\bfollowRedirects\(/, ["services/redirects.ts", "services/session.ts"]],
+  ["says that a server may lead elsewhere", /\bmayLeadElsewhere: true/, ["services/pds.ts"]],
+  ["decides that a method is missing", /\bMethodNotImplemented\b/, ["services/missing-method.ts"]],
+])("who %s", (_, pattern, allowed) => {
+  expect(files.length).toBeGreaterThan(200);
+  expect(
+    files
+      .filter(({ text }) => pattern.test(text))
+      .map(({ name }) => name)
+      .sort(),
+  ).toEqual([...allowed].sort());
+});

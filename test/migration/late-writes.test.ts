@@ -1,0 +1,74 @@
+/** Records that exist only on the old server, where no new server takes one of them as it stands. */
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { afterAll, expect, test } from "vitest";
+import { snapshotFile } from "../../src/archive/layout.ts";
+import type { Context } from "../../src/migration/context.ts";
+import { lateWrites } from "../../src/migration/steps/late-writes.ts";
+import { Records, assemble, good, ok, repo } from "../repo/fixtures/fixture.ts";
+import { aliceDid, testNow } from "../repo/tools/account.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "decamp-late-"));
+afterAll(() => {
+  rmSync(folder, { recursive: true });
+});
+
+test("one that breaks the data model is named, and holds up no other", async () => {
+  const float = Buffer.from("a26161fb3ff800000000000065247479706563612e62", "hex");
+  const last = { $type: "a.b.c", text: "written late" };
+  const before = new Records().add("a.b.c/first", { $type: "a.b.c" });
+  const after = new Records()
+    .add("a.b.c/first", { $type: "a.b.c" })
+    .addBytes("a.b.c/float", float)
+    .add("a.b.c/last", last);
+  const path = snapshotFile(folder, "before", "repo");
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, assemble(await repo("before", "", ok, { records: before }), "as-made"));
+  const car = assemble(await repo("after", "", ok, { records: after }), "as-made");
+  const bytes = async function* (): AsyncGenerator<Uint8Array> {
+    yield await Promise.resolve(car);
+  };
+
+  const created: unknown[] = [];
+  const left: string[] = [];
+  const noted: unknown[] = [];
+  const context = {
+    hasSnapshot: true,
+    snapshot: { snapshot: "before", commit: "another" },
+    archive: folder,
+    lacking: [],
+    lateWrites: [] as string[],
+    identity: { did: aliceDid, log: { signingKeys: good.signingKeys, entries: [] } },
+    expectation: { did: aliceDid, signingKeys: good.signingKeys, now: testNow },
+    services: { now: () => testNow, sleep: () => Promise.resolve() },
+    options: { bringLateWrites: true, concurrency: 1 },
+    signal: new AbortController().signal,
+    source: {
+      isSignedIn: true,
+      latestCommit: () => Promise.resolve({ cid: "a newer one" }),
+      getRepo: () => Promise.resolve({ bytes: bytes() }),
+    },
+    target: {
+      isSignedIn: true,
+      createRecord: (record: object, json: string) => {
+        created.push([record, JSON.parse(json)]);
+        return Promise.resolve();
+      },
+    },
+    warn: () => undefined,
+    leave: (code: string, message: string) => left.push(`${code}: ${message}`),
+    note: (entry: unknown) => {
+      noted.push(entry);
+      return Promise.resolve();
+    },
+  };
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what the step asks of its context
+  expect(await lateWrites.run(context as unknown as Context)).toBe("1: a.b.c/float");
+  expect(created).toEqual([[{ did: aliceDid, collection: "a.b.c", rkey: "last" }, last]]);
+  expect(left).toEqual([
+    "late-write-unfit: a.b.c/float cannot be written to the new server as it stands on the old one: it breaks the data model. There is a floating-point number.",
+  ]);
+  expect(noted).toEqual([]);
+  expect(context.lateWrites).toEqual(["a.b.c/float"]);
+});

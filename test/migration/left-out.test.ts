@@ -1,0 +1,104 @@
+/** What a move goes on without: each way in which a server can fail to read or to write, and what is worth asking again. */
+import { expect, test } from "vitest";
+import { DecampError } from "../../src/errors.ts";
+import { BlobFailures } from "../../src/migration/blob-failures.ts";
+import type { Context } from "../../src/migration/context.ts";
+import { bringPreferences } from "../../src/migration/steps/import-preferences.ts";
+
+const { signal } = new AbortController();
+const answered = (status: number, error?: string): DecampError =>
+  new DecampError(error === undefined ? "bad-answer" : "server-refused", `The server answered ${status}.`, {
+    data: { status, error },
+  });
+const unreachable = new DecampError("unreachable", "The server could not be reached.");
+
+const list = [{ $type: "app.bsky.actor.defs#adultContentPref", enabled: true }];
+
+/** A server that fails, or gives back what was written there. */
+function server(fails: { read?: DecampError; write?: DecampError; forgets?: boolean }, kept: readonly unknown[]) {
+  let held = kept;
+  return {
+    host: "pds.example",
+    getPreferences: async () => (fails.read === undefined ? Promise.resolve(held) : Promise.reject(fails.read)),
+    putPreferences: async (wanted: readonly unknown[]) => {
+      held = fails.forgets === true ? held : wanted;
+      return fails.write === undefined ? Promise.resolve() : Promise.reject(fails.write);
+    },
+  };
+}
+
+test.each([
+  ["all goes well", {}, {}, undefined],
+  ["the old server has no such method", { read: answered(501, "MethodNotImplemented") }, {}, false],
+  ["the old server does not know the method", { read: answered(404, "XRPCNotSupported") }, {}, false],
+  ["a gateway stands before the old server", { read: answered(502) }, {}, true],
+  ["the old server breaks off", { read: unreachable }, {}, true],
+  ["the new server has no such method", {}, { read: answered(501, "x"), write: answered(501, "x") }, false],
+  ["the new server takes none", {}, { write: answered(400, "InvalidRequest") }, false],
+  ["the new server takes no so large ones", {}, { write: answered(413) }, false],
+  ["a gateway stands before the new server", {}, { write: answered(502) }, false],
+  ["the new server breaks off", {}, { write: unreachable }, false],
+  ["the new server forgets them", {}, { forgets: true }, false],
+])("preferences where %s", async (_, source, target, again) => {
+  const warnings: string[] = [];
+  const context = {
+    source: server(source, list),
+    target: server(target, []),
+    signal,
+    archive: "archive",
+    hasSnapshot: true,
+    snapshot: { snapshot: "3k", files: { "preferences.json": {} } },
+    warn: (code: string, message: string) => warnings.push(`${code} ${message}`),
+  } as unknown as Context;
+  await bringPreferences(context);
+  expect(context.preferencesLeft?.again).toBe(again);
+  expect(context.preferences).toBe(again === undefined ? 1 : undefined);
+  if (again !== undefined) {
+    expect(context.preferencesLeft?.archived).toMatch(/preferences\.json$/);
+  }
+  // What is asked again is told only when that did not help either.
+  expect(warnings).toHaveLength(again === false ? 1 : 0);
+});
+
+test("a limit of the new server is not about preferences", async () => {
+  const limited = new DecampError("rate-limited", "Later.");
+  const context = { source: server({}, list), target: server({ write: limited }, []), signal } as unknown as Context;
+  await expect(bringPreferences(context)).rejects.toBe(limited);
+});
+
+function failures(reached: boolean): BlobFailures {
+  const repoStatus = async () => (reached ? Promise.resolve(undefined) : Promise.reject(unreachable));
+  return new BlobFailures({ target: { repoStatus }, identity: { did: "did:plc:x" } } as unknown as Context);
+}
+const blob = (cid: string) => ({ cid, size: 1, mimeType: "a/b" });
+const failing = (reason: Error) => async (): Promise<void> => Promise.reject(reason);
+
+test.each([
+  ["is refused", answered(400, "InvalidRequest"), true, true],
+  ["is too large for a proxy", answered(413), true, true],
+  ["does not come back", new DecampError("refused", "x"), true, true],
+  ["hangs while the server answers", unreachable, true, true],
+  ["hangs with the server", unreachable, false, false],
+  ["comes when the session is over", answered(401, "ExpiredToken"), true, false],
+  ["is about the account", answered(400, "RepoTakendown"), true, false],
+  ["comes too early", new DecampError("rate-limited", "x"), true, false],
+  ["cannot be read from the disk", new DecampError("storage", "x"), true, false],
+  ["is a bug", new TypeError("x"), true, false],
+])("a blob that %s", async (_, error, reached, isItsOwn) => {
+  const them = failures(reached);
+  const attempt = them.attempt(blob("bafk"), signal, failing(error));
+  await (isItsOwn ? expect(attempt).resolves.toBe(false) : expect(attempt).rejects.toBe(error));
+  expect(them.all.size).toBe(isItsOwn ? 1 : 0);
+});
+
+test("where every blob fails, it is not about the blobs", async () => {
+  const error = answered(403, "Forbidden");
+  const [hopeless, hopeful] = [failures(true), failures(true)];
+  await hopeful.attempt(blob("one"), signal, async () => Promise.resolve());
+  for (let count = 1; count < 16; count += 1) {
+    expect(await hopeless.attempt(blob(`x${count}`), signal, failing(error))).toBe(false);
+    expect(await hopeful.attempt(blob(`x${count}`), signal, failing(error))).toBe(false);
+  }
+  await expect(hopeless.attempt(blob("last"), signal, failing(error))).rejects.toBe(error);
+  expect(await hopeful.attempt(blob("last"), signal, failing(error))).toBe(false);
+});

@@ -1,0 +1,105 @@
+import { createHash } from "node:crypto";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { isDecampError } from "../../src/errors.ts";
+import { takeLock, type LockOwner } from "../../src/services/lock.ts";
+
+let folder = "";
+let lock = "";
+beforeEach(() => {
+  folder = mkdtempSync(path.join(tmpdir(), "decamp-lock-"));
+  lock = path.join(folder, "lock");
+});
+afterEach(() => {
+  rmSync(folder, { recursive: true });
+});
+
+/** One of the processes of a machine, of which those with these numbers live. */
+function process(pid: number, more: Partial<LockOwner> = {}, living: readonly number[] = []): LockOwner {
+  return { pid, host: "here", boot: "boot-1", space: "pid:[1]", isAlive: (one) => living.includes(one), ...more };
+}
+
+const held = (...words: string[]): object => ({
+  code: "locked",
+  exitCode: 11,
+  message: expect.stringContaining("process 7 on here") as string,
+  hint: expect.stringMatching(words.map((word) => `(?=.*${word})`).join("")) as string,
+});
+
+test("a run in another container is never taken for gone, whatever its number is here", async () => {
+  const unlock = await takeLock(lock, process(7), 0);
+  // Here nobody has the number 7.
+  await expect(takeLock(lock, process(8, { space: "pid:[2]" }), 0)).rejects.toMatchObject(held("docker ps", lock));
+  // Nor by whoever cannot see where he is.
+  await expect(takeLock(lock, process(8, { space: undefined }), 0)).rejects.toMatchObject(held(lock));
+  expect(JSON.parse(readFileSync(lock, "utf8"))).toMatchObject({ pid: 7, boot: "boot-1", space: "pid:[1]" });
+  await unlock();
+  expect(readdirSync(folder)).toEqual([]);
+});
+
+test("one that ended in the same container is", async () => {
+  await takeLock(lock, process(7), 0);
+  const unlock = await takeLock(lock, process(8), 0);
+  await expect(takeLock(lock, process(9, {}, [8]), 0)).rejects.toMatchObject({ code: "locked" });
+  await unlock();
+});
+
+test.skipIf(globalThis.process.platform !== "linux")("and so is one from before the machine was started", async () => {
+  await takeLock(lock, process(7), 0);
+  // A process of the number lives, in this run of the machine.
+  const unlock = await takeLock(lock, process(8, { boot: "boot-2", space: "pid:[2]" }, [7]), 0);
+  await unlock();
+});
+
+test("a lock that says nothing of containers, as versions before wrote it, counts as before", async () => {
+  const old = JSON.stringify({ pid: 7, host: "here", started: "boot-1 5", since: "then", token: "x" });
+  writeFileSync(lock, old);
+  await expect(takeLock(lock, process(8, {}, [7]), 0)).rejects.toMatchObject(held(lock));
+  await (
+    await takeLock(lock, process(8), 0)
+  )();
+});
+
+test("a link in its place is not followed", async () => {
+  writeFileSync(path.join(folder, "elsewhere"), "{}");
+  symlinkSync(path.join(folder, "elsewhere"), lock);
+  await expect(takeLock(lock, process(8), 0)).rejects.toMatchObject({ code: "unreadable-file" });
+  expect(readFileSync(path.join(folder, "elsewhere"), "utf8")).toBe("{}");
+});
+
+test("one that a run was killed over while it took it over is taken over", async () => {
+  const text = JSON.stringify({ pid: 7, host: "here", since: "then", token: "x" });
+  writeFileSync(lock, text);
+  // The mark that the killed run had put, and the one of whoever was killed over that.
+  const markOf = (what: string): string => `${lock}.${createHash("sha256").update(what).digest("hex").slice(0, 16)}`;
+  const mark = JSON.stringify({ pid: 5, host: "here", since: "then", token: "y" });
+  writeFileSync(markOf(text), mark);
+  writeFileSync(markOf(mark), JSON.stringify({ pid: 6, host: "here", since: "then", token: "z" }));
+  const unlock = await takeLock(lock, process(8), 0);
+  expect(readdirSync(folder)).toEqual(["lock"]);
+  await unlock();
+});
+
+test("of many that find the lock of a dead run at once, one has it", async () => {
+  for (let round = 0; round < 20; round += 1) {
+    writeFileSync(lock, JSON.stringify({ pid: 7, host: "here", since: "then", token: String(round) }));
+    const pids = Array.from({ length: 6 }, (_, index) => 10 + index);
+    let having = 0;
+    const ends = await Promise.allSettled(
+      pids.map(async (pid) => {
+        const unlock = await takeLock(lock, process(pid, {}, pids), 0);
+        having += 1;
+        expect(having).toBe(1);
+        await new Promise((resolve) => setTimeout(resolve, 2));
+        having -= 1;
+        await unlock();
+      }),
+    );
+    const others = ends.flatMap((end) => (end.status === "rejected" ? [end.reason as unknown] : []));
+    expect(others.filter((error) => !isDecampError(error, "locked"))).toEqual([]);
+    expect(others.length).toBeLessThan(pids.length);
+    expect(readdirSync(folder)).toEqual([]);
+  }
+});
