@@ -122,17 +122,15 @@ async function copy(file: NewFile, out: Channel, signal: AbortSignal): Promise<b
   return !out.closed;
 }
 
-/** Who reads may not go on reading: that holds nobody up who wants to end. */
+/** Who reads may not go on reading: that holds nobody up who wants to end. @throws the signal's reason */
 async function orStopped(work: Promise<void>, signal: AbortSignal): Promise<void> {
-  let stop = (): void => undefined;
-  const stopped = new Promise<never>((_, reject) => {
-    stop = () => reject(signal.reason as Error);
-    signal.addEventListener("abort", stop);
-  });
+  const stopped = Promise.withResolvers<never>();
+  const onStop = (): void => stopped.reject(signal.reason);
+  signal.addEventListener("abort", onStop, { once: true });
   try {
     signal.throwIfAborted();
-    await Promise.race([work, stopped]);
+    await Promise.race([work, stopped.promise]);
   } finally {
-    signal.removeEventListener("abort", stop);
+    signal.removeEventListener("abort", onStop);
   }
 }

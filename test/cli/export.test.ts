@@ -11,7 +11,7 @@ import { testRev } from "../repo/tools/account.ts";
 import { buildTree, makeCar, makeCommit, makeSigner, treeBlocks } from "../repo/tools/build.ts";
 import { auditLog, operation, signed, testDid, testKey } from "../tools/plc.ts";
 import { documentOf } from "./support/directory.ts";
-import { run } from "./support/run.ts";
+import { run, runForBytes } from "./support/run.ts";
 
 let folder = "";
 beforeEach(async () => {
@@ -269,7 +269,7 @@ describe("one CAR file", () => {
     await mkdir(temporary);
     vi.stubEnv("TMPDIR", temporary);
     const args = ["export", did, "-o", "-", "--from", server.origin, ...whereIs(server)];
-    const { exitCode, stdoutBytes, stderr } = await run([...args, "--json"]);
+    const { exitCode, stdoutBytes, stderr } = await runForBytes([...args, "--json"]);
     expect(exitCode).toBe(0);
     expect(stdoutBytes.equals(Buffer.from(car))).toBe(true);
     expect(JSON.parse(stderr.trim().split("\n").at(-1) ?? "")).toMatchObject({

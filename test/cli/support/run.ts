@@ -5,11 +5,19 @@ import { captured, type StreamOptions } from "./streams.ts";
 export interface Ran {
   readonly exitCode: number;
   readonly stdout: string;
-  readonly stdoutBytes: Buffer;
   readonly stderr: string;
 }
 
 export async function run(argv: readonly string[], options: StreamOptions = {}): Promise<Ran> {
+  const { stdoutBytes: _, ...ran } = await runForBytes(argv, options);
+  return ran;
+}
+
+/** The same for a command that writes bytes to the standard output. */
+export async function runForBytes(
+  argv: readonly string[],
+  options: StreamOptions = {},
+): Promise<Ran & { readonly stdoutBytes: Buffer }> {
   const { parts, stdout, stdoutBytes, stderr } = captured({
     ...options,
     env: { XDG_STATE_HOME: "/state", ...options.env },
