@@ -3,7 +3,7 @@
 import { isDecampError, type DecampError } from "../errors.ts";
 import { isUnrendered, parseDidDocument, type DidDocument } from "../identity/did-document.ts";
 import { parseAccount } from "../identity/syntax.ts";
-import { auditLog, findingOf, type AuditFinding, type LogAudit } from "../plc/audit.ts";
+import { auditOf, findingOf, type AuditFinding, type LogAudit } from "../plc/audit.ts";
 import { documentAgrees } from "../plc/document.ts";
 import type { VerifiedLog } from "../plc/log.ts";
 import { contentOf } from "../plc/operation.ts";
@@ -35,7 +35,7 @@ export async function auditAccount(
   const did = await findPlcDid(services, account, from, signal);
   let audit: LogAudit;
   try {
-    audit = auditLog((await readLog(services, did, signal)).rawLog, did);
+    audit = auditOf((await readLog(services, did, signal)).log);
   } catch (error) {
     if (!isDecampError(error, "identity-invalid")) {
       throw error;

@@ -1,5 +1,6 @@
 /** What a server says of an account: its state, and the head of its repository. Asked now; nothing is remembered. */
 
+import { overLimit } from "../data/budgets.ts";
 import { isDecampError } from "../errors.ts";
 import { readHead, type Head } from "../repo/head.ts";
 import { isMissingMethod } from "../services/missing-method.ts";
@@ -21,9 +22,6 @@ export interface Place {
   /** The head of the repository, where the server shows it. */
   readonly head?: Head | undefined;
 }
-
-/** A commit with its frame is some hundred bytes. */
-const mostBytes = 64 * 1024;
 
 /** Asks a server. Never fails but for the signal. */
 export async function askPlace(pds: Pds, did: string, signal: AbortSignal): Promise<Place> {
@@ -59,19 +57,31 @@ export async function stateAt(pds: Pds, did: string, signal: AbortSignal): Promi
  */
 export async function headAt(pds: Pds, did: string, signal: AbortSignal): Promise<Head | undefined> {
   const { cid } = await pds.latestCommit(did, signal);
-  return readHead(await readStart(await commitBlock(pds, did, cid, signal), mostBytes), cid);
+  return readHead(await commitBytes(pds, did, cid, signal), cid);
 }
 
-/** A CAR file that begins with the block of a commit. From a server that gives out no single blocks it is the whole repository. */
-async function commitBlock(pds: Pds, did: string, cid: string, signal: AbortSignal): Promise<Download> {
+/**
+ * A CAR file that begins with the block of a commit; of a long one only the beginning. From a server that gives out no single blocks
+ * it is the whole repository.
+ *
+ * @throws DecampError `bad-answer` if there is more than one block of a commit can be, where nothing else was asked for
+ */
+async function commitBytes(pds: Pds, did: string, cid: string, signal: AbortSignal): Promise<Uint8Array> {
+  const { commitBytes: most } = pds.limits;
+  let one: Download;
   try {
-    return await pds.getBlocks(did, [cid], signal);
+    one = await pds.getBlocks(did, [cid], signal);
   } catch (error) {
     if (!isMissingMethod(error)) {
       throw error;
     }
-    return pds.getRepo(did, signal);
+    return readStart(await pds.getRepo(did, signal), most);
   }
+  const bytes = await readStart(one, most + 1);
+  if (bytes.length > most) {
+    throw overLimit("commitBytes", "What came as one commit has", most, "bytes");
+  }
+  return bytes;
 }
 
 /** An expected failure says nothing; everything else is thrown. */

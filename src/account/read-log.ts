@@ -1,7 +1,7 @@
 /** The audit log of an account: fetched, verified, and compared with the head that was seen last. */
 
 import { DecampError } from "../errors.ts";
-import { verifyLog, type VerifiedLog } from "../plc/log.ts";
+import { proveLog, type VerifiedLog } from "../plc/log.ts";
 import { whileItLags } from "./lag.ts";
 import type { LogServices } from "./services.ts";
 
@@ -26,7 +26,7 @@ export async function readLog(services: LogServices, did: string, signal: AbortS
   return whileItLags(services, signal, async (last) => {
     const rawLog = ahead ?? (await directory.auditLog(did, signal));
     ahead = undefined;
-    const log = verifyLog(did, rawLog);
+    const log = await proveLog(did, rawLog, { signal, limits: directory.limits });
     if (seen === undefined || log.entries.some(({ cid }) => cid === seen.cid)) {
       const { cid } = log.head;
       if (cid !== seen?.cid) {

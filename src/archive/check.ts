@@ -4,9 +4,9 @@ import { isDecampError } from "../errors.ts";
 import { parseDidDocument } from "../identity/did-document.ts";
 import { isPlcDid } from "../identity/syntax.ts";
 import { documentAgrees } from "../plc/document.ts";
-import { verifyLog, type VerifiedLog } from "../plc/log.ts";
+import { proveLog, type VerifiedLog } from "../plc/log.ts";
 import { contentOf } from "../plc/operation.ts";
-import { readBlobRefs } from "../repo/records.ts";
+import { blobRefsInTurns } from "../repo/records.ts";
 import type { RepoReport } from "../repo/report.ts";
 import type { RepoSource } from "../repo/source.ts";
 import { forEachConcurrent } from "../services/concurrent.ts";
@@ -117,9 +117,9 @@ export async function checkSnapshot(
     add("archive/commit");
   }
   const good = await checkFiles(archive, manifest, add, signal);
-  await checkIdentity(archive, manifest, good, add);
+  await checkIdentity(archive, manifest, good, add, signal);
 
-  const needs = neededBlobs(repo.source, signal);
+  const needs = await neededBlobs(repo.source, signal);
   const states = new Map<Cid, BlobState>();
   await forEachConcurrent(manifest.blobs, filesAtOnce, signal, async ({ cid, size }, either) => {
     states.set(cid, goodBlobs.get(cid) === size ? "good" : await checkBlob(archive, cid, size, either));
@@ -198,10 +198,13 @@ async function checkIdentity(
   { snapshot, did }: Manifest,
   good: ReadonlySet<string>,
   add: Add,
+  signal: AbortSignal,
 ): Promise<void> {
   let log: VerifiedLog | undefined;
   if (good.has(snapshotFiles.log)) {
-    const read = await readJson(snapshotFile(archive, snapshot, "log"), (value) => verifyLog(did, value));
+    const read = await readJson(snapshotFile(archive, snapshot, "log"), async (value) =>
+      proveLog(did, value, { signal }),
+    );
     if ("fault" in read) {
       add("archive/log", { key: snapshotFiles.log, message: `${sentences["archive/log"]} ${read.fault}` });
     } else {
@@ -217,10 +220,13 @@ async function checkIdentity(
   }
 }
 
-async function readJson<T>(path: string, parse: (value: unknown) => T): Promise<{ value: T } | { fault: string }> {
+async function readJson<T>(
+  path: string,
+  parse: (value: unknown) => T | Promise<T>,
+): Promise<{ value: T } | { fault: string }> {
   const bytes = await readWhole(path);
   try {
-    return { value: parse(JSON.parse(new TextDecoder().decode(bytes))) };
+    return { value: await parse(JSON.parse(new TextDecoder().decode(bytes))) };
   } catch (error) {
     if (isDecampError(error, "identity-invalid") || error instanceof SyntaxError) {
       return { fault: error.message };
@@ -254,14 +260,14 @@ export async function archivedKeys(archive: string, { did, snapshot }: Manifest)
   if ((await readWhole(path)) === undefined) {
     return [];
   }
-  const read = await readJson(path, (value) => keysOfLog(verifyLog(did, value)));
+  const read = await readJson(path, async (value) => keysOfLog(await proveLog(did, value, {})));
   return "value" in read ? read.value : [];
 }
 
 /** Blobs by CID, with the records that need them; none where the repository cannot be read. */
-function neededBlobs(source: RepoSource, signal: AbortSignal): Map<Cid, readonly string[]> {
+async function neededBlobs(source: RepoSource, signal: AbortSignal): Promise<Map<Cid, readonly string[]>> {
   try {
-    return new Map([...readBlobRefs(source, { signal })].map(([cid, { records }]) => [cid, records]));
+    return new Map([...(await blobRefsInTurns(source, { signal }))].map(([cid, { records }]) => [cid, records]));
   } catch (error) {
     if (isDecampError(error, "damaged")) {
       return new Map();

@@ -1,7 +1,7 @@
 /** What is different between two snapshots, be they of one archive or of two. */
 
 import type { Cid } from "../data/cid.ts";
-import { diffRepos, type RecordChange } from "../repo/diff.ts";
+import { diffInTurns, type RecordChange } from "../repo/diff.ts";
 import { openCarFile } from "../services/car-file.ts";
 import { snapshotFile, snapshotFiles } from "./layout.ts";
 import type { OpenSnapshot } from "./open.ts";
@@ -30,7 +30,7 @@ export async function* compareRecords(
   try {
     const right = openCarFile(snapshotFile(after.archive, after.manifest.snapshot, "repo"));
     try {
-      yield* diffRepos(left.source, right.source, { signal });
+      yield* diffInTurns(left.source, right.source, { signal });
     } finally {
       right.close();
     }

@@ -2,6 +2,7 @@
 
 import { createHash } from "node:crypto";
 import { parseCid, type Cid } from "../data/cid.ts";
+import { defaultBudgets, overLimit } from "../data/budgets.ts";
 import { isDecampError, DecampError } from "../errors.ts";
 import { Background, forEachConcurrent } from "../services/concurrent.ts";
 import { NewFile, syncFolders } from "../services/files.ts";
@@ -93,7 +94,7 @@ export async function fetchBlobs(
       settled();
       return;
     }
-    const came = await fetchBlob(archive, cid, async () => open(cid, signal, busy), options, signal);
+    const came = await fetchBlob(archive, cid, want, async () => open(cid, signal, busy), options, signal);
     if ("file" in came) {
       const { file, mimeType } = came;
       const begun = background.add(async () => {
@@ -144,6 +145,7 @@ function byCid(a: { cid: string }, b: { cid: string }): number {
 async function fetchBlob(
   archive: string,
   cid: Cid,
+  want: WantedBlob,
   open: () => Promise<Download>,
   { pause, isAnswering }: FetchOptions,
   signal: AbortSignal,
@@ -153,11 +155,12 @@ async function fetchBlob(
     try {
       const download = await open();
       begun = true;
-      return { file: await receive(archive, cid, download), mimeType: download.mimeType };
+      return { file: await receive(archive, cid, download, want), mimeType: download.mimeType };
     } catch (error) {
       signal.throwIfAborted();
       // Refused, or answered with something else: that is about this blob. Short or wrong: worth another try.
-      const isRefusal = isDecampError(error, "server-refused", "bad-answer") && !isAccountState(error);
+      const isRefusal =
+        isDecampError(error, "server-refused", "bad-answer", "limit-exceeded") && !isAccountState(error);
       const isBroken = isDecampError(error, "damaged") || (begun && isDecampError(error, "unreachable"));
       // Nothing at all comes, and the server answers otherwise: it is about this blob, too.
       const isSilent = !begun && isDecampError(error, "unreachable") && (await isAnswering?.(signal)) === true;
@@ -172,11 +175,21 @@ async function fetchBlob(
   }
 }
 
-/** Writes a blob into a file that has no name yet. @throws DecampError `damaged` if it is not what the CID says */
-async function receive(archive: string, cid: Cid, download: Download): Promise<NewFile> {
+/**
+ * Writes a blob into a file that has no name yet. The hash alone proves it: the size in the record may be wrong. But what goes far
+ * beyond that size is not waited for.
+ *
+ * @throws DecampError `damaged` if it is not what the CID says, `limit-exceeded` if it is far larger than the record says
+ */
+async function receive(archive: string, cid: Cid, download: Download, { size = 0 }: WantedBlob): Promise<NewFile> {
+  const { limits = defaultBudgets } = download;
+  const most = size > 0 ? size + limits.blobExcess : Infinity;
   const file = await NewFile.create(blobFile(archive, cid));
   try {
     for await (const bytes of download.bytes) {
+      if (Math.max(download.length ?? 0, file.size + bytes.length) > most) {
+        throw overLimit("blobExcess", `Its record says that it has ${size} bytes, and the server sends`, most, "bytes");
+      }
       await file.write(bytes);
     }
     if (!isDigestOf(cid, file.digest())) {
@@ -200,17 +213,30 @@ async function keep(file: NewFile): Promise<void> {
 
 /** In half a sentence, without a full stop. That a blob is gone is said in one way, and of no other refusal. */
 function reasonOf(error: DecampError): string {
-  return isBlobNotFound(error) ? blobGone : error.message.replace(/\.$/, "");
+  if (isBlobNotFound(error)) {
+    return blobGone;
+  }
+  // A person who wants it all the same has to know how.
+  const how = error.code === "limit-exceeded" ? ` ${error.hint}` : "";
+  return `${error.message}${how}`.replace(/\.$/, "");
 }
 
 /**
- * Reads a blob to its end and hashes it, without keeping it.
+ * Reads a blob to its end and hashes it, without keeping it. What is longer than the blob is read no further.
  *
  * @returns whether the bytes are those that `cid` names
  */
-export async function isGenuineBlob(cid: Cid, download: Download): Promise<boolean> {
+export async function isGenuineBlob(
+  { cid, size }: Pick<ArchivedBlob, "cid" | "size">,
+  download: Download,
+): Promise<boolean> {
   const hash = createHash("sha256");
+  let came = 0;
   for await (const bytes of download.bytes) {
+    came += bytes.length;
+    if (came > size) {
+      return false;
+    }
     hash.update(bytes);
   }
   return isDigestOf(cid, hash.digest());

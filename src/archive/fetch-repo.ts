@@ -1,12 +1,15 @@
 /** A repository from a server: proved while it is written, and under a name only when it is proved. */
 
 import { randomBytes } from "node:crypto";
+import { setImmediate } from "node:timers/promises";
+import { defaultBudgets, overLimit, type Limits } from "../data/budgets.ts";
 import { DecampError, isDecampError } from "../errors.ts";
 import { readRoot } from "../repo/block-index.ts";
+import { repoLimits } from "../repo/limits.ts";
 import { mergeRepos } from "../repo/merge.ts";
 import type { RepoReport } from "../repo/report.ts";
 import type { RepoSource } from "../repo/source.ts";
-import { createRepoVerifier, verifyRepo, type Expectation } from "../repo/verify.ts";
+import { createRepoVerifier, verifyRepo, type Expectation, type RepoVerifier } from "../repo/verify.ts";
 import { fileSource, openCarFile } from "../services/car-file.ts";
 import { NewFile } from "../services/files.ts";
 import type { Download } from "../services/pds.ts";
@@ -41,9 +44,10 @@ export interface ReceiveOptions {
 }
 
 /**
- * Receives a whole repository, and proves it on the way.
+ * Receives a whole repository, and proves it on the way. It is given up at the first block that shows that it is none.
  *
- * @throws DecampError `damaged` when it is not the whole, genuine repository that was expected; nothing is kept then
+ * @throws DecampError `damaged` when it is not the whole, genuine repository that was expected, `limit-exceeded` when it goes on
+ *   beyond what belongs to it; nothing is kept then
  */
 export async function receiveRepo(
   archive: string,
@@ -62,7 +66,7 @@ export async function receiveInto(
   options: ReceiveOptions,
 ): Promise<ReceivedRepo> {
   try {
-    const repo = await prove(file, received(download, options), expectation);
+    const repo = await prove(file, received(download, options), expectation, options.signal, download.limits);
     return { repo, file, received: file.size };
   } catch (error) {
     await file.discard();
@@ -74,7 +78,8 @@ export async function receiveInto(
  * Receives what is new since the repository in the file `before`, puts both together, and proves the result.
  *
  * @returns undefined if the commit is still that of `before`
- * @throws DecampError `damaged` when the result is not the whole, genuine repository that was expected
+ * @throws DecampError `damaged` when what came is no part of a repository, or the result is not the whole, genuine repository
+ *   that was expected; `limit-exceeded` when so much came that the whole would have been less
  */
 export async function receiveDiff(
   archive: string,
@@ -83,20 +88,28 @@ export async function receiveDiff(
   expectation: Expectation,
   options: ReceiveOptions,
 ): Promise<ReceivedRepo | undefined> {
+  const { limits = defaultBudgets } = download;
   const diff = await NewFile.create(incomingDiff(archive));
   try {
-    for await (const bytes of inBunches(received(download, options), 0)) {
-      await diff.write(bytes);
-    }
-    const news = fileSource(diff.descriptor, diff.path);
-    if (readRoot(news) === before.commit) {
-      return undefined;
-    }
     const old = openCarFile(before.path);
     try {
+      const news = fileSource(diff.descriptor, diff.path);
+      const verifier = createRepoVerifier({ allowPartial: true }, { source: news, limits: repoLimits(limits) });
+      const most = 2 * old.size + limits.strayBytes;
+      for await (const bytes of inBunches(received(download, options), 0)) {
+        await diff.write(bytes);
+        verifier.write(bytes);
+        refuseFaulty(verifier, diff.size);
+        if (diff.size > most) {
+          throw overLimit("strayBytes", "What came as the news of a repository has", most, "bytes");
+        }
+      }
+      if (readRoot(news) === before.commit) {
+        return undefined;
+      }
       const file = await NewFile.create(incomingRepo(archive));
       try {
-        const repo = await prove(file, mergeRepos(old.source, news, options), expectation);
+        const repo = await prove(file, mergeRepos(old.source, news, options), expectation, options.signal, limits);
         return { repo, file, received: diff.size };
       } catch (error) {
         await file.discard();
@@ -112,6 +125,8 @@ export async function receiveDiff(
 
 /** So many bytes are written at once. */
 const bunch = 1 << 20;
+/** The first ones are fewer: what is no repository shows it at the beginning. */
+const firstBunch = 1 << 16;
 /** So many bunches are on their way to the disk while the one before them is proved. */
 const mostUnderWay = 2;
 
@@ -123,17 +138,23 @@ async function* inBunches(
   const ring: Uint8Array[] = [];
   let turn = 0;
   let filled = 0;
+  let size = firstBunch;
   for await (const piece of pieces) {
+    if (piece.length === 0) {
+      // Who makes the pieces has worked long for it: others have their turn.
+      await setImmediate();
+    }
     for (let from = 0; from < piece.length;) {
       const memory = (ring[turn] ??= Buffer.allocUnsafeSlow(bunch));
-      const part = piece.subarray(from, from + memory.length - filled);
+      const part = piece.subarray(from, from + size - filled);
       memory.set(part, filled);
       filled += part.length;
       from += part.length;
-      if (filled === memory.length) {
-        yield memory;
+      if (filled === size) {
+        yield memory.subarray(0, filled);
         turn = (turn + 1) % (kept + 1);
         filled = 0;
+        size = bunch;
       }
     }
   }
@@ -162,7 +183,7 @@ async function* received({ bytes }: Download, { signal, onProgress }: ReceiveOpt
  * What a server gives out is proved by way of a temporary file in the archive, and not kept.
  *
  * @param inspect looks into what was proved, before it is gone
- * @throws DecampError `damaged`
+ * @throws DecampError `damaged`, `limit-exceeded`
  */
 export async function proveDownload<T>(
   archive: string,
@@ -173,7 +194,8 @@ export async function proveDownload<T>(
 ): Promise<T> {
   const file = await createPassing(archive, expectation.did);
   try {
-    const repo = await prove(file, received(download, { signal, onProgress: () => undefined }), expectation);
+    const pieces = received(download, { signal, onProgress: () => undefined });
+    const repo = await prove(file, pieces, expectation, signal, download.limits);
     return await inspect(fileSource(file.descriptor, file.path), repo);
   } finally {
     await file.discard();
@@ -191,16 +213,19 @@ async function createPassing(archive: string, did: string | undefined): Promise<
 /**
  * Proves a repository from the disk.
  *
+ * @param limits those of the run; the defaults, unless given
  * @returns undefined if it is not the whole, genuine repository that was expected
  */
 export async function proveStored(
   path: string,
   expectation: Expectation,
   signal: AbortSignal,
+  limits: Limits = defaultBudgets,
 ): Promise<ProvedRepo | undefined> {
   const car = openCarFile(path);
   try {
-    return requireProved(await verifyRepo(car.source, expectation, { signal }), car.size);
+    const report = await verifyRepo(car.source, expectation, { signal, limits: repoLimits(limits) });
+    return requireProved(report, car.size);
   } catch (error) {
     if (isDecampError(error, "damaged")) {
       return undefined;
@@ -216,23 +241,32 @@ export async function proveStored(
  *
  * @param did whose archive it is
  * @param inspect looks into it; the name under which it answers is that under which the file is kept, undefined keeps nothing
- * @throws DecampError `damaged` if it is no CAR file at all
+ * @throws DecampError `damaged` if it is no CAR file at all, `limit-exceeded` when it goes on beyond what belongs to it
  */
 export async function inspectDownload(
   archive: string,
   did: string,
   download: Download,
   signal: AbortSignal,
-  inspect: (source: RepoSource, report: RepoReport) => string | undefined,
+  inspect: (source: RepoSource, report: RepoReport) => string | undefined | Promise<string | undefined>,
 ): Promise<void> {
   const file = await createPassing(archive, did);
   try {
-    const verifier = createRepoVerifier({}, { source: fileSource(file.descriptor, file.path) });
+    const { limits = defaultBudgets } = download;
+    const verifier = createRepoVerifier(
+      {},
+      { source: fileSource(file.descriptor, file.path), limits: repoLimits(limits) },
+    );
+    const strays = new StrayWatch(verifier, limits);
     for await (const bytes of inBunches(received(download, { signal, onProgress: () => undefined }), 0)) {
       await file.write(bytes);
       verifier.write(bytes);
+      strays.look(bytes.length);
+      if (verifier.isLost) {
+        break;
+      }
     }
-    const keepAs = inspect(fileSource(file.descriptor, file.path), verifier.end());
+    const keepAs = await inspect(fileSource(file.descriptor, file.path), await verifier.finish(signal));
     if (keepAs !== undefined) {
       await file.keep(keepAs);
     }
@@ -244,6 +278,7 @@ export async function inspectDownload(
 /**
  * Proves a snapshot from the disk: its repository, and every file and blob against the manifest.
  *
+ * @param limits those of the run; the defaults, unless given
  * @throws DecampError `damaged`, `unreadable-file`
  */
 export async function proveSnapshot(
@@ -251,10 +286,11 @@ export async function proveSnapshot(
   manifest: Manifest,
   expectation: Expectation,
   signal: AbortSignal,
+  limits: Limits = defaultBudgets,
 ): Promise<void> {
   const car = openSnapshotRepo(archive, manifest);
   try {
-    const report = await verifyRepo(car.source, expectation, { signal });
+    const report = await verifyRepo(car.source, expectation, { signal, limits: repoLimits(limits) });
     if (!isProved(report)) {
       throw damagedArchive(archive, manifest, report.findings.find(isError) ?? { message: keyUnknown });
     }
@@ -276,8 +312,12 @@ async function prove(
   file: NewFile,
   pieces: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
   expectation: Expectation,
+  signal: AbortSignal,
+  limits: Limits = defaultBudgets,
 ): Promise<ProvedRepo> {
-  const verifier = createRepoVerifier(expectation, { source: fileSource(file.descriptor, file.path) });
+  const source = fileSource(file.descriptor, file.path);
+  const verifier = createRepoVerifier(expectation, { source, limits: repoLimits(limits) });
+  const strays = new StrayWatch(verifier, limits);
   // What is proved is in the file already, and the next bytes are on their way there meanwhile.
   const underWay: { readonly bytes: Uint8Array; readonly written: Promise<void> }[] = [];
   const proveNext = async (): Promise<void> => {
@@ -286,6 +326,8 @@ async function prove(
       await next.written;
       underWay.shift();
       verifier.write(next.bytes);
+      refuseFaulty(verifier, file.size);
+      strays.look(next.bytes.length);
     }
   };
   try {
@@ -304,7 +346,44 @@ async function prove(
     // Nothing is written any more to a file that is given up.
     await Promise.allSettled(underWay.map(async ({ written }) => written));
   }
-  return requireProved(verifier.end(), file.size);
+  return requireProved(await verifier.finish(signal), file.size);
+}
+
+/** Gives up what shows that it is no repository. @throws DecampError `damaged` */
+function refuseFaulty({ fault }: RepoVerifier, bytes: number): void {
+  if (fault !== undefined) {
+    throw new DecampError(
+      "damaged",
+      `What came is not a valid repository, and was given up after ${bytes} bytes: ${fault.message}`,
+      { data: { rules: [fault.rule] } },
+    );
+  }
+}
+
+/** Watches what comes behind a repository that is complete: some of it may have been written over, but not without end. */
+class StrayWatch {
+  readonly #verifier: RepoVerifier;
+  readonly #most: number;
+  #size = 0;
+  #complete: number | undefined;
+
+  constructor(verifier: RepoVerifier, { strayBytes }: Limits) {
+    this.#verifier = verifier;
+    this.#most = strayBytes;
+  }
+
+  /** Takes note of so many bytes that were verified. @throws DecampError `limit-exceeded` */
+  look(bytes: number): void {
+    this.#size += bytes;
+    if (this.#complete === undefined && this.#verifier.isComplete) {
+      this.#complete = this.#size;
+    }
+    const most = this.#complete === undefined ? Infinity : this.#complete + this.#most;
+    if (this.#complete !== undefined && this.#size - this.#complete > most) {
+      const what = `The repository was complete after ${this.#complete} bytes, and then there came`;
+      throw overLimit("strayBytes", what, most, "bytes that do not belong to it");
+    }
+  }
 }
 
 const keyUnknown = "no key is known that could have signed it";

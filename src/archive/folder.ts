@@ -10,6 +10,7 @@
 import * as v from "valibot";
 import { decodeCbor, isCborMap } from "../data/cbor.ts";
 import { isJsonObject } from "../data/json-object.ts";
+import { inTurns } from "../data/slices.ts";
 import { DecampError, isDecampError } from "../errors.ts";
 import { isDid } from "../identity/syntax.ts";
 import { BlockIndex } from "../repo/block-index.ts";
@@ -187,7 +188,7 @@ async function repositoryOwner(path: string): Promise<string | undefined> {
   }
   const car = openCarFile(path);
   try {
-    const commit = decodeCbor(new BlockIndex(car.source).commitBlock(), 8);
+    const commit = decodeCbor((await inTurns(BlockIndex.slices(car.source), undefined)).commitBlock(), 8);
     const did = isCborMap(commit) ? commit["did"] : undefined;
     return typeof did === "string" && isDid(did) ? did : undefined;
   } catch (error) {

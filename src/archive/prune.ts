@@ -2,7 +2,7 @@
 
 import type { Cid } from "../data/cid.ts";
 import { DecampError } from "../errors.ts";
-import { readBlobRefs } from "../repo/records.ts";
+import { blobRefsInTurns } from "../repo/records.ts";
 import { openCarFile } from "../services/car-file.ts";
 import { fileSize, joinPath } from "../services/files.ts";
 import { takeLock, type LockOwner } from "../services/lock.ts";
@@ -153,7 +153,7 @@ async function referredBlobs(path: string, signal: AbortSignal): Promise<Iterabl
   }
   const car = openCarFile(path);
   try {
-    return readBlobRefs(car.source, { signal }).keys();
+    return (await blobRefsInTurns(car.source, { signal })).keys();
   } finally {
     car.close();
   }

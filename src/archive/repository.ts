@@ -3,6 +3,7 @@
  * is proved gets a place in the archive.
  */
 
+import type { Limits } from "../data/budgets.ts";
 import { DecampError, isDecampError } from "../errors.ts";
 import type { Expectation } from "../repo/verify.ts";
 import { fileSize, linkFile } from "../services/files.ts";
@@ -61,7 +62,7 @@ export async function storeRepo(
   if (last !== undefined && last.commit === head?.cid) {
     return reuse(last);
   }
-  const unfinished = await findUnfinished(archive, taken, last, expectation, options.signal);
+  const unfinished = await findUnfinished(archive, taken, last, expectation, source.pds.limits, options.signal);
   if (unfinished !== undefined && unfinished.commit === head?.cid) {
     checkOrder(unfinished, newest, source, archive);
     return unfinished;
@@ -163,6 +164,7 @@ async function findUnfinished(
   taken: ReadonlySet<string>,
   last: Manifest | undefined,
   expectation: Expectation,
+  limits: Limits,
   signal: AbortSignal,
 ): Promise<StoredRepo | undefined> {
   const names = (await listSnapshots(archive)).filter(
@@ -173,7 +175,7 @@ async function findUnfinished(
     if ((await fileSize(path)) === undefined) {
       continue;
     }
-    const repo = await proveStored(path, expectation, signal);
+    const repo = await proveStored(path, expectation, signal, limits);
     const hashed = await hashFile(path, signal);
     if (repo !== undefined && hashed !== undefined && snapshot.startsWith(repo.rev)) {
       const sha256 = Buffer.from(hashed.sha256).toString("hex");
@@ -200,7 +202,7 @@ async function receiveNews(
     );
     return news ?? "unchanged";
   } catch (error) {
-    if (!isDecampError(error, "damaged", "server-refused", "bad-answer")) {
+    if (!isDecampError(error, "damaged", "server-refused", "bad-answer", "limit-exceeded")) {
       throw error;
     }
     options.report({

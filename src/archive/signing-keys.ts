@@ -1,12 +1,15 @@
 /** The keys that an account has signed with, from its identity: what a commit of any time is checked against. */
+import type { Limits } from "../data/budgets.ts";
 import { DecampError } from "../errors.ts";
 import { parseDidDocument } from "../identity/did-document.ts";
 import { isPlcDid, isWebDid } from "../identity/syntax.ts";
-import { verifyLog, type VerifiedLog } from "../plc/log.ts";
+import { proveLog, type VerifiedLog } from "../plc/log.ts";
 import { normalizeOperation } from "../plc/operation.ts";
 
 /** Where identities are looked up. Nothing that they answer is believed as it is. */
 export interface IdentitySources {
+  /** How large a log may be; the defaults, unless given. */
+  readonly limits?: Limits;
   /** The audit log of a did:plc, as parsed JSON. */
   auditLog(did: string, signal: AbortSignal): Promise<unknown>;
   /** The document of a did:web, as parsed JSON. */
@@ -32,7 +35,8 @@ export async function fetchSigningKeys(
   signal: AbortSignal,
 ): Promise<SigningKey[]> {
   if (isPlcDid(did)) {
-    return keysOfLog(verifyLog(did, await sources.auditLog(did, signal)));
+    const { limits } = sources;
+    return keysOfLog(await proveLog(did, await sources.auditLog(did, signal), { signal, limits }));
   }
   if (isWebDid(did)) {
     const { signingKey } = parseDidDocument(await sources.webDocument(did, signal), did);

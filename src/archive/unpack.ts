@@ -5,7 +5,7 @@ import { isCborCid } from "../data/cid.ts";
 import { looseJson, toJson } from "../data/json.ts";
 import { isDecampError } from "../errors.ts";
 import { recordFileName } from "../repo/file-names.ts";
-import { readRecords, type RepoRecord } from "../repo/records.ts";
+import { recordsInTurns, type RepoRecord } from "../repo/records.ts";
 import type { RepoSource } from "../repo/source.ts";
 import type { NewFolder } from "../services/new-folder.ts";
 
@@ -33,7 +33,7 @@ export async function unpackRecords(
   const marked: string[] = [];
   let records = 0;
   try {
-    for (const record of readRecords(source, signal === undefined ? {} : { signal })) {
+    for await (const record of recordsInTurns(source, signal === undefined ? {} : { signal })) {
       const { path } = record;
       const { json, fault } = recordJson(record);
       if (json === undefined) {

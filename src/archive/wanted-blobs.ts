@@ -1,8 +1,9 @@
 /** Which blobs belong to a snapshot: what the records refer to, and what the server lists beside that. */
 
 import { isCid, type Cid } from "../data/cid.ts";
+import { overLimit } from "../data/budgets.ts";
 import { DecampError } from "../errors.ts";
-import { readBlobRefs } from "../repo/records.ts";
+import { blobRefsInTurns } from "../repo/records.ts";
 import { openCarFile } from "../services/car-file.ts";
 import { isMissingMethod } from "../services/missing-method.ts";
 import type { ReportExport } from "./events.ts";
@@ -10,11 +11,6 @@ import type { WantedBlob } from "./fetch-blobs.ts";
 import type { Manifest } from "./manifest.ts";
 import type { ExportSource } from "./source.ts";
 import { asUnavailable } from "./unavailable.ts";
-
-/** A list that repeats itself so often does not end, whatever its cursors say. */
-const repetitions = 1000;
-/** More blobs than any account has: memory is kept for them. */
-const mostListed = 5_000_000;
 
 /**
  * The wanted blobs by CID, those of the records first.
@@ -44,8 +40,8 @@ export async function wantedBlobs(
       }
       repeated += listed.has(cid) ? 1 : 0;
       listed.add(cid);
-      if (repeated > repetitions || listed.size > mostListed) {
-        throw new DecampError("bad-answer", `${pds.host} lists blobs without end.`);
+      if (repeated > pds.limits.listRepeats) {
+        throw overLimit("listRepeats", `${pds.host} repeats in its list of blobs`, pds.limits.listRepeats, "entries");
       }
       if (!wanted.has(cid)) {
         const mimeType = types.get(cid);
@@ -94,7 +90,7 @@ async function referredBlobs(
 ): Promise<Map<Cid, WantedBlob>> {
   const car = openCarFile(carPath);
   try {
-    return new Map(readBlobRefs(car.source, { signal, onUnknown: ({ path }) => onUnknown(path) }));
+    return await blobRefsInTurns(car.source, { signal, onUnknown: ({ path }) => onUnknown(path) });
   } finally {
     car.close();
   }

@@ -1,5 +1,4 @@
 /** The services for work on an identity, as the flags and the environment have them. */
-import { setTimeout } from "node:timers/promises";
 import type { AccountServices } from "../account/services.ts";
 import { parseServerUrl } from "../identity/syntax.ts";
 import { fetchWebDocument } from "../services/did-web.ts";
@@ -8,6 +7,7 @@ import { createPlcDirectory } from "../services/plc-directory.ts";
 import { createHandleResolver } from "../services/resolver.ts";
 import { createSeenHeads } from "../services/seen-heads.ts";
 import type { Http } from "../services/http.ts";
+import { pause } from "../services/wait.ts";
 import type { GlobalFlags } from "./globals.ts";
 import { openHttp } from "./http.ts";
 import type { Terminal } from "./terminal.ts";
@@ -33,7 +33,7 @@ export function openAccountServices(globals: GlobalFlags, terminal: Terminal): O
       heads: createSeenHeads(globals.stateDir),
       now: () => Date.now(),
       clockOffset: (origin) => http.clocks.offset(origin),
-      sleep: async (milliseconds, signal) => setTimeout(milliseconds, undefined, { signal }),
+      sleep: pause,
     },
     http,
     close: () => http.close(),

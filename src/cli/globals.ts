@@ -12,6 +12,8 @@ export interface GlobalFlags {
   readonly plcUrl: string;
   readonly allowPrivateHosts: boolean;
   readonly stateDir: string;
+  /** Limits that are raised, to be read by `readLimits`. */
+  readonly limit: Readonly<Record<string, number>>;
 }
 
 /** What commander collected for them. */
@@ -27,6 +29,7 @@ export interface RawGlobals {
   readonly plcUrl?: string;
   readonly allowPrivateHosts?: true;
   readonly stateDir?: string;
+  readonly limit?: Readonly<Record<string, number>>;
 }
 
 export const defaultPlcUrl = "https://plc.directory";
@@ -50,6 +53,7 @@ export function readGlobals(raw: RawGlobals, env: Readonly<NodeJS.ProcessEnv>): 
     plcUrl: raw.plcUrl ?? nonEmpty(env["ATP_PLC_HOST"]) ?? defaultPlcUrl,
     allowPrivateHosts: raw.allowPrivateHosts ?? false,
     stateDir: stateDirectory(raw.stateDir, env),
+    limit: raw.limit ?? {},
   };
 }
 

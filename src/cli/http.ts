@@ -1,6 +1,7 @@
 /** The one way to the network, as the flags and the environment have it. */
 import { Http } from "../services/http.ts";
 import type { GlobalFlags } from "./globals.ts";
+import { readLimits } from "./limits.ts";
 import { refuseUncheckedServers } from "./node-settings.ts";
 import { packageFacts } from "./package.ts";
 import type { Terminal } from "./terminal.ts";
@@ -8,7 +9,8 @@ import type { Terminal } from "./terminal.ts";
 /**
  * With --verbose, every answer is told on stderr. Close it when the work is over.
  *
- * @throws DecampError `usage` for a proxy in the environment that cannot be used, and for one that takes the safety out of TLS
+ * @throws DecampError `usage` for a proxy in the environment that cannot be used, for one that takes the safety out of TLS, and for
+ *   a limit that is none
  */
 export function openHttp(globals: GlobalFlags, terminal: Terminal): Http {
   refuseUncheckedServers(terminal.env);
@@ -17,6 +19,7 @@ export function openHttp(globals: GlobalFlags, terminal: Terminal): Http {
   return new Http({
     allowPrivateHosts: globals.allowPrivateHosts,
     userAgent: `decamp/${version}`,
+    limits: readLimits(globals.limit),
     proxyEnv: terminal.env,
     secrets: terminal.secrets,
     onWait: ({ host, milliseconds }) => {

@@ -1,17 +1,15 @@
-/** `--limit name=number` → the limits of a verification. */
+/** `--limit name=number` → the limits of a run. */
+import { budgetNames, budgets, limitName, limitsWith, type BudgetName, type Limits } from "../data/budgets.ts";
 import { DecampError } from "../errors.ts";
-import { defaultLimits, limitName, type RepoLimits } from "../repo/limits.ts";
 
-const byName = new Map<string, keyof RepoLimits>();
-for (const limit in defaultLimits) {
-  if (isLimit(limit)) {
-    byName.set(limitName(limit), limit);
-  }
-}
+/** Those that can be raised, by the name that is typed. */
+const byName = new Map<string, BudgetName>(
+  budgetNames.filter((limit) => budgets[limit].flag).map((limit) => [limitName(limit), limit]),
+);
 
 /** @throws DecampError `usage` for a name that is no limit's */
-export function readLimits(given: Readonly<Record<string, number>> = {}): Partial<RepoLimits> {
-  const limits: Partial<RepoLimits> = {};
+export function readLimits(given: Readonly<Record<string, number>> = {}): Limits {
+  const limits: { -readonly [Name in BudgetName]?: number } = {};
   for (const [name, value] of Object.entries(given)) {
     const limit = byName.get(name);
     if (limit === undefined) {
@@ -21,9 +19,5 @@ export function readLimits(given: Readonly<Record<string, number>> = {}): Partia
     }
     limits[limit] = value;
   }
-  return limits;
-}
-
-function isLimit(name: string): name is keyof RepoLimits {
-  return Object.hasOwn(defaultLimits, name);
+  return limitsWith(limits);
 }

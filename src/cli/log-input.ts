@@ -1,6 +1,6 @@
 /** An audit log that a command is told to read: a file, an archive, or the standard input. */
 import { DecampError } from "../errors.ts";
-import { auditLogFile, type LogFile } from "../plc/log-file.ts";
+import { auditLogFile, type AuditOptions, type LogFile } from "../plc/log-file.ts";
 import type { VerifiedLog } from "../plc/log.ts";
 import { readOwnJson } from "../services/json-file.ts";
 import { readJsonLinesInput } from "./json-input.ts";
@@ -35,10 +35,15 @@ export async function readLogInput(path: string, terminal: Pick<Terminal, "stdin
 
 /**
  * @param did whose log it has to be; by default whose it is by itself
- * @throws DecampError `identity-invalid` at the first thing that is wrong, `unsupported` for a log without times
+ * @throws DecampError `identity-invalid` at the first thing that is wrong, `unsupported` for a log without times,
+ *   `limit-exceeded`; the signal's reason
  */
-export function verifiedInput(file: LogFile, did?: string): VerifiedLog {
-  const { log, timeless, foreign, findings } = auditLogFile(file, did);
+export async function verifiedInput(
+  file: LogFile,
+  did: string | undefined,
+  options: AuditOptions,
+): Promise<VerifiedLog> {
+  const { log, timeless, foreign, findings } = await auditLogFile(file, did, options);
   if (log === undefined) {
     const { rule, message, index, cid } = findings[0] ?? { message: "The log is not in order." };
     throw new DecampError("identity-invalid", message, {

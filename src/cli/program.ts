@@ -19,7 +19,7 @@ import type {
   PlcUndoFlags,
 } from "./declare/plc-write.ts";
 import { declareVerify, type VerifyFlags } from "./declare/verify.ts";
-import { helpStartsWith } from "./declare/shape.ts";
+import { collectLimits, helpStartsWith } from "./declare/shape.ts";
 import type { RawGlobals } from "./globals.ts";
 import type { AnyInvocation, Typed } from "./invocation.ts";
 import { packageFacts } from "./package.ts";
@@ -174,7 +174,12 @@ function addGlobals(program: Command): void {
     .addOption(new Option("--no-color", "no colour (or NO_COLOR)"))
     .addOption(new Option("--plc-url <url>", "the PLC directory (or ATP_PLC_HOST)"))
     .addOption(new Option("--allow-private-hosts", "allow servers on this machine or a home network"))
-    .addOption(new Option("--state-dir <dir>", "where journals are kept (or XDG_STATE_HOME)"));
+    .addOption(new Option("--state-dir <dir>", "where journals are kept (or XDG_STATE_HOME)"))
+    .addOption(
+      new Option("--limit <name=number>", "raise a limit that an error names; may be repeated").argParser(
+        collectLimits,
+      ),
+    );
 }
 
 /** "migrate", or "repo ls". */

@@ -1,9 +1,8 @@
-/** What JSON from outside may hold before it is parsed: whoever reads it goes down its levels, and keeps all of its values. */
-
-/** The deepest nesting of lists and objects. What the protocol has needs fewer than ten. */
-export const jsonDepth = 100;
-/** The most values. An audit log needs some thirty for an operation, a page of a list a thousand. */
-export const jsonValues = 1_000_000;
+/**
+ * What JSON from outside may hold before it is parsed: whoever reads it goes down its levels, and keeps all of its values. What the
+ * protocol has needs fewer than ten levels; an audit log needs some thirty values for an operation, a page of a list a thousand.
+ */
+import { defaultBudgets, type Limits } from "./budgets.ts";
 
 const quote = 0x22;
 const backslash = 0x5c;
@@ -13,11 +12,19 @@ const closeList = 0x5d;
 const openObject = 0x7b;
 const closeObject = 0x7d;
 
-/**
- * Why `bytes` are not to be parsed, to follow "something that"; undefined if they keep to the bounds. Whether they are JSON is
- * for the parser to say.
- */
-export function jsonExcess(bytes: Uint8Array): string | undefined {
+/** A bound that JSON does not keep to. */
+export interface JsonExcess {
+  readonly limit: "jsonDepth" | "jsonValues";
+  readonly most: number;
+  /** To follow "something that". */
+  readonly says: string;
+}
+
+/** Why `bytes` are not to be parsed; undefined if they keep to the bounds. Whether they are JSON is for the parser to say. */
+export function jsonExcess(
+  bytes: Uint8Array,
+  { jsonDepth, jsonValues }: Pick<Limits, "jsonDepth" | "jsonValues"> = defaultBudgets,
+): JsonExcess | undefined {
   let depth = 0;
   let values = 1;
   for (let at = 0; at < bytes.length; at++) {
@@ -34,7 +41,7 @@ export function jsonExcess(bytes: Uint8Array): string | undefined {
         depth++;
         values++;
         if (depth > jsonDepth) {
-          return `is nested more than ${jsonDepth} levels deep`;
+          return { limit: "jsonDepth", most: jsonDepth, says: `is nested more than ${jsonDepth} levels deep` };
         }
         break;
       case closeList:
@@ -46,7 +53,7 @@ export function jsonExcess(bytes: Uint8Array): string | undefined {
         break;
     }
     if (values > jsonValues) {
-      return `holds more than ${jsonValues} values`;
+      return { limit: "jsonValues", most: jsonValues, says: `holds more than ${jsonValues} values` };
     }
   }
   return undefined;

@@ -15,7 +15,7 @@ import { DecampError, isDecampError } from "../errors.ts";
 import { isCid } from "../data/cid.ts";
 import { originOfPds } from "../identity/did-document.ts";
 import { isDid } from "../identity/syntax.ts";
-import { verifyLog, type LogEntry, type VerifiedLog } from "../plc/log.ts";
+import { proveLog, type LogEntry, type VerifiedLog } from "../plc/log.ts";
 import { contentOf, pdsOf } from "../plc/operation.ts";
 import { proveCommit, type ProvedCommit } from "../repo/commit-proof.ts";
 
@@ -101,7 +101,7 @@ export async function verifyCertificate(value: unknown): Promise<CertificateRepo
   const facts = { did, source, target };
   let log: VerifiedLog;
   try {
-    log = verifyLog(did, certificate.plcLog);
+    log = await proveLog(did, certificate.plcLog, {});
   } catch (error) {
     return failed(facts, error);
   }

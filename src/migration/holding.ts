@@ -12,7 +12,7 @@ import { staysOf } from "../account/where.ts";
 import { proveDownload } from "../archive/fetch-repo.ts";
 import { snapshotFile } from "../archive/layout.ts";
 import { DecampError, isDecampError } from "../errors.ts";
-import { diffRepos } from "../repo/diff.ts";
+import { diffInTurns } from "../repo/diff.ts";
 import { emptyTree, type Head } from "../repo/head.ts";
 import type { RepoSource } from "../repo/source.ts";
 import { openCarFile } from "../services/car-file.ts";
@@ -24,7 +24,7 @@ export type Holding =
   | { readonly kind: "proved" }
   /** It has nothing, or lacks some of it: their paths, as far as they are known. */
   | { readonly kind: "lacking"; readonly paths: readonly string[]; readonly isEmpty: boolean }
-  /** There is nothing to compare it with: the old server does not answer, and there is no archive. */
+  /** There is nothing to compare it with: the old server does not give out what it has, and no archive has the same. */
   | { readonly kind: "unknown" };
 
 /** So many paths are kept; what they are for is to be named. */
@@ -90,9 +90,9 @@ async function compareRecords(context: Context): Promise<Holding> {
   const { did } = identity;
   const { expectation } = context;
   const compare = async (old: RepoSource): Promise<Holding> =>
-    proveDownload(archive, await target.getRepo(did, signal), expectation, signal, (now) => {
+    proveDownload(archive, await target.getRepo(did, signal), expectation, signal, async (now) => {
       const paths: string[] = [];
-      for (const { kind, path } of diffRepos(old, now, { signal })) {
+      for await (const { kind, path } of diffInTurns(old, now, { signal })) {
         if (kind === "removed" && paths.length < mostPaths) {
           paths.push(path);
         }
@@ -111,7 +111,8 @@ async function compareRecords(context: Context): Promise<Holding> {
     }
   }
   const newest = await context.lastSnapshot();
-  if (newest === undefined) {
+  // The archive speaks for an old server that is active only where that has nothing else by now.
+  if (newest === undefined || (where.source?.state === "active" && where.source.head?.data !== newest.data)) {
     return { kind: "unknown" };
   }
   const car = openCarFile(snapshotFile(archive, newest.snapshot, "repo"));

@@ -7,7 +7,7 @@
 import { snapshotFile } from "../archive/layout.ts";
 import { firstWords } from "../data/first-words.ts";
 import { DecampError } from "../errors.ts";
-import { readRecords } from "../repo/records.ts";
+import { recordsInTurns } from "../repo/records.ts";
 import { openCarFile } from "../services/car-file.ts";
 import type { Context } from "./context.ts";
 import type { BlobNotMoved } from "./events.ts";
@@ -35,9 +35,9 @@ export function skips(
  * @param car path of the repository that the records are in
  * @throws DecampError `damaged` if the repository cannot be read
  */
-export function describeBlobs(blobs: readonly FailedBlob[], car: string, signal: AbortSignal): string[] {
+export async function describeBlobs(blobs: readonly FailedBlob[], car: string, signal: AbortSignal): Promise<string[]> {
   const shown = blobs.map(({ records }) => records.slice(0, namedRecords));
-  const words = wordsOf(new Set(shown.flat()), car, signal);
+  const words = await wordsOf(new Set(shown.flat()), car, signal);
   return blobs.map(({ cid, size, reason, records }, index) => {
     const needing = (shown[index] ?? []).map((path) => {
       const text = words.get(path);
@@ -103,7 +103,7 @@ export function snapshotCar({ archive, snapshot }: Pick<Context, "archive" | "sn
 }
 
 /** The first words of some records. */
-function wordsOf(paths: ReadonlySet<string>, path: string, signal: AbortSignal): Map<string, string> {
+async function wordsOf(paths: ReadonlySet<string>, path: string, signal: AbortSignal): Promise<Map<string, string>> {
   const found = new Map<string, string>();
   let left = paths.size;
   if (left === 0) {
@@ -111,7 +111,7 @@ function wordsOf(paths: ReadonlySet<string>, path: string, signal: AbortSignal):
   }
   const car = openCarFile(path);
   try {
-    for (const record of readRecords(car.source, { signal })) {
+    for await (const record of recordsInTurns(car.source, { signal })) {
       if (paths.has(record.path)) {
         const words = firstWords(record.bytes);
         if (words !== undefined) {

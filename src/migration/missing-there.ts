@@ -29,9 +29,9 @@ export async function* missingThere(context: Context, needed: readonly ArchivedB
   }
   warn("no-missing-list", `${target.host} does not say which blobs it misses, so it is asked for each of them.`);
   const missing: string[] = [];
-  await forEachConcurrent(needed, options.concurrency, signal, async ({ cid }, either, busy) => {
-    if (!(await isThere(context, cid, either, busy))) {
-      missing.push(cid);
+  await forEachConcurrent(needed, options.concurrency, signal, async (blob, either, busy) => {
+    if (!(await isThere(context, blob, either, busy))) {
+      missing.push(blob.cid);
     }
   });
   yield* missing;
@@ -40,16 +40,16 @@ export async function* missingThere(context: Context, needed: readonly ArchivedB
 /** Whether the new server gives a blob, as its CID says. @param busy called when the server has too much to do */
 export async function isThere(
   { target, identity }: Pick<Context, "target" | "identity">,
-  cid: string,
+  blob: ArchivedBlob,
   signal: AbortSignal,
   busy: () => void,
 ): Promise<boolean> {
   try {
-    return await isGenuineBlob(cid, await target.getBlob(identity.did, cid, signal, busy));
+    return await isGenuineBlob(blob, await target.getBlob(identity.did, blob.cid, signal, busy));
   } catch (error) {
-    // A 404 without a name says as much as a refusal.
+    // A 404 without a name says as much as a refusal, and so does what goes on without end in place of the blob.
     const isAbsent = isDecampError(error, "bad-answer") && error.data["status"] === 404;
-    if (isAbsent || isDecampError(error, "server-refused")) {
+    if (isAbsent || isDecampError(error, "server-refused", "limit-exceeded")) {
       return false;
     }
     throw error;

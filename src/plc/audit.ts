@@ -1,9 +1,10 @@
 /** An audit log as a report: what it says if it is in order, what is wrong if it is not. Nothing is thrown for a bad log. */
+import { defaultBudgets, type Limits } from "../data/budgets.ts";
 import { isJsonObject } from "../data/json-object.ts";
+import { atOnce, type Slices } from "../data/slices.ts";
 import { isDecampError } from "../errors.ts";
 import { checkOperation } from "./check.ts";
-import { verifyLog } from "./log.ts";
-import type { VerifiedLog } from "./log.ts";
+import { logSlices, type VerifiedLog } from "./log.ts";
 import { contentOf } from "./operation.ts";
 
 export interface AuditFinding {
@@ -33,21 +34,35 @@ export interface LogAudit {
  *
  * @param did whose log it has to be; by default that of its first entry
  * @param entries the parsed JSON
+ * @throws DecampError `limit-exceeded` for a log that is too large to be looked at
  */
 export function auditLog(entries: unknown, did: string | undefined = didOf(entries)): LogAudit {
+  return atOnce(auditSlices(entries, did, defaultBudgets));
+}
+
+/** The same as work in slices. */
+export function* auditSlices(
+  entries: unknown,
+  did: string | undefined = didOf(entries),
+  limits: Limits = defaultBudgets,
+): Slices<LogAudit> {
   if (did === undefined) {
     const message = "This is no audit log: a list whose entries name their DID.";
     return { findings: [{ rule: "plc/log-form", severity: "error", message }] };
   }
   try {
-    const log = verifyLog(did, entries);
-    return { did, log, findings: oddities(log) };
+    return auditOf(yield* logSlices(did, entries, limits));
   } catch (error) {
     if (!isDecampError(error, "identity-invalid")) {
       throw error;
     }
     return { did, findings: [findingOf(error)] };
   }
+}
+
+/** The audit of a log that is verified already. */
+export function auditOf(log: VerifiedLog): LogAudit & { readonly did: string } {
+  return { did: log.did, log, findings: oddities(log) };
 }
 
 /** What an `identity-invalid` error says, as a finding. */

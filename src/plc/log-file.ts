@@ -1,8 +1,10 @@
 /** What people have in a file in place of an audit log, or of an operation: read where it proves something, else named. */
+import { defaultBudgets, type Limits } from "../data/budgets.ts";
 import { isJsonObject } from "../data/json-object.ts";
+import { inTurns, type Slices } from "../data/slices.ts";
 import { isDecampError } from "../errors.ts";
 import { isPlcDid } from "../identity/syntax.ts";
-import { auditLog, type AuditFinding, type LogAudit } from "./audit.ts";
+import { auditSlices, type AuditFinding, type LogAudit } from "./audit.ts";
 import { didOfGenesis, operationCid, parseSignedOperation } from "./operation.ts";
 
 /** JSON from a file, and whether it stood there as lines (JSON Lines) and not as one value. */
@@ -11,13 +13,24 @@ export interface LogFile {
   readonly lines: boolean;
 }
 
+export interface AuditOptions {
+  readonly signal?: AbortSignal;
+  readonly limits?: Limits;
+}
+
 /**
  * Audits a log from a file: an audit log; the `/log` of a directory, which has no times; or lines of its `/export`.
  *
  * @param did whose log it has to be, and of lines which one is meant; by default whose it is by itself
+ * @throws the signal's reason; DecampError `limit-exceeded` for a log that is too large to be looked at
  */
-export function auditLogFile(file: LogFile, did?: string): LogAudit {
-  const audit = auditAs(file, did);
+export async function auditLogFile(file: LogFile, did: string | undefined, options: AuditOptions): Promise<LogAudit> {
+  const { signal, limits = defaultBudgets } = options;
+  return inTurns(fileSlices(file, did, limits), signal);
+}
+
+function* fileSlices(file: LogFile, did: string | undefined, limits: Limits): Slices<LogAudit> {
+  const audit = yield* auditAs(file, did, limits);
   const [finding] = audit.findings;
   const owners = ownersOf(file.value);
   if (did === undefined || audit.log !== undefined || finding === undefined || owners.includes(did)) {
@@ -30,7 +43,7 @@ export function auditLogFile(file: LogFile, did?: string): LogAudit {
   const message =
     owners.length > 1
       ? `This is of ${owners.length} identities, and ${did} is none of them.`
-      : auditAs(file, undefined).log === undefined
+      : (yield* auditAs(file, undefined, limits)).log === undefined
         ? `By what it says of itself this is a log of ${owner}, not in order, and not that of ${did}.`
         : `This is the log of ${owner}, in order as such, and not that of ${did}.`;
   return { ...audit, foreign: true, findings: [{ ...finding, message }] };
@@ -47,18 +60,18 @@ function ownersOf(value: unknown): string[] {
   return [...new Set(named.filter((did) => typeof did === "string").filter(isPlcDid))];
 }
 
-function auditAs({ value, lines }: LogFile, did: string | undefined): LogAudit {
+function* auditAs({ value, lines }: LogFile, did: string | undefined, limits: Limits): Slices<LogAudit> {
   if (lines || isEntry(value)) {
-    return auditLines(Array.isArray(value) ? value : [value], did);
+    return yield* auditLines(Array.isArray(value) ? value : [value], did, limits);
   }
   if (Array.isArray(value) && value.length > 0 && value.every(isOperation)) {
-    return auditOperations(value, did);
+    return yield* auditOperations(value, did, limits);
   }
   const what = Array.isArray(value) ? undefined : nameJson(value);
   if (what !== undefined) {
     return { ...(did === undefined ? {} : { did }), findings: [noLog(`This is no audit log, but ${what}.`)] };
   }
-  return did === undefined ? auditLog(value) : auditLog(value, did);
+  return yield* auditSlices(value, did, limits);
 }
 
 /** What a JSON value is, in words, if it is something of an identity; undefined for everything else. */
@@ -91,31 +104,37 @@ export function nameJson(value: unknown): string | undefined {
 }
 
 /** Lines of `/export` are of many identities, each with its own place in time. */
-function auditLines(entries: readonly unknown[], did: string | undefined): LogAudit {
+function* auditLines(entries: readonly unknown[], did: string | undefined, limits: Limits): Slices<LogAudit> {
   const dids = new Set(entries.map((entry) => (isJsonObject(entry) ? entry["did"] : undefined)));
   if (did === undefined) {
     return dids.size > 1
       ? { findings: [noLog(`These are lines of ${dids.size} identities: say which one is meant with --did.`)] }
-      : auditLog(entries);
+      : yield* auditSlices(entries, undefined, limits);
   }
-  return auditLog(
+  return yield* auditSlices(
     dids.has(did) ? entries.filter((entry) => isJsonObject(entry) && entry["did"] === did) : entries,
     did,
+    limits,
   );
 }
 
 /** Hashes, signatures and the chain are all there. Which operations were nullified, and when, is not. */
-function auditOperations(operations: readonly unknown[], expected: string | undefined): LogAudit {
+function* auditOperations(
+  operations: readonly unknown[],
+  expected: string | undefined,
+  limits: Limits,
+): Slices<LogAudit> {
   const did = expected ?? founded(operations[0]);
-  const entries = operations.map((operation, index) => ({
-    did,
-    operation,
-    cid: cidOf(operation),
-    nullified: false,
+  const entries: unknown[] = [];
+  for (const operation of operations) {
     // In their order, for what asks for one; nothing of it is shown.
-    createdAt: new Date(index).toISOString(),
-  }));
-  const audit = auditLog(entries, did);
+    const createdAt = new Date(entries.length).toISOString();
+    // Of a log that is too long nothing is reckoned out.
+    const cid = operations.length > limits.logOperations ? "" : cidOf(operation, limits);
+    entries.push({ did, operation, cid, nullified: false, createdAt });
+    yield;
+  }
+  const audit = yield* auditSlices(entries, did, limits);
   const { log } = audit;
   if (log === undefined) {
     return audit;
@@ -141,9 +160,9 @@ function founded(operation: unknown): string {
 }
 
 /** Empty for what is no operation: that is found when the log is verified. */
-function cidOf(operation: unknown): string {
+function cidOf(operation: unknown, limits: Limits): string {
   try {
-    return operationCid(parseSignedOperation(operation));
+    return operationCid(parseSignedOperation(operation, limits));
   } catch (error) {
     if (!isDecampError(error)) {
       throw error;

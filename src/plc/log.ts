@@ -3,8 +3,10 @@
  * specification, "Key Rotation & Account Recovery" and "Audit Log"). What no log can show: a newest operation that was
  * held back, or another fork that was shown to somebody else.
  */
+import { defaultBudgets, overLimit, type Limits } from "../data/budgets.ts";
 import type { Cid } from "../data/cid.ts";
 import { isJsonObject } from "../data/json-object.ts";
+import { atOnce, inTurns, type Slices } from "../data/slices.ts";
 import { DecampError, isDecampError } from "../errors.ts";
 import { isPlcDid } from "../identity/syntax.ts";
 import {
@@ -62,33 +64,62 @@ interface PlacedEntry extends ReadEntry {
  *
  * @param did the did:plc that was asked for
  * @param entries the parsed JSON: a list of `{ did, operation, cid, nullified, createdAt }`, oldest first
+ * @param limits how much it may hold, which is looked at before any signature is
  * @throws DecampError `identity-invalid` at the first thing that is wrong, with data `rule` (a `plc/…` id), and `index`
- * and `cid` of the entry where there is one
+ * and `cid` of the entry where there is one; `limit-exceeded`
  */
-export function verifyLog(did: string, entries: unknown): VerifiedLog {
+export function verifyLog(did: string, entries: unknown, limits: Limits = defaultBudgets): VerifiedLog {
+  return atOnce(logSlices(did, entries, limits));
+}
+
+/**
+ * The same, an operation at a time: a long log is no reason not to hear an abort.
+ *
+ * @throws as `verifyLog`, and the signal's reason
+ */
+export async function proveLog(
+  did: string,
+  entries: unknown,
+  { signal, limits = defaultBudgets }: { readonly signal?: AbortSignal; readonly limits?: Limits | undefined },
+): Promise<VerifiedLog> {
+  return inTurns(logSlices(did, entries, limits), signal);
+}
+
+/** The same as work in slices: one for each operation that is read, and for each that is proved. */
+export function* logSlices(did: string, entries: unknown, limits: Limits): Slices<VerifiedLog> {
   if (!isPlcDid(did)) {
     throw broken("plc/did", `This is not a did:plc: ${JSON.stringify(did)}.`);
   }
   if (!Array.isArray(entries)) {
     throw broken("plc/log-form", "The audit log is not a list.");
   }
-  const [first, ...later] = entries.map((value: unknown, index) => readEntry(value, did, index));
+  if (entries.length > limits.logOperations) {
+    throw overLimit("logOperations", `The audit log of ${did} has`, limits.logOperations, "operations");
+  }
+  const read: ReadEntry[] = [];
+  for (const value of entries) {
+    read.push(readEntry(value, did, read.length, limits));
+    yield;
+  }
+  const [first, ...later] = read;
   if (first === undefined) {
     throw broken("plc/log-empty", `The audit log of ${did} is empty.`);
   }
   const placed = [placeGenesis(first, did)];
-  let chain = [...placed];
+  const chain = [...placed];
   for (const entry of later) {
     const fork = findFork(chain, placed, entry);
     const next = { ...entry, signer: findNextSigner(chain, fork, entry) };
     placed.push(next);
-    chain = [...chain.slice(0, fork + 1), next];
+    chain.length = fork + 1;
+    chain.push(next);
+    yield;
   }
   requireFlags(placed, chain);
   return describe(did, placed);
 }
 
-function readEntry(value: unknown, did: string, index: number): ReadEntry {
+function readEntry(value: unknown, did: string, index: number, limits: Limits): ReadEntry {
   if (!isJsonObject(value)) {
     throw broken("plc/entry-form", "An entry of the audit log is not an object.", { index });
   }
@@ -99,7 +130,7 @@ function readEntry(value: unknown, did: string, index: number): ReadEntry {
   if (value["did"] !== did) {
     throw broken("plc/foreign-entry", `An entry of the audit log belongs to another DID than ${did}.`, { index, cid });
   }
-  const operation = readOperation(value["operation"], index, cid);
+  const operation = readOperation(value["operation"], index, cid, limits);
   const computed = operationCid(operation);
   if (cid !== computed) {
     throw broken("plc/cid", `An operation has not the CID that the log gives it, but ${computed}.`, { index, cid });
@@ -113,11 +144,11 @@ function readEntry(value: unknown, did: string, index: number): ReadEntry {
   return { index, cid, operation, createdAt, time, nullified };
 }
 
-function readOperation(value: unknown, index: number, cid: string): SignedOperation {
+function readOperation(value: unknown, index: number, cid: string, limits: Limits): SignedOperation {
   try {
-    return parseSignedOperation(value);
+    return parseSignedOperation(value, limits);
   } catch (error) {
-    if (!isDecampError(error)) {
+    if (!isDecampError(error, "identity-invalid")) {
       throw error;
     }
     throw broken(String(error.data["rule"]), error.message, { index, cid }, error);

@@ -7,6 +7,7 @@ import { encodeBase32, cidFor, parseCid } from "../data/cid.ts";
 import type { Cid } from "../data/cid.ts";
 import { encodeCbor } from "../data/cbor.ts";
 import type { CborValue } from "../data/cbor.ts";
+import { defaultBudgets, overLimit, type Limits } from "../data/budgets.ts";
 import { isJsonObject } from "../data/json-object.ts";
 import { DecampError } from "../errors.ts";
 import { concealKeys, shownKey } from "../identity/key-guard.ts";
@@ -54,10 +55,19 @@ const fields: Record<SignedOperation["type"], readonly string[]> = {
  * Reads a signed operation of any of the three types. The form is judged, and not whether the signature is true.
  *
  * @param value the parsed JSON
+ * @param limits how much it may hold
  * @throws DecampError `identity-invalid`, with data `rule`: `plc/schema`, `plc/rotation-key`, `plc/verification-method`,
- * `plc/signature-form`
+ * `plc/signature-form`; `limit-exceeded` for one that is larger than the limits `operationEntries` and `operationBytes`
  */
-export function parseSignedOperation(value: unknown): SignedOperation {
+export function parseSignedOperation(value: unknown, limits: Limits = defaultBudgets): SignedOperation {
+  const operation = parseSigned(value, limits);
+  if (operationBytes(operation).length > limits.operationBytes) {
+    throw overLimit("operationBytes", "A PLC operation has", limits.operationBytes, "bytes");
+  }
+  return operation;
+}
+
+function parseSigned(value: unknown, limits: Limits): SignedOperation {
   if (!isJsonObject(value)) {
     throw broken("plc/schema", "A PLC operation is not a JSON object.");
   }
@@ -76,7 +86,7 @@ export function parseSignedOperation(value: unknown): SignedOperation {
   if (type === "plc_tombstone") {
     return { type, prev: text(value, "prev"), sig };
   }
-  return type === "create" ? parseCreate(value, sig) : parseOperation(value, sig);
+  return type === "create" ? parseCreate(value, sig) : { ...parseContent(value, limits), sig };
 }
 
 /**
@@ -94,14 +104,17 @@ export function parseUnsignedOperation(value: unknown): UnsignedOperation {
     fields.plc_operation.filter((field) => field !== "sig"),
     "plc_operation that is not signed yet",
   );
-  return parseContent(value);
+  return parseContent(value, defaultBudgets);
 }
 
-function parseOperation(value: Record<string, unknown>, sig: string): PlcOperation {
-  return { ...parseContent(value), sig };
-}
-
-function parseContent(value: Record<string, unknown>): UnsignedOperation {
+/** How many entries there are is looked at before any of them is. */
+function parseContent(value: Record<string, unknown>, { operationEntries: most }: Limits): UnsignedOperation {
+  for (const field of ["rotationKeys", "verificationMethods", "alsoKnownAs", "services"]) {
+    const entries = value[field];
+    if (typeof entries === "object" && entries !== null && Object.keys(entries).length > most) {
+      throw overLimit("operationEntries", `A PLC operation has under ${field}`, most, "entries");
+    }
+  }
   const operation: UnsignedOperation = {
     type: "plc_operation",
     rotationKeys: texts(value, "rotationKeys"),

@@ -3,6 +3,7 @@ import { hash } from "node:crypto";
 import { latin1 } from "../data/latin1.ts";
 import { anyCodecCidToBytes, cidFromDigest, cidToBytes, readAnyCodecCid, type Cid } from "../data/cid.ts";
 import { DecampError } from "../errors.ts";
+import { atOnce, SliceCounter, type Slices } from "../data/slices.ts";
 import { cborCidHead, framedBlocks, parseCarHeader, readVarint } from "./car.ts";
 import { foreignFormat } from "./foreign-format.ts";
 import { defaultLimits } from "./limits.ts";
@@ -20,16 +21,34 @@ export class BlockIndex {
   /** Blocks of other codecs, once one is asked for. */
   private others: Map<Cid, { readonly offset: number; readonly length: number }> | undefined;
 
+  private constructor(source: RepoSource) {
+    this.source = source;
+    this.root = readRoot(source);
+  }
+
   /**
    * Reads the frame of the whole file.
    *
    * @param text blocks with these bytes in them are noted, for `mentions`
    * @throws DecampError `damaged` if it is no CAR file with a root
    */
-  constructor(source: RepoSource, text?: string) {
-    this.source = source;
-    this.root = readRoot(source);
-    for (const { bytes, view, start, end, offset } of framedBlocks(source)) {
+  static of(source: RepoSource, text?: string): BlockIndex {
+    return atOnce(BlockIndex.slices(source, text));
+  }
+
+  /** The same as work in slices. */
+  static *slices(source: RepoSource, text?: string): Slices<BlockIndex> {
+    const index = new BlockIndex(source);
+    yield* index.fill(text);
+    return index;
+  }
+
+  private *fill(text: string | undefined): Slices<void> {
+    const counter = new SliceCounter();
+    for (const { bytes, view, start, end, offset } of framedBlocks(this.source)) {
+      if (counter.isOver(end - start)) {
+        yield;
+      }
       if (view.getInt32(start - 36) === cborCidHead && this.blocks.table.find(view, start - 32) < 0) {
         const isNoted = text !== undefined && Buffer.from(bytes.buffer, start, end - start).includes(text);
         this.blocks.insert(view, start - 32, offset, end - start, isNoted ? 1 : 0);
@@ -92,15 +111,24 @@ export class BlockIndex {
    * @throws DecampError `damaged` if its content is not what its CID says
    */
   findOther(cid: Cid): Buffer | undefined {
-    this.others ??= this.indexOthers();
+    this.others ??= atOnce(this.indexOthers());
     const found = this.others.get(cid);
     const wanted = Buffer.from(anyCodecCidToBytes(cid)).subarray(-32);
     return found === undefined ? undefined : this.prove(found.offset, found.length, wanted, () => cid);
   }
 
-  private indexOthers(): Map<Cid, { readonly offset: number; readonly length: number }> {
+  /** Takes the look for `findOther` in slices, if it was not taken yet. */
+  *prepareOthers(): Slices<void> {
+    this.others ??= yield* this.indexOthers();
+  }
+
+  private *indexOthers(): Slices<Map<Cid, { readonly offset: number; readonly length: number }>> {
     const others = new Map<Cid, { readonly offset: number; readonly length: number }>();
+    const counter = new SliceCounter();
     for (const { bytes, view, start, end, offset } of framedBlocks(this.source)) {
+      if (counter.isOver(end - start)) {
+        yield;
+      }
       const section = bytes.subarray(start - 36, end);
       const found = view.getInt32(start - 36) === cborCidHead ? undefined : readAnyCodecCid(section, 0);
       if (found !== undefined && !others.has(found.cid)) {

@@ -27,7 +27,7 @@ export interface ProvedCommit {
  * @throws DecampError `damaged` if there is no CAR file, or no such block
  */
 export function extractCommit(source: RepoSource): Uint8Array {
-  const index = new BlockIndex(source);
+  const index = BlockIndex.of(source);
   const { root } = index;
   const commit = index.commitBlock();
   return Buffer.concat([...writeCar(root, [{ cid: cidToBytes(root), data: commit }], 0)]);

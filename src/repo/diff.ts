@@ -1,5 +1,6 @@
 /** What is different between two states of a repository, or between two repositories. */
 import type { Cid } from "../data/cid.ts";
+import { itemsAtOnce, itemsInTurns, SliceCounter, type Slices, type Steps } from "../data/slices.ts";
 import { BlockIndex } from "./block-index.ts";
 import type { RepoSource } from "./source.ts";
 import { Walk } from "./walk.ts";
@@ -25,10 +26,29 @@ export function* diffRepos(
   after: RepoSource,
   { signal }: DiffOptions = {},
 ): Iterable<RecordChange> {
-  const left = startWalk(before);
-  const right = startWalk(after);
-  for (;;) {
+  for (const change of itemsAtOnce(diffSteps(before, after))) {
     signal?.throwIfAborted();
+    yield change;
+  }
+}
+
+/** The same, slice by slice: others have their turn meanwhile, and an abort is heard. */
+export function diffInTurns(
+  before: RepoSource,
+  after: RepoSource,
+  { signal }: DiffOptions = {},
+): AsyncGenerator<RecordChange> {
+  return itemsInTurns(diffSteps(before, after), signal);
+}
+
+function* diffSteps(before: RepoSource, after: RepoSource): Steps<RecordChange> {
+  const left = yield* startWalk(before);
+  const right = yield* startWalk(after);
+  const counter = new SliceCounter();
+  for (;;) {
+    if (counter.isOver()) {
+      yield undefined;
+    }
     if (left.state === "end" && right.state === "end") {
       return;
     }
@@ -70,7 +90,7 @@ export function* diffRepos(
   }
 }
 
-function startWalk(source: RepoSource): Walk {
-  const index = new BlockIndex(source);
+function* startWalk(source: RepoSource): Slices<Walk> {
+  const index = yield* BlockIndex.slices(source);
   return new Walk(index, index.topNode());
 }

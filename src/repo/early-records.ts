@@ -4,6 +4,7 @@
  * sides are only written down, in shards by their digests; and one shard after the other is compared, which fits into the
  * cache of the processor.
  */
+import type { Slices } from "../data/slices.ts";
 import { hashDigest, hashWords } from "./tables.ts";
 
 const shardBits = 6;
@@ -112,28 +113,31 @@ export class EarlyRecords {
   /** Something leads to the record whose digest is at `at`. Nothing may be added any more. */
   want(view: DataView, at: number): void {
     this.wanted[hashDigest(view, at) >>> (32 - shardBits)]!.add(view, at);
-    // Comparing takes all records in hand: it has to be worth it.
-    if (++this.wantedCount >= Math.max(fewWanted, this.size >> 2)) {
-      this.compare();
-    }
+    this.wantedCount++;
   }
 
-  /** Compares what is wanted with what came. */
-  compare(): void {
+  /** Whether so many are wanted that comparing is due. It takes all records in hand: it has to be worth it. */
+  get isDue(): boolean {
+    return this.wantedCount >= Math.max(fewWanted, this.size >> 2);
+  }
+
+  /** Compares what is wanted with what came, a shard in a slice. */
+  *compare(): Slices<void> {
     for (let shard = 0; shard < shards; shard++) {
       const rows = this.wanted[shard]!;
       if (rows.count > 0) {
         this.indexShard(this.records[shard]!);
         this.lookUp(this.records[shard]!, rows);
         rows.count = 0;
+        yield;
       }
     }
     this.wantedCount = 0;
   }
 
-  /** Tells about all records that nothing led to, and forgets everything. */
-  drain(each: (digest: DataView, offset: number, length: number, flags: number) => void): void {
-    this.compare();
+  /** Tells about all records that nothing led to, and forgets everything. A shard is a slice. */
+  *drain(each: (digest: DataView, offset: number, length: number, flags: number) => void): Slices<void> {
+    yield* this.compare();
     const digest = new DataView(new ArrayBuffer(32));
     for (const [shard, rows] of this.records.entries()) {
       if (this.left > 0) {
@@ -151,6 +155,7 @@ export class EarlyRecords {
         }
       }
       this.records[shard] = new Rows(recordWords);
+      yield;
     }
     this.size = 0;
   }

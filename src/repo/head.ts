@@ -3,6 +3,7 @@
  * `data` is the same records (spec: Repository, "Commit Objects").
  */
 import { cidFor, type Cid } from "../data/cid.ts";
+import { inTurns } from "../data/slices.ts";
 import { BlockIndex } from "./block-index.ts";
 import { framedBlocks } from "./car.ts";
 import { parseCommit } from "./commit.ts";
@@ -44,10 +45,10 @@ export function readHead(car: Uint8Array, commit: Cid): Head | undefined {
  * The account that the commit of a repository names; who signed it is not asked.
  *
  * @returns undefined if the commit names no valid DID
- * @throws DecampError `damaged` if there is no commit, or it is not what its CID says
+ * @throws DecampError `damaged` if there is no commit, or it is not what its CID says; the signal's reason
  */
-export function readDid(source: RepoSource): string | undefined {
-  const index = new BlockIndex(source);
+export async function readDid(source: RepoSource, signal: AbortSignal): Promise<string | undefined> {
+  const index = await inTurns(BlockIndex.slices(source), signal);
   return parseCommit(index.commitBlock(), index.root, new Findings(defaultLimits))?.did;
 }
 

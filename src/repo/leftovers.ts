@@ -4,6 +4,7 @@
  */
 import { hash } from "node:crypto";
 import { cidFromBytes, cidFromDigest, cidToBytes, type Cid } from "../data/cid.ts";
+import { SliceCounter, type Slices } from "../data/slices.ts";
 import { cborCidHead, framedBlocks, type FramedBlock } from "./car.ts";
 import type { RepoLimits } from "./limits.ts";
 import { Collections, NodeReader, anyLevel, type NodeEntries } from "./mst.ts";
@@ -33,10 +34,11 @@ export interface Settled {
 }
 
 /** Adds the findings about what is left, and counts the rest. */
-export function settleLeftovers(left: Leftovers, limits: RepoLimits, findings: Findings): Settled {
+export function* settleLeftovers(left: Leftovers, limits: RepoLimits, findings: Findings): Slices<Settled> {
   const { expected, early, faulty, seen, source, framedBytes, allowPartial } = left;
   const present = new Set<number>();
   const repeated = new Set<number>();
+  const counter = new SliceCounter();
   if (seen !== undefined) {
     for (const id of expected.table.ids()) {
       if (seen.find(viewOf(expected.table.digest(id)), 0) >= 0) {
@@ -45,7 +47,10 @@ export function settleLeftovers(left: Leftovers, limits: RepoLimits, findings: F
     }
   } else if (source !== undefined && expected.table.size + early.table.size > 0) {
     for (const block of framedBlocks(source, framedBytes)) {
-      const { view, start, offset } = block;
+      const { view, start, end, offset } = block;
+      if (counter.isOver(end - start)) {
+        yield;
+      }
       if (view.getInt32(start - 36) !== cborCidHead) {
         continue;
       }
@@ -64,6 +69,9 @@ export function settleLeftovers(left: Leftovers, limits: RepoLimits, findings: F
   let missing = 0;
   const missingRecords: Cid[] = [];
   for (const id of expected.table.ids()) {
+    if (counter.isOver()) {
+      yield;
+    }
     const place = expected.place(id);
     if (present.has(id)) {
       if (place !== undefined) {
@@ -89,7 +97,7 @@ export function settleLeftovers(left: Leftovers, limits: RepoLimits, findings: F
   }
 
   const named = missingRecords.length + faulty.size > 0 ? [...missingRecords, ...faulty.keys()] : [];
-  const keys = source === undefined ? new Map<Cid, string[]>() : findKeys(source, framedBytes, named, limits);
+  const keys = source === undefined ? new Map<Cid, string[]>() : yield* findKeys(source, framedBytes, named, limits);
   for (const cid of missingRecords) {
     for (const key of keys.get(cid) ?? [undefined]) {
       findings.add("mst/missing-record", { cid, key });
@@ -109,7 +117,12 @@ function isProved({ bytes, start, end }: FramedBlock): boolean {
 }
 
 /** The keys under which records stand, from all nodes in the file. */
-function findKeys(source: RepoSource, end: number, cids: readonly Cid[], limits: RepoLimits): Map<Cid, string[]> {
+function* findKeys(
+  source: RepoSource,
+  end: number,
+  cids: readonly Cid[],
+  limits: RepoLimits,
+): Slices<Map<Cid, string[]>> {
   const found = new Map<Cid, string[]>();
   if (cids.length === 0) {
     return found;
@@ -123,7 +136,11 @@ function findKeys(source: RepoSource, end: number, cids: readonly Cid[], limits:
     }
   }
   const reader = new NodeReader(new Collections(), limits.nodeEntries);
+  const counter = new SliceCounter();
   for (const block of framedBlocks(source, end)) {
+    if (counter.isOver(block.end - block.start)) {
+      yield;
+    }
     const node = readAnyNode(block, reader, limits);
     if (node === undefined) {
       continue;

@@ -1,4 +1,5 @@
 /** Reads the wanted nodes of one level of the tree in the order of the file, many at once. */
+import type { Slices } from "../data/slices.ts";
 import { BlockBatch, maxBatch } from "./block-batch.ts";
 import { changed, fill, prove, Scratch } from "./read-back.ts";
 import type { RepoSource } from "./source.ts";
@@ -113,14 +114,14 @@ export class LevelReader {
   }
 
   /**
-   * Reads nodes, and hands each over with its place; its CID stands before it.
+   * Reads nodes, and hands each over with its place; its CID stands before it. A slice is what is read together.
    *
    * @throws DecampError `damaged` if the file was changed meanwhile
    */
-  read(
+  *read(
     nodes: WantedNodes,
     each: (bytes: Buffer, view: DataView, start: number, end: number, place: Place) => void,
-  ): void {
+  ): Slices<void> {
     const { batch } = this;
     const order = nodes.byOffset();
     for (let done = 0; done < order.length;) {
@@ -133,6 +134,7 @@ export class LevelReader {
         const { offset, length, place } = nodes.at(order[done++]!);
         const { bytes, view, at } = this.single.read(this.source, offset - 36, length + 36);
         each(bytes, view, at + 36, at + 36 + length, place);
+        yield;
         continue;
       }
       batch.read();
@@ -143,6 +145,7 @@ export class LevelReader {
       }
       batch.clear();
       done = end;
+      yield;
     }
   }
 }

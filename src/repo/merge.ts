@@ -4,6 +4,7 @@
  * without need.
  */
 import { anyCodecCidToBytes, cidToBytes, type Cid } from "../data/cid.ts";
+import type { Slices } from "../data/slices.ts";
 import { BlockIndex } from "./block-index.ts";
 import { writeCar, type CarBlock } from "./car-write.ts";
 import type { RepoSource } from "./source.ts";
@@ -19,7 +20,7 @@ export interface MergeOptions {
  * index of both files is kept in memory, about 60 bytes a block.
  *
  * @param before the complete repository of the commit since which `diff` was made
- * @returns the CAR file in pieces, as `writeCar`
+ * @returns the CAR file in pieces, as `writeCar`; an empty piece is a moment at which others may have their turn
  * @throws DecampError `damaged` when a block is in neither, is not what its CID says, or a node is malformed; the
  *   signal's reason
  */
@@ -28,8 +29,20 @@ export function* mergeRepos(
   diff: RepoSource,
   { signal }: MergeOptions = {},
 ): Generator<Uint8Array, void> {
-  const news = new BlockIndex(diff);
-  yield* writeCar(news.root, reachedBlocks(news, new BlockIndex(before), signal));
+  const news = yield* inPieces(BlockIndex.slices(diff));
+  const old = yield* inPieces(BlockIndex.slices(before));
+  yield* writeCar(news.root, reachedBlocks(news, old, signal));
+}
+
+/** The end of a slice, as a piece of what is made of it. */
+function* inPieces<T>(work: Slices<T>): Generator<Uint8Array, T> {
+  for (;;) {
+    const next = work.next();
+    if (next.done === true) {
+      return next.value;
+    }
+    yield new Uint8Array();
+  }
 }
 
 function* reachedBlocks(news: BlockIndex, old: BlockIndex, signal: AbortSignal | undefined): Generator<CarBlock> {

@@ -16,6 +16,11 @@ export class OtherCodecs {
     return this.blocks.size;
   }
 
+  /** Whether the tree leads to any such block, come or not. */
+  get areLinked(): boolean {
+    return this.links.size > 0;
+  }
+
   has(cid: Cid): boolean {
     return this.blocks.has(cid);
   }

@@ -37,7 +37,7 @@ const edgeBytes = 32_768;
  *   records; the signal's reason
  */
 export function* splitRepo(source: RepoSource, bytes: number, signal?: AbortSignal): Generator<RepoPart, void> {
-  const index = new BlockIndex(source);
+  const index = BlockIndex.of(source);
   const commitBlock = index.commitBlock();
   const { did, rev } = namesOf(commitBlock);
   const top = index.topNode();

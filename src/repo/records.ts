@@ -1,6 +1,7 @@
 /** The records of a repository, in the order of their keys, wherever their blocks stand in the file. */
 import { blobRefField, mayHaveBlobRefs, recordBlobRefs, type RecordBlobRefs } from "../data/blob-refs.ts";
 import { isCborCid, type Cid } from "../data/cid.ts";
+import { atOnce, inTurns, itemsAtOnce, itemsInTurns, SliceCounter, type Slices, type Steps } from "../data/slices.ts";
 import { BlockIndex, readRoot } from "./block-index.ts";
 import type { RepoSource } from "./source.ts";
 import { Walk } from "./walk.ts";
@@ -26,18 +27,33 @@ export interface ReadOptions {
  *
  * @throws DecampError `damaged` when a block is missing or is not what its CID says; the signal's reason
  */
-export function* readRecords(source: RepoSource, options: ReadOptions = {}): Iterable<RepoRecord> {
-  yield* recordsWith(new BlockIndex(source), undefined, options);
+export function* readRecords(source: RepoSource, { signal }: ReadOptions = {}): Iterable<RepoRecord> {
+  for (const record of itemsAtOnce(allRecords(source))) {
+    signal?.throwIfAborted();
+    yield record;
+  }
+}
+
+/** The same, slice by slice: others have their turn meanwhile, and an abort is heard. */
+export function recordsInTurns(source: RepoSource, { signal }: ReadOptions = {}): AsyncGenerator<RepoRecord> {
+  return itemsInTurns(allRecords(source), signal);
+}
+
+function* allRecords(source: RepoSource): Steps<RepoRecord> {
+  yield* recordsWith(yield* BlockIndex.slices(source), undefined);
 }
 
 /** @param wanted which records are read and handed over; all, if it is not given */
 function* recordsWith(
   index: BlockIndex,
   wanted: ((view: DataView, at: number) => boolean) | undefined,
-  { signal }: ReadOptions,
-): Iterable<RepoRecord> {
+): Steps<RepoRecord> {
   const walk = new Walk(index, index.topNode());
+  const counter = new SliceCounter();
   while (walk.state !== "end") {
+    if (counter.isOver()) {
+      yield undefined;
+    }
     if (walk.state === "subtree") {
       walk.enter();
       continue;
@@ -46,10 +62,15 @@ function* recordsWith(
       walk.next();
       continue;
     }
-    signal?.throwIfAborted();
     const path = walk.key;
     const slash = path.indexOf("/");
+    if (walk.isOther) {
+      yield* index.prepareOthers();
+    }
     const bytes = walk.read();
+    if (counter.isOver(bytes.length)) {
+      yield undefined;
+    }
     yield { path, collection: path.slice(0, slash), rkey: path.slice(slash + 1), cid: walk.cid, bytes };
     walk.next();
   }
@@ -75,15 +96,32 @@ export interface BlobRefOptions extends ReadOptions {
  *
  * @throws as `readRecords`
  */
-export function readBlobRefs(source: RepoSource, options: BlobRefOptions = {}): Map<Cid, ReferencedBlob> {
+export function readBlobRefs(source: RepoSource, { signal, onUnknown }: BlobRefOptions = {}): Map<Cid, ReferencedBlob> {
+  signal?.throwIfAborted();
+  return atOnce(blobRefSlices(source, onUnknown));
+}
+
+/** The same, slice by slice: others have their turn meanwhile, and an abort is heard. */
+export async function blobRefsInTurns(
+  source: RepoSource,
+  { signal, onUnknown }: BlobRefOptions = {},
+): Promise<Map<Cid, ReferencedBlob>> {
+  return inTurns(blobRefSlices(source, onUnknown), signal);
+}
+
+function* blobRefSlices(source: RepoSource, onUnknown: BlobRefOptions["onUnknown"]): Slices<Map<Cid, ReferencedBlob>> {
   const blobs = new Map<Cid, ReferencedBlob>();
   readRoot(source);
   // Where the field is not, reading and decoding can be spared.
-  if (!hasText(source, blobRefField)) {
+  if (!(yield* hasText(source, blobRefField))) {
     return blobs;
   }
-  const index = new BlockIndex(source, blobRefField);
-  for (const record of recordsWith(index, (view, at) => index.mentions(view, at), options)) {
+  const index = yield* BlockIndex.slices(source, blobRefField);
+  for (const record of recordsWith(index, (view, at) => index.mentions(view, at))) {
+    if (record === undefined) {
+      yield;
+      continue;
+    }
     const { path } = record;
     const { refs, isAll } = refsOf(record);
     for (const { cid, mimeType, size } of refs) {
@@ -95,7 +133,7 @@ export function readBlobRefs(source: RepoSource, options: BlobRefOptions = {}): 
       }
     }
     if (!isAll) {
-      options.onUnknown?.(record);
+      onUnknown?.(record);
     }
   }
   return blobs;
@@ -107,9 +145,13 @@ function refsOf({ cid, bytes }: RepoRecord): RecordBlobRefs {
 }
 
 /** Whether a file has these bytes anywhere. */
-function hasText(source: RepoSource, text: string): boolean {
+function* hasText(source: RepoSource, text: string): Slices<boolean> {
   const window = Buffer.allocUnsafeSlow(1 << 20);
+  const counter = new SliceCounter();
   for (let offset = 0; ; offset += window.length - text.length) {
+    if (counter.isOver(window.length)) {
+      yield;
+    }
     const bytes = source.read(offset, window.length, window);
     if (Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).includes(text)) {
       return true;

@@ -57,6 +57,8 @@ export interface FindingDetails {
 /** Collects findings, up to a limit, and which answers they spoil. */
 export class Findings {
   readonly list: Finding[] = [];
+  /** The first error, whether it is listed or not. */
+  firstError: Finding | undefined;
   private readonly spoiled = new Set<Part>();
   private readonly limit: number;
   private readonly raise: string;
@@ -72,17 +74,26 @@ export class Findings {
     for (const part of parts) {
       this.spoiled.add(part);
     }
-    if (this.list.length >= this.limit) {
+    const isListed = this.list.length < this.limit;
+    if (!isListed && (severity !== "error" || this.firstError !== undefined)) {
       this.left++;
       return;
     }
-    this.list.push({
+    const finding: Finding = {
       rule,
       severity,
       ...(key === undefined ? {} : { key }),
       ...(cid === undefined ? {} : { cid }),
       message: message ?? sentence,
-    });
+    };
+    if (severity === "error") {
+      this.firstError ??= finding;
+    }
+    if (isListed) {
+      this.list.push(finding);
+    } else {
+      this.left++;
+    }
   }
 
   /** Whether more findings would only be counted. */

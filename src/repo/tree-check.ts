@@ -5,6 +5,7 @@
  * all keys ascend.
  */
 import { cidFromBytes, cidFromDigest, parseCid, type Cid } from "../data/cid.ts";
+import type { Slices } from "../data/slices.ts";
 import type { BlockStream } from "./block-stream.ts";
 import type { CommitExpectation } from "./commit.ts";
 import { howToRaise, type RepoLimits } from "./limits.ts";
@@ -25,6 +26,9 @@ import { WantedNodes } from "./wanted-nodes.ts";
 
 /** So many blocks that came too early are the mark of a file in no order at all. */
 const defaultManyEarly = 1 << 16;
+/** Bytes of nodes that came too early are read in one go, each with so many more for the work that it is. */
+const sliceBytes = 4 << 20;
+const nodeBytes = 512;
 
 export interface TreeExpectation extends CommitExpectation {
   /** Missing blocks are counted, and are no findings. */
@@ -58,6 +62,8 @@ export class TreeCheck {
   private readonly held: HeldBlocks | undefined;
   private readonly nodeMemory = new Scratch();
   private overfull = false;
+  /** How much of what came too early may be read before others have their turn. */
+  private allowance = sliceBytes;
   private stream!: BlockStream;
   private readonly source: RepoSource;
   private readonly allowPartial: boolean;
@@ -100,6 +106,18 @@ export class TreeCheck {
 
   get referencedBlobs(): number {
     return this.recordCheck.blobs.size;
+  }
+
+  /** Whether everything that the commit leads to has come, as far as that is known before the end. */
+  get isComplete(): boolean {
+    const { root, expected, wanted, earlyRecords, otherCodecs } = this;
+    return (
+      root.isRead &&
+      expected.table.size === 0 &&
+      wanted.count === 0 &&
+      earlyRecords === undefined &&
+      !otherCodecs.areLinked
+    );
   }
 
   header(root: Cid): void {
@@ -153,15 +171,16 @@ export class TreeCheck {
   }
 
   /** Settles what is left when all blocks have come. */
-  end(): void {
+  *end(): Slices<void> {
     this.root.end();
-    this.readWaitingTree();
+    yield* this.readAllWantedNodes();
+    yield* this.readWaitingTree();
     this.keys.flush();
     const { expected, early, seen, findings, limits, allowPartial } = this;
     const { framedBytes } = this.stream;
     const { faulty } = this.recordCheck;
     const source = seen === undefined ? this.source : undefined;
-    const leftovers = settleLeftovers(
+    const leftovers = yield* settleLeftovers(
       { expected, early, faulty, seen, source, framedBytes, allowPartial },
       limits,
       findings,
@@ -265,11 +284,25 @@ export class TreeCheck {
     return false;
   }
 
-  /** Reads nodes that came too early, and what they lead to. */
+  /** More bytes were written: some more of what came too early can be read. */
+  readOn(): void {
+    this.allowance = sliceBytes;
+    this.readWantedNodes();
+  }
+
+  private *readAllWantedNodes(): Slices<void> {
+    while (this.wanted.count > 0 && this.earlyRecords === undefined) {
+      this.readOn();
+      yield;
+    }
+  }
+
+  /** Reads nodes that came too early, and what they lead to, as many as are good for one slice. */
   private readWantedNodes(): void {
     const { wanted, stream } = this;
-    while (wanted.count > 0 && this.earlyRecords === undefined) {
+    while (wanted.count > 0 && this.earlyRecords === undefined && this.allowance > 0) {
       const { offset, length, place } = wanted.pop();
+      this.allowance -= length + nodeBytes;
       // The CID stands before the data.
       const at = stream.find(offset - 36, length + 36);
       if (at >= 0) {
@@ -282,13 +315,13 @@ export class TreeCheck {
   }
 
   /** Reads the tree, if it waited for all blocks to have come. */
-  private readWaitingTree(): void {
+  private *readWaitingTree(): Slices<void> {
     const { early, expected, earlyRecords } = this;
     if (earlyRecords === undefined) {
       return;
     }
-    this.readLevels();
-    earlyRecords.drain((digest, offset, length, flags) => early.add(digest, 0, offset, length, flags));
+    yield* this.readLevels(earlyRecords);
+    yield* earlyRecords.drain((digest, offset, length, flags) => early.add(digest, 0, offset, length, flags));
     this.duplicates += earlyRecords.duplicates;
     this.earlyRecords = undefined;
     // Nodes that do not look like nodes were kept among the records.
@@ -307,15 +340,23 @@ export class TreeCheck {
         expected.takeFound(id);
       }
     }
-    this.readWantedNodes();
+    yield* this.readAllWantedNodes();
   }
 
-  private readLevels(): void {
+  private *readLevels(earlyRecords: EarlyRecords): Slices<void> {
     const reader = new LevelReader(this.source);
     while (this.wanted.count > 0) {
       const level = this.wanted;
       this.wanted = new WantedNodes();
-      reader.read(level, (bytes, view, start, end, place) => this.readNode(bytes, view, start, end, place));
+      const reading = reader.read(level, (bytes, view, start, end, place) =>
+        this.readNode(bytes, view, start, end, place),
+      );
+      while (reading.next().done !== true) {
+        if (earlyRecords.isDue) {
+          yield* earlyRecords.compare();
+        }
+        yield;
+      }
     }
   }
 

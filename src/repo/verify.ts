@@ -5,11 +5,12 @@
  * nothing, and it knows no lexicons.
  */
 import { setImmediate } from "node:timers/promises";
+import { atOnce, inTurns, type Slices } from "../data/slices.ts";
 import { parseDidKey } from "../identity/keys.ts";
 import { BlockStream } from "./block-stream.ts";
 import { prepareLaneHasher } from "./lane-hash.ts";
 import { defaultLimits, type RepoLimits } from "./limits.ts";
-import { Findings, type RepoReport } from "./report.ts";
+import { Findings, type Finding, type RepoReport } from "./report.ts";
 import type { RepoSource } from "./source.ts";
 import { TreeCheck } from "./tree-check.ts";
 
@@ -46,8 +47,23 @@ export interface VerifierOptions {
 export interface RepoVerifier {
   /** Takes the next bytes of the CAR file; any size. The memory is the caller's again afterwards. */
   write(chunk: Uint8Array): void;
-  /** Settles everything. To be called once. */
+  /** Settles everything. To be called once, or `finish` is. */
   end(): RepoReport;
+  /**
+   * The same, slice by slice: of a file in no order that takes a while.
+   *
+   * @throws the signal's reason
+   */
+  finish(signal?: AbortSignal): Promise<RepoReport>;
+  /** The first thing that shows that this is no whole and genuine repository, whatever may follow; undefined while there is none. */
+  readonly fault: Finding | undefined;
+  /** Whether it cannot even be told where the next block starts. What follows is not read. */
+  readonly isLost: boolean;
+  /**
+   * Whether everything that the commit leads to has come: what follows does not belong to it. Of a file in no order at all that
+   * is not known before the end.
+   */
+  readonly isComplete: boolean;
 }
 
 /**
@@ -89,19 +105,47 @@ class Verifier implements RepoVerifier {
     this.tree.attach(this.stream);
   }
 
+  get fault(): Finding | undefined {
+    return this.findings.firstError;
+  }
+
+  get isLost(): boolean {
+    return this.stream.stopped;
+  }
+
+  get isComplete(): boolean {
+    return this.tree.isComplete;
+  }
+
   write(chunk: Uint8Array): void {
     this.stream.write(chunk);
+    this.tree.readOn();
     this.report();
   }
 
-  report(): void {
+  /** So many bytes were written to where `stream` has room. */
+  wrote(count: number): void {
+    this.stream.wrote(count);
+    this.tree.readOn();
+    this.report();
+  }
+
+  private report(): void {
     this.onProgress?.({ bytes: this.stream.bytes, blocks: this.stream.blocks, records: this.tree.records });
   }
 
   end(): RepoReport {
+    return atOnce(this.settle());
+  }
+
+  async finish(signal?: AbortSignal): Promise<RepoReport> {
+    return inTurns(this.settle(), signal);
+  }
+
+  private *settle(): Slices<RepoReport> {
     const { stream, tree, findings, expectation } = this;
     stream.end();
-    tree.end();
+    yield* tree.end();
     const { commit, verdict, cid, isRead } = tree.root;
     const isComplete = !findings.spoils("completeness") && tree.missing === 0;
     const mayBePartial = expectation.allowPartial === true && isRead && !findings.spoils("completeness");
@@ -137,7 +181,7 @@ export interface VerifyOptions {
 }
 
 /** Bytes between two moments at which others get a turn, and an abort is noticed. */
-const turn = 8 << 20;
+const turn = 2 << 20;
 
 /**
  * Verifies a repository from where it lies, or from a stream.
@@ -161,7 +205,7 @@ export async function verifyRepo(
       signal?.throwIfAborted();
       verifier.write(chunk);
     }
-    return verifier.end();
+    return verifier.finish(signal);
   }
   const verifier = new Verifier(expectation, { ...options, source: input });
   const { stream } = verifier;
@@ -170,13 +214,12 @@ export async function verifyRepo(
     const room = stream.room();
     const read = input.read(stream.bytes, room.length, room);
     if (read.length === 0) {
-      return verifier.end();
+      return verifier.finish(signal);
     }
     if (read.buffer !== room.buffer || read.byteOffset !== room.byteOffset) {
       room.set(read);
     }
-    stream.wrote(read.length);
-    verifier.report();
+    verifier.wrote(read.length);
     if (stream.bytes >= next) {
       next = stream.bytes + turn;
       await setImmediate();

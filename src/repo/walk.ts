@@ -72,6 +72,11 @@ export class Walk {
     return cidFromDigest("dag-cbor", new Uint8Array(this.view.buffer, this.view.byteOffset + this.at, 32));
   }
 
+  /** Whether what stands there is not of codec dag-cbor. */
+  get isOther(): boolean {
+    return this.other !== undefined;
+  }
+
   /** What `is` says of the block at which the walk stands; true if it is not of codec dag-cbor. */
   ask(is: (view: DataView, at: number) => boolean): boolean {
     return this.other !== undefined || is(this.view, this.at);

@@ -3,6 +3,8 @@
  * seen before it is hit.
  */
 
+import { budgets } from "../data/budgets.ts";
+
 type Headers = Readonly<Record<string, string | undefined>>;
 
 /** The state of one limit. Times are by our clock, in epoch milliseconds. */
@@ -17,6 +19,8 @@ export interface Allowance {
 
 /** Two answers speak of the same window when their ends are this close (milliseconds). */
 const sameWindow = 5000;
+/** So many routes are known at once: a store of blobs has one for each. Whatever is known longest is forgotten first. */
+const mostRoutes = 1000;
 
 export class Allowances {
   readonly #routes = new Map<string, Allowance>();
@@ -51,6 +55,14 @@ export class Allowances {
     return 0;
   }
 
+  #know(route: string, allowance: Allowance): void {
+    const [oldest] = this.#routes.keys();
+    if (oldest !== undefined && this.#routes.size >= mostRoutes && !this.#routes.has(route)) {
+      this.#routes.delete(oldest);
+    }
+    this.#routes.set(route, allowance);
+  }
+
   /** Takes note of an answer. */
   observe(url: URL, headers: Headers, now: number): void {
     const remaining = Number(headers["ratelimit-remaining"]);
@@ -64,11 +76,11 @@ export class Allowances {
     const same = known !== undefined && Math.abs(known.resetAt - resetAt) < sameWindow;
     const limit = Number(headers["ratelimit-limit"]);
     const seconds = Number(/;\s*w=(\d+)/.exec(headers["ratelimit-policy"] ?? "")?.[1]);
-    this.#routes.set(routeOf(url), {
+    this.#know(routeOf(url), {
       remaining: same ? Math.min(known.remaining, remaining) : remaining,
       resetAt,
       ...(Number.isFinite(limit) ? { limit } : {}),
-      ...(Number.isFinite(seconds) ? { window: seconds * 1000 } : {}),
+      ...(Number.isNaN(seconds) ? {} : { window: Math.min(seconds * 1000, budgets.believedWait.most) }),
     });
   }
 }
@@ -77,9 +89,8 @@ export class Allowances {
 export function announcedWait(headers: Headers, now: number): number | undefined {
   const retryAfter = headers["retry-after"];
   if (retryAfter !== undefined) {
-    const seconds = Number(retryAfter);
-    const milliseconds = Number.isFinite(seconds) ? seconds * 1000 : Date.parse(retryAfter) - serverTime(headers, now);
-    return Number.isFinite(milliseconds) ? Math.max(0, milliseconds) : undefined;
+    const seconds = retryAfter.trim() === "" ? Number.NaN : Number(retryAfter);
+    return believed(Number.isNaN(seconds) ? Date.parse(retryAfter) - serverTime(headers, now) : seconds * 1000);
   }
   return headers["ratelimit-remaining"] === "0" ? untilReset(headers, now) : undefined;
 }
@@ -87,10 +98,12 @@ export function announcedWait(headers: Headers, now: number): number | undefined
 /** `ratelimit-reset` is a time in most servers, and a number of seconds in others. */
 function untilReset(headers: Headers, now: number): number | undefined {
   const reset = Number(headers["ratelimit-reset"] ?? Number.NaN);
-  if (!Number.isFinite(reset)) {
-    return undefined;
-  }
-  return Math.max(0, reset < 1e9 ? reset * 1000 : reset * 1000 - serverTime(headers, now));
+  return believed(reset < 1e9 ? reset * 1000 : reset * 1000 - serverTime(headers, now));
+}
+
+/** A wait as it is reckoned with, whatever a server says; undefined for what is no number. */
+function believed(milliseconds: number): number | undefined {
+  return Number.isNaN(milliseconds) ? undefined : Math.min(Math.max(0, milliseconds), budgets.believedWait.most);
 }
 
 /** The server's own clock, by which its times are meant. */

@@ -6,6 +6,9 @@ interface Sample {
   readonly roundTrip: number;
 }
 
+/** An answer that has lain longer in a cache tells nothing (seconds). */
+const oldest = 86_400;
+
 export class Clocks {
   readonly #samples = new Map<string, Sample>();
 
@@ -23,7 +26,7 @@ export class Clocks {
     // What a cache kept is older than it says.
     const age = Number(headers["age"] ?? "0");
     const roundTrip = receivedAt - sentAt;
-    if (Number.isNaN(date) || !(age >= 0) || roundTrip < 0) {
+    if (Number.isNaN(date) || !(age >= 0 && age <= oldest) || roundTrip < 0) {
       return;
     }
     const known = this.#samples.get(origin);

@@ -53,6 +53,8 @@ export interface RequestOptions {
   readonly body: Uint8Array | string | Readable | undefined;
   readonly signal: AbortSignal;
   readonly deadlines: Deadlines;
+  /** How large the head of the answer may be. */
+  readonly headBytes: number;
 }
 
 /** What came: to be read to the end, or to be destroyed. */
@@ -116,12 +118,13 @@ export class Connections {
    *
    * @throws Error of the system, with a code, or with a `DeadlineCode`; the reason of `signal`
    */
-  async request(url: URL, { method, headers, body, signal, deadlines }: RequestOptions): Promise<Answer> {
+  async request(url: URL, { method, headers, body, signal, deadlines, headBytes }: RequestOptions): Promise<Answer> {
     signal.throwIfAborted();
+    const options = { method, headers, maxHeaderSize: headBytes };
     const sent =
       url.protocol === "https:"
-        ? secureRequest(url, { method, headers, agent: this.#secure })
-        : request(url, { method, headers, agent: this.#open });
+        ? secureRequest(url, { ...options, agent: this.#secure })
+        : request(url, { ...options, agent: this.#open });
     const answered = watch(sent, signal, deadlines);
     if (typeof body === "string" || body instanceof Uint8Array) {
       sent.end(body);

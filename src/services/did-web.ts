@@ -20,7 +20,7 @@ export async function fetchWebDocument(http: Http, did: string, signal: AbortSig
   const url = new URL(`${local ? "http" : "https"}://${host}/.well-known/did.json`);
   const answer = await http.send({ url, headers: { accept: "application/json" }, signal });
   if (answer.status === 200) {
-    return readJson(answer, url);
+    return readJson(answer, url, "documentBytes");
   }
   discardBody(answer.body);
   throw answer.status === 404 || answer.status === 410

@@ -5,22 +5,25 @@
  */
 
 import type { Readable } from "node:stream";
-import { setTimeout as delay } from "node:timers/promises";
-import { jsonExcess } from "../data/json-bounds.ts";
+import {
+  budgets,
+  defaultBudgets,
+  howToRaise,
+  limitName,
+  overLimit,
+  type BudgetName,
+  type Limits,
+} from "../data/budgets.ts";
+import { jsonExcess, type JsonExcess } from "../data/json-bounds.ts";
 import { isJsonObject } from "../data/json-object.ts";
 import { DecampError, isDecampError } from "../errors.ts";
 import { setDeadline } from "./deadline.ts";
 import { noteSpent } from "./spent-memory.ts";
 import { brokenBody } from "./unreachable.ts";
+import { pause } from "./wait.ts";
 
 /** How often an answer is asked for that breaks off or cannot be read, and the pause (milliseconds). */
 const rereading = { attempts: 3, pause: 500 };
-/** The largest JSON body that is read into memory, in bytes. */
-const jsonLimit = 32 * 1024 * 1024;
-/** The same for an answer that is a refusal. */
-const refusalLimit = 1024 * 1024;
-/** The longest time that all of a body may take which is read into memory (milliseconds). */
-const smallBodyTime = 120_000;
 
 export interface HttpAnswer {
   readonly status: number;
@@ -29,6 +32,8 @@ export interface HttpAnswer {
   readonly body: Readable;
   /** Where it came from, if the server that was asked has led there. */
   readonly from?: URL;
+  /** The limits of this run; the defaults, unless given. */
+  readonly limits?: Limits;
 }
 
 /**
@@ -47,10 +52,11 @@ export async function readAgain<T>(
     try {
       return await read(answer);
     } catch (error) {
-      if (attempt >= rereading.attempts || !isDecampError(error, "unreachable", "bad-answer")) {
+      const isPassing = isDecampError(error, "unreachable", "bad-answer") && error.data["limit"] === undefined;
+      if (attempt >= rereading.attempts || !isPassing) {
         throw error;
       }
-      await delay(rereading.pause * attempt, undefined, { signal });
+      await pause(rereading.pause * attempt, signal);
     }
   }
 }
@@ -61,24 +67,22 @@ export function discardBody(body: Readable): void {
 }
 
 /**
- * Reads a body into memory, at most `limit` bytes.
+ * Reads a body into memory.
  *
- * @throws DecampError `bad-answer` when there is more, `unreachable` when it ends early
+ * @param limit how much that may be
+ * @throws DecampError `bad-answer` or, where the limit can be raised, `limit-exceeded` when there is more; `unreachable` when it
+ *   ends early
  */
-export async function readBody(answer: HttpAnswer, url: URL, limit: number = jsonLimit): Promise<Uint8Array> {
+export async function readBody(answer: HttpAnswer, url: URL, limit: BudgetName = "jsonBytes"): Promise<Uint8Array> {
   const pieces: Uint8Array[] = [];
-  let size = 0;
+  const { limits = defaultBudgets } = answer;
   // A server that sends a byte now and then never runs into the limit between two pieces.
   const tooSlow = new DecampError("unreachable", `${url.host} took too long for its answer.`, {
     data: { host: url.host },
   });
-  const timer = setDeadline(smallBodyTime, () => answer.body.destroy(tooSlow));
+  const timer = setDeadline(limits.smallBodyTime, () => answer.body.destroy(tooSlow));
   try {
-    for await (const piece of readBytes(answer.body, url)) {
-      size += piece.length;
-      if (size > limit) {
-        throw new DecampError("bad-answer", `${url.host} answered with more than ${limit} bytes.`);
-      }
+    for await (const piece of readBytes(answer, url, limit)) {
       pieces.push(piece);
     }
   } finally {
@@ -88,18 +92,40 @@ export async function readBody(answer: HttpAnswer, url: URL, limit: number = jso
 }
 
 /**
- * The pieces of a body.
+ * The pieces of a body. It has to keep a pace while it is waited for; who reads it may take their time.
  *
- * @throws DecampError `unreachable` when it ends early, `bad-answer` when it is not in the encoding that was said
+ * @param limit how many bytes there may be
+ * @param now milliseconds, of any clock that does not go back
+ * @throws DecampError as `readBody`, `unreachable` when it comes too slowly, `bad-answer` when it is not in the encoding that was
+ *   said
  */
-export async function* readBytes(body: Readable, url: URL): AsyncGenerator<Uint8Array> {
+export async function* readBytes(
+  { body, headers, limits = defaultBudgets }: HttpAnswer,
+  url: URL,
+  limit: BudgetName,
+  now: () => number = () => performance.now(),
+): AsyncGenerator<Uint8Array> {
+  const most = limits[limit];
   const pieces: AsyncIterable<unknown> = body;
   const iterator = pieces[Symbol.asyncIterator]();
+  let size = 0;
+  let waited = 0;
+  let came = 0;
   try {
+    // Of more than it announces, Node reads nothing.
+    if (Number(headers["content-length"]) > most) {
+      throw overLimit(limit, `${url.host} answered with`, most, "bytes");
+    }
     for (;;) {
-      const next = await iterator.next().catch((error: unknown) => {
-        throw isAbort(error) ? error : brokenBody(url, error);
-      });
+      const asked = now();
+      // What is compressed may bring nothing for as long as its bytes keep coming.
+      const deadline = setDeadline(limits.paceTime, () => body.destroy(tooSlow(url, came, limits)));
+      const next = await iterator
+        .next()
+        .catch((error: unknown) => {
+          throw isAbort(error) ? error : brokenBody(url, error);
+        })
+        .finally(() => deadline.clear());
       if (next.done === true) {
         return;
       }
@@ -107,11 +133,32 @@ export async function* readBytes(body: Readable, url: URL): AsyncGenerator<Uint8
         throw new TypeError("a body gave something else than bytes");
       }
       noteSpent(next.value.length);
+      size += next.value.length;
+      if (size > most) {
+        throw overLimit(limit, `${url.host} answered with`, most, "bytes");
+      }
+      came += next.value.length;
+      // A longer one is not the server's: the process was stopped.
+      waited += Math.min(now() - asked, limits.idleTime);
+      if (waited >= limits.paceTime) {
+        if (came < limits.paceBytes) {
+          throw tooSlow(url, came, limits);
+        }
+        waited = 0;
+        came = 0;
+      }
       yield next.value;
     }
   } finally {
     discardBody(body);
   }
+}
+
+function tooSlow({ host }: URL, came: number, { paceTime, paceBytes }: Limits): DecampError {
+  const what = `${came} bytes in ${paceTime / 1000} seconds of waiting, where ${paceBytes} are the least`;
+  return new DecampError("unreachable", `${host} answers too slowly: ${what}.`, {
+    data: { host, limit: limitName("paceBytes"), least: paceBytes },
+  });
 }
 
 function isAbort(error: unknown): boolean {
@@ -121,21 +168,21 @@ function isAbort(error: unknown): boolean {
 /**
  * Reads a JSON body.
  *
- * @throws DecampError `bad-answer` for anything that is not JSON, named for what it is, and for JSON that is beyond the bounds of
- *   `data/json-bounds.ts`
+ * @throws DecampError `bad-answer` for anything that is not JSON, named for what it is; for JSON that is beyond the bounds of
+ *   `data/json-bounds.ts` that or, where the limit can be raised, `limit-exceeded`
  */
-export async function readJson(answer: HttpAnswer, url: URL): Promise<unknown> {
-  return asJson(parseJson(await readBody(answer, url)), answer, url);
+export async function readJson(answer: HttpAnswer, url: URL, limit?: BudgetName): Promise<unknown> {
+  return asJson(parseJson(await readBody(answer, url, limit), answer.limits), answer, url);
 }
 
 /** What a body is: a value, or what there is in its place. */
-type Parsed = { readonly value: unknown } | { readonly fault: string };
+type Parsed = { readonly value: unknown } | { readonly fault: string; readonly excess?: JsonExcess };
 
 /** The one place where JSON that came over the network is parsed. */
-export function parseJson(body: Uint8Array): Parsed {
-  const excess = jsonExcess(body);
+export function parseJson(body: Uint8Array, limits?: Limits): Parsed {
+  const excess = jsonExcess(body, limits);
   if (excess !== undefined) {
-    return { fault: `something that ${excess}` };
+    return { fault: `something that ${excess.says}`, excess };
   }
   const text = new TextDecoder().decode(body);
   try {
@@ -146,13 +193,21 @@ export function parseJson(body: Uint8Array): Parsed {
   }
 }
 
-/** The value. @throws DecampError `bad-answer` if there is none */
+/** The value. @throws DecampError `bad-answer` or `limit-exceeded` if there is none */
 export function asJson(parsed: Parsed, answer: HttpAnswer, url: URL): unknown {
   if ("value" in parsed) {
     return parsed.value;
   }
-  throw new DecampError("bad-answer", `${url.host} answered ${url.pathname} with ${parsed.fault}.`, {
-    data: { host: url.host, status: answer.status },
+  const message = `${url.host} answered ${url.pathname} with ${parsed.fault}.`;
+  const data = { host: url.host, status: answer.status };
+  if (parsed.excess === undefined) {
+    throw new DecampError("bad-answer", message, { data });
+  }
+  const { limit, most } = parsed.excess;
+  const isRaised = budgets[limit].flag;
+  throw new DecampError(isRaised ? "limit-exceeded" : "bad-answer", message, {
+    ...(isRaised ? { hint: howToRaise(limit) } : {}),
+    data: { ...data, limit: limitName(limit), most },
   });
 }
 
@@ -163,7 +218,7 @@ export function asJson(parsed: Parsed, answer: HttpAnswer, url: URL): unknown {
  */
 export async function readRefusal(answer: HttpAnswer, url: URL, signal: AbortSignal): Promise<Record<string, unknown>> {
   try {
-    const parsed = parseJson(await readBody(answer, url, refusalLimit));
+    const parsed = parseJson(await readBody(answer, url, "errorBytes"), answer.limits);
     return "value" in parsed && isJsonObject(parsed.value) ? parsed.value : {};
   } catch (error) {
     signal.throwIfAborted();

@@ -11,7 +11,7 @@
  */
 
 import type { Readable } from "node:stream";
-import { setTimeout as delay } from "node:timers/promises";
+import { defaultBudgets, type Limits } from "../data/budgets.ts";
 import { KnownSecrets } from "../data/known-secrets.ts";
 import { DecampError, isDecampError } from "../errors.ts";
 import { Allowances, announcedWait, type Allowance } from "./allowances.ts";
@@ -21,16 +21,8 @@ import { unfold } from "./content-encoding.ts";
 import { checkLiteralHost, publicLookup } from "./guard.ts";
 import { discardBody, type HttpAnswer } from "./http-answer.ts";
 import { findDecampError, isHopeless, neverSent, unreachable } from "./unreachable.ts";
+import { pause } from "./wait.ts";
 
-/** Milliseconds. `answer`: from the last byte sent to the headers. `idle`: between two pieces of a body. */
-const timeouts = { connect: 15_000, answer: 60_000, patientAnswer: 7_200_000, idle: 60_000 };
-/** How often a request is tried before it counts as failed. */
-const attempts = 4;
-/**
- * The longest wait that is sat out; a server that asks for more gets a later run (milliseconds). The common limits are of
- * five minutes; those of a day are not waited for.
- */
-const longestWait = 330_000;
 /** A wait of less than this is not worth a word (milliseconds). */
 const notableWait = 2000;
 
@@ -41,6 +33,8 @@ export interface HttpOptions {
   readonly userAgent: string;
   /** The environment, of which `HTTPS_PROXY` and its like are followed. */
   readonly proxyEnv?: NodeJS.ProcessEnv;
+  /** What is taken from servers before they are given up; the defaults, unless given. */
+  readonly limits?: Limits;
   /** Random numbers in [0, 1), for the jitter of the waits. */
   readonly random?: () => number;
   /** What servers are told in confidence is added to it, and is in no error. */
@@ -78,6 +72,8 @@ export class Http {
   readonly secrets: KnownSecrets;
   /** Until when we wait for a host, as it was told last. */
   readonly #told = new Map<string, number>();
+  /** What is taken from servers before they are given up. */
+  readonly limits: Limits;
   readonly #options: HttpOptions;
   readonly #connections: Connections;
   readonly #closed = new AbortController();
@@ -86,6 +82,7 @@ export class Http {
   constructor(options: HttpOptions) {
     this.#options = options;
     this.secrets = options.secrets ?? new KnownSecrets();
+    this.limits = options.limits ?? defaultBudgets;
     this.#connections = new Connections({
       ...(options.allowPrivateHosts ? {} : { lookup: publicLookup }),
       ...(options.proxyEnv === undefined ? {} : { proxyEnv: options.proxyEnv }),
@@ -98,7 +95,8 @@ export class Http {
 
   /**
    * Sends a request and resolves to the answer, whatever its status, once the headers are there. 429 and 5xx are waited
-   * out and repeated where that is allowed.
+   * out and repeated where that is allowed. A wait that is too long is not sat out, whatever the status: the common limits of
+   * servers are of five minutes, and those of a day get a later run.
    *
    * @throws DecampError `unreachable`, `private-address`, `rate-limited` (with `data.until`), `interrupted`, `bad-answer` for
    *   an encoding that cannot be read
@@ -108,6 +106,7 @@ export class Http {
       checkLiteralHost(req.url);
     }
     const repeatable = req.repeatable ?? (req.method ?? "GET") === "GET";
+    const { attempts, longestWait } = this.limits;
     for (let attempt = 1; ; attempt += 1) {
       req.signal.throwIfAborted();
       const last = attempt >= attempts;
@@ -123,7 +122,7 @@ export class Http {
           return answer;
         }
         const wait = announcedWait(answer.headers, Date.now());
-        if (answer.status === 429 && (last || (wait ?? 0) > longestWait)) {
+        if (last || (wait ?? 0) > longestWait) {
           discardBody(answer.body);
           throw this.#rateLimited(req.url, wait);
         }
@@ -167,10 +166,11 @@ export class Http {
       body: typeof req.body === "function" ? req.body() : req.body,
       signal: req.signal,
       deadlines: {
-        connect: timeouts.connect,
-        answer: req.patient === true ? timeouts.patientAnswer : timeouts.answer,
-        idle: timeouts.idle,
+        connect: this.limits.connectTime,
+        answer: req.patient === true ? this.limits.importTime : this.limits.answerTime,
+        idle: this.limits.idleTime,
       },
+      headBytes: this.limits.httpHeaderBytes,
     });
     this.#options.onAnswer?.({
       method,
@@ -184,7 +184,7 @@ export class Http {
     }
     this.allowances.observe(req.url, headers, Date.now());
     this.clocks.observe(req.url.origin, headers, { sentAt, receivedAt: Date.now() });
-    return unfold({ status: answer.status, headers, body: answer.body }, req.url);
+    return unfold({ status: answer.status, headers, body: answer.body, limits: this.limits }, req.url);
   }
 
   /** Waits before a limit is hit that the server has told. @throws DecampError `rate-limited` if that takes too long */
@@ -194,7 +194,7 @@ export class Http {
       if (wait <= 0) {
         return;
       }
-      if (wait > longestWait) {
+      if (wait > this.limits.longestWait) {
         throw this.#rateLimited(req.url, wait);
       }
       await this.#waitOut(req, wait, this.#backoff(0));
@@ -221,7 +221,7 @@ export class Http {
   }
 
   async #wait(milliseconds: number, signal: AbortSignal): Promise<void> {
-    await delay(milliseconds, undefined, { signal: AbortSignal.any([signal, this.#closed.signal]) });
+    await pause(milliseconds, AbortSignal.any([signal, this.#closed.signal]));
   }
 }
 

@@ -1,12 +1,13 @@
 /** JSON that a person named, in a file or a stream, or that lies in an archive. */
 import { createReadStream } from "node:fs";
+import { budgets } from "../data/budgets.ts";
 import { jsonExcess } from "../data/json-bounds.ts";
 import { DecampError } from "../errors.ts";
 import { readWhole } from "./files.ts";
 import { unreadable } from "./unreadable.ts";
 
-/** More than any log or operation needs, in bytes. */
-const limit = 32 * 1024 * 1024;
+/** More than any log or operation needs. */
+const limit = budgets.fileBytes.most;
 
 /** What it is called when something is no JSON: a file that is of no use here, or one that has suffered. */
 export type NotJson = "unreadable-file" | "damaged";
@@ -100,7 +101,7 @@ async function readBytes(stream: AsyncIterable<Uint8Array | string>, from: strin
 function parseJson(bytes: Uint8Array, from: string, notJson: NotJson): unknown {
   const excess = jsonExcess(bytes);
   if (excess !== undefined) {
-    throw new DecampError(notJson, `Cannot read ${from}: it ${excess}.`);
+    throw new DecampError(notJson, `Cannot read ${from}: it ${excess.says}.`);
   }
   try {
     const value: unknown = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));

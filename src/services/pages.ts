@@ -1,13 +1,9 @@
 /** Lists that a server gives in pages: gone through to their end, and no further. */
 
 import * as v from "valibot";
+import { overLimit, type Limits } from "../data/budgets.ts";
 import { DecampError } from "../errors.ts";
 import type { Shape } from "./xrpc.ts";
-
-/** No list is longer: at 1000 entries a page that is ten million. */
-const mostPages = 10_000;
-/** So many pages in a row may be empty, as where all entries were filtered out. */
-const mostEmpty = 100;
 
 /** The name of the next page: some servers count, and some end the list with null or an empty text. */
 type Cursor = string | number | null | undefined;
@@ -25,19 +21,22 @@ function isExact(cursor: number): boolean {
 }
 
 /**
- * All items of a list.
+ * All items of a list. Pages may be empty, as where all entries were filtered out, but not too many in a row.
  *
+ * @param server whose list it is
  * @param fetchPage gives the page of this name; the first one without a name
- * @throws DecampError `bad-answer` when the pages do not end or come again, and what `fetchPage` throws
+ * @throws DecampError `bad-answer` when the pages do not end or come again, when an entry or a name of a page is too long to be
+ *   one, and what `fetchPage` throws
  */
 export async function* allPages(
-  host: string,
+  { host, limits }: { readonly host: string; readonly limits: Limits },
   fetchPage: (cursor: { cursor?: string }) => Promise<{ items: readonly string[]; cursor: Cursor }>,
 ): AsyncGenerator<string> {
   // Neither a name of a page nor its first item comes twice in a list that ends.
   const cursors = new Set<string>();
   const firsts = new Set<string>();
   let empty = 0;
+  let entries = 0;
   let name: string | undefined;
   do {
     const { items, cursor } = await fetchPage(name === undefined ? {} : { cursor: name });
@@ -47,8 +46,22 @@ export async function* allPages(
     if ((first !== undefined && firsts.has(first)) || (name !== undefined && cursors.has(name))) {
       throw new DecampError("bad-answer", `${host} gives the same page of a list again and again.`);
     }
-    if (cursors.size >= mostPages || empty > mostEmpty) {
-      throw new DecampError("bad-answer", `${host} gives a list that does not end.`);
+    entries += items.length;
+    const what = `${host} gives a list of`;
+    if (cursors.size >= limits.listPages) {
+      throw overLimit("listPages", what, limits.listPages, "pages");
+    }
+    if (empty > limits.listEmptyPages) {
+      throw overLimit("listEmptyPages", what, limits.listEmptyPages, "empty pages in a row");
+    }
+    if (entries > limits.listEntries) {
+      throw overLimit("listEntries", what, limits.listEntries, "entries");
+    }
+    if (items.some(({ length }) => length > limits.entryLength)) {
+      throw overLimit("entryLength", `${host} gives a list with an entry of`, limits.entryLength, "letters");
+    }
+    if ((name ?? "").length > limits.cursorLength) {
+      throw overLimit("cursorLength", `${host} gives a page of a list a name of`, limits.cursorLength, "letters");
     }
     if (first !== undefined) {
       firsts.add(first);

@@ -4,6 +4,7 @@
  */
 
 import * as v from "valibot";
+import type { Limits } from "../data/budgets.ts";
 import { DecampError, isDecampError } from "../errors.ts";
 import { readRoot } from "../repo/block-index.ts";
 import { bytesSource } from "../repo/source.ts";
@@ -104,6 +105,11 @@ export class Pds {
 
   get host(): string {
     return this.#session.host;
+  }
+
+  /** What is taken from it before it is given up. */
+  get limits(): Limits {
+    return this.#session.limits;
   }
 
   get isSignedIn(): boolean {
@@ -238,7 +244,7 @@ export class Pds {
   async getRepo(did: string, signal: AbortSignal, since?: string): Promise<Download> {
     const params = { did, ...(since === undefined ? {} : { since }) };
     const how = { type: carType, mayLeadElsewhere: true } as const;
-    return this.#server.download("com.atproto.sync.getRepo", params, { signal }, how);
+    return this.#server.download("com.atproto.sync.getRepo", params, { signal }, "repoBytes", how);
   }
 
   /**
@@ -248,7 +254,8 @@ export class Pds {
    * @param cids in their text form; they go into the address, so at most some hundred of them
    */
   async getBlocks(did: string, cids: readonly string[], signal: AbortSignal): Promise<Download> {
-    return this.#server.download("com.atproto.sync.getBlocks", { did, cids }, { signal }, { type: carType });
+    const how = { type: carType } as const;
+    return this.#server.download("com.atproto.sync.getBlocks", { did, cids }, { signal }, "repoBytes", how);
   }
 
   /**
@@ -258,7 +265,8 @@ export class Pds {
    */
   async getBlob(did: string, cid: string, signal: AbortSignal, onBusy?: () => void): Promise<Download> {
     const options = { signal, ...(onBusy === undefined ? {} : { onBusy }) };
-    return this.#server.download("com.atproto.sync.getBlob", { did, cid }, options, { mayLeadElsewhere: true });
+    const how = { mayLeadElsewhere: true } as const;
+    return this.#server.download("com.atproto.sync.getBlob", { did, cid }, options, "blobBytes", how);
   }
 
   /** com.atproto.repo.importRepo. No limit on the time to the answer: a server works long on a large one. */
@@ -299,7 +307,7 @@ export class Pds {
    * @throws DecampError `bad-answer` when the pages do not end
    */
   async *listRepos(signal: AbortSignal): AsyncGenerator<string> {
-    yield* allPages(this.host, async (cursor) => {
+    yield* allPages(this, async (cursor) => {
       const params = { limit: "1000", ...cursor };
       const page = await this.#server.query("com.atproto.sync.listRepos", params, accounts, { signal });
       const items = page.repos.map((repo) => (v.is(listedAccount, repo) ? repo.did : nameless(repo)));
@@ -309,7 +317,7 @@ export class Pds {
 
   /** com.atproto.sync.listBlobs, all pages. @throws DecampError `bad-answer` when the pages do not end */
   async *listBlobs(did: string, signal: AbortSignal): AsyncGenerator<string> {
-    yield* allPages(this.host, async (cursor) => {
+    yield* allPages(this, async (cursor) => {
       const params = { did, limit: "1000", ...cursor };
       const page = await this.#server.query("com.atproto.sync.listBlobs", params, listedBlobs, { signal });
       return { items: page.cids, cursor: page.cursor };
@@ -318,7 +326,7 @@ export class Pds {
 
   /** com.atproto.repo.listMissingBlobs, all pages: CIDs that records refer to and the server does not have. */
   async *listMissingBlobs(signal: AbortSignal): AsyncGenerator<string> {
-    yield* allPages(this.host, async (cursor) => {
+    yield* allPages(this, async (cursor) => {
       const params = { limit: "1000", ...cursor };
       const page = await this.#server.query("com.atproto.repo.listMissingBlobs", params, missingBlobs, { signal });
       return { items: page.blobs.map(({ cid }) => cid), cursor: page.cursor };

@@ -1,5 +1,6 @@
 /** The PLC directory: where the operations of a did:plc are kept. Nothing that it answers is believed here. */
 
+import type { BudgetName, Limits } from "../data/budgets.ts";
 import { DecampError } from "../errors.ts";
 import { discardBody, readAgain, readBody, readJson, readRefusal, type HttpAnswer } from "./http-answer.ts";
 import type { Http } from "./http.ts";
@@ -7,6 +8,8 @@ import { serverMessage } from "./server-message.ts";
 
 export interface PlcDirectory {
   readonly origin: string;
+  /** What is taken from it before it is given up, and how large a log may be; the defaults, unless given. */
+  readonly limits?: Limits;
   /** The audit log of `did` as parsed JSON, to be judged by `verifyLog`. */
   auditLog(did: string, signal: AbortSignal): Promise<unknown>;
   /** The DID document of `did` as parsed JSON. */
@@ -21,15 +24,16 @@ export interface PlcDirectory {
 
 /** The directory at `origin`. */
 export function createPlcDirectory(http: Http, origin: string): PlcDirectory {
-  const get = async (did: string, path: string, signal: AbortSignal): Promise<unknown> => {
+  const get = async (did: string, path: string, limit: BudgetName, signal: AbortSignal): Promise<unknown> => {
     const url = new URL(`/${did}${path}`, origin);
     const send = async (): Promise<HttpAnswer> => http.send({ url, headers: { accept: "application/json" }, signal });
-    return readAgain(send, async (answer) => readAnswer(did, url, answer), signal);
+    return readAgain(send, async (answer) => readAnswer(did, url, answer, limit), signal);
   };
   return {
     origin,
-    auditLog: async (did, signal) => get(did, "/log/audit", signal),
-    document: async (did, signal) => get(did, "", signal),
+    limits: http.limits,
+    auditLog: async (did, signal) => get(did, "/log/audit", "logBytes", signal),
+    document: async (did, signal) => get(did, "", "documentBytes", signal),
     submit: async (did, operation, signal) => {
       const url = new URL(`/${did}`, origin);
       const headers = { "content-type": "application/json" };
@@ -42,14 +46,14 @@ export function createPlcDirectory(http: Http, origin: string): PlcDirectory {
           typeof message === "string" ? serverMessage(message, http.secrets) : undefined,
         );
       }
-      await readBody(answer, url, 1024 * 1024);
+      await readBody(answer, url, "errorBytes");
     },
   };
 }
 
-async function readAnswer(did: string, url: URL, answer: HttpAnswer): Promise<unknown> {
+async function readAnswer(did: string, url: URL, answer: HttpAnswer, limit: BudgetName): Promise<unknown> {
   if (answer.status === 200) {
-    return readJson(answer, url);
+    return readJson(answer, url, limit);
   }
   discardBody(answer.body);
   if (answer.status === 404 || answer.status === 410) {

@@ -9,9 +9,6 @@ import { parseServerUrl } from "../identity/syntax.ts";
 import { discardBody, readRefusal, type HttpAnswer } from "./http-answer.ts";
 import type { Http, HttpRequest } from "./http.ts";
 
-/** So often a request may be led on. */
-export const mostRedirects = 5;
-
 const hint =
   "decamp follows a redirect only to https, and to public addresses. If it leads to your own machine or network, add --allow-private-hosts.";
 
@@ -34,6 +31,7 @@ export async function followRedirects(
   asked: URL,
   { signal, onBusy }: Pick<HttpRequest, "signal" | "onBusy">,
 ): Promise<HttpAnswer> {
+  const { redirects: most } = http.limits;
   const been = new Set([asked.href]);
   let answer = first;
   let url = asked;
@@ -46,8 +44,8 @@ export async function followRedirects(
   while (isRedirect(answer.status)) {
     // A short body is read to its end, so that the connection can be used again.
     await readRefusal(answer, url, signal);
-    if (been.size > mostRedirects) {
-      throw fail(`more than ${mostRedirects} times`);
+    if (been.size > most) {
+      throw fail(`more than ${most} times`);
     }
     const next = target(answer.headers["location"], url);
     if (next === undefined) {

@@ -1,6 +1,7 @@
 /** From a handle to a DID (spec: Handle, "Resolution"): DNS first, then the well-known address. */
 
 import { Resolver } from "node:dns/promises";
+import { budgets } from "../data/budgets.ts";
 import { DecampError, isDecampError } from "../errors.ts";
 import { isDid, isReservedHandle } from "../identity/syntax.ts";
 import { readBody } from "./http-answer.ts";
@@ -10,8 +11,6 @@ import { isNoSuchHost } from "./unreachable.ts";
 
 /** How long each way of resolving may take, in milliseconds. */
 const deadline = 6000;
-/** How often the well-known address may lead elsewhere. */
-const mostRedirects = 3;
 
 export interface HandleResolver {
   /**
@@ -119,13 +118,13 @@ async function byDns(handle: string, servers: readonly string[] | undefined, sig
 async function byWellKnown(http: Pick<Http, "send">, handle: string, callerSignal: AbortSignal): Promise<Found> {
   const signal = AbortSignal.any([callerSignal, AbortSignal.timeout(deadline)]);
   let next: URL | undefined = new URL(`https://${handle}/.well-known/atproto-did`);
-  for (let hop = 0; hop <= mostRedirects && next !== undefined; hop += 1) {
+  for (let hop = 0; hop <= budgets.redirects.most && next !== undefined; hop += 1) {
     const url: URL = next;
     try {
       // Sent anew for every hop, so that the guard looks at every address.
       const answer = await http.send({ url, signal, repeatable: false });
       const { status, headers } = answer;
-      const text = new TextDecoder().decode(await readBody(answer, url, 4096)).trim();
+      const text = new TextDecoder().decode(await readBody(answer, url, "handleBytes")).trim();
       if (status >= 500) {
         return { state: "silent", because: `${url.host} answered ${status}` };
       }

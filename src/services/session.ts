@@ -6,6 +6,7 @@
  */
 
 import * as v from "valibot";
+import type { Limits } from "../data/budgets.ts";
 import { DecampError, isDecampError } from "../errors.ts";
 import { isJsonObject } from "../data/json-object.ts";
 import type { KnownSecrets } from "../data/known-secrets.ts";
@@ -86,6 +87,11 @@ export class PinnedSession {
   /** What must not be repeated of what the host says. */
   get secrets(): KnownSecrets {
     return this.#http.secrets;
+  }
+
+  /** What is taken from it before it is given up. */
+  get limits(): Limits {
+    return this.#http.limits;
   }
 
   /** What the host still takes of one method, as its last answer to it said. */
@@ -300,7 +306,7 @@ async function readAnswer(answer: HttpAnswer, url: URL, mayBeEmpty: boolean): Pr
   }
   // Where nobody says what it is, it is looked at: it has to have the right shape in any case.
   const isJson = (answer.headers["content-type"] ?? "application/json").toLowerCase().startsWith("application/json");
-  return asJson(isJson ? parseJson(body) : { fault: "something that is not JSON" }, answer, url);
+  return asJson(isJson ? parseJson(body, answer.limits) : { fault: "something that is not JSON" }, answer, url);
 }
 
 /** The error for an answer that is not 2xx. What the server says goes in, at most 300 letters of it. */

@@ -1,5 +1,6 @@
 /** A server that cannot be talked to: why, in words, and whether asking again can help or do harm. */
 
+import { budgets } from "../data/budgets.ts";
 import { DecampError, isDecampError } from "../errors.ts";
 import type { DeadlineCode } from "./connections.ts";
 import { systemCode } from "./system-error.ts";
@@ -45,6 +46,7 @@ function reason(error: unknown): string {
     // What a decoder says of a body that is cut.
     Z_BUF_ERROR: "the answer stopped half way",
     EPROTO: "it does not speak TLS as it should",
+    HPE_HEADER_OVERFLOW: `the head of its answer has more than ${budgets.httpHeaderBytes.most} bytes`,
     ...untrusted,
   };
   for (const part of causes(error)) {

@@ -7,6 +7,7 @@
 import type { Readable } from "node:stream";
 import type { Agent } from "@atproto/api";
 import * as v from "valibot";
+import type { BudgetName, Limits } from "../data/budgets.ts";
 import { DecampError } from "../errors.ts";
 import { discardBody, readBytes } from "./http-answer.ts";
 import { serverMessage } from "./server-message.ts";
@@ -28,6 +29,8 @@ export interface Download {
   /** Bytes, if the server announces them. */
   readonly length?: number;
   readonly mimeType?: string;
+  /** The limits of this run; the defaults, unless given. */
+  readonly limits?: Limits;
 }
 
 /** Its first bytes: `least`, and the rest of the piece that they end in; fewer if there are no more. Nothing else is read. */
@@ -115,6 +118,7 @@ export class Xrpc {
   /**
    * Asks for bytes, as a stream.
    *
+   * @param limit how many bytes there may be
    * @param how `type`: the media type that it has to be, if it has one and does not come from elsewhere; any, unless given.
    *   `mayLeadElsewhere`: goes where the server leads, for what its hash proves
    * @throws DecampError `bad-answer` for another type and for a part of it, and as `PinnedSession.send`
@@ -123,10 +127,12 @@ export class Xrpc {
     nsid: string,
     params: Params,
     options: CallOptions,
+    limit: BudgetName,
     { type, ...how }: { readonly type?: string; readonly mayLeadElsewhere?: true } = {},
   ): Promise<Download> {
     const path = pathOf(nsid, params);
-    const { status, headers, body, from } = await this.#session.send({ ...options, ...how, path });
+    const answer = await this.#session.send({ ...options, ...how, path });
+    const { status, headers, body, from } = answer;
     const { host, origin } = this.#session;
     const said = headers["content-type"];
     const isOther = type !== undefined && said !== undefined && said.split(";")[0]?.trim().toLowerCase() !== type;
@@ -138,9 +144,10 @@ export class Xrpc {
     }
     const length = Number(headers["content-length"] ?? Number.NaN);
     return {
-      bytes: readBytes(body, from ?? new URL(path, origin)),
+      bytes: readBytes(answer, from ?? new URL(path, origin), limit),
       ...(Number.isSafeInteger(length) ? { length } : {}),
       ...(said === undefined ? {} : { mimeType: said }),
+      ...(answer.limits === undefined ? {} : { limits: answer.limits }),
     };
   }
 

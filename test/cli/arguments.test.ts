@@ -58,7 +58,7 @@ describe("migrate: arguments to options", () => {
         `--skip-blob ${blob} --skip-blob ${blob} ` +
         "--accept-key did:key:zQ3shSpXWhf77qcjau2sSgLhTBG8ZCa7mA5Ur6Z5KmxXPDhvN " +
         "--recovery-key new.age --rotation-key-file k --passphrase-command e --curve p256 " +
-        "--plc-url http://localhost:2582 --json --no-input --no-color -v"
+        "--plc-url http://localhost:2582 --json --no-input --no-color -v --limit blob-bytes=2GB --limit stray-bytes=1KiB"
       ).split(" "),
     ]);
     expect(options).toEqual({
@@ -103,6 +103,7 @@ describe("migrate: arguments to options", () => {
       passphrase: { command: "e" },
     });
     expect(globals).toEqual({
+      limit: { "blob-bytes": 2_000_000_000, "stray-bytes": 1024 },
       quiet: false,
       verbose: true,
       json: true,

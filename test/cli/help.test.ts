@@ -75,6 +75,7 @@ test("help starts with what the command does and with examples, and names all gl
       "--plc-url",
       "--allow-private-hosts",
       "--state-dir",
+      "--limit",
       "--version",
     ]) {
       expect(text).toContain(`  ${flag} `);

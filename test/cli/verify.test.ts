@@ -151,7 +151,11 @@ describe("bad input: exit code 2, and a hint", () => {
     ["a folder without a manifest", [folder], "it is a folder without a manifest"],
     ["a key that is none", [good, "--signing-key", "did:key:zNope"], "--signing-key: did:key:zNope is no signing key."],
     ["a limit that is none", [good, "--limit", "lunch=1"], "--limit: there is no limit lunch."],
-    ["a limit without a number", [good, "--limit", "block-bytes"], "It must look like block-bytes=10000000."],
+    [
+      "a limit without a number",
+      [good, "--limit", "block-bytes"],
+      "It must look like block-bytes=10000000, or block-bytes=10MB.",
+    ],
   ])("%s", async (_name, argv, message) => {
     const { exitCode, stdout, stderr } = await run(["verify", ...argv]);
     expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: "" });

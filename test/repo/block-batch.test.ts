@@ -1,6 +1,7 @@
 import { hash } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import { cidFor } from "../../src/data/cid.ts";
+import { atOnce } from "../../src/data/slices.ts";
 import { BlockBatch, longestHashed } from "../../src/repo/block-batch.ts";
 import { BlockStream } from "../../src/repo/block-stream.ts";
 import { defaultLimits } from "../../src/repo/limits.ts";
@@ -89,7 +90,7 @@ function outcome(car: Buffer, smallBytes: number, chunk: number = car.length): O
     stream.write(car.subarray(at, at + chunk));
   }
   stream.end();
-  tree.end();
+  atOnce(tree.end());
   const { records, strays, duplicates } = tree;
   return { findings: findings.finish(), records, blocks: stream.blocks, strays, duplicates };
 }

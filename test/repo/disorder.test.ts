@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { atOnce } from "../../src/data/slices.ts";
 import { BlockStream } from "../../src/repo/block-stream.ts";
 import { defaultLimits } from "../../src/repo/limits.ts";
 import { Findings } from "../../src/repo/report.ts";
@@ -29,7 +30,7 @@ function outcome(car: Buffer, manyEarly: number): Outcome {
   tree.attach(stream);
   stream.write(car);
   stream.end();
-  tree.end();
+  atOnce(tree.end());
   const rules = [...new Set(findings.finish().map(({ rule }) => rule))].sort();
   const { records, strays, duplicates } = tree;
   return { rules, records, strays, duplicates, blobs: tree.referencedBlobs };

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { array, assert, integer, property } from "fast-check";
 import { expect, test } from "vitest";
+import { atOnce } from "../../src/data/slices.ts";
 import { EarlyRecords } from "../../src/repo/early-records.ts";
 import { hashDigest } from "../../src/repo/tables.ts";
 
@@ -33,11 +34,15 @@ function run(
   }
   for (const name of wanted) {
     records.want(digestOf(name), 0);
+    if (records.isDue) {
+      atOnce(records.compare());
+    }
   }
-  records.drain((digest, offset, length, flags) => {
+  const draining = records.drain((digest, offset, length, flags) => {
     expect(came.some((name, place) => entry(place).offset === offset && isSame(digest, digestOf(name)))).toBe(true);
     left.push({ offset, length, flags });
   });
+  atOnce(draining);
   return { found, unknown, left, duplicates: records.duplicates };
 }
 

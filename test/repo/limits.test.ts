@@ -1,4 +1,6 @@
 import { expect, test } from "vitest";
+import type { CborValue } from "../../src/data/cbor.ts";
+import type { RepoLimits } from "../../src/repo/limits.ts";
 import { bytesSource } from "../../src/repo/source.ts";
 import { createRepoVerifier, verifyRepo, type Expectation } from "../../src/repo/verify.ts";
 import { makeAccount, makeRecords, testNow } from "./tools/account.ts";
@@ -77,4 +79,31 @@ test("missing records and records with faults are named by their keys", async ()
 
 test("an expected key that is none is refused at once", () => {
   expect(() => createRepoVerifier({ signingKeys: ["did:key:zNone"] })).toThrow();
+});
+
+/** A record of so many levels. */
+function nested(depth: number): CborValue {
+  let value: CborValue = {};
+  for (let level = 1; level < depth; level++) {
+    value = { a: value };
+  }
+  return value;
+}
+
+const deep = await makeAccount({ records: [{ key: "a.b.c/deep", value: { $type: "a.b.c", a: nested(19) } }] });
+const deepCar = makeCar(deep.commit.cid, deep.blocks);
+const headerSize = deepCar[0]!;
+const largest = Math.max(...deep.blocks.map(({ bytes }) => bytes.length));
+
+test.each<[keyof RepoLimits, number, Uint8Array, string]>([
+  ["headerBytes", headerSize, deepCar, "limit/header-bytes"],
+  ["blockBytes", largest, deepCar, "limit/block-bytes"],
+  ["recordDepth", 20, deepCar, "record/depth"],
+])("%s: met it passes, and one less is named", async (limit, most, file, rule) => {
+  const rulesWith = async (value: number): Promise<string[]> => {
+    const { findings } = await verifyRepo(bytesSource(file), {}, { limits: { [limit]: value } });
+    return findings.map((finding) => finding.rule);
+  };
+  expect(await rulesWith(most)).toEqual([]);
+  expect((await rulesWith(most - 1))[0]).toBe(rule);
 });

@@ -1,7 +1,7 @@
 /** Whatever a server answers, a call gives what its type says, or a DecampError. */
 import { readFileSync } from "node:fs";
 import { afterAll, describe, expect, test } from "vitest";
-import { jsonDepth } from "../../src/data/json-bounds.ts";
+import { budgets } from "../../src/data/budgets.ts";
 import { Http } from "../../src/services/http.ts";
 import { Pds } from "../../src/services/pds.ts";
 import { createPlcDirectory } from "../../src/services/plc-directory.ts";
@@ -52,6 +52,8 @@ test("every method of a server that decamp names is among those calls", () => {
 });
 
 describe("JSON that goes too far", () => {
+  const jsonDepth = budgets.jsonDepth.most;
+
   test("the deepest that is read, and one level more, which the error names", async () => {
     expect(await asked(nested(jsonDepth - 2))).toHaveLength(1);
     await expect(asked(nested(jsonDepth - 1))).rejects.toMatchObject({
@@ -89,7 +91,7 @@ describe("lists", () => {
     const pages = Array.from({ length: 1000 }, (_, index) => ({ cids: [], cursor: index }));
     await expect(listed(pages)).rejects.toMatchObject({
       code: "bad-answer",
-      message: expect.stringContaining("does not end") as unknown,
+      message: expect.stringContaining("more than 100 empty pages in a row") as unknown,
     });
   });
 

@@ -27,6 +27,7 @@ async function send(
     headers: {},
     body: undefined,
     signal: AbortSignal.timeout(20_000),
+    headBytes: 16_384,
     ...more,
     deadlines: { ...patient, ...deadlines },
   });
@@ -78,6 +79,7 @@ test("a proxy that leads nowhere is left when the work is over", async () => {
     body: undefined,
     signal: stop.signal,
     deadlines: patient,
+    headBytes: 16_384,
   });
   const socket = await asked.promise;
   stop.abort(new Error("enough"));

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { buffer } from "node:stream/consumers";
 import * as zlib from "node:zlib";
 import { afterAll, describe, expect, test } from "vitest";
+import { limitsWith } from "../../src/data/budgets.ts";
 import type { DecampError } from "../../src/errors.ts";
 import { Http } from "../../src/services/http.ts";
 import { readBody, readBytes } from "../../src/services/http-answer.ts";
@@ -146,7 +147,9 @@ describe("a bomb", () => {
     });
     const url = new URL("/x", server.origin);
     const { code, message } = await failure(
-      http.send({ url, signal }).then((answer) => readBody(answer, url, 5 << 20)),
+      http
+        .send({ url, signal })
+        .then((answer) => readBody({ ...answer, limits: limitsWith({ jsonBytes: 5 << 20 }) }, url)),
     );
     expect(code).toBe("bad-answer");
     expect(message).toContain("more than 5242880 bytes");
@@ -169,7 +172,7 @@ describe("a bomb", () => {
     });
     const url = new URL("/x", server.origin);
     const answer = await http.send({ url, signal });
-    const { code, message } = await failure(buffer(readBytes(answer.body, url)));
+    const { code, message } = await failure(buffer(readBytes(answer, url, "blobBytes")));
     expect(code).toBe("bad-answer");
     expect(message).toContain("sends much that unfolds to nothing");
   });

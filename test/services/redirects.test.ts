@@ -5,7 +5,7 @@ import { afterAll, describe, expect, test } from "vitest";
 import type { DecampError } from "../../src/errors.ts";
 import { Http } from "../../src/services/http.ts";
 import { Pds, type Download } from "../../src/services/pds.ts";
-import { mostRedirects } from "../../src/services/redirects.ts";
+import { budgets } from "../../src/data/budgets.ts";
 import { scriptedServer, sendJson, type ScriptedServer } from "../faults/scripted-server.ts";
 
 const http = new Http({ allowPrivateHosts: true, userAgent: "decamp/test", random: () => 0 });
@@ -82,7 +82,7 @@ describe("a blob and a repository", () => {
   });
 
   test("as many hops as are allowed, and one more", async () => {
-    for (const hops of [mostRedirects, mostRedirects + 1]) {
+    for (const hops of [budgets.redirects.most, budgets.redirects.most + 1]) {
       let count = 0;
       await using own = await scriptedServer((_, response) => {
         count += 1;
@@ -93,16 +93,16 @@ describe("a blob and a repository", () => {
         }
       });
       const asked = new Pds(http, own.origin).getBlob(did, cid, signal);
-      if (hops === mostRedirects) {
+      if (hops === budgets.redirects.most) {
         expect(await read(await asked)).toBe("the bytes");
       } else {
         const { code, message } = await failure(asked);
         expect({ code, message }).toEqual({
           code: "bad-answer",
-          message: `${new URL(own.origin).host} redirects com.atproto.sync.getBlob more than ${mostRedirects} times.`,
+          message: `${new URL(own.origin).host} redirects com.atproto.sync.getBlob more than ${budgets.redirects.most} times.`,
         });
       }
-      expect(count).toBe(mostRedirects + 1);
+      expect(count).toBe(budgets.redirects.most + 1);
     }
   });
 

@@ -1,10 +1,10 @@
 /** `decamp repo ls|get|unpack|diff` and `decamp blob ls`: looks into a repository. */
 import { recordJson, unpackRecords } from "../../archive/unpack.ts";
 import { DecampError, exitCodeOf } from "../../errors.ts";
-import { diffRepos } from "../../repo/diff.ts";
+import { diffInTurns } from "../../repo/diff.ts";
 import { readDid } from "../../repo/head.ts";
 import { parseRecordAddress, type RecordAddress } from "../../repo/record-address.ts";
-import { readBlobRefs, readRecords } from "../../repo/records.ts";
+import { blobRefsInTurns, recordsInTurns } from "../../repo/records.ts";
 import type { RepoSource } from "../../repo/source.ts";
 import { createNewFolder } from "../../services/new-folder.ts";
 import { readGlobals, type GlobalFlags } from "../globals.ts";
@@ -21,7 +21,7 @@ export async function repoLsCommand(invocation: Invocation<"repo ls">, { termina
   const wanted = invocation.flags.collection === undefined ? undefined : new Set(invocation.flags.collection);
   return withRepo(invocation, terminal, async ({ source, globals, signal }) => {
     const list = createList(terminal.out, globals.json ? { command: "repo ls", name: "records" } : undefined);
-    for (const { path, collection, cid } of readRecords(source, { signal })) {
+    for await (const { path, collection, cid } of recordsInTurns(source, { signal })) {
       if (wanted === undefined || wanted.has(collection)) {
         if (!(await list.add(`${path} ${cid}`, { path, cid }))) {
           break;
@@ -37,9 +37,9 @@ export async function repoGetCommand(invocation: Invocation<"repo get">, { termi
   const [, record = ""] = invocation.args;
   const address = parseRecordAddress(record);
   const { path } = address;
-  return withRepo(invocation, terminal, ({ source, globals, signal }) => {
-    const notes = compareAuthority(address, source);
-    for (const found of readRecords(source, { signal })) {
+  return withRepo(invocation, terminal, async ({ source, globals, signal }) => {
+    const notes = await compareAuthority(address, source, signal);
+    for await (const found of recordsInTurns(source, { signal })) {
       if (found.path < path) {
         continue;
       }
@@ -84,11 +84,15 @@ export async function repoGetCommand(invocation: Invocation<"repo get">, { termi
  * @returns what cannot be told without the network
  * @throws DecampError `usage` if it is another one's
  */
-function compareAuthority({ authority }: RecordAddress, source: RepoSource): string[] {
+async function compareAuthority(
+  { authority }: RecordAddress,
+  source: RepoSource,
+  signal: AbortSignal,
+): Promise<string[]> {
   if (authority === undefined) {
     return [];
   }
-  const did = readDid(source);
+  const did = await readDid(source, signal);
   if (authority.type === "did" && authority.name !== did) {
     const whose = did === undefined ? "names no account" : `is that of ${did}`;
     throw new DecampError("usage", `The address is one of ${authority.name}, and this repository ${whose}.`, {
@@ -139,7 +143,7 @@ export async function repoDiffCommand(invocation: Invocation<"repo diff">, { ter
     const other = await openInput(after, terminal);
     try {
       const list = createList(terminal.out, globals.json ? { command: "repo diff", name: "changes" } : undefined);
-      for (const change of diffRepos(source, other.source, { signal })) {
+      for await (const change of diffInTurns(source, other.source, { signal })) {
         const { kind, path, ...cids } = change;
         if (!(await list.add([signs[kind], path, ...Object.values(cids)].join(" "), change))) {
           break;
@@ -157,7 +161,7 @@ export async function blobLsCommand(invocation: Invocation<"blob ls">, { termina
   const unknown: string[] = [];
   const exitCode = await withRepo(invocation, terminal, async ({ source, globals, signal }) => {
     const list = createList(terminal.out, globals.json ? { command: "blob ls", name: "blobs" } : undefined);
-    const blobs = readBlobRefs(source, { signal, onUnknown: ({ path }) => unknown.push(path) });
+    const blobs = await blobRefsInTurns(source, { signal, onUnknown: ({ path }) => unknown.push(path) });
     for (const [cid, { mimeType, size, records }] of blobs) {
       const known = size < 0 ? undefined : size;
       const line = `${cid} ${known ?? "-"} ${mimeType.replaceAll(/\s/g, "") || "-"} ${records.join(" ")}`;

@@ -13,6 +13,7 @@ import type { PlcReadFlags } from "../declare/plc.ts";
 import { powerlessLines } from "../facts-lines.ts";
 import { readGlobals, type GlobalFlags } from "../globals.ts";
 import type { Edge, Invocation, Typed } from "../invocation.ts";
+import { readLimits } from "../limits.ts";
 import { isPath, readLogInput, verifiedInput } from "../log-input.ts";
 import { contentLines, countLine, findingLines, historyLines } from "../plc-lines.ts";
 import { stoppable } from "../signals.ts";
@@ -27,7 +28,7 @@ export async function plcAuditCommand(invocation: Invocation<"plc audit">, { ter
   const audit: LogAudit | AccountAudit = await stoppable(
     async (signal) =>
       withLog(invocation, invocation.flags, globals, terminal, signal, {
-        file: (file) => auditLogFile(file, invocation.flags.did),
+        file: async (file) => auditLogFile(file, invocation.flags.did, { signal, limits: readLimits(globals.limit) }),
         account: async (services, account, from) => {
           const { auditAccount } = await import("../../account/audit.ts");
           return auditAccount(services, account, from, signal);
@@ -76,7 +77,7 @@ export async function plcHistoryCommand(invocation: Invocation<"plc history">, {
   const log = await stoppable(
     async (signal) =>
       withLog(invocation, invocation.flags, globals, terminal, signal, {
-        file: (file) => verifiedInput(file, invocation.flags.did),
+        file: async (file) => verifiedInput(file, invocation.flags.did, { signal, limits: readLimits(globals.limit) }),
         account: async (services, account, from) => {
           const [{ findPlcDid }, { readLog }, { parseAccount }] = await Promise.all([
             import("../../account/find.ts"),
@@ -119,7 +120,7 @@ export async function plcHistoryCommand(invocation: Invocation<"plc history">, {
 
 /** What is done with a log from disk, and with an account. */
 interface Ways<T> {
-  readonly file: (file: LogFile) => T;
+  readonly file: (file: LogFile) => Promise<T>;
   readonly account: (services: AccountServices, account: string, from: string | undefined) => Promise<T>;
 }
 

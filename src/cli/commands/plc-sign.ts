@@ -16,6 +16,7 @@ import { handleAmong } from "../../plc/update.ts";
 import { agreeOnOperation } from "../../services/second-opinion.ts";
 import { readGlobals } from "../globals.ts";
 import type { Edge, Invocation } from "../invocation.ts";
+import { readLimits } from "../limits.ts";
 import { readLogInput, verifiedInput } from "../log-input.ts";
 import { operationText, readOperationInput } from "../operation-input.ts";
 import { planLines } from "../plan-lines.ts";
@@ -42,7 +43,15 @@ export async function plcSignCommand(
   checkSecretFlags(secretFlags, terminal.stdin.isTTY);
   const outside = outsideSigner(flags);
   const operation = parseUnsignedOperation(await readOperationInput(path, terminal));
-  const log = flags.log === undefined ? undefined : verifiedInput(await readLogInput(flags.log, terminal));
+  const limits = readLimits(globals.limit);
+  const { log: place } = flags;
+  const log =
+    place === undefined
+      ? undefined
+      : await stoppable(
+          async (signal) => verifiedInput(await readLogInput(place, terminal), undefined, { signal, limits }),
+          () => undefined,
+        );
   const judgement = log === undefined ? undefined : judge(log, operation, flags.nullify === true);
   const findings = judgement?.findings ?? checkOperation(operation);
   const tells = !globals.json && !globals.quiet;

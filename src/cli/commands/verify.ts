@@ -5,7 +5,7 @@ import type { SigningKey } from "../../archive/signing-keys.ts";
 import { DecampError, exitCodeOf } from "../../errors.ts";
 import { shownKey } from "../../identity/key-guard.ts";
 import { parseDidKey } from "../../identity/keys.ts";
-import type { RepoLimits } from "../../repo/limits.ts";
+import { repoLimits, type RepoLimits } from "../../repo/limits.ts";
 import type { RepoReport } from "../../repo/report.ts";
 import { verifyRepo, type Expectation } from "../../repo/verify.ts";
 import { refusePrivateKey } from "../argument-guard.ts";
@@ -29,7 +29,7 @@ export async function verifyCommand(
 ): Promise<number> {
   const globals = readGlobals(raw, terminal.env);
   const [path = ""] = args;
-  const limits = readLimits(flags.limit);
+  const limits = repoLimits(readLimits(globals.limit));
   const expectation = await readExpectation(flags);
   const isMany = await isFolderOfArchives(path);
   if (isMany && (flags.did !== undefined || flags.signingKey !== undefined)) {
@@ -238,6 +238,7 @@ async function lookUpKeys(did: string, { globals, terminal, signal }: Setting): 
     return await fetchSigningKeys(
       did,
       {
+        limits: readLimits(globals.limit),
         auditLog: (plcDid, stop) => directory.auditLog(plcDid, stop),
         webDocument: (webDid, stop) => fetchWebDocument(http, webDid, stop),
       },

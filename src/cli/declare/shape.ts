@@ -84,16 +84,27 @@ export function wholeNumber(from: number, to: number): (text: string) => number 
   };
 }
 
-/** `--limit name=number`, as often as it is given. Which names there are is for the command to know. */
+/** What may stand behind a number: a thousand, and its powers, or 1024, and its. */
+const multiples: Readonly<Record<string, number>> = {
+  k: 1e3,
+  M: 1e6,
+  G: 1e9,
+  Ki: 1024,
+  Mi: 1024 ** 2,
+  Gi: 1024 ** 3,
+};
+
+/** `--limit name=number`, as often as it is given; `2GB` is a number. Which names there are is for who uses it to know. */
 export function collectLimits(
   text: string,
   before: Readonly<Record<string, number>> = {},
 ): Readonly<Record<string, number>> {
-  const [, name, number] = /^([a-z-]+)=([0-9]{1,15})$/.exec(text) ?? [];
-  if (name === undefined || number === undefined) {
-    throw new InvalidArgumentError("It must look like block-bytes=10000000.");
+  const [, name = "", number = "", unit = ""] = /^([a-z-]+)=([0-9]{1,15})(?:([kMG]|[KMG]i)?B)?$/.exec(text) ?? [];
+  const value = Number(number) * (multiples[unit] ?? 1);
+  if (name === "" || !Number.isSafeInteger(value)) {
+    throw new InvalidArgumentError("It must look like block-bytes=10000000, or block-bytes=10MB.");
   }
-  return { ...before, [name]: Number(number) };
+  return { ...before, [name]: value };
 }
 
 /** A flag that may be given more than once. */

@@ -1,6 +1,6 @@
 /** `decamp verify`: what it is called with. */
 import type { Command } from "commander";
-import { collectLimits, helpStartsWith } from "./shape.ts";
+import { helpStartsWith } from "./shape.ts";
 
 /** The flags as commander hands them over. */
 export interface VerifyFlags {
@@ -9,7 +9,6 @@ export interface VerifyFlags {
   readonly allowPartial?: true;
   readonly online?: true;
   readonly certificate?: true;
-  readonly limit?: Readonly<Record<string, number>>;
 }
 
 export function declareVerify(program: Command): Command {
@@ -21,8 +20,7 @@ export function declareVerify(program: Command): Command {
     .option("--signing-key <did:key>", "the key that it has to be signed with")
     .option("--online", "look the account's keys up, all that it ever had")
     .option("--allow-partial", "blocks may be missing, as in what a server sends for `since`")
-    .option("--certificate", "the path is the certificate of a move: prove that the new home has an identical copy")
-    .option("--limit <name=number>", "raise a limit that an error names; may be repeated", collectLimits);
+    .option("--certificate", "the path is the certificate of a move: prove that the new home has an identical copy");
   return helpStartsWith(
     command,
     [

@@ -6,8 +6,9 @@
 import { inspectDownload } from "../../archive/fetch-repo.ts";
 import { replacedRepo, snapshotFile } from "../../archive/layout.ts";
 import { readManifests } from "../../archive/manifest.ts";
+import { collect } from "../../data/slices.ts";
 import { DecampError } from "../../errors.ts";
-import { diffRepos } from "../../repo/diff.ts";
+import { diffInTurns } from "../../repo/diff.ts";
 import type { RepoReport } from "../../repo/report.ts";
 import type { RepoSource } from "../../repo/source.ts";
 import { openCarFile } from "../../services/car-file.ts";
@@ -31,11 +32,11 @@ export async function requireReplaceable(context: Context): Promise<void> {
     return;
   }
   const download = await target.getRepo(identity.did, signal);
-  await inspectDownload(archive, identity.did, download, signal, (there, report) => {
+  await inspectDownload(archive, identity.did, download, signal, async (there, report) => {
     requireSameAccount(report, identity.did, host);
     const isNewer = report.rev !== undefined && report.rev > snapshot.rev;
     const others = isNewer ? [snapshot] : ours;
-    const paths = onlyThere(there, context, new Set(others.map((manifest) => manifest.snapshot)), isNewer);
+    const paths = await onlyThere(there, context, new Set(others.map((manifest) => manifest.snapshot)), isNewer);
     return paths.length === 0 ? undefined : settle(context, paths, report);
   });
 }
@@ -58,19 +59,18 @@ function requireSameAccount({ did }: RepoReport, wanted: string, host: string): 
  *
  * @param isNewer the repository there is newer than the snapshot: then what was changed or deleted there counts as well
  */
-function onlyThere(
+async function onlyThere(
   there: RepoSource,
   { archive, signal }: Context,
   snapshots: ReadonlySet<string>,
   isNewer: boolean,
-): readonly string[] {
+): Promise<readonly string[]> {
   let paths: Set<string> | undefined;
   for (const name of snapshots) {
     const car = openCarFile(snapshotFile(archive, name, "repo"));
     try {
-      const added = [...diffRepos(car.source, there, { signal })].flatMap(({ kind, path }) =>
-        kind === "added" || isNewer ? [path] : [],
-      );
+      const changes = await collect(diffInTurns(car.source, there, { signal }));
+      const added = changes.flatMap(({ kind, path }) => (kind === "added" || isNewer ? [path] : []));
       paths = new Set(paths === undefined ? added : added.filter((path) => paths?.has(path)));
     } finally {
       car.close();

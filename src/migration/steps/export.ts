@@ -10,7 +10,7 @@ import { isGone } from "../../archive/unavailable.ts";
 import { DecampError } from "../../errors.ts";
 import { isFutureRev } from "../../repo/commit.ts";
 import { timeOfRev } from "../../repo/head.ts";
-import { readBlobRefs } from "../../repo/records.ts";
+import { blobRefsInTurns } from "../../repo/records.ts";
 import { openCarFile } from "../../services/car-file.ts";
 import { requireSpace } from "../checks/space.ts";
 import type { Context, Step } from "../context.ts";
@@ -41,7 +41,7 @@ export const verify: Step = {
   run: async (context) => {
     requireKnownTime(context);
     await proveNow(context);
-    judgeBlobs(context);
+    await judgeBlobs(context);
     return `commit ${context.snapshot.commit}`;
   },
 };
@@ -67,7 +67,7 @@ export async function exportNow(context: Context): Promise<void> {
       sleep: services.sleep,
       writtenBy: services.writtenBy,
       beforeBlobs: async (blobs) => {
-        refuseTooLarge(context, blobs);
+        await refuseTooLarge(context, blobs);
         await requireSpace(context, blobs.bytes);
       },
       lockOwner: services.lockOwner,
@@ -90,7 +90,7 @@ export async function exportNow(context: Context): Promise<void> {
     );
   }
   requireKnownTime(context);
-  judgeBlobs(context);
+  await judgeBlobs(context);
 }
 
 /**
@@ -121,7 +121,7 @@ function requireKnownTime({ snapshot, archive, options, services, switched }: Co
  *
  * @throws DecampError `damaged` if the old server sends other bytes for one, `incomplete` otherwise, unless they may be left out
  */
-function judgeBlobs(context: Context): void {
+async function judgeBlobs(context: Context): Promise<void> {
   const { snapshot, source, options, signal, warn } = context;
   context.notMoved.clear();
   const needed = snapshot.missing.filter(({ records }) => records.length > 0);
@@ -130,9 +130,9 @@ function judgeBlobs(context: Context): void {
   }
   const missing = needed.filter(({ cid }) => !context.skipBlobs.has(cid));
   context.missingBlobs = missing;
-  const tooLarge = tooLargeBlobs(context);
+  const tooLarge = await tooLargeBlobs(context);
   if (options.allowMissingBlobs) {
-    for (const one of tooLarge.length === 0 ? [] : describeBlobs(tooLarge, snapshotCar(context), signal)) {
+    for (const one of tooLarge.length === 0 ? [] : await describeBlobs(tooLarge, snapshotCar(context), signal)) {
       warn("blob-not-moved", `A blob is too large for your new server, and stays in the archive: ${one}.`);
     }
     for (const blob of tooLarge) {
@@ -151,7 +151,7 @@ function judgeBlobs(context: Context): void {
       ...(tooLarge.length === 0 ? [] : [whatIsTooLarge(context, tooLarge.length)]),
     ].join(". "),
     failed,
-    describeBlobs(failed, snapshotCar(context), signal),
+    await describeBlobs(failed, snapshotCar(context), signal),
     {
       code: wrong.length > 0 ? "damaged" : "incomplete",
       ...(tooLarge.length === 0 ? {} : { hint: askForMore }),
@@ -166,7 +166,7 @@ function judgeBlobs(context: Context): void {
 }
 
 /** Archived blobs that records need, that the new server says it does not take, and nobody has said to leave behind. */
-function tooLargeBlobs(context: Context): FailedBlob[] {
+async function tooLargeBlobs(context: Context): Promise<FailedBlob[]> {
   const { snapshot, targetDescription, skipBlobs, signal } = context;
   const { blobUploadLimit: limit = Number.POSITIVE_INFINITY } = targetDescription;
   const large = snapshot.blobs.filter(({ cid, size }) => size > limit && !skipBlobs.has(cid));
@@ -175,7 +175,7 @@ function tooLargeBlobs(context: Context): FailedBlob[] {
   }
   const car = openCarFile(snapshotCar(context));
   try {
-    const refs = readBlobRefs(car.source, { signal });
+    const refs = await blobRefsInTurns(car.source, { signal });
     return large.flatMap(({ cid, size }) => {
       const records = refs.get(cid)?.records;
       return records === undefined ? [] : [{ cid, size, records, reason: tooLargeReason(context) }];
@@ -186,7 +186,7 @@ function tooLargeBlobs(context: Context): FailedBlob[] {
 }
 
 /** Before they are fetched: by what the records say of their sizes, which need not be true. @throws DecampError `incomplete` */
-function refuseTooLarge(context: Context, { wanted, car }: BlobsAhead): void {
+async function refuseTooLarge(context: Context, { wanted, car }: BlobsAhead): Promise<void> {
   const { targetDescription, signal } = context;
   const { blobUploadLimit: limit = Number.POSITIVE_INFINITY } = targetDescription;
   const large = [...wanted].flatMap(([cid, { size = 0, records }]): FailedBlob[] =>
@@ -195,7 +195,7 @@ function refuseTooLarge(context: Context, { wanted, car }: BlobsAhead): void {
       : [],
   );
   if (large.length > 0 && car !== undefined) {
-    throw blobsStop(whatIsTooLarge(context, large.length), large, describeBlobs(large, car, signal), {
+    throw blobsStop(whatIsTooLarge(context, large.length), large, await describeBlobs(large, car, signal), {
       hint: askForMore,
       data: { tooLarge: large.map(({ cid }) => cid) },
     });
@@ -227,6 +227,6 @@ function whatIsMissing(host: string, needed: readonly Missing[], wrong: readonly
 }
 
 /** Proves the snapshot from the disk: what will be imported. @throws DecampError `damaged` */
-export async function proveNow({ archive, snapshot, expectation, signal }: Context): Promise<void> {
-  await proveSnapshot(archive, snapshot, expectation, signal);
+export async function proveNow({ archive, snapshot, expectation, source, signal }: Context): Promise<void> {
+  await proveSnapshot(archive, snapshot, expectation, signal, source.limits);
 }

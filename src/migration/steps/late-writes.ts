@@ -11,9 +11,10 @@ import { fetchBlobs } from "../../archive/fetch-blobs.ts";
 import { proveDownload } from "../../archive/fetch-repo.ts";
 import { recordJson } from "../../archive/unpack.ts";
 import { recordBlobRefs } from "../../data/blob-refs.ts";
+import { collect } from "../../data/slices.ts";
 import { isDecampError } from "../../errors.ts";
-import { diffRepos } from "../../repo/diff.ts";
-import { readRecords, type RepoRecord } from "../../repo/records.ts";
+import { diffInTurns } from "../../repo/diff.ts";
+import { recordsInTurns, type RepoRecord } from "../../repo/records.ts";
 import type { RepoSource } from "../../repo/source.ts";
 import { openCarFile } from "../../services/car-file.ts";
 import { openForUpload } from "../../services/files.ts";
@@ -88,7 +89,7 @@ async function findLateWrites(context: Context): Promise<readonly string[]> {
   // Signed with the old key: the old server has no other.
   const { expectation } = context;
   return proveDownload(archive, await source.getRepo(did, signal), expectation, signal, async (now) => {
-    const paths = lacking.length > 0 ? lacking : writtenSince(context, now);
+    const paths = lacking.length > 0 ? lacking : await writtenSince(context, now);
     if (paths.length === 0) {
       return [];
     }
@@ -104,11 +105,11 @@ async function findLateWrites(context: Context): Promise<readonly string[]> {
 }
 
 /** What is new on the old server since the snapshot that was moved. What was changed or deleted there is only named. */
-function writtenSince(context: Context, now: RepoSource): string[] {
+async function writtenSince(context: Context, now: RepoSource): Promise<string[]> {
   const { archive, snapshot, signal } = context;
   const car = openCarFile(snapshotFile(archive, snapshot.snapshot, "repo"));
   try {
-    const changes = [...diffRepos(car.source, now, { signal })];
+    const changes = await collect(diffInTurns(car.source, now, { signal }));
     const others = changes.filter(({ kind }) => kind !== "added").map(({ path }) => path);
     if (others.length > 0) {
       context.warn(
@@ -129,7 +130,7 @@ async function bring(context: Context, source: RepoSource, paths: ReadonlySet<st
   if (!target.isSignedIn) {
     await signInToTarget(context);
   }
-  for (const record of readRecords(source, { signal })) {
+  for await (const record of recordsInTurns(source, { signal })) {
     if (!paths.has(record.path)) {
       continue;
     }
@@ -153,7 +154,8 @@ async function bring(context: Context, source: RepoSource, paths: ReadonlySet<st
 /** The blobs of one record: into the archive, hashed, and to the new server, before the record that refers to them. */
 async function bringBlobs(context: Context, { path, bytes }: RepoRecord): Promise<void> {
   const { archive, source, target, identity, options, services, signal } = context;
-  const wanted = new Map(recordBlobRefs(bytes).refs.map(({ cid, mimeType }) => [cid, { mimeType, records: [path] }]));
+  const { refs } = recordBlobRefs(bytes);
+  const wanted = new Map(refs.map(({ cid, mimeType, size }) => [cid, { mimeType, size, records: [path] }]));
   const { blobs, missing } = await fetchBlobs(
     archive,
     wanted,

@@ -7,7 +7,7 @@
 import { blobFile } from "../../archive/layout.ts";
 import type { ArchivedBlob } from "../../archive/manifest.ts";
 import { DecampError } from "../../errors.ts";
-import { readBlobRefs, type ReferencedBlob } from "../../repo/records.ts";
+import { blobRefsInTurns, type ReferencedBlob } from "../../repo/records.ts";
 import { openCarFile } from "../../services/car-file.ts";
 import { forEachConcurrent } from "../../services/concurrent.ts";
 import { openForUpload } from "../../services/files.ts";
@@ -34,7 +34,7 @@ export const transferBlobs: Step = {
  */
 export async function transferNow(context: Context): Promise<number> {
   const { options, signal, report, snapshot } = context;
-  const refs = readRefs(context);
+  const refs = await readRefs(context);
   leaveSkipped(context, refs);
   const left = new Set([...context.missingBlobs, ...context.notMoved.values()].map(({ cid }) => cid));
   const needed = snapshot.blobs.filter(({ cid }) => refs.has(cid) && !left.has(cid));
@@ -63,17 +63,17 @@ export async function transferNow(context: Context): Promise<number> {
   quota.requireLasted();
   const there = needed.filter(({ cid }) => !proved.has(cid) && !failures.all.has(cid));
   await forEachConcurrent(there, options.concurrency, signal, proveIt);
-  settleFailures(context, failures.all, refs);
+  await settleFailures(context, failures.all, refs);
   return needed.length - failures.all.size;
 }
 
-type Refs = ReturnType<typeof readRefs>;
+type Refs = ReadonlyMap<string, ReferencedBlob>;
 
 /** What the records refer to. */
-function readRefs(context: Context): ReadonlyMap<string, ReferencedBlob> {
+async function readRefs(context: Context): Promise<Refs> {
   const car = openCarFile(snapshotCar(context));
   try {
-    return readBlobRefs(car.source, { signal: context.signal });
+    return await blobRefsInTurns(car.source, { signal: context.signal });
   } finally {
     car.close();
   }
@@ -101,7 +101,7 @@ function leaveSkipped(context: Context, refs: Refs): void {
 }
 
 /** @throws DecampError `incomplete`, `refused` for blobs that did not arrive, and may not be left out */
-function settleFailures(context: Context, failed: ReadonlyMap<string, DecampError>, refs: Refs): void {
+async function settleFailures(context: Context, failed: ReadonlyMap<string, DecampError>, refs: Refs): Promise<void> {
   const { snapshot, target, options, signal, warn } = context;
   if (failed.size === 0) {
     return;
@@ -111,7 +111,7 @@ function settleFailures(context: Context, failed: ReadonlyMap<string, DecampErro
     const reason = error?.message.replace(/\.$/, "") ?? "";
     return error === undefined ? [] : [{ cid, size, reason, records: refs.get(cid)?.records ?? [] }];
   });
-  const described = describeBlobs(blobs, snapshotCar(context), signal);
+  const described = await describeBlobs(blobs, snapshotCar(context), signal);
   if (!options.allowMissingBlobs) {
     const isBroken = [...failed.values()].some(({ code }) => code === "refused");
     const sentence = `${target.host} does not take ${blobs.length} of your blobs`;
@@ -158,12 +158,12 @@ async function wantedBlobs(
 
 /** Reads a blob back from the new server. @throws DecampError `refused` if it does not come as it was sent */
 async function prove(context: Context, blob: ArchivedBlob, signal: AbortSignal, busy: () => void): Promise<void> {
-  if (await isThere(context, blob.cid, signal, busy)) {
+  if (await isThere(context, blob, signal, busy)) {
     return;
   }
   // Listed as present, and yet not to be had: a second upload, now that its record is there, makes it so.
   await upload(context, blob, signal, busy);
-  if (!(await isThere(context, blob.cid, signal, busy))) {
+  if (!(await isThere(context, blob, signal, busy))) {
     throw new DecampError("refused", `${context.target.host} does not give back the blob ${blob.cid}.`, {
       hint: "Run the same command again; if it stays like this, ask the operator of the new server why.",
       data: { cid: blob.cid },
