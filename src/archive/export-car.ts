@@ -25,8 +25,9 @@ export async function exportCar(
   const title = "Export the repository";
   options.report({ type: "step", id: "repository", title, state: "start" });
   const { did, signingKeys } = source;
+  // A revision that lies in the future is told below, and no reason to lose the data.
   const came = await persist(source, nothingAhead, options, undefined, async (download) =>
-    receiveInto(await create(), download, { did, signingKeys, now: options.now }, receiveOptions(options)),
+    receiveInto(await create(), download, { did, signingKeys }, receiveOptions(options)),
   );
   options.report({ type: "step", id: "repository", title, state: "done", detail: `${came.repo.records} records` });
   return { ...came, futureRev: warnOfFuture(came.repo.rev, options) };

@@ -70,7 +70,8 @@ export function applyRules(
   }
   const looksAtTime = within !== undefined || Object.values(counts).some((count) => count !== undefined);
   if (looksAtTime) {
-    snapshots.filter(({ time }) => time > now).forEach((one) => keep(one, "in the future"));
+    // Neither does a rule judge one of which nobody can say when it was made.
+    snapshots.filter(({ time }) => !(time <= now)).forEach((one) => keep(one, "in the future"));
   }
   // The last one first; where clocks disagree with the names, the time counts.
   const past = snapshots

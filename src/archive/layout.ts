@@ -33,6 +33,9 @@ export const snapshotFiles = {
 
 export type SnapshotPart = keyof typeof snapshotFiles;
 
+/** What the manifest is called from the moment at which its snapshot is no more, until the rest of it is removed. */
+export const removedManifest = "manifest.json.removed";
+
 /** A snapshot's name: the revision of its commit, and a number from the second one of the same revision on. */
 export const snapshotName: RegExp = /^([2-7a-z]{13})(?:-([1-9][0-9]{0,8}))?$/;
 
@@ -43,13 +46,14 @@ export function compareSnapshotNames(a: string, b: string): number {
   return revA === revB ? Number(numberA) - Number(numberB) : revA < revB ? -1 : 1;
 }
 
-/** The first name of a snapshot of this revision that is not taken. */
-export function freeSnapshotName(rev: string, taken: ReadonlySet<string>): string {
-  let name = rev;
-  for (let number = 2; taken.has(name); number += 1) {
-    name = `${rev}-${number}`;
+/** The name of the next snapshot of this revision: behind all that are there, also where some are gone between them. */
+export function nextSnapshotName(rev: string, taken: Iterable<string>): string {
+  let last = 0;
+  for (const name of taken) {
+    const [, of, number = "1"] = snapshotName.exec(name) ?? [];
+    last = of === rev ? Math.max(last, Number(number)) : last;
   }
-  return name;
+  return last === 0 ? rev : `${rev}-${last + 1}`;
 }
 
 /** What the archive of an account is called among those of others: no two DIDs have the same. */

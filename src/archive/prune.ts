@@ -1,7 +1,7 @@
 /** Old snapshots out of an archive, and the blobs that only they needed. */
 
 import type { Cid } from "../data/cid.ts";
-import { DecampError } from "../errors.ts";
+import { DecampError, isDecampError } from "../errors.ts";
 import { blobRefsInTurns } from "../repo/records.ts";
 import { openCarFile } from "../services/car-file.ts";
 import { fileSize, joinPath } from "../services/files.ts";
@@ -9,8 +9,8 @@ import { takeLock, type LockOwner } from "../services/lock.ts";
 import { listEntries, removeEmptyFolder, removeFile } from "../services/plain-entries.ts";
 import { readHeld, releaseSnapshot } from "./held.ts";
 import { applyRules, hasRule, type KeepRules } from "./keep-rules.ts";
-import { blobFile, blobsFolder, compareSnapshotNames, heldFolder, lockFile, snapshotFile } from "./layout.ts";
-import { removeLeftovers, removeSnapshot } from "./leftovers.ts";
+import { blobFile, blobsFolder, heldFolder, lockFile, snapshotFile, snapshotName } from "./layout.ts";
+import { isLeftover, removeLeftovers, removeSnapshot } from "./leftovers.ts";
 import type { Manifest } from "./manifest.ts";
 import { readArchive } from "./open.ts";
 import { listStoredBlobs } from "./stored-blobs.ts";
@@ -42,11 +42,12 @@ export interface Pruned {
 
 /**
  * Removes the snapshots that no rule keeps. The newest one stays, and so does one that is held. Blobs stay that a snapshot
- * needs which stays, or lists as missing, or that an export which is not finished will need. A manifest goes before what it
- * describes, so that an interrupted run leaves no snapshot behind that only seems to be complete.
+ * needs which stays, or lists as missing, and all that the repository of one refers to that stays and has no manifest: an export
+ * that is not finished, or what has lost it. To release one that is not held any more is no error: the run before may have been
+ * interrupted.
  *
- * @throws DecampError `usage` for a name in `release` that is not held, `unreadable-file` if it is no archive, `locked`,
- *   `damaged`, `storage`; the signal's reason
+ * @throws DecampError `usage` for a name in `release` that is no snapshot, `unreadable-file` if it is no archive, `locked`,
+ *   `damaged`, also if it cannot be known which blobs are needed; `storage`; the signal's reason
  */
 export async function pruneArchive(archive: string, options: PruneOptions): Promise<Pruned> {
   await readArchive(archive);
@@ -55,7 +56,7 @@ export async function pruneArchive(archive: string, options: PruneOptions): Prom
   }
   const unlock = await takeLock(lockFile(archive), options.lockOwner, options.now);
   try {
-    const { pruned, blobs, outlived } = await plan(archive, options);
+    const { pruned, blobs, outlived, oldest } = await plan(archive, options);
     for (const name of [...pruned.released, ...outlived]) {
       await releaseSnapshot(archive, name);
     }
@@ -67,7 +68,7 @@ export async function pruneArchive(archive: string, options: PruneOptions): Prom
       options.signal.throwIfAborted();
       await removeFile(blobFile(archive, cid));
     }
-    await removeLeftovers(archive, hasRule(options.rules) ? pruned.kept[0] : undefined);
+    await removeLeftovers(archive, oldest);
     await removeEmptyFolders(archive);
     return pruned;
   } finally {
@@ -80,31 +81,40 @@ interface Plan {
   readonly blobs: readonly Cid[];
   /** Marks of snapshots that are not there any more. */
   readonly outlived: readonly string[];
+  /** What has no manifest and is older than this one goes, too; undefined without a rule. */
+  readonly oldest: string | undefined;
 }
 
 async function plan(archive: string, { rules, release, now, signal }: PruneOptions): Promise<Plan> {
-  const { snapshots, unfinished } = await readArchive(archive);
+  const { snapshots, unfinished, odd } = await readArchive(archive);
   const marks = [...(await readHeld(archive)).keys()];
-  const unknown = release.find((name) => !marks.includes(name));
+  const names = new Set([...snapshots.map(nameOf), ...unfinished]);
+  const unknown = release.find((name) => !marks.includes(name) && !names.has(name));
   if (unknown !== undefined) {
-    throw new DecampError("usage", `${archive} has no snapshot ${unknown} that is held.`, {
-      hint: "decamp archive ls names the snapshots that are.",
+    throw new DecampError("usage", `${archive} has no snapshot ${unknown}.`, {
+      hint: "decamp archive ls names the snapshots, and says which ones are held.",
       data: { snapshot: unknown },
     });
   }
+  const stillHeld = new Set(marks.filter((name) => !release.includes(name)));
   const reasons = reasonsToKeep(snapshots, rules, now);
-  const held = snapshots.map(nameOf).filter((name) => marks.includes(name) && !release.includes(name));
+  const held = snapshots.map(nameOf).filter((name) => stillHeld.has(name));
   for (const name of held) {
     reasons.set(name, [...(reasons.get(name) ?? []), "held"]);
   }
   const kept = snapshots.filter(({ snapshot }) => reasons.has(snapshot));
   const doomed = snapshots.filter(({ snapshot }) => !reasons.has(snapshot));
   const needed = new Set(kept.flatMap(blobsOf));
-  const newest = kept.at(-1)?.snapshot ?? "";
-  // One that is held, and has lost its manifest, is still held.
-  const stays = (name: string): boolean =>
-    compareSnapshotNames(name, newest) > 0 || (marks.includes(name) && !release.includes(name));
-  for (const name of unfinished.filter((one) => stays(one))) {
+  const oldest = hasRule(rules) ? kept[0]?.snapshot : undefined;
+  const bounds = { newest: kept.at(-1)?.snapshot, oldest, held: stillHeld };
+  // What has no manifest, or not the name of a snapshot, and stays all the same, needs its blobs.
+  const others = odd.map(({ snapshot }) => snapshot).filter((name) => !snapshotName.test(name));
+  for (const name of unfinished) {
+    if (!(await isLeftover(archive, name, bounds))) {
+      others.push(name);
+    }
+  }
+  for (const name of others) {
     for (const cid of await referredBlobs(snapshotFile(archive, name, "repo"), signal)) {
       needed.add(cid);
     }
@@ -114,18 +124,18 @@ async function plan(archive: string, { rules, release, now, signal }: PruneOptio
   for (const cid of blobs) {
     bytes += (await fileSize(blobFile(archive, cid))) ?? 0;
   }
-  const names = new Set([...snapshots.map(nameOf), ...unfinished]);
   return {
     pruned: {
       kept: kept.map(nameOf),
       removed: doomed.map(nameOf),
       reasons: Object.fromEntries(kept.map(({ snapshot }) => [snapshot, reasons.get(snapshot) ?? []])),
       held,
-      released: release,
+      released: marks.filter((name) => release.includes(name)),
       blobs: { count: blobs.length, bytes },
     },
     blobs,
-    outlived: marks.filter((name) => !names.has(name)),
+    outlived: marks.filter((name) => !names.has(name) && !release.includes(name)),
+    oldest,
   };
 }
 
@@ -154,6 +164,15 @@ async function referredBlobs(path: string, signal: AbortSignal): Promise<Iterabl
   const car = openCarFile(path);
   try {
     return (await blobRefsInTurns(car.source, { signal })).keys();
+  } catch (error) {
+    if (!isDecampError(error, "damaged", "limit-exceeded")) {
+      throw error;
+    }
+    throw new DecampError("damaged", `It is not known which blobs ${path} needs. ${error.message}`, {
+      hint: "decamp verify says what is damaged, and how it is mended. If nobody needs that snapshot, move its folder out of the archive.",
+      data: { path },
+      cause: error,
+    });
   } finally {
     car.close();
   }

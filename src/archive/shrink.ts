@@ -25,7 +25,7 @@ export type Counted = Pick<Manifest, "records" | "collections" | "blobs" | "miss
 
 export interface Shrinkage {
   readonly losses: readonly Loss[];
-  /** The snapshots that still have what was lost, oldest first: the newest one, and where it came bit by bit, the largest. */
+  /** The snapshots that still have what was lost, oldest first: the newest one, and where it came bit by bit, the last one that had all. */
   readonly holders: readonly string[];
   /** For the manifest of the new snapshot; undefined if nothing was ever more than it is now. */
   readonly most: Most | undefined;
@@ -63,8 +63,10 @@ export function findShrinkage(known: readonly Manifest[], now: Counted): Shrinka
       what === "records" ? one.records : what === "blobs" ? blobCount(one) : (one.collections[collection ?? ""] ?? 0);
     holders.add(last.snapshot);
     if (countOf(last) < most) {
-      const best = Math.max(...known.map((one) => countOf(one)));
-      holders.add(known.findLast((one) => countOf(one) === best)?.snapshot ?? last.snapshot);
+      const best = known.reduce((largest, one) => Math.max(largest, countOf(one)), 0);
+      // One from before an earlier loss can have had more still, of other things.
+      const holder = known.findLast((one) => countOf(one) >= Math.min(most, best));
+      holders.add(holder?.snapshot ?? last.snapshot);
     }
   }
   const collections = Object.entries(before.collections).filter(

@@ -1,6 +1,6 @@
 /** `decamp export -o NAME.car` and `-o -`: one CAR file in the place of an archive. */
 import type { ReceivedRepo } from "../archive/fetch-repo.ts";
-import { DecampError } from "../errors.ts";
+import { DecampError, isDecampError } from "../errors.ts";
 import { fileSource } from "../services/car-file.ts";
 import { alreadyThere, fileSize, NewFile, unusedName } from "../services/files.ts";
 import { isFolder } from "../services/hash-file.ts";
@@ -83,7 +83,8 @@ export async function exportToCar(
     return spool.file;
   };
   try {
-    const { file, ...came } = await exportCar({ ...located, pds }, exportOptions(parts), create);
+    const exporting = exportCar({ ...located, pds }, exportOptions(parts), create);
+    const { file, ...came } = await (target === "stdout" ? onSpoolDisk(exporting) : exporting);
     try {
       const sha256 = Buffer.from(file.digest()).toString("hex");
       const taken = target === "stdout" ? await copy(file, out, parts.signal) : await name(file, target.path);
@@ -95,6 +96,22 @@ export async function exportToCar(
     for (const spool of spools) {
       await spool.close();
     }
+  }
+}
+
+/** Names the place where there may be more room. */
+async function onSpoolDisk<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    if (!isDecampError(error, "storage")) {
+      throw error;
+    }
+    throw new DecampError("storage", error.message, {
+      hint: "With -o - the repository is kept there until it is proved. The environment variable TMPDIR names another folder for that.",
+      data: error.data,
+      cause: error,
+    });
   }
 }
 

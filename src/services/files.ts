@@ -139,7 +139,11 @@ export class NewFile {
     });
   }
 
-  /** The same under a name that nothing may have yet. @throws DecampError `refused` if there is something of that name */
+  /**
+   * The same under a name that nothing may have yet; what killed runs have left beside it is removed.
+   *
+   * @throws DecampError `refused` if there is something of that name
+   */
   async keepNew(as: string): Promise<void> {
     await onDisk(as, async () => {
       await this.#syncContent();
@@ -149,6 +153,8 @@ export class NewFile {
       await this.#handle.close();
       await rm(this.#part, { force: true });
       await syncFolder(dirname(as));
+      // What was to be kept is kept, whatever comes of this.
+      await removeParts(as).catch(() => undefined);
     });
   }
 
@@ -308,7 +314,7 @@ async function isThere(path: string): Promise<boolean> {
   }
 }
 
-/** Removes what killed runs of `writeNew` have left. One that is at work at this moment finds that the name is taken. */
+/** Removes what killed runs have left of files with an `unusedName`. One that is at work at this moment finds that the name is taken. */
 async function removeParts(path: string): Promise<void> {
   const folder = dirname(path);
   const start = `${basename(path)}.`;

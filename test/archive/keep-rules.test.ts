@@ -94,6 +94,11 @@ test("a snapshot of the future stays, and counts as none", () => {
   });
 });
 
+test("a snapshot stays of which nobody can say when it was made", () => {
+  const dated = [Number.NaN, now - 2, now - 1].map((time, index) => ({ name: `${index}`, time }));
+  expect([...applyRules(dated, { daily: 1 }, now).keys()].sort()).toEqual(["0", "2"]);
+});
+
 test("the newest one by its name stays, whatever its clock says", () => {
   const [one, two] = ["a", "b"].map((name, index) => ({ name, time: Date.parse(`2019-0${3 - index}-01T00:00Z`) }));
   expect([...applyRules([one!, two!], { monthly: 1 }, now).keys()].sort()).toEqual(["a", "b"]);

@@ -65,6 +65,12 @@ test("a loss bit by bit is noticed when it is more than a fifth of the most that
   expect(holders[4]).toEqual(["s0", "s3"]);
 });
 
+test("what is held for a loss bit by bit is what had most since the loss before it", () => {
+  const { texts, holders } = inTurn(...[100, 10, 20, 17, 15].map((records) => counted(records)));
+  expect(texts).toEqual(["", "90 of 100 records", "", "", "5 of 20 records"]);
+  expect(holders[4]).toEqual(["s2", "s3"]);
+});
+
 test("it is noticed, too, when the snapshot that had most is there no more", () => {
   const { manifests } = inTurn(...[100, 90, 85].map((records) => counted(records)));
   const { losses, holders } = findShrinkage(manifests.slice(1), counted(79));

@@ -23,7 +23,10 @@ import { carFacts, carLines } from "./export-car-result.ts";
 import { exportLines, keyFacts, lacksSomething, resultFacts } from "./export-result.ts";
 import { completer } from "../next-command.ts";
 
-/** Runs `decamp export`. Exit code 6 if blobs are missing, or may be, if something is damaged and stays so, or much is gone. */
+/**
+ * Runs `decamp export`. Exit code 6 if blobs are missing, or may be, if
+ * something is damaged and stays so, if much is gone, or if a pipe did not take all.
+ */
 export async function exportCommand(
   invocation: Invocation<"export">,
   { terminal: given, secrets: known }: Edge,
@@ -91,10 +94,14 @@ export async function exportCommand(
     if (ended.car !== undefined) {
       if (globals.json) {
         terminal.out.json({ ...begin, ...carFacts(ended.car) });
-      } else if (!globals.quiet) {
+      } else if (!globals.quiet || !ended.car.result.taken) {
         carLines(ended.car).forEach((line) => terminal.out.line(...line));
       }
-      return ended.car.result.futureRev ? exitCodeOf("damaged") : 0;
+      if (ended.car.result.futureRev) {
+        return exitCodeOf("damaged"); // as verify has it
+      }
+      // An output that failed for another reason than that nobody reads is told by whoever watches all output.
+      return ended.car.result.taken || given.out.failure !== undefined ? 0 : exitCodeOf("incomplete");
     }
     const { located, result } = ended;
     if (globals.json) {
