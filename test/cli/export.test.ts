@@ -4,6 +4,7 @@ import type { ServerResponse } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { main } from "../../src/cli/main.ts";
 import { CidLink, cidFor } from "../../src/data/cid.ts";
 import { encodeCbor } from "../../src/data/cbor.ts";
 import { scriptedServer, sendJson, type ScriptedServer } from "../faults/scripted-server.ts";
@@ -12,6 +13,7 @@ import { buildTree, makeCar, makeCommit, makeSigner, treeBlocks } from "../repo/
 import { auditLog, operation, signed, testDid, testKey } from "../tools/plc.ts";
 import { documentOf } from "./support/directory.ts";
 import { run, runForBytes } from "./support/run.ts";
+import { captured } from "./support/streams.ts";
 
 let folder = "";
 beforeEach(async () => {
@@ -282,6 +284,39 @@ describe("one CAR file", () => {
     expect(await readdir(temporary)).toEqual([]);
     vi.unstubAllEnvs();
     expect(await run(args, { terminals: ["stdout"] })).toMatchObject({ exitCode: 2, stdout: "" });
+  });
+
+  test("-o - says what hindered it: a reader that stops, and a disk for what comes that is not there", async () => {
+    await using server = await changing();
+    const args = ["export", did, "-o", "-", "--from", server.origin, ...whereIs(server)];
+    const { parts, stderr } = captured({ env: { XDG_STATE_HOME: "/state" } });
+    const { stdout } = parts;
+    stdout.once("data", () => stdout.destroy(Object.assign(new Error("gone"), { code: "EPIPE" })));
+    expect(await main([...args, "-q"], parts)).toBe(6);
+    expect(stderr()).toContain("is proved, and was not read to its end.");
+
+    vi.stubEnv("TMPDIR", join(folder, "nowhere"));
+    const failed = await run([...args, "--json"]);
+    vi.unstubAllEnvs();
+    expect(failed).toMatchObject({ exitCode: 1, stdout: "" });
+    expect(JSON.parse(failed.stderr.trim().split("\n").at(-1) ?? "")).toMatchObject({
+      code: "storage",
+      hint: expect.stringContaining("TMPDIR") as string,
+    });
+  });
+
+  test("one whose revision lies in the future is kept, and exit code 3 says so, as for an archive", async () => {
+    await using server = await changing();
+    server.repo = await makeRepo(did, 1, "3zzzzzzzzzzz2");
+    const path = join(folder, "alice.car");
+    // A run that was killed has left something.
+    await writeFile(`${path}.0123456789abcdef.part`, "half");
+    const args = ["export", did, "-o", path, "--from", server.origin, ...whereIs(server), "--json"];
+    const { exitCode, stdout } = await run(args);
+    expect(exitCode).toBe(3);
+    expect(JSON.parse(stdout.trim().split("\n").at(-1) ?? "")).toMatchObject({ car: path, futureRev: true });
+    expect((await readFile(path)).equals(Buffer.from(server.repo.car))).toBe(true);
+    expect((await readdir(folder)).filter((name) => name !== "state")).toEqual(["alice.car"]);
   });
 
   test("a folder of such a name is an archive; many accounts make no file", async () => {
