@@ -326,10 +326,11 @@ describe("one CAR file", () => {
     const { exitCode } = await run(["export", did, "-o", path, "--from", server.origin, ...whereIs(server)]);
     expect(exitCode).toBe(0);
     expect(await readdir(join(path, "snapshots"))).toEqual([testRev]);
-    for (const output of [join(folder, "new.car"), "-"]) {
+    for (const output of [join(folder, "new.car"), "-", ""]) {
       const all = ["export", "--all", "--pds", server.origin, "-o", output, ...whereIs(server)];
       expect((await run(all)).exitCode).toBe(2);
     }
+    expect(await run(["export", did, "-o", "", ...whereIs(server)])).toMatchObject({ exitCode: 2, stdout: "" });
     expect((await readdir(folder)).filter((name) => name !== "state")).toEqual(["old.car"]);
   });
 });

@@ -19,7 +19,7 @@ import { reportAndAsk } from "../report-and-ask.ts";
 import { checkSecretFlags, createSecrets, secretKinds, type AllSecretFlags, type Secrets } from "../secrets.ts";
 import { stoppable, tellStopping } from "../signals.ts";
 import type { Terminal } from "../terminal.ts";
-import { carFacts, carLines } from "./export-car-result.ts";
+import { carFacts, carLines, tellCar } from "./export-car-result.ts";
 import { exportLines, keyFacts, lacksSomething, resultFacts } from "./export-result.ts";
 import { completer } from "../next-command.ts";
 
@@ -81,7 +81,7 @@ export async function exportCommand(
               const parts = { flags, services, publicOnly: flags.publicOnly ?? false, report, signal };
               return target === undefined
                 ? { located, result: await exportFound(archive, found, parts) }
-                : { car: { located, target, pds, result: await exportToCar(target, found, parts, given.out) } };
+                : { car: tellCar(target, located, pds, await exportToCar(target, found, parts, given.out)) };
             } finally {
               ahead?.close();
               await pds.signOut();
