@@ -15,21 +15,23 @@ import { cids, exportNow, notes, prune, revOf, withPictures, world } from "./nig
 /** After so many changes of the disk a run dies. */
 const death = { after: Infinity };
 
+/** The same change of the disk, unless it is the one before which the run dies. */
+function dying<A extends [string, ...string[]]>(work: (...args: A) => Promise<void>): typeof work {
+  return async (...args) => {
+    // What is not there cannot change.
+    if (!existsSync(args[0])) {
+      return;
+    }
+    if (death.after <= 0) {
+      throw new Error("dead");
+    }
+    death.after -= 1;
+    await work(...args);
+  };
+}
+
 vi.mock("../../src/services/plain-entries.ts", async (original) => {
   const { removeFile, renameFile, removeEmptyFolder, ...rest } = await original<typeof PlainEntries>();
-  const dying =
-    <A extends [string, ...string[]]>(work: (...args: A) => Promise<void>) =>
-    async (...args: A): Promise<void> => {
-      // What is not there cannot change.
-      if (!existsSync(args[0])) {
-        return;
-      }
-      if (death.after <= 0) {
-        throw new Error("dead");
-      }
-      death.after -= 1;
-      return work(...args);
-    };
   return {
     ...rest,
     removeFile: dying(removeFile),
