@@ -183,6 +183,12 @@ describe("archive prune", () => {
   });
 });
 
+/** The lines of JSON. */
+function outcomes(stdout: string): object[] {
+  const lines = stdout.trim().split("\n");
+  return lines.map((line) => JSON.parse(line) as object);
+}
+
 describe("a folder of archives", () => {
   const [damaged, empty, good] = ["a", "b", "c"].map((letter) => `did-plc-${letter.repeat(24)}`) as [
     string,
@@ -201,12 +207,6 @@ describe("a folder of archives", () => {
     mkdirSync(join(many, "pictures", "snapshots"), { recursive: true });
     return many;
   }
-
-  const outcomes = (stdout: string): object[] =>
-    stdout
-      .trim()
-      .split("\n")
-      .map((line) => JSON.parse(line) as object);
 
   test("verify: a line each, what is bad once more, and the worst exit code", async () => {
     const many = makeMany(makeArchive(folder));
