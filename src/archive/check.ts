@@ -29,7 +29,8 @@ const sentences = {
   "archive/file-unlisted": "There is a file in the snapshot that the manifest does not know.",
   "archive/log": "The audit log of the identity is not in order.",
   "archive/document": "The DID document does not say what the audit log ends with.",
-  "archive/unfinished": "The snapshot was begun and not finished. The next export goes on with it.",
+  "archive/unfinished":
+    "The snapshot was begun or being removed, and that is not finished. The next export sees to it.",
   "archive/manifest-missing":
     "The newest snapshot has no manifest: it has lost it, or the export was interrupted just before. The next export proves it and writes one, if the server still has this revision.",
   "archive/manifest-lost":

@@ -5,8 +5,6 @@
 
 import type { Cid } from "../data/cid.ts";
 import { isDecampError } from "../errors.ts";
-import { isFutureRev } from "../repo/commit.ts";
-import { timeOfRev } from "../repo/head.ts";
 import { prepareVerifier } from "../repo/verify.ts";
 import { isAnswering } from "../services/answering.ts";
 import { readWhole, writeWhole } from "../services/files.ts";
@@ -16,12 +14,15 @@ import { askAhead, type Ahead } from "./ahead.ts";
 import { inspectAll, inspectNewest, isDamaged, noDamage, type Damage } from "./damage.ts";
 import { fetchBlobs, type FetchedBlobs, type WantedBlob } from "./fetch-blobs.ts";
 import { markFolder, requireArchiveFolder } from "./folder.ts";
+import { warnOfFuture } from "./future-rev.ts";
+import { holdSnapshot } from "./held.ts";
 import { lockFile, readmeFile, snapshotFile, snapshotFiles } from "./layout.ts";
 import { removeLeftovers } from "./leftovers.ts";
-import type { ArchivedFile, Manifest } from "./manifest.ts";
+import type { ArchivedFile, Manifest, Most } from "./manifest.ts";
 import { Mending, type Mended, type Unmended } from "./mend.ts";
 import { collectParts, isInSnapshot, type Part } from "./parts.ts";
 import { isReadme, readmeText } from "./readme.ts";
+import { findShrinkage, type Loss, type Shrinkage } from "./shrink.ts";
 import { storeRepo, type StoredRepo } from "./repository.ts";
 import { pause, type ExportOptions, type ExportSource, type Head } from "./source.ts";
 import { listStoredBlobs } from "./stored-blobs.ts";
@@ -41,6 +42,8 @@ export interface ExportResult {
   readonly futureRev: boolean;
   /** What came over the network: bytes of the repository, blobs and their bytes. */
   readonly received: { readonly repoBytes: number; readonly blobs: number; readonly blobBytes: number };
+  /** What the new snapshot lacks that there was before, if that is much, and what is held for it: said this once. */
+  readonly shrunk?: { readonly losses: readonly Loss[]; readonly held: readonly string[] };
   /** What was missing or damaged in the archive, and is good again. */
   readonly mended: Mended;
   /** What stays damaged, and is not in the manifest's list of missing blobs. */
@@ -83,17 +86,8 @@ export async function exportAccount(
 }
 
 /** Says what is wrong with what was kept all the same. */
-function judged(result: Exported, { now, report }: ExportOptions): ExportResult {
-  const { rev } = result.manifest;
-  const futureRev = isFutureRev(rev, now);
-  if (futureRev) {
-    report({
-      type: "warning",
-      code: "future-rev",
-      message: `The revision of the repository, ${rev}, lies in the future: it names ${timeOfRev(rev) ?? "no time"}. The clock of its server was wrong when it was written. The data is kept.`,
-    });
-  }
-  return { ...result, futureRev };
+function judged(result: Exported, options: ExportOptions): ExportResult {
+  return { ...result, futureRev: warnOfFuture(result.manifest.rev, options) };
 }
 
 type Exported = Omit<ExportResult, "futureRev">;
@@ -202,10 +196,20 @@ async function exportLocked(
     return { manifest, mode, ...outcome };
   }
   report({ type: "step", id: "manifest", title: titles.manifest, state: "start" });
-  const manifest = await complete(archive, source, { repo, parts: await parts, blobs }, options);
+  const shrinkage = findShrinkage(mending.manifests, { ...repo, ...blobs });
+  await hold(archive, shrinkage, repo.snapshot, options.now);
+  const manifest = await complete(archive, source, { repo, parts: await parts, blobs, most: shrinkage.most }, options);
   await removeLeftovers(archive);
   report({ type: "step", id: "manifest", title: titles.manifest, state: "done", detail: manifest.snapshot });
-  return { manifest, mode: repo.mode, ...outcome };
+  const { losses, holders: held } = shrinkage;
+  return { manifest, mode: repo.mode, ...outcome, ...(losses.length === 0 ? {} : { shrunk: { losses, held } }) };
+}
+
+/** Keeps what still has that which is gone, before there is a snapshot without it. */
+async function hold(archive: string, { losses, holders }: Shrinkage, by: string, now: number): Promise<void> {
+  for (const name of holders) {
+    await holdSnapshot(archive, name, { since: new Date(now).toISOString(), by, losses });
+  }
 }
 
 /** What there is to mend: what was found before, if it is bad still, or what is found now that everything is looked at. */
@@ -233,7 +237,12 @@ async function beginMending(
 async function complete(
   archive: string,
   source: ExportSource,
-  { repo, parts, blobs }: { repo: StoredRepo; parts: readonly Part[]; blobs: BroughtBlobs },
+  {
+    repo,
+    parts,
+    blobs,
+    most,
+  }: { repo: StoredRepo; parts: readonly Part[]; blobs: BroughtBlobs; most: Most | undefined },
   options: ExportOptions,
 ): Promise<Manifest> {
   const { snapshot } = repo;
@@ -262,6 +271,7 @@ async function complete(
     files,
     ...blobFacts(blobs),
     ...(parts.some(({ part }) => part === "document") ? {} : { documentUnavailable: true }),
+    ...(most === undefined ? {} : { most }),
   };
   await writeManifest(archive, manifest);
   return manifest;

@@ -55,7 +55,16 @@ export async function receiveRepo(
   expectation: Expectation,
   options: ReceiveOptions,
 ): Promise<ReceivedRepo> {
-  const file = await NewFile.create(incomingRepo(archive));
+  return receiveInto(await NewFile.create(incomingRepo(archive)), download, expectation, options);
+}
+
+/** The same into a file that was made for it. */
+export async function receiveInto(
+  file: NewFile,
+  download: Download,
+  expectation: Expectation,
+  options: ReceiveOptions,
+): Promise<ReceivedRepo> {
   try {
     const repo = await prove(file, received(download, options), expectation, options.signal, download.limits);
     return { repo, file, received: file.size };

@@ -10,6 +10,7 @@
  *                       /preferences.json   private
  *                       /account.json       private
  *                       /manifest.json  written last: it says that the snapshot is complete
+ *     DIR/held/NAME.json                keeps a snapshot from being removed
  *     DIR/lock                          while a run is at work
  *     DIR/certificate.json              after a move: the proof of it
  *
@@ -32,6 +33,9 @@ export const snapshotFiles = {
 
 export type SnapshotPart = keyof typeof snapshotFiles;
 
+/** What the manifest is called from the moment at which its snapshot is no more, until the rest of it is removed. */
+export const removedManifest = "manifest.json.removed";
+
 /** A snapshot's name: the revision of its commit, and a number from the second one of the same revision on. */
 export const snapshotName: RegExp = /^([2-7a-z]{13})(?:-([1-9][0-9]{0,8}))?$/;
 
@@ -42,13 +46,14 @@ export function compareSnapshotNames(a: string, b: string): number {
   return revA === revB ? Number(numberA) - Number(numberB) : revA < revB ? -1 : 1;
 }
 
-/** The first name of a snapshot of this revision that is not taken. */
-export function freeSnapshotName(rev: string, taken: ReadonlySet<string>): string {
-  let name = rev;
-  for (let number = 2; taken.has(name); number += 1) {
-    name = `${rev}-${number}`;
+/** The name of the next snapshot of this revision: behind all that are there, also where some are gone between them. */
+export function nextSnapshotName(rev: string, taken: Iterable<string>): string {
+  let last = 0;
+  for (const name of taken) {
+    const [, of, number = "1"] = snapshotName.exec(name) ?? [];
+    last = of === rev ? Math.max(last, Number(number)) : last;
   }
-  return name;
+  return last === 0 ? rev : `${rev}-${last + 1}`;
 }
 
 /** What the archive of an account is called among those of others: no two DIDs have the same. */
@@ -98,6 +103,16 @@ export function passingRepo(archive: string, token: string): string {
  */
 export function replacedRepo(archive: string, rev: string): string {
   return joinPath(archive, `replaced-${rev}.car`);
+}
+
+/** Holds a mark for each snapshot that is held. */
+export function heldFolder(archive: string): string {
+  return joinPath(archive, "held");
+}
+
+/** While it is there, the snapshot stays. */
+export function heldFile(archive: string, name: string): string {
+  return joinPath(heldFolder(archive), `${name}.json`);
 }
 
 /** What says that a folder is an archive, and whose. */

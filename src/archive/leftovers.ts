@@ -4,15 +4,25 @@
  */
 
 import { joinPath } from "../services/files.ts";
-import { listEntries, removeEmptyFolder, removeFile } from "../services/plain-entries.ts";
-import { compareSnapshotNames, isUnfinishedFile, snapshotFile, snapshotFiles, snapshotFolder } from "./layout.ts";
+import { listEntries, removeEmptyFolder, removeFile, renameFile } from "../services/plain-entries.ts";
+import { readHeld } from "./held.ts";
+import {
+  compareSnapshotNames,
+  heldFolder,
+  isUnfinishedFile,
+  removedManifest,
+  snapshotFile,
+  snapshotFiles,
+  snapshotFolder,
+  snapshotName,
+} from "./layout.ts";
 import { listSnapshots, readManifests } from "./manifest.ts";
 import { isOnlyBegun } from "./odd-snapshots.ts";
 import { listStoredBlobs } from "./stored-blobs.ts";
 
 /**
  * Removes files that were never finished, and snapshots that were only begun and are older than the newest complete one. One
- * that has more and no manifest may have lost it, and stays. To be called with the lock held.
+ * that has more and no manifest may have lost it, and stays; so does one that is held. To be called with the lock held.
  *
  * @param oldest such a one goes too if it is older than this snapshot: the oldest that somebody wants to keep
  * @throws DecampError `storage`, `damaged`
@@ -26,29 +36,56 @@ export async function removeLeftovers(archive: string, oldest?: string): Promise
   for (const path of (await listStoredBlobs(archive)).leftovers) {
     await removeFile(path);
   }
-  for (const name of await listSnapshots(archive)) {
-    if (complete.includes(name) || newest === undefined || compareSnapshotNames(name, newest) > 0) {
-      continue;
+  for (const { name } of await listEntries(heldFolder(archive))) {
+    if (snapshotName.test(name.replace(/\.json\.part$/, ""))) {
+      await removeFile(joinPath(heldFolder(archive), name));
     }
-    const isUnwanted = oldest !== undefined && compareSnapshotNames(name, oldest) < 0;
-    if (isUnwanted || (await isOnlyBegun(archive, name))) {
+  }
+  const held = new Set((await readHeld(archive)).keys());
+  for (const name of await listSnapshots(archive)) {
+    if (!complete.includes(name) && (await isLeftover(archive, name, { newest, oldest, held }))) {
       await removeSnapshot(archive, name);
     }
   }
 }
 
 /**
- * Removes the files of a snapshot, the manifest first: an interrupted run leaves no snapshot that only seems to be complete.
- * What is not decamp's stays, and the folder with it.
+ * Whether a snapshot without manifest is one that `removeLeftovers` removes.
+ *
+ * @param bounds the newest complete snapshot, the oldest that somebody wants to keep, and those that are held
+ * @throws DecampError `storage`
+ */
+export async function isLeftover(
+  archive: string,
+  name: string,
+  bounds: {
+    readonly newest: string | undefined;
+    readonly oldest: string | undefined;
+    readonly held: ReadonlySet<string>;
+  },
+): Promise<boolean> {
+  const { newest, oldest, held } = bounds;
+  if (held.has(name) || newest === undefined || compareSnapshotNames(name, newest) > 0) {
+    return false;
+  }
+  const isUnwanted = oldest !== undefined && compareSnapshotNames(name, oldest) < 0;
+  return isUnwanted || isOnlyBegun(archive, name);
+}
+
+/**
+ * Removes the files of a snapshot. The manifest goes first, in one step that also says what the rest is: an interrupted run leaves
+ * no snapshot that only seems to be complete, and none that seems to have lost its manifest. What is not decamp's stays, and the
+ * folder with it.
  *
  * @throws DecampError `storage`
  */
 export async function removeSnapshot(archive: string, name: string): Promise<void> {
-  await removeFile(snapshotFile(archive, name, "manifest"));
   const folder = snapshotFolder(archive, name);
+  await renameFile(snapshotFile(archive, name, "manifest"), joinPath(folder, removedManifest));
   for (const file of Object.values(snapshotFiles)) {
     await removeFile(joinPath(folder, file));
     await removeFile(joinPath(folder, `${file}.part`));
   }
+  await removeFile(joinPath(folder, removedManifest));
   await removeEmptyFolder(folder);
 }

@@ -32,6 +32,13 @@ export interface Missing {
   readonly damaged?: true | undefined;
 }
 
+/** What an account had more of before, while that was not yet a loss that is reported; see shrink.ts. */
+export interface Most {
+  readonly records?: number | undefined;
+  readonly blobs?: number | undefined;
+  readonly collections?: Readonly<Record<string, number>> | undefined;
+}
+
 export interface Manifest {
   readonly format: 1;
   /** Name of the snapshot, which is that of its folder. */
@@ -69,6 +76,8 @@ export interface Manifest {
   readonly unreadRecords?: readonly string[] | undefined;
   /** True if the directory did not give out the DID document, which the log says all of; unset if it is there. */
   readonly documentUnavailable?: boolean | undefined;
+  /** Unset if the account never had more. */
+  readonly most?: Most | undefined;
 }
 
 const cid = v.pipe(v.string(), v.check(isCid));
@@ -100,6 +109,13 @@ const schema = v.object({
   ),
   unreadRecords: v.optional(v.array(v.string())),
   documentUnavailable: v.optional(v.boolean()),
+  most: v.optional(
+    v.object({
+      records: v.optional(count),
+      blobs: v.optional(count),
+      collections: v.optional(v.record(v.string(), count)),
+    }),
+  ),
 });
 
 /**

@@ -1,7 +1,14 @@
 /** Snapshots that are not as the archive's own rules have them: without manifest, or under another name than their own. */
 
 import { listEntries } from "../services/plain-entries.ts";
-import { compareSnapshotNames, snapshotFiles, snapshotFolder, snapshotName, snapshotsFolder } from "./layout.ts";
+import {
+  compareSnapshotNames,
+  removedManifest,
+  snapshotFiles,
+  snapshotFolder,
+  snapshotName,
+  snapshotsFolder,
+} from "./layout.ts";
 import { listSnapshots, type Manifest } from "./manifest.ts";
 
 /** What is odd about a snapshot; the words are those of the rules that `verify` names. */
@@ -46,10 +53,13 @@ export async function findOddSnapshots(archive: string, complete: readonly Manif
 
 /**
  * Whether a snapshot without manifest has nothing but its repository, as an export leaves it that is interrupted while it fetches
- * the blobs. What has more was complete once, or as good as.
+ * the blobs; or is what is left of one that was being removed. What else has more was complete once, or as good as.
  */
 export async function isOnlyBegun(archive: string, name: string): Promise<boolean> {
   const entries = await listEntries(snapshotFolder(archive, name));
+  if (entries.some((entry) => entry.name === removedManifest)) {
+    return true;
+  }
   return entries.every((entry) => entry.name === snapshotFiles.repo || entry.name.endsWith(".part"));
 }
 

@@ -1,20 +1,25 @@
 /** Old snapshots out of an archive, and the blobs that only they needed. */
 
 import type { Cid } from "../data/cid.ts";
+import { DecampError, isDecampError } from "../errors.ts";
 import { blobRefsInTurns } from "../repo/records.ts";
 import { openCarFile } from "../services/car-file.ts";
-import { fileSize } from "../services/files.ts";
+import { fileSize, joinPath } from "../services/files.ts";
 import { takeLock, type LockOwner } from "../services/lock.ts";
-import { removeFile } from "../services/plain-entries.ts";
-import { blobFile, compareSnapshotNames, lockFile, snapshotFile } from "./layout.ts";
-import { removeLeftovers, removeSnapshot } from "./leftovers.ts";
+import { listEntries, removeEmptyFolder, removeFile } from "../services/plain-entries.ts";
+import { readHeld, releaseSnapshot } from "./held.ts";
+import { applyRules, hasRule, type KeepRules } from "./keep-rules.ts";
+import { blobFile, blobsFolder, heldFolder, lockFile, snapshotFile, snapshotName } from "./layout.ts";
+import { isLeftover, removeLeftovers, removeSnapshot } from "./leftovers.ts";
 import type { Manifest } from "./manifest.ts";
 import { readArchive } from "./open.ts";
 import { listStoredBlobs } from "./stored-blobs.ts";
 
 export interface PruneOptions {
-  /** How many of the newest snapshots stay, 1 at least. */
-  readonly keep: number;
+  /** What stays; without any, nothing is removed but what nothing needs. */
+  readonly rules: KeepRules;
+  /** Names of held snapshots that need not be held any longer. */
+  readonly release: readonly string[];
   /** Only says what would be removed. */
   readonly dryRun: boolean;
   readonly lockOwner: LockOwner;
@@ -27,15 +32,22 @@ export interface Pruned {
   /** Names of snapshots, oldest first. */
   readonly kept: readonly string[];
   readonly removed: readonly string[];
+  /** Why each one is kept. */
+  readonly reasons: Readonly<Record<string, readonly string[]>>;
+  /** Those that are held, and those that were and are not any longer. */
+  readonly held: readonly string[];
+  readonly released: readonly string[];
   readonly blobs: { readonly count: number; readonly bytes: number };
 }
 
 /**
- * Removes all snapshots but the newest ones. Blobs stay that one of these needs, or lists as missing, or that an export
- * which is not finished will need. A manifest goes before what it describes, so that an interrupted run leaves no snapshot
- * behind that only seems to be complete.
+ * Removes the snapshots that no rule keeps. The newest one stays, and so does one that is held. Blobs stay that a snapshot
+ * needs which stays, or lists as missing, and all that the repository of one refers to that stays and has no manifest: an export
+ * that is not finished, or what has lost it. To release one that is not held any more is no error: the run before may have been
+ * interrupted.
  *
- * @throws DecampError `unreadable-file` if it is no archive, `locked`, `damaged`, `storage`; the signal's reason
+ * @throws DecampError `usage` for a name in `release` that is no snapshot, `unreadable-file` if it is no archive, `locked`,
+ *   `damaged`, also if it cannot be known which blobs are needed; `storage`; the signal's reason
  */
 export async function pruneArchive(archive: string, options: PruneOptions): Promise<Pruned> {
   await readArchive(archive);
@@ -44,7 +56,10 @@ export async function pruneArchive(archive: string, options: PruneOptions): Prom
   }
   const unlock = await takeLock(lockFile(archive), options.lockOwner, options.now);
   try {
-    const { pruned, blobs } = await plan(archive, options);
+    const { pruned, blobs, outlived, oldest } = await plan(archive, options);
+    for (const name of [...pruned.released, ...outlived]) {
+      await releaseSnapshot(archive, name);
+    }
     for (const name of pruned.removed) {
       options.signal.throwIfAborted();
       await removeSnapshot(archive, name);
@@ -53,23 +68,53 @@ export async function pruneArchive(archive: string, options: PruneOptions): Prom
       options.signal.throwIfAborted();
       await removeFile(blobFile(archive, cid));
     }
-    await removeLeftovers(archive, pruned.kept[0]);
+    await removeLeftovers(archive, oldest);
+    await removeEmptyFolders(archive);
     return pruned;
   } finally {
     await unlock();
   }
 }
 
-async function plan(
-  archive: string,
-  { keep, signal }: PruneOptions,
-): Promise<{ pruned: Pruned; blobs: readonly Cid[] }> {
-  const { snapshots, unfinished } = await readArchive(archive);
-  const kept = snapshots.slice(-keep);
-  const removed = snapshots.slice(0, -keep);
+interface Plan {
+  readonly pruned: Pruned;
+  readonly blobs: readonly Cid[];
+  /** Marks of snapshots that are not there any more. */
+  readonly outlived: readonly string[];
+  /** What has no manifest and is older than this one goes, too; undefined without a rule. */
+  readonly oldest: string | undefined;
+}
+
+async function plan(archive: string, { rules, release, now, signal }: PruneOptions): Promise<Plan> {
+  const { snapshots, unfinished, odd } = await readArchive(archive);
+  const marks = [...(await readHeld(archive)).keys()];
+  const names = new Set([...snapshots.map(nameOf), ...unfinished]);
+  const unknown = release.find((name) => !marks.includes(name) && !names.has(name));
+  if (unknown !== undefined) {
+    throw new DecampError("usage", `${archive} has no snapshot ${unknown}.`, {
+      hint: "decamp archive ls names the snapshots, and says which ones are held.",
+      data: { snapshot: unknown },
+    });
+  }
+  const stillHeld = new Set(marks.filter((name) => !release.includes(name)));
+  const reasons = reasonsToKeep(snapshots, rules, now);
+  const held = snapshots.map(nameOf).filter((name) => stillHeld.has(name));
+  for (const name of held) {
+    reasons.set(name, [...(reasons.get(name) ?? []), "held"]);
+  }
+  const kept = snapshots.filter(({ snapshot }) => reasons.has(snapshot));
+  const doomed = snapshots.filter(({ snapshot }) => !reasons.has(snapshot));
   const needed = new Set(kept.flatMap(blobsOf));
-  const newest = kept.at(-1)?.snapshot ?? "";
-  for (const name of unfinished.filter((one) => compareSnapshotNames(one, newest) > 0)) {
+  const oldest = hasRule(rules) ? kept[0]?.snapshot : undefined;
+  const bounds = { newest: kept.at(-1)?.snapshot, oldest, held: stillHeld };
+  // What has no manifest, or not the name of a snapshot, and stays all the same, needs its blobs.
+  const others = odd.map(({ snapshot }) => snapshot).filter((name) => !snapshotName.test(name));
+  for (const name of unfinished) {
+    if (!(await isLeftover(archive, name, bounds))) {
+      others.push(name);
+    }
+  }
+  for (const name of others) {
     for (const cid of await referredBlobs(snapshotFile(archive, name, "repo"), signal)) {
       needed.add(cid);
     }
@@ -80,9 +125,27 @@ async function plan(
     bytes += (await fileSize(blobFile(archive, cid))) ?? 0;
   }
   return {
-    pruned: { kept: kept.map(nameOf), removed: removed.map(nameOf), blobs: { count: blobs.length, bytes } },
+    pruned: {
+      kept: kept.map(nameOf),
+      removed: doomed.map(nameOf),
+      reasons: Object.fromEntries(kept.map(({ snapshot }) => [snapshot, reasons.get(snapshot) ?? []])),
+      held,
+      released: marks.filter((name) => release.includes(name)),
+      blobs: { count: blobs.length, bytes },
+    },
     blobs,
+    outlived: marks.filter((name) => !names.has(name) && !release.includes(name)),
+    oldest,
   };
+}
+
+/** By name. Without a rule all are kept, for no reason. */
+function reasonsToKeep(snapshots: readonly Manifest[], rules: KeepRules, now: number): Map<string, readonly string[]> {
+  if (!hasRule(rules)) {
+    return new Map(snapshots.map(({ snapshot }) => [snapshot, []]));
+  }
+  const dated = snapshots.map(({ snapshot, createdAt }) => ({ name: snapshot, time: Date.parse(createdAt) }));
+  return applyRules(dated, rules, now);
 }
 
 function nameOf({ snapshot }: Manifest): string {
@@ -101,7 +164,28 @@ async function referredBlobs(path: string, signal: AbortSignal): Promise<Iterabl
   const car = openCarFile(path);
   try {
     return (await blobRefsInTurns(car.source, { signal })).keys();
+  } catch (error) {
+    if (!isDecampError(error, "damaged", "limit-exceeded")) {
+      throw error;
+    }
+    throw new DecampError("damaged", `It is not known which blobs ${path} needs. ${error.message}`, {
+      hint: "decamp verify says what is damaged, and how it is mended. If nobody needs that snapshot, move its folder out of the archive.",
+      data: { path },
+      cause: error,
+    });
   } finally {
     car.close();
   }
+}
+
+/** Folders of blobs in which there is none any more. */
+async function removeEmptyFolders(archive: string): Promise<void> {
+  const root = blobsFolder(archive);
+  for (const { name, kind } of await listEntries(root)) {
+    if (kind === "folder" && /^[2-7a-z]{2}$/.test(name)) {
+      await removeEmptyFolder(joinPath(root, name));
+    }
+  }
+  await removeEmptyFolder(root);
+  await removeEmptyFolder(heldFolder(archive));
 }

@@ -21,6 +21,7 @@ its protocol). It was made by decamp. Everything in it can be read without decam
     account.json          PRIVATE: the e-mail address
   blobs/XX/CID            pictures and videos, shared by all snapshots; XX are the last two letters
                           of the CID. Their media types stand in manifest.json
+  held/NAME.json          keeps that snapshot: the account had lost much when the next one was made
   certificate.json        only after a move: the proof of it
   decamp.json             says that this folder is an archive of decamp, and whose
 

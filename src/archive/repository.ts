@@ -12,7 +12,7 @@ import type { Download } from "../services/pds.ts";
 import { removeFile } from "../services/plain-entries.ts";
 import { isGoodFile } from "./damage.ts";
 import { proveStored, receiveDiff, receiveRepo, type ProvedRepo, type ReceivedRepo } from "./fetch-repo.ts";
-import { compareSnapshotNames, freeSnapshotName, snapshotFile, snapshotFiles } from "./layout.ts";
+import { compareSnapshotNames, nextSnapshotName, snapshotFile, snapshotFiles } from "./layout.ts";
 import { listSnapshots, type ArchivedFile, type Manifest } from "./manifest.ts";
 import type { Ahead } from "./ahead.ts";
 import { attempts, pause, type ExportOptions, type ExportSource, type Head } from "./source.ts";
@@ -78,7 +78,7 @@ export async function storeRepo(
   try {
     checkOrder(repo, newest, source, archive);
     const isMended = keepLast && newest?.commit === repo.commit;
-    const snapshot = isMended ? newest.snapshot : freeSnapshotName(repo.rev, taken);
+    const snapshot = isMended ? newest.snapshot : nextSnapshotName(repo.rev, taken);
     const sha256 = Buffer.from(file.digest()).toString("hex");
     await file.keep(snapshotFile(archive, snapshot, "repo"));
     return { ...factsOf(repo), snapshot, file: { size: file.size, sha256, private: false }, mode, received };
@@ -137,7 +137,7 @@ async function intact(
 
 /** The repository of a complete snapshot once more, for a new one of the same commit. */
 async function linkRepo(archive: string, last: Manifest, taken: ReadonlySet<string>): Promise<StoredRepo> {
-  const snapshot = freeSnapshotName(last.rev, taken);
+  const snapshot = nextSnapshotName(last.rev, taken);
   const path = snapshotFile(archive, snapshot, "repo");
   await removeFile(path);
   await linkFile(snapshotFile(archive, last.snapshot, "repo"), path);
@@ -226,7 +226,8 @@ async function receiveAll(
   );
 }
 
-function receiveOptions({ signal, report }: ExportOptions): {
+/** For receiving a repository, as an export is told to. */
+export function receiveOptions({ signal, report }: ExportOptions): {
   signal: AbortSignal;
   onProgress: (bytes: number) => void;
 } {
@@ -234,9 +235,9 @@ function receiveOptions({ signal, report }: ExportOptions): {
 }
 
 /** Fetches a repository, again if it breaks off, and once more if it comes broken. */
-async function persist<T>(
+export async function persist<T>(
   { pds, did }: ExportSource,
-  ahead: Ahead,
+  ahead: Pick<Ahead, "takeRepo" | "askBlobs">,
   options: ExportOptions,
   since: string | undefined,
   receive: (download: Download) => Promise<T>,

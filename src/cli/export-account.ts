@@ -3,6 +3,7 @@ import { locateAccount, type LocatedAccount } from "../account/find.ts";
 import { askAhead, type Ahead } from "../archive/ahead.ts";
 import type { ReportExport } from "../archive/events.ts";
 import type { ExportResult } from "../archive/export.ts";
+import type { ExportOptions } from "../archive/source.ts";
 import { parseServerUrl, type Account } from "../identity/syntax.ts";
 import type { MigrationServices } from "../migration/context.ts";
 import type { Pds } from "../services/pds.ts";
@@ -82,11 +83,15 @@ export interface ExportParts {
 export async function exportFound(
   archive: string,
   { located, pds, ahead }: Found,
-  { flags, services, publicOnly, report, signal }: ExportParts,
+  parts: ExportParts,
 ): Promise<ExportResult> {
+  const { exportAccount } = await loadExport();
+  return exportAccount(archive, { ...located, pds }, exportOptions(parts), ahead);
+}
+
+/** The same for the use cases. */
+export function exportOptions({ flags, services, publicOnly, report, signal }: ExportParts): ExportOptions {
   const { now, sleep, writtenBy, lockOwner } = services;
   const { concurrency = defaultConcurrency, recheck = false } = flags;
-  const options = { concurrency, signal, now: now(), sleep, writtenBy, lockOwner, publicOnly, recheck, report };
-  const { exportAccount } = await loadExport();
-  return exportAccount(archive, { ...located, pds }, options, ahead);
+  return { concurrency, signal, now: now(), sleep, writtenBy, lockOwner, publicOnly, recheck, report };
 }

@@ -47,7 +47,12 @@ export async function main(argv: readonly string[], parts: TerminalParts = proce
     const failed = fail(lostOutput(failure));
     return code === 0 ? failed : code;
   } catch (error) {
-    return fail(resumable(error, argv));
+    const code = fail(resumable(error, argv));
+    if (terminal.out.abandoned) {
+      // What is on its way to a reader that does not read would keep the process alive.
+      process.exit(code);
+    }
+    return code;
   } finally {
     process.off("uncaughtException", onBug);
     outlived();

@@ -46,6 +46,11 @@ export interface Channel {
   jsonText(text: string): void;
   /** Writes a text of our own (help) as it is. */
   text(text: string): void;
+  /** Writes bytes as they are. They have to stay so. Not for a terminal. */
+  bytes(bytes: Uint8Array): void;
+  /** Gives up what nobody has taken yet: the process ends without waiting for whoever reads. */
+  abandon(): void;
+  readonly abandoned: boolean;
   /** Resolves when the stream takes more without buffering, or is closed. For long listings. */
   drained(): Promise<void>;
   /** Resolves when all that was written has left, or is lost: then `failure` is final. */
@@ -117,7 +122,7 @@ export async function openTerminal(parts: TerminalParts, options: { noColor: boo
     : undefined;
   const channel = (stream: NodeJS.WriteStream): Channel => {
     const file = fileOf(stream);
-    const put = (text: string): void => {
+    const put = (text: string | Uint8Array): void => {
       if (file === undefined || toFile === undefined) {
         stream.write(text);
       } else {
@@ -179,7 +184,7 @@ export function printableJson(text: string): string {
 /** @param put writes to the stream, or throws */
 function openChannel(
   stream: NodeJS.WriteStream,
-  put: (text: string) => void,
+  put: (content: string | Uint8Array) => void,
   { chalk, clever, secrets }: { chalk: ChalkInstance | undefined; clever: boolean; secrets: KnownSecrets },
 ): Channel {
   const isTerminal = stream.isTTY;
@@ -187,6 +192,7 @@ function openChannel(
     neverWithoutSize(stream);
   }
   let closed = false;
+  let abandoned = false;
   let failure: string | undefined;
   const lose = (error: unknown): void => {
     if (!closed) {
@@ -199,12 +205,12 @@ function openChannel(
     stream.emit("drain");
   };
   stream.on("error", lose);
-  const write = (text: string): void => {
+  const write = (content: string | Uint8Array): void => {
     if (closed) {
       return;
     }
     try {
-      put(text);
+      put(content);
     } catch (error) {
       lose(error);
     }
@@ -241,6 +247,14 @@ function openChannel(
     // The line ends of JSON that is laid out over several lines are no part of a value.
     jsonText: (text) => write(`${secrets.redact(text).split("\n").map(printableJson).join("\n")}\n`),
     text: (text) => write(secrets.redact(text)),
+    bytes: write,
+    abandon: () => {
+      closed = true;
+      abandoned = true;
+    },
+    get abandoned() {
+      return abandoned;
+    },
     drained: async () => {
       if (!closed && stream.writableNeedDrain) {
         await new Promise<void>((resolve) => {

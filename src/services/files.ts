@@ -140,6 +140,25 @@ export class NewFile {
   }
 
   /**
+   * The same under a name that nothing may have yet; what killed runs have left beside it is removed.
+   *
+   * @throws DecampError `refused` if there is something of that name
+   */
+  async keepNew(as: string): Promise<void> {
+    await onDisk(as, async () => {
+      await this.#syncContent();
+      if (!(await nameNew(this.#part, as))) {
+        throw alreadyThere(as);
+      }
+      await this.#handle.close();
+      await rm(this.#part, { force: true });
+      await syncFolder(dirname(as));
+      // What was to be kept is kept, whatever comes of this.
+      await removeParts(as).catch(() => undefined);
+    });
+  }
+
+  /**
    * The same for one of many: its content is durable, its name only after `syncFolders`. Until then a crash of the machine
    * can take the file away, and never leaves a half of it.
    */
@@ -295,7 +314,7 @@ async function isThere(path: string): Promise<boolean> {
   }
 }
 
-/** Removes what killed runs of `writeNew` have left. One that is at work at this moment finds that the name is taken. */
+/** Removes what killed runs have left of files with an `unusedName`. One that is at work at this moment finds that the name is taken. */
 async function removeParts(path: string): Promise<void> {
   const folder = dirname(path);
   const start = `${basename(path)}.`;
@@ -319,7 +338,8 @@ export async function refuseExisting(path: string): Promise<void> {
   });
 }
 
-function alreadyThere(path: string): DecampError {
+/** The error for a name that is taken. */
+export function alreadyThere(path: string): DecampError {
   return new DecampError("refused", `${path} is there already, and is not overwritten.`, {
     hint: "Give another name, or move what is there away.",
   });

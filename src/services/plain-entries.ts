@@ -56,6 +56,19 @@ export async function removeFile(path: string): Promise<void> {
   }
 }
 
+/** Gives a plain file another name in its folder; whatever else has the old name stays. @throws DecampError `storage` */
+export async function renameFile(from: string, to: string): Promise<void> {
+  try {
+    if ((await lstat(from)).isFile()) {
+      await rename(from, to);
+    }
+  } catch (error) {
+    if (!["ENOENT", "ENOTDIR"].includes(systemCode(error) ?? "")) {
+      throw storageError(from, error);
+    }
+  }
+}
+
 /** Removes a folder if it is empty. A link to one stays. @throws DecampError `storage` */
 export async function removeEmptyFolder(path: string): Promise<void> {
   try {

@@ -1,4 +1,14 @@
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
@@ -75,7 +85,7 @@ describe("archive ls", () => {
   });
 
   test("a folder without an archive", async () => {
-    const { exitCode, stderr } = await run(["archive", "ls", folder]);
+    const { exitCode, stderr } = await run(["archive", "ls", mkdtempSync(join(folder, "empty-"))]);
     expect(exitCode).toBe(2);
     expect(stderr).toContain("There is no archive in the folder");
   });
@@ -169,5 +179,89 @@ describe("archive prune", () => {
   test("how many stay has to be said", async () => {
     expect((await run(["archive", "prune", await makeTwo()])).exitCode).toBe(2);
     expect((await run(["archive", "prune", await makeTwo(), "--keep", "0"])).exitCode).toBe(2);
+    expect((await run(["archive", "prune", await makeTwo(), "--keep-within", "30"])).exitCode).toBe(2);
+  });
+});
+
+/** The lines of JSON. */
+function outcomes(stdout: string): object[] {
+  const lines = stdout.trim().split("\n");
+  return lines.map((line) => JSON.parse(line) as object);
+}
+
+describe("a folder of archives", () => {
+  const [damaged, empty, good] = ["a", "b", "c"].map((letter) => `did-plc-${letter.repeat(24)}`) as [
+    string,
+    string,
+    string,
+  ];
+
+  /** A damaged archive, one that nothing has come into, a good one, and what is none of decamp's. */
+  function makeMany(archive: string): string {
+    const many = mkdtempSync(join(folder, "many-"));
+    renameSync(makeArchive(folder), join(many, damaged));
+    truncateSync(snapshotFile(join(many, damaged), testRev, "repo"), 100);
+    mkdirSync(join(many, empty));
+    renameSync(archive, join(many, good));
+    writeFileSync(join(many, "list.txt"), did);
+    mkdirSync(join(many, "pictures", "snapshots"), { recursive: true });
+    return many;
+  }
+
+  test("verify: a line each, what is bad once more, and the worst exit code", async () => {
+    const many = makeMany(makeArchive(folder));
+    const { exitCode, stdout, stderr } = await run(["verify", many]);
+    expect({ exitCode, stderr }).toEqual({ exitCode: 3, stderr: "" });
+    const lines = stdout.split("\n");
+    expect(lines[0]).toMatch(new RegExp(`^${damaged}  damaged: .*; to fetch it again: decamp export .* --recheck$`));
+    expect(lines[1]).toBe(`${empty}  failed: Cannot read ${join(many, empty)}: it is a folder without a manifest.`);
+    expect(lines[2]).toBe(`${good}  good: 1 snapshot, 3 records, 2 blobs`);
+    expect(lines[4]).toBe("3 archives: 1 good, 2 not.");
+    expect(lines.slice(5, 7).map((line) => line.trim().split(" ")[0])).toEqual([
+      join(many, damaged),
+      join(many, empty),
+    ]);
+    const about = await run(["verify", many, "--did", did]);
+    expect(about).toMatchObject({ exitCode: 2, stdout: "" });
+  });
+
+  test("archive ls and archive prune, for scripts", async () => {
+    const many = makeMany(await makeTwo());
+    const listed = await run(["archive", "ls", many, "--json"]);
+    expect(listed.exitCode).toBe(2);
+    expect(outcomes(listed.stdout)).toMatchObject([
+      { type: "account", archive: join(many, damaged), ok: true, did },
+      { type: "account", archive: join(many, empty), ok: false, code: "unreadable-file" },
+      { type: "account", archive: join(many, good), ok: true, snapshots: [{ snapshot: testRev }, { snapshot: later }] },
+      { type: "result", command: "archive ls", ok: false, archives: { total: 3, good: 2, bad: 1 } },
+    ]);
+    const pruned = await run(["archive", "prune", many, "--keep-daily", "1", "--json"]);
+    expect(pruned.exitCode).toBe(2);
+    expect(outcomes(pruned.stdout)).toMatchObject([
+      { archive: join(many, damaged), ok: true, kept: [testRev], removed: [] },
+      { archive: join(many, empty), ok: false },
+      { archive: join(many, good), ok: true, kept: [later], removed: [testRev] },
+      { type: "result", command: "archive prune" },
+    ]);
+    expect(readdirSync(join(many, good, "snapshots"))).toEqual([later]);
+    expect(readdirSync(many).sort()).toEqual([damaged, empty, good, "list.txt", "pictures"]);
+    const released = await run(["archive", "prune", many, "--release", testRev]);
+    expect(released).toMatchObject({ exitCode: 2, stdout: "" });
+  });
+
+  test("where all is well, -q says nothing but what was asked for", async () => {
+    const many = makeMany(makeArchive(folder));
+    [damaged, empty].forEach((name) => rmSync(join(many, name), { recursive: true }));
+    expect(await run(["verify", many, "-q"])).toEqual({ exitCode: 0, stdout: "", stderr: "" });
+    expect(await run(["archive", "prune", many, "--keep-within", "1y", "-q"])).toEqual({
+      exitCode: 0,
+      stdout: "",
+      stderr: "",
+    });
+    const { exitCode, stdout } = await run(["archive", "ls", many, "-q"]);
+    expect(exitCode).toBe(0);
+    expect(stdout).toBe(
+      `${good}  1 snapshot, the newest ${testRev} of 2026-01-05T12:00:00.000Z  3 records  2 blobs, 23 bytes\n`,
+    );
   });
 });

@@ -1,51 +1,102 @@
 /** `decamp archive …`: what is in an archive, what has changed, and what may go. */
+import { holdsArchives } from "../../archive/archives.ts";
 import { archiveFinding } from "../../archive/check.ts";
 import { compareBlobs, compareFiles, compareRecords } from "../../archive/compare.ts";
+import { readHeld, type Hold } from "../../archive/held.ts";
+import { hasRule, parseSpan, type KeepRules } from "../../archive/keep-rules.ts";
 import { hasPrivateParts, type Manifest } from "../../archive/manifest.ts";
 import type { OddSnapshot } from "../../archive/odd-snapshots.ts";
-import { openSnapshot, readArchive, type OpenSnapshot } from "../../archive/open.ts";
-import { pruneArchive } from "../../archive/prune.ts";
+import { openSnapshot, readArchive, type ArchiveContents, type OpenSnapshot } from "../../archive/open.ts";
+import { pruneArchive, type Pruned } from "../../archive/prune.ts";
+import { lossText } from "../../archive/shrink.ts";
 import { DecampError } from "../../errors.ts";
-import { readGlobals } from "../globals.ts";
+import type { PruneFlags } from "../declare/archive.ts";
+import { readGlobals, type GlobalFlags } from "../globals.ts";
 import type { Edge, Invocation } from "../invocation.ts";
 import { createList, signs } from "../list.ts";
 import { thisProcess } from "../lock-owner.ts";
+import { forEachArchive } from "../many-archives.ts";
 import { bytesText, countText, plural } from "../reporters/amounts.ts";
 import { stoppable } from "../signals.ts";
+import type { Piece, Terminal } from "../terminal.ts";
 
 /** Runs `decamp archive ls`. */
 export async function archiveLsCommand(invocation: Invocation<"archive ls">, { terminal }: Edge): Promise<number> {
   const globals = readGlobals(invocation.globals, terminal.env);
-  const [archive = ""] = invocation.args;
-  const { snapshots, unfinished, odd, storedBlobs } = await readArchive(archive);
+  const [path = ""] = invocation.args;
+  if (await holdsArchives(path)) {
+    return stoppable(
+      async (signal) =>
+        forEachArchive(path, "archive ls", { globals, terminal, signal, lists: true }, async (archive) => {
+          const listed = await list(archive);
+          return { exitCode: 0, line: summaryOf(listed), facts: listedFacts(listed) };
+        }),
+      () => undefined,
+    );
+  }
+  const listed = await list(path);
+  const { snapshots, odd, held } = listed;
   const newest = snapshots.at(-1);
   if (globals.json) {
-    terminal.out.json({
-      type: "result",
-      version: 1,
-      command: "archive ls",
-      did: newest?.did,
-      handle: newest?.handle,
-      snapshots: snapshots.map(snapshotFacts),
-      unfinished,
-      findings: odd.map(({ rule, snapshot }) => ({ ...archiveFinding(rule), snapshot })),
-      storedBlobs,
-    });
+    terminal.out.json({ type: "result", version: 1, command: "archive ls", ...listedFacts(listed) });
     return 0;
   }
   if (!globals.quiet) {
     terminal.err.line({ text: newest?.handle ?? newest?.did ?? "", style: "bold" }, `  ${newest?.did ?? ""}`);
   }
   for (const manifest of snapshots) {
-    const { snapshot, createdAt, records, blobs, blobBytes } = manifest;
-    const figures = `${countText(records)} records  ${plural(blobs.length, "blob")}, ${bytesText(blobBytes)}`;
-    const remarks = remarksOn(manifest).map((remark) => `  ${remark}`);
-    terminal.out.line({ text: snapshot, style: "bold" }, `  ${createdAt}  ${figures}`, ...remarks);
+    const { snapshot, createdAt } = manifest;
+    const remarks = remarksOn(manifest, held).map((remark) => `  ${remark}`);
+    terminal.out.line({ text: snapshot, style: "bold" }, `  ${createdAt}  ${figuresOf(manifest)}`, ...remarks);
   }
   for (const { rule, snapshot } of odd) {
-    terminal.out.line({ text: snapshot, style: "bold" }, `  ${oddities[rule]}`);
+    const remark = held.has(snapshot) && !snapshots.some(({ snapshot: name }) => name === snapshot) ? "  held" : "";
+    terminal.out.line({ text: snapshot, style: "bold" }, `  ${oddities[rule]}${remark}`);
   }
   return 0;
+}
+
+interface Listed extends ArchiveContents {
+  readonly held: ReadonlyMap<string, Hold | undefined>;
+}
+
+async function list(archive: string): Promise<Listed> {
+  return { ...(await readArchive(archive)), held: await readHeld(archive) };
+}
+
+function listedFacts({ snapshots, unfinished, odd, storedBlobs, held }: Listed): object {
+  const newest = snapshots.at(-1);
+  return {
+    did: newest?.did,
+    handle: newest?.handle,
+    snapshots: snapshots.map((manifest) => snapshotFacts(manifest, held)),
+    unfinished,
+    findings: odd.map(({ rule, snapshot }) => ({ ...archiveFinding(rule), snapshot })),
+    storedBlobs,
+  };
+}
+
+/** An archive in one line. */
+function summaryOf({ snapshots, odd, held }: Listed): Piece[] {
+  const newest = snapshots.at(-1);
+  const names = snapshots.map(({ snapshot }) => snapshot).filter((name) => held.has(name));
+  const latest =
+    newest === undefined ? [] : [`, the newest ${newest.snapshot} of ${newest.createdAt}`, figuresOf(newest)];
+  const remarks = [
+    ...(newest === undefined ? [] : remarksOn(newest, new Map())),
+    ...(names.length === 0 ? [] : [`held: ${names.join(", ")}`]),
+    ...odd.map(({ rule, snapshot }) => `${snapshot}: ${oddities[rule]}`),
+  ];
+  const [when = "", ...figures] = latest;
+  const who = newest?.handle === undefined ? "" : `${newest.handle}  `;
+  return [
+    `${who}${plural(snapshots.length, "snapshot")}${when}`,
+    ...[...figures, ...remarks].map((text) => `  ${text}`),
+  ];
+}
+
+function figuresOf({ records, blobs, blobBytes }: Manifest): string {
+  return `${countText(records)} records  ${plural(blobs.length, "blob")}, ${bytesText(blobBytes)}`;
 }
 
 /** What is odd about a snapshot, in a few words. */
@@ -56,7 +107,7 @@ const oddities: Readonly<Record<OddSnapshot["rule"], string>> = {
   "archive/snapshot-name": "not called by its revision",
 };
 
-function snapshotFacts(manifest: Manifest): object {
+function snapshotFacts(manifest: Manifest, held: Listed["held"]): object {
   const { snapshot, createdAt, updatedAt, source, status, commit, rev, data, records, blobs, blobBytes, missing } =
     manifest;
   const figures = { records, blobs: { count: blobs.length, bytes: blobBytes }, missing: missing.length };
@@ -71,15 +122,18 @@ function snapshotFacts(manifest: Manifest): object {
     data,
     ...figures,
     private: hasPrivateParts(manifest),
+    ...(held.has(snapshot) ? { held: held.get(snapshot) ?? {} } : {}),
   };
 }
 
-function remarksOn(manifest: Manifest): string[] {
-  const { missing, status, unreadRecords = [] } = manifest;
+function remarksOn(manifest: Manifest, held: Listed["held"]): string[] {
+  const { missing, status, snapshot, unreadRecords = [] } = manifest;
+  const hold = held.get(snapshot);
   return [
     ...(hasPrivateParts(manifest) ? ["private"] : []),
     ...(status === undefined ? [] : [status]),
     ...(missing.length === 0 ? [] : [`${plural(missing.length, "blob")} missing`]),
+    ...(held.has(snapshot) ? [hold === undefined ? "held" : `held: ${lossText(hold.losses)} gone by ${hold.by}`] : []),
     ...(unreadRecords.length === 0 ? [] : [`${plural(unreadRecords.length, "record")} not readable to the end`]),
   ];
 }
@@ -128,28 +182,72 @@ export async function archivePruneCommand(
   { terminal }: Edge,
 ): Promise<number> {
   const globals = readGlobals(raw, terminal.env);
-  const [archive = ""] = args;
-  const { keep, dryRun = false } = flags;
-  if (keep === undefined) {
-    throw new DecampError("usage", "How many snapshots stay is missing.", { hint: "Give it with --keep 7." });
+  const [path = ""] = args;
+  const { release = [], dryRun = false } = flags;
+  const rules = readRules(flags);
+  if (!hasRule(rules) && release.length === 0) {
+    throw new DecampError("usage", "Which snapshots stay is missing.", {
+      hint: "Say it with --keep-daily 7 --keep-weekly 5 --keep-monthly 12, for example.",
+    });
   }
-  const pruned = await stoppable(
-    async (signal) => pruneArchive(archive, { keep, dryRun, signal, now: Date.now(), lockOwner: thisProcess() }),
+  const isMany = await holdsArchives(path);
+  if (isMany && release.length > 0) {
+    throw new DecampError("usage", "--release names a snapshot of one archive, and this is a folder of them.", {
+      hint: "Give the archive that has the snapshot.",
+    });
+  }
+  return stoppable(
+    async (signal) => {
+      const options = { rules, release, dryRun, signal, lockOwner: thisProcess() };
+      const prune = async (archive: string): Promise<Pruned> => pruneArchive(archive, { ...options, now: Date.now() });
+      if (isMany) {
+        return forEachArchive(path, "archive prune", { globals, terminal, signal, lists: dryRun }, async (archive) => {
+          const pruned = await prune(archive);
+          return { exitCode: 0, line: [doneText(pruned, dryRun)], facts: { dryRun, ...pruned } };
+        });
+      }
+      tellPruned(await prune(path), dryRun, globals, terminal);
+      return 0;
+    },
     () => undefined,
   );
-  const { kept, removed, blobs } = pruned;
-  if (globals.json) {
-    terminal.out.json({ type: "result", version: 1, command: "archive prune", dryRun, ...pruned });
-    return 0;
+}
+
+/** @throws DecampError `usage` for a span that is none */
+function readRules({ keep, keepDaily, keepWeekly, keepMonthly, keepYearly, keepWithin }: PruneFlags): KeepRules {
+  const within = keepWithin === undefined ? undefined : parseSpan(keepWithin);
+  if (keepWithin !== undefined && within === undefined) {
+    throw new DecampError("usage", `--keep-within: ${keepWithin} is no span of time.`, {
+      hint: "It looks like 30d or 1y6m14d12h: years, months, days and hours.",
+    });
   }
+  return { last: keep, daily: keepDaily, weekly: keepWeekly, monthly: keepMonthly, yearly: keepYearly, within };
+}
+
+function tellPruned(pruned: Pruned, dryRun: boolean, { json, quiet }: GlobalFlags, { out }: Terminal): void {
+  if (json) {
+    out.json({ type: "result", version: 1, command: "archive prune", dryRun, ...pruned });
+    return;
+  }
+  const { kept, removed, reasons, released } = pruned;
   // What a dry run would do is what was asked for.
-  if (!globals.quiet || dryRun) {
-    for (const name of removed) {
-      terminal.out.line(`- ${name}`);
+  if (!quiet || dryRun) {
+    for (const name of released) {
+      out.line(`${name}  ${dryRun ? "would not be" : "is not"} held any longer`);
     }
-    const done = dryRun ? "Would remove" : "Removed";
-    const what = `${plural(removed.length, "snapshot")} and ${plural(blobs.count, "blob")}, ${bytesText(blobs.bytes)}`;
-    terminal.out.line(`${done} ${what}; ${plural(kept.length, "snapshot")} ${dryRun ? "would stay" : "stay"}.`);
+    for (const name of dryRun ? kept : []) {
+      out.line(`  ${[name, (reasons[name] ?? []).join(", ")].filter((text) => text !== "").join("  ")}`);
+    }
+    for (const name of removed) {
+      out.line(`- ${name}`);
+    }
+    out.line(doneText(pruned, dryRun));
   }
-  return 0;
+}
+
+function doneText({ kept, removed, held, blobs }: Pruned, dryRun: boolean): string {
+  const done = dryRun ? "Would remove" : "Removed";
+  const what = `${plural(removed.length, "snapshot")} and ${plural(blobs.count, "blob")}, ${bytesText(blobs.bytes)}`;
+  const stay = `${plural(kept.length, "snapshot")} ${dryRun ? "would stay" : kept.length === 1 ? "stays" : "stay"}`;
+  return `${done} ${what}; ${stay}${held.length === 0 ? "" : `, held: ${held.join(", ")}`}.`;
 }

@@ -3,8 +3,9 @@ import { findDid } from "../../account/find.ts";
 import type { ExportEvent } from "../../archive/events.ts";
 import { exportMany, type Listed, type Outcome } from "../../archive/export-many.ts";
 import type { ExportResult } from "../../archive/export.ts";
-import { archiveName } from "../../archive/layout.ts";
+import { archiveName, snapshotFile } from "../../archive/layout.ts";
 import { hasAllBlobs } from "../../archive/manifest.ts";
+import { lossText } from "../../archive/shrink.ts";
 import { DecampError, exitCodeOf, isDecampError } from "../../errors.ts";
 import { parseAccount, parseServerUrl, type Account } from "../../identity/syntax.ts";
 import type { MigrationServices } from "../../migration/context.ts";
@@ -13,6 +14,7 @@ import { fileLines, streamLines } from "../../services/lines.ts";
 import type { ExportFlags } from "../declare/export.ts";
 import { readGlobals, type GlobalFlags } from "../globals.ts";
 import { exportFound, findAccount } from "../export-account.ts";
+import { carTarget } from "../export-car.ts";
 import { failureFacts } from "../failure.ts";
 import type { Edge, Invocation } from "../invocation.ts";
 import { openMigrationServices } from "../migration-services.ts";
@@ -20,7 +22,7 @@ import { countText, plural } from "../reporters/amounts.ts";
 import { warningLine } from "../reporters/lines.ts";
 import { stoppable, tellStopping } from "../signals.ts";
 import type { Terminal } from "../terminal.ts";
-import { lacksSomething, resultFacts } from "./export-result.ts";
+import { isIncomplete, resultFacts } from "./export-result.ts";
 
 const defaultJobs = 4;
 /** So many failures are named again at the end. */
@@ -31,23 +33,28 @@ interface Tally {
   complete: number;
   unchanged: number;
   incomplete: number;
+  /** Of those that came: from which much is gone. */
+  shrunk: number;
   failed: number;
   /** The first ones. */
   readonly failures: { readonly account: string; readonly code: string; readonly message: string }[];
 }
 
-/** Runs `decamp export` for many accounts. Exit code 6 if one of them failed or lacks blobs. */
+/** Runs `decamp export` for many accounts. Exit code 6 if one of them failed, lacks blobs, or has lost much. */
 export async function exportManyCommand(
   { args, flags, globals: raw }: Invocation<"export">,
   { terminal }: Edge,
 ): Promise<number> {
   const globals = readGlobals(raw, terminal.env);
   const folder = checkFlags(args, flags);
+  if ((await carTarget(folder)) !== undefined) {
+    refuse("A CAR file holds one account: with --all and --accounts, -o names the folder for the archives.");
+  }
   const from = flags.all === true ? flags.pds : flags.from;
   const origin = from === undefined ? undefined : parseServerUrl(from, globals);
   const { services, close } = openMigrationServices(globals, terminal);
   const setting: Setting = { folder, origin, flags, services, globals, terminal };
-  const tally: Tally = { complete: 0, unchanged: 0, incomplete: 0, failed: 0, failures: [] };
+  const tally: Tally = { complete: 0, unchanged: 0, incomplete: 0, shrunk: 0, failed: 0, failures: [] };
   try {
     const { listError } = await stoppable(
       async (signal) =>
@@ -71,7 +78,7 @@ export async function exportManyCommand(
     if (listError !== undefined) {
       throw listError;
     }
-    return tally.failed + tally.incomplete > 0 ? exitCodeOf("incomplete") : 0;
+    return tally.failed + tally.incomplete + tally.shrunk > 0 ? exitCodeOf("incomplete") : 0;
   } finally {
     close();
   }
@@ -173,12 +180,13 @@ function count(tally: Tally, outcome: Outcome): void {
       const { code, message } = failureFacts(outcome.error);
       tally.failures.push({ account: outcome.did ?? outcome.name, code, message });
     }
-  } else if (lacksSomething(outcome.result)) {
+  } else if (isIncomplete(outcome.result)) {
     tally.incomplete += 1;
   } else {
     tally.complete += 1;
     tally.unchanged += outcome.result.mode === "unchanged" ? 1 : 0;
   }
+  tally.shrunk += "result" in outcome && outcome.result.shrunk !== undefined ? 1 : 0;
 }
 
 /** The line of one account. */
@@ -187,7 +195,9 @@ function tell(folder: string, outcome: Outcome, { json, quiet }: GlobalFlags, { 
   const archive = did === undefined ? undefined : joinPath(folder, archiveName(did));
   if (json) {
     const facts =
-      "error" in outcome ? { ok: false, ...failureFacts(outcome.error) } : { ok: true, ...resultFacts(outcome.result) };
+      "error" in outcome
+        ? { ok: false, ...failureFacts(outcome.error) }
+        : { ok: true, ...resultFacts(archive ?? "", outcome.result) };
     out.json({ type: "account", version: 1, account: name, did, archive, ...facts });
     return;
   }
@@ -195,20 +205,25 @@ function tell(folder: string, outcome: Outcome, { json, quiet }: GlobalFlags, { 
     out.line(did ?? name, "  ", { text: "failed", style: "red" }, `: ${failureFacts(outcome.error).message}`);
     return;
   }
-  const { manifest, mode } = outcome.result;
-  const { missing, records, blobs, unreadRecords = [] } = manifest;
-  if (hasAllBlobs(manifest) && lacksSomething(outcome.result)) {
+  const { manifest, mode, shrunk } = outcome.result;
+  const { missing, records, blobs, snapshot, unreadRecords = [] } = manifest;
+  if (shrunk !== undefined) {
+    const text = `shrunk by ${lossText(shrunk.losses)}`;
+    out.line(manifest.did, "  ", { text, style: "yellow" }, `: held is ${shrunk.held.join(", ")}`);
+  }
+  if (hasAllBlobs(manifest) && isIncomplete(outcome.result)) {
     out.line(manifest.did, "  ", { text: "damaged", style: "yellow" }, `: ${damageText(outcome.result)}`);
   } else if (!hasAllBlobs(manifest)) {
     const text = [
       ...(missing.length === 0 ? [] : [`${plural(missing.length, "blob")} missing`]),
       ...(unreadRecords.length === 0 ? [] : [`${plural(unreadRecords.length, "record")} not readable to the end`]),
     ].join(", ");
-    out.line(manifest.did, "  ", { text, style: "yellow" }, `: the manifest of ${manifest.snapshot} names them`);
+    out.line(manifest.did, "  ", { text, style: "yellow" }, `: the manifest of ${snapshot} names them`);
   } else if (!quiet) {
     const state = mode === "unchanged" ? "unchanged" : "complete";
     const amounts = `: ${plural(records, "record")}, ${plural(blobs.length, "blob")}`;
-    out.line(manifest.did, "  ", { text: state, style: "green" }, amounts);
+    const car = snapshotFile(archive ?? "", snapshot, "repo");
+    out.line(manifest.did, "  ", { text: state, style: "green" }, `${amounts}; ${car}`);
   }
 }
 
@@ -228,29 +243,30 @@ function warn(did: string, event: ExportEvent & { type: "warning" }, { json }: G
 }
 
 function summarize(folder: string, tally: Tally, { json, quiet }: GlobalFlags, { out }: Terminal): void {
-  const { complete, unchanged, incomplete, failed, failures } = tally;
+  const { complete, unchanged, incomplete, shrunk, failed, failures } = tally;
   const total = complete + incomplete + failed;
   if (json) {
-    const accounts = { total, complete, unchanged, incomplete, failed };
+    const accounts = { total, complete, unchanged, incomplete, shrunk, failed };
     out.json({
       type: "result",
       version: 1,
       command: "export",
-      ok: failed + incomplete === 0,
+      ok: failed + incomplete + shrunk === 0,
       folder,
       accounts,
       failures,
     });
     return;
   }
-  const bad = failed + incomplete > 0;
+  const bad = failed + incomplete + shrunk > 0;
   if (quiet && !bad) {
     return;
   }
   out.line();
+  const gone = shrunk === 0 ? "" : ` From ${countText(shrunk)} of them much is gone.`;
   out.line(
     { text: `${plural(total, "account")}: ${countText(complete)} complete`, style: bad ? "yellow" : "green" },
-    ` (${countText(unchanged)} of them unchanged), ${countText(incomplete)} with blobs missing or damaged files, ${countText(failed)} failed.`,
+    ` (${countText(unchanged)} of them unchanged), ${countText(incomplete)} with blobs missing or damaged files, ${countText(failed)} failed.${gone}`,
   );
   for (const { account, message } of failures) {
     out.line(`  ${account}  ${message}`);

@@ -1,8 +1,10 @@
 /** What people read when `decamp export` has ended. */
 import type { LocatedAccount } from "../../account/find.ts";
 import type { ExportResult } from "../../archive/export.ts";
+import { snapshotFile } from "../../archive/layout.ts";
 import { hasAllBlobs, hasPrivateParts, type Manifest, type Missing } from "../../archive/manifest.ts";
 import type { Mended, Unmended } from "../../archive/mend.ts";
+import { lossText } from "../../archive/shrink.ts";
 import { powerlessKeys } from "../../plc/came-alone.ts";
 import { powerlessLines } from "../facts-lines.ts";
 import { bytesText, countText, plural } from "../reporters/amounts.ts";
@@ -14,17 +16,23 @@ type Line = readonly Piece[];
 /** So many missing blobs are named on the screen; `--json` and the manifest have them all. */
 const named = 50;
 
-/** Whether an export has left something out, or damaged: exit code 6. */
-export function lacksSomething({ manifest, unmended }: Pick<ExportResult, "manifest" | "unmended">): boolean {
+/** Whether an export has left something out, or damaged. */
+export function isIncomplete({ manifest, unmended }: ExportResult): boolean {
   return !hasAllBlobs(manifest) || unmended.length > 0;
+}
+
+/** The same, or whether much of the account is gone since the last time: exit code 6. */
+export function lacksSomething(result: ExportResult): boolean {
+  return isIncomplete(result) || result.shrunk !== undefined;
 }
 
 export function exportLines(
   archive: string,
   located: LocatedAccount,
-  { manifest, mode, received, mended, unmended }: ExportResult,
+  result: ExportResult,
   { quiet, complete }: { quiet: boolean; complete: Complete },
 ): Line[] {
+  const { manifest, mode, received, mended, unmended, shrunk } = result;
   const { did, handle = did } = located;
   const { missing, records, blobs, blobBytes, snapshot, createdAt, status } = manifest;
   const lacks = lackOf(manifest);
@@ -45,6 +53,7 @@ export function exportLines(
     ["Archive       ", archive],
     ["Account       ", did, ...(status === undefined ? [] : [`, ${status} on ${manifest.source}`])],
     ["Snapshot      ", snapshot, { text: `, of ${createdAt}`, style: "dim" }],
+    ["Repository    ", snapshotFile(archive, snapshot, "repo")],
     ["Records       ", countText(records)],
     ["Blobs         ", `${countText(blobs.length)}, ${bytesText(blobBytes)}`],
     [
@@ -58,11 +67,21 @@ export function exportLines(
   ];
   const weak = powerlessLines(powerlessOf(located), { did, complete });
   return [
-    ...(quiet && !lacksSomething({ manifest, unmended }) ? [] : [[verdict]]),
+    ...(quiet && !lacksSomething(result) ? [] : [[verdict]]),
+    ...lostLines(shrunk),
     ...(quiet ? [] : [...facts, ...weak]),
     ...missingLines(missing),
     ...unmendedLines(unmended),
   ];
+}
+
+/** What of the account is gone, and where it is still. */
+function lostLines(shrunk: ExportResult["shrunk"]): Line[] {
+  if (shrunk === undefined) {
+    return [];
+  }
+  const text = `Much is gone from the account since it was archived before: ${lossText(shrunk.losses)}.`;
+  return [[{ text, style: "yellow" }], [`What had it is held, and not pruned: ${shrunk.held.join(", ")}.`]];
 }
 
 /** What an archive lacks, or may lack; undefined for one that is complete. */
@@ -138,7 +157,8 @@ function missingLines(missing: readonly Missing[]): Line[] {
 }
 
 /** The same for scripts. */
-export function resultFacts({ manifest, mode, received, futureRev, mended, unmended }: ExportResult): object {
+export function resultFacts(archive: string, result: ExportResult): object {
+  const { manifest, mode, received, futureRev, mended, unmended, shrunk } = result;
   const { did, handle, source, status, snapshot, createdAt, commit, rev, data, records, blobs, blobBytes, missing } =
     manifest;
   const { unreadRecords } = manifest;
@@ -149,6 +169,7 @@ export function resultFacts({ manifest, mode, received, futureRev, mended, unmen
     status,
     snapshot,
     mode,
+    car: snapshotFile(archive, snapshot, "repo"),
     createdAt,
     commit,
     rev,
@@ -161,6 +182,7 @@ export function resultFacts({ manifest, mode, received, futureRev, mended, unmen
     unreadRecords,
     mended,
     unmended,
+    shrunk,
     ...(futureRev ? { futureRev } : {}),
   };
 }

@@ -10,6 +10,7 @@ import type { Pds } from "../../services/pds.ts";
 import type { ExportFlags } from "../declare/export.ts";
 import { nonEmpty, readGlobals } from "../globals.ts";
 import { exportFound, findAccount } from "../export-account.ts";
+import { beside, carTarget, checkTarget, exportToCar, type CarTarget } from "../export-car.ts";
 import { createIdentityAnswers } from "../identity-answers.ts";
 import type { Edge, Invocation } from "../invocation.ts";
 import { openMigrationServices } from "../migration-services.ts";
@@ -18,18 +19,32 @@ import { reportAndAsk } from "../report-and-ask.ts";
 import { checkSecretFlags, createSecrets, secretKinds, type AllSecretFlags, type Secrets } from "../secrets.ts";
 import { stoppable, tellStopping } from "../signals.ts";
 import type { Terminal } from "../terminal.ts";
+import { carFacts, carLines, tellCar } from "./export-car-result.ts";
 import { exportLines, keyFacts, lacksSomething, resultFacts } from "./export-result.ts";
 import { completer } from "../next-command.ts";
 
-/** Runs `decamp export`. Exit code 6 if blobs are missing, or may be, or something is damaged and stays so. */
+/**
+ * Runs `decamp export`. Exit code 6 if blobs are missing, or may be, if
+ * something is damaged and stays so, if much is gone, or if a pipe did not take all.
+ */
 export async function exportCommand(
   invocation: Invocation<"export">,
-  { terminal, secrets: known }: Edge,
+  { terminal: given, secrets: known }: Edge,
 ): Promise<number> {
   const { args, flags, globals: raw } = invocation;
-  const globals = readGlobals(raw, terminal.env);
+  const globals = readGlobals(raw, given.env);
   const account = parseAccount(oneAccount(args, flags));
   const archive = flags.output ?? folderOf(account);
+  const target = await carTarget(flags.output);
+  const terminal = beside(given, target);
+  if (target !== undefined) {
+    if (flags.recheck === true) {
+      throw new DecampError("usage", "--recheck proves what is in an archive, and a CAR file is none.", {
+        hint: "decamp verify proves a CAR file.",
+      });
+    }
+    await checkTarget(target, given);
+  }
   const from = flags.from ?? nonEmpty(terminal.env["DECAMP_SOURCE_PDS"]);
   const origin = from === undefined ? undefined : parseServerUrl(from, globals);
   const secretFlags: AllSecretFlags = {
@@ -39,32 +54,34 @@ export async function exportCommand(
   checkSecretFlags(secretFlags, terminal.stdin.isTTY);
   const { services, close } = openMigrationServices(globals, terminal);
   try {
-    const { located, result } = await stoppable(
+    const ended = await stoppable(
       async (signal, leave) =>
         reportAndAsk(
           terminal,
           { globals, signal, leave, identityIsAsked: () => false, planIsTheResult: false },
           async (prompter, report) => {
             report({ type: "step", id: "locate", title: "Find the account", state: "start" });
-            const did = account.type === "did" ? account.did : await archivedDid(archive, account.handle);
+            const did = account.type === "did" ? account.did : await archivedDid(archive, account.handle, target);
             const signsIn = wantsSignIn(flags, terminal.env);
             const found = await findAccount(
               archive,
               account,
-              { origin, did, asksAhead: !signsIn },
+              { origin, did, asksAhead: !signsIn && target === undefined },
               { services, globals, signal },
             );
-            const { pds, ahead, located: one } = found;
-            report({ type: "step", id: "locate", title: "Find the account", state: "done", detail: one.did });
+            const { pds, ahead, located } = found;
+            report({ type: "step", id: "locate", title: "Find the account", state: "done", detail: located.did });
             try {
               if (signsIn) {
                 const secrets = createSecrets(terminal, secretFlags, prompter, known, signal);
                 report({ type: "step", id: "sign-in", title: "Sign in", state: "start" });
-                await openSession(pds, one, terminal, secrets, prompter, report, signal);
+                await openSession(pds, located, terminal, secrets, prompter, report, signal);
                 report({ type: "step", id: "sign-in", title: "Sign in", state: "done" });
               }
               const parts = { flags, services, publicOnly: flags.publicOnly ?? false, report, signal };
-              return { located: one, result: await exportFound(archive, found, parts) };
+              return target === undefined
+                ? { located, result: await exportFound(archive, found, parts) }
+                : { car: tellCar(target, located, pds, await exportToCar(target, found, parts, given.out)) };
             } finally {
               ahead?.close();
               await pds.signOut();
@@ -73,15 +90,22 @@ export async function exportCommand(
         ),
       tellStopping(terminal, globals),
     );
+    const begin = { type: "result", version: 1, command: "export" };
+    if (ended.car !== undefined) {
+      if (globals.json) {
+        terminal.out.json({ ...begin, ...carFacts(ended.car) });
+      } else if (!globals.quiet || !ended.car.result.taken) {
+        carLines(ended.car).forEach((line) => terminal.out.line(...line));
+      }
+      if (ended.car.result.futureRev) {
+        return exitCodeOf("damaged"); // as verify has it
+      }
+      // An output that failed for another reason than that nobody reads is told by whoever watches all output.
+      return ended.car.result.taken || given.out.failure !== undefined ? 0 : exitCodeOf("incomplete");
+    }
+    const { located, result } = ended;
     if (globals.json) {
-      terminal.out.json({
-        type: "result",
-        version: 1,
-        command: "export",
-        archive,
-        ...resultFacts(result),
-        ...keyFacts(located),
-      });
+      terminal.out.json({ ...begin, archive, ...resultFacts(archive, result), ...keyFacts(located) });
     } else {
       for (const line of exportLines(archive, located, result, {
         quiet: globals.quiet,
@@ -119,8 +143,15 @@ function folderOf(account: Account): string {
   return account.type === "handle" ? account.handle : archiveName(account.did);
 }
 
-/** The DID that the archive knows for a handle. */
-async function archivedDid(archive: string, handle: string): Promise<string | undefined> {
+/** The DID that the archive knows for a handle, if it is one. */
+async function archivedDid(
+  archive: string,
+  handle: string,
+  target: CarTarget | undefined,
+): Promise<string | undefined> {
+  if (target !== undefined) {
+    return undefined;
+  }
   const last = (await readManifests(archive)).at(-1);
   return last?.handle === handle ? last.did : undefined;
 }

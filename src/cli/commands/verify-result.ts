@@ -76,6 +76,30 @@ export function archiveLines(archive: ArchiveReport | undefined): Line[] {
   ];
 }
 
+/** What is said of one archive among many. */
+export function summaryLine({ ok, report, archive, findings, next }: Summary): Line {
+  const { signature, records } = report;
+  const parts = `${plural(archive?.snapshots ?? 1, "snapshot")}, ${plural(records, "record")}, ${plural(archive?.blobs.checked ?? 0, "blob")}`;
+  const [first] = [...findings].sort((a, b) => Number(b.severity === "error") - Number(a.severity === "error"));
+  const where = first === undefined ? "" : [first.key, first.cid].filter((part) => part !== undefined).join(" ");
+  const more = findings.length > 1 ? ` and ${countText(findings.length - 1)} more` : "";
+  const found = first === undefined ? "" : `${first.rule}${where && ` ${where}`}${more}`;
+  return ok
+    ? [
+        good("good"),
+        `: ${parts}${signature === "unchecked" ? "; who signed was not checked" : ""}${found && `; ${found}`}`,
+      ]
+    : [bad("damaged"), `: ${found}${next === undefined ? "" : `; to fetch it again: ${next}`}`];
+}
+
+interface Summary {
+  readonly ok: boolean;
+  readonly report: RepoReport;
+  readonly archive: ArchiveReport | undefined;
+  readonly findings: readonly AnyFinding[];
+  readonly next: string | undefined;
+}
+
 /** How what is damaged comes back. @param command complete */
 export function mendLines(command: string): Line[] {
   return [[], ["To fetch again what is damaged, as far as the server still has it:"], [`  ${command}`]];

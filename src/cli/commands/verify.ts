@@ -1,6 +1,5 @@
 /** `decamp verify`: proves a repository, and says what is wrong with it. */
-import type { ArchiveReport } from "../../archive/check-all.ts";
-import type { Manifest } from "../../archive/manifest.ts";
+import type { AnyFinding, ArchiveReport } from "../../archive/check-all.ts";
 import { mendWords } from "../../archive/open-repo.ts";
 import type { SigningKey } from "../../archive/signing-keys.ts";
 import { DecampError, exitCodeOf } from "../../errors.ts";
@@ -19,11 +18,11 @@ import { nextCommand } from "../next-command.ts";
 import { createActivity } from "../reporters/activity.ts";
 import { stoppable } from "../signals.ts";
 import type { Terminal } from "../terminal.ts";
-import { archiveLines, factLines, findingLines, mendLines, verdictLines } from "./verify-result.ts";
+import { archiveLines, factLines, findingLines, mendLines, summaryLine, verdictLines } from "./verify-result.ts";
 
 const damagedExit = exitCodeOf("damaged");
 
-/** Runs `decamp verify`. Exit code 3 if one of the three answers is bad. */
+/** Runs `decamp verify`. Exit code 3 if one of the three answers is bad; of a folder of archives, if that is so of one. */
 export async function verifyCommand(
   { args, flags, globals: raw }: Invocation<"verify">,
   { terminal }: Edge,
@@ -32,53 +31,103 @@ export async function verifyCommand(
   const [path = ""] = args;
   const limits = repoLimits(readLimits(globals.limit));
   const expectation = await readExpectation(flags);
-  let opened: { readonly path: string; readonly manifest: Manifest } | undefined;
-  const { report, keys, archive } = await stoppable(
+  const isMany = await isFolderOfArchives(path);
+  if (isMany && (flags.did !== undefined || flags.signingKey !== undefined)) {
+    throw new DecampError("usage", "--did and --signing-key are about one account, and this is a folder of archives.", {
+      hint: "Give the archive of the account.",
+    });
+  }
+  return stoppable(
     async (signal) => {
-      const input = await openInput(path, terminal);
-      opened = input.archive;
-      try {
-        return await proveAll(input, expectation, { flags, limits, globals, terminal, signal });
-      } finally {
-        input.close();
+      const run = { raw, globals };
+      const setting = { flags, limits, globals, terminal, signal };
+      if (isMany) {
+        return verifyMany(path, expectation, run, setting);
       }
+      const verified = await verifyPath(path, expectation, run, setting);
+      tell(verified, globals, terminal);
+      return verified.ok ? 0 : damagedExit;
     },
     () => undefined,
   );
-  const until = keys.find(({ didKey }) => didKey === report.signingKey)?.until;
-  const findings = [...report.findings, ...(archive?.findings ?? [])];
-  const ok = report.ok && !(archive?.findings.some(({ severity }) => severity === "error") ?? false);
-  const next = ok || opened === undefined ? undefined : mendCommand(opened, { raw, globals });
-  if (globals.json) {
-    terminal.out.json({
-      type: "result",
-      version: 1,
-      command: "verify",
-      ...report,
+}
+
+/** What the commands that follow from it need. */
+type Run = Parameters<typeof nextCommand>[1];
+
+interface Verified extends Omit<Proof, "keys"> {
+  readonly ok: boolean;
+  /** Until when the key counted that it is signed with, if that is over. */
+  readonly until: string | undefined;
+  readonly findings: readonly AnyFinding[];
+  /** The command that mends it. */
+  readonly next: string | undefined;
+}
+
+async function verifyPath(path: string, expectation: Expectation, run: Run, setting: Setting): Promise<Verified> {
+  const input = await openInput(path, setting.terminal);
+  try {
+    const { keys, ...proof } = await proveAll(input, expectation, setting);
+    const { report, archive } = proof;
+    const ok = report.ok && !(archive?.findings.some(({ severity }) => severity === "error") ?? false);
+    return {
+      ...proof,
       ok,
-      ...(until === undefined ? {} : { signingKeyUntil: until }),
-      ...(archive === undefined
-        ? {}
-        : { archive: { snapshots: archive.snapshots, files: archive.files, blobs: archive.blobs } }),
-      ...(next === undefined ? {} : { next }),
-      findings,
-    });
-  } else {
-    const verdict = globals.quiet && ok ? [] : verdictLines(report, ok, until);
-    const facts = globals.quiet ? [] : [...factLines(report), ...archiveLines(archive)];
-    const mend = next === undefined ? [] : mendLines(next);
-    for (const line of [...verdict, ...facts, ...findingLines(findings), ...mend]) {
-      terminal.out.line(...line);
-    }
+      until: keys.find(({ didKey }) => didKey === report.signingKey)?.until,
+      findings: [...report.findings, ...(archive?.findings ?? [])],
+      next: ok || input.archive === undefined ? undefined : mendCommand(input.archive, run),
+    };
+  } finally {
+    input.close();
   }
-  return ok ? 0 : damagedExit;
+}
+
+function tell(verified: Verified, { json, quiet }: GlobalFlags, { out }: Terminal): void {
+  if (json) {
+    out.json({ type: "result", version: 1, command: "verify", ...factsOf(verified) });
+    return;
+  }
+  const { report, ok, until, archive, findings, next } = verified;
+  const verdict = quiet && ok ? [] : verdictLines(report, ok, until);
+  const facts = quiet ? [] : [...factLines(report), ...archiveLines(archive)];
+  const mend = next === undefined ? [] : mendLines(next);
+  for (const line of [...verdict, ...facts, ...findingLines(findings), ...mend]) {
+    out.line(...line);
+  }
+}
+
+/** For scripts. */
+function factsOf({ report, ok, until, archive, findings, next }: Verified): object {
+  return {
+    ...report,
+    ok,
+    ...(until === undefined ? {} : { signingKeyUntil: until }),
+    ...(archive === undefined
+      ? {}
+      : { archive: { snapshots: archive.snapshots, files: archive.files, blobs: archive.blobs } }),
+    ...(next === undefined ? {} : { next }),
+    findings,
+  };
+}
+
+/** The code for archives is loaded only for a folder. */
+async function isFolderOfArchives(path: string): Promise<boolean> {
+  const { isFolder } = await import("../../services/hash-file.ts");
+  return path !== "-" && (await isFolder(path)) && (await import("../../archive/archives.ts")).holdsArchives(path);
+}
+
+async function verifyMany(folder: string, expectation: Expectation, run: Run, setting: Setting): Promise<number> {
+  const { forEachArchive } = await import("../many-archives.ts");
+  return forEachArchive(folder, "verify", setting, async (archive) => {
+    const verified = await verifyPath(archive, expectation, run, setting);
+    const { ok, report, archive: rest, findings, next } = verified;
+    const line = summaryLine({ ok, report, archive: rest, findings, next });
+    return { exitCode: ok ? 0 : damagedExit, line, facts: factsOf(verified) };
+  });
 }
 
 /** The command that fetches again what is damaged in an archive. */
-function mendCommand(
-  { path, manifest }: { readonly path: string; readonly manifest: Manifest },
-  run: Parameters<typeof nextCommand>[1],
-): string {
+function mendCommand({ path, manifest }: NonNullable<Input["archive"]>, run: Run): string {
   return nextCommand(mendWords(path, manifest.did), run);
 }
 

@@ -27,7 +27,10 @@ export function declareExport(program: Command): Command {
     .command("export")
     .summary("make or update a verified archive of an account")
     .argument("[account]", "its handle, or its DID")
-    .option("-o, --output <dir>", "the archive (default: a folder named like the account, here)")
+    .option(
+      "-o, --output <path>",
+      "the archive (default: a folder named like the account, here); NAME.car or - for the repository alone",
+    )
     .option("--from <url>", "the server that holds the account, if it is not the one that the identity names")
     .option("--sign-in", "ask for the password: preferences come along, and accounts that are not active")
     .option("--public-only", "leave out what is not public, also when signed in")
@@ -55,7 +58,8 @@ export function declareExport(program: Command): Command {
       "fetches only what is new, tries again what was missing, and goes on where it was",
       "interrupted. What has been damaged on the disk is fetched again, too: --recheck",
       "looks at everything, other runs at the sizes and at a part of the content. Exit",
-      "code 6 if blobs are missing, or damaged and not to be had.",
+      "code 6 if blobs are missing, or damaged and not to be had, and once if much of the",
+      "account is gone since the last time: what had it is held, and no prune removes it.",
     ],
     [
       { says: "Everything that is public, into ./alice.example.com:", command: "decamp export alice.example.com" },
@@ -63,6 +67,8 @@ export function declareExport(program: Command): Command {
         says: "With the preferences, into a folder of your choice:",
         command: "decamp export alice.example.com -o backup --sign-in",
       },
+      { says: "Only the repository, as one CAR file:", command: "decamp export alice.example.com -o alice.car" },
+      { says: "The same through a pipe:", command: "decamp export alice.example.com -o - | gzip > alice.car.gz" },
       {
         says: "All accounts of a server, split between three machines; this is the first:",
         command: "decamp export --all --pds https://pds.example.com -o backups --shard 0/3",

@@ -4,6 +4,7 @@ import { exportAccount } from "../../archive/export.ts";
 import { wrongBytes } from "../../archive/fetch-blobs.ts";
 import { proveSnapshot } from "../../archive/fetch-repo.ts";
 import { readManifests, type Missing } from "../../archive/manifest.ts";
+import { lossText } from "../../archive/shrink.ts";
 import type { BlobsAhead } from "../../archive/source.ts";
 import { isGone } from "../../archive/unavailable.ts";
 import { DecampError } from "../../errors.ts";
@@ -49,7 +50,7 @@ export const verify: Step = {
 export async function exportNow(context: Context): Promise<void> {
   const { archive, identity, source, options, services, signal, report } = context;
   const { did, handle, log, rawLog, document } = identity;
-  const { manifest } = await exportAccount(
+  const { manifest, shrunk } = await exportAccount(
     archive,
     {
       did,
@@ -80,6 +81,14 @@ export async function exportNow(context: Context): Promise<void> {
     },
   );
   context.snapshot = manifest;
+  if (shrunk !== undefined) {
+    // What the old server has now is what moves; what it had is kept.
+    const held = shrunk.held.join(" and ");
+    context.warn(
+      "shrunk",
+      `Gone since the archive was made: ${lossText(shrunk.losses)}. It holds ${held}, which has that.`,
+    );
+  }
   requireKnownTime(context);
   await judgeBlobs(context);
 }

@@ -9,7 +9,19 @@ export interface Ran {
 }
 
 export async function run(argv: readonly string[], options: StreamOptions = {}): Promise<Ran> {
-  const { parts, stdout, stderr } = captured({ ...options, env: { XDG_STATE_HOME: "/state", ...options.env } });
+  const { stdoutBytes: _, ...ran } = await runForBytes(argv, options);
+  return ran;
+}
+
+/** The same for a command that writes bytes to the standard output. */
+export async function runForBytes(
+  argv: readonly string[],
+  options: StreamOptions = {},
+): Promise<Ran & { readonly stdoutBytes: Buffer }> {
+  const { parts, stdout, stdoutBytes, stderr } = captured({
+    ...options,
+    env: { XDG_STATE_HOME: "/state", ...options.env },
+  });
   const exitCode = await main(argv, parts);
-  return { exitCode, stdout: stdout(), stderr: stderr() };
+  return { exitCode, stdout: stdout(), stdoutBytes: stdoutBytes(), stderr: stderr() };
 }

@@ -5,6 +5,8 @@ import type { TerminalParts } from "../../../src/cli/terminal.ts";
 export interface Captured {
   readonly parts: TerminalParts;
   readonly stdout: () => string;
+  /** The same as it came. */
+  readonly stdoutBytes: () => Buffer;
   readonly stderr: () => string;
 }
 
@@ -23,13 +25,15 @@ export function captured({ env = {}, terminals = [], input }: StreamOptions = {}
   if (input !== undefined) {
     streams.stdin.end(input);
   }
-  const texts = { stdout: "", stderr: "" };
+  const written: Record<"stdout" | "stderr", Buffer[]> = { stdout: [], stderr: [] };
   for (const name of ["stdout", "stderr"] as const) {
-    streams[name].setEncoding("utf8").on("data", (text: string) => (texts[name] += text));
+    streams[name].on("data", (bytes: Buffer) => written[name].push(bytes));
   }
+  const text = (name: "stdout" | "stderr"): string => Buffer.concat(written[name]).toString("utf8");
   return {
     parts: { ...streams, env } as unknown as TerminalParts,
-    stdout: () => texts.stdout,
-    stderr: () => texts.stderr,
+    stdout: () => text("stdout"),
+    stdoutBytes: () => Buffer.concat(written.stdout),
+    stderr: () => text("stderr"),
   };
 }

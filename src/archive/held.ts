@@ -1,0 +1,66 @@
+/**
+ * Snapshots that are held: what they have is gone from the account, so no rule lets them go, until a person does.
+ *
+ * The mark of one is a file in a folder of its own. Its name says all: whatever has become of the content, the snapshot is
+ * held. It is on the disk before the manifest of the snapshot that lacks something, so there is no moment at which only the
+ * poorer one is protected. Versions of decamp that know nothing of it pass it over.
+ */
+
+import * as v from "valibot";
+import { listFolder, readWhole, syncFolders, writeWhole } from "../services/files.ts";
+import { removeFile } from "../services/plain-entries.ts";
+import { heldFile, heldFolder, snapshotName } from "./layout.ts";
+import type { Loss } from "./shrink.ts";
+
+/** Why a snapshot is held. */
+export interface Hold {
+  /** ISO 8601. */
+  readonly since: string;
+  /** The snapshot that lacks what this one has. */
+  readonly by: string;
+  readonly losses: readonly Loss[];
+}
+
+const schema = v.object({
+  since: v.pipe(v.string(), v.isoTimestamp()),
+  by: v.string(),
+  losses: v.array(
+    v.object({
+      what: v.picklist(["records", "blobs", "collection"]),
+      collection: v.optional(v.string()),
+      before: v.number(),
+      now: v.number(),
+    }),
+  ),
+});
+
+/** Marks a snapshot; durable when this resolves. To be called with the lock held. @throws DecampError `storage` */
+export async function holdSnapshot(archive: string, name: string, hold: Hold): Promise<void> {
+  await writeWhole(heldFile(archive, name), `${JSON.stringify(hold, undefined, 2)}\n`);
+  await syncFolders([archive]);
+}
+
+/** The marks, by the names of the snapshots; undefined where nobody can read why. @throws DecampError `storage` */
+export async function readHeld(archive: string): Promise<Map<string, Hold | undefined>> {
+  const held = new Map<string, Hold | undefined>();
+  for (const file of await listFolder(heldFolder(archive))) {
+    const name = file.endsWith(".json") ? file.slice(0, -".json".length) : "";
+    if (snapshotName.test(name)) {
+      held.set(name, parseHold(await readWhole(heldFile(archive, name))));
+    }
+  }
+  return held;
+}
+
+/** Takes a mark away. To be called with the lock held. @throws DecampError `storage` */
+export async function releaseSnapshot(archive: string, name: string): Promise<void> {
+  await removeFile(heldFile(archive, name));
+}
+
+function parseHold(bytes: Uint8Array | undefined): Hold | undefined {
+  try {
+    return v.parse(schema, JSON.parse(new TextDecoder().decode(bytes)));
+  } catch {
+    return undefined;
+  }
+}
