@@ -201,8 +201,9 @@ function openChannel(
       // A terminal that was closed answers EIO.
       const isGone = code === "EPIPE" || code === "ERR_STREAM_DESTROYED" || (isTerminal && code === "EIO");
       failure = isGone ? undefined : code;
+      // Whoever waits for it need not any longer. Only once: an animation writes again when it hears this, which fails again.
+      stream.emit("drain");
     }
-    stream.emit("drain");
   };
   stream.on("error", lose);
   const write = (content: string | Uint8Array): void => {

@@ -160,3 +160,18 @@ test("the loss is noted once, and what is written later is dropped", async () =>
   await out.settled();
   expect([out.closed, out.failure, parts.stdout.writableLength]).toEqual([true, "EIO", 0]);
 });
+
+test("an animation that a terminal no longer takes does not go on for ever", async () => {
+  const { parts } = captured();
+  await openTerminal(parts, { noColor: false });
+  let writes = 0;
+  parts.stdout.on("drain", () => {
+    writes += 1;
+    if (writes < 100) {
+      process.nextTick(() => parts.stdout.emit("error", Object.assign(new Error("write"), { code: "EIO" })));
+    }
+  });
+  parts.stdout.emit("error", Object.assign(new Error("write"), { code: "EIO" }));
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(writes).toBe(1);
+});
