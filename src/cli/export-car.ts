@@ -22,15 +22,8 @@ export interface CarResult extends Omit<ReceivedRepo, "file"> {
   readonly taken: boolean;
 }
 
-/**
- * Whether what `-o` says is one file: a name that ends in .car and is no folder that is there, or `-`.
- *
- * @throws DecampError `usage` if it says nothing, as a variable of a script does that is not set
- */
+/** Whether what `-o` says is one file: a name that ends in .car and is no folder that is there, or `-`. */
 export async function carTarget(output: string | undefined): Promise<CarTarget | undefined> {
-  if (output === "") {
-    throw new DecampError("usage", "-o names no place: it is empty.", { hint: "Give a folder, NAME.car, or -." });
-  }
   if (output === "-") {
     return "stdout";
   }

@@ -137,6 +137,7 @@ export function readArguments(argv: readonly string[], terminal: Pick<Terminal, 
     invocation = { command: "key inspect", flags: key.inspect.opts<KeyInspectFlags>(), ...typed(key.inspect) };
   });
   throwFromAll(program);
+  program.hook("preAction", (_, command) => refuseEmpty(command));
   try {
     program.parse(argv, { from: "user" });
   } catch (error) {
@@ -197,6 +198,29 @@ function throwFromAll(command: Command): void {
     throw usageError(error.message, command.parent === null ? "decamp" : `decamp ${nameOf(command)}`);
   });
   command.commands.forEach(throwFromAll);
+}
+
+/**
+ * Nothing means anything without a letter in it: it comes from a variable of a script that is not set. As the name of a folder it
+ * would be the one at hand. The environment is no part of it: an empty variable is not set.
+ *
+ * @throws DecampError `usage`
+ */
+function refuseEmpty(command: Command): void {
+  const hint = "If it comes from a variable of a script, that is not set.";
+  if (command.args.includes("")) {
+    throw new DecampError("usage", "An argument is empty.", { hint });
+  }
+  for (let at: Command | null = command; at !== null; at = at.parent) {
+    const values = at.opts<Record<string, unknown>>();
+    const empty = at.options.find((option) => {
+      const value = values[option.attributeName()];
+      return value === "" || (Array.isArray(value) && value.includes(""));
+    });
+    if (empty !== undefined) {
+      throw new DecampError("usage", `${empty.long ?? empty.flags} is empty.`, { hint });
+    }
+  }
 }
 
 function usageError(text: string, command: string): DecampError {

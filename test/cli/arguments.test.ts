@@ -261,3 +261,23 @@ test.each<[string | undefined, NodeJS.ProcessEnv, NodeJS.Platform, string]>([
 ])("state folder: flag %s, environment %j, %s", (flag, env, platform, expected) => {
   expect(stateDirectory(flag, env, platform, "/home/a")).toBe(expected);
 });
+
+describe("what is empty is refused, not taken for the folder at hand", () => {
+  test.each([
+    ["--archive", ["migrate", "alice.example", "--to", "https://new.example", "--archive", ""]],
+    ["--to", ["migrate", "alice.example", "--to="]],
+    ["--state-dir", ["migrate", "status", "--state-dir", ""]],
+    ["--skip-blob", [...base, "--skip-blob", blob, "--skip-blob", ""]],
+    ["--output", ["export", "alice.example", "-o", ""]],
+    ["--output", ["export", "--all", "--from", "https://old.example", "-o", ""]],
+    ["--plc-url", ["plc", "audit", "did:plc:ewvi7nxzyoun6zhxrhs64oiz", "--plc-url", ""]],
+    ["--out", ["key", "generate", "--out", ""]],
+    ["An argument", ["verify", ""]],
+    ["An argument", ["archive", "prune", "", "--keep-daily", "7"]],
+  ])("%s in %j", async (what, argv) => {
+    const terminal = await openTerminal(captured().parts, { noColor: false });
+    expect(() => readArguments(argv, terminal)).toThrow(
+      expect.objectContaining({ code: "usage", message: `${what} is empty.` }),
+    );
+  });
+});
