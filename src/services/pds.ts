@@ -6,6 +6,7 @@
 import * as v from "valibot";
 import type { Limits } from "../data/budgets.ts";
 import { DecampError, isDecampError } from "../errors.ts";
+import { isDid } from "../identity/syntax.ts";
 import { readRoot } from "../repo/block-index.ts";
 import { bytesSource } from "../repo/source.ts";
 import type { Allowance } from "./allowances.ts";
@@ -64,13 +65,16 @@ const headerBytes = 4096;
 const carType = "application/vnd.ipld.car";
 const uploadBlob = "com.atproto.repo.uploadBlob";
 
+const did = v.pipe(v.string(), v.check(isDid));
+// What anybody may ask is asked without the package that has the lexicons: it takes longer to load than the answers to come.
 const description = v.object({
-  did: v.string(),
+  did,
   inviteCodeRequired: v.optional(v.boolean(), false),
   phoneVerificationRequired: v.optional(v.boolean(), false),
   availableUserDomains: v.array(v.string()),
   blobUploadLimit: v.optional(v.unknown()),
 });
+const resolved = v.object({ did });
 const status = v.object({ active: v.boolean(), status: v.exactOptional(v.string()) });
 const counts = v.object({
   activated: v.boolean(),
@@ -128,20 +132,16 @@ export class Pds {
 
   /** com.atproto.server.describeServer */
   async describe(signal: AbortSignal): Promise<ServerDescription> {
-    const { blobUploadLimit, ...rest } = await this.#server.queryByLexicon(
-      "com.atproto.server.describeServer",
-      {},
-      description,
-      signal,
-    );
+    const method = "com.atproto.server.describeServer";
+    const { blobUploadLimit, ...rest } = await this.#server.query(method, {}, description, { signal });
     return { ...rest, ...(typeof blobUploadLimit === "number" && blobUploadLimit >= 0 ? { blobUploadLimit } : {}) };
   }
 
   /** com.atproto.identity.resolveHandle: what this server says; undefined if it knows no such handle. */
   async resolveHandle(handle: string, signal: AbortSignal): Promise<string | undefined> {
     try {
-      const shape = v.object({ did: v.string() });
-      return (await this.#server.queryByLexicon("com.atproto.identity.resolveHandle", { handle }, shape, signal)).did;
+      const method = "com.atproto.identity.resolveHandle";
+      return (await this.#server.query(method, { handle }, resolved, { signal })).did;
     } catch (error) {
       if (isDecampError(error, "server-refused")) {
         return undefined;
@@ -200,7 +200,7 @@ export class Pds {
   /** com.atproto.sync.getRepoStatus; undefined if the server does not have the account. */
   async repoStatus(did: string, signal: AbortSignal): Promise<RepoStatus | undefined> {
     try {
-      return await this.#server.queryByLexicon("com.atproto.sync.getRepoStatus", { did }, status, signal);
+      return await this.#server.query("com.atproto.sync.getRepoStatus", { did }, status, { signal });
     } catch (error) {
       if (isDecampError(error, "server-refused") && error.data["error"] === "RepoNotFound") {
         return undefined;
