@@ -2,12 +2,12 @@
 
 import { randomBytes } from "node:crypto";
 import { setImmediate } from "node:timers/promises";
-import { defaultBudgets, overLimit, type Limits } from "../data/budgets.ts";
+import { budgetNames, defaultBudgets, howToRaise, limitName, overLimit, type Limits } from "../data/budgets.ts";
 import { DecampError, isDecampError } from "../errors.ts";
 import { readRoot } from "../repo/block-index.ts";
 import { repoLimits } from "../repo/limits.ts";
 import { mergeRepos } from "../repo/merge.ts";
-import type { RepoReport } from "../repo/report.ts";
+import type { Finding, RepoReport } from "../repo/report.ts";
 import type { RepoSource } from "../repo/source.ts";
 import { createRepoVerifier, verifyRepo, type Expectation, type RepoVerifier } from "../repo/verify.ts";
 import { fileSource, openCarFile } from "../services/car-file.ts";
@@ -349,13 +349,16 @@ async function prove(
   return requireProved(await verifier.finish(signal), file.size);
 }
 
-/** Gives up what shows that it is no repository. @throws DecampError `damaged` */
+/** Gives up what shows that it is no repository. @throws DecampError `damaged`, `limit-exceeded` */
 function refuseFaulty({ fault }: RepoVerifier, bytes: number): void {
   if (fault !== undefined) {
-    throw new DecampError(
-      "damaged",
-      `What came is not a valid repository, and was given up after ${bytes} bytes: ${fault.message}`,
-      { data: { rules: [fault.rule] } },
+    throw (
+      givenUp(fault, `What came was given up after ${bytes} bytes`) ??
+      new DecampError(
+        "damaged",
+        `What came is not a valid repository, and was given up after ${bytes} bytes: ${fault.message}`,
+        { data: { rules: [fault.rule] } },
+      )
     );
   }
 }
@@ -392,6 +395,19 @@ function isProved({ ok, signature, completeness }: RepoReport): boolean {
   return ok && signature === "valid" && completeness === "complete";
 }
 
+/** The error for what is more than a limit allows: nothing is known to be wrong with it. Undefined for any other finding. */
+function givenUp({ rule, message }: Finding, what: string): DecampError | undefined {
+  const limit = budgetNames.find((name) => rule === `limit/${limitName(name)}`);
+  if (limit === undefined) {
+    return undefined;
+  }
+  const hint = howToRaise(limit);
+  return new DecampError("limit-exceeded", `${what}: ${message.replace(hint, "").trim()}`, {
+    hint,
+    data: { limit: limitName(limit), rules: [rule] },
+  });
+}
+
 /** A report as a proof, or the error that it amounts to. */
 function requireProved(report: RepoReport, bytes: number): ProvedRepo {
   const { did, commit, rev, data, records } = report;
@@ -399,6 +415,10 @@ function requireProved(report: RepoReport, bytes: number): ProvedRepo {
     return { did, commit, rev, data, records, report };
   }
   const findings = report.findings.filter(isError);
+  const limit = findings[0] === undefined ? undefined : givenUp(findings[0], "The repository was not read to its end");
+  if (limit !== undefined) {
+    throw limit;
+  }
   const first = findings[0]?.message ?? keyUnknown;
   const more = findings.length > 1 ? ` (and ${findings.length - 1} more)` : "";
   throw new DecampError("damaged", `The repository that came (${bytes} bytes) is not valid: ${first}${more}`, {

@@ -13,6 +13,8 @@ export interface Budget {
   readonly unit: Unit;
   /** Whether `--limit` raises it. */
   readonly flag: boolean;
+  /** How far it can be raised, where there is an end. */
+  readonly ceiling?: number;
   /** What it bounds, as the page says it. */
   readonly bounds: string;
 }
@@ -132,7 +134,10 @@ export const budgets: Readonly<Record<BudgetName, Budget>> = {
   headerBytes: raisable(1 * MiB, "bytes", "the CAR header"),
   blockBytes: raisable(5 * MiB, "bytes", "one block"),
   nodeEntries: raisable(1024, "number", "entries of one node. An honest tree of any size stays below 128"),
-  recordDepth: raisable(32, "number", "how deep maps and lists of a record nest before it is reported; at most 1024"),
+  recordDepth: {
+    ...raisable(32, "number", "how deep maps and lists of a record nest before it is reported; at most 1024"),
+    ceiling: 1024,
+  },
   indexEntries: raisable(
     20_000_000,
     "number",

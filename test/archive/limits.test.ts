@@ -94,6 +94,19 @@ describe("what is no repository is given up at the first block that proves it", 
     expect(await left()).toEqual([]);
   });
 
+  test("what is more than a limit of the reader is not called invalid", async () => {
+    const error = {
+      code: "limit-exceeded",
+      message: expect.not.stringContaining("valid") as string,
+      hint: expect.stringContaining("--limit block-bytes=NUMBER") as string,
+      data: { limit: "block-bytes" },
+    };
+    const low = { blockBytes: 100 };
+    await expect(receiveRepo(folder, whole(car, low), expectation, options)).rejects.toMatchObject(error);
+    await expect(proveDownload(folder, whole(car, low), expectation, signal, () => 0)).rejects.toMatchObject(error);
+    expect(await left()).toEqual([]);
+  });
+
   test("what is only looked at is read as long as it can be told where a block starts", async () => {
     const stream = endless(zeros, () => zeros);
     const seen: string[] = [];

@@ -151,10 +151,12 @@ describe("bad input: exit code 2, and a hint", () => {
     ["a folder without a manifest", [folder], "it is a folder without a manifest"],
     ["a key that is none", [good, "--signing-key", "did:key:zNope"], "--signing-key: did:key:zNope is no signing key."],
     ["a limit that is none", [good, "--limit", "lunch=1"], "--limit: there is no limit lunch."],
+    ["a limit that is fixed", [good, "--limit", "json-bytes=10MB"], "--limit: json-bytes cannot be raised."],
+    ["a limit too far", [good, "--limit", "record-depth=1025"], "--limit: record-depth can be at most 1024."],
     [
       "a limit without a number",
       [good, "--limit", "block-bytes"],
-      "It must look like block-bytes=10000000, or block-bytes=10MB.",
+      "It must look like block-bytes=10000000, or block-bytes=10MB; there are kB, MB, GB, KiB, MiB and GiB.",
     ],
   ])("%s", async (_name, argv, message) => {
     const { exitCode, stdout, stderr } = await run(["verify", ...argv]);
@@ -174,5 +176,6 @@ test("a limit that is reached is named with the flag that raises it, and can be 
   const low = await run(["verify", good, "--limit", "block-bytes=50"]);
   expect(low.exitCode).toBe(3);
   expect(low.stdout).toContain("--limit block-bytes=NUMBER");
+  expect(low.stdout).toContain("was not read to its end: it is more than a limit allows.");
   expect((await run(["verify", good, "--limit", "block-bytes=100000"])).exitCode).toBe(0);
 });

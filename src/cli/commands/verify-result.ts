@@ -24,7 +24,9 @@ export function verdictLines(report: RepoReport, ok: boolean, until: string | un
     : bad(
         report.ok
           ? "The repository is valid, but the archive around it is damaged."
-          : `${whose} is not a valid repository.`,
+          : report.findings.find(({ severity }) => severity === "error")?.rule.startsWith("limit/") === true
+            ? `${whose} was not read to its end: it is more than a limit allows.`
+            : `${whose} is not a valid repository.`,
       );
   return [
     [verdict],

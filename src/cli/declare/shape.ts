@@ -102,7 +102,9 @@ export function collectLimits(
   const [, name = "", number = "", unit = ""] = /^([a-z-]+)=([0-9]{1,15})(?:([kMG]|[KMG]i)?B)?$/.exec(text) ?? [];
   const value = Number(number) * (multiples[unit] ?? 1);
   if (name === "" || !Number.isSafeInteger(value)) {
-    throw new InvalidArgumentError("It must look like block-bytes=10000000, or block-bytes=10MB.");
+    throw new InvalidArgumentError(
+      "It must look like block-bytes=10000000, or block-bytes=10MB; there are kB, MB, GB, KiB, MiB and GiB.",
+    );
   }
   return { ...before, [name]: value };
 }
