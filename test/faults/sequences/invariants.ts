@@ -240,14 +240,19 @@ function judgeEnd({ action, code, hung, stderr, stdout }: Command): Violation[] 
 
 /** `migrate status` changes nothing. */
 function judgeUnchanged(before: World, after: World): Violation[] {
-  const same =
+  return isSameWorld(before, after) ? [] : [{ invariant: "status", what: "status changed something" }];
+}
+
+/** Whether the log has no more in it, and every server has what it had. */
+export function isSameWorld(before: World, after: World): boolean {
+  return (
     before.log.length === after.log.length &&
     serverNames.every(
       (name) =>
         before.places[name].state === after.places[name].state &&
         before.places[name].records.size === after.places[name].records.size,
-    );
-  return same ? [] : [{ invariant: "status", what: "status changed something" }];
+    )
+  );
 }
 
 function namesOf(posts: readonly Post[]): string {

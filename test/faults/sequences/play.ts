@@ -1,12 +1,22 @@
 /** Plays a sequence on a new account, and judges after every command. */
 import type { WhereState } from "../../../src/account/where.ts";
 import { existsSync } from "node:fs";
+import { setTimeout as delay } from "node:timers/promises";
 import { startDecamp, type Ended } from "../../network/run-decamp.ts";
 import { seededRandom, pick } from "../../network/random.ts";
 import { describeAction, serverNames, type Action, type Interruption, type Sequence } from "./actions.ts";
 import { doByHand, keepJournals, NotNow } from "./by-hand.ts";
 import { allStatusArgs, commandLine, isDecamp, statusArgs, type CommandLine, type DecampAction } from "./commands.ts";
-import { claimOf, isGrave, judge, lostPosts, resultOf, type Command, type Violation } from "./invariants.ts";
+import {
+  claimOf,
+  isGrave,
+  isSameWorld,
+  judge,
+  lostPosts,
+  resultOf,
+  type Command,
+  type Violation,
+} from "./invariants.ts";
 import { isDark, type Model } from "./model.ts";
 import { openSubject, type Stage, type Subject } from "./stage.ts";
 import { states, statesOfHome, statesThatFit } from "./states.ts";
@@ -14,6 +24,8 @@ import { describeWorld, lookAround, type World } from "./world.ts";
 
 /** Nothing takes so long (milliseconds). */
 const deadline = 120_000;
+/** What a server was asked for is done, or never, when nothing has changed for so long (milliseconds). */
+const stillness = 2000;
 
 const hurry = new URL("../hurry.ts", import.meta.url);
 
@@ -99,6 +111,18 @@ class Player {
     return lookAround(stage.network.plcUrl, stage.servers, did);
   }
 
+  /** A run that was killed may have asked a server for something that is done only now. */
+  async #lookWhenStill(): Promise<World> {
+    let world = await this.#look();
+    for (let since = Date.now(); Date.now() - since < stillness;) {
+      await delay(stillness / 5);
+      const now = await this.#look();
+      since = isSameWorld(world, now) ? since : Date.now();
+      world = now;
+    }
+    return world;
+  }
+
   async #byHand(action: Exclude<Action, DecampAction>, before: World): Promise<void> {
     try {
       await doByHand(action, this.#subject, before);
@@ -137,7 +161,7 @@ class Player {
     if (action.do === "move") {
       model.pair = { from: line.source ?? model.pair.from, to: action.to };
     }
-    const after = await this.#look();
+    const after = await (interrupt === undefined ? this.#look() : this.#lookWhenStill());
     this.#tell(describeAction(action), ...this.#tale(line, ended), `  ${describeWorld(after)}`);
     const { source, target, newKey } = line;
     const command = { ...ended, action, source, target, newKey };
