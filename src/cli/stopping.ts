@@ -3,6 +3,7 @@
  * back as it was, and takes it again when the process goes on.
  */
 import { setTimeout as delay } from "node:timers/promises";
+import { ownsTerminal } from "../services/process-stat.ts";
 
 export interface Guest {
   /** Puts the terminal back: the process is stopped as soon as all have. */
@@ -42,7 +43,9 @@ async function stop(): Promise<void> {
   }
   // Without a listener it does what it does to any process. Where no shell could continue it, the system passes over it.
   process.off("SIGTSTP", onStop);
-  process.kill(process.pid, "SIGTSTP");
+  // The whole group, as the terminal does it, but only now: npx and a script around this process would wait for it, stopped, with
+  // the shell behind them; and who is stopped before the terminal is left may be told to go on before this process has stopped.
+  process.kill(ownsTerminal() ? 0 : process.pid, "SIGTSTP");
   // Another thread may be the one that is told: a moment later this one stands still, too.
   await delay(20);
   isStopping = false;

@@ -37,7 +37,7 @@ export function holdTyping(stdin: NodeJS.ReadStream): Typing {
       if (key === keys.interrupt) {
         send("SIGINT");
       } else if (key === keys.suspend) {
-        send("SIGTSTP");
+        process.kill(process.pid, "SIGTSTP");
       } else if (key === keys.quit) {
         leave();
         send("SIGQUIT");
@@ -108,7 +108,7 @@ export function holdTyping(stdin: NodeJS.ReadStream): Typing {
 }
 
 /** As the terminal would have sent it: to the whole group. */
-function send(signal: "SIGINT" | "SIGTSTP" | "SIGQUIT"): void {
+function send(signal: "SIGINT" | "SIGQUIT"): void {
   if (process.platform !== "win32") {
     process.kill(0, signal);
   } else if (signal === "SIGINT") {

@@ -51,9 +51,13 @@ describe("a terminal", () => {
   });
 });
 
-test.concurrent(
-  "Ctrl-Z leaves the terminal to the shell as it was, and fg goes on: at a question, and at work",
-  async () => {
+test.concurrent.each([
+  ["the shell's own child", (kind: string) => `'${process.execPath}' '${ask}' ${kind}`],
+  // As npx is.
+  ["started by a script", (kind: string) => `sh -c "'${process.execPath}' '${ask}' ${kind}; true"`],
+])(
+  "Ctrl-Z leaves the terminal to the shell as it was, and fg goes on: at a question, and at work, %s",
+  async (_name, command) => {
     const shell = onProgram("/bin/bash", ["--norc", "--noprofile", "-i"], { PS1: "ready> " });
     const state = async (name: string): Promise<string> => {
       const before = shell.raw().length;
@@ -68,7 +72,7 @@ test.concurrent(
       expect(shell.raw().lastIndexOf("\u001b[?25h")).toBeGreaterThanOrEqual(shell.raw().lastIndexOf("\u001b[?25l"));
     };
     await shell.spells("ready>");
-    shell.type(`'${process.execPath}' '${ask}' secret\r`);
+    shell.type(`${command("secret")}\r`);
     await shell.spells("?Answer:");
     shell.type("half\u001a");
     await shell.spells("Stopped");
@@ -79,7 +83,7 @@ test.concurrent(
     await shell.spells("answered22retnuh");
 
     await shell.spells("ready>");
-    shell.type(`'${process.execPath}' '${ask}' wait\r`);
+    shell.type(`${command("wait")}\r`);
     await shell.spells("Signinatyouroldserver");
     shell.type("\u001a");
     await shell.spells("Stopped");
