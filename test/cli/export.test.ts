@@ -240,6 +240,31 @@ test("what is gone is said once, with exit code 6, and then by archive ls", asyn
   expect((await run(all)).exitCode).toBe(0);
 });
 
+test("an archive does not become a folder of archives, whoever made it, and however little is in it", async () => {
+  await using server = await changing();
+  const archive = join(folder, "archive");
+  expect((await exportFrom(server, "--from", server.origin)).exitCode).toBe(0);
+  const list = join(folder, "accounts");
+  await writeFile(list, `${did}\n`);
+  const many = async (...which: string[]): Promise<void> => {
+    const before = await readdir(archive, { recursive: true });
+    const { exitCode, stderr } = await run(["export", ...which, "-o", archive, ...whereIs(server)]);
+    expect({ which, exitCode }).toEqual({ which, exitCode: 2 });
+    expect(stderr).toContain(`${archive} is an archive itself.`);
+    expect(await readdir(archive, { recursive: true })).toEqual(before);
+  };
+  const all = ["--all", "--pds", server.origin];
+  await many(...all);
+  await many("--accounts", list, "--from", server.origin);
+  await rm(join(archive, "decamp.json"));
+  await many(...all);
+  await exportFrom(server, "--from", server.origin, "--recheck");
+  await rm(join(archive, "snapshots"), { recursive: true });
+  await many(...all);
+  const file = await run(["export", ...all, "-o", list, ...whereIs(server)]);
+  expect(file).toMatchObject({ exitCode: 2, stdout: "" });
+});
+
 describe("one CAR file", () => {
   test("-o NAME.car is a file, proved, and all that is there; what is there already stays", async () => {
     await using server = await changing();

@@ -3,6 +3,7 @@ import { findDid } from "../../account/find.ts";
 import type { ExportEvent } from "../../archive/events.ts";
 import { exportMany, type Listed, type Outcome } from "../../archive/export-many.ts";
 import type { ExportResult } from "../../archive/export.ts";
+import { requireNoArchive } from "../../archive/folder.ts";
 import { archiveName, snapshotFile } from "../../archive/layout.ts";
 import { hasAllBlobs } from "../../archive/manifest.ts";
 import { lossText } from "../../archive/shrink.ts";
@@ -50,6 +51,7 @@ export async function exportManyCommand(
   if ((await carTarget(folder)) !== undefined) {
     refuse("A CAR file holds one account: with --all and --accounts, -o names the folder for the archives.");
   }
+  await requireNoArchive(folder);
   const from = flags.all === true ? flags.pds : flags.from;
   const origin = from === undefined ? undefined : parseServerUrl(from, globals);
   const { services, close } = openMigrationServices(globals, terminal);
