@@ -15,10 +15,13 @@ import type { Manifest } from "./manifest.ts";
 import { readArchive } from "./open.ts";
 import { listStoredBlobs } from "./stored-blobs.ts";
 
+/** Why a snapshot stays that is the newest one with something that only the owner can see. */
+export const privateReason = "private parts";
+
 export interface PruneOptions {
   /** What stays; without any, nothing is removed but what nothing needs. */
   readonly rules: KeepRules;
-  /** Names of held snapshots that need not be held any longer. */
+  /** Names of snapshots that need not be held any longer, nor kept for their private parts. */
   readonly release: readonly string[];
   /** Only says what would be removed. */
   readonly dryRun: boolean;
@@ -41,9 +44,9 @@ export interface Pruned {
 }
 
 /**
- * Removes the snapshots that no rule keeps. The newest one stays, and so does one that is held. Blobs stay that a snapshot
- * needs which stays, or lists as missing, and all that the repository of one refers to that stays and has no manifest: an export
- * that is not finished, or what has lost it. To release one that is not held any more is no error: the run before may have been
+ * Removes the snapshots that no rule keeps. The newest one stays, the newest one with private parts, and each that is held.
+ * Blobs stay that a snapshot needs which stays, or lists as missing, and all that the repository of one refers to that stays and
+ * has no manifest: an export that is not finished, or what has lost it. To release one that is not held any more is no error: the run before may have been
  * interrupted.
  *
  * @throws DecampError `usage` for a name in `release` that is no snapshot, `unreadable-file` if it is no archive, `locked`,
@@ -102,6 +105,11 @@ async function plan(archive: string, { rules, release, now, signal }: PruneOptio
   for (const name of held) {
     reasons.set(name, [...(reasons.get(name) ?? []), "held"]);
   }
+  for (const name of hasRule(rules) ? newestPrivate(snapshots) : []) {
+    if (!release.includes(name)) {
+      reasons.set(name, [...(reasons.get(name) ?? []), privateReason]);
+    }
+  }
   const kept = snapshots.filter(({ snapshot }) => reasons.has(snapshot));
   const doomed = snapshots.filter(({ snapshot }) => !reasons.has(snapshot));
   const needed = new Set(kept.flatMap(blobsOf));
@@ -146,6 +154,19 @@ function reasonsToKeep(snapshots: readonly Manifest[], rules: KeepRules, now: nu
   }
   const dated = snapshots.map(({ snapshot, createdAt }) => ({ name: snapshot, time: Date.parse(createdAt) }));
   return applyRules(dated, rules, now);
+}
+
+/** The names of the newest snapshots that have each private part: later ones may have been made without a password. */
+function newestPrivate(snapshots: readonly Manifest[]): Set<string> {
+  const newest = new Map<string, string>();
+  for (const { snapshot, files } of snapshots) {
+    for (const [name, file] of Object.entries(files)) {
+      if (file.private) {
+        newest.set(name, snapshot);
+      }
+    }
+  }
+  return new Set(newest.values());
 }
 
 function nameOf({ snapshot }: Manifest): string {

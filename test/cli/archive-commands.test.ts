@@ -13,6 +13,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { blobFile, snapshotFile, snapshotFolder } from "../../src/archive/layout.ts";
+import type { Manifest } from "../../src/archive/manifest.ts";
 import { cidFor } from "../../src/data/cid.ts";
 import { makeAccount, testRev } from "../repo/tools/account.ts";
 import { makeCar } from "../repo/tools/build.ts";
@@ -52,6 +53,12 @@ async function makeTwo(): Promise<string> {
     blobBytes: pictures.new.length + video.length,
   }));
   return archive;
+}
+
+/** A further snapshot, like `later` but for what is changed. */
+function addLater(archive: string, name: string, change: (manifest: Manifest) => Partial<Manifest>): void {
+  cpSync(snapshotFolder(archive, later), snapshotFolder(archive, name), { recursive: true });
+  rewrite(archive, name, (manifest) => ({ snapshot: name, rev: name, ...change(manifest) }));
 }
 
 const lastPath = special.at(-1)?.key ?? "";
@@ -166,6 +173,41 @@ describe("archive prune", () => {
     expect(readdirSync(join(archive, "snapshots"))).toEqual([later, newer]);
     expect(readFileSync(blobFile(archive, oldPicture))).toEqual(Buffer.from(pictures.old));
     expect(readdirSync(archive).sort()).toEqual(["blobs", "snapshots"]);
+  });
+
+  test("the newest private parts stay, until an export brings newer ones or somebody lets them go", async () => {
+    const archive = await makeTwo();
+    const plain = "3mzzzzzzzzzz4";
+    const names = (): string[] => readdirSync(join(archive, "snapshots"));
+    const prune = ["archive", "prune", archive, "--keep", "1"];
+    // Who did not sign in has the video no more.
+    addLater(archive, plain, ({ files: { "preferences.json": _, ...files }, blobs }) => ({
+      files,
+      blobs: blobs.filter(({ cid }) => cid !== videoCid),
+    }));
+    const looked = await run([...prune, "--dry-run"]);
+    expect(looked.stdout).toContain(`  ${later}  private parts\n`);
+    const { exitCode, stdout } = await run(prune);
+    expect(exitCode).toBe(0);
+    expect(stdout).toContain(`2 snapshots stay, for private parts: ${later}.`);
+    expect(names()).toEqual([later, plain]);
+    expect(readFileSync(blobFile(archive, videoCid))).toEqual(video);
+    expect((await run([...prune, "--release", later, "--dry-run", "--json"])).stdout).toContain(
+      `"removed":["${later}"]`,
+    );
+
+    // One part alone is not all of them.
+    const [mail, signedIn] = ["3mzzzzzzzzzz5", "3mzzzzzzzzzz6"] as const;
+    const some = { ...write(snapshotFile(archive, later, "account"), "{}"), private: true };
+    addLater(archive, mail, ({ files: { "preferences.json": _, ...files } }) => ({
+      files: { ...files, "account.json": some },
+    }));
+    await run(prune);
+    expect(names()).toEqual([later, mail]);
+    addLater(archive, signedIn, ({ files }) => ({ files: { ...files, "account.json": some } }));
+    await run(prune);
+    expect(names()).toEqual([signedIn]);
+    expect(() => readFileSync(blobFile(archive, videoCid))).not.toThrow();
   });
 
   test("while another run is at work, nothing is removed", async () => {

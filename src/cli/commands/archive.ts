@@ -7,7 +7,7 @@ import { hasRule, parseSpan, type KeepRules } from "../../archive/keep-rules.ts"
 import { hasPrivateParts, type Manifest } from "../../archive/manifest.ts";
 import type { OddSnapshot } from "../../archive/odd-snapshots.ts";
 import { openSnapshot, readArchive, type ArchiveContents, type OpenSnapshot } from "../../archive/open.ts";
-import { pruneArchive, type Pruned } from "../../archive/prune.ts";
+import { privateReason, pruneArchive, type Pruned } from "../../archive/prune.ts";
 import { lossText } from "../../archive/shrink.ts";
 import { DecampError } from "../../errors.ts";
 import type { PruneFlags } from "../declare/archive.ts";
@@ -245,9 +245,14 @@ function tellPruned(pruned: Pruned, dryRun: boolean, { json, quiet }: GlobalFlag
   }
 }
 
-function doneText({ kept, removed, held, blobs }: Pruned, dryRun: boolean): string {
+function doneText({ kept, removed, reasons, held, blobs }: Pruned, dryRun: boolean): string {
   const done = dryRun ? "Would remove" : "Removed";
   const what = `${plural(removed.length, "snapshot")} and ${plural(blobs.count, "blob")}, ${bytesText(blobs.bytes)}`;
   const stay = `${plural(kept.length, "snapshot")} ${dryRun ? "would stay" : kept.length === 1 ? "stays" : "stay"}`;
-  return `${done} ${what}; ${stay}${held.length === 0 ? "" : `, held: ${held.join(", ")}`}.`;
+  const withPrivate = kept.filter((name) => reasons[name]?.join() === privateReason);
+  const why = [
+    ...(held.length === 0 ? [] : [`, held: ${held.join(", ")}`]),
+    ...(withPrivate.length === 0 ? [] : [`, for private parts: ${withPrivate.join(", ")}`]),
+  ];
+  return `${done} ${what}; ${stay}${why.join("")}.`;
 }
