@@ -275,7 +275,7 @@ describe("a folder of archives", () => {
       { type: "account", archive: join(many, damaged), ok: true, did },
       { type: "account", archive: join(many, empty), ok: false, code: "unreadable-file" },
       { type: "account", archive: join(many, good), ok: true, snapshots: [{ snapshot: testRev }, { snapshot: later }] },
-      { type: "result", command: "archive ls", ok: false, archives: { total: 3, good: 2, bad: 1 } },
+      { type: "result", command: "archive ls", ok: false, archives: { total: 3, listed: 2, failed: 1 } },
     ]);
     const pruned = await run(["archive", "prune", many, "--keep-daily", "1", "--json"]);
     expect(pruned.exitCode).toBe(2);
@@ -283,12 +283,33 @@ describe("a folder of archives", () => {
       { archive: join(many, damaged), ok: true, kept: [testRev], removed: [] },
       { archive: join(many, empty), ok: false },
       { archive: join(many, good), ok: true, kept: [later], removed: [testRev] },
-      { type: "result", command: "archive prune" },
+      { type: "result", command: "archive prune", archives: { total: 3, pruned: 2, failed: 1 } },
     ]);
     expect(readdirSync(join(many, good, "snapshots"))).toEqual([later]);
     expect(readdirSync(many).sort()).toEqual([damaged, empty, good, "list.txt", "pictures"]);
     const released = await run(["archive", "prune", many, "--release", testRev]);
     expect(released).toMatchObject({ exitCode: 2, stdout: "" });
+  });
+
+  test("only what proves an archive calls it good", async () => {
+    const many = makeMany(makeArchive(folder));
+    const prune = ["archive", "prune", many, "--keep-daily", "1"];
+    for (const [args, done] of [[["archive", "ls", many], "listed"] as const, [prune, "pruned"] as const]) {
+      const { stdout } = await run(args);
+      expect(stdout).toContain(`\n3 archives, 1 of them could not be ${done}.\n`);
+      expect(stdout).not.toContain("good");
+    }
+    rmSync(join(many, empty), { recursive: true });
+    expect((await run(["archive", "ls", many])).stdout).toMatch(/\n2 archives\.\n$/);
+  });
+
+  test("a prune that only looks, and one with -v, say of each archive what stays, why, and what goes", async () => {
+    const many = makeMany(await makeTwo());
+    const prune = ["archive", "prune", many, "--keep", "1"];
+    const choice = `\n    ${later}  newest, last, private parts\n  - ${testRev}\n`;
+    expect((await run([...prune, "--dry-run"])).stdout).toContain(`; 1 snapshot would stay.${choice}`);
+    expect((await run([...prune, "-v"])).stdout).toContain(`; 1 snapshot stays.${choice}`);
+    expect((await run(prune)).stdout).not.toContain("newest, last");
   });
 
   test("where all is well, -q says nothing but what was asked for", async () => {

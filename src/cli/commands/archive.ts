@@ -25,9 +25,10 @@ export async function archiveLsCommand(invocation: Invocation<"archive ls">, { t
   const globals = readGlobals(invocation.globals, terminal.env);
   const [path = ""] = invocation.args;
   if (await holdsArchives(path)) {
+    const work = { command: "archive ls", done: "listed" } as const;
     return stoppable(
       async (signal) =>
-        forEachArchive(path, "archive ls", { globals, terminal, signal, lists: true }, async (archive) => {
+        forEachArchive(path, work, { globals, terminal, signal, lists: true }, async (archive) => {
           const listed = await list(archive);
           return { exitCode: 0, line: summaryOf(listed), facts: listedFacts(listed) };
         }),
@@ -201,9 +202,11 @@ export async function archivePruneCommand(
       const options = { rules, release, dryRun, signal, lockOwner: thisProcess() };
       const prune = async (archive: string): Promise<Pruned> => pruneArchive(archive, { ...options, now: Date.now() });
       if (isMany) {
-        return forEachArchive(path, "archive prune", { globals, terminal, signal, lists: dryRun }, async (archive) => {
+        const work = { command: "archive prune", done: "pruned" } as const;
+        return forEachArchive(path, work, { globals, terminal, signal, lists: dryRun }, async (archive) => {
           const pruned = await prune(archive);
-          return { exitCode: 0, line: [doneText(pruned, dryRun)], facts: { dryRun, ...pruned } };
+          const more = dryRun || globals.verbose ? choiceTexts(pruned) : [];
+          return { exitCode: 0, line: [doneText(pruned, dryRun)], more, facts: { dryRun, ...pruned } };
         });
       }
       tellPruned(await prune(path), dryRun, globals, terminal);
@@ -224,25 +227,32 @@ function readRules({ keep, keepDaily, keepWeekly, keepMonthly, keepYearly, keepW
   return { last: keep, daily: keepDaily, weekly: keepWeekly, monthly: keepMonthly, yearly: keepYearly, within };
 }
 
-function tellPruned(pruned: Pruned, dryRun: boolean, { json, quiet }: GlobalFlags, { out }: Terminal): void {
+function tellPruned(pruned: Pruned, dryRun: boolean, { json, quiet, verbose }: GlobalFlags, { out }: Terminal): void {
   if (json) {
     out.json({ type: "result", version: 1, command: "archive prune", dryRun, ...pruned });
     return;
   }
-  const { kept, removed, reasons, released } = pruned;
+  const { removed, released } = pruned;
   // What a dry run would do is what was asked for.
   if (!quiet || dryRun) {
     for (const name of released) {
       out.line(`${name}  ${dryRun ? "would not be" : "is not"} held any longer`);
     }
-    for (const name of dryRun ? kept : []) {
-      out.line(`  ${[name, (reasons[name] ?? []).join(", ")].filter((text) => text !== "").join("  ")}`);
-    }
-    for (const name of removed) {
-      out.line(`- ${name}`);
+    for (const text of dryRun || verbose ? choiceTexts(pruned) : removed.map(goneText)) {
+      out.line(text);
     }
     out.line(doneText(pruned, dryRun));
   }
+}
+
+/** Which snapshots stay and why, and which go. */
+function choiceTexts({ kept, removed, reasons }: Pruned): string[] {
+  const stay = kept.map((name) => [name, (reasons[name] ?? []).join(", ")].filter((text) => text !== "").join("  "));
+  return [...stay.map((text) => `  ${text}`), ...removed.map(goneText)];
+}
+
+function goneText(name: string): string {
+  return `- ${name}`;
 }
 
 function doneText({ kept, removed, reasons, held, blobs }: Pruned, dryRun: boolean): string {

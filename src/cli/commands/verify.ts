@@ -118,7 +118,7 @@ async function isFolderOfArchives(path: string): Promise<boolean> {
 
 async function verifyMany(folder: string, expectation: Expectation, run: Run, setting: Setting): Promise<number> {
   const { forEachArchive } = await import("../many-archives.ts");
-  return forEachArchive(folder, "verify", setting, async (archive) => {
+  return forEachArchive(folder, { command: "verify", done: "proved" }, setting, async (archive) => {
     const verified = await verifyPath(archive, expectation, run, setting);
     const { ok, report, archive: rest, findings, next } = verified;
     const line = summaryLine({ ok, report, archive: rest, findings, next });
