@@ -107,6 +107,17 @@ export async function requireNoArchive(path: string): Promise<void> {
   }
 }
 
+/**
+ * Whose archive was begun in a folder, which has no complete snapshot.
+ *
+ * @returns undefined if none was; without `did` if it does not say whose it is
+ * @throws DecampError `usage` for a marker that is none of ours; `storage`
+ */
+export async function findBegun(path: string): Promise<{ readonly did?: string } | undefined> {
+  const did = (await readMarker(path)) ?? (await begunBy(path, await listTop(path)));
+  return did === undefined ? undefined : did === anyone ? {} : { did };
+}
+
 async function hasSnapshots(path: string): Promise<boolean> {
   const names = await listEntries(snapshotsFolder(path)).catch(() => []);
   return names.some(({ name, kind }) => kind === "folder" && snapshotName.test(name));

@@ -61,6 +61,11 @@ function addLater(archive: string, name: string, change: (manifest: Manifest) =>
   rewrite(archive, name, (manifest) => ({ snapshot: name, rev: name, ...change(manifest) }));
 }
 
+function makeParent(path: string): string {
+  mkdirSync(join(path, ".."), { recursive: true });
+  return path;
+}
+
 const lastPath = special.at(-1)?.key ?? "";
 
 describe("archive ls", () => {
@@ -96,6 +101,39 @@ describe("archive ls", () => {
     expect(exitCode).toBe(2);
     expect(stderr).toContain("There is no archive in the folder");
   });
+});
+
+test("an archive of which no snapshot is complete is one, and the export that goes on is named", async () => {
+  const many = mkdtempSync(join(folder, "many-"));
+  const archive = join(many, "begun");
+  const plc = ["--plc-url", "https://plc.example.com"];
+  write(join(archive, "decamp.json"), JSON.stringify({ type: "decamp archive", format: 1, did }));
+  const prune = ["archive", "prune", archive, "--keep", "1"];
+  const commands = [["archive", "ls", archive], prune, ["verify", archive], ["repo", "ls", archive]];
+  const expectSaid = async (next: string): Promise<void> => {
+    for (const command of commands) {
+      const { exitCode, stdout, stderr } = await run([...command, ...plc]);
+      expect({ command, exitCode, stdout }).toEqual({ command, exitCode: 6, stdout: "" });
+      expect(stderr).toContain(`No snapshot of the archive in ${archive} is complete.\n`);
+      expect(stderr.trimEnd().split("\n").at(-1)).toBe(next);
+    }
+  };
+  const next = `  decamp export ${did} -o ${archive} --plc-url https://plc.example.com`;
+  await expectSaid(next);
+  // The folder of archives in which it lies is none itself, and misses it.
+  const listed = await run(["archive", "ls", many]);
+  expect(listed.exitCode).toBe(6);
+  expect(listed.stdout).toContain("1 archive, 1 of them could not be listed.");
+
+  renameSync(snapshotFolder(makeArchive(folder), testRev), makeParent(snapshotFolder(archive, testRev)));
+  ["manifest", "document", "log"].forEach((part) => rmSync(snapshotFile(archive, testRev, part as "log")));
+  await expectSaid(next);
+  // Older versions marked nothing.
+  rmSync(join(archive, "decamp.json"));
+  await expectSaid(next);
+  // Who took a folder of something else for one is told that.
+  rmSync(snapshotFile(archive, testRev, "repo"));
+  expect(await run(["archive", "ls", archive])).toMatchObject({ exitCode: 2 });
 });
 
 describe("archive diff", () => {
