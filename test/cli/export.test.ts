@@ -4,6 +4,7 @@ import type { ServerResponse } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { archiveName } from "../../src/archive/layout.ts";
 import { main } from "../../src/cli/main.ts";
 import { CidLink, cidFor } from "../../src/data/cid.ts";
 import { encodeCbor } from "../../src/data/cbor.ts";
@@ -224,8 +225,11 @@ test("what is gone is said once, with exit code 6, and then by archive ls", asyn
     car: join(folder, "archive", "snapshots", "3mzzzzzzzzzz2", "repo.car"),
   });
   expect(await exportFrom(server, ...from)).toMatchObject({ exitCode: 0 });
-  const { stdout } = await run(["archive", "ls", join(folder, "archive")]);
+  const archive = join(folder, "archive");
+  const { stdout, stderr } = await run(["archive", "ls", archive]);
   expect(stdout.split("\n")[0]).toContain("held: 3 of 4 records gone by 3mzzzzzzzzzz2");
+  expect(stderr).toContain(`\n  ${lookCommand(archive)}\n`);
+  expect(stderr).toContain(`\n  ${releaseCommand(archive)}\n`);
 
   // Of many accounts: a line for the finding, and the exit code.
   const output = join(folder, "backups");
@@ -237,7 +241,62 @@ test("what is gone is said once, with exit code 6, and then by archive ls", asyn
   expect(many).toMatchObject({ exitCode: 6, stderr: "" });
   expect(many.stdout.split("\n")[0]).toBe(`${did}  shrunk by 3 of 4 records: held is ${testRev}`);
   expect(many.stdout).toContain("From 1 of them much is gone.");
+  expect(many.stdout).toContain(`\n  ${did}  3 of 4 records gone: held is ${testRev}\n`);
+  expect(many.stdout).toContain(`: decamp archive ls ${join(output, archiveName(did))}\n`);
   expect((await run(all)).exitCode).toBe(0);
+});
+
+/** The commands that see what is gone, and let it go. */
+const lookCommand = (archive: string): string =>
+  `decamp archive diff ${join(archive, "snapshots", testRev)} ${join(archive, "snapshots", "3mzzzzzzzzzz2")}`;
+const releaseCommand = (archive: string): string => `decamp archive prune ${archive} --release ${testRev}`;
+
+test("where much is gone, a person is told how to see it and how to let it go; of many, a script is told whose", async () => {
+  await using server = await changing();
+  const output = join(folder, "backups");
+  const archive = join(output, archiveName(did));
+  const one = ["export", did, "-o", archive, "--from", server.origin, ...whereIs(server)];
+  const all = ["export", "--all", "--pds", server.origin, "-o", output, ...whereIs(server)];
+  const repos = [await makeRepo(did, 4), await makeRepo(did, 1, "3mzzzzzzzzzz2")] as const;
+  [server.repo] = repos;
+  await run(one);
+  [, server.repo] = repos;
+  const shrunk = await run(one);
+  expect(shrunk.exitCode).toBe(6);
+  expect(shrunk.stdout).toContain(`\n  ${lookCommand(archive)}\n`);
+  expect(shrunk.stdout).toContain(`\n  ${releaseCommand(archive)}\n`);
+  // They do what is said of them.
+  const words = (command: string): string[] => command.split(" ").slice(1);
+  expect((await run(words(lookCommand(archive)))).stdout).toContain("- app.example.note/n3");
+  expect(await run([...words(releaseCommand(archive)), "--keep", "1"])).toMatchObject({ exitCode: 0 });
+  expect(await readdir(join(archive, "snapshots"))).toEqual(["3mzzzzzzzzzz2"]);
+
+  await rm(archive, { recursive: true });
+  [server.repo] = repos;
+  await run(all);
+  [, server.repo] = repos;
+  const { stdout } = await run([...all, "--json"]);
+  expect(JSON.parse(stdout.trim().split("\n").at(-1) ?? "")).toMatchObject({
+    accounts: { shrunk: 1, mended: 0 },
+    losses: [{ account: did, losses: [{ what: "records", before: 4, now: 1 }], held: [testRev] }],
+  });
+});
+
+test("of many accounts, too, it is said what was mended", async () => {
+  await using server = await changing();
+  const output = join(folder, "backups");
+  const all = ["export", "--all", "--pds", server.origin, "-o", output, ...whereIs(server)];
+  expect((await run(all)).stdout).not.toContain("mended");
+  const repo = join(output, archiveName(did), "snapshots", testRev, "repo.car");
+  const harm = async (): Promise<void> => writeFile(repo, "another");
+  await harm();
+  const { exitCode, stdout } = await run(all);
+  expect(exitCode).toBe(0);
+  expect(stdout.split("\n")[0]).toBe(`${did}  complete: 1 record, 0 blobs; mended 1 file; ${repo}`);
+  expect(stdout).toContain(" In 1 of them something was missing or damaged, and is good again.");
+  await harm();
+  expect((await run([...all, "--json"])).stdout).toContain('"mended":1,');
+  expect((await run(all)).stdout).not.toContain("mended");
 });
 
 test("an archive does not become a folder of archives, whoever made it, and however little is in it", async () => {

@@ -15,6 +15,7 @@ import { readGlobals, type GlobalFlags } from "../globals.ts";
 import type { Edge, Invocation } from "../invocation.ts";
 import { createList, signs } from "../list.ts";
 import { thisProcess } from "../lock-owner.ts";
+import { lossSteps } from "../loss-lines.ts";
 import { forEachArchive } from "../many-archives.ts";
 import { bytesText, countText, plural } from "../reporters/amounts.ts";
 import { stoppable } from "../signals.ts";
@@ -54,6 +55,9 @@ export async function archiveLsCommand(invocation: Invocation<"archive ls">, { t
     const remark = held.has(snapshot) && !snapshots.some(({ snapshot: name }) => name === snapshot) ? "  held" : "";
     terminal.out.line({ text: snapshot, style: "bold" }, `  ${oddities[rule]}${remark}`);
   }
+  for (const text of globals.quiet ? [] : heldSteps(path, listed)) {
+    terminal.err.line(text);
+  }
   return 0;
 }
 
@@ -75,6 +79,16 @@ function listedFacts({ snapshots, unfinished, odd, storedBlobs, held }: Listed):
     findings: odd.map(({ rule, snapshot }) => ({ ...archiveFinding(rule), snapshot })),
     storedBlobs,
   };
+}
+
+/** What can be done about each snapshot that is held. */
+function heldSteps(archive: string, { snapshots, held }: Listed): string[] {
+  const names = snapshots.map(({ snapshot }) => snapshot);
+  return names.flatMap((name) => {
+    const by = held.get(name)?.by;
+    const later = by !== undefined && names.includes(by) ? by : names.at(-1);
+    return held.has(name) && later !== undefined ? lossSteps(archive, [name], later) : [];
+  });
 }
 
 /** An archive in one line. */

@@ -16,6 +16,7 @@ import type { ExportFlags } from "../declare/export.ts";
 import { readGlobals, type GlobalFlags } from "../globals.ts";
 import { exportFound, findAccount } from "../export-account.ts";
 import { carTarget } from "../export-car.ts";
+import { commandLine } from "../command-line.ts";
 import { failureFacts } from "../failure.ts";
 import type { Edge, Invocation } from "../invocation.ts";
 import { openMigrationServices } from "../migration-services.ts";
@@ -23,10 +24,10 @@ import { countText, plural } from "../reporters/amounts.ts";
 import { warningLine } from "../reporters/lines.ts";
 import { stoppable, tellStopping } from "../signals.ts";
 import type { Terminal } from "../terminal.ts";
-import { isIncomplete, resultFacts } from "./export-result.ts";
+import { isIncomplete, mendedText, resultFacts } from "./export-result.ts";
 
 const defaultJobs = 4;
-/** So many failures are named again at the end. */
+/** So many failures, and accounts from which much is gone, are named again at the end. */
 const named = 100;
 
 /** What became of all of them. */
@@ -34,11 +35,19 @@ interface Tally {
   complete: number;
   unchanged: number;
   incomplete: number;
-  /** Of those that came: from which much is gone. */
+  /** Of those that came: in which damage was mended, and from which much is gone. */
+  mended: number;
   shrunk: number;
   failed: number;
   /** The first ones. */
   readonly failures: { readonly account: string; readonly code: string; readonly message: string }[];
+  readonly losses: ({ readonly account: string } & Shrunk)[];
+}
+
+type Shrunk = NonNullable<ExportResult["shrunk"]>;
+
+function newTally(): Tally {
+  return { complete: 0, unchanged: 0, incomplete: 0, mended: 0, shrunk: 0, failed: 0, failures: [], losses: [] };
 }
 
 /** Runs `decamp export` for many accounts. Exit code 6 if one of them failed, lacks blobs, or has lost much. */
@@ -56,7 +65,7 @@ export async function exportManyCommand(
   const origin = from === undefined ? undefined : parseServerUrl(from, globals);
   const { services, close } = openMigrationServices(globals, terminal);
   const setting: Setting = { folder, origin, flags, services, globals, terminal };
-  const tally: Tally = { complete: 0, unchanged: 0, incomplete: 0, shrunk: 0, failed: 0, failures: [] };
+  const tally: Tally = newTally();
   try {
     const { listError } = await stoppable(
       async (signal) =>
@@ -182,13 +191,22 @@ function count(tally: Tally, outcome: Outcome): void {
       const { code, message } = failureFacts(outcome.error);
       tally.failures.push({ account: outcome.did ?? outcome.name, code, message });
     }
-  } else if (isIncomplete(outcome.result)) {
+    return;
+  }
+  const { manifest, mode, mended, shrunk } = outcome.result;
+  if (isIncomplete(outcome.result)) {
     tally.incomplete += 1;
   } else {
     tally.complete += 1;
-    tally.unchanged += outcome.result.mode === "unchanged" ? 1 : 0;
+    tally.unchanged += mode === "unchanged" ? 1 : 0;
   }
-  tally.shrunk += "result" in outcome && outcome.result.shrunk !== undefined ? 1 : 0;
+  tally.mended += mendedText(mended) === undefined ? 0 : 1;
+  if (shrunk !== undefined) {
+    tally.shrunk += 1;
+    if (tally.losses.length < named) {
+      tally.losses.push({ account: manifest.did, ...shrunk });
+    }
+  }
 }
 
 /** The line of one account. */
@@ -207,25 +225,27 @@ function tell(folder: string, outcome: Outcome, { json, quiet }: GlobalFlags, { 
     out.line(did ?? name, "  ", { text: "failed", style: "red" }, `: ${failureFacts(outcome.error).message}`);
     return;
   }
-  const { manifest, mode, shrunk } = outcome.result;
+  const { manifest, mode, mended, shrunk } = outcome.result;
+  const good = mendedText(mended);
+  const repaired = good === undefined ? "" : `; mended ${good}`;
   const { missing, records, blobs, snapshot, unreadRecords = [] } = manifest;
   if (shrunk !== undefined) {
     const text = `shrunk by ${lossText(shrunk.losses)}`;
     out.line(manifest.did, "  ", { text, style: "yellow" }, `: held is ${shrunk.held.join(", ")}`);
   }
   if (hasAllBlobs(manifest) && isIncomplete(outcome.result)) {
-    out.line(manifest.did, "  ", { text: "damaged", style: "yellow" }, `: ${damageText(outcome.result)}`);
+    out.line(manifest.did, "  ", { text: "damaged", style: "yellow" }, `: ${damageText(outcome.result)}${repaired}`);
   } else if (!hasAllBlobs(manifest)) {
     const text = [
       ...(missing.length === 0 ? [] : [`${plural(missing.length, "blob")} missing`]),
       ...(unreadRecords.length === 0 ? [] : [`${plural(unreadRecords.length, "record")} not readable to the end`]),
     ].join(", ");
-    out.line(manifest.did, "  ", { text, style: "yellow" }, `: the manifest of ${snapshot} names them`);
+    out.line(manifest.did, "  ", { text, style: "yellow" }, `: the manifest of ${snapshot} names them${repaired}`);
   } else if (!quiet) {
     const state = mode === "unchanged" ? "unchanged" : "complete";
     const amounts = `: ${plural(records, "record")}, ${plural(blobs.length, "blob")}`;
     const car = snapshotFile(archive ?? "", snapshot, "repo");
-    out.line(manifest.did, "  ", { text: state, style: "green" }, `${amounts}; ${car}`);
+    out.line(manifest.did, "  ", { text: state, style: "green" }, `${amounts}${repaired}; ${car}`);
   }
 }
 
@@ -245,10 +265,10 @@ function warn(did: string, event: ExportEvent & { type: "warning" }, { json }: G
 }
 
 function summarize(folder: string, tally: Tally, { json, quiet }: GlobalFlags, { out }: Terminal): void {
-  const { complete, unchanged, incomplete, shrunk, failed, failures } = tally;
+  const { complete, unchanged, incomplete, mended, shrunk, failed, failures, losses } = tally;
   const total = complete + incomplete + failed;
   if (json) {
-    const accounts = { total, complete, unchanged, incomplete, shrunk, failed };
+    const accounts = { total, complete, unchanged, incomplete, mended, shrunk, failed };
     out.json({
       type: "result",
       version: 1,
@@ -257,6 +277,7 @@ function summarize(folder: string, tally: Tally, { json, quiet }: GlobalFlags, {
       folder,
       accounts,
       failures,
+      losses,
     });
     return;
   }
@@ -265,11 +286,24 @@ function summarize(folder: string, tally: Tally, { json, quiet }: GlobalFlags, {
     return;
   }
   out.line();
+  const repaired =
+    mended === 0 ? "" : ` In ${countText(mended)} of them something was missing or damaged, and is good again.`;
   const gone = shrunk === 0 ? "" : ` From ${countText(shrunk)} of them much is gone.`;
   out.line(
     { text: `${plural(total, "account")}: ${countText(complete)} complete`, style: bad ? "yellow" : "green" },
-    ` (${countText(unchanged)} of them unchanged), ${countText(incomplete)} with blobs missing or damaged files, ${countText(failed)} failed.${gone}`,
+    ` (${countText(unchanged)} of them unchanged), ${countText(incomplete)} with blobs missing or damaged files, ${countText(failed)} failed.${repaired}${gone}`,
   );
+  for (const { account, losses: lost, held } of losses) {
+    out.line(`  ${account}  ${lossText(lost)} gone: held is ${held.join(", ")}`);
+  }
+  if (shrunk > losses.length) {
+    out.line(`  and ${countText(shrunk - losses.length)} more: each has its line above`);
+  }
+  const [loss] = losses;
+  if (loss !== undefined) {
+    const look = commandLine(["archive", "ls", joinPath(folder, archiveName(loss.account))]);
+    out.line(`  How to see what is gone, and how to let it go: ${look}`);
+  }
   for (const { account, message } of failures) {
     out.line(`  ${account}  ${message}`);
   }
