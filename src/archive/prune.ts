@@ -6,10 +6,19 @@ import { blobRefsInTurns } from "../repo/records.ts";
 import { openCarFile } from "../services/car-file.ts";
 import { fileSize, joinPath } from "../services/files.ts";
 import { takeLock, type LockOwner } from "../services/lock.ts";
-import { listEntries, removeEmptyFolder, removeFile } from "../services/plain-entries.ts";
+import { freedBytes, listEntries, removeEmptyFolder, removeFile } from "../services/plain-entries.ts";
 import { readHeld, releaseSnapshot } from "./held.ts";
 import { applyRules, hasRule, type KeepRules } from "./keep-rules.ts";
-import { blobFile, blobsFolder, heldFolder, lockFile, snapshotFile, snapshotName } from "./layout.ts";
+import {
+  blobFile,
+  blobsFolder,
+  heldFolder,
+  lockFile,
+  snapshotFile,
+  snapshotFiles,
+  snapshotName,
+  type SnapshotPart,
+} from "./layout.ts";
 import { isLeftover, removeLeftovers, removeSnapshot } from "./leftovers.ts";
 import type { Manifest } from "./manifest.ts";
 import { readArchive } from "./open.ts";
@@ -41,6 +50,8 @@ export interface Pruned {
   readonly held: readonly string[];
   readonly released: readonly string[];
   readonly blobs: { readonly count: number; readonly bytes: number };
+  /** What the disk has more: of the snapshots' files and of the blobs those of which no other name is left. */
+  readonly freedBytes: number;
 }
 
 /**
@@ -132,6 +143,7 @@ async function plan(archive: string, { rules, release, now, signal }: PruneOptio
   for (const cid of blobs) {
     bytes += (await fileSize(blobFile(archive, cid))) ?? 0;
   }
+  const gone = doomed.flatMap(({ snapshot }) => parts.map((part) => snapshotFile(archive, snapshot, part)));
   return {
     pruned: {
       kept: kept.map(nameOf),
@@ -140,12 +152,15 @@ async function plan(archive: string, { rules, release, now, signal }: PruneOptio
       held,
       released: marks.filter((name) => release.includes(name)),
       blobs: { count: blobs.length, bytes },
+      freedBytes: await freedBytes([...gone, ...blobs.map((cid) => blobFile(archive, cid))]),
     },
     blobs,
     outlived: marks.filter((name) => !names.has(name) && !release.includes(name)),
     oldest,
   };
 }
+
+const parts = Object.keys(snapshotFiles) as SnapshotPart[];
 
 /** By name. Without a rule all are kept, for no reason. */
 function reasonsToKeep(snapshots: readonly Manifest[], rules: KeepRules, now: number): Map<string, readonly string[]> {

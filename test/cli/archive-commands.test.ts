@@ -1,11 +1,13 @@
 import {
   cpSync,
+  linkSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   truncateSync,
   writeFileSync,
 } from "node:fs";
@@ -187,6 +189,26 @@ describe("archive prune", () => {
     expect(readFileSync(blobFile(archive, picture))).toEqual(Buffer.from(pictures.new));
     expect(readFileSync(blobFile(archive, videoCid))).toEqual(video);
     expect(readdirSync(archive).sort()).toEqual(["blobs", "snapshots"]);
+  });
+
+  test("what the disk has more is counted with the snapshots, and a file of several names once, with the last", async () => {
+    const archive = await makeTwo();
+    const twin = `${testRev}-2`;
+    cpSync(snapshotFolder(archive, testRev), snapshotFolder(archive, twin), { recursive: true });
+    rmSync(snapshotFile(archive, twin, "repo"));
+    linkSync(snapshotFile(archive, testRev, "repo"), snapshotFile(archive, twin, "repo"));
+    rewrite(archive, twin, () => ({ snapshot: twin }));
+    const sizes = (name: string): number =>
+      readdirSync(snapshotFolder(archive, name)).reduce(
+        (sum, file) => sum + statSync(join(snapshotFolder(archive, name), file)).size,
+        0,
+      );
+    const repo = statSync(snapshotFile(archive, testRev, "repo")).size;
+    const freed = async (keep: string): Promise<object> =>
+      JSON.parse((await run(["archive", "prune", archive, "--keep", keep, "--dry-run", "--json"])).stdout) as object;
+    expect(await freed("2")).toMatchObject({ removed: [testRev], freedBytes: sizes(testRev) - repo });
+    const both = sizes(testRev) + sizes(twin) - repo + pictures.old.length;
+    expect(await freed("1")).toMatchObject({ removed: [testRev, twin], freedBytes: both });
   });
 
   test("nothing goes that is still needed", async () => {

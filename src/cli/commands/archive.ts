@@ -269,9 +269,9 @@ function goneText(name: string): string {
   return `- ${name}`;
 }
 
-function doneText({ kept, removed, reasons, held, blobs }: Pruned, dryRun: boolean): string {
+function doneText({ kept, removed, reasons, held, blobs, freedBytes }: Pruned, dryRun: boolean): string {
   const done = dryRun ? "Would remove" : "Removed";
-  const what = `${plural(removed.length, "snapshot")} and ${plural(blobs.count, "blob")}, ${bytesText(blobs.bytes)}`;
+  const what = `${plural(removed.length, "snapshot")} and ${plural(blobs.count, "blob")}, ${bytesText(freedBytes)}`;
   const stay = `${plural(kept.length, "snapshot")} ${dryRun ? "would stay" : kept.length === 1 ? "stays" : "stay"}`;
   const withPrivate = kept.filter((name) => reasons[name]?.join() === privateReason);
   const why = [
