@@ -282,6 +282,23 @@ test("where much is gone, a person is told how to see it and how to let it go; o
   });
 });
 
+test("what an export could not fetch again is in another copy, or is let go", async () => {
+  await using server = await changing();
+  const archive = join(folder, "archive");
+  const one = ["export", did, "-o", archive, "--from", server.origin, ...whereIs(server)];
+  await run(one);
+  server.repo = await makeRepo(did, 1, "3mzzzzzzzzzz2");
+  await run(one);
+  await writeFile(join(archive, "snapshots", testRev, "repo.car"), "another");
+  const { exitCode, stdout } = await run([...one, "--recheck"]);
+  expect(exitCode).toBe(6);
+  const lines = stdout.trimEnd().split("\n").slice(-3);
+  expect(lines[0]).toContain("another copy of the archive");
+  const prune = `decamp archive prune ${archive} --release ${testRev} --keep-daily 7 --dry-run`;
+  expect(lines[2]).toBe(`  ${prune}`);
+  expect((await run(prune.split(" ").slice(1))).exitCode).toBe(0);
+});
+
 test("of many accounts, too, it is said what was mended", async () => {
   await using server = await changing();
   const output = join(folder, "backups");

@@ -3,11 +3,13 @@ import type { LocatedAccount } from "../../account/find.ts";
 import type { ExportResult } from "../../archive/export.ts";
 import { snapshotFile } from "../../archive/layout.ts";
 import { hasAllBlobs, hasPrivateParts, type Manifest, type Missing } from "../../archive/manifest.ts";
-import type { Mended, Unmended } from "../../archive/mend.ts";
+import type { Mended } from "../../archive/mend.ts";
 import { lossText } from "../../archive/shrink.ts";
 import { powerlessKeys } from "../../plc/came-alone.ts";
+import { commandLine } from "../command-line.ts";
 import { powerlessLines } from "../facts-lines.ts";
 import { lossSteps } from "../loss-lines.ts";
+import { lostLines } from "../mend-lines.ts";
 import { bytesText, countText, plural } from "../reporters/amounts.ts";
 import type { Piece } from "../terminal.ts";
 import type { Complete } from "../next-command.ts";
@@ -69,15 +71,15 @@ export function exportLines(
   const weak = powerlessLines(powerlessOf(located), { did, complete });
   return [
     ...(quiet && !lacksSomething(result) ? [] : [[verdict]]),
-    ...lostLines(archive, result),
+    ...shrunkLines(archive, result),
     ...(quiet ? [] : [...facts, ...weak]),
     ...missingLines(missing),
-    ...unmendedLines(unmended),
+    ...unmendedLines(archive, result),
   ];
 }
 
 /** What of the account is gone, where it is still, and what to do about it. */
-function lostLines(archive: string, { shrunk, manifest }: ExportResult): Line[] {
+function shrunkLines(archive: string, { shrunk, manifest }: ExportResult): Line[] {
   if (shrunk === undefined) {
     return [];
   }
@@ -111,11 +113,14 @@ function mendedLines(mended: Mended): Line[] {
   return text === undefined ? [] : [["Mended        ", `${text}: missing or damaged in the archive, and good again`]];
 }
 
-function unmendedLines(unmended: readonly Unmended[]): Line[] {
+function unmendedLines(archive: string, { unmended, manifest }: ExportResult): Line[] {
   if (unmended.length === 0) {
     return [];
   }
   const more = unmended.length - named;
+  const older = unmended.flatMap((one) =>
+    "snapshot" in one && one.snapshot !== manifest.snapshot ? [one.snapshot] : [],
+  );
   return [
     [],
     [{ text: "Damaged in the archive, and not to be had again:", style: "bold" }],
@@ -126,6 +131,10 @@ function unmendedLines(unmended: readonly Unmended[]): Line[] {
         { text: `  ${one.reason}`, style: "yellow" },
       ]),
     ...(more > 0 ? [[`and ${countText(more)} more; --json names them all`]] : []),
+    ...(unmended.some((one) => "cid" in one)
+      ? [[`Which snapshots need the blobs, says ${commandLine(["verify", archive])}`]]
+      : []),
+    ...lostLines(archive, [...new Set(older)]),
   ];
 }
 
