@@ -299,6 +299,59 @@ test("what an export could not fetch again is in another copy, or is let go", as
   expect((await run(prune.split(" ").slice(1))).exitCode).toBe(0);
 });
 
+test("of all accounts of a server, one that is not active is no failure; of a list, if it was archived before", async () => {
+  let state: string | undefined;
+  await using server = await scriptedServer((request, response) => {
+    const { pathname } = new URL(request.url ?? "", "http://localhost");
+    const method = pathname.replace("/xrpc/com.atproto.sync.", "");
+    if (method === `/${did}/log/audit`) {
+      sendJson(response, 200, auditLog([genesis]));
+    } else if (method === `/${did}`) {
+      sendJson(response, 200, documentOf(did, genesis));
+    } else if (method === "listRepos") {
+      sendJson(response, 200, { repos: [{ did, head, rev: testRev, active: state === undefined }] });
+    } else if (state !== undefined) {
+      sendJson(response, 400, { error: state, message: "no" });
+    } else if (method === "getLatestCommit") {
+      sendJson(response, 200, { cid: head, rev: testRev });
+    } else if (method === "getRepo") {
+      response.writeHead(200, { "content-type": "application/vnd.ipld.car" }).end(car);
+    } else {
+      sendJson(response, 200, { cids: [] });
+    }
+  });
+  const output = join(folder, "backups");
+  const names = join(folder, "accounts");
+  await writeFile(names, did);
+  const all = ["export", "--all", "--pds", server.origin, "-o", output, ...whereIs(server)];
+  const list = ["export", "--accounts", names, "--from", server.origin, "-o", output, ...whereIs(server)];
+  state = "RepoDeactivated";
+  const never = await run(all);
+  expect(never).toMatchObject({ exitCode: 0, stderr: "" });
+  expect(never.stdout.split("\n")[0]).toBe(`${did}  not active: deactivated; there is no archive of it`);
+  expect(never.stdout).toContain("1 account: 0 complete (0 of them unchanged)");
+  expect(never.stdout).toContain(" 0 failed, 1 not active.");
+  expect((await run(list)).exitCode).toBe(6);
+
+  state = undefined;
+  expect((await run(all)).exitCode).toBe(0);
+  state = "RepoTakendown";
+  for (const args of [all, list]) {
+    const { exitCode, stdout } = await run([...args, "--json"]);
+    expect(exitCode).toBe(0);
+    const [account, result] = stdout
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line) as object);
+    expect(account).toMatchObject({ did, ok: false, status: "takendown", snapshot: testRev });
+    expect(result).toMatchObject({ ok: true, accounts: { total: 1, failed: 0, inactive: 1 }, failures: [] });
+  }
+  expect(await run([...all, "-q"])).toEqual({ exitCode: 0, stdout: "", stderr: "" });
+  // Whoever does not exist there is no such account.
+  state = "RepoNotFound";
+  expect((await run(all)).exitCode).toBe(6);
+});
+
 test("of many accounts, too, it is said what was mended", async () => {
   await using server = await changing();
   const output = join(folder, "backups");

@@ -5,7 +5,8 @@ import { exportMany, type Listed, type Outcome } from "../../archive/export-many
 import type { ExportResult } from "../../archive/export.ts";
 import { requireNoArchive } from "../../archive/folder.ts";
 import { archiveName, snapshotFile } from "../../archive/layout.ts";
-import { hasAllBlobs } from "../../archive/manifest.ts";
+import { inactiveStatus } from "../../archive/unavailable.ts";
+import { hasAllBlobs, readManifests } from "../../archive/manifest.ts";
 import { lossText } from "../../archive/shrink.ts";
 import { DecampError, exitCodeOf, isDecampError } from "../../errors.ts";
 import { parseAccount, parseServerUrl, type Account } from "../../identity/syntax.ts";
@@ -39,6 +40,8 @@ interface Tally {
   mended: number;
   shrunk: number;
   failed: number;
+  /** Those that their server does not hand out, because they are not active. */
+  inactive: number;
   /** The first ones. */
   readonly failures: { readonly account: string; readonly code: string; readonly message: string }[];
   readonly losses: ({ readonly account: string } & Shrunk)[];
@@ -47,10 +50,23 @@ interface Tally {
 type Shrunk = NonNullable<ExportResult["shrunk"]>;
 
 function newTally(): Tally {
-  return { complete: 0, unchanged: 0, incomplete: 0, mended: 0, shrunk: 0, failed: 0, failures: [], losses: [] };
+  return {
+    complete: 0,
+    unchanged: 0,
+    incomplete: 0,
+    mended: 0,
+    shrunk: 0,
+    failed: 0,
+    inactive: 0,
+    failures: [],
+    losses: [],
+  };
 }
 
-/** Runs `decamp export` for many accounts. Exit code 6 if one of them failed, lacks blobs, or has lost much. */
+/**
+ * Runs `decamp export` for many accounts. Exit code 6 if one of them failed, lacks blobs, or has lost much; not for one that is not
+ * active.
+ */
 export async function exportManyCommand(
   { args, flags, globals: raw }: Invocation<"export">,
   { terminal }: Edge,
@@ -76,14 +92,15 @@ export async function exportManyCommand(
           findDid: async (account, either) => findDid(services, account, origin, either),
           export: async (did, account, either) => exportOne(did, account, setting, either),
           onOutcome: async (outcome) => {
-            count(tally, outcome);
-            tell(folder, outcome, globals, terminal);
+            const inactive = await findInactive(outcome, setting);
+            count(tally, outcome, inactive);
+            tell(folder, outcome, inactive, globals, terminal);
             await terminal.out.drained();
           },
         }),
       tellStopping(terminal, globals),
     );
-    if (listError === undefined || tally.complete + tally.incomplete + tally.failed > 0) {
+    if (listError === undefined || totalOf(tally) > 0) {
       summarize(folder, tally, globals, terminal);
     }
     if (listError !== undefined) {
@@ -184,7 +201,37 @@ function read(name: string): Account | DecampError {
   }
 }
 
-function count(tally: Tally, outcome: Outcome): void {
+/** An account that is not active. */
+interface Inactive {
+  /** Why, in the server's word. */
+  readonly status: string;
+  /** The newest snapshot of its archive, if there is one. */
+  readonly snapshot: string | undefined;
+}
+
+/**
+ * Whether an account was not handed out because it is not active: no failure if all accounts of a server are asked for, whatever
+ * their state, or if it has an archive already. One that a list names and that has none has failed.
+ */
+async function findInactive(outcome: Outcome, { folder, flags }: Setting): Promise<Inactive | undefined> {
+  const status = "error" in outcome ? inactiveStatus(outcome.error) : undefined;
+  if (status === undefined || outcome.did === undefined) {
+    return undefined;
+  }
+  const manifests = await readManifests(joinPath(folder, archiveName(outcome.did))).catch(() => []);
+  const snapshot = manifests.at(-1)?.snapshot;
+  return flags.all === true || snapshot !== undefined ? { status, snapshot } : undefined;
+}
+
+function totalOf({ complete, incomplete, failed, inactive }: Tally): number {
+  return complete + incomplete + failed + inactive;
+}
+
+function count(tally: Tally, outcome: Outcome, inactive: Inactive | undefined): void {
+  if (inactive !== undefined) {
+    tally.inactive += 1;
+    return;
+  }
   if ("error" in outcome) {
     tally.failed += 1;
     if (tally.failures.length < named) {
@@ -210,15 +257,32 @@ function count(tally: Tally, outcome: Outcome): void {
 }
 
 /** The line of one account. */
-function tell(folder: string, outcome: Outcome, { json, quiet }: GlobalFlags, { out }: Terminal): void {
+function tell(
+  folder: string,
+  outcome: Outcome,
+  inactive: Inactive | undefined,
+  { json, quiet }: GlobalFlags,
+  { out }: Terminal,
+): void {
   const { name, did } = outcome;
   const archive = did === undefined ? undefined : joinPath(folder, archiveName(did));
   if (json) {
     const facts =
       "error" in outcome
-        ? { ok: false, ...failureFacts(outcome.error) }
+        ? { ok: false, ...inactive, ...failureFacts(outcome.error) }
         : { ok: true, ...resultFacts(archive ?? "", outcome.result) };
     out.json({ type: "account", version: 1, account: name, did, archive, ...facts });
+    return;
+  }
+  if (inactive !== undefined) {
+    if (!quiet) {
+      const { status, snapshot } = inactive;
+      const kept =
+        snapshot === undefined
+          ? "there is no archive of it"
+          : `its archive stays as it is, the newest snapshot is ${snapshot}`;
+      out.line(did ?? name, "  ", { text: `not active: ${status}`, style: "dim" }, `; ${kept}`);
+    }
     return;
   }
   if ("error" in outcome) {
@@ -265,10 +329,10 @@ function warn(did: string, event: ExportEvent & { type: "warning" }, { json }: G
 }
 
 function summarize(folder: string, tally: Tally, { json, quiet }: GlobalFlags, { out }: Terminal): void {
-  const { complete, unchanged, incomplete, mended, shrunk, failed, failures, losses } = tally;
-  const total = complete + incomplete + failed;
+  const { complete, unchanged, incomplete, mended, shrunk, failed, inactive, failures, losses } = tally;
+  const total = totalOf(tally);
   if (json) {
-    const accounts = { total, complete, unchanged, incomplete, mended, shrunk, failed };
+    const accounts = { total, complete, unchanged, incomplete, mended, shrunk, failed, inactive };
     out.json({
       type: "result",
       version: 1,
@@ -286,12 +350,13 @@ function summarize(folder: string, tally: Tally, { json, quiet }: GlobalFlags, {
     return;
   }
   out.line();
+  const absent = inactive === 0 ? "" : `, ${countText(inactive)} not active`;
   const repaired =
     mended === 0 ? "" : ` In ${countText(mended)} of them something was missing or damaged, and is good again.`;
   const gone = shrunk === 0 ? "" : ` From ${countText(shrunk)} of them much is gone.`;
   out.line(
     { text: `${plural(total, "account")}: ${countText(complete)} complete`, style: bad ? "yellow" : "green" },
-    ` (${countText(unchanged)} of them unchanged), ${countText(incomplete)} with blobs missing or damaged files, ${countText(failed)} failed.${repaired}${gone}`,
+    ` (${countText(unchanged)} of them unchanged), ${countText(incomplete)} with blobs missing or damaged files, ${countText(failed)} failed${absent}.${repaired}${gone}`,
   );
   for (const { account, losses: lost, held } of losses) {
     out.line(`  ${account}  ${lossText(lost)} gone: held is ${held.join(", ")}`);
