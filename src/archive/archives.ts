@@ -3,7 +3,8 @@
 import { folderNames } from "../services/folder-names.ts";
 import { joinPath } from "../services/files.ts";
 import { isFolder } from "../services/hash-file.ts";
-import { snapshotsFolder } from "./layout.ts";
+import { plainSize } from "../services/plain-entries.ts";
+import { markerFile, snapshotsFolder } from "./layout.ts";
 import { listSnapshots } from "./manifest.ts";
 
 /** What `archiveName` makes of a DID. */
@@ -11,7 +12,7 @@ const nameOfAccount = /^did-(?:plc-[2-7a-z]{24}|web-.+)$/;
 
 /** Whether a path is a folder that holds archives, and is none itself. What cannot be looked at is none. */
 export async function holdsArchives(path: string): Promise<boolean> {
-  if (!(await isFolder(path)) || (await isFolder(snapshotsFolder(path)))) {
+  if (!(await isFolder(path)) || (await isFolder(snapshotsFolder(path))) || (await isMarked(path))) {
     return false;
   }
   for await (const _ of archivesIn(path)) {
@@ -29,10 +30,14 @@ export async function holdsArchives(path: string): Promise<boolean> {
 export async function* archivesIn(folder: string): AsyncGenerator<string> {
   for await (const name of folderNames(folder)) {
     const path = joinPath(folder, name);
-    if ((await isFolder(path)) && (nameOfAccount.test(name) || (await hasSnapshots(path)))) {
+    if ((await isFolder(path)) && (nameOfAccount.test(name) || (await isMarked(path)) || (await hasSnapshots(path)))) {
       yield path;
     }
   }
+}
+
+async function isMarked(path: string): Promise<boolean> {
+  return (await plainSize(markerFile(path))) !== undefined;
 }
 
 async function hasSnapshots(path: string): Promise<boolean> {

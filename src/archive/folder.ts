@@ -91,6 +91,38 @@ export async function markIfFree(path: string, did: string): Promise<void> {
   }
 }
 
+/**
+ * Makes sure that a folder can hold archives: it is not there yet, or is a folder, and is no archive itself, nor begun as one.
+ *
+ * @throws DecampError `usage` otherwise; `storage`
+ */
+export async function requireNoArchive(path: string): Promise<void> {
+  const entries = await listTop(path);
+  const isMarked = (await readMarker(path)) !== undefined;
+  if (isMarked || (await hasSnapshots(path)) || (await begunBy(path, entries)) !== undefined) {
+    throw new DecampError("usage", `${path} is an archive itself.`, {
+      hint: "Name the folder that holds the archives, or another one: an archive has no others in it.",
+      data: { path },
+    });
+  }
+}
+
+/**
+ * Whose archive was begun in a folder, which has no complete snapshot.
+ *
+ * @returns undefined if none was; without `did` if it does not say whose it is
+ * @throws DecampError `usage` for a marker that is none of ours; `storage`
+ */
+export async function findBegun(path: string): Promise<{ readonly did?: string } | undefined> {
+  const did = (await readMarker(path)) ?? (await begunBy(path, await listTop(path)));
+  return did === undefined ? undefined : did === anyone ? {} : { did };
+}
+
+async function hasSnapshots(path: string): Promise<boolean> {
+  const names = await listEntries(snapshotsFolder(path)).catch(() => []);
+  return names.some(({ name, kind }) => kind === "folder" && snapshotName.test(name));
+}
+
 async function listTop(path: string): Promise<Entry[]> {
   try {
     return await listEntries(path);

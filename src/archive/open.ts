@@ -2,6 +2,7 @@
 
 import { DecampError } from "../errors.ts";
 import { joinPath, splitPath } from "../services/files.ts";
+import { findBegun } from "./folder.ts";
 import { snapshotName, snapshotsFolder } from "./layout.ts";
 import { listSnapshots, readManifest, readManifests, type Manifest } from "./manifest.ts";
 import { findOddSnapshots, type OddSnapshot } from "./odd-snapshots.ts";
@@ -19,11 +20,14 @@ export interface ArchiveContents {
   readonly storedBlobs: number;
 }
 
-/** @throws DecampError `unreadable-file` for a folder without a complete snapshot, `damaged`, `storage` */
+/**
+ * @throws DecampError `unreadable-file` for a folder that is no archive, `incomplete` for one without a complete snapshot,
+ *   `damaged`, `storage`
+ */
 export async function readArchive(archive: string): Promise<ArchiveContents> {
   const snapshots = await readManifests(archive);
   if (snapshots.length === 0) {
-    throw noArchive(archive);
+    throw await noArchive(archive);
   }
   const names = new Set(snapshots.map(({ snapshot }) => snapshot));
   return {
@@ -43,7 +47,7 @@ export interface OpenSnapshot {
 /**
  * The snapshot at `path`: its own folder, or that of an archive, of which it is the newest.
  *
- * @throws DecampError `unreadable-file` if there is none, `damaged`, `storage`
+ * @throws DecampError `unreadable-file` if there is none, `incomplete` if none is complete, `damaged`, `storage`
  */
 export async function openSnapshot(path: string): Promise<OpenSnapshot> {
   const { folder, name } = splitPath(path);
@@ -56,15 +60,36 @@ export async function openSnapshot(path: string): Promise<OpenSnapshot> {
   }
   const manifest = (await readManifests(path)).at(-1);
   if (manifest === undefined) {
-    throw noArchive(path);
+    throw await noArchive(path);
   }
   return { archive: path, manifest };
 }
 
-/** The error for a folder without a complete snapshot. */
-export function noArchive(path: string): DecampError {
-  return new DecampError("unreadable-file", `There is no archive in the folder ${path}.`, {
-    hint: "An archive has a folder snapshots, with a manifest.json in each snapshot that is complete.",
-    data: { path },
+/** The error for a folder without a complete snapshot. @throws DecampError `usage`, `storage` */
+export async function noArchive(path: string): Promise<DecampError> {
+  return (
+    (await notComplete(path)) ??
+    new DecampError("unreadable-file", `There is no archive in the folder ${path}.`, {
+      hint: "An archive has a folder snapshots, with a manifest.json in each snapshot that is complete.",
+      data: { path },
+    })
+  );
+}
+
+/**
+ * The error for an archive that was begun and has no complete snapshot, with the command that goes on; undefined for any other
+ * folder.
+ *
+ * @throws DecampError `usage`, `storage`
+ */
+export async function notComplete(path: string): Promise<DecampError | undefined> {
+  const begun = await findBegun(path);
+  if (begun === undefined) {
+    return undefined;
+  }
+  const { did } = begun;
+  return new DecampError("incomplete", `No snapshot of the archive in ${path} is complete.`, {
+    hint: "Run its export again: it goes on from what is there.",
+    data: { path, did, ...(did === undefined ? {} : { next: ["export", did, "-o", path] }) },
   });
 }

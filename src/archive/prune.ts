@@ -6,19 +6,31 @@ import { blobRefsInTurns } from "../repo/records.ts";
 import { openCarFile } from "../services/car-file.ts";
 import { fileSize, joinPath } from "../services/files.ts";
 import { takeLock, type LockOwner } from "../services/lock.ts";
-import { listEntries, removeEmptyFolder, removeFile } from "../services/plain-entries.ts";
+import { freedBytes, listEntries, removeEmptyFolder, removeFile } from "../services/plain-entries.ts";
 import { readHeld, releaseSnapshot } from "./held.ts";
 import { applyRules, hasRule, type KeepRules } from "./keep-rules.ts";
-import { blobFile, blobsFolder, heldFolder, lockFile, snapshotFile, snapshotName } from "./layout.ts";
+import {
+  blobFile,
+  blobsFolder,
+  heldFolder,
+  lockFile,
+  snapshotFile,
+  snapshotFiles,
+  snapshotName,
+  type SnapshotPart,
+} from "./layout.ts";
 import { isLeftover, removeLeftovers, removeSnapshot } from "./leftovers.ts";
 import type { Manifest } from "./manifest.ts";
 import { readArchive } from "./open.ts";
 import { listStoredBlobs } from "./stored-blobs.ts";
 
+/** Why a snapshot stays that is the newest one with something that only the owner can see. */
+export const privateReason = "private parts";
+
 export interface PruneOptions {
   /** What stays; without any, nothing is removed but what nothing needs. */
   readonly rules: KeepRules;
-  /** Names of held snapshots that need not be held any longer. */
+  /** Names of snapshots that need not be held any longer, nor kept for their private parts. */
   readonly release: readonly string[];
   /** Only says what would be removed. */
   readonly dryRun: boolean;
@@ -38,12 +50,14 @@ export interface Pruned {
   readonly held: readonly string[];
   readonly released: readonly string[];
   readonly blobs: { readonly count: number; readonly bytes: number };
+  /** What the disk has more: of the snapshots' files and of the blobs those of which no other name is left. */
+  readonly freedBytes: number;
 }
 
 /**
- * Removes the snapshots that no rule keeps. The newest one stays, and so does one that is held. Blobs stay that a snapshot
- * needs which stays, or lists as missing, and all that the repository of one refers to that stays and has no manifest: an export
- * that is not finished, or what has lost it. To release one that is not held any more is no error: the run before may have been
+ * Removes the snapshots that no rule keeps. The newest one stays, the newest one with private parts, and each that is held.
+ * Blobs stay that a snapshot needs which stays, or lists as missing, and all that the repository of one refers to that stays and
+ * has no manifest: an export that is not finished, or what has lost it. To release one that is not held any more is no error: the run before may have been
  * interrupted.
  *
  * @throws DecampError `usage` for a name in `release` that is no snapshot, `unreadable-file` if it is no archive, `locked`,
@@ -102,6 +116,11 @@ async function plan(archive: string, { rules, release, now, signal }: PruneOptio
   for (const name of held) {
     reasons.set(name, [...(reasons.get(name) ?? []), "held"]);
   }
+  for (const name of hasRule(rules) ? newestPrivate(snapshots) : []) {
+    if (!release.includes(name)) {
+      reasons.set(name, [...(reasons.get(name) ?? []), privateReason]);
+    }
+  }
   const kept = snapshots.filter(({ snapshot }) => reasons.has(snapshot));
   const doomed = snapshots.filter(({ snapshot }) => !reasons.has(snapshot));
   const needed = new Set(kept.flatMap(blobsOf));
@@ -124,6 +143,7 @@ async function plan(archive: string, { rules, release, now, signal }: PruneOptio
   for (const cid of blobs) {
     bytes += (await fileSize(blobFile(archive, cid))) ?? 0;
   }
+  const gone = doomed.flatMap(({ snapshot }) => parts.map((part) => snapshotFile(archive, snapshot, part)));
   return {
     pruned: {
       kept: kept.map(nameOf),
@@ -132,12 +152,15 @@ async function plan(archive: string, { rules, release, now, signal }: PruneOptio
       held,
       released: marks.filter((name) => release.includes(name)),
       blobs: { count: blobs.length, bytes },
+      freedBytes: await freedBytes([...gone, ...blobs.map((cid) => blobFile(archive, cid))]),
     },
     blobs,
     outlived: marks.filter((name) => !names.has(name) && !release.includes(name)),
     oldest,
   };
 }
+
+const parts = Object.keys(snapshotFiles) as SnapshotPart[];
 
 /** By name. Without a rule all are kept, for no reason. */
 function reasonsToKeep(snapshots: readonly Manifest[], rules: KeepRules, now: number): Map<string, readonly string[]> {
@@ -146,6 +169,19 @@ function reasonsToKeep(snapshots: readonly Manifest[], rules: KeepRules, now: nu
   }
   const dated = snapshots.map(({ snapshot, createdAt }) => ({ name: snapshot, time: Date.parse(createdAt) }));
   return applyRules(dated, rules, now);
+}
+
+/** The names of the newest snapshots that have each private part: later ones may have been made without a password. */
+function newestPrivate(snapshots: readonly Manifest[]): Set<string> {
+  const newest = new Map<string, string>();
+  for (const { snapshot, files } of snapshots) {
+    for (const [name, file] of Object.entries(files)) {
+      if (file.private) {
+        newest.set(name, snapshot);
+      }
+    }
+  }
+  return new Set(newest.values());
 }
 
 function nameOf({ snapshot }: Manifest): string {

@@ -12,6 +12,19 @@ const states: Readonly<Partial<Record<string, string>>> = {
   RepoNotFound: "does not exist",
 };
 
+/** The same as a status, in the word of manifests and of lists of accounts. */
+const statuses: Readonly<Partial<Record<string, string>>> = {
+  RepoDeactivated: "deactivated",
+  RepoTakendown: "takendown",
+  RepoSuspended: "suspended",
+};
+
+/** Why an account is not active, if that is why its server does not hand it out. */
+export function inactiveStatus(error: unknown): string | undefined {
+  const state = isDecampError(error, "account-unavailable") ? error.data["state"] : undefined;
+  return typeof state === "string" && Object.hasOwn(statuses, state) ? statuses[state] : undefined;
+}
+
 /** The reason in a manifest for a blob that is gone: the sentence of the reference server, as older manifests have it. */
 export const blobGone = "Blob not found";
 

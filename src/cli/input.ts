@@ -12,7 +12,7 @@ export interface Input extends CarFile {
 /**
  * @param path a path, or `-` for the standard input
  * @throws DecampError `usage` if the standard input is a terminal; `unreadable-file`, also for a folder that is no
- *   archive; `damaged` for a manifest that cannot be read; `storage`
+ *   archive; `incomplete` for an archive without a complete snapshot; `damaged` for a manifest that cannot be read; `storage`
  */
 export async function openInput(path: string, terminal: Terminal): Promise<Input> {
   if (path === "-") {
@@ -37,5 +37,12 @@ async function openArchive(path: string): Promise<Input | undefined> {
     import("../archive/open-repo.ts"),
   ]);
   const manifest = (await readManifests(path)).at(-1);
-  return manifest === undefined ? undefined : { ...openSnapshotRepo(path, manifest), archive: { path, manifest } };
+  if (manifest === undefined) {
+    const unfinished = await (await import("../archive/open.ts")).notComplete(path);
+    if (unfinished !== undefined) {
+      throw unfinished;
+    }
+    return undefined;
+  }
+  return { ...openSnapshotRepo(path, manifest), archive: { path, manifest } };
 }

@@ -28,7 +28,7 @@ export async function readLogInput(path: string, terminal: Pick<Terminal, "stdin
   ]);
   const manifest = (await readManifests(path)).at(-1);
   if (manifest === undefined) {
-    throw noArchive(path);
+    throw await noArchive(path);
   }
   return { value: await readOwnJson(snapshotFile(path, manifest.snapshot, "log")), lines: false };
 }

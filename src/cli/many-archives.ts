@@ -16,6 +16,8 @@ export interface ArchiveOutcome {
   readonly exitCode: number;
   /** What is said of it behind its name. */
   readonly line: readonly Piece[];
+  /** What is said below that, for people. */
+  readonly more?: readonly string[];
   /** The same for scripts. */
   readonly facts: object;
 }
@@ -27,6 +29,9 @@ interface Setting {
   /** Whether the lines are what was asked for, so that `-q` shows them, too. */
   readonly lists?: boolean;
 }
+
+/** What the command does to an archive: prove that it is good, or something that says nothing about that. */
+type Done = "proved" | "listed" | "pruned";
 
 /** Of several exit codes the one that says most: damage first, then a failure of ours, then what another run can mend. */
 const worstFirst = [3, 1, 9, 2, 4, 5, 7, 8, 11, 6];
@@ -42,12 +47,13 @@ const named = 100;
  * Calls `work` for each archive in `folder`, one after the other.
  *
  * @param command its name, for the result
+ * @param done what it does: only what proves an archive calls it good
  * @returns the worst exit code
  * @throws DecampError `storage` if the folder cannot be read; the signal's reason
  */
 export async function forEachArchive(
   folder: string,
-  command: string,
+  { command, done }: { readonly command: string; readonly done: Done },
   { globals, terminal, signal, lists = false }: Setting,
   work: (archive: string) => Promise<ArchiveOutcome>,
 ): Promise<number> {
@@ -58,7 +64,7 @@ export async function forEachArchive(
   let bad = 0;
   for await (const archive of archivesIn(folder)) {
     signal.throwIfAborted();
-    const { exitCode, line, facts } = await settle(work, archive, signal);
+    const { exitCode, line, facts, more = [] } = await settle(work, archive, signal);
     total += 1;
     worst = worstExit(worst, exitCode);
     if (exitCode !== 0) {
@@ -72,17 +78,21 @@ export async function forEachArchive(
       out.json({ type: "account", version: 1, archive, ok: exitCode === 0, ...facts });
     } else if (exitCode !== 0 || lists || !globals.quiet) {
       out.line({ text: splitPath(archive).name, style: "bold" }, "  ", ...line);
+      more.forEach((text) => out.line(`  ${text}`));
     }
     await out.drained();
   }
   const good = total - bad;
   if (globals.json) {
-    const archives = { total, good, bad };
+    const archives = done === "proved" ? { total, good, bad } : { total, [done]: good, failed: bad };
     out.json({ type: "result", version: 1, command, ok: bad === 0, folder, archives, failures });
   } else if (bad > 0 || !globals.quiet) {
-    const text = `${plural(total, "archive")}: ${countText(good)} good, ${countText(bad)} not.`;
+    const text =
+      done === "proved"
+        ? `${plural(total, "archive")}: ${countText(good)} good, ${countText(bad)} not.`
+        : `${plural(total, "archive")}${bad === 0 ? "" : `, ${countText(bad)} of them could not be ${done}`}.`;
     out.line();
-    out.line({ text, style: bad === 0 ? "green" : "red" });
+    out.line(bad > 0 ? { text, style: "red" } : done === "proved" ? { text, style: "green" } : text);
     for (const { archive, message } of failures) {
       out.line(`  ${archive}  ${message}`);
     }

@@ -43,6 +43,36 @@ export async function plainSize(path: string): Promise<number | undefined> {
   }
 }
 
+/**
+ * How many bytes of the disk are free again when these plain files are removed: those that no other name is left of, each once.
+ * What is not there counts nothing.
+ *
+ * @throws DecampError `storage`
+ */
+export async function freedBytes(paths: Iterable<string>): Promise<number> {
+  const counted = new Map<string, number>();
+  let bytes = 0;
+  for (const path of paths) {
+    const file = await lstat(path, { bigint: true }).catch((error: unknown) => {
+      if (["ENOENT", "ENOTDIR"].includes(systemCode(error) ?? "")) {
+        return undefined;
+      }
+      throw storageError(path, error);
+    });
+    if (file?.isFile() !== true) {
+      continue;
+    }
+    const key = `${file.dev}:${file.ino}`;
+    const names = (counted.get(key) ?? 0) + 1;
+    if (names < Number(file.nlink)) {
+      counted.set(key, names);
+    } else {
+      bytes += Number(file.size);
+    }
+  }
+  return bytes;
+}
+
 /** Removes a plain file; whatever else has that name stays. @throws DecampError `storage` */
 export async function removeFile(path: string): Promise<void> {
   try {

@@ -1,11 +1,13 @@
 import {
   cpSync,
+  linkSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   truncateSync,
   writeFileSync,
 } from "node:fs";
@@ -13,6 +15,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { blobFile, snapshotFile, snapshotFolder } from "../../src/archive/layout.ts";
+import type { Manifest } from "../../src/archive/manifest.ts";
 import { cidFor } from "../../src/data/cid.ts";
 import { makeAccount, testRev } from "../repo/tools/account.ts";
 import { makeCar } from "../repo/tools/build.ts";
@@ -54,6 +57,17 @@ async function makeTwo(): Promise<string> {
   return archive;
 }
 
+/** A further snapshot, like `later` but for what is changed. */
+function addLater(archive: string, name: string, change: (manifest: Manifest) => Partial<Manifest>): void {
+  cpSync(snapshotFolder(archive, later), snapshotFolder(archive, name), { recursive: true });
+  rewrite(archive, name, (manifest) => ({ snapshot: name, rev: name, ...change(manifest) }));
+}
+
+function makeParent(path: string): string {
+  mkdirSync(join(path, ".."), { recursive: true });
+  return path;
+}
+
 const lastPath = special.at(-1)?.key ?? "";
 
 describe("archive ls", () => {
@@ -89,6 +103,39 @@ describe("archive ls", () => {
     expect(exitCode).toBe(2);
     expect(stderr).toContain("There is no archive in the folder");
   });
+});
+
+test("an archive of which no snapshot is complete is one, and the export that goes on is named", async () => {
+  const many = mkdtempSync(join(folder, "many-"));
+  const archive = join(many, "begun");
+  const plc = ["--plc-url", "https://plc.example.com"];
+  write(join(archive, "decamp.json"), JSON.stringify({ type: "decamp archive", format: 1, did }));
+  const prune = ["archive", "prune", archive, "--keep", "1"];
+  const commands = [["archive", "ls", archive], prune, ["verify", archive], ["repo", "ls", archive]];
+  const expectSaid = async (next: string): Promise<void> => {
+    for (const command of commands) {
+      const { exitCode, stdout, stderr } = await run([...command, ...plc]);
+      expect({ command, exitCode, stdout }).toEqual({ command, exitCode: 6, stdout: "" });
+      expect(stderr).toContain(`No snapshot of the archive in ${archive} is complete.\n`);
+      expect(stderr.trimEnd().split("\n").at(-1)).toBe(next);
+    }
+  };
+  const next = `  decamp export ${did} -o ${archive} --plc-url https://plc.example.com`;
+  await expectSaid(next);
+  // The folder of archives in which it lies is none itself, and misses it.
+  const listed = await run(["archive", "ls", many]);
+  expect(listed.exitCode).toBe(6);
+  expect(listed.stdout).toContain("1 archive, 1 of them could not be listed.");
+
+  renameSync(snapshotFolder(makeArchive(folder), testRev), makeParent(snapshotFolder(archive, testRev)));
+  ["manifest", "document", "log"].forEach((part) => rmSync(snapshotFile(archive, testRev, part as "log")));
+  await expectSaid(next);
+  // Older versions marked nothing.
+  rmSync(join(archive, "decamp.json"));
+  await expectSaid(next);
+  // Who took a folder of something else for one is told that.
+  rmSync(snapshotFile(archive, testRev, "repo"));
+  expect(await run(["archive", "ls", archive])).toMatchObject({ exitCode: 2 });
 });
 
 describe("archive diff", () => {
@@ -144,6 +191,26 @@ describe("archive prune", () => {
     expect(readdirSync(archive).sort()).toEqual(["blobs", "snapshots"]);
   });
 
+  test("what the disk has more is counted with the snapshots, and a file of several names once, with the last", async () => {
+    const archive = await makeTwo();
+    const twin = `${testRev}-2`;
+    cpSync(snapshotFolder(archive, testRev), snapshotFolder(archive, twin), { recursive: true });
+    rmSync(snapshotFile(archive, twin, "repo"));
+    linkSync(snapshotFile(archive, testRev, "repo"), snapshotFile(archive, twin, "repo"));
+    rewrite(archive, twin, () => ({ snapshot: twin }));
+    const sizes = (name: string): number =>
+      readdirSync(snapshotFolder(archive, name)).reduce(
+        (sum, file) => sum + statSync(join(snapshotFolder(archive, name), file)).size,
+        0,
+      );
+    const repo = statSync(snapshotFile(archive, testRev, "repo")).size;
+    const freed = async (keep: string): Promise<object> =>
+      JSON.parse((await run(["archive", "prune", archive, "--keep", keep, "--dry-run", "--json"])).stdout) as object;
+    expect(await freed("2")).toMatchObject({ removed: [testRev], freedBytes: sizes(testRev) - repo });
+    const both = sizes(testRev) + sizes(twin) - repo + pictures.old.length;
+    expect(await freed("1")).toMatchObject({ removed: [testRev, twin], freedBytes: both });
+  });
+
   test("nothing goes that is still needed", async () => {
     const archive = await makeTwo();
     const { stdout } = await run(["archive", "prune", archive, "--keep", "5"]);
@@ -166,6 +233,41 @@ describe("archive prune", () => {
     expect(readdirSync(join(archive, "snapshots"))).toEqual([later, newer]);
     expect(readFileSync(blobFile(archive, oldPicture))).toEqual(Buffer.from(pictures.old));
     expect(readdirSync(archive).sort()).toEqual(["blobs", "snapshots"]);
+  });
+
+  test("the newest private parts stay, until an export brings newer ones or somebody lets them go", async () => {
+    const archive = await makeTwo();
+    const plain = "3mzzzzzzzzzz4";
+    const names = (): string[] => readdirSync(join(archive, "snapshots"));
+    const prune = ["archive", "prune", archive, "--keep", "1"];
+    // Who did not sign in has the video no more.
+    addLater(archive, plain, ({ files: { "preferences.json": _, ...files }, blobs }) => ({
+      files,
+      blobs: blobs.filter(({ cid }) => cid !== videoCid),
+    }));
+    const looked = await run([...prune, "--dry-run"]);
+    expect(looked.stdout).toContain(`  ${later}  private parts\n`);
+    const { exitCode, stdout } = await run(prune);
+    expect(exitCode).toBe(0);
+    expect(stdout).toContain(`2 snapshots stay, for private parts: ${later}.`);
+    expect(names()).toEqual([later, plain]);
+    expect(readFileSync(blobFile(archive, videoCid))).toEqual(video);
+    expect((await run([...prune, "--release", later, "--dry-run", "--json"])).stdout).toContain(
+      `"removed":["${later}"]`,
+    );
+
+    // One part alone is not all of them.
+    const [mail, signedIn] = ["3mzzzzzzzzzz5", "3mzzzzzzzzzz6"] as const;
+    const some = { ...write(snapshotFile(archive, later, "account"), "{}"), private: true };
+    addLater(archive, mail, ({ files: { "preferences.json": _, ...files } }) => ({
+      files: { ...files, "account.json": some },
+    }));
+    await run(prune);
+    expect(names()).toEqual([later, mail]);
+    addLater(archive, signedIn, ({ files }) => ({ files: { ...files, "account.json": some } }));
+    await run(prune);
+    expect(names()).toEqual([signedIn]);
+    expect(() => readFileSync(blobFile(archive, videoCid))).not.toThrow();
   });
 
   test("while another run is at work, nothing is removed", async () => {
@@ -233,7 +335,7 @@ describe("a folder of archives", () => {
       { type: "account", archive: join(many, damaged), ok: true, did },
       { type: "account", archive: join(many, empty), ok: false, code: "unreadable-file" },
       { type: "account", archive: join(many, good), ok: true, snapshots: [{ snapshot: testRev }, { snapshot: later }] },
-      { type: "result", command: "archive ls", ok: false, archives: { total: 3, good: 2, bad: 1 } },
+      { type: "result", command: "archive ls", ok: false, archives: { total: 3, listed: 2, failed: 1 } },
     ]);
     const pruned = await run(["archive", "prune", many, "--keep-daily", "1", "--json"]);
     expect(pruned.exitCode).toBe(2);
@@ -241,12 +343,33 @@ describe("a folder of archives", () => {
       { archive: join(many, damaged), ok: true, kept: [testRev], removed: [] },
       { archive: join(many, empty), ok: false },
       { archive: join(many, good), ok: true, kept: [later], removed: [testRev] },
-      { type: "result", command: "archive prune" },
+      { type: "result", command: "archive prune", archives: { total: 3, pruned: 2, failed: 1 } },
     ]);
     expect(readdirSync(join(many, good, "snapshots"))).toEqual([later]);
     expect(readdirSync(many).sort()).toEqual([damaged, empty, good, "list.txt", "pictures"]);
     const released = await run(["archive", "prune", many, "--release", testRev]);
     expect(released).toMatchObject({ exitCode: 2, stdout: "" });
+  });
+
+  test("only what proves an archive calls it good", async () => {
+    const many = makeMany(makeArchive(folder));
+    const prune = ["archive", "prune", many, "--keep-daily", "1"];
+    for (const [args, done] of [[["archive", "ls", many], "listed"] as const, [prune, "pruned"] as const]) {
+      const { stdout } = await run(args);
+      expect(stdout).toContain(`\n3 archives, 1 of them could not be ${done}.\n`);
+      expect(stdout).not.toContain("good");
+    }
+    rmSync(join(many, empty), { recursive: true });
+    expect((await run(["archive", "ls", many])).stdout).toMatch(/\n2 archives\.\n$/);
+  });
+
+  test("a prune that only looks, and one with -v, say of each archive what stays, why, and what goes", async () => {
+    const many = makeMany(await makeTwo());
+    const prune = ["archive", "prune", many, "--keep", "1"];
+    const choice = `\n    ${later}  newest, last, private parts\n  - ${testRev}\n`;
+    expect((await run([...prune, "--dry-run"])).stdout).toContain(`; 1 snapshot would stay.${choice}`);
+    expect((await run([...prune, "-v"])).stdout).toContain(`; 1 snapshot stays.${choice}`);
+    expect((await run(prune)).stdout).not.toContain("newest, last");
   });
 
   test("where all is well, -q says nothing but what was asked for", async () => {

@@ -267,6 +267,48 @@ test("how to mend what is damaged is said with the whole command", async () => {
   expect(gone.stderr).toContain(`\n  ${next}\n`);
 });
 
+test("what an export cannot fetch again is not left to --recheck alone", async () => {
+  const archive = makeArchive(folder);
+  const later = "3mzzzzzzzzzz2";
+  cpSync(join(archive, "snapshots", testRev), join(archive, "snapshots", later), { recursive: true });
+  rewrite(archive, later, () => ({ snapshot: later, rev: later }));
+  const args = ["verify", archive, "--plc-url", "https://plc.example.com"];
+  truncateSync(snapshotFile(archive, testRev, "log"), 5);
+  const advice = async (...flags: string[]): Promise<string[]> => {
+    const lines = (await run([...args, ...flags])).stdout.trimEnd().split("\n");
+    return lines.slice(lines.findLastIndex((line) => line === "") + 1);
+  };
+  // The newest one is not what its manifest says.
+  const both = await advice();
+  expect(both.slice(0, 2)).toEqual([
+    "To fetch again what is damaged, as far as the server still has it:",
+    `  decamp export ${did} -o ${archive} --recheck --plc-url https://plc.example.com`,
+  ]);
+  expect(both[2]).toContain("another copy of the archive");
+  expect(both.at(-1)).toContain(`archive prune ${archive} --release ${testRev}`);
+  // Of the newest one alone, everything is still at the server.
+  writeFileSync(snapshotFile(archive, testRev, "log"), readFileSync(snapshotFile(archive, later, "log")));
+  expect(await advice()).toEqual(both.slice(0, 2));
+});
+
+test("only older snapshots are damaged: what is not to be had again, another copy has; flags of a private server", async () => {
+  const archive = makeArchive(folder, (manifest) => ({ ...manifest, source: "http://localhost:2583" }));
+  const second = `${testRev}-2`;
+  cpSync(join(archive, "snapshots", testRev), join(archive, "snapshots", second), { recursive: true });
+  rewrite(archive, second, () => ({ snapshot: second }));
+  truncateSync(snapshotFile(archive, testRev, "log"), 5);
+  const next = `decamp export ${did} -o ${archive} --recheck`;
+  const lines = (await run(["verify", archive])).stdout.split("\n");
+  const at = lines.indexOf("Only older snapshots are damaged. To fetch again what the account still has of that:");
+  expect(lines[at + 1]).toBe(`  ${next}`);
+  expect(lines[at + 2]).toBe(
+    "The archive came from http://localhost:2583. Add --allow-private-hosts, and --plc-url if that has a directory of its own.",
+  );
+  expect(lines[at + 3]).toContain("another copy of the archive");
+  const known = ["--allow-private-hosts", "--plc-url", "http://localhost:2582"];
+  expect((await run(["verify", archive, ...known])).stdout).not.toContain("The archive came from");
+});
+
 test.each<[string, (archive: string) => void]>([
   ["a blob with other bytes", (archive) => writeFileSync(blobFile(archive, picture), "another picture")],
   ["a repository that is cut off", (archive) => truncateSync(snapshotFile(archive, testRev, "repo"), car.length - 9)],

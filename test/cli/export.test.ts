@@ -4,6 +4,7 @@ import type { ServerResponse } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { archiveName } from "../../src/archive/layout.ts";
 import { main } from "../../src/cli/main.ts";
 import { CidLink, cidFor } from "../../src/data/cid.ts";
 import { encodeCbor } from "../../src/data/cbor.ts";
@@ -224,8 +225,11 @@ test("what is gone is said once, with exit code 6, and then by archive ls", asyn
     car: join(folder, "archive", "snapshots", "3mzzzzzzzzzz2", "repo.car"),
   });
   expect(await exportFrom(server, ...from)).toMatchObject({ exitCode: 0 });
-  const { stdout } = await run(["archive", "ls", join(folder, "archive")]);
+  const archive = join(folder, "archive");
+  const { stdout, stderr } = await run(["archive", "ls", archive]);
   expect(stdout.split("\n")[0]).toContain("held: 3 of 4 records gone by 3mzzzzzzzzzz2");
+  expect(stderr).toContain(`\n  ${lookCommand(archive)}\n`);
+  expect(stderr).toContain(`\n  ${releaseCommand(archive)}\n`);
 
   // Of many accounts: a line for the finding, and the exit code.
   const output = join(folder, "backups");
@@ -237,7 +241,157 @@ test("what is gone is said once, with exit code 6, and then by archive ls", asyn
   expect(many).toMatchObject({ exitCode: 6, stderr: "" });
   expect(many.stdout.split("\n")[0]).toBe(`${did}  shrunk by 3 of 4 records: held is ${testRev}`);
   expect(many.stdout).toContain("From 1 of them much is gone.");
+  expect(many.stdout).toContain(`\n  ${did}  3 of 4 records gone: held is ${testRev}\n`);
+  expect(many.stdout).toContain(`: decamp archive ls ${join(output, archiveName(did))}\n`);
   expect((await run(all)).exitCode).toBe(0);
+});
+
+/** The commands that see what is gone, and let it go. */
+const lookCommand = (archive: string): string =>
+  `decamp archive diff ${join(archive, "snapshots", testRev)} ${join(archive, "snapshots", "3mzzzzzzzzzz2")}`;
+const releaseCommand = (archive: string): string => `decamp archive prune ${archive} --release ${testRev}`;
+
+test("where much is gone, a person is told how to see it and how to let it go; of many, a script is told whose", async () => {
+  await using server = await changing();
+  const output = join(folder, "backups");
+  const archive = join(output, archiveName(did));
+  const one = ["export", did, "-o", archive, "--from", server.origin, ...whereIs(server)];
+  const all = ["export", "--all", "--pds", server.origin, "-o", output, ...whereIs(server)];
+  const repos = [await makeRepo(did, 4), await makeRepo(did, 1, "3mzzzzzzzzzz2")] as const;
+  [server.repo] = repos;
+  await run(one);
+  [, server.repo] = repos;
+  const shrunk = await run(one);
+  expect(shrunk.exitCode).toBe(6);
+  expect(shrunk.stdout).toContain(`\n  ${lookCommand(archive)}\n`);
+  expect(shrunk.stdout).toContain(`\n  ${releaseCommand(archive)}\n`);
+  // They do what is said of them.
+  const words = (command: string): string[] => command.split(" ").slice(1);
+  expect((await run(words(lookCommand(archive)))).stdout).toContain("- app.example.note/n3");
+  expect(await run([...words(releaseCommand(archive)), "--keep", "1"])).toMatchObject({ exitCode: 0 });
+  expect(await readdir(join(archive, "snapshots"))).toEqual(["3mzzzzzzzzzz2"]);
+
+  await rm(archive, { recursive: true });
+  [server.repo] = repos;
+  await run(all);
+  [, server.repo] = repos;
+  const { stdout } = await run([...all, "--json"]);
+  expect(JSON.parse(stdout.trim().split("\n").at(-1) ?? "")).toMatchObject({
+    accounts: { shrunk: 1, mended: 0 },
+    losses: [{ account: did, losses: [{ what: "records", before: 4, now: 1 }], held: [testRev] }],
+  });
+});
+
+test("what an export could not fetch again is in another copy, or is let go", async () => {
+  await using server = await changing();
+  const archive = join(folder, "archive");
+  const one = ["export", did, "-o", archive, "--from", server.origin, ...whereIs(server)];
+  await run(one);
+  server.repo = await makeRepo(did, 1, "3mzzzzzzzzzz2");
+  await run(one);
+  await writeFile(join(archive, "snapshots", testRev, "repo.car"), "another");
+  const { exitCode, stdout } = await run([...one, "--recheck"]);
+  expect(exitCode).toBe(6);
+  const lines = stdout.trimEnd().split("\n").slice(-3);
+  expect(lines[0]).toContain("another copy of the archive");
+  const prune = `decamp archive prune ${archive} --release ${testRev} --keep-daily 7 --dry-run`;
+  expect(lines[2]).toBe(`  ${prune}`);
+  expect((await run(prune.split(" ").slice(1))).exitCode).toBe(0);
+});
+
+test("of all accounts of a server, one that is not active is no failure; of a list, if it was archived before", async () => {
+  let state: string | undefined;
+  await using server = await scriptedServer((request, response) => {
+    const { pathname } = new URL(request.url ?? "", "http://localhost");
+    const method = pathname.replace("/xrpc/com.atproto.sync.", "");
+    if (method === `/${did}/log/audit`) {
+      sendJson(response, 200, auditLog([genesis]));
+    } else if (method === `/${did}`) {
+      sendJson(response, 200, documentOf(did, genesis));
+    } else if (method === "listRepos") {
+      sendJson(response, 200, { repos: [{ did, head, rev: testRev, active: state === undefined }] });
+    } else if (state !== undefined) {
+      sendJson(response, 400, { error: state, message: "no" });
+    } else if (method === "getLatestCommit") {
+      sendJson(response, 200, { cid: head, rev: testRev });
+    } else if (method === "getRepo") {
+      response.writeHead(200, { "content-type": "application/vnd.ipld.car" }).end(car);
+    } else {
+      sendJson(response, 200, { cids: [] });
+    }
+  });
+  const output = join(folder, "backups");
+  const names = join(folder, "accounts");
+  await writeFile(names, did);
+  const all = ["export", "--all", "--pds", server.origin, "-o", output, ...whereIs(server)];
+  const list = ["export", "--accounts", names, "--from", server.origin, "-o", output, ...whereIs(server)];
+  state = "RepoDeactivated";
+  const never = await run(all);
+  expect(never).toMatchObject({ exitCode: 0, stderr: "" });
+  expect(never.stdout.split("\n")[0]).toBe(`${did}  not active: deactivated; there is no archive of it`);
+  expect(never.stdout).toContain("1 account: 0 complete (0 of them unchanged)");
+  expect(never.stdout).toContain(" 0 failed, 1 not active.");
+  expect((await run(list)).exitCode).toBe(6);
+
+  state = undefined;
+  expect((await run(all)).exitCode).toBe(0);
+  state = "RepoTakendown";
+  for (const args of [all, list]) {
+    const { exitCode, stdout } = await run([...args, "--json"]);
+    expect(exitCode).toBe(0);
+    const [account, result] = stdout
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line) as object);
+    expect(account).toMatchObject({ did, ok: false, status: "takendown", snapshot: testRev });
+    expect(result).toMatchObject({ ok: true, accounts: { total: 1, failed: 0, inactive: 1 }, failures: [] });
+  }
+  expect(await run([...all, "-q"])).toEqual({ exitCode: 0, stdout: "", stderr: "" });
+  // Whoever does not exist there is no such account.
+  state = "RepoNotFound";
+  expect((await run(all)).exitCode).toBe(6);
+});
+
+test("of many accounts, too, it is said what was mended", async () => {
+  await using server = await changing();
+  const output = join(folder, "backups");
+  const all = ["export", "--all", "--pds", server.origin, "-o", output, ...whereIs(server)];
+  expect((await run(all)).stdout).not.toContain("mended");
+  const repo = join(output, archiveName(did), "snapshots", testRev, "repo.car");
+  const harm = async (): Promise<void> => writeFile(repo, "another");
+  await harm();
+  const { exitCode, stdout } = await run(all);
+  expect(exitCode).toBe(0);
+  expect(stdout.split("\n")[0]).toBe(`${did}  complete: 1 record, 0 blobs; mended 1 file; ${repo}`);
+  expect(stdout).toContain(" In 1 of them something was missing or damaged, and is good again.");
+  await harm();
+  expect((await run([...all, "--json"])).stdout).toContain('"mended":1,');
+  expect((await run(all)).stdout).not.toContain("mended");
+});
+
+test("an archive does not become a folder of archives, whoever made it, and however little is in it", async () => {
+  await using server = await changing();
+  const archive = join(folder, "archive");
+  expect((await exportFrom(server, "--from", server.origin)).exitCode).toBe(0);
+  const list = join(folder, "accounts");
+  await writeFile(list, `${did}\n`);
+  const many = async (...which: string[]): Promise<void> => {
+    const before = await readdir(archive, { recursive: true });
+    const { exitCode, stderr } = await run(["export", ...which, "-o", archive, ...whereIs(server)]);
+    expect({ which, exitCode }).toEqual({ which, exitCode: 2 });
+    expect(stderr).toContain(`${archive} is an archive itself.`);
+    expect(await readdir(archive, { recursive: true })).toEqual(before);
+  };
+  const all = ["--all", "--pds", server.origin];
+  await many(...all);
+  await many("--accounts", list, "--from", server.origin);
+  await rm(join(archive, "decamp.json"));
+  await many(...all);
+  await exportFrom(server, "--from", server.origin, "--recheck");
+  await rm(join(archive, "snapshots"), { recursive: true });
+  await many(...all);
+  const file = await run(["export", ...all, "-o", list, ...whereIs(server)]);
+  expect(file).toMatchObject({ exitCode: 2, stdout: "" });
 });
 
 describe("one CAR file", () => {

@@ -164,10 +164,11 @@ test("what happens to one does not stop the others: each failure is named, and t
   expect({ code: first.code, stderr: first.stderr }).toEqual({ code: 6, stderr: "" });
   expect(first.summary).toMatchObject({
     ok: false,
-    accounts: { total: 6, complete: 3, incomplete: 1, failed: 2 },
+    accounts: { total: 6, complete: 3, incomplete: 1, failed: 1, inactive: 1 },
   });
   const codes = Object.fromEntries(first.summary.failures.map(({ account, code }) => [account, code]));
-  expect(codes).toEqual({ [ben.did]: "server-refused", [cleo.did]: "account-unavailable" });
+  expect(codes).toEqual({ [ben.did]: "server-refused" });
+  expect(first.lines.find(({ did }) => did === cleo.did)).toMatchObject({ ok: false, status: "deactivated" });
   expect(first.lines.find(({ did }) => did === dora.did)).toMatchObject({ ok: true, missing: [{ cid: lost }] });
   await expectProved("failing", ann);
 

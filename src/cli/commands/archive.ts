@@ -7,7 +7,7 @@ import { hasRule, parseSpan, type KeepRules } from "../../archive/keep-rules.ts"
 import { hasPrivateParts, type Manifest } from "../../archive/manifest.ts";
 import type { OddSnapshot } from "../../archive/odd-snapshots.ts";
 import { openSnapshot, readArchive, type ArchiveContents, type OpenSnapshot } from "../../archive/open.ts";
-import { pruneArchive, type Pruned } from "../../archive/prune.ts";
+import { privateReason, pruneArchive, type Pruned } from "../../archive/prune.ts";
 import { lossText } from "../../archive/shrink.ts";
 import { DecampError } from "../../errors.ts";
 import type { PruneFlags } from "../declare/archive.ts";
@@ -15,6 +15,7 @@ import { readGlobals, type GlobalFlags } from "../globals.ts";
 import type { Edge, Invocation } from "../invocation.ts";
 import { createList, signs } from "../list.ts";
 import { thisProcess } from "../lock-owner.ts";
+import { lossSteps } from "../loss-lines.ts";
 import { forEachArchive } from "../many-archives.ts";
 import { bytesText, countText, plural } from "../reporters/amounts.ts";
 import { stoppable } from "../signals.ts";
@@ -25,9 +26,10 @@ export async function archiveLsCommand(invocation: Invocation<"archive ls">, { t
   const globals = readGlobals(invocation.globals, terminal.env);
   const [path = ""] = invocation.args;
   if (await holdsArchives(path)) {
+    const work = { command: "archive ls", done: "listed" } as const;
     return stoppable(
       async (signal) =>
-        forEachArchive(path, "archive ls", { globals, terminal, signal, lists: true }, async (archive) => {
+        forEachArchive(path, work, { globals, terminal, signal, lists: true }, async (archive) => {
           const listed = await list(archive);
           return { exitCode: 0, line: summaryOf(listed), facts: listedFacts(listed) };
         }),
@@ -53,6 +55,9 @@ export async function archiveLsCommand(invocation: Invocation<"archive ls">, { t
     const remark = held.has(snapshot) && !snapshots.some(({ snapshot: name }) => name === snapshot) ? "  held" : "";
     terminal.out.line({ text: snapshot, style: "bold" }, `  ${oddities[rule]}${remark}`);
   }
+  for (const text of globals.quiet ? [] : heldSteps(path, listed)) {
+    terminal.err.line(text);
+  }
   return 0;
 }
 
@@ -74,6 +79,16 @@ function listedFacts({ snapshots, unfinished, odd, storedBlobs, held }: Listed):
     findings: odd.map(({ rule, snapshot }) => ({ ...archiveFinding(rule), snapshot })),
     storedBlobs,
   };
+}
+
+/** What can be done about each snapshot that is held. */
+function heldSteps(archive: string, { snapshots, held }: Listed): string[] {
+  const names = snapshots.map(({ snapshot }) => snapshot);
+  return names.flatMap((name) => {
+    const by = held.get(name)?.by;
+    const later = by !== undefined && names.includes(by) ? by : names.at(-1);
+    return held.has(name) && later !== undefined ? lossSteps(archive, [name], later) : [];
+  });
 }
 
 /** An archive in one line. */
@@ -201,9 +216,11 @@ export async function archivePruneCommand(
       const options = { rules, release, dryRun, signal, lockOwner: thisProcess() };
       const prune = async (archive: string): Promise<Pruned> => pruneArchive(archive, { ...options, now: Date.now() });
       if (isMany) {
-        return forEachArchive(path, "archive prune", { globals, terminal, signal, lists: dryRun }, async (archive) => {
+        const work = { command: "archive prune", done: "pruned" } as const;
+        return forEachArchive(path, work, { globals, terminal, signal, lists: dryRun }, async (archive) => {
           const pruned = await prune(archive);
-          return { exitCode: 0, line: [doneText(pruned, dryRun)], facts: { dryRun, ...pruned } };
+          const more = dryRun || globals.verbose ? choiceTexts(pruned) : [];
+          return { exitCode: 0, line: [doneText(pruned, dryRun)], more, facts: { dryRun, ...pruned } };
         });
       }
       tellPruned(await prune(path), dryRun, globals, terminal);
@@ -224,30 +241,42 @@ function readRules({ keep, keepDaily, keepWeekly, keepMonthly, keepYearly, keepW
   return { last: keep, daily: keepDaily, weekly: keepWeekly, monthly: keepMonthly, yearly: keepYearly, within };
 }
 
-function tellPruned(pruned: Pruned, dryRun: boolean, { json, quiet }: GlobalFlags, { out }: Terminal): void {
+function tellPruned(pruned: Pruned, dryRun: boolean, { json, quiet, verbose }: GlobalFlags, { out }: Terminal): void {
   if (json) {
     out.json({ type: "result", version: 1, command: "archive prune", dryRun, ...pruned });
     return;
   }
-  const { kept, removed, reasons, released } = pruned;
+  const { removed, released } = pruned;
   // What a dry run would do is what was asked for.
   if (!quiet || dryRun) {
     for (const name of released) {
       out.line(`${name}  ${dryRun ? "would not be" : "is not"} held any longer`);
     }
-    for (const name of dryRun ? kept : []) {
-      out.line(`  ${[name, (reasons[name] ?? []).join(", ")].filter((text) => text !== "").join("  ")}`);
-    }
-    for (const name of removed) {
-      out.line(`- ${name}`);
+    for (const text of dryRun || verbose ? choiceTexts(pruned) : removed.map(goneText)) {
+      out.line(text);
     }
     out.line(doneText(pruned, dryRun));
   }
 }
 
-function doneText({ kept, removed, held, blobs }: Pruned, dryRun: boolean): string {
+/** Which snapshots stay and why, and which go. */
+function choiceTexts({ kept, removed, reasons }: Pruned): string[] {
+  const stay = kept.map((name) => [name, (reasons[name] ?? []).join(", ")].filter((text) => text !== "").join("  "));
+  return [...stay.map((text) => `  ${text}`), ...removed.map(goneText)];
+}
+
+function goneText(name: string): string {
+  return `- ${name}`;
+}
+
+function doneText({ kept, removed, reasons, held, blobs, freedBytes }: Pruned, dryRun: boolean): string {
   const done = dryRun ? "Would remove" : "Removed";
-  const what = `${plural(removed.length, "snapshot")} and ${plural(blobs.count, "blob")}, ${bytesText(blobs.bytes)}`;
+  const what = `${plural(removed.length, "snapshot")} and ${plural(blobs.count, "blob")}, ${bytesText(freedBytes)}`;
   const stay = `${plural(kept.length, "snapshot")} ${dryRun ? "would stay" : kept.length === 1 ? "stays" : "stay"}`;
-  return `${done} ${what}; ${stay}${held.length === 0 ? "" : `, held: ${held.join(", ")}`}.`;
+  const withPrivate = kept.filter((name) => reasons[name]?.join() === privateReason);
+  const why = [
+    ...(held.length === 0 ? [] : [`, held: ${held.join(", ")}`]),
+    ...(withPrivate.length === 0 ? [] : [`, for private parts: ${withPrivate.join(", ")}`]),
+  ];
+  return `${done} ${what}; ${stay}${why.join("")}.`;
 }

@@ -3,8 +3,10 @@ import { findDid } from "../../account/find.ts";
 import type { ExportEvent } from "../../archive/events.ts";
 import { exportMany, type Listed, type Outcome } from "../../archive/export-many.ts";
 import type { ExportResult } from "../../archive/export.ts";
+import { requireNoArchive } from "../../archive/folder.ts";
 import { archiveName, snapshotFile } from "../../archive/layout.ts";
-import { hasAllBlobs } from "../../archive/manifest.ts";
+import { inactiveStatus } from "../../archive/unavailable.ts";
+import { hasAllBlobs, readManifests } from "../../archive/manifest.ts";
 import { lossText } from "../../archive/shrink.ts";
 import { DecampError, exitCodeOf, isDecampError } from "../../errors.ts";
 import { parseAccount, parseServerUrl, type Account } from "../../identity/syntax.ts";
@@ -15,6 +17,7 @@ import type { ExportFlags } from "../declare/export.ts";
 import { readGlobals, type GlobalFlags } from "../globals.ts";
 import { exportFound, findAccount } from "../export-account.ts";
 import { carTarget } from "../export-car.ts";
+import { commandLine } from "../command-line.ts";
 import { failureFacts } from "../failure.ts";
 import type { Edge, Invocation } from "../invocation.ts";
 import { openMigrationServices } from "../migration-services.ts";
@@ -22,10 +25,10 @@ import { countText, plural } from "../reporters/amounts.ts";
 import { warningLine } from "../reporters/lines.ts";
 import { stoppable, tellStopping } from "../signals.ts";
 import type { Terminal } from "../terminal.ts";
-import { isIncomplete, resultFacts } from "./export-result.ts";
+import { isIncomplete, mendedText, resultFacts } from "./export-result.ts";
 
 const defaultJobs = 4;
-/** So many failures are named again at the end. */
+/** So many failures, and accounts from which much is gone, are named again at the end. */
 const named = 100;
 
 /** What became of all of them. */
@@ -33,14 +36,37 @@ interface Tally {
   complete: number;
   unchanged: number;
   incomplete: number;
-  /** Of those that came: from which much is gone. */
+  /** Of those that came: in which damage was mended, and from which much is gone. */
+  mended: number;
   shrunk: number;
   failed: number;
+  /** Those that their server does not hand out, because they are not active. */
+  inactive: number;
   /** The first ones. */
   readonly failures: { readonly account: string; readonly code: string; readonly message: string }[];
+  readonly losses: ({ readonly account: string } & Shrunk)[];
 }
 
-/** Runs `decamp export` for many accounts. Exit code 6 if one of them failed, lacks blobs, or has lost much. */
+type Shrunk = NonNullable<ExportResult["shrunk"]>;
+
+function newTally(): Tally {
+  return {
+    complete: 0,
+    unchanged: 0,
+    incomplete: 0,
+    mended: 0,
+    shrunk: 0,
+    failed: 0,
+    inactive: 0,
+    failures: [],
+    losses: [],
+  };
+}
+
+/**
+ * Runs `decamp export` for many accounts. Exit code 6 if one of them failed, lacks blobs, or has lost much; not for one that is not
+ * active.
+ */
 export async function exportManyCommand(
   { args, flags, globals: raw }: Invocation<"export">,
   { terminal }: Edge,
@@ -50,11 +76,12 @@ export async function exportManyCommand(
   if ((await carTarget(folder)) !== undefined) {
     refuse("A CAR file holds one account: with --all and --accounts, -o names the folder for the archives.");
   }
+  await requireNoArchive(folder);
   const from = flags.all === true ? flags.pds : flags.from;
   const origin = from === undefined ? undefined : parseServerUrl(from, globals);
   const { services, close } = openMigrationServices(globals, terminal);
   const setting: Setting = { folder, origin, flags, services, globals, terminal };
-  const tally: Tally = { complete: 0, unchanged: 0, incomplete: 0, shrunk: 0, failed: 0, failures: [] };
+  const tally: Tally = newTally();
   try {
     const { listError } = await stoppable(
       async (signal) =>
@@ -65,14 +92,15 @@ export async function exportManyCommand(
           findDid: async (account, either) => findDid(services, account, origin, either),
           export: async (did, account, either) => exportOne(did, account, setting, either),
           onOutcome: async (outcome) => {
-            count(tally, outcome);
-            tell(folder, outcome, globals, terminal);
+            const inactive = await findInactive(outcome, setting);
+            count(tally, outcome, inactive);
+            tell(folder, outcome, inactive, globals, terminal);
             await terminal.out.drained();
           },
         }),
       tellStopping(terminal, globals),
     );
-    if (listError === undefined || tally.complete + tally.incomplete + tally.failed > 0) {
+    if (listError === undefined || totalOf(tally) > 0) {
       summarize(folder, tally, globals, terminal);
     }
     if (listError !== undefined) {
@@ -173,57 +201,115 @@ function read(name: string): Account | DecampError {
   }
 }
 
-function count(tally: Tally, outcome: Outcome): void {
+/** An account that is not active. */
+interface Inactive {
+  /** Why, in the server's word. */
+  readonly status: string;
+  /** The newest snapshot of its archive, if there is one. */
+  readonly snapshot: string | undefined;
+}
+
+/**
+ * Whether an account was not handed out because it is not active: no failure if all accounts of a server are asked for, whatever
+ * their state, or if it has an archive already. One that a list names and that has none has failed.
+ */
+async function findInactive(outcome: Outcome, { folder, flags }: Setting): Promise<Inactive | undefined> {
+  const status = "error" in outcome ? inactiveStatus(outcome.error) : undefined;
+  if (status === undefined || outcome.did === undefined) {
+    return undefined;
+  }
+  const manifests = await readManifests(joinPath(folder, archiveName(outcome.did))).catch(() => []);
+  const snapshot = manifests.at(-1)?.snapshot;
+  return flags.all === true || snapshot !== undefined ? { status, snapshot } : undefined;
+}
+
+function totalOf({ complete, incomplete, failed, inactive }: Tally): number {
+  return complete + incomplete + failed + inactive;
+}
+
+function count(tally: Tally, outcome: Outcome, inactive: Inactive | undefined): void {
+  if (inactive !== undefined) {
+    tally.inactive += 1;
+    return;
+  }
   if ("error" in outcome) {
     tally.failed += 1;
     if (tally.failures.length < named) {
       const { code, message } = failureFacts(outcome.error);
       tally.failures.push({ account: outcome.did ?? outcome.name, code, message });
     }
-  } else if (isIncomplete(outcome.result)) {
+    return;
+  }
+  const { manifest, mode, mended, shrunk } = outcome.result;
+  if (isIncomplete(outcome.result)) {
     tally.incomplete += 1;
   } else {
     tally.complete += 1;
-    tally.unchanged += outcome.result.mode === "unchanged" ? 1 : 0;
+    tally.unchanged += mode === "unchanged" ? 1 : 0;
   }
-  tally.shrunk += "result" in outcome && outcome.result.shrunk !== undefined ? 1 : 0;
+  tally.mended += mendedText(mended) === undefined ? 0 : 1;
+  if (shrunk !== undefined) {
+    tally.shrunk += 1;
+    if (tally.losses.length < named) {
+      tally.losses.push({ account: manifest.did, ...shrunk });
+    }
+  }
 }
 
 /** The line of one account. */
-function tell(folder: string, outcome: Outcome, { json, quiet }: GlobalFlags, { out }: Terminal): void {
+function tell(
+  folder: string,
+  outcome: Outcome,
+  inactive: Inactive | undefined,
+  { json, quiet }: GlobalFlags,
+  { out }: Terminal,
+): void {
   const { name, did } = outcome;
   const archive = did === undefined ? undefined : joinPath(folder, archiveName(did));
   if (json) {
     const facts =
       "error" in outcome
-        ? { ok: false, ...failureFacts(outcome.error) }
+        ? { ok: false, ...inactive, ...failureFacts(outcome.error) }
         : { ok: true, ...resultFacts(archive ?? "", outcome.result) };
     out.json({ type: "account", version: 1, account: name, did, archive, ...facts });
+    return;
+  }
+  if (inactive !== undefined) {
+    if (!quiet) {
+      const { status, snapshot } = inactive;
+      const kept =
+        snapshot === undefined
+          ? "there is no archive of it"
+          : `its archive stays as it is, the newest snapshot is ${snapshot}`;
+      out.line(did ?? name, "  ", { text: `not active: ${status}`, style: "dim" }, `; ${kept}`);
+    }
     return;
   }
   if ("error" in outcome) {
     out.line(did ?? name, "  ", { text: "failed", style: "red" }, `: ${failureFacts(outcome.error).message}`);
     return;
   }
-  const { manifest, mode, shrunk } = outcome.result;
+  const { manifest, mode, mended, shrunk } = outcome.result;
+  const good = mendedText(mended);
+  const repaired = good === undefined ? "" : `; mended ${good}`;
   const { missing, records, blobs, snapshot, unreadRecords = [] } = manifest;
   if (shrunk !== undefined) {
     const text = `shrunk by ${lossText(shrunk.losses)}`;
     out.line(manifest.did, "  ", { text, style: "yellow" }, `: held is ${shrunk.held.join(", ")}`);
   }
   if (hasAllBlobs(manifest) && isIncomplete(outcome.result)) {
-    out.line(manifest.did, "  ", { text: "damaged", style: "yellow" }, `: ${damageText(outcome.result)}`);
+    out.line(manifest.did, "  ", { text: "damaged", style: "yellow" }, `: ${damageText(outcome.result)}${repaired}`);
   } else if (!hasAllBlobs(manifest)) {
     const text = [
       ...(missing.length === 0 ? [] : [`${plural(missing.length, "blob")} missing`]),
       ...(unreadRecords.length === 0 ? [] : [`${plural(unreadRecords.length, "record")} not readable to the end`]),
     ].join(", ");
-    out.line(manifest.did, "  ", { text, style: "yellow" }, `: the manifest of ${snapshot} names them`);
+    out.line(manifest.did, "  ", { text, style: "yellow" }, `: the manifest of ${snapshot} names them${repaired}`);
   } else if (!quiet) {
     const state = mode === "unchanged" ? "unchanged" : "complete";
     const amounts = `: ${plural(records, "record")}, ${plural(blobs.length, "blob")}`;
     const car = snapshotFile(archive ?? "", snapshot, "repo");
-    out.line(manifest.did, "  ", { text: state, style: "green" }, `${amounts}; ${car}`);
+    out.line(manifest.did, "  ", { text: state, style: "green" }, `${amounts}${repaired}; ${car}`);
   }
 }
 
@@ -243,10 +329,10 @@ function warn(did: string, event: ExportEvent & { type: "warning" }, { json }: G
 }
 
 function summarize(folder: string, tally: Tally, { json, quiet }: GlobalFlags, { out }: Terminal): void {
-  const { complete, unchanged, incomplete, shrunk, failed, failures } = tally;
-  const total = complete + incomplete + failed;
+  const { complete, unchanged, incomplete, mended, shrunk, failed, inactive, failures, losses } = tally;
+  const total = totalOf(tally);
   if (json) {
-    const accounts = { total, complete, unchanged, incomplete, shrunk, failed };
+    const accounts = { total, complete, unchanged, incomplete, mended, shrunk, failed, inactive };
     out.json({
       type: "result",
       version: 1,
@@ -255,6 +341,7 @@ function summarize(folder: string, tally: Tally, { json, quiet }: GlobalFlags, {
       folder,
       accounts,
       failures,
+      losses,
     });
     return;
   }
@@ -263,11 +350,25 @@ function summarize(folder: string, tally: Tally, { json, quiet }: GlobalFlags, {
     return;
   }
   out.line();
+  const absent = inactive === 0 ? "" : `, ${countText(inactive)} not active`;
+  const repaired =
+    mended === 0 ? "" : ` In ${countText(mended)} of them something was missing or damaged, and is good again.`;
   const gone = shrunk === 0 ? "" : ` From ${countText(shrunk)} of them much is gone.`;
   out.line(
     { text: `${plural(total, "account")}: ${countText(complete)} complete`, style: bad ? "yellow" : "green" },
-    ` (${countText(unchanged)} of them unchanged), ${countText(incomplete)} with blobs missing or damaged files, ${countText(failed)} failed.${gone}`,
+    ` (${countText(unchanged)} of them unchanged), ${countText(incomplete)} with blobs missing or damaged files, ${countText(failed)} failed${absent}.${repaired}${gone}`,
   );
+  for (const { account, losses: lost, held } of losses) {
+    out.line(`  ${account}  ${lossText(lost)} gone: held is ${held.join(", ")}`);
+  }
+  if (shrunk > losses.length) {
+    out.line(`  and ${countText(shrunk - losses.length)} more: each has its line above`);
+  }
+  const [loss] = losses;
+  if (loss !== undefined) {
+    const look = commandLine(["archive", "ls", joinPath(folder, archiveName(loss.account))]);
+    out.line(`  How to see what is gone, and how to let it go: ${look}`);
+  }
   for (const { account, message } of failures) {
     out.line(`  ${account}  ${message}`);
   }

@@ -3,10 +3,13 @@ import type { LocatedAccount } from "../../account/find.ts";
 import type { ExportResult } from "../../archive/export.ts";
 import { snapshotFile } from "../../archive/layout.ts";
 import { hasAllBlobs, hasPrivateParts, type Manifest, type Missing } from "../../archive/manifest.ts";
-import type { Mended, Unmended } from "../../archive/mend.ts";
+import type { Mended } from "../../archive/mend.ts";
 import { lossText } from "../../archive/shrink.ts";
 import { powerlessKeys } from "../../plc/came-alone.ts";
+import { commandLine } from "../command-line.ts";
 import { powerlessLines } from "../facts-lines.ts";
+import { lossSteps } from "../loss-lines.ts";
+import { lostLines } from "../mend-lines.ts";
 import { bytesText, countText, plural } from "../reporters/amounts.ts";
 import type { Piece } from "../terminal.ts";
 import type { Complete } from "../next-command.ts";
@@ -32,7 +35,7 @@ export function exportLines(
   result: ExportResult,
   { quiet, complete }: { quiet: boolean; complete: Complete },
 ): Line[] {
-  const { manifest, mode, received, mended, unmended, shrunk } = result;
+  const { manifest, mode, received, mended, unmended } = result;
   const { did, handle = did } = located;
   const { missing, records, blobs, blobBytes, snapshot, createdAt, status } = manifest;
   const lacks = lackOf(manifest);
@@ -68,20 +71,25 @@ export function exportLines(
   const weak = powerlessLines(powerlessOf(located), { did, complete });
   return [
     ...(quiet && !lacksSomething(result) ? [] : [[verdict]]),
-    ...lostLines(shrunk),
+    ...shrunkLines(archive, result),
     ...(quiet ? [] : [...facts, ...weak]),
     ...missingLines(missing),
-    ...unmendedLines(unmended),
+    ...unmendedLines(archive, result),
   ];
 }
 
-/** What of the account is gone, and where it is still. */
-function lostLines(shrunk: ExportResult["shrunk"]): Line[] {
+/** What of the account is gone, where it is still, and what to do about it. */
+function shrunkLines(archive: string, { shrunk, manifest }: ExportResult): Line[] {
   if (shrunk === undefined) {
     return [];
   }
-  const text = `Much is gone from the account since it was archived before: ${lossText(shrunk.losses)}.`;
-  return [[{ text, style: "yellow" }], [`What had it is held, and not pruned: ${shrunk.held.join(", ")}.`]];
+  const { losses, held } = shrunk;
+  const text = `Much is gone from the account since it was archived before: ${lossText(losses)}.`;
+  return [
+    [{ text, style: "yellow" }],
+    [`What had it is held, and not pruned: ${held.join(", ")}.`],
+    ...lossSteps(archive, held, manifest.snapshot).map((step) => [step]),
+  ];
 }
 
 /** What an archive lacks, or may lack; undefined for one that is complete. */
@@ -94,19 +102,25 @@ function lackOf({ missing, unreadRecords = [] }: Manifest): string | undefined {
   return `${known}; ${plural(unreadRecords.length, "record")} cannot be read to the end, and may need more`;
 }
 
-/** What was damaged, and is good again. */
-function mendedLines({ files, blobs }: Mended): Line[] {
+/** What was damaged, and is good again: "1 file and 2 blobs"; undefined for nothing. */
+export function mendedText({ files, blobs }: Mended): string | undefined {
   const parts = [...(files === 0 ? [] : [plural(files, "file")]), ...(blobs === 0 ? [] : [plural(blobs, "blob")])];
-  return parts.length === 0
-    ? []
-    : [["Mended        ", `${parts.join(" and ")}: missing or damaged in the archive, and good again`]];
+  return parts.length === 0 ? undefined : parts.join(" and ");
 }
 
-function unmendedLines(unmended: readonly Unmended[]): Line[] {
+function mendedLines(mended: Mended): Line[] {
+  const text = mendedText(mended);
+  return text === undefined ? [] : [["Mended        ", `${text}: missing or damaged in the archive, and good again`]];
+}
+
+function unmendedLines(archive: string, { unmended, manifest }: ExportResult): Line[] {
   if (unmended.length === 0) {
     return [];
   }
   const more = unmended.length - named;
+  const older = unmended.flatMap((one) =>
+    "snapshot" in one && one.snapshot !== manifest.snapshot ? [one.snapshot] : [],
+  );
   return [
     [],
     [{ text: "Damaged in the archive, and not to be had again:", style: "bold" }],
@@ -117,6 +131,10 @@ function unmendedLines(unmended: readonly Unmended[]): Line[] {
         { text: `  ${one.reason}`, style: "yellow" },
       ]),
     ...(more > 0 ? [[`and ${countText(more)} more; --json names them all`]] : []),
+    ...(unmended.some((one) => "cid" in one)
+      ? [[`Which snapshots need the blobs, says ${commandLine(["verify", archive])}`]]
+      : []),
+    ...lostLines(archive, [...new Set(older)]),
   ];
 }
 

@@ -1,6 +1,7 @@
 /** What people read when `decamp verify` has ended. */
 import type { AnyFinding, ArchiveReport } from "../../archive/check-all.ts";
 import type { RepoReport } from "../../repo/report.ts";
+import { isOnlyOlder } from "../mend-lines.ts";
 import { bytesText, countText, plural } from "../reporters/amounts.ts";
 import type { Piece } from "../terminal.ts";
 
@@ -91,7 +92,10 @@ export function summaryLine({ ok, report, archive, findings, next }: Summary): L
         good("good"),
         `: ${parts}${signature === "unchecked" ? "; who signed was not checked" : ""}${found && `; ${found}`}`,
       ]
-    : [bad("damaged"), `: ${found}${next === undefined ? "" : `; to fetch it again: ${next}`}`];
+    : [
+        bad("damaged"),
+        `: ${found}${next === undefined ? "" : `; to fetch ${isOnlyOlder(findings) ? "what the account still has of that" : "it"} again: ${next}`}`,
+      ];
 }
 
 interface Summary {
@@ -100,11 +104,6 @@ interface Summary {
   readonly archive: ArchiveReport | undefined;
   readonly findings: readonly AnyFinding[];
   readonly next: string | undefined;
-}
-
-/** How what is damaged comes back. @param command complete */
-export function mendLines(command: string): Line[] {
-  return [[], ["To fetch again what is damaged, as far as the server still has it:"], [`  ${command}`]];
 }
 
 export function findingLines(findings: readonly AnyFinding[]): Line[] {

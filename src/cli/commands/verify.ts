@@ -15,10 +15,11 @@ import { openInput, type Input } from "../input.ts";
 import type { Edge, Invocation } from "../invocation.ts";
 import { readLimits } from "../limits.ts";
 import { nextCommand } from "../next-command.ts";
+import { mendLines } from "../mend-lines.ts";
 import { createActivity } from "../reporters/activity.ts";
 import { stoppable } from "../signals.ts";
 import type { Terminal } from "../terminal.ts";
-import { archiveLines, factLines, findingLines, mendLines, summaryLine, verdictLines } from "./verify-result.ts";
+import { archiveLines, factLines, findingLines, summaryLine, verdictLines } from "./verify-result.ts";
 
 const damagedExit = exitCodeOf("damaged");
 
@@ -62,6 +63,7 @@ interface Verified extends Omit<Proof, "keys"> {
   readonly findings: readonly AnyFinding[];
   /** The command that mends it. */
   readonly next: string | undefined;
+  readonly input: Input["archive"];
 }
 
 async function verifyPath(path: string, expectation: Expectation, run: Run, setting: Setting): Promise<Verified> {
@@ -75,6 +77,7 @@ async function verifyPath(path: string, expectation: Expectation, run: Run, sett
       ok,
       until: keys.find(({ didKey }) => didKey === report.signingKey)?.until,
       findings: [...report.findings, ...(archive?.findings ?? [])],
+      input: input.archive,
       next: ok || input.archive === undefined ? undefined : mendCommand(input.archive, run),
     };
   } finally {
@@ -82,15 +85,19 @@ async function verifyPath(path: string, expectation: Expectation, run: Run, sett
   }
 }
 
-function tell(verified: Verified, { json, quiet }: GlobalFlags, { out }: Terminal): void {
+function tell(verified: Verified, globals: GlobalFlags, { out }: Terminal): void {
+  const { json, quiet } = globals;
   if (json) {
     out.json({ type: "result", version: 1, command: "verify", ...factsOf(verified) });
     return;
   }
-  const { report, ok, until, archive, findings, next } = verified;
+  const { report, ok, until, archive, findings, next, input } = verified;
   const verdict = quiet && ok ? [] : verdictLines(report, ok, until);
   const facts = quiet ? [] : [...factLines(report), ...archiveLines(archive)];
-  const mend = next === undefined ? [] : mendLines(next);
+  const mend =
+    next === undefined || input === undefined
+      ? []
+      : mendLines({ archive: input.path, manifest: input.manifest, findings, next, globals });
   for (const line of [...verdict, ...facts, ...findingLines(findings), ...mend]) {
     out.line(...line);
   }
@@ -118,7 +125,7 @@ async function isFolderOfArchives(path: string): Promise<boolean> {
 
 async function verifyMany(folder: string, expectation: Expectation, run: Run, setting: Setting): Promise<number> {
   const { forEachArchive } = await import("../many-archives.ts");
-  return forEachArchive(folder, "verify", setting, async (archive) => {
+  return forEachArchive(folder, { command: "verify", done: "proved" }, setting, async (archive) => {
     const verified = await verifyPath(archive, expectation, run, setting);
     const { ok, report, archive: rest, findings, next } = verified;
     const line = summaryLine({ ok, report, archive: rest, findings, next });

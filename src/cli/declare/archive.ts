@@ -82,8 +82,9 @@ export function declareArchive(program: Command): ArchiveCommands {
     pruning,
     [
       "Removes the snapshots that no rule keeps, and the blobs that only they needed. What is",
-      "removed is gone. The newest snapshot always stays, and so does one that is held, because",
-      "much of what it has was gone when the next one was made: archive ls names those.",
+      "removed is gone. The newest snapshot always stays, the newest one that has preferences",
+      "or an e-mail address, and each that is held, because much of what it has was gone when",
+      "the next one was made: archive ls names those.",
     ],
     [
       {
