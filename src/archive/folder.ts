@@ -108,7 +108,7 @@ function isFree(entries: readonly Entry[]): boolean {
 }
 
 /** @throws DecampError `usage` where what decamp would write leads out of the archive */
-function refuseLinks(archive: string, entries: readonly Entry[]): void {
+export function refuseLinks(archive: string, entries: readonly Entry[]): void {
   const link = entries.find(({ name, kind }) => ["blobs", "snapshots", "held"].includes(name) && kind !== "folder");
   if (link !== undefined) {
     throw new DecampError("usage", `${joinPath(archive, link.name)} is no folder, but a link or a file.`, {

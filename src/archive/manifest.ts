@@ -4,7 +4,8 @@ import * as v from "valibot";
 import { isCid } from "../data/cid.ts";
 import { DecampError } from "../errors.ts";
 import { isDid } from "../identity/syntax.ts";
-import { listFolder, readWhole } from "../services/files.ts";
+import { readWhole } from "../services/files.ts";
+import { listEntries } from "../services/plain-entries.ts";
 import { compareSnapshotNames, snapshotFile, snapshotName, snapshotsFolder } from "./layout.ts";
 
 export interface ArchivedBlob {
@@ -144,10 +145,13 @@ export function hasPrivateParts({ files }: Pick<Manifest, "files">): boolean {
   return Object.values(files).some((file) => file.private);
 }
 
-/** The folders in which a snapshot is, or will be, oldest first. */
+/** The folders in which a snapshot is, or will be, oldest first. What is called so and is no folder, as a link, is none. */
 export async function listSnapshots(archive: string): Promise<string[]> {
-  const names = await listFolder(snapshotsFolder(archive));
-  return names.filter((name) => snapshotName.test(name)).sort(compareSnapshotNames);
+  const entries = await listEntries(snapshotsFolder(archive));
+  return entries
+    .filter(({ name, kind }) => kind === "folder" && snapshotName.test(name))
+    .map(({ name }) => name)
+    .sort(compareSnapshotNames);
 }
 
 /**

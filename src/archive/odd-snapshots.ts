@@ -13,8 +13,18 @@ import { listSnapshots, type Manifest } from "./manifest.ts";
 
 /** What is odd about a snapshot; the words are those of the rules that `verify` names. */
 export interface OddSnapshot {
-  readonly rule: "archive/unfinished" | "archive/manifest-missing" | "archive/manifest-lost" | "archive/snapshot-name";
+  readonly rule:
+    | "archive/unfinished"
+    | "archive/manifest-missing"
+    | "archive/manifest-lost"
+    | "archive/snapshot-name"
+    | "archive/snapshot-link";
   readonly snapshot: string;
+}
+
+/** Whether a snapshot of this kind was complete once, and has no manifest any more. */
+export function isLost(rule: OddSnapshot["rule"]): boolean {
+  return rule === "archive/manifest-missing" || rule === "archive/manifest-lost";
 }
 
 /**
@@ -43,12 +53,33 @@ export async function findOddSnapshots(archive: string, complete: readonly Manif
       odd.push({ rule: isNewest ? "archive/manifest-missing" : "archive/manifest-lost", snapshot });
     }
   }
-  for (const { name } of await listEntries(snapshotsFolder(archive))) {
-    if (!snapshotName.test(name) && (await holdsSnapshot(archive, name))) {
+  for (const { name, kind } of await listEntries(snapshotsFolder(archive))) {
+    if (snapshotName.test(name) && kind !== "folder") {
+      odd.push({ rule: "archive/snapshot-link", snapshot: name });
+    } else if (!snapshotName.test(name) && (await holdsSnapshot(archive, name))) {
       odd.push({ rule: "archive/snapshot-name", snapshot: name });
     }
   }
   return odd;
+}
+
+/**
+ * The names under which no snapshot can be written: what is called so is no folder, or a folder lies in it in the place of a file.
+ *
+ * @throws DecampError `storage`
+ */
+export async function listUnusableNames(archive: string): Promise<string[]> {
+  const names: string[] = [];
+  for (const { name, kind } of await listEntries(snapshotsFolder(archive))) {
+    const inside = kind === "folder" && snapshotName.test(name) ? await listEntries(snapshotFolder(archive, name)) : [];
+    if (
+      kind !== "folder" ||
+      inside.some((one) => one.kind === "folder" && ownFiles.has(one.name.replace(/\.part$/, "")))
+    ) {
+      names.push(name);
+    }
+  }
+  return names;
 }
 
 /**

@@ -161,8 +161,12 @@ describe("archive prune", () => {
       cpSync(snapshotFolder(archive, testRev), snapshotFolder(archive, name), { recursive: true });
       rmSync(snapshotFile(archive, name, "manifest"));
     }
+    // The older one was only begun.
+    rmSync(snapshotFile(archive, older, "document"));
+    rmSync(snapshotFile(archive, older, "log"), { force: true });
     writeFileSync(join(archive, "incoming.car.part"), "half");
-    await run(["archive", "prune", archive, "--keep", "1"]);
+    const { stdout } = await run(["archive", "prune", archive, "--keep", "1"]);
+    expect(stdout).toContain(`1 snapshot stays. Without a manifest, and not removed: ${newer}; see decamp verify.`);
     expect(readdirSync(join(archive, "snapshots"))).toEqual([later, newer]);
     expect(readFileSync(blobFile(archive, oldPicture))).toEqual(Buffer.from(pictures.old));
     expect(readdirSync(archive).sort()).toEqual(["blobs", "snapshots"]);

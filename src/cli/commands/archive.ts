@@ -105,6 +105,7 @@ const oddities: Readonly<Record<OddSnapshot["rule"], string>> = {
   "archive/manifest-missing": "without manifest: the newest snapshot has lost it, or is not finished",
   "archive/manifest-lost": "without manifest",
   "archive/snapshot-name": "not called by its revision",
+  "archive/snapshot-link": "no folder, but a link or a file",
 };
 
 function snapshotFacts(manifest: Manifest, held: Listed["held"]): object {
@@ -203,7 +204,11 @@ export async function archivePruneCommand(
       if (isMany) {
         return forEachArchive(path, "archive prune", { globals, terminal, signal, lists: dryRun }, async (archive) => {
           const pruned = await prune(archive);
-          return { exitCode: 0, line: [doneText(pruned, dryRun)], facts: { dryRun, ...pruned } };
+          return {
+            exitCode: 0,
+            line: [`${doneText(pruned, dryRun)}${lostText(pruned)}`],
+            facts: { dryRun, ...pruned },
+          };
         });
       }
       tellPruned(await prune(path), dryRun, globals, terminal);
@@ -241,7 +246,7 @@ function tellPruned(pruned: Pruned, dryRun: boolean, { json, quiet }: GlobalFlag
     for (const name of removed) {
       out.line(`- ${name}`);
     }
-    out.line(doneText(pruned, dryRun));
+    out.line(`${doneText(pruned, dryRun)}${lostText(pruned)}`);
   }
 }
 
@@ -250,4 +255,9 @@ function doneText({ kept, removed, held, blobs }: Pruned, dryRun: boolean): stri
   const what = `${plural(removed.length, "snapshot")} and ${plural(blobs.count, "blob")}, ${bytesText(blobs.bytes)}`;
   const stay = `${plural(kept.length, "snapshot")} ${dryRun ? "would stay" : kept.length === 1 ? "stays" : "stay"}`;
   return `${done} ${what}; ${stay}${held.length === 0 ? "" : `, held: ${held.join(", ")}`}.`;
+}
+
+/** What stays because it is damaged, whatever the rules say. */
+function lostText({ lost }: Pruned): string {
+  return lost.length === 0 ? "" : ` Without a manifest, and not removed: ${lost.join(", ")}; see decamp verify.`;
 }
