@@ -20,7 +20,7 @@ import { lockFile, readmeFile, snapshotFile, snapshotFiles } from "./layout.ts";
 import { removeLeftovers } from "./leftovers.ts";
 import type { ArchivedFile, Manifest, Most } from "./manifest.ts";
 import { Mending, type Mended, type Unmended } from "./mend.ts";
-import { collectParts, isInSnapshot, type Part } from "./parts.ts";
+import { collectParts, isInSnapshot, type LeftOut, type Part } from "./parts.ts";
 import { isReadme, readmeText } from "./readme.ts";
 import { findShrinkage, type Loss, type Shrinkage } from "./shrink.ts";
 import { storeRepo, type StoredRepo } from "./repository.ts";
@@ -48,6 +48,8 @@ export interface ExportResult {
   readonly mended: Mended;
   /** What stays damaged, and is not in the manifest's list of missing blobs. */
   readonly unmended: readonly Unmended[];
+  /** What could not be read although somebody signed in for it: it is not in the new snapshot, and may be in an older one. */
+  readonly leftOut: readonly LeftOut[];
 }
 
 /** Does now what takes the first export of a process a while, for whoever has time. */
@@ -100,7 +102,8 @@ async function exportInto(
   options: ExportOptions,
 ): Promise<Exported> {
   const last = before.at(-1);
-  const parts = collectParts(archive, source, last, options);
+  const collected = collectParts(archive, source, last, options);
+  const parts = collected.then((all) => all.parts);
   // A repository need not wait for them; whoever needs them gets the error.
   parts.catch(() => undefined);
   const isRecheck = options.recheck === true;
@@ -110,14 +113,17 @@ async function exportInto(
   const damage = await inspected;
   if (last !== undefined && !isRecheck && !isDamaged(damage) && isUnchanged(last, head, await parts)) {
     options.report({ type: "step", id: "repository", title: titles.repository, state: "skipped" });
-    return { manifest: last, mode: "unchanged", received: nothing, mended: { files: 0, blobs: 0 }, unmended: [] };
+    const { leftOut } = await collected;
+    const mended = { files: 0, blobs: 0 };
+    return { manifest: last, mode: "unchanged", received: nothing, mended, unmended: [], leftOut };
   }
   await markFolder(archive, source.did);
   const unlock = await takeLock(lockFile(archive), options.lockOwner, options.now);
   try {
     // Another run may have been faster.
     const known = await requireArchiveFolder(archive, source.did);
-    return await exportLocked(archive, source, ahead, { head, parts, known, damage }, options);
+    const result = await exportLocked(archive, source, ahead, { head, parts, known, damage }, options);
+    return { ...result, leftOut: (await collected).leftOut };
   } finally {
     await unlock();
   }
@@ -149,7 +155,7 @@ async function exportLocked(
   ahead: Ahead,
   { head, parts, known, damage }: Beginning,
   options: ExportOptions,
-): Promise<Exported> {
+): Promise<Omit<Exported, "leftOut">> {
   const { report } = options;
   const mending = await beginMending(archive, known, damage, options);
   await mending.fromParts(await parts);
@@ -172,7 +178,7 @@ async function exportLocked(
   report({ type: "step", id: "blobs", title: titles.blobs, state: "done", detail: describeBlobs(blobs) });
 
   const stillBad = [...blobs.missing, ...others.missing].filter(({ cid }) => mending.blobs.has(cid)).length;
-  const outcome: Omit<Exported, "manifest" | "mode"> = {
+  const outcome: Omit<Exported, "manifest" | "mode" | "leftOut"> = {
     received: {
       repoBytes: repo.received,
       blobs: blobs.fetched.count + others.fetched.count,

@@ -22,7 +22,7 @@ import { countText, plural } from "../reporters/amounts.ts";
 import { warningLine } from "../reporters/lines.ts";
 import { stoppable, tellStopping } from "../signals.ts";
 import type { Terminal } from "../terminal.ts";
-import { isIncomplete, resultFacts } from "./export-result.ts";
+import { isIncomplete, leftOutText, resultFacts } from "./export-result.ts";
 
 const defaultJobs = 4;
 /** So many failures are named again at the end. */
@@ -205,13 +205,16 @@ function tell(folder: string, outcome: Outcome, { json, quiet }: GlobalFlags, { 
     out.line(did ?? name, "  ", { text: "failed", style: "red" }, `: ${failureFacts(outcome.error).message}`);
     return;
   }
-  const { manifest, mode, shrunk } = outcome.result;
+  const { manifest, mode, shrunk, unmended, leftOut } = outcome.result;
   const { missing, records, blobs, snapshot, unreadRecords = [] } = manifest;
   if (shrunk !== undefined) {
     const text = `shrunk by ${lossText(shrunk.losses)}`;
     out.line(manifest.did, "  ", { text, style: "yellow" }, `: held is ${shrunk.held.join(", ")}`);
   }
-  if (hasAllBlobs(manifest) && isIncomplete(outcome.result)) {
+  if (leftOut.length > 0) {
+    out.line(manifest.did, "  ", { text: "incomplete", style: "yellow" }, `: ${leftOutText(leftOut)}`);
+  }
+  if (hasAllBlobs(manifest) && unmended.length > 0) {
     out.line(manifest.did, "  ", { text: "damaged", style: "yellow" }, `: ${damageText(outcome.result)}`);
   } else if (!hasAllBlobs(manifest)) {
     const text = [
@@ -219,7 +222,7 @@ function tell(folder: string, outcome: Outcome, { json, quiet }: GlobalFlags, { 
       ...(unreadRecords.length === 0 ? [] : [`${plural(unreadRecords.length, "record")} not readable to the end`]),
     ].join(", ");
     out.line(manifest.did, "  ", { text, style: "yellow" }, `: the manifest of ${snapshot} names them`);
-  } else if (!quiet) {
+  } else if (!quiet && leftOut.length === 0) {
     const state = mode === "unchanged" ? "unchanged" : "complete";
     const amounts = `: ${plural(records, "record")}, ${plural(blobs.length, "blob")}`;
     const car = snapshotFile(archive ?? "", snapshot, "repo");

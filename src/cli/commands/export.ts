@@ -24,7 +24,7 @@ import { exportLines, keyFacts, lacksSomething, resultFacts } from "./export-res
 import { completer } from "../next-command.ts";
 
 /**
- * Runs `decamp export`. Exit code 6 if blobs are missing, or may be, if
+ * Runs `decamp export`. Exit code 6 if blobs are missing, or may be, if a private part could not be read, if
  * something is damaged and stays so, if much is gone, or if a pipe did not take all.
  */
 export async function exportCommand(
