@@ -18,7 +18,7 @@ import { warnOfFuture } from "./future-rev.ts";
 import { holdSnapshot } from "./held.ts";
 import { lockFile, readmeFile, snapshotFile, snapshotFiles } from "./layout.ts";
 import { removeLeftovers } from "./leftovers.ts";
-import type { ArchivedFile, Manifest, Most } from "./manifest.ts";
+import { findUnreadable, type ArchivedFile, type Manifest, type Most } from "./manifest.ts";
 import { Mending, type Mended, type Unmended } from "./mend.ts";
 import { collectParts, isInSnapshot, type LeftOut, type Part } from "./parts.ts";
 import { isReadme, readmeText } from "./readme.ts";
@@ -76,6 +76,7 @@ export async function exportAccount(
   early?: Ahead,
 ): Promise<ExportResult> {
   const before = await requireArchiveFolder(archive, source.did);
+  await warnOfUnreadable(archive, before, options);
   if (early?.did === source.did) {
     return judged(await exportInto(archive, source, early, before, options), options);
   }
@@ -84,6 +85,21 @@ export async function exportAccount(
     return judged(await exportInto(archive, source, ahead, before, options), options);
   } finally {
     ahead.close();
+  }
+}
+
+/** Says which snapshots count as if they were not there. */
+async function warnOfUnreadable(
+  archive: string,
+  readable: readonly Manifest[],
+  { report }: ExportOptions,
+): Promise<void> {
+  for (const [snapshot, error] of await findUnreadable(archive, readable)) {
+    report({
+      type: "warning",
+      code: "manifest-damaged",
+      message: `The snapshot ${snapshot} counts as one that has lost its manifest. ${error.message} ${error.hint}`,
+    });
   }
 }
 

@@ -16,7 +16,7 @@ import {
   snapshotFolder,
   snapshotName,
 } from "./layout.ts";
-import { listSnapshots, readManifests } from "./manifest.ts";
+import { listSnapshots, readableManifests } from "./manifest.ts";
 import { isOnlyBegun } from "./odd-snapshots.ts";
 import { listStoredBlobs } from "./stored-blobs.ts";
 
@@ -24,10 +24,10 @@ import { listStoredBlobs } from "./stored-blobs.ts";
  * Removes files that were never finished, and snapshots that were only begun and are older than the newest complete one. One
  * that has more and no manifest may have lost it, and stays; so does one that is held. To be called with the lock held.
  *
- * @throws DecampError `storage`, `damaged`
+ * @throws DecampError `storage`
  */
 export async function removeLeftovers(archive: string): Promise<void> {
-  const complete = (await readManifests(archive)).map(({ snapshot }) => snapshot);
+  const complete = (await readableManifests(archive)).map(({ snapshot }) => snapshot);
   const newest = complete.at(-1);
   for (const { name } of (await listEntries(archive)).filter((entry) => isUnfinishedFile(entry.name))) {
     await removeFile(joinPath(archive, name));

@@ -9,7 +9,7 @@ import {
   snapshotName,
   snapshotsFolder,
 } from "./layout.ts";
-import { listSnapshots, type Manifest } from "./manifest.ts";
+import { findUnreadable, listSnapshots, type Manifest } from "./manifest.ts";
 
 /** What is odd about a snapshot; the words are those of the rules that `verify` names. */
 export interface OddSnapshot {
@@ -17,14 +17,10 @@ export interface OddSnapshot {
     | "archive/unfinished"
     | "archive/manifest-missing"
     | "archive/manifest-lost"
+    | "archive/manifest-damaged"
     | "archive/snapshot-name"
     | "archive/snapshot-link";
   readonly snapshot: string;
-}
-
-/** Whether a snapshot of this kind was complete once, and has no manifest any more. */
-export function isLost(rule: OddSnapshot["rule"]): boolean {
-  return rule === "archive/manifest-missing" || rule === "archive/manifest-lost";
 }
 
 /**
@@ -42,6 +38,11 @@ export async function findOddSnapshots(archive: string, complete: readonly Manif
   }
   const known = new Set(complete.map(({ snapshot }) => snapshot));
   const newest = complete.at(-1)?.snapshot;
+  for (const [snapshot, error] of await findUnreadable(archive, complete)) {
+    known.add(snapshot);
+    const isElsewhere = error.data["isElsewhere"] === true;
+    odd.push({ rule: isElsewhere ? "archive/snapshot-name" : "archive/manifest-damaged", snapshot });
+  }
   for (const snapshot of await listSnapshots(archive)) {
     if (known.has(snapshot)) {
       continue;
@@ -64,12 +65,15 @@ export async function findOddSnapshots(archive: string, complete: readonly Manif
 }
 
 /**
- * The names under which no snapshot can be written: what is called so is no folder, or a folder lies in it in the place of a file.
+ * The names under which no snapshot may be written: what is called so is no folder, or a folder lies in it in the place of a file,
+ * or it has a manifest that a newer version has written.
  *
+ * @param complete the manifests of all complete snapshots
  * @throws DecampError `storage`
  */
-export async function listUnusableNames(archive: string): Promise<string[]> {
-  const names: string[] = [];
+export async function listUnusableNames(archive: string, complete: readonly Manifest[]): Promise<string[]> {
+  const unreadable = await findUnreadable(archive, complete);
+  const names = [...unreadable].flatMap(([name, { data }]) => (data["newer"] === true ? [name] : []));
   for (const { name, kind } of await listEntries(snapshotsFolder(archive))) {
     const inside = kind === "folder" && snapshotName.test(name) ? await listEntries(snapshotFolder(archive, name)) : [];
     if (

@@ -3,7 +3,14 @@
 import { DecampError } from "../errors.ts";
 import { joinPath, splitPath } from "../services/files.ts";
 import { snapshotName, snapshotsFolder } from "./layout.ts";
-import { listSnapshots, readManifest, readManifests, type Manifest } from "./manifest.ts";
+import {
+  findUnreadable,
+  listSnapshots,
+  readableManifests,
+  readManifest,
+  readManifests,
+  type Manifest,
+} from "./manifest.ts";
 import { findOddSnapshots, type OddSnapshot } from "./odd-snapshots.ts";
 import { listStoredBlobs } from "./stored-blobs.ts";
 
@@ -19,11 +26,12 @@ export interface ArchiveContents {
   readonly storedBlobs: number;
 }
 
-/** @throws DecampError `unreadable-file` for a folder without a complete snapshot, `damaged`, `storage` */
+/** @throws DecampError `unreadable-file` for a folder without a complete snapshot, `damaged` if none can be read; `storage` */
 export async function readArchive(archive: string): Promise<ArchiveContents> {
-  const snapshots = await readManifests(archive);
+  const snapshots = await readableManifests(archive);
   if (snapshots.length === 0) {
-    throw noArchive(archive);
+    const [error] = (await findUnreadable(archive, snapshots)).values();
+    throw error ?? noArchive(archive);
   }
   const names = new Set(snapshots.map(({ snapshot }) => snapshot));
   return {

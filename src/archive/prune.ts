@@ -13,7 +13,6 @@ import { applyRules, hasRule, type KeepRules } from "./keep-rules.ts";
 import { blobFile, blobsFolder, heldFolder, lockFile, snapshotFile, snapshotName } from "./layout.ts";
 import { isLeftover, removeLeftovers, removeSnapshot } from "./leftovers.ts";
 import type { Manifest } from "./manifest.ts";
-import { isLost } from "./odd-snapshots.ts";
 import { readArchive } from "./open.ts";
 import { listStoredBlobs } from "./stored-blobs.ts";
 
@@ -39,7 +38,7 @@ export interface Pruned {
   /** Those that are held, and those that were and are not any longer. */
   readonly held: readonly string[];
   readonly released: readonly string[];
-  /** Those that have no manifest any more, and stay whatever the rules say: they are damaged. */
+  /** Those that have no manifest any more, or none that can be read, and stay whatever the rules say: they are damaged. */
   readonly lost: readonly string[];
   readonly blobs: { readonly count: number; readonly bytes: number };
 }
@@ -134,7 +133,7 @@ async function plan(archive: string, { rules, release, now, signal }: PruneOptio
       reasons: Object.fromEntries(kept.map(({ snapshot }) => [snapshot, reasons.get(snapshot) ?? []])),
       held,
       released: marks.filter((name) => release.includes(name)),
-      lost: odd.filter(({ rule }) => isLost(rule)).map(({ snapshot }) => snapshot),
+      lost: unfinished.filter((name) => odd.some((one) => one.snapshot === name && one.rule !== "archive/unfinished")),
       blobs: { count: blobs.length, bytes },
     },
     blobs,

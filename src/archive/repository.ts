@@ -55,7 +55,7 @@ export async function storeRepo(
 ): Promise<StoredRepo> {
   // A revision that lies in the future is told by the export, and no reason to lose the data.
   const expectation = { did: source.did, signingKeys: source.signingKeys };
-  const taken = new Set([...known.map(({ snapshot }) => snapshot), ...(await listUnusableNames(archive))]);
+  const taken = new Set([...known.map(({ snapshot }) => snapshot), ...(await listUnusableNames(archive, known))]);
   const newest = known.at(-1);
   const last = await intact(archive, newest, { keepLast, damaged }, options.signal);
   const reuse = async (manifest: Manifest): Promise<StoredRepo> =>

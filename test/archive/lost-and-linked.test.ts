@@ -1,10 +1,13 @@
 /** What an archive's own rules do not cover: snapshots that lost their manifest, and links in the place of snapshots. */
+import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
-import { cp, mkdir, mkdtemp, readdir, rename, rm, symlink, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readdir, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { blobFile, snapshotFile, snapshotFolder, snapshotsFolder } from "../../src/archive/layout.ts";
+import type { ExportEvent } from "../../src/archive/events.ts";
+import { readManifests } from "../../src/archive/manifest.ts";
 import { readArchive } from "../../src/archive/open.ts";
 import { contentOf } from "../faults/stored-archive.ts";
 import { cids, exportNow, prune, revOf, withPictures, world, type World } from "./nightly.ts";
@@ -67,6 +70,71 @@ test("what only was begun, or was being removed, is left over still", async () =
   );
   expect(await prune(archive, 3)).toMatchObject({ kept: [third], lost: [], blobs: { count: 1 } });
   expect(await readdir(snapshotsFolder(archive))).toEqual([third]);
+});
+
+describe("a manifest that cannot be read is as good as lost", () => {
+  const harms: readonly [string, (path: string) => Promise<void>][] = [
+    ["one bit", async (path) => writeFile(path, (await readFile(path)).with(0, 0x7a))],
+    ["empty", async (path) => writeFile(path, "")],
+    [
+      "a pipe",
+      async (path) => {
+        await rm(path);
+        execFileSync("mkfifo", [path]);
+      },
+    ],
+  ];
+  test.each(harms)("of an older snapshot: it is named and stays, and the export is made (%s)", async (_, harm) => {
+    const archive = await copied();
+    await harm(snapshotFile(archive, first, "manifest"));
+    expect(await oddOf(archive)).toEqual([`archive/manifest-damaged ${first}`]);
+    expect(await prune(archive, 3)).toMatchObject({ kept: [third], removed: [second], lost: [first] });
+    expect(existsSync(blobFile(archive, lonely))).toBe(true);
+    await server.become(3, withPictures.slice(0, -1));
+    const events: ExportEvent[] = [];
+    const { manifest } = await exportNow(archive, server, 3, { report: (event) => events.push(event) });
+    expect(manifest).toMatchObject({ snapshot: revOf(3), missing: [] });
+    expect(events.filter(({ type }) => type === "warning")).toMatchObject([{ code: "manifest-damaged" }]);
+    expect(await readdir(snapshotsFolder(archive))).toEqual([first, third, revOf(3)]);
+  });
+
+  test.each(harms)("of the newest one: the export proves the rest and writes it anew (%s)", async (_, harm) => {
+    const archive = await copied();
+    await server.become(2, withPictures.slice(0, -1));
+    await harm(snapshotFile(archive, third, "manifest"));
+    expect(await prune(archive, 3, { rules: { last: 1 } })).toMatchObject({ kept: [second], lost: [third] });
+    const { manifest, received } = await exportNow(archive, server, 2);
+    expect({ name: manifest.snapshot, received }).toMatchObject({ name: third, received: { repoBytes: 0, blobs: 0 } });
+    expect(await oddOf(archive)).toEqual([]);
+  });
+
+  test("in another folder than its own: the name is what is wrong", async () => {
+    const archive = await copied();
+    await server.become(2, withPictures.slice(0, -1));
+    await rename(snapshotFolder(archive, third), snapshotFolder(archive, revOf(7)));
+    expect(await oddOf(archive)).toEqual([`archive/snapshot-name ${revOf(7)}`]);
+    expect((await exportNow(archive, server, 2)).manifest.snapshot).toBe(third);
+    expect((await readdir(snapshotsFolder(archive))).sort()).toEqual([first, second, third, revOf(7)]);
+  });
+
+  test("of a newer version: it is not written over", async () => {
+    const archive = await copied();
+    await server.become(2, withPictures.slice(0, -1));
+    const path = snapshotFile(archive, third, "manifest");
+    const newer = (await readFile(path, "utf8")).replace('"format": 1', '"format": 2');
+    await writeFile(path, newer);
+    expect((await exportNow(archive, server, 2)).manifest.snapshot).toBe(`${third}-2`);
+    expect(await readFile(path, "utf8")).toBe(newer);
+  });
+
+  test("of the only one: that is the error", async () => {
+    const archive = await copied();
+    await prune(archive, 3);
+    await writeFile(snapshotFile(archive, third, "manifest"), "{");
+    for (const read of [readArchive, readManifests]) {
+      await expect(read(archive)).rejects.toMatchObject({ code: "damaged" });
+    }
+  });
 });
 
 test("a link in the place of a snapshot is not followed by prune and export, and is found", async () => {

@@ -70,6 +70,27 @@ describe("archive ls", () => {
     ]);
   });
 
+  test("a manifest that cannot be read does not hide the others, from verify neither", async () => {
+    const archive = await makeTwo();
+    writeFileSync(snapshotFile(archive, later, "manifest"), "{");
+    const { exitCode, stdout } = await run(["archive", "ls", archive]);
+    expect(exitCode).toBe(3);
+    expect(stdout.split("\n")).toEqual([
+      `${testRev}  2026-01-05T12:00:00.000Z  3 records  2 blobs, 23 bytes`,
+      `${later}  with a manifest that cannot be read`,
+      "",
+    ]);
+    const verified = await run(["verify", archive, "--json"]);
+    expect(verified.exitCode).toBe(3);
+    expect(JSON.parse(verified.stdout)).toMatchObject({
+      ok: false,
+      records: 3,
+      findings: [{ rule: "archive/manifest-damaged", severity: "error", snapshot: later }],
+    });
+    // Whoever wants the newest records does not get others.
+    expect((await run(["repo", "ls", archive])).exitCode).toBe(3);
+  });
+
   test("as JSON", async () => {
     const { stdout } = await run(["archive", "ls", await makeTwo(), "--json"]);
     expect(JSON.parse(stdout)).toMatchObject({
@@ -166,7 +187,9 @@ describe("archive prune", () => {
     rmSync(snapshotFile(archive, older, "log"), { force: true });
     writeFileSync(join(archive, "incoming.car.part"), "half");
     const { stdout } = await run(["archive", "prune", archive, "--keep", "1"]);
-    expect(stdout).toContain(`1 snapshot stays. Without a manifest, and not removed: ${newer}; see decamp verify.`);
+    expect(stdout).toContain(
+      `1 snapshot stays. Without a manifest that can be read, and not removed: ${newer}; see decamp verify.`,
+    );
     expect(readdirSync(join(archive, "snapshots"))).toEqual([later, newer]);
     expect(readFileSync(blobFile(archive, oldPicture))).toEqual(Buffer.from(pictures.old));
     expect(readdirSync(archive).sort()).toEqual(["blobs", "snapshots"]);

@@ -9,7 +9,7 @@ import type { OddSnapshot } from "../../archive/odd-snapshots.ts";
 import { openSnapshot, readArchive, type ArchiveContents, type OpenSnapshot } from "../../archive/open.ts";
 import { pruneArchive, type Pruned } from "../../archive/prune.ts";
 import { lossText } from "../../archive/shrink.ts";
-import { DecampError } from "../../errors.ts";
+import { DecampError, exitCodeOf } from "../../errors.ts";
 import type { PruneFlags } from "../declare/archive.ts";
 import { readGlobals, type GlobalFlags } from "../globals.ts";
 import type { Edge, Invocation } from "../invocation.ts";
@@ -29,7 +29,7 @@ export async function archiveLsCommand(invocation: Invocation<"archive ls">, { t
       async (signal) =>
         forEachArchive(path, "archive ls", { globals, terminal, signal, lists: true }, async (archive) => {
           const listed = await list(archive);
-          return { exitCode: 0, line: summaryOf(listed), facts: listedFacts(listed) };
+          return { exitCode: exitCodeFor(listed), line: summaryOf(listed), facts: listedFacts(listed) };
         }),
       () => undefined,
     );
@@ -39,7 +39,7 @@ export async function archiveLsCommand(invocation: Invocation<"archive ls">, { t
   const newest = snapshots.at(-1);
   if (globals.json) {
     terminal.out.json({ type: "result", version: 1, command: "archive ls", ...listedFacts(listed) });
-    return 0;
+    return exitCodeFor(listed);
   }
   if (!globals.quiet) {
     terminal.err.line({ text: newest?.handle ?? newest?.did ?? "", style: "bold" }, `  ${newest?.did ?? ""}`);
@@ -53,7 +53,12 @@ export async function archiveLsCommand(invocation: Invocation<"archive ls">, { t
     const remark = held.has(snapshot) && !snapshots.some(({ snapshot: name }) => name === snapshot) ? "  held" : "";
     terminal.out.line({ text: snapshot, style: "bold" }, `  ${oddities[rule]}${remark}`);
   }
-  return 0;
+  return exitCodeFor(listed);
+}
+
+/** A snapshot of which nothing can be listed is damage. */
+function exitCodeFor({ odd }: Listed): number {
+  return odd.some(({ rule }) => rule === "archive/manifest-damaged") ? exitCodeOf("damaged") : 0;
 }
 
 interface Listed extends ArchiveContents {
@@ -104,6 +109,7 @@ const oddities: Readonly<Record<OddSnapshot["rule"], string>> = {
   "archive/unfinished": "not finished",
   "archive/manifest-missing": "without manifest: the newest snapshot has lost it, or is not finished",
   "archive/manifest-lost": "without manifest",
+  "archive/manifest-damaged": "with a manifest that cannot be read",
   "archive/snapshot-name": "not called by its revision",
   "archive/snapshot-link": "no folder, but a link or a file",
 };
@@ -259,5 +265,7 @@ function doneText({ kept, removed, held, blobs }: Pruned, dryRun: boolean): stri
 
 /** What stays because it is damaged, whatever the rules say. */
 function lostText({ lost }: Pruned): string {
-  return lost.length === 0 ? "" : ` Without a manifest, and not removed: ${lost.join(", ")}; see decamp verify.`;
+  return lost.length === 0
+    ? ""
+    : ` Without a manifest that can be read, and not removed: ${lost.join(", ")}; see decamp verify.`;
 }
