@@ -6,6 +6,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  symlinkSync,
   truncateSync,
   writeFileSync,
 } from "node:fs";
@@ -250,6 +251,32 @@ describe("a folder of archives", () => {
     ]);
     const about = await run(["verify", many, "--did", did]);
     expect(about).toMatchObject({ exitCode: 2, stdout: "" });
+  });
+
+  test("what has the marker or a manifest of an archive is one, whatever its name and the rest of it", async () => {
+    const many = makeMany(makeArchive(folder));
+    [damaged, empty].forEach((name) => rmSync(join(many, name), { recursive: true }));
+    const [marked, older, none, file, link] = ["bob.example.com", "carol", "dave", damaged, empty];
+    mkdirSync(join(many, marked, "blobs"), { recursive: true });
+    writeFileSync(join(many, marked, "decamp.json"), JSON.stringify({ type: "decamp archive", format: 1, did }));
+    renameSync(makeArchive(folder), join(many, older));
+    renameSync(snapshotFolder(join(many, older), testRev), snapshotFolder(join(many, older), "kept"));
+    mkdirSync(join(many, none, "snapshots", "kept"), { recursive: true });
+    writeFileSync(join(many, file), "");
+    symlinkSync(join(many, "nowhere"), join(many, link));
+    for (const command of [["verify"], ["archive", "ls"], ["archive", "prune", "--keep", "1"]]) {
+      const { exitCode, stdout } = await run([...command, many, "--json"]);
+      expect(exitCode).toBe(2);
+      expect(outcomes(stdout).slice(0, -1)).toMatchObject([
+        { archive: join(many, marked), ok: false, code: "unreadable-file" },
+        { archive: join(many, older), ok: false, code: "unreadable-file" },
+        { archive: join(many, file), ok: false, code: "unreadable-file" },
+        { archive: join(many, link), ok: false, code: "unreadable-file" },
+        { ok: true },
+      ]);
+    }
+    // The broken one by itself is no folder of archives.
+    expect((await run(["archive", "ls", join(many, marked)])).exitCode).toBe(2);
   });
 
   test("archive ls and archive prune, for scripts", async () => {
