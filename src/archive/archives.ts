@@ -3,16 +3,15 @@
 import { folderNames } from "../services/folder-names.ts";
 import { joinPath } from "../services/files.ts";
 import { isFolder } from "../services/hash-file.ts";
-import { plainSize } from "../services/plain-entries.ts";
-import { markerFile, snapshotsFolder } from "./layout.ts";
-import { listSnapshots } from "./manifest.ts";
+import { listEntries, plainSize } from "../services/plain-entries.ts";
+import { markerFile, snapshotFile, snapshotName, snapshotsFolder } from "./layout.ts";
 
 /** What `archiveName` makes of a DID. */
 const nameOfAccount = /^did-(?:plc-[2-7a-z]{24}|web-.+)$/;
 
 /** Whether a path is a folder that holds archives, and is none itself. What cannot be looked at is none. */
 export async function holdsArchives(path: string): Promise<boolean> {
-  if (!(await isFolder(path)) || (await isFolder(snapshotsFolder(path))) || (await isMarked(path))) {
+  if (!(await isFolder(path)) || (await isFolder(snapshotsFolder(path))) || (await hasMarker(path))) {
     return false;
   }
   for await (const _ of archivesIn(path)) {
@@ -22,24 +21,41 @@ export async function holdsArchives(path: string): Promise<boolean> {
 }
 
 /**
- * The paths of the archives in a folder. Other things in it are passed over; a folder that is named like an account and is
- * no archive is not, so that it is missed.
+ * The paths of the archives in a folder: what has the marker of one, whatever has become of the rest; what has snapshots, as
+ * versions that wrote no marker made it; and whatever is named like an account, be it no archive or no folder, so that it is
+ * missed. Other things are passed over.
  *
  * @throws DecampError `storage`
  */
 export async function* archivesIn(folder: string): AsyncGenerator<string> {
   for await (const name of folderNames(folder)) {
     const path = joinPath(folder, name);
-    if ((await isFolder(path)) && (nameOfAccount.test(name) || (await isMarked(path)) || (await hasSnapshots(path)))) {
+    if (
+      nameOfAccount.test(name) ||
+      ((await isFolder(path)) && ((await hasMarker(path)) || (await hasSnapshots(path))))
+    ) {
       yield path;
     }
   }
 }
 
-async function isMarked(path: string): Promise<boolean> {
-  return (await plainSize(markerFile(path))) !== undefined;
+/** What one may not look into, as `lost+found`, has none. */
+async function hasMarker(path: string): Promise<boolean> {
+  return isFileAt(markerFile(path));
+}
+
+async function isFileAt(path: string): Promise<boolean> {
+  return (await plainSize(path).catch(() => undefined)) !== undefined;
 }
 
 async function hasSnapshots(path: string): Promise<boolean> {
-  return (await isFolder(snapshotsFolder(path))) && (await listSnapshots(path)).length > 0;
+  if (!(await isFolder(snapshotsFolder(path)))) {
+    return false;
+  }
+  for (const { name } of await listEntries(snapshotsFolder(path)).catch(() => [])) {
+    if (snapshotName.test(name) || (await isFileAt(snapshotFile(path, name, "manifest")))) {
+      return true;
+    }
+  }
+  return false;
 }

@@ -13,7 +13,7 @@ import {
   type SnapshotReport,
 } from "./check.ts";
 import { snapshotFile, snapshotFiles } from "./layout.ts";
-import { readManifests, type Manifest } from "./manifest.ts";
+import { readableManifests, type Manifest } from "./manifest.ts";
 import { openSnapshotRepo } from "./open-repo.ts";
 import { findOddSnapshots } from "./odd-snapshots.ts";
 import { listStoredBlobs } from "./stored-blobs.ts";
@@ -41,7 +41,7 @@ export interface ArchiveReport {
  *
  * @param newest the newest snapshot, its repository, and what was found out about it
  * @param expectation what the older repositories should be; without keys, those of the log in each snapshot
- * @throws DecampError `unreadable-file`, `storage`, `damaged` for a manifest that cannot be read; the signal's reason
+ * @throws DecampError `unreadable-file`, `storage`; the signal's reason
  */
 export async function checkArchive(
   archive: string,
@@ -54,7 +54,7 @@ export async function checkArchive(
   const first = await checkSnapshot(archive, newest.manifest, newest, { ...options, goodBlobs });
   const findings: AnyFinding[] = [...first.findings];
   let { files } = first;
-  const manifests = await readManifests(archive);
+  const manifests = await readableManifests(archive);
   const listed = new Set(newest.manifest.blobs.map(({ cid }) => cid));
   for (const manifest of manifests) {
     const { snapshot } = manifest;

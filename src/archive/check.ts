@@ -34,8 +34,12 @@ const sentences = {
   "archive/manifest-missing":
     "The newest snapshot has no manifest: it has lost it, or the export was interrupted just before. The next export proves it and writes one, if the server still has this revision.",
   "archive/manifest-lost":
-    "An older snapshot has no manifest: it has lost it, or was never finished. No export touches it.",
+    "An older snapshot has no manifest: it has lost it, or was never finished. Neither an export nor archive prune touches it; if nobody needs it, move its folder away.",
+  "archive/manifest-damaged":
+    "The manifest cannot be read. If it is that of the newest snapshot, the next export proves the rest and writes one, if the server still has this revision. Else neither an export nor archive prune touches the snapshot; if nobody needs it, move its folder away.",
   "archive/snapshot-name": "The folder of the snapshot is not called by the revision of what is in it.",
+  "archive/snapshot-link":
+    "What is called like a snapshot is no folder, but a link or a file: nothing in it counts, or is removed. Move what it leads to into its place.",
   "archive/blob-missing": "A blob is missing in the archive.",
   "archive/blob-changed": "The content of a blob is not what its CID says.",
   "archive/blob-unlisted": "A record needs a blob that the manifest does not know.",

@@ -18,9 +18,9 @@ import { warnOfFuture } from "./future-rev.ts";
 import { holdSnapshot } from "./held.ts";
 import { lockFile, readmeFile, snapshotFile, snapshotFiles } from "./layout.ts";
 import { removeLeftovers } from "./leftovers.ts";
-import type { ArchivedFile, Manifest, Most } from "./manifest.ts";
+import { findUnreadable, type ArchivedFile, type Manifest, type Most } from "./manifest.ts";
 import { Mending, type Mended, type Unmended } from "./mend.ts";
-import { collectParts, isInSnapshot, type Part } from "./parts.ts";
+import { collectParts, isInSnapshot, type LeftOut, type Part } from "./parts.ts";
 import { isReadme, readmeText } from "./readme.ts";
 import { findShrinkage, type Loss, type Shrinkage } from "./shrink.ts";
 import { storeRepo, type StoredRepo } from "./repository.ts";
@@ -48,6 +48,8 @@ export interface ExportResult {
   readonly mended: Mended;
   /** What stays damaged, and is not in the manifest's list of missing blobs. */
   readonly unmended: readonly Unmended[];
+  /** What could not be read although somebody signed in for it: it is not in the new snapshot, and may be in an older one. */
+  readonly leftOut: readonly LeftOut[];
 }
 
 /** Does now what takes the first export of a process a while, for whoever has time. */
@@ -74,6 +76,7 @@ export async function exportAccount(
   early?: Ahead,
 ): Promise<ExportResult> {
   const before = await requireArchiveFolder(archive, source.did);
+  await warnOfUnreadable(archive, before, options);
   if (early?.did === source.did) {
     return judged(await exportInto(archive, source, early, before, options), options);
   }
@@ -82,6 +85,21 @@ export async function exportAccount(
     return judged(await exportInto(archive, source, ahead, before, options), options);
   } finally {
     ahead.close();
+  }
+}
+
+/** Says which snapshots count as if they were not there. */
+async function warnOfUnreadable(
+  archive: string,
+  readable: readonly Manifest[],
+  { report }: ExportOptions,
+): Promise<void> {
+  for (const [snapshot, error] of await findUnreadable(archive, readable)) {
+    report({
+      type: "warning",
+      code: "manifest-damaged",
+      message: `The snapshot ${snapshot} counts as one that has lost its manifest. ${error.message} ${error.hint}`,
+    });
   }
 }
 
@@ -100,7 +118,8 @@ async function exportInto(
   options: ExportOptions,
 ): Promise<Exported> {
   const last = before.at(-1);
-  const parts = collectParts(archive, source, last, options);
+  const collected = collectParts(archive, source, last, options);
+  const parts = collected.then((all) => all.parts);
   // A repository need not wait for them; whoever needs them gets the error.
   parts.catch(() => undefined);
   const isRecheck = options.recheck === true;
@@ -110,14 +129,17 @@ async function exportInto(
   const damage = await inspected;
   if (last !== undefined && !isRecheck && !isDamaged(damage) && isUnchanged(last, head, await parts)) {
     options.report({ type: "step", id: "repository", title: titles.repository, state: "skipped" });
-    return { manifest: last, mode: "unchanged", received: nothing, mended: { files: 0, blobs: 0 }, unmended: [] };
+    const { leftOut } = await collected;
+    const mended = { files: 0, blobs: 0 };
+    return { manifest: last, mode: "unchanged", received: nothing, mended, unmended: [], leftOut };
   }
   await markFolder(archive, source.did);
   const unlock = await takeLock(lockFile(archive), options.lockOwner, options.now);
   try {
     // Another run may have been faster.
     const known = await requireArchiveFolder(archive, source.did);
-    return await exportLocked(archive, source, ahead, { head, parts, known, damage }, options);
+    const result = await exportLocked(archive, source, ahead, { head, parts, known, damage }, options);
+    return { ...result, leftOut: (await collected).leftOut };
   } finally {
     await unlock();
   }
@@ -149,7 +171,7 @@ async function exportLocked(
   ahead: Ahead,
   { head, parts, known, damage }: Beginning,
   options: ExportOptions,
-): Promise<Exported> {
+): Promise<Omit<Exported, "leftOut">> {
   const { report } = options;
   const mending = await beginMending(archive, known, damage, options);
   await mending.fromParts(await parts);
@@ -172,7 +194,7 @@ async function exportLocked(
   report({ type: "step", id: "blobs", title: titles.blobs, state: "done", detail: describeBlobs(blobs) });
 
   const stillBad = [...blobs.missing, ...others.missing].filter(({ cid }) => mending.blobs.has(cid)).length;
-  const outcome: Omit<Exported, "manifest" | "mode"> = {
+  const outcome: Omit<Exported, "manifest" | "mode" | "leftOut"> = {
     received: {
       repoBytes: repo.received,
       blobs: blobs.fetched.count + others.fetched.count,

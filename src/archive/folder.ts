@@ -27,7 +27,7 @@ import {
   snapshotName,
   snapshotsFolder,
 } from "./layout.ts";
-import { readManifests, type Manifest } from "./manifest.ts";
+import { readableManifests, type Manifest } from "./manifest.ts";
 import { isReadme } from "./readme.ts";
 
 const markerSchema = v.object({
@@ -40,8 +40,8 @@ const markerSchema = v.object({
 /**
  * Makes sure that nothing else is in the way: the folder is not there, is empty, or is an archive of this account.
  *
- * @returns the manifests of its complete snapshots, oldest first
- * @throws DecampError `usage` otherwise; `damaged` for a manifest that cannot be read, `storage`
+ * @returns the manifests of its complete snapshots, oldest first; what cannot be read is as good as lost
+ * @throws DecampError `usage` otherwise; `storage`
  */
 export async function requireArchiveFolder(path: string, did: string): Promise<Manifest[]> {
   const entries = await listTop(path);
@@ -50,7 +50,7 @@ export async function requireArchiveFolder(path: string, did: string): Promise<M
     refuseLinks(path, entries);
   }
   const manifests = entries.some(({ name, kind }) => name === "snapshots" && kind !== "file")
-    ? await readManifests(path)
+    ? await readableManifests(path)
     : [];
   const known = owner ?? manifests.at(-1)?.did ?? (await begunBy(path, entries));
   if (known === undefined && !isFree(entries)) {
@@ -140,7 +140,7 @@ function isFree(entries: readonly Entry[]): boolean {
 }
 
 /** @throws DecampError `usage` where what decamp would write leads out of the archive */
-function refuseLinks(archive: string, entries: readonly Entry[]): void {
+export function refuseLinks(archive: string, entries: readonly Entry[]): void {
   const link = entries.find(({ name, kind }) => ["blobs", "snapshots", "held"].includes(name) && kind !== "folder");
   if (link !== undefined) {
     throw new DecampError("usage", `${joinPath(archive, link.name)} is no folder, but a link or a file.`, {

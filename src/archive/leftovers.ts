@@ -16,7 +16,7 @@ import {
   snapshotFolder,
   snapshotName,
 } from "./layout.ts";
-import { listSnapshots, readManifests } from "./manifest.ts";
+import { listSnapshots, readableManifests } from "./manifest.ts";
 import { isOnlyBegun } from "./odd-snapshots.ts";
 import { listStoredBlobs } from "./stored-blobs.ts";
 
@@ -24,11 +24,10 @@ import { listStoredBlobs } from "./stored-blobs.ts";
  * Removes files that were never finished, and snapshots that were only begun and are older than the newest complete one. One
  * that has more and no manifest may have lost it, and stays; so does one that is held. To be called with the lock held.
  *
- * @param oldest such a one goes too if it is older than this snapshot: the oldest that somebody wants to keep
- * @throws DecampError `storage`, `damaged`
+ * @throws DecampError `storage`
  */
-export async function removeLeftovers(archive: string, oldest?: string): Promise<void> {
-  const complete = (await readManifests(archive)).map(({ snapshot }) => snapshot);
+export async function removeLeftovers(archive: string): Promise<void> {
+  const complete = (await readableManifests(archive)).map(({ snapshot }) => snapshot);
   const newest = complete.at(-1);
   for (const { name } of (await listEntries(archive)).filter((entry) => isUnfinishedFile(entry.name))) {
     await removeFile(joinPath(archive, name));
@@ -43,16 +42,17 @@ export async function removeLeftovers(archive: string, oldest?: string): Promise
   }
   const held = new Set((await readHeld(archive)).keys());
   for (const name of await listSnapshots(archive)) {
-    if (!complete.includes(name) && (await isLeftover(archive, name, { newest, oldest, held }))) {
+    if (!complete.includes(name) && (await isLeftover(archive, name, { newest, held }))) {
       await removeSnapshot(archive, name);
     }
   }
 }
 
 /**
- * Whether a snapshot without manifest is one that `removeLeftovers` removes.
+ * Whether a snapshot without manifest is one that `removeLeftovers` removes. What was complete once, as far as can be seen, is
+ * damaged, and not left over: however old it is, it stays.
  *
- * @param bounds the newest complete snapshot, the oldest that somebody wants to keep, and those that are held
+ * @param bounds the newest complete snapshot, and those that are held
  * @throws DecampError `storage`
  */
 export async function isLeftover(
@@ -60,16 +60,14 @@ export async function isLeftover(
   name: string,
   bounds: {
     readonly newest: string | undefined;
-    readonly oldest: string | undefined;
     readonly held: ReadonlySet<string>;
   },
 ): Promise<boolean> {
-  const { newest, oldest, held } = bounds;
+  const { newest, held } = bounds;
   if (held.has(name) || newest === undefined || compareSnapshotNames(name, newest) > 0) {
     return false;
   }
-  const isUnwanted = oldest !== undefined && compareSnapshotNames(name, oldest) < 0;
-  return isUnwanted || isOnlyBegun(archive, name);
+  return isOnlyBegun(archive, name);
 }
 
 /**

@@ -2,9 +2,11 @@
 
 import * as v from "valibot";
 import { isCid } from "../data/cid.ts";
-import { DecampError } from "../errors.ts";
+import { isJsonObject } from "../data/json-object.ts";
+import { DecampError, isDecampError } from "../errors.ts";
 import { isDid } from "../identity/syntax.ts";
-import { listFolder, readWhole } from "../services/files.ts";
+import { readWhole } from "../services/files.ts";
+import { listEntries } from "../services/plain-entries.ts";
 import { compareSnapshotNames, snapshotFile, snapshotName, snapshotsFolder } from "./layout.ts";
 
 export interface ArchivedBlob {
@@ -124,11 +126,14 @@ const schema = v.object({
  * @throws DecampError `damaged` if it is not one
  */
 export function parseManifest(bytes: Uint8Array, path: string): Manifest {
+  let value: unknown;
   try {
-    return v.parse(schema, JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes)));
+    value = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+    return v.parse(schema, value);
   } catch (cause) {
     throw new DecampError("damaged", `${path} is not a manifest that decamp can read.`, {
-      hint: "If a newer decamp has written it, use that one. Else move the folder in which it lies away: the other snapshots do not need it.",
+      hint: "If a newer decamp has written it, use that one. Else an export writes it anew, if its snapshot is the newest one and the server still has that revision.",
+      data: { path, newer: isJsonObject(value) && Number(value["format"]) > 1 },
       cause,
     });
   }
@@ -144,10 +149,13 @@ export function hasPrivateParts({ files }: Pick<Manifest, "files">): boolean {
   return Object.values(files).some((file) => file.private);
 }
 
-/** The folders in which a snapshot is, or will be, oldest first. */
+/** The folders in which a snapshot is, or will be, oldest first. What is called so and is no folder, as a link, is none. */
 export async function listSnapshots(archive: string): Promise<string[]> {
-  const names = await listFolder(snapshotsFolder(archive));
-  return names.filter((name) => snapshotName.test(name)).sort(compareSnapshotNames);
+  const entries = await listEntries(snapshotsFolder(archive));
+  return entries
+    .filter(({ name, kind }) => kind === "folder" && snapshotName.test(name))
+    .map(({ name }) => name)
+    .sort(compareSnapshotNames);
 }
 
 /**
@@ -166,14 +174,71 @@ export async function readManifest(archive: string, name: string): Promise<Manif
     throw new DecampError(
       "damaged",
       `${path} belongs to the snapshot ${manifest.snapshot}, and lies in another folder.`,
+      { hint: "Give the folder its name back.", data: { path, isElsewhere: true } },
     );
   }
   return manifest;
 }
 
-/** The manifests of all complete snapshots of an archive, oldest first. @throws as readManifest */
-export async function readManifests(archive: string): Promise<Manifest[]> {
+/**
+ * The manifests of all complete snapshots of an archive, oldest first. One that cannot be read is as good as lost, and passed
+ * over: `findUnreadable` names it.
+ *
+ * @throws DecampError `storage`
+ */
+export async function readableManifests(archive: string): Promise<Manifest[]> {
   const names = await listSnapshots(archive);
-  const manifests = await Promise.all(names.map(async (name) => readManifest(archive, name)));
-  return manifests.filter((manifest) => manifest !== undefined);
+  const manifests = await Promise.all(names.map(async (name) => tryManifest(archive, name)));
+  return manifests.flatMap((manifest) => (manifest === undefined || isDecampError(manifest) ? [] : [manifest]));
+}
+
+/**
+ * The snapshots that have a manifest which cannot be read, oldest first, and why.
+ *
+ * @param readable the manifests that can be
+ * @throws DecampError `storage`
+ */
+export async function findUnreadable(
+  archive: string,
+  readable: readonly Manifest[],
+): Promise<ReadonlyMap<string, DecampError>> {
+  const known = new Set(readable.map(({ snapshot }) => snapshot));
+  const unreadable = new Map<string, DecampError>();
+  for (const name of (await listSnapshots(archive)).filter((one) => !known.has(one))) {
+    const error = await tryManifest(archive, name);
+    if (isDecampError(error)) {
+      unreadable.set(name, error);
+    }
+  }
+  return unreadable;
+}
+
+/**
+ * The same manifests, for whoever goes on from the newest snapshot.
+ *
+ * @throws DecampError `damaged` if the manifest of the newest one cannot be read; `storage`
+ */
+export async function readManifests(archive: string): Promise<Manifest[]> {
+  const manifests = await readableManifests(archive);
+  const newest = manifests.at(-1)?.snapshot;
+  for (const [name, error] of await findUnreadable(archive, manifests)) {
+    if (newest === undefined || compareSnapshotNames(name, newest) > 0) {
+      throw error;
+    }
+  }
+  return manifests;
+}
+
+/** The manifest, or what is wrong with it; undefined if there is none. @throws DecampError `storage` */
+async function tryManifest(archive: string, name: string): Promise<Manifest | DecampError | undefined> {
+  try {
+    return await readManifest(archive, name);
+  } catch (error) {
+    // The disk cannot read it any more.
+    const isLost = isDecampError(error, "storage") && error.data["reason"] === "EIO";
+    if (isLost || isDecampError(error, "damaged", "unreadable-file")) {
+      return error;
+    }
+    throw error;
+  }
 }

@@ -9,11 +9,17 @@ import {
   snapshotName,
   snapshotsFolder,
 } from "./layout.ts";
-import { listSnapshots, type Manifest } from "./manifest.ts";
+import { findUnreadable, listSnapshots, type Manifest } from "./manifest.ts";
 
 /** What is odd about a snapshot; the words are those of the rules that `verify` names. */
 export interface OddSnapshot {
-  readonly rule: "archive/unfinished" | "archive/manifest-missing" | "archive/manifest-lost" | "archive/snapshot-name";
+  readonly rule:
+    | "archive/unfinished"
+    | "archive/manifest-missing"
+    | "archive/manifest-lost"
+    | "archive/manifest-damaged"
+    | "archive/snapshot-name"
+    | "archive/snapshot-link";
   readonly snapshot: string;
 }
 
@@ -32,6 +38,11 @@ export async function findOddSnapshots(archive: string, complete: readonly Manif
   }
   const known = new Set(complete.map(({ snapshot }) => snapshot));
   const newest = complete.at(-1)?.snapshot;
+  for (const [snapshot, error] of await findUnreadable(archive, complete)) {
+    known.add(snapshot);
+    const isElsewhere = error.data["isElsewhere"] === true;
+    odd.push({ rule: isElsewhere ? "archive/snapshot-name" : "archive/manifest-damaged", snapshot });
+  }
   for (const snapshot of await listSnapshots(archive)) {
     if (known.has(snapshot)) {
       continue;
@@ -43,12 +54,36 @@ export async function findOddSnapshots(archive: string, complete: readonly Manif
       odd.push({ rule: isNewest ? "archive/manifest-missing" : "archive/manifest-lost", snapshot });
     }
   }
-  for (const { name } of await listEntries(snapshotsFolder(archive))) {
-    if (!snapshotName.test(name) && (await holdsSnapshot(archive, name))) {
+  for (const { name, kind } of await listEntries(snapshotsFolder(archive))) {
+    if (snapshotName.test(name) && kind !== "folder") {
+      odd.push({ rule: "archive/snapshot-link", snapshot: name });
+    } else if (!snapshotName.test(name) && (await holdsSnapshot(archive, name))) {
       odd.push({ rule: "archive/snapshot-name", snapshot: name });
     }
   }
   return odd;
+}
+
+/**
+ * The names under which no snapshot may be written: what is called so is no folder, or a folder lies in it in the place of a file,
+ * or it has a manifest that a newer version has written.
+ *
+ * @param complete the manifests of all complete snapshots
+ * @throws DecampError `storage`
+ */
+export async function listUnusableNames(archive: string, complete: readonly Manifest[]): Promise<string[]> {
+  const unreadable = await findUnreadable(archive, complete);
+  const names = [...unreadable].flatMap(([name, { data }]) => (data["newer"] === true ? [name] : []));
+  for (const { name, kind } of await listEntries(snapshotsFolder(archive))) {
+    const inside = kind === "folder" && snapshotName.test(name) ? await listEntries(snapshotFolder(archive, name)) : [];
+    if (
+      kind !== "folder" ||
+      inside.some((one) => one.kind === "folder" && ownFiles.has(one.name.replace(/\.part$/, "")))
+    ) {
+      names.push(name);
+    }
+  }
+  return names;
 }
 
 /**

@@ -4,7 +4,14 @@ import { DecampError } from "../errors.ts";
 import { joinPath, splitPath } from "../services/files.ts";
 import { findBegun } from "./folder.ts";
 import { snapshotName, snapshotsFolder } from "./layout.ts";
-import { listSnapshots, readManifest, readManifests, type Manifest } from "./manifest.ts";
+import {
+  findUnreadable,
+  listSnapshots,
+  readableManifests,
+  readManifest,
+  readManifests,
+  type Manifest,
+} from "./manifest.ts";
 import { findOddSnapshots, type OddSnapshot } from "./odd-snapshots.ts";
 import { listStoredBlobs } from "./stored-blobs.ts";
 
@@ -22,12 +29,13 @@ export interface ArchiveContents {
 
 /**
  * @throws DecampError `unreadable-file` for a folder that is no archive, `incomplete` for one without a complete snapshot,
- *   `damaged`, `storage`
+ *   `damaged` if none can be read; `storage`
  */
 export async function readArchive(archive: string): Promise<ArchiveContents> {
-  const snapshots = await readManifests(archive);
+  const snapshots = await readableManifests(archive);
   if (snapshots.length === 0) {
-    throw await noArchive(archive);
+    const [error] = (await findUnreadable(archive, snapshots)).values();
+    throw error ?? (await noArchive(archive));
   }
   const names = new Set(snapshots.map(({ snapshot }) => snapshot));
   return {

@@ -1,7 +1,7 @@
 /** The small files of a snapshot: identity, preferences, account. */
 
 import { hash } from "node:crypto";
-import { isDecampError } from "../errors.ts";
+import { isDecampError, type DecampError } from "../errors.ts";
 import { isUnrendered } from "../identity/did-document.ts";
 import { readWhole } from "../services/files.ts";
 import { snapshotFile, snapshotFiles } from "./layout.ts";
@@ -15,6 +15,19 @@ export interface Part {
   readonly described: ArchivedFile;
 }
 
+/** What of an account only its owner sees, and could not be read although the owner has signed in. */
+export interface LeftOut {
+  readonly part: "preferences";
+  /** A sentence. */
+  readonly reason: string;
+}
+
+/** The small files, and what is not among them. */
+export interface Collected {
+  readonly parts: readonly Part[];
+  readonly leftOut: readonly LeftOut[];
+}
+
 /**
  * What there is beside repository and blobs. The DID document is taken from the last snapshot if the log has not changed.
  *
@@ -25,8 +38,9 @@ export async function collectParts(
   source: ExportSource,
   last: Manifest | undefined,
   options: ExportOptions,
-): Promise<Part[]> {
+): Promise<Collected> {
   const parts: Part[] = [];
+  const leftOut: LeftOut[] = [];
   const { log, pds } = source;
   const logPart = log === undefined ? undefined : makePart("log", log.raw);
   if (logPart !== undefined) {
@@ -40,14 +54,16 @@ export async function collectParts(
   }
   if (pds.isSignedIn && options.publicOnly !== true) {
     const preferences = await readPreferences(source, options);
-    if (preferences !== undefined) {
+    if (isDecampError(preferences)) {
+      leftOut.push({ part: "preferences", reason: preferences.message });
+    } else {
       parts.push(makePart("preferences", { preferences }));
     }
     if (pds.account !== undefined) {
       parts.push(makePart("account", pds.account));
     }
   }
-  return parts;
+  return { parts, leftOut };
 }
 
 /** Whether a snapshot holds the same. */
@@ -92,11 +108,11 @@ async function readDocument(source: ExportSource, { report }: ExportOptions): Pr
   }
 }
 
-/** The preferences; none where the server keeps none, undefined where they cannot be had: no reason against a snapshot. */
+/** The preferences; none where the server keeps none, the error where they cannot be had: no reason against a snapshot. */
 async function readPreferences(
   { pds }: ExportSource,
   { signal, report }: ExportOptions,
-): Promise<readonly unknown[] | undefined> {
+): Promise<readonly unknown[] | DecampError> {
   try {
     return await pds.getPreferences(signal);
   } catch (error) {
@@ -112,6 +128,6 @@ async function readPreferences(
       code: "preferences-refused",
       message: `The preferences are left out: ${error.message}`,
     });
-    return undefined;
+    return error;
   }
 }

@@ -3,10 +3,11 @@
 import type { Cid } from "../data/cid.ts";
 import { DecampError, isDecampError } from "../errors.ts";
 import { blobRefsInTurns } from "../repo/records.ts";
-import { openCarFile } from "../services/car-file.ts";
+import { openCarFile, type CarFile } from "../services/car-file.ts";
 import { fileSize, joinPath } from "../services/files.ts";
 import { takeLock, type LockOwner } from "../services/lock.ts";
 import { freedBytes, listEntries, removeEmptyFolder, removeFile } from "../services/plain-entries.ts";
+import { refuseLinks } from "./folder.ts";
 import { readHeld, releaseSnapshot } from "./held.ts";
 import { applyRules, hasRule, type KeepRules } from "./keep-rules.ts";
 import {
@@ -49,6 +50,8 @@ export interface Pruned {
   /** Those that are held, and those that were and are not any longer. */
   readonly held: readonly string[];
   readonly released: readonly string[];
+  /** Those that have no manifest any more, or none that can be read, and stay whatever the rules say: they are damaged. */
+  readonly lost: readonly string[];
   readonly blobs: { readonly count: number; readonly bytes: number };
   /** What the disk has more: of the snapshots' files and of the blobs those of which no other name is left. */
   readonly freedBytes: number;
@@ -57,20 +60,22 @@ export interface Pruned {
 /**
  * Removes the snapshots that no rule keeps. The newest one stays, the newest one with private parts, and each that is held.
  * Blobs stay that a snapshot needs which stays, or lists as missing, and all that the repository of one refers to that stays and
- * has no manifest: an export that is not finished, or what has lost it. To release one that is not held any more is no error: the run before may have been
- * interrupted.
+ * has no manifest: an export that is not finished, or what has lost it. To release one that is not held any more is no error: the
+ * run before may have been interrupted.
  *
- * @throws DecampError `usage` for a name in `release` that is no snapshot, `unreadable-file` if it is no archive, `locked`,
- *   `damaged`, also if it cannot be known which blobs are needed; `storage`; the signal's reason
+ * @throws DecampError `usage` for a name in `release` that is no snapshot, and where links lead out of the archive;
+ *   `unreadable-file` if it is no archive, `locked`, `damaged`, also if it cannot be known which blobs are needed; `storage`; the
+ *   signal's reason
  */
 export async function pruneArchive(archive: string, options: PruneOptions): Promise<Pruned> {
+  refuseLinks(archive, await listEntries(archive));
   await readArchive(archive);
   if (options.dryRun) {
     return (await plan(archive, options)).pruned;
   }
   const unlock = await takeLock(lockFile(archive), options.lockOwner, options.now);
   try {
-    const { pruned, blobs, outlived, oldest } = await plan(archive, options);
+    const { pruned, blobs, outlived } = await plan(archive, options);
     for (const name of [...pruned.released, ...outlived]) {
       await releaseSnapshot(archive, name);
     }
@@ -82,7 +87,7 @@ export async function pruneArchive(archive: string, options: PruneOptions): Prom
       options.signal.throwIfAborted();
       await removeFile(blobFile(archive, cid));
     }
-    await removeLeftovers(archive, oldest);
+    await removeLeftovers(archive);
     await removeEmptyFolders(archive);
     return pruned;
   } finally {
@@ -95,8 +100,6 @@ interface Plan {
   readonly blobs: readonly Cid[];
   /** Marks of snapshots that are not there any more. */
   readonly outlived: readonly string[];
-  /** What has no manifest and is older than this one goes, too; undefined without a rule. */
-  readonly oldest: string | undefined;
 }
 
 async function plan(archive: string, { rules, release, now, signal }: PruneOptions): Promise<Plan> {
@@ -124,17 +127,17 @@ async function plan(archive: string, { rules, release, now, signal }: PruneOptio
   const kept = snapshots.filter(({ snapshot }) => reasons.has(snapshot));
   const doomed = snapshots.filter(({ snapshot }) => !reasons.has(snapshot));
   const needed = new Set(kept.flatMap(blobsOf));
-  const oldest = hasRule(rules) ? kept[0]?.snapshot : undefined;
-  const bounds = { newest: kept.at(-1)?.snapshot, oldest, held: stillHeld };
+  const bounds = { newest: kept.at(-1)?.snapshot, held: stillHeld };
   // What has no manifest, or not the name of a snapshot, and stays all the same, needs its blobs.
-  const others = odd.map(({ snapshot }) => snapshot).filter((name) => !snapshotName.test(name));
+  const links = new Set(odd.flatMap(({ rule, snapshot }) => (rule === "archive/snapshot-link" ? [snapshot] : [])));
+  const others = odd.map(({ snapshot }) => snapshot).filter((name) => links.has(name) || !snapshotName.test(name));
   for (const name of unfinished) {
     if (!(await isLeftover(archive, name, bounds))) {
       others.push(name);
     }
   }
   for (const name of others) {
-    for (const cid of await referredBlobs(snapshotFile(archive, name, "repo"), signal)) {
+    for (const cid of await referredBlobs(snapshotFile(archive, name, "repo"), !links.has(name), signal)) {
       needed.add(cid);
     }
   }
@@ -151,12 +154,12 @@ async function plan(archive: string, { rules, release, now, signal }: PruneOptio
       reasons: Object.fromEntries(kept.map(({ snapshot }) => [snapshot, reasons.get(snapshot) ?? []])),
       held,
       released: marks.filter((name) => release.includes(name)),
+      lost: unfinished.filter((name) => odd.some((one) => one.snapshot === name && one.rule !== "archive/unfinished")),
       blobs: { count: blobs.length, bytes },
       freedBytes: await freedBytes([...gone, ...blobs.map((cid) => blobFile(archive, cid))]),
     },
     blobs,
     outlived: marks.filter((name) => !names.has(name) && !release.includes(name)),
-    oldest,
   };
 }
 
@@ -192,16 +195,17 @@ function blobsOf({ blobs, missing }: Manifest): Cid[] {
   return [...blobs, ...missing].map(({ cid }) => cid);
 }
 
-/** What the records of a snapshot need that has no manifest yet; nothing if its repository is not there either. */
-async function referredBlobs(path: string, signal: AbortSignal): Promise<Iterable<Cid>> {
-  if ((await fileSize(path)) === undefined) {
-    return [];
-  }
-  const car = openCarFile(path);
+/** What the records of a snapshot need that has no manifest yet; nothing if its repository `mayLack` and is not there either. */
+async function referredBlobs(path: string, mayLack: boolean, signal: AbortSignal): Promise<Iterable<Cid>> {
+  let car: CarFile | undefined;
   try {
+    car = openCarFile(path);
     return (await blobRefsInTurns(car.source, { signal })).keys();
   } catch (error) {
-    if (!isDecampError(error, "damaged", "limit-exceeded")) {
+    if (mayLack && isDecampError(error, "unreadable-file") && error.data["reason"] === "ENOENT") {
+      return [];
+    }
+    if (!isDecampError(error, "damaged", "limit-exceeded", "unreadable-file")) {
       throw error;
     }
     throw new DecampError("damaged", `It is not known which blobs ${path} needs. ${error.message}`, {
@@ -210,7 +214,7 @@ async function referredBlobs(path: string, signal: AbortSignal): Promise<Iterabl
       cause: error,
     });
   } finally {
-    car.close();
+    car?.close();
   }
 }
 

@@ -14,6 +14,7 @@ import { isGoodFile } from "./damage.ts";
 import { proveStored, receiveDiff, receiveRepo, type ProvedRepo, type ReceivedRepo } from "./fetch-repo.ts";
 import { compareSnapshotNames, nextSnapshotName, snapshotFile, snapshotFiles } from "./layout.ts";
 import { listSnapshots, type ArchivedFile, type Manifest } from "./manifest.ts";
+import { listUnusableNames } from "./odd-snapshots.ts";
 import type { Ahead } from "./ahead.ts";
 import { attempts, pause, type ExportOptions, type ExportSource, type Head } from "./source.ts";
 import { asUnavailable } from "./unavailable.ts";
@@ -54,7 +55,7 @@ export async function storeRepo(
 ): Promise<StoredRepo> {
   // A revision that lies in the future is told by the export, and no reason to lose the data.
   const expectation = { did: source.did, signingKeys: source.signingKeys };
-  const taken = new Set(known.map(({ snapshot }) => snapshot));
+  const taken = new Set([...known.map(({ snapshot }) => snapshot), ...(await listUnusableNames(archive, known))]);
   const newest = known.at(-1);
   const last = await intact(archive, newest, { keepLast, damaged }, options.signal);
   const reuse = async (manifest: Manifest): Promise<StoredRepo> =>

@@ -11,10 +11,11 @@ export interface Input extends CarFile {
 
 /**
  * @param path a path, or `-` for the standard input
+ * @param passesOver whether of an archive the newest snapshot counts that has a manifest which can be read
  * @throws DecampError `usage` if the standard input is a terminal; `unreadable-file`, also for a folder that is no
  *   archive; `incomplete` for an archive without a complete snapshot; `damaged` for a manifest that cannot be read; `storage`
  */
-export async function openInput(path: string, terminal: Terminal): Promise<Input> {
+export async function openInput(path: string, terminal: Terminal, passesOver: boolean = false): Promise<Input> {
   if (path === "-") {
     if (terminal.stdin.isTTY) {
       throw new DecampError("usage", "- reads the standard input, but that is a terminal.", {
@@ -23,20 +24,21 @@ export async function openInput(path: string, terminal: Terminal): Promise<Input
     }
     return spoolCar(terminal.stdin, "the standard input");
   }
-  return (await openArchive(path)) ?? openNamedCar(path);
+  return (await openArchive(path, passesOver)) ?? openNamedCar(path);
 }
 
 /** Undefined if `path` is no archive. */
-async function openArchive(path: string): Promise<Input | undefined> {
+async function openArchive(path: string, passesOver: boolean): Promise<Input | undefined> {
   const { isFolder } = await import("../services/hash-file.ts");
   if (!(await isFolder(path))) {
     return undefined;
   }
-  const [{ readManifests }, { openSnapshotRepo }] = await Promise.all([
+  const [{ readableManifests, readManifests }, { openSnapshotRepo }] = await Promise.all([
     import("../archive/manifest.ts"),
     import("../archive/open-repo.ts"),
   ]);
-  const manifest = (await readManifests(path)).at(-1);
+  const readable = passesOver ? (await readableManifests(path)).at(-1) : undefined;
+  const manifest = readable ?? (await readManifests(path)).at(-1);
   if (manifest === undefined) {
     const unfinished = await (await import("../archive/open.ts")).notComplete(path);
     if (unfinished !== undefined) {

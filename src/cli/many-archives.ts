@@ -3,8 +3,10 @@
  * one does not stop the others, and nothing is kept of one that is settled.
  */
 import { archivesIn } from "../archive/archives.ts";
+import { noArchive } from "../archive/open.ts";
 import { isDecampError } from "../errors.ts";
 import { splitPath } from "../services/files.ts";
+import { isFolder } from "../services/hash-file.ts";
 import { failureFacts } from "./failure.ts";
 import type { GlobalFlags } from "./globals.ts";
 import { countText, plural } from "./reporters/amounts.ts";
@@ -109,6 +111,9 @@ async function settle(
   signal: AbortSignal,
 ): Promise<ArchiveOutcome> {
   try {
+    if (!(await isFolder(archive))) {
+      throw noArchive(archive);
+    }
     return await work(archive);
   } catch (error) {
     signal.throwIfAborted();

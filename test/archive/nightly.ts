@@ -1,6 +1,7 @@
 /** An account that changes from night to night, and what keeps an archive of it: exports and prunes. */
 import { exportAccount, type ExportResult } from "../../src/archive/export.ts";
 import { pruneArchive, type Pruned, type PruneOptions } from "../../src/archive/prune.ts";
+import type { ExportOptions } from "../../src/archive/source.ts";
 import { CidLink, cidFor } from "../../src/data/cid.ts";
 import { parseDidDocument } from "../../src/identity/did-document.ts";
 import { Http } from "../../src/services/http.ts";
@@ -75,7 +76,12 @@ export async function world(): Promise<World> {
 }
 
 /** Exports into an archive what the account has. */
-export async function exportNow(archive: string, { origin, account }: World, night: number): Promise<ExportResult> {
+export async function exportNow(
+  archive: string,
+  { origin, account }: World,
+  night: number,
+  options: Partial<ExportOptions> = {},
+): Promise<ExportResult> {
   const document = parseDidDocument({ id: aliceDid }, aliceDid);
   const pds = new Pds(http, origin);
   return exportAccount(
@@ -89,6 +95,7 @@ export async function exportNow(archive: string, { origin, account }: World, nig
       writtenBy: "test",
       lockOwner,
       report: () => undefined,
+      ...options,
     },
   );
 }

@@ -8,6 +8,7 @@ import {
   renameSync,
   rmSync,
   statSync,
+  symlinkSync,
   truncateSync,
   writeFileSync,
 } from "node:fs";
@@ -82,6 +83,27 @@ describe("archive ls", () => {
       "3mzzzzzzzzzz3  not finished",
       "",
     ]);
+  });
+
+  test("a manifest that cannot be read does not hide the others, from verify neither", async () => {
+    const archive = await makeTwo();
+    writeFileSync(snapshotFile(archive, later, "manifest"), "{");
+    const { exitCode, stdout } = await run(["archive", "ls", archive]);
+    expect(exitCode).toBe(3);
+    expect(stdout.split("\n")).toEqual([
+      `${testRev}  2026-01-05T12:00:00.000Z  3 records  2 blobs, 23 bytes`,
+      `${later}  with a manifest that cannot be read`,
+      "",
+    ]);
+    const verified = await run(["verify", archive, "--json"]);
+    expect(verified.exitCode).toBe(3);
+    expect(JSON.parse(verified.stdout)).toMatchObject({
+      ok: false,
+      records: 3,
+      findings: [{ rule: "archive/manifest-damaged", severity: "error", snapshot: later }],
+    });
+    // Whoever wants the newest records does not get others.
+    expect((await run(["repo", "ls", archive])).exitCode).toBe(3);
   });
 
   test("as JSON", async () => {
@@ -228,8 +250,14 @@ describe("archive prune", () => {
       cpSync(snapshotFolder(archive, testRev), snapshotFolder(archive, name), { recursive: true });
       rmSync(snapshotFile(archive, name, "manifest"));
     }
+    // The older one was only begun.
+    rmSync(snapshotFile(archive, older, "document"));
+    rmSync(snapshotFile(archive, older, "log"), { force: true });
     writeFileSync(join(archive, "incoming.car.part"), "half");
-    await run(["archive", "prune", archive, "--keep", "1"]);
+    const { stdout } = await run(["archive", "prune", archive, "--keep", "1"]);
+    expect(stdout).toContain(
+      `1 snapshot stays. Without a manifest that can be read, and not removed: ${newer}; see decamp verify.`,
+    );
     expect(readdirSync(join(archive, "snapshots"))).toEqual([later, newer]);
     expect(readFileSync(blobFile(archive, oldPicture))).toEqual(Buffer.from(pictures.old));
     expect(readdirSync(archive).sort()).toEqual(["blobs", "snapshots"]);
@@ -325,6 +353,32 @@ describe("a folder of archives", () => {
     ]);
     const about = await run(["verify", many, "--did", did]);
     expect(about).toMatchObject({ exitCode: 2, stdout: "" });
+  });
+
+  test("what has the marker or a manifest of an archive is one, whatever its name and the rest of it", async () => {
+    const many = makeMany(makeArchive(folder));
+    [damaged, empty].forEach((name) => rmSync(join(many, name), { recursive: true }));
+    const [marked, older, none, file, link] = ["bob.example.com", "carol", "dave", damaged, empty];
+    mkdirSync(join(many, marked, "blobs"), { recursive: true });
+    writeFileSync(join(many, marked, "decamp.json"), JSON.stringify({ type: "decamp archive", format: 1, did }));
+    renameSync(makeArchive(folder), join(many, older));
+    renameSync(snapshotFolder(join(many, older), testRev), snapshotFolder(join(many, older), "kept"));
+    mkdirSync(join(many, none, "snapshots", "kept"), { recursive: true });
+    writeFileSync(join(many, file), "");
+    symlinkSync(join(many, "nowhere"), join(many, link));
+    for (const command of [["verify"], ["archive", "ls"], ["archive", "prune", "--keep", "1"]]) {
+      const { exitCode, stdout } = await run([...command, many, "--json"]);
+      expect(exitCode).toBe(2);
+      expect(outcomes(stdout).slice(0, -1)).toMatchObject([
+        { archive: join(many, marked), ok: false, code: "unreadable-file" },
+        { archive: join(many, older), ok: false, code: "unreadable-file" },
+        { archive: join(many, file), ok: false, code: "unreadable-file" },
+        { archive: join(many, link), ok: false, code: "unreadable-file" },
+        { ok: true },
+      ]);
+    }
+    // The broken one by itself is no folder of archives.
+    expect((await run(["archive", "ls", join(many, marked)])).exitCode).toBe(2);
   });
 
   test("archive ls and archive prune, for scripts", async () => {

@@ -488,3 +488,55 @@ describe("one CAR file", () => {
     expect((await readdir(folder)).filter((name) => name !== "state")).toEqual(["old.car"]);
   });
 });
+
+test("preferences that the server does not give are not claimed, and make the export incomplete", async () => {
+  const claims = Buffer.from(JSON.stringify({ exp: Date.now() / 1000 + 3600, sub: did })).toString("base64url");
+  const token = `eyJhbGciOiJIUzI1NiJ9.${claims}.c2ln`;
+  const session = { did, handle: "alice.example", accessJwt: token, refreshJwt: token, active: true };
+  /** What the server answers; the preferences are those that this account has. */
+  const given: Record<string, [number, object]> = {
+    "/xrpc/com.atproto.server.createSession": [200, session],
+    "/xrpc/com.atproto.server.getSession": [200, session],
+    "/xrpc/com.atproto.server.deleteSession": [200, {}],
+    getLatestCommit: [200, { cid: head, rev: testRev }],
+    listBlobs: [200, { cids: [] }],
+    "/DID": [200, documentOf(did, genesis)],
+    "/DID/log/audit": [200, auditLog([genesis])],
+  };
+  const preferences = "/xrpc/app.bsky.actor.getPreferences";
+  await using server = await scriptedServer((request, response) => {
+    const { pathname } = new URL(request.url ?? "", "http://localhost");
+    const name = pathname.replace("/xrpc/com.atproto.sync.", "").replace(did, "DID");
+    if (name === "getRepo") {
+      return response.writeHead(200, { "content-type": "application/vnd.ipld.car" }).end(car);
+    }
+    return sendJson(response, ...(given[name] ?? ([501, { error: "MethodNotImplemented" }] as const)));
+  });
+  const password = join(folder, "password");
+  await writeFile(password, "a long password");
+  const args = ["export", did, "-o", join(folder, "archive"), "--from", server.origin, "--password-file", password];
+
+  given[preferences] = [200, { preferences: [{ $type: "app.example.pref" }] }];
+  const whole = await run([...args, ...whereIs(server)]);
+  expect(whole.exitCode).toBe(0);
+  expect(whole.stdout).toContain("Private parts preferences and e-mail address: keep");
+
+  // What is refused, and what is no answer; where nothing else has changed, and where a new snapshot is made.
+  for (const [answer, more] of [
+    [[400, { error: "InvalidRequest", message: "not today" }], {}],
+    [[200, {}], { email: "alice@example.com" }],
+  ] as const) {
+    given[preferences] = [...answer];
+    Object.assign(session, more);
+    const { exitCode, stdout } = await run([...args, ...whereIs(server), "--json"]);
+    expect(exitCode).toBe(6);
+    expect(JSON.parse(stdout.trim().split("\n").at(-1) ?? "")).toMatchObject({
+      leftOut: [{ part: "preferences" }],
+      private: true,
+    });
+  }
+  const poor = await run([...args, ...whereIs(server)]);
+  expect(poor.exitCode).toBe(6);
+  expect(poor.stdout).toContain("is not complete: the server did not give the preferences.");
+  expect(poor.stdout).toContain("Private parts e-mail address: keep");
+});

@@ -9,7 +9,7 @@ import type { OddSnapshot } from "../../archive/odd-snapshots.ts";
 import { openSnapshot, readArchive, type ArchiveContents, type OpenSnapshot } from "../../archive/open.ts";
 import { privateReason, pruneArchive, type Pruned } from "../../archive/prune.ts";
 import { lossText } from "../../archive/shrink.ts";
-import { DecampError } from "../../errors.ts";
+import { DecampError, exitCodeOf } from "../../errors.ts";
 import type { PruneFlags } from "../declare/archive.ts";
 import { readGlobals, type GlobalFlags } from "../globals.ts";
 import type { Edge, Invocation } from "../invocation.ts";
@@ -31,7 +31,7 @@ export async function archiveLsCommand(invocation: Invocation<"archive ls">, { t
       async (signal) =>
         forEachArchive(path, work, { globals, terminal, signal, lists: true }, async (archive) => {
           const listed = await list(archive);
-          return { exitCode: 0, line: summaryOf(listed), facts: listedFacts(listed) };
+          return { exitCode: exitCodeFor(listed), line: summaryOf(listed), facts: listedFacts(listed) };
         }),
       () => undefined,
     );
@@ -41,7 +41,7 @@ export async function archiveLsCommand(invocation: Invocation<"archive ls">, { t
   const newest = snapshots.at(-1);
   if (globals.json) {
     terminal.out.json({ type: "result", version: 1, command: "archive ls", ...listedFacts(listed) });
-    return 0;
+    return exitCodeFor(listed);
   }
   if (!globals.quiet) {
     terminal.err.line({ text: newest?.handle ?? newest?.did ?? "", style: "bold" }, `  ${newest?.did ?? ""}`);
@@ -58,7 +58,12 @@ export async function archiveLsCommand(invocation: Invocation<"archive ls">, { t
   for (const text of globals.quiet ? [] : heldSteps(path, listed)) {
     terminal.err.line(text);
   }
-  return 0;
+  return exitCodeFor(listed);
+}
+
+/** A snapshot of which nothing can be listed is damage. */
+function exitCodeFor({ odd }: Listed): number {
+  return odd.some(({ rule }) => rule === "archive/manifest-damaged") ? exitCodeOf("damaged") : 0;
 }
 
 interface Listed extends ArchiveContents {
@@ -119,7 +124,9 @@ const oddities: Readonly<Record<OddSnapshot["rule"], string>> = {
   "archive/unfinished": "not finished",
   "archive/manifest-missing": "without manifest: the newest snapshot has lost it, or is not finished",
   "archive/manifest-lost": "without manifest",
+  "archive/manifest-damaged": "with a manifest that cannot be read",
   "archive/snapshot-name": "not called by its revision",
+  "archive/snapshot-link": "no folder, but a link or a file",
 };
 
 function snapshotFacts(manifest: Manifest, held: Listed["held"]): object {
@@ -220,7 +227,8 @@ export async function archivePruneCommand(
         return forEachArchive(path, work, { globals, terminal, signal, lists: dryRun }, async (archive) => {
           const pruned = await prune(archive);
           const more = dryRun || globals.verbose ? choiceTexts(pruned) : [];
-          return { exitCode: 0, line: [doneText(pruned, dryRun)], more, facts: { dryRun, ...pruned } };
+          const line = [`${doneText(pruned, dryRun)}${lostText(pruned)}`];
+          return { exitCode: 0, line, more, facts: { dryRun, ...pruned } };
         });
       }
       tellPruned(await prune(path), dryRun, globals, terminal);
@@ -255,7 +263,7 @@ function tellPruned(pruned: Pruned, dryRun: boolean, { json, quiet, verbose }: G
     for (const text of dryRun || verbose ? choiceTexts(pruned) : removed.map(goneText)) {
       out.line(text);
     }
-    out.line(doneText(pruned, dryRun));
+    out.line(`${doneText(pruned, dryRun)}${lostText(pruned)}`);
   }
 }
 
@@ -279,4 +287,11 @@ function doneText({ kept, removed, reasons, held, blobs, freedBytes }: Pruned, d
     ...(withPrivate.length === 0 ? [] : [`, for private parts: ${withPrivate.join(", ")}`]),
   ];
   return `${done} ${what}; ${stay}${why.join("")}.`;
+}
+
+/** What stays because it is damaged, whatever the rules say. */
+function lostText({ lost }: Pruned): string {
+  return lost.length === 0
+    ? ""
+    : ` Without a manifest that can be read, and not removed: ${lost.join(", ")}; see decamp verify.`;
 }

@@ -25,7 +25,7 @@ import { countText, plural } from "../reporters/amounts.ts";
 import { warningLine } from "../reporters/lines.ts";
 import { stoppable, tellStopping } from "../signals.ts";
 import type { Terminal } from "../terminal.ts";
-import { isIncomplete, mendedText, resultFacts } from "./export-result.ts";
+import { isIncomplete, leftOutText, mendedText, resultFacts } from "./export-result.ts";
 
 const defaultJobs = 4;
 /** So many failures, and accounts from which much is gone, are named again at the end. */
@@ -289,7 +289,7 @@ function tell(
     out.line(did ?? name, "  ", { text: "failed", style: "red" }, `: ${failureFacts(outcome.error).message}`);
     return;
   }
-  const { manifest, mode, mended, shrunk } = outcome.result;
+  const { manifest, mode, mended, shrunk, unmended, leftOut } = outcome.result;
   const good = mendedText(mended);
   const repaired = good === undefined ? "" : `; mended ${good}`;
   const { missing, records, blobs, snapshot, unreadRecords = [] } = manifest;
@@ -297,7 +297,10 @@ function tell(
     const text = `shrunk by ${lossText(shrunk.losses)}`;
     out.line(manifest.did, "  ", { text, style: "yellow" }, `: held is ${shrunk.held.join(", ")}`);
   }
-  if (hasAllBlobs(manifest) && isIncomplete(outcome.result)) {
+  if (leftOut.length > 0) {
+    out.line(manifest.did, "  ", { text: "incomplete", style: "yellow" }, `: ${leftOutText(leftOut)}${repaired}`);
+  }
+  if (hasAllBlobs(manifest) && unmended.length > 0) {
     out.line(manifest.did, "  ", { text: "damaged", style: "yellow" }, `: ${damageText(outcome.result)}${repaired}`);
   } else if (!hasAllBlobs(manifest)) {
     const text = [
@@ -305,7 +308,7 @@ function tell(
       ...(unreadRecords.length === 0 ? [] : [`${plural(unreadRecords.length, "record")} not readable to the end`]),
     ].join(", ");
     out.line(manifest.did, "  ", { text, style: "yellow" }, `: the manifest of ${snapshot} names them${repaired}`);
-  } else if (!quiet) {
+  } else if (!quiet && leftOut.length === 0) {
     const state = mode === "unchanged" ? "unchanged" : "complete";
     const amounts = `: ${plural(records, "record")}, ${plural(blobs.length, "blob")}`;
     const car = snapshotFile(archive ?? "", snapshot, "repo");

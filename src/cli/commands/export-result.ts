@@ -1,7 +1,7 @@
 /** What people read when `decamp export` has ended. */
 import type { LocatedAccount } from "../../account/find.ts";
 import type { ExportResult } from "../../archive/export.ts";
-import { snapshotFile } from "../../archive/layout.ts";
+import { snapshotFile, snapshotFiles } from "../../archive/layout.ts";
 import { hasAllBlobs, hasPrivateParts, type Manifest, type Missing } from "../../archive/manifest.ts";
 import type { Mended } from "../../archive/mend.ts";
 import { lossText } from "../../archive/shrink.ts";
@@ -20,8 +20,8 @@ type Line = readonly Piece[];
 const named = 50;
 
 /** Whether an export has left something out, or damaged. */
-export function isIncomplete({ manifest, unmended }: ExportResult): boolean {
-  return !hasAllBlobs(manifest) || unmended.length > 0;
+export function isIncomplete({ manifest, unmended, leftOut }: ExportResult): boolean {
+  return !hasAllBlobs(manifest) || unmended.length > 0 || leftOut.length > 0;
 }
 
 /** The same, or whether much of the account is gone since the last time: exit code 6. */
@@ -35,7 +35,7 @@ export function exportLines(
   result: ExportResult,
   { quiet, complete }: { quiet: boolean; complete: Complete },
 ): Line[] {
-  const { manifest, mode, received, mended, unmended } = result;
+  const { manifest, mode, received, mended, unmended, leftOut } = result;
   const { did, handle = did } = located;
   const { missing, records, blobs, blobBytes, snapshot, createdAt, status } = manifest;
   const lacks = lackOf(manifest);
@@ -47,11 +47,12 @@ export function exportLines(
             text: `The newest snapshot of ${handle} is complete, but ${plural(unmended.length, "file")} of the archive ${unmended.length === 1 ? "is" : "are"} damaged.`,
             style: "yellow",
           }
-        : {
-            text: `The archive of ${handle} is complete${mode === "unchanged" ? ": nothing has changed" : ""}.`,
-            style: "green",
-          };
-  const isPrivate = hasPrivateParts(manifest);
+        : leftOut.length > 0
+          ? { text: `The export of ${handle} is not complete: ${leftOutText(leftOut)}.`, style: "yellow" }
+          : {
+              text: `The archive of ${handle} is complete${mode === "unchanged" ? ": nothing has changed" : ""}.`,
+              style: "green",
+            };
   const facts: Line[] = [
     ["Archive       ", archive],
     ["Account       ", did, ...(status === undefined ? [] : [`, ${status} on ${manifest.source}`])],
@@ -61,9 +62,10 @@ export function exportLines(
     ["Blobs         ", `${countText(blobs.length)}, ${bytesText(blobBytes)}`],
     [
       "Private parts ",
-      isPrivate
-        ? "preferences and e-mail address: keep this folder to yourself"
+      hasPrivateParts(manifest)
+        ? `${privateText(manifest)}: keep this folder to yourself`
         : "none: what only the owner can see is not in it",
+      ...(leftOut.length === 0 ? [] : [{ text: `; ${leftOutText(leftOut)}`, style: "yellow" } as const]),
     ],
     ["Received      ", receivedText(mode, received)],
     ...mendedLines(mended),
@@ -76,6 +78,22 @@ export function exportLines(
     ...missingLines(missing),
     ...unmendedLines(archive, result),
   ];
+}
+
+/** What of the private parts a snapshot holds. */
+function privateText({ files }: Manifest): string {
+  const names: Readonly<Record<string, string>> = {
+    [snapshotFiles.preferences]: "preferences",
+    [snapshotFiles.account]: "e-mail address",
+  };
+  return Object.entries(files)
+    .flatMap(([name, { private: isPrivate }]) => (isPrivate ? [names[name] ?? name] : []))
+    .join(" and ");
+}
+
+/** What could not be read, in half a sentence. */
+export function leftOutText(leftOut: ExportResult["leftOut"]): string {
+  return `the server did not give the ${leftOut.map(({ part }) => part).join(" and the ")}`;
 }
 
 /** What of the account is gone, where it is still, and what to do about it. */
@@ -176,7 +194,7 @@ function missingLines(missing: readonly Missing[]): Line[] {
 
 /** The same for scripts. */
 export function resultFacts(archive: string, result: ExportResult): object {
-  const { manifest, mode, received, futureRev, mended, unmended, shrunk } = result;
+  const { manifest, mode, received, futureRev, mended, unmended, shrunk, leftOut } = result;
   const { did, handle, source, status, snapshot, createdAt, commit, rev, data, records, blobs, blobBytes, missing } =
     manifest;
   const { unreadRecords } = manifest;
@@ -200,6 +218,7 @@ export function resultFacts(archive: string, result: ExportResult): object {
     unreadRecords,
     mended,
     unmended,
+    leftOut,
     shrunk,
     ...(futureRev ? { futureRev } : {}),
   };

@@ -3,7 +3,7 @@ import type { LocatedAccount } from "../../account/find.ts";
 import { signIn } from "../../account/sign-in.ts";
 import type { ReportExport } from "../../archive/events.ts";
 import { archiveName } from "../../archive/layout.ts";
-import { readManifests } from "../../archive/manifest.ts";
+import { readableManifests } from "../../archive/manifest.ts";
 import { DecampError, exitCodeOf } from "../../errors.ts";
 import { parseAccount, parseServerUrl, type Account } from "../../identity/syntax.ts";
 import type { Pds } from "../../services/pds.ts";
@@ -24,7 +24,7 @@ import { exportLines, keyFacts, lacksSomething, resultFacts } from "./export-res
 import { completer } from "../next-command.ts";
 
 /**
- * Runs `decamp export`. Exit code 6 if blobs are missing, or may be, if
+ * Runs `decamp export`. Exit code 6 if blobs are missing, or may be, if a private part could not be read, if
  * something is damaged and stays so, if much is gone, or if a pipe did not take all.
  */
 export async function exportCommand(
@@ -152,7 +152,7 @@ async function archivedDid(
   if (target !== undefined) {
     return undefined;
   }
-  const last = (await readManifests(archive)).at(-1);
+  const last = (await readableManifests(archive)).at(-1);
   return last?.handle === handle ? last.did : undefined;
 }
 

@@ -67,7 +67,7 @@ interface Verified extends Omit<Proof, "keys"> {
 }
 
 async function verifyPath(path: string, expectation: Expectation, run: Run, setting: Setting): Promise<Verified> {
-  const input = await openInput(path, setting.terminal);
+  const input = await openInput(path, setting.terminal, true);
   try {
     const { keys, ...proof } = await proveAll(input, expectation, setting);
     const { report, archive } = proof;
