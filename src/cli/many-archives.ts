@@ -3,8 +3,7 @@
  * one does not stop the others, and nothing is kept of one that is settled.
  */
 import { archivesIn } from "../archive/archives.ts";
-import { noArchive } from "../archive/open.ts";
-import { isDecampError } from "../errors.ts";
+import { DecampError, isDecampError } from "../errors.ts";
 import { splitPath } from "../services/files.ts";
 import { isFolder } from "../services/hash-file.ts";
 import { failureFacts } from "./failure.ts";
@@ -112,7 +111,10 @@ async function settle(
 ): Promise<ArchiveOutcome> {
   try {
     if (!(await isFolder(archive))) {
-      throw noArchive(archive);
+      throw new DecampError("unreadable-file", `There is no archive in ${archive}: it is no folder.`, {
+        hint: "What is called like an account in a folder of archives should be its archive. Put it back, or move it away.",
+        data: { path: archive },
+      });
     }
     return await work(archive);
   } catch (error) {

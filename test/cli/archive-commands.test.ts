@@ -370,7 +370,7 @@ describe("a folder of archives", () => {
       const { exitCode, stdout } = await run([...command, many, "--json"]);
       expect(exitCode).toBe(2);
       expect(outcomes(stdout).slice(0, -1)).toMatchObject([
-        { archive: join(many, marked), ok: false, code: "unreadable-file" },
+        { archive: join(many, marked), ok: false, code: "incomplete" },
         { archive: join(many, older), ok: false, code: "unreadable-file" },
         { archive: join(many, file), ok: false, code: "unreadable-file" },
         { archive: join(many, link), ok: false, code: "unreadable-file" },
