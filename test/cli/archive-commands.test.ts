@@ -378,7 +378,7 @@ describe("a folder of archives", () => {
       ]);
     }
     // The broken one by itself is no folder of archives.
-    expect((await run(["archive", "ls", join(many, marked)])).exitCode).toBe(2);
+    expect((await run(["archive", "ls", join(many, marked)])).exitCode).toBe(6);
   });
 
   test("archive ls and archive prune, for scripts", async () => {
