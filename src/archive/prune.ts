@@ -17,8 +17,8 @@ import {
   lockFile,
   snapshotFile,
   snapshotFiles,
+  snapshotFolder,
   snapshotName,
-  type SnapshotPart,
 } from "./layout.ts";
 import { isLeftover, removeLeftovers, removeSnapshot } from "./leftovers.ts";
 import type { Manifest } from "./manifest.ts";
@@ -146,7 +146,9 @@ async function plan(archive: string, { rules, release, now, signal }: PruneOptio
   for (const cid of blobs) {
     bytes += (await fileSize(blobFile(archive, cid))) ?? 0;
   }
-  const gone = doomed.flatMap(({ snapshot }) => parts.map((part) => snapshotFile(archive, snapshot, part)));
+  const gone = doomed.flatMap(({ snapshot }) =>
+    Object.values(snapshotFiles).map((file) => joinPath(snapshotFolder(archive, snapshot), file)),
+  );
   return {
     pruned: {
       kept: kept.map(nameOf),
@@ -162,8 +164,6 @@ async function plan(archive: string, { rules, release, now, signal }: PruneOptio
     outlived: marks.filter((name) => !names.has(name) && !release.includes(name)),
   };
 }
-
-const parts = Object.keys(snapshotFiles) as SnapshotPart[];
 
 /** By name. Without a rule all are kept, for no reason. */
 function reasonsToKeep(snapshots: readonly Manifest[], rules: KeepRules, now: number): Map<string, readonly string[]> {

@@ -20,16 +20,23 @@ export interface Damage {
 /** These are mended by the next export, or by giving a folder its name. */
 const notLost: ReadonlySet<string> = new Set(["archive/manifest-missing", "archive/snapshot-name"]);
 
-/** The older snapshots that are damaged, of which an export brings back only what the account still has. */
+/**
+ * The older snapshots that are damaged, of which an export brings back only what the account still has. A blob that the newest one
+ * needs, too, comes back with that.
+ */
 export function damagedOlder(findings: readonly AnyFinding[]): string[] {
   const lost = findings.filter(({ severity, rule }) => severity === "error" && !notLost.has(rule));
-  return [...new Set(lost.flatMap(({ snapshot }) => (snapshot === undefined ? [] : [snapshot])))];
+  const current = new Set(lost.flatMap(({ snapshot, cid }) => (snapshot === undefined ? [cid] : [])));
+  const older = lost.filter(({ cid }) => cid === undefined || !current.has(cid));
+  return [...new Set(older.flatMap(({ snapshot }) => (snapshot === undefined ? [] : [snapshot])))];
 }
 
 /** Whether nothing of the newest snapshot is damaged. */
 export function isOnlyOlder(findings: readonly AnyFinding[]): boolean {
-  const isNewest = ({ severity, snapshot }: AnyFinding): boolean => severity === "error" && snapshot === undefined;
-  return damagedOlder(findings).length > 0 && !findings.some(isNewest);
+  return (
+    damagedOlder(findings).length > 0 &&
+    !findings.some(({ severity, snapshot }) => severity === "error" && snapshot === undefined)
+  );
 }
 
 export function mendLines({ archive, manifest, findings, next, globals }: Damage): Line[] {

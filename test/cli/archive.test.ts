@@ -289,6 +289,9 @@ test("what an export cannot fetch again is not left to --recheck alone", async (
   // Of the newest one alone, everything is still at the server.
   writeFileSync(snapshotFile(archive, testRev, "log"), readFileSync(snapshotFile(archive, later, "log")));
   expect(await advice()).toEqual(both.slice(0, 2));
+  // A blob that both need comes back with the newest one.
+  writeFileSync(blobFile(archive, picture), "another picture");
+  expect(await advice()).toEqual(both.slice(0, 2));
 });
 
 test("only older snapshots are damaged: what is not to be had again, another copy has; flags of a private server", async () => {

@@ -31,6 +31,9 @@ const defaultJobs = 4;
 /** So many failures, and accounts from which much is gone, are named again at the end. */
 const named = 100;
 
+/** And so many different hints are given for them. */
+const hinted = 3;
+
 /** What became of all of them. */
 interface Tally {
   complete: number;
@@ -43,7 +46,12 @@ interface Tally {
   /** Those that their server does not hand out, because they are not active. */
   inactive: number;
   /** The first ones. */
-  readonly failures: { readonly account: string; readonly code: string; readonly message: string }[];
+  readonly failures: {
+    readonly account: string;
+    readonly code: string;
+    readonly message: string;
+    readonly hint: string;
+  }[];
   readonly losses: ({ readonly account: string } & Shrunk)[];
 }
 
@@ -235,8 +243,8 @@ function count(tally: Tally, outcome: Outcome, inactive: Inactive | undefined): 
   if ("error" in outcome) {
     tally.failed += 1;
     if (tally.failures.length < named) {
-      const { code, message } = failureFacts(outcome.error);
-      tally.failures.push({ account: outcome.did ?? outcome.name, code, message });
+      const { code, message, hint = "" } = failureFacts(outcome.error);
+      tally.failures.push({ account: outcome.did ?? outcome.name, code, message, hint });
     }
     return;
   }
@@ -377,5 +385,9 @@ function summarize(folder: string, tally: Tally, { json, quiet }: GlobalFlags, {
   }
   if (failed > failures.length) {
     out.line(`  and ${countText(failed - failures.length)} more: each has its line above`);
+  }
+  const hints = new Set(failures.map(({ hint }) => hint).filter((hint) => hint !== ""));
+  for (const hint of [...hints].slice(0, hinted)) {
+    out.line({ text: "Hint:", style: "cyan" }, ` ${hint}`);
   }
 }

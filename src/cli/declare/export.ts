@@ -60,6 +60,7 @@ export function declareExport(program: Command): Command {
       "looks at everything, other runs at the sizes and at a part of the content. Exit",
       "code 6 if blobs are missing, or damaged and not to be had, and once if much of the",
       "account is gone since the last time: what had it is held, and no prune removes it.",
+      "Of many accounts also if one failed; one that is not active is none that failed.",
     ],
     [
       { says: "Everything that is public, into ./alice.example.com:", command: "decamp export alice.example.com" },

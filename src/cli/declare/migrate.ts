@@ -135,7 +135,8 @@ export function declareMigrate(program: Command): MigrateCommands {
       "account it lists the moves that this machine remembers.",
     ],
     [
-      { says: "The moves that this machine knows of:", command: "decamp migrate status alice.example.com" },
+      { says: "Where a move stands:", command: "decamp migrate status alice.example.com" },
+      { says: "The moves that this machine remembers:", command: "decamp migrate status" },
       {
         says: "A move that was begun on another machine:",
         command: "decamp migrate status alice.example.com --to https://pds.example.org",

@@ -15,7 +15,7 @@ export function declareVerify(program: Command): Command {
   const command = program
     .command("verify")
     .summary("prove a repository: structure, signature, completeness")
-    .argument("<path>", "a CAR file, an archive, or - for the standard input")
+    .argument("<path>", "a CAR file, an archive, a folder of archives, or - for the standard input")
     .option("--did <did>", "the account that it has to belong to")
     .option("--signing-key <did:key>", "the key that it has to be signed with")
     .option("--online", "look the account's keys up, all that it ever had")
@@ -26,10 +26,12 @@ export function declareVerify(program: Command): Command {
     [
       "Proves a repository. Every block is hashed, the commit's signature is checked if",
       "a key is known, and the tree is checked node by node. Nothing is fetched but, with",
-      "--online, the account's keys. Exit code 0 if all is well, 3 if not.",
+      "--online, the account's keys. Of an archive all snapshots are proved, and every blob;",
+      "of a folder of archives each one. Exit code 0 if all is well, 3 if not.",
     ],
     [
       { says: "Prove a file:", command: "decamp verify alice.car" },
+      { says: "All archives that export --all has made:", command: "decamp verify backups" },
       { says: "Look the account's keys up, too:", command: "decamp verify alice.car --online" },
       {
         says: "Say which account and which key to expect:",
