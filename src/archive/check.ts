@@ -179,11 +179,15 @@ async function checkFiles(archive: string, manifest: Manifest, add: Add, signal:
     }
   }
   const good = new Set<string>();
-  for (const [name, { sha256 }] of Object.entries(files)) {
+  for (const [name, { size, sha256 }] of Object.entries(files)) {
     const found = await hashStored(joinPath(snapshotFolder(archive, snapshot), name), signal);
     if (found === undefined) {
       add("archive/file-missing", { key: name });
-    } else if (typeof found === "object" && Buffer.from(found.sha256).toString("hex") === sha256) {
+    } else if (
+      typeof found === "object" &&
+      found.size === size &&
+      Buffer.from(found.sha256).toString("hex") === sha256
+    ) {
       good.add(name);
     } else {
       add("archive/file-changed", { key: name });

@@ -174,14 +174,15 @@ async function exportLocked(
 ): Promise<Omit<Exported, "leftOut">> {
   const { report } = options;
   const mending = await beginMending(archive, known, damage, options);
-  await mending.fromParts(await parts);
+  const updatedAt = new Date(options.now).toISOString();
+  const write = async (manifest: Manifest): Promise<void> => writeManifest(archive, manifest);
+  await mending.fromParts(await parts, updatedAt, write);
   report({ type: "step", id: "repository", title: titles.repository, state: "start" });
   // If only blobs are missing, they are added to the snapshot that is there.
   const keepLast = mending.last !== undefined && (await parts).every((part) => isInSnapshot(part, mending.last));
   const damaged = mending.damagedRepos;
   const repo = await storeRepo(archive, source, ahead, head, known, { keepLast, damaged }, options);
-  const updatedAt = new Date(options.now).toISOString();
-  await mending.fromRepo(repo, updatedAt, async (manifest) => writeManifest(archive, manifest));
+  await mending.fromRepo(repo, updatedAt, write);
   await mending.fromTwins();
   const { last } = mending;
   const found =
@@ -387,12 +388,11 @@ async function bringBlobs(
     last.blobs.forEach(({ cid, mimeType }) => wanted.has(cid) || wanted.set(cid, { mimeType, records: [] }));
   }
   const onlyOthers = new Map<Cid, WantedBlob>();
-  const trusted = new Map<Cid, number>();
+  // What only older snapshots have is hashed before the manifest of a new one has it: only the newest one was looked at.
+  const trusted = new Map(last?.blobs.filter(({ cid }) => !damaged.has(cid)).map(({ cid, size }) => [cid, size]));
   for (const { blobs } of manifests) {
-    for (const { cid, size, mimeType } of blobs) {
-      if (!damaged.has(cid)) {
-        trusted.set(cid, size);
-      } else if (!wanted.has(cid)) {
+    for (const { cid, mimeType } of blobs) {
+      if (damaged.has(cid) && !wanted.has(cid)) {
         onlyOthers.set(cid, { mimeType, records: [] });
       }
     }

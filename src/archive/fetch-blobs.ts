@@ -34,7 +34,7 @@ export interface FetchOptions {
   readonly concurrency: number;
   readonly signal: AbortSignal;
   /**
-   * Sizes of blobs that complete snapshots have, whose names are durable: one of this size is taken as it lies. Every other that
+   * Sizes of blobs that the newest complete snapshot has, whose names are durable: one of this size is taken as it lies. Every other that
    * is there already is hashed. Default none.
    */
   readonly trusted?: ReadonlyMap<Cid, number>;

@@ -25,6 +25,9 @@ export interface Mended {
 
 const repoFile = snapshotFiles.repo;
 
+/** Replaces the manifest of a snapshot. */
+type WriteManifest = (manifest: Manifest) => Promise<void>;
+
 /** The files of an archive's snapshots while they are mended. */
 export class Mending {
   readonly #archive: string;
@@ -72,12 +75,17 @@ export class Mending {
     }
   }
 
-  /** Writes the small files again that are the same by now as they were then. */
-  async fromParts(parts: readonly Part[]): Promise<void> {
+  /**
+   * Writes the small files again that are the same by now as they were then.
+   *
+   * @param write as for `fromRepo`
+   */
+  async fromParts(parts: readonly Part[], updatedAt: string, write: WriteManifest): Promise<void> {
     for (const { manifest, name, file } of this.#all()) {
       const part = parts.find(({ described }) => described.sha256 === file.sha256);
       if (part !== undefined && name === snapshotFiles[part.part]) {
         await writeWhole(this.#path(manifest, name), part.text);
+        await this.#describe(manifest, name, part.described, updatedAt, write);
         this.#settle(manifest.snapshot, name);
       }
     }
@@ -90,7 +98,7 @@ export class Mending {
    * @param updatedAt ISO 8601
    * @param write replaces a manifest
    */
-  async fromRepo(repo: StoredRepo, updatedAt: string, write: (manifest: Manifest) => Promise<void>): Promise<void> {
+  async fromRepo(repo: StoredRepo, updatedAt: string, write: WriteManifest): Promise<void> {
     const good = snapshotFile(this.#archive, repo.snapshot, "repo");
     for (const { manifest, name } of this.#all()) {
       if (name !== repoFile || manifest.commit !== repo.commit) {
@@ -99,11 +107,7 @@ export class Mending {
       if (manifest.snapshot !== repo.snapshot) {
         await replaceByLink(good, this.#path(manifest, name));
       }
-      if (manifest.files[name]?.sha256 !== repo.file.sha256) {
-        const changed = { ...manifest, updatedAt, files: { ...manifest.files, [name]: repo.file } };
-        await write(changed);
-        this.#manifests[this.#manifests.indexOf(manifest)] = changed;
-      }
+      await this.#describe(manifest, name, repo.file, updatedAt, write);
       this.#settle(manifest.snapshot, name);
     }
   }
@@ -142,6 +146,25 @@ export class Mending {
         return file === undefined ? [] : [{ manifest, name, file }];
       }),
     );
+  }
+
+  /** Has the manifest say what lies there now. */
+  async #describe(
+    { snapshot }: Manifest,
+    name: string,
+    file: ArchivedFile,
+    updatedAt: string,
+    write: WriteManifest,
+  ): Promise<void> {
+    const at = this.#manifests.findIndex((one) => one.snapshot === snapshot);
+    const manifest = this.#manifests[at];
+    const said = manifest?.files[name];
+    if (manifest === undefined || (said?.sha256 === file.sha256 && said.size === file.size)) {
+      return;
+    }
+    const changed = { ...manifest, updatedAt, files: { ...manifest.files, [name]: file } };
+    await write(changed);
+    this.#manifests[at] = changed;
   }
 
   #path({ snapshot }: Manifest, name: string): string {

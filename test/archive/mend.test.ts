@@ -203,6 +203,32 @@ test("a repository that comes in another order: the manifest says what lies ther
   expect(await again()).toMatchObject({ mode: "unchanged" });
 });
 
+test("a blob that only an older snapshot has is proved before a new one counts it", async () => {
+  now.account = changed;
+  now.list = [];
+  await again();
+  await flip(blobFile(archive, cid));
+  now.account = await makeAccount({ records: withPicture("image/png"), rev: tid((testNow + 2000) * 1000) });
+  const { manifest, asked } = await again();
+  expect(manifest).toMatchObject({ missing: [], blobs: [{ cid }] });
+  expect(asked).toContain("getBlob");
+  expect(await readFile(blobFile(archive, cid))).toEqual(picture);
+  expect(await findings()).toEqual([]);
+});
+
+test("a manifest that says another size than a file has is found, and mended", async () => {
+  const path = snapshotFile(archive, name, "manifest");
+  const manifest = JSON.parse(await readFile(path, "utf8")) as Manifest;
+  for (const file of ["repo.car", "did.json"]) {
+    const files = { ...manifest.files, [file]: { ...manifest.files[file], size: 5 } };
+    await writeFile(path, JSON.stringify({ ...manifest, files }));
+    expect(await findings()).toEqual(["error archive/file-changed"]);
+    await again();
+    expect(await findings()).toEqual([]);
+    expect(await again()).toMatchObject({ mode: "unchanged" });
+  }
+});
+
 test("--recheck of an archive in order fetches nothing", async () => {
   const { mode, asked, mended, unmended } = await again({ recheck: true });
   expect({ mode, mended, unmended }).toEqual({ mode: "unchanged", mended: { files: 0, blobs: 0 }, unmended: [] });
