@@ -11,6 +11,7 @@ import type { RepoReport } from "../repo/report.ts";
 import type { RepoSource } from "../repo/source.ts";
 import { forEachConcurrent } from "../services/concurrent.ts";
 import { joinPath, listFolder, readWhole } from "../services/files.ts";
+import { readPlainFile } from "../services/plain-entries.ts";
 import { hashStored, isGoodBlob } from "./damage.ts";
 import { blobFile, snapshotFile, snapshotFiles, snapshotFolder } from "./layout.ts";
 import type { Manifest } from "./manifest.ts";
@@ -266,7 +267,7 @@ async function checkBlob(archive: string, cid: Cid, size: number, signal: AbortS
  */
 export async function archivedKeys(archive: string, { did, snapshot }: Manifest): Promise<SigningKey[]> {
   const path = snapshotFile(archive, snapshot, "log");
-  if ((await readWhole(path)) === undefined) {
+  if ((await readPlainFile(path)) === undefined) {
     return [];
   }
   const read = await readJson(path, async (value) => keysOfLog(await proveLog(did, value, {})));

@@ -7,9 +7,10 @@ import type { Cid } from "../data/cid.ts";
 import { isDecampError } from "../errors.ts";
 import { prepareVerifier } from "../repo/verify.ts";
 import { isAnswering } from "../services/answering.ts";
-import { readWhole, writeWhole } from "../services/files.ts";
+import { writeWhole } from "../services/files.ts";
 import { takeLock } from "../services/lock.ts";
 import { isMissingMethod } from "../services/missing-method.ts";
+import { inTheWay, readPlainFile } from "../services/plain-entries.ts";
 import { askAhead, type Ahead } from "./ahead.ts";
 import { inspectAll, inspectNewest, isDamaged, noDamage, type Damage } from "./damage.ts";
 import { fetchBlobs, type FetchedBlobs, type WantedBlob } from "./fetch-blobs.ts";
@@ -303,9 +304,10 @@ async function complete(
 /** Says how to read the archive. What somebody else has written under that name stays. */
 async function writeReadme(archive: string): Promise<void> {
   const path = readmeFile(archive);
-  const there = await readWhole(path);
+  const there = await readPlainFile(path);
   const text = new TextDecoder().decode(there);
-  if (there === undefined || (text !== readmeText && isReadme(text))) {
+  const isFree = there === undefined && (await inTheWay(path)) === undefined;
+  if (isFree || (text !== readmeText && isReadme(text))) {
     await writeWhole(path, readmeText);
   }
 }
