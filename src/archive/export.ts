@@ -12,6 +12,7 @@ import { takeLock } from "../services/lock.ts";
 import { isMissingMethod } from "../services/missing-method.ts";
 import { inTheWay, readPlainFile } from "../services/plain-entries.ts";
 import { askAhead, type Ahead } from "./ahead.ts";
+import { believableManifests } from "./believable.ts";
 import { inspectAll, inspectNewest, isDamaged, noDamage, type Damage } from "./damage.ts";
 import { fetchBlobs, type FetchedBlobs, type WantedBlob } from "./fetch-blobs.ts";
 import { markFolder, requireArchiveFolder } from "./folder.ts";
@@ -76,8 +77,10 @@ export async function exportAccount(
   options: ExportOptions,
   early?: Ahead,
 ): Promise<ExportResult> {
-  const before = await requireArchiveFolder(archive, source.did);
-  await warnOfUnreadable(archive, before, options);
+  const readable = await requireArchiveFolder(archive, source.did);
+  await warnOfUnreadable(archive, readable, options);
+  const before = await believableManifests(archive, readable, options.signal);
+  warnOfUnbelievable(readable.slice(before.length), options);
   if (early?.did === source.did) {
     return judged(await exportInto(archive, source, early, before, options), options);
   }
@@ -100,6 +103,16 @@ async function warnOfUnreadable(
       type: "warning",
       code: "manifest-damaged",
       message: `The snapshot ${snapshot} counts as one that has lost its manifest. ${error.message} ${error.hint}`,
+    });
+  }
+}
+
+function warnOfUnbelievable(manifests: readonly Manifest[], { report }: ExportOptions): void {
+  for (const { snapshot } of manifests) {
+    report({
+      type: "warning",
+      code: "manifest-damaged",
+      message: `The snapshot ${snapshot} counts as one that has lost its manifest, which does not describe the repository beside it.`,
     });
   }
 }
@@ -138,7 +151,8 @@ async function exportInto(
   const unlock = await takeLock(lockFile(archive), options.lockOwner, options.now);
   try {
     // Another run may have been faster.
-    const known = await requireArchiveFolder(archive, source.did);
+    const readable = await requireArchiveFolder(archive, source.did);
+    const known = await believableManifests(archive, readable, options.signal);
     const result = await exportLocked(archive, source, ahead, { head, parts, known, damage }, options);
     return { ...result, leftOut: (await collected).leftOut };
   } finally {

@@ -279,6 +279,25 @@ test("a blob that only an older snapshot has is proved before a new one counts i
   expect(await findings()).toEqual([]);
 });
 
+test("a manifest of another commit, or revision, than its repository has is found, and written anew", async () => {
+  const path = snapshotFile(archive, name, "manifest");
+  const manifest = JSON.parse(await readFile(path, "utf8")) as Manifest;
+  for (const wrong of [{ commit: manifest.data }, { rev: "7zzzzzzzzzzzz" }]) {
+    await writeFile(path, JSON.stringify({ ...manifest, ...wrong }));
+    expect(await findings()).toContain("error archive/commit");
+    const { asked, unmended } = await again();
+    expect({ unmended, repo: asked.includes("getRepo") }).toEqual({ unmended: [], repo: false });
+    expect((await readManifests(archive)).map(({ commit, rev }) => ({ commit, rev }))).toEqual([
+      { commit: account.commit.cid, rev: manifest.rev },
+    ]);
+    expect(await findings()).toEqual([]);
+  }
+  // Where the server has gone on, the wrong one stays, and is no reason against a new snapshot.
+  await writeFile(path, JSON.stringify({ ...manifest, rev: "7zzzzzzzzzzzz" }));
+  now.account = changed;
+  expect((await again()).manifest).toMatchObject({ commit: changed.commit.cid });
+});
+
 test("a manifest that says another size than a file has is found, and mended", async () => {
   const path = snapshotFile(archive, name, "manifest");
   const manifest = JSON.parse(await readFile(path, "utf8")) as Manifest;
