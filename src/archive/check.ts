@@ -11,6 +11,7 @@ import type { RepoReport } from "../repo/report.ts";
 import type { RepoSource } from "../repo/source.ts";
 import { forEachConcurrent } from "../services/concurrent.ts";
 import { joinPath, listFolder, readWhole } from "../services/files.ts";
+import { readPlainFile } from "../services/plain-entries.ts";
 import { hashStored, isGoodBlob } from "./damage.ts";
 import { blobFile, snapshotFile, snapshotFiles, snapshotFolder } from "./layout.ts";
 import type { Manifest } from "./manifest.ts";
@@ -179,11 +180,15 @@ async function checkFiles(archive: string, manifest: Manifest, add: Add, signal:
     }
   }
   const good = new Set<string>();
-  for (const [name, { sha256 }] of Object.entries(files)) {
+  for (const [name, { size, sha256 }] of Object.entries(files)) {
     const found = await hashStored(joinPath(snapshotFolder(archive, snapshot), name), signal);
     if (found === undefined) {
       add("archive/file-missing", { key: name });
-    } else if (typeof found === "object" && Buffer.from(found.sha256).toString("hex") === sha256) {
+    } else if (
+      typeof found === "object" &&
+      found.size === size &&
+      Buffer.from(found.sha256).toString("hex") === sha256
+    ) {
       good.add(name);
     } else {
       add("archive/file-changed", { key: name });
@@ -262,7 +267,7 @@ async function checkBlob(archive: string, cid: Cid, size: number, signal: AbortS
  */
 export async function archivedKeys(archive: string, { did, snapshot }: Manifest): Promise<SigningKey[]> {
   const path = snapshotFile(archive, snapshot, "log");
-  if ((await readWhole(path)) === undefined) {
+  if ((await readPlainFile(path)) === undefined) {
     return [];
   }
   const read = await readJson(path, async (value) => keysOfLog(await proveLog(did, value, {})));

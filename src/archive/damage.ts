@@ -12,6 +12,7 @@ import { forEachConcurrent } from "../services/concurrent.ts";
 import { joinPath } from "../services/files.ts";
 import { hashFile, type HashedFile } from "../services/hash-file.ts";
 import { plainSize } from "../services/plain-entries.ts";
+import { notPlain } from "../services/plain-file.ts";
 import { blobFile, snapshotFolder } from "./layout.ts";
 import type { ArchivedBlob, ArchivedFile, Manifest } from "./manifest.ts";
 import { listStoredBlobs } from "./stored-blobs.ts";
@@ -139,12 +140,16 @@ export async function provedSize(archive: string, cid: Cid, signal: AbortSignal)
   return typeof found === "object" && Buffer.compare(found.sha256, parseCid(cid).digest) === 0 ? found.size : undefined;
 }
 
-/** Hashes a file of the archive; undefined if it is gone, `unreadable` if the disk cannot read it any more. */
+/** Hashes a file of the archive; undefined if it is gone, `unreadable` if the disk cannot read it any more, or it is no plain file. */
 export async function hashStored(path: string, signal: AbortSignal): Promise<HashedFile | "unreadable" | undefined> {
   try {
     return await hashFile(path, signal);
   } catch (error) {
-    if (isDecampError(error, "unreadable-file") && error.data["reason"] === "EIO") {
+    const reason = isDecampError(error, "unreadable-file") ? error.data["reason"] : undefined;
+    if (reason === "ENOTDIR") {
+      return undefined;
+    }
+    if (reason === "EIO" || reason === "ELOOP" || reason === notPlain) {
       return "unreadable";
     }
     throw error;

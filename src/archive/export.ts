@@ -7,10 +7,12 @@ import type { Cid } from "../data/cid.ts";
 import { isDecampError } from "../errors.ts";
 import { prepareVerifier } from "../repo/verify.ts";
 import { isAnswering } from "../services/answering.ts";
-import { readWhole, writeWhole } from "../services/files.ts";
+import { writeWhole } from "../services/files.ts";
 import { takeLock } from "../services/lock.ts";
 import { isMissingMethod } from "../services/missing-method.ts";
+import { inTheWay, readPlainFile } from "../services/plain-entries.ts";
 import { askAhead, type Ahead } from "./ahead.ts";
+import { believableManifests } from "./believable.ts";
 import { inspectAll, inspectNewest, isDamaged, noDamage, type Damage } from "./damage.ts";
 import { fetchBlobs, type FetchedBlobs, type WantedBlob } from "./fetch-blobs.ts";
 import { markFolder, requireArchiveFolder } from "./folder.ts";
@@ -75,8 +77,10 @@ export async function exportAccount(
   options: ExportOptions,
   early?: Ahead,
 ): Promise<ExportResult> {
-  const before = await requireArchiveFolder(archive, source.did);
-  await warnOfUnreadable(archive, before, options);
+  const readable = await requireArchiveFolder(archive, source.did);
+  await warnOfUnreadable(archive, readable, options);
+  const before = await believableManifests(archive, readable, options.signal);
+  warnOfUnbelievable(readable.slice(before.length), options);
   if (early?.did === source.did) {
     return judged(await exportInto(archive, source, early, before, options), options);
   }
@@ -99,6 +103,16 @@ async function warnOfUnreadable(
       type: "warning",
       code: "manifest-damaged",
       message: `The snapshot ${snapshot} counts as one that has lost its manifest. ${error.message} ${error.hint}`,
+    });
+  }
+}
+
+function warnOfUnbelievable(manifests: readonly Manifest[], { report }: ExportOptions): void {
+  for (const { snapshot } of manifests) {
+    report({
+      type: "warning",
+      code: "manifest-damaged",
+      message: `The snapshot ${snapshot} counts as one that has lost its manifest, which does not describe the repository beside it.`,
     });
   }
 }
@@ -137,7 +151,8 @@ async function exportInto(
   const unlock = await takeLock(lockFile(archive), options.lockOwner, options.now);
   try {
     // Another run may have been faster.
-    const known = await requireArchiveFolder(archive, source.did);
+    const readable = await requireArchiveFolder(archive, source.did);
+    const known = await believableManifests(archive, readable, options.signal);
     const result = await exportLocked(archive, source, ahead, { head, parts, known, damage }, options);
     return { ...result, leftOut: (await collected).leftOut };
   } finally {
@@ -174,14 +189,15 @@ async function exportLocked(
 ): Promise<Omit<Exported, "leftOut">> {
   const { report } = options;
   const mending = await beginMending(archive, known, damage, options);
-  await mending.fromParts(await parts);
+  const updatedAt = new Date(options.now).toISOString();
+  const write = async (manifest: Manifest): Promise<void> => writeManifest(archive, manifest);
+  await mending.fromParts(await parts, updatedAt, write);
   report({ type: "step", id: "repository", title: titles.repository, state: "start" });
   // If only blobs are missing, they are added to the snapshot that is there.
   const keepLast = mending.last !== undefined && (await parts).every((part) => isInSnapshot(part, mending.last));
   const damaged = mending.damagedRepos;
   const repo = await storeRepo(archive, source, ahead, head, known, { keepLast, damaged }, options);
-  const updatedAt = new Date(options.now).toISOString();
-  await mending.fromRepo(repo, updatedAt, async (manifest) => writeManifest(archive, manifest));
+  await mending.fromRepo(repo, updatedAt, write);
   await mending.fromTwins();
   const { last } = mending;
   const found =
@@ -302,9 +318,10 @@ async function complete(
 /** Says how to read the archive. What somebody else has written under that name stays. */
 async function writeReadme(archive: string): Promise<void> {
   const path = readmeFile(archive);
-  const there = await readWhole(path);
+  const there = await readPlainFile(path);
   const text = new TextDecoder().decode(there);
-  if (there === undefined || (text !== readmeText && isReadme(text))) {
+  const isFree = there === undefined && (await inTheWay(path)) === undefined;
+  if (isFree || (text !== readmeText && isReadme(text))) {
     await writeWhole(path, readmeText);
   }
 }
@@ -387,12 +404,11 @@ async function bringBlobs(
     last.blobs.forEach(({ cid, mimeType }) => wanted.has(cid) || wanted.set(cid, { mimeType, records: [] }));
   }
   const onlyOthers = new Map<Cid, WantedBlob>();
-  const trusted = new Map<Cid, number>();
+  // What only older snapshots have is hashed before the manifest of a new one has it: only the newest one was looked at.
+  const trusted = new Map(last?.blobs.filter(({ cid }) => !damaged.has(cid)).map(({ cid, size }) => [cid, size]));
   for (const { blobs } of manifests) {
-    for (const { cid, size, mimeType } of blobs) {
-      if (!damaged.has(cid)) {
-        trusted.set(cid, size);
-      } else if (!wanted.has(cid)) {
+    for (const { cid, mimeType } of blobs) {
+      if (damaged.has(cid) && !wanted.has(cid)) {
         onlyOthers.set(cid, { mimeType, records: [] });
       }
     }

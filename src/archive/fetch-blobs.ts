@@ -8,7 +8,7 @@ import { Background, forEachConcurrent } from "../services/concurrent.ts";
 import { NewFile, syncFolders } from "../services/files.ts";
 import { anyType } from "../services/media-type.ts";
 import type { Download } from "../services/pds.ts";
-import { plainSize } from "../services/plain-entries.ts";
+import { inTheWay, plainSize } from "../services/plain-entries.ts";
 import { provedSize } from "./damage.ts";
 import { blobFile, blobFolder, blobsFolder } from "./layout.ts";
 import type { ArchivedBlob, Missing } from "./manifest.ts";
@@ -34,7 +34,7 @@ export interface FetchOptions {
   readonly concurrency: number;
   readonly signal: AbortSignal;
   /**
-   * Sizes of blobs that complete snapshots have, whose names are durable: one of this size is taken as it lies. Every other that
+   * Sizes of blobs that the newest complete snapshot has, whose names are durable: one of this size is taken as it lies. Every other that
    * is there already is hashed. Default none.
    */
   readonly trusted?: ReadonlyMap<Cid, number>;
@@ -91,6 +91,12 @@ export async function fetchBlobs(
     const there = found === undefined || isTrusted ? found : await provedSize(archive, cid, signal);
     if (there !== undefined && want.mimeType !== undefined) {
       blobs.push({ cid, size: there, mimeType: want.mimeType });
+      settled();
+      return;
+    }
+    const obstacle = found === undefined ? await inTheWay(blobFile(archive, cid)) : undefined;
+    if (obstacle !== undefined) {
+      missing.push({ cid, reason: `${obstacle} is in its place: move it away`, records: want.records, damaged: true });
       settled();
       return;
     }

@@ -7,8 +7,8 @@
  */
 
 import * as v from "valibot";
-import { listFolder, readWhole, syncFolders, writeWhole } from "../services/files.ts";
-import { removeFile } from "../services/plain-entries.ts";
+import { listFolder, syncFolders, writeWhole } from "../services/files.ts";
+import { readPlainFile, removeFile } from "../services/plain-entries.ts";
 import { heldFile, heldFolder, snapshotName } from "./layout.ts";
 import type { Loss } from "./shrink.ts";
 
@@ -46,7 +46,7 @@ export async function readHeld(archive: string): Promise<Map<string, Hold | unde
   for (const file of await listFolder(heldFolder(archive))) {
     const name = file.endsWith(".json") ? file.slice(0, -".json".length) : "";
     if (snapshotName.test(name)) {
-      held.set(name, parseHold(await readWhole(heldFile(archive, name))));
+      held.set(name, parseHold(await readPlainFile(heldFile(archive, name))));
     }
   }
   return held;

@@ -5,7 +5,7 @@
 
 import type { Cid } from "../data/cid.ts";
 import { joinPath, writeWhole } from "../services/files.ts";
-import { replaceByLink } from "../services/plain-entries.ts";
+import { inTheWay, replaceByLink } from "../services/plain-entries.ts";
 import { isGoodFile, type Damage } from "./damage.ts";
 import { snapshotFile, snapshotFiles, snapshotFolder } from "./layout.ts";
 import type { ArchivedFile, Manifest } from "./manifest.ts";
@@ -25,6 +25,9 @@ export interface Mended {
 
 const repoFile = snapshotFiles.repo;
 
+/** Replaces the manifest of a snapshot. */
+type WriteManifest = (manifest: Manifest) => Promise<void>;
+
 /** The files of an archive's snapshots while they are mended. */
 export class Mending {
   readonly #archive: string;
@@ -34,6 +37,8 @@ export class Mending {
   /** Of all blobs, those that are missing or changed. */
   readonly blobs: ReadonlySet<Cid>;
   #mended = 0;
+  /** Paths of files that could be good again, but for what lies in their place. */
+  readonly #blocked = new Set<string>();
 
   /** @param manifests of all complete snapshots, oldest first */
   constructor(archive: string, manifests: readonly Manifest[], { files, blobs }: Damage, signal: AbortSignal) {
@@ -72,12 +77,17 @@ export class Mending {
     }
   }
 
-  /** Writes the small files again that are the same by now as they were then. */
-  async fromParts(parts: readonly Part[]): Promise<void> {
+  /**
+   * Writes the small files again that are the same by now as they were then.
+   *
+   * @param write as for `fromRepo`
+   */
+  async fromParts(parts: readonly Part[], updatedAt: string, write: WriteManifest): Promise<void> {
     for (const { manifest, name, file } of this.#all()) {
       const part = parts.find(({ described }) => described.sha256 === file.sha256);
-      if (part !== undefined && name === snapshotFiles[part.part]) {
+      if (part !== undefined && name === snapshotFiles[part.part] && (await this.#isFree(manifest, name))) {
         await writeWhole(this.#path(manifest, name), part.text);
+        await this.#describe(manifest, name, part.described, updatedAt, write);
         this.#settle(manifest.snapshot, name);
       }
     }
@@ -90,20 +100,16 @@ export class Mending {
    * @param updatedAt ISO 8601
    * @param write replaces a manifest
    */
-  async fromRepo(repo: StoredRepo, updatedAt: string, write: (manifest: Manifest) => Promise<void>): Promise<void> {
+  async fromRepo(repo: StoredRepo, updatedAt: string, write: WriteManifest): Promise<void> {
     const good = snapshotFile(this.#archive, repo.snapshot, "repo");
     for (const { manifest, name } of this.#all()) {
-      if (name !== repoFile || manifest.commit !== repo.commit) {
+      if (name !== repoFile || manifest.commit !== repo.commit || !(await this.#isFree(manifest, name))) {
         continue;
       }
       if (manifest.snapshot !== repo.snapshot) {
         await replaceByLink(good, this.#path(manifest, name));
       }
-      if (manifest.files[name]?.sha256 !== repo.file.sha256) {
-        const changed = { ...manifest, updatedAt, files: { ...manifest.files, [name]: repo.file } };
-        await write(changed);
-        this.#manifests[this.#manifests.indexOf(manifest)] = changed;
-      }
+      await this.#describe(manifest, name, repo.file, updatedAt, write);
       this.#settle(manifest.snapshot, name);
     }
   }
@@ -113,7 +119,11 @@ export class Mending {
     for (const { manifest, name, file } of this.#all()) {
       for (const other of this.#manifests) {
         const isSame = other.snapshot !== manifest.snapshot && other.files[name]?.sha256 === file.sha256;
-        if (isSame && (await isGoodFile(this.#path(other, name), file, this.#signal))) {
+        if (
+          isSame &&
+          (await this.#isFree(manifest, name)) &&
+          (await isGoodFile(this.#path(other, name), file, this.#signal))
+        ) {
           await replaceByLink(this.#path(other, name), this.#path(manifest, name));
           this.#settle(manifest.snapshot, name);
           break;
@@ -124,14 +134,16 @@ export class Mending {
 
   /** The files that stay damaged. */
   unmended(): Unmended[] {
-    return this.#all().map(({ manifest: { snapshot }, name, file }) => ({
-      snapshot,
+    return this.#all().map(({ manifest, name, file }) => ({
+      snapshot: manifest.snapshot,
       file: name,
-      reason: file.private
-        ? "it is private, and comes only with a password, if it has not changed since"
-        : name === repoFile
-          ? "the server has another revision by now"
-          : "what stands there by now is not the same",
+      reason: this.#blocked.has(this.#path(manifest, name))
+        ? "a folder is in its place: move it away, then export with --recheck"
+        : file.private
+          ? "it is private, and comes only with a password, if it has not changed since"
+          : name === repoFile
+            ? "the server has another revision by now"
+            : "what stands there by now is not the same",
     }));
   }
 
@@ -142,6 +154,35 @@ export class Mending {
         return file === undefined ? [] : [{ manifest, name, file }];
       }),
     );
+  }
+
+  /** Whether a file can be put in its place; else that is remembered. */
+  async #isFree(manifest: Manifest, name: string): Promise<boolean> {
+    const path = this.#path(manifest, name);
+    const isFree = (await inTheWay(path)) === undefined;
+    if (!isFree) {
+      this.#blocked.add(path);
+    }
+    return isFree;
+  }
+
+  /** Has the manifest say what lies there now. */
+  async #describe(
+    { snapshot }: Manifest,
+    name: string,
+    file: ArchivedFile,
+    updatedAt: string,
+    write: WriteManifest,
+  ): Promise<void> {
+    const at = this.#manifests.findIndex((one) => one.snapshot === snapshot);
+    const manifest = this.#manifests[at];
+    const said = manifest?.files[name];
+    if (manifest === undefined || (said?.sha256 === file.sha256 && said.size === file.size)) {
+      return;
+    }
+    const changed = { ...manifest, updatedAt, files: { ...manifest.files, [name]: file } };
+    await write(changed);
+    this.#manifests[at] = changed;
   }
 
   #path({ snapshot }: Manifest, name: string): string {

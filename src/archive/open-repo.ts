@@ -1,13 +1,14 @@
 /** The repository of a snapshot, and what is said where it is not there. */
 import { DecampError, isDecampError } from "../errors.ts";
 import { openCarFile, type CarFile } from "../services/car-file.ts";
+import { notPlain } from "../services/plain-file.ts";
 import { snapshotFile } from "./layout.ts";
 import type { Manifest } from "./manifest.ts";
 
 /**
  * Opens the repository of a complete snapshot.
  *
- * @throws DecampError `damaged` if it is missing, `unreadable-file` if it cannot be read
+ * @throws DecampError `damaged` if it is missing, or what lies there is no plain file; `unreadable-file` if it cannot be read
  */
 export function openSnapshotRepo(archive: string, manifest: Manifest): CarFile {
   const path = snapshotFile(archive, manifest.snapshot, "repo");
@@ -16,6 +17,10 @@ export function openSnapshotRepo(archive: string, manifest: Manifest): CarFile {
   } catch (error) {
     if (isDecampError(error, "unreadable-file") && error.data["reason"] === "ENOENT") {
       throw damagedArchive(archive, manifest, { rule: "archive/file-missing", message: `${path} is missing.` }, error);
+    }
+    if (isDecampError(error, "unreadable-file") && error.data["reason"] === notPlain) {
+      const message = `${path} is no plain file.`;
+      throw damagedArchive(archive, manifest, { rule: "archive/file-changed", message }, error);
     }
     throw error;
   }

@@ -3,7 +3,7 @@
 import { hash } from "node:crypto";
 import { isDecampError, type DecampError } from "../errors.ts";
 import { isUnrendered } from "../identity/did-document.ts";
-import { readWhole } from "../services/files.ts";
+import { readPlainFile } from "../services/plain-entries.ts";
 import { snapshotFile, snapshotFiles } from "./layout.ts";
 import type { ArchivedFile, Manifest } from "./manifest.ts";
 import type { ExportOptions, ExportSource } from "./source.ts";
@@ -83,7 +83,7 @@ function describe(part: Part["part"], text: string): Part {
 
 /** The document of the last snapshot, if it is there and unharmed. */
 async function keptDocument(archive: string, last: Manifest): Promise<Part | undefined> {
-  const bytes = await readWhole(snapshotFile(archive, last.snapshot, "document"));
+  const bytes = await readPlainFile(snapshotFile(archive, last.snapshot, "document"));
   const part = bytes === undefined ? undefined : describe("document", new TextDecoder().decode(bytes));
   return part !== undefined && isInSnapshot(part, last) ? part : undefined;
 }

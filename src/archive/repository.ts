@@ -9,7 +9,7 @@ import type { Expectation } from "../repo/verify.ts";
 import { fileSize, linkFile } from "../services/files.ts";
 import { hashFile } from "../services/hash-file.ts";
 import type { Download } from "../services/pds.ts";
-import { removeFile } from "../services/plain-entries.ts";
+import { inTheWay, plainSize, removeFile } from "../services/plain-entries.ts";
 import { isGoodFile } from "./damage.ts";
 import { proveStored, receiveDiff, receiveRepo, type ProvedRepo, type ReceivedRepo } from "./fetch-repo.ts";
 import { compareSnapshotNames, nextSnapshotName, snapshotFile, snapshotFiles } from "./layout.ts";
@@ -78,7 +78,10 @@ export async function storeRepo(
     came === undefined || came === "unchanged" ? await receiveAll(archive, source, ahead, expectation, options) : came;
   try {
     checkOrder(repo, newest, source, archive);
-    const isMended = keepLast && newest?.commit === repo.commit;
+    const isMended =
+      keepLast &&
+      newest?.commit === repo.commit &&
+      (await inTheWay(snapshotFile(archive, newest.snapshot, "repo"))) === undefined;
     const snapshot = isMended ? newest.snapshot : nextSnapshotName(repo.rev, taken);
     const sha256 = Buffer.from(file.digest()).toString("hex");
     await file.keep(snapshotFile(archive, snapshot, "repo"));
@@ -173,7 +176,7 @@ async function findUnfinished(
   );
   for (const snapshot of names.toSorted(compareSnapshotNames).toReversed()) {
     const path = snapshotFile(archive, snapshot, "repo");
-    if ((await fileSize(path)) === undefined) {
+    if ((await plainSize(path)) === undefined) {
       continue;
     }
     const repo = await proveStored(path, expectation, signal, limits);

@@ -6,7 +6,7 @@ import { randomBytes } from "node:crypto";
 import { copyFile, link, lstat, open, readdir, rename, rm, rmdir, stat, unlink } from "node:fs/promises";
 import { dirname } from "node:path";
 import { isDecampError } from "../errors.ts";
-import { makeFolder, storageError, syncFolders } from "./files.ts";
+import { makeFolder, readWhole, storageError, syncFolders } from "./files.ts";
 import { systemCode } from "./system-error.ts";
 
 export interface Entry {
@@ -71,6 +71,46 @@ export async function freedBytes(paths: Iterable<string>): Promise<number> {
     }
   }
   return bytes;
+}
+
+/**
+ * What keeps a file from being put in its place: a folder of its name, or what is no folder where the one is to be that it lies in.
+ * A link, a pipe and the like do not: they are replaced.
+ *
+ * @returns the path of that; undefined if nothing does
+ * @throws DecampError `storage`
+ */
+export async function inTheWay(path: string): Promise<string | undefined> {
+  const folder = dirname(path);
+  const above = await lookAt(folder, stat);
+  if (above !== undefined && !above.isDirectory()) {
+    return folder;
+  }
+  for (const name of [path, `${path}.part`]) {
+    if ((await lookAt(name, lstat))?.isDirectory() === true) {
+      return name;
+    }
+  }
+  return undefined;
+}
+
+async function lookAt(
+  path: string,
+  look: (path: string) => Promise<{ isDirectory(): boolean }>,
+): Promise<{ isDirectory(): boolean } | undefined> {
+  try {
+    return await look(path);
+  } catch (error) {
+    if (["ENOENT", "ENOTDIR"].includes(systemCode(error) ?? "")) {
+      return undefined;
+    }
+    throw storageError(path, error);
+  }
+}
+
+/** The content of a plain file; undefined if there is none, or something else has its name. @throws DecampError `storage` */
+export async function readPlainFile(path: string): Promise<Uint8Array | undefined> {
+  return (await plainSize(path)) === undefined ? undefined : readWhole(path);
 }
 
 /** Removes a plain file; whatever else has that name stays. @throws DecampError `storage` */

@@ -1,4 +1,5 @@
 /** Damage in an archive: noticed by an export, and mended by proved bytes only. What is not decamp's stays. */
+import { execFileSync } from "node:child_process";
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,6 +9,7 @@ import { inspectNewest, inTurn, turnAt } from "../../src/archive/damage.ts";
 import type { ExportResult } from "../../src/archive/export.ts";
 import { blobFile, snapshotFile, snapshotFolder } from "../../src/archive/layout.ts";
 import { readManifests, type Manifest } from "../../src/archive/manifest.ts";
+import { openSnapshotRepo } from "../../src/archive/open-repo.ts";
 import { parseDidDocument } from "../../src/identity/did-document.ts";
 import { verifyRepo } from "../../src/repo/verify.ts";
 import { openCarFile } from "../../src/services/car-file.ts";
@@ -201,6 +203,112 @@ test("a repository that comes in another order: the manifest says what lies ther
   expect(manifest.updatedAt).toBeDefined();
   expect(await wrongIn(archive)).toEqual([]);
   expect(await again()).toMatchObject({ mode: "unchanged" });
+});
+
+describe("what is no plain file, in the place of one", () => {
+  const places = [
+    ["a blob", () => blobFile(archive, cid), "error archive/blob-changed"],
+    ["the repository", repo, undefined],
+    ["the document", () => snapshotFile(archive, name, "document"), "error archive/file-changed"],
+    ["the manifest", () => snapshotFile(archive, name, "manifest"), undefined],
+  ] as const;
+
+  test.each(places)("a pipe for %s: it is found, and replaced", async (_, path, finding) => {
+    await rm(path());
+    execFileSync("mkfifo", [path()]);
+    if (finding !== undefined) {
+      expect(await findings()).toEqual([finding]);
+    }
+    expect(await again()).toMatchObject({ manifest: { snapshot: name, missing: [] }, unmended: [] });
+    expect(await findings()).toEqual([]);
+    expect(await wrongIn(archive)).toEqual([]);
+  });
+
+  test.each(places)("a folder for %s: it stays, and is named; all else is exported", async (_, path, finding) => {
+    await rm(path());
+    await mkdir(path());
+    await writeFile(join(path(), "mine.txt"), "mine");
+    const { manifest, unmended } = await again();
+    expect(await readFile(join(path(), "mine.txt"), "utf8")).toBe("mine");
+    const what = path() === blobFile(archive, cid) ? manifest.missing : unmended;
+    if (path().endsWith("manifest.json")) {
+      // It counts as lost.
+      expect({ name: manifest.snapshot, unmended }).toEqual({ name: `${name}-2`, unmended: [] });
+      expect(await findings()).toEqual(["error archive/manifest-damaged"]);
+    } else {
+      expect(what).toMatchObject([{ reason: expect.stringContaining("move it away") as string }]);
+      expect(manifest.snapshot).toBe(path() === repo() ? `${name}-2` : name);
+      expect(await findings()).toContain(finding ?? "error archive/file-missing");
+    }
+    // It does not get worse, and when it is moved away all is well.
+    expect((await again()).manifest.snapshot).toBe(manifest.snapshot);
+    await rm(path(), { recursive: true });
+    expect(await again({ recheck: true })).toMatchObject({ manifest: { missing: [] }, unmended: [] });
+    if (!path().endsWith("manifest.json")) {
+      expect(await findings()).toEqual([]);
+    }
+  });
+
+  test("a repository that is a pipe is damage to whoever opens it", async () => {
+    const manifest = (await readManifests(archive)).at(-1)!;
+    await rm(repo());
+    execFileSync("mkfifo", [repo()]);
+    expect(() => openSnapshotRepo(archive, manifest)).toThrow(expect.objectContaining({ code: "damaged" }) as Error);
+  });
+
+  test("a file where a folder of blobs was", async () => {
+    const folder = join(blobFile(archive, cid), "..");
+    await rm(folder, { recursive: true });
+    await writeFile(folder, "");
+    expect(await findings()).toEqual(["error archive/blob-missing"]);
+    const { manifest } = await again();
+    expect(manifest.missing).toMatchObject([{ cid, reason: expect.stringContaining(folder) as string }]);
+  });
+});
+
+test("a blob that only an older snapshot has is proved before a new one counts it", async () => {
+  now.account = changed;
+  now.list = [];
+  await again();
+  await flip(blobFile(archive, cid));
+  now.account = await makeAccount({ records: withPicture("image/png"), rev: tid((testNow + 2000) * 1000) });
+  const { manifest, asked } = await again();
+  expect(manifest).toMatchObject({ missing: [], blobs: [{ cid }] });
+  expect(asked).toContain("getBlob");
+  expect(await readFile(blobFile(archive, cid))).toEqual(picture);
+  expect(await findings()).toEqual([]);
+});
+
+test("a manifest of another commit, or revision, than its repository has is found, and written anew", async () => {
+  const path = snapshotFile(archive, name, "manifest");
+  const manifest = JSON.parse(await readFile(path, "utf8")) as Manifest;
+  for (const wrong of [{ commit: manifest.data }, { rev: "7zzzzzzzzzzzz" }]) {
+    await writeFile(path, JSON.stringify({ ...manifest, ...wrong }));
+    expect(await findings()).toContain("error archive/commit");
+    const { asked, unmended } = await again();
+    expect({ unmended, repo: asked.includes("getRepo") }).toEqual({ unmended: [], repo: false });
+    expect((await readManifests(archive)).map(({ commit, rev }) => ({ commit, rev }))).toEqual([
+      { commit: account.commit.cid, rev: manifest.rev },
+    ]);
+    expect(await findings()).toEqual([]);
+  }
+  // Where the server has gone on, the wrong one stays, and is no reason against a new snapshot.
+  await writeFile(path, JSON.stringify({ ...manifest, rev: "7zzzzzzzzzzzz" }));
+  now.account = changed;
+  expect((await again()).manifest).toMatchObject({ commit: changed.commit.cid });
+});
+
+test("a manifest that says another size than a file has is found, and mended", async () => {
+  const path = snapshotFile(archive, name, "manifest");
+  const manifest = JSON.parse(await readFile(path, "utf8")) as Manifest;
+  for (const file of ["repo.car", "did.json"]) {
+    const files = { ...manifest.files, [file]: { ...manifest.files[file], size: 5 } };
+    await writeFile(path, JSON.stringify({ ...manifest, files }));
+    expect(await findings()).toEqual(["error archive/file-changed"]);
+    await again();
+    expect(await findings()).toEqual([]);
+    expect(await again()).toMatchObject({ mode: "unchanged" });
+  }
 });
 
 test("--recheck of an archive in order fetches nothing", async () => {
