@@ -30,7 +30,10 @@ export interface IdentityAnswers {
    * such a key is to sign.
    */
   readonly rotationKey?: (didKeys: readonly string[]) => Promise<Signer>;
-  /** The yes to the point of no return: the DID, typed or given beforehand. Throws `refused` for anything else. */
+  /**
+   * The yes to the point of no return: the DID, typed or given beforehand. Throws `refused` for another DID, and `interrupted`
+   * where a person stops.
+   */
   confirmIdentityChange(of: {
     did: string;
     handle: string;

@@ -7,7 +7,7 @@ import { factsLines } from "./facts-lines.ts";
 import { nonEmpty } from "./globals.ts";
 import { createIdentityAnswers, hostName, refusalTeller, type IdentityWords } from "./identity-answers.ts";
 import type { Prompter } from "./prompter.ts";
-import { identityLines } from "./reporters/lines.ts";
+import { identityLines, notAllThere } from "./reporters/lines.ts";
 import type { OutsideSigner } from "./rotation-key.ts";
 import type { Secrets } from "./secrets.ts";
 import type { Terminal } from "./terminal.ts";
@@ -50,10 +50,12 @@ export function readGivenAnswers(
   };
 }
 
+const allThere = [["All data is on your new server; what is left is the identity."]];
+
 const moveWords: IdentityWords = {
   source: "your old server",
   target: "your new server",
-  explain: (err, { did, handle, differences, facts, purpose }, complete) => {
+  explain: (err, { did, handle, differences, facts, purpose, leftBehind }, complete) => {
     err.line();
     if (purpose === "recovery-key") {
       err.line({ text: "Your own rotation key", style: "bold" });
@@ -61,8 +63,11 @@ const moveWords: IdentityWords = {
       err.line("and leave a server that does not help.");
     } else {
       err.line({ text: "The point of no return", style: "bold" });
-      err.line("All data is on your new server; what is left is the identity. From then on your");
-      err.line("account lives on your new server, and your old server cannot take that back.");
+      for (const line of leftBehind === undefined ? allThere : notAllThere(leftBehind)) {
+        err.line(...line);
+      }
+      err.line("From then on your account lives on your new server, and your old server cannot");
+      err.line("take that back.");
     }
     err.line();
     for (const line of factsLines(facts, { did, handle, complete })) {
@@ -76,7 +81,6 @@ const moveWords: IdentityWords = {
     }
     err.line();
   },
-  notConfirmed: "Run the same command again when you are ready.",
 };
 
 /** @param complete makes a command complete */
@@ -152,9 +156,7 @@ export function createAnswers(
         mayBeEmpty: true,
       });
       if (typed.toLowerCase() !== "yes") {
-        throw new DecampError("refused", "The deletion was not confirmed.", {
-          hint: "Run the same command again when you are sure.",
-        });
+        throw new DecampError("interrupted", "The deletion was not confirmed.");
       }
     },
 

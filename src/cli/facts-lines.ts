@@ -13,6 +13,9 @@ export interface FactsContext {
   readonly complete?: Complete | undefined;
 }
 
+/** Of an operation that no key but a server's stands above. */
+export const nobodyCanUndo = "No rotation key of your own could undo it: none ranks above the key that signs it.";
+
 /** From which server to which, which handle, whose keys leave, come and stay with which rank, and who can undo it. */
 export function factsLines(facts: ChangeFacts, context: FactsContext): Line[] {
   return [
@@ -114,7 +117,7 @@ function remark({ owner, cameAlone, outranksServer }: KeyFact, facts: ChangeFact
 function undoLine(facts: ChangeFacts, context: FactsContext): Line {
   const { possible, keys } = facts.undo;
   if (possible === "no") {
-    return ["Nobody can undo it: no key that is not a server's stands above the one that signs it."];
+    return [nobodyCanUndo];
   }
   const command = undoCommand(context, moves(facts) ? "move" : "other", undefined);
   const named = keys.join(" or ");

@@ -1,6 +1,7 @@
 /** Answers to what work on an identity asks for: passwords, mailed codes, and the yes to the point of no return. */
 import type { IdentityAnswers } from "../account/answers.ts";
 import { DecampError } from "../errors.ts";
+import type { Answers } from "../migration/answers.ts";
 import type { Prompter } from "./prompter.ts";
 import type { Secrets } from "./secrets.ts";
 import type { Channel, Terminal } from "./terminal.ts";
@@ -14,13 +15,7 @@ export interface IdentityWords {
   /** The server that will hold it. */
   readonly target: string;
   /** Says to a person what is about to be confirmed. */
-  readonly explain: (
-    err: Channel,
-    change: Parameters<IdentityAnswers["confirmIdentityChange"]>[0],
-    complete: Complete,
-  ) => void;
-  /** The hint when it is not confirmed. */
-  readonly notConfirmed: string;
+  readonly explain: (err: Channel, change: Parameters<Answers["confirmIdentityChange"]>[0], complete: Complete) => void;
 }
 
 /** @param complete makes a command complete, for the commands that are named */
@@ -90,7 +85,8 @@ export function createIdentityAnswers(
           [did, ""].includes(answer.trim()) || `That is not the DID. Type ${did}, or leave the line empty to stop.`,
       });
       if (typed !== did) {
-        throw new DecampError("refused", "The change of the identity was not confirmed.", { hint: words.notConfirmed });
+        // The only other answer that the question takes: it was asked for, and is no danger.
+        throw new DecampError("interrupted", "The change of the identity was not confirmed.");
       }
     },
   };

@@ -38,7 +38,6 @@ const usual: IdentityWords = {
     err.line("command again does not take it back.");
     err.line();
   },
-  notConfirmed: "Run the same command again when you are ready.",
 };
 
 /** @throws whatever `work` throws; DecampError `usage` for flags of secrets that contradict each other */

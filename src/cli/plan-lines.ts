@@ -1,7 +1,7 @@
 /** A change of an identity for people: before it is made, and after. */
 import type { ChangePlan, ChangeResult } from "../account/change.ts";
 import { isMove } from "../plc/came-alone.ts";
-import { factsLines, undoCommand } from "./facts-lines.ts";
+import { factsLines, nobodyCanUndo, undoCommand } from "./facts-lines.ts";
 import { findingLines, type Line } from "./plc-lines.ts";
 import { plural } from "./reporters/amounts.ts";
 import { identityLines } from "./reporters/lines.ts";
@@ -60,7 +60,7 @@ export function changeLines(result: ChangeResult, viaDirectory: boolean, complet
     [`Signed by ${entry.signer}, on ${entry.createdAt}.`],
     ...nullified.map((cid): Line => [`It nullified ${cid}.`]),
     until === undefined
-      ? ["Nobody can undo it: no key that is not a server's stands above the one that signed it."]
+      ? [nobodyCanUndo]
       : [
           `Until ${until} it can be undone with ${undoKeys.join(" or ")}: ${undoCommand({ did: log.did, complete }, isMove(log, entry) ? "move" : "other", entry.cid)}`,
         ],

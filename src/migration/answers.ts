@@ -7,8 +7,13 @@
 
 import type { IdentityAnswers } from "../account/answers.ts";
 import type { Signer } from "../account/sign-by-key.ts";
+import type { LeftBehindNow } from "./events.ts";
 
 export interface Answers extends IdentityAnswers {
+  /** Beside the change, `leftBehind`: what is not on the new server; missing where all of it is there. */
+  confirmIdentityChange(
+    of: Parameters<IdentityAnswers["confirmIdentityChange"]>[0] & { leftBehind?: LeftBehindNow },
+  ): Promise<void>;
   /** The rotation key that is put first before the move, and its private part where that is at hand; only if one is wanted. */
   readonly newRotationKey?: () => Promise<{ readonly key: string; readonly proof?: Signer | undefined }>;
   /**
@@ -20,7 +25,7 @@ export interface Answers extends IdentityAnswers {
   targetEmail(of: { current?: string; reason?: string }): Promise<string>;
   /** The invite code for the new server. */
   inviteCode(of: { host: string; reason?: string }): Promise<string>;
-  /** The yes to deleting the copy at `host`, when a move is cancelled. Throws `refused` for a no. */
+  /** The yes to deleting the copy at `host`, when a move is cancelled. Throws `interrupted` for a no. */
   confirmDeletion?(of: { did: string; handle: string; host: string }): Promise<void>;
   /** The code that the new server has mailed for deleting the account there, when a move is cancelled. */
   deletionCode(of: { host: string; email?: string; again?: string }): Promise<string>;

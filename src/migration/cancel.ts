@@ -5,7 +5,7 @@
 
 import { findIdentity } from "../account/find.ts";
 import { stateAt } from "../account/places.ts";
-import { requireHome, whereIs, type Whereabouts } from "../account/where.ts";
+import { homeBefore, livesAt, requireHome, staysOf, whereIs, type Whereabouts } from "../account/where.ts";
 import { DecampError, isDecampError, withStanding } from "../errors.ts";
 import { parseAccount, parseServerUrl } from "../identity/syntax.ts";
 import type { VerifiedLog } from "../plc/log.ts";
@@ -51,19 +51,22 @@ export async function cancelMigration(
   const journals = await findJournals(stateDir, did);
   const target =
     options.to === "" ? onlyTarget(options.account, log, journals) : parseServerUrl(options.to, { allowPrivateHosts });
-  const source = requireHome(log);
+  const home = requireHome(log);
+  // After the switch the old server is the one before.
+  const isThere = livesAt(log, target);
+  const source = isThere ? homeBefore(log) : home;
   const unlock = await lockAccount(stateDir, did, services.lockOwner, services.now());
   const context = new Context({ options, services, answers, report, signal, targetOrigin: target });
   let isDark = false;
   try {
     const where = await whereIs(services, log, { source, target }, signal);
     const frozen = where.source?.state === "deactivated";
-    isDark = frozen;
-    requireCancellable(where, { handle, target });
+    isDark = (isThere ? where.target : where.source)?.state === "deactivated";
+    requireCancellable(where, { did, handle, target });
     context.identity = identity;
     context.oldHandle = handle;
     context.newHandle = journals.find((journal) => journal.target === target)?.newHandle;
-    context.source = services.openPds(source);
+    context.source = services.openPds(home);
     context.target = services.openPds(target);
     await confirmDeletion(context, where);
     // The old server first: an account that is active in one place too many is better than one that is dark.
@@ -74,14 +77,21 @@ export async function cancelMigration(
     }
     const targetAccount = where.livedAtTarget ? "kept" : await removeFromTarget(context);
     await removeJournal(stateDir, did, target);
-    return { did, handle, source, target, targetAccount, reactivated: frozen };
+    return { did, handle, source: home, target, targetAccount, reactivated: frozen };
   } catch (error) {
     const dark = isDark ? " The account is deactivated there: nobody can see it." : "";
-    throw withStanding(error, "unchanged", `The identity of ${did} is unchanged, and names ${source}.${dark}`);
+    throw isThere
+      ? withStanding(error, "changed", `The identity of ${did} names ${home} since ${arrivedAt(log)}.${dark}`)
+      : withStanding(error, "unchanged", `The identity of ${did} is unchanged, and names ${home}.${dark}`);
   } finally {
     await Promise.all(context.servers.map(async (pds) => pds.signOut()));
     await unlock();
   }
+}
+
+/** When the identity began to name the server that it names now. */
+function arrivedAt(log: VerifiedLog): string {
+  return staysOf(log).at(-1)?.arrival.createdAt ?? "";
 }
 
 /** The one move that the journals know of and that is under way: a finished one is history. @throws DecampError `usage` */
@@ -106,23 +116,11 @@ function targetsOf(journals: readonly JournalState[]): string[] {
 }
 
 /** @throws DecampError `refused` for what cannot be taken back like this, `target-in-use` */
-function requireCancellable(where: Whereabouts, { handle, target }: { handle: string; target: string }): void {
-  const { home, state, undo, livedAtTarget } = where;
+function requireCancellable(where: Whereabouts, account: { did: string; handle: string; target: string }): void {
+  const { home, state, livedAtTarget } = where;
+  const { target } = account;
   if (where.livesAtTarget) {
-    const until = undo?.until === undefined ? undefined : new Date(undo.until).toISOString();
-    const goOn = state === "moved" ? "" : "Go on with the move. ";
-    throw new DecampError("refused", `The identity of ${handle} names ${target} already. This cannot be cancelled.`, {
-      hint:
-        undo === undefined
-          ? `${goOn}The log shows no rotation key of yours that could take it back.`
-          : `${goOn}${until === undefined ? "" : `Until ${until} `}${undo.keys.join(" or ")} can undo the change:`,
-      data: {
-        state,
-        ...(until === undefined ? {} : { until }),
-        undoKeys: undo?.keys ?? [],
-        ...(undo === undefined ? {} : { next: undo.command }),
-      },
-    });
+    throw tooLate(where, account);
   }
   if (where.source?.state === "unreachable" || where.source?.state === "unknown") {
     throw new DecampError("unreachable", `${home ?? ""} does not say how the account is there.`, {
@@ -153,6 +151,36 @@ function requireCancellable(where: Whereabouts, { handle, target }: { handle: st
       data: { state },
     });
   }
+}
+
+/** The account lives at the new server already: what there is in place of cancelling. */
+function tooLate(
+  { state, undo, source }: Whereabouts,
+  { did, handle, target }: { did: string; handle: string; target: string },
+): DecampError {
+  const isFinished = state === "moved" || state === "at-home";
+  const goOn = isFinished ? "" : "Go on with the move. ";
+  const until = undo?.until === undefined ? undefined : new Date(undo.until).toISOString();
+  const status = ["migrate", "status", did];
+  const canUndo = `${until === undefined ? "" : `Until ${until} `}${undo?.keys.join(" or ") ?? ""} can undo the change`;
+  const noKey = "The log shows no rotation key of yours that could take it back.";
+  const message = !isFinished
+    ? `The identity of ${handle} names ${target} already. This cannot be cancelled.`
+    : source === undefined
+      ? `${handle} lives at ${target}, and nothing shows a move that could be cancelled.`
+      : `The move of ${handle} to ${target} is finished, and lies behind: there is nothing to cancel.`;
+  return new DecampError("refused", message, {
+    hint:
+      undo === undefined
+        ? `${goOn}${source === undefined ? "" : `${noKey} `}To see where the account stands:`
+        : `${goOn}${isFinished ? `decamp migrate status ${did} shows where the account stands. ` : ""}${canUndo}:`,
+    data: {
+      state,
+      ...(until === undefined ? {} : { until }),
+      undoKeys: undo?.keys ?? [],
+      next: undo?.command ?? status,
+    },
+  });
 }
 
 /** Says what will be deleted, and where, before anybody signs in. */

@@ -15,28 +15,29 @@ import type { Context } from "./context.ts";
  * old server's, which has signed nothing since the account came to it, no certificate is written.
  *
  * @param newCommit the head on the new server as a CAR file of its own, if that server has signed the same tree
- * @returns whether there is a certificate of this move now
+ * @returns its path; undefined if there is no certificate of this move
  */
 export async function writeCertificate(
   context: Context,
   log: VerifiedLog,
   newCommit: Uint8Array | undefined,
-): Promise<boolean> {
+): Promise<string | undefined> {
   const { archive, target } = context;
   const arrival = staysOf(log).findLast(({ server }) => server === target.origin)?.arrival;
   const move = moveBy(log, arrival?.cid);
   if (move === undefined) {
-    return false;
+    return undefined;
   }
   const unsigned = await unsignedCertificate(context, log, move);
   const signed = newCommit === undefined ? [] : [{ ...unsigned, newCommit: Buffer.from(newCommit).toString("base64") }];
   for (const certificate of [...signed, unsigned]) {
     if ((await verifyCertificate(certificate)).ok) {
-      await writeWhole(certificateFile(archive), `${JSON.stringify(certificate, undefined, 2)}\n`);
-      return true;
+      const path = certificateFile(archive);
+      await writeWhole(path, `${JSON.stringify(certificate, undefined, 2)}\n`);
+      return path;
     }
   }
-  return false;
+  return undefined;
 }
 
 /** The certificate without a commit of the new server. */

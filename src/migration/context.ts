@@ -72,13 +72,19 @@ export class Context {
   blobs: number | undefined;
   preferences: number | undefined;
   missingBlobs: readonly Missing[] = [];
-  /** CIDs of blobs that are left behind because it was asked for, in this run or an earlier one of this move. */
+  /** CIDs of blobs that are left behind because this run was asked to; what an earlier one was asked does not count. */
   skipBlobs: ReadonlySet<string> = new Set();
   /** Blobs that are not on the new server, by CID, beside the missing ones. */
   readonly notMoved: Map<string, BlobNotMoved> = new Map();
+  /** Of the blobs that records need, how many this run has proved on the new server. */
+  transferred = { there: 0, of: 0 };
+  /** Whether what is left behind is what an earlier run has written down, and this one has not looked. */
+  leftIsRecalled = false;
   /** Why the preferences are not on the new server, and whether it is worth asking again; undefined if nothing is wrong. */
   preferencesLeft: (PreferencesNotMoved & { readonly again: boolean }) | undefined;
   sourceStillActive = false;
+  /** Path of the certificate that this run has written. */
+  certificate: string | undefined;
   lateWrites: readonly string[] = [];
   recoverableUntil: string | undefined;
   /** The keys that can undo the change that this run made; none where nobody can. */

@@ -37,8 +37,24 @@ export interface PlannedStep {
   readonly pointOfNoReturn: boolean;
 }
 
-/** What a finished migration left behind, each figure asked from the servers or counted here. */
-export interface MigrationResult {
+/** What does not come along. Nothing of it is on the new server. */
+export interface LeftBehind {
+  /** Blobs that the old server did not give, with the reason and the records that need them. */
+  readonly missingBlobs: readonly MissingBlob[];
+  /** Blobs that were skipped as it was asked for, or that the new server does not take; missing where there are none. */
+  readonly blobsNotMoved?: readonly BlobNotMoved[];
+  /** Why the preferences did not come along; missing where they did, or there are none. */
+  readonly preferencesNotMoved?: PreferencesNotMoved;
+}
+
+/** The same before the identity changes, with figures: of the blobs that records need, how many are on the new server. */
+export interface LeftBehindNow extends LeftBehind {
+  readonly blobsThere: number;
+  readonly blobsNeeded: number;
+}
+
+/** What a finished migration has done and left behind, each figure asked from the servers or counted here. */
+export interface MigrationResult extends LeftBehind {
   readonly did: string;
   readonly oldHandle: string;
   readonly handle: string;
@@ -49,6 +65,7 @@ export interface MigrationResult {
   readonly state: "moved" | "planned" | "stopped";
   readonly commit?: string;
   readonly records?: number;
+  /** How many blobs the archive has; `blobsNotMoved` says which of them the new server has not. */
   readonly blobs?: number;
   readonly preferences?: number;
   /** CID of the PLC operation that moved the identity. */
@@ -57,12 +74,8 @@ export interface MigrationResult {
   readonly recoverableUntil?: string;
   /** The rotation keys that can, and are not a server's; none where nobody can; missing if an earlier run made the operation. */
   readonly undoKeys?: readonly string[];
-  /** Blobs that the old server did not give, with the reason and the records that need them. */
-  readonly missingBlobs: readonly MissingBlob[];
-  /** Blobs that were skipped as it was asked for, or that the new server does not take; missing where there are none. */
-  readonly blobsNotMoved?: readonly BlobNotMoved[];
-  /** Why the preferences did not come along; missing where they did, or there are none. */
-  readonly preferencesNotMoved?: PreferencesNotMoved;
+  /** Path of the certificate; missing where none was written. */
+  readonly certificate?: string;
   /** Paths of records that exist only on the old server, because they were written there too late. */
   readonly lateWrites?: readonly string[];
   /** The old server refused to deactivate the account there; it has to be done by hand. */
@@ -128,6 +141,8 @@ export type MigrationEvent =
       readonly differences: readonly Difference[];
       /** What it means: server, handle, keys, and who can undo it. */
       readonly facts: ChangeFacts;
+      /** What is not on the new server; missing where all of it is there. */
+      readonly leftBehind?: LeftBehindNow;
     }
   | { readonly type: "result"; readonly result: MigrationResult };
 

@@ -42,6 +42,7 @@ export type JournalEntry =
   | { type: "frozen"; frozen: boolean }
   | { type: "compared"; commit: string }
   | { type: "source-compared"; operation?: string | undefined }
+  /** Earlier versions wrote it. What is skipped is an order of one command, and not remembered. */
   | { type: "skip-blobs"; cids: readonly string[] }
   | ({ type: "left-out" } & LeftOut)
   | { type: "signed"; cid: string; operation: Record<string, unknown> }
@@ -102,8 +103,6 @@ export interface JournalState {
   readonly frozen?: boolean;
   /** The commit that the new server was proved to have, with every blob, right before the identity changed. */
   readonly compared?: string;
-  /** CIDs of the blobs that somebody has said to leave behind. */
-  readonly skipBlobs?: readonly string[];
   /** What is not on the new server, as it was right before the identity changed, or later. */
   readonly leftOut?: LeftOut;
   /** CID of the operation after which the old server was looked at once more, and nothing was left there. */
@@ -310,7 +309,7 @@ function facts(entry: JournalEntry): JournalState {
     case "source-compared":
       return entry.operation === undefined ? {} : { sourceCompared: entry.operation };
     case "skip-blobs":
-      return { skipBlobs: entry.cids };
+      return {};
     case "left-out": {
       const { missing, notMoved, preferences } = entry;
       return { leftOut: { missing, notMoved, ...(preferences === undefined ? {} : { preferences }) } };

@@ -10,7 +10,7 @@ import { DecampError } from "../errors.ts";
 import { recordsInTurns } from "../repo/records.ts";
 import { openCarFile } from "../services/car-file.ts";
 import type { Context } from "./context.ts";
-import type { BlobNotMoved } from "./events.ts";
+import type { BlobNotMoved, LeftBehind } from "./events.ts";
 
 /** A blob that fails, as far as it is known. */
 export type FailedBlob = Omit<BlobNotMoved, "archived">;
@@ -77,6 +77,16 @@ export function blobsStop(
   });
 }
 
+/** What is left out, as it is told before the identity changes, and in the result. */
+export function leftBehind({ missingBlobs, notMoved, preferencesLeft }: Context): LeftBehind {
+  const { again: _again, ...preferences } = preferencesLeft ?? { again: false };
+  return {
+    missingBlobs,
+    ...(notMoved.size === 0 ? {} : { blobsNotMoved: [...notMoved.values()] }),
+    ...("reason" in preferences ? { preferencesNotMoved: preferences } : {}),
+  };
+}
+
 /** Writes down what is left out, if that is news. */
 export async function noteLeftOut(context: Context): Promise<void> {
   const { missingBlobs: missing, preferencesLeft: preferences } = context;
@@ -95,6 +105,7 @@ export function recallLeftOut(context: Context): void {
     context.notMoved.set(blob.cid, blob);
   }
   context.preferencesLeft = preferences;
+  context.leftIsRecalled = true;
 }
 
 /** Where the archive has the repository of the snapshot at hand. */

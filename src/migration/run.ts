@@ -19,6 +19,7 @@ import { Context, type MigrationServices, type Step } from "./context.ts";
 import type { MigrationPlan, MigrationResult, Report } from "./events.ts";
 import { findHolding } from "./holding.ts";
 import { lockAccount } from "./journal.ts";
+import { leftBehind } from "./left-out.ts";
 import type { MigrateOptions } from "./options.ts";
 import { signInToTarget } from "./sign-in.ts";
 import { pointOfNoReturn, stepTitle } from "./step-ids.ts";
@@ -289,23 +290,14 @@ async function makeResult(context: Context, state: MigrationResult["state"]): Pr
     ...(context.signed === undefined ? {} : { operation: context.signed.cid }),
     ...(context.recoverableUntil === undefined ? {} : { recoverableUntil: context.recoverableUntil }),
     ...(context.undoKeys === undefined ? {} : { undoKeys: context.undoKeys }),
-    missingBlobs: context.missingBlobs,
-    ...(context.notMoved.size === 0 ? {} : { blobsNotMoved: [...context.notMoved.values()] }),
-    ...preferencesNotMoved(context),
+    ...leftBehind(context),
+    ...(context.certificate === undefined ? {} : { certificate: context.certificate }),
     ...(context.lateWrites.length > 0 ? { lateWrites: context.lateWrites } : {}),
     ...(context.sourceStillActive ? { sourceStillActive: true } : {}),
     ...(state === "stopped" ? await darkness(context) : {}),
     ...(state === "moved" ? { sourceState: await stateAt(source, identity.did, context.signal) } : {}),
     ...(context.warnings.length > 0 ? { warnings: context.warnings } : {}),
   };
-}
-
-function preferencesNotMoved({ preferencesLeft }: Context): Pick<MigrationResult, "preferencesNotMoved"> {
-  if (preferencesLeft === undefined) {
-    return {};
-  }
-  const { again: _again, ...facts } = preferencesLeft;
-  return { preferencesNotMoved: facts };
 }
 
 /** Whether a run that stops where it was asked to leaves an account that nobody can see. */

@@ -109,9 +109,47 @@ describe("the point of no return", () => {
     expect(streams.stderr()).toContain("The point of no return\n");
   });
 
-  test("an empty line stops, with exit code 9", async () => {
+  test("says before the question whether all data is there, and else what is not", async () => {
+    const all = await setting({}, [did]);
+    await all.answers.confirmIdentityChange(change);
+    expect(all.streams.stderr()).toContain("All data is on your new server;");
+
+    const { answers, streams } = await setting({}, [did]);
+    const blob = { reason: "skipped, as you asked", records: ["app.bsky.feed.post/3abc"] };
+    await answers.confirmIdentityChange({
+      ...change,
+      leftBehind: {
+        missingBlobs: [{ ...blob, cid: "bafkgone", reason: "not found" }],
+        blobsNotMoved: [{ ...blob, cid: "bafkskipped", archived: true }],
+        preferencesNotMoved: { reason: "they could not be written" },
+        blobsThere: 148,
+        blobsNeeded: 150,
+      },
+    });
+    const shown = streams.stderr();
+    expect(shown).not.toContain("All data");
+    for (const fact of [
+      "Not all data is on your new server: it has 148 of 150 blobs.\n",
+      "bafkgone  not found\n",
+      "bafkskipped  skipped, as you asked; the archive has it\n    needed by app.bsky.feed.post/3abc\n",
+      "they could not be written\n",
+    ]) {
+      expect(shown).toContain(fact);
+    }
+  });
+
+  test("an empty line stops, as Ctrl-C at the question does", async () => {
     const { answers } = await setting({}, [""]);
-    await expect(answers.confirmIdentityChange(change)).rejects.toMatchObject({ code: "refused", exitCode: 9 });
+    await expect(answers.confirmIdentityChange(change)).rejects.toMatchObject({ code: "interrupted", exitCode: 130 });
+  });
+
+  test("whatever is no yes to the deletion of a copy stops in the same way", async () => {
+    const copy = { did, handle: "alice.example", host: "https://new.example" };
+    for (const typed of ["", "no"]) {
+      const { answers } = await setting({}, [typed]);
+      await expect(answers.confirmDeletion?.(copy)).rejects.toMatchObject({ code: "interrupted", exitCode: 130 });
+    }
+    await (await setting({}, ["yes"])).answers.confirmDeletion?.(copy);
   });
 });
 

@@ -68,12 +68,24 @@ describe("the result", () => {
       "bafycommit",
       "What to do next",
       "What is kept",
-      "https://old.example still has the account, deactivated.",
+      "https://old.example still has the account, deactivated. Do not delete it there for some days: it is your way back.\n",
       "/archive",
       "Until 2026-12-01T00:00:00.000Z it can be undone with did:key:zUser: decamp plc undo did:plc:abc --rotation-key-file FILE\n",
     ]) {
       expect(stdout).toContain(fact);
     }
+  });
+
+  test("where nobody can undo it: in plain words, and the old account is still not to be deleted", async () => {
+    const { stdout } = await run(() =>
+      Promise.resolve({ ...result, undoKeys: [], certificate: "/archive/certificate.json" }),
+    );
+    expect(stdout).toContain("No rotation key of your own could undo it: none ranks above the key that signs it.\n");
+    expect(stdout).toContain("Do not delete it there for some days: something may turn out to be missing.\n");
+    expect(stdout).not.toContain("way back");
+    expect(stdout).toContain("The proof of the move is in /archive/certificate.json\n");
+    const elsewhere = await run(() => Promise.resolve({ ...result, sourceState: "absent" }));
+    expect(elsewhere.stdout).not.toMatch(/delete|proof/);
   });
 
   test("with -q: nothing, unless something is left to do or the plan was asked for", async () => {
@@ -119,6 +131,7 @@ describe("the result", () => {
     const missingBlobs = [{ cid: "bafkmissing", reason: "not found", records: ["app.bsky.feed.post/3abc"] }];
     const { exitCode, stdout } = await run(() => Promise.resolve({ ...result, missingBlobs }));
     expect(exitCode).toBe(6);
+    expect(stdout).toContain("3,270 records, 57 of 58 blobs,");
     expect(stdout).toContain("Missing: 1 blob that");
     expect(stdout).toContain("bafkmissing  not found\n");
     expect(stdout).toContain("needed by app.bsky.feed.post/3abc\n");
@@ -133,6 +146,8 @@ describe("the result", () => {
     const left = await run(() => Promise.resolve({ ...result, blobsNotMoved }));
     expect(left.exitCode).toBe(6);
     expect(left.stdout).toContain("Left behind: 2 blobs\n");
+    // The archive has 57, and one of these two.
+    expect(left.stdout).toContain("56 of 58 blobs");
     expect(left.stdout).toMatch(/bafklarge {2}2\S* MB {2}too large; the archive has it\n {4}needed by app/);
     expect(left.stdout).toContain("bafkgone  skipped, as you asked\n");
 
@@ -190,6 +205,14 @@ const stopped: Move = async (_options, _answers, _report, signal) => {
 };
 
 describe("an interruption", () => {
+  test("by a person who does not confirm it ends with 130, and says what to type to go on", async () => {
+    const { exitCode, stderr } = await run(() => Promise.reject(new DecampError("interrupted", "Not confirmed.")));
+    expect(exitCode).toBe(130);
+    expect(stderr).toBe(
+      "Stopped. To go on from here, run:\n  decamp migrate alice.old.example --to https://new.example\n",
+    );
+  });
+
   test("fires the signal, ends with 130, and says what to type to go on", async () => {
     const listeners = process.listenerCount("SIGINT");
     const { exitCode, stdout, stderr } = await run(stopped, ["--archive", "my files"]);

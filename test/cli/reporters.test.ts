@@ -124,6 +124,26 @@ test("the change of the identity is said in sentences first, and is readable wit
   ]);
 });
 
+test("what is not on the new server comes before the change of the identity", async () => {
+  const { parts, stderr } = captured();
+  const { err } = await openTerminal(parts, { noColor: false });
+  const reporter = createPlainReporter(err, options);
+  const blob = { cid: "bafkx", reason: "skipped, as you asked", records: ["a.b.c/d"], archived: true };
+  const some = { missingBlobs: [], blobsNotMoved: [blob], blobsThere: 149, blobsNeeded: 150 };
+  reporter.report({ ...identity, leftBehind: some });
+  const preferencesNotMoved = { reason: "they could not be written" };
+  reporter.report({
+    ...identity,
+    leftBehind: { missingBlobs: [], preferencesNotMoved, blobsThere: 150, blobsNeeded: 150 },
+  });
+  reporter.close();
+  const [before = "", between = ""] = stderr().split("alice.example moves from");
+  expect(before).toContain("Not all data is on your new server: it has 149 of 150 blobs.\n");
+  expect(before).toContain("bafkx  skipped, as you asked; the archive has it\n");
+  expect(between).toContain("Not all data is on your new server.\n");
+  expect(between).toContain("they could not be written\n");
+});
+
 describe("JSON Lines", () => {
   test("each event with type and version; progress at most once a second; the result is left to the command", async () => {
     let now = 0;

@@ -105,12 +105,23 @@ test("after the point of no return nothing is cancelled, and it is said what the
   expect(JSON.parse(stderr)).toMatchObject({
     code: "refused",
     hint: expect.stringMatching(/Go on with the move.*no rotation key of yours/) as string,
+    data: { state: "switched", identity: "changed" },
   });
   expect(await auditLog(network.plcUrl, account.did)).toEqual(log);
   expect(await repoStatus({ url: network.b.url, did: account.did })).toBe("deactivated");
 
   expect((await runDecamp(move.args)).code).toBe(0);
   expect(await status(move, account)).toMatchObject({ livesAt: network.b.url, moves: [{ phase: "done" }] });
+
+  // Once it is finished, there is nothing to go on with either.
+  const finished = await runDecamp([...cancelArgs(move, account), "--json"]);
+  expect(finished.code).toBe(9);
+  const { message, hint, data } = JSON.parse(finished.stderr) as { message: string; hint: string; data: object };
+  expect(message).toContain("is finished");
+  expect(hint).toContain(`names ${network.b.url} since ${log.at(-1)?.createdAt ?? "never"}.`);
+  expect(hint).toMatch(/\n {2}decamp migrate status did:plc:\S+ .*--state-dir/);
+  expect(hint).not.toMatch(/unchanged|[Gg]o on/);
+  expect(data).toMatchObject({ state: "moved", identity: "changed", undoKeys: [] });
   await move.remove();
 });
 

@@ -5,6 +5,7 @@
 import { existsSync, globSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { expect, inject, test } from "vitest";
+import { login } from "../network/account.ts";
 import { connectNetwork } from "../network/control.ts";
 import { getBlob, listBlobs } from "../network/read.ts";
 import { runDecamp, type Ended } from "../network/run-decamp.ts";
@@ -24,6 +25,7 @@ function codesOf({ stdout }: Ended): string[] {
 }
 
 test("blobs that a server does not give or take, and preferences, hold up nothing else", async () => {
+  // Of six: one that the old server keeps to itself, two that the new one does not take, one that is skipped although it is there.
   await using lane = await openLane(network, "leftout");
   const { source, target } = lane.proxies;
   const { account, move, changes } = await lane.newSubject({ blobs: 6 });
@@ -31,7 +33,7 @@ test("blobs that a server does not give or take, and preferences, hold up nothin
   const cids = await listBlobs(reader);
   const sizes = await Promise.all(cids.map(async (cid) => (await getBlob(reader, cid)).length));
   expect(new Set(sizes).size).toBe(sizes.length);
-  const [silent = "", large = "", dropped = ""] = cids;
+  const [silent = "", large = "", dropped = "", there = ""] = cids;
   const [, largeSize = 0, droppedSize = 0] = sizes;
   const args = [...move.args, "--json"];
 
@@ -89,11 +91,22 @@ test("blobs that a server does not give or take, and preferences, hold up nothin
   );
   expect(uploaded).toHaveLength(3);
 
-  const skipped = await runDecamp(
-    [...args, "--skip-blob", large, "--skip-blob", dropped, "--until", "submit-operation"],
-    { preload },
-  );
+  // What an earlier command was told to skip, this one is not. A blob that is there already is not left behind.
+  const skips = ["--skip-blob", large, "--skip-blob", dropped, "--skip-blob", there];
+  const unsaid = await runDecamp([...args, ...skips], { preload });
+  expect([unsaid.code, (lastLine(unsaid.stderr)["data"] as { blobs: string[] }).blobs]).toEqual([6, [silent]]);
+  const skipped = await runDecamp([...args, ...skips, "--skip-blob", silent, "--until", "submit-operation"], {
+    preload,
+  });
   expect(skipped.code).toBe(8); // dark
+  // Told while it could still be taken back.
+  const told = skipped.stdout.split("\n").find((line) => line.includes('"identity"')) ?? "";
+  expect(JSON.parse(told)).toMatchObject({
+    type: "identity",
+    leftBehind: { missingBlobs: [], blobsThere: 3, blobsNeeded: 6, preferencesNotMoved: {} },
+  });
+  const { leftBehind } = JSON.parse(told) as { leftBehind: { blobsNotMoved: { cid: string }[] } };
+  expect(leftBehind.blobsNotMoved.map(({ cid }) => cid).sort()).toEqual([silent, large, dropped].sort());
   expect(codesOf(skipped)).toContain("preferences-not-moved");
   // A run that only finishes it says the same; so does the certificate.
   const ended = await runDecamp(args, { preload });
@@ -116,10 +129,22 @@ test("blobs that a server does not give or take, and preferences, hold up nothin
   const [file = ""] = globSync(path.join(move.stateDir, "archives", "*", "certificate.json"));
   const { blobsNotMoved } = JSON.parse(readFileSync(file, "utf8")) as { blobsNotMoved: string[] };
   expect(blobsNotMoved.sort()).toEqual([silent, large, dropped].sort());
-  const there = { url: lane.target.url, did: account.did };
-  const had = await Promise.allSettled(cids.map(async (cid) => getBlob(there, cid)));
+  const newHome = { url: lane.target.url, did: account.did };
+  const had = await Promise.allSettled(cids.map(async (cid) => getBlob(newHome, cid)));
   expect(had.map((one) => one.status)).toEqual(
     [0, 1, 2].map(() => "rejected").concat([3, 4, 5].map(() => "fulfilled")),
   );
+
+  // Whoever brings one later is not told for ever that it is left behind.
+  target.behave();
+  const moved = await login(lane.target, move.newHandle, move.newPassword);
+  const brought = await fetch(`${lane.target.url}/xrpc/com.atproto.repo.uploadBlob`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${moved.accessJwt}`, "content-type": "image/png" },
+    body: await getBlob({ ...reader, token: account.accessJwt }, large),
+  });
+  expect(brought.status).toBe(200);
+  const later = lastLine((await runDecamp(args)).stdout)["blobsNotMoved"] as { cid: string }[];
+  expect(later.map(({ cid }) => cid).sort()).toEqual([silent, dropped].sort());
   await move.remove();
 });

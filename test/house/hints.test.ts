@@ -27,7 +27,7 @@ const forbidden: readonly [RegExp, string][] = [
 const contradiction = [/do not trust/i, "operation-differs"] as const;
 
 /** Where a hint, or what becomes one, begins: a field, a variable, a default. */
-const beginning = /\b(?:hints?|\w+Hint|notConfirmed|lead)\b(?:: Record<[^>]*> =|\s*[:=])\s*(?=["'`{(\w])/g;
+const beginning = /\b(?:hints?|\w+Hint|lead)\b(?:: Record<[^>]*> =|\s*[:=])\s*(?=["'`{(\w])/g;
 
 /** The text from `start` to the end of the expression there. */
 function expressionAt(text: string, start: number): string {
@@ -68,7 +68,7 @@ test("hints are found: the table of the codes, fields, variables and defaults", 
   const found = (part: string): string[] => hints.filter(({ hint }) => hint.includes(part)).map(({ name }) => name);
   expect(found("--new-handle.")).toContain("errors.ts");
   expect(found("NODE_EXTRA_CA_CERTS")).toContain("services/unreachable.ts");
-  expect(found("when you are ready")).toContain("cli/answers.ts");
+  expect(found("Name the new server with --to")).toContain("migration/cancel.ts");
   expect(found("To go on from here")).toContain("cli/command-line.ts");
 });
 

@@ -54,7 +54,7 @@ const mayRemember: Readonly<Record<string, readonly string[]>> = {
   "migration/left-out.ts": ["leftOut"],
   "migration/steps/change-identity.ts": ["signed"],
   "migration/steps/late-writes.ts": ["sourceCompared"],
-  "migration/steps/preflight.ts": ["did", "newHandle", "signed", "skipBlobs", "source", "target"],
+  "migration/steps/preflight.ts": ["did", "newHandle", "signed", "source", "target"],
 };
 
 test("what a journal remembers is used for what it is named for", () => {

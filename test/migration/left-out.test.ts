@@ -1,6 +1,8 @@
 /** What a move goes on without: each way in which a server can fail to read or to write, and what is worth asking again. */
 import { expect, test } from "vitest";
+import { cidFor } from "../../src/data/cid.ts";
 import { DecampError } from "../../src/errors.ts";
+import { takeBackArrived } from "../../src/migration/arrived.ts";
 import { BlobFailures } from "../../src/migration/blob-failures.ts";
 import type { Context } from "../../src/migration/context.ts";
 import { bringPreferences } from "../../src/migration/steps/import-preferences.ts";
@@ -101,4 +103,47 @@ test("where every blob fails, it is not about the blobs", async () => {
   }
   await expect(hopeless.attempt(blob("last"), signal, failing(error))).rejects.toBe(error);
   expect(await hopeful.attempt(blob("last"), signal, failing(error))).toBe(false);
+});
+
+test("what was to be left behind and is there, is not: as its hash says, whatever else the server stumbles over", async () => {
+  const names = ["missing, and there", "skipped, and there", "other bytes", "listed as missing", "not there"];
+  const [there = "", skipped = "", wrong = "", listed = "", absent = ""] = names.map((name) =>
+    cidFor("raw", Buffer.from(name)),
+  );
+  const stumbling = Array.from({ length: 20 }, (_, index) => cidFor("raw", Buffer.from(`stumble ${index}`)));
+  const held = new Map([
+    [there, "missing, and there"],
+    [skipped, "skipped, and there"],
+    [wrong, "bytes other"],
+    [listed, "listed as missing"],
+  ]);
+  const skips = [skipped, wrong, listed, ...stumbling].map((cid) => ({ cid, size: held.get(cid)?.length ?? 1 }));
+  const context = (down: boolean): Context =>
+    ({
+      options: { concurrency: 2 },
+      signal,
+      identity: { did: "did:plc:x" },
+      // The size that a record tells is not true.
+      missingBlobs: [there, absent].map((cid) => ({ cid, reason: "not found", records: ["a.b.c/d"], size: 1 })),
+      notMoved: new Map(skips.map((one) => [one.cid, { ...one, reason: "x", records: ["a.b.c/d"], archived: true }])),
+      target: {
+        repoStatus: async () => (down ? Promise.reject(unreachable) : Promise.resolve(undefined)),
+        getBlob: async (_: string, cid: string) => {
+          const text = held.get(cid);
+          if (down || text === undefined) {
+            const error = stumbling.includes(cid) ? answered(500) : answered(400, "BlobNotFound");
+            return Promise.reject(down ? unreachable : error);
+          }
+          return Promise.resolve({ bytes: [Buffer.from(text)] });
+        },
+      },
+    }) as unknown as Context;
+  const up = context(false);
+  expect([...(await takeBackArrived(up, new Set([listed])))].sort()).toEqual([there, skipped].sort());
+  expect(up.missingBlobs.map(({ cid }) => cid)).toEqual([absent]);
+  expect([...up.notMoved.keys()]).toEqual([wrong, listed, ...stumbling]);
+
+  const away = context(true);
+  await expect(takeBackArrived(away, new Set())).rejects.toMatchObject({ code: "unreachable" });
+  expect(away.missingBlobs).toHaveLength(2);
 });

@@ -179,7 +179,6 @@ async function openSession(
     source: "your server",
     target: "",
     explain: () => undefined,
-    notConfirmed: "",
   });
   await signIn(pds, located, answers, "sourcePassword", signal, true);
   if (pds.isAppPassword) {

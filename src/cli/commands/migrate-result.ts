@@ -1,16 +1,14 @@
 /** What people read when `decamp migrate` has ended well. */
-import type { BlobNotMoved, MigrationPlan, MigrationResult, MissingBlob, PlannedStep } from "../../migration/events.ts";
+import type { MigrationPlan, MigrationResult, PlannedStep } from "../../migration/events.ts";
 import type { StepId } from "../../migration/step-ids.ts";
-import { undoCommand } from "../facts-lines.ts";
+import { undoCommand, nobodyCanUndo } from "../facts-lines.ts";
+import { blobsFigure, leftLines } from "../left-lines.ts";
 import { bytesText, plural } from "../reporters/amounts.ts";
 import type { Piece } from "../terminal.ts";
 import type { Complete } from "../next-command.ts";
 import { commandLine } from "../command-line.ts";
 
 type Line = readonly Piece[];
-
-/** So many missing blobs are named on the screen; `--json` has them all. */
-const namedBlobs = 20;
 
 export function resultLines(
   result: MigrationResult,
@@ -37,7 +35,7 @@ export function resultLines(
           : [["To go on, run the same command without --until."]]),
         ...contents(result, "Copied", ""),
         ...archive(result),
-        ...missing(result),
+        ...leftLines(result),
       ];
     case "moved":
       return [
@@ -51,7 +49,7 @@ export function resultLines(
             ? ""
             : ", the same on both sides when it moved",
         ),
-        ...missing(result),
+        ...leftLines(result),
         [],
         [{ text: "What to do next", style: "bold" }],
         ["Sign in at your new server: apps that were signed in at the old one have to do so again."],
@@ -67,13 +65,14 @@ export function resultLines(
         [{ text: "What is kept", style: "bold" }],
         [keptThere(result)],
         ...archive(result),
+        ...(result.certificate === undefined ? [] : [["The proof of the move is in ", result.certificate]]),
         ...undo(result, complete),
       ];
   }
 }
 
 /** What the old server has, as far as it says. */
-function keptThere({ source, sourceState }: MigrationResult): string {
+function keptThere({ source, sourceState, recoverableUntil }: MigrationResult): string {
   switch (sourceState) {
     case "absent":
       return `${source} says that it does not have the account.`;
@@ -81,6 +80,10 @@ function keptThere({ source, sourceState }: MigrationResult): string {
     case "unknown":
     case "unreachable":
       return `${source} does not say whether it still has the account.`;
+    case "deactivated":
+      return `${source} still has the account, deactivated. Do not delete it there for some days: ${
+        recoverableUntil === undefined ? "something may turn out to be missing." : "it is your way back."
+      }`;
     default:
       return `${source} still has the account, ${sourceState}.`;
   }
@@ -99,7 +102,7 @@ function planLines(plan: MigrationPlan): Line[] {
     ...(plan.blobLimit === undefined
       ? []
       : [["Blob limit  ", `${bytesText(plan.blobLimit)} each, at your new server`]]),
-    ...(plan.skipBlobs === undefined ? [] : [["Left behind ", plan.skipBlobs.join(", ")]]),
+    ...(plan.skipBlobs === undefined ? [] : [["To skip     ", plan.skipBlobs.join(", ")]]),
     ["Archive     ", plan.archive],
     [],
     [{ text: "Steps", style: "bold" }],
@@ -116,9 +119,7 @@ function undo({ did, recoverableUntil: until, undoKeys }: MigrationResult, compl
     const who = undoKeys === undefined ? "" : ` with ${undoKeys.join(" or ")}`;
     return [[`Until ${until} it can be undone${who}: ${undoCommand({ did, complete }, "move", undefined)}`]];
   }
-  return undoKeys === undefined
-    ? []
-    : [["Nobody can undo it: no key that is not a server's stands above the one that signed it."]];
+  return undoKeys === undefined ? [] : [[nobodyCanUndo]];
 }
 
 function stepLine({ id, title, pointOfNoReturn }: PlannedStep): Line {
@@ -132,51 +133,15 @@ function archive({ archive: folder, commit }: MigrationResult): Line[] {
 }
 
 /** What was moved, in figures, and what is known about the commit. */
-function contents({ records, blobs, preferences, commit }: MigrationResult, verb: string, known: string): Line[] {
+function contents(result: MigrationResult, verb: string, known: string): Line[] {
+  const { records, blobs, preferences, commit } = result;
   const figures = [
     records === undefined ? "" : plural(records, "record"),
-    blobs === undefined ? "" : plural(blobs, "blob"),
+    blobs === undefined ? "" : blobsFigure(result, blobs),
     preferences === undefined ? "" : plural(preferences, "preference"),
   ].filter((figure) => figure !== "");
   return [
     ...(figures.length === 0 ? [] : [[`${verb}  `, figures.join(", ")]]),
     ...(commit === undefined ? [] : [["Commit  ", commit, { text: known, style: "dim" } as const]]),
   ];
-}
-
-/** What did not come along. */
-function missing({ missingBlobs, blobsNotMoved = [], preferencesNotMoved }: MigrationResult): Line[] {
-  return [
-    ...blobList(missingBlobs, (count) => `Missing: ${count} that your old server did not give`),
-    ...blobList(blobsNotMoved, (count) => `Left behind: ${count}`),
-    ...(preferencesNotMoved === undefined
-      ? []
-      : [
-          [],
-          [{ text: "Left behind: the preferences", style: "yellow" } as const],
-          [`  ${preferencesNotMoved.reason}`],
-          ...(preferencesNotMoved.archived === undefined ? [] : [[`  they are in ${preferencesNotMoved.archived}`]]),
-        ]),
-  ];
-}
-
-function blobList(blobs: readonly (MissingBlob | BlobNotMoved)[], title: (count: string) => string): Line[] {
-  if (blobs.length === 0) {
-    return [];
-  }
-  const more = blobs.length - namedBlobs;
-  return [
-    [],
-    [{ text: title(plural(blobs.length, "blob")), style: "yellow" }],
-    ...blobs.slice(0, namedBlobs).flatMap((blob) => blobLines(blob)),
-    ...(more > 0 ? [[`  and ${more} more; --json names them all`]] : []),
-  ];
-}
-
-function blobLines(blob: MissingBlob | BlobNotMoved): Line[] {
-  const { cid, reason, records } = blob;
-  const size = "size" in blob && blob.size !== undefined ? `${bytesText(blob.size)}  ` : "";
-  const kept = "archived" in blob && blob.archived ? "; the archive has it" : "";
-  const needed = records.slice(0, 3).map((path): Line => [`    needed by ${path}`]);
-  return [[`  ${cid}  ${size}${reason}${kept}`], ...needed];
 }

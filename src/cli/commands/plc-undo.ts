@@ -11,10 +11,7 @@ export async function plcUndoCommand(invocation: Invocation<"plc undo">, edge: E
   const { args, flags } = invocation;
   const { terminal } = edge;
   const [account = ""] = args;
-  const words = {
-    source: "your old server",
-    notConfirmed: "Run the same command again when you are ready.",
-  };
+  const words = { source: "your old server" };
   return talkIdentity(
     invocation,
     flags,

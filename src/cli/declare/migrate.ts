@@ -80,7 +80,7 @@ export function declareMigrate(program: Command): MigrateCommands {
     )
     .option(
       "--skip-blob <cid>",
-      "leave this blob behind; it stays in the archive, if the old server gives it; exit code 6; may be repeated",
+      "leave this blob behind in this run; it stays in the archive, if the old server gives it; exit code 6; may be repeated",
       collect,
     )
     .option("--accept-future-rev", "move the account although the revision of its repository lies in the future")

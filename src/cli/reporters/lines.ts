@@ -1,7 +1,8 @@
 /** Lines that more than one reporter shows. */
 import type { Difference } from "../../plc/diff.ts";
-import type { MigrationEvent, MigrationPlan } from "../../migration/events.ts";
+import type { LeftBehindNow, MigrationEvent, MigrationPlan } from "../../migration/events.ts";
 import { factsLines } from "../facts-lines.ts";
+import { leftLines, someOf } from "../left-lines.ts";
 import type { Piece } from "../terminal.ts";
 import type { Complete } from "../next-command.ts";
 
@@ -29,13 +30,27 @@ export function identityLines(differences: readonly Difference[], indent = "  ")
 
 /** What the change of the identity means, and its fields. @param complete makes a command complete */
 export function identityEventLines(
-  { did, handle, differences, facts }: MigrationEvent & { type: "identity" },
+  { did, handle, differences, facts, leftBehind }: MigrationEvent & { type: "identity" },
   complete: Complete | undefined,
 ): readonly (readonly Piece[])[] {
   return [
+    ...(leftBehind === undefined ? [] : notAllThere(leftBehind)),
     ...factsLines(facts, { did, handle, complete }),
     ["The identity changes like this:"],
     ...identityLines(differences),
+  ];
+}
+
+/** What is not on the new server, while all of it can still be taken back. */
+export function notAllThere(left: LeftBehindNow): readonly (readonly Piece[])[] {
+  const { blobsThere, blobsNeeded } = left;
+  return [
+    [
+      { text: "Not all data is on your new server", style: "yellow" },
+      blobsThere === blobsNeeded ? "." : `: it has ${someOf(blobsThere, blobsNeeded)}.`,
+    ],
+    ...leftLines(left),
+    [],
   ];
 }
 

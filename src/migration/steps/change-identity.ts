@@ -15,6 +15,7 @@ import { DecampError, isDecampError } from "../../errors.ts";
 import { compareSigned, diffOperations } from "../../plc/diff.ts";
 import { contentOf, findSigner, rotationKeysOf, type PlcOperation } from "../../plc/operation.ts";
 import type { Context, Step } from "../context.ts";
+import { leftBehind } from "../left-out.ts";
 
 export const requestToken: Step = {
   id: "request-token",
@@ -155,13 +156,23 @@ async function restoreSigned(context: Context): Promise<boolean> {
 }
 
 /** Shows the change, and has it confirmed. */
-async function confirmChange({ answers, identity, report }: Context, { operation, facts }: PlannedMove): Promise<void> {
+async function confirmChange(context: Context, { operation, facts }: PlannedMove): Promise<void> {
+  const { answers, identity, report, transferred } = context;
   const { did, handle, log } = identity;
   const before = contentOf(log.head.operation);
   if (before === undefined) {
     throw new DecampError("identity-invalid", `${did} was given up.`);
   }
   const differences = diffOperations(before, operation);
-  report({ type: "identity", did, handle, differences, facts });
-  await answers.confirmIdentityChange({ did, handle, differences, facts });
+  const left = leftBehind(context);
+  const isAll = left.missingBlobs.length === 0 && Object.keys(left).length === 1;
+  const change = {
+    did,
+    handle,
+    differences,
+    facts,
+    ...(isAll ? {} : { leftBehind: { ...left, blobsThere: transferred.there, blobsNeeded: transferred.of } }),
+  };
+  report({ type: "identity", ...change });
+  await answers.confirmIdentityChange(change);
 }

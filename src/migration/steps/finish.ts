@@ -4,13 +4,18 @@ import { readIdentity, type Identity } from "../../account/read-identity.ts";
 import { stateAt } from "../../account/places.ts";
 import { livesAt } from "../../account/where.ts";
 import { DecampError, isDecampError } from "../../errors.ts";
+import { takeBackArrived } from "../arrived.ts";
 import { writeCertificate } from "../certificate-file.ts";
 import { handleFromOutside, type SeenHandle } from "../checks/handle-outside.ts";
 import type { Context, Step } from "../context.ts";
+import { noteLeftOut } from "../left-out.ts";
 import { signInToSource, signInToTarget } from "../sign-in.ts";
 import { provedHead } from "./first-write.ts";
 import { bringPreferencesAtLast } from "./import-preferences.ts";
 import { bringLacking } from "./late-writes.ts";
+
+/** So many blobs are asked for at the end; the new server may not like more of it. */
+const mostRecalled = 200;
 
 export const activate: Step = {
   id: "activate",
@@ -103,12 +108,35 @@ export const confirm: Step = {
     if (status?.active !== true) {
       throw new DecampError("server-refused", `${target.host} does not show the account as active.`);
     }
+    await lookForRecalled(context);
     await confirmRepo(context, now);
     await confirmHandle(context, now.handle, outside);
     context.newHandle = now.handle;
     return `${now.handle} at ${target.host}${outside.seen === "not-asked" ? `. ${outside.message}` : ""}`;
   },
 };
+
+/**
+ * What an earlier run has left behind may be there by now. As long as it is not too much to ask for; what cannot be asked stays as
+ * it was told.
+ */
+async function lookForRecalled(context: Context): Promise<void> {
+  const { missingBlobs, notMoved, leftIsRecalled, signal } = context;
+  const count = missingBlobs.length + notMoved.size;
+  if (!leftIsRecalled || count === 0 || count > mostRecalled) {
+    return;
+  }
+  try {
+    if ((await takeBackArrived(context, new Set())).size > 0) {
+      await noteLeftOut(context);
+    }
+  } catch (error) {
+    signal.throwIfAborted();
+    if (!isDecampError(error)) {
+      throw error;
+    }
+  }
+}
 
 /** Warns of a handle that does not lead to the account, or of which nobody can say. Only inside the server itself is asked. */
 async function confirmHandle(context: Context, handle: string, { seen, message }: SeenHandle): Promise<void> {
@@ -140,7 +168,8 @@ async function confirmRepo(context: Context, now: Identity): Promise<void> {
     }
     newCommit = proved.signedHere ? proved.commitCar : undefined;
   }
-  if (!(await writeCertificate(context, now.log, newCommit))) {
+  context.certificate = await writeCertificate(context, now.log, newCommit);
+  if (context.certificate === undefined) {
     context.warn(
       "no-certificate",
       `No certificate was written: ${context.source.host} has signed nothing since the account came to it, so nothing shows what it had.`,

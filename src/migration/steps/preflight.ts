@@ -198,11 +198,6 @@ async function begin(context: Context): Promise<void> {
   if (context.switched) {
     recallLeftOut(context);
   }
-  const skipBlobs = context.journal.state.skipBlobs ?? [];
-  context.skipBlobs = new Set([...skipBlobs, ...context.skipBlobs]);
-  if (context.skipBlobs.size > skipBlobs.length) {
-    await context.note({ type: "skip-blobs", cids: [...context.skipBlobs] });
-  }
 }
 
 /** By an archive that is there already. What the account has now may be something else, so this stops nothing. */

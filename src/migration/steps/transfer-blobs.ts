@@ -11,6 +11,7 @@ import { blobRefsInTurns, type ReferencedBlob } from "../../repo/records.ts";
 import { openCarFile } from "../../services/car-file.ts";
 import { forEachConcurrent } from "../../services/concurrent.ts";
 import { openForUpload } from "../../services/files.ts";
+import { takeBackArrived } from "../arrived.ts";
 import { BlobFailures } from "../blob-failures.ts";
 import type { Context, Step } from "../context.ts";
 import { blobsStop, describeBlobs, snapshotCar } from "../left-out.ts";
@@ -21,26 +22,36 @@ export const transferBlobs: Step = {
   id: "transfer-blobs",
   done: () => Promise.resolve(false),
   run: async (context) => {
-    const count = await transferNow(context);
-    return `${count} blobs, each read back and hashed`;
+    await transferNow(context);
+    const { there, of } = context.transferred;
+    return `${there === of ? "" : `${there} of `}${of} blobs, each read back and hashed`;
   },
 };
 
 /**
  * What the new server does not take is told when all the others are across.
  *
- * @returns how many blobs are on the new server, proved
+ * How many blobs are on the new server then, proved, of how many that records need, is in the context.
+ *
  * @throws DecampError `incomplete`, or `refused` where it does not keep what it took, unless it may be left out
  */
-export async function transferNow(context: Context): Promise<number> {
+export async function transferNow(context: Context): Promise<void> {
   const { options, signal, report, snapshot } = context;
   const refs = await readRefs(context);
   leaveSkipped(context, refs);
-  const left = new Set([...context.missingBlobs, ...context.notMoved.values()].map(({ cid }) => cid));
+  const before = leftOut(context);
+  const asked = snapshot.blobs.filter(({ cid }) => refs.has(cid) && !before.has(cid));
+  const misses = new Set<string>();
+  for await (const cid of missingThere(context, asked)) {
+    misses.add(cid);
+  }
+  const arrived = await takeBackArrived(context, misses);
+  const left = leftOut(context);
   const needed = snapshot.blobs.filter(({ cid }) => refs.has(cid) && !left.has(cid));
-  const wanted = await wantedBlobs(context, needed, refs, left);
+  const wanted = wantedBlobs(context, misses, refs, left);
   const failures = new BlobFailures(context);
-  const proved = new Set<string>();
+  const proved = new Set(needed.flatMap(({ cid }) => (arrived.has(cid) ? [cid] : [])));
+  const unarchived = arrived.size - proved.size;
   const settle = ({ cid }: ArchivedBlob): void => {
     proved.add(cid);
     report({ type: "progress", step: "transfer-blobs", unit: "blobs", done: proved.size, total: needed.length });
@@ -64,7 +75,13 @@ export async function transferNow(context: Context): Promise<number> {
   const there = needed.filter(({ cid }) => !proved.has(cid) && !failures.all.has(cid));
   await forEachConcurrent(there, options.concurrency, signal, proveIt);
   await settleFailures(context, failures.all, refs);
-  return needed.length - failures.all.size;
+  const among = needed.length + unarchived;
+  context.transferred = { there: among - failures.all.size, of: among + left.size };
+}
+
+/** CIDs of the blobs that are left out by what is known so far. */
+function leftOut({ missingBlobs, notMoved }: Context): ReadonlySet<string> {
+  return new Set([...missingBlobs, ...notMoved.values()].map(({ cid }) => cid));
 }
 
 type Refs = ReadonlyMap<string, ReferencedBlob>;
@@ -131,16 +148,16 @@ async function settleFailures(context: Context, failed: ReadonlyMap<string, Deca
  *
  * @throws DecampError `incomplete` if it misses something that a record needs, and that is nowhere
  */
-async function wantedBlobs(
+function wantedBlobs(
   context: Context,
-  needed: readonly ArchivedBlob[],
+  misses: ReadonlySet<string>,
   refs: Refs,
   left: ReadonlySet<string>,
-): Promise<readonly ArchivedBlob[]> {
+): readonly ArchivedBlob[] {
   const { snapshot, target, warn } = context;
   const archived = new Map(snapshot.blobs.map((blob) => [blob.cid, blob]));
   const wanted: ArchivedBlob[] = [];
-  for await (const cid of missingThere(context, needed)) {
+  for (const cid of misses) {
     const blob = archived.get(cid);
     if (left.has(cid)) {
       continue;
