@@ -1,7 +1,7 @@
 /** Opens what a command is told to look into: a CAR file, an archive, or the standard input. */
 import type { Manifest } from "../archive/manifest.ts";
 import { DecampError } from "../errors.ts";
-import { openNamedCar, spoolCar, type CarFile } from "../services/car-file.ts";
+import { openNamedCar, spoolCar, type CarFile, type SpoolOptions } from "../services/car-file.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** A repository that is open; of an archive the newest one. */
@@ -12,18 +12,18 @@ export interface Input extends CarFile {
 /**
  * @param path a path, or `-` for the standard input
  * @throws DecampError `usage` if the standard input is a terminal; `unreadable-file`, also for a folder that is no
- *   archive; `damaged` for a manifest that cannot be read; `storage`
+ *   archive; `damaged` for a manifest that cannot be read; `storage`; of what is no file also `limit-exceeded`; the signal's reason
  */
-export async function openInput(path: string, terminal: Terminal): Promise<Input> {
+export async function openInput(path: string, terminal: Terminal, options: SpoolOptions): Promise<Input> {
   if (path === "-") {
     if (terminal.stdin.isTTY) {
       throw new DecampError("usage", "- reads the standard input, but that is a terminal.", {
         hint: "Give the path of a CAR file, or pipe one in.",
       });
     }
-    return spoolCar(terminal.stdin, "the standard input");
+    return spoolCar(terminal.stdin, "the standard input", options);
   }
-  return (await openArchive(path)) ?? openNamedCar(path);
+  return (await openArchive(path)) ?? openNamedCar(path, options);
 }
 
 /** Undefined if `path` is no archive. */

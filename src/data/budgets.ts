@@ -69,11 +69,15 @@ export const budgets: Readonly<Record<BudgetName, Budget>> = {
   // What a server sends, as a stream.
   blobBytes: raisable(2 * GiB, "bytes", "one blob"),
   blobExcess: raisable(16 * MiB, "bytes", "one blob, beyond the size that its record states"),
-  repoBytes: raisable(4 * GiB, "bytes", "one answer that holds a repository"),
+  repoBytes: raisable(
+    4 * GiB,
+    "bytes",
+    "one answer that holds a repository, and a CAR from a pipe or the standard input",
+  ),
   strayBytes: raisable(
     16 * MiB,
     "bytes",
-    "what comes behind a repository that is complete, beyond as much again as it has",
+    "what comes behind a repository that is complete, beyond as much again as it has; and from a pipe, behind where it is no CAR",
   ),
   commitBytes: fixed(64 * KiB, "bytes", "one commit that is asked for alone"),
 
