@@ -99,7 +99,7 @@ export const budgets: Readonly<Record<BudgetName, Budget>> = {
   listEmptyPages: fixed(100, "number", "pages in a row without an entry"),
   listEntries: fixed(5_000_000, "number", "entries of a list"),
   listRepeats: fixed(1000, "number", "entries of a list that it had already"),
-  entryLength: fixed(2048, "number", "letters of an entry: the longest DID"),
+  entryLength: fixed(2048, "number", "letters of an entry, also of a list of accounts in a file: the longest DID"),
   cursorLength: fixed(8 * KiB, "number", "letters of the name of a page"),
 
   // The log of an identity. All of these are looked at before any signature is.
