@@ -127,7 +127,7 @@ async function listTop(path: string): Promise<Entry[]> {
   try {
     return await listEntries(path);
   } catch (error) {
-    if (isDecampError(error, "storage") && error.data["reason"] === "ENOTDIR") {
+    if (isDecampError(error, "usage") && error.data["reason"] === "ENOTDIR") {
       throw new DecampError("usage", `${path} is no folder.`, { hint: "Name a folder for the archive.", cause: error });
     }
     throw error;

@@ -5,6 +5,7 @@ import { fileSource } from "../services/car-file.ts";
 import { alreadyThere, fileSize, NewFile, unusedName } from "../services/files.ts";
 import { isFolder } from "../services/hash-file.ts";
 import { createSpool, type Spool } from "../services/spool.ts";
+import { lostOutput } from "./failure.ts";
 import { exportOptions, type ExportParts, type Found } from "./export-account.ts";
 import type { Channel, Terminal } from "./terminal.ts";
 
@@ -64,7 +65,7 @@ export function beside(terminal: Terminal, target: CarTarget | undefined): Termi
  * Fetches the repository, proves it, and hands it over.
  *
  * @param out for the standard output
- * @throws as `exportCar`; `refused` if the name was taken meanwhile
+ * @throws as `exportCar`; `refused` if the name was taken meanwhile; `storage` if the standard output takes no more
  */
 export async function exportToCar(
   target: CarTarget,
@@ -135,6 +136,12 @@ async function copy(file: NewFile, out: Channel, signal: AbortSignal): Promise<b
   } catch (error) {
     out.abandon();
     throw error;
+  }
+  if (out.failure !== undefined) {
+    throw lostOutput(
+      out.failure,
+      "What was written of the CAR file is not whole. Name a place with room for it, then run the same command again.",
+    );
   }
   return !out.closed;
 }

@@ -1,5 +1,5 @@
 /** How a run that failed says so, to a person or to a script, and which exit code it ends with. */
-import { isDecampError } from "../errors.ts";
+import { DecampError, isDecampError } from "../errors.ts";
 import type { Piece, Terminal } from "./terminal.ts";
 
 /** Marks for the start of a line; words, so that nothing depends on colour. */
@@ -59,6 +59,22 @@ export function failureFacts(error: unknown): { code: string; message: string; h
   }
   const message = `This is a bug in decamp: ${error instanceof Error ? error.message : String(error)}`;
   return { code: "internal", message, exitCode: 1 };
+}
+
+/**
+ * The error for a standard output that could not be written.
+ *
+ * @param code what the system calls the reason
+ */
+export function lostOutput(
+  code: string,
+  hint: string = "What the command did is done; what it printed is not complete.",
+): DecampError {
+  const reason = code === "ENOSPC" ? "there is no room left" : code;
+  return new DecampError("storage", `The standard output could not be written: ${reason}.`, {
+    hint,
+    data: { reason: code },
+  });
 }
 
 /** The stack of an error and of what caused it. */

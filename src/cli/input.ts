@@ -1,7 +1,7 @@
 /** Opens what a command is told to look into: a CAR file, an archive, or the standard input. */
 import type { Manifest } from "../archive/manifest.ts";
 import { DecampError } from "../errors.ts";
-import { openNamedCar, spoolCar, type CarFile } from "../services/car-file.ts";
+import { openNamedCar, spoolCar, type CarFile, type SpoolOptions } from "../services/car-file.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** A repository that is open; of an archive the newest one. */
@@ -9,22 +9,27 @@ export interface Input extends CarFile {
   readonly archive?: { readonly path: string; readonly manifest: Manifest };
 }
 
+export interface InputOptions extends SpoolOptions {
+  /** Whether of an archive the newest snapshot counts that has a manifest which can be read. */
+  readonly passesOver?: boolean;
+}
+
 /**
  * @param path a path, or `-` for the standard input
- * @param passesOver whether of an archive the newest snapshot counts that has a manifest which can be read
  * @throws DecampError `usage` if the standard input is a terminal; `unreadable-file`, also for a folder that is no
- *   archive; `incomplete` for an archive without a complete snapshot; `damaged` for a manifest that cannot be read; `storage`
+ *   archive; `incomplete` for an archive without a complete snapshot; `damaged` for a manifest that cannot be read; `storage`; of
+ *   what is no file also `limit-exceeded`; the signal's reason
  */
-export async function openInput(path: string, terminal: Terminal, passesOver: boolean = false): Promise<Input> {
+export async function openInput(path: string, terminal: Terminal, options: InputOptions): Promise<Input> {
   if (path === "-") {
     if (terminal.stdin.isTTY) {
       throw new DecampError("usage", "- reads the standard input, but that is a terminal.", {
         hint: "Give the path of a CAR file, or pipe one in.",
       });
     }
-    return spoolCar(terminal.stdin, "the standard input");
+    return spoolCar(terminal.stdin, "the standard input", options);
   }
-  return (await openArchive(path, passesOver)) ?? openNamedCar(path);
+  return (await openArchive(path, options.passesOver === true)) ?? openNamedCar(path, options);
 }
 
 /** Undefined if `path` is no archive. */

@@ -1,6 +1,12 @@
 /** JSON that a command is told to read: from a file, or from the standard input. */
 import { DecampError } from "../errors.ts";
-import { readJsonFile, readJsonStream, readJsonValues, type JsonValues, type NotJson } from "../services/json-file.ts";
+import {
+  readJsonFile,
+  readJsonStream,
+  readJsonValues,
+  type JsonOptions,
+  type JsonValues,
+} from "../services/json-file.ts";
 import type { Terminal } from "./terminal.ts";
 
 /**
@@ -10,22 +16,26 @@ import type { Terminal } from "./terminal.ts";
 export async function readJsonInput(
   path: string,
   { stdin }: Pick<Terminal, "stdin">,
-  notJson?: NotJson,
+  options: JsonOptions = {},
 ): Promise<unknown> {
   if (path !== "-") {
-    return readJsonFile(path, notJson);
+    return readJsonFile(path, options);
   }
   requirePipe(stdin);
-  return readJsonStream(stdin, "the standard input", notJson);
+  return readJsonStream(stdin, "the standard input", options);
 }
 
 /** The same for what may be lines of JSON. @throws DecampError as `readJsonInput` */
-export async function readJsonLinesInput(path: string, { stdin }: Pick<Terminal, "stdin">): Promise<JsonValues> {
+export async function readJsonLinesInput(
+  path: string,
+  { stdin }: Pick<Terminal, "stdin">,
+  signal?: AbortSignal,
+): Promise<JsonValues> {
   if (path !== "-") {
-    return readJsonValues(path);
+    return readJsonValues(path, signal);
   }
   requirePipe(stdin);
-  return readJsonValues({ stream: stdin, name: "the standard input" });
+  return readJsonValues({ stream: stdin, name: "the standard input" }, signal);
 }
 
 function requirePipe({ isTTY }: Terminal["stdin"]): void {

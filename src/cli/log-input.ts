@@ -16,10 +16,14 @@ export function isPath(text: string): boolean {
  *
  * @throws DecampError as `readJsonInput`, and `unreadable-file` for a folder that is no archive
  */
-export async function readLogInput(path: string, terminal: Pick<Terminal, "stdin">): Promise<LogFile> {
+export async function readLogInput(
+  path: string,
+  terminal: Pick<Terminal, "stdin">,
+  signal: AbortSignal,
+): Promise<LogFile> {
   const { isFolder } = await import("../services/hash-file.ts");
   if (path === "-" || !(await isFolder(path))) {
-    return readJsonLinesInput(path, terminal);
+    return readJsonLinesInput(path, terminal, signal);
   }
   const [{ readManifests }, { snapshotFile }, { noArchive }] = await Promise.all([
     import("../archive/manifest.ts"),

@@ -1,7 +1,6 @@
 /** The entry of the command line: from the arguments to an exit code. */
-import { DecampError } from "../errors.ts";
 import { resumable } from "./command-line.ts";
-import { reportFailure } from "./failure.ts";
+import { lostOutput, reportFailure } from "./failure.ts";
 import type { AnyInvocation, Edge } from "./invocation.ts";
 import { readGlobals } from "./globals.ts";
 import { withNextCommand } from "./next-command.ts";
@@ -69,14 +68,6 @@ async function runNamed(invocation: AnyInvocation, edge: Edge): Promise<number> 
     const { quiet: _quiet, ...raw } = invocation.globals;
     throw withNextCommand(error, { raw, globals: readGlobals(raw, edge.terminal.env) });
   }
-}
-
-function lostOutput(code: string): DecampError {
-  const reason = code === "ENOSPC" ? "there is no room left" : code;
-  return new DecampError("storage", `The standard output could not be written: ${reason}.`, {
-    hint: "What the command did is done; what it printed is not complete.",
-    data: { reason: code },
-  });
 }
 
 /** The code of a command is loaded only when it runs. */

@@ -31,8 +31,8 @@ export async function readNewKey(
     }
     const text =
       what === "-"
-        ? await readSecretStream(terminal.stdin, "the standard input", name)
-        : await readSecretFile(what, name, isArmored);
+        ? await readSecretStream(terminal.stdin, "the standard input", name, signal)
+        : await readSecretFile(what, name, { mayBeSeen: isArmored, signal });
     secrets.conceal(text);
     const proof = await openKey(text, secrets, curve);
     return { key: proof.didKey, proof };

@@ -11,8 +11,12 @@ import type { Terminal } from "./terminal.ts";
  *
  * @throws DecampError as `readJsonInput`, and `unreadable-file` for what is something else of an identity
  */
-export async function readOperationInput(path: string, terminal: Pick<Terminal, "stdin">): Promise<unknown> {
-  const value = await readJsonInput(path, terminal);
+export async function readOperationInput(
+  path: string,
+  terminal: Pick<Terminal, "stdin">,
+  signal?: AbortSignal,
+): Promise<unknown> {
+  const value = await readJsonInput(path, terminal, { signal });
   if (isJsonObject(value) && value["type"] === "result" && value["operation"] !== undefined) {
     return value["operation"];
   }

@@ -173,10 +173,10 @@ export function createSecrets(
     const { file, command } = flags[name] ?? {};
     const { what, mayBeSeen } = secretKinds[name];
     if (file === "-") {
-      return readSecretStream(terminal.stdin, "the standard input", what);
+      return readSecretStream(terminal.stdin, "the standard input", what, signal);
     }
     if (file !== undefined) {
-      return readSecretFile(file, what, mayBeSeen);
+      return readSecretFile(file, what, { mayBeSeen, signal });
     }
     return command === undefined ? undefined : runOutside(async (env) => runSecretCommand(command, what, env, signal));
   };

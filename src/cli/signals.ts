@@ -44,7 +44,7 @@ export async function stoppable<T>(
       leave();
       onStop();
     } else if (name !== "SIGHUP") {
-      process.exit(130);
+      endNow();
     }
     // Of a terminal that hangs up the system tells, and its shell once more: nobody has asked twice.
   };
@@ -69,6 +69,34 @@ export async function stoppable<T>(
       process.on("SIGHUP", pass);
     }
   }
+}
+
+/** What one of the threads that wait for the system may be busy with. */
+const isWaiting = (): boolean => process.getActiveResourcesInfo().some((name) => /^(?:FSReq|GetAddrInfo)/.test(name));
+
+/** So long such a thread is waited for (milliseconds): work on a disk is over in less. */
+const patience = 300;
+
+/**
+ * Ends the process with exit code 130. Node.js waits for its threads at the end, and one of them may never come back, as from a
+ * disk in the network that is gone: then the system ends the process, as it does with any that does not listen.
+ */
+function endNow(): void {
+  if (process.platform === "win32" || !isWaiting()) {
+    process.exit(130);
+  }
+  setTimeout(() => {
+    // Whoever has changed the terminal puts it back.
+    process.emit("exit", 130);
+    process.removeAllListeners("SIGINT");
+    process.kill(process.pid, "SIGINT");
+    process.kill(process.pid, "SIGKILL");
+  }, patience);
+  setInterval(() => {
+    if (!isWaiting()) {
+      process.exit(130);
+    }
+  }, 10);
 }
 
 /** For long work: says to a person that it was heard, and what is waited for. */

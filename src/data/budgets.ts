@@ -71,11 +71,15 @@ export const budgets: Readonly<Record<BudgetName, Budget>> = {
   // What a server sends, as a stream.
   blobBytes: raisable(2 * GiB, "bytes", "one blob"),
   blobExcess: raisable(16 * MiB, "bytes", "one blob, beyond the size that its record states"),
-  repoBytes: raisable(4 * GiB, "bytes", "one answer that holds a repository"),
+  repoBytes: raisable(
+    4 * GiB,
+    "bytes",
+    "one answer that holds a repository, and a CAR from a pipe or the standard input",
+  ),
   strayBytes: raisable(
     16 * MiB,
     "bytes",
-    "what comes behind a repository that is complete, beyond as much again as it has",
+    "what comes behind a repository that is complete, beyond as much again as it has; and from a pipe, behind where it is no CAR",
   ),
   commitBytes: fixed(64 * KiB, "bytes", "one commit that is asked for alone"),
 
@@ -97,7 +101,7 @@ export const budgets: Readonly<Record<BudgetName, Budget>> = {
   listEmptyPages: fixed(100, "number", "pages in a row without an entry"),
   listEntries: fixed(5_000_000, "number", "entries of a list"),
   listRepeats: fixed(1000, "number", "entries of a list that it had already"),
-  entryLength: fixed(2048, "number", "letters of an entry: the longest DID"),
+  entryLength: fixed(2048, "number", "letters of an entry, also of a list of accounts in a file: the longest DID"),
   cursorLength: fixed(8 * KiB, "number", "letters of the name of a page"),
 
   // The log of an identity. All of these are looked at before any signature is.

@@ -1,9 +1,13 @@
 /** A CAR file as a source that can be read at any place: a file as it lies, a stream by way of a temporary file. */
-import { closeSync, createReadStream, fstatSync, mkdtempSync, openSync, readSync, rmSync } from "node:fs";
+import { closeSync, fstatSync, mkdtempSync, openSync, readSync, rmSync } from "node:fs";
 import { platform, tmpdir } from "node:os";
 import { join } from "node:path";
-import { DecampError } from "../errors.ts";
+import { defaultBudgets, overLimit, type Limits } from "../data/budgets.ts";
+import { DecampError, isDecampError } from "../errors.ts";
+import { FrameWatch } from "../repo/frame-watch.ts";
+import { repoLimits } from "../repo/limits.ts";
 import type { RepoSource } from "../repo/source.ts";
+import { openNamed, pieces, readOpened, type Opened } from "./incoming.ts";
 import { checkPlain, readPlain } from "./plain-file.ts";
 import { unreadable } from "./unreadable.ts";
 import { writeAllSync } from "./write-whole.ts";
@@ -33,14 +37,26 @@ export function openCarFile(path: string): CarFile {
   return openedFile(fd, path, stat.size);
 }
 
+export interface SpoolOptions {
+  /** Ends it at once. */
+  readonly signal?: AbortSignal | undefined;
+  /** Those of the run; the defaults, unless given. */
+  readonly limits?: Limits | undefined;
+}
+
 /**
- * Opens the CAR that a user names with `path`. What is no plain file (a pipe) is read to its end first.
+ * Opens the CAR that a user names with `path`. What is no plain file (a pipe) is kept first, as `spoolCar` does.
  *
- * @throws DecampError `unreadable-file` if it cannot be read, or is a folder
+ * @throws DecampError `unreadable-file` if it cannot be read, or is a folder; and as `spoolCar`
  */
-export async function openNamedCar(path: string): Promise<CarFile> {
-  const fd = openFile(path, "r");
-  const stat = fstatSync(fd);
+export async function openNamedCar(path: string, options: SpoolOptions = {}): Promise<CarFile> {
+  let opened: Opened;
+  try {
+    opened = await openNamed(path);
+  } catch (error) {
+    throw unreadable(path, error);
+  }
+  const { fd, stat } = opened;
   if (stat.isFile()) {
     return openedFile(fd, path, stat.size);
   }
@@ -50,10 +66,10 @@ export async function openNamedCar(path: string): Promise<CarFile> {
       hint: "Give a CAR file, or the folder of an archive: that has a manifest.json.",
     });
   }
-  return spoolCar(createReadStream(path, { fd }), path);
+  return spoolCar(readOpened(opened, options.signal), path, options);
 }
 
-function openFile(path: string, flags: string | number): number {
+function openFile(path: string, flags: number): number {
   try {
     return openSync(path, flags);
   } catch (error) {
@@ -67,23 +83,37 @@ function openedFile(fd: number, path: string, size: number): CarFile {
 
 /**
  * Keeps what a stream carries in a temporary file that nobody else can read, and that is gone with the process, however that
- * ends (on Windows, where an open file keeps its name, unless it is killed).
+ * ends (on Windows, where an open file keeps its name, unless it is killed). Where it shows that it is no CAR, or can be read no
+ * further, it is taken for `strayBytes` more, and no longer: whoever reads what is kept finds just what is wrong.
  *
  * @param from the stream's name, for messages
- * @throws DecampError `unreadable-file` if the stream breaks, `storage` if there is no room
+ * @throws DecampError `unreadable-file` if the stream breaks, `storage` if there is no room, `limit-exceeded` beyond `repoBytes`;
+ *   the signal's reason
  */
-export async function spoolCar(stream: AsyncIterable<Uint8Array | string>, from: string): Promise<CarFile> {
+export async function spoolCar(
+  stream: AsyncIterable<Uint8Array | string>,
+  from: string,
+  { signal, limits = defaultBudgets }: SpoolOptions = {},
+): Promise<CarFile> {
   const { fd, close } = onDisk(openSpool);
+  const watch = new FrameWatch(repoLimits(limits));
   let size = 0;
   try {
-    for await (const chunk of stream) {
-      const bytes = typeof chunk === "string" ? Buffer.from(chunk) : chunk;
+    for await (const bytes of pieces(stream, signal)) {
       onDisk(() => writeAllSync(fd, bytes));
       size += bytes.length;
+      watch.look(bytes);
+      if (watch.lostAt !== undefined && size - watch.lostAt > limits.strayBytes) {
+        break;
+      }
+      if (size > limits.repoBytes) {
+        throw overLimit("repoBytes", `What comes from ${from} has`, limits.repoBytes, "bytes");
+      }
     }
   } catch (error) {
     close();
-    throw error instanceof DecampError ? error : unreadable(from, error);
+    signal?.throwIfAborted();
+    throw isDecampError(error) ? error : unreadable(from, error);
   }
   return { source: fileSource(fd, from), size, close };
 }

@@ -12,7 +12,7 @@ import type { Readable } from "node:stream";
 import { DecampError, isDecampError } from "../errors.ts";
 import { checkPlain, readPlain } from "./plain-file.ts";
 import { noteSpent } from "./spent-memory.ts";
-import { systemCode } from "./system-error.ts";
+import { pathFault, shownPath, systemCode } from "./system-error.ts";
 import { writeAll } from "./write-whole.ts";
 
 /** Permissions: state and private parts are for their owner alone. */
@@ -302,7 +302,8 @@ export async function linkNew(from: string, to: string): Promise<boolean> {
   }
 }
 
-async function isThere(path: string): Promise<boolean> {
+/** Whether there is something of that name. Throws what the disk says. */
+export async function isThere(path: string): Promise<boolean> {
   try {
     await lstat(path);
     return true;
@@ -462,7 +463,7 @@ export async function syncFolder(path: string): Promise<void> {
   }
 }
 
-/** Has the failures of the system become DecampError `storage`; others stay as they are. @param path for the sentence */
+/** Has the failures of the system become DecampError, as `storageError` has it; others stay as they are. @param path for the sentence */
 export async function onDisk<T>(path: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
@@ -471,9 +472,17 @@ export async function onDisk<T>(path: string, work: () => Promise<T>): Promise<T
   }
 }
 
-/** The error for a file or folder that cannot be read or written. */
+/** The error for a file or folder that cannot be read or written: `usage` if it is the path that is wrong, else `storage`. */
 export function storageError(path: string, error: unknown): DecampError {
   const code = systemCode(error) ?? "unknown";
+  const fault = pathFault(path, error);
+  if (fault !== undefined) {
+    return new DecampError("usage", `${shownPath(path)} cannot be used: ${fault}.`, {
+      hint: "Check the path.",
+      data: { path: shownPath(path), reason: code },
+      cause: error,
+    });
+  }
   const known: Record<string, string> = {
     ENOSPC: "the disk is full",
     EDQUOT: "the quota of the disk is used up",
@@ -481,7 +490,6 @@ export function storageError(path: string, error: unknown): DecampError {
     EFBIG: "it would become longer than this disk or this user's limit allows",
     EACCES: "permission is denied",
     EPERM: "it is not permitted",
-    ENOTDIR: "a part of the path is not a folder",
     EISDIR: "it is a folder",
     EMFILE: "too many files are open",
     EEXIST: "there is something of that name already",

@@ -57,6 +57,15 @@ export async function hashFile(path: string, signal: AbortSignal): Promise<Hashe
   return { size, sha256: hash.digest() };
 }
 
+/** Whether there is something at `path` that is no folder. What cannot be looked at is not. */
+export async function isNoFolder(path: string): Promise<boolean> {
+  try {
+    return !(await stat(path)).isDirectory();
+  } catch {
+    return false;
+  }
+}
+
 /** Whether there is a folder at `path`. What cannot be looked at is none. */
 export async function isFolder(path: string): Promise<boolean> {
   try {

@@ -1,9 +1,9 @@
 /** JSON that a person named, in a file or a stream, or that lies in an archive. */
-import { createReadStream } from "node:fs";
 import { budgets } from "../data/budgets.ts";
 import { jsonExcess } from "../data/json-bounds.ts";
 import { DecampError } from "../errors.ts";
 import { readWhole } from "./files.ts";
+import { pieces, readNamed } from "./incoming.ts";
 import { unreadable } from "./unreadable.ts";
 
 /** More than any log or operation needs. */
@@ -12,15 +12,24 @@ const limit = budgets.fileBytes.most;
 /** What it is called when something is no JSON: a file that is of no use here, or one that has suffered. */
 export type NotJson = "unreadable-file" | "damaged";
 
-/** @throws DecampError `unreadable-file` if it cannot be read or is too long; `notJson` if it is no JSON */
-export async function readJsonFile(path: string, notJson: NotJson = "unreadable-file"): Promise<unknown> {
-  return guarded(path, async () => readJsonStream(createReadStream(path), path, notJson));
+export interface JsonOptions {
+  readonly notJson?: NotJson | undefined;
+  /** Ends the wait for what may never come: a pipe has a path, too. */
+  readonly signal?: AbortSignal | undefined;
 }
 
-async function guarded<T>(path: string, read: () => Promise<T>): Promise<T> {
+/**
+ * @throws DecampError `unreadable-file` if it cannot be read or is too long; `notJson` if it is no JSON; the signal's reason
+ */
+export async function readJsonFile(path: string, { notJson, signal }: JsonOptions = {}): Promise<unknown> {
+  return guarded(path, signal, async () => readJsonStream(readNamed(path, signal), path, { notJson }));
+}
+
+async function guarded<T>(path: string, signal: AbortSignal | undefined, read: () => Promise<T>): Promise<T> {
   try {
     return await read();
   } catch (error) {
+    signal?.throwIfAborted();
     if (error instanceof DecampError) {
       throw error;
     }
@@ -42,11 +51,12 @@ export interface JsonValues {
  */
 export async function readJsonValues(
   from: string | { readonly stream: AsyncIterable<Uint8Array | string>; readonly name: string },
+  signal?: AbortSignal,
 ): Promise<JsonValues> {
   const name = typeof from === "string" ? from : from.name;
   const bytes = await (typeof from === "string"
-    ? guarded(from, async () => readBytes(createReadStream(from), from))
-    : readBytes(from.stream, name));
+    ? guarded(from, signal, async () => readBytes(readNamed(from, signal), from))
+    : readBytes(pieces(from.stream, signal), name));
   const lines = bytes.toString("latin1").trim().split("\n");
   try {
     return { value: parseJson(bytes, name, "unreadable-file"), lines: false };
@@ -79,16 +89,15 @@ export async function readOwnJson(path: string): Promise<unknown> {
 export async function readJsonStream(
   stream: AsyncIterable<Uint8Array | string>,
   from: string,
-  notJson: NotJson = "unreadable-file",
+  { notJson = "unreadable-file", signal }: JsonOptions = {},
 ): Promise<unknown> {
-  return parseJson(await readBytes(stream, from), from, notJson);
+  return parseJson(await readBytes(pieces(stream, signal), from), from, notJson);
 }
 
-async function readBytes(stream: AsyncIterable<Uint8Array | string>, from: string): Promise<Buffer> {
+async function readBytes(stream: AsyncIterable<Uint8Array>, from: string): Promise<Buffer> {
   const chunks: Uint8Array[] = [];
   let size = 0;
-  for await (const chunk of stream) {
-    const bytes = typeof chunk === "string" ? Buffer.from(chunk) : chunk;
+  for await (const bytes of stream) {
     size += bytes.length;
     if (size > limit) {
       throw new DecampError("unreadable-file", `Cannot read ${from}: it is longer than ${limit} bytes.`);

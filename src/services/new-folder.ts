@@ -4,9 +4,9 @@
  */
 import { mkdir, open, readdir, rename, rm, rmdir } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
-import { DecampError } from "../errors.ts";
-import { privateFile, privateFolder, syncFolder } from "./files.ts";
-import { systemCode } from "./system-error.ts";
+import { DecampError, isDecampError } from "../errors.ts";
+import { isThere, privateFile, privateFolder, storageError, syncFolder } from "./files.ts";
+import { pathFault, systemCode } from "./system-error.ts";
 import { writeAll } from "./write-whole.ts";
 
 export interface NewFolder {
@@ -26,18 +26,23 @@ export interface NewFolder {
 /**
  * Starts a folder at `path`, which must not exist yet, or be empty. Until `finish` it is called `<path>.part`.
  *
- * @throws DecampError `usage` if something is there, `storage` if it cannot be made
+ * @throws DecampError `usage` if something is there, or the path leads nowhere; `storage` if it cannot be made
  */
 export async function createNewFolder(path: string): Promise<NewFolder> {
   const target = resolve(path);
   const part = join(dirname(target), `${basename(target)}.part`);
-  if (!(await isFree(target))) {
-    throw new DecampError("usage", `There is something at ${path} already.`, {
-      hint: "Name a folder that does not exist yet, or an empty one.",
-    });
-  }
   await stored(path, async () => {
+    if (!(await isFree(target))) {
+      throw new DecampError("usage", `There is something at ${path} already.`, {
+        hint: "Name a folder that does not exist yet, or an empty one.",
+      });
+    }
     await mkdir(dirname(target), { recursive: true });
+    if (await isThere(part)) {
+      throw new DecampError("storage", `There is something at ${path}.part already.`, {
+        hint: "Another run may be writing it. If not, it is left over: remove it.",
+      });
+    }
     await mkdir(part, { mode: privateFolder });
   });
   const made = new Set<string>();
@@ -67,7 +72,13 @@ async function isFree(path: string): Promise<boolean> {
   try {
     return (await readdir(path)).length === 0;
   } catch (error) {
-    return systemCode(error) === "ENOENT";
+    if (systemCode(error) === "ENOENT") {
+      return true;
+    }
+    if (systemCode(error) === "ENOTDIR" && (await isThere(path))) {
+      return false;
+    }
+    throw error;
   }
 }
 
@@ -75,11 +86,11 @@ async function stored(path: string, work: () => Promise<void>): Promise<void> {
   try {
     await work();
   } catch (error) {
-    if (systemCode(error) === "EEXIST") {
-      throw new DecampError("storage", `There is something at ${path}.part already.`, {
-        hint: "Another run may be writing it. If not, it is left over: remove it.",
-        cause: error,
-      });
+    if (isDecampError(error)) {
+      throw error;
+    }
+    if (pathFault(path, error) !== undefined) {
+      throw storageError(path, error);
     }
     const reason = error instanceof Error ? error.message : String(error);
     throw new DecampError("storage", `Cannot write to ${path}: ${reason}.`, { cause: error });

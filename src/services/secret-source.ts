@@ -1,8 +1,8 @@
 /** Reads one secret from a file, from a stream, or from what a command prints. */
-import { open } from "node:fs/promises";
 import { platform } from "node:os";
 import { DecampError } from "../errors.ts";
 import { runCommand } from "./command.ts";
+import { openNamed, pieces, readOpened } from "./incoming.ts";
 import { unreadable } from "./unreadable.ts";
 
 /** More than any password or key needs; whoever names a film by mistake is told so. */
@@ -12,21 +12,22 @@ const maxSecretBytes = 64 * 1024;
  * The secret in a file, without the line end behind it.
  *
  * @param what what it is, for messages: "the password of your old server"
- * @param mayBeSeen whether this content may lie in a file that others can read; it may unless this is given
+ * @param options.mayBeSeen whether this content may lie in a file that others can read; it may unless this is given
  * @throws DecampError `unreadable-file` if it cannot be read, is empty, too long, or no UTF-8 text; `refused` if others
- *   can read it who should not
+ *   can read it who should not; the signal's reason
  */
 export async function readSecretFile(
   path: string,
   what: string,
-  mayBeSeen: (secret: string) => boolean = () => true,
+  options: { readonly mayBeSeen?: ((secret: string) => boolean) | undefined; readonly signal?: AbortSignal } = {},
 ): Promise<string> {
+  const { mayBeSeen = () => true, signal } = options;
   try {
-    await using file = await open(path);
-    const stats = await file.stat();
-    const secret = await readSecretStream(file.createReadStream({ autoClose: false }), `the file ${path}`, what);
+    const file = await openNamed(path);
+    const { stat } = file;
+    const secret = await readSecretStream(readOpened(file, signal), `the file ${path}`, what);
     // Windows has no such bits; a pipe has no other readers.
-    const readByOthers = platform() !== "win32" && stats.isFile() && (stats.mode & 0o077) !== 0;
+    const readByOthers = platform() !== "win32" && stat.isFile() && (stat.mode & 0o077) !== 0;
     if (readByOthers && !mayBeSeen(secret)) {
       throw new DecampError("refused", `Others on this machine can read the file ${path}, which holds ${what}.`, {
         hint: `Run chmod 600 ${path}, and think about who may have read it.`,
@@ -34,6 +35,7 @@ export async function readSecretFile(
     }
     return secret;
   } catch (error) {
+    signal?.throwIfAborted();
     if (error instanceof DecampError) {
       throw error;
     }
@@ -45,17 +47,17 @@ export async function readSecretFile(
  * The secret that a stream carries, without the line end behind it.
  *
  * @param from the stream's name, for messages
- * @throws DecampError `unreadable-file` as readSecretFile
+ * @throws DecampError `unreadable-file` as readSecretFile; the signal's reason
  */
 export async function readSecretStream(
   stream: AsyncIterable<Uint8Array | string>,
   from: string,
   what: string,
+  signal?: AbortSignal,
 ): Promise<string> {
   const chunks: Uint8Array[] = [];
   let size = 0;
-  for await (const chunk of stream) {
-    const bytes = typeof chunk === "string" ? Buffer.from(chunk) : chunk;
+  for await (const bytes of pieces(stream, signal)) {
     size += bytes.length;
     if (size > maxSecretBytes) {
       throw new DecampError("unreadable-file", `Cannot read ${what} from ${from}: it is longer than 64 KiB.`);

@@ -1,10 +1,9 @@
 /** A file or a stream that the operating system does not let us read: the reason in words, and a hint that fits it. */
 import { DecampError } from "../errors.ts";
-import { systemCode } from "./system-error.ts";
+import { pathFault, shownPath, systemCode } from "./system-error.ts";
 
 const reasons: Partial<Record<string, { why: string; hint: string }>> = {
   ENOENT: { why: "there is no such file", hint: "Check the path." },
-  ENOTDIR: { why: "a part of the path is not a folder", hint: "Check the path." },
   EACCES: {
     why: "you may not read it",
     hint: "Check the permissions of the file, and of the folders that it lies in.",
@@ -20,11 +19,15 @@ const reasons: Partial<Record<string, { why: string; hint: string }>> = {
  */
 export function unreadable(what: string, error: unknown): DecampError {
   const code = systemCode(error);
-  const { why, hint } = reasons[code ?? ""] ?? {
-    why: code === undefined ? "reading failed" : `reading failed (${code})`,
-    hint: "Try again, or give a copy of it.",
-  };
-  return new DecampError("unreadable-file", `Cannot read ${what}: ${why}.`, {
+  const fault = pathFault("", error);
+  const { why, hint } =
+    fault !== undefined
+      ? { why: fault, hint: "Check the path." }
+      : (reasons[code ?? ""] ?? {
+          why: code === undefined ? "reading failed" : `reading failed (${code})`,
+          hint: "Try again, or give a copy of it.",
+        });
+  return new DecampError("unreadable-file", `Cannot read ${shownPath(what)}: ${why}.`, {
     hint,
     data: { reason: code },
     cause: error,

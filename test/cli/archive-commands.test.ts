@@ -75,6 +75,22 @@ function makeParent(path: string): string {
 
 const lastPath = special.at(-1)?.key ?? "";
 
+test("a file in the place of an archive is named as that: exit code 2", async () => {
+  const path = join(folder, "a-file.car");
+  writeFileSync(path, "x");
+  for (const args of [
+    ["ls", path],
+    ["prune", path, "--keep", "1"],
+    ["diff", path, folder],
+    ["diff", path, path],
+  ]) {
+    const { exitCode, stdout, stderr } = await run(["archive", ...args]);
+    expect({ args, exitCode, stdout }).toEqual({ args, exitCode: 2, stdout: "" });
+    expect(stderr).toContain(`Error: ${path} is a file, not an archive.\n`);
+    expect(stderr).not.toContain("space");
+  }
+});
+
 describe("archive ls", () => {
   test("a line for each snapshot, oldest first", async () => {
     const archive = await makeTwo();

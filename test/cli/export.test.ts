@@ -452,6 +452,15 @@ describe("one CAR file", () => {
     expect(await main([...args, "-q"], parts)).toBe(6);
     expect(stderr()).toContain("is proved, and was not read to its end.");
 
+    const full = captured({ env: { XDG_STATE_HOME: "/state" } });
+    const takesNoMore = full.parts.stdout;
+    takesNoMore.once("data", () => takesNoMore.destroy(Object.assign(new Error("full"), { code: "ENOSPC" })));
+    expect(await main(args, full.parts)).toBe(1);
+    expect(full.stderr()).toContain("Error: The standard output could not be written: there is no room left.\n");
+    expect(full.stderr()).toContain("What was written of the CAR file is not whole.");
+    expect(full.stderr()).not.toContain("read to its end");
+    expect(full.stderr()).not.toContain("is done");
+
     vi.stubEnv("TMPDIR", join(folder, "nowhere"));
     const failed = await run([...args, "--json"]);
     vi.unstubAllEnvs();

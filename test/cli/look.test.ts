@@ -125,6 +125,23 @@ describe("repo unpack", () => {
     expect(readdirSync(target)).toEqual(["mine"]);
   });
 
+  test("a path that leads nowhere is told as that, and not as one that is taken", async () => {
+    const target = join(folder, "a-file");
+    writeFileSync(target, "mine");
+    const taken = await run(["repo", "unpack", car, target]);
+    expect(taken).toMatchObject({ exitCode: 2 });
+    expect(taken.stderr).toContain(`There is something at ${target} already.`);
+    const below = await run(["repo", "unpack", car, join(target, "x")]);
+    expect(below).toMatchObject({ exitCode: 2 });
+    expect(below.stderr).toContain(
+      `${join(target, "x")} cannot be used: ${target} is a file, and no folder.\nHint: Check`,
+    );
+    const long = await run(["repo", "unpack", car, join(folder, "x".repeat(5000))]);
+    expect(long).toMatchObject({ exitCode: 2 });
+    expect(long.stderr).toContain("cannot be used: a name in it is too long.\nHint: Check the path.");
+    expect(long.stderr.length).toBeLessThan(500);
+  });
+
   test("nothing is left when it fails on the way", async () => {
     const target = join(folder, "broken");
     const input = makeCar(account.commit.cid, account.blocks.slice(0, -1));

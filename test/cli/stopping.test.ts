@@ -1,6 +1,6 @@
 /** Terminals that have no size, that hang up, and whose shell stops the process and lets it go on. */
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { spawn } from "node:child_process";
+import { closeSync, constants, existsSync, mkdtempSync, openSync, rmSync, writeFileSync } from "node:fs";
+import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -99,6 +99,42 @@ test.concurrent.each([
     expect(shell.raw()).not.toContain("hunter22");
   },
 );
+
+describe("a pipe that nobody writes to", () => {
+  const pipe = join(folder, "pipe");
+
+  test("is left at the first Ctrl-C", async () => {
+    execFileSync("mkfifo", [pipe]);
+    const child = spawn(process.execPath, [startScript, "repo", "ls", pipe], { stdio: ["ignore", "ignore", "pipe"] });
+    let said = "";
+    child.stderr.setEncoding("utf8").on("data", (text: string) => (said += text));
+    const closed = once(child, "close");
+    // It is at work once it has opened the pipe: whoever writes to it without waiting is let in.
+    const { O_WRONLY, O_NONBLOCK } = constants;
+    const writer = await vi.waitFor(() => openSync(pipe, O_WRONLY | O_NONBLOCK), 20_000);
+    child.kill("SIGINT");
+    expect(await closed).toEqual([130, null]);
+    closeSync(writer);
+    expect(said).toContain("Stopped.");
+  });
+
+  test("a thread that never comes back holds up nobody who asks twice, and the terminal is put back", async () => {
+    const stuck = join(folder, "stuck");
+    execFileSync("mkfifo", [stuck]);
+    const child = spawn(process.execPath, [fileURLToPath(new URL("support/stuck.ts", import.meta.url)), stuck], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    let said = "";
+    child.stdout.setEncoding("utf8").on("data", (text: string) => (said += text));
+    const closed = once(child, "close");
+    await vi.waitFor(() => expect(said).toContain("waiting"), 20_000);
+    child.kill("SIGINT");
+    await vi.waitFor(() => expect(said).toContain("heard"), 20_000);
+    child.kill("SIGTERM");
+    expect(await closed).toEqual([null, "SIGINT"]);
+    expect(said).toContain("left with 130");
+  });
+});
 
 test("without a terminal, the end of the session ends nothing", async () => {
   const key = parsePrivateKey("7".repeat(64));

@@ -15,7 +15,9 @@ function withoutComments(text: string): string {
 
 test.each<[string, RegExp, readonly string[]]>([
   ["opens a connection", /from "node:(?:https?|http2)"|import\("node:http/, ["services/connections.ts"]],
-  ["opens a socket", /"node:(?:net|tls|dgram)"/, ["services/connections.ts"]],
+  // The second one for pipes that a path leads to: it connects to nobody.
+  ["opens a socket", /"node:(?:net|tls|dgram)"/, ["services/connections.ts", "services/incoming.ts"]],
+  ["connects a socket by hand", /\bconnect\(/, []],
   ["fetches", /(?<![#.\w])fetch\(|\bglobalThis\.fetch\b|\bundici\b/, []],
   ["loads the package with the lexicons", /"@atproto\/api"/, ["services/xrpc.ts"]],
   [

@@ -51,7 +51,7 @@ describe("a new file", () => {
     await writeFile(path.join(folder, "no-folder"), "");
     const target = path.join(folder, "no-folder", "file");
     await expect(writeWhole(target, "x")).rejects.toMatchObject({
-      code: "storage",
+      code: "usage",
       message: expect.stringContaining(target) as string,
     });
   });
@@ -83,6 +83,28 @@ describe("a file that must not exist yet", () => {
 
 test("there is nothing to read where there is nothing", async () => {
   expect(await readWhole(path.join(folder, "nothing"))).toBeUndefined();
+});
+
+test("a path that leads nowhere is bad input, and no matter of the disk", async () => {
+  const file = path.join(folder, "a-file");
+  await writeFile(file, "x");
+  const below = path.join(file, "b", "c");
+  const what = { code: "usage", exitCode: 2, hint: "Check the path." };
+  const wrong = { ...what, message: `${below} cannot be used: ${file} is a file, and no folder.` };
+  await expect(readWhole(below)).rejects.toMatchObject(wrong);
+  await expect(refuseExisting(below)).rejects.toMatchObject(wrong);
+  await expect(writeNew(below, "x")).rejects.toMatchObject(wrong);
+  await expect(writeWhole(below, "x")).rejects.toMatchObject(wrong);
+  const long = path.join(folder, "x".repeat(5000));
+  const tooLong = { ...what, message: `${long.slice(0, 300)}… cannot be used: a name in it is too long.` };
+  await expect(readWhole(long)).rejects.toMatchObject(tooLong);
+  await expect(writeNew(long, "x")).rejects.toMatchObject(tooLong);
+  const circle = path.join(folder, "circle");
+  await symlink(circle, circle);
+  await expect(readWhole(circle)).rejects.toMatchObject({
+    ...what,
+    message: expect.stringContaining("circle") as string,
+  });
 });
 
 test("an append file keeps what it had", async () => {

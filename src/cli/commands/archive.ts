@@ -10,6 +10,7 @@ import { openSnapshot, readArchive, type ArchiveContents, type OpenSnapshot } fr
 import { privateReason, pruneArchive, type Pruned } from "../../archive/prune.ts";
 import { lossText } from "../../archive/shrink.ts";
 import { DecampError, exitCodeOf } from "../../errors.ts";
+import { isNoFolder } from "../../services/hash-file.ts";
 import type { PruneFlags } from "../declare/archive.ts";
 import { readGlobals, type GlobalFlags } from "../globals.ts";
 import type { Edge, Invocation } from "../invocation.ts";
@@ -25,6 +26,7 @@ import type { Piece, Terminal } from "../terminal.ts";
 export async function archiveLsCommand(invocation: Invocation<"archive ls">, { terminal }: Edge): Promise<number> {
   const globals = readGlobals(invocation.globals, terminal.env);
   const [path = ""] = invocation.args;
+  await refuseFile(path);
   if (await holdsArchives(path)) {
     const work = { command: "archive ls", done: "listed" } as const;
     return stoppable(
@@ -64,6 +66,16 @@ export async function archiveLsCommand(invocation: Invocation<"archive ls">, { t
 /** A snapshot of which nothing can be listed is damage. */
 function exitCodeFor({ odd }: Listed): number {
   return odd.some(({ rule }) => rule === "archive/manifest-damaged") ? exitCodeOf("damaged") : 0;
+}
+
+/** @throws DecampError `unreadable-file` for a file in the place of an archive */
+async function refuseFile(path: string): Promise<void> {
+  if (await isNoFolder(path)) {
+    throw new DecampError("unreadable-file", `${path} is a file, not an archive.`, {
+      hint: "Give the folder of an archive. decamp repo ls and decamp repo diff look into CAR files.",
+      data: { path },
+    });
+  }
 }
 
 interface Listed extends ArchiveContents {
@@ -166,6 +178,8 @@ export async function archiveDiffCommand(invocation: Invocation<"archive diff">,
   const [from = "", to = ""] = invocation.args;
   await stoppable(
     async (signal) => {
+      await refuseFile(from);
+      await refuseFile(to);
       const before = await openSnapshot(from);
       const after = await openSnapshot(to);
       const list = createList(terminal.out, globals.json ? { command: "archive diff", name: "changes" } : undefined);
@@ -212,6 +226,7 @@ export async function archivePruneCommand(
       hint: "Say it with --keep-daily 7 --keep-weekly 5 --keep-monthly 12, for example.",
     });
   }
+  await refuseFile(path);
   const isMany = await holdsArchives(path);
   if (isMany && release.length > 0) {
     throw new DecampError("usage", "--release names a snapshot of one archive, and this is a folder of them.", {

@@ -8,6 +8,7 @@ import { archiveName, snapshotFile } from "../../archive/layout.ts";
 import { inactiveStatus } from "../../archive/unavailable.ts";
 import { hasAllBlobs, readManifests } from "../../archive/manifest.ts";
 import { lossText } from "../../archive/shrink.ts";
+import { budgets } from "../../data/budgets.ts";
 import { DecampError, exitCodeOf, isDecampError } from "../../errors.ts";
 import { parseAccount, parseServerUrl, type Account } from "../../identity/syntax.ts";
 import type { MigrationServices } from "../../migration/context.ts";
@@ -184,21 +185,37 @@ async function* listAccounts(
   { flags: { accounts }, origin, services, terminal }: Setting,
   signal: AbortSignal,
 ): AsyncGenerator<Listed> {
-  const names =
-    accounts === undefined
-      ? services.openPds(origin ?? "").listRepos(signal)
-      : accounts === "-"
-        ? streamLines(terminal.stdin, "the standard input")
-        : fileLines(accounts);
-  for await (const line of names) {
+  if (accounts === undefined) {
+    // Whatever a server has in its list it gives for an account.
+    for await (const name of services.openPds(origin ?? "").listRepos(signal)) {
+      yield listed(name);
+    }
+    return;
+  }
+  const lines =
+    accounts === "-" ? streamLines(terminal.stdin, "the standard input", signal) : fileLines(accounts, signal);
+  for await (const line of lines) {
     const name = line.trim();
     if (name !== "" && !name.startsWith("#")) {
-      yield { name, account: read(name) };
+      yield listed(name);
     }
   }
 }
 
-function read(name: string): Account | DecampError {
+/** So much is repeated of an entry (letters). */
+const shownLetters = 200;
+
+function listed(name: string): Listed {
+  const short = name.length > shownLetters ? `${name.slice(0, shownLetters)}…` : name;
+  return { name: short === "" ? '""' : short, account: read(name, short) };
+}
+
+function read(name: string, short: string): Account | DecampError {
+  const most = budgets.entryLength.most;
+  if (name.length > most) {
+    const message = `This is no account, but longer than ${most} letters: ${JSON.stringify(short)}.`;
+    return new DecampError("invalid-account", message);
+  }
   try {
     return parseAccount(name);
   } catch (error) {

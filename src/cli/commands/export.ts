@@ -100,8 +100,7 @@ export async function exportCommand(
       if (ended.car.result.futureRev) {
         return exitCodeOf("damaged"); // as verify has it
       }
-      // An output that failed for another reason than that nobody reads is told by whoever watches all output.
-      return ended.car.result.taken || given.out.failure !== undefined ? 0 : exitCodeOf("incomplete");
+      return ended.car.result.taken ? 0 : exitCodeOf("incomplete");
     }
     const { located, result } = ended;
     if (globals.json) {

@@ -10,6 +10,7 @@ import { createNewFolder } from "../../services/new-folder.ts";
 import { readGlobals, type GlobalFlags } from "../globals.ts";
 import { openInput } from "../input.ts";
 import type { Edge, Invocation, Typed } from "../invocation.ts";
+import { readLimits } from "../limits.ts";
 import { createList, signs } from "../list.ts";
 import { createActivity } from "../reporters/activity.ts";
 import { plural } from "../reporters/amounts.ts";
@@ -140,7 +141,7 @@ export async function repoDiffCommand(invocation: Invocation<"repo diff">, { ter
     throw new DecampError("usage", "Only one of the two can be the standard input.");
   }
   return withRepo(invocation, terminal, async ({ source, globals, signal }) => {
-    const other = await openInput(after, terminal);
+    const other = await openInput(after, terminal, { signal, limits: readLimits(globals.limit) });
     try {
       const list = createList(terminal.out, globals.json ? { command: "repo diff", name: "changes" } : undefined);
       for await (const change of diffInTurns(source, other.source, { signal })) {
@@ -194,9 +195,10 @@ async function withRepo(
 ): Promise<number> {
   const globals = readGlobals(raw, terminal.env);
   const [path = ""] = args;
+  const limits = readLimits(globals.limit);
   await stoppable(
     async (signal) => {
-      const file = await openInput(path, terminal);
+      const file = await openInput(path, terminal, { signal, limits });
       try {
         await work({ source: file.source, globals, signal });
       } finally {

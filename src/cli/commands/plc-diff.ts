@@ -106,7 +106,7 @@ async function planned(
     return plannedMove(account, parseServerUrl(flags.to, talk.globals), accepted, talk);
   }
   if (flags.operation !== undefined) {
-    const value = await readOperationInput(flags.operation, terminal);
+    const value = await readOperationInput(flags.operation, terminal, talk.parts.signal);
     return { operation: readOperation(value), intent: { byHand: true } };
   }
   const { handle, pds } = flags;

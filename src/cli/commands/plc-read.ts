@@ -138,7 +138,7 @@ async function withLog<T>(
     requireFileOf(what, flags.did);
   }
   if (isPath(what)) {
-    return ways.file(await readLogInput(what, terminal));
+    return ways.file(await readLogInput(what, terminal, signal));
   }
   const [{ openAccountServices }, { parseServerUrl }] = await Promise.all([
     import("../account-services.ts"),

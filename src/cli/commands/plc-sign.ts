@@ -49,7 +49,7 @@ export async function plcSignCommand(
     place === undefined
       ? undefined
       : await stoppable(
-          async (signal) => verifiedInput(await readLogInput(place, terminal), undefined, { signal, limits }),
+          async (signal) => verifiedInput(await readLogInput(place, terminal, signal), undefined, { signal, limits }),
           () => undefined,
         );
   const judgement = log === undefined ? undefined : judge(log, operation, flags.nullify === true);

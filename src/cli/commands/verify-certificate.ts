@@ -15,7 +15,7 @@ export async function verifyCertificateCommand(
 ): Promise<number> {
   const globals = readGlobals(raw, terminal.env);
   const [path = ""] = args;
-  const report = await verifyCertificate(await readJsonInput(path, terminal, "damaged"));
+  const report = await verifyCertificate(await readJsonInput(path, terminal, { notJson: "damaged" }));
   if (globals.json) {
     terminal.out.json({ type: "result", version: 1, command: "verify", certificate: report, ok: report.ok });
   } else if (!globals.quiet || !report.ok) {

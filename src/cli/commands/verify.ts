@@ -2,6 +2,7 @@
 import type { AnyFinding, ArchiveReport } from "../../archive/check-all.ts";
 import { mendWords } from "../../archive/open-repo.ts";
 import type { SigningKey } from "../../archive/signing-keys.ts";
+import type { Limits } from "../../data/budgets.ts";
 import { DecampError, exitCodeOf } from "../../errors.ts";
 import { shownKey } from "../../identity/key-guard.ts";
 import { parseDidKey } from "../../identity/keys.ts";
@@ -30,7 +31,8 @@ export async function verifyCommand(
 ): Promise<number> {
   const globals = readGlobals(raw, terminal.env);
   const [path = ""] = args;
-  const limits = repoLimits(readLimits(globals.limit));
+  const all = readLimits(globals.limit);
+  const limits = repoLimits(all);
   const expectation = await readExpectation(flags);
   const isMany = await isFolderOfArchives(path);
   if (isMany && (flags.did !== undefined || flags.signingKey !== undefined)) {
@@ -41,7 +43,7 @@ export async function verifyCommand(
   return stoppable(
     async (signal) => {
       const run = { raw, globals };
-      const setting = { flags, limits, globals, terminal, signal };
+      const setting = { flags, all, limits, globals, terminal, signal };
       if (isMany) {
         return verifyMany(path, expectation, run, setting);
       }
@@ -67,7 +69,8 @@ interface Verified extends Omit<Proof, "keys"> {
 }
 
 async function verifyPath(path: string, expectation: Expectation, run: Run, setting: Setting): Promise<Verified> {
-  const input = await openInput(path, setting.terminal, true);
+  const { terminal, signal, all } = setting;
+  const input = await openInput(path, terminal, { signal, limits: all, passesOver: true });
   try {
     const { keys, ...proof } = await proveAll(input, expectation, setting);
     const { report, archive } = proof;
@@ -147,6 +150,9 @@ interface Proof {
 
 interface Setting {
   readonly flags: VerifyFlags;
+  /** All limits of the run. */
+  readonly all: Limits;
+  /** Those that a verification knows. */
   readonly limits: Partial<RepoLimits>;
   readonly globals: GlobalFlags;
   readonly terminal: Terminal;
