@@ -35,7 +35,7 @@ export function damagedArchive(
 ): DecampError {
   const what = `The archive in ${archive} is damaged: ${message} ${cid ?? key ?? ""}`.trim();
   return new DecampError("damaged", what, {
-    hint: "The command below fetches again what is damaged, as far as the server still has it; what it has no more is in another copy of the archive, if there is one. Then run the same command again.",
+    hint: "The command below fetches again what is damaged, as far as the server still has it; what it has no more may be in another copy of the archive, if there is one. Then run the same command again.",
     data: { rule, cid, archive, next: mendWords(archive, did) },
     cause,
   });

@@ -60,15 +60,17 @@ export function mendLines({ archive, manifest, findings, next, globals }: Damage
  * @param older the snapshots that are damaged, without the newest one
  */
 export function lostLines(archive: string, older: readonly string[]): Line[] {
-  const [them, are] = older.length > 1 ? ["them", "if they are held"] : ["it", "if it is held"];
   const release = older.flatMap((name) => ["--release", name]);
   const prune = ["archive", "prune", archive, ...release, "--keep-daily", "7", "--dry-run"];
+  const names = older.join(", ");
   return [
-    ["What the account has no more is in another copy of the archive, if there is one."],
+    ["What the account has no more may be in another copy of the archive, if there is one."],
     ...(older.length === 0
       ? []
       : [
-          [`Else let ${them} go, with rules that do not keep ${them}, also ${are}. This says what would go:`],
+          [
+            `Else let go of ${names}, with rules that do not keep ${older.length > 1 ? "them" : "it"}. This says what would go:`,
+          ],
           [`  ${commandLine(prune)}`],
         ]),
   ];
