@@ -165,7 +165,16 @@ export async function listSnapshots(archive: string): Promise<string[]> {
  */
 export async function readManifest(archive: string, name: string): Promise<Manifest | undefined> {
   const path = snapshotFile(archive, name, "manifest");
-  const bytes = await readWhole(path);
+  const bytes = await readWhole(path).catch((error: unknown) => {
+    if (isDecampError(error, "unreadable-file")) {
+      throw new DecampError("damaged", error.message, {
+        hint: "Move away what lies there. Then an export writes the manifest anew, if its snapshot is the newest one and the server still has that revision.",
+        data: { path },
+        cause: error,
+      });
+    }
+    throw error;
+  });
   if (bytes === undefined) {
     return undefined;
   }
@@ -236,7 +245,7 @@ async function tryManifest(archive: string, name: string): Promise<Manifest | De
   } catch (error) {
     // The disk cannot read it any more.
     const isLost = isDecampError(error, "storage") && error.data["reason"] === "EIO";
-    if (isLost || isDecampError(error, "damaged", "unreadable-file")) {
+    if (isLost || isDecampError(error, "damaged")) {
       return error;
     }
     throw error;

@@ -213,16 +213,19 @@ describe("what is no plain file, in the place of one", () => {
     ["the manifest", () => snapshotFile(archive, name, "manifest"), undefined],
   ] as const;
 
-  test.each(places)("a pipe for %s: it is found, and replaced", async (_, path, finding) => {
-    await rm(path());
-    execFileSync("mkfifo", [path()]);
-    if (finding !== undefined) {
-      expect(await findings()).toEqual([finding]);
-    }
-    expect(await again()).toMatchObject({ manifest: { snapshot: name, missing: [] }, unmended: [] });
-    expect(await findings()).toEqual([]);
-    expect(await wrongIn(archive)).toEqual([]);
-  });
+  test.skipIf(process.platform === "win32").each(places)(
+    "a pipe for %s: it is found, and replaced",
+    async (_, path, finding) => {
+      await rm(path());
+      execFileSync("mkfifo", [path()]);
+      if (finding !== undefined) {
+        expect(await findings()).toEqual([finding]);
+      }
+      expect(await again()).toMatchObject({ manifest: { snapshot: name, missing: [] }, unmended: [] });
+      expect(await findings()).toEqual([]);
+      expect(await wrongIn(archive)).toEqual([]);
+    },
+  );
 
   test.each(places)("a folder for %s: it stays, and is named; all else is exported", async (_, path, finding) => {
     await rm(path());
@@ -249,7 +252,7 @@ describe("what is no plain file, in the place of one", () => {
     }
   });
 
-  test("a repository that is a pipe is damage to whoever opens it", async () => {
+  test.skipIf(process.platform === "win32")("a repository that is a pipe is damage to whoever opens it", async () => {
     const manifest = (await readManifests(archive)).at(-1)!;
     await rm(repo());
     execFileSync("mkfifo", [repo()]);

@@ -55,13 +55,13 @@ describe("verify of an archive", () => {
     ["the repository", (archive) => snapshotFile(archive, testRev, "repo")],
     ["the manifest", (archive) => snapshotFile(archive, testRev, "manifest")],
     ["the DID document", (archive) => snapshotFile(archive, testRev, "document")],
-  ])("a pipe in the place of %s is not waited for", async (_, place) => {
+  ])("a pipe in the place of %s is not waited for, and is damage", async (_, place) => {
     const archive = makeArchive(folder);
     rmSync(place(archive));
     execFileSync("mkfifo", [place(archive)]);
-    const { exitCode, stderr } = await run(["verify", archive]);
-    expect(exitCode).toBe(2);
-    expect(stderr).toContain(`Cannot read ${place(archive)}: it is no plain file.`);
+    const { exitCode, stdout, stderr } = await run(["verify", archive]);
+    expect(exitCode).toBe(3);
+    expect(`${stdout}${stderr}`).toMatch(/archive\/(?:blob|file)-changed|is no plain file/);
   });
 
   test.skipIf(process.platform === "win32")(
