@@ -1,5 +1,7 @@
 /** The records of a repository as files that people can read: one JSON file a record. */
+import { defaultBudgets } from "../data/budgets.ts";
 import { decodeCbor } from "../data/cbor.ts";
+import { hasMoreValues } from "../data/cbor-count.ts";
 import { cborFaultText, isCborFault } from "../data/cbor-scan.ts";
 import { isCborCid } from "../data/cid.ts";
 import { looseJson, toJson } from "../data/json.ts";
@@ -16,6 +18,8 @@ export interface Unpacked {
   readonly marked: readonly string[];
   /** Paths of records that have no JSON form: they cannot be read to their end, or are nested too deeply. They are left out. */
   readonly unreadable: readonly string[];
+  /** Paths of records with more values than `jsonValues` allows. They are left out, too. */
+  readonly oversized: readonly string[];
 }
 
 /**
@@ -26,15 +30,20 @@ export interface Unpacked {
 export async function unpackRecords(
   source: RepoSource,
   folder: NewFolder,
-  options: { signal?: AbortSignal; onProgress?: (records: number) => void } = {},
+  options: { signal?: AbortSignal; onProgress?: (records: number) => void; jsonValues?: number } = {},
 ): Promise<Unpacked> {
-  const { signal, onProgress } = options;
+  const { signal, onProgress, jsonValues = defaultBudgets.jsonValues } = options;
   const unreadable: string[] = [];
+  const oversized: string[] = [];
   const marked: string[] = [];
   let records = 0;
   try {
     for await (const record of recordsInTurns(source, signal === undefined ? {} : { signal })) {
       const { path } = record;
+      if (hasMoreValues(record.bytes, jsonValues)) {
+        oversized.push(path);
+        continue;
+      }
       const { json, fault } = recordJson(record);
       if (json === undefined) {
         unreadable.push(path);
@@ -52,7 +61,7 @@ export async function unpackRecords(
     await folder.discard();
     throw error;
   }
-  return { records, marked, unreadable };
+  return { records, marked, unreadable, oversized };
 }
 
 export interface RecordJson {

@@ -93,7 +93,11 @@ export const budgets: Readonly<Record<BudgetName, Budget>> = {
   errorBytes: fixed(1 * MiB, "bytes", "what goes with a refusal; of more, nothing is read"),
   handleBytes: fixed(4 * KiB, "bytes", "what the well-known address of a handle answers"),
   jsonDepth: fixed(100, "number", "levels of lists and objects in JSON from outside"),
-  jsonValues: raisable(250_000, "number", "values in JSON from outside; for a file it is not raised"),
+  jsonValues: raisable(
+    250_000,
+    "number",
+    "values in JSON from outside, and of a record that is written as JSON; for a file it is not raised",
+  ),
   fileBytes: fixed(32 * MiB, "bytes", "JSON in a file that is named, or that comes on the standard input"),
 
   // Lists that come in pages.

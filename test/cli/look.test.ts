@@ -125,6 +125,26 @@ describe("repo unpack", () => {
     expect(readdirSync(target)).toEqual(["mine"]);
   });
 
+  test("a record of too many values is not written as JSON: it is named, with the limit that allows it", async () => {
+    const names = (await run(["repo", "ls", car])).stdout.trimEnd().split("\n");
+    const profile = "app.bsky.actor.profile/self";
+    const few = ["--limit", "json-values=2"];
+    const got = await run(["repo", "get", car, profile, ...few]);
+    expect(got).toMatchObject({ exitCode: 3, stdout: "" });
+    expect(got.stderr).toContain(`The record ${profile} has more than 2 values.`);
+    expect(got.stderr).toContain("--limit json-values=NUMBER");
+    const target = join(folder, "few");
+    const { exitCode, stderr } = await run(["repo", "unpack", car, target, ...few]);
+    expect(exitCode).toBe(6);
+    expect(stderr.split("\n").filter((line) => line.startsWith("Left out: "))).toHaveLength(names.length);
+    const json = await run(["repo", "unpack", car, join(folder, "few-2"), ...few, "--json"]);
+    expect(JSON.parse(json.stdout)).toMatchObject({
+      records: 0,
+      unreadable: [],
+      oversized: names.map((line) => line.split(" ")[0]),
+    });
+  });
+
   test("a path that leads nowhere is told as that, and not as one that is taken", async () => {
     const target = join(folder, "a-file");
     writeFileSync(target, "mine");

@@ -1,5 +1,7 @@
 /** `decamp repo ls|get|unpack|diff` and `decamp blob ls`: looks into a repository. */
 import { recordJson, unpackRecords } from "../../archive/unpack.ts";
+import { overLimit, type Limits } from "../../data/budgets.ts";
+import { hasMoreValues } from "../../data/cbor-count.ts";
 import { DecampError, exitCodeOf } from "../../errors.ts";
 import { diffInTurns } from "../../repo/diff.ts";
 import { readDid } from "../../repo/head.ts";
@@ -38,7 +40,7 @@ export async function repoGetCommand(invocation: Invocation<"repo get">, { termi
   const [, record = ""] = invocation.args;
   const address = parseRecordAddress(record);
   const { path } = address;
-  return withRepo(invocation, terminal, async ({ source, globals, signal }) => {
+  return withRepo(invocation, terminal, async ({ source, globals, limits, signal }) => {
     const notes = await compareAuthority(address, source, signal);
     for await (const found of recordsInTurns(source, { signal })) {
       if (found.path < path) {
@@ -46,6 +48,9 @@ export async function repoGetCommand(invocation: Invocation<"repo get">, { termi
       }
       if (found.path > path) {
         break;
+      }
+      if (hasMoreValues(found.bytes, limits.jsonValues)) {
+        throw overLimit("jsonValues", `The record ${path} has`, limits.jsonValues, "values");
       }
       const { json, fault } = recordJson(found, globals.json ? 0 : 2);
       if (json === undefined) {
@@ -106,20 +111,26 @@ async function compareAuthority(
     : [`Whether ${authority.name} is ${did ?? "the account of this repository"} was not looked up.`];
 }
 
-/** Runs `decamp repo unpack`. Exit code 6 if records had to be left out. */
+/** Runs `decamp repo unpack`. Exit code 6 if records were left out. */
 export async function repoUnpackCommand(invocation: Invocation<"repo unpack">, { terminal }: Edge): Promise<number> {
   const [, folder = ""] = invocation.args;
   let complete = true;
-  const exitCode = await withRepo(invocation, terminal, async ({ source, globals, signal }) => {
+  const exitCode = await withRepo(invocation, terminal, async ({ source, globals, limits, signal }) => {
     const activity = createActivity(terminal, "Writing the records", globals);
-    const { records, marked, unreadable } = await unpackRecords(source, await createNewFolder(folder), {
+    const { records, marked, unreadable, oversized } = await unpackRecords(source, await createNewFolder(folder), {
       signal,
+      jsonValues: limits.jsonValues,
       onProgress: (done) => activity.progress({ unit: "records", done }),
     }).finally(() => activity.close());
-    complete = unreadable.length === 0;
+    complete = unreadable.length + oversized.length === 0;
     if (globals.json) {
-      terminal.out.json({ type: "result", version: 1, command: "repo unpack", folder, records, marked, unreadable });
+      const facts = { folder, records, marked, unreadable, ...(oversized.length === 0 ? {} : { oversized }) };
+      terminal.out.json({ type: "result", version: 1, command: "repo unpack", ...facts });
       return;
+    }
+    for (const path of oversized) {
+      const { message, hint } = overLimit("jsonValues", `${path} has`, limits.jsonValues, "values");
+      terminal.err.line({ text: "Left out:", style: "yellow" }, ` ${message} ${hint}`);
     }
     for (const path of unreadable) {
       terminal.err.line({ text: "Left out:", style: "yellow" }, ` ${path} has no form in JSON.`);
@@ -140,8 +151,8 @@ export async function repoDiffCommand(invocation: Invocation<"repo diff">, { ter
   if (before === "-" && after === "-") {
     throw new DecampError("usage", "Only one of the two can be the standard input.");
   }
-  return withRepo(invocation, terminal, async ({ source, globals, signal }) => {
-    const other = await openInput(after, terminal, { signal, limits: readLimits(globals.limit) });
+  return withRepo(invocation, terminal, async ({ source, globals, limits, signal }) => {
+    const other = await openInput(after, terminal, { signal, limits });
     try {
       const list = createList(terminal.out, globals.json ? { command: "repo diff", name: "changes" } : undefined);
       for await (const change of diffInTurns(source, other.source, { signal })) {
@@ -184,6 +195,7 @@ export async function blobLsCommand(invocation: Invocation<"blob ls">, { termina
 interface Opened {
   readonly source: RepoSource;
   readonly globals: GlobalFlags;
+  readonly limits: Limits;
   readonly signal: AbortSignal;
 }
 
@@ -200,7 +212,7 @@ async function withRepo(
     async (signal) => {
       const file = await openInput(path, terminal, { signal, limits });
       try {
-        await work({ source: file.source, globals, signal });
+        await work({ source: file.source, globals, limits, signal });
       } finally {
         file.close();
       }
