@@ -134,12 +134,12 @@ async function sendAndReadBack(
   }
 }
 
-/** The log after the submission. A disk that is full by now must not hold up what comes next. */
+/** The log after the submission. A disk that is full by now, or a path that leads nowhere, must not hold up what comes next. */
 async function readBack(services: LogServices, did: string, signal: AbortSignal): Promise<VerifiedLog> {
   const { heads } = services;
   const remember: typeof heads.remember = async (head) =>
     heads.remember(head).catch((error: unknown) => {
-      if (!isDecampError(error, "storage")) {
+      if (!isDecampError(error, "storage", "usage")) {
         throw error;
       }
     });

@@ -240,7 +240,7 @@ export class Context {
     try {
       await this.journal.append(entry);
     } catch (error) {
-      if (!this.switched || !isDecampError(error, "storage")) {
+      if (!this.switched || !isDecampError(error, "storage", "usage")) {
         throw error;
       }
       this.warn("journal-lost", `What was done could not be written down: ${error.message}`);

@@ -91,7 +91,7 @@ async function verifyPath(path: string, expectation: Expectation, run: Run, sett
 function tell(verified: Verified, globals: GlobalFlags, { out }: Terminal): void {
   const { json, quiet } = globals;
   if (json) {
-    out.json({ type: "result", version: 1, command: "verify", ...factsOf(verified) });
+    out.json({ type: "result", version: 1, command: "verify", ...factsOf(verified, false) });
     return;
   }
   const { report, ok, until, archive, findings, next, input } = verified;
@@ -106,15 +106,21 @@ function tell(verified: Verified, globals: GlobalFlags, { out }: Terminal): void
   }
 }
 
-/** For scripts. */
-function factsOf({ report, ok, until, archive, findings, next }: Verified): object {
+/** For scripts. @param inMany a line among those of other archives: there `archive` is the path of it */
+function factsOf({ report, ok, until, archive, findings, next }: Verified, inMany: boolean): object {
   return {
     ...report,
     ok,
     ...(until === undefined ? {} : { signingKeyUntil: until }),
     ...(archive === undefined
       ? {}
-      : { archive: { snapshots: archive.snapshots, files: archive.files, blobs: archive.blobs } }),
+      : {
+          [inMany ? "contents" : "archive"]: {
+            snapshots: archive.snapshots,
+            files: archive.files,
+            blobs: archive.blobs,
+          },
+        }),
     ...(next === undefined ? {} : { next }),
     findings,
   };
@@ -132,7 +138,7 @@ async function verifyMany(folder: string, expectation: Expectation, run: Run, se
     const verified = await verifyPath(archive, expectation, run, setting);
     const { ok, report, archive: rest, findings, next } = verified;
     const line = summaryLine({ ok, report, archive: rest, findings, next });
-    return { exitCode: ok ? 0 : damagedExit, line, facts: factsOf(verified) };
+    return { exitCode: ok ? 0 : damagedExit, line, facts: factsOf(verified, true) };
   });
 }
 

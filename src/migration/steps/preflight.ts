@@ -88,7 +88,7 @@ async function checkAfter(context: Context): Promise<void> {
     try {
       context.journal = await openJournal(options.stateDir, identity.did, targetOrigin);
     } catch (error) {
-      if (!isDecampError(error, "unsupported", "storage", "unreadable-file")) {
+      if (!isDecampError(error, "unsupported", "storage", "usage", "unreadable-file")) {
         throw error;
       }
       context.warn("journal-lost", `The journal is left out of this: ${error.message}`);
