@@ -1,10 +1,8 @@
 /** What a change of an identity means, in plain sentences: they come before its fields. */
 import type { ChangeFacts, KeyFact } from "../plc/change-facts.ts";
 import { commandLine } from "./command-line.ts";
-import type { Piece } from "./terminal.ts";
+import type { Line } from "./terminal.ts";
 import type { Complete } from "./next-command.ts";
-
-type Line = readonly Piece[];
 
 /** Whose identity it is, and what makes a command for it complete. */
 export interface FactsContext {

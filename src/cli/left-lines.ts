@@ -1,9 +1,7 @@
 /** What a move leaves behind, for people: before they confirm it, and at its end. */
 import type { BlobNotMoved, LeftBehind, MissingBlob } from "../migration/events.ts";
 import { bytesText, countText, plural } from "./reporters/amounts.ts";
-import type { Piece } from "./terminal.ts";
-
-type Line = readonly Piece[];
+import type { Line } from "./terminal.ts";
 
 /** So many missing blobs are named on the screen; `--json` has them all. */
 const namedBlobs = 20;

@@ -3,9 +3,7 @@ import type { AnyFinding } from "../archive/check-all.ts";
 import type { Manifest } from "../archive/manifest.ts";
 import { commandLine } from "./command-line.ts";
 import { defaultPlcUrl, type GlobalFlags } from "./globals.ts";
-import type { Piece } from "./terminal.ts";
-
-type Line = readonly Piece[];
+import type { Line } from "./terminal.ts";
 
 /** What is known of the damage, and of the run that found it. */
 export interface Damage {

@@ -23,6 +23,9 @@ type Style = "bold" | "dim" | "red" | "green" | "yellow" | "cyan";
 /** A piece of a line. Plain strings and styled texts are escaped alike. */
 export type Piece = string | { readonly text: string; readonly style: Style };
 
+/** A line for people, in pieces. */
+export type Line = readonly Piece[];
+
 /** One of the two output streams. */
 export interface Channel {
   readonly isTerminal: boolean;

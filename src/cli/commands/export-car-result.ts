@@ -3,7 +3,7 @@ import type { LocatedAccount } from "../../account/find.ts";
 import type { Pds } from "../../services/pds.ts";
 import type { CarResult, CarTarget } from "../export-car.ts";
 import { bytesText, countText, plural } from "../reporters/amounts.ts";
-import type { Piece } from "../terminal.ts";
+import type { Line } from "../terminal.ts";
 
 /** What was exported, from where and to where. */
 export interface CarStory {
@@ -26,7 +26,7 @@ export function tellCar(
   return { target, located, source: origin, status, result };
 }
 
-export function carLines({ target, located, source, status, result }: CarStory): (readonly Piece[])[] {
+export function carLines({ target, located, source, status, result }: CarStory): Line[] {
   const { did, handle = did } = located;
   const { repo, size, taken } = result;
   const { referenced } = repo.report.blobs;

@@ -11,10 +11,8 @@ import { powerlessLines } from "../facts-lines.ts";
 import { lossSteps } from "../loss-lines.ts";
 import { lostLines } from "../mend-lines.ts";
 import { bytesText, countText, plural } from "../reporters/amounts.ts";
-import type { Piece } from "../terminal.ts";
+import type { Line, Piece } from "../terminal.ts";
 import type { Complete } from "../next-command.ts";
-
-type Line = readonly Piece[];
 
 /** So many missing blobs are named on the screen; `--json` and the manifest have them all. */
 const named = 50;

@@ -4,11 +4,9 @@ import type { StepId } from "../../migration/step-ids.ts";
 import { undoCommand, nobodyCanUndo } from "../facts-lines.ts";
 import { blobsFigure, leftLines } from "../left-lines.ts";
 import { bytesText, plural } from "../reporters/amounts.ts";
-import type { Piece } from "../terminal.ts";
+import type { Line } from "../terminal.ts";
 import type { Complete } from "../next-command.ts";
 import { commandLine } from "../command-line.ts";
-
-type Line = readonly Piece[];
 
 export function resultLines(
   result: MigrationResult,

@@ -12,9 +12,7 @@ import type { Edge, Invocation } from "../invocation.ts";
 import { openMigrationServices } from "../migration-services.ts";
 import { completer, nextCommand, type Complete, type RunFlags } from "../next-command.ts";
 import { stoppable } from "../signals.ts";
-import type { Piece, Terminal } from "../terminal.ts";
-
-type Line = readonly Piece[];
+import type { Line, Terminal } from "../terminal.ts";
 
 /** Runs `decamp migrate status`. */
 export async function migrateStatusCommand(

@@ -4,9 +4,7 @@ import { verifyCertificate, type CertificateReport } from "../../migration/certi
 import { readGlobals } from "../globals.ts";
 import type { Edge, Invocation } from "../invocation.ts";
 import { readJsonInput } from "../json-input.ts";
-import type { Piece } from "../terminal.ts";
-
-type Line = readonly Piece[];
+import type { Line, Piece } from "../terminal.ts";
 
 /** Exit code 3 for a certificate that proves nothing, or the contrary. */
 export async function verifyCertificateCommand(

@@ -3,9 +3,7 @@ import type { AnyFinding, ArchiveReport } from "../../archive/check-all.ts";
 import type { RepoReport } from "../../repo/report.ts";
 import { isOnlyOlder } from "../mend-lines.ts";
 import { bytesText, countText, plural } from "../reporters/amounts.ts";
-import type { Piece } from "../terminal.ts";
-
-type Line = readonly Piece[];
+import type { Line, Piece } from "../terminal.ts";
 
 /** So many findings are named on the screen; `--json` has them all. */
 const namedFindings = 100;

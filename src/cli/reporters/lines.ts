@@ -3,7 +3,7 @@ import type { Difference } from "../../plc/diff.ts";
 import type { LeftBehindNow, MigrationEvent, MigrationPlan } from "../../migration/events.ts";
 import { factsLines } from "../facts-lines.ts";
 import { leftLines, someOf } from "../left-lines.ts";
-import type { Piece } from "../terminal.ts";
+import type { Line, Piece } from "../terminal.ts";
 import type { Complete } from "../next-command.ts";
 
 export function warningLine(warning: { message: string }): Piece[] {
@@ -32,7 +32,7 @@ export function identityLines(differences: readonly Difference[], indent = "  ")
 export function identityEventLines(
   { did, handle, differences, facts, leftBehind }: MigrationEvent & { type: "identity" },
   complete: Complete | undefined,
-): readonly (readonly Piece[])[] {
+): readonly Line[] {
   return [
     ...(leftBehind === undefined ? [] : notAllThere(leftBehind)),
     ...factsLines(facts, { did, handle, complete }),
@@ -42,7 +42,7 @@ export function identityEventLines(
 }
 
 /** What is not on the new server, while all of it can still be taken back. */
-export function notAllThere(left: LeftBehindNow): readonly (readonly Piece[])[] {
+export function notAllThere(left: LeftBehindNow): readonly Line[] {
   const { blobsThere, blobsNeeded } = left;
   return [
     [
