@@ -7,7 +7,7 @@ import { copyFile, link, lstat, open, readdir, rename, rm, rmdir, stat, unlink }
 import { dirname } from "node:path";
 import { isDecampError } from "../errors.ts";
 import { makeFolder, readWhole, storageError, syncFolders } from "./files.ts";
-import { systemCode } from "./system-error.ts";
+import { isAbsent, systemCode } from "./system-error.ts";
 
 export interface Entry {
   readonly name: string;
@@ -32,15 +32,8 @@ export async function listEntries(path: string): Promise<Entry[]> {
 
 /** The size of a plain file in bytes; undefined if there is none, or something else has its name. @throws DecampError `storage` */
 export async function plainSize(path: string): Promise<number | undefined> {
-  try {
-    const found = await stat(path);
-    return found.isFile() ? found.size : undefined;
-  } catch (error) {
-    if (["ENOENT", "ENOTDIR"].includes(systemCode(error) ?? "")) {
-      return undefined;
-    }
-    throw storageError(path, error);
-  }
+  const found = await lookAt(path, async (at) => stat(at));
+  return found?.isFile() === true ? found.size : undefined;
 }
 
 /**
@@ -53,12 +46,7 @@ export async function freedBytes(paths: Iterable<string>): Promise<number> {
   const counted = new Map<string, number>();
   let bytes = 0;
   for (const path of paths) {
-    const file = await lstat(path, { bigint: true }).catch((error: unknown) => {
-      if (["ENOENT", "ENOTDIR"].includes(systemCode(error) ?? "")) {
-        return undefined;
-      }
-      throw storageError(path, error);
-    });
+    const file = await lookAt(path, async (at) => lstat(at, { bigint: true }));
     if (file?.isFile() !== true) {
       continue;
     }
@@ -94,14 +82,12 @@ export async function inTheWay(path: string): Promise<string | undefined> {
   return undefined;
 }
 
-async function lookAt(
-  path: string,
-  look: (path: string) => Promise<{ isDirectory(): boolean }>,
-): Promise<{ isDirectory(): boolean } | undefined> {
+/** What there is of that name, as `look` sees it; undefined if there is nothing. @throws DecampError `storage` */
+async function lookAt<T>(path: string, look: (path: string) => Promise<T>): Promise<T | undefined> {
   try {
     return await look(path);
   } catch (error) {
-    if (["ENOENT", "ENOTDIR"].includes(systemCode(error) ?? "")) {
+    if (isAbsent(error)) {
       return undefined;
     }
     throw storageError(path, error);
@@ -120,7 +106,7 @@ export async function removeFile(path: string): Promise<void> {
       await unlink(path);
     }
   } catch (error) {
-    if (!["ENOENT", "ENOTDIR"].includes(systemCode(error) ?? "")) {
+    if (!isAbsent(error)) {
       throw storageError(path, error);
     }
   }
@@ -133,7 +119,7 @@ export async function renameFile(from: string, to: string): Promise<void> {
       await rename(from, to);
     }
   } catch (error) {
-    if (!["ENOENT", "ENOTDIR"].includes(systemCode(error) ?? "")) {
+    if (!isAbsent(error)) {
       throw storageError(from, error);
     }
   }

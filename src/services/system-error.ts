@@ -7,6 +7,11 @@ export function systemCode(error: unknown): string | undefined {
   return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
 }
 
+/** Whether the system says that there is nothing of that name. */
+export function isAbsent(error: unknown): boolean {
+  return ["ENOENT", "ENOTDIR"].includes(systemCode(error) ?? "");
+}
+
 /** What is wrong with a path that can lead nowhere, whatever is done about the disk; undefined if it is not the path. */
 export function pathFault(path: string, error: unknown): string | undefined {
   switch (systemCode(error)) {
