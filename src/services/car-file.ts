@@ -1,13 +1,13 @@
 /** A CAR file as a source that can be read at any place: a file as it lies, a stream by way of a temporary file. */
-import { closeSync, fstatSync, mkdtempSync, openSync, readSync, rmSync } from "node:fs";
-import { platform, tmpdir } from "node:os";
-import { join } from "node:path";
+import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { defaultBudgets, overLimit, type Limits } from "../data/budgets.ts";
 import { DecampError, isDecampError } from "../errors.ts";
 import { FrameWatch } from "../repo/frame-watch.ts";
 import { repoLimits } from "../repo/limits.ts";
 import type { RepoSource } from "../repo/source.ts";
 import { openNamed, pieces, readOpened, type Opened } from "./incoming.ts";
+import { passingPlace } from "./passing-place.ts";
 import { checkPlain, readPlain } from "./plain-file.ts";
 import { unreadable } from "./unreadable.ts";
 import { writeAllSync } from "./write-whole.ts";
@@ -118,28 +118,22 @@ export async function spoolCar(
   return { source: fileSource(fd, from), size, close };
 }
 
-/** A file that has no name any more, where the system allows that. */
 function openSpool(): { fd: number; close: () => void } {
-  const folder = mkdtempSync(join(tmpdir(), "decamp-"));
-  const remove = (): void => rmSync(folder, { recursive: true, force: true });
-  let fd: number;
+  const place = passingPlace();
   try {
-    fd = openSync(join(folder, "repo.car"), "wx+", 0o600);
+    const fd = openSync(place.path, "wx+", 0o600);
+    place.opened();
+    return {
+      fd,
+      close: () => {
+        closeSync(fd);
+        place.remove();
+      },
+    };
   } catch (error) {
-    remove();
+    place.remove();
     throw error;
   }
-  if (platform() !== "win32") {
-    remove();
-    return { fd, close: () => closeSync(fd) };
-  }
-  return {
-    fd,
-    close: () => {
-      closeSync(fd);
-      remove();
-    },
-  };
 }
 
 function onDisk<T>(work: () => T): T {

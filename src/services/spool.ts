@@ -1,8 +1,8 @@
 /** A file for what only passes through: nobody else can read it, and it is gone with the process, however that ends. */
-import { mkdtemp, rm } from "node:fs/promises";
-import { platform, tmpdir } from "node:os";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { NewFile, storageError } from "./files.ts";
+import { NewFile, onDisk } from "./files.ts";
+import { passingPlace } from "./passing-place.ts";
 
 export interface Spool {
   readonly file: NewFile;
@@ -12,26 +12,19 @@ export interface Spool {
 
 /** @throws DecampError `storage` */
 export async function createSpool(): Promise<Spool> {
-  const place = join(tmpdir(), "decamp-");
-  const folder = await mkdtemp(place).catch((error: unknown) => {
-    throw storageError(place, error);
-  });
-  const remove = async (): Promise<void> => rm(folder, { recursive: true, force: true });
+  const place = await onDisk(join(tmpdir(), "decamp-"), async () => Promise.resolve(passingPlace()));
   try {
-    const file = await NewFile.create(join(folder, "repo.car"));
-    if (platform() !== "win32") {
-      // It needs no name. On Windows an open file keeps its own.
-      await remove();
-    }
+    const file = await NewFile.create(place.path);
+    place.opened();
     return {
       file,
       close: async () => {
         await file.discard();
-        await remove();
+        place.remove();
       },
     };
   } catch (error) {
-    await remove();
+    place.remove();
     throw error;
   }
 }
