@@ -14,6 +14,7 @@ import { DecampError, isDecampError, withStanding } from "../errors.ts";
 import { describeHistory, undoPower } from "../plc/history.ts";
 import type { LogEntry, VerifiedLog } from "../plc/log.ts";
 import { rotationKeysOf } from "../plc/operation.ts";
+import { isStorageError } from "../services/files.ts";
 import { agreeOnOperation } from "../services/second-opinion.ts";
 import { readLog } from "./read-log.ts";
 import type { SignedAnswer } from "../plc/diff.ts";
@@ -139,7 +140,7 @@ async function readBack(services: LogServices, did: string, signal: AbortSignal)
   const { heads } = services;
   const remember: typeof heads.remember = async (head) =>
     heads.remember(head).catch((error: unknown) => {
-      if (!isDecampError(error, "storage", "usage")) {
+      if (!isStorageError(error)) {
         throw error;
       }
     });

@@ -6,7 +6,7 @@ import type { AccountServices } from "../account/services.ts";
 import { archiveName } from "../archive/layout.ts";
 import { readManifests, type Manifest, type Missing } from "../archive/manifest.ts";
 import { isDecampError } from "../errors.ts";
-import { joinPath } from "../services/files.ts";
+import { isStorageError, joinPath } from "../services/files.ts";
 import type { LockOwner } from "../services/lock.ts";
 import type { Relay } from "../services/relay.ts";
 import type { Pds, ServerDescription } from "../services/pds.ts";
@@ -240,7 +240,7 @@ export class Context {
     try {
       await this.journal.append(entry);
     } catch (error) {
-      if (!this.switched || !isDecampError(error, "storage", "usage")) {
+      if (!this.switched || !isStorageError(error)) {
         throw error;
       }
       this.warn("journal-lost", `What was done could not be written down: ${error.message}`);

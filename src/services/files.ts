@@ -472,6 +472,11 @@ export async function onDisk<T>(path: string, work: () => Promise<T>): Promise<T
   }
 }
 
+/** Whether it is the disk that an error is about, or a path: one that `storageError` makes. */
+export function isStorageError(error: unknown): error is DecampError {
+  return isDecampError(error, "storage", "usage");
+}
+
 /** The error for a file or folder that cannot be read or written: `usage` if it is the path that is wrong, else `storage`. */
 export function storageError(path: string, error: unknown): DecampError {
   const code = systemCode(error) ?? "unknown";

@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { submitOperation } from "../../src/account/submit.ts";
 import { DecampError } from "../../src/errors.ts";
 import { parseSignedOperation, type PlcOperation } from "../../src/plc/operation.ts";
+import { storageError } from "../../src/services/files.ts";
 import { at, auditLog, hour, operation, signed, testCid, testDid, testKey } from "../tools/plc.ts";
 import { forever, logServices } from "./support.ts";
 
@@ -52,21 +53,26 @@ describe("submitting", () => {
     expect(count).toBe(1);
   });
 
-  test("a log that cannot be read after the submission, or kept, says nothing about it", async () => {
-    const { services, waits } = logServices([before, { broken: true }, { broken: true }, taken]);
-    let submitted = false;
-    const heads: typeof services.heads = {
-      ...services.heads,
-      remember: async (head) =>
-        submitted ? Promise.reject(new DecampError("storage", "The disk is full.")) : services.heads.remember(head),
-    };
-    const send = (): Promise<void> => {
-      submitted = true;
-      return sent();
-    };
-    const { entry } = await submitOperation({ ...services, heads }, submission(send), forever);
-    expect({ cid: entry.cid, waits: waits() }).toEqual({ cid: testCid(ours), waits: 2 });
-  });
+  test.each(["ENOSPC", "ENOTDIR"])(
+    "a log that cannot be read after the submission, or kept, says nothing about it",
+    async (reason) => {
+      const { services, waits } = logServices([before, { broken: true }, { broken: true }, taken]);
+      let submitted = false;
+      const heads: typeof services.heads = {
+        ...services.heads,
+        remember: async (head) =>
+          submitted
+            ? Promise.reject(storageError("heads", Object.assign(new Error("write"), { code: reason })))
+            : services.heads.remember(head),
+      };
+      const send = (): Promise<void> => {
+        submitted = true;
+        return sent();
+      };
+      const { entry } = await submitOperation({ ...services, heads }, submission(send), forever);
+      expect({ cid: entry.cid, waits: waits() }).toEqual({ cid: testCid(ours), waits: 2 });
+    },
+  );
 
   test("an operation that the log has already is not sent", async () => {
     const { services } = logServices([taken]);

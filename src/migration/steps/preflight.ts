@@ -4,6 +4,7 @@ import { homeBefore, staysOf, whereIs } from "../../account/where.ts";
 import { requireArchiveFolder } from "../../archive/folder.ts";
 import { DecampError, isDecampError } from "../../errors.ts";
 import { isFutureRev } from "../../repo/commit.ts";
+import { isStorageError } from "../../services/files.ts";
 import { isMissingMethod } from "../../services/missing-method.ts";
 import type { ServerDescription } from "../../services/pds.ts";
 import { checkClocks } from "../checks/clock.ts";
@@ -88,7 +89,7 @@ async function checkAfter(context: Context): Promise<void> {
     try {
       context.journal = await openJournal(options.stateDir, identity.did, targetOrigin);
     } catch (error) {
-      if (!isDecampError(error, "unsupported", "storage", "usage", "unreadable-file")) {
+      if (!isStorageError(error) && !isDecampError(error, "unsupported", "unreadable-file")) {
         throw error;
       }
       context.warn("journal-lost", `The journal is left out of this: ${error.message}`);
