@@ -69,10 +69,11 @@ export interface Pruned {
  */
 export async function pruneArchive(archive: string, options: PruneOptions): Promise<Pruned> {
   refuseLinks(archive, await listEntries(archive));
-  await readArchive(archive);
   if (options.dryRun) {
     return (await plan(archive, options)).pruned;
   }
+  // Before a lock is put into what is no archive.
+  await readArchive(archive);
   const unlock = await takeLock(lockFile(archive), options.lockOwner, options.now);
   try {
     const { pruned, blobs, outlived } = await plan(archive, options);

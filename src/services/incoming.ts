@@ -6,10 +6,11 @@ import { close, constants, createReadStream, fstat, open, read, type Stats } fro
 import { Socket } from "node:net";
 import { platform } from "node:os";
 import { Readable } from "node:stream";
-import { setImmediate, setTimeout as delay } from "node:timers/promises";
+import { setImmediate } from "node:timers/promises";
 import { promisify } from "node:util";
 import { readPlain } from "./plain-file.ts";
 import { systemCode } from "./system-error.ts";
+import { pause } from "./wait.ts";
 
 /** What was opened by its path. Whoever does not read it closes it. */
 export interface Opened {
@@ -74,7 +75,7 @@ async function readNow(fd: number): Promise<Uint8Array | undefined> {
 }
 
 async function lookAgain(signal: AbortSignal | undefined): Promise<void> {
-  await delay(lookEvery, undefined, { signal }).catch(() => undefined);
+  await pause(lookEvery, signal).catch(() => undefined);
 }
 
 /** A terminal, or another device that was opened so that reading it does not wait. */

@@ -1,4 +1,4 @@
-/** The one way to let time go by. */
+/** Letting time go by, whatever number somebody else has said. */
 
 import { setTimeout } from "node:timers/promises";
 
@@ -6,8 +6,8 @@ import { setTimeout } from "node:timers/promises";
 const longestTimer = 2 ** 31 - 1;
 
 /** Resolves after so many milliseconds, whatever number that is. @throws the signal's reason, as an `AbortError` */
-export async function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
-  await setTimeout(timerTime(milliseconds), undefined, { signal });
+export async function pause(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
+  await setTimeout(timerTime(milliseconds), undefined, signal === undefined ? {} : { signal });
 }
 
 /** What a timer is given: nothing negative, nothing that it would take for something else. */

@@ -26,7 +26,7 @@ import { countText, plural } from "../reporters/amounts.ts";
 import { warningLine } from "../reporters/lines.ts";
 import { stoppable, tellStopping } from "../signals.ts";
 import type { Terminal } from "../terminal.ts";
-import { isIncomplete, leftOutText, mendedText, resultFacts } from "./export-result.ts";
+import { isIncomplete, mendedText, resultFacts } from "./export-result.ts";
 
 const defaultJobs = 4;
 /** So many failures, and accounts from which much is gone, are named again at the end. */
@@ -314,16 +314,13 @@ function tell(
     out.line(did ?? name, "  ", { text: "failed", style: "red" }, `: ${failureFacts(outcome.error).message}`);
     return;
   }
-  const { manifest, mode, mended, shrunk, unmended, leftOut } = outcome.result;
+  const { manifest, mode, mended, shrunk, unmended } = outcome.result;
   const good = mendedText(mended);
   const repaired = good === undefined ? "" : `; mended ${good}`;
   const { missing, records, blobs, snapshot, unreadRecords = [] } = manifest;
   if (shrunk !== undefined) {
     const text = `shrunk by ${lossText(shrunk.losses)}`;
     out.line(manifest.did, "  ", { text, style: "yellow" }, `: held is ${shrunk.held.join(", ")}`);
-  }
-  if (leftOut.length > 0) {
-    out.line(manifest.did, "  ", { text: "incomplete", style: "yellow" }, `: ${leftOutText(leftOut)}${repaired}`);
   }
   if (hasAllBlobs(manifest) && unmended.length > 0) {
     out.line(manifest.did, "  ", { text: "damaged", style: "yellow" }, `: ${damageText(outcome.result)}${repaired}`);
@@ -333,7 +330,7 @@ function tell(
       ...(unreadRecords.length === 0 ? [] : [`${plural(unreadRecords.length, "record")} not readable to the end`]),
     ].join(", ");
     out.line(manifest.did, "  ", { text, style: "yellow" }, `: the manifest of ${snapshot} names them${repaired}`);
-  } else if (!quiet && leftOut.length === 0) {
+  } else if (!quiet) {
     const state = mode === "unchanged" ? "unchanged" : "complete";
     const amounts = `: ${plural(records, "record")}, ${plural(blobs.length, "blob")}`;
     const car = snapshotFile(archive ?? "", snapshot, "repo");

@@ -90,7 +90,7 @@ function privateText({ files }: Manifest): string {
 }
 
 /** What could not be read, in half a sentence. */
-export function leftOutText(leftOut: ExportResult["leftOut"]): string {
+function leftOutText(leftOut: ExportResult["leftOut"]): string {
   return `the server did not give the ${leftOut.map(({ part }) => part).join(" and the ")}`;
 }
 
