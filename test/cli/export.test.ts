@@ -353,6 +353,15 @@ test("of all accounts of a server, one that is not active is no failure; of a li
   // Whoever does not exist there is no such account.
   state = "RepoNotFound";
   expect((await run(all)).exitCode).toBe(6);
+
+  state = "RepoTakendown";
+  // An archive whose newest snapshot cannot be read is not one that does not exist, and is not passed over.
+  const archive = join(output, (await readdir(output))[0] ?? "");
+  await writeFile(join(archive, "snapshots", testRev, "manifest.json"), "{");
+  const damaged = await run(all);
+  expect(damaged.exitCode).toBe(6);
+  expect(damaged.stdout).toContain(`${did}  failed: `);
+  expect(damaged.stdout).not.toContain("there is no archive");
 });
 
 test("of many accounts, too, it is said what was mended", async () => {

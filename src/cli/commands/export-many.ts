@@ -236,16 +236,23 @@ interface Inactive {
 
 /**
  * Whether an account was not handed out because it is not active: no failure if all accounts of a server are asked for, whatever
- * their state, or if it has an archive already. One that a list names and that has none has failed.
+ * their state, or if it has an archive already. One that a list names and that has none has failed, and so has one whose archive
+ * cannot be read: what is in it nobody knows.
  */
 async function findInactive(outcome: Outcome, { folder, flags }: Setting): Promise<Inactive | undefined> {
   const status = "error" in outcome ? inactiveStatus(outcome.error) : undefined;
   if (status === undefined || outcome.did === undefined) {
     return undefined;
   }
-  const manifests = await readManifests(joinPath(folder, archiveName(outcome.did))).catch(() => []);
-  const snapshot = manifests.at(-1)?.snapshot;
-  return flags.all === true || snapshot !== undefined ? { status, snapshot } : undefined;
+  try {
+    const snapshot = (await readManifests(joinPath(folder, archiveName(outcome.did)))).at(-1)?.snapshot;
+    return flags.all === true || snapshot !== undefined ? { status, snapshot } : undefined;
+  } catch (error) {
+    if (!isDecampError(error)) {
+      throw error;
+    }
+    return undefined;
+  }
 }
 
 function totalOf({ complete, incomplete, failed, inactive }: Tally): number {
