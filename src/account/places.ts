@@ -37,15 +37,38 @@ export async function askPlace(pds: Pds, did: string, signal: AbortSignal): Prom
 /** The state of the account on one server, as anybody can see it. Never fails but for the signal. */
 export async function stateAt(pds: Pds, did: string, signal: AbortSignal): Promise<PlaceState> {
   try {
-    const status = await pds.repoStatus(did, signal);
-    if (status === undefined) {
-      return "absent";
-    }
-    return status.active ? "active" : (status.status ?? "inactive");
+    return await askState(pds, did, signal);
   } catch (error) {
     nothingFrom(error, signal);
     return isDecampError(error, "unreachable") ? "unreachable" : "unknown";
   }
+}
+
+/**
+ * The state of the account on a server that has been asked: what it said, or, where it did not say it, the reason.
+ *
+ * @throws DecampError what asking again throws
+ */
+export async function requireState(
+  pds: Pds,
+  did: string,
+  seen: Place | undefined,
+  signal: AbortSignal,
+): Promise<PlaceState> {
+  return seen === undefined || isSilent(seen) ? askState(pds, did, signal) : seen.state;
+}
+
+/** Whether a server has not said anything of the account. */
+export function isSilent({ state }: Place): boolean {
+  return state === "unreachable" || state === "unknown";
+}
+
+async function askState(pds: Pds, did: string, signal: AbortSignal): Promise<PlaceState> {
+  const status = await pds.repoStatus(did, signal);
+  if (status === undefined) {
+    return "absent";
+  }
+  return status.active ? "active" : (status.status ?? "inactive");
 }
 
 /**

@@ -18,7 +18,7 @@ import type { LogEntry, VerifiedLog } from "../plc/log.ts";
 import { pdsOf, rotationKeysOf } from "../plc/operation.ts";
 import { emptyTree } from "../repo/head.ts";
 import { directoryTime } from "./directory-time.ts";
-import { askPlace, type Place } from "./places.ts";
+import { askPlace, isSilent, type Place } from "./places.ts";
 import type { AccountServices } from "./services.ts";
 
 /** State → what it means. S is the old server, T the new one. */
@@ -310,10 +310,6 @@ function isEmptyBeside({ head }: Place, source: Place | undefined): boolean {
     (source.state === "active" || isSilent(source)) &&
     source.head?.data !== emptyTree
   );
-}
-
-function isSilent({ state }: Place): boolean {
-  return state === "unreachable" || state === "unknown";
 }
 
 /** Whether a server has the account without showing it. */

@@ -1,5 +1,6 @@
 /** preflight: every reason against the move that can be seen before anything is written. */
 
+import { requireState } from "../../account/places.ts";
 import { homeBefore, staysOf, whereIs } from "../../account/where.ts";
 import { requireArchiveFolder } from "../../archive/folder.ts";
 import { DecampError, isDecampError } from "../../errors.ts";
@@ -46,8 +47,8 @@ async function checkBefore(context: Context): Promise<void> {
   if (sourceDescription.did === description.did) {
     throw new DecampError("same-server", `${source.origin} and ${targetOrigin} are the same server.`);
   }
-  const isThere = await checkAccounts(context);
   context.where = await whereIs(services, identity.log, { source: source.origin, target: targetOrigin }, signal);
+  const isThere = await checkAccounts(context);
   context.isFrozen = context.where.source?.state === "deactivated";
   const { head } = context.where.source ?? {};
   if (head !== undefined && isFutureRev(head.rev, services.now())) {
@@ -133,10 +134,13 @@ async function checkAdmission(context: Context): Promise<void> {
 }
 
 /** @returns whether the new server has the account already, from an earlier run */
-async function checkAccounts({ source, target, identity, signal }: Context): Promise<boolean> {
+async function checkAccounts({ source, target, identity, where, signal }: Context): Promise<boolean> {
   const { did, log } = identity;
-  const [there, here] = await Promise.all([source.repoStatus(did, signal), target.repoStatus(did, signal)]);
-  if (there === undefined) {
+  const [there, here] = await Promise.all([
+    requireState(source, did, where.source, signal),
+    requireState(target, did, where.target, signal),
+  ]);
+  if (there === "absent") {
     const before = homeBefore(log);
     throw new DecampError("account-unavailable", `${source.host} does not have the account ${did}.`, {
       ...(before === undefined
@@ -147,18 +151,15 @@ async function checkAccounts({ source, target, identity, signal }: Context): Pro
       data: { host: source.host, did, ...(before === undefined ? {} : { next: ["plc", "undo", did] }) },
     });
   }
-  if (!there.active && there.status !== "deactivated") {
-    throw new DecampError(
-      "account-unavailable",
-      `${source.host} says that the account is ${there.status ?? "inactive"}.`,
-    );
+  if (there !== "active" && there !== "deactivated") {
+    throw new DecampError("account-unavailable", `${source.host} says that the account is ${there}.`);
   }
-  if (here?.active === true) {
+  if (here === "active") {
     throw new DecampError("target-in-use", `${target.host} has an active account ${did} already.`, {
       hint: "An import would replace what is there; decamp does not do that.",
     });
   }
-  return here !== undefined;
+  return here !== "absent";
 }
 
 /** How many blobs the old server lists, if it does. A deactivated account shows them only to its owner. */
