@@ -6,7 +6,7 @@ import { livesAt } from "../../account/where.ts";
 import { DecampError, isDecampError } from "../../errors.ts";
 import { takeBackArrived } from "../arrived.ts";
 import { writeCertificate } from "../certificate-file.ts";
-import { handleFromOutside, type SeenHandle } from "../checks/handle-outside.ts";
+import { handleFromOutside } from "../checks/handle-outside.ts";
 import type { Context, Step } from "../context.ts";
 import { noteLeftOut } from "../left-out.ts";
 import { signInToSource, signInToTarget } from "../sign-in.ts";
@@ -101,18 +101,17 @@ export const confirm: Step = {
     if (!livesAt(now.log, target.origin)) {
       throw new DecampError("refused", `The identity of ${did} does not name ${target.origin} any more.`);
     }
-    const [status, outside] = await Promise.all([
-      target.repoStatus(did, signal),
-      handleFromOutside(context, now.handle),
-    ]);
+    const [status, handle] = await Promise.all([target.repoStatus(did, signal), seeHandle(context, now.handle)]);
     if (status?.active !== true) {
       throw new DecampError("server-refused", `${target.host} does not show the account as active.`);
     }
     await lookForRecalled(context);
     await confirmRepo(context, now);
-    await confirmHandle(context, now.handle, outside);
+    if (handle.warning !== undefined) {
+      context.warn(...handle.warning);
+    }
     context.newHandle = now.handle;
-    return `${now.handle} at ${target.host}${outside.seen === "not-asked" ? `. ${outside.message}` : ""}`;
+    return `${now.handle} at ${target.host}${handle.note === undefined ? "" : `. ${handle.note}`}`;
   },
 };
 
@@ -138,16 +137,22 @@ async function lookForRecalled(context: Context): Promise<void> {
   }
 }
 
-/** Warns of a handle that does not lead to the account, or of which nobody can say. Only inside the server itself is asked. */
-async function confirmHandle(context: Context, handle: string, { seen, message }: SeenHandle): Promise<void> {
-  const { target, identity, signal, warn } = context;
-  if (seen === "not-asked" && (await target.resolveHandle(handle, signal)) !== identity.did) {
-    warn("handle-unresolved", `By what ${target.host} says, the handle ${handle} does not lead to the account yet.`);
-  } else if (seen === "unreachable") {
-    warn("handle-unconfirmed", message);
-  } else if (seen === "nowhere" || seen === "leads-elsewhere") {
-    warn("handle-unresolved", message);
+/** A warning of a handle that does not lead to the account, or of which nobody can say. Only inside the server itself is asked. */
+async function seeHandle(
+  context: Context,
+  handle: string,
+): Promise<{ readonly warning?: readonly [code: string, message: string]; readonly note?: string }> {
+  const { target, identity, signal } = context;
+  const { seen, message } = await handleFromOutside(context, handle);
+  if (seen === "not-asked") {
+    const leadsHere = (await target.resolveHandle(handle, signal)) === identity.did;
+    const away = `By what ${target.host} says, the handle ${handle} does not lead to the account yet.`;
+    return { note: message, ...(leadsHere ? {} : { warning: ["handle-unresolved", away] }) };
   }
+  if (seen === "leads-here") {
+    return {};
+  }
+  return { warning: [seen === "unreachable" ? "handle-unconfirmed" : "handle-unresolved", message] };
 }
 
 /** The head on the new server is what was moved, or says the same with a signature of its own. Writes the certificate. */

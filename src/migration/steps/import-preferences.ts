@@ -17,14 +17,7 @@ const computed = "app.bsky.actor.defs#declaredAgePref";
 
 export const importPreferences: Step = {
   id: "import-preferences",
-  done: async (context) => {
-    const [ours, theirs] = await Promise.all([ask(context, context.source), ask(context, context.target)]);
-    if ("error" in ours || ("error" in theirs && ours.list.length > 0)) {
-      return false;
-    }
-    context.preferences = ours.list.length;
-    return ours.list.length === 0 || ("list" in theirs && isDeepStrictEqual(ours.list, theirs.list));
-  },
+  done: () => Promise.resolve(false),
   run: async (context) => {
     await bringPreferences(context);
     const { preferencesLeft, preferences = 0 } = context;
@@ -45,14 +38,14 @@ export const importPreferences: Step = {
 export async function bringPreferences(context: Context): Promise<void> {
   const { source, target, signal } = context;
   context.preferences = undefined;
-  const ours = await ask(context, source);
+  const [ours, theirs] = await Promise.all([ask(context, source), ask(context, target)]);
   if ("error" in ours) {
     const again = ![404, 501].includes(Number(ours.error.data["status"]));
     leave(context, `they could not be read: ${ours.error.message}`, again);
     return;
   }
   const { list } = ours;
-  if (list.length === 0 || (await isThere(context, list))) {
+  if (list.length === 0 || isSame(list, theirs)) {
     settle(context, list.length);
     return;
   }
@@ -62,7 +55,7 @@ export async function bringPreferences(context: Context): Promise<void> {
     leave(context, `they could not be written: ${asAbout(error, signal).message}`, false);
     return;
   }
-  if (await isThere(context, list)) {
+  if (isSame(list, await ask(context, target))) {
     settle(context, list.length);
   } else {
     leave(context, `${target.host} does not give them back as they were written.`, false);
@@ -107,8 +100,7 @@ async function ask({ signal }: Context, pds: Pds): Promise<Asked> {
   }
 }
 
-async function isThere(context: Context, list: readonly unknown[]): Promise<boolean> {
-  const theirs = await ask(context, context.target);
+function isSame(list: readonly unknown[], theirs: Asked): boolean {
   return "list" in theirs && isDeepStrictEqual(list, theirs.list);
 }
 
