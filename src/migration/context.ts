@@ -34,6 +34,8 @@ export interface Step {
   readonly applies?: (options: MigrateOptions) => boolean;
   readonly done: (context: Context) => Promise<boolean>;
   readonly run: (context: Context) => Promise<string | undefined>;
+  /** Loads code that a later step needs, while this one waits for a server. */
+  readonly loadAhead?: () => Promise<unknown>;
 }
 
 /** What is known so far. A step that reads what no step before it has found out is a mistake of ours, and throws. */

@@ -42,6 +42,9 @@ import { transferBlobs } from "./steps/transfer-blobs.ts";
 /** Between the repetitions of a step after the point of no return (milliseconds). */
 const pauses = [1000, 3000, 9000];
 
+/** After so long a step has sent its request, and waits for the answer (milliseconds). */
+const untilAsked = 25;
+
 /** What is always asked. */
 const facts: readonly Step[] = [resolve, preflight];
 /** What brings the data to the new server, and proves it there. It can be repeated and taken back. */
@@ -184,6 +187,9 @@ async function runStep(context: Context, step: Step, isNeeded: boolean): Promise
   }
   context.report({ type: "step", id, title, state: "start" });
   context.isLeft = false;
+  if (step.loadAhead !== undefined) {
+    void loadAhead(context, step.loadAhead);
+  }
   const detail = await work(async () => step.run(context));
   context.report({
     type: "step",
@@ -193,6 +199,16 @@ async function runStep(context: Context, step: Step, isNeeded: boolean): Promise
     ...(context.isLeft ? { outcome: "left" as const } : {}),
     ...(detail === undefined ? {} : { detail }),
   });
+}
+
+/** Never fails: whoever needs the code says what is wrong with it. */
+async function loadAhead({ services, signal }: Context, load: () => Promise<unknown>): Promise<void> {
+  try {
+    await services.sleep(untilAsked, signal);
+    await load();
+  } catch {
+    // See above.
+  }
 }
 
 /** What is known of the identity, in a sentence. */

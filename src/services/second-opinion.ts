@@ -10,6 +10,16 @@ import { findSigner, unsignedBytes, type PlcOperation } from "../plc/operation.t
 import type { PrivateKey } from "../identity/private-key.ts";
 import type { Upload } from "./pds.ts";
 
+/** Loads what `agreeOnCar` needs. */
+export async function loadCarReader(): Promise<void> {
+  await import("@ipld/car/iterator");
+}
+
+/** Loads what `agreeOnOperation` needs. */
+export async function loadOperationJudges(): Promise<void> {
+  await Promise.all([import("@ipld/dag-cbor"), import("@atproto/crypto")]);
+}
+
 /**
  * Has the did:key of a private key derived by `@atproto/crypto`.
  *

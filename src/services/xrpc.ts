@@ -60,6 +60,12 @@ export type Input =
 /** How a method is called. */
 export type CallOptions = Pick<XrpcRequest, "signal" | "repeatable" | "patient" | "token" | "onBusy">;
 
+/** Loads what `queryByLexicon` needs: the package is large. */
+export async function loadLexicons(): Promise<typeof Agent> {
+  const { Agent: Loaded } = await import("@atproto/api");
+  return Loaded;
+}
+
 export class Xrpc {
   readonly #session: PinnedSession;
   #agent: Promise<Agent> | undefined;
@@ -78,8 +84,8 @@ export class Xrpc {
   }
 
   /**
-   * Asks through `@atproto/api`, which looks at the whole answer with the lexicon of the method; then it has the shape, too. The
-   * package is large, so it is loaded only now.
+   * Asks through `@atproto/api`, which looks at the whole answer with the lexicon of the method; then it has the shape, too.
+   * It is loaded only now, unless somebody has done so ahead.
    *
    * @throws DecampError as `query`
    */
@@ -89,9 +95,7 @@ export class Xrpc {
     shape: Shape<T>,
     signal: AbortSignal,
   ): Promise<T> {
-    this.#agent ??= import("@atproto/api").then(
-      ({ Agent: Loaded }) => new Loaded(async (path, init) => this.#fetch(path, init)),
-    );
+    this.#agent ??= loadLexicons().then((Loaded) => new Loaded(async (path, init) => this.#fetch(path, init)));
     const agent = await this.#agent;
     let answer: unknown;
     try {

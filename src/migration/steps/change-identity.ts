@@ -14,12 +14,14 @@ import { submitOperation as submit } from "../../account/submit.ts";
 import { DecampError, isDecampError } from "../../errors.ts";
 import { compareSigned, diffOperations } from "../../plc/diff.ts";
 import { contentOf, findSigner, rotationKeysOf, type PlcOperation } from "../../plc/operation.ts";
+import { loadOperationJudges } from "../../services/second-opinion.ts";
 import type { Context, Step } from "../context.ts";
 import { leftBehind } from "../left-out.ts";
 
 export const requestToken: Step = {
   id: "request-token",
   done: restoreSigned,
+  loadAhead: loadOperationJudges,
   run: async (context) => {
     const { answers, source, signal, email } = context;
     const planned = await planOperation(context);

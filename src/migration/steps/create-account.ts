@@ -2,6 +2,7 @@
 
 import { DecampError, isDecampError } from "../../errors.ts";
 import { requireReplaceable } from "../checks/target-repo.ts";
+import { loadCarReader } from "../../services/second-opinion.ts";
 import type { Context, Step } from "../context.ts";
 import { signInToTarget } from "../sign-in.ts";
 
@@ -11,6 +12,7 @@ export const createAccount: Step = {
   id: "create-account",
   // Where the identity names the new server already, what is there has still to be looked at.
   done: (context) => Promise.resolve(context.target.isSignedIn && !context.switched),
+  loadAhead: loadCarReader,
   run: async (context) => {
     const { target, identity, signal } = context;
     if ((await target.repoStatus(identity.did, signal)) !== undefined) {

@@ -8,6 +8,7 @@ import { powerlessKeys } from "../../plc/came-alone.ts";
 import { contentOf, rotationKeysOf } from "../../plc/operation.ts";
 import type { RecommendedCredentials } from "../../plc/update.ts";
 import type { SessionInfo } from "../../services/session.ts";
+import { loadLexicons } from "../../services/xrpc.ts";
 import { belowServer } from "../checks/identity.ts";
 import type { Context, Step } from "../context.ts";
 import { signInToSource } from "../sign-in.ts";
@@ -16,6 +17,7 @@ import { newKey } from "./recovery-key.ts";
 export const signIn: Step = {
   id: "sign-in",
   done: ({ source }) => Promise.resolve(source.isSignedIn),
+  loadAhead: loadLexicons,
   run: async (context) => {
     const session = await signInToSource(context);
     if (context.answers.rotationKey === undefined) {
