@@ -47,15 +47,15 @@ export {
 export { compareSigned, diffOperations, type Difference, type Predecessor, type SignedAnswer } from "./plc/diff.ts";
 
 // Services
-export { Http, type HttpOptions } from "./services/http.ts";
-export { Pds } from "./services/pds.ts";
-export { createPlcDirectory, type PlcDirectory } from "./services/plc-directory.ts";
-export { createHandleResolver, type HandleResolver } from "./services/resolver.ts";
-export { createSeenHeads, type SeenHead, type SeenHeads } from "./services/seen-heads.ts";
-export { openCarFile, type CarFile } from "./services/car-file.ts";
+export { Http, type HttpOptions } from "./services/http/http.ts";
+export { Pds } from "./services/servers/pds.ts";
+export { createPlcDirectory, type PlcDirectory } from "./services/servers/plc-directory.ts";
+export { createHandleResolver, type HandleResolver } from "./services/servers/resolver.ts";
+export { createSeenHeads, type SeenHead, type SeenHeads } from "./services/disk/seen-heads.ts";
+export { openCarFile, type CarFile } from "./services/disk/car-file.ts";
 
-export { createKeychain, type Keychain } from "./services/keychain.ts";
-export { createKeychainStore, createKeyFile, type KeyStore } from "./services/key-store.ts";
+export { createKeychain, type Keychain } from "./services/secrets/keychain.ts";
+export { createKeychainStore, createKeyFile, type KeyStore } from "./services/secrets/key-store.ts";
 
 // Work on an identity
 export { keepKey, type KeyForm } from "./account/keep-key.ts";
@@ -77,10 +77,10 @@ export { submitSigned, type SubmitRequest, type SubmitResult } from "./account/s
 export type { IdentityAnswers } from "./account/answers.ts";
 
 // Archive and migration
-export { exportAccount, type ExportResult } from "./archive/export.ts";
-export type { Mended, Unmended } from "./archive/mend.ts";
+export { exportAccount, type ExportResult } from "./archive/export/export-account.ts";
+export type { Mended, Unmended } from "./archive/export/mend.ts";
 export type { ExportEvent, ExportStepId, ReportExport } from "./archive/events.ts";
-export type { ExportOptions, ExportSource } from "./archive/source.ts";
+export type { ExportOptions, ExportSource } from "./archive/export/export-options.ts";
 export type { Manifest } from "./archive/manifest.ts";
 export { migrate } from "./migration/run.ts";
 export { undoMove, type UndoParts, type UndoRequest, type UndoResult } from "./migration/undo.ts";

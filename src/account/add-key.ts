@@ -4,7 +4,7 @@
  */
 
 import { DecampError } from "../errors.ts";
-import { parseServerUrl } from "../identity/syntax.ts";
+import { parseServerUrl } from "../identity/addresses.ts";
 import { parseDidKey } from "../identity/keys.ts";
 import type { SignedAnswer } from "../plc/diff.ts";
 import { editOperation } from "../plc/edit.ts";
@@ -13,7 +13,7 @@ import type { KeyKnowledge } from "../plc/change-facts.ts";
 import { pdsOf, rotationKeysOf, type UnsignedOperation } from "../plc/operation.ts";
 import { handleAmong, type RecommendedCredentials } from "../plc/update.ts";
 import { predecessorAt } from "../plc/place.ts";
-import type { Pds } from "../services/pds.ts";
+import type { Pds } from "../services/servers/pds.ts";
 import { carryOut, type ChangeOptions, type ChangeParts, type ChangePlan, type ChangeResult } from "./change.ts";
 import { timeAtDirectory } from "./directory-time.ts";
 import { trySigning } from "./keep-key.ts";

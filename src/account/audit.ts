@@ -2,7 +2,7 @@
 
 import { isDecampError, type DecampError } from "../errors.ts";
 import { isUnrendered, parseDidDocument, type DidDocument } from "../identity/did-document.ts";
-import { parseAccount } from "../identity/syntax.ts";
+import { parseAccount } from "../identity/names.ts";
 import { auditOf, findingOf, type AuditFinding, type LogAudit } from "../plc/audit.ts";
 import { documentAgrees } from "../plc/document.ts";
 import type { VerifiedLog } from "../plc/log.ts";

@@ -4,12 +4,12 @@
  */
 
 import { DecampError } from "../errors.ts";
-import { parseServerUrl } from "../identity/syntax.ts";
+import { parseServerUrl } from "../identity/addresses.ts";
 import type { Difference, SignedAnswer } from "../plc/diff.ts";
 import { serverKeysOf, type ChangeFacts } from "../plc/change-facts.ts";
 import type { Judgement } from "../plc/judge.ts";
 import { pdsOf, type UnsignedOperation } from "../plc/operation.ts";
-import type { Pds } from "../services/pds.ts";
+import type { Pds } from "../services/servers/pds.ts";
 import type { IdentityAnswers } from "./answers.ts";
 import { requireNoErrors } from "./plan-move.ts";
 import type { AccountLog } from "./find.ts";

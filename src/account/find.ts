@@ -8,7 +8,7 @@
 
 import { DecampError, isDecampError } from "../errors.ts";
 import { originOfPds, parseDidDocument, type DidDocument } from "../identity/did-document.ts";
-import { isPlcDid, isWebDid, parseAccount, type Account } from "../identity/syntax.ts";
+import { isPlcDid, isWebDid, parseAccount, type Account } from "../identity/names.ts";
 import type { VerifiedLog } from "../plc/log.ts";
 import { contentOf, normalizeOperation, pdsOf } from "../plc/operation.ts";
 import { handleAmong } from "../plc/update.ts";

@@ -2,7 +2,7 @@
 import { DecampError } from "../errors.ts";
 import { verifySignature } from "../identity/keys.ts";
 import type { PrivateKey } from "../identity/private-key.ts";
-import type { KeyStore } from "../services/key-store.ts";
+import type { KeyStore } from "../services/secrets/key-store.ts";
 import { agreeOnKey, agreeOnSignature } from "../services/second-opinion.ts";
 import type { Signer } from "./sign-by-key.ts";
 

@@ -9,7 +9,7 @@ import { keysInDoubt } from "../plc/keys-in-doubt.ts";
 import type { VerifiedLog } from "../plc/log.ts";
 import { contentOf, pdsOf, rotationKeysOf, type UnsignedOperation } from "../plc/operation.ts";
 import { handleAmong, moveOperation, parseRecommended, type RecommendedCredentials } from "../plc/update.ts";
-import type { Pds } from "../services/pds.ts";
+import type { Pds } from "../services/servers/pds.ts";
 import type { AccountLog } from "./find.ts";
 
 export interface PlannedMove {

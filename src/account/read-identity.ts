@@ -3,7 +3,7 @@
 import { DecampError } from "../errors.ts";
 import { parseDidDocument, type DidDocument } from "../identity/did-document.ts";
 import type { VerifiedLog } from "../plc/log.ts";
-import { noHandle } from "../identity/syntax.ts";
+import { noHandle } from "../identity/names.ts";
 import { documentAgrees } from "../plc/document.ts";
 import { normalizeOperation, type UnsignedOperation } from "../plc/operation.ts";
 import { whileItLags } from "./lag.ts";

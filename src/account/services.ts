@@ -1,9 +1,9 @@
 /** What work on an identity talks to. A use case gets these, and never makes them. */
 
-import type { OpenPds } from "../services/pds.ts";
-import type { PlcDirectory } from "../services/plc-directory.ts";
-import type { HandleResolver } from "../services/resolver.ts";
-import type { SeenHeads } from "../services/seen-heads.ts";
+import type { OpenPds } from "../services/servers/pds.ts";
+import type { PlcDirectory } from "../services/servers/plc-directory.ts";
+import type { HandleResolver } from "../services/servers/resolver.ts";
+import type { SeenHeads } from "../services/disk/seen-heads.ts";
 
 export interface AccountServices {
   readonly openPds: OpenPds;

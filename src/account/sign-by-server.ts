@@ -6,7 +6,7 @@
 import { DecampError, isDecampError } from "../errors.ts";
 import { compareSigned, type Predecessor, type SignedAnswer } from "../plc/diff.ts";
 import type { UnsignedOperation } from "../plc/operation.ts";
-import type { Pds } from "../services/pds.ts";
+import type { Pds } from "../services/servers/pds.ts";
 import type { IdentityAnswers } from "./answers.ts";
 
 /** How often a code may be wrong before a new run is needed. */

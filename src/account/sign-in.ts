@@ -1,8 +1,8 @@
 /** Signing in at a server: asks again where a person can answer, and makes sure whose session it is. */
 
 import { DecampError, isDecampError } from "../errors.ts";
-import type { Pds } from "../services/pds.ts";
-import type { SessionInfo } from "../services/session.ts";
+import type { Pds } from "../services/servers/pds.ts";
+import type { SessionInfo } from "../services/servers/session.ts";
 import type { IdentityAnswers } from "./answers.ts";
 
 /** The servers allow 30 tries in five minutes; nobody needs that many. */

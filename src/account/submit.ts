@@ -14,7 +14,7 @@ import { DecampError, isDecampError, withStanding } from "../errors.ts";
 import { describeHistory, undoPower } from "../plc/history.ts";
 import type { LogEntry, VerifiedLog } from "../plc/log.ts";
 import { rotationKeysOf } from "../plc/operation.ts";
-import { isStorageError } from "../services/files.ts";
+import { isStorageError } from "../services/disk/files.ts";
 import { agreeOnOperation } from "../services/second-opinion.ts";
 import { readLog } from "./read-log.ts";
 import type { SignedAnswer } from "../plc/diff.ts";

@@ -1,9 +1,9 @@
 /** The folder that an export of many accounts makes: an archive of each, and nothing of its own. */
 
-import { folderNames } from "../services/folder-names.ts";
-import { joinPath } from "../services/files.ts";
-import { isFolder } from "../services/hash-file.ts";
-import { listEntries, plainSize } from "../services/plain-entries.ts";
+import { folderNames } from "../services/disk/folder-names.ts";
+import { joinPath } from "../services/disk/files.ts";
+import { isFolder } from "../services/disk/hash-file.ts";
+import { listEntries, plainSize } from "../services/disk/plain-entries.ts";
 import { markerFile, snapshotFile, snapshotName, snapshotsFolder } from "./layout.ts";
 
 /** What `archiveName` makes of a DID. */

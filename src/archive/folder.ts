@@ -12,11 +12,11 @@ import { decodeCbor, isCborMap } from "../data/cbor.ts";
 import { isJsonObject } from "../data/json-object.ts";
 import { inTurns } from "../data/slices.ts";
 import { DecampError, isDecampError } from "../errors.ts";
-import { isDid } from "../identity/syntax.ts";
+import { isDid } from "../identity/names.ts";
 import { BlockIndex } from "../repo/block-index.ts";
-import { openCarFile } from "../services/car-file.ts";
-import { joinPath, readWhole } from "../services/files.ts";
-import { listEntries, plainSize, writeOnce, type Entry } from "../services/plain-entries.ts";
+import { openCarFile } from "../services/disk/car-file.ts";
+import { joinPath, readWhole } from "../services/disk/files.ts";
+import { listEntries, plainSize, writeOnce, type Entry } from "../services/disk/plain-entries.ts";
 import {
   isOlderPart,
   isOwnRemains,

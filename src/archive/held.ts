@@ -7,8 +7,8 @@
  */
 
 import * as v from "valibot";
-import { listFolder, syncFolders, writeWhole } from "../services/files.ts";
-import { readPlainFile, removeFile } from "../services/plain-entries.ts";
+import { listFolder, syncFolders, writeWhole } from "../services/disk/files.ts";
+import { readPlainFile, removeFile } from "../services/disk/plain-entries.ts";
 import { heldFile, heldFolder, snapshotName } from "./layout.ts";
 import type { Loss } from "./shrink.ts";
 

@@ -19,7 +19,7 @@
  */
 
 import type { Cid } from "../data/cid.ts";
-import { joinPath } from "../services/files.ts";
+import { joinPath } from "../services/disk/files.ts";
 
 /** The parts of a snapshot, by the names of their files. */
 export const snapshotFiles = {

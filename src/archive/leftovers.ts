@@ -3,8 +3,8 @@
  * that decamp gives, in the places where it gives them, and folders that are empty then.
  */
 
-import { joinPath } from "../services/files.ts";
-import { listEntries, removeEmptyFolder, removeFile, renameFile } from "../services/plain-entries.ts";
+import { joinPath } from "../services/disk/files.ts";
+import { listEntries, removeEmptyFolder, removeFile, renameFile } from "../services/disk/plain-entries.ts";
 import { readHeld } from "./held.ts";
 import {
   compareSnapshotNames,

@@ -4,9 +4,9 @@ import * as v from "valibot";
 import { isCid } from "../data/cid.ts";
 import { isJsonObject } from "../data/json-object.ts";
 import { DecampError, isDecampError } from "../errors.ts";
-import { isDid } from "../identity/syntax.ts";
-import { readWhole } from "../services/files.ts";
-import { listEntries } from "../services/plain-entries.ts";
+import { isDid } from "../identity/names.ts";
+import { readWhole } from "../services/disk/files.ts";
+import { listEntries } from "../services/disk/plain-entries.ts";
 import { compareSnapshotNames, snapshotFile, snapshotName, snapshotsFolder } from "./layout.ts";
 
 export interface ArchivedBlob {

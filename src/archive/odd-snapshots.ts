@@ -1,6 +1,6 @@
 /** Snapshots that are not as the archive's own rules have them: without manifest, or under another name than their own. */
 
-import { listEntries } from "../services/plain-entries.ts";
+import { listEntries } from "../services/disk/plain-entries.ts";
 import {
   compareSnapshotNames,
   removedManifest,

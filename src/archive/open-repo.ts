@@ -1,7 +1,7 @@
 /** The repository of a snapshot, and what is said where it is not there. */
 import { DecampError, isDecampError } from "../errors.ts";
-import { openCarFile, type CarFile } from "../services/car-file.ts";
-import { notPlain } from "../services/plain-file.ts";
+import { openCarFile, type CarFile } from "../services/disk/car-file.ts";
+import { notPlain } from "../services/disk/plain-file.ts";
 import { snapshotFile } from "./layout.ts";
 import type { Manifest } from "./manifest.ts";
 

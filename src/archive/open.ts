@@ -1,7 +1,7 @@
 /** Archives and snapshots by the paths that a person gives. */
 
 import { DecampError } from "../errors.ts";
-import { joinPath, splitPath } from "../services/files.ts";
+import { joinPath, splitPath } from "../services/disk/files.ts";
 import { findBegun } from "./folder.ts";
 import { snapshotName, snapshotsFolder } from "./layout.ts";
 import {

@@ -3,10 +3,10 @@
 import type { Cid } from "../data/cid.ts";
 import { DecampError, isDecampError } from "../errors.ts";
 import { blobRefsInTurns } from "../repo/records.ts";
-import { openCarFile, type CarFile } from "../services/car-file.ts";
-import { fileSize, joinPath } from "../services/files.ts";
-import { takeLock, type LockOwner } from "../services/lock.ts";
-import { freedBytes, listEntries, removeEmptyFolder, removeFile } from "../services/plain-entries.ts";
+import { openCarFile, type CarFile } from "../services/disk/car-file.ts";
+import { fileSize, joinPath } from "../services/disk/files.ts";
+import { takeLock, type LockOwner } from "../services/disk/lock.ts";
+import { freedBytes, listEntries, removeEmptyFolder, removeFile } from "../services/disk/plain-entries.ts";
 import { refuseLinks } from "./folder.ts";
 import { readHeld, releaseSnapshot } from "./held.ts";
 import { applyRules, hasRule, type KeepRules } from "./keep-rules.ts";

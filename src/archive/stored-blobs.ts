@@ -1,8 +1,8 @@
 /** Which blobs lie in an archive, by their names alone. */
 
 import { isCid, type Cid } from "../data/cid.ts";
-import { joinPath } from "../services/files.ts";
-import { listEntries } from "../services/plain-entries.ts";
+import { joinPath } from "../services/disk/files.ts";
+import { listEntries } from "../services/disk/plain-entries.ts";
 import { blobsFolder } from "./layout.ts";
 
 export interface StoredBlobs {

@@ -1,7 +1,7 @@
 /** Accounts and blobs that a server does not hand out: which state it is, exactly, and what can be done. */
 
 import { DecampError, isDecampError } from "../errors.ts";
-import type { Pds } from "../services/pds.ts";
+import type { Pds } from "../services/servers/pds.ts";
 import type { Missing } from "./manifest.ts";
 
 /** The protocol's names, and what they say. */

@@ -6,10 +6,10 @@ import { cborFaultText, isCborFault } from "../data/cbor-scan.ts";
 import { isCborCid } from "../data/cid.ts";
 import { looseJson, toJson } from "../data/json.ts";
 import { isDecampError } from "../errors.ts";
-import { recordFileName } from "../repo/file-names.ts";
+import { recordFileName } from "./record-files.ts";
 import { recordsInTurns, type RepoRecord } from "../repo/records.ts";
 import type { RepoSource } from "../repo/source.ts";
-import type { NewFolder } from "../services/new-folder.ts";
+import type { NewFolder } from "../services/disk/new-folder.ts";
 
 export interface Unpacked {
   /** Files that were written. */

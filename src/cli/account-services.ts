@@ -1,16 +1,16 @@
 /** The services for work on an identity, as the flags and the environment have them. */
 import type { AccountServices } from "../account/services.ts";
-import { parseServerUrl } from "../identity/syntax.ts";
-import { fetchWebDocument } from "../services/did-web.ts";
-import { Pds } from "../services/pds.ts";
-import { createPlcDirectory } from "../services/plc-directory.ts";
-import { createHandleResolver } from "../services/resolver.ts";
-import { createSeenHeads } from "../services/seen-heads.ts";
-import type { Http } from "../services/http.ts";
+import { parseServerUrl } from "../identity/addresses.ts";
+import { fetchWebDocument } from "../services/servers/did-web.ts";
+import { Pds } from "../services/servers/pds.ts";
+import { createPlcDirectory } from "../services/servers/plc-directory.ts";
+import { createHandleResolver } from "../services/servers/resolver.ts";
+import { createSeenHeads } from "../services/disk/seen-heads.ts";
+import type { Http } from "../services/http/http.ts";
 import { pause } from "../services/wait.ts";
 import type { GlobalFlags } from "./globals.ts";
-import { openHttp } from "./http.ts";
-import type { Terminal } from "./terminal.ts";
+import { openHttp } from "./open-http.ts";
+import type { Terminal } from "./talk/terminal.ts";
 
 export interface OpenServices {
   readonly services: AccountServices;

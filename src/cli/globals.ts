@@ -1,6 +1,6 @@
 /** The flags that every command understands, before and behind its name. */
 import { DecampError } from "../errors.ts";
-import { stateDirectory } from "./places.ts";
+import { stateDirectory } from "./state-folder.ts";
 
 export interface GlobalFlags {
   readonly quiet: boolean;

@@ -1,6 +1,6 @@
 /** This process, as the holder of a lock. */
 import { hostname } from "node:os";
-import type { LockOwner } from "../services/lock.ts";
+import type { LockOwner } from "../services/disk/lock.ts";
 import { bootOfMachine, spaceOfProcess, startOfProcess } from "../services/process-stat.ts";
 import { systemCode } from "../services/system-error.ts";
 

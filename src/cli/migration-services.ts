@@ -1,12 +1,12 @@
 /** The services of a migration, as the flags and the environment have them. */
-import { parseServerUrl } from "../identity/syntax.ts";
-import { createRelay } from "../services/relay.ts";
+import { parseServerUrl } from "../identity/addresses.ts";
+import { createRelay } from "../services/servers/relay.ts";
 import type { MigrationServices } from "../migration/context.ts";
 import { openAccountServices } from "./account-services.ts";
 import type { GlobalFlags } from "./globals.ts";
 import { thisProcess } from "./lock-owner.ts";
 import { packageFacts } from "./package.ts";
-import type { Terminal } from "./terminal.ts";
+import type { Terminal } from "./talk/terminal.ts";
 
 /** Asked about the new server when nobody names another one. Servers on private networks are no business of its. */
 const publicRelay = "https://bsky.network";

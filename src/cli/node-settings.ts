@@ -4,8 +4,7 @@
  * that has begun, and the commands that it runs inherit it: so decamp refuses to go on, and says what to take away.
  */
 import { DecampError } from "../errors.ts";
-import type { AnyInvocation } from "./invocation.ts";
-import { holdsSecret } from "./secrets.ts";
+import { holdsSecret } from "./talk/secrets.ts";
 
 /** How Node.js was started, apart from the environment. */
 export interface NodeSettings {
@@ -22,7 +21,7 @@ export function processSettings(): NodeSettings {
 }
 
 /** Commands that never ask for a secret, and are never given one. All others may. */
-const withoutSecrets: ReadonlySet<AnyInvocation["command"]> = new Set([
+const withoutSecrets: ReadonlySet<string> = new Set([
   "archive ls",
   "archive diff",
   "archive prune",
@@ -65,7 +64,7 @@ const revealing = [
  * @throws DecampError `usage`
  */
 export function refuseRevealing(
-  command: AnyInvocation["command"],
+  command: string,
   env: Readonly<NodeJS.ProcessEnv>,
   { execArgv, isInspected }: NodeSettings,
 ): void {

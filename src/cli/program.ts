@@ -1,29 +1,11 @@
-/**
- * From the arguments to an invocation. All commands are declared here, so that help is complete; none of their code is
- * loaded for that.
- */
+/** From the arguments to what is to run. All commands are declared, so that help is complete; none of their code is loaded. */
 import { Command, CommanderError, Option } from "commander";
 import { DecampError } from "../errors.ts";
-import { declareKey, type KeyInspectFlags, type KeyKeepFlags } from "./declare/key.ts";
-import { declareArchive, type PruneFlags } from "./declare/archive.ts";
-import { declareExport, type ExportFlags } from "./declare/export.ts";
-import { declareLook, type LsFlags } from "./declare/look.ts";
-import { declareMigrate, type MigrateFlags } from "./declare/migrate.ts";
-import { declarePlc, type PlcReadFlags } from "./declare/plc.ts";
-import type {
-  PlcAddKeyFlags,
-  PlcDiffFlags,
-  PlcRecoverFlags,
-  PlcSignFlags,
-  PlcSubmitFlags,
-  PlcUndoFlags,
-} from "./declare/plc-write.ts";
-import { declareVerify, type VerifyFlags } from "./declare/verify.ts";
-import { collectLimits, helpStartsWith } from "./declare/shape.ts";
+import type { Declare, Ready } from "./command.ts";
+import { collectLimits, helpStartsWith } from "./shape.ts";
 import type { RawGlobals } from "./globals.ts";
-import type { AnyInvocation, Typed } from "./invocation.ts";
 import { packageFacts } from "./package.ts";
-import type { Terminal } from "./terminal.ts";
+import type { Terminal } from "./talk/terminal.ts";
 
 /** Help or the version was printed; there is nothing to run. */
 export interface Shown {
@@ -33,11 +15,16 @@ export interface Shown {
 /**
  * Reads the arguments. Help and version are printed here.
  *
+ * @param commands all that there are, as in `commands.ts`
  * @throws DecampError `usage`, with a hint that suggests what may have been meant
  */
-export function readArguments(argv: readonly string[], terminal: Pick<Terminal, "out" | "err">): AnyInvocation | Shown {
+export function readArguments(
+  argv: readonly string[],
+  terminal: Pick<Terminal, "out" | "err">,
+  commands: readonly Declare[],
+): Ready | Shown {
   const program = new Command("decamp");
-  let invocation: AnyInvocation | undefined;
+  let ready: Ready | undefined;
   // Before the commands are added: they take these settings over.
   program
     .configureOutput({
@@ -51,91 +38,11 @@ export function readArguments(argv: readonly string[], terminal: Pick<Terminal, 
     .helpOption("-h, --help", "show help, with examples");
   addGlobals(program);
 
-  const typed = (command: Command): Typed => ({
-    args: [...command.args],
-    globals: program.opts<RawGlobals>(),
-    argv,
-  });
-  const migrate = declareMigrate(program);
-  migrate.command.action(() => {
-    invocation = { command: "migrate", flags: migrate.command.opts<MigrateFlags>(), ...typed(migrate.command) };
-  });
-  // Their flags are those of `migrate`, which takes them wherever they stand.
-  migrate.status.action(() => {
-    invocation = { command: "migrate status", flags: migrate.command.opts<MigrateFlags>(), ...typed(migrate.status) };
-  });
-  migrate.cancel.action(() => {
-    invocation = { command: "migrate cancel", flags: migrate.command.opts<MigrateFlags>(), ...typed(migrate.cancel) };
-  });
-  const exporting = declareExport(program);
-  exporting.action(() => {
-    invocation = { command: "export", flags: exporting.opts<ExportFlags>(), ...typed(exporting) };
-  });
-  const verify = declareVerify(program);
-  verify.action(() => {
-    invocation = { command: "verify", flags: verify.opts<VerifyFlags>(), ...typed(verify) };
-  });
-  const archive = declareArchive(program);
-  archive.ls.action(() => {
-    invocation = { command: "archive ls", flags: {}, ...typed(archive.ls) };
-  });
-  archive.diff.action(() => {
-    invocation = { command: "archive diff", flags: {}, ...typed(archive.diff) };
-  });
-  archive.prune.action(() => {
-    invocation = { command: "archive prune", flags: archive.prune.opts<PruneFlags>(), ...typed(archive.prune) };
-  });
-  const look = declareLook(program);
-  look.repoLs.action(() => {
-    invocation = { command: "repo ls", flags: look.repoLs.opts<LsFlags>(), ...typed(look.repoLs) };
-  });
-  look.repoGet.action(() => {
-    invocation = { command: "repo get", flags: {}, ...typed(look.repoGet) };
-  });
-  look.repoUnpack.action(() => {
-    invocation = { command: "repo unpack", flags: {}, ...typed(look.repoUnpack) };
-  });
-  look.repoDiff.action(() => {
-    invocation = { command: "repo diff", flags: {}, ...typed(look.repoDiff) };
-  });
-  look.blobLs.action(() => {
-    invocation = { command: "blob ls", flags: {}, ...typed(look.blobLs) };
-  });
-  const plc = declarePlc(program);
-  plc.history.action(() => {
-    invocation = { command: "plc history", flags: plc.history.opts<PlcReadFlags>(), ...typed(plc.history) };
-  });
-  plc.audit.action(() => {
-    invocation = { command: "plc audit", flags: plc.audit.opts<PlcReadFlags>(), ...typed(plc.audit) };
-  });
-  plc.diff.action(() => {
-    invocation = { command: "plc diff", flags: plc.diff.opts<PlcDiffFlags>(), ...typed(plc.diff) };
-  });
-  plc.sign.action(() => {
-    invocation = { command: "plc sign", flags: plc.sign.opts<PlcSignFlags>(), ...typed(plc.sign) };
-  });
-  plc.submit.action(() => {
-    invocation = { command: "plc submit", flags: plc.submit.opts<PlcSubmitFlags>(), ...typed(plc.submit) };
-  });
-  plc.recover.action(() => {
-    invocation = { command: "plc recover", flags: plc.recover.opts<PlcRecoverFlags>(), ...typed(plc.recover) };
-  });
-  plc.undo.action(() => {
-    invocation = { command: "plc undo", flags: plc.undo.opts<PlcUndoFlags>(), ...typed(plc.undo) };
-  });
-  plc.addKey.action(() => {
-    invocation = { command: "plc add-key", flags: plc.addKey.opts<PlcAddKeyFlags>(), ...typed(plc.addKey) };
-  });
-  const key = declareKey(program);
-  key.generate.action(() => {
-    invocation = { command: "key generate", flags: key.generate.opts<KeyKeepFlags>(), ...typed(key.generate) };
-  });
-  key.import.action(() => {
-    invocation = { command: "key import", flags: key.import.opts<KeyKeepFlags>(), ...typed(key.import) };
-  });
-  key.inspect.action(() => {
-    invocation = { command: "key inspect", flags: key.inspect.opts<KeyInspectFlags>(), ...typed(key.inspect) };
-  });
+  for (const { command, read } of commands.flatMap((declare) => declare(program))) {
+    command.action(() => {
+      ready = read({ command: nameOf(command), args: [...command.args], globals: program.opts<RawGlobals>(), argv });
+    });
+  }
   throwFromAll(program);
   program.hook("preAction", (_, command) => refuseEmpty(command));
   try {
@@ -146,10 +53,10 @@ export function readArguments(argv: readonly string[], terminal: Pick<Terminal, 
     }
     throw error;
   }
-  if (invocation === undefined) {
+  if (ready === undefined) {
     throw new Error("no command took the arguments");
   }
-  return invocation;
+  return ready;
 }
 
 function addGlobals(program: Command): void {

@@ -5,7 +5,7 @@
 import { isJsonObject } from "../data/json-object.ts";
 import { DecampError, isDecampError } from "../errors.ts";
 import { parseLegacyMultibase, parseMultikey } from "./keys.ts";
-import { isHandle } from "./syntax.ts";
+import { isHandle } from "./names.ts";
 
 export interface DidDocument {
   readonly did: string;

@@ -6,7 +6,7 @@
 import { isAccountState } from "../archive/unavailable.ts";
 import type { ArchivedBlob } from "../archive/manifest.ts";
 import { isDecampError, type DecampError } from "../errors.ts";
-import { isAnswering } from "../services/answering.ts";
+import { isAnswering } from "../services/servers/answering.ts";
 import type { Context } from "./context.ts";
 
 /** If so many fail and none succeeds, it is not about the blobs. */

@@ -4,8 +4,8 @@ import { moveBy, staysOf, type MoveInLog } from "../account/where.ts";
 import { certificateFile, snapshotFile } from "../archive/layout.ts";
 import type { VerifiedLog } from "../plc/log.ts";
 import { extractCommit } from "../repo/commit-proof.ts";
-import { openCarFile } from "../services/car-file.ts";
-import { writeWhole } from "../services/files.ts";
+import { openCarFile } from "../services/disk/car-file.ts";
+import { writeWhole } from "../services/disk/files.ts";
 import { verifyCertificate, type Certificate } from "./certificate.ts";
 import type { Context } from "./context.ts";
 

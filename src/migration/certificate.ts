@@ -14,7 +14,7 @@ import * as v from "valibot";
 import { DecampError, isDecampError } from "../errors.ts";
 import { isCid } from "../data/cid.ts";
 import { originOfPds } from "../identity/did-document.ts";
-import { isDid } from "../identity/syntax.ts";
+import { isDid } from "../identity/names.ts";
 import { proveLog, type LogEntry, type VerifiedLog } from "../plc/log.ts";
 import { contentOf, pdsOf } from "../plc/operation.ts";
 import { proveCommit, type ProvedCommit } from "../repo/commit-proof.ts";

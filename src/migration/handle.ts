@@ -1,7 +1,7 @@
 /** The handle on the new server: chosen once, checked before anything is written. */
 
 import { DecampError, isDecampError } from "../errors.ts";
-import { isHandle, isReservedHandle, noHandle } from "../identity/syntax.ts";
+import { isHandle, isReservedHandle, noHandle } from "../identity/names.ts";
 import { warnIfHostIsSilent } from "./checks/handle-outside.ts";
 import type { Context } from "./context.ts";
 

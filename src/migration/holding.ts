@@ -9,13 +9,13 @@
 
 import { headAt } from "../account/places.ts";
 import { staysOf } from "../account/where.ts";
-import { proveDownload } from "../archive/fetch-repo.ts";
+import { proveDownload } from "../archive/export/fetch-repo.ts";
 import { snapshotFile } from "../archive/layout.ts";
 import { DecampError, isDecampError } from "../errors.ts";
 import { diffInTurns } from "../repo/diff.ts";
 import { emptyTree, type Head } from "../repo/head.ts";
 import type { RepoSource } from "../repo/source.ts";
-import { openCarFile } from "../services/car-file.ts";
+import { openCarFile } from "../services/disk/car-file.ts";
 import type { Context } from "./context.ts";
 import { signInToTarget } from "./sign-in.ts";
 

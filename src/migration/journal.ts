@@ -16,10 +16,10 @@ import { hash } from "node:crypto";
 import * as v from "valibot";
 import { isJsonObject } from "../data/json-object.ts";
 import { DecampError, isDecampError } from "../errors.ts";
-import { AppendFile } from "../services/append-file.ts";
-import { joinPath, listFolder, removeAll } from "../services/files.ts";
-import { takeLock, type LockOwner } from "../services/lock.ts";
-import { ownFolder, readOwn } from "../services/own-files.ts";
+import { AppendFile } from "../services/disk/append-file.ts";
+import { joinPath, listFolder, removeAll } from "../services/disk/files.ts";
+import { takeLock, type LockOwner } from "../services/disk/lock.ts";
+import { ownFolder, readOwn } from "../services/disk/own-files.ts";
 import type { BlobNotMoved, MissingBlob, PreferencesNotMoved } from "./events.ts";
 
 /** The format that is written. Journals of the first had no number. */

@@ -8,7 +8,7 @@ import { snapshotFile } from "../archive/layout.ts";
 import { firstWords } from "../data/first-words.ts";
 import { DecampError } from "../errors.ts";
 import { recordsInTurns } from "../repo/records.ts";
-import { openCarFile } from "../services/car-file.ts";
+import { openCarFile } from "../services/disk/car-file.ts";
 import type { Context } from "./context.ts";
 import type { BlobNotMoved, LeftBehind } from "./events.ts";
 

@@ -1,10 +1,10 @@
 /** Which blobs the new server misses: by its own list, or by what it does not give. */
 
-import { isGenuineBlob } from "../archive/fetch-blobs.ts";
+import { isGenuineBlob } from "../archive/export/fetch-blobs.ts";
 import type { ArchivedBlob } from "../archive/manifest.ts";
 import { isDecampError } from "../errors.ts";
 import { forEachConcurrent } from "../services/concurrent.ts";
-import { isMissingMethod } from "../services/missing-method.ts";
+import { isMissingMethod } from "../services/servers/missing-method.ts";
 import type { Context } from "./context.ts";
 
 /**

@@ -5,11 +5,11 @@
 
 import { Readable } from "node:stream";
 import { DecampError, isDecampError } from "../errors.ts";
-import { oneRootHeader } from "../repo/one-root.ts";
-import { splitRepo } from "../repo/parts.ts";
-import { openCarFile } from "../services/car-file.ts";
-import { openForUpload } from "../services/files.ts";
-import type { Upload } from "../services/pds.ts";
+import { oneRootHeader } from "../repo/write/one-root.ts";
+import { splitRepo } from "../repo/write/split.ts";
+import { openCarFile } from "../services/disk/car-file.ts";
+import { openForUpload } from "../services/disk/files.ts";
+import type { Upload } from "../services/upload.ts";
 import { agreeOnCar } from "../services/second-opinion.ts";
 import type { Context } from "./context.ts";
 

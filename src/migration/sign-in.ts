@@ -1,8 +1,8 @@
 /** Signing in at either server of a migration. */
 
 import { signIn } from "../account/sign-in.ts";
-import { noHandle } from "../identity/syntax.ts";
-import type { SessionInfo } from "../services/session.ts";
+import { noHandle } from "../identity/names.ts";
+import type { SessionInfo } from "../services/servers/session.ts";
 import type { Context } from "./context.ts";
 
 /** @throws DecampError `auth-refused`, `app-password`, `auth-factor-required`, `input-needed`, `refused` */

@@ -3,7 +3,8 @@
 import { findIdentity } from "../account/find.ts";
 import type { Place } from "../account/places.ts";
 import { homeBefore, homeOf, livesAt, whereIs, type Whereabouts, type WhereState } from "../account/where.ts";
-import { parseAccount, parseServerUrl } from "../identity/syntax.ts";
+import { parseServerUrl } from "../identity/addresses.ts";
+import { parseAccount } from "../identity/names.ts";
 import type { VerifiedLog } from "../plc/log.ts";
 import type { MigrationServices } from "./context.ts";
 import { findJournals, readJournals, rememberedDids, type JournalState } from "./journal.ts";

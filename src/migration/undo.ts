@@ -17,7 +17,8 @@ import { signByKey, type Signer } from "../account/sign-by-key.ts";
 import { signIn } from "../account/sign-in.ts";
 import { livesAt, moveBy, recentMoves, whereIs, type MoveInLog } from "../account/where.ts";
 import { DecampError, isDecampError, withStanding } from "../errors.ts";
-import { parseAccount, parseServerUrl } from "../identity/syntax.ts";
+import { parseServerUrl } from "../identity/addresses.ts";
+import { parseAccount } from "../identity/names.ts";
 import { judgeOperation } from "../plc/judge.ts";
 import type { VerifiedLog } from "../plc/log.ts";
 import { contentOf, pdsOf, rotationKeysOf, type UnsignedOperation } from "../plc/operation.ts";
@@ -25,7 +26,7 @@ import { predecessorAt } from "../plc/place.ts";
 import { activeEntries, planRecovery, recoveryOperation } from "../plc/recover.ts";
 import { undoBetween } from "../plc/undo.ts";
 import { updateOperation } from "../plc/update.ts";
-import type { Pds } from "../services/pds.ts";
+import type { Pds } from "../services/servers/pds.ts";
 import type { MigrationServices } from "./context.ts";
 import {
   findJournals,

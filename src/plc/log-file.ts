@@ -3,7 +3,7 @@ import { defaultBudgets, type Limits } from "../data/budgets.ts";
 import { isJsonObject } from "../data/json-object.ts";
 import { inTurns, type Slices } from "../data/slices.ts";
 import { isDecampError } from "../errors.ts";
-import { isPlcDid } from "../identity/syntax.ts";
+import { isPlcDid } from "../identity/names.ts";
 import { auditSlices, type AuditFinding, type LogAudit } from "./audit.ts";
 import { didOfGenesis, operationCid, parseSignedOperation } from "./operation.ts";
 

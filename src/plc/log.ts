@@ -8,7 +8,7 @@ import type { Cid } from "../data/cid.ts";
 import { isJsonObject } from "../data/json-object.ts";
 import { atOnce, inTurns, type Slices } from "../data/slices.ts";
 import { DecampError, isDecampError } from "../errors.ts";
-import { isPlcDid } from "../identity/syntax.ts";
+import { isPlcDid } from "../identity/names.ts";
 import {
   didOfGenesis,
   findSigner,

@@ -6,7 +6,7 @@ import type { Cid } from "../data/cid.ts";
 import { isJsonObject } from "../data/json-object.ts";
 import { DecampError } from "../errors.ts";
 import { parseDidKey } from "../identity/keys.ts";
-import { isHandle } from "../identity/syntax.ts";
+import { isHandle } from "../identity/names.ts";
 import { normalizeOperation } from "./operation.ts";
 import type { PlcService, SignedOperation, UnsignedOperation } from "./operation.ts";
 

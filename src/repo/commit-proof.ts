@@ -7,7 +7,7 @@ import { cidToBytes } from "../data/cid.ts";
 import { inTurns } from "../data/slices.ts";
 import { DecampError } from "../errors.ts";
 import { BlockIndex } from "./block-index.ts";
-import { writeCar } from "./car-write.ts";
+import { writeCar } from "./write/car-write.ts";
 import { bytesSource, type RepoSource } from "./source.ts";
 import { verifyRepo } from "./verify.ts";
 

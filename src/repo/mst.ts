@@ -3,7 +3,7 @@
  * without decoding; whatever is not recognised here is looked at by mst-examine.ts, which says what is wrong with it.
  * (Spec: Repository, "MST Structure".)
  */
-import { shortKey, type KeyBatch } from "./key-batch.ts";
+import { shortKey, type KeyBatch } from "./hashing/key-batch.ts";
 import { isNsid, keyDepth, maxKeyLength, maxRkeyLength, rkeyCharacters } from "./path.ts";
 import { latin1 } from "../data/latin1.ts";
 

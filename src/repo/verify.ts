@@ -7,12 +7,15 @@
 import { setImmediate } from "node:timers/promises";
 import { atOnce, inTurns, type Slices } from "../data/slices.ts";
 import { parseDidKey } from "../identity/keys.ts";
-import { BlockStream } from "./block-stream.ts";
-import { prepareLaneHasher } from "./lane-hash.ts";
+import { BlockStream } from "./proof/block-stream.ts";
+import { prepareLaneHasher } from "./hashing/lane-hash.ts";
 import { defaultLimits, type RepoLimits } from "./limits.ts";
+import { FrameWatch } from "./proof/frame-watch.ts";
 import { Findings, type Finding, type RepoReport } from "./report.ts";
 import type { RepoSource } from "./source.ts";
-import { TreeCheck } from "./tree-check.ts";
+import { TreeCheck } from "./proof/tree-check.ts";
+
+export { FrameWatch };
 
 /** What the repository should be. What is left out is not checked. */
 export interface Expectation {

@@ -8,7 +8,7 @@ import type { Cid } from "../data/cid.ts";
 import { DecampError, type ErrorData } from "../errors.ts";
 import { findSigner, unsignedBytes, type PlcOperation } from "../plc/operation.ts";
 import type { PrivateKey } from "../identity/private-key.ts";
-import type { Upload } from "./pds.ts";
+import type { Upload } from "./upload.ts";
 
 /** Loads what `agreeOnCar` needs. */
 export async function loadCarReader(): Promise<void> {

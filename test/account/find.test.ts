@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { locateAccount } from "../../src/account/find.ts";
 import { findIdentity } from "../../src/account/find.ts";
 import type { AccountServices } from "../../src/account/services.ts";
-import { parseAccount } from "../../src/identity/syntax.ts";
+import { parseAccount } from "../../src/identity/names.ts";
 import { documentOf } from "../cli/support/directory.ts";
 import { auditLog, operation, signed, testDid, testKey, type Content } from "../tools/plc.ts";
 import { forever, logServices } from "./support.ts";

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { keepKey, type KeyForm } from "../../src/account/keep-key.ts";
 import { DecampError } from "../../src/errors.ts";
 import { parsePrivateKey } from "../../src/identity/private-key.ts";
-import type { KeyStore } from "../../src/services/key-store.ts";
+import type { KeyStore } from "../../src/services/secrets/key-store.ts";
 
 const key = parsePrivateKey("7".repeat(64));
 const other = parsePrivateKey("8".repeat(64));

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { submitOperation } from "../../src/account/submit.ts";
 import { DecampError } from "../../src/errors.ts";
 import { parseSignedOperation, type PlcOperation } from "../../src/plc/operation.ts";
-import { storageError } from "../../src/services/files.ts";
+import { storageError } from "../../src/services/disk/files.ts";
 import { at, auditLog, hour, operation, signed, testCid, testDid, testKey } from "../tools/plc.ts";
 import { forever, logServices } from "./support.ts";
 

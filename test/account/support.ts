@@ -1,6 +1,6 @@
 /** Services for tests of work on an identity: a directory in memory, a clock that stands still, heads in memory. */
 import type { LogServices } from "../../src/account/services.ts";
-import type { SeenHead } from "../../src/services/seen-heads.ts";
+import type { SeenHead } from "../../src/services/disk/seen-heads.ts";
 
 /** Every reading of a log takes the next of `logs`; the last one stays. */
 export function logServices(logs: readonly unknown[], seen: Record<string, string> = {}) {

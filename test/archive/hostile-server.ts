@@ -1,12 +1,12 @@
 /** A server of one account that lies, breaks off, or names things as no server should; and an export from it. */
 import type { ServerResponse } from "node:http";
 import type { ExportEvent } from "../../src/archive/events.ts";
-import { exportAccount, type ExportResult } from "../../src/archive/export.ts";
-import type { ExportOptions, ExportSource } from "../../src/archive/source.ts";
+import { exportAccount, type ExportResult } from "../../src/archive/export/export-account.ts";
+import type { ExportOptions, ExportSource } from "../../src/archive/export/export-options.ts";
 import { CidLink, cidFor } from "../../src/data/cid.ts";
 import { parseDidDocument } from "../../src/identity/did-document.ts";
-import { Http } from "../../src/services/http.ts";
-import { Pds } from "../../src/services/pds.ts";
+import { Http } from "../../src/services/http/http.ts";
+import { Pds } from "../../src/services/servers/pds.ts";
 import { scriptedServer, sendJson, type ScriptedServer } from "../faults/scripted-server.ts";
 import { testNow, type Account, type Record } from "../repo/tools/account.ts";
 import { makeCar } from "../repo/tools/build.ts";

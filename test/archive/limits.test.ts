@@ -3,13 +3,13 @@ import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { fetchBlobs, type FetchedBlobs, type WantedBlob } from "../../src/archive/fetch-blobs.ts";
-import { inspectDownload, proveDownload, receiveDiff, receiveRepo } from "../../src/archive/fetch-repo.ts";
+import { fetchBlobs, type FetchedBlobs, type WantedBlob } from "../../src/archive/export/fetch-blobs.ts";
+import { inspectDownload, proveDownload, receiveDiff, receiveRepo } from "../../src/archive/export/fetch-repo.ts";
 import { markerFile } from "../../src/archive/layout.ts";
 import { limitsWith, type Limits } from "../../src/data/budgets.ts";
 import { encodeCbor } from "../../src/data/cbor.ts";
 import { cidFor, cidToBytes } from "../../src/data/cid.ts";
-import type { Download } from "../../src/services/pds.ts";
+import type { Download } from "../../src/services/servers/pds.ts";
 import { makeAccount, makeRecords, testNow } from "../repo/tools/account.ts";
 import { carHeader, makeCar, section } from "../repo/tools/build.ts";
 

@@ -1,11 +1,11 @@
 /** An account that changes from night to night, and what keeps an archive of it: exports and prunes. */
-import { exportAccount, type ExportResult } from "../../src/archive/export.ts";
+import { exportAccount, type ExportResult } from "../../src/archive/export/export-account.ts";
 import { pruneArchive, type Pruned, type PruneOptions } from "../../src/archive/prune.ts";
-import type { ExportOptions } from "../../src/archive/source.ts";
+import type { ExportOptions } from "../../src/archive/export/export-options.ts";
 import { CidLink, cidFor } from "../../src/data/cid.ts";
 import { parseDidDocument } from "../../src/identity/did-document.ts";
-import { Http } from "../../src/services/http.ts";
-import { Pds } from "../../src/services/pds.ts";
+import { Http } from "../../src/services/http/http.ts";
+import { Pds } from "../../src/services/servers/pds.ts";
 import { scriptedServer, sendJson, type ScriptedServer } from "../faults/scripted-server.ts";
 import { aliceDid, makeAccount, testNow, tid, type Account, type Record } from "../repo/tools/account.ts";
 import { makeCar } from "../repo/tools/build.ts";

@@ -8,7 +8,7 @@ import { blobFile, nextSnapshotName, snapshotFile, snapshotFolder } from "../../
 import { readManifests } from "../../src/archive/manifest.ts";
 import { findOddSnapshots } from "../../src/archive/odd-snapshots.ts";
 import { isDecampError } from "../../src/errors.ts";
-import type * as PlainEntries from "../../src/services/plain-entries.ts";
+import type * as PlainEntries from "../../src/services/disk/plain-entries.ts";
 import { contentOf, wrongIn } from "../faults/stored-archive.ts";
 import { cids, exportNow, notes, prune, revOf, withPictures, world } from "./nightly.ts";
 
@@ -30,7 +30,7 @@ function dying<A extends [string, ...string[]]>(work: (...args: A) => Promise<vo
   };
 }
 
-vi.mock("../../src/services/plain-entries.ts", async (original) => {
+vi.mock("../../src/services/disk/plain-entries.ts", async (original) => {
   const { removeFile, renameFile, removeEmptyFolder, ...rest } = await original<typeof PlainEntries>();
   return {
     ...rest,

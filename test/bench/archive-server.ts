@@ -139,7 +139,7 @@ function createNoise(length: number): Buffer {
 }
 
 async function rootOf(path: URL): Promise<string> {
-  const { openCarFile } = await import("../../src/services/car-file.ts");
+  const { openCarFile } = await import("../../src/services/disk/car-file.ts");
   const { readRoot } = await import("../../src/repo/block-index.ts");
   const file = openCarFile(fileURLToPath(path));
   try {

@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
-import { createAnswers, type GivenAnswers } from "../../src/cli/answers.ts";
-import type { Prompter, Question } from "../../src/cli/prompter.ts";
-import { createPrompter } from "../../src/cli/prompter.ts";
-import { createSecrets } from "../../src/cli/secrets.ts";
-import { openTerminal } from "../../src/cli/terminal.ts";
+import { createAnswers, type GivenAnswers } from "../../src/cli/migrate/answers.ts";
+import type { Prompter, Question } from "../../src/cli/talk/prompter.ts";
+import { createPrompter } from "../../src/cli/talk/prompter.ts";
+import { createSecrets } from "../../src/cli/talk/secrets.ts";
+import { openTerminal } from "../../src/cli/talk/terminal.ts";
 import type { Answers } from "../../src/migration/answers.ts";
 import { moveFacts } from "./support/facts.ts";
 import { captured, type Captured } from "./support/streams.ts";

@@ -3,7 +3,7 @@ import { appendFileSync, cpSync, mkdtempSync, readFileSync, rmSync, truncateSync
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
-import { proveSnapshot } from "../../src/archive/fetch-repo.ts";
+import { proveSnapshot } from "../../src/archive/export/fetch-repo.ts";
 import { blobFile, snapshotFile } from "../../src/archive/layout.ts";
 import { readManifests } from "../../src/archive/manifest.ts";
 import { testRev } from "../repo/tools/account.ts";

@@ -1,19 +1,20 @@
 import { join, resolve } from "node:path";
 import { describe, expect, test } from "vitest";
-import { readMigrateRequest, type MigrateRequest } from "../../src/cli/migrate-request.ts";
+import { commands } from "../../src/cli/commands.ts";
+import { readMigrateRequest, type MigrateRequest } from "../../src/cli/migrate/request.ts";
 import { main } from "../../src/cli/main.ts";
-import { stateDirectory } from "../../src/cli/places.ts";
+import { stateDirectory } from "../../src/cli/state-folder.ts";
 import { readArguments } from "../../src/cli/program.ts";
-import { openTerminal } from "../../src/cli/terminal.ts";
+import { openTerminal } from "../../src/cli/talk/terminal.ts";
 import { captured } from "./support/streams.ts";
 
 async function request(argv: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<MigrateRequest> {
   const terminal = await openTerminal(captured().parts, { noColor: false });
-  const invocation = readArguments(argv, terminal);
-  if (!("command" in invocation) || invocation.command !== "migrate") {
+  const read = readArguments(argv, terminal, commands);
+  if (!("invocation" in read) || read.invocation.command !== "migrate") {
     throw new Error("this is not migrate");
   }
-  return readMigrateRequest(invocation, { XDG_STATE_HOME: "/state", ...env });
+  return readMigrateRequest(read.invocation, { XDG_STATE_HOME: "/state", ...env });
 }
 
 const blob = "bafkreihdwdcefgh4dqkjv67uzcmw7ojee6xedzdetojuzjevtenxquvyku";
@@ -276,7 +277,7 @@ describe("what is empty is refused, not taken for the folder at hand", () => {
     ["An argument", ["archive", "prune", "", "--keep-daily", "7"]],
   ])("%s in %j", async (what, argv) => {
     const terminal = await openTerminal(captured().parts, { noColor: false });
-    expect(() => readArguments(argv, terminal)).toThrow(
+    expect(() => readArguments(argv, terminal, commands)).toThrow(
       expect.objectContaining({ code: "usage", message: `${what} is empty.` }),
     );
   });

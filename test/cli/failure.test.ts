@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { reportFailure } from "../../src/cli/failure.ts";
-import { openTerminal } from "../../src/cli/terminal.ts";
+import { reportFailure } from "../../src/cli/talk/failure.ts";
+import { openTerminal } from "../../src/cli/talk/terminal.ts";
 import { DecampError } from "../../src/errors.ts";
 import { captured } from "./support/streams.ts";
 

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { main } from "../../src/cli/main.ts";
 import { parsePrivateKey } from "../../src/identity/private-key.ts";
-import { encryptText } from "../../src/services/age-file.ts";
+import { encryptText } from "../../src/services/secrets/age-file.ts";
 import { auditLog, operation, signed, testDid, testKey } from "../tools/plc.ts";
 import { documentOf, startDirectory, type TestDirectory } from "./support/directory.ts";
 import { captured, type StreamOptions } from "./support/streams.ts";

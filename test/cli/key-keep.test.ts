@@ -12,7 +12,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { parsePrivateKey } from "../../src/identity/private-key.ts";
-import { decryptText, encryptText } from "../../src/services/age-file.ts";
+import { decryptText, encryptText } from "../../src/services/secrets/age-file.ts";
 import { startScript } from "./support/child.ts";
 import { onScreen } from "./support/pty.ts";
 import { run } from "./support/run.ts";

@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSy
 import { tmpdir } from "node:os";
 import { join, sep } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
-import { recordPath } from "../../src/repo/file-names.ts";
+import { recordPath } from "../../src/archive/record-files.ts";
 import { encodeCbor } from "../../src/data/cbor.ts";
 import { CidLink } from "../../src/data/cid.ts";
 import { Records, assemble, ok, repo } from "../repo/fixtures/fixture.ts";

@@ -1,8 +1,9 @@
+import { commands } from "../../src/cli/commands.ts";
 import { describe, expect, test } from "vitest";
-import { runMigrate, type Move } from "../../src/cli/commands/migrate.ts";
-import { reportFailure } from "../../src/cli/failure.ts";
+import { runMigrate, type Move } from "../../src/cli/migrate/run.ts";
+import { reportFailure } from "../../src/cli/talk/failure.ts";
 import { readArguments } from "../../src/cli/program.ts";
-import { openTerminal } from "../../src/cli/terminal.ts";
+import { openTerminal } from "../../src/cli/talk/terminal.ts";
 import { DecampError } from "../../src/errors.ts";
 import type { MigrationPlan, MigrationResult } from "../../src/migration/events.ts";
 import { captured, type StreamOptions } from "./support/streams.ts";
@@ -40,13 +41,14 @@ const plan: MigrationPlan = {
 async function run(move: Move, flags: readonly string[] = [], streams: StreamOptions = {}) {
   const { parts, stdout, stderr } = captured(streams);
   const terminal = await openTerminal(parts, { noColor: false });
-  const invocation = readArguments(["migrate", "alice.old.example", "--to", "https://new.example", ...flags], terminal);
-  if (!("command" in invocation) || invocation.command !== "migrate") {
+  const argv = ["migrate", "alice.old.example", "--to", "https://new.example", ...flags];
+  const read = readArguments(argv, terminal, commands);
+  if (!("invocation" in read) || read.invocation.command !== "migrate") {
     throw new Error("no invocation");
   }
   let exitCode: number;
   try {
-    exitCode = await runMigrate(invocation, { terminal, secrets: terminal.secrets }, move);
+    exitCode = await runMigrate(read.invocation, { terminal, secrets: terminal.secrets }, move);
   } catch (error) {
     const json = flags.includes("--json");
     exitCode = reportFailure(terminal, error, { json, verbose: false, bugs: undefined, version: "0" });

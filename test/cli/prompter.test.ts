@@ -2,8 +2,8 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { describe, expect, test } from "vitest";
-import { createPrompter } from "../../src/cli/prompter.ts";
-import { openTerminal } from "../../src/cli/terminal.ts";
+import { createPrompter } from "../../src/cli/talk/prompter.ts";
+import { openTerminal } from "../../src/cli/talk/terminal.ts";
 import { onScreen, type Screen } from "./support/pty.ts";
 import { captured } from "./support/streams.ts";
 

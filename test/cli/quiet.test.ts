@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, test } from "vitest";
 import { snapshotFile } from "../../src/archive/layout.ts";
 import { parsePrivateKey } from "../../src/identity/private-key.ts";
-import { encryptText } from "../../src/services/age-file.ts";
+import { encryptText } from "../../src/services/secrets/age-file.ts";
 import { testRev } from "../repo/tools/account.ts";
 import { makeArchive } from "./support/archive.ts";
 import { run } from "./support/run.ts";

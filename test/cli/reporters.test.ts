@@ -1,10 +1,10 @@
 import { stripVTControlCharacters } from "node:util";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { barText, bytesText, createMeter, durationText, progressText } from "../../src/cli/reporters/amounts.ts";
-import { createJsonReporter } from "../../src/cli/reporters/json.ts";
-import { createPlainReporter } from "../../src/cli/reporters/plain.ts";
-import { createReporter } from "../../src/cli/reporters/create.ts";
-import { openTerminal } from "../../src/cli/terminal.ts";
+import { barText, bytesText, createMeter, durationText, progressText } from "../../src/cli/talk/reporters/amounts.ts";
+import { createJsonReporter } from "../../src/cli/talk/reporters/json-lines.ts";
+import { createPlainReporter } from "../../src/cli/talk/reporters/plain.ts";
+import { createReporter } from "../../src/cli/talk/reporters/create.ts";
+import { openTerminal } from "../../src/cli/talk/terminal.ts";
 import type { MigrationEvent, MigrationPlan } from "../../src/migration/events.ts";
 import { moveFacts } from "./support/facts.ts";
 import { captured } from "./support/streams.ts";

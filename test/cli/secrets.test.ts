@@ -3,9 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import type { KnownSecrets } from "../../src/data/known-secrets.ts";
-import { createPrompter } from "../../src/cli/prompter.ts";
-import { createSecrets, secretKinds, type AllSecretFlags, type Secrets } from "../../src/cli/secrets.ts";
-import { openTerminal } from "../../src/cli/terminal.ts";
+import { createPrompter } from "../../src/cli/talk/prompter.ts";
+import { createSecrets, secretKinds, type AllSecretFlags, type Secrets } from "../../src/cli/talk/secrets.ts";
+import { openTerminal } from "../../src/cli/talk/terminal.ts";
 import { captured, type StreamOptions } from "./support/streams.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "decamp-secrets-"));

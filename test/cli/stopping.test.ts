@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, test, vi } from "vitest";
 import { parsePrivateKey } from "../../src/identity/private-key.ts";
-import { encryptText } from "../../src/services/age-file.ts";
+import { encryptText } from "../../src/services/secrets/age-file.ts";
 import { startScript } from "./support/child.ts";
 import { onProgram, onScreen } from "./support/pty.ts";
 

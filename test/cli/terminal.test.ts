@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { stripVTControlCharacters } from "node:util";
 import { assert, constantFrom, property, string } from "fast-check";
 import { describe, expect, test } from "vitest";
-import { openTerminal, printable, printableJson, showsColor } from "../../src/cli/terminal.ts";
+import { openTerminal, printable, printableJson, showsColor } from "../../src/cli/talk/terminal.ts";
 import { runProgram, startScript, type Ended } from "./support/child.ts";
 import { captured } from "./support/streams.ts";
 

@@ -1,7 +1,7 @@
 /** A new server that does not take the repository as a whole: with --chunked-import it takes it in parts. */
 import { afterAll, expect, inject, test } from "vitest";
 import { collect } from "../../src/data/slices.ts";
-import { splitRepo } from "../../src/repo/parts.ts";
+import { splitRepo } from "../../src/repo/write/split.ts";
 import { bytesSource } from "../../src/repo/source.ts";
 import { loseAnswer, status } from "../faults/faults.ts";
 import { startProxy } from "../faults/proxy.ts";

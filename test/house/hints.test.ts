@@ -67,7 +67,7 @@ test("hints are found: the table of the codes, fields, variables and defaults", 
   expect(hints.length).toBeGreaterThan(80);
   const found = (part: string): string[] => hints.filter(({ hint }) => hint.includes(part)).map(({ name }) => name);
   expect(found("--new-handle.")).toContain("errors.ts");
-  expect(found("NODE_EXTRA_CA_CERTS")).toContain("services/unreachable.ts");
+  expect(found("NODE_EXTRA_CA_CERTS")).toContain("services/http/unreachable.ts");
   expect(found("Name the new server with --to")).toContain("migration/cancel.ts");
   expect(found("To go on from here")).toContain("cli/command-line.ts");
 });

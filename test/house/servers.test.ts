@@ -14,22 +14,25 @@ function withoutComments(text: string): string {
 }
 
 test.each<[string, RegExp, readonly string[]]>([
-  ["opens a connection", /from "node:(?:https?|http2)"|import\("node:http/, ["services/connections.ts"]],
+  ["opens a connection", /from "node:(?:https?|http2)"|import\("node:http/, ["services/http/connections.ts"]],
   // The second one for pipes that a path leads to: it connects to nobody.
-  ["opens a socket", /"node:(?:net|tls|dgram)"/, ["services/connections.ts", "services/incoming.ts"]],
+  ["opens a socket", /"node:(?:net|tls|dgram)"/, ["services/http/connections.ts", "services/disk/incoming.ts"]],
   ["connects a socket by hand", /\bconnect\(/, []],
   ["fetches", /(?<![#.\w])fetch\(|\bglobalThis\.fetch\b|\bundici\b/, []],
-  ["loads the package with the lexicons", /"@atproto\/api"/, ["services/xrpc.ts"]],
+  ["loads the package with the lexicons", /"@atproto\/api"/, ["services/servers/xrpc.ts"]],
   [
     "sends a request",
     /\bhttp\.send\(/,
-    ["did-web", "plc-directory", "redirects", "resolver", "session"].map((name) => `services/${name}.ts`),
+    [
+      "services/http/redirects.ts",
+      ...["did-web", "plc-directory", "resolver", "session"].map((name) => `services/servers/${name}.ts`),
+    ],
   ],
-  ["opens a session", /\bnew PinnedSession\(/, ["services/pds.ts", "services/relay.ts"]],
-  ["calls a method", /\bnew Xrpc\(/, ["services/pds.ts", "services/relay.ts"]],
-  ["follows a redirect", /\bfollowRedirects\(/, ["services/redirects.ts", "services/session.ts"]],
-  ["says that a server may lead elsewhere", /\bmayLeadElsewhere: true/, ["services/pds.ts"]],
-  ["decides that a method is missing", /\bMethodNotImplemented\b/, ["services/missing-method.ts"]],
+  ["opens a session", /\bnew PinnedSession\(/, ["services/servers/pds.ts", "services/servers/relay.ts"]],
+  ["calls a method", /\bnew Xrpc\(/, ["services/servers/pds.ts", "services/servers/relay.ts"]],
+  ["follows a redirect", /\bfollowRedirects\(/, ["services/http/redirects.ts", "services/servers/session.ts"]],
+  ["says that a server may lead elsewhere", /\bmayLeadElsewhere: true/, ["services/servers/pds.ts"]],
+  ["decides that a method is missing", /\bMethodNotImplemented\b/, ["services/servers/missing-method.ts"]],
 ])("who %s", (_, pattern, allowed) => {
   expect(files.length).toBeGreaterThan(200);
   expect(

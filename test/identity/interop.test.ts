@@ -1,7 +1,7 @@
 /** What the official test files say of names (fixtures/interop). */
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { isDid, isHandle, parseAccount } from "../../src/identity/syntax.ts";
+import { isDid, isHandle, parseAccount } from "../../src/identity/names.ts";
 import { encodeCbor } from "../../src/data/cbor.ts";
 import { CidLink, cidFor } from "../../src/data/cid.ts";
 import { parseCommit } from "../../src/repo/commit.ts";

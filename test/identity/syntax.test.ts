@@ -1,15 +1,6 @@
 import { describe, expect, test } from "vitest";
-import {
-  isDid,
-  isHandle,
-  isPlcDid,
-  isPrivateHost,
-  isPublicAddress,
-  isReservedHandle,
-  isWebDid,
-  parseAccount,
-  parseServerUrl,
-} from "../../src/identity/syntax.ts";
+import { isPrivateHost, isPublicAddress, parseServerUrl } from "../../src/identity/addresses.ts";
+import { isDid, isHandle, isPlcDid, isReservedHandle, isWebDid, parseAccount } from "../../src/identity/names.ts";
 
 const plc = "did:plc:ewvi7nxzyoun6zhxrhs64oiz";
 

@@ -1,10 +1,10 @@
 import { describe, expect, test } from "vitest";
 import { atOnce } from "../../src/data/slices.ts";
-import { BlockStream } from "../../src/repo/block-stream.ts";
+import { BlockStream } from "../../src/repo/proof/block-stream.ts";
 import { defaultLimits } from "../../src/repo/limits.ts";
 import { Findings } from "../../src/repo/report.ts";
 import { bytesSource } from "../../src/repo/source.ts";
-import { TreeCheck } from "../../src/repo/tree-check.ts";
+import { TreeCheck } from "../../src/repo/proof/tree-check.ts";
 import { verifyRepo } from "../../src/repo/verify.ts";
 import { assemble, good } from "./fixtures/fixture.ts";
 import { invalid } from "./fixtures/invalid.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { DistinctCount } from "../../src/repo/distinct.ts";
+import { DistinctCount } from "../../src/repo/proof/distinct.ts";
 import { Random } from "./tools/random.ts";
 
 test("counts each digest once, however often it comes", () => {

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { array, assert, integer, property } from "fast-check";
 import { expect, test } from "vitest";
 import { atOnce } from "../../src/data/slices.ts";
-import { EarlyRecords } from "../../src/repo/early-records.ts";
+import { EarlyRecords } from "../../src/repo/proof/early-records.ts";
 import { hashDigest } from "../../src/repo/tables.ts";
 
 function digestOf(name: number): DataView {

@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { isDecampError } from "../../src/errors.ts";
-import { recordFileName, recordPath } from "../../src/repo/file-names.ts";
+import { recordFileName, recordPath } from "../../src/archive/record-files.ts";
 
 const rkey = fc
   .oneof(

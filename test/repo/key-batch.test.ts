@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { expect, test } from "vitest";
 import { cidFor } from "../../src/data/cid.ts";
-import { KeyBatch, shortKey } from "../../src/repo/key-batch.ts";
+import { KeyBatch, shortKey } from "../../src/repo/hashing/key-batch.ts";
 import { keyDepth } from "../../src/repo/path.ts";
 import { depthOf } from "./tools/build.ts";
 import { Random } from "./tools/random.ts";

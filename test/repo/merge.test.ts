@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import { mergeRepos } from "../../src/repo/merge.ts";
+import { mergeRepos } from "../../src/repo/write/merge.ts";
 import { bytesSource } from "../../src/repo/source.ts";
 import { verifyRepo } from "../../src/repo/verify.ts";
 import { makeAccount, makeRecords, type Account, type Record } from "./tools/account.ts";

@@ -3,7 +3,7 @@ import { MemoryBlockstore, MST } from "@atproto/repo";
 import { CID } from "multiformats/cid";
 import { expect, test } from "vitest";
 import { cidFor, cidFromBytes } from "../../src/data/cid.ts";
-import { MstBuilder } from "../../src/repo/mst-build.ts";
+import { MstBuilder } from "../../src/repo/write/mst-build.ts";
 import { buildTree, depthOf, treeBlocks, type Leaf } from "./tools/build.ts";
 import { tid } from "./tools/account.ts";
 

@@ -3,7 +3,7 @@ import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { collect } from "../../src/data/slices.ts";
 import { bytesSource } from "../../src/repo/source.ts";
-import { splitRepo, type RepoPart } from "../../src/repo/parts.ts";
+import { splitRepo, type RepoPart } from "../../src/repo/write/split.ts";
 import { makeAccount, makeRecords, type Record } from "./tools/account.ts";
 import { makeCar, sortBlocks } from "./tools/build.ts";
 import { Random } from "./tools/random.ts";

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { armor, Encrypter, generateIdentity, identityToRecipient } from "age-encryption";
 import { afterAll, expect, test } from "vitest";
-import { decryptText, encryptText, isArmored } from "../../src/services/age-file.ts";
+import { decryptText, encryptText, isArmored } from "../../src/services/secrets/age-file.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "decamp-age-"));
 afterAll(() => {

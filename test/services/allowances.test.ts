@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { Allowances, announcedWait } from "../../src/services/allowances.ts";
+import { Allowances, announcedWait } from "../../src/services/http/allowances.ts";
 
 const now = Date.UTC(2026, 5, 1, 12);
 const upload = new URL("https://a.example/xrpc/upload");

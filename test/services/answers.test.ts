@@ -2,10 +2,10 @@
 import { readFileSync } from "node:fs";
 import { afterAll, describe, expect, test } from "vitest";
 import { budgets } from "../../src/data/budgets.ts";
-import { Http } from "../../src/services/http.ts";
-import { Pds } from "../../src/services/pds.ts";
-import { createPlcDirectory } from "../../src/services/plc-directory.ts";
-import { createRelay } from "../../src/services/relay.ts";
+import { Http } from "../../src/services/http/http.ts";
+import { Pds } from "../../src/services/servers/pds.ts";
+import { createPlcDirectory } from "../../src/services/servers/plc-directory.ts";
+import { createRelay } from "../../src/services/servers/relay.ts";
 import { scriptedServer, sendJson } from "../faults/scripted-server.ts";
 import { fuzzAnswers } from "./fuzz/answers.ts";
 import { methods } from "./fuzz/methods.ts";
@@ -43,7 +43,7 @@ const listed = async (pages: readonly object[]): Promise<string[]> => {
 
 test("every method of a server that decamp names is among those calls", () => {
   const named = ["pds", "session", "relay"].flatMap((name) => {
-    const source = readFileSync(new URL(`../../src/services/${name}.ts`, import.meta.url), "utf8");
+    const source = readFileSync(new URL(`../../src/services/servers/${name}.ts`, import.meta.url), "utf8");
     return source.match(/\b(?:com\.atproto|app\.bsky)\.[a-z]+\.[A-Za-z]+\b/g) ?? [];
   });
   const called = new Set(methods.map(({ path }) => path));

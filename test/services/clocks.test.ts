@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { Clocks } from "../../src/services/clocks.ts";
+import { Clocks } from "../../src/services/http/clocks.ts";
 
 const noon = Date.UTC(2026, 5, 1, 12);
 const at = (milliseconds: number): string => new Date(milliseconds).toUTCString();

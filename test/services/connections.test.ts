@@ -6,7 +6,7 @@ import { buffer } from "node:stream/consumers";
 import { setTimeout as delay } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 import { afterEach, expect, test, vi } from "vitest";
-import { Connections, type Answer, type Deadlines, type RequestOptions } from "../../src/services/connections.ts";
+import { Connections, type Answer, type Deadlines, type RequestOptions } from "../../src/services/http/connections.ts";
 import { startTlsFront } from "../network/tls-front.ts";
 import { listen } from "../network/ports.ts";
 import { scriptedServer } from "../faults/scripted-server.ts";

@@ -5,9 +5,9 @@ import * as zlib from "node:zlib";
 import { afterAll, describe, expect, test } from "vitest";
 import { limitsWith } from "../../src/data/budgets.ts";
 import type { DecampError } from "../../src/errors.ts";
-import { Http } from "../../src/services/http.ts";
-import { readBody, readBytes } from "../../src/services/http-answer.ts";
-import { Pds } from "../../src/services/pds.ts";
+import { Http } from "../../src/services/http/http.ts";
+import { readBody, readBytes } from "../../src/services/http/http-answer.ts";
+import { Pds } from "../../src/services/servers/pds.ts";
 import { scriptedServer, type ScriptedServer } from "../faults/scripted-server.ts";
 
 const http = new Http({ allowPrivateHosts: true, userAgent: "decamp/test", random: () => 0 });

@@ -1,8 +1,8 @@
 import { Readable } from "node:stream";
 import { afterAll, expect, test } from "vitest";
-import { fetchWebDocument } from "../../src/services/did-web.ts";
-import type { HttpAnswer } from "../../src/services/http-answer.ts";
-import { Http, type HttpRequest } from "../../src/services/http.ts";
+import { fetchWebDocument } from "../../src/services/servers/did-web.ts";
+import type { HttpAnswer } from "../../src/services/http/http-answer.ts";
+import { Http, type HttpRequest } from "../../src/services/http/http.ts";
 import { scriptedServer, sendJson, type ScriptedServer } from "../faults/scripted-server.ts";
 
 const open = new Http({ allowPrivateHosts: true, userAgent: "decamp/test", random: () => 0 });

@@ -4,10 +4,10 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { thisProcess } from "../../src/cli/lock-owner.ts";
-import { AppendFile } from "../../src/services/append-file.ts";
+import { AppendFile } from "../../src/services/disk/append-file.ts";
 import { forEachConcurrent } from "../../src/services/concurrent.ts";
-import { NewFile, readWhole, refuseExisting, writeNew, writeWhole } from "../../src/services/files.ts";
-import { takeLock } from "../../src/services/lock.ts";
+import { NewFile, readWhole, refuseExisting, writeNew, writeWhole } from "../../src/services/disk/files.ts";
+import { takeLock } from "../../src/services/disk/lock.ts";
 
 let folder = "";
 beforeEach(async () => {

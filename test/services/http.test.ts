@@ -1,7 +1,7 @@
 import { createServer } from "node:net";
 import { afterEach, describe, expect, test } from "vitest";
-import { Http, type HttpOptions, type HttpRequest } from "../../src/services/http.ts";
-import { readBody, readJson } from "../../src/services/http-answer.ts";
+import { Http, type HttpOptions, type HttpRequest } from "../../src/services/http/http.ts";
+import { readBody, readJson } from "../../src/services/http/http-answer.ts";
 import { scriptedServer, sendJson } from "../faults/scripted-server.ts";
 import { listen } from "../network/ports.ts";
 

@@ -9,11 +9,11 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { defaultBudgets, limitsWith } from "../../src/data/budgets.ts";
 import { collect } from "../../src/data/slices.ts";
 import { verifyRepo } from "../../src/repo/verify.ts";
-import { openNamedCar, spoolCar } from "../../src/services/car-file.ts";
-import { awaitWriter, pieces, readNamed } from "../../src/services/incoming.ts";
-import { readJsonFile, readJsonStream, readJsonValues } from "../../src/services/json-file.ts";
-import { fileLines, streamLines } from "../../src/services/lines.ts";
-import { readSecretFile, readSecretStream } from "../../src/services/secret-source.ts";
+import { openNamedCar, spoolCar } from "../../src/services/disk/car-file.ts";
+import { awaitWriter, pieces, readNamed } from "../../src/services/disk/incoming.ts";
+import { readJsonFile, readJsonStream, readJsonValues } from "../../src/services/disk/json-file.ts";
+import { fileLines, streamLines } from "../../src/services/disk/text-lines.ts";
+import { readSecretFile, readSecretStream } from "../../src/services/secrets/secret-source.ts";
 import { carOfAlice } from "../cli/support/car.ts";
 
 const folder = mkdtempSync(path.join(tmpdir(), "decamp-incoming-"));

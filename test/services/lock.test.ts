@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { isDecampError } from "../../src/errors.ts";
-import { takeLock, type LockOwner } from "../../src/services/lock.ts";
+import { takeLock, type LockOwner } from "../../src/services/disk/lock.ts";
 
 let folder = "";
 let lock = "";

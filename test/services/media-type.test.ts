@@ -1,9 +1,9 @@
 /** A media type is sent only if it is one: what a record says may be anything. */
 import { Readable } from "node:stream";
 import { afterAll, expect, test } from "vitest";
-import { Http } from "../../src/services/http.ts";
-import { mediaTypeToSend } from "../../src/services/media-type.ts";
-import { Pds } from "../../src/services/pds.ts";
+import { Http } from "../../src/services/http/http.ts";
+import { mediaTypeToSend } from "../../src/services/http/media-type.ts";
+import { Pds } from "../../src/services/servers/pds.ts";
 import { scriptedServer, sendJson } from "../faults/scripted-server.ts";
 
 const http = new Http({ allowPrivateHosts: true, userAgent: "decamp/test" });

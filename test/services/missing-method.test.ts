@@ -2,9 +2,9 @@
 import { afterAll, describe, expect, test } from "vitest";
 import { headAt } from "../../src/account/places.ts";
 import { DecampError, type ErrorCode } from "../../src/errors.ts";
-import { Http } from "../../src/services/http.ts";
-import { isMissingMethod } from "../../src/services/missing-method.ts";
-import { Pds } from "../../src/services/pds.ts";
+import { Http } from "../../src/services/http/http.ts";
+import { isMissingMethod } from "../../src/services/servers/missing-method.ts";
+import { Pds } from "../../src/services/servers/pds.ts";
 import { scriptedServer, sendJson, type ScriptedServer } from "../faults/scripted-server.ts";
 import { aliceDid, makeAccount } from "../repo/tools/account.ts";
 import { makeCar } from "../repo/tools/build.ts";

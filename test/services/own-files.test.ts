@@ -17,8 +17,8 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { findJournals, lockAccount, openJournal, readJournals } from "../../src/migration/journal.ts";
-import { ownFolder, readOwn } from "../../src/services/own-files.ts";
-import { createSeenHeads } from "../../src/services/seen-heads.ts";
+import { ownFolder, readOwn } from "../../src/services/disk/own-files.ts";
+import { createSeenHeads } from "../../src/services/disk/seen-heads.ts";
 
 const did = "did:plc:ewvi7nxzyoun6zhxrhs64oiz";
 const target = "https://new.example.com";

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { Http } from "../../src/services/http.ts";
-import { createPlcDirectory } from "../../src/services/plc-directory.ts";
+import { Http } from "../../src/services/http/http.ts";
+import { createPlcDirectory } from "../../src/services/servers/plc-directory.ts";
 import { scriptedServer, sendJson } from "../faults/scripted-server.ts";
 
 const did = "did:plc:ewvi7nxzyoun6zhxrhs64oiz";

@@ -3,8 +3,8 @@ import type { IncomingHttpHeaders } from "node:http";
 import { buffer } from "node:stream/consumers";
 import { afterAll, describe, expect, test } from "vitest";
 import type { DecampError } from "../../src/errors.ts";
-import { Http } from "../../src/services/http.ts";
-import { Pds, type Download } from "../../src/services/pds.ts";
+import { Http } from "../../src/services/http/http.ts";
+import { Pds, type Download } from "../../src/services/servers/pds.ts";
 import { budgets } from "../../src/data/budgets.ts";
 import { scriptedServer, sendJson, type ScriptedServer } from "../faults/scripted-server.ts";
 

@@ -1,9 +1,9 @@
 import { once } from "node:events";
 import { createServer, type AddressInfo } from "node:net";
 import { afterAll, describe, expect, test } from "vitest";
-import { Http } from "../../src/services/http.ts";
-import { createHandleResolver } from "../../src/services/resolver.ts";
-import { unreachable } from "../../src/services/unreachable.ts";
+import { Http } from "../../src/services/http/http.ts";
+import { createHandleResolver } from "../../src/services/servers/resolver.ts";
+import { unreachable } from "../../src/services/http/unreachable.ts";
 import { dnsServer } from "../faults/dns-server.ts";
 import { scriptedServer, type ScriptedServer } from "../faults/scripted-server.ts";
 import { freePort } from "../network/ports.ts";

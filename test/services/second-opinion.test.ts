@@ -6,7 +6,7 @@ import { cidFor } from "../../src/data/cid.ts";
 import { collect } from "../../src/data/slices.ts";
 import { makePrivateKey, type PrivateKey } from "../../src/identity/private-key.ts";
 import { parseSignedOperation, type PlcOperation } from "../../src/plc/operation.ts";
-import { splitRepo, type RepoPart } from "../../src/repo/parts.ts";
+import { splitRepo, type RepoPart } from "../../src/repo/write/split.ts";
 import { bytesSource } from "../../src/repo/source.ts";
 import { agreeOnCar, agreeOnKey, agreeOnOperation, agreeOnSignature } from "../../src/services/second-opinion.ts";
 import { assemble } from "../repo/fixtures/fixture.ts";

@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
-import { createSeenHeads } from "../../src/services/seen-heads.ts";
+import { createSeenHeads } from "../../src/services/disk/seen-heads.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "decamp-heads-"));
 afterAll(() => rmSync(folder, { recursive: true }));

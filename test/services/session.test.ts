@@ -2,9 +2,9 @@ import type { ServerResponse } from "node:http";
 import { text } from "node:stream/consumers";
 import { afterAll, describe, expect, test } from "vitest";
 import { DecampError } from "../../src/errors.ts";
-import { Http } from "../../src/services/http.ts";
-import { Pds } from "../../src/services/pds.ts";
-import { PinnedSession } from "../../src/services/session.ts";
+import { Http } from "../../src/services/http/http.ts";
+import { Pds } from "../../src/services/servers/pds.ts";
+import { PinnedSession } from "../../src/services/servers/session.ts";
 import { scriptedServer, sendJson } from "../faults/scripted-server.ts";
 
 const http = new Http({ allowPrivateHosts: true, userAgent: "decamp/test", random: () => 0 });

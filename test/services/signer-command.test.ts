@@ -6,8 +6,8 @@ import { afterAll, describe, expect, test, vi } from "vitest";
 import { DecampError } from "../../src/errors.ts";
 import { verifySignature } from "../../src/identity/keys.ts";
 import { parsePrivateKey } from "../../src/identity/private-key.ts";
-import { runSecretCommand } from "../../src/services/secret-source.ts";
-import { signByCommand, type SignerCommand } from "../../src/services/signer-command.ts";
+import { runSecretCommand } from "../../src/services/secrets/secret-source.ts";
+import { signByCommand, type SignerCommand } from "../../src/services/secrets/signer-command.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "decamp-signer-"));
 afterAll(() => {

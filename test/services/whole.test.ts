@@ -16,11 +16,11 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { AppendFile } from "../../src/services/append-file.ts";
-import { spoolCar } from "../../src/services/car-file.ts";
-import { refuseTaken } from "../../src/services/key-store.ts";
-import { writeOutput } from "../../src/services/output-file.ts";
-import { writeAll } from "../../src/services/write-whole.ts";
+import { AppendFile } from "../../src/services/disk/append-file.ts";
+import { spoolCar } from "../../src/services/disk/car-file.ts";
+import { refuseTaken } from "../../src/services/secrets/key-store.ts";
+import { writeOutput } from "../../src/services/disk/output-file.ts";
+import { writeAll } from "../../src/services/disk/write-whole.ts";
 import type { Breakage } from "../faults/break-files.ts";
 
 const writer = fileURLToPath(new URL("writer.ts", import.meta.url));

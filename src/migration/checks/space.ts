@@ -1,7 +1,7 @@
 /** Whether the disk holds what the archive needs, before it is full. */
 
 import { DecampError } from "../../errors.ts";
-import { freeSpace } from "../../services/free-space.ts";
+import { freeSpace } from "../../services/disk/free-space.ts";
 import type { Context } from "../context.ts";
 
 /** What is left to everybody else, and holds the small files (bytes). */

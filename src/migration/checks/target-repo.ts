@@ -3,7 +3,7 @@
  * repository. So that has to be one that decamp has moved itself, or to hold nothing that would be gone then.
  */
 
-import { inspectDownload } from "../../archive/fetch-repo.ts";
+import { inspectDownload } from "../../archive/export/fetch-repo.ts";
 import { replacedRepo, snapshotFile } from "../../archive/layout.ts";
 import { readManifests } from "../../archive/manifest.ts";
 import { collect } from "../../data/slices.ts";
@@ -11,7 +11,7 @@ import { DecampError } from "../../errors.ts";
 import { diffInTurns } from "../../repo/diff.ts";
 import type { RepoReport } from "../../repo/report.ts";
 import type { RepoSource } from "../../repo/source.ts";
-import { openCarFile } from "../../services/car-file.ts";
+import { openCarFile } from "../../services/disk/car-file.ts";
 import type { Context } from "../context.ts";
 
 /**

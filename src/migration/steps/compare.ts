@@ -1,6 +1,6 @@
 /** catch-up and compare: nothing was written meanwhile, and the new server gives out the same repository, proved. */
 
-import { proveDownload } from "../../archive/fetch-repo.ts";
+import { proveDownload } from "../../archive/export/fetch-repo.ts";
 import { DecampError } from "../../errors.ts";
 import type { Context, Step } from "../context.ts";
 import { noteLeftOut } from "../left-out.ts";

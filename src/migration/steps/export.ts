@@ -1,17 +1,17 @@
 /** export and verify: the account into the archive, and the archive proved from the disk. */
 
-import { exportAccount } from "../../archive/export.ts";
-import { wrongBytes } from "../../archive/fetch-blobs.ts";
-import { proveSnapshot } from "../../archive/fetch-repo.ts";
+import { exportAccount } from "../../archive/export/export-account.ts";
+import { wrongBytes } from "../../archive/export/fetch-blobs.ts";
+import { proveSnapshot } from "../../archive/export/fetch-repo.ts";
 import { readManifests, type Missing } from "../../archive/manifest.ts";
 import { lossText } from "../../archive/shrink.ts";
-import type { BlobsAhead } from "../../archive/source.ts";
+import type { BlobsAhead } from "../../archive/export/export-options.ts";
 import { isGone } from "../../archive/unavailable.ts";
 import { DecampError } from "../../errors.ts";
 import { isFutureRev } from "../../repo/commit.ts";
 import { timeOfRev } from "../../repo/head.ts";
 import { blobRefsInTurns } from "../../repo/records.ts";
-import { openCarFile } from "../../services/car-file.ts";
+import { openCarFile } from "../../services/disk/car-file.ts";
 import { requireSpace } from "../checks/space.ts";
 import type { Context, Step } from "../context.ts";
 import { blobsStop, describeBlobs, skips, snapshotCar, type FailedBlob } from "../left-out.ts";

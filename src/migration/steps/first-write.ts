@@ -5,7 +5,7 @@
 
 import { extractCommit } from "../../repo/commit-proof.ts";
 import { readIdentity } from "../../account/read-identity.ts";
-import { proveDownload } from "../../archive/fetch-repo.ts";
+import { proveDownload } from "../../archive/export/fetch-repo.ts";
 import { DecampError } from "../../errors.ts";
 import { signInToTarget } from "../sign-in.ts";
 import type { Context, Step } from "../context.ts";

@@ -7,7 +7,7 @@ import { isDeepStrictEqual } from "node:util";
 import { snapshotFile, snapshotFiles } from "../../archive/layout.ts";
 import { isJsonObject } from "../../data/json-object.ts";
 import { isDecampError, type DecampError } from "../../errors.ts";
-import type { Pds } from "../../services/pds.ts";
+import type { Pds } from "../../services/servers/pds.ts";
 import type { Context, Step } from "../context.ts";
 import { noteLeftOut } from "../left-out.ts";
 import { signInToSource, signInToTarget } from "../sign-in.ts";

@@ -2,7 +2,7 @@
 
 import { snapshotFile } from "../../archive/layout.ts";
 import { DecampError, isDecampError } from "../../errors.ts";
-import { fileSize } from "../../services/files.ts";
+import { fileSize } from "../../services/disk/files.ts";
 import type { Context, Step } from "../context.ts";
 import { headAtTarget, isTooMuch, repoUpload, sendParts, sendRepo } from "../send-repo.ts";
 

@@ -2,11 +2,11 @@
 import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
-import { reportFailure } from "../../../src/cli/failure.ts";
-import type { Prompter } from "../../../src/cli/prompter.ts";
-import { reportAndAsk } from "../../../src/cli/report-and-ask.ts";
-import { stoppable } from "../../../src/cli/signals.ts";
-import { openTerminal, processParts } from "../../../src/cli/terminal.ts";
+import { reportFailure } from "../../../src/cli/talk/failure.ts";
+import type { Prompter } from "../../../src/cli/talk/prompter.ts";
+import { reportAndAsk } from "../../../src/cli/talk/report-and-ask.ts";
+import { stoppable } from "../../../src/cli/talk/signals.ts";
+import { openTerminal, processParts } from "../../../src/cli/talk/terminal.ts";
 
 const [kind, typed = ""] = process.argv.slice(2);
 const terminal = await openTerminal(processParts(), { noColor: false });

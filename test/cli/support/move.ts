@@ -1,6 +1,6 @@
 /** A migration that is only told, for a test of what a person sees. `argv`: flags of the terminal. */
-import { createReporter } from "../../../src/cli/reporters/create.ts";
-import { openTerminal, processParts } from "../../../src/cli/terminal.ts";
+import { createReporter } from "../../../src/cli/talk/reporters/create.ts";
+import { openTerminal, processParts } from "../../../src/cli/talk/terminal.ts";
 
 const noColor = process.argv.includes("--no-color");
 const terminal = await openTerminal(processParts(), { noColor });

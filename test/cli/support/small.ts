@@ -5,10 +5,10 @@
 import { spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
-import { createPrompter } from "../../../src/cli/prompter.ts";
-import { createActivity } from "../../../src/cli/reporters/activity.ts";
-import { createReporter } from "../../../src/cli/reporters/create.ts";
-import { openTerminal, processParts } from "../../../src/cli/terminal.ts";
+import { createPrompter } from "../../../src/cli/talk/prompter.ts";
+import { createActivity } from "../../../src/cli/talk/reporters/activity.ts";
+import { createReporter } from "../../../src/cli/talk/reporters/create.ts";
+import { openTerminal, processParts } from "../../../src/cli/talk/terminal.ts";
 
 const terminal = await openTerminal(processParts(), { noColor: false });
 const flags = { json: false, quiet: false, verbose: false, identityIsAsked: false, planIsTheResult: false };

@@ -1,6 +1,6 @@
 /** Streams that a test hands over instead of the process's, and what was written to them. */
 import { PassThrough } from "node:stream";
-import type { TerminalParts } from "../../../src/cli/terminal.ts";
+import type { TerminalParts } from "../../../src/cli/talk/terminal.ts";
 
 export interface Captured {
   readonly parts: TerminalParts;

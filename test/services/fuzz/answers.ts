@@ -6,8 +6,8 @@
 import type { ServerResponse } from "node:http";
 import * as zlib from "node:zlib";
 import { isDecampError } from "../../../src/errors.ts";
-import { Http } from "../../../src/services/http.ts";
-import { Pds } from "../../../src/services/pds.ts";
+import { Http } from "../../../src/services/http/http.ts";
+import { Pds } from "../../../src/services/servers/pds.ts";
 import { dnsServer } from "../../faults/dns-server.ts";
 import { scriptedServer } from "../../faults/scripted-server.ts";
 import { Random } from "../../repo/tools/random.ts";

@@ -7,13 +7,13 @@ import { compareSigned } from "../../../src/plc/diff.ts";
 import { verifyLog } from "../../../src/plc/log.ts";
 import type { UnsignedOperation } from "../../../src/plc/operation.ts";
 import { parseRecommended } from "../../../src/plc/update.ts";
-import { fetchWebDocument } from "../../../src/services/did-web.ts";
-import type { Http } from "../../../src/services/http.ts";
-import type { Pds } from "../../../src/services/pds.ts";
-import { createPlcDirectory } from "../../../src/services/plc-directory.ts";
-import { createRelay } from "../../../src/services/relay.ts";
-import { createHandleResolver } from "../../../src/services/resolver.ts";
-import { openForUpload } from "../../../src/services/files.ts";
+import { fetchWebDocument } from "../../../src/services/servers/did-web.ts";
+import type { Http } from "../../../src/services/http/http.ts";
+import type { Pds } from "../../../src/services/servers/pds.ts";
+import { createPlcDirectory } from "../../../src/services/servers/plc-directory.ts";
+import { createRelay } from "../../../src/services/servers/relay.ts";
+import { createHandleResolver } from "../../../src/services/servers/resolver.ts";
+import { openForUpload } from "../../../src/services/disk/files.ts";
 
 const fixture = JSON.parse(
   readFileSync(new URL("../../../fixtures/plc/valid/chain-of-four.json", import.meta.url), "utf8"),

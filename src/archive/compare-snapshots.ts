@@ -1,0 +1,67 @@
+/** What is different between two snapshots, be they of one archive or of two. */
+
+import type { Cid } from "../data/cid.ts";
+import { diffInTurns, type RecordChange } from "../repo/diff.ts";
+import { openCarFile } from "../services/disk/car-file.ts";
+import { snapshotFile, snapshotFiles } from "./layout.ts";
+import type { OpenSnapshot } from "./open.ts";
+
+/** A file beside the repository, or a blob, that is not the same in both. */
+export interface PartChange {
+  readonly kind: "added" | "changed" | "removed";
+  /** Name of the file, or CID of the blob. */
+  readonly name: string;
+}
+
+/**
+ * The records that are different, in the order of their paths.
+ *
+ * @throws DecampError `damaged`, `unreadable-file`; the signal's reason
+ */
+export async function* compareRecords(
+  before: OpenSnapshot,
+  after: OpenSnapshot,
+  signal: AbortSignal,
+): AsyncGenerator<RecordChange> {
+  if (before.manifest.commit === after.manifest.commit) {
+    return;
+  }
+  const left = openCarFile(snapshotFile(before.archive, before.manifest.snapshot, "repo"));
+  try {
+    const right = openCarFile(snapshotFile(after.archive, after.manifest.snapshot, "repo"));
+    try {
+      yield* diffInTurns(left.source, right.source, { signal });
+    } finally {
+      right.close();
+    }
+  } finally {
+    left.close();
+  }
+}
+
+/** The files that are different, by what the manifests say: identity, preferences, account. */
+export function compareFiles(before: OpenSnapshot, after: OpenSnapshot): PartChange[] {
+  const old = before.manifest.files;
+  const now = after.manifest.files;
+  const names = [...new Set([...Object.keys(old), ...Object.keys(now)])].sort();
+  return names
+    .filter((name) => name !== snapshotFiles.repo && old[name]?.sha256 !== now[name]?.sha256)
+    .map((name) => ({
+      kind: old[name] === undefined ? "added" : now[name] === undefined ? "removed" : "changed",
+      name,
+    }));
+}
+
+/** The blobs that only one of the two has, in the order of their CIDs. */
+export function compareBlobs(before: OpenSnapshot, after: OpenSnapshot): PartChange[] {
+  const old = cidsOf(before);
+  const now = cidsOf(after);
+  return [...new Set([...old, ...now])]
+    .filter((cid) => !(old.has(cid) && now.has(cid)))
+    .sort()
+    .map((cid) => ({ kind: old.has(cid) ? "removed" : "added", name: cid }));
+}
+
+function cidsOf({ manifest }: OpenSnapshot): Set<Cid> {
+  return new Set(manifest.blobs.map(({ cid }) => cid));
+}

@@ -1,0 +1,68 @@
+/** What an export is told: of which account, from where, and how. */
+
+import type { DidDocument } from "../../identity/did-document.ts";
+import type { Cid } from "../../data/cid.ts";
+import type { VerifiedLog } from "../../plc/log.ts";
+import type { LockOwner } from "../../services/disk/lock.ts";
+import type { Pds } from "../../services/servers/pds.ts";
+import type { ReportExport } from "../events.ts";
+import type { WantedBlob } from "./fetch-blobs.ts";
+
+/** What is exported, and what is known of it. */
+export interface ExportSource {
+  readonly did: string;
+  /** The handle that the identity claims. */
+  readonly handle?: string | undefined;
+  /** Signed in, if preferences and what is not public are to come along. */
+  readonly pds: Pds;
+  /** did:keys; the repository has to be signed with one of them. */
+  readonly signingKeys: readonly string[];
+  /** The verified audit log, and the same as the directory sent it; none for a did:web. */
+  readonly log?: { readonly verified: VerifiedLog; readonly raw: unknown };
+  /** The DID document. Asked for only when it is not in the archive already. */
+  readonly document: () => Promise<DidDocument>;
+}
+
+/** A commit, as a server or an archive has it. */
+export interface Head {
+  readonly cid: string;
+  readonly rev: string;
+}
+
+/** What is known of the blobs before they are fetched. */
+export interface BlobsAhead {
+  /** Of those that are not there yet, as far as the records say. */
+  readonly bytes: number;
+  /** All of the snapshot, those that are there too. */
+  readonly wanted: ReadonlyMap<Cid, WantedBlob>;
+  /** The repository of the snapshot; undefined if no record refers to a blob. */
+  readonly car: string | undefined;
+}
+
+export interface ExportOptions {
+  /** Blobs at once, at most. */
+  readonly concurrency: number;
+  readonly signal: AbortSignal;
+  /** Epoch milliseconds. */
+  readonly now: number;
+  /** Resolves after so many milliseconds. */
+  readonly sleep: (milliseconds: number, signal: AbortSignal) => Promise<void>;
+  /** Name and version of what writes the archive. */
+  readonly writtenBy: string;
+  readonly lockOwner: LockOwner;
+  /** Leaves out what is not public, also when signed in. */
+  readonly publicOnly?: boolean;
+  /** Proves everything that is in the archive, before anything else. */
+  readonly recheck?: boolean;
+  readonly report: ReportExport;
+  /** Told which blobs are about to be fetched; may throw to stop that. */
+  readonly beforeBlobs?: (blobs: BlobsAhead) => Promise<void>;
+}
+
+/** How often something is fetched that breaks off or comes broken. */
+export const attempts = 3;
+
+/** Waits before something is fetched once more. @param attempt how often it was tried */
+export async function pause({ sleep, signal }: ExportOptions, attempt: number): Promise<void> {
+  await sleep(250 * 2 ** attempt * (0.5 + Math.random()), signal);
+}

@@ -1,0 +1,253 @@
+/** Blobs from a server into the archive, several at a time, each hashed while it is written. */
+
+import { createHash } from "node:crypto";
+import { parseCid, type Cid } from "../../data/cid.ts";
+import { defaultBudgets, overLimit } from "../../data/budgets.ts";
+import { isDecampError, DecampError } from "../../errors.ts";
+import { Background, forEachConcurrent } from "../../services/concurrent.ts";
+import { NewFile, syncFolders } from "../../services/disk/files.ts";
+import { anyType } from "../../services/http/media-type.ts";
+import type { Download } from "../../services/servers/pds.ts";
+import { inTheWay, plainSize } from "../../services/disk/plain-entries.ts";
+import { provedSize } from "../check/damage.ts";
+import { blobFile, blobFolder, blobsFolder } from "../layout.ts";
+import type { ArchivedBlob, Missing } from "../manifest.ts";
+import { blobGone, isAccountState, isBlobNotFound } from "../unavailable.ts";
+
+/** A blob that is wanted. */
+export interface WantedBlob {
+  /** As the record or an earlier snapshot says; undefined if nobody does. */
+  readonly mimeType?: string;
+  /** Bytes, as the record says, which need not be true. */
+  readonly size?: number;
+  readonly records: readonly string[];
+}
+
+export interface FetchedBlobs {
+  readonly blobs: ArchivedBlob[];
+  readonly missing: Missing[];
+  /** What came over the network for it. */
+  readonly fetched: { readonly count: number; readonly bytes: number };
+}
+
+export interface FetchOptions {
+  readonly concurrency: number;
+  readonly signal: AbortSignal;
+  /**
+   * Sizes of blobs that the newest complete snapshot has, whose names are durable: one of this size is taken as it lies. Every other that
+   * is there already is hashed. Default none.
+   */
+  readonly trusted?: ReadonlyMap<Cid, number>;
+  /** Waits before a blob is fetched once more. */
+  readonly pause: (attempt: number) => Promise<void>;
+  /** Whether the server answers at all. One blob that it keeps to itself is missing then; by default that is an error. */
+  readonly isAnswering?: (signal: AbortSignal) => Promise<boolean>;
+  /** Told how many are settled. */
+  readonly onProgress: (done: number) => void;
+}
+
+/** Fetches one blob; `busy` is called when the server has too much to do. */
+export type OpenBlob = (cid: Cid, signal: AbortSignal, busy: () => void) => Promise<Download>;
+
+/** Why a blob is missing that the server has, and sends wrong each time. */
+export const wrongBytes = "the server sends other bytes than the record refers to";
+
+/** How often a blob is fetched that comes broken. */
+const attempts = 3;
+/** How often one is asked for of which nothing comes: each time waits for as long as `Http` does. */
+const silentAttempts = 2;
+/** If nothing comes of so many blobs, and no blob comes at all, it is not about the blobs. */
+const hopeless = 16;
+/** So many blobs that have come may be on their way to the disk while others are fetched. */
+const settling = 16;
+
+/**
+ * Brings every wanted blob that is not there yet, or is not what its CID says. A blob that the server does not give, or that
+ * comes with other bytes again and again, is named as missing, with the reason; nothing of it is kept. A damaged file stays
+ * until a good one takes its place.
+ *
+ * @throws DecampError `storage`; what `open` throws about the server or the account as a whole; the signal's reason
+ */
+export async function fetchBlobs(
+  archive: string,
+  wanted: ReadonlyMap<Cid, WantedBlob>,
+  open: OpenBlob,
+  options: FetchOptions,
+): Promise<FetchedBlobs> {
+  const blobs: ArchivedBlob[] = [];
+  const missing: Missing[] = [];
+  const fetched = { count: 0, bytes: 0 };
+  let silent = 0;
+  let done = 0;
+  const settled = (): void => {
+    done += 1;
+    options.onProgress(done);
+  };
+  // Syncing takes longer than fetching, and the server need not wait for it.
+  const background = new Background(settling);
+  const each = forEachConcurrent(wanted, options.concurrency, options.signal, async ([cid, want], signal, busy) => {
+    const found = await plainSize(blobFile(archive, cid));
+    const isTrusted = found !== undefined && options.trusted?.get(cid) === found;
+    const there = found === undefined || isTrusted ? found : await provedSize(archive, cid, signal);
+    if (there !== undefined && want.mimeType !== undefined) {
+      blobs.push({ cid, size: there, mimeType: want.mimeType });
+      settled();
+      return;
+    }
+    const obstacle = found === undefined ? await inTheWay(blobFile(archive, cid)) : undefined;
+    if (obstacle !== undefined) {
+      missing.push({ cid, reason: `${obstacle} is in its place: move it away`, records: want.records, damaged: true });
+      settled();
+      return;
+    }
+    const came = await fetchBlob(archive, cid, want, async () => open(cid, signal, busy), options, signal);
+    if ("file" in came) {
+      const { file, mimeType } = came;
+      const begun = background.add(async () => {
+        await keep(file);
+        fetched.count += 1;
+        fetched.bytes += file.size;
+        blobs.push({ cid, size: file.size, mimeType: want.mimeType ?? mimeType ?? anyType });
+        settled();
+      });
+      await begun.catch(async (error: unknown) => {
+        await file.discard();
+        throw error;
+      });
+      return;
+    }
+    silent += came.silence === undefined ? 0 : 1;
+    if (came.silence !== undefined && silent >= hopeless && fetched.count === 0) {
+      throw came.silence;
+    }
+    if (there === undefined) {
+      const damaged = found === undefined ? {} : { damaged: true as const };
+      missing.push({ cid, reason: came.reason, records: want.records, ...damaged });
+    } else {
+      blobs.push({ cid, size: there, mimeType: anyType });
+    }
+    settled();
+  });
+  // Nothing is written any more when this ends, however it ends.
+  try {
+    await each;
+  } catch (error) {
+    await Promise.allSettled([background.end()]);
+    throw error;
+  }
+  await background.end();
+  // What an interrupted run has left has a name that nobody has made durable, too.
+  const fresh = blobs.filter(({ cid }) => options.trusted?.has(cid) !== true);
+  if (fresh.length > 0) {
+    await syncFolders([...fresh.map(({ cid }) => blobFolder(archive, cid)), blobsFolder(archive), archive]);
+  }
+  return { blobs: blobs.sort(byCid), missing: missing.sort(byCid), fetched };
+}
+
+function byCid(a: { cid: string }, b: { cid: string }): number {
+  return a.cid < b.cid ? -1 : 1;
+}
+
+async function fetchBlob(
+  archive: string,
+  cid: Cid,
+  want: WantedBlob,
+  open: () => Promise<Download>,
+  { pause, isAnswering }: FetchOptions,
+  signal: AbortSignal,
+): Promise<{ file: NewFile; mimeType?: string | undefined } | { reason: string; silence?: DecampError }> {
+  for (let attempt = 1; ; attempt += 1) {
+    let begun = false;
+    try {
+      const download = await open();
+      begun = true;
+      return { file: await receive(archive, cid, download, want), mimeType: download.mimeType };
+    } catch (error) {
+      signal.throwIfAborted();
+      // Refused, or answered with something else: that is about this blob. Short or wrong: worth another try.
+      const isRefusal =
+        isDecampError(error, "server-refused", "bad-answer", "limit-exceeded") && !isAccountState(error);
+      const isBroken = isDecampError(error, "damaged") || (begun && isDecampError(error, "unreachable"));
+      // Nothing at all comes, and the server answers otherwise: it is about this blob, too.
+      const isSilent = !begun && isDecampError(error, "unreachable") && (await isAnswering?.(signal)) === true;
+      if (!isDecampError(error) || (!isRefusal && !isBroken && !isSilent)) {
+        throw error;
+      }
+      if (isRefusal || attempt >= (isSilent ? silentAttempts : attempts)) {
+        return { reason: reasonOf(error), ...(isSilent ? { silence: error } : {}) };
+      }
+      await pause(attempt);
+    }
+  }
+}
+
+/**
+ * Writes a blob into a file that has no name yet. The hash alone proves it: the size in the record may be wrong. But what goes far
+ * beyond that size is not waited for.
+ *
+ * @throws DecampError `damaged` if it is not what the CID says, `limit-exceeded` if it is far larger than the record says
+ */
+async function receive(archive: string, cid: Cid, download: Download, { size = 0 }: WantedBlob): Promise<NewFile> {
+  const { limits = defaultBudgets } = download;
+  const most = size > 0 ? size + limits.blobExcess : Infinity;
+  const file = await NewFile.create(blobFile(archive, cid));
+  try {
+    for await (const bytes of download.bytes) {
+      if (Math.max(download.length ?? 0, file.size + bytes.length) > most) {
+        throw overLimit("blobExcess", `Its record says that it has ${size} bytes, and the server sends`, most, "bytes");
+      }
+      await file.write(bytes);
+    }
+    if (!isDigestOf(cid, file.digest())) {
+      throw new DecampError("damaged", wrongBytes);
+    }
+    return file;
+  } catch (error) {
+    await file.discard();
+    throw error;
+  }
+}
+
+async function keep(file: NewFile): Promise<void> {
+  try {
+    await file.place();
+  } catch (error) {
+    await file.discard();
+    throw error;
+  }
+}
+
+/** In half a sentence, without a full stop. That a blob is gone is said in one way, and of no other refusal. */
+function reasonOf(error: DecampError): string {
+  if (isBlobNotFound(error)) {
+    return blobGone;
+  }
+  // A person who wants it all the same has to know how.
+  const how = error.code === "limit-exceeded" ? ` ${error.hint}` : "";
+  return `${error.message}${how}`.replace(/\.$/, "");
+}
+
+/**
+ * Reads a blob to its end and hashes it, without keeping it. What is longer than the blob is read no further.
+ *
+ * @returns whether the bytes are those that `cid` names
+ */
+export async function isGenuineBlob(
+  { cid, size }: Pick<ArchivedBlob, "cid" | "size">,
+  download: Download,
+): Promise<boolean> {
+  const hash = createHash("sha256");
+  let came = 0;
+  for await (const bytes of download.bytes) {
+    came += bytes.length;
+    if (came > size) {
+      return false;
+    }
+    hash.update(bytes);
+  }
+  return isDigestOf(cid, hash.digest());
+}
+
+function isDigestOf(cid: Cid, digest: Uint8Array): boolean {
+  return Buffer.compare(parseCid(cid).digest, digest) === 0;
+}

@@ -1,0 +1,67 @@
+/**
+ * What a command is: how commander knows it, and how its code is loaded once it is to run. Each lies in a folder of its own, and
+ * has one line in `commands.ts`.
+ */
+import type { Command } from "commander";
+import type { KnownSecrets } from "../data/known-secrets.ts";
+import type { RawGlobals } from "./globals.ts";
+import type { Terminal } from "./talk/terminal.ts";
+
+/** What was typed, once commander has understood it: data, so that reading and running are tested apart. */
+export interface Invocation<Flags extends object = object> {
+  /** The command's name as it is typed, such as `plc add-key`. */
+  readonly command: string;
+  /** The positional arguments. */
+  readonly args: readonly string[];
+  /** The command's own flags, as commander names them. */
+  readonly flags: Flags;
+  readonly globals: RawGlobals;
+  /** All that was typed, to say how to run it again. */
+  readonly argv: readonly string[];
+}
+
+/** What a command gets beside that. */
+export interface Edge {
+  readonly terminal: Terminal;
+  /** Those of the terminal: every secret that was read is added, and none of them is printed. */
+  readonly secrets: KnownSecrets;
+}
+
+/** Runs a command. @returns the exit code */
+export type Run<Flags extends object> = (invocation: Invocation<Flags>, edge: Edge) => Promise<number>;
+
+/** A command that commander knows. */
+export interface Declared {
+  readonly command: Command;
+  /** Adds its flags to what was typed: what is left is to run it. */
+  readonly read: (typed: Omit<Invocation, "flags">) => Ready;
+}
+
+/** What was typed, and what runs it. */
+export interface Ready {
+  readonly invocation: Invocation;
+  readonly run: (edge: Edge) => Promise<number>;
+}
+
+/** Declares the commands of one folder: help and flags, and none of their code. */
+export type Declare = (program: Command) => readonly Declared[];
+
+/**
+ * A declared command and the code that runs it, which is loaded only then.
+ *
+ * @param load what to run; the flags are there for commands that run one thing or another
+ * @param flagsOf the command that takes the flags, if it is another one
+ */
+export function runs<Flags extends object>(
+  command: Command,
+  load: (flags: Flags) => Promise<Run<Flags>>,
+  flagsOf: Command = command,
+): Declared {
+  return {
+    command,
+    read: (typed) => {
+      const invocation = { ...typed, flags: flagsOf.opts<Flags>() };
+      return { invocation, run: async (edge) => (await load(invocation.flags))(invocation, edge) };
+    },
+  };
+}

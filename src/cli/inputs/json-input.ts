@@ -1,0 +1,47 @@
+/** JSON that a command is told to read: from a file, or from the standard input. */
+import { DecampError } from "../../errors.ts";
+import {
+  readJsonFile,
+  readJsonStream,
+  readJsonValues,
+  type JsonOptions,
+  type JsonValues,
+} from "../../services/disk/json-file.ts";
+import type { Terminal } from "../talk/terminal.ts";
+
+/**
+ * @param path a path, or `-` for the standard input
+ * @throws DecampError `usage` if the standard input is a terminal; as `readJsonFile`
+ */
+export async function readJsonInput(
+  path: string,
+  { stdin }: Pick<Terminal, "stdin">,
+  options: JsonOptions = {},
+): Promise<unknown> {
+  if (path !== "-") {
+    return readJsonFile(path, options);
+  }
+  requirePipe(stdin);
+  return readJsonStream(stdin, "the standard input", options);
+}
+
+/** The same for what may be lines of JSON. @throws DecampError as `readJsonInput` */
+export async function readJsonLinesInput(
+  path: string,
+  { stdin }: Pick<Terminal, "stdin">,
+  signal?: AbortSignal,
+): Promise<JsonValues> {
+  if (path !== "-") {
+    return readJsonValues(path, signal);
+  }
+  requirePipe(stdin);
+  return readJsonValues({ stream: stdin, name: "the standard input" }, signal);
+}
+
+function requirePipe({ isTTY }: Terminal["stdin"]): void {
+  if (isTTY) {
+    throw new DecampError("usage", "- reads the standard input, but that is a terminal.", {
+      hint: "Give the path of a file, or pipe the JSON in.",
+    });
+  }
+}

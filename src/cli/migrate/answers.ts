@@ -1,0 +1,176 @@
+/** Answers what a migration asks for: from flags, files, commands, the environment, or a person. */
+import { DecampError } from "../../errors.ts";
+import type { Curve } from "../../identity/keys.ts";
+import { noHandle } from "../../identity/names.ts";
+import type { Answers } from "../../migration/answers.ts";
+import { factsLines } from "../talk/facts-lines.ts";
+import { nonEmpty } from "../globals.ts";
+import { createIdentityAnswers, hostName, refusalTeller, type IdentityWords } from "../talk/identity-answers.ts";
+import type { Prompter } from "../talk/prompter.ts";
+import { identityLines, notAllThere } from "../talk/reporters/lines.ts";
+import type { OutsideSigner } from "../talk/rotation-key.ts";
+import type { Secrets } from "../talk/secrets.ts";
+import type { Terminal } from "../talk/terminal.ts";
+import type { Complete } from "../next-command.ts";
+import { commandLine } from "../command-line.ts";
+
+/** What was given beforehand and is no secret. */
+export interface GivenAnswers {
+  readonly newHandle?: string | undefined;
+  readonly newEmail?: string | undefined;
+  readonly inviteCode?: string | undefined;
+  readonly confirmDid?: string | undefined;
+  /** A file with the key that is put first before the move, or its public part. */
+  readonly recoveryKey?: string | undefined;
+  /** Whether a rotation key of the user's own signs in place of the old server, and its curve if it is given in hex. */
+  readonly signByKey?: boolean | undefined;
+  readonly curve?: Curve | undefined;
+  /** A command that signs with that key, which lies elsewhere. */
+  readonly outside?: OutsideSigner | undefined;
+  /** `--yes`: takes what would be suggested. It never answers for the identity. */
+  readonly yes: boolean;
+}
+
+/** Flags over environment. */
+export function readGivenAnswers(
+  flags: Omit<GivenAnswers, "yes">,
+  yes: boolean,
+  env: Readonly<NodeJS.ProcessEnv>,
+): GivenAnswers {
+  return {
+    newHandle: flags.newHandle ?? nonEmpty(env["NEW_ACCOUNT_HANDLE"]),
+    newEmail: flags.newEmail ?? nonEmpty(env["NEW_ACCOUNT_EMAIL"]),
+    inviteCode: flags.inviteCode,
+    confirmDid: flags.confirmDid,
+    recoveryKey: flags.recoveryKey,
+    signByKey: flags.signByKey,
+    curve: flags.curve,
+    outside: flags.outside,
+    yes,
+  };
+}
+
+const allThere = [["All data is on your new server; what is left is the identity."]];
+
+const moveWords: IdentityWords = {
+  source: "your old server",
+  target: "your new server",
+  explain: (err, { did, handle, differences, facts, purpose, leftBehind }, complete) => {
+    err.line();
+    if (purpose === "recovery-key") {
+      err.line({ text: "Your own rotation key", style: "bold" });
+      err.line("It is put first, before the account moves. With it you can take the move back,");
+      err.line("and leave a server that does not help.");
+    } else {
+      err.line({ text: "The point of no return", style: "bold" });
+      for (const line of leftBehind === undefined ? allThere : notAllThere(leftBehind)) {
+        err.line(...line);
+      }
+      err.line("From then on your account lives on your new server, and your old server cannot");
+      err.line("take that back.");
+    }
+    err.line();
+    for (const line of factsLines(facts, { did, handle, complete })) {
+      err.line(...line);
+    }
+    err.line();
+    err.line("The identity of ", { text: handle, style: "bold" }, `, ${did},`);
+    err.line("will change like this:");
+    for (const line of identityLines(differences)) {
+      err.line(...line);
+    }
+    err.line();
+  },
+};
+
+/** @param complete makes a command complete */
+export function createAnswers(
+  terminal: Terminal,
+  given: GivenAnswers,
+  secrets: Secrets,
+  prompter: Prompter,
+  complete: Complete = commandLine,
+): Answers {
+  const identity = createIdentityAnswers(terminal, given, secrets, prompter, moveWords, complete);
+  const refused = refusalTeller(terminal, prompter);
+
+  return {
+    ...identity,
+
+    targetHandle: async ({ current, keep, domains, reason }) => {
+      const again = refused(reason);
+      if (given.newHandle !== undefined && !again) {
+        return given.newHandle;
+      }
+      if (keep && !again) {
+        return current;
+      }
+      const suggestion = suggestHandle(current, domains);
+      return prompter.text({
+        message: `Your handle on the new server${domains.length === 0 ? "" : ` (it offers names under ${domains.join(", ")})`}:`,
+        what: "your handle on the new server",
+        answeredBy: "--new-handle, or NEW_ACCOUNT_HANDLE in the environment",
+        suggestion: again ? undefined : suggestion,
+      });
+    },
+
+    targetEmail: async ({ current, reason }) => {
+      const again = refused(reason);
+      if (given.newEmail !== undefined && !again) {
+        return given.newEmail;
+      }
+      if (current !== undefined && !again && (given.yes || !prompter.canAsk)) {
+        return current;
+      }
+      return prompter.text({
+        message: "Your e-mail address on the new server:",
+        what: "your e-mail address for the new server",
+        answeredBy: "--new-email, or NEW_ACCOUNT_EMAIL in the environment",
+        suggestion: again ? undefined : current,
+      });
+    },
+
+    inviteCode: async ({ host, reason }) => {
+      const again = refused(reason);
+      if (given.inviteCode !== undefined && !again) {
+        return given.inviteCode;
+      }
+      return prompter.text({
+        message: `Invite code for ${hostName(host)}:`,
+        what: `an invite code for ${hostName(host)}, which takes no account without one`,
+        answeredBy: "--invite-code",
+      });
+    },
+
+    confirmDeletion: async ({ did, handle, host }) => {
+      // Who cannot be asked has said so with the code that the server mails.
+      if (given.yes || !prompter.canAsk) {
+        return;
+      }
+      terminal.err.line(`The account ${handle}, ${did}, at ${hostName(host)} will be deleted, with all that is in it.`);
+      terminal.err.line("That is the copy that the move has made. The account itself stays where it lives.");
+      const typed = await prompter.text({
+        message: "Type yes to delete it, or nothing to stop here:",
+        what: "the confirmation that the copy may be deleted",
+        answeredBy: "--yes",
+        mayBeEmpty: true,
+      });
+      if (typed.toLowerCase() !== "yes") {
+        throw new DecampError("interrupted", "The deletion was not confirmed.");
+      }
+    },
+
+    deletionCode: ({ host, email, again }) =>
+      secrets.read("deleteToken", {
+        message: `Code from the mail that ${hostName(host)} has sent${email === undefined ? "" : ` to ${email}`}:`,
+        again: refused(again),
+      }),
+  };
+}
+
+/** alice.old.example under `.new.example` → alice.new.example. */
+function suggestHandle(current: string, domains: readonly string[]): string | undefined {
+  const [domain] = domains;
+  const [name] = current.split(".");
+  return domain === undefined || name === undefined || current === noHandle ? undefined : `${name}${domain}`;
+}

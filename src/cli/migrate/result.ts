@@ -1,0 +1,145 @@
+/** What people read when `decamp migrate` has ended well. */
+import type { MigrationPlan, MigrationResult, PlannedStep } from "../../migration/events.ts";
+import type { StepId } from "../../migration/step-ids.ts";
+import { undoCommand, nobodyCanUndo } from "../talk/facts-lines.ts";
+import { blobsFigure, leftLines } from "../talk/left-lines.ts";
+import { bytesText, plural } from "../talk/reporters/amounts.ts";
+import type { Line } from "../talk/terminal.ts";
+import type { Complete } from "../next-command.ts";
+import { commandLine } from "../command-line.ts";
+
+export function resultLines(
+  result: MigrationResult,
+  plan: MigrationPlan | undefined,
+  until: StepId | undefined,
+  complete: Complete = commandLine,
+): readonly Line[] {
+  switch (result.state) {
+    case "planned":
+      return plan === undefined ? [] : planLines(plan);
+    case "stopped":
+      return [
+        [{ text: `Stopped after the step ${until ?? ""}, as you asked.`, style: "bold" }],
+        ...(result.dark === true
+          ? [
+              [
+                {
+                  text: "Nobody can see the account now: the server that its identity names does not have it active.",
+                  style: "yellow",
+                } as const,
+              ],
+              ["So go on soon: run the same command without --until."],
+            ]
+          : [["To go on, run the same command without --until."]]),
+        ...contents(result, "Copied", ""),
+        ...archive(result),
+        ...leftLines(result),
+      ];
+    case "moved":
+      return [
+        [{ text: `${result.handle} lives at ${result.target} now.`, style: "bold" }],
+        ["DID     ", result.did],
+        ...(result.handle === result.oldHandle ? [] : [["Handle  ", result.oldHandle, " → ", result.handle]]),
+        ...contents(
+          result,
+          "Moved ",
+          result.sourceStillActive === true || result.lateWrites !== undefined
+            ? ""
+            : ", the same on both sides when it moved",
+        ),
+        ...leftLines(result),
+        [],
+        [{ text: "What to do next", style: "bold" }],
+        ["Sign in at your new server: apps that were signed in at the old one have to do so again."],
+        ...(result.sourceStillActive === true
+          ? [
+              [
+                { text: "The account was not deactivated at your old server.", style: "yellow" },
+                ` Run the same command again, or sign in at ${result.source} and deactivate it; do not delete it yet.`,
+              ] as const,
+            ]
+          : []),
+        [],
+        [{ text: "What is kept", style: "bold" }],
+        [keptThere(result)],
+        ...archive(result),
+        ...(result.certificate === undefined ? [] : [["The proof of the move is in ", result.certificate]]),
+        ...undo(result, complete),
+      ];
+  }
+}
+
+/** What the old server has, as far as it says. */
+function keptThere({ source, sourceState, recoverableUntil }: MigrationResult): string {
+  switch (sourceState) {
+    case "absent":
+      return `${source} says that it does not have the account.`;
+    case undefined:
+    case "unknown":
+    case "unreachable":
+      return `${source} does not say whether it still has the account.`;
+    case "deactivated":
+      return `${source} still has the account, deactivated. Do not delete it there for some days: ${
+        recoverableUntil === undefined ? "something may turn out to be missing." : "it is your way back."
+      }`;
+    default:
+      return `${source} still has the account, ${sourceState}.`;
+  }
+}
+
+function planLines(plan: MigrationPlan): Line[] {
+  const newHandle = plan.newHandle ?? "to be chosen";
+  return [
+    [{ text: "This is the plan. Nothing was changed.", style: "bold" }],
+    [],
+    ["Account     ", plan.handle, "  ", { text: plan.did, style: "dim" }],
+    ["Old server  ", plan.source],
+    ["New server  ", plan.target],
+    ...(newHandle === plan.handle ? [] : [["New handle  ", newHandle]]),
+    ...(plan.blobs === undefined ? [] : [["Blobs       ", String(plan.blobs)]]),
+    ...(plan.blobLimit === undefined
+      ? []
+      : [["Blob limit  ", `${bytesText(plan.blobLimit)} each, at your new server`]]),
+    ...(plan.skipBlobs === undefined ? [] : [["To skip     ", plan.skipBlobs.join(", ")]]),
+    ["Archive     ", plan.archive],
+    [],
+    [{ text: "Steps", style: "bold" }],
+    ...plan.steps.map(stepLine),
+    [],
+    ["All before the point of no return can be repeated and taken back."],
+    ["It is passed only once you have confirmed it."],
+  ];
+}
+
+/** Whether the change of the identity can be undone; nothing where an earlier run made it. @param complete makes a command complete */
+function undo({ did, recoverableUntil: until, undoKeys }: MigrationResult, complete: Complete): Line[] {
+  if (until !== undefined) {
+    const who = undoKeys === undefined ? "" : ` with ${undoKeys.join(" or ")}`;
+    return [[`Until ${until} it can be undone${who}: ${undoCommand({ did, complete }, "move", undefined)}`]];
+  }
+  return undoKeys === undefined ? [] : [[nobodyCanUndo]];
+}
+
+function stepLine({ id, title, pointOfNoReturn }: PlannedStep): Line {
+  const step = `  ${id.padEnd(20)}${title}`;
+  return pointOfNoReturn ? [step, { text: "  ← the point of no return", style: "yellow" }] : [step];
+}
+
+/** Where the copy is, if there is one: the run that only finishes an older one elsewhere has none. */
+function archive({ archive: folder, commit }: MigrationResult): Line[] {
+  return commit === undefined ? [] : [["The archive is in ", folder]];
+}
+
+/** What was moved, in figures, and what is known about the commit. */
+function contents(result: MigrationResult, verb: string, known: string): Line[] {
+  const { records, blobs, preferences, commit } = result;
+  const figures = [
+    records === undefined ? "" : plural(records, "record"),
+    blobs === undefined ? "" : blobsFigure(result, blobs),
+    preferences === undefined ? "" : plural(preferences, "preference"),
+  ].filter((figure) => figure !== "");
+  return [
+    ...(figures.length === 0 ? [] : [[`${verb}  `, figures.join(", ")]]),
+    ...(commit === undefined ? [] : [["Commit  ", commit, { text: known, style: "dim" } as const]]),
+  ];
+}

@@ -1,0 +1,90 @@
+/** `decamp migrate`: options, one call of the use case, and what is said about its result. */
+import { exitCodeOf } from "../../errors.ts";
+import type { Answers } from "../../migration/answers.ts";
+import type { MigrationPlan, MigrationResult, Report } from "../../migration/events.ts";
+import type { MigrateOptions } from "../../migration/options.ts";
+import { migrate } from "../../migration/run.ts";
+import { pointOfNoReturn } from "../../migration/step-ids.ts";
+import { resumable } from "../command-line.ts";
+import { converse } from "./converse.ts";
+import { nonEmpty, readGlobals } from "../globals.ts";
+import type { Edge, Invocation } from "../command.ts";
+import type { MigrateFlags } from "./declare.ts";
+import { readMigrateRequest } from "./request.ts";
+import { openMigrationServices } from "../migration-services.ts";
+import { resultLines } from "./result.ts";
+
+/** The use case with its services. */
+export type Move = (
+  options: MigrateOptions,
+  answers: Answers,
+  report: Report,
+  signal: AbortSignal,
+) => Promise<MigrationResult>;
+
+/** Runs one migration with `move`, and says how it ended. Returns the exit code. */
+export async function runMigrate(invocation: Invocation<MigrateFlags>, edge: Edge, move: Move): Promise<number> {
+  const { terminal } = edge;
+  const request = readMigrateRequest(invocation, terminal.env);
+  const { options, globals, complete } = request;
+  let plan: MigrationPlan | undefined;
+  let identityMoved = false;
+  const result = await converse(request, edge, async (answers, report, signal) =>
+    move(
+      options,
+      answers,
+      (event) => {
+        if (event.type === "plan") {
+          ({ plan } = event);
+        }
+        identityMoved ||= event.type === "step" && event.id === pointOfNoReturn && event.state !== "start";
+        report(event);
+      },
+      signal,
+    ),
+  ).catch((error: unknown) => {
+    throw resumable(
+      error,
+      invocation.argv,
+      identityMoved ? "The identity already names your new server, so finish this soon. Run:" : undefined,
+    );
+  });
+
+  const exitCode = exitCodeFor(result);
+  if (globals.json) {
+    terminal.out.json({ type: "result", version: 1, command: "migrate", ...result });
+  } else if (!globals.quiet || options.dryRun || exitCode !== 0) {
+    for (const line of resultLines(result, plan, options.until, complete)) {
+      terminal.out.line(...line);
+    }
+  }
+  return exitCode;
+}
+
+/** A move that is done and lacks something says so to scripts, too. */
+function exitCodeFor(result: MigrationResult): number {
+  const { missingBlobs, blobsNotMoved = [], preferencesNotMoved, sourceStillActive, dark } = result;
+  if (dark === true) {
+    return exitCodeOf("rate-limited"); // pending: somebody has to go on
+  }
+  if (missingBlobs.length > 0 || blobsNotMoved.length > 0 || preferencesNotMoved !== undefined) {
+    return exitCodeOf("incomplete");
+  }
+  // The old account waits to be deactivated: the same command does it, once the old server can be reached.
+  return sourceStillActive === true ? exitCodeOf("rate-limited") : 0;
+}
+
+/** Runs `decamp migrate`. */
+export async function migrateCommand(invocation: Invocation<MigrateFlags>, edge: Edge): Promise<number> {
+  const { flags, globals } = invocation;
+  const { terminal } = edge;
+  const relay = flags.relay ?? nonEmpty(terminal.env["ATP_RELAY_HOST"]);
+  const { services, close } = openMigrationServices(readGlobals(globals, terminal.env), terminal, relay);
+  try {
+    return await runMigrate(invocation, edge, async (options, answers, report, signal) =>
+      migrate(options, services, answers, report, signal),
+    );
+  } finally {
+    close();
+  }
+}

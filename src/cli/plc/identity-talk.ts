@@ -1,0 +1,92 @@
+/** Work on an identity at the command line: the services, the answers, and the signals that belong to it. */
+import type { ChangeParts } from "../../account/change.ts";
+import type { Signer } from "../../account/sign-by-key.ts";
+import type { MigrationServices } from "../../migration/context.ts";
+import { parseServerUrl } from "../../identity/addresses.ts";
+import type { ChangeFlags } from "./declare-change.ts";
+import { readGlobals, type GlobalFlags } from "../globals.ts";
+import { createIdentityAnswers, type IdentityWords } from "../talk/identity-answers.ts";
+import type { Edge, Invocation } from "../command.ts";
+import { openMigrationServices } from "../migration-services.ts";
+import { planLines } from "./plan-lines.ts";
+import { withPrompter } from "../talk/prompter.ts";
+import { namesRotationKey, outsideSigner, rotationKeyOpener, rotationKeySecrets } from "../talk/rotation-key.ts";
+import { checkSecretFlags, createSecrets, type AllSecretFlags, type Secrets } from "../talk/secrets.ts";
+import { stoppable, tellStopping } from "../talk/signals.ts";
+import { completer, type Complete } from "../next-command.ts";
+
+export interface IdentityTalk {
+  readonly parts: ChangeParts;
+  readonly services: MigrationServices;
+  readonly secrets: Secrets;
+  /** The rotation key that is held: from the flags, the environment, the keychain (one of these did:keys), or a person. */
+  readonly openSigner: (didKeys: readonly string[]) => Promise<Signer>;
+  /** Whether a rotation key is named by a flag or the environment. */
+  readonly hasRotationKey: boolean;
+  readonly globals: GlobalFlags;
+  /** Makes a command for the account complete. */
+  readonly complete: Complete;
+  /** Origin of the server that is asked for the handle. */
+  readonly from: string | undefined;
+}
+
+const usual: IdentityWords = {
+  source: "your server",
+  target: "your new server",
+  explain: (err) => {
+    err.line("This run has sent nothing so far. Once the directory has the change, running the");
+    err.line("command again does not take it back.");
+    err.line();
+  },
+};
+
+/** @throws whatever `work` throws; DecampError `usage` for flags of secrets that contradict each other */
+export async function talkIdentity<T>(
+  { globals: raw }: Invocation,
+  flags: ChangeFlags,
+  { terminal, secrets: known }: Edge,
+  work: (talk: IdentityTalk) => Promise<T>,
+  words: Partial<IdentityWords> = {},
+): Promise<T> {
+  const globals = readGlobals(raw, terminal.env);
+  const complete = completer({ raw, globals });
+  const secretFlags = secretFlagsOf(flags);
+  checkSecretFlags(secretFlags, terminal.stdin.isTTY);
+  const outside = outsideSigner(flags);
+  const hasRotationKey = namesRotationKey(flags, terminal.env);
+  const from = flags.from === undefined ? undefined : parseServerUrl(flags.from, globals);
+  const { services, close } = openMigrationServices(globals, terminal);
+  try {
+    return await stoppable(
+      async (signal, leave) =>
+        withPrompter(terminal, { ...globals, signal, leave }, async (prompter) => {
+          const secrets = createSecrets(terminal, secretFlags, prompter, known, signal);
+          const answers = createIdentityAnswers(terminal, flags, secrets, prompter, { ...usual, ...words });
+          const show: ChangeParts["show"] = (plan) => {
+            // Who is asked has to see it; with --json it is in the result.
+            if (prompter.canAsk || !(globals.json || globals.quiet)) {
+              for (const line of [...planLines(plan, complete), []]) {
+                terminal.err.line(...line);
+              }
+            }
+          };
+          const openSigner = rotationKeyOpener(secrets, flags.curve, outside, signal);
+          const parts = { services, answers, show, signal };
+          return work({ parts, services, secrets, openSigner, hasRotationKey, globals, complete, from });
+        }),
+      tellStopping(terminal, globals),
+    );
+  } finally {
+    close();
+  }
+}
+
+function secretFlagsOf(flags: ChangeFlags): AllSecretFlags {
+  return {
+    ...rotationKeySecrets(flags),
+    sourcePassword: { file: flags.passwordFile, command: flags.passwordCommand },
+    targetPassword: { file: flags.newPasswordFile, command: flags.newPasswordCommand },
+    authFactor: { file: flags.authFactorFile, command: flags.authFactorCommand },
+    plcToken: { file: flags.plcTokenFile, command: flags.plcTokenCommand },
+  };
+}

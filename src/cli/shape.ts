@@ -1,0 +1,115 @@
+/** How a command is declared: help with the examples first, and flags in groups. */
+import { InvalidArgumentError, Option, type Command } from "commander";
+import type { Curve } from "../identity/keys.ts";
+
+export interface Example {
+  /** What it does, in a few words. */
+  readonly says: string;
+  readonly command: string;
+}
+
+/** Puts what the command does, and examples, before everything else in its help. */
+export function helpStartsWith(command: Command, about: readonly string[], examples: readonly Example[]): Command {
+  const lines = examples.flatMap(({ says, command: line }) => [`  ${says}`, `    $ ${line}`]);
+  return command.addHelpText("before", [...about, "", "Examples:", ...lines, ""].join("\n"));
+}
+
+/** The two flags that name the source of a secret. */
+export function secretOptions(command: Command, flag: string, what: string, variables: string): Command {
+  return command
+    .addOption(
+      new Option(`--${flag}-file <path>`, `${what}: read from a file, or - (or ${variables})`).helpGroup(secrets),
+    )
+    .addOption(new Option(`--${flag}-command <cmd>`, "the same, from what a command prints").helpGroup(secrets));
+}
+
+export interface PassphraseFlags {
+  readonly passphraseFile?: string;
+  readonly passphraseCommand?: string;
+}
+
+/** The flags of a rotation key: where it is read from, and what opens it. */
+export interface RotationKeyFlags extends PassphraseFlags {
+  readonly rotationKeyFile?: string;
+  readonly rotationKeyCommand?: string;
+  readonly curve?: Curve;
+}
+
+/** A rotation key that stays where it is, on a token or in a KMS. */
+export interface RotationSignerFlags {
+  readonly rotationSignerCommand?: string;
+  readonly rotationSignerKey?: string;
+}
+
+/** For a command that signs with a rotation key: all of `RotationKeyFlags` and `RotationSignerFlags`. */
+export function rotationKeyOptions(command: Command): Command {
+  command
+    .option(
+      "--rotation-signer-command <cmd>",
+      "signs with a rotation key that lies elsewhere: gets the bytes on its standard input, prints the signature",
+    )
+    .option("--rotation-signer-key <did:key>", "the public part of the key that this command signs with");
+  secretOptions(command, "rotation-key", "your rotation key", "PLC_SIGNING_KEY, or the keychain");
+  return curveOption(passphraseOptions(command), "the curve of a rotation key in hex, which does not say it");
+}
+
+/** What opens or closes a key file. */
+export function passphraseOptions(command: Command): Command {
+  return secretOptions(command, "passphrase", "passphrase of a key file", "DECAMP_PASSPHRASE");
+}
+
+/** For a private key as bare digits. */
+export function curveOption(command: Command, says: string): Command {
+  return command.addOption(new Option("--curve <curve>", says).choices(["k256", "p256"]).default("k256"));
+}
+
+const secrets = "Secrets (never the value of a flag; asked for on a terminal):";
+
+/** Blobs in flight at once, unless said otherwise. */
+export const defaultConcurrency = 16;
+
+export function concurrencyOption(): Option {
+  const says = `blobs in flight at once (default: ${defaultConcurrency})`;
+  return new Option("--concurrency <n>", says).argParser(wholeNumber(1, 64));
+}
+
+/** A flag's value as a whole number in a range. */
+export function wholeNumber(from: number, to: number): (text: string) => number {
+  return (text) => {
+    const value = /^[0-9]{1,9}$/.test(text) ? Number(text) : -1;
+    if (value < from || value > to) {
+      throw new InvalidArgumentError(`It must be a whole number from ${from} to ${to}.`);
+    }
+    return value;
+  };
+}
+
+/** What may stand behind a number: a thousand, and its powers, or 1024, and its. */
+const multiples: Readonly<Record<string, number>> = {
+  k: 1e3,
+  M: 1e6,
+  G: 1e9,
+  Ki: 1024,
+  Mi: 1024 ** 2,
+  Gi: 1024 ** 3,
+};
+
+/** `--limit name=number`, as often as it is given; `2GB` is a number. Which names there are is for who uses it to know. */
+export function collectLimits(
+  text: string,
+  before: Readonly<Record<string, number>> = {},
+): Readonly<Record<string, number>> {
+  const [, name = "", number = "", unit = ""] = /^([a-z-]+)=([0-9]{1,15})(?:([kMG]|[KMG]i)?B)?$/.exec(text) ?? [];
+  const value = Number(number) * (multiples[unit] ?? 1);
+  if (name === "" || !Number.isSafeInteger(value)) {
+    throw new InvalidArgumentError(
+      "It must look like block-bytes=10000000, or block-bytes=10MB; there are kB, MB, GB, KiB, MiB and GiB.",
+    );
+  }
+  return { ...before, [name]: value };
+}
+
+/** A flag that may be given more than once. */
+export function collect(text: string, before: readonly string[] = []): readonly string[] {
+  return [...before, text];
+}

@@ -1,0 +1,63 @@
+/** Lines that more than one reporter shows. */
+import type { Difference } from "../../../plc/diff.ts";
+import type { LeftBehindNow, MigrationEvent, MigrationPlan } from "../../../migration/events.ts";
+import { factsLines } from "../facts-lines.ts";
+import { leftLines, someOf } from "../left-lines.ts";
+import type { Line, Piece } from "../terminal.ts";
+import type { Complete } from "../../next-command.ts";
+
+export function warningLine(warning: { message: string }): Piece[] {
+  return [{ text: "Warning:", style: "yellow" }, " ", warning.message];
+}
+
+/** What is about to change in the identity: one difference a line, its sign in front, so that colour is not needed. */
+export function identityLines(differences: readonly Difference[], indent = "  "): Piece[][] {
+  return differences.flatMap(({ field, kind, before, after }): Piece[][] => {
+    const removed: Piece[] = [{ text: `${indent}- ${field}: ${before ?? ""}`, style: "red" }];
+    const added: Piece[] = [{ text: `${indent}+ ${field}: ${after ?? ""}`, style: "green" }];
+    switch (kind) {
+      case "added":
+        return [added];
+      case "removed":
+        return [removed];
+      case "changed":
+        return [removed, added];
+      case "reordered":
+        return [[{ text: `${indent}~ ${field}: ${before ?? ""} → ${after ?? ""} (order)`, style: "yellow" }]];
+    }
+  });
+}
+
+/** What the change of the identity means, and its fields. @param complete makes a command complete */
+export function identityEventLines(
+  { did, handle, differences, facts, leftBehind }: MigrationEvent & { type: "identity" },
+  complete: Complete | undefined,
+): readonly Line[] {
+  return [
+    ...(leftBehind === undefined ? [] : notAllThere(leftBehind)),
+    ...factsLines(facts, { did, handle, complete }),
+    ["The identity changes like this:"],
+    ...identityLines(differences),
+  ];
+}
+
+/** What is not on the new server, while all of it can still be taken back. */
+export function notAllThere(left: LeftBehindNow): readonly Line[] {
+  const { blobsThere, blobsNeeded } = left;
+  return [
+    [
+      { text: "Not all data is on your new server", style: "yellow" },
+      blobsThere === blobsNeeded ? "." : `: it has ${someOf(blobsThere, blobsNeeded)}.`,
+    ],
+    ...leftLines(left),
+    [],
+  ];
+}
+
+/** What is going to happen. */
+export function movingLines(plan: MigrationPlan): Piece[][] {
+  return [
+    ["Moving ", { text: plan.handle, style: "bold" }, " to ", { text: plan.target, style: "bold" }],
+    [{ text: `${plan.did}, from ${plan.source}`, style: "dim" }],
+  ];
+}

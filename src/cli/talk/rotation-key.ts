@@ -1,0 +1,215 @@
+/**
+ * Where a rotation key comes from: the file or the command that a flag names, the environment, the keychain, or a
+ * prompt, in this order. If it is encrypted, its passphrase is asked for then. Or it stays where it is, and a command signs.
+ */
+import type { Signer } from "../../account/sign-by-key.ts";
+import { DecampError, isDecampError } from "../../errors.ts";
+import type { Curve } from "../../identity/keys.ts";
+import { parsePrivateKey, type PrivateKey } from "../../identity/private-key.ts";
+import { decryptText, isArmored } from "../../services/secrets/age-file.ts";
+import type { Keychain } from "../../services/secrets/keychain.ts";
+import { refusePrivateKey } from "../argument-guard.ts";
+import { agreeOnKey } from "../../services/second-opinion.ts";
+import type { RotationKeyFlags, RotationSignerFlags } from "../shape.ts";
+import { requireDidKey } from "../did-key.ts";
+import { nonEmpty } from "../globals.ts";
+import type { AllSecretFlags, Secrets } from "./secrets.ts";
+
+/** How often a person may try a passphrase. */
+const tries = 3;
+
+export interface KeySources {
+  readonly secrets: Secrets;
+  readonly keychain: Keychain;
+  readonly signal: AbortSignal;
+}
+
+export interface WantedKey {
+  /** The curve of a key in hex; k256 unless given. */
+  readonly curve?: Curve | undefined;
+  /** The did:keys that would do, the best first: these are looked for in the keychain. */
+  readonly didKeys: readonly string[];
+}
+
+/** A key that stays where it is: the command that signs with it, and its public part. */
+export interface OutsideSigner {
+  readonly command: string;
+  readonly didKey: string;
+}
+
+/**
+ * What the flags say about a command that signs.
+ *
+ * @throws DecampError `usage` if one of the two is missing, or another flag names a key, too
+ */
+export function outsideSigner(flags: RotationKeyFlags & RotationSignerFlags): OutsideSigner | undefined {
+  const { rotationSignerCommand: command, rotationSignerKey: key, rotationKeyFile, rotationKeyCommand } = flags;
+  if (command === undefined && key === undefined) {
+    return undefined;
+  }
+  if (command === undefined || key === undefined) {
+    throw new DecampError("usage", "--rotation-signer-command and --rotation-signer-key belong together.", {
+      hint: "The one is run to sign; the other, a did:key, says which key it signs with.",
+    });
+  }
+  for (const [flag, value] of Object.entries({ file: rotationKeyFile, command: rotationKeyCommand })) {
+    if (value !== undefined) {
+      throw new DecampError(
+        "usage",
+        `--rotation-key-${flag} and --rotation-signer-command both name a key: give only one.`,
+      );
+    }
+  }
+  return { command, didKey: requireDidKey(key) };
+}
+
+/**
+ * The flags of `rotationKeyOptions`, for `checkSecretFlags` and `createSecrets`.
+ *
+ * @throws DecampError `usage` if the key itself is in the place of its file or command
+ */
+export function rotationKeySecrets(flags: RotationKeyFlags): AllSecretFlags {
+  refusePrivateKey(flags.rotationKeyFile);
+  refusePrivateKey(flags.rotationKeyCommand);
+  return {
+    rotationKey: { file: flags.rotationKeyFile, command: flags.rotationKeyCommand },
+    passphrase: { file: flags.passphraseFile, command: flags.passphraseCommand },
+  };
+}
+
+/** Whether a flag or the environment names a rotation key: then it signs, and nobody else is asked to. */
+export function namesRotationKey(
+  flags: RotationKeyFlags & RotationSignerFlags,
+  env: Readonly<NodeJS.ProcessEnv>,
+): boolean {
+  const { rotationKeyFile, rotationKeyCommand, rotationSignerCommand } = flags;
+  const sources = [rotationKeyFile, rotationKeyCommand, rotationSignerCommand, nonEmpty(env["PLC_SIGNING_KEY"])];
+  return sources.some((source) => source !== undefined);
+}
+
+/**
+ * Reads the rotation key. Whether it is one that is wanted is for the caller to judge: it knows what the key has to do.
+ *
+ * @throws DecampError `input-needed` if there is none and nobody can be asked; `key-unusable`, `passphrase-refused`,
+ *   `second-opinion`, `refused` for a file that others can read, `unreadable-file`, `interrupted`
+ */
+export async function readRotationKey(sources: KeySources, wanted: WantedKey): Promise<PrivateKey> {
+  const { text } = await findRotationKey(sources, wanted.didKeys);
+  return openKey(text, sources.secrets, wanted.curve);
+}
+
+/**
+ * The same for later: the key is read when it is known which ones would do. The keychain is loaded only then.
+ *
+ * @param outside signs in place of a key that is read
+ */
+export function rotationKeyOpener(
+  secrets: Secrets,
+  curve: Curve | undefined,
+  outside: OutsideSigner | undefined,
+  signal: AbortSignal,
+): (didKeys: readonly string[]) => Promise<Signer> {
+  return async (didKeys) => {
+    if (outside !== undefined) {
+      const { signByCommand } = await import("../../services/secrets/signer-command.ts");
+      const sign: Signer["sign"] = async (data) =>
+        secrets.command(async (env) => signByCommand({ ...outside, env, signal }, data));
+      return { didKey: outside.didKey, sign };
+    }
+    const { createKeychain } = await import("../../services/secrets/keychain.ts");
+    return readRotationKey({ secrets, keychain: createKeychain(), signal }, { curve, didKeys });
+  };
+}
+
+/** A private key as it was found, perhaps encrypted. */
+export interface FoundKey {
+  readonly text: string;
+  readonly from: "given" | "keychain" | "typed";
+}
+
+/**
+ * Finds the text of a rotation key, as `readRotationKey` does.
+ *
+ * @throws DecampError `input-needed`, `unreadable-file`, `refused`, `interrupted`
+ */
+export async function findRotationKey(sources: KeySources, didKeys: readonly string[]): Promise<FoundKey> {
+  const { secrets } = sources;
+  const given = await secrets.readGiven("rotationKey");
+  if (given !== undefined) {
+    return { text: given, from: "given" };
+  }
+  const kept = await findInKeychain(sources, didKeys);
+  if (kept !== undefined) {
+    return { text: kept, from: "keychain" };
+  }
+  const message = "The private key (z…, or 64 hex digits; a file is named with --rotation-key-file):";
+  return { text: await secrets.read("rotationKey", { message }), from: "typed" };
+}
+
+/**
+ * Reads a private key from its text, and asks for the passphrase if that is an age file. Whoever gets it relies on its
+ * public part, so that is derived by somebody else's code, too.
+ *
+ * @throws DecampError `key-unusable`, `second-opinion`, `passphrase-refused`, `input-needed`, `unreadable-file`, `interrupted`
+ */
+export async function openKey(text: string, secrets: Secrets, curve?: Curve): Promise<PrivateKey> {
+  const key = parsePrivateKey(isArmored(text) ? await decrypt(text, secrets) : text, curve);
+  secrets.conceal(key.reveal());
+  await agreeOnKey(key);
+  return key;
+}
+
+async function decrypt(text: string, secrets: Secrets): Promise<string> {
+  const given = await secrets.readGiven("passphrase");
+  for (let attempt = 1; ; attempt += 1) {
+    const message =
+      attempt === 1
+        ? "Passphrase of the key file:"
+        : `That passphrase does not open the key file. Once more (${attempt} of ${tries}):`;
+    const passphrase = given ?? (await secrets.read("passphrase", { message, again: attempt > 1 }));
+    try {
+      const opened = await decryptText(text, passphrase);
+      secrets.conceal(opened);
+      return opened;
+    } catch (error) {
+      if (given !== undefined || attempt >= tries || !isDecampError(error, "passphrase-refused")) {
+        throw error;
+      }
+    }
+  }
+}
+
+/**
+ * The text of the private key that belongs to a did:key.
+ *
+ * @throws DecampError `key-unusable` if another key lies under this name; `no-keychain`, `interrupted`
+ */
+export async function recallKey(
+  { keychain, secrets, signal }: KeySources,
+  didKey: string,
+): Promise<string | undefined> {
+  const text = await keychain.find(didKey, signal);
+  if (text !== undefined && (await openKey(text, secrets)).didKey !== didKey) {
+    throw new DecampError("key-unusable", `The keychain has another key under the name of ${didKey}.`, {
+      hint: "Somebody has changed it. Look at what the keychain has of decamp.",
+    });
+  }
+  return text;
+}
+
+async function findInKeychain(sources: KeySources, didKeys: readonly string[]): Promise<string | undefined> {
+  try {
+    for (const didKey of didKeys) {
+      const found = await recallKey(sources, didKey);
+      if (found !== undefined) {
+        return found;
+      }
+    }
+  } catch (error) {
+    // Nobody said that the key is there: a machine without a keychain is no failure.
+    if (!isDecampError(error, "no-keychain")) {
+      throw error;
+    }
+  }
+  return undefined;
+}

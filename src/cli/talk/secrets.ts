@@ -1,0 +1,237 @@
+/**
+ * Where a secret comes from: the file or the command that a flag names, the environment, or a prompt, in this order.
+ * A secret is never the value of a flag. It is read when it is needed and not before.
+ */
+import type { KnownSecrets } from "../../data/known-secrets.ts";
+import { DecampError } from "../../errors.ts";
+import { isArmored } from "../../services/secrets/age-file.ts";
+import { readSecretFile, readSecretStream, runSecretCommand } from "../../services/secrets/secret-source.ts";
+import type { Prompter } from "./prompter.ts";
+import type { Terminal } from "./terminal.ts";
+
+export type SecretName =
+  "sourcePassword" | "authFactor" | "targetPassword" | "plcToken" | "deleteToken" | "rotationKey" | "passphrase";
+
+interface SecretKind {
+  /** `--<flag>-file` and `--<flag>-command`. */
+  readonly flag: string;
+  readonly env: readonly string[];
+  /** In a sentence. */
+  readonly what: string;
+  /** Whether it is good for one use: then every question gets a fresh answer. */
+  readonly once: boolean;
+  /** Whether a file with this content may be readable by others. Any may, unless this is there. */
+  readonly mayBeSeen?: (content: string) => boolean;
+}
+
+/** Public: the names in this table are the command line's contract. */
+export const secretKinds: Readonly<Record<SecretName, SecretKind>> = {
+  sourcePassword: {
+    flag: "password",
+    env: ["DECAMP_SOURCE_PASSWORD", "ATP_PASSWORD"],
+    what: "the password for your old server",
+    once: false,
+  },
+  authFactor: {
+    flag: "auth-factor",
+    env: ["ATP_AUTH_FACTOR_TOKEN"],
+    what: "the sign-in code that your old server mailed to you",
+    once: true,
+  },
+  targetPassword: {
+    flag: "new-password",
+    env: ["DECAMP_TARGET_PASSWORD", "NEW_ACCOUNT_PASSWORD"],
+    what: "the password for your new server",
+    once: false,
+  },
+  plcToken: {
+    flag: "plc-token",
+    env: ["PLC_SIGN_TOKEN"],
+    what: "the code that your old server mailed to you to confirm the move",
+    once: true,
+  },
+  deleteToken: {
+    flag: "delete-token",
+    env: ["DECAMP_DELETE_TOKEN"],
+    what: "the code that your new server mailed to you to delete the account there",
+    once: true,
+  },
+  rotationKey: {
+    flag: "rotation-key",
+    env: ["PLC_SIGNING_KEY"],
+    what: "your rotation key",
+    once: false,
+    mayBeSeen: isArmored,
+  },
+  passphrase: {
+    flag: "passphrase",
+    env: ["DECAMP_PASSPHRASE"],
+    what: "the passphrase of the key file",
+    once: false,
+  },
+};
+
+const secretNames = [
+  "sourcePassword",
+  "authFactor",
+  "targetPassword",
+  "plcToken",
+  "deleteToken",
+  "rotationKey",
+  "passphrase",
+] as const satisfies SecretName[];
+
+/** Variables that hold secrets: the commands that we run do not inherit them. */
+const secretVariables: ReadonlySet<string> = new Set(Object.values(secretKinds).flatMap((kind) => kind.env));
+
+/** Whether one of them is set. */
+export function holdsSecret(env: Readonly<NodeJS.ProcessEnv>): boolean {
+  return [...secretVariables].some((name) => (env[name] ?? "") !== "");
+}
+
+/** What the flags of one secret said. */
+interface SecretFlags {
+  readonly file?: string | undefined;
+  readonly command?: string | undefined;
+}
+
+export type AllSecretFlags = Readonly<Partial<Record<SecretName, SecretFlags>>>;
+
+interface SecretQuestion {
+  readonly message: string;
+  /** What it is in this place, in a sentence; what it usually is unless given. */
+  readonly what?: string;
+  /** Asks a second time with this message, to catch a slip of the fingers. */
+  readonly repeat?: string | undefined;
+  /** The first answer was refused: only a person can give another one. */
+  readonly again?: boolean;
+}
+
+export interface Secrets {
+  /**
+   * The secret: from its flag, the environment, or by asking.
+   *
+   * @throws DecampError `unreadable-file`, `input-needed`, `interrupted`
+   */
+  read(name: SecretName, question: SecretQuestion): Promise<string>;
+  /**
+   * The secret from its flag or the environment; undefined if neither gives it.
+   *
+   * @throws DecampError `unreadable-file`, `refused`, `input-needed`, `interrupted`
+   */
+  readGiven(name: SecretName): Promise<string | undefined>;
+  /** Keeps a text that was made from a secret out of what is printed, too. */
+  conceal(text: string): void;
+  /** Runs a command, without the secrets that stand in our environment, and with the terminal as it was before us. */
+  command<T>(run: (env: NodeJS.ProcessEnv) => Promise<T>): Promise<T>;
+  /** Whether the secret stands in a file or in the environment now, before anybody is asked or any command is run. */
+  isGivenBeforehand(name: SecretName): boolean;
+}
+
+/**
+ * Checks the flags before anything else happens.
+ *
+ * @throws DecampError `usage` if one secret has two sources, or two secrets want the standard input
+ */
+export function checkSecretFlags(flags: AllSecretFlags, stdinIsTerminal: boolean): void {
+  const fromStdin: string[] = [];
+  for (const name of secretNames) {
+    const { flag } = secretKinds[name];
+    const { file, command } = flags[name] ?? {};
+    if (file !== undefined && command !== undefined) {
+      throw new DecampError("usage", `--${flag}-file and --${flag}-command answer the same question: give only one.`);
+    }
+    if (file === "-") {
+      fromStdin.push(`--${flag}-file`);
+    }
+  }
+  const [first, second] = fromStdin;
+  if (first !== undefined && second !== undefined) {
+    throw new DecampError("usage", `${first} and ${second} cannot both read the standard input.`, {
+      hint: "Put one of them into a file, or use the command form of the flag.",
+    });
+  }
+  if (first !== undefined && stdinIsTerminal) {
+    throw new DecampError("usage", `${first} - reads the standard input, but that is a terminal.`, {
+      hint: "Leave the flag out to be asked, or pipe the secret in.",
+    });
+  }
+}
+
+/** @param known every secret that is read is added to it, so that it can be kept out of what is printed */
+export function createSecrets(
+  terminal: Terminal,
+  flags: AllSecretFlags,
+  prompter: Prompter,
+  known: KnownSecrets,
+  signal: AbortSignal,
+): Secrets {
+  // Nobody types a password twice, and the standard input can be read only once.
+  const kept = new Map<SecretName, string>();
+
+  const fromFlags = async (name: SecretName): Promise<string | undefined> => {
+    const { file, command } = flags[name] ?? {};
+    const { what, mayBeSeen } = secretKinds[name];
+    if (file === "-") {
+      return readSecretStream(terminal.stdin, "the standard input", what, signal);
+    }
+    if (file !== undefined) {
+      return readSecretFile(file, what, { mayBeSeen, signal });
+    }
+    return command === undefined ? undefined : runOutside(async (env) => runSecretCommand(command, what, env, signal));
+  };
+
+  const runOutside: Secrets["command"] = async (run) => prompter.lend(async () => run(withoutSecrets(terminal.env)));
+
+  const fromEnvironment = (name: SecretName): string | undefined =>
+    secretKinds[name].env
+      .map((variable) => terminal.env[variable])
+      .find((value) => value !== undefined && value !== "");
+
+  const readGiven = async (name: SecretName): Promise<string | undefined> => {
+    const secret = kept.get(name) ?? (await fromFlags(name)) ?? fromEnvironment(name);
+    return secret === undefined ? undefined : remember(name, secret);
+  };
+
+  const remember = (name: SecretName, secret: string): string => {
+    known.add(secret);
+    if (!secretKinds[name].once) {
+      kept.set(name, secret);
+    }
+    return secret;
+  };
+
+  return {
+    readGiven,
+    conceal: (text) => void known.add(text),
+    command: runOutside,
+
+    isGivenBeforehand: (name) => {
+      const { file, command } = flags[name] ?? {};
+      return command === undefined && file !== "-" && (file !== undefined || fromEnvironment(name) !== undefined);
+    },
+
+    read: async (name, question) => {
+      const { again = false, ...asked } = question;
+      let secret = again ? undefined : await readGiven(name);
+      if (secret === undefined) {
+        const { flag, env } = secretKinds[name];
+        const { what = secretKinds[name].what } = asked;
+        const answeredBy = `--${flag}-file, --${flag}-command, or ${env.join(" or ")} in the environment`;
+        for (let { message } = asked; ; message = `The two were not the same. ${asked.message}`) {
+          secret = await prompter.secret({ message, what, answeredBy });
+          // Both are asked for anew: what was typed cannot be seen, and a slip may be in either.
+          const { repeat } = asked;
+          if (repeat === undefined || (await prompter.secret({ message: repeat, what, answeredBy })) === secret) {
+            break;
+          }
+        }
+      }
+      return remember(name, secret);
+    },
+  };
+}
+
+function withoutSecrets(env: Readonly<NodeJS.ProcessEnv>): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !secretVariables.has(name)));
+}

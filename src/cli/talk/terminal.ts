@@ -1,0 +1,328 @@
+/**
+ * The terminal: the only file that touches the process's streams.
+ *
+ * The rules of talking to people:
+ *
+ * - Data goes to stdout. Messages, prompts and progress go to stderr.
+ * - Short, calm sentences. First what is, then what to do. Nobody is blamed, nothing is praised.
+ * - Every error says what is wrong, and a hint says what to try. No stack, unless decamp itself is at fault.
+ * - Say "your old server" and "your new server"; show the DID beside the handle where it matters.
+ * - Nothing that comes from a server reaches the screen as it is: control characters, direction marks and invisible
+ *   characters are spelled out. So text is handed over in pieces, and only this file adds colour.
+ * - Colour and movement only on a terminal, decided for each stream apart. Nothing depends on colour alone.
+ * - A secret is never shown, not even in part: every text is searched for those that are known, in all their forms.
+ * - What is typed while nothing is asked is not shown, and answers nothing.
+ * - Who reads our output may stop reading: that is no error. Output that fails ends no work: the exit code says it at the end.
+ */
+import type { ChalkInstance } from "chalk";
+import { KnownSecrets } from "../../data/known-secrets.ts";
+
+/** How a piece may look; a stream without colour shows only its text. */
+type Style = "bold" | "dim" | "red" | "green" | "yellow" | "cyan";
+
+/** A piece of a line. Plain strings and styled texts are escaped alike. */
+export type Piece = string | { readonly text: string; readonly style: Style };
+
+/** A line for people, in pieces. */
+export type Line = readonly Piece[];
+
+/** One of the two output streams. */
+export interface Channel {
+  readonly isTerminal: boolean;
+  /** Whether lines may be drawn over: a terminal that is not a dumb one. */
+  readonly canAnimate: boolean;
+  /** Whether this stream shows colour. */
+  readonly color: boolean;
+  /** Columns; 80 where nobody knows. */
+  readonly width: number;
+  /** True once the reader has gone away, or writing has failed; everything that is written then is dropped. */
+  readonly closed: boolean;
+  /** Why writing has failed, as the system calls it, such as `ENOSPC`. A reader that went away is no failure. */
+  readonly failure: string | undefined;
+  /** Writes one line. Every piece is escaped. */
+  line(...pieces: readonly Piece[]): void;
+  /** The pieces as one escaped and coloured string, without a line end, for whoever draws a line by other means. */
+  render(...pieces: readonly Piece[]): string;
+  /** Writes `value` as one line of JSON; invisible and control characters as `\u` escapes. */
+  json(value: unknown): void;
+  /** Writes JSON that was made elsewhere, escaped in the same way. */
+  jsonText(text: string): void;
+  /** Writes a text of our own (help) as it is. */
+  text(text: string): void;
+  /** Writes bytes as they are. They have to stay so. Not for a terminal. */
+  bytes(bytes: Uint8Array): void;
+  /** Gives up what nobody has taken yet: the process ends without waiting for whoever reads. */
+  abandon(): void;
+  readonly abandoned: boolean;
+  /** Resolves when the stream takes more without buffering, or is closed. For long listings. */
+  drained(): Promise<void>;
+  /** Resolves when all that was written has left, or is lost: then `failure` is final. */
+  settled(): Promise<void>;
+  /** The stream itself, for a prompt or a spinner. */
+  readonly stream: NodeJS.WriteStream;
+}
+
+export interface Terminal {
+  readonly out: Channel;
+  readonly err: Channel;
+  readonly stdin: NodeJS.ReadStream;
+  readonly env: Readonly<NodeJS.ProcessEnv>;
+  /** What is never printed. Whoever reads a secret, or is given one by a server, adds it. */
+  readonly secrets: KnownSecrets;
+}
+
+/** What a terminal is made from; a test hands over its own. */
+export interface TerminalParts {
+  readonly stdin: NodeJS.ReadStream;
+  readonly stdout: NodeJS.WriteStream;
+  readonly stderr: NodeJS.WriteStream;
+  readonly env: Readonly<NodeJS.ProcessEnv>;
+}
+
+/** The streams and the environment of this process. */
+export function processParts(): TerminalParts {
+  return {
+    // Opened only when it is asked for.
+    get stdin() {
+      return endsQuietly(process.stdin);
+    },
+    stdout: process.stdout,
+    stderr: process.stderr,
+    env: process.env,
+  };
+}
+
+const quiet = new WeakSet<NodeJS.ReadStream>();
+
+/**
+ * A terminal that was closed answers everything with an error, and the prompts, which wait for none, would throw it into nowhere.
+ * It is no failure: the input has ended. Whoever reads is told that by the `close` of the stream.
+ */
+function endsQuietly(stdin: NodeJS.ReadStream): NodeJS.ReadStream {
+  if (stdin.isTTY && !quiet.has(stdin)) {
+    quiet.add(stdin);
+    const emit = stdin.emit.bind(stdin);
+    stdin.emit = (event: string | symbol, ...args: unknown[]): boolean => {
+      const [error] = args;
+      const isGone = event === "error" && error instanceof Error && "code" in error && error.code === "EIO";
+      return isGone || emit(event, ...args);
+    };
+  }
+  return stdin;
+}
+
+/** Opens the terminal. chalk is loaded only when a stream shows colour, and what writes to files only when one is a file. */
+export async function openTerminal(parts: TerminalParts, options: { noColor: boolean }): Promise<Terminal> {
+  const secrets = new KnownSecrets();
+  const colored = (stream: NodeJS.WriteStream): boolean => showsColor(stream.isTTY, parts.env, options.noColor);
+  let chalk: ChalkInstance | undefined;
+  if (colored(parts.stdout) || colored(parts.stderr)) {
+    const { Chalk } = await import("chalk");
+    chalk = new Chalk({ level: 1 });
+  }
+  const toFile = [parts.stdout, parts.stderr].some((stream) => fileOf(stream) !== undefined)
+    ? (await import("../../services/disk/write-whole.ts")).writeAllSync
+    : undefined;
+  const channel = (stream: NodeJS.WriteStream): Channel => {
+    const file = fileOf(stream);
+    const put = (text: string | Uint8Array): void => {
+      if (file === undefined || toFile === undefined) {
+        stream.write(text);
+      } else {
+        toFile(file, Buffer.from(text));
+      }
+    };
+    return openChannel(stream, put, {
+      chalk: colored(stream) ? chalk : undefined,
+      clever: parts.env["TERM"] !== "dumb",
+      secrets,
+    });
+  };
+  return {
+    out: channel(parts.stdout),
+    err: channel(parts.stderr),
+    get stdin() {
+      return parts.stdin;
+    },
+    env: parts.env,
+    secrets,
+  };
+}
+
+/**
+ * Whether a stream shows colour: `--no-color` wins, then FORCE_COLOR, then NO_COLOR (both as Node.js and most tools read
+ * them), then TERM=dumb, then whether it is a terminal.
+ */
+export function showsColor(isTerminal: boolean, env: Readonly<NodeJS.ProcessEnv>, noColor: boolean): boolean {
+  if (noColor) {
+    return false;
+  }
+  const forced = env["FORCE_COLOR"];
+  if (forced !== undefined) {
+    return forced !== "0" && forced !== "false";
+  }
+  return (env["NO_COLOR"] ?? "") === "" && env["TERM"] !== "dumb" && isTerminal;
+}
+
+// Control (C0, DEL, C1) and format characters (direction marks, zero width, tags), line and paragraph separators, lone
+// surrogates, and the few letters and marks that show nothing.
+// oxlint-disable-next-line no-misleading-character-class -- one at a time is what is meant
+const unprintable = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0]/gu;
+
+/** `text` with every character that could move the cursor, hide, or reorder what is shown spelled out as `\u{…}`. */
+export function printable(text: string): string {
+  return text.replace(unprintable, (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`);
+}
+
+/** JSON text with the same characters as `\uXXXX`: the same value, harmless on a screen. */
+export function printableJson(text: string): string {
+  return text.replace(unprintable, (character) =>
+    Array.from(
+      { length: character.length },
+      (_, index) => `\\u${character.charCodeAt(index).toString(16).padStart(4, "0")}`,
+    ).join(""),
+  );
+}
+
+/** @param put writes to the stream, or throws */
+function openChannel(
+  stream: NodeJS.WriteStream,
+  put: (content: string | Uint8Array) => void,
+  { chalk, clever, secrets }: { chalk: ChalkInstance | undefined; clever: boolean; secrets: KnownSecrets },
+): Channel {
+  const isTerminal = stream.isTTY;
+  if (isTerminal) {
+    neverWithoutSize(stream);
+  }
+  let closed = false;
+  let abandoned = false;
+  let failure: string | undefined;
+  const lose = (error: unknown): void => {
+    if (!closed) {
+      closed = true;
+      const code = error instanceof Error && "code" in error ? String(error.code) : "unknown reason";
+      // A terminal that was closed answers EIO.
+      const isGone = code === "EPIPE" || code === "ERR_STREAM_DESTROYED" || (isTerminal && code === "EIO");
+      failure = isGone ? undefined : code;
+      // Whoever waits for it need not any longer. Only once: an animation writes again when it hears this, which fails again.
+      stream.emit("drain");
+    }
+  };
+  stream.on("error", lose);
+  const write = (content: string | Uint8Array): void => {
+    if (closed) {
+      return;
+    }
+    try {
+      put(content);
+    } catch (error) {
+      lose(error);
+    }
+  };
+  const show = (text: string): string => printable(secrets.redact(text));
+  const render = (...pieces: readonly Piece[]): string =>
+    pieces
+      .map((piece) => {
+        if (typeof piece === "string") {
+          return show(piece);
+        }
+        const text = show(piece.text);
+        return chalk === undefined || text === "" ? text : chalk[piece.style](text);
+      })
+      .join("");
+  return {
+    isTerminal,
+    get canAnimate() {
+      return isTerminal && clever && hasRoom(stream);
+    },
+    color: chalk !== undefined,
+    get width() {
+      return stream.columns > 0 ? stream.columns : 80;
+    },
+    get closed() {
+      return closed;
+    },
+    get failure() {
+      return failure;
+    },
+    line: (...pieces) => write(`${render(...pieces)}\n`),
+    render,
+    json: (value) => write(`${printableJson(JSON.stringify(secrets.redactIn(value)))}\n`),
+    // The line ends of JSON that is laid out over several lines are no part of a value.
+    jsonText: (text) => write(`${secrets.redact(text).split("\n").map(printableJson).join("\n")}\n`),
+    text: (text) => write(secrets.redact(text)),
+    bytes: write,
+    abandon: () => {
+      closed = true;
+      abandoned = true;
+    },
+    get abandoned() {
+      return abandoned;
+    },
+    drained: async () => {
+      if (!closed && stream.writableNeedDrain) {
+        await new Promise<void>((resolve) => {
+          stream.once("drain", resolve);
+        });
+      }
+    },
+    settled: async () => {
+      if (!closed && stream.writableLength > 0) {
+        await new Promise<void>((resolve) => {
+          stream.once("error", () => resolve());
+          stream.write("", () => resolve());
+        });
+      }
+      // An error is told one turn of the loop later.
+      await new Promise((resolve) => setImmediate(resolve));
+    },
+    stream,
+  };
+}
+
+/** What is drawn over needs so many columns: on fewer it would be broken into lines that stay. */
+const animatedWidth = 20;
+
+/** The sizes that the system gives for terminals that have told none. */
+const unknownSize = { columns: 80, rows: 24 };
+
+/** What the system says of a stream's size, before `neverWithoutSize`. */
+const saidColumns = new WeakMap<NodeJS.WriteStream, () => unknown>();
+
+function hasRoom(stream: NodeJS.WriteStream): boolean {
+  const said = saidColumns.get(stream)?.();
+  return typeof said === "number" && said >= animatedWidth;
+}
+
+/**
+ * A terminal that has told no size, as `docker run -t` and `ssh -tt` make them, has none: 0 columns. Whoever divides by that
+ * draws for ever. So to all who draw here it has the usual size, until it has one of its own. It may change at any time.
+ */
+function neverWithoutSize(stream: NodeJS.WriteStream): void {
+  if (saidColumns.has(stream)) {
+    return;
+  }
+  for (const name of ["columns", "rows"] as const) {
+    let said: unknown = stream[name];
+    Object.defineProperty(stream, name, {
+      configurable: true,
+      enumerable: true,
+      get: () => (typeof said === "number" && said > 0 ? said : unknownSize[name]),
+      set: (size: unknown) => {
+        said = size;
+      },
+    });
+    if (name === "columns") {
+      saidColumns.set(stream, () => said);
+    }
+  }
+}
+
+/**
+ * The descriptor, if this is a file. Node takes a short write to one for a whole one: what did not fit any more would be lost
+ * without a word.
+ */
+function fileOf(stream: NodeJS.WriteStream): number | undefined {
+  const fd: unknown = "fd" in stream ? stream.fd : undefined;
+  return stream.constructor.name === "SyncWriteStream" && typeof fd === "number" ? fd : undefined;
+}

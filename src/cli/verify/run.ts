@@ -1,0 +1,282 @@
+/** `decamp verify`: proves a repository, and says what is wrong with it. */
+import type { AnyFinding, ArchiveReport } from "../../archive/check/check-archive.ts";
+import { mendWords } from "../../archive/open-repo.ts";
+import type { SigningKey } from "../../archive/check/signing-keys.ts";
+import type { Limits } from "../../data/budgets.ts";
+import { DecampError, exitCodeOf } from "../../errors.ts";
+import { shownKey } from "../../identity/key-guard.ts";
+import { parseDidKey } from "../../identity/keys.ts";
+import { repoLimits, type RepoLimits } from "../../repo/limits.ts";
+import type { RepoReport } from "../../repo/report.ts";
+import { verifyRepo, type Expectation } from "../../repo/verify.ts";
+import { refusePrivateKey } from "../argument-guard.ts";
+import type { VerifyFlags } from "./declare.ts";
+import { readGlobals, type GlobalFlags } from "../globals.ts";
+import { openInput, type Input } from "../inputs/repo-input.ts";
+import type { Edge, Invocation } from "../command.ts";
+import { readLimits } from "../limit-flags.ts";
+import { nextCommand } from "../next-command.ts";
+import { mendLines } from "../talk/mend-lines.ts";
+import { createActivity } from "../talk/reporters/activity.ts";
+import { stoppable } from "../talk/signals.ts";
+import type { Terminal } from "../talk/terminal.ts";
+import { archiveLines, factLines, findingLines, summaryLine, verdictLines } from "./result.ts";
+
+const damagedExit = exitCodeOf("damaged");
+
+/** Runs `decamp verify`. Exit code 3 if one of the three answers is bad; of a folder of archives, if that is so of one. */
+export async function verifyCommand(
+  { args, flags, globals: raw }: Invocation<VerifyFlags>,
+  { terminal }: Edge,
+): Promise<number> {
+  const globals = readGlobals(raw, terminal.env);
+  const [path = ""] = args;
+  const all = readLimits(globals.limit);
+  const limits = repoLimits(all);
+  const expectation = await readExpectation(flags);
+  const isMany = await isFolderOfArchives(path);
+  if (isMany && (flags.did !== undefined || flags.signingKey !== undefined)) {
+    throw new DecampError("usage", "--did and --signing-key are about one account, and this is a folder of archives.", {
+      hint: "Give the archive of the account.",
+    });
+  }
+  return stoppable(
+    async (signal) => {
+      const run = { raw, globals };
+      const setting = { flags, all, limits, globals, terminal, signal };
+      if (isMany) {
+        return verifyMany(path, expectation, run, setting);
+      }
+      const verified = await verifyPath(path, expectation, run, setting);
+      tell(verified, globals, terminal);
+      return verified.ok ? 0 : damagedExit;
+    },
+    () => undefined,
+  );
+}
+
+/** What the commands that follow from it need. */
+type Run = Parameters<typeof nextCommand>[1];
+
+interface Verified extends Omit<Proof, "keys"> {
+  readonly ok: boolean;
+  /** Until when the key counted that it is signed with, if that is over. */
+  readonly until: string | undefined;
+  readonly findings: readonly AnyFinding[];
+  /** The command that mends it. */
+  readonly next: string | undefined;
+  readonly input: Input["archive"];
+}
+
+async function verifyPath(path: string, expectation: Expectation, run: Run, setting: Setting): Promise<Verified> {
+  const { terminal, signal, all } = setting;
+  const input = await openInput(path, terminal, { signal, limits: all, passesOver: true });
+  try {
+    const { keys, ...proof } = await proveAll(input, expectation, setting);
+    const { report, archive } = proof;
+    const ok = report.ok && !(archive?.findings.some(({ severity }) => severity === "error") ?? false);
+    return {
+      ...proof,
+      ok,
+      until: keys.find(({ didKey }) => didKey === report.signingKey)?.until,
+      findings: [...report.findings, ...(archive?.findings ?? [])],
+      input: input.archive,
+      next: ok || input.archive === undefined ? undefined : mendCommand(input.archive, run),
+    };
+  } finally {
+    input.close();
+  }
+}
+
+function tell(verified: Verified, globals: GlobalFlags, { out }: Terminal): void {
+  const { json, quiet } = globals;
+  if (json) {
+    out.json({ type: "result", version: 1, command: "verify", ...factsOf(verified, false) });
+    return;
+  }
+  const { report, ok, until, archive, findings, next, input } = verified;
+  const verdict = quiet && ok ? [] : verdictLines(report, ok, until);
+  const facts = quiet ? [] : [...factLines(report), ...archiveLines(archive)];
+  const mend =
+    next === undefined || input === undefined
+      ? []
+      : mendLines({ archive: input.path, manifest: input.manifest, findings, next, globals });
+  for (const line of [...verdict, ...facts, ...findingLines(findings), ...mend]) {
+    out.line(...line);
+  }
+}
+
+/** For scripts. @param inMany a line among those of other archives: there `archive` is the path of it */
+function factsOf({ report, ok, until, archive, findings, next }: Verified, inMany: boolean): object {
+  return {
+    ...report,
+    ok,
+    ...(until === undefined ? {} : { signingKeyUntil: until }),
+    ...(archive === undefined
+      ? {}
+      : {
+          [inMany ? "contents" : "archive"]: {
+            snapshots: archive.snapshots,
+            files: archive.files,
+            blobs: archive.blobs,
+          },
+        }),
+    ...(next === undefined ? {} : { next }),
+    findings,
+  };
+}
+
+/** The code for archives is loaded only for a folder. */
+async function isFolderOfArchives(path: string): Promise<boolean> {
+  const { isFolder } = await import("../../services/disk/hash-file.ts");
+  return path !== "-" && (await isFolder(path)) && (await import("../../archive/archives.ts")).holdsArchives(path);
+}
+
+async function verifyMany(folder: string, expectation: Expectation, run: Run, setting: Setting): Promise<number> {
+  const { forEachArchive } = await import("../talk/many-archives.ts");
+  return forEachArchive(folder, { command: "verify", done: "proved" }, setting, async (archive) => {
+    const verified = await verifyPath(archive, expectation, run, setting);
+    const { ok, report, archive: rest, findings, next } = verified;
+    const line = summaryLine({ ok, report, archive: rest, findings, next });
+    return { exitCode: ok ? 0 : damagedExit, line, facts: factsOf(verified, true) };
+  });
+}
+
+/** The command that fetches again what is damaged in an archive. */
+function mendCommand({ path, manifest }: NonNullable<Input["archive"]>, run: Run): string {
+  return nextCommand(mendWords(path, manifest.did), run);
+}
+
+interface Proof {
+  readonly report: RepoReport;
+  /** The keys that were looked up. */
+  readonly keys: readonly SigningKey[];
+  readonly archive?: ArchiveReport;
+}
+
+interface Setting {
+  readonly flags: VerifyFlags;
+  /** All limits of the run. */
+  readonly all: Limits;
+  /** Those that a verification knows. */
+  readonly limits: Partial<RepoLimits>;
+  readonly globals: GlobalFlags;
+  readonly terminal: Terminal;
+  readonly signal: AbortSignal;
+}
+
+async function proveAll(input: Input, given: Expectation, setting: Setting): Promise<Proof> {
+  const { flags } = setting;
+  const { archive } = input;
+  const did = given.did ?? archive?.manifest.did;
+  const expected = did === undefined ? given : { ...given, did };
+  if (flags.online === true) {
+    // Whose keys are needed may stand only in the repository.
+    const first = did === undefined ? await prove(input, expected, setting) : undefined;
+    const whose = did ?? first?.did;
+    if (whose === undefined) {
+      return { report: first ?? (await prove(input, expected, setting)), keys: [] };
+    }
+    const keys = await lookUpKeys(whose, setting);
+    const online = withKeys({ ...expected, did: whose }, keys);
+    return proveRest(input, await prove(input, online, setting), keys, online, setting);
+  }
+  if (archive === undefined) {
+    return { report: await prove(input, expected, setting), keys: [] };
+  }
+  const { archivedKeys } = await import("../../archive/check/check-snapshot.ts");
+  const keys = given.signingKeys === undefined ? await archivedKeys(archive.path, archive.manifest) : [];
+  const report = await prove(input, keys.length === 0 ? expected : withKeys(expected, keys), setting);
+  return proveRest(input, report, keys, expected, setting);
+}
+
+/** Proves the rest of an archive, too, if it is one. Without expected keys, each snapshot has those of its own log. */
+async function proveRest(
+  { archive, source }: Input,
+  report: RepoReport,
+  keys: readonly SigningKey[],
+  expected: Expectation,
+  { limits, globals, terminal, signal }: Setting,
+): Promise<Proof> {
+  if (archive === undefined) {
+    return { report, keys };
+  }
+  const { checkArchive } = await import("../../archive/check/check-archive.ts");
+  const activity = createActivity(terminal, "Proving the blobs", globals);
+  const onProgress = (done: number, total: number): void => activity.progress({ unit: "blobs", done, total });
+  const newest = { manifest: archive.manifest, source, report };
+  const rest = await checkArchive(archive.path, newest, expected, { signal, limits, onProgress }).finally(() =>
+    activity.close(),
+  );
+  return { report, keys, archive: rest };
+}
+
+async function prove(input: Input, expected: Expectation, setting: Setting): Promise<RepoReport> {
+  const { limits, globals, terminal, signal } = setting;
+  const activity = createActivity(terminal, "Proving the repository", globals);
+  return verifyRepo(input.source, expected, {
+    signal,
+    limits,
+    onProgress: ({ bytes }) => activity.progress({ unit: "bytes", done: bytes, total: input.size }),
+  }).finally(() => activity.close());
+}
+
+function withKeys(expected: Expectation, keys: readonly SigningKey[]): Expectation {
+  return { ...expected, signingKeys: [...(expected.signingKeys ?? []), ...keys.map(({ didKey }) => didKey)] };
+}
+
+async function readExpectation({ did, signingKey, allowPartial }: VerifyFlags): Promise<Expectation> {
+  // Loaded only when it is needed: most runs are over before that would be.
+  if (did !== undefined && !(await import("../../identity/names.ts")).isDid(did)) {
+    throw new DecampError("usage", `--did: ${did} is no DID.`, {
+      hint: "It looks like did:plc:ewvi7nxzyoun6zhxrhs64oiz.",
+    });
+  }
+  return {
+    now: Date.now(),
+    ...(did === undefined ? {} : { did }),
+    ...(signingKey === undefined ? {} : { signingKeys: [checkKey(signingKey)] }),
+    ...(allowPartial === undefined ? {} : { allowPartial }),
+  };
+}
+
+/** The network is loaded only here. */
+async function lookUpKeys(did: string, { globals, terminal, signal }: Setting): Promise<SigningKey[]> {
+  const [{ parseServerUrl }, { openHttp }, { createPlcDirectory }, { fetchWebDocument }, { fetchSigningKeys }] =
+    await Promise.all([
+      import("../../identity/addresses.ts"),
+      import("../open-http.ts"),
+      import("../../services/servers/plc-directory.ts"),
+      import("../../services/servers/did-web.ts"),
+      import("../../archive/check/signing-keys.ts"),
+    ]);
+  const origin = parseServerUrl(globals.plcUrl, globals);
+  const http = openHttp(globals, terminal);
+  try {
+    const directory = createPlcDirectory(http, origin);
+    return await fetchSigningKeys(
+      did,
+      {
+        limits: readLimits(globals.limit),
+        auditLog: (plcDid, stop) => directory.auditLog(plcDid, stop),
+        webDocument: (webDid, stop) => fetchWebDocument(http, webDid, stop),
+      },
+      signal,
+    );
+  } finally {
+    http.close();
+  }
+}
+
+/** @throws DecampError `usage` for what is no did:key of a curve that is known */
+function checkKey(text: string): string {
+  refusePrivateKey(text);
+  try {
+    return parseDidKey(text).didKey;
+  } catch (error) {
+    throw new DecampError("usage", `--signing-key: ${shownKey(text)} is no signing key.`, {
+      hint: "Give a did:key of curve k256 or p256, such as the DID document names.",
+      cause: error,
+    });
+  }
+}

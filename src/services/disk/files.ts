@@ -1,0 +1,507 @@
+/**
+ * Files that are whole or not there: written beside their place, synced, and renamed into it. Failures of the disk
+ * become one sentence with the path (code `storage`).
+ */
+
+import { createHash, randomBytes, type Hash } from "node:crypto";
+import { constants, createReadStream } from "node:fs";
+import { copyFile, link, lstat, mkdir, open, readdir, rename, rm, stat, type FileHandle } from "node:fs/promises";
+import { platform } from "node:os";
+import { basename, dirname, join, resolve } from "node:path";
+import type { Readable } from "node:stream";
+import { DecampError, isDecampError } from "../../errors.ts";
+import { checkPlain, readPlain } from "./plain-file.ts";
+import { noteSpent } from "../spent-memory.ts";
+import { pathFault, shownPath, systemCode } from "../system-error.ts";
+import { writeAll } from "./write-whole.ts";
+
+/** Permissions: state and private parts are for their owner alone. */
+export const privateFile = 0o600;
+export const privateFolder = 0o700;
+
+/** The names in a folder, sorted; none if it does not exist. */
+export async function listFolder(path: string): Promise<string[]> {
+  return onDisk(path, async () => {
+    try {
+      return (await readdir(path)).sort();
+    } catch (error) {
+      if (systemCode(error) === "ENOENT") {
+        return [];
+      }
+      throw error;
+    }
+  });
+}
+
+/** The content of a file of ours, or undefined if there is none. @throws DecampError `unreadable-file` for what is no plain file */
+export async function readWhole(path: string): Promise<Uint8Array | undefined> {
+  return onDisk(path, async () => {
+    let file: FileHandle;
+    try {
+      file = await open(path, readPlain);
+    } catch (error) {
+      if (systemCode(error) === "ENOENT") {
+        return undefined;
+      }
+      throw error;
+    }
+    try {
+      checkPlain(path, await file.stat());
+      return await file.readFile();
+    } finally {
+      await file.close();
+    }
+  });
+}
+
+/** Of a large file so much waits in memory for the disk, about (bytes). */
+const unsynced = 8 << 20;
+
+/** A file that grows, and gets its name only when it is whole. */
+export class NewFile {
+  readonly path: string;
+  readonly #part: string;
+  readonly #handle: FileHandle;
+  readonly #hash: Hash = createHash("sha256");
+  #size = 0;
+  /** Up to where it was, or is being, brought to the disk. */
+  #synced = 0;
+  #syncing: Promise<void> | undefined;
+  #syncFailure: { readonly error: unknown } | undefined;
+
+  private constructor(path: string, part: string, handle: FileHandle) {
+    this.path = path;
+    this.#part = part;
+    this.#handle = handle;
+  }
+
+  /** Opens `path`.part beside `path`; what an interrupted run left there is overwritten. */
+  static async create(path: string): Promise<NewFile> {
+    return onDisk(path, async () => {
+      const part = `${path}.part`;
+      return new NewFile(path, part, await openNew(part));
+    });
+  }
+
+  /** Bytes that were given to `write` so far. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** The descriptor, to read back what was written. */
+  get descriptor(): number {
+    return this.#handle.fd;
+  }
+
+  /** Adds bytes; they have to stay as they are until it resolves. The next ones may be added before that. */
+  async write(bytes: Uint8Array): Promise<void> {
+    const start = this.#size;
+    this.#size += bytes.length;
+    const writing = onDisk(this.path, async () => writeAll(this.#handle, bytes, start));
+    // While it is on its way to the disk.
+    this.#hash.update(bytes);
+    await writing;
+    this.#syncEarly();
+  }
+
+  /** Has what was written brought to the disk meanwhile, so that there is little left to wait for at the end. */
+  #syncEarly(): void {
+    if (this.#syncing !== undefined || this.#size - this.#synced < unsynced) {
+      return;
+    }
+    this.#synced = this.#size;
+    this.#syncing = this.#handle
+      .datasync()
+      .catch((error: unknown) => {
+        // The system tells a failure only once.
+        this.#syncFailure = { error };
+      })
+      .finally(() => {
+        this.#syncing = undefined;
+      });
+  }
+
+  /** The SHA-256 of all that was written, 32 bytes. To be asked once, when everything is written. */
+  digest(): Uint8Array {
+    return this.#hash.digest();
+  }
+
+  /** Makes the file durable under its name, or under another name on the same disk. */
+  async keep(as: string = this.path): Promise<void> {
+    await onDisk(as, async () => {
+      if (as !== this.path) {
+        await makeDurableFolder(dirname(as));
+      }
+      await this.#syncContent();
+      await this.#handle.close();
+      await rename(this.#part, as);
+      await syncFolder(dirname(as));
+    });
+  }
+
+  /**
+   * The same under a name that nothing may have yet; what killed runs have left beside it is removed.
+   *
+   * @throws DecampError `refused` if there is something of that name
+   */
+  async keepNew(as: string): Promise<void> {
+    await onDisk(as, async () => {
+      await this.#syncContent();
+      if (!(await nameNew(this.#part, as))) {
+        throw alreadyThere(as);
+      }
+      await this.#handle.close();
+      await rm(this.#part, { force: true });
+      await syncFolder(dirname(as));
+      // What was to be kept is kept, whatever comes of this.
+      await removeParts(as).catch(() => undefined);
+    });
+  }
+
+  /**
+   * The same for one of many: its content is durable, its name only after `syncFolders`. Until then a crash of the machine
+   * can take the file away, and never leaves a half of it.
+   */
+  async place(): Promise<void> {
+    await onDisk(this.path, async () => {
+      await this.#syncContent();
+      await this.#handle.close();
+      await rename(this.#part, this.path);
+    });
+  }
+
+  async #syncContent(): Promise<void> {
+    await this.#syncing;
+    if (this.#syncFailure !== undefined) {
+      throw this.#syncFailure.error;
+    }
+    await this.#handle.sync();
+  }
+
+  /** Leaves nothing behind. */
+  async discard(): Promise<void> {
+    await this.#handle.close().catch(() => undefined);
+    await rm(this.#part, { force: true });
+  }
+}
+
+/** Opens a file that is not there yet; what an interrupted run left of that name is removed, and never followed as a link. */
+async function openNew(path: string): Promise<FileHandle> {
+  try {
+    return await open(path, "wx+", privateFile);
+  } catch (error) {
+    const code = systemCode(error);
+    if (code === "ENOENT") {
+      await makeFolder(dirname(path));
+    } else if (code === "EEXIST") {
+      await rm(path, { force: true });
+    } else {
+      throw error;
+    }
+  }
+  return open(path, "wx+", privateFile);
+}
+
+/** Makes the names durable of the files in these folders that were placed. */
+export async function syncFolders(paths: Iterable<string>): Promise<void> {
+  for (const path of new Set(paths)) {
+    await onDisk(path, async () => syncFolder(path));
+  }
+}
+
+/** Writes a small file whole or not at all. */
+export async function writeWhole(path: string, content: Uint8Array | string): Promise<void> {
+  await writeAs(path, path, content);
+}
+
+/** The same for a file that other runs may write at this moment: the last one wins. */
+export async function writeShared(path: string, content: Uint8Array | string): Promise<void> {
+  await writeAs(unusedName(path), path, content);
+}
+
+async function writeAs(path: string, as: string, content: Uint8Array | string): Promise<void> {
+  const file = await NewFile.create(path);
+  try {
+    await file.write(typeof content === "string" ? new TextEncoder().encode(content) : content);
+    await file.keep(as);
+  } catch (error) {
+    await file.discard();
+    throw error;
+  }
+}
+
+/** A name beside `path` that nothing else has. */
+export function unusedName(path: string): string {
+  return `${path}.${randomBytes(8).toString("hex")}`;
+}
+
+/**
+ * Writes a small file that must not exist yet, for its owner alone; durable when this resolves. However it ends, by a full
+ * disk or by a kill, there is a whole file of that name or none. What a killed run has left beside it is removed.
+ *
+ * @throws DecampError `refused` if there is something of that name; `storage`
+ */
+export async function writeNew(path: string, content: string): Promise<void> {
+  await onDisk(path, async () => {
+    const part = `${unusedName(path)}.part`;
+    const handle = await open(part, "wx", privateFile);
+    let named = false;
+    try {
+      await writeAll(handle, new TextEncoder().encode(content));
+      await handle.sync();
+      await handle.close();
+      named = await nameNew(part, path);
+      if (!named) {
+        throw alreadyThere(path);
+      }
+      await rm(part, { force: true });
+      await syncFolder(dirname(path));
+    } catch (error) {
+      await handle.close().catch(() => undefined);
+      await rm(part, { force: true });
+      if (named) {
+        await rm(path, { force: true });
+      }
+      throw error;
+    }
+    // What was to be kept is kept, whatever comes of this.
+    await removeParts(path).catch(() => undefined);
+  });
+}
+
+/** Gives a file a name that nothing may have yet. @returns whether that went well */
+async function nameNew(part: string, path: string): Promise<boolean> {
+  try {
+    return await linkNew(part, path);
+  } catch {
+    // A disk that knows no links cannot do both at once.
+    if (await isThere(path)) {
+      return false;
+    }
+    await rename(part, path);
+    return true;
+  }
+}
+
+/**
+ * Gives a file a second name that nothing may have yet.
+ *
+ * @returns false if something has that name
+ * @throws what the system says, such as on a disk that knows no links
+ */
+export async function linkNew(from: string, to: string): Promise<boolean> {
+  try {
+    await link(from, to);
+    return true;
+  } catch (error) {
+    if (systemCode(error) !== "EEXIST") {
+      throw error;
+    }
+    // A disk in the network may have done it, and lost the answer.
+    return (await stat(from)).nlink > 1;
+  }
+}
+
+/** Whether there is something of that name. Throws what the disk says. */
+export async function isThere(path: string): Promise<boolean> {
+  try {
+    await lstat(path);
+    return true;
+  } catch (error) {
+    if (systemCode(error) === "ENOENT") {
+      return false;
+    }
+    throw error;
+  }
+}
+
+/** Removes what killed runs have left of files with an `unusedName`. One that is at work at this moment finds that the name is taken. */
+async function removeParts(path: string): Promise<void> {
+  const folder = dirname(path);
+  const start = `${basename(path)}.`;
+  for (const name of await readdir(folder)) {
+    if (name.startsWith(start) && /^[0-9a-f]{16}\.part$/.test(name.slice(start.length))) {
+      await rm(join(folder, name), { force: true });
+    }
+  }
+}
+
+/**
+ * Looks, before any work is done, whether `writeNew` can succeed.
+ *
+ * @throws DecampError `refused` if there is something of that name, `storage` if there is no such folder
+ */
+export async function refuseExisting(path: string): Promise<void> {
+  await onDisk(path, async () => {
+    if ((await readdir(dirname(path))).includes(basename(path))) {
+      throw alreadyThere(path);
+    }
+  });
+}
+
+/** The error for a name that is taken. */
+export function alreadyThere(path: string): DecampError {
+  return new DecampError("refused", `${path} is there already, and is not overwritten.`, {
+    hint: "Give another name, or move what is there away.",
+  });
+}
+
+/** Most blobs are one piece, or two: fewer reads, and less for the garbage collector (bytes). */
+const uploadPiece = 256 * 1024;
+
+/** Opens a file of `size` bytes to read them, as the body of a request. @param start where to begin, in bytes */
+export function openForUpload(path: string, size: number, start: number = 0): Readable {
+  if (size <= start) {
+    return createReadStream(path, { start });
+  }
+  const file = createReadStream(path, { start, end: size - 1, highWaterMark: Math.min(size - start, uploadPiece) });
+  return file.on("close", () => noteSpent(file.bytesRead));
+}
+
+/** The size of a file in bytes, or undefined if there is none. */
+export async function fileSize(path: string): Promise<number | undefined> {
+  return onDisk(path, async () => {
+    try {
+      return (await stat(path)).size;
+    } catch (error) {
+      if (systemCode(error) === "ENOENT") {
+        return undefined;
+      }
+      throw error;
+    }
+  });
+}
+
+/**
+ * Gives a file that never changes a second name; where the disk knows no links, it is copied.
+ *
+ * @throws DecampError `storage`, also when something has the new name already
+ */
+export async function linkFile(from: string, to: string): Promise<void> {
+  await onDisk(to, async () => {
+    await makeFolder(dirname(to));
+    try {
+      await link(from, to);
+    } catch (error) {
+      if (["ENOENT", "EEXIST"].includes(systemCode(error) ?? "")) {
+        throw error;
+      }
+      const part = `${to}.part`;
+      await rm(part, { force: true });
+      await copyFile(from, part, constants.COPYFILE_EXCL);
+      const handle = await open(part, "r+");
+      try {
+        await handle.sync();
+      } finally {
+        await handle.close();
+      }
+      await rename(part, to);
+    }
+    await syncFolder(dirname(to));
+  });
+}
+
+/** Makes a folder for its owner alone, and those above it. Throws what the disk says. */
+export async function makeFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true, mode: privateFolder });
+  } catch (error) {
+    // Of a disk that is read-only, and more, Node says here that there is no such folder.
+    if (systemCode(error) !== "ENOENT") {
+      throw error;
+    }
+    if (dirname(path) !== path) {
+      await makeFolder(dirname(path));
+    }
+    await mkdir(path, { mode: privateFolder });
+  }
+}
+
+/** The same, and durable. Throws what the disk says. */
+export async function makeDurableFolder(path: string): Promise<void> {
+  const missing: string[] = [];
+  for (let at = resolve(path); dirname(at) !== at && !(await isThere(at)); at = dirname(at)) {
+    missing.push(at);
+  }
+  await makeFolder(path);
+  for (const made of missing) {
+    await syncFolder(dirname(made));
+  }
+}
+
+/** Removes a file, or a folder with all that is in it, if it is there. */
+export async function removeAll(path: string): Promise<void> {
+  await onDisk(path, async () => rm(path, { recursive: true, force: true }));
+}
+
+/** Joins parts to a path. Here, because only services knows the file system. */
+export function joinPath(...parts: readonly string[]): string {
+  return join(...parts);
+}
+
+/** The folder and the last name of a path, whole. */
+export function splitPath(path: string): { folder: string; name: string } {
+  const whole = resolve(path);
+  return { folder: dirname(whole), name: basename(whole) };
+}
+
+/** Makes the names durable in a folder. Throws what the disk says. */
+export async function syncFolder(path: string): Promise<void> {
+  if (platform() === "win32") {
+    return; // folders cannot be opened there
+  }
+  const handle = await open(path, "r");
+  try {
+    await handle.sync();
+  } catch (error) {
+    // Disks in the network need not know this, and keep names in their own way.
+    if (!["EINVAL", "ENOTSUP"].includes(systemCode(error) ?? "")) {
+      throw error;
+    }
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Has the failures of the system become DecampError, as `storageError` has it; others stay as they are. @param path for the sentence */
+export async function onDisk<T>(path: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw isDecampError(error) ? error : storageError(path, error);
+  }
+}
+
+/** Whether it is the disk that an error is about, or a path: one that `storageError` makes. */
+export function isStorageError(error: unknown): error is DecampError {
+  return isDecampError(error, "storage", "usage");
+}
+
+/** The error for a file or folder that cannot be read or written: `usage` if it is the path that is wrong, else `storage`. */
+export function storageError(path: string, error: unknown): DecampError {
+  const code = systemCode(error) ?? "unknown";
+  const fault = pathFault(path, error);
+  if (fault !== undefined) {
+    return new DecampError("usage", `${shownPath(path)} cannot be used: ${fault}.`, {
+      hint: "Check the path.",
+      data: { path: shownPath(path), reason: code },
+      cause: error,
+    });
+  }
+  const known: Record<string, string> = {
+    ENOSPC: "the disk is full",
+    EDQUOT: "the quota of the disk is used up",
+    EROFS: "the disk is read-only",
+    EFBIG: "it would become longer than this disk or this user's limit allows",
+    EACCES: "permission is denied",
+    EPERM: "it is not permitted",
+    EISDIR: "it is a folder",
+    EMFILE: "too many files are open",
+    EEXIST: "there is something of that name already",
+    ENOENT: "there is no such folder",
+  };
+  return new DecampError("storage", `${path} cannot be used: ${known[code] ?? code}.`, {
+    data: { path, reason: code },
+    cause: error,
+  });
+}

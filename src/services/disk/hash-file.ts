@@ -1,0 +1,76 @@
+/** The SHA-256 and the size of a file, however large it is. */
+import { createHash } from "node:crypto";
+import { open, stat } from "node:fs/promises";
+import { isDecampError } from "../../errors.ts";
+import { checkPlain, readPlain } from "./plain-file.ts";
+import { systemCode } from "../system-error.ts";
+import { unreadable } from "./unreadable.ts";
+
+/** So much is read at a time, in bytes. */
+const pieceSize = 256 * 1024;
+/** Memory to read into, which is used again: else the garbage collector has more to do than the hash. */
+const spare: Uint8Array[] = [];
+
+export interface HashedFile {
+  /** Bytes. */
+  readonly size: number;
+  readonly sha256: Uint8Array;
+}
+
+/**
+ * Hashes a file; undefined if there is none.
+ *
+ * @throws DecampError `unreadable-file` if it cannot be read; the signal's reason
+ */
+export async function hashFile(path: string, signal: AbortSignal): Promise<HashedFile | undefined> {
+  const hash = createHash("sha256");
+  const piece = spare.pop() ?? new Uint8Array(pieceSize);
+  let size = 0;
+  try {
+    const file = await open(path, readPlain);
+    try {
+      checkPlain(path, await file.stat());
+      for (;;) {
+        signal.throwIfAborted();
+        const { bytesRead } = await file.read(piece, 0, piece.length, size);
+        if (bytesRead === 0) {
+          break;
+        }
+        hash.update(piece.subarray(0, bytesRead));
+        size += bytesRead;
+      }
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    signal.throwIfAborted();
+    if (isDecampError(error)) {
+      throw error;
+    }
+    if (systemCode(error) === "ENOENT") {
+      return undefined;
+    }
+    throw unreadable(path, error);
+  } finally {
+    spare.push(piece);
+  }
+  return { size, sha256: hash.digest() };
+}
+
+/** Whether there is something at `path` that is no folder. What cannot be looked at is not. */
+export async function isNoFolder(path: string): Promise<boolean> {
+  try {
+    return !(await stat(path)).isDirectory();
+  } catch {
+    return false;
+  }
+}
+
+/** Whether there is a folder at `path`. What cannot be looked at is none. */
+export async function isFolder(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isDirectory();
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,220 @@
+/**
+ * What lies in a folder, told apart by its kind, and removed by its kind: a link is never followed, and a folder goes only
+ * when it is empty. For folders that others may have put something in.
+ */
+import { randomBytes } from "node:crypto";
+import { copyFile, link, lstat, open, readdir, rename, rm, rmdir, stat, unlink } from "node:fs/promises";
+import { dirname } from "node:path";
+import { isDecampError } from "../../errors.ts";
+import { makeFolder, readWhole, storageError, syncFolders } from "./files.ts";
+import { isAbsent, systemCode } from "../system-error.ts";
+
+export interface Entry {
+  readonly name: string;
+  /** `other` is a link, whatever it leads to, a pipe, a device. */
+  readonly kind: "file" | "folder" | "other";
+}
+
+/** What is in a folder, in the order of the names; nothing if it does not exist. @throws DecampError `storage` */
+export async function listEntries(path: string): Promise<Entry[]> {
+  try {
+    const entries = await readdir(path, { withFileTypes: true });
+    return entries
+      .map((entry): Entry => ({ name: entry.name, kind: kindOf(entry) }))
+      .sort((a, b) => (a.name < b.name ? -1 : 1));
+  } catch (error) {
+    if (systemCode(error) === "ENOENT") {
+      return [];
+    }
+    throw storageError(path, error);
+  }
+}
+
+/** The size of a plain file in bytes; undefined if there is none, or something else has its name. @throws DecampError `storage` */
+export async function plainSize(path: string): Promise<number | undefined> {
+  const found = await lookAt(path, async (at) => stat(at));
+  return found?.isFile() === true ? found.size : undefined;
+}
+
+/**
+ * How many bytes of the disk are free again when these plain files are removed: those that no other name is left of, each once.
+ * What is not there counts nothing.
+ *
+ * @throws DecampError `storage`
+ */
+export async function freedBytes(paths: Iterable<string>): Promise<number> {
+  const counted = new Map<string, number>();
+  let bytes = 0;
+  for (const path of paths) {
+    const file = await lookAt(path, async (at) => lstat(at, { bigint: true }));
+    if (file?.isFile() !== true) {
+      continue;
+    }
+    const key = `${file.dev}:${file.ino}`;
+    const names = (counted.get(key) ?? 0) + 1;
+    if (names < Number(file.nlink)) {
+      counted.set(key, names);
+    } else {
+      bytes += Number(file.size);
+    }
+  }
+  return bytes;
+}
+
+/**
+ * What keeps a file from being put in its place: a folder of its name, or what is no folder where the one is to be that it lies in.
+ * A link, a pipe and the like do not: they are replaced.
+ *
+ * @returns the path of that; undefined if nothing does
+ * @throws DecampError `storage`
+ */
+export async function inTheWay(path: string): Promise<string | undefined> {
+  const folder = dirname(path);
+  const above = await lookAt(folder, stat);
+  if (above !== undefined && !above.isDirectory()) {
+    return folder;
+  }
+  for (const name of [path, `${path}.part`]) {
+    if ((await lookAt(name, lstat))?.isDirectory() === true) {
+      return name;
+    }
+  }
+  return undefined;
+}
+
+/** What there is of that name, as `look` sees it; undefined if there is nothing. @throws DecampError `storage` */
+async function lookAt<T>(path: string, look: (path: string) => Promise<T>): Promise<T | undefined> {
+  try {
+    return await look(path);
+  } catch (error) {
+    if (isAbsent(error)) {
+      return undefined;
+    }
+    throw storageError(path, error);
+  }
+}
+
+/** The content of a plain file; undefined if there is none, or something else has its name. @throws DecampError `storage` */
+export async function readPlainFile(path: string): Promise<Uint8Array | undefined> {
+  return (await plainSize(path)) === undefined ? undefined : readWhole(path);
+}
+
+/** Removes a plain file; whatever else has that name stays. @throws DecampError `storage` */
+export async function removeFile(path: string): Promise<void> {
+  try {
+    if ((await lstat(path)).isFile()) {
+      await unlink(path);
+    }
+  } catch (error) {
+    if (!isAbsent(error)) {
+      throw storageError(path, error);
+    }
+  }
+}
+
+/** Gives a plain file another name in its folder; whatever else has the old name stays. @throws DecampError `storage` */
+export async function renameFile(from: string, to: string): Promise<void> {
+  try {
+    if ((await lstat(from)).isFile()) {
+      await rename(from, to);
+    }
+  } catch (error) {
+    if (!isAbsent(error)) {
+      throw storageError(from, error);
+    }
+  }
+}
+
+/** Removes a folder if it is empty. A link to one stays. @throws DecampError `storage` */
+export async function removeEmptyFolder(path: string): Promise<void> {
+  try {
+    await rmdir(path);
+  } catch (error) {
+    if (!["ENOENT", "ENOTDIR", "ENOTEMPTY", "EEXIST"].includes(systemCode(error) ?? "")) {
+      throw storageError(path, error);
+    }
+  }
+}
+
+/**
+ * Puts a file that never changes in the place of another, by a second name for it; where the disk knows no links, as a copy. At
+ * every moment one of the two is there.
+ *
+ * @throws DecampError `storage`
+ */
+export async function replaceByLink(from: string, to: string): Promise<void> {
+  const part = `${to}.part`;
+  try {
+    await rm(part, { force: true });
+    try {
+      await link(from, part);
+    } catch {
+      await copyFile(from, part);
+      const handle = await open(part, "r+");
+      try {
+        await handle.sync();
+      } finally {
+        await handle.close();
+      }
+    }
+    await rename(part, to);
+    await syncFolders([dirname(to)]);
+  } catch (error) {
+    throw isDecampError(error) ? error : storageError(to, error);
+  } finally {
+    // Where both are the same file already, renaming leaves both names.
+    await rm(part, { force: true }).catch(() => undefined);
+  }
+}
+
+/**
+ * Writes a small file that must not exist yet, for its owner alone: whole and durable, or not there at all. Of two runs that
+ * do so at the same time one wins. A run that is killed can leave `path`, a dot, 16 hexadecimal digits and `.part` behind.
+ *
+ * @returns whether it was written; false if there is something of that name
+ * @throws DecampError `storage`
+ */
+export async function writeOnce(path: string, content: string): Promise<boolean> {
+  const part = `${path}.${randomBytes(8).toString("hex")}.part`;
+  try {
+    await makeFolder(dirname(path));
+    const handle = await open(part, "wx", 0o600);
+    try {
+      await handle.writeFile(content);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    const written = await giveName(part, path);
+    await syncFolders([dirname(path)]);
+    return written;
+  } catch (error) {
+    throw isDecampError(error) ? error : storageError(path, error);
+  } finally {
+    await rm(part, { force: true }).catch(() => undefined);
+  }
+}
+
+async function giveName(part: string, path: string): Promise<boolean> {
+  try {
+    await link(part, path);
+    return true;
+  } catch (error) {
+    if (systemCode(error) === "EEXIST") {
+      return false;
+    }
+  }
+  // A disk that knows no links.
+  const isTaken = await lstat(path).then(
+    () => true,
+    () => false,
+  );
+  if (!isTaken) {
+    await rename(part, path);
+  }
+  return !isTaken;
+}
+
+function kindOf(entry: { isFile(): boolean; isDirectory(): boolean }): Entry["kind"] {
+  return entry.isFile() ? "file" : entry.isDirectory() ? "folder" : "other";
+}

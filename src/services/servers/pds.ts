@@ -1,0 +1,467 @@
+/**
+ * A PDS, as far as decamp needs one: its methods, and the shape that the answer of each has to have. All calls go through
+ * `Xrpc`, with one session that is pinned to its host.
+ */
+
+import * as v from "valibot";
+import type { Limits } from "../../data/budgets.ts";
+import { DecampError, isDecampError } from "../../errors.ts";
+import { isDid } from "../../identity/names.ts";
+import { readRoot } from "../../repo/block-index.ts";
+import { bytesSource } from "../../repo/source.ts";
+import type { Allowance } from "../http/allowances.ts";
+import type { Http } from "../http/http.ts";
+import { mediaTypeToSend } from "../http/media-type.ts";
+import { isMissingMethod } from "./missing-method.ts";
+import { allPages, pageEntries } from "./pages.ts";
+import { bearerToken, PinnedSession, type Credentials, type SessionInfo } from "./session.ts";
+import { anything, readStart, Xrpc, type Download, type Shape } from "./xrpc.ts";
+import type { Upload } from "../upload.ts";
+
+export type { Download, Upload };
+
+/** What a server says about itself. */
+export interface ServerDescription {
+  /** The audience for service auth tokens. */
+  readonly did: string;
+  readonly inviteCodeRequired: boolean;
+  readonly phoneVerificationRequired: boolean;
+  /** The domains under which it gives out handles, each with its leading dot. */
+  readonly availableUserDomains: readonly string[];
+  /** The largest blob that it takes, in bytes, if it says so. */
+  readonly blobUploadLimit?: number;
+}
+
+/** What a server says about an account to the owner. */
+export interface AccountStatus {
+  readonly activated: boolean;
+  readonly repoCommit: string;
+  readonly records: number;
+  readonly expectedBlobs: number;
+  readonly importedBlobs: number;
+}
+
+/** The state of an account that anybody can see. */
+export interface RepoStatus {
+  readonly active: boolean;
+  readonly status?: string;
+}
+
+export interface NewAccount {
+  readonly did: string;
+  readonly handle: string;
+  readonly email: string;
+  readonly password: string;
+  readonly inviteCode?: string;
+  /** A token that the old server signed for exactly this call. */
+  readonly serviceToken: string;
+}
+
+/** How long ending a session may take (milliseconds): nothing depends on it. */
+const briefly = 5000;
+
+/** The header of a CAR file is in them. */
+const headerBytes = 4096;
+
+const carType = "application/vnd.ipld.car";
+const uploadBlob = "com.atproto.repo.uploadBlob";
+
+const did = v.pipe(v.string(), v.check(isDid));
+// What anybody may ask is asked without the package that has the lexicons: it takes longer to load than the answers to come.
+const description = v.object({
+  did,
+  inviteCodeRequired: v.optional(v.boolean(), false),
+  phoneVerificationRequired: v.optional(v.boolean(), false),
+  availableUserDomains: v.array(v.string()),
+  blobUploadLimit: v.optional(v.unknown()),
+});
+const resolved = v.object({ did });
+const status = v.object({ active: v.boolean(), status: v.exactOptional(v.string()) });
+const counts = v.object({
+  activated: v.boolean(),
+  repoCommit: v.string(),
+  indexedRecords: v.number(),
+  expectedBlobs: v.number(),
+  importedBlobs: v.number(),
+});
+const head = v.object({ cid: v.string(), rev: v.string() });
+// One entry that is not in order must not hide the others.
+const accounts = v.object({ repos: v.array(v.unknown()), ...pageEntries });
+const listedAccount = v.object({ did: v.string() });
+const listedBlobs = v.object({ cids: v.array(v.string()), ...pageEntries });
+const missingBlobs = v.object({ blobs: v.array(v.object({ cid: v.string() })), ...pageEntries });
+const uploaded = v.object({ blob: v.object({ ref: v.object({ $link: v.string() }) }) });
+const somePreferences = v.object({ preferences: v.array(v.unknown()) });
+const signedOperation: Shape<{ operation?: unknown }> = v.object({ operation: v.optional(v.unknown()) });
+const newRecord = v.object({ uri: v.pipe(v.string(), v.regex(/\/[^/]+$/)) });
+
+export class Pds {
+  readonly #session: PinnedSession;
+  readonly #server: Xrpc;
+
+  constructor(http: Http, origin: string) {
+    this.#session = new PinnedSession(http, origin);
+    this.#server = new Xrpc(this.#session);
+  }
+
+  get origin(): string {
+    return this.#session.origin;
+  }
+
+  get host(): string {
+    return this.#session.host;
+  }
+
+  /** What is taken from it before it is given up. */
+  get limits(): Limits {
+    return this.#session.limits;
+  }
+
+  get isSignedIn(): boolean {
+    return this.#session.isSignedIn;
+  }
+
+  /** What the server said about the account at sign-in; undefined without a session. */
+  get account(): SessionInfo | undefined {
+    return this.#session.account;
+  }
+
+  /** Whether the session was made with an app password, as far as that can be told. */
+  get isAppPassword(): boolean {
+    return this.#session.isAppPassword;
+  }
+
+  /** com.atproto.server.describeServer */
+  async describe(signal: AbortSignal): Promise<ServerDescription> {
+    const method = "com.atproto.server.describeServer";
+    const { blobUploadLimit, ...rest } = await this.#server.query(method, {}, description, { signal });
+    return { ...rest, ...(typeof blobUploadLimit === "number" && blobUploadLimit >= 0 ? { blobUploadLimit } : {}) };
+  }
+
+  /** com.atproto.identity.resolveHandle: what this server says; undefined if it knows no such handle. */
+  async resolveHandle(handle: string, signal: AbortSignal): Promise<string | undefined> {
+    try {
+      const method = "com.atproto.identity.resolveHandle";
+      return (await this.#server.query(method, { handle }, resolved, { signal })).did;
+    } catch (error) {
+      if (isDecampError(error, "server-refused")) {
+        return undefined;
+      }
+      throw error;
+    }
+  }
+
+  /**
+   * com.atproto.server.createSession.
+   *
+   * @param allowAppPassword for what only reads; otherwise it has to be the account's own password
+   * @throws DecampError `auth-refused`, `auth-factor-required`, `app-password`
+   */
+  async signIn(credentials: Credentials, signal: AbortSignal, allowAppPassword: boolean = false): Promise<SessionInfo> {
+    const info = await this.#session.signIn(credentials, signal);
+    if (this.#session.isAppPassword && !allowAppPassword) {
+      await this.#session.signOut(signal);
+      throw new DecampError("app-password", `${this.host} says that this is an app password.`);
+    }
+    return info;
+  }
+
+  /**
+   * com.atproto.server.deleteSession, as far as the server can be reached.
+   *
+   * @param signal a deadline of its own unless given, because the run that ends may be an aborted one
+   */
+  async signOut(signal: AbortSignal = AbortSignal.timeout(briefly)): Promise<void> {
+    await this.#session.signOut(signal);
+  }
+
+  /** com.atproto.server.getServiceAuth: a token of 60 seconds for one method of another server. */
+  async serviceToken(audience: string, method: string, signal: AbortSignal): Promise<string> {
+    const params = { aud: audience, lxm: method };
+    const shape = v.object({ token: bearerToken });
+    return (await this.#server.queryByLexicon("com.atproto.server.getServiceAuth", params, shape, signal)).token;
+  }
+
+  /** com.atproto.server.createAccount for a DID that exists; the session of the new account is taken over. */
+  async createAccount({ serviceToken, ...account }: NewAccount, signal: AbortSignal): Promise<SessionInfo> {
+    const answer = await this.#server.procedure("com.atproto.server.createAccount", { value: account }, anything, {
+      token: { bearer: serviceToken },
+      signal,
+    });
+    return this.#session.adopt(answer);
+  }
+
+  /** com.atproto.server.checkAccountStatus */
+  async accountStatus(signal: AbortSignal): Promise<AccountStatus> {
+    const data = await this.#server.queryByLexicon("com.atproto.server.checkAccountStatus", {}, counts, signal);
+    const { activated, repoCommit, indexedRecords: records, expectedBlobs, importedBlobs } = data;
+    return { activated, repoCommit, records, expectedBlobs, importedBlobs };
+  }
+
+  /** com.atproto.sync.getRepoStatus; undefined if the server does not have the account. */
+  async repoStatus(did: string, signal: AbortSignal): Promise<RepoStatus | undefined> {
+    try {
+      return await this.#server.query("com.atproto.sync.getRepoStatus", { did }, status, { signal });
+    } catch (error) {
+      if (isDecampError(error, "server-refused") && error.data["error"] === "RepoNotFound") {
+        return undefined;
+      }
+      throw error;
+    }
+  }
+
+  /**
+   * com.atproto.sync.getLatestCommit: CID and rev of the head, as the server stores them.
+   *
+   * @throws DecampError for which `isMissingMethod` holds if the server has no such method
+   */
+  async statedHead(did: string, signal: AbortSignal): Promise<{ cid: string; rev: string }> {
+    // Without the lexicons: they take longer to load than an export of what has not changed takes.
+    return this.#server.query("com.atproto.sync.getLatestCommit", { did }, head, { signal });
+  }
+
+  /** CID of the head: as `statedHead`, and from a server that has no such method, the root of the repository it gives out. */
+  async latestCommit(did: string, signal: AbortSignal): Promise<{ cid: string }> {
+    try {
+      return await this.statedHead(did, signal);
+    } catch (error) {
+      if (!isMissingMethod(error)) {
+        throw error;
+      }
+    }
+    const start = await readStart(await this.getRepo(did, signal), headerBytes);
+    try {
+      return { cid: readRoot(bytesSource(start)) };
+    } catch (cause) {
+      throw new DecampError("bad-answer", `${this.host} gives out a repository that names no commit.`, { cause });
+    }
+  }
+
+  /**
+   * com.atproto.sync.getRepo, streamed. The server may lead elsewhere: what comes has to be proved by whoever reads it.
+   *
+   * @param since a rev: only the blocks that are newer, as the server counts
+   */
+  async getRepo(did: string, signal: AbortSignal, since?: string): Promise<Download> {
+    const params = { did, ...(since === undefined ? {} : { since }) };
+    const how = { type: carType, mayLeadElsewhere: true } as const;
+    return this.#server.download("com.atproto.sync.getRepo", params, { signal }, "repoBytes", how);
+  }
+
+  /**
+   * com.atproto.sync.getBlocks, streamed: a CAR of these blocks, in any order, whose root says nothing. What is in it has to
+   * be hashed and counted by whoever reads it.
+   *
+   * @param cids in their text form; they go into the address, so at most some hundred of them
+   */
+  async getBlocks(did: string, cids: readonly string[], signal: AbortSignal): Promise<Download> {
+    const how = { type: carType } as const;
+    return this.#server.download("com.atproto.sync.getBlocks", { did, cids }, { signal }, "repoBytes", how);
+  }
+
+  /**
+   * com.atproto.sync.getBlob, streamed. The server may lead elsewhere: what comes has to be hashed by whoever reads it.
+   *
+   * @param onBusy called when the server has too much to do
+   */
+  async getBlob(did: string, cid: string, signal: AbortSignal, onBusy?: () => void): Promise<Download> {
+    const options = { signal, ...(onBusy === undefined ? {} : { onBusy }) };
+    const how = { mayLeadElsewhere: true } as const;
+    return this.#server.download("com.atproto.sync.getBlob", { did, cid }, options, "blobBytes", how);
+  }
+
+  /** com.atproto.repo.importRepo. No limit on the time to the answer: a server works long on a large one. */
+  async importRepo(car: Upload, signal: AbortSignal): Promise<void> {
+    const input = { type: carType, bytes: car };
+    await this.#server.procedure("com.atproto.repo.importRepo", input, anything, { patient: true, signal });
+  }
+
+  /**
+   * com.atproto.repo.uploadBlob; resolves to the CID that the server stored it under.
+   *
+   * @param mimeType as a record says; what is no media type is not sent, see `mediaTypeToSend`
+   * @param onBusy as in `getBlob`
+   */
+  async uploadBlob(blob: Upload, mimeType: string, signal: AbortSignal, onBusy?: () => void): Promise<string> {
+    const answer = await this.#server.procedure(
+      uploadBlob,
+      { type: mediaTypeToSend(mimeType), bytes: blob },
+      uploaded,
+      {
+        repeatable: true,
+        signal,
+        ...(onBusy === undefined ? {} : { onBusy }),
+      },
+    );
+    return answer.blob.ref.$link;
+  }
+
+  /** How many uploads it still takes, and until when, as it said after the last one. */
+  get uploadAllowance(): Allowance | undefined {
+    return this.#session.allowance(uploadBlob);
+  }
+
+  /**
+   * com.atproto.sync.listRepos, all pages: the DIDs of the accounts, whatever their state. Each is a name that the server
+   * gives, to be judged by whoever uses it.
+   *
+   * @throws DecampError `bad-answer` when the pages do not end
+   */
+  async *listRepos(signal: AbortSignal): AsyncGenerator<string> {
+    yield* allPages(this, async (cursor) => {
+      const params = { limit: "1000", ...cursor };
+      const page = await this.#server.query("com.atproto.sync.listRepos", params, accounts, { signal });
+      const items = page.repos.map((repo) => (v.is(listedAccount, repo) ? repo.did : nameless(repo)));
+      return { items, cursor: page.cursor };
+    });
+  }
+
+  /** com.atproto.sync.listBlobs, all pages. @throws DecampError `bad-answer` when the pages do not end */
+  async *listBlobs(did: string, signal: AbortSignal): AsyncGenerator<string> {
+    yield* allPages(this, async (cursor) => {
+      const params = { did, limit: "1000", ...cursor };
+      const page = await this.#server.query("com.atproto.sync.listBlobs", params, listedBlobs, { signal });
+      return { items: page.cids, cursor: page.cursor };
+    });
+  }
+
+  /** com.atproto.repo.listMissingBlobs, all pages: CIDs that records refer to and the server does not have. */
+  async *listMissingBlobs(signal: AbortSignal): AsyncGenerator<string> {
+    yield* allPages(this, async (cursor) => {
+      const params = { limit: "1000", ...cursor };
+      const page = await this.#server.query("com.atproto.repo.listMissingBlobs", params, missingBlobs, { signal });
+      return { items: page.blobs.map(({ cid }) => cid), cursor: page.cursor };
+    });
+  }
+
+  /** app.bsky.actor.getPreferences, as the server sent them. */
+  async getPreferences(signal: AbortSignal): Promise<readonly unknown[]> {
+    return (await this.#server.query("app.bsky.actor.getPreferences", {}, somePreferences, { signal })).preferences;
+  }
+
+  /** app.bsky.actor.putPreferences: replaces all of them. */
+  async putPreferences(preferences: readonly unknown[], signal: AbortSignal): Promise<void> {
+    const input = { value: { preferences } };
+    await this.#server.procedure("app.bsky.actor.putPreferences", input, anything, { repeatable: true, signal });
+  }
+
+  /** com.atproto.identity.getRecommendedDidCredentials, to be judged by `parseRecommended`. */
+  async recommendedCredentials(signal: AbortSignal): Promise<unknown> {
+    return this.#server.query("com.atproto.identity.getRecommendedDidCredentials", {}, anything, { signal });
+  }
+
+  /** com.atproto.identity.requestPlcOperationSignature: the server mails a code. */
+  async requestPlcToken(signal: AbortSignal): Promise<void> {
+    const method = "com.atproto.identity.requestPlcOperationSignature";
+    await this.#server.procedure(method, undefined, anything, { signal });
+  }
+
+  /**
+   * com.atproto.identity.signPlcOperation; the answer has to be judged by `compareSigned`.
+   *
+   * @throws DecampError `plc-token-refused`
+   */
+  async signPlcOperation(token: string, fields: object, signal: AbortSignal): Promise<unknown> {
+    try {
+      const input = { value: { token, ...fields } };
+      const method = "com.atproto.identity.signPlcOperation";
+      return (await this.#server.procedure(method, input, signedOperation, { signal })).operation;
+    } catch (error) {
+      // A token of the session that is refused has the same name, but another sentence.
+      throw asCodeRefusal(error, (detail) => detail === "Token is invalid");
+    }
+  }
+
+  /** com.atproto.identity.submitPlcOperation: the server checks the operation and hands it to the directory. */
+  async submitPlcOperation(operation: object, signal: AbortSignal): Promise<void> {
+    const input = { value: { operation } };
+    await this.#server.procedure("com.atproto.identity.submitPlcOperation", input, anything, { signal });
+  }
+
+  /** com.atproto.server.activateAccount; doing it twice is the same as once. */
+  async activate(signal: AbortSignal): Promise<void> {
+    const options = { repeatable: true, signal };
+    await this.#server.procedure("com.atproto.server.activateAccount", undefined, anything, options);
+  }
+
+  /** com.atproto.server.deactivateAccount, without a date of deletion; doing it twice is the same as once. */
+  async deactivate(signal: AbortSignal): Promise<void> {
+    const options = { repeatable: true, signal };
+    await this.#server.procedure("com.atproto.server.deactivateAccount", { value: {} }, anything, options);
+  }
+
+  /**
+   * com.atproto.repo.createRecord under a given key.
+   *
+   * @param json the record in the JSON form of the data model, which keeps integers of 64 bits
+   */
+  async createRecord(
+    place: { did: string; collection: string; rkey: string },
+    json: string,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { did, collection, rkey } = place;
+    const start = JSON.stringify({ repo: did, collection, rkey, validate: false });
+    const input = { json: `${start.slice(0, -1)},"record":${json}}` };
+    await this.#server.procedure("com.atproto.repo.createRecord", input, anything, { signal });
+  }
+
+  /** com.atproto.repo.createRecord, and com.atproto.repo.deleteRecord right after it. */
+  async touchRepo(did: string, collection: string, record: object, signal: AbortSignal): Promise<void> {
+    const input = { value: { repo: did, collection, record, validate: false } };
+    const { uri } = await this.#server.procedure("com.atproto.repo.createRecord", input, newRecord, { signal });
+    const made = { value: { repo: did, collection, rkey: uri.slice(uri.lastIndexOf("/") + 1) } };
+    await this.#server.procedure("com.atproto.repo.deleteRecord", made, anything, { signal });
+  }
+
+  /** com.atproto.server.requestAccountDelete: the server mails a code. */
+  async requestAccountDelete(signal: AbortSignal): Promise<void> {
+    await this.#server.procedure("com.atproto.server.requestAccountDelete", undefined, anything, { signal });
+  }
+
+  /**
+   * com.atproto.server.deleteAccount: the account and all its data on this server, for good.
+   *
+   * @throws DecampError `plc-token-refused` for a mailed code that is wrong or has expired, `auth-refused` for a wrong
+   *   password
+   */
+  async deleteAccount(account: { did: string; password: string; token: string }, signal: AbortSignal): Promise<void> {
+    try {
+      const options = { token: "none", signal } as const;
+      await this.#server.procedure("com.atproto.server.deleteAccount", { value: account }, anything, options);
+    } catch (error) {
+      // The call has no session: a token that is refused is the code.
+      const refusal = asCodeRefusal(error, () => true);
+      if (isDecampError(refusal, "server-refused") && refusal.data["status"] === 401) {
+        const { data, message } = refusal;
+        throw new DecampError("auth-refused", message, { data, cause: error });
+      }
+      throw refusal;
+    }
+  }
+}
+
+/**
+ * What a refusal means, if it is one of the mailed code; any other error as it is.
+ *
+ * @param meansCode whether the code is meant, by the sentence of a server that says `InvalidToken`
+ */
+function asCodeRefusal(error: unknown, meansCode: (detail: unknown) => boolean): unknown {
+  if (!isDecampError(error, "server-refused")) {
+    return error;
+  }
+  const { error: name, detail } = error.data;
+  if (name !== "ExpiredToken" && !(name === "InvalidToken" && meansCode(detail))) {
+    return error;
+  }
+  const what = name === "ExpiredToken" ? "has expired" : "is not the right one";
+  return new DecampError("plc-token-refused", `The mailed code ${what}.`, { cause: error });
+}
+
+/** What stands for an entry without a DID. */
+function nameless(entry: unknown): string {
+  return JSON.stringify(entry).slice(0, 80);
+}
+
+/** Opens a PDS at `origin`. */
+export type OpenPds = (origin: string) => Pds;

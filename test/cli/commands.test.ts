@@ -1,0 +1,57 @@
+/** The table of commands: what is in it can be typed, and a new one is a declaration and a line. */
+import { Command } from "commander";
+import { expect, test } from "vitest";
+import { runs, type Declare } from "../../src/cli/command.ts";
+import { commands } from "../../src/cli/commands.ts";
+import { readArguments } from "../../src/cli/program.ts";
+import { helpStartsWith } from "../../src/cli/shape.ts";
+import { openTerminal } from "../../src/cli/talk/terminal.ts";
+import { captured } from "./support/streams.ts";
+
+interface ToyFlags {
+  readonly loud?: true;
+}
+
+/** What the file `declare.ts` of a new folder would export. */
+const declareToy: Declare = (program) => {
+  const toys = helpStartsWith(program.command("toy").summary("play"), ["Plays."], []);
+  const play = toys.command("play").argument("<toy>").option("--loud", "so that all hear it");
+  return [
+    runs<ToyFlags>(play, ({ loud }) =>
+      Promise.resolve(({ args, command }, { terminal }) => {
+        terminal.out.text(`${command} ${args.join(" ")}${loud === true ? "!" : ""}\n`);
+        return Promise.resolve(7);
+      }),
+    ),
+  ];
+};
+
+test("a toy command is read, and runs", async () => {
+  const { parts, stdout } = captured();
+  const terminal = await openTerminal(parts, { noColor: false });
+  const argv = ["toy", "play", "drum", "--loud", "--json"];
+  const read = readArguments(argv, terminal, [...commands, declareToy]);
+  expect(read).toMatchObject({
+    invocation: { command: "toy play", args: ["drum"], flags: { loud: true }, globals: { json: true }, argv },
+  });
+  const code = "run" in read ? await read.run({ terminal, secrets: terminal.secrets }) : undefined;
+  expect(code).toBe(7);
+  expect(stdout()).toBe("toy play drum!\n");
+});
+
+test("a toy command is in the help of all", async () => {
+  const { parts, stdout } = captured();
+  const terminal = await openTerminal(parts, { noColor: false });
+  expect(readArguments(["--help"], terminal, [...commands, declareToy])).toEqual({ exitCode: 0 });
+  expect(stdout()).toMatch(/^ {2}toy +play$/m);
+});
+
+test("every command of the table can be typed, once", () => {
+  const program = new Command("decamp");
+  const declared = commands.flatMap((declare) => declare(program)).map(({ command }) => command);
+  const leaves = (command: Command): Command[] => [command, ...command.commands.flatMap(leaves)];
+  // `repo` and its like only hold others; `migrate` does so, too, and runs itself.
+  const mayRun = leaves(program).filter((one) => one.commands.length === 0 || one.name() === "migrate");
+  expect(new Set(declared)).toEqual(new Set(mayRun));
+  expect(declared).toHaveLength(mayRun.length);
+});
