@@ -1,0 +1,162 @@
+/**
+ * The walls of the house, as a rule of lint: what a room may import. Paths are resolved and counted from `src/`, so that
+ * `cli/archive` is never taken for `archive`. A test breaks each wall on a copy (test/house/imports.test.ts).
+ */
+import path from "node:path";
+
+/** Floor → the floors that it may import beside itself and errors.ts. */
+const below: Readonly<Record<string, readonly string[]>> = {
+  "errors.ts": [],
+  data: [],
+  identity: ["data"],
+  repo: ["data", "identity"],
+  plc: ["data", "identity"],
+  services: ["data", "identity", "repo", "plc"],
+  account: ["data", "identity", "repo", "plc", "services"],
+  archive: ["data", "identity", "repo", "plc", "services", "account"],
+  migration: ["data", "identity", "repo", "plc", "services", "account", "archive"],
+  "index.ts": ["data", "identity", "repo", "plc", "services", "account", "archive", "migration"],
+  cli: ["data", "identity", "repo", "plc", "services", "account", "archive", "migration"],
+};
+
+/** Within a floor: whoever matches `from` may import what matches `to` only if it is named in `but`. The first match counts. */
+interface Wall {
+  readonly to: RegExp;
+  readonly but: RegExp;
+  readonly why: string;
+}
+
+const walls: readonly Wall[] = [
+  { to: /^repo\/proof\//, but: /^repo\/(proof\/|verify\.ts$)/, why: "repo/verify.ts is the one door to repo/proof" },
+  {
+    to: /^services\/disk\//,
+    but: /^(?!services\/)|^services\/(disk|secrets|servers)\/|^services\/open\.ts$/,
+    why: "within services: http, then servers; disk, then secrets",
+  },
+  {
+    to: /^services\/http\//,
+    but: /^(?!services\/)|^services\/(http|servers)\/|^services\/open\.ts$/,
+    why: "within services: http, then servers; disk, then secrets",
+  },
+  {
+    to: /^services\/servers\//,
+    but: /^(?!services\/)|^services\/servers\/|^services\/open\.ts$/,
+    why: "within services: http, then servers; disk, then secrets",
+  },
+  {
+    to: /^services\/secrets\//,
+    but: /^(?!services\/)|^services\/secrets\/|^services\/open\.ts$/,
+    why: "within services: http, then servers; disk, then secrets",
+  },
+  { to: /^services\/open\.ts$/, but: /^(?!services\/)/, why: "services/open.ts opens what the others are" },
+  {
+    to: /^archive\/export\//,
+    but: /^(?!archive\/)|^archive\/export\//,
+    why: "archive/export uses the archive, and not the other way round",
+  },
+  {
+    to: /^archive\/check\//,
+    but: /^(?!archive\/)|^archive\/(export|check)\//,
+    why: "archive/check looks at the archive, and not the other way round",
+  },
+  { to: /^migration\/steps\//, but: /^migration\/(steps\/|run\.ts$)/, why: "migration/run.ts knows the steps" },
+  { to: /^cli\/main\.ts$/, but: /^$/, why: "cli/main.ts is the entry" },
+  { to: /^cli\/inputs\//, but: /^cli\/(?!talk\/|[^/]+\.ts$)/, why: "cli/inputs is for commands" },
+  { to: /^cli\/talk\//, but: /^cli\//, why: "cli/talk is for the command line" },
+];
+
+/** Folders of `cli` that are no commands. */
+const shared: ReadonlySet<string> = new Set(["inputs", "talk"]);
+
+/** Only the command line knows a terminal, and only services a socket or a file. */
+const packages: readonly { readonly names: readonly string[]; readonly only: RegExp; readonly why: string }[] = [
+  {
+    names: ["commander", "chalk", "ora", "@inquirer/prompts", "node:process", "node:readline", "node:tty"],
+    only: /^cli\//,
+    why: "only cli knows a terminal",
+  },
+  {
+    names: [
+      "node:fs",
+      "node:fs/promises",
+      "node:net",
+      "node:http",
+      "node:https",
+      "node:tls",
+      "node:dns",
+      "node:dns/promises",
+      "node:child_process",
+      "node:worker_threads",
+      "@napi-rs/keyring",
+    ],
+    only: /^services\//,
+    why: "only services has sockets and files",
+  },
+  { names: ["node:os"], only: /^(services|cli)\//, why: "only the edges know the machine" },
+];
+
+/**
+ * What speaks against an import.
+ *
+ * @param from path of the importing file below `src/`, with `/`
+ * @param specifier as it stands there
+ * @returns a sentence; undefined if nothing does
+ */
+export function objectionTo(from: string, specifier: string): string | undefined {
+  if (!specifier.startsWith(".")) {
+    return packages.find(({ names, only }) => names.includes(specifier) && !only.test(from))?.why;
+  }
+  const to = path.posix.join(path.posix.dirname(from), specifier);
+  const [floor = "", toFloor = ""] = [from, to].map((file) => file.split("/")[0] ?? "");
+  if (toFloor === "..") {
+    return "src imports nothing beside it but packages";
+  }
+  if (toFloor !== floor && toFloor !== "errors.ts" && below[floor]?.includes(toFloor) !== true) {
+    return `${floor} may not import ${toFloor}: dependencies point one way`;
+  }
+  const wall = walls.find(({ to: what, but }) => what.test(to) && !but.test(from));
+  return wall?.why ?? otherCommand(from, to);
+}
+
+/** A command's folder is its own: only the table of commands opens it. */
+function otherCommand(from: string, to: string): string | undefined {
+  const folder = /^cli\/([^/]+)\//.exec(to)?.[1];
+  if (folder === undefined || shared.has(folder) || from.startsWith(`cli/${folder}/`) || from === "cli/commands.ts") {
+    return undefined;
+  }
+  return `cli/${folder} is a command: only cli/commands.ts opens it`;
+}
+
+/** What oxlint hands to a rule; only what is used of it. */
+interface Node {
+  readonly source?: { readonly value?: unknown } | null;
+}
+interface RuleContext {
+  readonly filename: string;
+  report(finding: { node: Node; message: string }): void;
+}
+
+const rule = {
+  create(context: RuleContext) {
+    const parts = context.filename.split(path.sep);
+    const src = parts.lastIndexOf("src");
+    if (src < 0 || parts.includes("test")) {
+      return {};
+    }
+    const from = parts.slice(src + 1).join("/");
+    const look = (node: Node): void => {
+      const objection = typeof node.source?.value === "string" ? objectionTo(from, node.source.value) : undefined;
+      if (objection !== undefined) {
+        context.report({ node, message: `${objection} (CONTRIBUTING.md, "The house").` });
+      }
+    };
+    return {
+      ImportDeclaration: look,
+      ExportNamedDeclaration: look,
+      ExportAllDeclaration: look,
+      ImportExpression: look,
+    };
+  },
+};
+
+export default { meta: { name: "house" }, rules: { walls: rule } };
