@@ -13,7 +13,9 @@ import { defaultLimits, type RepoLimits } from "./limits.ts";
 import { FrameWatch } from "./proof/frame-watch.ts";
 import { Findings, type Finding, type RepoReport } from "./report.ts";
 import type { RepoSource } from "./source.ts";
+import { ReadBack } from "./proof/read-back.ts";
 import { TreeCheck } from "./proof/tree-check.ts";
+import { Window } from "./proof/window.ts";
 
 export { FrameWatch };
 
@@ -103,9 +105,9 @@ class Verifier implements RepoVerifier {
     this.expectation = expectation;
     this.onProgress = onProgress;
     this.findings = new Findings(limits);
-    this.tree = new TreeCheck(expectation, source, limits, this.findings);
-    this.stream = new BlockStream(this.tree, limits, this.findings);
-    this.tree.attach(this.stream);
+    const window = new Window();
+    this.tree = new TreeCheck(expectation, new ReadBack(window, source), limits, this.findings);
+    this.stream = new BlockStream(window, this.tree, limits, this.findings);
   }
 
   get fault(): Finding | undefined {
@@ -148,7 +150,7 @@ class Verifier implements RepoVerifier {
   private *settle(): Slices<RepoReport> {
     const { stream, tree, findings, expectation } = this;
     stream.end();
-    yield* tree.end();
+    yield* tree.end(stream.framedBytes);
     const { commit, verdict, cid, isRead } = tree.root;
     const isComplete = !findings.spoils("completeness") && tree.missing === 0;
     const mayBePartial = expectation.allowPartial === true && isRead && !findings.spoils("completeness");

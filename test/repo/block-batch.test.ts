@@ -7,7 +7,9 @@ import { BlockStream } from "../../src/repo/proof/block-stream.ts";
 import { defaultLimits } from "../../src/repo/limits.ts";
 import { Findings, type Finding } from "../../src/repo/report.ts";
 import { bytesSource } from "../../src/repo/source.ts";
+import { ReadBack } from "../../src/repo/proof/read-back.ts";
 import { TreeCheck } from "../../src/repo/proof/tree-check.ts";
+import { Window } from "../../src/repo/proof/window.ts";
 import { assemble, good } from "./fixtures/fixture.ts";
 import { invalid } from "./fixtures/invalid.ts";
 import { valid } from "./fixtures/valid.ts";
@@ -83,14 +85,14 @@ interface Outcome {
 /** Verifies with blocks that are proved together from `smallBytes` on. */
 function outcome(car: Buffer, smallBytes: number, chunk: number = car.length): Outcome {
   const findings = new Findings(defaultLimits);
-  const tree = new TreeCheck(good, bytesSource(car), defaultLimits, findings);
-  const stream = new BlockStream(tree, defaultLimits, findings, smallBytes);
-  tree.attach(stream);
+  const window = new Window();
+  const tree = new TreeCheck(good, new ReadBack(window, bytesSource(car)), defaultLimits, findings);
+  const stream = new BlockStream(window, tree, defaultLimits, findings, smallBytes);
   for (let at = 0; at < car.length; at += chunk) {
     stream.write(car.subarray(at, at + chunk));
   }
   stream.end();
-  atOnce(tree.end());
+  atOnce(tree.end(stream.framedBytes));
   const { records, strays, duplicates } = tree;
   return { findings: findings.finish(), records, blocks: stream.blocks, strays, duplicates };
 }

@@ -4,7 +4,9 @@ import { BlockStream } from "../../src/repo/proof/block-stream.ts";
 import { defaultLimits } from "../../src/repo/limits.ts";
 import { Findings } from "../../src/repo/report.ts";
 import { bytesSource } from "../../src/repo/source.ts";
+import { ReadBack } from "../../src/repo/proof/read-back.ts";
 import { TreeCheck } from "../../src/repo/proof/tree-check.ts";
+import { Window } from "../../src/repo/proof/window.ts";
 import { verifyRepo } from "../../src/repo/verify.ts";
 import { assemble, good } from "./fixtures/fixture.ts";
 import { invalid } from "./fixtures/invalid.ts";
@@ -25,12 +27,12 @@ interface Outcome {
 /** Verifies with a tree that waits for the end as soon as `manyEarly` blocks came too early. */
 function outcome(car: Buffer, manyEarly: number): Outcome {
   const findings = new Findings(defaultLimits);
-  const tree = new TreeCheck(good, bytesSource(car), defaultLimits, findings, manyEarly);
-  const stream = new BlockStream(tree, defaultLimits, findings);
-  tree.attach(stream);
+  const window = new Window();
+  const tree = new TreeCheck(good, new ReadBack(window, bytesSource(car)), defaultLimits, findings, manyEarly);
+  const stream = new BlockStream(window, tree, defaultLimits, findings);
   stream.write(car);
   stream.end();
-  atOnce(tree.end());
+  atOnce(tree.end(stream.framedBytes));
   const rules = [...new Set(findings.finish().map(({ rule }) => rule))].sort();
   const { records, strays, duplicates } = tree;
   return { rules, records, strays, duplicates, blobs: tree.referencedBlobs };

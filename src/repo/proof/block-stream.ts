@@ -11,6 +11,7 @@ import { howToRaise, type RepoLimits } from "../limits.ts";
 import type { Findings } from "../report.ts";
 import type { RuleId } from "../rules.ts";
 import { hashDigest } from "../tables.ts";
+import type { Window } from "./window.ts";
 import { cidFromBytes, readAnyCodecCid, type Cid } from "../../data/cid.ts";
 
 /** Who gets the blocks. The bytes are only there during the call. */
@@ -30,33 +31,36 @@ export interface BlockReceiver {
   rawBlock(cid: Cid, offset: number): void;
 }
 
-/** A small repository gets a small window, and no batch: that pays from some thousand blocks on. */
-const firstWindow = 1 << 16;
+/** A small repository has a small window, and no batch: that pays from some thousand blocks on. */
 const fullWindow = 1 << 18;
 const defaultSmallBytes = 1 << 20;
 
 export class BlockStream {
-  /** Bytes that were written so far. */
-  bytes = 0;
   /** Sections that were read so far, good or bad. */
   blocks = 0;
   /** Up to where the file is well framed. */
   framedBytes = 0;
-  private window: Buffer = Buffer.allocUnsafeSlow(firstWindow);
-  private view = new DataView(this.window.buffer);
   private isLarge = false;
   /** Proves blocks together, if the window is its memory. */
   private batch: BlockBatch | undefined;
-  private filled = 0;
+  /** Up to where the window is read. */
   private at = 0;
   private state: "header" | "blocks" | "stopped" = "header";
+  private readonly window: Window;
   private readonly receiver: BlockReceiver;
   private readonly limits: RepoLimits;
   private readonly findings: Findings;
   private readonly smallBytes: number;
 
   /** @param smallBytes up to how many bytes a repository is a small one */
-  constructor(receiver: BlockReceiver, limits: RepoLimits, findings: Findings, smallBytes: number = defaultSmallBytes) {
+  constructor(
+    window: Window,
+    receiver: BlockReceiver,
+    limits: RepoLimits,
+    findings: Findings,
+    smallBytes: number = defaultSmallBytes,
+  ) {
+    this.window = window;
     this.smallBytes = smallBytes;
     this.receiver = receiver;
     this.limits = limits;
@@ -68,9 +72,9 @@ export class BlockStream {
     return this.state === "stopped";
   }
 
-  /** Offset in the file of the first byte in the window. */
-  private get base(): number {
-    return this.bytes - this.filled;
+  /** Bytes that were written so far. */
+  get bytes(): number {
+    return this.window.total;
   }
 
   write(chunk: Uint8Array): void {
@@ -86,27 +90,24 @@ export class BlockStream {
 
   /** Memory that the next bytes may be written to; `wrote` tells how many there were. */
   room(): Uint8Array {
-    if (this.state === "stopped") {
-      this.filled = 0;
-      this.at = 0;
-    } else if (this.at > 0) {
-      this.window.copyWithin(0, this.at, this.filled);
-      this.filled -= this.at;
+    const { window } = this;
+    const read = this.state === "stopped" ? window.filled : this.at;
+    if (read > 0) {
+      window.drop(read);
       this.at = 0;
     }
-    if (!this.isLarge && this.bytes >= this.smallBytes) {
+    if (!this.isLarge && window.total >= this.smallBytes) {
       this.isLarge = true;
-      if (this.window.length <= fullWindow) {
+      if (window.bytes.length <= fullWindow) {
         this.batch = BlockBatch.make(fullWindow);
-        this.moveTo(this.batch?.bytes ?? Buffer.allocUnsafeSlow(fullWindow));
+        window.moveTo(this.batch?.bytes ?? Buffer.allocUnsafeSlow(fullWindow));
       }
     }
-    return this.window.subarray(this.filled);
+    return window.room();
   }
 
   wrote(count: number): void {
-    this.filled += count;
-    this.bytes += count;
+    this.window.wrote(count);
     if (this.state === "header") {
       this.readHeader(false);
     }
@@ -121,23 +122,9 @@ export class BlockStream {
     } else if (this.state === "header") {
       this.readHeader(true);
     }
-    if (this.state !== "stopped" && this.at < this.filled) {
+    if (this.state !== "stopped" && this.at < this.window.filled) {
       this.stop("car/truncated");
     }
-  }
-
-  /** The bytes of the file from `offset`, if all of them are in the window: where they start in it, or −1. */
-  find(offset: number, length: number): number {
-    const at = offset - this.base;
-    return at >= 0 && at + length <= this.filled ? at : -1;
-  }
-
-  get windowBytes(): Buffer {
-    return this.window;
-  }
-
-  get windowView(): DataView {
-    return this.view;
   }
 
   private stop(rule: RuleId, message?: string): void {
@@ -146,15 +133,16 @@ export class BlockStream {
   }
 
   private readHeader(ended: boolean): void {
-    if (!ended && this.filled < tellingBytes) {
+    const { bytes, filled } = this.window;
+    if (!ended && filled < tellingBytes) {
       return;
     }
-    const foreign = foreignFormat(this.window.subarray(0, this.filled));
+    const foreign = foreignFormat(bytes.subarray(0, filled));
     if (foreign !== undefined) {
       this.stop(foreign.rule, foreign.message);
       return;
     }
-    const size = readVarint(this.window, 0, this.filled);
+    const size = readVarint(bytes, 0, filled);
     if (size === "more") {
       return;
     }
@@ -165,21 +153,21 @@ export class BlockStream {
     const { headerBytes } = this.limits;
     if (size.value > headerBytes) {
       // Whatever starts with such a number is hardly the header of a large CAR.
-      const isHeader = this.window[size.length] === 0xa2;
+      const isHeader = bytes[size.length] === 0xa2;
       const message = `The header has ${size.value} bytes; the limit is ${headerBytes}. ${howToRaise("headerBytes")}`;
       this.stop(isHeader ? "limit/header-bytes" : "car/header", isHeader ? message : undefined);
       return;
     }
     const end = size.length + size.value;
-    if (end > this.filled) {
-      if (this.filled > size.length && this.window[size.length] !== 0xa2) {
+    if (end > filled) {
+      if (filled > size.length && bytes[size.length] !== 0xa2) {
         this.stop("car/header");
       } else {
         this.makeRoom(end);
       }
       return;
     }
-    const header = parseCarHeader(this.window.subarray(size.length, end));
+    const header = parseCarHeader(bytes.subarray(size.length, end));
     if (typeof header === "string") {
       this.stop(header);
       return;
@@ -194,8 +182,8 @@ export class BlockStream {
   }
 
   private readBlocks(): void {
-    const { window, view, filled, batch } = this;
-    const base = this.base;
+    const { batch } = this;
+    const { bytes: window, view, filled, base } = this.window;
     let at = this.at;
     while (at < filled) {
       let start: number;
@@ -258,7 +246,8 @@ export class BlockStream {
 
   /** Proves the blocks that wait for it, and hands them over. */
   private flush(): void {
-    const { batch, window, view, base, receiver } = this;
+    const { batch, receiver } = this;
+    const { bytes: window, view, base } = this.window;
     if (batch === undefined || batch.count === 0) {
       return;
     }
@@ -276,7 +265,8 @@ export class BlockStream {
   }
 
   private proveBlock(start: number, end: number): void {
-    const { window, view, base, receiver } = this;
+    const { receiver } = this;
+    const { bytes: window, view, base } = this.window;
     const digest = hash(
       "sha256",
       new Uint8Array(window.buffer, window.byteOffset + start + 36, end - start - 36),
@@ -291,7 +281,7 @@ export class BlockStream {
 
   /** A section whose CID is not that of a record, node or commit. */
   private otherBlock(start: number, end: number, base: number): void {
-    const { window, view } = this;
+    const { bytes: window, view } = this.window;
     const found = readAnyCodecCid(window.subarray(start, end), 0);
     const from = start + (found?.length ?? 0);
     if (found !== undefined && isDigest(view, from - 32, hash("sha256", window.subarray(from, end), "binary"))) {
@@ -310,18 +300,12 @@ export class BlockStream {
     this.stop("limit/block-bytes", message);
   }
 
-  private moveTo(window: Buffer): void {
-    window.set(this.window.subarray(0, this.filled));
-    this.window = window;
-    this.view = new DataView(window.buffer, window.byteOffset, window.length);
-  }
-
   /** Sees to it that `size` bytes fit into the window. */
   private makeRoom(size: number): void {
-    if (size > this.window.length) {
+    if (size > this.window.bytes.length) {
       // The window of a batch is as large as it is: from here on, each block is proved alone.
       this.batch = undefined;
-      this.moveTo(Buffer.allocUnsafeSlow(size <= fullWindow ? fullWindow : size + fullWindow));
+      this.window.moveTo(Buffer.allocUnsafeSlow(size <= fullWindow ? fullWindow : size + fullWindow));
     }
   }
 }

@@ -2,6 +2,7 @@
 import { BlockStream, type BlockReceiver } from "./block-stream.ts";
 import { defaultLimits, type RepoLimits } from "../limits.ts";
 import { Findings } from "../report.ts";
+import { Window } from "./window.ts";
 
 /** What the blocks hold is for whoever proves the file. */
 const passOver: BlockReceiver = { header: () => undefined, block: () => undefined, rawBlock: () => undefined };
@@ -13,7 +14,7 @@ export class FrameWatch {
   constructor(changed: Partial<RepoLimits> = {}) {
     const limits = { ...defaultLimits, ...changed };
     // What is wrong with single blocks is not of interest here.
-    this.#stream = new BlockStream(passOver, limits, new Findings({ ...limits, findings: 0 }));
+    this.#stream = new BlockStream(new Window(), passOver, limits, new Findings({ ...limits, findings: 0 }));
   }
 
   /** Takes note of the next bytes. */

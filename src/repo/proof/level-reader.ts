@@ -1,8 +1,7 @@
 /** Reads the wanted nodes of one level of the tree in the order of the file, many at once. */
 import type { Slices } from "../../data/slices.ts";
 import { BlockBatch, maxBatch } from "../hashing/block-batch.ts";
-import { changed, fill, prove, Scratch } from "./read-back.ts";
-import type { RepoSource } from "../source.ts";
+import { prove, Scratch, type ReadBack } from "./read-back.ts";
 import type { Place } from "../tables.ts";
 import type { WantedNodes } from "./wanted-nodes.ts";
 
@@ -18,7 +17,7 @@ const nearby = 8192;
 class BatchReader {
   readonly bytes: Buffer;
   readonly view: DataView;
-  private readonly source: RepoSource;
+  private readonly readBack: ReadBack;
   private readonly batch: BlockBatch | undefined;
   /** Where each block starts in `bytes`, with its CID, and where it ends. */
   private starts: number[] = [];
@@ -28,8 +27,8 @@ class BatchReader {
   private runStarts: number[] = [];
   private used = 0;
 
-  constructor(source: RepoSource) {
-    this.source = source;
+  constructor(readBack: ReadBack) {
+    this.readBack = readBack;
     this.batch = BlockBatch.make(batchBytes);
     this.bytes = this.batch?.bytes ?? Buffer.allocUnsafeSlow(batchBytes);
     this.view = new DataView(this.bytes.buffer, this.bytes.byteOffset, this.bytes.length);
@@ -74,12 +73,10 @@ class BatchReader {
 
   /** Reads what was added. @throws DecampError `damaged` if a block is not there any more */
   read(): void {
-    const { source, bytes, view, batch, runOffsets, runStarts, used, starts, ends } = this;
+    const { readBack, bytes, view, batch, runOffsets, runStarts, used, starts, ends } = this;
     for (const [run, start] of runStarts.entries()) {
       const end = runStarts[run + 1] ?? used;
-      if (fill(source, runOffsets[run]!, bytes.subarray(start, end)) !== end - start) {
-        throw changed();
-      }
+      readBack.fill(runOffsets[run]!, bytes.subarray(start, end));
     }
     for (const [index, start] of starts.entries()) {
       batch?.add(start, ends[index]!);
@@ -106,11 +103,11 @@ class BatchReader {
 export class LevelReader {
   private readonly batch: BatchReader;
   private readonly single = new Scratch();
-  private readonly source: RepoSource;
+  private readonly readBack: ReadBack;
 
-  constructor(source: RepoSource) {
-    this.source = source;
-    this.batch = new BatchReader(source);
+  constructor(readBack: ReadBack) {
+    this.readBack = readBack;
+    this.batch = new BatchReader(readBack);
   }
 
   /**
@@ -132,7 +129,7 @@ export class LevelReader {
       if (end === done) {
         // Larger than what is read together.
         const { offset, length, place } = nodes.at(order[done++]!);
-        const { bytes, view, at } = this.single.read(this.source, offset - 36, length + 36);
+        const { bytes, view, at } = this.readBack.block(offset - 36, length + 36, this.single);
         each(bytes, view, at + 36, at + 36 + length, place);
         yield;
         continue;

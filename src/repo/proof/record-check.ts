@@ -7,9 +7,8 @@ import { latin1 } from "../../data/latin1.ts";
 import { DistinctCount } from "./distinct.ts";
 import { EarlyBlobs } from "./early-blobs.ts";
 import type { RepoLimits } from "../limits.ts";
-import { Scratch } from "./read-back.ts";
+import { Scratch, type ReadBack } from "./read-back.ts";
 import type { RuleId } from "../rules.ts";
-import type { RepoSource } from "../source.ts";
 
 /** What was seen of a block that came too early: nothing, or the number of a fault and perhaps blob refs. */
 export const unread = 128;
@@ -99,15 +98,15 @@ export class RecordCheck {
     return fault | hasRefs;
   }
 
-  /** Takes in a record that came too early. @param offset place of its data in `source` */
-  takeEarly(source: RepoSource, offset: number, length: number, flags: number): void {
+  /** Takes in a record that came too early. @param offset place of its data in the file */
+  takeEarly(readBack: ReadBack, offset: number, length: number, flags: number): void {
     if (flags === hasRefs) {
       for (const blob of this.earlyBlobs.of(offset)) {
         this.add(blob);
       }
     } else if (flags !== 0) {
-      const { bytes, view } = this.memory.read(source, offset - 36, length + 36);
-      this.take(bytes, view, 4, 36 + length);
+      const { bytes, view, at } = readBack.block(offset - 36, length + 36, this.memory);
+      this.take(bytes, view, at + 4, at + 36 + length);
     }
   }
 

@@ -6,7 +6,6 @@
  */
 import { cidFromBytes, cidFromDigest, parseCid, type Cid } from "../../data/cid.ts";
 import type { Slices } from "../../data/slices.ts";
-import type { BlockStream } from "./block-stream.ts";
 import type { CommitExpectation } from "../commit.ts";
 import { howToRaise, type RepoLimits } from "../limits.ts";
 import { Collections, NodeReader, type NodeEntries } from "../mst.ts";
@@ -16,11 +15,10 @@ import { EarlyRecords } from "./early-records.ts";
 import { settleLeftovers } from "./leftover-blocks.ts";
 import { LevelReader } from "./level-reader.ts";
 import { OtherCodecs } from "./other-codecs.ts";
-import { HeldBlocks, Scratch } from "./read-back.ts";
+import { Scratch, type ReadBack } from "./read-back.ts";
 import { RecordCheck, unread } from "./record-check.ts";
 import type { Findings } from "../report.ts";
 import { RootCommit } from "./root-commit.ts";
-import type { RepoSource } from "../source.ts";
 import { DigestTable, ExpectedBlocks, StrayBlocks, hashDigest, type Place } from "../tables.ts";
 import { WantedNodes } from "./wanted-nodes.ts";
 
@@ -57,27 +55,24 @@ export class TreeCheck {
   private readonly keys: KeyBatch;
   private readonly reader: NodeReader;
   private readonly otherCodecs = new OtherCodecs();
-  /** Where nothing can be read again: what came before, and early blocks that may have to be read. */
+  /** All blocks that came, where the file cannot be read again. */
   private readonly seen: DigestTable | undefined;
-  private readonly held: HeldBlocks | undefined;
   private readonly nodeMemory = new Scratch();
   private overfull = false;
   /** How much of what came too early may be read before others have their turn. */
   private allowance = sliceBytes;
-  private stream!: BlockStream;
-  private readonly source: RepoSource;
+  private readonly readBack: ReadBack;
   private readonly allowPartial: boolean;
   private readonly manyEarly: number;
   private readonly limits: RepoLimits;
   private readonly findings: Findings;
 
   /**
-   * @param source reads back what was written; without it, what may be needed again is held in memory
    * @param manyEarly how many blocks that came too early make a file one in no order at all
    */
   constructor(
     expectation: TreeExpectation,
-    source: RepoSource | undefined,
+    readBack: ReadBack,
     limits: RepoLimits,
     findings: Findings,
     manyEarly: number = defaultManyEarly,
@@ -90,18 +85,8 @@ export class TreeCheck {
     this.recordCheck = new RecordCheck(limits);
     this.keys = new KeyBatch((key, level, cid) => findings.add("mst/key-depth", wrongLevel(key, level, cid)));
     this.reader = new NodeReader(this.collections, limits.nodeEntries, this.keys);
-    if (source === undefined) {
-      const held = new HeldBlocks();
-      this.held = held;
-      this.source = held;
-      this.seen = new DigestTable();
-    } else {
-      this.source = source;
-    }
-  }
-
-  attach(stream: BlockStream): void {
-    this.stream = stream;
+    this.readBack = readBack;
+    this.seen = readBack.file === undefined ? new DigestTable() : undefined;
   }
 
   get referencedBlobs(): number {
@@ -170,16 +155,15 @@ export class TreeCheck {
     }
   }
 
-  /** Settles what is left when all blocks have come. */
-  *end(): Slices<void> {
+  /** Settles what is left when all blocks have come. @param framedBytes up to where the file is well framed */
+  *end(framedBytes: number): Slices<void> {
     this.root.end();
     yield* this.readAllWantedNodes();
     yield* this.readWaitingTree();
     this.keys.flush();
     const { expected, early, seen, findings, limits, allowPartial } = this;
-    const { framedBytes } = this.stream;
     const { faulty } = this.recordCheck;
-    const source = seen === undefined ? this.source : undefined;
+    const source = this.readBack.file;
     const leftovers = yield* settleLeftovers(
       { expected, early, faulty, seen, source, framedBytes, allowPartial },
       limits,
@@ -209,7 +193,8 @@ export class TreeCheck {
   }
 
   private keepForLater(bytes: Buffer, view: DataView, at: number, end: number, offset: number, hashed: number): void {
-    const { early, earlyRecords, held } = this;
+    const { early, earlyRecords } = this;
+    const { held } = this.readBack;
     const start = at + 32;
     const looksLikeNode = end - start >= 8 && view.getUint16(start) === 0xa261 && bytes[start + 2] === 0x65;
     if (earlyRecords !== undefined && !looksLikeNode) {
@@ -230,7 +215,7 @@ export class TreeCheck {
     early.insert(view, at, offset, end - start, flags);
     // A node, even a malformed one, is a short map with keys of one letter.
     if (held !== undefined && (flags !== 0 || (bytes[start]! >> 3 === 0xa0 >> 3 && bytes[start + 1] === 0x61))) {
-      if (held.hold(offset, bytes.subarray(at - 4, end)) > this.limits.heldBytes) {
+      if (held.hold(offset - 36, bytes.subarray(at - 4, end)) > this.limits.heldBytes) {
         const message = `Blocks come so early that ${this.limits.heldBytes} bytes do not hold them.`;
         this.findings.add("limit/held-bytes", { message: `${message} ${howToRaise("heldBytes")}` });
         this.overfull = true;
@@ -260,7 +245,7 @@ export class TreeCheck {
   recordFound(offset: number, length: number, flags: number): void {
     // Most are good records without blobs, and have been seen to.
     if (flags !== 0) {
-      this.recordCheck.takeEarly(this.source, offset, length, flags);
+      this.recordCheck.takeEarly(this.readBack, offset, length, flags);
     }
   }
 
@@ -299,18 +284,12 @@ export class TreeCheck {
 
   /** Reads nodes that came too early, and what they lead to, as many as are good for one slice. */
   private readWantedNodes(): void {
-    const { wanted, stream } = this;
+    const { wanted, readBack } = this;
     while (wanted.count > 0 && this.earlyRecords === undefined && this.allowance > 0) {
       const { offset, length, place } = wanted.pop();
       this.allowance -= length + nodeBytes;
-      // The CID stands before the data.
-      const at = stream.find(offset - 36, length + 36);
-      if (at >= 0) {
-        this.readNode(stream.windowBytes, stream.windowView, at + 36, at + 36 + length, place);
-      } else {
-        const { bytes, view } = this.nodeMemory.read(this.source, offset - 36, length + 36);
-        this.readNode(bytes, view, 36, 36 + length, place);
-      }
+      const { bytes, view, at } = readBack.block(offset - 36, length + 36, this.nodeMemory);
+      this.readNode(bytes, view, at + 36, at + 36 + length, place);
     }
   }
 
@@ -344,7 +323,7 @@ export class TreeCheck {
   }
 
   private *readLevels(earlyRecords: EarlyRecords): Slices<void> {
-    const reader = new LevelReader(this.source);
+    const reader = new LevelReader(this.readBack);
     while (this.wanted.count > 0) {
       const level = this.wanted;
       this.wanted = new WantedNodes();
@@ -421,7 +400,7 @@ export class TreeCheck {
     if (!early.table.isAbsent(hashed)) {
       const id = early.table.find(view, at, hashed);
       if (id >= 0) {
-        if (this.held === undefined || this.held.has(early.offset(id))) {
+        if (this.readBack.has(early.offset(id) - 36)) {
           this.wanted.push(early.offset(id), early.length(id), level, lower, upper);
         } else {
           this.findings.add("mst/node-type", { cid: cidFromDigest("dag-cbor", digestAt(view, at)) });
@@ -452,7 +431,7 @@ export class TreeCheck {
         const length = flags === 0 ? 0 : early.length(id);
         early.table.removeFound();
         if (flags !== 0) {
-          this.recordCheck.takeEarly(this.source, offset, length, flags);
+          this.recordCheck.takeEarly(this.readBack, offset, length, flags);
         }
         return;
       }
