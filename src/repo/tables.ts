@@ -1,6 +1,16 @@
 /**
- * What a verification remembers of blocks: which ones are awaited, and which ones came before they were wanted. Plain
- * memory in segments, so that growing copies only the slots, and an entry costs about 60 bytes.
+ * What a verification remembers of blocks. Plain memory in segments, so that growing copies only the slots, and an entry costs
+ * about 60 bytes.
+ *
+ * A block is in one of these states:
+ * - expected: the tree leads to it, and it has not come (`ExpectedBlocks`).
+ * - early: it came, and nothing leads to it yet (`StrayBlocks`; `EarlyRecords` for records of a file in no order at all).
+ * - wanted: an early node that something leads to by now; it is to be read again (`WantedNodes`).
+ * - held: an early block that is kept in memory, since the file cannot be read again (`HeldBlocks`).
+ * - seen: it came; kept only where the file cannot be read again, to know what came twice (a `DigestTable`).
+ * At the end what is still expected is missing, and what is still early is a stray, which is no fault (`leftover-blocks.ts`).
+ *
+ * Ids are from 0 on; −1 says that a digest is not in a table.
  */
 import { randomBytes } from "node:crypto";
 
@@ -274,7 +284,7 @@ class SmallNumbers {
 
 /** Where a node belongs: its level, and the keys that enclose it. */
 export interface Place {
-  /** Level in the tree, 0 at the bottom. −1 − n: not known yet, and n empty nodes are above. */
+  /** Level in the tree, or how far it is known: see mst.ts. */
   level: number;
   /** All keys are above this one, and below the other. */
   lower: string | undefined;

@@ -1,4 +1,9 @@
-/** Records, checked against the data model, and the blobs that they refer to. What is wrong with them is theirs alone. */
+/**
+ * Records, checked against the data model, and the blobs that they refer to. What is wrong with them is theirs alone.
+ *
+ * What was seen of an early block is one number, its flags: 0 for a good record without blobs, the number of its first fault in
+ * `recordRules` (below 64), `hasRefs` if it refers to blobs, or `unread` alone for what may be a node.
+ */
 import { hasBadBlobRef, recordBlobRefs } from "../../data/blob-refs.ts";
 import { readLoose } from "../../data/cbor-loose.ts";
 import { cidFromDigest, isCid, parseCid, type Cid } from "../../data/cid.ts";
@@ -10,7 +15,6 @@ import type { RepoLimits } from "../limits.ts";
 import { Scratch, type ReadBack } from "./read-back.ts";
 import type { RuleId } from "../rules.ts";
 
-/** What was seen of a block that came too early: nothing, or the number of a fault and perhaps blob refs. */
 export const unread = 128;
 const hasRefs = 64;
 
