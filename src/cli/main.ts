@@ -1,4 +1,6 @@
 /** The entry of the command line: from the arguments to an exit code. */
+import { collectWith } from "../services/spent-memory.ts";
+import { findCollector } from "./collector.ts";
 import { resumable } from "./command-line.ts";
 import { lostOutput, reportFailure } from "./talk/failure.ts";
 import type { Edge, Ready } from "./command.ts";
@@ -30,6 +32,7 @@ export async function main(argv: readonly string[], parts: TerminalParts = proce
   };
   process.on("uncaughtException", onBug);
   const outlived = outliveSession();
+  collectWith(findCollector);
   try {
     // Nothing that is shorter can be a key, and help needs no code for it.
     if (argv.some((argument) => /\w{25}/.test(argument))) {

@@ -59,6 +59,7 @@ const refused: readonly Case[] = [
   ["cli/talk", 'import { it } from "../inputs/log-input.ts";'],
   ["cli", 'import { it } from "../network/pds.ts";'],
   ["cli/archive", 'import { it } from "node:fs";'],
+  ["services", 'import { it } from "node:v8";'],
   ["repo", 'import { it } from "node:fs";'],
   ["archive", 'import { it } from "node:http";'],
   ["services", 'import { it } from "commander";'],

@@ -92,6 +92,7 @@ const packages: readonly { readonly names: readonly string[]; readonly only: Reg
     only: /^services\//,
     why: "only services has sockets and files",
   },
+  { names: ["node:v8", "node:vm"], only: /^cli\//, why: "the library is a guest in its process" },
   { names: ["node:os"], only: /^(services|cli)\//, why: "only the edges know the machine" },
 ];
 
