@@ -1,17 +1,9 @@
 /** `decamp plc diff`: what a change would do, before anybody makes it. */
 import type { ChangePlan } from "../../account/change.ts";
-import { timeAtDirectory } from "../../account/directory-time.ts";
-import { readAccount, type AccountLog } from "../../account/find.ts";
-import { ownCredentials, planMove, requireNoDoubt, type PlannedMove } from "../../account/plan-move.ts";
-import { signIn } from "../../account/sign-in.ts";
-import { isJsonObject } from "../../data/json-object.ts";
+import { readAccount } from "../../account/find.ts";
+import { planChange, type WishedChange } from "../../account/plan-change.ts";
 import { DecampError, exitCodeOf } from "../../errors.ts";
 import { parseServerUrl } from "../../identity/addresses.ts";
-import type { Finding } from "../../plc/check.ts";
-import { editOperation, type IdentityEdit } from "../../plc/edit.ts";
-import { judgeOperation, type Intent } from "../../plc/judge.ts";
-import { contentOf, parseSignedOperation, parseUnsignedOperation, pdsOf } from "../../plc/operation.ts";
-import type { UnsignedOperation } from "../../plc/operation.ts";
 import { writeOutput } from "../../services/disk/output-file.ts";
 import type { PlcDiffFlags } from "./declare-change.ts";
 import { requireDidKey } from "../did-key.ts";
@@ -32,10 +24,8 @@ export async function plcDiffCommand(invocation: Invocation<PlcDiffFlags>, edge:
   return talkIdentity(invocation, flags, edge, async (talk) => {
     const { parts, from } = talk;
     const account = await readAccount(parts.services, name, { from }, parts.signal);
-    const { operation, intent, findings = [] } = await planned(account, flags, talk, terminal);
-    const judged = judgeOperation(account.log, operation, intent, timeAtDirectory(parts.services));
-    const judgement = { ...judged, findings: withoutDoubles([...findings, ...judged.findings]) };
-    return report({ account, operation, judgement }, flags.output, talk, terminal);
+    const wish = await readWish(flags, talk, terminal);
+    return report(await planChange(parts, account, wish, talk.globals), flags.output, talk, terminal);
   });
 }
 
@@ -80,92 +70,27 @@ function checkFlags({ to, operation, output, ...flags }: PlcDiffFlags): void {
   }
 }
 
-interface Planned {
-  readonly operation: UnsignedOperation;
-  readonly intent: Intent;
-  /** What speaks against it already. */
-  readonly findings?: readonly Finding[];
-}
-
-/** A move is judged against what the servers say, and then against the log: what both find is said once, the worse first. */
-function withoutDoubles(findings: readonly Finding[]): Finding[] {
-  return findings.filter((finding, index) => {
-    const first = findings.findIndex(({ rule, message }) => rule === finding.rule && message === finding.message);
-    return first === index;
-  });
-}
-
-async function planned(
-  account: AccountLog,
+/** @throws DecampError `usage`, `invalid-url`, `insecure-url`; what reading an operation throws */
+async function readWish(
   flags: PlcDiffFlags,
-  talk: IdentityTalk,
+  { parts, globals }: IdentityTalk,
   terminal: Terminal,
-): Promise<Planned> {
-  if (flags.to !== undefined) {
-    const accepted = (flags.acceptKey ?? []).map(requireDidKey);
-    return plannedMove(account, parseServerUrl(flags.to, talk.globals), accepted, talk);
+): Promise<WishedChange> {
+  const { to, operation, handle, pds, signingKey } = flags;
+  if (to !== undefined) {
+    return { kind: "move", target: parseServerUrl(to, globals), accepted: (flags.acceptKey ?? []).map(requireDidKey) };
   }
-  if (flags.operation !== undefined) {
-    const value = await readOperationInput(flags.operation, terminal, talk.parts.signal);
-    return { operation: readOperation(value), intent: { byHand: true } };
+  if (operation !== undefined) {
+    return { kind: "operation", value: await readOperationInput(operation, terminal, parts.signal) };
   }
-  const { handle, pds } = flags;
-  const addRotationKey = (flags.addRotationKey ?? []).map(requireDidKey);
-  const removeRotationKey = (flags.removeRotationKey ?? []).map(requireDidKey);
-  const signingKey = flags.signingKey === undefined ? undefined : requireDidKey(flags.signingKey);
-  const origin = pds === undefined ? undefined : parseServerUrl(pds, talk.globals);
-  const edit: IdentityEdit = {
-    addRotationKeys: addRotationKey,
-    removeRotationKeys: removeRotationKey,
-    ...(handle === undefined ? {} : { handle }),
-    ...(origin === undefined ? {} : { pds: origin }),
-    ...(signingKey === undefined ? {} : { signingKey }),
-  };
   return {
-    operation: editOperation(account.log.head, edit),
-    intent: {
-      expectedKeys: addRotationKey,
-      leavingKeys: removeRotationKey,
+    kind: "edit",
+    edit: {
+      addRotationKeys: (flags.addRotationKey ?? []).map(requireDidKey),
+      removeRotationKeys: (flags.removeRotationKey ?? []).map(requireDidKey),
       ...(handle === undefined ? {} : { handle }),
-      ...(origin === undefined ? {} : { endpoint: origin }),
-      ...(signingKey === undefined ? {} : { signingKey }),
+      ...(pds === undefined ? {} : { pds: parseServerUrl(pds, globals) }),
+      ...(signingKey === undefined ? {} : { signingKey: requireDidKey(signingKey) }),
     },
   };
-}
-
-/** A signed one is looked at like one that is not. */
-function readOperation(value: unknown): UnsignedOperation {
-  if (!isJsonObject(value) || value["sig"] === undefined) {
-    return parseUnsignedOperation(value);
-  }
-  const content = contentOf(parseSignedOperation(value));
-  if (content === undefined) {
-    throw new DecampError("unsupported", "This is a tombstone: it ends the identity for good.");
-  }
-  return content;
-}
-
-/** Both servers have to say which keys are theirs, and do so only to the account itself. */
-async function plannedMove(
-  account: AccountLog,
-  target: string,
-  accepted: readonly string[],
-  { parts, globals }: IdentityTalk,
-): Promise<PlannedMove> {
-  const { services, answers, signal } = parts;
-  const source = pdsOf(account.log.head.operation);
-  if (source === target || source === undefined) {
-    throw new DecampError("same-server", `The identity names ${source ?? "no server"} already.`);
-  }
-  const old = services.openPds(parseServerUrl(source, globals));
-  const next = services.openPds(target);
-  try {
-    await signIn(old, account, answers, "sourcePassword", signal);
-    const own = await ownCredentials(old, signal);
-    requireNoDoubt(account.log, old.host, own?.rotationKeys, { accepted });
-    await signIn(next, account, answers, "targetPassword", signal);
-    return await planMove(account, next, own?.rotationKeys ?? [], undefined, signal, { accepted });
-  } finally {
-    await Promise.all([old.signOut(), next.signOut()]);
-  }
 }

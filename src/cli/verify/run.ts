@@ -166,31 +166,19 @@ interface Setting {
 }
 
 async function proveAll(input: Input, given: Expectation, setting: Setting): Promise<Proof> {
-  const { flags } = setting;
   const { archive } = input;
-  const did = given.did ?? archive?.manifest.did;
-  const expected = did === undefined ? given : { ...given, did };
-  if (flags.online === true) {
-    // Whose keys are needed may stand only in the repository.
-    const first = did === undefined ? await prove(input, expected, setting) : undefined;
-    const whose = did ?? first?.did;
-    if (whose === undefined) {
-      return { report: first ?? (await prove(input, expected, setting)), keys: [] };
-    }
-    const keys = await lookUpKeys(whose, setting);
-    const online = withKeys({ ...expected, did: whose }, keys);
-    return proveRest(input, await prove(input, online, setting), keys, online, setting);
+  const proveIt = async (expected: Expectation): Promise<RepoReport> => prove(input, expected, setting);
+  const isOnline = setting.flags.online === true;
+  if (archive === undefined && !isOnline) {
+    return { report: await proveIt(given), keys: [] }; // most runs: no code for archives and identities is loaded
   }
-  if (archive === undefined) {
-    return { report: await prove(input, expected, setting), keys: [] };
-  }
-  const { archivedKeys } = await import("../../archive/check/check-snapshot.ts");
-  const keys = given.signingKeys === undefined ? await archivedKeys(archive.path, archive.manifest) : [];
-  const report = await prove(input, keys.length === 0 ? expected : withKeys(expected, keys), setting);
+  const { proveByKeys } = await import("../../archive/check/whose-keys.ts");
+  const lookUp = isOnline ? async (did: string): Promise<SigningKey[]> => lookUpKeys(did, setting) : undefined;
+  const { report, keys, expected } = await proveByKeys(given, archive, proveIt, lookUp);
   return proveRest(input, report, keys, expected, setting);
 }
 
-/** Proves the rest of an archive, too, if it is one. Without expected keys, each snapshot has those of its own log. */
+/** Proves the rest of an archive, too, if it is one. */
 async function proveRest(
   { archive, source }: Input,
   report: RepoReport,
@@ -219,10 +207,6 @@ async function prove(input: Input, expected: Expectation, setting: Setting): Pro
     limits,
     onProgress: ({ bytes }) => activity.progress({ unit: "bytes", done: bytes, total: input.size }),
   }).finally(() => activity.close());
-}
-
-function withKeys(expected: Expectation, keys: readonly SigningKey[]): Expectation {
-  return { ...expected, signingKeys: [...(expected.signingKeys ?? []), ...keys.map(({ didKey }) => didKey)] };
 }
 
 async function readExpectation({ did, signingKey, allowPartial }: VerifyFlags): Promise<Expectation> {
