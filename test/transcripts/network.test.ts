@@ -5,7 +5,7 @@ import { needsNetwork } from "./parse.ts";
 import { problemText, readTranscripts, runTranscript } from "./run.ts";
 import { openWorld } from "./world.ts";
 
-vi.setConfig({ maxConcurrency: 2 });
+vi.setConfig({ maxConcurrency: 2, testTimeout: 300_000 });
 
 const network = connectNetwork(inject("network"));
 const transcripts = await readTranscripts();

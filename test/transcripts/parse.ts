@@ -3,7 +3,7 @@
  *
  *     # What this is about. Lines with # are remarks, anywhere.
  *     set NAME=VALUE                        for all commands
- *     account alice records=20 blobs=2      an account of https://pds.example.com, called alice.example.com
+ *     account alice records=20 blobs=2      alice.example.com, a domain of her own, at https://pds.example.com; "the-old-password"
  *     server pds.example.org                one more server; without account and server there is no network
  *     copy plc-log.json fixtures/a.json log a file of the house, or one field of it
  *     file password.txt                     a file with the lines that are indented below it
@@ -19,6 +19,10 @@
  *       backup/README.txt
  *       backup/blobs/ (2 files)
  *       - password.txt                      was put there, and is gone; with ~ it has been changed
+ *
+ * Commands are run by a shell, in a folder that is their home. They have no terminal and nothing on their standard input. With a
+ * network, the names of the help lead to servers of the bed, https://plc.directory to its directory. Mails to alice go to
+ * alice@TRANSCRIPT.example.com, and `$MAILBOX ADDRESS "$BEGAN"` prints the code of one that came since the command began.
  *
  * What differs from run to run is named: `<cid>`, `<cid-before>`. It has to look like its kind (see match.ts), and wherever the
  * same name stands in the transcript, in commands too, it is the same. `<did-alice>` is known from the start if there is
@@ -87,12 +91,12 @@ function readSetting(lines: readonly string[]): Setting {
     }
     switch (word) {
       case "set": {
-        const [, key = "", value = ""] = /^set ([A-Z_]+)=(.*)$/.exec(line) ?? [];
+        const [, key = "", value = ""] = understood(/^set ([A-Z_]+)=(.+)$/, line, index);
         env[key] = value;
         break;
       }
       case "account": {
-        const [, records = "20", blobs = "2"] = /^records=([0-9]+) blobs=([0-9]+)$/.exec(rest.join(" ")) ?? [];
+        const [, records, blobs] = understood(/^account [a-z]+ records=([0-9]+) blobs=([0-9]+)$/, line, index);
         accounts.push({ name, records: Number(records), blobs: Number(blobs) });
         break;
       }
@@ -110,10 +114,22 @@ function readSetting(lines: readonly string[]): Setting {
         break;
       }
       default:
-        throw new Error(`line ${index + 1} of the transcript is not understood: ${line}`);
+        throw notUnderstood(line, index);
     }
   }
   return { env, accounts, servers, files };
+}
+
+function understood(form: RegExp, line: string, index: number): RegExpExecArray {
+  const found = form.exec(line);
+  if (found === null) {
+    throw notUnderstood(line, index);
+  }
+  return found;
+}
+
+function notUnderstood(line: string, index: number): Error {
+  return new Error(`line ${index + 1} of the transcript is not understood: ${line}`);
 }
 
 function readSession(lines: readonly string[], line: number): Session {

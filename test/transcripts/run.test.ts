@@ -48,6 +48,11 @@ test("what is as it is written is no problem", async () => {
   expect(await run(good)).toBe("");
 });
 
+test("signs of life are not looked at", async () => {
+  const said = ["export: still working", "blobs: 57 of 812 blobs", "export: 12.1 MB"].join("\\n");
+  expect(await run(`$ printf '${said}\\nexport: done\\n' >&2\n2| export: done\n`)).toBe("");
+});
+
 test.for([
   ["a wrong line", "hello world\n", "hello word\n", "stdout is expected"],
   ["a line too many", "hello world\n", "hello world\nhello world\n", "stdout is expected"],
@@ -75,6 +80,7 @@ test.for([
 test.for([
   ["nothing to run", "# only a remark\n"],
   ["a line before the first command that is none of those", "acount alice\n\n$ true\n"],
+  ["an account that is not described in full", "account alice records=20\n\n$ true\n"],
   ["text among files", "$ true\nfiles:\nfile.txt\n"],
 ])("%s is no transcript", ([, text = ""]) => {
   expect(() => parseTranscript(text)).toThrow("transcript");

@@ -33,7 +33,8 @@ export async function openWorld(network: Network, name: string, setting: Setting
   for (const [index, { name: person, ...population }] of setting.accounts.entries()) {
     const account = await createAccount(source, {
       handle: `${person}.example.com`,
-      email: `${person}@mail.example.com`,
+      // Transcripts run at the same time, and all mails end in one place.
+      email: `${person}@${name}.example.com`,
       password: "the-old-password",
     });
     await populate(account, { ...population, seed: index + 1 });
