@@ -8,14 +8,17 @@ export default defineConfig({
       {
         test: {
           name: "unit",
-          include: ["test/{data,repo,identity,plc,services,account,archive,migration,cli,house}/**/*.test.ts"],
+          include: [
+            "test/{data,repo,identity,plc,services,account,archive,migration,cli,house,transcripts}/**/*.test.ts",
+          ],
+          exclude: ["test/transcripts/network.test.ts"],
           testTimeout: 60_000,
         },
       },
       {
         test: {
           name: "network",
-          include: ["test/{network,e2e,faults}/**/*.test.ts"],
+          include: ["test/{network,e2e,faults}/**/*.test.ts", "test/transcripts/network.test.ts"],
           globalSetup: ["test/network/vitest-setup.ts"],
           testTimeout: 120_000,
           hookTimeout: 120_000,

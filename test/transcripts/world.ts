@@ -1,0 +1,76 @@
+/** The network of a transcript: servers, accounts and a directory of its own, by the names that stand in the help. */
+import { createServer } from "node:http";
+import { fileURLToPath } from "node:url";
+import type { Network } from "../network/control.ts";
+import { createAccount } from "../network/account.ts";
+import { populate } from "../network/populate.ts";
+import type { PdsHandle } from "../network/pds.ts";
+import { listen, stopServer } from "../network/ports.ts";
+import { startPublicNames } from "../network/public-names.ts";
+import type { Setting } from "./parse.ts";
+import type { World } from "./run.ts";
+
+const readMail = fileURLToPath(new URL("../network/read-mail.ts", import.meta.url));
+
+/** Where the accounts of a transcript are; its handles are those of example.com. */
+const home = "pds.example.com";
+
+/** @param name of the transcript */
+export async function openWorld(network: Network, name: string, setting: Setting): Promise<World & AsyncDisposable> {
+  const hosts = [home, ...setting.servers];
+  const servers = new Map<string, PdsHandle>();
+  for (const host of hosts) {
+    const serviceHandleDomains = host === home ? [".example.com"] : [`.${host}`, ".example.com"];
+    const env = { serviceHandleDomains };
+    servers.set(host, await network.addPds({ name: `${name}-${host}`, publicHost: host, env }));
+  }
+  const source = servers.get(home);
+  if (source === undefined) {
+    throw new Error(`there is no ${home}`);
+  }
+  const known: Record<string, string> = {};
+  const dids = new Map<string, string>();
+  for (const [index, { name: person, ...population }] of setting.accounts.entries()) {
+    const account = await createAccount(source, {
+      handle: `${person}.example.com`,
+      // Transcripts run at the same time, and all mails end in one place.
+      email: `${person}@${name}.example.com`,
+      password: "the-old-password",
+    });
+    await populate(account, { ...population, seed: index + 1 });
+    known[`did-${person}`] = account.did;
+    dids.set(account.handle, account.did);
+    known[`folder-${person}`] = account.did.replaceAll(":", "-");
+  }
+  const domains = await startDomains(dids);
+  const lead = (host: string): string | undefined => {
+    if (host === "plc.directory") {
+      return network.plcUrl;
+    }
+    return servers.get(host)?.url ?? (host.endsWith(".example.com") ? domains.url : undefined);
+  };
+  const names = await startPublicNames(lead);
+  return {
+    env: {
+      ...names.env,
+      MAILBOX: `${process.execPath} ${readMail} ${network.controlUrl}`,
+      PLC_URL: network.plcUrl,
+    },
+    known,
+    [Symbol.asyncDispose]: async () => {
+      await names[Symbol.asyncDispose]();
+      await domains.stop();
+      await Promise.all([...servers.values()].map(async (server) => network.stopPds(server)));
+    },
+  };
+}
+
+/** The domains of the persons: each says whose handle it is, wherever the account is. */
+async function startDomains(dids: ReadonlyMap<string, string>): Promise<{ url: string; stop: () => Promise<void> }> {
+  const server = createServer(({ url, headers }, response) => {
+    const did = url === "/.well-known/atproto-did" ? dids.get(headers.host ?? "") : undefined;
+    response.writeHead(did === undefined ? 404 : 200, { "content-type": "text/plain" }).end(did);
+  });
+  const port = await listen(server, 0);
+  return { url: `http://127.0.0.1:${port}`, stop: async () => stopServer(server) };
+}
