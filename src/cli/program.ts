@@ -102,7 +102,7 @@ function throwFromAll(command: Command): void {
     if (error.code.startsWith("commander.help") || error.code === "commander.version") {
       throw error;
     }
-    throw usageError(error.message, command.parent === null ? "decamp" : `decamp ${nameOf(command)}`);
+    throw usageError(error.message, command);
   });
   command.commands.forEach(throwFromAll);
 }
@@ -130,19 +130,27 @@ function refuseEmpty(command: Command): void {
   }
 }
 
-function usageError(text: string, command: string): DecampError {
+function usageError(text: string, command: Command): DecampError {
+  const name = command.parent === null ? "decamp" : `decamp ${nameOf(command)}`;
+  const help = `Run ${name} --help to see how it is used.`;
   const [, message = text, suggestion] = /^(?:error: )?(.*?)(?:\n\((.*)\))?$/s.exec(text) ?? [];
   const secret =
-    /^unknown option '--(password|new-password|auth-factor|plc-token|delete-token|rotation-key|passphrase)/.exec(
+    /^unknown option '--(password|new-password|auth-factor|plc-token|delete-token|rotation-key|passphrase)(?:=|'$)/.exec(
       message,
     )?.[1];
   if (secret !== undefined) {
     // What was given is not repeated.
     return new DecampError("usage", "A secret is never the value of a flag: others could read it there.", {
-      hint: `Use --${secret}-file or --${secret}-command, or wait to be asked.`,
+      hint: takes(command, `--${secret}-file`)
+        ? `Use --${secret}-file or --${secret}-command, or wait to be asked.`
+        : `This command takes no such secret. ${help}`,
     });
   }
   const sentence = `${message.charAt(0).toUpperCase()}${message.slice(1)}`.replace(/([^.?!])$/, "$1.");
-  const help = `Run ${command} --help to see how it is used.`;
   return new DecampError("usage", sentence, { hint: suggestion === undefined ? help : `${suggestion} ${help}` });
+}
+
+/** Whether a command has a flag, by itself or from those that it stands under. */
+function takes(command: Command, flag: string): boolean {
+  return command.options.some(({ long }) => long === flag) || (command.parent !== null && takes(command.parent, flag));
 }

@@ -200,6 +200,14 @@ describe("wrong usage ends with exit code 2, a sentence and a hint", () => {
     [[...base, "--password", "hunter2"], "A secret is never the value of a flag", "Use --password-file or"],
     [[...base, "--plc-token=hunter2"], "A secret is never the value of a flag", "Use --plc-token-file or"],
     [
+      ["migrate", "cancel", "a.example", "--password", "hunter2"],
+      "A secret is never the value",
+      "Use --password-file or",
+    ],
+    [["verify", "a.car", "--password", "hunter2"], "A secret is never the value", "This command takes no such secret."],
+    [["verify", "a.car", "--password-file", "a"], "Unknown option '--password-file'.", "Run decamp verify --help"],
+    [["key", "import", "--rotation-key-file", "a"], "Unknown option '--rotation-key-file'.", "Run decamp key import"],
+    [
       [...base, "--password-file", "a", "--password-command", "b"],
       "--password-file and --password-command answer the same question",
       "--help",

@@ -26,6 +26,12 @@ export function keyInputSecrets(what: string | undefined, flags: PassphraseFlags
   return rotationKeySecrets({ ...flags, ...(what === undefined || isPublic(what) ? {} : { rotationKeyFile: what }) });
 }
 
+/** How a key is asked for that the argument could have named. */
+const askedWithArgument = {
+  message: "The private key (z…, or 64 hex digits; a file is given as the argument):",
+  answeredBy: "a file or - as the argument, or PLC_SIGNING_KEY in the environment",
+};
+
 /**
  * Finds the key.
  *
@@ -46,7 +52,7 @@ export async function readKeyInput(
     }
     return { text, where: "the keychain" };
   }
-  const { text, from } = await findRotationKey(sources, didKeys);
+  const { text, from } = await findRotationKey(sources, didKeys, askedWithArgument);
   const given = what === undefined ? "PLC_SIGNING_KEY" : what === "-" ? "the standard input" : what;
   return { text, where: { given, keychain: "the keychain", typed: "what was typed" }[from] };
 }

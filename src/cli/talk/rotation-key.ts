@@ -127,12 +127,22 @@ export interface FoundKey {
   readonly from: "given" | "keychain" | "typed";
 }
 
+/** How a rotation key is asked for that a flag could have named. */
+const askedWithFlags = {
+  message: "The private key (z…, or 64 hex digits; a file is named with --rotation-key-file):",
+};
+
 /**
  * Finds the text of a rotation key, as `readRotationKey` does.
  *
+ * @param question how a person is asked, and what would have answered
  * @throws DecampError `input-needed`, `unreadable-file`, `refused`, `interrupted`
  */
-export async function findRotationKey(sources: KeySources, didKeys: readonly string[]): Promise<FoundKey> {
+export async function findRotationKey(
+  sources: KeySources,
+  didKeys: readonly string[],
+  question: Parameters<Secrets["read"]>[1] = askedWithFlags,
+): Promise<FoundKey> {
   const { secrets } = sources;
   const given = await secrets.readGiven("rotationKey");
   if (given !== undefined) {
@@ -142,8 +152,7 @@ export async function findRotationKey(sources: KeySources, didKeys: readonly str
   if (kept !== undefined) {
     return { text: kept, from: "keychain" };
   }
-  const message = "The private key (z…, or 64 hex digits; a file is named with --rotation-key-file):";
-  return { text: await secrets.read("rotationKey", { message }), from: "typed" };
+  return { text: await secrets.read("rotationKey", question), from: "typed" };
 }
 
 /**

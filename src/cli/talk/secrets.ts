@@ -101,6 +101,8 @@ interface SecretQuestion {
   readonly message: string;
   /** What it is in this place, in a sentence; what it usually is unless given. */
   readonly what?: string;
+  /** What would have answered; the secret's own flags and variables unless given. */
+  readonly answeredBy?: string;
   /** Asks a second time with this message, to catch a slip of the fingers. */
   readonly repeat?: string | undefined;
   /** The first answer was refused: only a person can give another one. */
@@ -216,8 +218,8 @@ export function createSecrets(
       let secret = again ? undefined : await readGiven(name);
       if (secret === undefined) {
         const { flag, env } = secretKinds[name];
-        const { what = secretKinds[name].what } = asked;
-        const answeredBy = `--${flag}-file, --${flag}-command, or ${env.join(" or ")} in the environment`;
+        const ownWays = `--${flag}-file, --${flag}-command, or ${env.join(" or ")} in the environment`;
+        const { what = secretKinds[name].what, answeredBy = ownWays } = asked;
         for (let { message } = asked; ; message = `The two were not the same. ${asked.message}`) {
           secret = await prompter.secret({ message, what, answeredBy });
           // Both are asked for anew: what was typed cannot be seen, and a slip may be in either.

@@ -343,6 +343,7 @@ export async function refuseExisting(path: string): Promise<void> {
 export function alreadyThere(path: string): DecampError {
   return new DecampError("refused", `${path} is there already, and is not overwritten.`, {
     hint: "Give another name, or move what is there away.",
+    data: { path },
   });
 }
 
