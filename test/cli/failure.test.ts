@@ -13,7 +13,7 @@ async function reported(error: unknown, options: { json?: boolean; verbose?: boo
   const exitCode = reportFailure(terminal, error, {
     json: options.json ?? false,
     verbose: options.verbose ?? false,
-    bugs: undefined,
+    bugs: "https://bugs.example",
     version: "1.2.3",
   });
   expect(stdout()).toBe("");
@@ -73,7 +73,7 @@ describe("anything else is a bug", () => {
     const { exitCode, stderr } = await reported(new TypeError("x is undefined"));
     expect(exitCode).toBe(1);
     expect(stderr).toContain("Error: This is a bug in decamp: x is undefined\n");
-    expect(stderr).toContain("Hint: Please report it to the maintainers with this text.\n");
+    expect(stderr).toContain("Hint: Please report it at https://bugs.example with this text.\n");
     expect(stderr).toContain(`decamp 1.2.3, Node.js ${process.version}, ${process.platform}`);
     expect(stderr).toContain("failure.test.ts");
   });

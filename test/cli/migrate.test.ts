@@ -51,7 +51,7 @@ async function run(move: Move, flags: readonly string[] = [], streams: StreamOpt
     exitCode = await runMigrate(read.invocation, { terminal, secrets: terminal.secrets }, move);
   } catch (error) {
     const json = flags.includes("--json");
-    exitCode = reportFailure(terminal, error, { json, verbose: false, bugs: undefined, version: "0" });
+    exitCode = reportFailure(terminal, error, { json, verbose: false, bugs: "https://bugs.example", version: "0" });
   }
   return { exitCode, stdout: stdout(), stderr: stderr() };
 }

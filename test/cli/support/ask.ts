@@ -15,7 +15,12 @@ const step = { type: "step", id: "sign-in", title: "Sign in at your old server" 
 try {
   await stoppable(run, () => terminal.err.line("stopping"));
 } catch (error) {
-  process.exitCode = reportFailure(terminal, error, { json: false, verbose: false, version: "0" });
+  process.exitCode = reportFailure(terminal, error, {
+    json: false,
+    verbose: false,
+    bugs: "https://bugs.example",
+    version: "0",
+  });
 }
 
 async function run(signal: AbortSignal, leave: () => void): Promise<void> {

@@ -1,0 +1,75 @@
+/** What npm would publish: small, whole, and with addresses that agree. Looks at `dist` as it was built last. */
+import { spawnSync } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { beforeAll, expect, test } from "vitest";
+import { addressFaults, repositoryOf, type Manifest } from "../tools/release-rules.ts";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const read = (file: string): string => readFileSync(path.join(root, file), "utf8");
+const manifest = JSON.parse(read("package.json")) as Manifest;
+
+interface Packed {
+  readonly size: number;
+  readonly files: readonly { readonly path: string }[];
+}
+let packed: Packed;
+let paths: readonly string[] = [];
+beforeAll(() => {
+  // The build belongs to `npm test`, which has made it.
+  const { stdout } = spawnSync("npm", ["pack", "--dry-run", "--ignore-scripts", "--json"], {
+    cwd: root,
+    encoding: "utf8",
+  });
+  const [only] = Object.values(JSON.parse(stdout) as Record<string, Packed>);
+  packed = only ?? { size: 0, files: [] };
+  paths = packed.files.map((file) => file.path).sort();
+});
+
+test("the package is at most 380 kB", () => {
+  expect(packed.size).toBeGreaterThan(100_000);
+  expect(packed.size).toBeLessThanOrEqual(380_000);
+});
+
+test("it has what runs, what describes it, and nothing else", () => {
+  const rest = paths.filter((file) => !/^dist\/.*(?:\.js|\.d\.ts)$/.test(file));
+  expect(rest).toEqual(["CHANGELOG.md", "LICENSE", "README.md", "bin/decamp.js", "package.json"]);
+});
+
+test("nothing in it points to a file that is not there", () => {
+  const missing: string[] = [];
+  for (const file of paths.filter((name) => name.startsWith("dist/") || name.startsWith("bin/"))) {
+    const text = read(file);
+    expect(text).not.toContain("sourceMappingURL");
+    for (const [, specifier = ""] of text.matchAll(/(?:\bfrom |\bimport ?\(?)"(\.[^"]+)"/g)) {
+      const target = path.posix.join(path.posix.dirname(file), specifier);
+      const shipped = file.endsWith(".d.ts") ? target.replace(/\.ts$/, ".d.ts") : target;
+      if (!paths.includes(shipped)) {
+        missing.push(`${file}: ${specifier}`);
+      }
+    }
+  }
+  expect(missing).toEqual([]);
+});
+
+test("the addresses in package.json agree", () => {
+  expect(addressFaults(manifest)).toEqual([]);
+});
+
+test("no page and no source names another address of decamp", () => {
+  const files = ["README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"].concat(
+    ...["src", "docs", "bin"].map((folder) =>
+      readdirSync(path.join(root, folder), { recursive: true, encoding: "utf8" })
+        .filter((name) => /\.(?:ts|js|md)$/.test(name))
+        .map((name) => path.join(folder, name)),
+    ),
+  );
+  const named = files.flatMap((file) =>
+    Array.from(read(file).matchAll(/https?:\/\/[^\s"'`<>)\]]*\/(?:decamp|issues)\b[^\s"'`<>)\]]*/g), ([url]) => ({
+      file,
+      url,
+    })),
+  );
+  expect(named.filter(({ url }) => !url.startsWith(repositoryOf(manifest)))).toEqual([]);
+});
