@@ -3,12 +3,13 @@ import { createRequire } from "node:module";
 
 export interface PackageFacts {
   readonly version: string;
-  /** The address where bugs are reported. */
-  readonly bugs: string;
+  /** The address where bugs are reported; undefined as long as it is a placeholder, which leads to nobody. */
+  readonly bugs: string | undefined;
 }
 
 /** Read from package.json, two folders up from here in the sources and in what is published. */
 export function packageFacts(): PackageFacts {
   const facts: { version: string; bugs: { url: string } } = createRequire(import.meta.url)("../../package.json");
-  return { version: facts.version, bugs: facts.bugs.url };
+  const { version, bugs } = facts;
+  return { version, bugs: new URL(bugs.url).hostname.endsWith(".example") ? undefined : bugs.url };
 }

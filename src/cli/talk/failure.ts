@@ -8,15 +8,16 @@ const mark = { error: { text: "Error:", style: "red" }, hint: { text: "Hint:", s
 export interface FailureOptions {
   readonly json: boolean;
   readonly verbose: boolean;
-  /** The address where bugs are reported. */
-  readonly bugs: string;
+  /** Where bugs are reported, if anybody knows. */
+  readonly bugs?: string | undefined;
   readonly version: string;
 }
 
 /** Reports `error` on stderr and returns the exit code. */
 export function reportFailure(terminal: Terminal, error: unknown, options: FailureOptions): number {
   const expected = isDecampError(error);
-  const { code, message, hint = `Please report it at ${options.bugs} with this text.`, exitCode } = failureFacts(error);
+  const where = options.bugs === undefined ? "to the maintainers" : `at ${options.bugs}`;
+  const { code, message, hint = `Please report it ${where} with this text.`, exitCode } = failureFacts(error);
   const facts = { code, message, hint, exitCode };
   // An expected error explains itself; what it was made from may tell more, to those who ask for more.
   const stack = expected && !(options.verbose && error.cause !== undefined) ? [] : stackLines(error);
