@@ -57,7 +57,7 @@ export function obstacles(facts: ReleaseFacts): string[] {
   return found;
 }
 
-/** The steps that are left, in their order. Each holds on its own: after a failure the same command goes on. */
+/** The steps that are left, in their order. */
 export function stepsOf({ version, manifest, tag, canPublish }: ReleaseFacts): Step[] {
   const steps: Step[] = [];
   if (manifest.version !== version) {

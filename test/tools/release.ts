@@ -20,7 +20,7 @@ if (against.length > 0) {
 for (const { title, command } of stepsOf(facts)) {
   console.log(`${title}: ${command.join(" ")}`);
   if (values["dry-run"] !== true && (await run(command[0], command.slice(1))) !== 0) {
-    console.error("That failed. The steps before it are done; the same command goes on from here.");
+    console.error("That failed. The steps before it are done, and are left out the next time.");
     process.exit(1);
   }
 }

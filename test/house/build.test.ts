@@ -1,0 +1,87 @@
+/** A build is made anew when it has to be, and has what is published. Tried on a small copy, so that `dist` is never touched. */
+import { spawnSync } from "node:child_process";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, expect, test } from "vitest";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+let copy = "";
+const at = (file: string): string => path.join(copy, file);
+const write = (file: string, text: string): void => writeFileSync(at(file), text);
+const read = (file: string): string => readFileSync(at(file), "utf8");
+
+beforeAll(() => {
+  copy = mkdtempSync(path.join(tmpdir(), "decamp-build-"));
+  mkdirSync(at("src"));
+  mkdirSync(at("test/tools"), { recursive: true });
+  cpSync(path.join(root, "test/tools/dist.ts"), at("test/tools/dist.ts"));
+  cpSync(path.join(root, "test/tools/run.ts"), at("test/tools/run.ts"));
+  const tsconfig = JSON.parse(readFileSync(path.join(root, "tsconfig.json"), "utf8"));
+  tsconfig.compilerOptions.types = [];
+  write("tsconfig.json", JSON.stringify(tsconfig));
+  write("package.json", '{ "type": "module", "exports": { ".": { "types": "./dist/index.d.ts" } } }');
+  write("package-lock.json", "{}");
+  write("src/index.ts", '/** Says one. */\nexport type { Shape } from "./shape.ts";\nexport const one = 1;\n');
+  write("src/shape.ts", "/** A shape. */\nexport interface Shape {\n  readonly a: 1;\n}\n");
+  write("src/edge.ts", "/** Of no use to others. */\nexport const edge = 2;\n");
+});
+afterAll(() => rmSync(copy, { recursive: true }));
+
+/** What `npm test -- FILE` does about the build, and the exit code. */
+function buildIfStale(): { built: boolean; code: number | null } {
+  const script = 'import { buildIfStale } from "./test/tools/dist.ts"; process.exitCode = await buildIfStale();';
+  const env = { ...process.env, PATH: `${path.join(root, "node_modules/.bin")}:${process.env["PATH"]}` };
+  const { stdout, status } = spawnSync(process.execPath, ["--input-type=module", "--eval", script], {
+    cwd: copy,
+    env,
+    encoding: "utf8",
+  });
+  return { built: stdout.startsWith("Building"), code: status };
+}
+
+test("a first build has the code without comments, and the declarations that an entry leads to, with theirs", () => {
+  expect(buildIfStale()).toEqual({ built: true, code: 0 });
+  expect(read("dist/index.js")).toBe("export const one = 1;\n");
+  expect(read("dist/edge.js")).toBe("export const edge = 2;\n");
+  expect(read("dist/index.d.ts")).toContain("/** Says one. */");
+  expect(read("dist/shape.d.ts")).toContain("/** A shape. */");
+  expect(existsSync(at("dist/edge.d.ts"))).toBe(false);
+});
+
+test("what is as it was is not built again", () => {
+  expect(buildIfStale()).toEqual({ built: false, code: 0 });
+});
+
+test("a source of the same length and time, with other bytes, is seen", () => {
+  const { atime, mtime } = statSync(at("src/edge.ts"));
+  write("src/edge.ts", read("src/edge.ts").replace("2", "3"));
+  utimesSync(at("src/edge.ts"), atime, mtime);
+  expect(buildIfStale()).toEqual({ built: true, code: 0 });
+  expect(read("dist/edge.js")).toBe("export const edge = 3;\n");
+});
+
+test("a file of dist that was changed is seen, and a source that is gone is gone from dist", () => {
+  write("dist/index.js", "export const one = 2;\n");
+  rmSync(at("src/edge.ts"));
+  expect(buildIfStale()).toEqual({ built: true, code: 0 });
+  expect(read("dist/index.js")).toBe("export const one = 1;\n");
+  expect(existsSync(at("dist/edge.js"))).toBe(false);
+});
+
+test("a build that failed is no build", () => {
+  write("src/index.ts", 'export const one: number = "1";\n');
+  expect(buildIfStale()).toEqual({ built: true, code: 2 });
+  expect(buildIfStale()).toEqual({ built: true, code: 2 });
+});
