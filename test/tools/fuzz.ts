@@ -1,6 +1,6 @@
 /**
  * `npm run fuzz [-- SECONDS [SEED]]`: ten minutes by default. A third of it goes to answers of servers, a third to broken records, the
- * rest to CAR files, at most a million of each. Ends with 1 when a promise is broken.
+ * rest to CAR files, at most a million of each. Ends with 1 when a promise is broken, or time was too short to try one.
  */
 import { fuzzVerifier } from "../repo/fuzz/fuzz.ts";
 import { fuzzRecords } from "../repo/fuzz/records.ts";
@@ -27,3 +27,7 @@ console.log(`seed ${seed}: ${records} records, ${blobs} blobs in them, ${unknown
 const { cases, stillGood } = await fuzzVerifier(seed, most, () => Date.now() >= start + seconds * 1000);
 const megabytes = Math.round(process.resourceUsage().maxRSS / 1024);
 console.log(`seed ${seed}: ${cases} CAR files, ${stillGood} of them still good; at most ${megabytes} MB`);
+if ([answers.cases, records, cases].includes(0)) {
+  console.log("Time was too short: give it more seconds.");
+  process.exitCode = 1;
+}
