@@ -17,12 +17,17 @@ const unreachable = new DecampError("unreachable", "The server could not be reac
 const list = [{ $type: "app.bsky.actor.defs#adultContentPref", enabled: true }];
 
 /** A server that fails, or gives back what was written there. */
-function server(fails: { read?: DecampError; write?: DecampError; forgets?: boolean }, kept: readonly unknown[]) {
+function server(
+  fails: { read?: DecampError; readBack?: DecampError; write?: DecampError; forgets?: boolean },
+  kept: readonly unknown[],
+) {
   let held = kept;
+  let read = fails.read;
   return {
     host: "pds.example",
-    getPreferences: async () => (fails.read === undefined ? Promise.resolve(held) : Promise.reject(fails.read)),
+    getPreferences: async () => (read === undefined ? Promise.resolve(held) : Promise.reject(read)),
     putPreferences: async (wanted: readonly unknown[]) => {
+      read = fails.readBack ?? fails.read;
       held = fails.forgets === true ? held : wanted;
       return fails.write === undefined ? Promise.resolve() : Promise.reject(fails.write);
     },
@@ -41,6 +46,8 @@ test.each([
   ["a gateway stands before the new server", {}, { write: answered(502) }, false],
   ["the new server breaks off", {}, { write: unreachable }, false],
   ["the new server forgets them", {}, { forgets: true }, false],
+  ["the new server gives back something else once", {}, { readBack: answered(200) }, true],
+  ["the new server takes them, and gives none back", {}, { readBack: answered(501, "x") }, false],
 ])("preferences where %s", async (_, source, target, again) => {
   const warnings: string[] = [];
   const context = {

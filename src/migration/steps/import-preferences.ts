@@ -25,7 +25,7 @@ export const importPreferences: Step = {
     if (preferencesLeft === undefined) {
       return `${preferences} preferences`;
     }
-    return preferencesLeft.again ? "not read, and asked for once more before the end" : "left out";
+    return preferencesLeft.again ? "not read, and asked for once more later" : "left out";
   },
 };
 
@@ -40,8 +40,7 @@ export async function bringPreferences(context: Context): Promise<void> {
   context.preferences = undefined;
   const [ours, theirs] = await Promise.all([ask(context, source), ask(context, target)]);
   if ("error" in ours) {
-    const again = ![404, 501].includes(Number(ours.error.data["status"]));
-    leave(context, `they could not be read: ${ours.error.message}`, again);
+    leave(context, `they could not be read: ${ours.error.message}`, mayPass(ours.error));
     return;
   }
   const { list } = ours;
@@ -55,8 +54,11 @@ export async function bringPreferences(context: Context): Promise<void> {
     leave(context, `they could not be written: ${asAbout(error, signal).message}`, false);
     return;
   }
-  if (isSame(list, await ask(context, target))) {
+  const back = await ask(context, target);
+  if (isSame(list, back)) {
     settle(context, list.length);
+  } else if ("error" in back) {
+    leave(context, `they could not be read back: ${back.error.message}`, mayPass(back.error));
   } else {
     leave(context, `${target.host} does not give them back as they were written.`, false);
   }
@@ -98,6 +100,11 @@ async function ask({ signal }: Context, pds: Pds): Promise<Asked> {
   } catch (error) {
     return { error: asAbout(error, signal) };
   }
+}
+
+/** Whether it may be another answer the next time: a server that lacks the method will go on lacking it. */
+function mayPass({ data }: DecampError): boolean {
+  return ![404, 501].includes(Number(data["status"]));
 }
 
 function isSame(list: readonly unknown[], theirs: Asked): boolean {
