@@ -1,6 +1,7 @@
 /** The flags that every command understands, before and behind its name. */
 import { DecampError } from "../errors.ts";
-import { stateDirectory } from "./state-folder.ts";
+import { defaultPlcUrl } from "../services/defaults.ts";
+import { stateDirectory } from "../services/state-folder.ts";
 
 export interface GlobalFlags {
   readonly quiet: boolean;
@@ -31,8 +32,6 @@ export interface RawGlobals {
   readonly stateDir?: string;
   readonly limit?: Readonly<Record<string, number>>;
 }
-
-export const defaultPlcUrl = "https://plc.directory";
 
 /**
  * Flags over environment over defaults.

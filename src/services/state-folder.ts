@@ -1,5 +1,5 @@
 /** Where decamp keeps its state, by the customs of each system. */
-import { homedir } from "node:os";
+import { homedir, platform as systemOf } from "node:os";
 import { isAbsolute, join, resolve } from "node:path";
 
 /**
@@ -9,7 +9,7 @@ import { isAbsolute, join, resolve } from "node:path";
 export function stateDirectory(
   flag: string | undefined,
   env: Readonly<NodeJS.ProcessEnv>,
-  platform: NodeJS.Platform = process.platform,
+  platform: NodeJS.Platform = systemOf(),
   home: string = homedir(),
 ): string {
   if (flag !== undefined) {
