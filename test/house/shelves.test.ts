@@ -43,5 +43,5 @@ function onlyGivesOut(file: string): boolean {
 }
 
 test("only the entries of the package give out what others have, and nothing of their own", () => {
-  expect(files.filter(onlyGivesOut)).toEqual(["index.ts"]);
+  expect(files.filter(onlyGivesOut).sort()).toEqual(["index.ts", "plc.ts", "repo.ts"]);
 });

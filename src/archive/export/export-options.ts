@@ -41,6 +41,7 @@ export interface BlobsAhead {
   readonly car: string | undefined;
 }
 
+/** How an account is exported; `exportOptions` makes it, with defaults. */
 export interface ExportOptions {
   /** Blobs at once, at most. */
   readonly concurrency: number;

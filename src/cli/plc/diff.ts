@@ -7,7 +7,7 @@ import { signIn } from "../../account/sign-in.ts";
 import { isJsonObject } from "../../data/json-object.ts";
 import { DecampError, exitCodeOf } from "../../errors.ts";
 import { parseServerUrl } from "../../identity/addresses.ts";
-import type { Finding } from "../../plc/check.ts";
+import type { OperationFinding } from "../../plc/check.ts";
 import { editOperation, type IdentityEdit } from "../../plc/edit.ts";
 import { judgeOperation, type Intent } from "../../plc/judge.ts";
 import { contentOf, parseSignedOperation, parseUnsignedOperation, pdsOf } from "../../plc/operation.ts";
@@ -84,11 +84,11 @@ interface Planned {
   readonly operation: UnsignedOperation;
   readonly intent: Intent;
   /** What speaks against it already. */
-  readonly findings?: readonly Finding[];
+  readonly findings?: readonly OperationFinding[];
 }
 
 /** A move is judged against what the servers say, and then against the log: what both find is said once, the worse first. */
-function withoutDoubles(findings: readonly Finding[]): Finding[] {
+function withoutDoubles(findings: readonly OperationFinding[]): OperationFinding[] {
   return findings.filter((finding, index) => {
     const first = findings.findIndex(({ rule, message }) => rule === finding.rule && message === finding.message);
     return first === index;
