@@ -1,6 +1,7 @@
 /**
  * TLS before the servers of the bed, as a front does it where people run them; it offers HTTP/2 first, as most servers on the net
- * do. Its certificate is for localhost and names of example.com, made with openssl and signed by nobody; the key is for tests alone.
+ * do. Its certificate is for localhost, names of example.com and plc.directory, made with openssl and signed by nobody; the key is
+ * for tests alone.
  */
 import { once } from "node:events";
 import { readFile } from "node:fs/promises";
