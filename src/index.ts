@@ -66,7 +66,7 @@ export { Http, type HttpOptions, type HttpRequest } from "./services/http/http.t
 export type { HttpAnswer } from "./services/http/http-answer.ts";
 export type { Allowance, Allowances, AnswerHeaders } from "./services/http/allowances.ts";
 export type { Clocks } from "./services/http/clocks.ts";
-export type { BudgetName, Limits } from "./data/budgets.ts";
+export { limitsWith, type BudgetName, type Limits } from "./data/budgets.ts";
 export { KnownSecrets } from "./data/known-secrets.ts";
 export { Pds } from "./services/servers/pds.ts";
 export type {

@@ -48,7 +48,7 @@ export type { Recovery, RecoveryRequest } from "./plc/recover.ts";
 
 // Documents and keys, and what is spoken of
 export type { Cid } from "./data/cid.ts";
-export type { BudgetName, Limits } from "./data/budgets.ts";
+export { limitsWith, type BudgetName, type Limits } from "./data/budgets.ts";
 export { parseDidDocument, type DidDocument } from "./identity/did-document.ts";
 export { parseDidKey, verifySignature, type Curve, type PublicKey } from "./identity/keys.ts";
 export { makePrivateKey, parsePrivateKey, PrivateKey } from "./identity/private-key.ts";

@@ -15,7 +15,7 @@ export { verifyRepo } from "./repo/verify-later.ts";
 export type { Expectation, RepoProgress, VerifyOptions } from "./repo/verify.ts";
 export type { Finding, RepoReport } from "./repo/report.ts";
 export { rules, type Part, type Rule, type RuleId } from "./repo/rules.ts";
-export type { BudgetName, Limits } from "./data/budgets.ts";
+export { limitsWith, type BudgetName, type Limits } from "./data/budgets.ts";
 export { defaultLimits, type RepoLimits } from "./repo/limits.ts";
 
 // What is in it

@@ -1,7 +1,6 @@
 /** The flags that every command understands, before and behind its name. */
 import { DecampError } from "../errors.ts";
-import { defaultPlcUrl } from "../services/defaults.ts";
-import { stateDirectory } from "../services/state-folder.ts";
+import { defaultPlcUrl, stateDirectory } from "../services/defaults.ts";
 
 export interface GlobalFlags {
   readonly quiet: boolean;

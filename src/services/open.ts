@@ -3,7 +3,7 @@
  * library, with a default for everything that has one.
  */
 import { parseServerUrl } from "../identity/addresses.ts";
-import { defaultPlcUrl, publicRelay } from "./defaults.ts";
+import { defaultPlcUrl, publicRelay, stateDirectory } from "./defaults.ts";
 import type { LockOwner } from "./disk/lock.ts";
 import { thisProcess } from "./disk/lock-owner.ts";
 import { createSeenHeads, type SeenHeads } from "./disk/seen-heads.ts";
@@ -14,7 +14,6 @@ import { Pds, type OpenPds } from "./servers/pds.ts";
 import { createPlcDirectory, type PlcDirectory } from "./servers/plc-directory.ts";
 import { createRelay, type Relay } from "./servers/relay.ts";
 import { createHandleResolver, type HandleResolver } from "./servers/resolver.ts";
-import { stateDirectory } from "./state-folder.ts";
 import { pause } from "./wait.ts";
 
 /** What the use cases talk to. They get it, or a part of it, and never make it. */
