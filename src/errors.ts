@@ -158,6 +158,7 @@ export interface KnownStanding {
   readonly sentence: string;
 }
 
+/** What may be said of an error beside its code and its sentence. */
 export interface ErrorOptions {
   /** What to try; replaces the hint of the code. */
   hint?: string;

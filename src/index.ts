@@ -10,29 +10,43 @@ export {
   type KnownStanding,
 } from "./errors.ts";
 
-// Repository
+// Repository (also in `decamp/repo`)
 export { createRepoVerifier, verifyRepo } from "./repo/verify.ts";
 export type { Expectation, RepoProgress, RepoVerifier, VerifierOptions, VerifyOptions } from "./repo/verify.ts";
 export type { Finding, RepoReport } from "./repo/report.ts";
-export { bytesSource, type RepoSource } from "./repo/source.ts";
+export { rules, type Part, type Rule, type RuleId } from "./repo/rules.ts";
 export { defaultLimits, type RepoLimits } from "./repo/limits.ts";
-export { readBlobRefs, readRecords, type ReadOptions, type ReferencedBlob, type RepoRecord } from "./repo/records.ts";
-export { diffRepos } from "./repo/diff.ts";
+export { bytesSource, type RepoSource } from "./repo/source.ts";
+export { readBlobRefs, readRecords, recordsInTurns } from "./repo/records.ts";
+export type { BlobRefOptions, ReadOptions, ReferencedBlob, RepoRecord } from "./repo/records.ts";
+export { diffInTurns, diffRepos, type DiffOptions, type RecordChange } from "./repo/diff.ts";
+export { proveCommit, type ProvedCommit } from "./repo/commit-proof.ts";
+export { decodeCbor, isCborMap, type CborMap, type CborValue } from "./data/cbor.ts";
+export { CidLink, type Cid } from "./data/cid.ts";
 export { toJson } from "./data/json.ts";
-export { decodeCbor } from "./data/cbor.ts";
 
-// Identity
+// Identity (also in `decamp/plc`)
+export { parseAccount, type Account } from "./identity/names.ts";
 export { parseDidDocument, type DidDocument } from "./identity/did-document.ts";
 export { makePrivateKey, parsePrivateKey, PrivateKey } from "./identity/private-key.ts";
 export type { Curve } from "./identity/keys.ts";
 export { auditLog, type AuditFinding, type LogAudit } from "./plc/audit.ts";
 export { describeHistory, undoPower, type HistoryEntry, type UndoPower } from "./plc/history.ts";
 export { changeFacts } from "./plc/change-facts.ts";
-export type { ChangeFacts, KeyFact, KeyKnowledge, KeyOwner, UndoFacts } from "./plc/change-facts.ts";
-export { verifyLog, type LogEntry, type VerifiedLog } from "./plc/log.ts";
-export { moveOperation, updateOperation, type Base, type Move } from "./plc/update.ts";
+export type { BeforeAndAfter, ChangeFacts, KeyFact, KeyKnowledge, KeyOwner, UndoFacts } from "./plc/change-facts.ts";
+export { proveLog, verifyLog, type LogEntry, type VerifiedLog } from "./plc/log.ts";
+export { parseSignedOperation, parseUnsignedOperation } from "./plc/operation.ts";
+export type {
+  LegacyCreate,
+  PlcOperation,
+  PlcService,
+  PlcTombstone,
+  SignedOperation,
+  UnsignedOperation,
+} from "./plc/operation.ts";
+export { moveOperation, updateOperation, type Base, type Move, type RecommendedCredentials } from "./plc/update.ts";
 export { editOperation, type IdentityEdit } from "./plc/edit.ts";
-export { checkOperation, type CheckContext, type OperationsLeft } from "./plc/check.ts";
+export { checkOperation, type CheckContext, type OperationFinding, type OperationsLeft } from "./plc/check.ts";
 export { judgeOperation, type Intent, type Judgement } from "./plc/judge.ts";
 export { placeOperation, predecessorAt, type Place } from "./plc/place.ts";
 export {
@@ -46,14 +60,32 @@ export {
 } from "./plc/recover.ts";
 export { compareSigned, diffOperations, type Difference, type Predecessor, type SignedAnswer } from "./plc/diff.ts";
 
-// Services
-export { Http, type HttpOptions } from "./services/http/http.ts";
+// Services: all of them, and each of them
+export { openServices, type OpenOptions, type OpenServices, type Services } from "./services/open.ts";
+export { Http, type HttpOptions, type HttpRequest } from "./services/http/http.ts";
+export type { HttpAnswer } from "./services/http/http-answer.ts";
+export type { Allowance, Allowances, AnswerHeaders } from "./services/http/allowances.ts";
+export type { Clocks } from "./services/http/clocks.ts";
+export { limitsWith, type BudgetName, type Limits } from "./data/budgets.ts";
+export { KnownSecrets } from "./data/known-secrets.ts";
 export { Pds } from "./services/servers/pds.ts";
+export type {
+  AccountStatus,
+  Download,
+  NewAccount,
+  OpenPds,
+  RepoStatus,
+  ServerDescription,
+  Upload,
+} from "./services/servers/pds.ts";
+export type { Credentials, SessionInfo } from "./services/servers/session.ts";
 export { createPlcDirectory, type PlcDirectory } from "./services/servers/plc-directory.ts";
+export { createRelay, type HostStatus, type Relay } from "./services/servers/relay.ts";
 export { createHandleResolver, type HandleResolver } from "./services/servers/resolver.ts";
 export { createSeenHeads, type SeenHead, type SeenHeads } from "./services/disk/seen-heads.ts";
 export { openCarFile, type CarFile } from "./services/disk/car-file.ts";
-
+export { createNewFolder, type NewFolder } from "./services/disk/new-folder.ts";
+export type { LockOwner } from "./services/disk/lock.ts";
 export { createKeychain, type Keychain } from "./services/secrets/keychain.ts";
 export { createKeychainStore, createKeyFile, type KeyStore } from "./services/secrets/key-store.ts";
 
@@ -64,7 +96,10 @@ export { readIdentity, type Identity } from "./account/read-identity.ts";
 export { readLog, type ReadLog } from "./account/read-log.ts";
 export type { AccountServices, LogServices } from "./account/services.ts";
 export { submitOperation, type Submission, type Submitted } from "./account/submit.ts";
-export { findIdentity, readAccount, type AccountLog, type Hints } from "./account/find.ts";
+export { findIdentity, locateAccount, readAccount } from "./account/find.ts";
+export type { AccountLog, Hints, LocatedAccount } from "./account/find.ts";
+export type { WhereState } from "./account/where.ts";
+export type { PlaceState } from "./account/places.ts";
 export { carryOut } from "./account/change.ts";
 export type { ChangeOptions, ChangeParts, ChangePlan, ChangeResult, Route } from "./account/change.ts";
 export { planMove, serverRotationKeys, type PlannedMove } from "./account/plan-move.ts";
@@ -76,16 +111,51 @@ export { signByServer, type SigningRequest } from "./account/sign-by-server.ts";
 export { submitSigned, type SubmitRequest, type SubmitResult } from "./account/submit-signed.ts";
 export type { IdentityAnswers } from "./account/answers.ts";
 
-// Archive and migration
+// Archive
 export { exportAccount, type ExportResult } from "./archive/export/export-account.ts";
+export { exportMany, type Listed, type ListEnd, type ManyOptions, type Outcome } from "./archive/export/export-many.ts";
+export type { Shard } from "./archive/export/shard.ts";
+export { exportOptions } from "./archive/export/export-options.ts";
+export type { Ahead } from "./archive/export/ahead.ts";
+export type { WantedBlob } from "./archive/export/fetch-blobs.ts";
+export type { LeftOut } from "./archive/export/small-files.ts";
+export type { Loss } from "./archive/shrink.ts";
+export type { BlobsAhead, Head, ExportOptions, ExportSource, ExportWishes } from "./archive/export/export-options.ts";
 export type { Mended, Unmended } from "./archive/export/mend.ts";
 export type { ExportEvent, ExportStepId, ReportExport } from "./archive/events.ts";
-export type { ExportOptions, ExportSource } from "./archive/export/export-options.ts";
-export type { Manifest } from "./archive/manifest.ts";
+export { listSnapshots, readManifest, type Manifest } from "./archive/manifest.ts";
+export type { ArchivedBlob, ArchivedFile, Missing, Most } from "./archive/manifest.ts";
+export { openSnapshot, readArchive, type ArchiveContents, type OpenSnapshot } from "./archive/open.ts";
+export type { OddSnapshot } from "./archive/odd-snapshots.ts";
+export { openSnapshotRepo } from "./archive/open-repo.ts";
+export { checkArchive, type AnyFinding, type ArchiveReport } from "./archive/check/check-archive.ts";
+export type { ArchiveFinding, CheckOptions } from "./archive/check/check-snapshot.ts";
+export { unpackRecords, type Unpacked } from "./archive/unpack.ts";
+
+// Move
 export { migrate } from "./migration/run.ts";
+export { cancelMigration, type CancelResult } from "./migration/cancel.ts";
+export {
+  migrationStatus,
+  type AccountStatusReport,
+  type MoveStatus,
+  type Phase,
+  type ServerStatus,
+  type StatusOptions,
+} from "./migration/status.ts";
 export { undoMove, type UndoParts, type UndoRequest, type UndoResult } from "./migration/undo.ts";
+export { verifyCertificate, type Certificate, type CertificateReport } from "./migration/certificate.ts";
 export type { Answers } from "./migration/answers.ts";
 export type { MigrationServices } from "./migration/context.ts";
 export type { MigrationEvent, MigrationPlan, MigrationResult, Report } from "./migration/events.ts";
+export type {
+  BlobNotMoved,
+  LeftBehind,
+  LeftBehindNow,
+  MissingBlob,
+  PlannedStep,
+  PreferencesNotMoved,
+  Warning,
+} from "./migration/events.ts";
 export type { MigrateOptions } from "./migration/options.ts";
 export { stepIds, stepTitle, type StepId } from "./migration/step-ids.ts";

@@ -23,6 +23,7 @@ import { signByKey, type Signer } from "./sign-by-key.ts";
 import { signByServer } from "./sign-by-server.ts";
 import { signIn } from "./sign-in.ts";
 
+/** Which rotation key is to come, and how. */
 export interface NewKeyRequest extends ChangeOptions {
   /** The new key, a did:key. */
   readonly key: string;
@@ -34,6 +35,7 @@ export interface NewKeyRequest extends ChangeOptions {
   readonly openSigner?: ((didKeys: readonly string[]) => Promise<Signer>) | undefined;
 }
 
+/** Which rotation key is to come, to which account. */
 export interface AddKeyRequest extends NewKeyRequest {
   /** A handle or a DID. */
   readonly account: string;
@@ -50,6 +52,7 @@ export interface ServerSession {
   readonly own?: RecommendedCredentials | undefined;
 }
 
+/** What came of it: the key was added, or stood first already. */
 export type AddKeyResult =
   | ({ readonly state: "added"; readonly did: string } & ChangeResult)
   | { readonly state: "already-first"; readonly did: string };

@@ -8,6 +8,7 @@ import type { ChangeFacts } from "../plc/change-facts.ts";
 import type { Difference } from "../plc/diff.ts";
 import type { Signer } from "./sign-by-key.ts";
 
+/** The answers that a change of an identity may need: of a person, or of a program. */
 export interface IdentityAnswers {
   /** True where a person can be asked a second time. */
   readonly canAskAgain: boolean;

@@ -12,6 +12,7 @@ import { claimedHandle, findPlcDid, notClaimed } from "./find.ts";
 import { whileItLags } from "./lag.ts";
 import type { AccountServices } from "./services.ts";
 
+/** What was found out about the identity of an account. */
 export interface AccountAudit extends LogAudit {
   readonly did: string;
   /** The DID document, if there is one. */

@@ -23,12 +23,14 @@ import { notSent, submitOperation, type Submitted } from "./submit.ts";
  */
 export type Route = "server" | "directory";
 
+/** A change of an identity that nobody has signed yet. */
 export interface ChangePlan {
   readonly account: AccountLog;
   readonly operation: UnsignedOperation;
   readonly judgement: Judgement;
 }
 
+/** A change of an identity that was made. */
 export interface ChangeResult extends Submitted {
   readonly differences: readonly Difference[];
   /** What it means: server, handle, keys, and who can undo it; missing for what was in the log already. */
@@ -37,12 +39,14 @@ export interface ChangeResult extends Submitted {
   readonly host: string;
 }
 
+/** How a change of an identity gets to the log. */
 export interface ChangeOptions {
   readonly route: Route;
   /** Allow `http:` and addresses of this machine and of home networks. */
   readonly allowPrivateHosts: boolean;
 }
 
+/** Whom a change of an identity needs. */
 export interface ChangeParts {
   readonly services: AccountServices;
   readonly answers: IdentityAnswers;

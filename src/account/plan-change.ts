@@ -3,7 +3,7 @@
 import { isJsonObject } from "../data/json-object.ts";
 import { DecampError } from "../errors.ts";
 import { parseServerUrl } from "../identity/addresses.ts";
-import type { Finding } from "../plc/check.ts";
+import type { OperationFinding } from "../plc/check.ts";
 import { editOperation, type IdentityEdit } from "../plc/edit.ts";
 import { judgeOperation, type Intent } from "../plc/judge.ts";
 import {
@@ -49,7 +49,7 @@ interface Planned {
   readonly operation: UnsignedOperation;
   readonly intent: Intent;
   /** What speaks against it already. */
-  readonly findings?: readonly Finding[];
+  readonly findings?: readonly OperationFinding[];
 }
 
 async function plan(
@@ -115,7 +115,7 @@ async function move(
 }
 
 /** A move is judged by what the servers say, and then by the log: what both find is said once, the worse first. */
-function withoutDoubles(findings: readonly Finding[]): Finding[] {
+function withoutDoubles(findings: readonly OperationFinding[]): OperationFinding[] {
   return findings.filter((finding, index) => {
     const first = findings.findIndex(({ rule, message }) => rule === finding.rule && message === finding.message);
     return first === index;

@@ -2,7 +2,7 @@
 
 import { DecampError, isDecampError } from "../errors.ts";
 import { changeFacts, type ChangeFacts, type KeyKnowledge } from "../plc/change-facts.ts";
-import { checkOperation, type Finding } from "../plc/check.ts";
+import { checkOperation, type OperationFinding } from "../plc/check.ts";
 import type { Intent } from "../plc/judge.ts";
 import { keysThatCameAlone } from "../plc/came-alone.ts";
 import { keysInDoubt } from "../plc/keys-in-doubt.ts";
@@ -12,6 +12,7 @@ import { handleAmong, moveOperation, parseRecommended, type RecommendedCredentia
 import type { Pds } from "../services/servers/pds.ts";
 import type { AccountLog } from "./find.ts";
 
+/** The operation of a move, and what is to be said of it. */
 export interface PlannedMove {
   readonly operation: UnsignedOperation;
   /** What was asked for, to judge the operation by. */
@@ -19,7 +20,7 @@ export interface PlannedMove {
   /** What it means: server, handle, keys, and who can undo it. */
   readonly facts: ChangeFacts;
   /** What speaks against it: an error must stop it, a warning has to be shown. */
-  readonly findings: readonly Finding[];
+  readonly findings: readonly OperationFinding[];
 }
 
 /** Rotation keys that a server may have for itself: the one it works with, and one for recovery. */
@@ -105,8 +106,8 @@ function checkRecommended(
   log: VerifiedLog,
   { signingKey, alsoKnownAs, pds }: RecommendedCredentials,
   handle: string | undefined,
-): Finding[] {
-  const findings: Finding[] = [];
+): OperationFinding[] {
+  const findings: OperationFinding[] = [];
   const last = log.entries.findLast(
     (entry) => !entry.nullified && contentOf(entry.operation)?.verificationMethods["atproto"] === signingKey,
   );
@@ -125,10 +126,14 @@ function checkRecommended(
 }
 
 /** Keys that a server calls its own, and that may be somebody else's. */
-function checkClaims(log: VerifiedLog, leavingKeys: readonly string[], comingKeys: readonly string[]): Finding[] {
+function checkClaims(
+  log: VerifiedLog,
+  leavingKeys: readonly string[],
+  comingKeys: readonly string[],
+): OperationFinding[] {
   const leaving = rotationKeysOf(log.head.operation).filter((key) => leavingKeys.includes(key));
   const alone = keysThatCameAlone(log);
-  return leaving.flatMap((key): Finding[] => [
+  return leaving.flatMap((key): OperationFinding[] => [
     ...(alone.includes(key)
       ? [
           {
@@ -207,7 +212,7 @@ export async function serverRotationKeys(pds: Pds, signal: AbortSignal): Promise
 }
 
 /** @throws DecampError `refused` at an error among the findings */
-export function requireNoErrors(findings: readonly Finding[], hint?: string): void {
+export function requireNoErrors(findings: readonly OperationFinding[], hint?: string): void {
   const errors = findings.filter(({ severity }) => severity === "error");
   if (errors.length > 0) {
     throw new DecampError("refused", `The identity cannot be changed like this: ${errors[0]?.message ?? ""}`, {

@@ -5,6 +5,7 @@ import { proveLog, type VerifiedLog } from "../plc/log.ts";
 import { whileItLags } from "./lag.ts";
 import type { LogServices } from "./services.ts";
 
+/** A log that was read and verified, and what was read. */
 export interface ReadLog {
   readonly log: VerifiedLog;
   /** As the directory sent it. */

@@ -11,6 +11,7 @@ import { carryOut, type ChangeOptions, type ChangeParts, type ChangePlan, type C
 import type { AccountLog } from "./find.ts";
 import { signByKey, type Signer } from "./sign-by-key.ts";
 
+/** What is to be undone, as the user says it. */
 export interface RecoveryWish {
   /** The CID of the operation that is to be undone; the one that looks unwanted by itself unless given. */
   readonly unwanted?: Cid | undefined;
@@ -20,6 +21,7 @@ export interface RecoveryWish {
   readonly dropKeys?: readonly string[] | undefined;
 }
 
+/** A recovery that nobody has signed yet. */
 export interface RecoveryPlan extends ChangePlan {
   readonly recovery: Recovery;
 }

@@ -12,6 +12,7 @@ import type { IdentityAnswers } from "./answers.ts";
 /** How often a code may be wrong before a new run is needed. */
 const tries = 5;
 
+/** What a server is asked to sign. */
 export interface SigningRequest {
   /** Signed in to the account. */
   readonly pds: Pds;

@@ -17,6 +17,7 @@ import { timeAtDirectory } from "./directory-time.ts";
 import { readAccount, type AccountLog } from "./find.ts";
 import { submitOperation } from "./submit.ts";
 
+/** An operation that somebody has signed, and what may be done with it. */
 export interface SubmitRequest extends ChangeOptions {
   /** A handle or a DID. */
   readonly account: string;
@@ -28,6 +29,7 @@ export interface SubmitRequest extends ChangeOptions {
   readonly nullify: boolean;
 }
 
+/** What came of it: it was submitted, or was in the log already. */
 export type SubmitResult = { readonly did: string; readonly state: "submitted" | "already-there" } & ChangeResult;
 
 /**

@@ -23,6 +23,7 @@ import type { LogServices } from "./services.ts";
 /** A directory may lag: how often the log is read after the submission, and the pause (milliseconds). */
 const lag = { attempts: 10, pause: 1000 };
 
+/** An operation that is to be sent, and what is known of it. */
 export interface Submission extends SignedAnswer {
   readonly did: string;
   /** The head of the log when the operation was planned. */
@@ -35,6 +36,7 @@ export interface Submission extends SignedAnswer {
   readonly serverKeys?: readonly string[] | undefined;
 }
 
+/** An operation that the log has. */
 export interface Submitted {
   readonly entry: LogEntry;
   /** The log that has it. */

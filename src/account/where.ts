@@ -43,6 +43,7 @@ export const whereStates = {
   "target-unknown": "it lives at S, and T does not say whether it has a copy",
 } as const;
 
+/** Where an account is, in one word of a closed set. */
 export type WhereState = keyof typeof whereStates;
 
 /** A stretch of time for which the identity named one server, in operations that count. */

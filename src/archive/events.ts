@@ -3,6 +3,7 @@
 /** The parts of an export, in their order. */
 export type ExportStepId = "locate" | "sign-in" | "recheck" | "repository" | "blobs" | "manifest";
 
+/** Something that an export says while it works. */
 export type ExportEvent =
   | {
       readonly type: "step";

@@ -9,6 +9,7 @@ import { readWhole } from "../services/disk/files.ts";
 import { listEntries } from "../services/disk/plain-entries.ts";
 import { compareSnapshotNames, snapshotFile, snapshotName, snapshotsFolder } from "./layout.ts";
 
+/** A blob of a snapshot. */
 export interface ArchivedBlob {
   readonly cid: string;
   /** Bytes. */
@@ -16,6 +17,7 @@ export interface ArchivedBlob {
   readonly mimeType: string;
 }
 
+/** A file of a snapshot. */
 export interface ArchivedFile {
   readonly size: number;
   /** Hexadecimal. */
@@ -41,6 +43,7 @@ export interface Most {
   readonly collections?: Readonly<Record<string, number>> | undefined;
 }
 
+/** What a snapshot holds. */
 export interface Manifest {
   readonly format: 1;
   /** Name of the snapshot, which is that of its folder. */

@@ -11,6 +11,7 @@ import { recordsInTurns, type RepoRecord } from "../repo/records.ts";
 import type { RepoSource } from "../repo/source.ts";
 import type { NewFolder } from "../services/disk/new-folder.ts";
 
+/** What was written, and what was not. */
 export interface Unpacked {
   /** Files that were written. */
   readonly records: number;

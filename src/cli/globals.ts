@@ -1,6 +1,6 @@
 /** The flags that every command understands, before and behind its name. */
 import { DecampError } from "../errors.ts";
-import { stateDirectory } from "./state-folder.ts";
+import { defaultPlcUrl, stateDirectory } from "../services/defaults.ts";
 
 export interface GlobalFlags {
   readonly quiet: boolean;
@@ -31,8 +31,6 @@ export interface RawGlobals {
   readonly stateDir?: string;
   readonly limit?: Readonly<Record<string, number>>;
 }
-
-export const defaultPlcUrl = "https://plc.directory";
 
 /**
  * Flags over environment over defaults.

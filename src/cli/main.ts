@@ -7,7 +7,7 @@ import type { Edge, Ready } from "./command.ts";
 import { commands } from "./commands.ts";
 import { readGlobals } from "./globals.ts";
 import { withNextCommand } from "./next-command.ts";
-import { packageFacts } from "./package.ts";
+import { packageFacts } from "../services/package.ts";
 import { readArguments } from "./program.ts";
 import { outliveSession } from "./talk/signals.ts";
 import { openTerminal, processParts, type TerminalParts } from "./talk/terminal.ts";

@@ -1,7 +1,8 @@
 /** A command for a person to type next: complete, with every flag that this run needed. */
 import { DecampError, isDecampError } from "../errors.ts";
 import { commandLine } from "./command-line.ts";
-import { defaultPlcUrl, type GlobalFlags, type RawGlobals } from "./globals.ts";
+import { defaultPlcUrl } from "../services/defaults.ts";
+import type { GlobalFlags, RawGlobals } from "./globals.ts";
 
 /** What of a run the next one needs, too. */
 export interface RunFlags {

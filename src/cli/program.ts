@@ -4,7 +4,7 @@ import { DecampError } from "../errors.ts";
 import type { Declare, Ready } from "./command.ts";
 import { collectLimits, helpStartsWith } from "./shape.ts";
 import type { RawGlobals } from "./globals.ts";
-import { packageFacts } from "./package.ts";
+import { packageFacts } from "../services/package.ts";
 import type { Terminal } from "./talk/terminal.ts";
 
 /** Help or the version was printed; there is nothing to run. */

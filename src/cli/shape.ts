@@ -1,6 +1,7 @@
 /** How a command is declared: help with the examples first, and flags in groups. */
 import { InvalidArgumentError, Option, type Command } from "commander";
 import type { Curve } from "../identity/keys.ts";
+import { defaultConcurrency } from "../services/defaults.ts";
 
 export interface Example {
   /** What it does, in a few words. */
@@ -64,9 +65,6 @@ export function curveOption(command: Command, says: string): Command {
 }
 
 const secrets = "Secrets (never the value of a flag; asked for on a terminal):";
-
-/** Blobs in flight at once, unless said otherwise. */
-export const defaultConcurrency = 16;
 
 export function concurrencyOption(): Option {
   const says = `blobs in flight at once (default: ${defaultConcurrency})`;

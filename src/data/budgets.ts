@@ -19,6 +19,7 @@ export interface Budget {
   readonly bounds: string;
 }
 
+/** The name of a limit; docs/LIMITS.md says what each one bounds. */
 export type BudgetName =
   | "blobBytes"
   | "blobExcess"

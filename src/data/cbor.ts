@@ -12,6 +12,7 @@ import { CborScanner, cborFaults, cborFaultText } from "./cbor-scan.ts";
  */
 export type CborValue = null | boolean | number | bigint | string | Uint8Array | CidLink | CborValue[] | CborMap;
 
+/** A map of the data model; its keys are texts. */
 export interface CborMap {
   [key: string]: CborValue;
 }

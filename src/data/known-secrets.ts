@@ -29,6 +29,7 @@ interface Needle {
   readonly least: number;
 }
 
+/** Texts that are kept out of everything that is printed, and out of errors. */
 export class KnownSecrets {
   readonly #needles = new Map<string, readonly Needle[]>();
   /** By the letters that they may begin with. */

@@ -7,6 +7,7 @@ import { DecampError, isDecampError } from "../errors.ts";
 import { parseLegacyMultibase, parseMultikey } from "./keys.ts";
 import { isHandle } from "./names.ts";
 
+/** What a DID document says of an account. */
 export interface DidDocument {
   readonly did: string;
   readonly alsoKnownAs: readonly string[];

@@ -8,8 +8,10 @@ import { decodeBase58, encodeBase58 } from "../data/base58.ts";
 import { DecampError } from "../errors.ts";
 import { shownKey } from "./key-guard.ts";
 
+/** The curves of the keys of AT Protocol (spec: Cryptography). */
 export type Curve = "k256" | "p256";
 
+/** A public key. */
 export interface PublicKey {
   readonly curve: Curve;
   /** The compressed point, 33 bytes. */

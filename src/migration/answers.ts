@@ -9,6 +9,7 @@ import type { IdentityAnswers } from "../account/answers.ts";
 import type { Signer } from "../account/sign-by-key.ts";
 import type { LeftBehindNow } from "./events.ts";
 
+/** The answers that a move may need: of a person, or of a program. */
 export interface Answers extends IdentityAnswers {
   /** Beside the change, `leftBehind`: what is not on the new server; missing where all of it is there. */
   confirmIdentityChange(

@@ -17,6 +17,7 @@ import { findJournals, lockAccount, removeJournal, rememberedDids, type JournalS
 import type { MigrateOptions } from "./options.ts";
 import { signInToSource, signInToTarget } from "./sign-in.ts";
 
+/** What came of cancelling a move. */
 export interface CancelResult {
   readonly did: string;
   readonly handle: string;

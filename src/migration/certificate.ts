@@ -19,6 +19,7 @@ import { proveLog, type LogEntry, type VerifiedLog } from "../plc/log.ts";
 import { contentOf, pdsOf } from "../plc/operation.ts";
 import { proveCommit, type ProvedCommit } from "../repo/commit-proof.ts";
 
+/** What a certificate says; `verifyCertificate` says whether it is true. */
 export interface Certificate {
   readonly format: 1;
   readonly writtenBy: string;

@@ -7,8 +7,7 @@ import { archiveName } from "../archive/layout.ts";
 import { readManifests, type Manifest, type Missing } from "../archive/manifest.ts";
 import { isDecampError } from "../errors.ts";
 import { isStorageError, joinPath } from "../services/disk/files.ts";
-import type { LockOwner } from "../services/disk/lock.ts";
-import type { Relay } from "../services/servers/relay.ts";
+import type { Services } from "../services/open.ts";
 import type { Pds, ServerDescription } from "../services/servers/pds.ts";
 import type { PlcOperation, UnsignedOperation } from "../plc/operation.ts";
 import type { Expectation } from "../repo/verify.ts";
@@ -18,14 +17,8 @@ import { lostJournal, type Journal, type JournalEntry } from "./journal.ts";
 import type { MigrateOptions } from "./options.ts";
 import type { StepId } from "./step-ids.ts";
 
-/** What a migration talks to. */
-export interface MigrationServices extends AccountServices {
-  /** Name and version, for the archive. */
-  readonly writtenBy: string;
-  readonly lockOwner: LockOwner;
-  /** The relay that is asked about the new server, if any. */
-  readonly relay?: Relay | undefined;
-}
+/** What a migration talks to: what `openServices` opens, or one's own. */
+export type MigrationServices = AccountServices & Pick<Services, "writtenBy" | "lockOwner" | "relay">;
 
 /** A step: `done` asks the world whether it holds already, `run` makes it so and may say something about it. */
 export interface Step {

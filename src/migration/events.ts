@@ -30,6 +30,7 @@ export interface MigrationPlan {
   readonly steps: readonly PlannedStep[];
 }
 
+/** A step that a move would take. */
 export interface PlannedStep {
   readonly id: StepId;
   readonly title: string;
@@ -88,11 +89,13 @@ export interface MigrationResult extends LeftBehind {
   readonly warnings?: readonly Warning[];
 }
 
+/** Something that the user should know. */
 export interface Warning {
   readonly code: string;
   readonly message: string;
 }
 
+/** A blob that the old server does not give. */
 export interface MissingBlob {
   readonly cid: string;
   readonly reason: string;
@@ -108,12 +111,14 @@ export interface BlobNotMoved extends MissingBlob {
   readonly archived: boolean;
 }
 
+/** Why the preferences are not on the new server. */
 export interface PreferencesNotMoved {
   readonly reason: string;
   /** The file that has them, if there is one. */
   readonly archived?: string;
 }
 
+/** Something that a move says while it works. */
 export type MigrationEvent =
   | { readonly type: "plan"; readonly plan: MigrationPlan }
   | {

@@ -2,6 +2,7 @@
 
 import type { StepId } from "./step-ids.ts";
 
+/** How an account is moved. */
 export interface MigrateOptions {
   /** Handle or DID of the account. */
   readonly account: string;

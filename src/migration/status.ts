@@ -1,7 +1,7 @@
 /** Where an account stands, asked from both servers and the directory. Nothing is changed, and nobody has to sign in. */
 
 import { findIdentity } from "../account/find.ts";
-import type { Place } from "../account/places.ts";
+import type { Place, PlaceState } from "../account/places.ts";
 import { homeBefore, homeOf, livesAt, whereIs, type Whereabouts, type WhereState } from "../account/where.ts";
 import { parseServerUrl } from "../identity/addresses.ts";
 import { parseAccount } from "../identity/names.ts";
@@ -12,9 +12,10 @@ import { findJournals, readJournals, rememberedDids, type JournalState } from ".
 /** Where a move is: what of it holds, and what can be taken back. Coarser than `state`, and older. */
 export type Phase = "not-begun" | "in-progress" | "identity-moved" | "source-active" | "done" | "over";
 
+/** Where a move stands. */
 export interface MoveStatus {
-  readonly source: Pick<Place, "url" | "state">;
-  readonly target: Pick<Place, "url" | "state">;
+  readonly source: ServerStatus;
+  readonly target: ServerStatus;
   readonly state: WhereState;
   readonly phase: Phase;
   /** Whether everything that was done can still be undone with `decamp migrate cancel`. */
@@ -44,6 +45,14 @@ export interface MoveStatus {
   readonly archive?: string;
 }
 
+/** A server, and the state of the account there. */
+export interface ServerStatus {
+  /** Origin. */
+  readonly url: string;
+  readonly state: PlaceState;
+}
+
+/** Where an account is, and its moves. */
 export interface AccountStatusReport {
   readonly did: string;
   readonly handle: string;
@@ -56,6 +65,7 @@ export interface AccountStatusReport {
   readonly moves: readonly MoveStatus[];
 }
 
+/** What is asked about. */
 export interface StatusOptions {
   readonly account: string;
   readonly from?: string | undefined;
@@ -192,7 +202,7 @@ function isOver(pair: Pair | undefined, pairs: readonly Pair[], log: VerifiedLog
   return wasMade && pairs.some(({ journal }) => journal !== pair?.journal && (journal?.at ?? "") > at);
 }
 
-function bare(place: Place | undefined, url: string | undefined): Pick<Place, "url" | "state"> {
+function bare(place: Place | undefined, url: string | undefined): ServerStatus {
   return { url: place?.url ?? url ?? "", state: place?.state ?? "unknown" };
 }
 

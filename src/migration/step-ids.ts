@@ -25,6 +25,7 @@ const titles = {
   confirm: "Confirm from outside",
 } as const;
 
+/** The name of a step of a move: stable. */
 export type StepId = keyof typeof titles;
 
 /** Every step id, in the order in which the steps run. */

@@ -38,6 +38,7 @@ import {
   type JournalState,
 } from "./journal.ts";
 
+/** Which move is to be undone. */
 export interface UndoRequest {
   /** The handle, the old or the new one, or the DID. */
   readonly account: string;
@@ -51,11 +52,13 @@ export interface UndoRequest {
   readonly openSigner: (didKeys: readonly string[]) => Promise<Signer>;
 }
 
+/** Whom undoing a move needs. */
 export interface UndoParts extends ChangeParts {
   readonly services: MigrationServices;
   readonly warn: (code: string, message: string) => void;
 }
 
+/** What came of undoing a move. */
 export interface UndoResult {
   /** `undone` now; `finished` when the identity named the old server again already, and only the accounts were left. */
   readonly state: "undone" | "finished";

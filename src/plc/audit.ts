@@ -7,6 +7,7 @@ import { checkOperation } from "./check.ts";
 import { logSlices, type VerifiedLog } from "./log.ts";
 import { contentOf } from "./operation.ts";
 
+/** Something that is wrong with an identity, or odd. */
 export interface AuditFinding {
   /** `plc/…`, `did-document/…` or `handle/…`, stable. */
   readonly rule: string;
@@ -18,6 +19,7 @@ export interface AuditFinding {
   readonly cid?: string;
 }
 
+/** What was found out about a log. */
 export interface LogAudit {
   readonly did?: string;
   /** The verified log; missing if it is not in order. */

@@ -23,8 +23,10 @@ export interface KeyKnowledge {
   readonly signers?: readonly string[];
 }
 
+/** Whose a rotation key is, as far as that is known. */
 export type KeyOwner = "user" | "old-server" | "new-server" | "unknown";
 
+/** A rotation key, and what an operation does to it. */
 export interface KeyFact {
   readonly key: string;
   readonly owner: KeyOwner;
@@ -39,10 +41,11 @@ export interface KeyFact {
   readonly accepted?: true;
 }
 
+/** What an operation means for whom it is about. */
 export interface ChangeFacts {
   /** Origins, as the identity names them before and after. */
-  readonly server: Change;
-  readonly handle: Change;
+  readonly server: BeforeAndAfter;
+  readonly handle: BeforeAndAfter;
   /** Every rotation key of before and after: those that leave, those that come, those that stay; each by rank. */
   readonly keys: readonly KeyFact[];
   /** How many rotation keys there will be. */
@@ -50,7 +53,8 @@ export interface ChangeFacts {
   readonly undo: UndoFacts;
 }
 
-interface Change {
+/** What something is before an operation and after it; unset where there is none. */
+export interface BeforeAndAfter {
   readonly before?: string;
   readonly after?: string;
 }
@@ -87,7 +91,7 @@ export function serverKeysOf({ keys }: ChangeFacts): readonly string[] {
   );
 }
 
-function change(before: string | undefined, after: string | undefined): Change {
+function change(before: string | undefined, after: string | undefined): BeforeAndAfter {
   return { ...(before === undefined ? {} : { before }), ...(after === undefined ? {} : { after }) };
 }
 

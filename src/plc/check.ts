@@ -7,7 +7,8 @@ import { parseDidKey } from "../identity/keys.ts";
 import { operationBytes } from "./operation.ts";
 import type { UnsignedOperation } from "./operation.ts";
 
-export interface Finding {
+/** Something that speaks against an operation. */
+export interface OperationFinding {
   /** `plc/…`, stable. */
   readonly rule: string;
   /** An error must stop the operation; a warning has to be shown. */
@@ -56,7 +57,7 @@ const limits = {
 } as const;
 
 /** Everything that speaks against an operation; an empty list if nothing does. */
-export function checkOperation(operation: UnsignedOperation, context: CheckContext = {}): Finding[] {
+export function checkOperation(operation: UnsignedOperation, context: CheckContext = {}): OperationFinding[] {
   return [
     ...checkRotationKeys(operation.rotationKeys),
     ...checkPower(operation.rotationKeys, context),
@@ -68,8 +69,8 @@ export function checkOperation(operation: UnsignedOperation, context: CheckConte
   ];
 }
 
-function checkRotationKeys(keys: readonly string[]): Finding[] {
-  const findings: Finding[] = [];
+function checkRotationKeys(keys: readonly string[]): OperationFinding[] {
+  const findings: OperationFinding[] = [];
   if (keys.length === 0) {
     findings.push(error("plc/no-rotation-key", "Without a rotation key nobody could ever change this identity again."));
   }
@@ -86,9 +87,9 @@ function checkRotationKeys(keys: readonly string[]): Finding[] {
   return findings;
 }
 
-function checkPower(keys: readonly string[], context: CheckContext): Finding[] {
+function checkPower(keys: readonly string[], context: CheckContext): OperationFinding[] {
   const { userKeys = [], headKeys, expectedKeys = [], leavingKeys = [], byHand = false } = context;
-  const findings: Finding[] = [];
+  const findings: OperationFinding[] = [];
   const lost = userKeys.filter((key) => !keys.includes(key));
   for (const key of lost) {
     findings.push(error("plc/user-key-lost", `Your own rotation key would be gone: ${key}.`));
@@ -125,8 +126,12 @@ function checkPower(keys: readonly string[], context: CheckContext): Finding[] {
 }
 
 /** Whose key is whose, nobody said: every key that gets another above it is named, and which one that is. */
-function checkRanks(keys: readonly string[], headKeys: readonly string[], userKeys: readonly string[]): Finding[] {
-  return [...new Set(headKeys)].flatMap((key): Finding[] => {
+function checkRanks(
+  keys: readonly string[],
+  headKeys: readonly string[],
+  userKeys: readonly string[],
+): OperationFinding[] {
+  return [...new Set(headKeys)].flatMap((key): OperationFinding[] => {
     const before = keysAbove(headKeys, key);
     const above = new Set(keysAbove(keys, key).filter((other) => !before.includes(other)));
     if (above.size === 0 || userKeys.includes(key)) {
@@ -137,8 +142,8 @@ function checkRanks(keys: readonly string[], headKeys: readonly string[], userKe
   });
 }
 
-function checkMethods({ verificationMethods }: UnsignedOperation, { signingKey }: CheckContext): Finding[] {
-  const findings: Finding[] = [];
+function checkMethods({ verificationMethods }: UnsignedOperation, { signingKey }: CheckContext): OperationFinding[] {
+  const findings: OperationFinding[] = [];
   const methods = Object.entries(verificationMethods);
   if (methods.length > limits.verificationMethods) {
     const text = `There are ${methods.length} verification methods, and ${limits.verificationMethods} are allowed.`;
@@ -161,8 +166,8 @@ function checkMethods({ verificationMethods }: UnsignedOperation, { signingKey }
   return findings;
 }
 
-function checkAliases(aliases: readonly string[], { handle }: CheckContext): Finding[] {
-  const findings: Finding[] = [];
+function checkAliases(aliases: readonly string[], { handle }: CheckContext): OperationFinding[] {
+  const findings: OperationFinding[] = [];
   if (aliases.length > limits.aliases) {
     findings.push(
       error("plc/too-many-aliases", `There are ${aliases.length} aliases, and ${limits.aliases} are allowed.`),
@@ -183,8 +188,8 @@ function checkAliases(aliases: readonly string[], { handle }: CheckContext): Fin
   return findings;
 }
 
-function checkServices({ services }: UnsignedOperation, { endpoint }: CheckContext): Finding[] {
-  const findings: Finding[] = [];
+function checkServices({ services }: UnsignedOperation, { endpoint }: CheckContext): OperationFinding[] {
+  const findings: OperationFinding[] = [];
   const entries = Object.entries(services);
   if (entries.length > limits.services) {
     findings.push(
@@ -207,7 +212,7 @@ function checkServices({ services }: UnsignedOperation, { endpoint }: CheckConte
   return findings;
 }
 
-function checkSize(operation: UnsignedOperation): Finding[] {
+function checkSize(operation: UnsignedOperation): OperationFinding[] {
   // any signature has this length
   const size = operationBytes({ ...operation, sig: "A".repeat(86) }).length;
   return size <= limits.operationBytes
@@ -259,12 +264,12 @@ function countSince(createdAt: readonly string[], time: number): number {
   return createdAt.filter((created) => Date.parse(created) > time).length;
 }
 
-function checkRate({ history }: CheckContext): Finding[] {
+function checkRate({ history }: CheckContext): OperationFinding[] {
   if (history === undefined) {
     return [];
   }
   const { createdAt, now } = history;
-  return spans.flatMap(([name, span, most]): Finding[] => {
+  return spans.flatMap(([name, span, most]): OperationFinding[] => {
     const count = countSince(createdAt, now - span);
     if (count >= most) {
       return [error("plc/rate", `The directory takes ${most} operations a ${name}, and ${count} were made.`)];
@@ -288,10 +293,10 @@ function isUsable(key: string): boolean {
   }
 }
 
-function warning(rule: string, message: string): Finding {
+function warning(rule: string, message: string): OperationFinding {
   return { rule, severity: "warning", message };
 }
 
-function error(rule: string, message: string): Finding {
+function error(rule: string, message: string): OperationFinding {
   return { rule, severity: "error", message };
 }

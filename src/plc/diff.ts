@@ -13,6 +13,7 @@ import {
 } from "./operation.ts";
 import type { PlcOperation, SignedOperation, UnsignedOperation } from "./operation.ts";
 
+/** A field in which two operations differ. */
 export interface Difference {
   /** Where: `rotationKeys[1]`, `verificationMethods.atproto`, `services.atproto_pds.endpoint`, `alsoKnownAs`, … */
   readonly field: string;

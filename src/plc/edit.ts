@@ -3,6 +3,7 @@ import { DecampError } from "../errors.ts";
 import type { UnsignedOperation } from "./operation.ts";
 import { updateOperation, withHandle, type Base } from "./update.ts";
 
+/** What is to be changed in an identity. What is left out stays as it is. */
 export interface IdentityEdit {
   /** did:keys that are to stand before all others, the most powerful first. One that is in the list already moves. */
   readonly addRotationKeys?: readonly string[];

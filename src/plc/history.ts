@@ -8,6 +8,7 @@ import type { LogEntry, VerifiedLog } from "./log.ts";
 import { contentOf, normalizeOperation, rotationKeysOf } from "./operation.ts";
 import type { SignedOperation, UnsignedOperation } from "./operation.ts";
 
+/** An operation, told: what it changed, who signed it, and who can undo it. */
 export interface HistoryEntry {
   readonly entry: LogEntry;
   readonly kind: "genesis" | "update" | "recovery" | "tombstone";

@@ -1,6 +1,12 @@
 /** A planned operation against the log that it is to enter: what it changes, and everything that speaks against it. */
 import { changeFacts, type ChangeFacts, type KeyKnowledge } from "./change-facts.ts";
-import { checkOperation, operationsLeft, type CheckContext, type Finding, type OperationsLeft } from "./check.ts";
+import {
+  checkOperation,
+  operationsLeft,
+  type CheckContext,
+  type OperationFinding,
+  type OperationsLeft,
+} from "./check.ts";
 import { diffOperations, type Difference } from "./diff.ts";
 import type { VerifiedLog } from "./log.ts";
 import { contentOf, rotationKeysOf, type UnsignedOperation } from "./operation.ts";
@@ -12,6 +18,7 @@ export interface Intent extends Omit<CheckContext, "headKeys" | "history"> {
   readonly known?: KeyKnowledge;
 }
 
+/** What is to be said of an operation before anybody signs it. */
 export interface Judgement {
   readonly place: Place;
   /** Against what the identity says now; after a tombstone, against what it said last. */
@@ -19,7 +26,7 @@ export interface Judgement {
   /** What it means: server, handle, keys, and who can undo it. */
   readonly facts: ChangeFacts;
   /** An error must stop it; a warning has to be shown. */
-  readonly findings: readonly Finding[];
+  readonly findings: readonly OperationFinding[];
   /** How many operations the directory still takes; one that nullifies others does not count. */
   readonly left: OperationsLeft;
 }
@@ -52,8 +59,8 @@ export function judgeOperation(log: VerifiedLog, operation: UnsignedOperation, i
 }
 
 /** What is allowed, and seldom meant. */
-function checkChange(before: UnsignedOperation, after: UnsignedOperation, intent: Intent): Finding[] {
-  const findings: Finding[] = [];
+function checkChange(before: UnsignedOperation, after: UnsignedOperation, intent: Intent): OperationFinding[] {
+  const findings: OperationFinding[] = [];
   const [oldKey, newKey] = [before, after].map((operation) => operation.verificationMethods["atproto"]);
   if (oldKey !== undefined && newKey === undefined) {
     findings.push(
@@ -88,6 +95,6 @@ function isOrigin(endpoint: string): boolean {
   return URL.canParse(endpoint) && endpoint.startsWith("https://") && new URL(endpoint).origin === endpoint;
 }
 
-function warning(rule: string, message: string): Finding {
+function warning(rule: string, message: string): OperationFinding {
   return { rule, severity: "warning", message };
 }

@@ -22,6 +22,7 @@ import type { SignedOperation } from "./operation.ts";
 /** How long an operation can be nullified after the directory took it, in milliseconds: 72 hours. */
 export const recoveryWindow: number = 72 * 60 * 60 * 1000;
 
+/** An operation in its log. */
 export interface LogEntry {
   readonly cid: Cid;
   readonly operation: SignedOperation;
@@ -32,6 +33,7 @@ export interface LogEntry {
   readonly signer: string;
 }
 
+/** A log that was proved from its genesis to its head. */
 export interface VerifiedLog {
   readonly did: string;
   /** All entries, nullified ones included, oldest first. */

@@ -13,6 +13,7 @@ import { DecampError } from "../errors.ts";
 import { concealKeys, shownKey } from "../identity/key-guard.ts";
 import { parseDidKey, verifySignature } from "../identity/keys.ts";
 
+/** A service of an identity, such as its PDS. */
 export type PlcService = { readonly type: string; readonly endpoint: string };
 
 /** An operation before it is signed: the whole state that the DID has after it. */
@@ -27,10 +28,11 @@ export type UnsignedOperation = {
   readonly prev: Cid | null;
 };
 
+/** A signed operation. */
 export type PlcOperation = UnsignedOperation & { readonly sig: string };
 
 /** The end of a DID. */
-type PlcTombstone = { readonly type: "plc_tombstone"; readonly prev: Cid; readonly sig: string };
+export type PlcTombstone = { readonly type: "plc_tombstone"; readonly prev: Cid; readonly sig: string };
 
 /** The form of the first genesis operations. It is no longer made, but many logs begin with one. */
 export type LegacyCreate = {
@@ -43,6 +45,7 @@ export type LegacyCreate = {
   readonly sig: string;
 };
 
+/** A signed operation of any of the three types. */
 export type SignedOperation = PlcOperation | PlcTombstone | LegacyCreate;
 
 const fields: Record<SignedOperation["type"], readonly string[]> = {

@@ -5,6 +5,7 @@ import type { LogEntry, VerifiedLog } from "./log.ts";
 import { rotationKeysOf, type SignedOperation, type UnsignedOperation } from "./operation.ts";
 import { activeEntries, recoveryAt } from "./recover.ts";
 
+/** Where an operation stands in a log, or would. */
 export interface Place {
   /** What it follows. */
   readonly base: LogEntry;

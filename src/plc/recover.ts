@@ -13,6 +13,7 @@ import { rotationKeysOf } from "./operation.ts";
 import type { UnsignedOperation } from "./operation.ts";
 import { updateOperation } from "./update.ts";
 
+/** How an operation can be undone: by another one in its place, within 72 hours. */
 export interface Recovery {
   /** The operation that is to be undone. */
   readonly unwanted: LogEntry;
@@ -26,6 +27,7 @@ export interface Recovery {
   readonly deadline: number;
 }
 
+/** What is to be undone, and with what. */
 export interface RecoveryRequest {
   /** The CID of the operation that is to be undone. */
   readonly unwanted: Cid;

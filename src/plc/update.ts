@@ -26,6 +26,7 @@ export interface RecommendedCredentials {
   readonly pds: PlcService;
 }
 
+/** What is known of a move, for the operation that makes it. */
 export interface Move {
   readonly target: RecommendedCredentials;
   /** What the old server recommends as rotation keys: its own keys, which leave. */

@@ -28,6 +28,7 @@ export function readVarint(bytes: Uint8Array, start: number, end: number): Varin
   return "more";
 }
 
+/** The header of a CAR file. */
 export interface CarHeader {
   /** The root that counts: the first. */
   root: Cid;

@@ -11,6 +11,7 @@ export type RecordChange =
   | { kind: "changed"; path: string; before: Cid; after: Cid }
   | { kind: "removed"; path: string; before: Cid };
 
+/** What ends the comparison early. */
 export interface DiffOptions {
   signal?: AbortSignal;
 }

@@ -10,6 +10,7 @@ export type RepoLimits = {
   ]: Limits[Name];
 };
 
+/** The limits of a verification, unless others are given. */
 export const defaultLimits: Readonly<RepoLimits> = repoLimits(defaultBudgets);
 
 /** The limits of a repository among all limits. */

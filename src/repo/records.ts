@@ -6,6 +6,7 @@ import { BlockIndex, readRoot } from "./block-index.ts";
 import type { RepoSource } from "./source.ts";
 import { Walk } from "./walk.ts";
 
+/** A record, and where it stands. */
 export interface RepoRecord {
   /** `collection/rkey` */
   path: string;
@@ -16,6 +17,7 @@ export interface RepoRecord {
   bytes: Uint8Array;
 }
 
+/** What ends the reading early. */
 export interface ReadOptions {
   signal?: AbortSignal;
 }
@@ -85,6 +87,7 @@ export interface ReferencedBlob {
   records: string[];
 }
 
+/** How blobs are looked for. */
 export interface BlobRefOptions extends ReadOptions {
   /** Told each record that cannot be read to its end, so that it is not known whether it needs blobs. */
   onUnknown?: (record: RepoRecord) => void;

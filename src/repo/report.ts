@@ -3,6 +3,7 @@ import type { Cid } from "../data/cid.ts";
 import { howToRaise, type RepoLimits } from "./limits.ts";
 import { rules, type Part, type RuleId } from "./rules.ts";
 
+/** Something that is wrong with a repository, or odd. */
 export interface Finding {
   rule: RuleId;
   severity: "error" | "warning";

@@ -6,6 +6,7 @@
 /** The three questions that a report answers. */
 export type Part = "structure" | "signature" | "completeness";
 
+/** What a repository has to keep to. */
 export interface Rule {
   severity: "error" | "warning";
   /** Which answers an error spoils. */
@@ -147,6 +148,7 @@ const table = {
   "limit/findings": ["warning", "There is more to find than is listed."],
 } as const;
 
+/** The name of a rule for repositories: stable. */
 export type RuleId = keyof typeof table;
 
 function makeRules(): Record<RuleId, Rule> {
@@ -163,4 +165,5 @@ function makeRules(): Record<RuleId, Rule> {
 // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- Object.keys does not know its argument's keys
 export const ruleIds: readonly RuleId[] = Object.keys(table) as RuleId[];
 
+/** All rules for repositories, by their ids; docs/RULES.md lists them. */
 export const rules: Readonly<Record<RuleId, Rule>> = makeRules();

@@ -38,6 +38,7 @@ export interface RepoProgress {
   records: number;
 }
 
+/** What a verification that is fed may be given. */
 export interface VerifierOptions {
   /**
    * Reads back what was written to the verifier, up to the last chunk. Without it, blocks that come before they are
@@ -178,6 +179,7 @@ class Verifier implements RepoVerifier {
   }
 }
 
+/** How a repository is verified, and who is told. */
 export interface VerifyOptions {
   signal?: AbortSignal;
   limits?: Partial<RepoLimits>;

@@ -1,21 +1,15 @@
-/** Work on an identity by the library alone, as docs/LIBRARY.md shows it. */
+/** Work on an identity by the library alone, as docs/LIBRARY.md says. */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import {
   addRotationKey,
-  createHandleResolver,
-  createPlcDirectory,
-  createSeenHeads,
   editOperation,
-  Http,
   judgeOperation,
+  openServices,
   parsePrivateKey,
-  Pds,
   readAccount,
-  type AccountServices,
   type IdentityAnswers,
 } from "../../src/index.ts";
 import { startLyingServer, type LyingServer } from "../faults/lying-server.ts";
@@ -37,19 +31,6 @@ afterAll(() => {
 const nobody = (): never => {
   throw new Error("nothing is asked where a key signs, and the directory gets it");
 };
-function openServices(http: Http): AccountServices {
-  return {
-    openPds: (origin) => new Pds(http, origin),
-    directory: createPlcDirectory(http, bed.origin),
-    webDocument: nobody,
-    handles: createHandleResolver(http),
-    heads: createSeenHeads(folder),
-    now: () => Date.now(),
-    clockOffset: () => undefined,
-    sleep: async (milliseconds, signal) => setTimeout(milliseconds, undefined, { signal }),
-  };
-}
-
 const answers: IdentityAnswers = {
   canAskAgain: false,
   hasPlcToken: false,
@@ -67,8 +48,7 @@ const answers: IdentityAnswers = {
 };
 
 test("a change is judged, and carried out with a key", async () => {
-  const http = new Http({ allowPrivateHosts: true, userAgent: "a-test/1.0" });
-  const services = openServices(http);
+  const services = openServices({ plcUrl: bed.origin, allowPrivateHosts: true, stateDir: folder });
   const { signal } = new AbortController();
 
   const account = await readAccount(services, bed.did, {}, signal);
@@ -89,5 +69,5 @@ test("a change is judged, and carried out with a key", async () => {
   );
   expect(result).toMatchObject({ state: "added", nullified: [], entry: { signer: held.didKey } });
   expect(bed.submitted).toHaveLength(1);
-  http.close();
+  services.close();
 });

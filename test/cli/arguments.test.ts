@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { commands } from "../../src/cli/commands.ts";
 import { readMigrateRequest, type MigrateRequest } from "../../src/cli/migrate/request.ts";
 import { main } from "../../src/cli/main.ts";
-import { stateDirectory } from "../../src/cli/state-folder.ts";
+import { stateDirectory } from "../../src/services/defaults.ts";
 import { readArguments } from "../../src/cli/program.ts";
 import { openTerminal } from "../../src/cli/talk/terminal.ts";
 import { captured } from "./support/streams.ts";

@@ -132,6 +132,15 @@ test("the table of commands opens the folder of each", () => {
   expect(objectionTo("services/open.ts", "./servers/pds.ts")).toBeUndefined();
 });
 
+test("the entries of the package give out their own floors", () => {
+  expect(objectionTo("repo.ts", "./repo/verify-later.ts")).toBeUndefined();
+  expect(objectionTo("plc.ts", "./plc/log.ts")).toBeUndefined();
+  expect(objectionTo("index.ts", "./migration/run.ts")).toBeUndefined();
+  expect(objectionTo("repo.ts", "./services/disk/car-file.ts")).toMatch(/repo\.ts may not import services/);
+  expect(objectionTo("plc.ts", "./repo/verify.ts")).toMatch(/plc\.ts may not import repo/);
+  expect(objectionTo("index.ts", "./cli/main.ts")).toMatch(/index\.ts may not import cli/);
+});
+
 test.each(["", "type "])("two files that import each other are refused: import %s{ … }", (type) => {
   const tried = write(["archive", 'import { it } from "./other.ts";'], "tried");
   const other = path.join(copy, "src", "archive", "other.ts");

@@ -23,7 +23,7 @@ test("no folder has more than 22 files", () => {
 /** Names that may stand more than once: what a part is to its folder, and a command, its use case and its rule. */
 const mayRepeat: ReadonlySet<string> = new Set(
   [
-    ["declare", "run", "result", "answers", "events"],
+    ["declare", "run", "result", "answers", "events", "open", "services"],
     ["add-key", "audit", "cancel", "certificate", "diff", "recover", "sign-in", "status", "submit", "undo"],
   ]
     .flat()
@@ -43,5 +43,5 @@ function onlyGivesOut(file: string): boolean {
 }
 
 test("only the entries of the package give out what others have, and nothing of their own", () => {
-  expect(files.filter(onlyGivesOut)).toEqual(["index.ts"]);
+  expect(files.filter(onlyGivesOut).sort()).toEqual(["index.ts", "plc.ts", "repo.ts"]);
 });

@@ -3,7 +3,7 @@ import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile 
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { thisProcess } from "../../src/cli/lock-owner.ts";
+import { thisProcess } from "../../src/services/disk/lock-owner.ts";
 import { AppendFile } from "../../src/services/disk/append-file.ts";
 import { forEachConcurrent } from "../../src/services/concurrent.ts";
 import { NewFile, readWhole, refuseExisting, writeNew, writeWhole } from "../../src/services/disk/files.ts";

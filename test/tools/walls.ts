@@ -15,6 +15,8 @@ const below: Readonly<Record<string, readonly string[]>> = {
   account: ["data", "identity", "repo", "plc", "services"],
   archive: ["data", "identity", "repo", "plc", "services", "account"],
   migration: ["data", "identity", "repo", "plc", "services", "account", "archive"],
+  "repo.ts": ["data", "identity", "repo"],
+  "plc.ts": ["data", "identity", "plc"],
   "index.ts": ["data", "identity", "repo", "plc", "services", "account", "archive", "migration"],
   cli: ["data", "identity", "repo", "plc", "services", "account", "archive", "migration"],
 };

@@ -21,6 +21,7 @@ import { listStoredBlobs } from "../stored-blobs.ts";
 /** A finding, and in which snapshot, if that is not the newest one. */
 export type AnyFinding = (Finding | ArchiveFinding) & { readonly snapshot?: string };
 
+/** What was found out about an archive. */
 export interface ArchiveReport {
   readonly snapshots: number;
   /** Files beside the blobs that were checked, in all snapshots. */

@@ -54,6 +54,7 @@ const warnings: ReadonlySet<keyof typeof sentences> = new Set([
   "archive/blob-unavailable",
 ]);
 
+/** Something that is wrong with an archive, or odd. */
 export interface ArchiveFinding {
   readonly rule: keyof typeof sentences;
   readonly severity: "error" | "warning";
@@ -90,6 +91,7 @@ export interface SnapshotReport {
   readonly findings: readonly ArchiveFinding[];
 }
 
+/** How a snapshot is checked. */
 export interface CheckOptions {
   readonly signal: AbortSignal;
   /** Blobs that were found to be good already are not hashed again; those that are found here are added. */

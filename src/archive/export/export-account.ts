@@ -39,7 +39,7 @@ export interface ExportResult {
    * `full`: the whole repository was fetched. `incremental`: what was new in it. `present`: the repository was there, and
    * something else was not. `unchanged`: there was nothing to do.
    */
-  readonly mode: StoredRepo["mode"] | "unchanged";
+  readonly mode: "full" | "incremental" | "present" | "unchanged";
   /** Whether the revision of the repository lies in the future: the clock of its server was wrong. The data is kept. */
   readonly futureRev: boolean;
   /** What came over the network: bytes of the repository, blobs and their bytes. */

@@ -21,6 +21,7 @@ export type Outcome = { readonly name: string; readonly did?: string } & (
   { readonly result: ExportResult } | { readonly error: unknown }
 );
 
+/** How many accounts are exported. */
 export interface ManyOptions {
   /** Accounts at once, at most. */
   readonly jobs: number;
@@ -34,7 +35,8 @@ export interface ManyOptions {
   readonly onOutcome: (outcome: Outcome) => Promise<void>;
 }
 
-interface ListEnd {
+/** How a list ended. */
+export interface ListEnd {
   /** What ended the list early. All that came before is settled. */
   listError?: DecampError;
 }

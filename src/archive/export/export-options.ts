@@ -3,7 +3,9 @@
 import type { DidDocument } from "../../identity/did-document.ts";
 import type { Cid } from "../../data/cid.ts";
 import type { VerifiedLog } from "../../plc/log.ts";
+import { defaultConcurrency } from "../../services/defaults.ts";
 import type { LockOwner } from "../../services/disk/lock.ts";
+import type { Services } from "../../services/open.ts";
 import type { Pds } from "../../services/servers/pds.ts";
 import type { ReportExport } from "../events.ts";
 import type { WantedBlob } from "./fetch-blobs.ts";
@@ -39,6 +41,7 @@ export interface BlobsAhead {
   readonly car: string | undefined;
 }
 
+/** How an account is exported; `exportOptions` makes it, with defaults. */
 export interface ExportOptions {
   /** Blobs at once, at most. */
   readonly concurrency: number;
@@ -58,6 +61,25 @@ export interface ExportOptions {
   /** Told which blobs are about to be fetched; may throw to stop that. */
   readonly beforeBlobs?: (blobs: BlobsAhead) => Promise<void>;
 }
+
+/** What of an export may be said. Only the signal has to be. */
+export interface ExportWishes {
+  readonly signal: AbortSignal;
+  readonly concurrency?: number | undefined;
+  readonly publicOnly?: boolean;
+  readonly recheck?: boolean | undefined;
+  readonly report?: ReportExport;
+}
+
+/** The options of an export that begins now, with defaults: public parts and private ones, nobody is told, 16 blobs at once. */
+export function exportOptions(
+  { now, sleep, writtenBy, lockOwner }: Pick<Services, "now" | "sleep" | "writtenBy" | "lockOwner">,
+  { signal, concurrency = defaultConcurrency, publicOnly = false, recheck = false, report = noReport }: ExportWishes,
+): ExportOptions {
+  return { concurrency, signal, now: now(), sleep, writtenBy, lockOwner, publicOnly, recheck, report };
+}
+
+function noReport(): void {}
 
 /** How often something is fetched that breaks off or comes broken. */
 export const attempts = 3;

@@ -15,7 +15,7 @@ import type { PruneFlags } from "./declare.ts";
 import { readGlobals, type GlobalFlags } from "../globals.ts";
 import type { Edge, Invocation } from "../command.ts";
 import { createList, signs } from "../talk/list.ts";
-import { thisProcess } from "../lock-owner.ts";
+import { thisProcess } from "../../services/disk/lock-owner.ts";
 import { lossSteps } from "../talk/loss-lines.ts";
 import { forEachArchive } from "../talk/many-archives.ts";
 import { bytesText, countText, plural } from "../talk/reporters/amounts.ts";

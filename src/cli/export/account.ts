@@ -3,13 +3,12 @@ import { locateAccount, type LocatedAccount } from "../../account/find.ts";
 import { askAhead, type Ahead } from "../../archive/export/ahead.ts";
 import type { ReportExport } from "../../archive/events.ts";
 import type { ExportResult } from "../../archive/export/export-account.ts";
-import type { ExportOptions } from "../../archive/export/export-options.ts";
+import { exportOptions, type ExportOptions } from "../../archive/export/export-options.ts";
 import { parseServerUrl } from "../../identity/addresses.ts";
 import { type Account } from "../../identity/names.ts";
 import type { MigrationServices } from "../../migration/context.ts";
 import type { Pds } from "../../services/servers/pds.ts";
 import type { ExportFlags } from "./declare.ts";
-import { defaultConcurrency } from "../shape.ts";
 import type { GlobalFlags } from "../globals.ts";
 
 /** After so many milliseconds the requests are on their way, and nobody has answered yet. */
@@ -87,12 +86,11 @@ export async function exportFound(
   parts: ExportParts,
 ): Promise<ExportResult> {
   const { exportAccount } = await loadExport();
-  return exportAccount(archive, { ...located, pds }, exportOptions(parts), ahead);
+  return exportAccount(archive, { ...located, pds }, optionsOf(parts), ahead);
 }
 
 /** The same for the use cases. */
-export function exportOptions({ flags, services, publicOnly, report, signal }: ExportParts): ExportOptions {
-  const { now, sleep, writtenBy, lockOwner } = services;
-  const { concurrency = defaultConcurrency, recheck = false } = flags;
-  return { concurrency, signal, now: now(), sleep, writtenBy, lockOwner, publicOnly, recheck, report };
+export function optionsOf({ flags, services, publicOnly, report, signal }: ExportParts): ExportOptions {
+  const { concurrency, recheck } = flags;
+  return exportOptions(services, { signal, concurrency, publicOnly, recheck, report });
 }

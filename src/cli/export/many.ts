@@ -22,7 +22,7 @@ import { carTarget } from "./to-car.ts";
 import { commandLine } from "../command-line.ts";
 import { failureFacts } from "../talk/failure.ts";
 import type { Edge, Invocation } from "../command.ts";
-import { openMigrationServices } from "../migration-services.ts";
+import { servicesFor } from "../services.ts";
 import { countText, plural } from "../talk/reporters/amounts.ts";
 import { warningLine } from "../talk/reporters/lines.ts";
 import { stoppable, tellStopping } from "../talk/signals.ts";
@@ -89,7 +89,7 @@ export async function exportManyCommand(
   await requireNoArchive(folder);
   const from = flags.all === true ? flags.pds : flags.from;
   const origin = from === undefined ? undefined : parseServerUrl(from, globals);
-  const { services, close } = openMigrationServices(globals, terminal);
+  const services = servicesFor(globals, terminal);
   const setting: Setting = { folder, origin, flags, services, globals, terminal };
   const tally: Tally = newTally();
   try {
@@ -118,7 +118,7 @@ export async function exportManyCommand(
     }
     return tally.failed + tally.incomplete + tally.shrunk > 0 ? exitCodeOf("incomplete") : 0;
   } finally {
-    close();
+    services.close();
   }
 }
 

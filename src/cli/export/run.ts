@@ -14,7 +14,7 @@ import { exportFound, findAccount } from "./account.ts";
 import { beside, carTarget, checkTarget, exportToCar, type CarTarget } from "./to-car.ts";
 import { createIdentityAnswers } from "../talk/identity-answers.ts";
 import type { Edge, Invocation } from "../command.ts";
-import { openMigrationServices } from "../migration-services.ts";
+import { servicesFor } from "../services.ts";
 import type { Prompter } from "../talk/prompter.ts";
 import { reportAndAsk } from "../talk/report-and-ask.ts";
 import { checkSecretFlags, createSecrets, secretKinds, type AllSecretFlags, type Secrets } from "../talk/secrets.ts";
@@ -53,7 +53,7 @@ export async function exportCommand(
     authFactor: { file: flags.authFactorFile, command: flags.authFactorCommand },
   };
   checkSecretFlags(secretFlags, terminal.stdin.isTTY);
-  const { services, close } = openMigrationServices(globals, terminal);
+  const services = servicesFor(globals, terminal);
   try {
     const ended = await stoppable(
       async (signal, leave) =>
@@ -119,7 +119,7 @@ export async function exportCommand(
     }
     return lacksSomething(result) ? exitCodeOf("incomplete") : 0;
   } finally {
-    close();
+    services.close();
   }
 }
 

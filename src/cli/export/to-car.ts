@@ -6,7 +6,7 @@ import { alreadyThere, fileSize, NewFile, unusedName } from "../../services/disk
 import { isFolder } from "../../services/disk/hash-file.ts";
 import { createSpool, type Spool } from "../../services/disk/spool.ts";
 import { lostOutput } from "../talk/failure.ts";
-import { exportOptions, type ExportParts, type Found } from "./account.ts";
+import { optionsOf, type ExportParts, type Found } from "./account.ts";
 import type { Channel, Terminal } from "../talk/terminal.ts";
 
 /** Where the file goes. */
@@ -84,7 +84,7 @@ export async function exportToCar(
     return spool.file;
   };
   try {
-    const exporting = exportCar({ ...located, pds }, exportOptions(parts), create);
+    const exporting = exportCar({ ...located, pds }, optionsOf(parts), create);
     const { file, ...came } = await (target === "stdout" ? onSpoolDisk(exporting) : exporting);
     try {
       const sha256 = Buffer.from(file.digest()).toString("hex");

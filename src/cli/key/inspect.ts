@@ -83,21 +83,20 @@ async function readAccount(
   if (account === undefined) {
     return undefined;
   }
-  const [{ openAccountServices }, { parseAccount }, { parseServerUrl }, { findPlcDid }, { readLog }] =
-    await Promise.all([
-      import("../account-services.ts"),
-      import("../../identity/names.ts"),
-      import("../../identity/addresses.ts"),
-      import("../../account/find.ts"),
-      import("../../account/read-log.ts"),
-    ]);
-  const { services, close } = openAccountServices(globals, terminal);
+  const [{ servicesFor }, { parseAccount }, { parseServerUrl }, { findPlcDid }, { readLog }] = await Promise.all([
+    import("../services.ts"),
+    import("../../identity/names.ts"),
+    import("../../identity/addresses.ts"),
+    import("../../account/find.ts"),
+    import("../../account/read-log.ts"),
+  ]);
+  const services = servicesFor(globals, terminal);
   try {
     const server = from === undefined ? undefined : parseServerUrl(from, globals);
     const did = await findPlcDid(services, parseAccount(account), server, signal);
     return { did, rotationKeys: rotationKeysOf((await readLog(services, did, signal)).log.head.operation) };
   } finally {
-    close();
+    services.close();
   }
 }
 

@@ -4,14 +4,14 @@ import { converse } from "./converse.ts";
 import type { Edge, Invocation } from "../command.ts";
 import type { MigrateFlags } from "./declare.ts";
 import { readMigrateRequest } from "./request.ts";
-import { openMigrationServices } from "../migration-services.ts";
+import { servicesFor } from "../services.ts";
 
 /** Runs `decamp migrate cancel`. */
 export async function migrateCancelCommand(invocation: Invocation<MigrateFlags>, edge: Edge): Promise<number> {
   const { terminal } = edge;
   const request = readMigrateRequest(invocation, terminal.env);
   const { options, globals } = request;
-  const { services, close } = openMigrationServices(globals, terminal);
+  const services = servicesFor(globals, terminal);
   try {
     const result = await converse(request, edge, async (answers, report, signal) =>
       cancelMigration(options, services, answers, report, signal),
@@ -37,6 +37,6 @@ export async function migrateCancelCommand(invocation: Invocation<MigrateFlags>,
     }
     return 0;
   } finally {
-    close();
+    services.close();
   }
 }

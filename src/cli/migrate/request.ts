@@ -4,7 +4,7 @@ import { DecampError } from "../../errors.ts";
 import type { MigrateOptions } from "../../migration/options.ts";
 import { isStepId, stepIds } from "../../migration/step-ids.ts";
 import { readGivenAnswers, type GivenAnswers } from "./answers.ts";
-import { defaultConcurrency } from "../shape.ts";
+import { defaultConcurrency } from "../../services/defaults.ts";
 import { refusePrivateKey } from "../argument-guard.ts";
 import { requireDidKey } from "../did-key.ts";
 import { nonEmpty, readGlobals, type GlobalFlags } from "../globals.ts";

@@ -11,7 +11,7 @@ import { nonEmpty, readGlobals } from "../globals.ts";
 import type { Edge, Invocation } from "../command.ts";
 import type { MigrateFlags } from "./declare.ts";
 import { readMigrateRequest } from "./request.ts";
-import { openMigrationServices } from "../migration-services.ts";
+import { servicesFor } from "../services.ts";
 import { resultLines } from "./result.ts";
 
 /** The use case with its services. */
@@ -79,12 +79,12 @@ export async function migrateCommand(invocation: Invocation<MigrateFlags>, edge:
   const { flags, globals } = invocation;
   const { terminal } = edge;
   const relay = flags.relay ?? nonEmpty(terminal.env["ATP_RELAY_HOST"]);
-  const { services, close } = openMigrationServices(readGlobals(globals, terminal.env), terminal, relay);
+  const services = servicesFor(readGlobals(globals, terminal.env), terminal, relay);
   try {
     return await runMigrate(invocation, edge, async (options, answers, report, signal) =>
       migrate(options, services, answers, report, signal),
     );
   } finally {
-    close();
+    services.close();
   }
 }

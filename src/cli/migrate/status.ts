@@ -10,7 +10,7 @@ import {
 import { nonEmpty, readGlobals } from "../globals.ts";
 import type { Edge, Invocation } from "../command.ts";
 import type { MigrateFlags } from "./declare.ts";
-import { openMigrationServices } from "../migration-services.ts";
+import { servicesFor } from "../services.ts";
 import { completer, nextCommand, type Complete, type RunFlags } from "../next-command.ts";
 import { stoppable } from "../talk/signals.ts";
 import type { Line, Terminal } from "../talk/terminal.ts";
@@ -27,7 +27,7 @@ export async function migrateStatusCommand(
     listMoves(await knownMoves(globals.stateDir), run, globals.json, terminal);
     return 0;
   }
-  const { services, close } = openMigrationServices(globals, terminal);
+  const services = servicesFor(globals, terminal);
   try {
     const report = await stoppable(
       async (signal) =>
@@ -54,7 +54,7 @@ export async function migrateStatusCommand(
     }
     return 0;
   } finally {
-    close();
+    services.close();
   }
 }
 

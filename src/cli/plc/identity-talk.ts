@@ -7,7 +7,7 @@ import type { ChangeFlags } from "./declare-change.ts";
 import { readGlobals, type GlobalFlags } from "../globals.ts";
 import { createIdentityAnswers, type IdentityWords } from "../talk/identity-answers.ts";
 import type { Edge, Invocation } from "../command.ts";
-import { openMigrationServices } from "../migration-services.ts";
+import { servicesFor } from "../services.ts";
 import { planLines } from "./plan-lines.ts";
 import { withPrompter } from "../talk/prompter.ts";
 import { namesRotationKey, outsideSigner, rotationKeyOpener, rotationKeySecrets } from "../talk/rotation-key.ts";
@@ -55,7 +55,7 @@ export async function talkIdentity<T>(
   const outside = outsideSigner(flags);
   const hasRotationKey = namesRotationKey(flags, terminal.env);
   const from = flags.from === undefined ? undefined : parseServerUrl(flags.from, globals);
-  const { services, close } = openMigrationServices(globals, terminal);
+  const services = servicesFor(globals, terminal);
   try {
     return await stoppable(
       async (signal, leave) =>
@@ -77,7 +77,7 @@ export async function talkIdentity<T>(
       tellStopping(terminal, globals),
     );
   } finally {
-    close();
+    services.close();
   }
 }
 

@@ -1,6 +1,6 @@
 /** What people read about an identity: its state, its history, a change that is planned. */
 import type { AuditFinding } from "../../plc/audit.ts";
-import type { Finding } from "../../plc/check.ts";
+import type { OperationFinding } from "../../plc/check.ts";
 import { isMove } from "../../plc/came-alone.ts";
 import { undoPower, type HistoryEntry } from "../../plc/history.ts";
 import type { VerifiedLog } from "../../plc/log.ts";
@@ -102,7 +102,7 @@ function undoLines(
 }
 
 /** What is wrong, or odd. */
-export function findingLines(findings: readonly (AuditFinding | Finding)[]): Line[] {
+export function findingLines(findings: readonly (AuditFinding | OperationFinding)[]): Line[] {
   return findings.map((finding) => {
     const { severity, rule, message } = finding;
     return [{ text: severity.padEnd(8), style: severity === "error" ? "red" : "yellow" }, `${rule}  ${message}`];

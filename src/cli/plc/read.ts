@@ -140,17 +140,17 @@ async function withLog<T>(
   if (isPath(what)) {
     return ways.file(await readLogInput(what, terminal, signal));
   }
-  const [{ openAccountServices }, { parseServerUrl }] = await Promise.all([
-    import("../account-services.ts"),
+  const [{ servicesFor }, { parseServerUrl }] = await Promise.all([
+    import("../services.ts"),
     import("../../identity/addresses.ts"),
   ]);
   const from = flags.from === undefined ? undefined : parseServerUrl(flags.from, globals);
-  const { services, close } = openAccountServices(globals, terminal);
+  const services = servicesFor(globals, terminal);
   try {
     signal.throwIfAborted();
     return await ways.account(services, what, from);
   } finally {
-    close();
+    services.close();
   }
 }
 

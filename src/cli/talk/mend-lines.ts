@@ -2,7 +2,8 @@
 import type { AnyFinding } from "../../archive/check/check-archive.ts";
 import type { Manifest } from "../../archive/manifest.ts";
 import { commandLine } from "../command-line.ts";
-import { defaultPlcUrl, type GlobalFlags } from "../globals.ts";
+import { defaultPlcUrl } from "../../services/defaults.ts";
+import type { GlobalFlags } from "../globals.ts";
 import type { Line } from "./terminal.ts";
 
 /** What is known of the damage, and of the run that found it. */

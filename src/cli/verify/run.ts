@@ -226,29 +226,16 @@ async function readExpectation({ did, signingKey, allowPartial }: VerifyFlags): 
 
 /** The network is loaded only here. */
 async function lookUpKeys(did: string, { globals, terminal, signal }: Setting): Promise<SigningKey[]> {
-  const [{ parseServerUrl }, { openHttp }, { createPlcDirectory }, { fetchWebDocument }, { fetchSigningKeys }] =
-    await Promise.all([
-      import("../../identity/addresses.ts"),
-      import("../open-http.ts"),
-      import("../../services/servers/plc-directory.ts"),
-      import("../../services/servers/did-web.ts"),
-      import("../../archive/check/signing-keys.ts"),
-    ]);
-  const origin = parseServerUrl(globals.plcUrl, globals);
-  const http = openHttp(globals, terminal);
+  const [{ servicesFor }, { fetchSigningKeys }] = await Promise.all([
+    import("../services.ts"),
+    import("../../archive/check/signing-keys.ts"),
+  ]);
+  const services = servicesFor(globals, terminal);
   try {
-    const directory = createPlcDirectory(http, origin);
-    return await fetchSigningKeys(
-      did,
-      {
-        limits: readLimits(globals.limit),
-        auditLog: (plcDid, stop) => directory.auditLog(plcDid, stop),
-        webDocument: (webDid, stop) => fetchWebDocument(http, webDid, stop),
-      },
-      signal,
-    );
+    const { directory, webDocument } = services;
+    return await fetchSigningKeys(did, { ...directory, webDocument }, signal);
   } finally {
-    http.close();
+    services.close();
   }
 }
 

@@ -12,6 +12,7 @@ import { checkPlain, readPlain } from "./plain-file.ts";
 import { unreadable } from "./unreadable.ts";
 import { writeAllSync } from "./write-whole.ts";
 
+/** A CAR file that is open. */
 export interface CarFile {
   readonly source: RepoSource;
   /** Bytes. */

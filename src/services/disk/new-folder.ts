@@ -9,6 +9,7 @@ import { isThere, privateFile, privateFolder, storageError, syncFolder } from ".
 import { pathFault, systemCode } from "../system-error.ts";
 import { writeAll } from "./write-whole.ts";
 
+/** A folder that is being written. */
 export interface NewFolder {
   /**
    * Writes one new file.

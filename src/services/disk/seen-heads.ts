@@ -16,6 +16,7 @@ export interface SeenHead {
   readonly seenAt: string;
 }
 
+/** The heads of logs that were seen, by their DIDs. */
 export interface SeenHeads {
   /** @throws DecampError `damaged` if the file is not as decamp writes it; `refused`, `unreadable-file` as own-files.ts; `storage` */
   recall(did: string): Promise<SeenHead | undefined>;

@@ -5,7 +5,8 @@
 
 import { budgets } from "../../data/budgets.ts";
 
-type Headers = Readonly<Record<string, string | undefined>>;
+/** The headers of an answer, by their names in small letters. */
+export type AnswerHeaders = Readonly<Record<string, string | undefined>>;
 
 /** The state of one limit. Times are by our clock, in epoch milliseconds. */
 export interface Allowance {
@@ -22,6 +23,7 @@ const sameWindow = 5000;
 /** So many routes are known at once: a store of blobs has one for each. Whatever is known longest is forgotten first. */
 const mostRoutes = 1000;
 
+/** What servers still take, as their answers said. */
 export class Allowances {
   readonly #routes = new Map<string, Allowance>();
   /** Origins that want to be left alone, and until when. */
@@ -64,7 +66,7 @@ export class Allowances {
   }
 
   /** Takes note of an answer. */
-  observe(url: URL, headers: Headers, now: number): void {
+  observe(url: URL, headers: AnswerHeaders, now: number): void {
     const remaining = Number(headers["ratelimit-remaining"]);
     const wait = untilReset(headers, now);
     if (headers["ratelimit-remaining"] === undefined || !Number.isFinite(remaining) || wait === undefined) {
@@ -86,7 +88,7 @@ export class Allowances {
 }
 
 /** Milliseconds until a server wants to be asked again after it has answered 429 or 503, if it says so. */
-export function announcedWait(headers: Headers, now: number): number | undefined {
+export function announcedWait(headers: AnswerHeaders, now: number): number | undefined {
   const retryAfter = headers["retry-after"];
   if (retryAfter !== undefined) {
     const seconds = retryAfter.trim() === "" ? Number.NaN : Number(retryAfter);
@@ -96,7 +98,7 @@ export function announcedWait(headers: Headers, now: number): number | undefined
 }
 
 /** `ratelimit-reset` is a time in most servers, and a number of seconds in others. */
-function untilReset(headers: Headers, now: number): number | undefined {
+function untilReset(headers: AnswerHeaders, now: number): number | undefined {
   const reset = Number(headers["ratelimit-reset"] ?? Number.NaN);
   return believed(reset < 1e9 ? reset * 1000 : reset * 1000 - serverTime(headers, now));
 }
@@ -107,7 +109,7 @@ function believed(milliseconds: number): number | undefined {
 }
 
 /** The server's own clock, by which its times are meant. */
-function serverTime(headers: Headers, now: number): number {
+function serverTime(headers: AnswerHeaders, now: number): number {
   const date = Date.parse(headers["date"] ?? "");
   return Number.isNaN(date) ? now : date;
 }

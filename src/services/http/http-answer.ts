@@ -25,6 +25,7 @@ import { pause } from "../wait.ts";
 /** How often an answer is asked for that breaks off or cannot be read, and the pause (milliseconds). */
 const rereading = { attempts: 3, pause: 500 };
 
+/** The answer to a request, of whatever status; its body is still to come. */
 export interface HttpAnswer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string | undefined>>;

@@ -26,6 +26,7 @@ import { pause } from "../wait.ts";
 /** A wait of less than this is not worth a word (milliseconds). */
 const notableWait = 2000;
 
+/** How servers are talked to. */
 export interface HttpOptions {
   /** Allow addresses of this machine and of private networks. */
   readonly allowPrivateHosts: boolean;
@@ -45,6 +46,7 @@ export interface HttpOptions {
   readonly onAnswer?: (line: { method: string; url: string; status: number; milliseconds: number }) => void;
 }
 
+/** A request to a server. */
 export interface HttpRequest {
   readonly method?: "GET" | "POST";
   readonly url: URL;
@@ -63,6 +65,7 @@ export interface HttpRequest {
   readonly onBusy?: () => void;
 }
 
+/** The one way to servers. To be closed when the work is over. */
 export class Http {
   /** The clocks of those who answered. */
   readonly clocks: Clocks = new Clocks();

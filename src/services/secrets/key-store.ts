@@ -4,6 +4,7 @@ import { encryptText, isCutOff } from "./age-file.ts";
 import { readWhole, refuseExisting, writeNew } from "../disk/files.ts";
 import type { Keychain } from "./keychain.ts";
 
+/** A place for one private key. */
 export interface KeyStore {
   /**
    * Keeps the text of a private key; durable when this resolves.

@@ -12,6 +12,7 @@ const service = "decamp";
 /** The system may ask the person to unlock the keychain, who may be away. Milliseconds. */
 const patience = 120_000;
 
+/** The keychain of the system. */
 export interface Keychain {
   /**
    * The secret that is kept under a name, or undefined.

@@ -47,6 +47,7 @@ export interface RepoStatus {
   readonly status?: string;
 }
 
+/** An account that is to be made on a server, for a DID that exists. */
 export interface NewAccount {
   readonly did: string;
   readonly handle: string;
@@ -95,6 +96,7 @@ const somePreferences = v.object({ preferences: v.array(v.unknown()) });
 const signedOperation: Shape<{ operation?: unknown }> = v.object({ operation: v.optional(v.unknown()) });
 const newRecord = v.object({ uri: v.pipe(v.string(), v.regex(/\/[^/]+$/)) });
 
+/** A PDS, and one session with it. */
 export class Pds {
   readonly #session: PinnedSession;
   readonly #server: Xrpc;

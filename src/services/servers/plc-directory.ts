@@ -6,6 +6,7 @@ import { discardBody, readAgain, readBody, readJson, readRefusal, type HttpAnswe
 import type { Http } from "../http/http.ts";
 import { serverMessage } from "./server-message.ts";
 
+/** A directory of did:plc. */
 export interface PlcDirectory {
   readonly origin: string;
   /** What is taken from it before it is given up, and how large a log may be; the defaults, unless given. */

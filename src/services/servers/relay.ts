@@ -8,6 +8,7 @@ import { Xrpc } from "./xrpc.ts";
 
 const statusOfHost = v.object({ status: v.exactOptional(v.string()), accountCount: v.exactOptional(v.number()) });
 
+/** What a relay says of a server. */
 export interface HostStatus {
   /** `active`, `idle`, `offline`, `throttled` or `banned`; others may come. */
   readonly status?: string;
@@ -15,6 +16,7 @@ export interface HostStatus {
   readonly accounts?: number;
 }
 
+/** A relay. */
 export interface Relay {
   readonly host: string;
   /**

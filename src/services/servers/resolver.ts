@@ -12,6 +12,7 @@ import { isNoSuchHost } from "../http/unreachable.ts";
 /** How long each way of resolving may take, in milliseconds. */
 const deadline = 6000;
 
+/** What finds the DID of a handle. */
 export interface HandleResolver {
   /**
    * The DID that a handle names, or undefined if it names none: the name does not exist, or who answers for it names nothing.

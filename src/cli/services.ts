@@ -1,26 +1,26 @@
-/** The one way to the network, as the flags and the environment have it. */
-import { Http } from "../services/http/http.ts";
+/** The services, as the flags and the environment have them. */
+import { openServices, type OpenServices } from "../services/open.ts";
 import type { GlobalFlags } from "./globals.ts";
 import { readLimits } from "./limit-flags.ts";
 import { refuseUncheckedServers } from "./node-settings.ts";
-import { packageFacts } from "./package.ts";
 import type { Terminal } from "./talk/terminal.ts";
 
 /**
- * With --verbose, every answer is told on stderr. Close it when the work is over.
+ * With --verbose, every answer is told on stderr. To be closed when the work is over.
  *
- * @throws DecampError `usage` for a proxy in the environment that cannot be used, for one that takes the safety out of TLS, and for
- *   a limit that is none
+ * @param relay address of the relay, if one was named
+ * @throws DecampError `invalid-url`, `insecure-url` for the address of the directory or the relay; `usage` for a proxy in the
+ *   environment that cannot be used, for one that takes the safety out of TLS, and for a limit that is none
  */
-export function openHttp(globals: GlobalFlags, terminal: Terminal): Http {
+export function servicesFor(globals: GlobalFlags, terminal: Terminal, relay?: string): OpenServices {
   refuseUncheckedServers(terminal.env);
-  const { version } = packageFacts();
-  const tells = globals.verbose && !globals.json;
-  return new Http({
+  return openServices({
+    plcUrl: globals.plcUrl,
+    relay,
+    stateDir: globals.stateDir,
     allowPrivateHosts: globals.allowPrivateHosts,
-    userAgent: `decamp/${version}`,
     limits: readLimits(globals.limit),
-    proxyEnv: terminal.env,
+    env: terminal.env,
     secrets: terminal.secrets,
     onWait: ({ host, milliseconds }) => {
       const until = new Date(Date.now() + milliseconds).toISOString();
@@ -30,7 +30,7 @@ export function openHttp(globals: GlobalFlags, terminal: Terminal): Http {
         terminal.err.line(`${host} takes no more requests for now. Waiting ${Math.ceil(milliseconds / 1000)} s …`);
       }
     },
-    ...(tells
+    ...(globals.verbose && !globals.json
       ? {
           onAnswer: ({ method, url, status, milliseconds }) => {
             const text = `${method} ${url} ${status} ${Math.round(milliseconds)} ms`;

@@ -1,9 +1,11 @@
 /** This process, as the holder of a lock. */
+/* oxlint-disable no-restricted-globals -- whoever holds a lock is a process, and this is all that is known of it here */
 import { hostname } from "node:os";
-import type { LockOwner } from "../services/disk/lock.ts";
-import { bootOfMachine, spaceOfProcess, startOfProcess } from "../services/process-stat.ts";
-import { systemCode } from "../services/system-error.ts";
+import type { LockOwner } from "./lock.ts";
+import { bootOfMachine, spaceOfProcess, startOfProcess } from "../process-stat.ts";
+import { systemCode } from "../system-error.ts";
 
+/** Who this process is, to other processes and to later ones. */
 export function thisProcess(): LockOwner {
   const { pid } = process;
   return {

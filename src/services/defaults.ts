@@ -1,0 +1,39 @@
+/** What is used where nobody says anything else. The command line reads it before anything else is loaded. */
+import { homedir, platform as systemOf } from "node:os";
+import { isAbsolute, join, resolve } from "node:path";
+
+/** The directory of did:plc that everybody uses. */
+export const defaultPlcUrl = "https://plc.directory";
+
+/** Asked about the new server when nobody names another one. Servers on private networks are no business of its. */
+export const publicRelay = "https://bsky.network";
+
+/** Blobs in flight at once. */
+export const defaultConcurrency = 16;
+
+/**
+ * The folder for decamp's own state, journals, heads and locks: the one that was named (`--state-dir`), else
+ * `$XDG_STATE_HOME/decamp`, else the place that the system has for such things. A relative XDG path counts as unset, as its
+ * specification says.
+ */
+export function stateDirectory(
+  named: string | undefined,
+  env: Readonly<NodeJS.ProcessEnv>,
+  platform: NodeJS.Platform = systemOf(),
+  home: string = homedir(),
+): string {
+  if (named !== undefined) {
+    return resolve(named);
+  }
+  const xdg = env["XDG_STATE_HOME"] ?? "";
+  if (isAbsolute(xdg)) {
+    return join(xdg, "decamp");
+  }
+  if (platform === "win32") {
+    return join(env["LOCALAPPDATA"] ?? join(home, "AppData", "Local"), "decamp");
+  }
+  if (platform === "darwin") {
+    return join(home, "Library", "Application Support", "decamp");
+  }
+  return join(home, ".local", "state", "decamp");
+}

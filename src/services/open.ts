@@ -1,0 +1,107 @@
+/**
+ * Opens what decamp talks to: servers, the directory, names, the disk, the clock. One function for the command line and for the
+ * library, with a default for everything that has one.
+ */
+import { parseServerUrl } from "../identity/addresses.ts";
+import { defaultPlcUrl, publicRelay, stateDirectory } from "./defaults.ts";
+import type { LockOwner } from "./disk/lock.ts";
+import { thisProcess } from "./disk/lock-owner.ts";
+import { createSeenHeads, type SeenHeads } from "./disk/seen-heads.ts";
+import { Http, type HttpOptions } from "./http/http.ts";
+import { packageFacts } from "./package.ts";
+import { fetchWebDocument } from "./servers/did-web.ts";
+import { Pds, type OpenPds } from "./servers/pds.ts";
+import { createPlcDirectory, type PlcDirectory } from "./servers/plc-directory.ts";
+import { createRelay, type Relay } from "./servers/relay.ts";
+import { createHandleResolver, type HandleResolver } from "./servers/resolver.ts";
+import { pause } from "./wait.ts";
+
+/** What the use cases talk to. They get it, or a part of it, and never make it. */
+export interface Services {
+  readonly openPds: OpenPds;
+  readonly directory: PlcDirectory;
+  /** The document of a did:web, as parsed JSON. */
+  readonly webDocument: (did: string, signal: AbortSignal) => Promise<unknown>;
+  readonly handles: HandleResolver;
+  /** The heads that earlier runs have seen. */
+  readonly heads: SeenHeads;
+  /** Epoch milliseconds. */
+  readonly now: () => number;
+  /** Milliseconds by which the clock of a server is ahead of ours, as its last answers told; undefined if nobody knows. */
+  readonly clockOffset: (origin: string) => number | undefined;
+  /** Resolves after so many milliseconds. */
+  readonly sleep: (milliseconds: number, signal: AbortSignal) => Promise<void>;
+  /** Name and version of what writes archives and certificates. */
+  readonly writtenBy: string;
+  /** Who holds the locks. */
+  readonly lockOwner: LockOwner;
+  /** The relay that is asked about the new server of a move, if any. */
+  readonly relay?: Relay | undefined;
+}
+
+/** Services that were opened, and are to be closed. */
+export interface OpenServices extends Services {
+  /** Folder of decamp's own state: journals, heads, locks. */
+  readonly stateDir: string;
+  /** Ends what is under way, and the connections. */
+  readonly close: () => void;
+}
+
+/** What may be said to `openServices`. Nothing has to be. */
+export interface OpenOptions extends Omit<Partial<HttpOptions>, "proxyEnv"> {
+  /** Address of the directory of did:plc; https://plc.directory, unless given. */
+  readonly plcUrl?: string;
+  /** Address of the relay; https://bsky.network, unless given, and none where private hosts are allowed. */
+  readonly relay?: string | undefined;
+  /** Folder of decamp's own state; the one of the command line, unless given. */
+  readonly stateDir?: string;
+  /** The environment, of which `HTTPS_PROXY` and its like are followed, and `XDG_STATE_HOME`; none, unless given. */
+  readonly env?: Readonly<NodeJS.ProcessEnv>;
+  /** Name and version of what writes archives and certificates; decamp's own, unless given. */
+  readonly writtenBy?: string;
+}
+
+/**
+ * Opens the services. Nothing is asked for before somebody uses them, and nothing is written.
+ *
+ * @throws DecampError `invalid-url`, `insecure-url` for the address of the directory or of the relay; `usage` for a proxy in
+ *   the environment that cannot be used
+ */
+export function openServices(options: OpenOptions = {}): OpenServices {
+  const {
+    plcUrl = defaultPlcUrl,
+    relay: named,
+    stateDir,
+    env,
+    writtenBy,
+    allowPrivateHosts = false,
+    ...rest
+  } = options;
+  const relayUrl = named ?? (allowPrivateHosts ? undefined : publicRelay);
+  // The one gate: an address may come from a document, a log or a journal, and is judged like one that was typed.
+  const originOf = (url: string): string => parseServerUrl(url, { allowPrivateHosts });
+  const [directory, relay] = [originOf(plcUrl), relayUrl === undefined ? undefined : originOf(relayUrl)];
+  const { version } = packageFacts();
+  const http = new Http({
+    userAgent: `decamp/${version}`,
+    ...rest,
+    allowPrivateHosts,
+    ...(env === undefined ? {} : { proxyEnv: env }),
+  });
+  const folder = stateDirectory(stateDir, env ?? {});
+  return {
+    openPds: (origin) => new Pds(http, originOf(origin)),
+    directory: createPlcDirectory(http, directory),
+    webDocument: async (did, signal) => fetchWebDocument(http, did, signal),
+    handles: createHandleResolver(http),
+    heads: createSeenHeads(folder),
+    now: () => Date.now(),
+    clockOffset: (origin) => http.clocks.offset(origin),
+    sleep: pause,
+    writtenBy: writtenBy ?? `decamp ${version}`,
+    lockOwner: thisProcess(),
+    ...(relay === undefined ? {} : { relay: createRelay(http, relay) }),
+    stateDir: folder,
+    close: () => http.close(),
+  };
+}
