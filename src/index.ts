@@ -62,6 +62,7 @@ export { compareSigned, diffOperations, type Difference, type Predecessor, type 
 
 // Services: all of them, and each of them
 export { openServices, type OpenOptions, type OpenServices, type Services } from "./services/open.ts";
+export type { NetworkOptions } from "./services/open-network.ts";
 export { Http, type HttpOptions, type HttpRequest } from "./services/http/http.ts";
 export type { HttpAnswer } from "./services/http/http-answer.ts";
 export type { Allowance, Allowances, AnswerHeaders } from "./services/http/allowances.ts";
