@@ -20,6 +20,8 @@ export { bytesSource, type RepoSource } from "./repo/source.ts";
 export { readBlobRefs, readRecords, recordsInTurns } from "./repo/records.ts";
 export type { BlobRefOptions, ReadOptions, ReferencedBlob, RepoRecord } from "./repo/records.ts";
 export { diffInTurns, diffRepos, type DiffOptions, type RecordChange } from "./repo/diff.ts";
+export { readDid, timeOfRev } from "./repo/head.ts";
+export { framedBlocks, parseCarHeader, type CarHeader, type FramedBlock } from "./repo/car.ts";
 export { proveCommit, type ProvedCommit } from "./repo/commit-proof.ts";
 export { decodeCbor, isCborMap, type CborMap, type CborValue } from "./data/cbor.ts";
 export { CidLink, type Cid } from "./data/cid.ts";
@@ -29,13 +31,19 @@ export { toJson } from "./data/json.ts";
 export { parseAccount, type Account } from "./identity/names.ts";
 export { parseDidDocument, type DidDocument } from "./identity/did-document.ts";
 export { makePrivateKey, parsePrivateKey, PrivateKey } from "./identity/private-key.ts";
-export type { Curve } from "./identity/keys.ts";
+export { parseDidKey, verifySignature, type Curve, type PublicKey } from "./identity/keys.ts";
 export { auditLog, type AuditFinding, type LogAudit } from "./plc/audit.ts";
 export { describeHistory, undoPower, type HistoryEntry, type UndoPower } from "./plc/history.ts";
 export { changeFacts } from "./plc/change-facts.ts";
 export type { BeforeAndAfter, ChangeFacts, KeyFact, KeyKnowledge, KeyOwner, UndoFacts } from "./plc/change-facts.ts";
 export { proveLog, verifyLog, type LogEntry, type VerifiedLog } from "./plc/log.ts";
-export { parseSignedOperation, parseUnsignedOperation } from "./plc/operation.ts";
+export {
+  didOfGenesis,
+  operationBytes,
+  operationCid,
+  parseSignedOperation,
+  parseUnsignedOperation,
+} from "./plc/operation.ts";
 export type {
   LegacyCreate,
   PlcOperation,
@@ -62,6 +70,7 @@ export { compareSigned, diffOperations, type Difference, type Predecessor, type 
 
 // Services: all of them, and each of them
 export { openServices, type OpenOptions, type OpenServices, type Services } from "./services/open.ts";
+export type { NetworkOptions } from "./services/open-network.ts";
 export { Http, type HttpOptions, type HttpRequest } from "./services/http/http.ts";
 export type { HttpAnswer } from "./services/http/http-answer.ts";
 export type { Allowance, Allowances, AnswerHeaders } from "./services/http/allowances.ts";
@@ -130,6 +139,9 @@ export type { OddSnapshot } from "./archive/odd-snapshots.ts";
 export { openSnapshotRepo } from "./archive/open-repo.ts";
 export { checkArchive, type AnyFinding, type ArchiveReport } from "./archive/check/check-archive.ts";
 export type { ArchiveFinding, CheckOptions } from "./archive/check/check-snapshot.ts";
+export { compareBlobs, compareFiles, compareRecords, type PartChange } from "./archive/compare-snapshots.ts";
+export { pruneArchive, type Pruned, type PruneOptions } from "./archive/prune.ts";
+export { parseSpan, type KeepRules, type Span } from "./archive/keep-rules.ts";
 export { unpackRecords, type Unpacked } from "./archive/unpack.ts";
 
 // Move

@@ -15,6 +15,7 @@ export interface Span {
   readonly text: string;
 }
 
+/** Which snapshots stay. */
 export interface KeepRules {
   /** How many of the newest. */
   readonly last?: number | undefined;

@@ -28,6 +28,7 @@ import { listStoredBlobs } from "./stored-blobs.ts";
 /** Why a snapshot stays that is the newest one with something that only the owner can see. */
 export const privateReason = "private parts";
 
+/** What is removed from an archive, and what stays. */
 export interface PruneOptions {
   /** What stays; without any, nothing is removed but what nothing needs. */
   readonly rules: KeepRules;
@@ -41,6 +42,7 @@ export interface PruneOptions {
   readonly signal: AbortSignal;
 }
 
+/** What was removed from an archive, or would be, and what stays. */
 export interface Pruned {
   /** Names of snapshots, oldest first. */
   readonly kept: readonly string[];

@@ -3,15 +3,14 @@
  * library, with a default for everything that has one.
  */
 import { parseServerUrl } from "../identity/addresses.ts";
-import { defaultPlcUrl, publicRelay, stateDirectory } from "./defaults.ts";
+import { publicRelay, stateDirectory } from "./defaults.ts";
 import type { LockOwner } from "./disk/lock.ts";
 import { thisProcess } from "./disk/lock-owner.ts";
 import { createSeenHeads, type SeenHeads } from "./disk/seen-heads.ts";
-import { Http, type HttpOptions } from "./http/http.ts";
+import { openNetwork, type NetworkOptions } from "./open-network.ts";
 import { packageFacts } from "./package.ts";
-import { fetchWebDocument } from "./servers/did-web.ts";
 import { Pds, type OpenPds } from "./servers/pds.ts";
-import { createPlcDirectory, type PlcDirectory } from "./servers/plc-directory.ts";
+import type { PlcDirectory } from "./servers/plc-directory.ts";
 import { createRelay, type Relay } from "./servers/relay.ts";
 import { createHandleResolver, type HandleResolver } from "./servers/resolver.ts";
 import { pause } from "./wait.ts";
@@ -48,15 +47,11 @@ export interface OpenServices extends Services {
 }
 
 /** What may be said to `openServices`. Nothing has to be. */
-export interface OpenOptions extends Omit<Partial<HttpOptions>, "proxyEnv"> {
-  /** Address of the directory of did:plc; https://plc.directory, unless given. */
-  readonly plcUrl?: string;
+export interface OpenOptions extends NetworkOptions {
   /** Address of the relay; https://bsky.network, unless given, and none where private hosts are allowed. */
   readonly relay?: string | undefined;
-  /** Folder of decamp's own state; the one of the command line, unless given. */
+  /** Folder of decamp's own state; the one of the command line, unless given, with `XDG_STATE_HOME` of `env`. */
   readonly stateDir?: string;
-  /** The environment, of which `HTTPS_PROXY` and its like are followed, and `XDG_STATE_HOME`; none, unless given. */
-  readonly env?: Readonly<NodeJS.ProcessEnv>;
   /** Name and version of what writes archives and certificates; decamp's own, unless given. */
   readonly writtenBy?: string;
 }
@@ -68,40 +63,27 @@ export interface OpenOptions extends Omit<Partial<HttpOptions>, "proxyEnv"> {
  *   the environment that cannot be used
  */
 export function openServices(options: OpenOptions = {}): OpenServices {
-  const {
-    plcUrl = defaultPlcUrl,
-    relay: named,
-    stateDir,
-    env,
-    writtenBy,
-    allowPrivateHosts = false,
-    ...rest
-  } = options;
-  const relayUrl = named ?? (allowPrivateHosts ? undefined : publicRelay);
+  const { relay: named, stateDir, writtenBy = `decamp ${packageFacts().version}`, ...network } = options;
+  const { env = {}, allowPrivateHosts = false } = options;
   // The one gate: an address may come from a document, a log or a journal, and is judged like one that was typed.
   const originOf = (url: string): string => parseServerUrl(url, { allowPrivateHosts });
-  const [directory, relay] = [originOf(plcUrl), relayUrl === undefined ? undefined : originOf(relayUrl)];
-  const { version } = packageFacts();
-  const http = new Http({
-    userAgent: `decamp/${version}`,
-    ...rest,
-    allowPrivateHosts,
-    ...(env === undefined ? {} : { proxyEnv: env }),
-  });
-  const folder = stateDirectory(stateDir, env ?? {});
+  const relayUrl = named ?? (allowPrivateHosts ? undefined : publicRelay);
+  const relay = relayUrl === undefined ? undefined : originOf(relayUrl);
+  const folder = stateDirectory(stateDir, env);
+  const { http, directory, webDocument, close } = openNetwork(network);
   return {
     openPds: (origin) => new Pds(http, originOf(origin)),
-    directory: createPlcDirectory(http, directory),
-    webDocument: async (did, signal) => fetchWebDocument(http, did, signal),
+    directory,
+    webDocument,
     handles: createHandleResolver(http),
     heads: createSeenHeads(folder),
     now: () => Date.now(),
     clockOffset: (origin) => http.clocks.offset(origin),
     sleep: pause,
-    writtenBy: writtenBy ?? `decamp ${version}`,
+    writtenBy,
     lockOwner: thisProcess(),
     ...(relay === undefined ? {} : { relay: createRelay(http, relay) }),
     stateDir: folder,
-    close: () => http.close(),
+    close,
   };
 }

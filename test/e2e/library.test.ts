@@ -189,6 +189,12 @@ test.each(entries)("every type that %s speaks of can be named, and everything ha
   expect([...given].filter(([name, declared]) => declared.name !== name)).toEqual([]);
 });
 
+test.each(["repo", "plc"])("what %s gives out, the whole gives out, too", (entry) => {
+  const dist = publicTypes(path.join(folder, "node_modules", "decamp", "dist"));
+  const whole = dist.entry("index");
+  expect([...dist.entry(entry).keys()].filter((name) => !whole.has(name))).toEqual([]);
+});
+
 test("no two public types share a name", () => {
   const dist = publicTypes(path.join(folder, "node_modules", "decamp", "dist"));
   const places = new Map<string, Set<string>>();

@@ -32,25 +32,29 @@ const walls: readonly Wall[] = [
   { to: /^repo\/proof\//, but: /^repo\/(proof\/|verify\.ts$)/, why: "repo/verify.ts is the one door to repo/proof" },
   {
     to: /^services\/disk\//,
-    but: /^(?!services\/)|^services\/(disk|secrets|servers)\/|^services\/open\.ts$/,
+    but: /^(?!services\/)|^services\/(disk|secrets|servers)\/|^services\/open(-network)?\.ts$/,
     why: "within services: http, then servers; disk, then secrets",
   },
   {
     to: /^services\/http\//,
-    but: /^(?!services\/)|^services\/(http|servers)\/|^services\/open\.ts$/,
+    but: /^(?!services\/)|^services\/(http|servers)\/|^services\/open(-network)?\.ts$/,
     why: "within services: http, then servers; disk, then secrets",
   },
   {
     to: /^services\/servers\//,
-    but: /^(?!services\/)|^services\/servers\/|^services\/open\.ts$/,
+    but: /^(?!services\/)|^services\/servers\/|^services\/open(-network)?\.ts$/,
     why: "within services: http, then servers; disk, then secrets",
   },
   {
     to: /^services\/secrets\//,
-    but: /^(?!services\/)|^services\/secrets\/|^services\/open\.ts$/,
+    but: /^(?!services\/)|^services\/secrets\/|^services\/open(-network)?\.ts$/,
     why: "within services: http, then servers; disk, then secrets",
   },
-  { to: /^services\/open\.ts$/, but: /^(?!services\/)/, why: "services/open.ts opens what the others are" },
+  {
+    to: /^services\/open(-network)?\.ts$/,
+    but: /^(?!services\/)|^services\/open\.ts$/,
+    why: "services/open.ts opens what the others are",
+  },
   {
     to: /^archive\/export\//,
     but: /^(?!archive\/)|^archive\/export\//,

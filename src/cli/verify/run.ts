@@ -226,16 +226,15 @@ async function readExpectation({ did, signingKey, allowPartial }: VerifyFlags): 
 
 /** The network is loaded only here. */
 async function lookUpKeys(did: string, { globals, terminal, signal }: Setting): Promise<SigningKey[]> {
-  const [{ servicesFor }, { fetchSigningKeys }] = await Promise.all([
-    import("../services.ts"),
+  const [{ networkFor }, { fetchSigningKeys }] = await Promise.all([
+    import("../network.ts"),
     import("../../archive/check/signing-keys.ts"),
   ]);
-  const services = servicesFor(globals, terminal);
+  const { directory, webDocument, close } = networkFor(globals, terminal);
   try {
-    const { directory, webDocument } = services;
     return await fetchSigningKeys(did, { ...directory, webDocument }, signal);
   } finally {
-    services.close();
+    close();
   }
 }
 
