@@ -1,6 +1,8 @@
 /** `decamp export --all` and `--accounts`: many accounts, an archive and a line each, and what became of all of them. */
+import { exportOptions } from "../../archive/export/export-options.ts";
+import { exportFound, findToExport } from "../../archive/export/find-and-export.ts";
 import { findDid } from "../../account/find.ts";
-import type { ExportEvent } from "../../archive/events.ts";
+import type { ExportEvent, ReportExport } from "../../archive/events.ts";
 import { exportMany, type Listed, type Outcome } from "../../archive/export/export-many.ts";
 import type { ExportResult } from "../../archive/export/export-account.ts";
 import { requireNoArchive } from "../../archive/folder.ts";
@@ -17,7 +19,6 @@ import { joinPath } from "../../services/disk/files.ts";
 import { fileLines, streamLines } from "../../services/disk/text-lines.ts";
 import type { ExportFlags } from "./declare.ts";
 import { readGlobals, type GlobalFlags } from "../globals.ts";
-import { exportFound, findAccount } from "./account.ts";
 import { carTarget } from "./to-car.ts";
 import { commandLine } from "../command-line.ts";
 import { failureFacts } from "../talk/failure.ts";
@@ -141,19 +142,16 @@ async function exportOne(
 ): Promise<ExportResult> {
   const archive = joinPath(folder, archiveName(did));
   const known = { origin, did, asksAhead: true };
-  const found = await findAccount(archive, account, known, { services, globals, signal });
+  const found = await findToExport(archive, account, known, services, signal);
   try {
-    return await exportFound(archive, found, {
-      flags,
-      services,
-      publicOnly: true,
-      report: (event) => {
-        if (event.type === "warning") {
-          warn(did, event, globals, terminal);
-        }
-      },
-      signal,
-    });
+    const report: ReportExport = (event) => {
+      if (event.type === "warning") {
+        warn(did, event, globals, terminal);
+      }
+    };
+    const { concurrency, recheck } = flags;
+    const options = exportOptions(services, { signal, concurrency, recheck, publicOnly: true, report });
+    return await exportFound(archive, found, options);
   } finally {
     found.ahead?.close();
   }

@@ -1,4 +1,6 @@
 /** `decamp export`: options, one call of the use case, and what is said about its result. */
+import { exportOptions } from "../../archive/export/export-options.ts";
+import { exportFound, findToExport } from "../../archive/export/find-and-export.ts";
 import type { LocatedAccount } from "../../account/find.ts";
 import { signIn } from "../../account/sign-in.ts";
 import type { ReportExport } from "../../archive/events.ts";
@@ -10,7 +12,6 @@ import { parseAccount, type Account } from "../../identity/names.ts";
 import type { Pds } from "../../services/servers/pds.ts";
 import type { ExportFlags } from "./declare.ts";
 import { nonEmpty, readGlobals } from "../globals.ts";
-import { exportFound, findAccount } from "./account.ts";
 import { beside, carTarget, checkTarget, exportToCar, type CarTarget } from "./to-car.ts";
 import { createIdentityAnswers } from "../talk/identity-answers.ts";
 import type { Edge, Invocation } from "../command.ts";
@@ -64,11 +65,12 @@ export async function exportCommand(
             report({ type: "step", id: "locate", title: "Find the account", state: "start" });
             const did = account.type === "did" ? account.did : await archivedDid(archive, account.handle, target);
             const signsIn = wantsSignIn(flags, terminal.env);
-            const found = await findAccount(
+            const found = await findToExport(
               archive,
               account,
               { origin, did, asksAhead: !signsIn && target === undefined },
-              { services, globals, signal },
+              services,
+              signal,
             );
             const { pds, ahead, located } = found;
             report({ type: "step", id: "locate", title: "Find the account", state: "done", detail: located.did });
@@ -79,10 +81,11 @@ export async function exportCommand(
                 await openSession(pds, located, terminal, secrets, prompter, report, signal);
                 report({ type: "step", id: "sign-in", title: "Sign in", state: "done" });
               }
-              const parts = { flags, services, publicOnly: flags.publicOnly ?? false, report, signal };
+              const { concurrency, recheck, publicOnly = false } = flags;
+              const options = exportOptions(services, { signal, concurrency, recheck, publicOnly, report });
               return target === undefined
-                ? { located, result: await exportFound(archive, found, parts) }
-                : { car: tellCar(target, located, pds, await exportToCar(target, found, parts, given.out)) };
+                ? { located, result: await exportFound(archive, found, options) }
+                : { car: tellCar(target, located, pds, await exportToCar(target, found, options, given.out)) };
             } finally {
               ahead?.close();
               await pds.signOut();

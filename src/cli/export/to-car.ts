@@ -1,4 +1,6 @@
 /** `decamp export -o NAME.car` and `-o -`: one CAR file in the place of an archive. */
+import type { ExportOptions } from "../../archive/export/export-options.ts";
+import type { Found } from "../../archive/export/find-and-export.ts";
 import type { ReceivedRepo } from "../../archive/export/fetch-repo.ts";
 import { DecampError, isDecampError } from "../../errors.ts";
 import { fileSource } from "../../services/disk/car-file.ts";
@@ -6,7 +8,6 @@ import { alreadyThere, fileSize, NewFile, unusedName } from "../../services/disk
 import { isFolder } from "../../services/disk/hash-file.ts";
 import { createSpool, type Spool } from "../../services/disk/spool.ts";
 import { lostOutput } from "../talk/failure.ts";
-import { optionsOf, type ExportParts, type Found } from "./account.ts";
 import type { Channel, Terminal } from "../talk/terminal.ts";
 
 /** Where the file goes. */
@@ -70,7 +71,7 @@ export function beside(terminal: Terminal, target: CarTarget | undefined): Termi
 export async function exportToCar(
   target: CarTarget,
   { located, pds }: Found,
-  parts: ExportParts,
+  options: ExportOptions,
   out: Channel,
 ): Promise<CarResult> {
   const { exportCar } = await import("../../archive/export/export-car.ts");
@@ -84,11 +85,11 @@ export async function exportToCar(
     return spool.file;
   };
   try {
-    const exporting = exportCar({ ...located, pds }, optionsOf(parts), create);
+    const exporting = exportCar({ ...located, pds }, options, create);
     const { file, ...came } = await (target === "stdout" ? onSpoolDisk(exporting) : exporting);
     try {
       const sha256 = Buffer.from(file.digest()).toString("hex");
-      const taken = target === "stdout" ? await copy(file, out, parts.signal) : await name(file, target.path);
+      const taken = target === "stdout" ? await copy(file, out, options.signal) : await name(file, target.path);
       return { ...came, size: file.size, sha256, taken };
     } finally {
       await file.discard();

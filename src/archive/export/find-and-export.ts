@@ -1,21 +1,20 @@
-/** One account into one archive, as the flags of `decamp export` have it. */
+/**
+ * An account by its name, into an archive. Where its server is known already, that is asked while the identity is looked
+ * up, and the code that exports is loaded meanwhile.
+ */
 import { locateAccount, type LocatedAccount } from "../../account/find.ts";
-import { askAhead, type Ahead } from "../../archive/export/ahead.ts";
-import type { ReportExport } from "../../archive/events.ts";
-import type { ExportResult } from "../../archive/export/export-account.ts";
-import { exportOptions, type ExportOptions } from "../../archive/export/export-options.ts";
-import { parseServerUrl } from "../../identity/addresses.ts";
-import { type Account } from "../../identity/names.ts";
-import type { MigrationServices } from "../../migration/context.ts";
+import type { Account } from "../../identity/names.ts";
+import type { Services } from "../../services/open.ts";
 import type { Pds } from "../../services/servers/pds.ts";
-import type { ExportFlags } from "./declare.ts";
-import type { GlobalFlags } from "../globals.ts";
+import { askAhead, type Ahead } from "./ahead.ts";
+import type { ExportResult } from "./export-account.ts";
+import type { ExportOptions } from "./export-options.ts";
 
 /** After so many milliseconds the requests are on their way, and nobody has answered yet. */
 const underWay = 10;
 
 /** What exports is loaded while a server is asked: that takes about as long. */
-const loadExport = async () => import("../../archive/export/export-account.ts");
+const loadExport = async () => import("./export-account.ts");
 
 /** An account that was found, and its server. */
 export interface Found {
@@ -28,15 +27,16 @@ export interface Found {
 /**
  * Finds an account. If it is known already whose it is and which server holds it, that one is asked at the same time.
  *
- * @param known `origin`: of the server that holds it, whatever the identity says; `did`: as in `locateAccount`; `asksAhead`:
- *   whether the server may be asked without a session
+ * @param known `origin`: of the server that holds it, whatever the identity says; `did`: as in `locateAccount`;
+ *   `asksAhead`: whether the server may be asked without a session
  * @throws as `locateAccount` and `askAhead`
  */
-export async function findAccount(
+export async function findToExport(
   archive: string,
   account: Account,
   known: { readonly origin: string | undefined; readonly did: string | undefined; readonly asksAhead: boolean },
-  { services, globals, signal }: { services: MigrationServices; globals: GlobalFlags; signal: AbortSignal },
+  services: Services,
+  signal: AbortSignal,
 ): Promise<Found> {
   const { origin, did, asksAhead } = known;
   const locating = locateAccount(services, account, { from: origin, known: did }, signal);
@@ -54,15 +54,11 @@ export async function findAccount(
   if (ahead.status === "rejected") {
     throw ahead.reason;
   }
-  return {
-    located: located.value,
-    pds: pds ?? services.openPds(parseServerUrl(located.value.pds, globals)),
-    ahead: ahead.value,
-  };
+  return { located: located.value, pds: pds ?? services.openPds(located.value.pds), ahead: ahead.value };
 }
 
 /** Loads what exports, and if a repository is about to come, does what can be done before. */
-async function getReady(ahead: Ahead, { sleep }: MigrationServices, signal: AbortSignal): Promise<void> {
+async function getReady(ahead: Ahead, { sleep }: Services, signal: AbortSignal): Promise<void> {
   await sleep(underWay, signal);
   const { prepareExport } = await loadExport();
   if (ahead.bringsRepo) {
@@ -70,27 +66,12 @@ async function getReady(ahead: Ahead, { sleep }: MigrationServices, signal: Abor
   }
 }
 
-export interface ExportParts {
-  readonly flags: Pick<ExportFlags, "concurrency" | "recheck">;
-  readonly services: MigrationServices;
-  /** Leave out what is not public. */
-  readonly publicOnly: boolean;
-  readonly report: ReportExport;
-  readonly signal: AbortSignal;
-}
-
 /** @throws as `exportAccount` */
 export async function exportFound(
   archive: string,
   { located, pds, ahead }: Found,
-  parts: ExportParts,
+  options: ExportOptions,
 ): Promise<ExportResult> {
   const { exportAccount } = await loadExport();
-  return exportAccount(archive, { ...located, pds }, optionsOf(parts), ahead);
-}
-
-/** The same for the use cases. */
-export function optionsOf({ flags, services, publicOnly, report, signal }: ExportParts): ExportOptions {
-  const { concurrency, recheck } = flags;
-  return exportOptions(services, { signal, concurrency, publicOnly, recheck, report });
+  return exportAccount(archive, { ...located, pds }, options, ahead);
 }
