@@ -95,8 +95,8 @@ const exitCodes: Record<ErrorCode, number> = {
 };
 
 /**
- * Code → what to try or to look at, when whoever throws has nothing more exact to say. No fact about the world stands here:
- * this table knows none. What was changed is said by `withStanding`.
+ * Code → what to try or to look at, when whoever throws has nothing more exact to say. No fact about the world stands
+ * here: this table knows none. What was changed is said by `withStanding`.
  */
 const hints: Record<ErrorCode, string> = {
   usage: "Run the command with --help to see how it is used.",
@@ -164,7 +164,9 @@ export interface ErrorOptions {
   hint?: string;
   data?: ErrorData;
   cause?: unknown;
-  /** For `withStanding`, and for who makes a new error of one that has it. It stands before the hint, and in the data. */
+  /**
+   * For `withStanding`, and for who makes a new error of one that has it. It stands before the hint, and in the data.
+   */
   known?: KnownStanding | undefined;
 }
 
@@ -207,8 +209,9 @@ export function isDecampError(error: unknown, ...codes: readonly ErrorCode[]): e
 }
 
 /**
- * The same error, with what is known of the identity. To be called by the one place that knows: the loop of a migration,
- * and whoever takes a change to the directory. An error that has been told once stays as it is, and so does a bug.
+ * The same error, with what is known of the identity. To be called by the one place that knows: the loop of a
+ * migration, and whoever takes a change to the directory. An error that has been told once stays as it is, and so does
+ * a bug.
  *
  * @param sentence what stands now, and where the account lives; it comes before the hint
  */

@@ -1,4 +1,7 @@
-/** `decamp/plc`: identities of did:plc, pure. Logs and operations go in, verdicts and plans come out: no network, no files, no clock. */
+/**
+ * `decamp/plc`: identities of did:plc, pure. Logs and operations go in, verdicts and plans come out: no network, no
+ * files, no clock.
+ */
 
 export {
   DecampError,

@@ -1,6 +1,7 @@
 /**
- * A rotation key of the user's own, put before all others: only there it can undo, for 72 hours, whatever a server signs. It
- * is signed by the server that holds the account, with the code that it mails, or by a key that is in the list already.
+ * A rotation key of the user's own, put before all others: only there it can undo, for 72 hours, whatever a server
+ * signs. It is signed by the server that holds the account, with the code that it mails, or by a key that is in the
+ * list already.
  */
 
 import { DecampError } from "../errors.ts";
@@ -60,8 +61,8 @@ export type AddKeyResult =
 /**
  * Adds a rotation key before all others.
  *
- * @throws DecampError `key-unusable` for a text that is no such key, or a private part that does not fit; `refused` for a
- *   change that must not be made or was not confirmed; what signing in, signing and submitting throw
+ * @throws DecampError `key-unusable` for a text that is no such key, or a private part that does not fit; `refused` for
+ *   a change that must not be made or was not confirmed; what signing in, signing and submitting throw
  */
 export async function addRotationKey(parts: ChangeParts, request: AddKeyRequest): Promise<AddKeyResult> {
   await requireGoodKey(request.key, request.proof);
@@ -113,8 +114,8 @@ export async function addKeyTo(
 }
 
 /**
- * Why a server would not submit an operation that leaves the account where it is, as far as that can be known beforehand. The
- * reference server compares it with its own part of the identity, after the code is spent.
+ * Why a server would not submit an operation that leaves the account where it is, as far as that can be known
+ * beforehand. The reference server compares it with its own part of the identity, after the code is spent.
  *
  * @param pds signed in to the account
  * @param own what it says is its own part of the identity, if it does

@@ -1,7 +1,7 @@
 /**
  * What work on an identity may ask for while it runs. The command line answers from a flag, a file, a command, the
- * environment or a prompt; a test answers from a table. Whoever cannot answer throws `input-needed` and names what would have
- * answered. `again` says why an earlier answer was refused: it comes only where `canAskAgain` is true.
+ * environment or a prompt; a test answers from a table. Whoever cannot answer throws `input-needed` and names what
+ * would have answered. `again` says why an earlier answer was refused: it comes only where `canAskAgain` is true.
  */
 
 import type { ChangeFacts } from "../plc/change-facts.ts";
@@ -20,20 +20,20 @@ export interface IdentityAnswers {
   /** The sign-in code that a server has mailed. */
   authFactorCode(of: { host: string; again?: string }): Promise<string>;
   /**
-   * The password that the account has on the new server, or will have: `isNew` where it is made with it, so that a person who
-   * mistypes it has to be told.
+   * The password that the account has on the new server, or will have: `isNew` where it is made with it, so that a
+   * person who mistypes it has to be told.
    */
   targetPassword(of: { handle: string; host: string; isNew?: boolean; again?: string }): Promise<string>;
   /** The code that the server has mailed for signing the PLC operation. */
   plcToken(of: { email?: string; again?: string }): Promise<string>;
   /**
-   * Opens the rotation key of the user's own that signs in place of a server, one of these did:keys. It is there only where
-   * such a key is to sign.
+   * Opens the rotation key of the user's own that signs in place of a server, one of these did:keys. It is there only
+   * where such a key is to sign.
    */
   readonly rotationKey?: (didKeys: readonly string[]) => Promise<Signer>;
   /**
-   * The yes to the point of no return: the DID, typed or given beforehand. Throws `refused` for another DID, and `interrupted`
-   * where a person stops.
+   * The yes to the point of no return: the DID, typed or given beforehand. Throws `refused` for another DID, and
+   * `interrupted` where a person stops.
    */
   confirmIdentityChange(of: {
     did: string;
@@ -41,7 +41,9 @@ export interface IdentityAnswers {
     differences: readonly Difference[];
     /** What it means: server, handle, keys, and who can undo it. */
     facts: ChangeFacts;
-    /** What it is for, where one piece of work changes the identity twice: first a key is added, then the account moves. */
+    /**
+     * What it is for, where one piece of work changes the identity twice: first a key is added, then the account moves.
+     */
     purpose?: "recovery-key";
   }): Promise<void>;
 }

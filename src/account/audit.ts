@@ -72,8 +72,8 @@ interface DocumentAudit {
 }
 
 /**
- * Whether the directory has the document that the head of the log asks for; none after a tombstone. A document that says
- * something else is an error; none at all is a warning, since the log says all of it.
+ * Whether the directory has the document that the head of the log asks for; none after a tombstone. A document that
+ * says something else is an error; none at all is a warning, since the log says all of it.
  */
 async function auditDocument(
   { directory, sleep }: AccountServices,

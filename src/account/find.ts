@@ -1,9 +1,9 @@
 /**
  * An account by any name: a handle or a DID, as a person types it.
  *
- * A handle is looked up, always, and checked in both directions: it leads to the account, and the identity claims it (spec:
- * Handle, "Resolution"). The claim is the first alias that is a handle; capitals do not count. What an earlier run
- * remembers helps only where nothing answers, and then the log has to show that the account had the handle.
+ * A handle is looked up, always, and checked in both directions: it leads to the account, and the identity claims it
+ * (spec: Handle, "Resolution"). The claim is the first alias that is a handle; capitals do not count. What an earlier
+ * run remembers helps only where nothing answers, and then the log has to show that the account had the handle.
  */
 
 import { DecampError, isDecampError } from "../errors.ts";
@@ -75,8 +75,8 @@ export async function findIdentity(
  *
  * @param text a handle or a DID
  * @param options as `Hints`; `anyState`: take the account although the head does not claim the handle
- * @throws DecampError `account-not-found`, `invalid-account`, `unsupported` for a did:web, `identity-invalid` for a head
- *   that does not claim the handle, and as `readLog`
+ * @throws DecampError `account-not-found`, `invalid-account`, `unsupported` for a did:web, `identity-invalid` for a
+ *   head that does not claim the handle, and as `readLog`
  */
 export async function readAccount(
   services: AccountServices,
@@ -96,13 +96,13 @@ export async function readAccount(
 }
 
 /**
- * Finds where an account lives, with as few requests as that takes: of a did:plc the verified log says it all, of a did:web
- * its document.
+ * Finds where an account lives, with as few requests as that takes: of a did:plc the verified log says it all, of a
+ * did:web its document.
  *
- * @param hints `from`: also holds the account, whatever the identity says; `known`: the DID that the handle is known for, from
- *   an archive. It is believed as long as that identity claims the handle, and nobody is asked then
- * @throws DecampError `account-not-found`; `identity-invalid` for a log or document that is not in order, an identity that
- *   was given up, that does not claim the handle, or names no server; and what the services throw
+ * @param hints `from`: also holds the account, whatever the identity says; `known`: the DID that the handle is known
+ *   for, from an archive. It is believed as long as that identity claims the handle, and nobody is asked then
+ * @throws DecampError `account-not-found`; `identity-invalid` for a log or document that is not in order, an identity
+ *   that was given up, that does not claim the handle, or names no server; and what the services throw
  */
 export async function locateAccount(
   services: AccountServices,

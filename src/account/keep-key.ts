@@ -18,8 +18,8 @@ export interface KeyForm {
  * Keeps a key, reads it back, and signs with what was read.
  *
  * @returns the key as it was read back
- * @throws DecampError `second-opinion` before anything is kept; `storage` if what is read back is not the key; what the store
- *   and the form throw
+ * @throws DecampError `second-opinion` before anything is kept; `storage` if what is read back is not the key; what the
+ *   store and the form throw
  */
 export async function keepKey(store: KeyStore, key: PrivateKey, form: KeyForm): Promise<PrivateKey> {
   await agreeOnKey(key);

@@ -84,8 +84,8 @@ export async function headAt(pds: Pds, did: string, signal: AbortSignal): Promis
 }
 
 /**
- * A CAR file that begins with the block of a commit; of a long one only the beginning. From a server that gives out no single blocks
- * it is the whole repository.
+ * A CAR file that begins with the block of a commit; of a long one only the beginning. From a server that gives out no
+ * single blocks it is the whole repository.
  *
  * @throws DecampError `bad-answer` if there is more than one block of a commit can be, where nothing else was asked for
  */

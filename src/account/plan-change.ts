@@ -24,7 +24,9 @@ export type WishedChange =
   | { readonly kind: "edit"; readonly edit: IdentityEdit }
   /** An operation that somebody wrote, signed or not, as parsed JSON. */
   | { readonly kind: "operation"; readonly value: unknown }
-  /** A move to another server, an origin. `accepted`: rotation keys that may stay although nobody says whose they are. */
+  /**
+   * A move to another server, an origin. `accepted`: rotation keys that may stay although nobody says whose they are.
+   */
   | { readonly kind: "move"; readonly target: string; readonly accepted: readonly string[] };
 
 /**

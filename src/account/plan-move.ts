@@ -32,10 +32,10 @@ const mostServerKeys = 2;
  * @param target the new server, signed in to the account
  * @param sourceRotationKeys the old server's own keys, which leave
  * @param handle the handle from now on; what the new server recommends unless given
- * @param known keys that are the user's, which stay whatever a server calls its own; keys that were accepted by name; and which
- *   key signs, one of the old server's unless given
- * @throws DecampError `refused` if the new server wants to be named by another address, or more keys than a server has, `bad-answer`, and what the services
- *   throw
+ * @param known keys that are the user's, which stay whatever a server calls its own; keys that were accepted by name;
+ *   and which key signs, one of the old server's unless given
+ * @throws DecampError `refused` if the new server wants to be named by another address, or more keys than a server has,
+ *   `bad-answer`, and what the services throw
  */
 export async function planMove(
   identity: Pick<AccountLog, "log" | "handle">,
@@ -116,7 +116,8 @@ function checkRecommended(
     const message = `The new server recommends the signing key that the identity had at ${holder}: it could not sign with it, and that server could.`;
     findings.push({ rule: "plc/old-signing-key", severity: "error", message });
   }
-  // A server submits nothing that names the account otherwise than it does itself: the mailed code would be spent in vain.
+  // A server submits nothing that names the account otherwise than it does itself: the mailed code would be spent in
+  // vain.
   const named = handleAmong(alsoKnownAs);
   if (named !== undefined && handle !== undefined && named.toLowerCase() !== handle.toLowerCase()) {
     const message = `The new server calls the account ${named}, and not ${handle}.`;

@@ -23,8 +23,8 @@ export interface Identity {
 /**
  * Reads and verifies the audit log, and checks that the document says the same as its head.
  *
- * @throws DecampError `identity-invalid` for a log that does not verify or lost the head that was seen last, a tombstone,
- *   or a document that contradicts the log; `account-not-found`, and what the services throw
+ * @throws DecampError `identity-invalid` for a log that does not verify or lost the head that was seen last, a
+ *   tombstone, or a document that contradicts the log; `account-not-found`, and what the services throw
  */
 export async function readIdentity(services: LogServices, did: string, signal: AbortSignal): Promise<Identity> {
   return whileItLags(services, signal, async (last) => {

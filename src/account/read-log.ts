@@ -13,11 +13,11 @@ export interface ReadLog {
 }
 
 /**
- * Reads and verifies the audit log of a DID. Its head is remembered; a log that no longer has the head that was seen last
- * is an alarm.
+ * Reads and verifies the audit log of a DID. Its head is remembered; a log that no longer has the head that was seen
+ * last is an alarm.
  *
- * @throws DecampError `identity-invalid` for a log that does not verify, and with rule `plc/seen-head` for one that lost
- *   the head that was seen last; `account-not-found`, and what the services throw
+ * @throws DecampError `identity-invalid` for a log that does not verify, and with rule `plc/seen-head` for one that
+ *   lost the head that was seen last; `account-not-found`, and what the services throw
  */
 export async function readLog(services: LogServices, did: string, signal: AbortSignal): Promise<ReadLog> {
   const { directory, heads, now } = services;

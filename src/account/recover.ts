@@ -30,8 +30,8 @@ export interface RecoveryPlan extends ChangePlan {
  * Plans the operation that undoes another.
  *
  * @param now epoch milliseconds
- * @throws DecampError `refused` with data `reason` as `planRecovery`; or `nothing-unwanted`, with data `candidates`, when
- *   no operation is named and none looks unwanted by itself
+ * @throws DecampError `refused` with data `reason` as `planRecovery`; or `nothing-unwanted`, with data `candidates`,
+ *   when no operation is named and none looks unwanted by itself
  */
 export function planAccountRecovery(account: AccountLog, wish: RecoveryWish, now: number): RecoveryPlan {
   const { log } = account;

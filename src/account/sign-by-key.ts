@@ -16,8 +16,8 @@ export interface Signer {
  * Signs an operation, and judges the result as if a stranger had signed it.
  *
  * @param head what the operation follows, and the keys that may sign it there
- * @throws DecampError `refused` for a key without the power, `operation-differs` if its signature is not good; and what the
- *   signer throws
+ * @throws DecampError `refused` for a key without the power, `operation-differs` if its signature is not good; and what
+ *   the signer throws
  */
 export async function signByKey(asked: UnsignedOperation, signer: Signer, head: Predecessor): Promise<SignedAnswer> {
   requirePower(signer.didKey, head.signers ?? rotationKeysOf(head.operation));

@@ -1,6 +1,6 @@
 /**
- * An operation signed by the server that holds the account, with the code that it mails. The server spends the code before it
- * signs, and signs whatever it is asked: what comes back is compared field by field.
+ * An operation signed by the server that holds the account, with the code that it mails. The server spends the code
+ * before it signs, and signs whatever it is asked: what comes back is compared field by field.
  */
 
 import { DecampError, isDecampError } from "../errors.ts";
@@ -24,8 +24,8 @@ export interface SigningRequest {
 }
 
 /**
- * Has an operation signed. A code that is refused is asked for again where a person can answer; for one that has expired a
- * new mail is sent.
+ * Has an operation signed. A code that is refused is asked for again where a person can answer; for one that has
+ * expired a new mail is sent.
  *
  * @throws DecampError `plc-token-refused`, `operation-differs`, `input-needed`, and what the services throw
  */

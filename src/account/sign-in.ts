@@ -23,9 +23,10 @@ export interface SessionOwner {
  *
  * @param password the question that is asked for it
  * @param toRead the session is only for reading: an app password will do, and an account that was taken down
- * @throws DecampError `auth-refused` for the password; `account-not-found` if the server refuses and says that it has no such
- *   account; `account-unavailable`, `unsupported` as `PinnedSession.signIn`; `app-password`, `auth-factor-required`,
- *   `input-needed`; `refused` if it is the session of another account; and what the services throw
+ * @throws DecampError `auth-refused` for the password; `account-not-found` if the server refuses and says that it has
+ *   no such account; `account-unavailable`, `unsupported` as `PinnedSession.signIn`; `app-password`,
+ *   `auth-factor-required`, `input-needed`; `refused` if it is the session of another account; and what the services
+ *   throw
  */
 export async function signIn(
   pds: Pds,
@@ -74,8 +75,8 @@ export async function signIn(
 }
 
 /**
- * Whether the server says that it does not have the account. Many refuse an account that they do not have as they refuse a
- * wrong password; one that does not answer this says nothing.
+ * Whether the server says that it does not have the account. Many refuse an account that they do not have as they
+ * refuse a wrong password; one that does not answer this says nothing.
  */
 async function isAbsent(pds: Pds, did: string, signal: AbortSignal): Promise<boolean> {
   try {

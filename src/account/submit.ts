@@ -4,9 +4,10 @@
  * Tricky bits:
  * - The head is read anew just before. If it is not the one that the operation was made for, nothing is sent.
  * - A 200 is no proof, and submitting twice is refused. So the log is read back, and after a lost answer it decides.
- * - Whoever stands above another's key nullifies his operation by submitting to the same head. What was nullified is said.
- * - What an error says about the identity is said here, for everybody who submits: only this place knows what was sent. Once
- *   it was sent, no refusal and no log proves that it will never be taken.
+ * - Whoever stands above another's key nullifies his operation by submitting to the same head. What was nullified is
+ *   said.
+ * - What an error says about the identity is said here, for everybody who submits: only this place knows what was sent.
+ *   Once it was sent, no refusal and no log proves that it will never be taken.
  */
 
 import type { Cid } from "../data/cid.ts";
@@ -52,8 +53,8 @@ export interface Submitted {
 /**
  * Submits a signed operation, unless the log has it already.
  *
- * @throws DecampError `head-moved` if somebody else was faster, `second-opinion` before anything is sent, `refused` if the
- *   log does not get it, what `send` throws if the log says that it was not taken, and as `readLog`; each with data
+ * @throws DecampError `head-moved` if somebody else was faster, `second-opinion` before anything is sent, `refused` if
+ *   the log does not get it, what `send` throws if the log says that it was not taken, and as `readLog`; each with data
  *   `identity`: `unchanged` if nothing was sent, `sent` if it was, `changed` if the log has it
  */
 export async function submitOperation(
@@ -137,7 +138,10 @@ async function sendAndReadBack(
   }
 }
 
-/** The log after the submission. A disk that is full by now, or a path that leads nowhere, must not hold up what comes next. */
+/**
+ * The log after the submission. A disk that is full by now, or a path that leads nowhere, must not hold up what comes
+ * next.
+ */
 async function readBack(services: LogServices, did: string, signal: AbortSignal): Promise<VerifiedLog> {
   const { heads } = services;
   const remember: typeof heads.remember = async (head) =>

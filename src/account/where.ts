@@ -1,12 +1,13 @@
 /**
  * Where an account is, and what was done to it: the one answer, for everybody who has to know. It is computed from the
- * verified log (which servers were named, in which order, what was nullified) and from what the servers say now. A journal
- * has no say in it: it remembers what somebody wanted.
+ * verified log (which servers were named, in which order, what was nullified) and from what the servers say now. A
+ * journal has no say in it: it remembers what somebody wanted.
  *
  * In plain words:
  * - The identity decides where the account lives. What a server says of itself does not.
  * - Where it is named but not active, nobody can see the account: it is dark.
- * - A copy at a server that the log never named is only a copy, and may be deleted. Where the account has lived, it may not.
+ * - A copy at a server that the log never named is only a copy, and may be deleted. Where the account has lived, it may
+ *   not.
  * - An account that moved is at its new home only once that home has what the old one had.
  */
 
@@ -72,7 +73,10 @@ export interface Whereabouts {
   readonly undo?: Undo;
   /** An account that is made and not activated is deleted by some servers after so many days. */
   readonly copyExpiresDays?: number;
-  /** The next safe command, without the flags of this run; none where there is nothing to do, or nothing that decamp can do. */
+  /**
+   * The next safe command, without the flags of this run; none where there is nothing to do, or nothing that decamp can
+   * do.
+   */
   readonly next?: readonly string[];
 }
 
@@ -148,7 +152,10 @@ export interface RecentMoves {
   readonly last: MoveInLog | undefined;
   /** The one away from where the account is now, if it was nullified and nothing has moved the account since. */
   readonly nullified: MoveInLog | undefined;
-  /** The one before the last, if the last has taken the account back to where it was: by a move, or by saying an old state again. */
+  /**
+   * The one before the last, if the last has taken the account back to where it was: by a move, or by saying an old
+   * state again.
+   */
   readonly reversed: MoveInLog | undefined;
 }
 
@@ -210,7 +217,10 @@ export interface Places {
   readonly target: Place | undefined;
 }
 
-/** Judges what was asked. @param now epoch milliseconds, by the directory's clock; undefined where no deadline can be told */
+/**
+ * Judges what was asked. @param now epoch milliseconds, by the directory's clock; undefined where no deadline can be
+ * told
+ */
 export function judgeWhere(log: VerifiedLog, places: Places, now: number | undefined): Whereabouts {
   const { home, source, target } = places;
   const livedAtTarget = target !== undefined && hasLivedAt(log, target.url);

@@ -21,9 +21,9 @@ export async function holdsArchives(path: string): Promise<boolean> {
 }
 
 /**
- * The paths of the archives in a folder: what has the marker of one, whatever has become of the rest; what has snapshots, as
- * versions that wrote no marker made it; and whatever is named like an account, be it no archive or no folder, so that it is
- * missed. Other things are passed over.
+ * The paths of the archives in a folder: what has the marker of one, whatever has become of the rest; what has
+ * snapshots, as versions that wrote no marker made it; and whatever is named like an account, be it no archive or no
+ * folder, so that it is missed. Other things are passed over.
  *
  * @throws DecampError `storage`
  */

@@ -1,4 +1,6 @@
-/** Progress is data: what work on an archive reports to its one listener. The shapes are public; fields are only added. */
+/**
+ * Progress is data: what work on an archive reports to its one listener. The shapes are public; fields are only added.
+ */
 
 /** The parts of an export, in their order. */
 export type ExportStepId = "locate" | "sign-in" | "recheck" | "repository" | "blobs" | "manifest";

@@ -1,10 +1,10 @@
 /**
  * Whose folder it is: whether one may become, or is, the archive of an account.
  *
- * decamp writes into a folder only when it is new or empty, or when it can be sure that decamp has made it: by the marker,
- * which is written before anything else; by a manifest, in archives of versions that wrote no marker; and where such a version
- * was interrupted before its first manifest, by what it alone writes. What else lies in an archive is somebody else's, and
- * stays.
+ * decamp writes into a folder only when it is new or empty, or when it can be sure that decamp has made it: by the
+ * marker, which is written before anything else; by a manifest, in archives of versions that wrote no marker; and where
+ * such a version was interrupted before its first manifest, by what it alone writes. What else lies in an archive is
+ * somebody else's, and stays.
  */
 
 import * as v from "valibot";
@@ -73,8 +73,9 @@ export async function requireArchiveFolder(path: string, did: string): Promise<M
 }
 
 /**
- * Marks a folder as the archive of this account, if it is not marked already: before anything else is written into it. To be
- * called only after `requireArchiveFolder`, and to be followed by it once the lock is held: another run may have been faster.
+ * Marks a folder as the archive of this account, if it is not marked already: before anything else is written into it.
+ * To be called only after `requireArchiveFolder`, and to be followed by it once the lock is held: another run may have
+ * been faster.
  *
  * @throws DecampError `storage`
  */
@@ -92,7 +93,8 @@ export async function markIfFree(path: string, did: string): Promise<void> {
 }
 
 /**
- * Makes sure that a folder can hold archives: it is not there yet, or is a folder, and is no archive itself, nor begun as one.
+ * Makes sure that a folder can hold archives: it is not there yet, or is a folder, and is no archive itself, nor begun
+ * as one.
  *
  * @throws DecampError `usage` otherwise; `storage`
  */
@@ -150,7 +152,10 @@ export function refuseLinks(archive: string, entries: readonly Entry[]): void {
   }
 }
 
-/** Whose archive the marker says that this is; undefined if there is none. @throws DecampError `usage` if it is none of ours */
+/**
+ * Whose archive the marker says that this is; undefined if there is none. @throws DecampError `usage` if it is none of
+ * ours
+ */
 async function readMarker(archive: string): Promise<string | undefined> {
   const path = markerFile(archive);
   const bytes = await readWhole(path);
@@ -172,9 +177,9 @@ async function readMarker(archive: string): Promise<string | undefined> {
 const anyone = "";
 
 /**
- * Whose archive a version without markers has begun here and not got as far as a manifest; undefined if that is not certain.
- * Nothing else may lie there, and something has to be what only decamp writes: a repository in its place, a lock, or what says
- * how to read an archive.
+ * Whose archive a version without markers has begun here and not got as far as a manifest; undefined if that is not
+ * certain. Nothing else may lie there, and something has to be what only decamp writes: a repository in its place, a
+ * lock, or what says how to read an archive.
  */
 async function begunBy(archive: string, entries: readonly Entry[]): Promise<string | undefined> {
   if (!entries.every(({ name, kind }) => isOlderPart(name, kind))) {

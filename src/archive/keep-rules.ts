@@ -1,8 +1,8 @@
 /**
- * Which snapshots stay, by rules that mean what those of `restic forget` do: a rule for days keeps the last snapshot of each
- * of the most recent days that have one, and so on for weeks, months and years; a snapshot stays if any rule keeps it. Days
- * begin at 00:00 UTC, weeks on Monday. If a rule has more periods than there are, the oldest snapshot stays, too. Snapshots of
- * the future are left alone by every rule that looks at the time, and do not count in it.
+ * Which snapshots stay, by rules that mean what those of `restic forget` do: a rule for days keeps the last snapshot of
+ * each of the most recent days that have one, and so on for weeks, months and years; a snapshot stays if any rule keeps
+ * it. Days begin at 00:00 UTC, weeks on Monday. If a rule has more periods than there are, the oldest snapshot stays,
+ * too. Snapshots of the future are left alone by every rule that looks at the time, and do not count in it.
  */
 
 /** A span as `restic` writes it, such as 1y6m14d12h. */

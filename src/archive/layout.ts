@@ -14,8 +14,8 @@
  *     DIR/lock                          while a run is at work
  *     DIR/certificate.json              after a move: the proof of it
  *
- * Blobs are shared by all snapshots. NAME is the revision of the commit; where only something else has changed, the same
- * with -2, -3 and so on behind it. What ends in .part is not finished. docs/ARCHIVE.md has the whole of it.
+ * Blobs are shared by all snapshots. NAME is the revision of the commit; where only something else has changed, the
+ * same with -2, -3 and so on behind it. What ends in .part is not finished. docs/ARCHIVE.md has the whole of it.
  */
 
 import type { Cid } from "../data/cid.ts";
@@ -120,7 +120,10 @@ export function markerFile(archive: string): string {
   return joinPath(archive, "decamp.json");
 }
 
-/** Names of files that were never finished, at the top of an archive. Older versions looked at `passing.car` and the like. */
+/**
+ * Names of files that were never finished, at the top of an archive. Older versions looked at `passing.car` and the
+ * like.
+ */
 const unfinishedFile =
   /^(?:(?:README\.txt|certificate\.json|incoming\.car|incoming-diff\.car|passing(?:-also)?\.car)\.part|(?:decamp\.json\.|passing-)[0-9a-f]{16}(?:\.car)?\.part)$/;
 

@@ -1,6 +1,6 @@
 /**
- * What interrupted runs have left behind in an archive, once a later one has gone on from there. Only plain files go, of names
- * that decamp gives, in the places where it gives them, and folders that are empty then.
+ * What interrupted runs have left behind in an archive, once a later one has gone on from there. Only plain files go,
+ * of names that decamp gives, in the places where it gives them, and folders that are empty then.
  */
 
 import { joinPath } from "../services/disk/files.ts";
@@ -21,8 +21,9 @@ import { isOnlyBegun } from "./odd-snapshots.ts";
 import { listStoredBlobs } from "./stored-blobs.ts";
 
 /**
- * Removes files that were never finished, and snapshots that were only begun and are older than the newest complete one. One
- * that has more and no manifest may have lost it, and stays; so does one that is held. To be called with the lock held.
+ * Removes files that were never finished, and snapshots that were only begun and are older than the newest complete
+ * one. One that has more and no manifest may have lost it, and stays; so does one that is held. To be called with the
+ * lock held.
  *
  * @throws DecampError `storage`
  */
@@ -49,8 +50,8 @@ export async function removeLeftovers(archive: string): Promise<void> {
 }
 
 /**
- * Whether a snapshot without manifest is one that `removeLeftovers` removes. What was complete once, as far as can be seen, is
- * damaged, and not left over: however old it is, it stays.
+ * Whether a snapshot without manifest is one that `removeLeftovers` removes. What was complete once, as far as can be
+ * seen, is damaged, and not left over: however old it is, it stays.
  *
  * @param bounds the newest complete snapshot, and those that are held
  * @throws DecampError `storage`
@@ -71,9 +72,9 @@ export async function isLeftover(
 }
 
 /**
- * Removes the files of a snapshot. The manifest goes first, in one step that also says what the rest is: an interrupted run leaves
- * no snapshot that only seems to be complete, and none that seems to have lost its manifest. What is not decamp's stays, and the
- * folder with it.
+ * Removes the files of a snapshot. The manifest goes first, in one step that also says what the rest is: an interrupted
+ * run leaves no snapshot that only seems to be complete, and none that seems to have lost its manifest. What is not
+ * decamp's stays, and the folder with it.
  *
  * @throws DecampError `storage`
  */

@@ -58,7 +58,10 @@ export interface Manifest {
   readonly handle?: string | undefined;
   /** Origin of the server that the data came from. */
   readonly source: string;
-  /** Why the account was not active there, in the server's word, such as `deactivated`; unset if it was, or is not known. */
+  /**
+   * Why the account was not active there, in the server's word, such as `deactivated`; unset if it was, or is not
+   * known.
+   */
   readonly status?: string | undefined;
   /** CID of the commit, its revision, and the CID of the top of its tree. */
   readonly commit: string;
@@ -75,8 +78,9 @@ export interface Manifest {
   readonly blobBytes: number;
   readonly missing: readonly Missing[];
   /**
-   * Paths of records that cannot be read to their end, the first thousand: whether they need blobs that are not in `blobs` is not
-   * known. Unset where a version of decamp wrote this that did not look for blobs in records that break the data model.
+   * Paths of records that cannot be read to their end, the first thousand: whether they need blobs that are not in
+   * `blobs` is not known. Unset where a version of decamp wrote this that did not look for blobs in records that break
+   * the data model.
    */
   readonly unreadRecords?: readonly string[] | undefined;
   /** True if the directory did not give out the DID document, which the log says all of; unset if it is there. */
@@ -152,7 +156,9 @@ export function hasPrivateParts({ files }: Pick<Manifest, "files">): boolean {
   return Object.values(files).some((file) => file.private);
 }
 
-/** The folders in which a snapshot is, or will be, oldest first. What is called so and is no folder, as a link, is none. */
+/**
+ * The folders in which a snapshot is, or will be, oldest first. What is called so and is no folder, as a link, is none.
+ */
 export async function listSnapshots(archive: string): Promise<string[]> {
   const entries = await listEntries(snapshotsFolder(archive));
   return entries
@@ -193,8 +199,8 @@ export async function readManifest(archive: string, name: string): Promise<Manif
 }
 
 /**
- * The manifests of all complete snapshots of an archive, oldest first. One that cannot be read is as good as lost, and passed
- * over: `findUnreadable` names it.
+ * The manifests of all complete snapshots of an archive, oldest first. One that cannot be read is as good as lost, and
+ * passed over: `findUnreadable` names it.
  *
  * @throws DecampError `storage`
  */

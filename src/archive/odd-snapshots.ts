@@ -1,4 +1,6 @@
-/** Snapshots that are not as the archive's own rules have them: without manifest, or under another name than their own. */
+/**
+ * Snapshots that are not as the archive's own rules have them: without manifest, or under another name than their own.
+ */
 
 import { listEntries } from "../services/disk/plain-entries.ts";
 import {
@@ -65,8 +67,8 @@ export async function findOddSnapshots(archive: string, complete: readonly Manif
 }
 
 /**
- * The names under which no snapshot may be written: what is called so is no folder, or a folder lies in it in the place of a file,
- * or it has a manifest that a newer version has written.
+ * The names under which no snapshot may be written: what is called so is no folder, or a folder lies in it in the place
+ * of a file, or it has a manifest that a newer version has written.
  *
  * @param complete the manifests of all complete snapshots
  * @throws DecampError `storage`
@@ -87,8 +89,9 @@ export async function listUnusableNames(archive: string, complete: readonly Mani
 }
 
 /**
- * Whether a snapshot without manifest has nothing but its repository, as an export leaves it that is interrupted while it fetches
- * the blobs; or is what is left of one that was being removed. What else has more was complete once, or as good as.
+ * Whether a snapshot without manifest has nothing but its repository, as an export leaves it that is interrupted while
+ * it fetches the blobs; or is what is left of one that was being removed. What else has more was complete once, or as
+ * good as.
  */
 export async function isOnlyBegun(archive: string, name: string): Promise<boolean> {
   const entries = await listEntries(snapshotFolder(archive, name));

@@ -8,7 +8,8 @@ import type { Manifest } from "./manifest.ts";
 /**
  * Opens the repository of a complete snapshot.
  *
- * @throws DecampError `damaged` if it is missing, or what lies there is no plain file; `unreadable-file` if it cannot be read
+ * @throws DecampError `damaged` if it is missing, or what lies there is no plain file; `unreadable-file` if it cannot
+ *   be read
  */
 export function openSnapshotRepo(archive: string, manifest: Manifest): CarFile {
   const path = snapshotFile(archive, manifest.snapshot, "repo");

@@ -28,8 +28,8 @@ export interface ArchiveContents {
 }
 
 /**
- * @throws DecampError `unreadable-file` for a folder that is no archive, `incomplete` for one without a complete snapshot,
- *   `damaged` if none can be read; `storage`
+ * @throws DecampError `unreadable-file` for a folder that is no archive, `incomplete` for one without a complete
+ *   snapshot, `damaged` if none can be read; `storage`
  */
 export async function readArchive(archive: string): Promise<ArchiveContents> {
   const snapshots = await readableManifests(archive);
@@ -85,8 +85,8 @@ export async function noArchive(path: string): Promise<DecampError> {
 }
 
 /**
- * The error for an archive that was begun and has no complete snapshot, with the command that goes on; undefined for any other
- * folder.
+ * The error for an archive that was begun and has no complete snapshot, with the command that goes on; undefined for
+ * any other folder.
  *
  * @throws DecampError `usage`, `storage`
  */

@@ -52,7 +52,9 @@ export interface Pruned {
   /** Those that are held, and those that were and are not any longer. */
   readonly held: readonly string[];
   readonly released: readonly string[];
-  /** Those that have no manifest any more, or none that can be read, and stay whatever the rules say: they are damaged. */
+  /**
+   * Those that have no manifest any more, or none that can be read, and stay whatever the rules say: they are damaged.
+   */
   readonly lost: readonly string[];
   readonly blobs: { readonly count: number; readonly bytes: number };
   /** What the disk has more: of the snapshots' files and of the blobs those of which no other name is left. */
@@ -60,14 +62,14 @@ export interface Pruned {
 }
 
 /**
- * Removes the snapshots that no rule keeps. The newest one stays, the newest one with private parts, and each that is held.
- * Blobs stay that a snapshot needs which stays, or lists as missing, and all that the repository of one refers to that stays and
- * has no manifest: an export that is not finished, or what has lost it. To release one that is not held any more is no error: the
- * run before may have been interrupted.
+ * Removes the snapshots that no rule keeps. The newest one stays, the newest one with private parts, and each that is
+ * held. Blobs stay that a snapshot needs which stays, or lists as missing, and all that the repository of one refers to
+ * that stays and has no manifest: an export that is not finished, or what has lost it. To release one that is not held
+ * any more is no error: the run before may have been interrupted.
  *
  * @throws DecampError `usage` for a name in `release` that is no snapshot, and where links lead out of the archive;
- *   `unreadable-file` if it is no archive, `locked`, `damaged`, also if it cannot be known which blobs are needed; `storage`; the
- *   signal's reason
+ *   `unreadable-file` if it is no archive, `locked`, `damaged`, also if it cannot be known which blobs are needed;
+ *   `storage`; the signal's reason
  */
 export async function pruneArchive(archive: string, options: PruneOptions): Promise<Pruned> {
   refuseLinks(archive, await listEntries(archive));
@@ -198,7 +200,10 @@ function blobsOf({ blobs, missing }: Manifest): Cid[] {
   return [...blobs, ...missing].map(({ cid }) => cid);
 }
 
-/** What the records of a snapshot need that has no manifest yet; nothing if its repository `mayLack` and is not there either. */
+/**
+ * What the records of a snapshot need that has no manifest yet; nothing if its repository `mayLack` and is not there
+ * either.
+ */
 async function referredBlobs(path: string, mayLack: boolean, signal: AbortSignal): Promise<Iterable<Cid>> {
   let car: CarFile | undefined;
   try {

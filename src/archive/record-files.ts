@@ -3,10 +3,10 @@
  * names can be turned back into keys; no two keys share a name, even where a file system does not tell `a` from `A`;
  * none means anything special to Windows, macOS or Linux, and none leads out of the folder.
  *
- * Lower-case letters, digits, `-`, `_` and `.` stand for themselves. A capital letter is `=` and the small one; any other
- * character is `=` and two hexadecimal digits, of which the first is a numeral, which tells the two apart. So is a dot
- * at the start or end of a name, and the first letter of a name that Windows keeps for a device. Long names are cut
- * into folders, with `=` at the cut.
+ * Lower-case letters, digits, `-`, `_` and `.` stand for themselves. A capital letter is `=` and the small one; any
+ * other character is `=` and two hexadecimal digits, of which the first is a numeral, which tells the two apart. So is
+ * a dot at the start or end of a name, and the first letter of a name that Windows keeps for a device. Long names are
+ * cut into folders, with `=` at the cut.
  */
 import { DecampError } from "../errors.ts";
 

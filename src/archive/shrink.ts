@@ -1,9 +1,9 @@
 /**
- * Whether an account has lost much since it was archived before: more than a fifth of its records or blobs, or a collection
- * as a whole. Snapshots are compared by what their manifests count; no repository is read for it.
+ * Whether an account has lost much since it was archived before: more than a fifth of its records or blobs, or a
+ * collection as a whole. Snapshots are compared by what their manifests count; no repository is read for it.
  *
- * A loss that comes bit by bit is a loss, too. So each count is compared with the largest one since it was last reported,
- * which is handed on from manifest to manifest: it does not matter which snapshots are still there.
+ * A loss that comes bit by bit is a loss, too. So each count is compared with the largest one since it was last
+ * reported, which is handed on from manifest to manifest: it does not matter which snapshots are still there.
  */
 
 import type { Manifest, Most } from "./manifest.ts";
@@ -25,7 +25,10 @@ export type Counted = Pick<Manifest, "records" | "collections" | "blobs" | "miss
 
 export interface Shrinkage {
   readonly losses: readonly Loss[];
-  /** The snapshots that still have what was lost, oldest first: the newest one, and where it came bit by bit, the last one that had all. */
+  /**
+   * The snapshots that still have what was lost, oldest first: the newest one, and where it came bit by bit, the last
+   * one that had all.
+   */
   readonly holders: readonly string[];
   /** For the manifest of the new snapshot; undefined if nothing was ever more than it is now. */
   readonly most: Most | undefined;

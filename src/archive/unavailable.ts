@@ -25,12 +25,14 @@ export function inactiveStatus(error: unknown): string | undefined {
   return typeof state === "string" && Object.hasOwn(statuses, state) ? statuses[state] : undefined;
 }
 
-/** The reason in a manifest for a blob that is gone: the sentence of the reference server, as older manifests have it. */
+/**
+ * The reason in a manifest for a blob that is gone: the sentence of the reference server, as older manifests have it.
+ */
 export const blobGone = "Blob not found";
 
 /**
- * Whether a server says that it does not have a blob: `BlobNotFound`, or what the reference server answers in its place, an
- * `InvalidRequest` with that sentence. Nothing else says so: not a 404 without a name, nor a 500.
+ * Whether a server says that it does not have a blob: `BlobNotFound`, or what the reference server answers in its
+ * place, an `InvalidRequest` with that sentence. Nothing else says so: not a 404 without a name, nor a 500.
  */
 export function isBlobNotFound(error: unknown): boolean {
   if (!isDecampError(error, "server-refused")) {

@@ -17,7 +17,10 @@ export interface Unpacked {
   readonly records: number;
   /** Paths of records that break the data model, so that something in their files is marked (see `data/json.ts`). */
   readonly marked: readonly string[];
-  /** Paths of records that have no JSON form: they cannot be read to their end, or are nested too deeply. They are left out. */
+  /**
+   * Paths of records that have no JSON form: they cannot be read to their end, or are nested too deeply. They are left
+   * out.
+   */
   readonly unreadable: readonly string[];
   /** Paths of records with more values than `jsonValues` allows. They are left out, too. */
   readonly oversized: readonly string[];
@@ -68,7 +71,10 @@ export async function unpackRecords(
 export interface RecordJson {
   /** Undefined if the record cannot be read to its end, or is nested too deeply. */
   readonly json?: string;
-  /** A sentence about the first thing in which the record breaks the data model. What has no form in JSON is marked then. */
+  /**
+   * A sentence about the first thing in which the record breaks the data model. What has no form in JSON is marked
+   * then.
+   */
   readonly fault?: string;
 }
 

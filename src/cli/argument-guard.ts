@@ -6,8 +6,8 @@ import { couldBePrivateKey, holdsPrivateKey } from "../identity/key-guard.ts";
 /**
  * Looks at the whole command line, before anything repeats it.
  *
- * @param secrets gets what could be a private key and something else as well, such as a file that is named by a hash: it is
- *   taken, and kept out of what is printed
+ * @param secrets gets what could be a private key and something else as well, such as a file that is named by a hash:
+ *   it is taken, and kept out of what is printed
  * @throws DecampError `usage` for an argument that has a private key in it
  */
 export function guardArguments(argv: readonly string[], secrets: KnownSecrets): void {
@@ -22,7 +22,9 @@ export function guardArguments(argv: readonly string[], secrets: KnownSecrets): 
   }
 }
 
-/** Where a key or the file of one is expected, what could be a private key counts as one. @throws DecampError `usage` */
+/**
+ * Where a key or the file of one is expected, what could be a private key counts as one. @throws DecampError `usage`
+ */
 export function refusePrivateKey(text: string | undefined): void {
   if (text !== undefined && couldBePrivateKey(text)) {
     throw privateArgument();

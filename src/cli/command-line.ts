@@ -13,8 +13,8 @@ export function commandLine(argv: readonly string[]): string {
 }
 
 /**
- * The error of a run; one that was interrupted says how to take it up again, unless it does already. What else its hint says
- * stays.
+ * The error of a run; one that was interrupted says how to take it up again, unless it does already. What else its hint
+ * says stays.
  *
  * @param lead what is said before the command
  */

@@ -1,6 +1,6 @@
 /**
- * What a command is: how commander knows it, and how its code is loaded once it is to run. Each lies in a folder of its own, and
- * has one line in `commands.ts`.
+ * What a command is: how commander knows it, and how its code is loaded once it is to run. Each lies in a folder of its
+ * own, and has one line in `commands.ts`.
  */
 import type { Command } from "commander";
 import type { KnownSecrets } from "../data/known-secrets.ts";

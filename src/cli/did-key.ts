@@ -3,7 +3,10 @@ import { DecampError } from "../errors.ts";
 import { parseDidKey } from "../identity/keys.ts";
 import { refusePrivateKey } from "./argument-guard.ts";
 
-/** @throws DecampError `usage` for anything but a k256 or p256 did:key; it is repeated only if it begins like a public key */
+/**
+ * @throws DecampError `usage` for anything but a k256 or p256 did:key; it is repeated only if it begins like a public
+ *   key
+ */
 export function requireDidKey(text: string): string {
   refusePrivateKey(text);
   try {

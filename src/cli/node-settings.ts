@@ -1,7 +1,8 @@
 /**
- * What the environment and the command line tell Node.js itself. Some of it takes the safety out of TLS; some writes the memory,
- * the environment or the traffic of the process into files, to the screen, or opens them at a port. When decamp's own code runs
- * that has begun, and the commands that it runs inherit it: so decamp refuses to go on, and says what to take away.
+ * What the environment and the command line tell Node.js itself. Some of it takes the safety out of TLS; some writes
+ * the memory, the environment or the traffic of the process into files, to the screen, or opens them at a port. When
+ * decamp's own code runs that has begun, and the commands that it runs inherit it: so decamp refuses to go on, and says
+ * what to take away.
  */
 import { DecampError } from "../errors.ts";
 import { holdsSecret } from "./talk/secrets.ts";
@@ -40,8 +41,8 @@ const withoutSecrets: ReadonlySet<string> = new Set([
 const debugVariables = ["NODE_DEBUG", "NODE_DEBUG_NATIVE"];
 
 /**
- * Flags that show memory, environment or traffic. Profiles (`--cpu-prof`, `--heap-prof`, `--prof`) name functions only, and other
- * traces stacks only; `--import` and `--require` run code of whoever started decamp.
+ * Flags that show memory, environment or traffic. Profiles (`--cpu-prof`, `--heap-prof`, `--prof`) name functions only,
+ * and other traces stacks only; `--import` and `--require` run code of whoever started decamp.
  */
 const revealing = [
   /^--inspect(?!-port$)/,
@@ -120,7 +121,10 @@ function nameOf(flag: string): string {
   return flag.replace(/=.*$/s, "").replaceAll("_", "-");
 }
 
-/** The words of `NODE_OPTIONS`: spaces divide them, except in quotes; a backslash in quotes takes the next letter as it is. */
+/**
+ * The words of `NODE_OPTIONS`: spaces divide them, except in quotes; a backslash in quotes takes the next letter as it
+ * is.
+ */
 function words(options: string): string[] {
   return Array.from(options.matchAll(/(?:"(?:\\.|[^"\\])*"?|[^ "])+/gs), ([word]) =>
     word.replaceAll(/"((?:\\.|[^"\\])*)"?/gs, (_quoted, inner: string) => inner.replaceAll(/\\(.)/gs, "$1")),

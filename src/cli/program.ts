@@ -1,4 +1,7 @@
-/** From the arguments to what is to run. All commands are declared, so that help is complete; none of their code is loaded. */
+/**
+ * From the arguments to what is to run. All commands are declared, so that help is complete; none of their code is
+ * loaded.
+ */
 import { Command, CommanderError, Option } from "commander";
 import { DecampError } from "../errors.ts";
 import type { Declare, Ready } from "./command.ts";
@@ -108,8 +111,8 @@ function throwFromAll(command: Command): void {
 }
 
 /**
- * Nothing means anything without a letter in it: it comes from a variable of a script that is not set. As the name of a folder it
- * would be the one at hand. The environment is no part of it: an empty variable is not set.
+ * Nothing means anything without a letter in it: it comes from a variable of a script that is not set. As the name of a
+ * folder it would be the one at hand. The environment is no part of it: an empty variable is not set.
  *
  * @throws DecampError `usage`
  */

@@ -92,7 +92,9 @@ const multiples: Readonly<Record<string, number>> = {
   Gi: 1024 ** 3,
 };
 
-/** `--limit name=number`, as often as it is given; `2GB` is a number. Which names there are is for who uses it to know. */
+/**
+ * `--limit name=number`, as often as it is given; `2GB` is a number. Which names there are is for who uses it to know.
+ */
 export function collectLimits(
   text: string,
   before: Readonly<Record<string, number>> = {},

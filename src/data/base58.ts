@@ -1,4 +1,6 @@
-/** base58btc, the text form of keys (draft-msporny-base58). Here, so that a short run need not load a package for it. */
+/**
+ * base58btc, the text form of keys (draft-msporny-base58). Here, so that a short run need not load a package for it.
+ */
 const alphabet = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";
 
 /** Takes time by the square of the length. */

@@ -25,7 +25,8 @@ export interface BlobRef {
  *
  * A typed ref is a map of exactly `$type: "blob"`, `ref`, `mimeType` and `size`; a legacy ref is a map of exactly `cid`
  * and `mimeType`. Like the reference server, which decides by the same rule which blobs it expects, this also counts a
- * typed ref whose CID is not of codec raw, and one with a negative size, or with a size that is a floating-point number.
+ * typed ref whose CID is not of codec raw, and one with a negative size, or with a size that is a floating-point
+ * number.
  */
 export function findBlobRefs(value: CborValue | LooseValue): BlobRef[] {
   const found: BlobRef[] = [];
@@ -49,8 +50,8 @@ export interface RecordBlobRefs {
 export const blobRefField = "mimeType";
 
 /**
- * The blob refs of a record, whether it keeps to the data model or not. Whoever asks which blobs a record needs asks here, or
- * where these are counted (see `RecordCheck`).
+ * The blob refs of a record, whether it keeps to the data model or not. Whoever asks which blobs a record needs asks
+ * here, or where these are counted (see `RecordCheck`).
  *
  * @param bytes the record as it was signed
  */

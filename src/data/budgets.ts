@@ -1,6 +1,7 @@
 /**
- * What decamp takes from outside before it gives up: the one table of it. `docs/LIMITS.md` shows it, and a test compares the two.
- * Whoever exceeds a limit is told its number, and where a person may honestly need more, the flag that raises it.
+ * What decamp takes from outside before it gives up: the one table of it. `docs/LIMITS.md` shows it, and a test
+ * compares the two. Whoever exceeds a limit is told its number, and where a person may honestly need more, the flag
+ * that raises it.
  */
 import { DecampError } from "../errors.ts";
 

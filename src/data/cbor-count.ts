@@ -1,8 +1,8 @@
 /** How many values CBOR has, without reading them. */
 
 /**
- * Whether there are more than `most` values: lists, maps, keys, and what stands in them. Of bytes that are no CBOR that is told of
- * their beginning.
+ * Whether there are more than `most` values: lists, maps, keys, and what stands in them. Of bytes that are no CBOR that
+ * is told of their beginning.
  */
 export function hasMoreValues(bytes: Uint8Array, most: number): boolean {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);

@@ -1,7 +1,7 @@
 /**
- * CBOR that breaks the data model, read for what can be read of it. Servers keep such records: the reference server takes floats,
- * undefined, keys in any order and text that is not UTF-8, and counts the blobs that they refer to. Nothing here is ever encoded
- * again: what counts is the bytes as they were signed. The strict reading is `cbor.ts`.
+ * CBOR that breaks the data model, read for what can be read of it. Servers keep such records: the reference server
+ * takes floats, undefined, keys in any order and text that is not UTF-8, and counts the blobs that they refer to.
+ * Nothing here is ever encoded again: what counts is the bytes as they were signed. The strict reading is `cbor.ts`.
  */
 import { CidLink, cidFromBytes, isCidBytes } from "./cid.ts";
 import type { CborValue } from "./cbor.ts";
@@ -98,8 +98,8 @@ export interface LooseReading {
 }
 
 /**
- * Reads one value from the start of `bytes`, whatever its form. It never throws, does not recurse, and takes memory and time that
- * go with the length.
+ * Reads one value from the start of `bytes`, whatever its form. It never throws, does not recurse, and takes memory and
+ * time that go with the length.
  */
 export function readLoose(bytes: Uint8Array): LooseReading {
   return new LooseReader(bytes).read();

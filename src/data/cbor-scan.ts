@@ -117,8 +117,8 @@ export class CborScanner {
     this.oddBlobRefs = 0;
     let at = start;
     let depth = 0;
-    // Of the map or list that is being read: values still to come, where the last key started (0 if there is none yet, -1
-    // in a list), and its length. Those around it wait in the arrays.
+    // Of the map or list that is being read: values still to come, where the last key started (0 if there is none yet,
+    // -1 in a list), and its length. Those around it wait in the arrays.
     let more = 1;
     let previousKey = -1;
     let previousLength = 0;

@@ -38,7 +38,8 @@ const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
  * Decodes one value. Byte strings of the result are copies.
  *
  * @param maxDepth how deep maps and lists may nest; at most 512
- * @param anyCodec whether links may have another codec than those of atproto; their CIDs are no `Cid`s as elsewhere then
+ * @param anyCodec whether links may have another codec than those of atproto; their CIDs are no `Cid`s as elsewhere
+ *   then
  * @throws DecampError `damaged`, with data `fault` from `cborFaults`, unless the bytes are the canonical encoding of
  *   one value of the data model, and nothing else
  */
@@ -143,7 +144,8 @@ class Reader {
 /**
  * The canonical encoding of a value. Properties whose value is undefined are an error, not left out.
  *
- * @throws TypeError if the value has no encoding: floats, undefined, lone surrogates, integers beyond 64 bits, functions
+ * @throws TypeError if the value has no encoding: floats, undefined, lone surrogates, integers beyond 64 bits,
+ *   functions
  */
 export function encodeCbor(value: CborValue): Uint8Array {
   const writer = new Writer();

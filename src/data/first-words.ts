@@ -8,8 +8,8 @@ const fields = ["text", "title", "displayName", "name", "description"];
 const most = { words: 8, characters: 60 };
 
 /**
- * The first words of the text of a record; undefined for one that has none, or cannot be read. Whoever wrote the record chose
- * them: they are not escaped.
+ * The first words of the text of a record; undefined for one that has none, or cannot be read. Whoever wrote the record
+ * chose them: they are not escaped.
  *
  * @param bytes the record in DAG-CBOR
  */

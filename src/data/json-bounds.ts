@@ -1,6 +1,7 @@
 /**
- * What JSON from outside may hold before it is parsed: whoever reads it goes down its levels, and keeps all of its values. What the
- * protocol has needs fewer than ten levels; an audit log needs some thirty values for an operation, a page of a list a thousand.
+ * What JSON from outside may hold before it is parsed: whoever reads it goes down its levels, and keeps all of its
+ * values. What the protocol has needs fewer than ten levels; an audit log needs some thirty values for an operation, a
+ * page of a list a thousand.
  */
 import { defaultBudgets, type Limits } from "./budgets.ts";
 
@@ -20,7 +21,10 @@ export interface JsonExcess {
   readonly says: string;
 }
 
-/** Why `bytes` are not to be parsed; undefined if they keep to the bounds. Whether they are JSON is for the parser to say. */
+/**
+ * Why `bytes` are not to be parsed; undefined if they keep to the bounds. Whether they are JSON is for the parser to
+ * say.
+ */
 export function jsonExcess(
   bytes: Uint8Array,
   { jsonDepth, jsonValues }: Pick<Limits, "jsonDepth" | "jsonValues"> = defaultBudgets,

@@ -1,13 +1,13 @@
 /**
- * The JSON form of atproto data: links as `{"$link": …}`, bytes as `{"$bytes": …}`. (Spec: Data Model, "JSON".) What breaks the
- * data model has no form there, and is marked:
+ * The JSON form of atproto data: links as `{"$link": …}`, bytes as `{"$bytes": …}`. (Spec: Data Model, "JSON".) What
+ * breaks the data model has no form there, and is marked:
  *
  *     {"$float": 1.5}                      a floating-point number; "NaN", "Infinity" and "-Infinity" as texts
  *     {"$undefined": true}                 undefined
  *     {"$simple": 16}                      another simple value of CBOR
  *     {"$badText": "/w"}                   a text that is not UTF-8: its bytes in base64
- *     {"$tag": 1, "$value": …}             a tag of CBOR, and what it stands before; a link of another kind has the tag 42
- *     {"$map": [["key", …], …]}            a map with a key twice, or with keys that are no texts: its entries, in their order
+ *     {"$tag": 1, "$value": …}             a tag of CBOR, and what it stands before; a link of another kind has tag 42
+ *     {"$map": [["key", …], …]}            a map with a key twice, or with keys that are no texts: its entries
  *
  * A map that could be taken for one of these marks is written as its entries, too.
  */
@@ -36,7 +36,10 @@ export function toJson(value: CborValue, indent: number = 2): string {
 /** Writing goes down one level at a time. */
 const deepest = 512;
 
-/** A record that breaks the data model, as JSON with marks. Undefined if it cannot be read to its end, or is nested too deeply. */
+/**
+ * A record that breaks the data model, as JSON with marks. Undefined if it cannot be read to its end, or is nested too
+ * deeply.
+ */
 export function looseJson(bytes: Uint8Array, indent: number = 2): string | undefined {
   const { value, isWhole, depth, end } = readLoose(bytes);
   return value === undefined || !isWhole || depth > deepest || end !== bytes.length

@@ -1,12 +1,13 @@
 /**
- * The secrets that a process knows, and texts without them. A server may repeat what it was sent, and it may do so in any form:
- * as JSON escapes, percent-encoded, as HTML entities, in base64 or hex, in a mixture of these, or cut off at the end.
+ * The secrets that a process knows, and texts without them. A server may repeat what it was sent, and it may do so in
+ * any form: as JSON escapes, percent-encoded, as HTML entities, in base64 or hex, in a mixture of these, or cut off at
+ * the end.
  *
  * Tricky bits:
- * - A text is not decoded: a secret may itself look like an escape. It is the secret that is looked for, letter by letter, each in
- *   any of its forms.
- * - Base64 of a secret with something before it has three forms. Of each, only the letters that the secret alone decides are
- *   looked for.
+ * - A text is not decoded: a secret may itself look like an escape. It is the secret that is looked for, letter by
+ *   letter, each in any of its forms.
+ * - Base64 of a secret with something before it has three forms. Of each, only the letters that the secret alone
+ *   decides are looked for.
  * - What is found is taken out whole, with the backslash before it, if there is one: JSON stays JSON.
  */
 import { decodeBase58 } from "./base58.ts";
@@ -164,7 +165,10 @@ function base64Needles(bytes: Buffer): Needle[] {
   });
 }
 
-/** Where a needle that begins here ends, at the latest; -1 if it does not. Where the text was cut, its beginning is enough. */
+/**
+ * Where a needle that begins here ends, at the latest; -1 if it does not. Where the text was cut, its beginning is
+ * enough.
+ */
 function matchAt(text: string, start: number, { letters, breaks, least }: Needle, mayBeCut: boolean): number {
   let ends = new Set([start]);
   let cut = -1;

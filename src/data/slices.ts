@@ -1,6 +1,6 @@
 /**
- * Work that takes long, in slices. Between two of them others have their turn: a signal of the system is heard, and so an abort.
- * What does the work yields where it can stop, and knows nothing of time.
+ * Work that takes long, in slices. Between two of them others have their turn: a signal of the system is heard, and so
+ * an abort. What does the work yields where it can stop, and knows nothing of time.
  */
 import { setImmediate } from "node:timers/promises";
 

@@ -53,7 +53,8 @@ export function isPrivateHost(host: string): boolean {
 
 /**
  * Whether an IP address belongs to the public internet. Loopback, private, link-local, carrier, multicast, reserved and
- * translated ranges do not; an IPv4 address inside IPv6 is judged as the IPv4 address. What is no address is not public.
+ * translated ranges do not; an IPv4 address inside IPv6 is judged as the IPv4 address. What is no address is not
+ * public.
  */
 export function isPublicAddress(address: string): boolean {
   return ipaddr.isValid(address) && ipaddr.process(address).range() === "unicast";

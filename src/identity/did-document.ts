@@ -1,6 +1,7 @@
 /**
- * DID documents, as far as AT Protocol reads them: signing key, PDS, handle (spec: DID, "DID Documents"). Both styles are
- * read: Multikey with full ids, and the legacy key types with bare fragments. Whether the document is true is not asked here.
+ * DID documents, as far as AT Protocol reads them: signing key, PDS, handle (spec: DID, "DID Documents"). Both styles
+ * are read: Multikey with full ids, and the legacy key types with bare fragments. Whether the document is true is not
+ * asked here.
  */
 import { isJsonObject } from "../data/json-object.ts";
 import { DecampError, isDecampError } from "../errors.ts";
@@ -26,7 +27,8 @@ export interface DidDocument {
  *
  * @param value the parsed JSON
  * @param did the DID that was asked for
- * @throws DecampError `identity-invalid` with data `rule`, if it is no DID document, or that of another DID. A key, PDS or
+ * @throws DecampError `identity-invalid` with data `rule`, if it is no DID document, or that of another DID. A key, PDS
+ *   or
  * handle that is missing or cannot be used is left out of the result, and is no error.
  */
 export function parseDidDocument(value: unknown, did: string): DidDocument {

@@ -1,6 +1,11 @@
-/** Private keys in texts where only public ones belong: told from others, and kept out of what is said about the text. */
+/**
+ * Private keys in texts where only public ones belong: told from others, and kept out of what is said about the text.
+ */
 
-/** What a private key of the two curves looks like in multibase, whole or nearly: codec and number make these beginnings. */
+/**
+ * What a private key of the two curves looks like in multibase, whole or nearly: codec and number make these
+ * beginnings.
+ */
 const multikey = /z(?:3vL|42[tu])[1-9A-HJ-NP-Za-km-z]{25,}/g;
 
 /** Whether a text has a private key in it that cannot be anything else: multibase, PEM, or a JWK. */

@@ -104,8 +104,8 @@ export function formatDidKey(curve: Curve, point: Uint8Array): string {
 
 /**
  * Whether `signature` is a signature of `data` by the key `didKey`: 64 bytes r‖s over the SHA-256 of the data, S in the
- * lower half (spec: Cryptography, "ECDSA Signature Malleability"). DER, high S, and a key that is not a well-formed k256
- * or p256 `did:key` all give false; nothing is thrown.
+ * lower half (spec: Cryptography, "ECDSA Signature Malleability"). DER, high S, and a key that is not a well-formed
+ * k256 or p256 `did:key` all give false; nothing is thrown.
  */
 export function verifySignature(didKey: string, data: Uint8Array, signature: Uint8Array): boolean {
   let key: PublicKey;
@@ -126,7 +126,9 @@ export function hasLowS(curve: Curve, signature: Uint8Array): boolean {
   return s <= curves[curve].order >> 1n;
 }
 
-/** The form of a signature that AT Protocol takes: S in the lower half. What is no signature of 64 bytes stays as it is. */
+/**
+ * The form of a signature that AT Protocol takes: S in the lower half. What is no signature of 64 bytes stays as it is.
+ */
 export function toLowS(curve: Curve, signature: Uint8Array): Uint8Array {
   const { order } = curves[curve];
   const s = BigInt(`0x${Buffer.from(signature).toString("hex", 32) || "0"}`);

@@ -78,8 +78,8 @@ export function makePrivateKey(curve: Curve, random: (size: number) => Uint8Arra
 }
 
 /**
- * Reads a private key, in the forms that tools give out (key-text.ts). One that has its public key beside it has to belong
- * to that.
+ * Reads a private key, in the forms that tools give out (key-text.ts). One that has its public key beside it has to
+ * belong to that.
  *
  * @param bareCurve the curve of a key that does not name its own, as 64 hex digits do not
  * @throws DecampError `key-unusable`; what was read is not repeated in it

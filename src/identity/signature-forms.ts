@@ -2,8 +2,8 @@
 import { toLowS, type Curve } from "./keys.ts";
 
 /**
- * Reads an ECDSA signature: 64 bytes r‖s, or DER, as they are or as text in hex, base64 or base64url. An S in the upper half
- * is replaced by the other that is as good.
+ * Reads an ECDSA signature: 64 bytes r‖s, or DER, as they are or as text in hex, base64 or base64url. An S in the upper
+ * half is replaced by the other that is as good.
  *
  * @returns 64 bytes r‖s, or undefined if it is none of these. Whether it is a true signature is not judged.
  */

@@ -1,7 +1,7 @@
 /**
- * What a migration may ask for while it runs, in the words of the domain. The command line answers from a flag, a file, a
- * command, the environment or a prompt; a test answers from a table. Whoever cannot answer throws `input-needed` and names
- * what would have answered. `reason` and `again` say why an earlier answer was refused: they come only where
+ * What a migration may ask for while it runs, in the words of the domain. The command line answers from a flag, a file,
+ * a command, the environment or a prompt; a test answers from a table. Whoever cannot answer throws `input-needed` and
+ * names what would have answered. `reason` and `again` say why an earlier answer was refused: they come only where
  * `canAskAgain` is true.
  */
 
@@ -15,11 +15,14 @@ export interface Answers extends IdentityAnswers {
   confirmIdentityChange(
     of: Parameters<IdentityAnswers["confirmIdentityChange"]>[0] & { leftBehind?: LeftBehindNow },
   ): Promise<void>;
-  /** The rotation key that is put first before the move, and its private part where that is at hand; only if one is wanted. */
+  /**
+   * The rotation key that is put first before the move, and its private part where that is at hand; only if one is
+   * wanted.
+   */
   readonly newRotationKey?: () => Promise<{ readonly key: string; readonly proof?: Signer | undefined }>;
   /**
-   * The handle on the new server; `domains` are those under which it gives out handles, each with its leading dot. `keep`
-   * says that the present handle is a domain of the user's own and can stay: then nobody has to be asked.
+   * The handle on the new server; `domains` are those under which it gives out handles, each with its leading dot.
+   * `keep` says that the present handle is a domain of the user's own and can stay: then nobody has to be asked.
    */
   targetHandle(of: { current: string; keep: boolean; domains: readonly string[]; reason?: string }): Promise<string>;
   /** The e-mail address on the new server; `current` is the one on the old server. */

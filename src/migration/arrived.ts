@@ -1,6 +1,6 @@
 /**
- * Blobs that are not to come along, or could not be had, and yet are on the new server: an earlier run brought them, or the account
- * has lived there. They are not left behind, and nothing is said of them.
+ * Blobs that are not to come along, or could not be had, and yet are on the new server: an earlier run brought them, or
+ * the account has lived there. They are not left behind, and nothing is said of them.
  */
 
 import { forEachConcurrent } from "../services/concurrent.ts";

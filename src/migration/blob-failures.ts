@@ -1,6 +1,6 @@
 /**
- * One blob that the new server does not take holds up no other: it hangs, breaks off, is too large or not wanted there. All of
- * them are collected, and told when the others are across.
+ * One blob that the new server does not take holds up no other: it hangs, breaks off, is too large or not wanted there.
+ * All of them are collected, and told when the others are across.
  */
 
 import { isAccountState } from "../archive/unavailable.ts";

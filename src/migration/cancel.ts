@@ -1,6 +1,6 @@
 /**
- * Takes back a move that has not changed the identity: the account on the new server is deleted, and the old one is active
- * again. Where the account has lived, nothing is deleted: that may be the way back.
+ * Takes back a move that has not changed the identity: the account on the new server is deleted, and the old one is
+ * active again. Where the account has lived, nothing is deleted: that may be the way back.
  */
 
 import { findIdentity } from "../account/find.ts";
@@ -34,8 +34,8 @@ export interface CancelResult {
  *
  * @param options as for `migrate`; `to` may be left out (empty) when this machine knows of exactly one move that can be
  *   cancelled
- * @throws DecampError `refused` after the point of no return and for a server where the account has lived, `usage` when it is
- *   not clear which move is meant, `target-in-use` for a copy that is active, and what signing in throws
+ * @throws DecampError `refused` after the point of no return and for a server where the account has lived, `usage` when
+ *   it is not clear which move is meant, `target-in-use` for a copy that is active, and what signing in throws
  */
 export async function cancelMigration(
   options: MigrateOptions,
@@ -96,7 +96,9 @@ function arrivedAt(log: VerifiedLog): string {
   return staysOf(log).at(-1)?.arrival.createdAt ?? "";
 }
 
-/** The one move that the journals know of and that is under way: a finished one is history. @throws DecampError `usage` */
+/**
+ * The one move that the journals know of and that is under way: a finished one is history. @throws DecampError `usage`
+ */
 function onlyTarget(name: string, log: VerifiedLog, journals: readonly JournalState[]): string {
   const isMade = ({ signed }: JournalState): boolean => log.entries.some(({ cid }) => cid === signed?.cid);
   const open = targetsOf(journals.filter((state) => !isMade(state) && state.undo === undefined));

@@ -10,9 +10,9 @@ import { verifyCertificate, type Certificate } from "./certificate.ts";
 import type { Context } from "./context.ts";
 
 /**
- * Writes what proves the move of the context's snapshot, and nothing that does not prove it. The new server's commit is left
- * out where the log does not show that this server signed it, and only after the move. Where not even the old commit is the
- * old server's, which has signed nothing since the account came to it, no certificate is written.
+ * Writes what proves the move of the context's snapshot, and nothing that does not prove it. The new server's commit is
+ * left out where the log does not show that this server signed it, and only after the move. Where not even the old
+ * commit is the old server's, which has signed nothing since the account came to it, no certificate is written.
  *
  * @param newCommit the head on the new server as a CAR file of its own, if that server has signed the same tree
  * @returns its path; undefined if there is no certificate of this move

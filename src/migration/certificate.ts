@@ -2,12 +2,14 @@
  * The proof of a move, for anybody to check, offline and years later.
  *
  * It holds the two signed commits and the audit log. The log proves itself, and says which key the account had at which
- * server, and when. The old commit is signed with a key that it had at the old server right before the move: so this was the
- * repository. The new commit is newer, and signed with a key that the log names for the new server after the move, and nowhere
- * else: so this is what the new server says it has. Both name the same tree (`data`), and a tree's CID covers every record. So
- * the copy is identical. As long as nothing was written on the new server, there is no new commit, and the certificate says so.
+ * server, and when. The old commit is signed with a key that it had at the old server right before the move: so this
+ * was the repository. The new commit is newer, and signed with a key that the log names for the new server after the
+ * move, and nowhere else: so this is what the new server says it has. Both name the same tree (`data`), and a tree's
+ * CID covers every record. So the copy is identical. As long as nothing was written on the new server, there is no new
+ * commit, and the certificate says so.
  *
- * What it cannot show: whether the holder of the rotation keys put a key of their own into the log as that of the new server.
+ * What it cannot show: whether the holder of the rotation keys put a key of their own into the log as that of the new
+ * server.
  */
 
 import * as v from "valibot";
@@ -56,8 +58,9 @@ export interface CertificateReport {
   readonly oldCommit?: ProvedCommit;
   readonly newCommit?: ProvedCommit;
   /**
-   * `identical`: both servers signed the same tree. `unsigned`: there is nothing that the new server signed. `different`: it
-   * signed another tree. `unproved`: one of the commits, or the move itself, is not what the certificate says it is.
+   * `identical`: both servers signed the same tree. `unsigned`: there is nothing that the new server signed.
+   * `different`: it signed another tree. `unproved`: one of the commits, or the move itself, is not what the
+   * certificate says it is.
    */
   readonly copy: "identical" | "unsigned" | "different" | "unproved";
   /** What is wrong, one sentence each. */

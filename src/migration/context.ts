@@ -58,7 +58,9 @@ export class Context {
   inviteCode: string | undefined;
   /** The old server's own rotation keys. */
   sourceRotationKeys: readonly string[] = [];
-  /** Rotation keys that the user is known to hold: the one that signs in place of a server, and one that is added first. */
+  /**
+   * Rotation keys that the user is known to hold: the one that signs in place of a server, and one that is added first.
+   */
   heldKeys: readonly string[] = [];
   /** The change of the identity that was shown and confirmed. */
   planned: UnsignedOperation | undefined;
@@ -75,7 +77,9 @@ export class Context {
   transferred = { there: 0, of: 0 };
   /** Whether what is left behind is what an earlier run has written down, and this one has not looked. */
   leftIsRecalled = false;
-  /** Why the preferences are not on the new server, and whether it is worth asking again; undefined if nothing is wrong. */
+  /**
+   * Why the preferences are not on the new server, and whether it is worth asking again; undefined if nothing is wrong.
+   */
   preferencesLeft: (PreferencesNotMoved & { readonly again: boolean }) | undefined;
   sourceStillActive = false;
   /** Path of the certificate that this run has written. */

@@ -1,6 +1,6 @@
 /**
- * Progress is data: a migration reports these to one listener, and a terminal, JSON Lines and a test are three listeners.
- * The shapes are public; fields are only added.
+ * Progress is data: a migration reports these to one listener, and a terminal, JSON Lines and a test are three
+ * listeners. The shapes are public; fields are only added.
  */
 
 import type { PlaceState } from "../account/places.ts";
@@ -42,13 +42,17 @@ export interface PlannedStep {
 export interface LeftBehind {
   /** Blobs that the old server did not give, with the reason and the records that need them. */
   readonly missingBlobs: readonly MissingBlob[];
-  /** Blobs that were skipped as it was asked for, or that the new server does not take; missing where there are none. */
+  /**
+   * Blobs that were skipped as it was asked for, or that the new server does not take; missing where there are none.
+   */
   readonly blobsNotMoved?: readonly BlobNotMoved[];
   /** Why the preferences did not come along; missing where they did, or there are none. */
   readonly preferencesNotMoved?: PreferencesNotMoved;
 }
 
-/** The same before the identity changes, with figures: of the blobs that records need, how many are on the new server. */
+/**
+ * The same before the identity changes, with figures: of the blobs that records need, how many are on the new server.
+ */
 export interface LeftBehindNow extends LeftBehind {
   readonly blobsThere: number;
   readonly blobsNeeded: number;
@@ -73,7 +77,10 @@ export interface MigrationResult extends LeftBehind {
   readonly operation?: string;
   /** Until when one of `undoKeys` can undo that operation (ISO 8601); missing where nobody can. */
   readonly recoverableUntil?: string;
-  /** The rotation keys that can, and are not a server's; none where nobody can; missing if an earlier run made the operation. */
+  /**
+   * The rotation keys that can, and are not a server's; none where nobody can; missing if an earlier run made the
+   * operation.
+   */
   readonly undoKeys?: readonly string[];
   /** Path of the certificate; missing where none was written. */
   readonly certificate?: string;

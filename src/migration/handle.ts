@@ -6,8 +6,8 @@ import { warnIfHostIsSilent } from "./checks/handle-outside.ts";
 import type { Context } from "./context.ts";
 
 /**
- * Sets `newHandle`: what an earlier run has chosen, or the answer. In a dry run that nobody can answer it stays unset. What
- * cannot be found out of it from here is a warning.
+ * Sets `newHandle`: what an earlier run has chosen, or the answer. In a dry run that nobody can answer it stays unset.
+ * What cannot be found out of it from here is a warning.
  *
  * @param sourceDomains the domains under which the old server gives out handles
  * @throws DecampError `handle-refused`, `handle-taken`, `input-needed`

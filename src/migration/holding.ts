@@ -1,10 +1,10 @@
 /**
  * Whether the new server has what the old one has, where the identity names the new one already: because the move was
- * interrupted there, or because somebody changed the identity by other means, before any data was there. The old account may
- * be deactivated only when this is proved.
+ * interrupted there, or because somebody changed the identity by other means, before any data was there. The old
+ * account may be deactivated only when this is proved.
  *
- * Asked in this order, and the first that settles it counts: the tops of both trees (the same `data` is the same records);
- * what the journal of exactly this operation says was proved before it; and at last every record of both.
+ * Asked in this order, and the first that settles it counts: the tops of both trees (the same `data` is the same
+ * records); what the journal of exactly this operation says was proved before it; and at last every record of both.
  */
 
 import { headAt } from "../account/places.ts";
@@ -80,7 +80,8 @@ function wasProved({ identity, journal }: Context): boolean {
 /** What the old server has: its own head where it shows it, else that of the newest snapshot. */
 async function oldHead(context: Context): Promise<Pick<Head, "data"> | undefined> {
   const { source } = context.where;
-  // An old server that is active and does not show its head may have more than the archive: then every record is compared.
+  // An old server that is active and does not show its head may have more than the archive: then every record is
+  // compared.
   return source?.head ?? (source?.state === "active" ? undefined : context.lastSnapshot());
 }
 

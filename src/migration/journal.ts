@@ -1,15 +1,15 @@
 /**
  * What a migration has to remember and cannot ask again: whose move it is, the handle that was chosen, and the signed
- * operation. No secret is in it. A file of lines, each with a checksum; a line that was cut off in the middle of writing
- * is dropped, and whatever it would have said is asked or done again.
+ * operation. No secret is in it. A file of lines, each with a checksum; a line that was cut off in the middle of
+ * writing is dropped, and whatever it would have said is asked or done again.
  *
  * Tricky bits:
- * - A `begin` ends what was before it: facts belong to one move. What was proved after a change of the identity names the
- *   operation that made the change, so it cannot speak of another.
- * - It says what somebody wanted, and where nothing else can be asked, what was proved. Where the account is, the log and
- *   the servers say (account/where.ts).
- * - Lines of a later format, or of a kind that this version does not know, are not passed over: they may say what must not
- *   be done twice.
+ * - A `begin` ends what was before it: facts belong to one move. What was proved after a change of the identity names
+ *   the operation that made the change, so it cannot speak of another.
+ * - It says what somebody wanted, and where nothing else can be asked, what was proved. Where the account is, the log
+ *   and the servers say (account/where.ts).
+ * - Lines of a later format, or of a kind that this version does not know, are not passed over: they may say what must
+ *   not be done twice.
  */
 
 import { hash } from "node:crypto";
@@ -124,8 +124,8 @@ export interface Journal {
 /**
  * The journal of one account's move to one server.
  *
- * @throws DecampError `unsupported` for one that a later version wrote; `unreadable-file` for a link, and what else is no file
- *   of the user's own; `refused` if others may write to the folder; `storage`
+ * @throws DecampError `unsupported` for one that a later version wrote; `unreadable-file` for a link, and what else is
+ *   no file of the user's own; `refused` if others may write to the folder; `storage`
  */
 export async function openJournal(stateDir: string, did: string, target: string): Promise<Journal> {
   await ownFolder(stateDir, folderName, true);
@@ -173,7 +173,9 @@ export interface Journals {
   readonly unreadable: readonly string[];
 }
 
-/** Reads all journals. @throws DecampError `refused` if others may write to the folder; `storage` if it cannot be listed */
+/**
+ * Reads all journals. @throws DecampError `refused` if others may write to the folder; `storage` if it cannot be listed
+ */
 export async function readJournals(stateDir: string): Promise<Journals> {
   const folder = await ownFolder(stateDir, folderName);
   const states: JournalState[] = [];

@@ -1,7 +1,7 @@
 /**
- * What a move leaves behind, and goes on without: blobs that one of the servers does not give or does not take, blobs that the
- * person has said to skip, and preferences. It is told at once, each with the records that need it, and written down, so that a
- * later run, the result and the certificate say the same.
+ * What a move leaves behind, and goes on without: blobs that one of the servers does not give or does not take, blobs
+ * that the person has said to skip, and preferences. It is told at once, each with the records that need it, and
+ * written down, so that a later run, the result and the certificate say the same.
  */
 
 import { snapshotFile } from "../archive/layout.ts";
@@ -53,7 +53,8 @@ export async function describeBlobs(blobs: readonly FailedBlob[], car: string, s
  * The error for blobs that stop a move: all of them, and how it goes on without them.
  *
  * @param sentence what is wrong with them, without a full stop
- * @param options `code`: `incomplete` unless given; `hint`: a sentence before the usual ones; `data`: beside `blobs` and `described`
+ * @param options `code`: `incomplete` unless given; `hint`: a sentence before the usual ones; `data`: beside `blobs`
+ *   and `described`
  */
 export function blobsStop(
   sentence: string,

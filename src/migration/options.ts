@@ -11,8 +11,8 @@ export interface MigrateOptions {
   /** Address of the old server, when it is not the one that the DID document names. */
   readonly from?: string;
   /**
-   * The server that the identity names is lost for good: move what `from` has, although it may be older. Without it a `from`
-   * that is not the home of the account is refused.
+   * The server that the identity names is lost for good: move what `from` has, although it may be older. Without it a
+   * `from` that is not the home of the account is refused.
    */
   readonly homeIsLost: boolean;
   /** Replace a copy on the new server although it has records that are nowhere else; it is kept in the archive. */
@@ -37,11 +37,19 @@ export interface MigrateOptions {
   readonly bringLateWrites: boolean;
   /** Create and delete one record on the new server at the end, so that it signs the repository with its own key. */
   readonly firstWrite: boolean;
-  /** Put a rotation key of the user's own first before the identity moves: `newRotationKey` of the answers says which. */
+  /**
+   * Put a rotation key of the user's own first before the identity moves: `newRotationKey` of the answers says which.
+   */
   readonly addRecoveryKey: boolean;
-  /** Rotation keys, did:keys, that may stay in the identity although the old server does not say that they are not its own. */
+  /**
+   * Rotation keys, did:keys, that may stay in the identity although the old server does not say that they are not its
+   * own.
+   */
   readonly acceptKeys?: readonly string[];
-  /** Go on although the old server does not give some blobs, or the new one does not take some. The result is then incomplete. */
+  /**
+   * Go on although the old server does not give some blobs, or the new one does not take some. The result is then
+   * incomplete.
+   */
   readonly allowMissingBlobs: boolean;
   /** CIDs of blobs that are left behind. */
   readonly skipBlobs?: readonly string[];

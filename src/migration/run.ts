@@ -1,9 +1,9 @@
 /**
- * A migration: the loop over the steps. The order of the lists is the order of the move, and so it is known here, and only
- * here, what lies before the point of no return and what after it.
+ * A migration: the loop over the steps. The order of the lists is the order of the move, and so it is known here, and
+ * only here, what lies before the point of no return and what after it.
  *
- * Three courses lead through them. Before the identity changes all steps are taken. Where it names the new server already,
- * only what comes after is left; but if the new server lacks what the old one has, the data comes first.
+ * Three courses lead through them. Before the identity changes all steps are taken. Where it names the new server
+ * already, only what comes after is left; but if the new server lacks what the old one has, the data comes first.
  */
 
 import { stateAt } from "../account/places.ts";
@@ -232,8 +232,8 @@ function standingOf(context: Context, error: unknown): ["unchanged" | "sent" | "
 }
 
 /**
- * After the point of no return the account is dark until the rest is done. So a server that stumbles does not end the run:
- * every step may be repeated, and is.
+ * After the point of no return the account is dark until the rest is done. So a server that stumbles does not end the
+ * run: every step may be repeated, and is.
  */
 async function pressOn<T>({ services, signal }: Context, work: () => Promise<T>): Promise<T> {
   for (let attempt = 0; ; attempt += 1) {

@@ -1,6 +1,6 @@
 /**
- * A repository on its way to the new server, as a whole or in parts. What the server answers is no proof; its head is, after
- * each request.
+ * A repository on its way to the new server, as a whole or in parts. What the server answers is no proof; its head is,
+ * after each request.
  */
 
 import { Readable } from "node:stream";
@@ -19,7 +19,8 @@ const patience = { attempts: 20, pause: 3000 };
 const partBytes = { most: 4 << 20, least: 1 << 16 };
 
 /**
- * The archived repository as it is sent: as it came, but for a header that names more than one root, which servers refuse.
+ * The archived repository as it is sent: as it came, but for a header that names more than one root, which servers
+ * refuse.
  *
  * @throws DecampError `unreadable-file`
  */
@@ -42,10 +43,11 @@ export function repoUpload(path: string, length: number): Upload {
 }
 
 /**
- * Sends a CAR file, and asks for the head. Whether a server sent it like this or decamp has put it together does not show in a
- * file, so each is read by somebody else's code first.
+ * Sends a CAR file, and asks for the head. Whether a server sent it like this or decamp has put it together does not
+ * show in a file, so each is read by somebody else's code first.
  *
- * @throws DecampError `second-opinion` before anything is sent; `refused` if the head is another one than `commit` then; whatever sending throws, see `isTooMuch`
+ * @throws DecampError `second-opinion` before anything is sent; `refused` if the head is another one than `commit`
+ *   then; whatever sending throws, see `isTooMuch`
  */
 export async function sendRepo(context: Context, car: Upload, commit: string): Promise<void> {
   const { target, signal } = context;
@@ -106,7 +108,8 @@ async function headIfReachable(context: Context): Promise<string | undefined> {
 }
 
 /**
- * Sends the repository in parts, smaller ones if need be; goes on behind the last one that the server has from an earlier run.
+ * Sends the repository in parts, smaller ones if need be; goes on behind the last one that the server has from an
+ * earlier run.
  *
  * @throws DecampError `server-refused` if the server takes not even small ones
  */
@@ -166,7 +169,9 @@ export async function headAtTarget({ target, signal }: Context): Promise<string>
   return (await target.accountStatus(signal)).repoCommit;
 }
 
-/** Whether the request was too large, or kept the server busy for longer than what stands before it allows; or may have. */
+/**
+ * Whether the request was too large, or kept the server busy for longer than what stands before it allows; or may have.
+ */
 export function isTooMuch(error: unknown): boolean {
   return (
     isDecampError(error) && ([413, 524].includes(Number(error.data["status"])) || error.data["brokenOff"] === true)

@@ -1,4 +1,6 @@
-/** Where an account stands, asked from both servers and the directory. Nothing is changed, and nobody has to sign in. */
+/**
+ * Where an account stands, asked from both servers and the directory. Nothing is changed, and nobody has to sign in.
+ */
 
 import { findIdentity } from "../account/find.ts";
 import type { Place, PlaceState } from "../account/places.ts";
@@ -25,8 +27,8 @@ export interface MoveStatus {
   /** Whether nobody can see the account as things are. */
   readonly dark: boolean;
   /**
-   * Until when a rotation key that stands above the signer's, and is no server's, can undo the change of the identity whoever
-   * objects (ISO 8601); unset when it is over, or there is no such key.
+   * Until when a rotation key that stands above the signer's, and is no server's, can undo the change of the identity
+   * whoever objects (ISO 8601); unset when it is over, or there is no such key.
    */
   readonly undoUntil?: string;
   /** The keys that can undo it: those, or else the ones that can still say the old state again. */
@@ -111,8 +113,8 @@ export async function knownMoves(stateDir: string): Promise<KnownMove[]> {
 }
 
 /**
- * Asks where an account stands. `to` (with `from`, or the server where it lives) names a move that this machine has no journal
- * of.
+ * Asks where an account stands. `to` (with `from`, or the server where it lives) names a move that this machine has no
+ * journal of.
  *
  * @throws DecampError as `findIdentity`
  */

@@ -1,12 +1,13 @@
 /**
- * Takes back a move whose identity has changed already: the identity names the old server again, the account is active there,
- * and no longer on the new one. A rotation key of the user's own has to sign; what it takes is in plc/recover.ts.
+ * Takes back a move whose identity has changed already: the identity names the old server again, the account is active
+ * there, and no longer on the new one. A rotation key of the user's own has to sign; what it takes is in
+ * plc/recover.ts.
  *
  * Tricky bits:
  * - The old server has to let the account in before anything is changed: an identity that names a server without the
  *   account would be worse than the move.
- * - A key that stands above the signer of the move nullifies it. Where none does, or it is too late, a key that is still in
- *   the list may say the old state again, as a next operation.
+ * - A key that stands above the signer of the move nullifies it. Where none does, or it is too late, a key that is
+ *   still in the list may say the old state again, as a next operation.
  */
 
 import { carryOut, type ChangeParts, type ChangePlan, type ChangeResult } from "../account/change.ts";
@@ -77,10 +78,11 @@ export interface UndoResult {
 }
 
 /**
- * Undoes a move: the last one that the log shows, or the one that is named. If it is interrupted, the same call goes on.
+ * Undoes a move: the last one that the log shows, or the one that is named. If it is interrupted, the same call goes
+ * on.
  *
- * @throws DecampError `refused` when it is not clear what the move was, the old server does not have the account any more, or
- *   no key that is held can undo it (data `reason`); and what signing in, signing and submitting throw
+ * @throws DecampError `refused` when it is not clear what the move was, the old server does not have the account any
+ *   more, or no key that is held can undo it (data `reason`); and what signing in, signing and submitting throw
  */
 export async function undoMove(parts: UndoParts, request: UndoRequest): Promise<UndoResult> {
   const { services, signal } = parts;
@@ -285,7 +287,9 @@ function planUndo(account: AccountLog, moved: MoveInLog, didKey: string, now: nu
   return { account, operation, judgement };
 }
 
-/** What the identity said before the move, with what its owner has changed in it since. @throws DecampError `refused` */
+/**
+ * What the identity said before the move, with what its owner has changed in it since. @throws DecampError `refused`
+ */
 function wantedAgain(log: VerifiedLog, { before, operation }: MoveInLog): UnsignedOperation {
   const [old, move, now] = [before, operation, log.head].map((entry) => contentOf(entry.operation));
   if (old === undefined || move === undefined) {

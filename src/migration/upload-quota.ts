@@ -1,6 +1,6 @@
 /**
- * The quota of uploads: many servers take 1,000 blobs a day from one address. It is forecast before the move, told when the
- * server names it, and waited for across runs.
+ * The quota of uploads: many servers take 1,000 blobs a day from one address. It is forecast before the move, told when
+ * the server names it, and waited for across runs.
  */
 
 import { DecampError, isDecampError } from "../errors.ts";
@@ -61,7 +61,10 @@ export class UploadQuota {
     return true;
   }
 
-  /** @throws DecampError `rate-limited` if it did not last: when to come back, how many are left, when the last can be there */
+  /**
+   * @throws DecampError `rate-limited` if it did not last: when to come back, how many are left, when the last can be
+   *   there
+   */
   requireLasted(): void {
     if (this.#refusal !== undefined) {
       throw this.#spent(this.#refusal);

@@ -1,4 +1,7 @@
-/** An audit log as a report: what it says if it is in order, what is wrong if it is not. Nothing is thrown for a bad log. */
+/**
+ * An audit log as a report: what it says if it is in order, what is wrong if it is not. Nothing is thrown for a bad
+ * log.
+ */
 import { defaultBudgets, type Limits } from "../data/budgets.ts";
 import { isJsonObject } from "../data/json-object.ts";
 import { atOnce, type Slices } from "../data/slices.ts";

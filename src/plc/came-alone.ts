@@ -21,8 +21,8 @@ export function keysThatCameWithServer(log: VerifiedLog): readonly string[] {
 }
 
 /**
- * The rotation keys of the head that came by themselves and stand below every key that did not, such as a server's: whatever
- * is signed by those, they cannot undo.
+ * The rotation keys of the head that came by themselves and stand below every key that did not, such as a server's:
+ * whatever is signed by those, they cannot undo.
  */
 export function powerlessKeys(log: VerifiedLog): readonly string[] {
   const now = rotationKeysOf(log.head.operation);

@@ -1,6 +1,6 @@
 /**
- * What a change of an identity means for the one who has to confirm it: which server, which handle, whose keys leave, come and
- * stay with which rank, and who can undo it. Facts, and no words: `cli` has the sentences.
+ * What a change of an identity means for the one who has to confirm it: which server, which handle, whose keys leave,
+ * come and stay with which rank, and who can undo it. Facts, and no words: `cli` has the sentences.
  */
 import { changesServer, keysThatCameAlone } from "./came-alone.ts";
 import { undoKeys } from "./history.ts";

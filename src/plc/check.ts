@@ -26,7 +26,10 @@ export interface CheckContext {
   readonly expectedKeys?: readonly string[];
   /** Keys that are expected to leave, such as those of the old server. */
   readonly leavingKeys?: readonly string[];
-  /** A person wrote the operation: keys that come, go or lose rank are then warnings, since nobody else knows what was meant. */
+  /**
+   * A person wrote the operation: keys that come, go or lose rank are then warnings, since nobody else knows what was
+   * meant.
+   */
   readonly byHand?: boolean;
   /** What `services.atproto_pds.endpoint` has to be. */
   readonly endpoint?: string;

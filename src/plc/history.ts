@@ -1,4 +1,7 @@
-/** A verified log as a story: what each operation changed, who signed it, what it undid, and until when it can be undone. */
+/**
+ * A verified log as a story: what each operation changed, who signed it, what it undid, and until when it can be
+ * undone.
+ */
 import type { Cid } from "../data/cid.ts";
 import { changesServer, keysThatCameAlone } from "./came-alone.ts";
 import { diffOperations } from "./diff.ts";
@@ -57,19 +60,22 @@ export function keysAbove(signer: string, before: SignedOperation): readonly str
   return [...new Set(keys.slice(0, Math.max(0, keys.indexOf(signer))))];
 }
 
-/** Who can undo an operation, and how long: the most powerful key first; epoch milliseconds of the directory's clock. */
+/**
+ * Who can undo an operation, and how long: the most powerful key first; epoch milliseconds of the directory's clock.
+ */
 export interface UndoPower {
   readonly keys: readonly string[];
   readonly until: number;
 }
 
 /**
- * Who of those that are not a server can undo an operation, or could while there was time: the keys that stand above its
- * signer. Of an operation that changed the server, the keys that left with it are the servers', unless the log shows that they
- * once came by themselves (`keysThatCameAlone`); a key that it brought in has no power over it anyway.
+ * Who of those that are not a server can undo an operation, or could while there was time: the keys that stand above
+ * its signer. Of an operation that changed the server, the keys that left with it are the servers', unless the log
+ * shows that they once came by themselves (`keysThatCameAlone`); a key that it brought in has no power over it anyway.
  *
  * @param serverKeys more keys that are known to be a server's, or not to be the user's
- * @returns undefined where nobody can: a genesis, one that is nullified, one that is not in the log, and where no key is left
+ * @returns undefined where nobody can: a genesis, one that is nullified, one that is not in the log, and where no key
+ *   is left
  */
 export function undoPower(log: VerifiedLog, cid: Cid, serverKeys: readonly string[] = []): UndoPower | undefined {
   const entry = log.entries.find((other) => other.cid === cid && !other.nullified);
@@ -85,8 +91,8 @@ export function undoPower(log: VerifiedLog, cid: Cid, serverKeys: readonly strin
 /**
  * The keys above a signer that nothing shows to be a server's, the most powerful first.
  *
- * @param known `servers`: keys that are known to be a server's; `kept`: keys that are not, even where they leave together with a
- *   server
+ * @param known `servers`: keys that are known to be a server's; `kept`: keys that are not, even where they leave
+ *   together with a server
  */
 export function undoKeys(
   signer: string,

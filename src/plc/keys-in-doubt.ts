@@ -1,4 +1,7 @@
-/** Which rotation keys would stay in an identity although a server may hold them: what it said of its keys, against the log. */
+/**
+ * Which rotation keys would stay in an identity although a server may hold them: what it said of its keys, against the
+ * log.
+ */
 import { changesServer, keysThatCameWithServer } from "./came-alone.ts";
 import type { VerifiedLog } from "./log.ts";
 import { rotationKeysOf } from "./operation.ts";
@@ -8,10 +11,11 @@ import { rotationKeysOf } from "./operation.ts";
  *
  * - A server that does not say which keys are its own could hold any.
  * - One that names only keys which are not there could hold any that came with a server.
- * - One that leaves out the key that signed the genesis of an account which never moved, and names a more powerful one of that
- *   operation, leaves out the key that it works with.
+ * - One that leaves out the key that signed the genesis of an account which never moved, and names a more powerful one
+ *   of that operation, leaves out the key that it works with.
  *
- * A key beside those that it does name can be its own too, and nothing shows that: `changeFacts` names every key that stays.
+ * A key beside those that it does name can be its own too, and nothing shows that: `changeFacts` names every key that
+ * stays.
  *
  * @param named what the server calls its own; undefined if it does not say
  * @param known keys that are the user's, or accepted by name

@@ -1,4 +1,6 @@
-/** What people have in a file in place of an audit log, or of an operation: read where it proves something, else named. */
+/**
+ * What people have in a file in place of an audit log, or of an operation: read where it proves something, else named.
+ */
 import { defaultBudgets, type Limits } from "../data/budgets.ts";
 import { isJsonObject } from "../data/json-object.ts";
 import { inTurns, type Slices } from "../data/slices.ts";

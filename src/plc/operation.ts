@@ -59,7 +59,8 @@ const fields: Record<SignedOperation["type"], readonly string[]> = {
  *
  * @param value the parsed JSON
  * @param limits how much it may hold
- * @throws DecampError `identity-invalid`, with data `rule`: `plc/schema`, `plc/rotation-key`, `plc/verification-method`,
+ * @throws DecampError `identity-invalid`, with data `rule`: `plc/schema`, `plc/rotation-key`,
+ *   `plc/verification-method`,
  * `plc/signature-form`; `limit-exceeded` for one that is larger than the limits `operationEntries` and `operationBytes`
  */
 export function parseSignedOperation(value: unknown, limits: Limits = defaultBudgets): SignedOperation {

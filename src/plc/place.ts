@@ -1,4 +1,6 @@
-/** Where an operation would stand in a log: what it follows, what it would nullify, and which keys may sign it there. */
+/**
+ * Where an operation would stand in a log: what it follows, what it would nullify, and which keys may sign it there.
+ */
 import { DecampError } from "../errors.ts";
 import type { Predecessor } from "./diff.ts";
 import type { LogEntry, VerifiedLog } from "./log.ts";

@@ -1,8 +1,8 @@
 /**
- * Undoing an operation within 72 hours (did:plc specification, "Key Rotation & Account Recovery"). A recovery follows an
- * older operation, the fork point, and nullifies all that came after it. Which keys can do that was settled at the fork
- * point: those that stand above the signer of the first operation after it. A key that the unwanted operation brought
- * in has no such power.
+ * Undoing an operation within 72 hours (did:plc specification, "Key Rotation & Account Recovery"). A recovery follows
+ * an older operation, the fork point, and nullifies all that came after it. Which keys can do that was settled at the
+ * fork point: those that stand above the signer of the first operation after it. A key that the unwanted operation
+ * brought in has no such power.
  */
 import type { Cid } from "../data/cid.ts";
 import { DecampError } from "../errors.ts";
@@ -49,8 +49,8 @@ export function findRecoveries(log: VerifiedLog, heldKeys: readonly string[], no
 }
 
 /**
- * The operation that looks unwanted by itself: the first, among those that a held key can still undo, that took a held key
- * away, put another key above it, or ended the DID. Undefined if there is none; then a person has to name it.
+ * The operation that looks unwanted by itself: the first, among those that a held key can still undo, that took a held
+ * key away, put another key above it, or ended the DID. Undefined if there is none; then a person has to name it.
  */
 export function findUnwanted(log: VerifiedLog, heldKeys: readonly string[], now: number): Recovery | undefined {
   return findRecoveries(log, heldKeys, now).find(({ unwanted, fork }) => {
@@ -99,8 +99,9 @@ export function planRecovery(log: VerifiedLog, request: RecoveryRequest): Recove
 }
 
 /**
- * The operation that undoes: it follows the fork point, and says again what the fork point said. The key that signed the
- * unwanted operation is then still in the list, and could do the same again: name it in `dropKeys` unless it is wanted.
+ * The operation that undoes: it follows the fork point, and says again what the fork point said. The key that signed
+ * the unwanted operation is then still in the list, and could do the same again: name it in `dropKeys` unless it is
+ * wanted.
  *
  * @throws DecampError `refused` if no rotation key would be left
  */
@@ -124,7 +125,9 @@ export function activeEntries(log: VerifiedLog): readonly LogEntry[] {
   return log.entries.filter(({ nullified }) => !nullified);
 }
 
-/** What it takes to undo the operation at a place of the chain; undefined where there is nothing, or nothing before it. */
+/**
+ * What it takes to undo the operation at a place of the chain; undefined where there is nothing, or nothing before it.
+ */
 export function recoveryAt(chain: readonly LogEntry[], index: number): Recovery | undefined {
   const unwanted = chain[index];
   const fork = chain[index - 1];

@@ -1,6 +1,6 @@
 /**
- * Undoing one operation, and keeping what came after it: the content of the operation before, with every change that was
- * made since. What only the operation itself has changed is as it was.
+ * Undoing one operation, and keeping what came after it: the content of the operation before, with every change that
+ * was made since. What only the operation itself has changed is as it was.
  */
 import type { UnsignedOperation } from "./operation.ts";
 
@@ -30,8 +30,8 @@ export function undoBetween(
 }
 
 /**
- * Keys that were added since keep what stood below them: one that came first stays first, another comes right before the
- * next key that is still there, and before every key that comes back. Keys that were taken out since stay out.
+ * Keys that were added since keep what stood below them: one that came first stays first, another comes right before
+ * the next key that is still there, and before every key that comes back. Keys that were taken out since stay out.
  */
 function keysBetween(before: readonly string[], undone: readonly string[], now: readonly string[]): readonly string[] {
   const added = new Set(now.filter((key) => !undone.includes(key) && !before.includes(key)));

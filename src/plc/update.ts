@@ -55,8 +55,8 @@ export function updateOperation(
 
 /**
  * The operation that moves an account to another PDS. Rotation keys: all that are not the old server's, in their order,
- * and then the new server's. The signing key, the PDS and the handle are replaced, the handle's alias stands first (a PDS
- * looks for it there). Other methods, services and aliases stay as they are, in their order.
+ * and then the new server's. The signing key, the PDS and the handle are replaced, the handle's alias stands first (a
+ * PDS looks for it there). Other methods, services and aliases stay as they are, in their order.
  *
  * @throws DecampError `refused` if `base` is a tombstone
  */
@@ -80,8 +80,8 @@ function replaceHandle(aliases: readonly string[], { target, oldHandle, newHandl
 }
 
 /**
- * The aliases with another handle, which stands first. It takes the place of the alias of `oldHandle`; where there is none,
- * of the first that is a handle.
+ * The aliases with another handle, which stands first. It takes the place of the alias of `oldHandle`; where there is
+ * none, of the first that is a handle.
  */
 export function withHandle(aliases: readonly string[], newHandle: string, oldHandle?: string): readonly string[] {
   const named = aliases.indexOf(`at://${oldHandle ?? ""}`);

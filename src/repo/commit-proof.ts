@@ -1,6 +1,6 @@
 /**
- * The commit of a repository alone, as the smallest CAR file there is: enough to prove who signed which tree. Two of them
- * with the same `data` prove that two servers hold the same records, whatever else they say.
+ * The commit of a repository alone, as the smallest CAR file there is: enough to prove who signed which tree. Two of
+ * them with the same `data` prove that two servers hold the same records, whatever else they say.
  */
 import type { Cid } from "../data/cid.ts";
 import { cidToBytes } from "../data/cid.ts";

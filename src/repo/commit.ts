@@ -1,4 +1,7 @@
-/** The commit: the signed object that names the account, the revision and the tree. (Spec: Repository, "Commit Objects".) */
+/**
+ * The commit: the signed object that names the account, the revision and the tree. (Spec: Repository, "Commit
+ * Objects".)
+ */
 import { isDecampError } from "../errors.ts";
 import { CidLink, cidToBytes, type Cid } from "../data/cid.ts";
 import { decodeCbor, encodeCbor, isCborMap, type CborValue } from "../data/cbor.ts";

@@ -1,6 +1,6 @@
 /**
- * What a file seems to be that is not a CAR of version 1. It is told by a few bytes, and whoever made the file has chosen those: so
- * it is said what it looks like, never what it is. A good repository cannot start like any of these.
+ * What a file seems to be that is not a CAR of version 1. It is told by a few bytes, and whoever made the file has
+ * chosen those: so it is said what it looks like, never what it is. A good repository cannot start like any of these.
  */
 import { rules, type RuleId } from "./rules.ts";
 
@@ -66,7 +66,9 @@ function looksLike(bytes: Uint8Array): RuleId | undefined {
   return head.startsWith(byteOrderMark) ? "car/bom" : undefined;
 }
 
-/** Where a CAR of version 2 says that its CAR of version 1 lies: behind the pragma, 16 bytes of flags come before it. */
+/**
+ * Where a CAR of version 2 says that its CAR of version 1 lies: behind the pragma, 16 bytes of flags come before it.
+ */
 function innerCar(bytes: Uint8Array): { offset: bigint; size: bigint } | undefined {
   if (bytes.length < 51) {
     return undefined;
@@ -83,7 +85,10 @@ function placeInside(rule: RuleId, bytes: Uint8Array): string {
   return inner === undefined ? "" : ` To take it out: tail -c +${inner.offset + 1n} FILE | head -c ${inner.size}`;
 }
 
-/** Whether a text is base64 of something that starts like the header of a CAR: a length, a map of two, "roots" or "version". */
+/**
+ * Whether a text is base64 of something that starts like the header of a CAR: a length, a map of two, "roots" or
+ * "version".
+ */
 function isCarInBase64(text: string): boolean {
   const start = /^[A-Za-z0-9+/_-]{16}/.exec(text)?.[0];
   return start !== undefined && /^..?\xa2[eg](?:roots|versi)/s.test(Buffer.from(start, "base64").toString("latin1"));

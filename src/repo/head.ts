@@ -1,6 +1,6 @@
 /**
- * What the head of a repository says, without the repository: whose it is, its revision, and the top of its tree. The same
- * `data` is the same records (spec: Repository, "Commit Objects").
+ * What the head of a repository says, without the repository: whose it is, its revision, and the top of its tree. The
+ * same `data` is the same records (spec: Repository, "Commit Objects").
  */
 import { cidFor, type Cid } from "../data/cid.ts";
 import { inTurns } from "../data/slices.ts";

@@ -1,25 +1,27 @@
 /**
  * Nodes of the Merkle search tree (spec: Repository, "MST Structure").
  *
- * A node is a map {l, e}: `l` links to the subtree to the left of all entries, or is null; `e` is a list of entries. An entry is a
- * map {p, k, v, t}: its key is the first `p` bytes of the key before it and then `k`, `v` links to the record, `t` to the subtree
- * to the right of the entry, or is null.
+ * A node is a map {l, e}: `l` links to the subtree to the left of all entries, or is null; `e` is a list of entries. An
+ * entry is a map {p, k, v, t}: its key is the first `p` bytes of the key before it and then `k`, `v` links to the
+ * record, `t` to the subtree to the right of the entry, or is null.
  *
  * What holds in a good tree:
- * - The level of a key is half of the zero bits at the start of its SHA-256, rounded down. It says nothing of the order of keys.
+ * - The level of a key is half of the zero bits at the start of its SHA-256, rounded down. It says nothing of the order
+ *   of keys.
  * - All keys of a node are of one level, that of the node.
  * - A subtree is one level below its node. A node without entries is allowed only as a step on the way down.
  * - The top node has entries, unless the repository is empty; then it is the only node, and has no subtree.
  * - The keys of a node ascend, byte by byte, and none stands twice.
- * - A subtree holds the keys between those of the entries beside it, and no others. So where every node is within its bounds, all
- *   keys of the tree ascend.
+ * - A subtree holds the keys between those of the entries beside it, and no others. So where every node is within its
+ *   bounds, all keys of the tree ascend.
  * - `p` is as large as it can be; that of the first entry is 0.
  * - The encoding is canonical: one tree has one form, and one CID.
- * So a good node is recognised by its literal bytes, without decoding. What is not recognised here is looked at by mst-examine.ts,
- * which says what is wrong with it.
+ * So a good node is recognised by its literal bytes, without decoding. What is not recognised here is looked at by
+ * mst-examine.ts, which says what is wrong with it.
  *
- * Levels are numbers from 0, at the bottom, to 128. Below 0 they say what is known: −1 that the first key tells the level, −1 − n the
- * same with n empty nodes above, `anyLevel` that any will do. Where a place in a block stands for a link, 0 is none.
+ * Levels are numbers from 0, at the bottom, to 128. Below 0 they say what is known: −1 that the first key tells the
+ * level, −1 − n the same with n empty nodes above, `anyLevel` that any will do. Where a place in a block stands for a
+ * link, 0 is none.
  */
 import { shortKey, type KeyBatch } from "./hashing/key-batch.ts";
 import { isNsid, keyDepth, maxKeyLength, maxRkeyLength, rkeyCharacters } from "./path.ts";

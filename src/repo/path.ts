@@ -13,8 +13,9 @@ const nsid =
 const maxNsidLength = 317;
 
 /**
- * Whether a text names a collection: three segments at least, 317 characters at most. The specification bounds the authority
- * in front of the name to 253 characters as well; the reference implementation and the official test files do not.
+ * Whether a text names a collection: three segments at least, 317 characters at most. The specification bounds the
+ * authority in front of the name to 253 characters as well; the reference implementation and the official test files do
+ * not.
  */
 export function isNsid(text: string): boolean {
   return text.length <= maxNsidLength && nsid.test(text);

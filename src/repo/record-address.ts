@@ -1,4 +1,6 @@
-/** What a person names a record by: its path, or its at:// address. (Spec: AT URI Scheme, "Restricted AT URI Syntax".) */
+/**
+ * What a person names a record by: its path, or its at:// address. (Spec: AT URI Scheme, "Restricted AT URI Syntax".)
+ */
 import { DecampError } from "../errors.ts";
 import { isDid, isHandle } from "../identity/names.ts";
 import { isNsid, isRecordKey } from "./path.ts";

@@ -94,8 +94,8 @@ export interface BlobRefOptions extends ReadOptions {
 }
 
 /**
- * All blobs that records refer to, by CID, those of records that break the data model among them (see `recordBlobRefs`). Only
- * blocks on the way to records that can have refs are read and proved.
+ * All blobs that records refer to, by CID, those of records that break the data model among them (see
+ * `recordBlobRefs`). Only blocks on the way to records that can have refs are read and proved.
  *
  * @throws as `readRecords`
  */

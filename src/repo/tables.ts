@@ -1,14 +1,16 @@
 /**
- * What a verification remembers of blocks. Plain memory in segments, so that growing copies only the slots, and an entry costs
- * about 60 bytes.
+ * What a verification remembers of blocks. Plain memory in segments, so that growing copies only the slots, and an
+ * entry costs about 60 bytes.
  *
  * A block is in one of these states:
  * - expected: the tree leads to it, and it has not come (`ExpectedBlocks`).
- * - early: it came, and nothing leads to it yet (`StrayBlocks`; `EarlyRecords` for records of a file in no order at all).
+ * - early: it came, and nothing leads to it yet (`StrayBlocks`; `EarlyRecords` for records of a file in no order at
+ *   all).
  * - wanted: an early node that something leads to by now; it is to be read again (`WantedNodes`).
  * - held: an early block that is kept in memory, since the file cannot be read again (`HeldBlocks`).
  * - seen: it came; kept only where the file cannot be read again, to know what came twice (a `DigestTable`).
- * At the end what is still expected is missing, and what is still early is a stray, which is no fault (`leftover-blocks.ts`).
+ * At the end what is still expected is missing, and what is still early is a stray, which is no fault
+ * (`leftover-blocks.ts`).
  *
  * Ids are from 0 on; −1 says that a digest is not in a table.
  */
@@ -79,8 +81,8 @@ export class DigestTable {
   private tag = 0;
 
   /**
-   * @param leavesGraves whether removing leaves a mark instead of moving others up: cheaper in a large table, where each
-   *   look at another digest is one at far memory, and wrong for one that is filled and emptied all the time
+   * @param leavesGraves whether removing leaves a mark instead of moving others up: cheaper in a large table, where
+   *   each look at another digest is one at far memory, and wrong for one that is filled and emptied all the time
    */
   constructor(leavesGraves: boolean = false) {
     this.leavesGraves = leavesGraves;

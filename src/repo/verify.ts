@@ -1,8 +1,8 @@
 /**
  * Proves a repository in one pass over a CAR file: structure, signature and completeness. Every block is hashed, the
- * commit is checked against the account and its keys, the tree node by node against its one canonical shape, the records
- * against the data model. Blocks may come in any order, as the specification has it. What this does not do: it fetches
- * nothing, and it knows no lexicons.
+ * commit is checked against the account and its keys, the tree node by node against its one canonical shape, the
+ * records against the data model. Blocks may come in any order, as the specification has it. What this does not do: it
+ * fetches nothing, and it knows no lexicons.
  */
 import { setImmediate } from "node:timers/promises";
 import { atOnce, inTurns, type Slices } from "../data/slices.ts";
@@ -61,13 +61,16 @@ export interface RepoVerifier {
    * @throws the signal's reason
    */
   finish(signal?: AbortSignal): Promise<RepoReport>;
-  /** The first thing that shows that this is no whole and genuine repository, whatever may follow; undefined while there is none. */
+  /**
+   * The first thing that shows that this is no whole and genuine repository, whatever may follow; undefined while there
+   * is none.
+   */
   readonly fault: Finding | undefined;
   /** Whether it cannot even be told where the next block starts. What follows is not read. */
   readonly isLost: boolean;
   /**
-   * Whether everything that the commit leads to has come: what follows does not belong to it. Of a file in no order at all that
-   * is not known before the end.
+   * Whether everything that the commit leads to has come: what follows does not belong to it. Of a file in no order at
+   * all that is not known before the end.
    */
   readonly isComplete: boolean;
 }

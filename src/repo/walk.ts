@@ -40,8 +40,8 @@ const maxSteps = 130;
 export type WalkState = "record" | "subtree" | "end";
 
 /**
- * A walk over one tree. Errors of the tree that would make the walk endless or its order wrong are thrown; whoever wants
- * to know all that is wrong verifies the repository.
+ * A walk over one tree. Errors of the tree that would make the walk endless or its order wrong are thrown; whoever
+ * wants to know all that is wrong verifies the repository.
  */
 export class Walk {
   state: WalkState = "subtree";

@@ -1,6 +1,6 @@
 /**
- * Deadlines for what others do. A process that was stopped, by Ctrl-Z or with the whole machine, finds them all passed when it goes
- * on, though nobody was late: what came meanwhile has not been looked at. Then the time begins anew.
+ * Deadlines for what others do. A process that was stopped, by Ctrl-Z or with the whole machine, finds them all passed
+ * when it goes on, though nobody was late: what came meanwhile has not been looked at. Then the time begins anew.
  */
 
 /** A timer that is later than this was not kept by a busy process (milliseconds). */

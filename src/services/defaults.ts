@@ -13,8 +13,8 @@ export const defaultConcurrency = 16;
 
 /**
  * The folder for decamp's own state, journals, heads and locks: the one that was named (`--state-dir`), else
- * `$XDG_STATE_HOME/decamp`, else the place that the system has for such things. A relative XDG path counts as unset, as its
- * specification says.
+ * `$XDG_STATE_HOME/decamp`, else the place that the system has for such things. A relative XDG path counts as unset, as
+ * its specification says.
  */
 export function stateDirectory(
   named: string | undefined,

@@ -1,4 +1,7 @@
-/** What it takes to look an identity up, without what servers of accounts need: a command that does no more loads no more. */
+/**
+ * What it takes to look an identity up, without what servers of accounts need: a command that does no more loads no
+ * more.
+ */
 import { parseServerUrl } from "../identity/addresses.ts";
 import { defaultPlcUrl } from "./defaults.ts";
 import { Http, type HttpOptions } from "./http/http.ts";
@@ -27,8 +30,8 @@ export interface OpenNetwork {
 /**
  * Opens the network. Nothing is asked for before somebody uses it.
  *
- * @throws DecampError `invalid-url`, `insecure-url` for the address of the directory; `usage` for a proxy in the environment that
- *   cannot be used
+ * @throws DecampError `invalid-url`, `insecure-url` for the address of the directory; `usage` for a proxy in the
+ *   environment that cannot be used
  */
 export function openNetwork(options: NetworkOptions): OpenNetwork {
   const { plcUrl = defaultPlcUrl, env, allowPrivateHosts = false, ...rest } = options;

@@ -1,6 +1,6 @@
 /**
- * Opens what decamp talks to: servers, the directory, names, the disk, the clock. One function for the command line and for the
- * library, with a default for everything that has one.
+ * Opens what decamp talks to: servers, the directory, names, the disk, the clock. One function for the command line and
+ * for the library, with a default for everything that has one.
  */
 import { parseServerUrl } from "../identity/addresses.ts";
 import { publicRelay, stateDirectory } from "./defaults.ts";
@@ -26,7 +26,9 @@ export interface Services {
   readonly heads: SeenHeads;
   /** Epoch milliseconds. */
   readonly now: () => number;
-  /** Milliseconds by which the clock of a server is ahead of ours, as its last answers told; undefined if nobody knows. */
+  /**
+   * Milliseconds by which the clock of a server is ahead of ours, as its last answers told; undefined if nobody knows.
+   */
   readonly clockOffset: (origin: string) => number | undefined;
   /** Resolves after so many milliseconds. */
   readonly sleep: (milliseconds: number, signal: AbortSignal) => Promise<void>;
@@ -59,8 +61,8 @@ export interface OpenOptions extends NetworkOptions {
 /**
  * Opens the services. Nothing is asked for before somebody uses them, and nothing is written.
  *
- * @throws DecampError `invalid-url`, `insecure-url` for the address of the directory or of the relay; `usage` for a proxy in
- *   the environment that cannot be used
+ * @throws DecampError `invalid-url`, `insecure-url` for the address of the directory or of the relay; `usage` for a
+ *   proxy in the environment that cannot be used
  */
 export function openServices(options: OpenOptions = {}): OpenServices {
   const { relay: named, stateDir, writtenBy = `decamp ${packageFacts().version}`, ...network } = options;

@@ -12,14 +12,17 @@ export function bootOfMachine(): string | undefined {
   return tryRead(() => readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim());
 }
 
-/** Which processes are numbered together with this one: those of its container, or of the machine. See pid_namespaces(7). */
+/**
+ * Which processes are numbered together with this one: those of its container, or of the machine. See
+ * pid_namespaces(7).
+ */
 export function spaceOfProcess(): string | undefined {
   return tryRead(() => readlinkSync("/proc/self/ns/pid"));
 }
 
 /**
- * When a process was started: which boot of the machine, and the clock ticks since then. With its number it tells it from any
- * other, before and after.
+ * When a process was started: which boot of the machine, and the clock ticks since then. With its number it tells it
+ * from any other, before and after.
  *
  * @param self the number of this process: where /proc has another for it, it speaks of other processes
  */

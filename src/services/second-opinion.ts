@@ -1,7 +1,7 @@
 /**
- * What cannot be taken back is looked at by somebody else's code, too: a maker that judges with its own code cannot see its
- * own fault. Where both do not agree, nothing goes on, and nothing is said about who is right. The other code is loaded
- * here and nowhere else, and only when it is asked.
+ * What cannot be taken back is looked at by somebody else's code, too: a maker that judges with its own code cannot see
+ * its own fault. Where both do not agree, nothing goes on, and nothing is said about who is right. The other code is
+ * loaded here and nowhere else, and only when it is asked.
  */
 import { hash } from "node:crypto";
 import type { Cid } from "../data/cid.ts";
@@ -63,7 +63,8 @@ export async function agreeOnSignature(didKey: string, data: Uint8Array, signatu
  *
  * @param cid that of the operation, for messages
  * @param keys those that may sign it
- * @throws DecampError `second-opinion` if the bytes, or the key that signed, are not what decamp finds; or if neither finds one
+ * @throws DecampError `second-opinion` if the bytes, or the key that signed, are not what decamp finds; or if neither
+ *   finds one
  */
 export async function agreeOnOperation(operation: PlcOperation, cid: Cid, keys: readonly string[]): Promise<void> {
   const [{ encode }, { multibaseToBytes }] = await Promise.all([import("@ipld/dag-cbor"), import("@atproto/crypto")]);
@@ -99,8 +100,8 @@ export async function agreeOnOperation(operation: PlcOperation, cid: Cid, keys: 
 }
 
 /**
- * Has a CAR file read by `@ipld/car`: one root, its block among the others, every block with the SHA-256 that its CID names,
- * and nothing left over. In memory is one block at a time.
+ * Has a CAR file read by `@ipld/car`: one root, its block among the others, every block with the SHA-256 that its CID
+ * names, and nothing left over. In memory is one block at a time.
  *
  * @param root the CID that the header has to name
  * @throws DecampError `second-opinion`; the signal's reason; and what reading throws

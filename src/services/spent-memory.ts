@@ -1,8 +1,9 @@
 /**
  * Memory of pieces of a body that nobody needs any more. Each lies outside of the JavaScript heap, which stays small
  * however many there are, so that the engine sees no reason to look after them until there are 64 MB and more. So it is
- * asked to look at what is new every few megabytes, which takes well under a millisecond; and now and then at all: pieces
- * that were in use at such a moment count as old. It is asked only where the process is ours: a library is a guest.
+ * asked to look at what is new every few megabytes, which takes well under a millisecond; and now and then at all:
+ * pieces that were in use at such a moment count as old. It is asked only where the process is ours: a library is a
+ * guest.
  */
 
 /** Has the engine look for memory that is not needed any more. */

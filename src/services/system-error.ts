@@ -12,7 +12,9 @@ export function isAbsent(error: unknown): boolean {
   return ["ENOENT", "ENOTDIR"].includes(systemCode(error) ?? "");
 }
 
-/** What is wrong with a path that can lead nowhere, whatever is done about the disk; undefined if it is not the path. */
+/**
+ * What is wrong with a path that can lead nowhere, whatever is done about the disk; undefined if it is not the path.
+ */
 export function pathFault(path: string, error: unknown): string | undefined {
   switch (systemCode(error)) {
     case "ENOTDIR": {

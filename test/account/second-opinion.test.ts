@@ -1,4 +1,6 @@
-/** Somebody else's code that says something else, in the place of each opinion: nothing is kept, and nothing is sent. */
+/**
+ * Somebody else's code that says something else, in the place of each opinion: nothing is kept, and nothing is sent.
+ */
 import type * as Crypto from "@atproto/crypto";
 import type * as DagCbor from "@ipld/dag-cbor";
 import { beforeEach, describe, expect, test, vi } from "vitest";

@@ -1,4 +1,6 @@
-/** Which requests of an export wait for which: as few as possible for what is new, and none too many for what is known. */
+/**
+ * Which requests of an export wait for which: as few as possible for what is new, and none too many for what is known.
+ */
 import { once } from "node:events";
 import { mkdtemp, readdir, rm } from "node:fs/promises";
 import type { ServerResponse } from "node:http";

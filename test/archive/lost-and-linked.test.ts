@@ -1,4 +1,6 @@
-/** What an archive's own rules do not cover: snapshots that lost their manifest, and links in the place of snapshots. */
+/**
+ * What an archive's own rules do not cover: snapshots that lost their manifest, and links in the place of snapshots.
+ */
 import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { cp, mkdir, mkdtemp, readdir, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";

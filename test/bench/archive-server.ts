@@ -1,7 +1,8 @@
 /**
- * `node archive-server.ts records COUNT LATENCY` or `node archive-server.ts blobs COUNT LATENCY SIZE`: a server and a directory in one
- * that hold one account, and hold every answer back for so many milliseconds. An account has either so many records and no
- * blob, or so many blobs of SIZE bytes with a record each. Prints what it is as JSON, and ends with its standard input.
+ * `node archive-server.ts records COUNT LATENCY` or `node archive-server.ts blobs COUNT LATENCY SIZE`: a server and a
+ * directory in one that hold one account, and hold every answer back for so many milliseconds. An account has either so
+ * many records and no blob, or so many blobs of SIZE bytes with a record each. Prints what it is as JSON, and ends with
+ * its standard input.
  */
 import { createHash } from "node:crypto";
 import { createReadStream, mkdirSync, statSync, writeFileSync } from "node:fs";

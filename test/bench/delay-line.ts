@@ -1,7 +1,7 @@
 /**
- * A worker that is a long way to a server: it listens on `port` and hands everything on to `targetPort`, both of 127.0.0.1. What
- * the server sends comes `milliseconds` later; nothing is slower for that. It takes no time from the server's own thread, as a
- * network takes none. Says when it listens.
+ * A worker that is a long way to a server: it listens on `port` and hands everything on to `targetPort`, both of
+ * 127.0.0.1. What the server sends comes `milliseconds` later; nothing is slower for that. It takes no time from the
+ * server's own thread, as a network takes none. Says when it listens.
  */
 import { once } from "node:events";
 import { connect, createServer, type Socket } from "node:net";

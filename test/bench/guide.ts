@@ -1,6 +1,6 @@
 /**
- * The sequence of the official migration guide, one call after another, as its example code has it. It checks nothing and reads
- * nothing back.
+ * The sequence of the official migration guide, one call after another, as its example code has it. It checks nothing
+ * and reads nothing back.
  */
 import type { Account } from "../network/account.ts";
 import type { Network } from "../network/control.ts";

@@ -1,6 +1,6 @@
 /**
- * `node slow-server.ts NAME MILLISECONDS DIRECTORY PLC SMTP`: a real PDS in a process of its own, at the end of a way on which
- * every answer takes so much longer. Prints its handle as JSON, and ends with its standard input.
+ * `node slow-server.ts NAME MILLISECONDS DIRECTORY PLC SMTP`: a real PDS in a process of its own, at the end of a way
+ * on which every answer takes so much longer. Prints its handle as JSON, and ends with its standard input.
  */
 import { once } from "node:events";
 import { Worker } from "node:worker_threads";

@@ -1,4 +1,6 @@
-/** The lists that an export of many accounts goes through: what stands there and is no account is counted, and bounded. */
+/**
+ * The lists that an export of many accounts goes through: what stands there and is no account is counted, and bounded.
+ */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

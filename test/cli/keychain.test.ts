@@ -1,4 +1,7 @@
-/** The system's keychain: a real Secret Service on a bus of its own, where one is installed; and what is said where none is. */
+/**
+ * The system's keychain: a real Secret Service on a bus of its own, where one is installed; and what is said where none
+ * is.
+ */
 import { execFile } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,4 +1,7 @@
-/** `plc diff`, `plc sign`, `plc submit` and `plc recover` at the command line, with a directory that answers what a test wants. */
+/**
+ * `plc diff`, `plc sign`, `plc submit` and `plc recover` at the command line, with a directory that answers what a test
+ * wants.
+ */
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -103,7 +103,10 @@ test("a reader that goes away is no error", async () => {
   expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
 });
 
-/** Runs decamp with its standard output in a file, and with a limit on the size of that file if one is given (512 bytes). */
+/**
+ * Runs decamp with its standard output in a file, and with a limit on the size of that file if one is given (512
+ * bytes).
+ */
 async function printInto(file: string, args: readonly string[], limit = "unlimited"): Promise<Ended> {
   const start = `trap '' XFSZ; ulimit -f ${limit}; exec "$0" "$@" > "$OUTPUT"`;
   return runProgram("sh", ["-c", start, process.execPath, startScript, ...args], { OUTPUT: file });

@@ -24,8 +24,8 @@ const hurry = new URL("../faults/hurry.ts", import.meta.url);
 const importRepo = "com.atproto.repo.importRepo";
 
 /**
- * What the imports were answered that came since so many requests, the too large ones apart: those are answered, or broken
- * off before they have come whole.
+ * What the imports were answered that came since so many requests, the too large ones apart: those are answered, or
+ * broken off before they have come whole.
  */
 function imports(since: number): (number | undefined)[] {
   const all = proxy.recording.requests

@@ -1,4 +1,7 @@
-/** A move that the version at cfdfa5a began, and this one ends: its journal stands in for the one that this version wrote. */
+/**
+ * A move that the version at cfdfa5a began, and this one ends: its journal stands in for the one that this version
+ * wrote.
+ */
 import { hash } from "node:crypto";
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import path from "node:path";

@@ -1,4 +1,7 @@
-/** Whose keys stay when an account changes its server: said, or refused, before anything is made and before a code is mailed. */
+/**
+ * Whose keys stay when an account changes its server: said, or refused, before anything is made and before a code is
+ * mailed.
+ */
 import { rmSync } from "node:fs";
 import path from "node:path";
 import { Secp256k1Keypair } from "@atproto/crypto";

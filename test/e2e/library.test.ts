@@ -1,6 +1,6 @@
 /**
- * The library as npm installs it: what it gives out, and the programs of docs/LIBRARY.md, run as they stand there, by the public
- * names of the servers.
+ * The library as npm installs it: what it gives out, and the programs of docs/LIBRARY.md, run as they stand there, by
+ * the public names of the servers.
  */
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";

@@ -1,6 +1,6 @@
 /**
- * An account that is not as it should be, and moves all the same: its identity names no handle, the clock of its server has run
- * ahead, and the server does not give out its preferences until the end.
+ * An account that is not as it should be, and moves all the same: its identity names no handle, the clock of its server
+ * has run ahead, and the server does not give out its preferences until the end.
  */
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";

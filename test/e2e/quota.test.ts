@@ -1,4 +1,6 @@
-/** A new server that takes 1,000 uploads a day, and a move that needs more: two runs, and nothing is lost in between. */
+/**
+ * A new server that takes 1,000 uploads a day, and a move that needs more: two runs, and nothing is lost in between.
+ */
 import { expect, inject, test } from "vitest";
 import { createAccount } from "../network/account.ts";
 import { connectNetwork } from "../network/control.ts";

@@ -1,4 +1,7 @@
-/** Somebody else's code is loaded where something cannot be taken back, and nowhere else; a key that lies elsewhere signs. */
+/**
+ * Somebody else's code is loaded where something cannot be taken back, and nowhere else; a key that lies elsewhere
+ * signs.
+ */
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";

@@ -83,8 +83,8 @@ test.concurrent(
     const now = await lookBefore(network.plcUrl, again);
     expect(now).toMatchObject({ head: before.head, records: before.records, blobs: before.blobs });
 
-    // Again, signed by the user's own key: no code is mailed. It stands first, so nobody can nullify this move; but it can say
-    // the old state once more.
+    // Again, signed by the user's own key: no code is mailed. It stands first, so nobody can nullify this move; but it
+    // can say the old state once more.
     const since = Date.now();
     const byKey = move.args.filter((_, index, all) =>
       [index, index - 1].every((i) => all[i] !== "--plc-token-command"),

@@ -1,6 +1,6 @@
 /**
- * Where the account is: decided by the log and the servers, never by a journal, a flag or the name in an identity alone.
- * Each test is a state in which something was lost, or nearly.
+ * Where the account is: decided by the log and the servers, never by a journal, a flag or the name in an identity
+ * alone. Each test is a state in which something was lost, or nearly.
  */
 import { globSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
@@ -84,7 +84,9 @@ const post = (text: string, rkey: string) => ({
   value: { $type: "app.bsky.feed.post", text, createdAt: new Date().toISOString() },
 });
 
-/** Makes the account at `target` by other means than decamp, and lets the identity name it, before any data is there. */
+/**
+ * Makes the account at `target` by other means than decamp, and lets the identity name it, before any data is there.
+ */
 async function switchByHand(account: Account, move: Move, target: PdsHandle): Promise<string> {
   const lxm = "com.atproto.server.createAccount";
   const { token } = await query<{ token: string }>(account.pds.url, "com.atproto.server.getServiceAuth", {
@@ -466,7 +468,8 @@ test.concurrent(
     expect([compared.code, result(compared)]).toMatchObject([8, { sourceStillActive: true, lateWrites: [late] }]);
     expect(await repoStatus({ url: network.a.url, did: account.did })).toBe("active");
 
-    // Its head is seen in the first download, its records in the second; it breaks before them, and then before they are brought.
+    // Its head is seen in the first download, its records in the second; it breaks before them, and then before they
+    // are brought.
     for (const [whole, why] of [
       [1, /nothing here proves that/],
       [2, /answered 500/],

@@ -1,6 +1,6 @@
 /**
- * Loaded into decamp before its own code: one of its operations on files goes wrong, as the variable DECAMP_BREAK says. The
- * product knows nothing of this.
+ * Loaded into decamp before its own code: one of its operations on files goes wrong, as the variable DECAMP_BREAK says.
+ * The product knows nothing of this.
  */
 import { appendFileSync, constants } from "node:fs";
 import promises, { type FileHandle } from "node:fs/promises";
@@ -13,9 +13,9 @@ export interface Breakage {
   /** which operation on these it is, from 1 */
   nth: number;
   /**
-   * `before`, `torn`, `after`: the process is killed before the operation, when half of the bytes are written, or after it.
-   * `full`: from that operation on the disk is full. `short`: the system takes half of the bytes, and says so. `nothing`: no
-   * operation goes wrong.
+   * `before`, `torn`, `after`: the process is killed before the operation, when half of the bytes are written, or after
+   * it. `full`: from that operation on the disk is full. `short`: the system takes half of the bytes, and says so.
+   * `nothing`: no operation goes wrong.
    */
   how: "before" | "torn" | "after" | "full" | "short" | "nothing";
   /** a file that gets a line for each operation */

@@ -1,10 +1,10 @@
 /**
- * The process is ended at every point where that could do harm: before and after each request that changes something, and
- * before, in the middle of and after each line of the journal. The same command goes on each time, and in the end everything
- * is as after a move that nothing has interrupted: nothing is missing, and nothing is doubled.
+ * The process is ended at every point where that could do harm: before and after each request that changes something,
+ * and before, in the middle of and after each line of the journal. The same command goes on each time, and in the end
+ * everything is as after a move that nothing has interrupted: nothing is missing, and nothing is doubled.
  *
- * One account goes through all of them in turn; Ctrl-C and a lost journal come at some of them only. `npm run faults` takes all,
- * gives each point an account of its own, and does the same at every operation on files.
+ * One account goes through all of them in turn; Ctrl-C and a lost journal come at some of them only. `npm run faults`
+ * takes all, gives each point an account of its own, and does the same at every operation on files.
  */
 import { execFileSync } from "node:child_process";
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
@@ -34,7 +34,10 @@ interface Point {
 const xrpc = (side: Side, kind: string): Point[] =>
   (["before", "after"] as const).map((moment) => ({ side, kind: `com.atproto.${kind}`, moment }));
 
-/** Every request of a move that changes something, in their order. The account has three blobs, sent one after the other. */
+/**
+ * Every request of a move that changes something, in their order. The account has three blobs, sent one after the
+ * other.
+ */
 const points: Point[] = [
   ...xrpc("source", "server.createSession"),
   ...xrpc("target", "server.createAccount"),
@@ -86,7 +89,8 @@ test.concurrent("SIGKILL before and after every request that changes something",
   await finish(subject);
 });
 
-// SIGKILL is the harder of the two: of the points of Ctrl-C, `npm test` takes one on either side of what can be lost there.
+// SIGKILL is the harder of the two: of the points of Ctrl-C, `npm test` takes one on either side of what can be lost
+// there.
 const interrupted = /(createAccount|uploadBlob|submitPlcOperation|activateAccount)$/;
 
 test.concurrent("Ctrl-C while a request that changes something is under way", async () => {

@@ -1,6 +1,6 @@
 /**
- * Every request of a move in turn meets every fault. The run has to end moved, or stopped before the point of no return with
- * the old account as it was; and the same command, without the fault, has to end moved.
+ * Every request of a move in turn meets every fault. The run has to end moved, or stopped before the point of no return
+ * with the old account as it was; and the same command, without the fault, has to end moved.
  */
 import { expect, inject, test } from "vitest";
 import { connectNetwork } from "../network/control.ts";

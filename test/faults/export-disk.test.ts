@@ -1,6 +1,6 @@
 /**
- * Exports into a folder that takes no more. The disk is a real one where a test may mount one, as root on Linux; elsewhere
- * what the disk says is put in by hand.
+ * Exports into a folder that takes no more. The disk is a real one where a test may mount one, as root on Linux;
+ * elsewhere what the disk says is put in by hand.
  */
 import { execFileSync } from "node:child_process";
 import { mkdir, mkdtemp, rm } from "node:fs/promises";

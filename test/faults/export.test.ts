@@ -1,7 +1,7 @@
 /**
- * Exports through a proxy that misbehaves, in front of a real server and a real directory. Whatever happens, each ends in an
- * archive that proves itself, or in a clear failure with nothing wrong stored; and once the fault is over, the same command
- * makes the archive that a run without it makes.
+ * Exports through a proxy that misbehaves, in front of a real server and a real directory. Whatever happens, each ends
+ * in an archive that proves itself, or in a clear failure with nothing wrong stored; and once the fault is over, the
+ * same command makes the archive that a run without it makes.
  */
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";

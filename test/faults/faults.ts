@@ -131,7 +131,10 @@ export function otherBytes(bytes: Uint8Array): Fault {
   return changed((answer) => ({ ...answer, body: Buffer.from(bytes) }));
 }
 
-/** `work` is done while the request waits, either before it reaches the server or before its answer comes; then it goes on. */
+/**
+ * `work` is done while the request waits, either before it reaches the server or before its answer comes; then it goes
+ * on.
+ */
 export function meanwhile(moment: "before" | "after", work: () => Promise<void>): Fault {
   return async (exchange) => {
     if (moment === "before") {
@@ -151,8 +154,8 @@ export function askedOtherwise(change: (body: Record<string, unknown>) => object
 }
 
 /**
- * `work` is done while the request waits, and the connection is reset then: "before" it reaches the server, or "after" the
- * server has done it. With "during" the server has the request and is at work on it.
+ * `work` is done while the request waits, and the connection is reset then: "before" it reaches the server, or "after"
+ * the server has done it. With "during" the server has the request and is at work on it.
  */
 export function end(moment: "before" | "during" | "after", work: () => Promise<void>): Fault {
   return async (exchange) => {

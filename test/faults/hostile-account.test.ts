@@ -1,7 +1,7 @@
 /**
  * An account whose owner wants to write where nobody asked for it: what he may choose freely, and sign, are the keys of
- * records, the revision, media types, refs of an older form. His server chooses the names in lists. None of it becomes a
- * path. Real servers refuse to take such records, so the repositories are made here.
+ * records, the revision, media types, refs of an older form. His server chooses the names in lists. None of it becomes
+ * a path. Real servers refuse to take such records, so the repositories are made here.
  */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";

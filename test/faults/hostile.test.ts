@@ -1,6 +1,6 @@
 /**
- * Servers that lie, one lie after the other, to one account that is to be moved: each run stops before it does harm, and the
- * old account is as it was. In the end, with servers that tell the truth, the same command moves the account.
+ * Servers that lie, one lie after the other, to one account that is to be moved: each run stops before it does harm,
+ * and the old account is as it was. In the end, with servers that tell the truth, the same command moves the account.
  */
 import { Secp256k1Keypair } from "@atproto/crypto";
 import { expect, inject, test, vi } from "vitest";

@@ -1,6 +1,6 @@
 /**
- * Loaded into decamp before its own code: its waits and its deadlines pass ten times as fast, so that a test of a server
- * that does not answer takes seconds. Nothing else is changed.
+ * Loaded into decamp before its own code: its waits and its deadlines pass ten times as fast, so that a test of a
+ * server that does not answer takes seconds. Nothing else is changed.
  */
 import { syncBuiltinESMExports } from "node:module";
 import timers from "node:timers";

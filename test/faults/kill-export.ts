@@ -1,6 +1,7 @@
 /**
- * Exports that are killed at random moments, and gone on with by the same command: a first export, and one that brings what
- * is new. After every death nothing wrong lies in the archive; in the end it is that of a run which nothing has interrupted.
+ * Exports that are killed at random moments, and gone on with by the same command: a first export, and one that brings
+ * what is new. After every death nothing wrong lies in the archive; in the end it is that of a run which nothing has
+ * interrupted.
  */
 import { cp, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";

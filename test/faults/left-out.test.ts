@@ -1,6 +1,6 @@
 /**
- * What a server may refuse without stopping a move: single blobs, and the preferences. Several faults in one move: each is named,
- * none holds up the rest, and every later run says the same.
+ * What a server may refuse without stopping a move: single blobs, and the preferences. Several faults in one move: each
+ * is named, none holds up the rest, and every later run says the same.
  */
 import { existsSync, globSync, readFileSync } from "node:fs";
 import path from "node:path";
@@ -25,7 +25,8 @@ function codesOf({ stdout }: Ended): string[] {
 }
 
 test("blobs that a server does not give or take, and preferences, hold up nothing else", async () => {
-  // Of six: one that the old server keeps to itself, two that the new one does not take, one that is skipped although it is there.
+  // Of six: one that the old server keeps to itself, two that the new one does not take, one that is skipped although
+  // it is there.
   await using lane = await openLane(network, "leftout");
   const { source, target } = lane.proxies;
   const { account, move, changes } = await lane.newSubject({ blobs: 6 });

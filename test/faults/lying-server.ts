@@ -1,6 +1,6 @@
 /**
- * A directory and a PDS in one, with one account. It keeps the log as a real one does, and answers the request for a signature
- * with what a test wants: what no real server will do on demand.
+ * A directory and a PDS in one, with one account. It keeps the log as a real one does, and answers the request for a
+ * signature with what a test wants: what no real server will do on demand.
  */
 import { once } from "node:events";
 import { createServer, type IncomingMessage } from "node:http";

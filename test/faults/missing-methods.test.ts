@@ -1,7 +1,7 @@
 /**
- * A move between servers that have only what a move cannot do without. The old one names neither its head nor its blobs, gives
- * out no single blocks, and leads elsewhere for the bytes of a blob; the new one does not say what it misses, and compresses
- * what nobody has asked for like that.
+ * A move between servers that have only what a move cannot do without. The old one names neither its head nor its
+ * blobs, gives out no single blocks, and leads elsewhere for the bytes of a blob; the new one does not say what it
+ * misses, and compresses what nobody has asked for like that.
  */
 import { gzipSync } from "node:zlib";
 import { expect, inject, test } from "vitest";

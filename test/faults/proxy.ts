@@ -18,7 +18,9 @@ export interface RecordedRequest {
   method: string;
   /** path and query */
   path: string;
-  /** what it asks for: the method of an `/xrpc/` path; `DID` stands for any DID in another path, with `POST ` before it */
+  /**
+   * what it asks for: the method of an `/xrpc/` path; `DID` stands for any DID in another path, with `POST ` before it
+   */
   kind: string;
   /** which request of its kind, from 1 */
   ordinal: number;

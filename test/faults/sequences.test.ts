@@ -1,10 +1,10 @@
 /**
- * Random sequences of moves, interruptions, ways back, undos, cancellations, lost journals, stale flags and posts, over three real
- * servers: no post is ever without a home, no account dark behind a command that says that it is done, no key of the user's
- * lost. What exactly has to hold is in sequences/invariants.ts.
+ * Random sequences of moves, interruptions, ways back, undos, cancellations, lost journals, stale flags and posts, over
+ * three real servers: no post is ever without a home, no account dark behind a command that says that it is done, no
+ * key of the user's lost. What exactly has to hold is in sequences/invariants.ts.
  *
- * `npm test` plays the first seeds, as many as fit into a minute; `npm run faults` 200, in which every state is reached;
- * `npm run sequences` any, and makes one that fails shorter.
+ * `npm test` plays the first seeds, as many as fit into a minute; `npm run faults` 200, in which every state is
+ * reached; `npm run sequences` any, and makes one that fails shorter.
  */
 import { expect, inject, test } from "vitest";
 import { connectNetwork } from "../network/control.ts";

@@ -6,9 +6,9 @@ import { CID } from "multiformats/cid";
 import type { Manifest } from "../../src/archive/manifest.ts";
 
 /**
- * The files in an archive by their path, with the SHA-256 of what is in them; of a manifest what does not depend on when and
- * where. A run that is killed when all is done leaves its lock, and the next one has nothing to write and so takes none: not
- * before there is something new is it taken over.
+ * The files in an archive by their path, with the SHA-256 of what is in them; of a manifest what does not depend on
+ * when and where. A run that is killed when all is done leaves its lock, and the next one has nothing to write and so
+ * takes none: not before there is something new is it taken over.
  */
 export async function contentOf(archive: string): Promise<Record<string, string>> {
   const content: Record<string, string> = {};

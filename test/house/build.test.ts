@@ -1,4 +1,7 @@
-/** A build is made anew when it has to be, and has what is published. Tried on a small copy, so that `dist` is never touched. */
+/**
+ * A build is made anew when it has to be, and has what is published. Tried on a small copy, so that `dist` is never
+ * touched.
+ */
 import { spawnSync } from "node:child_process";
 import {
   cpSync,

@@ -1,7 +1,7 @@
 /**
- * A hint says what can be tried or looked at. What was changed, what a server has, and whose fault it is cannot be known where
- * hints are written: the first is said by `withStanding`, in the place that knows, and the others by a message that says what
- * was seen.
+ * A hint says what can be tried or looked at. What was changed, what a server has, and whose fault it is cannot be
+ * known where hints are written: the first is said by `withStanding`, in the place that knows, and the others by a
+ * message that says what was seen.
  */
 import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";

@@ -1,4 +1,6 @@
-/** The directions of imports are a rule of lint: breaking one fails. Tried on a copy, so that the tree is never touched. */
+/**
+ * The directions of imports are a rule of lint: breaking one fails. Tried on a copy, so that the tree is never touched.
+ */
 import { spawnSync } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -45,3 +45,19 @@ function onlyGivesOut(file: string): boolean {
 test("only the entries of the package give out what others have, and nothing of their own", () => {
   expect(files.filter(onlyGivesOut).sort()).toEqual(["index.ts", "plc.ts", "repo.ts"]);
 });
+
+test("no comment is wider than the code", () => {
+  const test = fileURLToPath(new URL("..", import.meta.url));
+  const others = readdirSync(test, { recursive: true, encoding: "utf8" }).filter((file) =>
+    /^(?!.*node_modules).*\.ts$/.test(file),
+  );
+  const all = [...files.map((file) => path.join(src, file)), ...others.map((file) => path.join(test, file))];
+  const wide = all.flatMap((file) =>
+    readFileSync(file, "utf8")
+      .split("\n")
+      .flatMap((line, index) =>
+        /^\s*(?:\/\*\*|\*|\/\/)/.test(line) && line.length > 120 ? [`${file}:${index + 1}`] : [],
+      ),
+  );
+  expect(wide).toEqual([]);
+});

@@ -1,4 +1,6 @@
-/** What a move goes on without: each way in which a server can fail to read or to write, and what is worth asking again. */
+/**
+ * What a move goes on without: each way in which a server can fail to read or to write, and what is worth asking again.
+ */
 import { expect, test } from "vitest";
 import { cidFor } from "../../src/data/cid.ts";
 import { DecampError } from "../../src/errors.ts";

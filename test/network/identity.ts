@@ -42,7 +42,9 @@ export async function lastOperation(plcUrl: string, did: string): Promise<AuditE
   return getJson(`${plcUrl}/${did}/log/last`);
 }
 
-/** Asks the server for a mailed token, lets it sign `change` of the newest operation, and sends that to the directory. */
+/**
+ * Asks the server for a mailed token, lets it sign `change` of the newest operation, and sends that to the directory.
+ */
 export async function changeIdentity(
   network: Network,
   account: Account,

@@ -26,7 +26,10 @@ export interface RunningNetwork extends Network {
   stop(): Promise<void>;
 }
 
-/** Starts the directory, the mail sink and the servers `a` (handles `.a.test`) and `b` (`.b.test`). About 2 s, mostly loading. */
+/**
+ * Starts the directory, the mail sink and the servers `a` (handles `.a.test`) and `b` (`.b.test`). About 2 s, mostly
+ * loading.
+ */
 export async function startNetwork(options: NetworkOptions = {}): Promise<RunningNetwork> {
   requireNode();
   // Only now: on an older Node the servers' SQLite ends the process without a word.

@@ -5,8 +5,8 @@ import { randomInt } from "node:crypto";
 import { once } from "node:events";
 
 /**
- * A port that nobody listens on now. It is drawn at random below the range from which systems take the ports of outgoing
- * connections (32768 and up on Linux, 49152 elsewhere): none of those can take it before it is used.
+ * A port that nobody listens on now. It is drawn at random below the range from which systems take the ports of
+ * outgoing connections (32768 and up on Linux, 49152 elsewhere): none of those can take it before it is used.
  */
 export async function freePort(): Promise<number> {
   for (;;) {

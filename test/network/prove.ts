@@ -1,6 +1,6 @@
 /**
- * The proof of a move from outside: what both servers and the directory say, asked with plain requests. Nothing of decamp is
- * used here.
+ * The proof of a move from outside: what both servers and the directory say, asked with plain requests. Nothing of
+ * decamp is used here.
  */
 import { createHash } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";

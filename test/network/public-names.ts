@@ -1,6 +1,6 @@
 /**
- * Names of the public net for servers of the bed. A proxy, as one names it in `HTTPS_PROXY`, leads `https://NAME` to a front with TLS,
- * and that to the server, as it is where people run them.
+ * Names of the public net for servers of the bed. A proxy, as one names it in `HTTPS_PROXY`, leads `https://NAME` to a
+ * front with TLS, and that to the server, as it is where people run them.
  */
 import { createServer } from "node:http";
 import { connect } from "node:net";

@@ -1,7 +1,7 @@
 /**
- * TLS before the servers of the bed, as a front does it where people run them; it offers HTTP/2 first, as most servers on the net
- * do. Its certificate is for localhost and the hosts that stand in the help, made with openssl and signed by nobody; the key is
- * for tests alone.
+ * TLS before the servers of the bed, as a front does it where people run them; it offers HTTP/2 first, as most servers
+ * on the net do. Its certificate is for localhost and the hosts that stand in the help, made with openssl and signed by
+ * nobody; the key is for tests alone.
  */
 import { once } from "node:events";
 import { readFile } from "node:fs/promises";

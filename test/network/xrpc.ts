@@ -1,6 +1,6 @@
 /**
- * The plainest XRPC client: one fetch a call, no session, no retry. Tests and the demo look at the servers through this,
- * so that decamp's own client never vouches for itself.
+ * The plainest XRPC client: one fetch a call, no session, no retry. Tests and the demo look at the servers through
+ * this, so that decamp's own client never vouches for itself.
  */
 
 /** What a server answered instead of 2xx. */

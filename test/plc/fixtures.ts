@@ -1,7 +1,7 @@
 /**
- * The audit logs of fixtures/plc: valid ones, and invalid ones with one fault each, named by it. `node test/plc/fixtures.ts`
- * writes the files anew; fixtures.test.ts asks that they are what this makes. Everything is derived from names, so the
- * files are the same every time.
+ * The audit logs of fixtures/plc: valid ones, and invalid ones with one fault each, named by it. `node
+ * test/plc/fixtures.ts` writes the files anew; fixtures.test.ts asks that they are what this makes. Everything is
+ * derived from names, so the files are the same every time.
  */
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import * as dagCbor from "@ipld/dag-cbor";

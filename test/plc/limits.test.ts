@@ -1,4 +1,7 @@
-/** A log at its limits, and beyond them: it is measured before any of its signatures is checked, and proved slice by slice. */
+/**
+ * A log at its limits, and beyond them: it is measured before any of its signatures is checked, and proved slice by
+ * slice.
+ */
 import { expect, test } from "vitest";
 import { limitsWith, type Limits } from "../../src/data/budgets.ts";
 import { inTurns } from "../../src/data/slices.ts";

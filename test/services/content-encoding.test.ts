@@ -1,4 +1,6 @@
-/** Answers that come compressed although nobody asked: unfolded, and counted by what they unfold to; or refused by name. */
+/**
+ * Answers that come compressed although nobody asked: unfolded, and counted by what they unfold to; or refused by name.
+ */
 import { once } from "node:events";
 import { buffer } from "node:stream/consumers";
 import * as zlib from "node:zlib";

@@ -40,7 +40,9 @@ async function site(answers: Readonly<Record<string, string | number | URL>>): P
   });
 }
 
-/** Takes requests for the handle's host, and for one more, to a server on loopback; all others go out with the guard on. */
+/**
+ * Takes requests for the handle's host, and for one more, to a server on loopback; all others go out with the guard on.
+ */
 function leadingTo({ origin }: ScriptedServer): Pick<Http, "send"> {
   return leading(origin);
 }

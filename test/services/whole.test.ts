@@ -1,4 +1,6 @@
-/** What lies under its name is whole, and what was said to be written is: on a disk that takes less, and through a kill. */
+/**
+ * What lies under its name is whole, and what was said to be written is: on a disk that takes less, and through a kill.
+ */
 import { execFileSync, spawnSync } from "node:child_process";
 import {
   linkSync,

@@ -1,4 +1,7 @@
-/** Writes files in a process of its own, for which writing goes wrong: `lines PLACE` or `new PLACE`. Says what came of it. */
+/**
+ * Writes files in a process of its own, for which writing goes wrong: `lines PLACE` or `new PLACE`. Says what came of
+ * it.
+ */
 import { isDecampError } from "../../src/errors.ts";
 import { AppendFile } from "../../src/services/disk/append-file.ts";
 import { writeNew } from "../../src/services/disk/files.ts";

@@ -1,6 +1,7 @@
 /**
- * `npm run bench-archive [-- --quick]`: exports, measured against a server in a process of its own that holds every answer back. Writes
- * docs/BENCHMARKS-ARCHIVE.md; `--quick` takes smaller accounts and writes nothing. Needs 12 GB of disk for a while.
+ * `npm run bench-archive [-- --quick]`: exports, measured against a server in a process of its own that holds every
+ * answer back. Writes docs/BENCHMARKS-ARCHIVE.md; `--quick` takes smaller accounts and writes nothing. Needs 12 GB of
+ * disk for a while.
  */
 import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";

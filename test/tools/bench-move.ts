@@ -1,6 +1,7 @@
 /**
- * `npm run bench-move [-- BLOBS]`: a whole move beside the sequence of the official guide, between two real servers in processes of
- * their own that are a long way off. Writes docs/BENCHMARKS-MOVE.md, unless another number of blobs is given.
+ * `npm run bench-move [-- BLOBS]`: a whole move beside the sequence of the official guide, between two real servers in
+ * processes of their own that are a long way off. Writes docs/BENCHMARKS-MOVE.md, unless another number of blobs is
+ * given.
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";

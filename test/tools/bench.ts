@@ -1,7 +1,8 @@
 /**
  * `npm run bench [-- --quick] [-- --keep]`: the verifier beside its neighbours, each in a process of its own, in turn,
- * several times. Compares medians of CPU time, and writes docs/BENCHMARKS.md. The files that it makes (about 8 GB, under
- * .cache) are removed at the end unless `--keep` is given; `--quick` leaves out the large ones and writes nothing.
+ * several times. Compares medians of CPU time, and writes docs/BENCHMARKS.md. The files that it makes (about 8 GB,
+ * under .cache) are removed at the end unless `--keep` is given; `--quick` leaves out the large ones and writes
+ * nothing.
  */
 import { execFileSync, spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";

@@ -1,6 +1,7 @@
 /**
- * `npm run big-move [-- RECORDS BLOBS]`: 20,000 records and 1,500 blobs move to a server whose rate limits are on (1,000 uploads
- * a day), in two runs. Between them the server counts anew, as it would on the next day. Exit code 1 if anything is wrong.
+ * `npm run big-move [-- RECORDS BLOBS]`: 20,000 records and 1,500 blobs move to a server whose rate limits are on
+ * (1,000 uploads a day), in two runs. Between them the server counts anew, as it would on the next day. Exit code 1 if
+ * anything is wrong.
  */
 import { startNetwork } from "../network/index.ts";
 import { createFilled } from "../network/populate.ts";

@@ -1,8 +1,10 @@
 /**
- * `npm run check`: everything that can be said about the code without running it. The checks run side by side, the longest first.
+ * `npm run check`: everything that can be said about the code without running it. The checks run side by side, the
+ * longest first.
  *
- * What they remember lies in `.cache/check` and is only ever an answer about the same bytes: prettier and tsc compare the content of
- * files, and their own version and settings. oxlint remembers nothing. knip would, by time and size alone: so it is not asked to.
+ * What they remember lies in `.cache/check` and is only ever an answer about the same bytes: prettier and tsc compare
+ * the content of files, and their own version and settings. oxlint remembers nothing. knip would, by time and size
+ * alone: so it is not asked to.
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -23,7 +25,10 @@ const checks: readonly (readonly [string, ...string[]])[] = [
   ["knip", "--no-progress"],
 ];
 
-/** oxlint and tsc are Go programs that live for seconds: a third of their time is saved where they free nothing below the limit. */
+/**
+ * oxlint and tsc are Go programs that live for seconds: a third of their time is saved where they free nothing below
+ * the limit.
+ */
 const env = { GOGC: "off", GOMEMLIMIT: "1500MiB", ...process.env };
 
 const failed = await Promise.all(

@@ -1,9 +1,9 @@
 /**
- * Makes fixtures/compat/NAME with another version of decamp: the journals of moves that were interrupted, and an archive of two
- * snapshots. `npm run compat FOLDER NAME`, where FOLDER is a checkout of that version, built (`npm ci && npm run
- * build`), and NAME what it is called. The servers are those of this version's tests. The files are raw, as that version wrote
- * them; about.json has what went in. Other identities and times come out at each run: what is committed is not made anew, the
- * next version is added beside it.
+ * Makes fixtures/compat/NAME with another version of decamp: the journals of moves that were interrupted, and an
+ * archive of two snapshots. `npm run compat FOLDER NAME`, where FOLDER is a checkout of that version, built (`npm ci &&
+ * npm run build`), and NAME what it is called. The servers are those of this version's tests. The files are raw, as
+ * that version wrote them; about.json has what went in. Other identities and times come out at each run: what is
+ * committed is not made anew, the next version is added beside it.
  */
 import { execFile } from "node:child_process";
 import { cp, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";

@@ -1,6 +1,6 @@
 /**
- * `npm run demo`: a real directory and two real servers on this machine, an account with everything that people have, a move with
- * the real command, and the proof from outside. Exit code 1 if anything of the proof is wrong.
+ * `npm run demo`: a real directory and two real servers on this machine, an account with everything that people have, a
+ * move with the real command, and the proof from outside. Exit code 1 if anything of the proof is wrong.
  */
 import { addOwnParts, ownParts } from "../network/identity.ts";
 import { startNetwork } from "../network/index.ts";

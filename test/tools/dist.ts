@@ -1,8 +1,9 @@
 /**
  * What lies in `dist`, and whether it is what the sources say.
  *
- * The code is without comments and source maps: nobody who runs decamp reads them, and they were half of the package. Declarations
- * keep their comments, because editors show them; those that no entry of package.json leads to are left out.
+ * The code is without comments and source maps: nobody who runs decamp reads them, and they were half of the package.
+ * Declarations keep their comments, because editors show them; those that no entry of package.json leads to are left
+ * out.
  */
 import { createHash } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -30,7 +31,10 @@ export async function build(): Promise<number> {
   return 0;
 }
 
-/** Builds if a source or a file of `dist` is not as the last build saw or left it. Compares bytes, not times. Returns an exit code. */
+/**
+ * Builds if a source or a file of `dist` is not as the last build saw or left it. Compares bytes, not times. Returns an
+ * exit code.
+ */
 export async function buildIfStale(): Promise<number> {
   if (read(stamp) === `${hash(sourceFiles())} ${hash(filesIn(folder))}`) {
     console.log("dist is that of these sources.");

@@ -8,7 +8,10 @@ export interface Leak {
   readonly where: string;
 }
 
-/** The texts that give a secret away: as hex, base64 and base64url, wherever it stands in what was encoded; and in a URL. */
+/**
+ * The texts that give a secret away: as hex, base64 and base64url, wherever it stands in what was encoded; and in a
+ * URL.
+ */
 function formsOf(secret: string | Uint8Array): string[] {
   const bytes = Buffer.from(secret);
   const hex = bytes.toString("hex");

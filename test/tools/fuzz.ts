@@ -1,6 +1,7 @@
 /**
- * `npm run fuzz [-- SECONDS [SEED]]`: ten minutes by default. A third of it goes to answers of servers, a third to broken records, the
- * rest to CAR files, at most a million of each. Ends with 1 when a promise is broken, or time was too short to try one.
+ * `npm run fuzz [-- SECONDS [SEED]]`: ten minutes by default. A third of it goes to answers of servers, a third to
+ * broken records, the rest to CAR files, at most a million of each. Ends with 1 when a promise is broken, or time was
+ * too short to try one.
  */
 import { fuzzVerifier } from "../repo/fuzz/fuzz.ts";
 import { fuzzRecords } from "../repo/fuzz/records.ts";

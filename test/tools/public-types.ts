@@ -1,4 +1,7 @@
-/** What the entries of the package give out, read from its declarations: every one of them, and the types that it speaks of. */
+/**
+ * What the entries of the package give out, read from its declarations: every one of them, and the types that it speaks
+ * of.
+ */
 import { readFileSync } from "node:fs";
 import path from "node:path";
 

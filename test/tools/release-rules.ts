@@ -1,4 +1,7 @@
-/** What a release needs, and which steps it has. Pure: `release.ts` looks and does. `docs/RELEASE.md` says the same in words. */
+/**
+ * What a release needs, and which steps it has. Pure: `release.ts` looks and does. `docs/RELEASE.md` says the same in
+ * words.
+ */
 
 /** What package.json says that a release depends on. */
 export interface Manifest {

@@ -1,6 +1,6 @@
 /**
- * The walls of the house, as a rule of lint: what a room may import. Paths are resolved and counted from `src/`, so that
- * `cli/archive` is never taken for `archive`. A test breaks each wall on a copy (test/house/imports.test.ts).
+ * The walls of the house, as a rule of lint: what a room may import. Paths are resolved and counted from `src/`, so
+ * that `cli/archive` is never taken for `archive`. A test breaks each wall on a copy (test/house/imports.test.ts).
  */
 import path from "node:path";
 
@@ -21,7 +21,10 @@ const below: Readonly<Record<string, readonly string[]>> = {
   cli: ["data", "identity", "repo", "plc", "services", "account", "archive", "migration"],
 };
 
-/** Within a floor: whoever matches `from` may import what matches `to` only if it is named in `but`. The first match counts. */
+/**
+ * Within a floor: whoever matches `from` may import what matches `to` only if it is named in `but`. The first match
+ * counts.
+ */
 interface Wall {
   readonly to: RegExp;
   readonly but: RegExp;

@@ -1,9 +1,10 @@
 /**
- * Transcripts: a session of commands with what they print, how they end and the files that they leave, as a person reads it.
+ * Transcripts: a session of commands with what they print, how they end and the files that they leave, as a person
+ * reads it.
  *
  *     # What this is about. Lines with # are remarks, anywhere.
  *     set NAME=VALUE                        for all commands
- *     account alice records=20 blobs=2      alice.example.com, a domain of her own, at https://pds.example.com; "the-old-password"
+ *     account alice records=20 blobs=2      alice.example.com, her own domain, at pds.example.com; "the-old-password"
  *     server pds.example.org                one more server; without account and server there is no network
  *     copy plc-log.json fixtures/a.json log a file of the house, or one field of it
  *     file password.txt                     a file with the lines that are indented below it
@@ -20,14 +21,15 @@
  *       backup/blobs/ (2 files)
  *       - password.txt                      was put there, and is gone; with ~ it has been changed
  *
- * Commands are run by a shell, in a folder that is their home. They have no terminal and nothing on their standard input. With a
- * network, the names of the help lead to servers of the bed, https://plc.directory to its directory. Mails to alice go to
- * alice@TRANSCRIPT.example.com, and `$MAILBOX ADDRESS "$BEGAN"` prints the code of one that came since the command began.
+ * Commands are run by a shell, in a folder that is their home. They have no terminal and nothing on their standard
+ * input. With a network, the names of the help lead to servers of the bed, https://plc.directory to its directory.
+ * Mails to alice go to alice@TRANSCRIPT.example.com, and `$MAILBOX ADDRESS "$BEGAN"` prints the code of one that came
+ * since the command began.
  *
- * What differs from run to run is named: `<cid>`, `<cid-before>`. It has to look like its kind (see match.ts), and wherever the
- * same name stands in the transcript, in commands too, it is the same. `<did-alice>` is known from the start if there is
- * an account alice. A line `...` stands for any lines. A line that begins with `{` is JSON, over as many lines as it
- * takes; `...` in it stands for any further fields or entries.
+ * What differs from run to run is named: `<cid>`, `<cid-before>`. It has to look like its kind (see match.ts), and
+ * wherever the same name stands in the transcript, in commands too, it is the same. `<did-alice>` is known from the
+ * start if there is an account alice. A line `...` stands for any lines. A line that begins with `{` is JSON, over as
+ * many lines as it takes; `...` in it stands for any further fields or entries.
  */
 
 /** What has to be there before the first command. */

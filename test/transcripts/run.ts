@@ -1,4 +1,7 @@
-/** Runs a transcript: every command in one folder, by a shell, with the real bin/decamp.js; and says what is not as it is written. */
+/**
+ * Runs a transcript: every command in one folder, by a shell, with the real bin/decamp.js; and says what is not as it
+ * is written.
+ */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
@@ -11,7 +14,9 @@ import { parseTranscript, withoutEnds, type GivenFile, type Session, type Transc
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
-/** What a command says every ten seconds as a sign of life: on a machine that is busy it may, and elsewhere does not. */
+/**
+ * What a command says every ten seconds as a sign of life: on a machine that is busy it may, and elsewhere does not.
+ */
 const signOfLife = /^[a-z-]+: (?:still working|[\d.,]+(?: of [\d.,]+)? (?:bytes|kB|MB|GB|blobs?|records?))$/;
 
 /** What a transcript with a network has from it. */
@@ -205,7 +210,10 @@ async function copyThere(from: string, field: string | undefined, to: string): P
   }
 }
 
-/** All files below the folder, but for those that are as they were put there; and what has become of the others of those. */
+/**
+ * All files below the folder, but for those that are as they were put there; and what has become of the others of
+ * those.
+ */
 async function filesThere(folder: string, given: ReadonlyMap<string, Buffer>): Promise<string[]> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });
   const names = entries

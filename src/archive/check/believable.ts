@@ -1,6 +1,7 @@
 /**
- * Whether the newest manifest can be gone on from. One that names another commit than its own repository has, or another
- * revision than its folder, is damaged itself: what the server has would be held against it, and the server be blamed.
+ * Whether the newest manifest can be gone on from. One that names another commit than its own repository has, or
+ * another revision than its folder, is damaged itself: what the server has would be held against it, and the server be
+ * blamed.
  */
 
 import { isDecampError } from "../../errors.ts";

@@ -264,8 +264,8 @@ async function checkBlob(archive: string, cid: Cid, size: number, signal: AbortS
 }
 
 /**
- * The keys that the account had when the archive was made, by the audit log in it. None if there is no log, or it is not in
- * order: an archive cannot vouch for itself.
+ * The keys that the account had when the archive was made, by the audit log in it. None if there is no log, or it is
+ * not in order: an archive cannot vouch for itself.
  */
 export async function archivedKeys(archive: string, { did, snapshot }: Manifest): Promise<SigningKey[]> {
   const path = snapshotFile(archive, snapshot, "log");

@@ -1,9 +1,9 @@
 /**
- * What of an archive is not as its manifests say. An export looks at a part of the newest snapshot each time, so that one that
- * finds nothing new stays quick; with `--recheck` at everything.
+ * What of an archive is not as its manifests say. An export looks at a part of the newest snapshot each time, so that
+ * one that finds nothing new stays quick; with `--recheck` at everything.
  *
- * Whose turn it is follows from the time alone, because an export of what has not changed writes nothing, and so cannot note
- * where it was. The turns of exports at any regular rhythm are spread evenly over all files.
+ * Whose turn it is follows from the time alone, because an export of what has not changed writes nothing, and so cannot
+ * note where it was. The turns of exports at any regular rhythm are spread evenly over all files.
  */
 
 import { parseCid, type Cid } from "../../data/cid.ts";
@@ -21,7 +21,10 @@ import { listStoredBlobs } from "../stored-blobs.ts";
 export interface TurnBudget {
   /** Blobs whose sizes are compared. */
   readonly sizes: number;
-  /** Bytes that are hashed; the smallest file counts like one of 128 KiB. A file that alone has more is left to `--recheck`. */
+  /**
+   * Bytes that are hashed; the smallest file counts like one of 128 KiB. A file that alone has more is left to
+   * `--recheck`.
+   */
   readonly bytes: number;
 }
 
@@ -48,8 +51,8 @@ export function isDamaged({ files, blobs }: Damage): boolean {
 }
 
 /**
- * Looks at the newest snapshot: whether all its files and blobs are there, at as many sizes as the budget has, and at the content
- * of as many files.
+ * Looks at the newest snapshot: whether all its files and blobs are there, at as many sizes as the budget has, and at
+ * the content of as many files.
  *
  * @param now epoch milliseconds: whose turn it is
  * @throws DecampError `storage`, `unreadable-file`; the signal's reason
@@ -140,7 +143,10 @@ export async function provedSize(archive: string, cid: Cid, signal: AbortSignal)
   return typeof found === "object" && Buffer.compare(found.sha256, parseCid(cid).digest) === 0 ? found.size : undefined;
 }
 
-/** Hashes a file of the archive; undefined if it is gone, `unreadable` if the disk cannot read it any more, or it is no plain file. */
+/**
+ * Hashes a file of the archive; undefined if it is gone, `unreadable` if the disk cannot read it any more, or it is no
+ * plain file.
+ */
 export async function hashStored(path: string, signal: AbortSignal): Promise<HashedFile | "unreadable" | undefined> {
   try {
     return await hashFile(path, signal);
@@ -193,8 +199,8 @@ const hour = 3_600_000;
 const goldenRatio = (1 + Math.sqrt(5)) / 2;
 
 /**
- * Where a turn begins, from 0 to below 1. The multiples of an irrational number are spread evenly between whole numbers, whatever
- * the step: exports every day or every week come to every file, other than if the turns were counted.
+ * Where a turn begins, from 0 to below 1. The multiples of an irrational number are spread evenly between whole
+ * numbers, whatever the step: exports every day or every week come to every file, other than if the turns were counted.
  *
  * @param now epoch milliseconds
  */

@@ -23,11 +23,11 @@ export interface SigningKey {
 }
 
 /**
- * Every key that was ever the account's, by the verified log, the newest first; of a did:web the current one, because it
- * keeps no past.
+ * Every key that was ever the account's, by the verified log, the newest first; of a did:web the current one, because
+ * it keeps no past.
  *
- * @throws DecampError `identity-invalid` if the log or the document is not in order; `unsupported` for other DID methods;
- *   whatever looking it up throws
+ * @throws DecampError `identity-invalid` if the log or the document is not in order; `unsupported` for other DID
+ *   methods; whatever looking it up throws
  */
 export async function fetchSigningKeys(
   did: string,

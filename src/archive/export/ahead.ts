@@ -1,6 +1,6 @@
 /**
- * What an export needs in any case is asked for before its turn: on a long way to a server, answers that are waited for one
- * after another are most of the time that a small account takes.
+ * What an export needs in any case is asked for before its turn: on a long way to a server, answers that are waited for
+ * one after another are most of the time that a small account takes.
  */
 
 import type { Download } from "../../services/servers/pds.ts";

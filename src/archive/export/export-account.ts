@@ -1,6 +1,6 @@
 /**
- * An account into an archive: the repository, the blobs, the identity, what is private, and the manifest last. What is there
- * already is not fetched again, and an account in which nothing has changed is not written again.
+ * An account into an archive: the repository, the blobs, the identity, what is private, and the manifest last. What is
+ * there already is not fetched again, and an account in which nothing has changed is not written again.
  */
 
 import type { Cid } from "../../data/cid.ts";
@@ -36,8 +36,8 @@ export interface ExportResult {
   /** The newest snapshot: the new one, or the one that is still true. */
   readonly manifest: Manifest;
   /**
-   * `full`: the whole repository was fetched. `incremental`: what was new in it. `present`: the repository was there, and
-   * something else was not. `unchanged`: there was nothing to do.
+   * `full`: the whole repository was fetched. `incremental`: what was new in it. `present`: the repository was there,
+   * and something else was not. `unchanged`: there was nothing to do.
    */
   readonly mode: "full" | "incremental" | "present" | "unchanged";
   /** Whether the revision of the repository lies in the future: the clock of its server was wrong. The data is kept. */
@@ -50,7 +50,10 @@ export interface ExportResult {
   readonly mended: Mended;
   /** What stays damaged, and is not in the manifest's list of missing blobs. */
   readonly unmended: readonly Unmended[];
-  /** What could not be read although somebody signed in for it: it is not in the new snapshot, and may be in an older one. */
+  /**
+   * What could not be read although somebody signed in for it: it is not in the new snapshot, and may be in an older
+   * one.
+   */
   readonly leftOut: readonly LeftOut[];
 }
 
@@ -61,15 +64,15 @@ export function prepareExport(): void {
 
 /**
  * Exports an account. Blobs that cannot be had are no error: they stand in the manifest, and the next export tries them
- * again. What was damaged since the last time is fetched again, as far as that is noticed: the sizes of the newest snapshot, the
- * content of a part of it each time, and with `recheck` of everything.
+ * again. What was damaged since the last time is fetched again, as far as that is noticed: the sizes of the newest
+ * snapshot, the content of a part of it each time, and with `recheck` of everything.
  *
  * @param archive a folder; it is made if it does not exist
  * @param early what was asked ahead; left alone if it is about another account
- * @throws DecampError `account-unavailable` and `account-not-found` if the server does not hand it out; `usage` if
- *   the folder holds something else; `refused` if the archive is newer than what the server has; `damaged` when the repository is not genuine or not
- *   whole; `locked`, `storage`, and what the services throw. Whatever is thrown, the archive is as good as before, and the
- *   next export goes on from there
+ * @throws DecampError `account-unavailable` and `account-not-found` if the server does not hand it out; `usage` if the
+ *   folder holds something else; `refused` if the archive is newer than what the server has; `damaged` when the
+ *   repository is not genuine or not whole; `locked`, `storage`, and what the services throw. Whatever is thrown, the
+ *   archive is as good as before, and the next export goes on from there
  */
 export async function exportAccount(
   archive: string,
@@ -250,7 +253,9 @@ async function hold(archive: string, { losses, holders }: Shrinkage, by: string,
   }
 }
 
-/** What there is to mend: what was found before, if it is bad still, or what is found now that everything is looked at. */
+/**
+ * What there is to mend: what was found before, if it is bad still, or what is found now that everything is looked at.
+ */
 async function beginMending(
   archive: string,
   known: readonly Manifest[],
@@ -344,8 +349,8 @@ function blobFacts({
 }
 
 /**
- * The head as the server has it; undefined if it does not say: to a session that may only read what an account holds, or
- * because it has no such method. Then the repository says it.
+ * The head as the server has it; undefined if it does not say: to a session that may only read what an account holds,
+ * or because it has no such method. Then the repository says it.
  */
 async function readHead({ pds, did }: ExportSource, ahead: Ahead): Promise<Head | undefined> {
   try {
@@ -404,7 +409,8 @@ async function bringBlobs(
     last.blobs.forEach(({ cid, mimeType }) => wanted.has(cid) || wanted.set(cid, { mimeType, records: [] }));
   }
   const onlyOthers = new Map<Cid, WantedBlob>();
-  // What only older snapshots have is hashed before the manifest of a new one has it: only the newest one was looked at.
+  // What only older snapshots have is hashed before the manifest of a new one has it: only the newest one was looked
+  // at.
   const trusted = new Map(last?.blobs.filter(({ cid }) => !damaged.has(cid)).map(({ cid, size }) => [cid, size]));
   for (const { blobs } of manifests) {
     for (const { cid, mimeType } of blobs) {

@@ -14,8 +14,8 @@ const nothingAhead = { takeRepo: () => undefined, askBlobs: () => undefined };
  * Fetches the whole repository into a file that has no name yet: keep it, or discard it.
  *
  * @param create makes such a file, for each try
- * @throws DecampError `account-unavailable` and `account-not-found` if the server does not hand it out; `damaged` when the
- *   repository is not genuine or not whole; `storage`, and what the services throw. Nothing is kept then
+ * @throws DecampError `account-unavailable` and `account-not-found` if the server does not hand it out; `damaged` when
+ *   the repository is not genuine or not whole; `storage`, and what the services throw. Nothing is kept then
  */
 export async function exportCar(
   source: ExportSource,

@@ -1,6 +1,6 @@
 /**
- * Many accounts, an archive each. What happens to one of them is that one's affair: it is reported, and the others go on.
- * Nothing is kept of an account that is settled, so memory does not depend on how many there are.
+ * Many accounts, an archive each. What happens to one of them is that one's affair: it is reported, and the others go
+ * on. Nothing is kept of an account that is settled, so memory does not depend on how many there are.
  */
 
 import { DecampError, isDecampError } from "../../errors.ts";

@@ -71,7 +71,10 @@ export interface ExportWishes {
   readonly report?: ReportExport;
 }
 
-/** The options of an export that begins now, with defaults: public parts and private ones, nobody is told, 16 blobs at once. */
+/**
+ * The options of an export that begins now, with defaults: public parts and private ones, nobody is told, 16 blobs at
+ * once.
+ */
 export function exportOptions(
   { now, sleep, writtenBy, lockOwner }: Pick<Services, "now" | "sleep" | "writtenBy" | "lockOwner">,
   { signal, concurrency = defaultConcurrency, publicOnly = false, recheck = false, report = noReport }: ExportWishes,

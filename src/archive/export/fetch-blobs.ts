@@ -34,13 +34,15 @@ export interface FetchOptions {
   readonly concurrency: number;
   readonly signal: AbortSignal;
   /**
-   * Sizes of blobs that the newest complete snapshot has, whose names are durable: one of this size is taken as it lies. Every other that
-   * is there already is hashed. Default none.
+   * Sizes of blobs that the newest complete snapshot has, whose names are durable: one of this size is taken as it
+   * lies. Every other that is there already is hashed. Default none.
    */
   readonly trusted?: ReadonlyMap<Cid, number>;
   /** Waits before a blob is fetched once more. */
   readonly pause: (attempt: number) => Promise<void>;
-  /** Whether the server answers at all. One blob that it keeps to itself is missing then; by default that is an error. */
+  /**
+   * Whether the server answers at all. One blob that it keeps to itself is missing then; by default that is an error.
+   */
   readonly isAnswering?: (signal: AbortSignal) => Promise<boolean>;
   /** Told how many are settled. */
   readonly onProgress: (done: number) => void;
@@ -62,9 +64,9 @@ const hopeless = 16;
 const settling = 16;
 
 /**
- * Brings every wanted blob that is not there yet, or is not what its CID says. A blob that the server does not give, or that
- * comes with other bytes again and again, is named as missing, with the reason; nothing of it is kept. A damaged file stays
- * until a good one takes its place.
+ * Brings every wanted blob that is not there yet, or is not what its CID says. A blob that the server does not give, or
+ * that comes with other bytes again and again, is named as missing, with the reason; nothing of it is kept. A damaged
+ * file stays until a good one takes its place.
  *
  * @throws DecampError `storage`; what `open` throws about the server or the account as a whole; the signal's reason
  */
@@ -182,10 +184,11 @@ async function fetchBlob(
 }
 
 /**
- * Writes a blob into a file that has no name yet. The hash alone proves it: the size in the record may be wrong. But what goes far
- * beyond that size is not waited for.
+ * Writes a blob into a file that has no name yet. The hash alone proves it: the size in the record may be wrong. But
+ * what goes far beyond that size is not waited for.
  *
- * @throws DecampError `damaged` if it is not what the CID says, `limit-exceeded` if it is far larger than the record says
+ * @throws DecampError `damaged` if it is not what the CID says, `limit-exceeded` if it is far larger than the record
+ *   says
  */
 async function receive(archive: string, cid: Cid, download: Download, { size = 0 }: WantedBlob): Promise<NewFile> {
   const { limits = defaultBudgets } = download;

@@ -46,8 +46,8 @@ export interface ReceiveOptions {
 /**
  * Receives a whole repository, and proves it on the way. It is given up at the first block that shows that it is none.
  *
- * @throws DecampError `damaged` when it is not the whole, genuine repository that was expected, `limit-exceeded` when it goes on
- *   beyond what belongs to it; nothing is kept then
+ * @throws DecampError `damaged` when it is not the whole, genuine repository that was expected, `limit-exceeded` when
+ *   it goes on beyond what belongs to it; nothing is kept then
  */
 export async function receiveRepo(
   archive: string,
@@ -78,8 +78,8 @@ export async function receiveInto(
  * Receives what is new since the repository in the file `before`, puts both together, and proves the result.
  *
  * @returns undefined if the commit is still that of `before`
- * @throws DecampError `damaged` when what came is no part of a repository, or the result is not the whole, genuine repository
- *   that was expected; `limit-exceeded` when so much came that the whole would have been less
+ * @throws DecampError `damaged` when what came is no part of a repository, or the result is not the whole, genuine
+ *   repository that was expected; `limit-exceeded` when so much came that the whole would have been less
  */
 export async function receiveDiff(
   archive: string,
@@ -240,7 +240,8 @@ export async function proveStored(
  * What a server gives out, described and not judged.
  *
  * @param did whose archive it is
- * @param inspect looks into it; the name under which it answers is that under which the file is kept, undefined keeps nothing
+ * @param inspect looks into it; the name under which it answers is that under which the file is kept, undefined keeps
+ *   nothing
  * @throws DecampError `damaged` if it is no CAR file at all, `limit-exceeded` when it goes on beyond what belongs to it
  */
 export async function inspectDownload(
@@ -363,7 +364,9 @@ function refuseFaulty({ fault }: RepoVerifier, bytes: number): void {
   }
 }
 
-/** Watches what comes behind a repository that is complete: some of it may have been written over, but not without end. */
+/**
+ * Watches what comes behind a repository that is complete: some of it may have been written over, but not without end.
+ */
 class StrayWatch {
   readonly #verifier: RepoVerifier;
   readonly #most: number;
@@ -395,7 +398,10 @@ function isProved({ ok, signature, completeness }: RepoReport): boolean {
   return ok && signature === "valid" && completeness === "complete";
 }
 
-/** The error for what is more than a limit allows: nothing is known to be wrong with it. Undefined for any other finding. */
+/**
+ * The error for what is more than a limit allows: nothing is known to be wrong with it. Undefined for any other
+ * finding.
+ */
 function givenUp({ rule, message }: Finding, what: string): DecampError | undefined {
   const limit = budgetNames.find((name) => rule === `limit/${limitName(name)}`);
   if (limit === undefined) {

@@ -1,6 +1,6 @@
 /**
- * An account by its name, into an archive. Where its server is known already, that is asked while the identity is looked
- * up, and the code that exports is loaded meanwhile.
+ * An account by its name, into an archive. Where its server is known already, that is asked while the identity is
+ * looked up, and the code that exports is loaded meanwhile.
  */
 import { locateAccount, type LocatedAccount } from "../../account/find.ts";
 import type { Account } from "../../identity/names.ts";

@@ -1,6 +1,6 @@
 /**
- * Puts good files in the place of damaged ones. A bad file is replaced only by one that is proved, in one step; where there is
- * none, it stays as it is, and is named.
+ * Puts good files in the place of damaged ones. A bad file is replaced only by one that is proved, in one step; where
+ * there is none, it stays as it is, and is named.
  */
 
 import type { Cid } from "../../data/cid.ts";
@@ -94,8 +94,8 @@ export class Mending {
   }
 
   /**
-   * Gives all snapshots of its commit the repository that was just proved. Its bytes can be others than before, in another
-   * order: then the manifests say so.
+   * Gives all snapshots of its commit the repository that was just proved. Its bytes can be others than before, in
+   * another order: then the manifests say so.
    *
    * @param updatedAt ISO 8601
    * @param write replaces a manifest

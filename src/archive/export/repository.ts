@@ -1,6 +1,6 @@
 /**
- * The repository of a new snapshot: what is there already, else what is new since the last one, else the whole. Only what
- * is proved gets a place in the archive.
+ * The repository of a new snapshot: what is there already, else what is new since the last one, else the whole. Only
+ * what is proved gets a place in the archive.
  */
 
 import type { Limits } from "../../data/budgets.ts";
@@ -31,10 +31,11 @@ export interface StoredRepo extends Pick<Manifest, "snapshot" | "commit" | "rev"
 }
 
 /**
- * Sees to it that the repository is in the archive: in a snapshot without manifest, or in the last one, if nothing in that
- * has to change.
+ * Sees to it that the repository is in the archive: in a snapshot without manifest, or in the last one, if nothing in
+ * that has to change.
  *
- * A repository of the last snapshot that is damaged is fetched anew, and takes the place of the old one only when it is proved.
+ * A repository of the last snapshot that is damaged is fetched anew, and takes the place of the old one only when it is
+ * proved.
  *
  * @param ahead may have asked for the whole repository; is told to ask for the blobs when a repository comes
  * @param keepLast whether the last snapshot is still true if its commit is
@@ -121,8 +122,8 @@ function factsOf({ commit, rev, data, records, report }: ProvedRepo): Facts {
 }
 
 /**
- * The snapshot, if its repository is what was written: by its size, and by its hash where a new snapshot is about to build on
- * it that names the hash once more.
+ * The snapshot, if its repository is what was written: by its size, and by its hash where a new snapshot is about to
+ * build on it that names the hash once more.
  */
 async function intact(
   archive: string,
@@ -162,7 +163,9 @@ function fileOf({ files, snapshot }: Manifest): ArchivedFile {
   return file;
 }
 
-/** The newest repository that an interrupted run has left, proved once more; one that is older than `last` is of no use. */
+/**
+ * The newest repository that an interrupted run has left, proved once more; one that is older than `last` is of no use.
+ */
 async function findUnfinished(
   archive: string,
   taken: ReadonlySet<string>,
@@ -190,7 +193,9 @@ async function findUnfinished(
   return undefined;
 }
 
-/** What is new since `base`, as a whole repository; undefined if that does not work, and the whole has to be fetched. */
+/**
+ * What is new since `base`, as a whole repository; undefined if that does not work, and the whole has to be fetched.
+ */
 async function receiveNews(
   archive: string,
   source: ExportSource,

@@ -29,7 +29,8 @@ export interface Collected {
 }
 
 /**
- * What there is beside repository and blobs. The DID document is taken from the last snapshot if the log has not changed.
+ * What there is beside repository and blobs. The DID document is taken from the last snapshot if the log has not
+ * changed.
  *
  * @param last the newest snapshot, if there is one
  */
@@ -89,8 +90,8 @@ async function keptDocument(archive: string, last: Manifest): Promise<Part | und
 }
 
 /**
- * The DID document. A verified log says all of it: a directory that has the log and cannot make the document of it, as of keys
- * of other kinds, is no reason against a snapshot. Without a log the document is all that there is.
+ * The DID document. A verified log says all of it: a directory that has the log and cannot make the document of it, as
+ * of keys of other kinds, is no reason against a snapshot. Without a log the document is all that there is.
  */
 async function readDocument(source: ExportSource, { report }: ExportOptions): Promise<Part | undefined> {
   try {
@@ -108,7 +109,9 @@ async function readDocument(source: ExportSource, { report }: ExportOptions): Pr
   }
 }
 
-/** The preferences; none where the server keeps none, the error where they cannot be had: no reason against a snapshot. */
+/**
+ * The preferences; none where the server keeps none, the error where they cannot be had: no reason against a snapshot.
+ */
 async function readPreferences(
   { pds }: ExportSource,
   { signal, report }: ExportOptions,

@@ -55,8 +55,8 @@ export async function wantedBlobs(
 }
 
 /**
- * What a server lists. From one that has no such list nothing comes, and that is said: the records name the blobs that they
- * need, and nobody names the others.
+ * What a server lists. From one that has no such list nothing comes, and that is said: the records name the blobs that
+ * they need, and nobody names the others.
  *
  * @throws what `list` throws, but for that
  */

@@ -1,4 +1,6 @@
-/** `decamp export --all` and `--accounts`: many accounts, an archive and a line each, and what became of all of them. */
+/**
+ * `decamp export --all` and `--accounts`: many accounts, an archive and a line each, and what became of all of them.
+ */
 import { exportOptions } from "../../archive/export/export-options.ts";
 import { exportFound, findToExport } from "../../archive/export/find-and-export.ts";
 import { findDid } from "../../account/find.ts";
@@ -75,8 +77,8 @@ function newTally(): Tally {
 }
 
 /**
- * Runs `decamp export` for many accounts. Exit code 6 if one of them failed, lacks blobs, or has lost much; not for one that is not
- * active.
+ * Runs `decamp export` for many accounts. Exit code 6 if one of them failed, lacks blobs, or has lost much; not for one
+ * that is not active.
  */
 export async function exportManyCommand(
   { args, flags, globals: raw }: Invocation<ExportFlags>,
@@ -234,9 +236,9 @@ interface Inactive {
 }
 
 /**
- * Whether an account was not handed out because it is not active: no failure if all accounts of a server are asked for, whatever
- * their state, or if it has an archive already. One that a list names and that has none has failed, and so has one whose archive
- * cannot be read: what is in it nobody knows.
+ * Whether an account was not handed out because it is not active: no failure if all accounts of a server are asked for,
+ * whatever their state, or if it has an archive already. One that a list names and that has none has failed, and so has
+ * one whose archive cannot be read: what is in it nobody knows.
  */
 async function findInactive(outcome: Outcome, { folder, flags }: Setting): Promise<Inactive | undefined> {
   const status = "error" in outcome ? inactiveStatus(outcome.error) : undefined;

@@ -6,7 +6,9 @@ import { readOwnJson } from "../../services/disk/json-file.ts";
 import { readJsonLinesInput } from "./json-input.ts";
 import type { Terminal } from "../talk/terminal.ts";
 
-/** An account is a handle or a DID; a path has a separator, or ends like a file of JSON, or is - for the standard input. */
+/**
+ * An account is a handle or a DID; a path has a separator, or ends like a file of JSON, or is - for the standard input.
+ */
 export function isPath(text: string): boolean {
   return text === "-" || (!/^(?:at|did):/i.test(text) && (/[/\\]/.test(text) || /\.(?:json|jsonl|ndjson)$/.test(text)));
 }

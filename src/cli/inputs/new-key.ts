@@ -1,4 +1,6 @@
-/** A key that is to be added: a file with the private key, or a public one, whose private part may be in the keychain. */
+/**
+ * A key that is to be added: a file with the private key, or a public one, whose private part may be in the keychain.
+ */
 import type { Signer } from "../../account/sign-by-key.ts";
 import { DecampError, isDecampError } from "../../errors.ts";
 import type { Curve } from "../../identity/keys.ts";

@@ -17,8 +17,8 @@ export interface InputOptions extends SpoolOptions {
 /**
  * @param path a path, or `-` for the standard input
  * @throws DecampError `usage` if the standard input is a terminal; `unreadable-file`, also for a folder that is no
- *   archive; `incomplete` for an archive without a complete snapshot; `damaged` for a manifest that cannot be read; `storage`; of
- *   what is no file also `limit-exceeded`; the signal's reason
+ *   archive; `incomplete` for an archive without a complete snapshot; `damaged` for a manifest that cannot be read;
+ *   `storage`; of what is no file also `limit-exceeded`; the signal's reason
  */
 export async function openInput(path: string, terminal: Terminal, options: InputOptions): Promise<Input> {
   if (path === "-") {

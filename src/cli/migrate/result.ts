@@ -111,7 +111,10 @@ function planLines(plan: MigrationPlan): Line[] {
   ];
 }
 
-/** Whether the change of the identity can be undone; nothing where an earlier run made it. @param complete makes a command complete */
+/**
+ * Whether the change of the identity can be undone; nothing where an earlier run made it. @param complete makes a
+ * command complete
+ */
 function undo({ did, recoverableUntil: until, undoKeys }: MigrationResult, complete: Complete): Line[] {
   if (until !== undefined) {
     const who = undoKeys === undefined ? "" : ` with ${undoKeys.join(" or ")}`;

@@ -54,7 +54,9 @@ async function report(
   return ok ? 0 : refusedExit;
 }
 
-/** @throws DecampError `usage` for flags that contradict each other, or for keys that are none, before anybody is asked */
+/**
+ * @throws DecampError `usage` for flags that contradict each other, or for keys that are none, before anybody is asked
+ */
 function checkFlags({ to, operation, output, ...flags }: PlcDiffFlags): void {
   const edits = [flags.addRotationKey, flags.removeRotationKey, flags.handle, flags.pds, flags.signingKey];
   const ways = [to, operation, edits.find((edit) => edit !== undefined)].filter((way) => way !== undefined);

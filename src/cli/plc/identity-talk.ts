@@ -19,7 +19,9 @@ export interface IdentityTalk {
   readonly parts: ChangeParts;
   readonly services: MigrationServices;
   readonly secrets: Secrets;
-  /** The rotation key that is held: from the flags, the environment, the keychain (one of these did:keys), or a person. */
+  /**
+   * The rotation key that is held: from the flags, the environment, the keychain (one of these did:keys), or a person.
+   */
   readonly openSigner: (didKeys: readonly string[]) => Promise<Signer>;
   /** Whether a rotation key is named by a flag or the environment. */
   readonly hasRotationKey: boolean;

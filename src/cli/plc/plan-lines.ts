@@ -11,7 +11,10 @@ interface PlanFacts extends Pick<ChangePlan, "judgement"> {
   readonly account: Pick<ChangePlan["account"], "did" | "handle">;
 }
 
-/** What it means, what would change, what speaks against it, and where it would stand. @param complete makes a command complete */
+/**
+ * What it means, what would change, what speaks against it, and where it would stand. @param complete makes a command
+ * complete
+ */
 export function planLines({ account, judgement }: PlanFacts, complete: Complete): Line[] {
   const { did, handle } = account;
   const { differences, facts, findings, place, left } = judgement;

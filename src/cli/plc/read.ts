@@ -195,7 +195,9 @@ function facts(audit: LogAudit | AccountAudit): object {
 
 type DocumentState = "agrees" | "contradicts" | "unavailable" | "unchecked";
 
-/** `unavailable`: the directory does not give it out; `unchecked`: there is only a file, or the identity was given up. */
+/**
+ * `unavailable`: the directory does not give it out; `unchecked`: there is only a file, or the identity was given up.
+ */
 function documentState(audit: LogAudit | AccountAudit): DocumentState {
   const finding = audit.findings.find(({ rule }) => rule.startsWith("did-document/"));
   if (finding !== undefined) {

@@ -1,6 +1,6 @@
 /**
- * A command for every archive in a folder: a line each, then what became of all of them, and one exit code. What happens to
- * one does not stop the others, and nothing is kept of one that is settled.
+ * A command for every archive in a folder: a line each, then what became of all of them, and one exit code. What
+ * happens to one does not stop the others, and nothing is kept of one that is settled.
  */
 import { archivesIn } from "../../archive/archives.ts";
 import { DecampError, isDecampError } from "../../errors.ts";
@@ -34,7 +34,9 @@ interface Setting {
 /** What the command does to an archive: prove that it is good, or something that says nothing about that. */
 type Done = "proved" | "listed" | "pruned";
 
-/** Of several exit codes the one that says most: damage first, then a failure of ours, then what another run can mend. */
+/**
+ * Of several exit codes the one that says most: damage first, then a failure of ours, then what another run can mend.
+ */
 const worstFirst = [3, 1, 9, 2, 4, 5, 7, 8, 11, 6];
 
 export function worstExit(some: number, other: number): number {

@@ -20,8 +20,8 @@ export interface Damage {
 const notLost: ReadonlySet<string> = new Set(["archive/manifest-missing", "archive/snapshot-name"]);
 
 /**
- * The older snapshots that are damaged, of which an export brings back only what the account still has. A blob that the newest one
- * needs, too, comes back with that.
+ * The older snapshots that are damaged, of which an export brings back only what the account still has. A blob that the
+ * newest one needs, too, comes back with that.
  */
 export function damagedOlder(findings: readonly AnyFinding[]): string[] {
   const lost = findings.filter(({ severity, rule }) => severity === "error" && !notLost.has(rule));

@@ -51,8 +51,8 @@ export interface PrompterOptions {
 }
 
 /**
- * Runs long work with a prompter. As long as it lasts, what is typed while nothing is asked is not shown, and is no answer to
- * what is asked later.
+ * Runs long work with a prompter. As long as it lasts, what is typed while nothing is asked is not shown, and is no
+ * answer to what is asked later.
  */
 export async function withPrompter<T>(
   terminal: Terminal,
@@ -176,8 +176,8 @@ interface WhileOpen {
    */
   readonly signal: AbortSignal;
   /**
-   * Until all keys that came in one piece have been heard; for ever, if the person left with one of them. A prompt writes a
-   * wrong answer back into its line, and that throws into nowhere once the line is closed.
+   * Until all keys that came in one piece have been heard; for ever, if the person left with one of them. A prompt
+   * writes a wrong answer back into its line, and that throws into nowhere once the line is closed.
    */
   readonly wait: () => Promise<void>;
   readonly done: () => void;

@@ -14,8 +14,8 @@ interface TalkOptions extends Pick<ReporterOptions, "complete" | "planIsTheResul
 }
 
 /**
- * Runs `work` with a listener and with prompts that do not get into each other's way. What is typed while nothing is asked
- * is not shown, and is no answer.
+ * Runs `work` with a listener and with prompts that do not get into each other's way. What is typed while nothing is
+ * asked is not shown, and is no answer.
  */
 export async function reportAndAsk<T>(
   terminal: Terminal,

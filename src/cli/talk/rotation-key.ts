@@ -1,6 +1,7 @@
 /**
  * Where a rotation key comes from: the file or the command that a flag names, the environment, the keychain, or a
- * prompt, in this order. If it is encrypted, its passphrase is asked for then. Or it stays where it is, and a command signs.
+ * prompt, in this order. If it is encrypted, its passphrase is asked for then. Or it stays where it is, and a command
+ * signs.
  */
 import type { Signer } from "../../account/sign-by-key.ts";
 import { DecampError, isDecampError } from "../../errors.ts";
@@ -159,7 +160,8 @@ export async function findRotationKey(
  * Reads a private key from its text, and asks for the passphrase if that is an age file. Whoever gets it relies on its
  * public part, so that is derived by somebody else's code, too.
  *
- * @throws DecampError `key-unusable`, `second-opinion`, `passphrase-refused`, `input-needed`, `unreadable-file`, `interrupted`
+ * @throws DecampError `key-unusable`, `second-opinion`, `passphrase-refused`, `input-needed`, `unreadable-file`,
+ *   `interrupted`
  */
 export async function openKey(text: string, secrets: Secrets, curve?: Curve): Promise<PrivateKey> {
   const key = parsePrivateKey(isArmored(text) ? await decrypt(text, secrets) : text, curve);

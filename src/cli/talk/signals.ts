@@ -12,8 +12,9 @@ const hasTerminal = (): boolean => [0, 1, 2].some((fd) => isatty(fd));
 const pass = (): void => undefined;
 
 /**
- * Without a terminal there is none that could hang up: SIGHUP comes from a session that ends, and was not meant for whoever was
- * started to outlive it. `nohup` has it ignored, but Node.js forgets that. It ends nothing then, from now on.
+ * Without a terminal there is none that could hang up: SIGHUP comes from a session that ends, and was not meant for
+ * whoever was started to outlive it. `nohup` has it ignored, but Node.js forgets that. It ends nothing then, from now
+ * on.
  *
  * @returns to be called at the end
  */
@@ -28,8 +29,8 @@ export function outliveSession(): () => void {
  * Runs `work` with a signal that fires when the process is asked to end; its reason is a DecampError `interrupted`.
  * Asked a second time, the process ends at once with exit code 130.
  *
- * @param work gets the signal, and a way to fire it: to leave a question is the same as Ctrl-C anywhere else. Whoever goes on
- *   after an error asks the signal first, so only what fires it is never taken for one more thing that failed
+ * @param work gets the signal, and a way to fire it: to leave a question is the same as Ctrl-C anywhere else. Whoever
+ *   goes on after an error asks the signal first, so only what fires it is never taken for one more thing that failed
  * @param onStop called at the first request from outside, to say that the work at hand is being finished
  */
 export async function stoppable<T>(
@@ -78,8 +79,9 @@ const isWaiting = (): boolean => process.getActiveResourcesInfo().some((name) =>
 const patience = 300;
 
 /**
- * Ends the process with exit code 130. Node.js waits for its threads at the end, and one of them may never come back, as from a
- * disk in the network that is gone: then the system ends the process, as it does with any that does not listen.
+ * Ends the process with exit code 130. Node.js waits for its threads at the end, and one of them may never come back,
+ * as from a disk in the network that is gone: then the system ends the process, as it does with any that does not
+ * listen.
  */
 function endNow(): void {
   if (process.platform === "win32" || !isWaiting()) {

@@ -1,6 +1,6 @@
 /**
- * Ctrl-Z, `kill -TSTP` and `fg`. Whoever has changed the terminal is a guest of it: before the process is stopped each puts it
- * back as it was, and takes it again when the process goes on.
+ * Ctrl-Z, `kill -TSTP` and `fg`. Whoever has changed the terminal is a guest of it: before the process is stopped each
+ * puts it back as it was, and takes it again when the process goes on.
  */
 import { setTimeout as delay } from "node:timers/promises";
 import { ownsTerminal } from "../../services/process-stat.ts";
@@ -41,10 +41,12 @@ async function stop(): Promise<void> {
   for (const guest of away) {
     await guest.leave();
   }
-  // Without a listener it does what it does to any process. Where no shell could continue it, the system passes over it.
+  // Without a listener it does what it does to any process. Where no shell could continue it, the system passes over
+  // it.
   process.off("SIGTSTP", onStop);
-  // The whole group, as the terminal does it, but only now: npx and a script around this process would wait for it, stopped, with
-  // the shell behind them; and who is stopped before the terminal is left may be told to go on before this process has stopped.
+  // The whole group, as the terminal does it, but only now: npx and a script around this process would wait for it,
+  // stopped, with the shell behind them; and who is stopped before the terminal is left may be told to go on before
+  // this process has stopped.
   process.kill(ownsTerminal() ? 0 : process.pid, "SIGTSTP");
   // Another thread may be the one that is told: a moment later this one stands still, too.
   await delay(20);

@@ -12,7 +12,8 @@
  * - Colour and movement only on a terminal, decided for each stream apart. Nothing depends on colour alone.
  * - A secret is never shown, not even in part: every text is searched for those that are known, in all their forms.
  * - What is typed while nothing is asked is not shown, and answers nothing.
- * - Who reads our output may stop reading: that is no error. Output that fails ends no work: the exit code says it at the end.
+ * - Who reads our output may stop reading: that is no error. Output that fails ends no work: the exit code says it at
+ *   the end.
  */
 import type { ChalkInstance } from "chalk";
 import { KnownSecrets } from "../../data/known-secrets.ts";
@@ -95,8 +96,8 @@ export function processParts(): TerminalParts {
 const quiet = new WeakSet<NodeJS.ReadStream>();
 
 /**
- * A terminal that was closed answers everything with an error, and the prompts, which wait for none, would throw it into nowhere.
- * It is no failure: the input has ended. Whoever reads is told that by the `close` of the stream.
+ * A terminal that was closed answers everything with an error, and the prompts, which wait for none, would throw it
+ * into nowhere. It is no failure: the input has ended. Whoever reads is told that by the `close` of the stream.
  */
 function endsQuietly(stdin: NodeJS.ReadStream): NodeJS.ReadStream {
   if (stdin.isTTY && !quiet.has(stdin)) {
@@ -111,7 +112,10 @@ function endsQuietly(stdin: NodeJS.ReadStream): NodeJS.ReadStream {
   return stdin;
 }
 
-/** Opens the terminal. chalk is loaded only when a stream shows colour, and what writes to files only when one is a file. */
+/**
+ * Opens the terminal. chalk is loaded only when a stream shows colour, and what writes to files only when one is a
+ * file.
+ */
 export async function openTerminal(parts: TerminalParts, options: { noColor: boolean }): Promise<Terminal> {
   const secrets = new KnownSecrets();
   const colored = (stream: NodeJS.WriteStream): boolean => showsColor(stream.isTTY, parts.env, options.noColor);
@@ -150,8 +154,8 @@ export async function openTerminal(parts: TerminalParts, options: { noColor: boo
 }
 
 /**
- * Whether a stream shows colour: `--no-color` wins, then FORCE_COLOR, then NO_COLOR (both as Node.js and most tools read
- * them), then TERM=dumb, then whether it is a terminal.
+ * Whether a stream shows colour: `--no-color` wins, then FORCE_COLOR, then NO_COLOR (both as Node.js and most tools
+ * read them), then TERM=dumb, then whether it is a terminal.
  */
 export function showsColor(isTerminal: boolean, env: Readonly<NodeJS.ProcessEnv>, noColor: boolean): boolean {
   if (noColor) {
@@ -204,7 +208,8 @@ function openChannel(
       // A terminal that was closed answers EIO.
       const isGone = code === "EPIPE" || code === "ERR_STREAM_DESTROYED" || (isTerminal && code === "EIO");
       failure = isGone ? undefined : code;
-      // Whoever waits for it need not any longer. Only once: an animation writes again when it hears this, which fails again.
+      // Whoever waits for it need not any longer. Only once: an animation writes again when it hears this, which fails
+      // again.
       stream.emit("drain");
     }
   };
@@ -295,8 +300,9 @@ function hasRoom(stream: NodeJS.WriteStream): boolean {
 }
 
 /**
- * A terminal that has told no size, as `docker run -t` and `ssh -tt` make them, has none: 0 columns. Whoever divides by that
- * draws for ever. So to all who draw here it has the usual size, until it has one of its own. It may change at any time.
+ * A terminal that has told no size, as `docker run -t` and `ssh -tt` make them, has none: 0 columns. Whoever divides by
+ * that draws for ever. So to all who draw here it has the usual size, until it has one of its own. It may change at any
+ * time.
  */
 function neverWithoutSize(stream: NodeJS.WriteStream): void {
   if (saidColumns.has(stream)) {
@@ -319,8 +325,8 @@ function neverWithoutSize(stream: NodeJS.WriteStream): void {
 }
 
 /**
- * The descriptor, if this is a file. Node takes a short write to one for a whole one: what did not fit any more would be lost
- * without a word.
+ * The descriptor, if this is a file. Node takes a short write to one for a whole one: what did not fit any more would
+ * be lost without a word.
  */
 function fileOf(stream: NodeJS.WriteStream): number | undefined {
   const fd: unknown = "fd" in stream ? stream.fd : undefined;

@@ -1,7 +1,7 @@
 /**
- * What is typed while nobody is asked. The terminal itself would show it, a secret that is typed too early included, and the
- * next question would take it for its answer. So while work goes on the terminal is in raw mode, and what is typed is
- * dropped. Ctrl-C, Ctrl-Z and Ctrl-\ keep their meaning. However the process ends, the terminal is as it was.
+ * What is typed while nobody is asked. The terminal itself would show it, a secret that is typed too early included,
+ * and the next question would take it for its answer. So while work goes on the terminal is in raw mode, and what is
+ * typed is dropped. Ctrl-C, Ctrl-Z and Ctrl-\ keep their meaning. However the process ends, the terminal is as it was.
  */
 import { ownsTerminal } from "../../services/process-stat.ts";
 import { addGuest } from "./stopping.ts";
@@ -27,7 +27,9 @@ export const nobodyTypes: Typing = {
 
 const keys = { interrupt: 0x03, suspend: 0x1a, quit: 0x1c };
 
-/** Holds the terminal of `stdin` from now on. A process in the background leaves it alone: touching it would stop it. */
+/**
+ * Holds the terminal of `stdin` from now on. A process in the background leaves it alone: touching it would stop it.
+ */
 export function holdTyping(stdin: NodeJS.ReadStream): Typing {
   let held = false;
   let wanted = false;

@@ -24,7 +24,9 @@ import { archiveLines, factLines, findingLines, summaryLine, verdictLines } from
 
 const damagedExit = exitCodeOf("damaged");
 
-/** Runs `decamp verify`. Exit code 3 if one of the three answers is bad; of a folder of archives, if that is so of one. */
+/**
+ * Runs `decamp verify`. Exit code 3 if one of the three answers is bad; of a folder of archives, if that is so of one.
+ */
 export async function verifyCommand(
   { args, flags, globals: raw }: Invocation<VerifyFlags>,
   { terminal }: Edge,

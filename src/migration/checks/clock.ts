@@ -1,6 +1,6 @@
 /**
- * The clocks. Deadlines of the identity are counted by the directory's clock, and the new server judges the age of a token
- * that the old one made. The machine's own clock says whether a revision lies in the future.
+ * The clocks. Deadlines of the identity are counted by the directory's clock, and the new server judges the age of a
+ * token that the old one made. The machine's own clock says whether a revision lies in the future.
  */
 
 import { tooFarApart } from "../../account/directory-time.ts";

@@ -1,6 +1,6 @@
 /**
- * The handle as the world sees it: by DNS and the well-known address, and never by what the new server says of itself. It sees
- * its own accounts, whether or not its names lead anywhere.
+ * The handle as the world sees it: by DNS and the well-known address, and never by what the new server says of itself.
+ * It sees its own accounts, whether or not its names lead anywhere.
  */
 
 import { isDecampError } from "../../errors.ts";
@@ -20,8 +20,8 @@ type Asker = Pick<Context, "identity" | "services" | "signal"> & {
 };
 
 /**
- * Asks from outside where a handle leads. Not asked are names that nobody outside can know: those under `.test`, and all of
- * them where private networks are allowed.
+ * Asks from outside where a handle leads. Not asked are names that nobody outside can know: those under `.test`, and
+ * all of them where private networks are allowed.
  *
  * @throws the signal's reason; nothing that the network says
  */
@@ -62,8 +62,8 @@ function insideOnly({ options }: Pick<Asker, "options">, handle: string): string
 }
 
 /**
- * Warns if nobody answers where a handle will have to lead that the new server gives out. There the server has to answer for it,
- * and many forget the names below their own.
+ * Warns if nobody answers where a handle will have to lead that the new server gives out. There the server has to
+ * answer for it, and many forget the names below their own.
  */
 export async function warnIfHostIsSilent(context: Asker & Pick<Context, "warn">, handle: string): Promise<void> {
   const { services, signal, warn } = context;

@@ -12,7 +12,8 @@ import type { Context } from "../context.ts";
 const recent = 7 * 86_400_000;
 
 /**
- * @throws DecampError `rate-limited` when the directory takes no operation now, `identity-invalid` for a frozen identity
+ * @throws DecampError `rate-limited` when the directory takes no operation now, `identity-invalid` for a frozen
+ *   identity
  */
 export function checkIdentity(context: Pick<Context, "identity" | "services" | "warn">): void {
   const { identity, services } = context;

@@ -1,6 +1,6 @@
 /**
- * The account that is on the new server already, from an earlier try or because it has lived there: an import replaces its
- * repository. So that has to be one that decamp has moved itself, or to hold nothing that would be gone then.
+ * The account that is on the new server already, from an earlier try or because it has lived there: an import replaces
+ * its repository. So that has to be one that decamp has moved itself, or to hold nothing that would be gone then.
  */
 
 import { inspectDownload } from "../../archive/export/fetch-repo.ts";
@@ -15,8 +15,8 @@ import { openCarFile } from "../../services/disk/car-file.ts";
 import type { Context } from "../context.ts";
 
 /**
- * @throws DecampError `target-in-use` if the account is active, holds the repository of another account, or records that are in
- *   no snapshot of it, unless those may be replaced: then what is there is kept in the archive
+ * @throws DecampError `target-in-use` if the account is active, holds the repository of another account, or records
+ *   that are in no snapshot of it, unless those may be replaced: then what is there is kept in the archive
  */
 export async function requireReplaceable(context: Context): Promise<void> {
   const { target, identity, snapshot, archive, signal } = context;
@@ -55,7 +55,8 @@ function requireSameAccount({ did }: RepoReport, wanted: string, host: string): 
 }
 
 /**
- * Paths of the records that are in none of the snapshots: nobody has deleted them since, as far as the archive can tell.
+ * Paths of the records that are in none of the snapshots: nobody has deleted them since, as far as the archive can
+ * tell.
  *
  * @param isNewer the repository there is newer than the snapshot: then what was changed or deleted there counts as well
  */

@@ -3,7 +3,8 @@
  *
  * Tricky bits:
  * - The operation is an edit of the verified head, so what nobody wanted to change stays.
- * - The old server spends the mailed code before it signs. So the signed operation is in the journal before anything else.
+ * - The old server spends the mailed code before it signs. So the signed operation is in the journal before anything
+ *   else.
  * - What it signed is compared field by field before it is submitted, and the log is read back afterwards.
  */
 
@@ -107,8 +108,8 @@ async function planOperation(context: Context): Promise<PlannedMove> {
 }
 
 /**
- * What the old server signs with is a key of its own, whatever it says. If that one stays in the identity, the server has left it
- * out of those that leave.
+ * What the old server signs with is a key of its own, whatever it says. If that one stays in the identity, the server
+ * has left it out of those that leave.
  *
  * @throws DecampError `refused` with data `rotationKeys`
  */

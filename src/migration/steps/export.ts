@@ -94,8 +94,9 @@ export async function exportNow(context: Context): Promise<void> {
 }
 
 /**
- * A revision in the future goes along with the account. The next one has to be greater, so all that is written at the new server
- * lies in the future, too, until the clock has come there; whoever judges revisions by the clock passes it over until then.
+ * A revision in the future goes along with the account. The next one has to be greater, so all that is written at the
+ * new server lies in the future, too, until the clock has come there; whoever judges revisions by the clock passes it
+ * over until then.
  *
  * @throws DecampError `refused` unless that is accepted
  */
@@ -116,10 +117,11 @@ function requireKnownTime({ snapshot, archive, options, services, switched }: Co
 }
 
 /**
- * Looks at the blobs of the snapshot: those that could not be had, and those that the new server would not take. All of them are
- * told at once.
+ * Looks at the blobs of the snapshot: those that could not be had, and those that the new server would not take. All of
+ * them are told at once.
  *
- * @throws DecampError `damaged` if the old server sends other bytes for one, `incomplete` otherwise, unless they may be left out
+ * @throws DecampError `damaged` if the old server sends other bytes for one, `incomplete` otherwise, unless they may be
+ *   left out
  */
 async function judgeBlobs(context: Context): Promise<void> {
   const { snapshot, source, options, signal, warn } = context;
@@ -185,7 +187,10 @@ async function tooLargeBlobs(context: Context): Promise<FailedBlob[]> {
   }
 }
 
-/** Before they are fetched: by what the records say of their sizes, which need not be true. @throws DecampError `incomplete` */
+/**
+ * Before they are fetched: by what the records say of their sizes, which need not be true. @throws DecampError
+ * `incomplete`
+ */
 async function refuseTooLarge(context: Context, { wanted, car }: BlobsAhead): Promise<void> {
   const { targetDescription, signal } = context;
   const { blobUploadLimit: limit = Number.POSITIVE_INFINITY } = targetDescription;

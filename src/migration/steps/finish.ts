@@ -116,8 +116,8 @@ export const confirm: Step = {
 };
 
 /**
- * What an earlier run has left behind may be there by now. As long as it is not too much to ask for; what cannot be asked stays as
- * it was told.
+ * What an earlier run has left behind may be there by now. As long as it is not too much to ask for; what cannot be
+ * asked stays as it was told.
  */
 async function lookForRecalled(context: Context): Promise<void> {
   const { missingBlobs, notMoved, leftIsRecalled, signal } = context;
@@ -137,7 +137,10 @@ async function lookForRecalled(context: Context): Promise<void> {
   }
 }
 
-/** A warning of a handle that does not lead to the account, or of which nobody can say. Only inside the server itself is asked. */
+/**
+ * A warning of a handle that does not lead to the account, or of which nobody can say. Only inside the server itself is
+ * asked.
+ */
 async function seeHandle(
   context: Context,
   handle: string,
@@ -155,7 +158,9 @@ async function seeHandle(
   return { warning: [seen === "unreachable" ? "handle-unconfirmed" : "handle-unresolved", message] };
 }
 
-/** The head on the new server is what was moved, or says the same with a signature of its own. Writes the certificate. */
+/**
+ * The head on the new server is what was moved, or says the same with a signature of its own. Writes the certificate.
+ */
 async function confirmRepo(context: Context, now: Identity): Promise<void> {
   const { target, signal } = context;
   const manifest = context.hasSnapshot ? context.snapshot : await context.lastSnapshot();

@@ -1,6 +1,6 @@
 /**
- * first-write: after a move the head commit is still the one that the old server's key signed, until something is written. One
- * record, created and deleted again, makes the new server sign the same tree with its own key.
+ * first-write: after a move the head commit is still the one that the old server's key signed, until something is
+ * written. One record, created and deleted again, makes the new server sign the same tree with its own key.
  */
 
 import { extractCommit } from "../../repo/commit-proof.ts";
@@ -32,7 +32,10 @@ export const firstWrite: Step = {
   },
 };
 
-/** The repository that the new server gives out, proved; and whether it is signed with the key that the identity names now. */
+/**
+ * The repository that the new server gives out, proved; and whether it is signed with the key that the identity names
+ * now.
+ */
 export async function provedHead(
   context: Context,
 ): Promise<{ data: string; commitCar: Uint8Array; signedHere: boolean }> {

@@ -1,6 +1,6 @@
 /**
- * import-preferences: all of them, as the old server has them now, read back. They are no reason against a move: what cannot be
- * read or written is left out, with a word, and the archive has what could be read.
+ * import-preferences: all of them, as the old server has them now, read back. They are no reason against a move: what
+ * cannot be read or written is left out, with a word, and the archive has what could be read.
  */
 
 import { isDeepStrictEqual } from "node:util";
@@ -30,8 +30,8 @@ export const importPreferences: Step = {
 };
 
 /**
- * Sees to it that the new server has the preferences, unless it has them. Says in the context why it has not; warns of it at once
- * where it is no use to try again.
+ * Sees to it that the new server has the preferences, unless it has them. Says in the context why it has not; warns of
+ * it at once where it is no use to try again.
  *
  * @throws DecampError `rate-limited`, and what is not about preferences
  */

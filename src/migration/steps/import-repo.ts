@@ -15,7 +15,9 @@ export const importRepo: Step = {
   },
 };
 
-/** @throws DecampError `target-in-use` if the account is active, `server-refused`, `refused` if the head is another one */
+/**
+ * @throws DecampError `target-in-use` if the account is active, `server-refused`, `refused` if the head is another one
+ */
 export async function importNow(context: Context): Promise<void> {
   const { target, snapshot, archive, options, signal } = context;
   const { activated, records } = await target.accountStatus(signal);

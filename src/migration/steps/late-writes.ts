@@ -1,7 +1,8 @@
 /**
- * late-writes: an app that was still signed in at the old server may have written there after the last look before the switch. The
- * old repository is compared once more, now that nothing can be written there; records that exist only there are named,
- * and with `--bring-late-writes` written to the new server. What was changed or deleted there is only named.
+ * late-writes: an app that was still signed in at the old server may have written there after the last look before the
+ * switch. The old repository is compared once more, now that nothing can be written there; records that exist only
+ * there are named, and with `--bring-late-writes` written to the new server. What was changed or deleted there is only
+ * named.
  */
 
 import { stateAt } from "../../account/places.ts";

@@ -220,8 +220,8 @@ async function warnOfLargeBlobs(context: Context): Promise<void> {
 }
 
 /**
- * Facts belong to one move: between these two servers, and with the operation that is still to come, or that has brought the
- * account to where it is.
+ * Facts belong to one move: between these two servers, and with the operation that is still to come, or that has
+ * brought the account to where it is.
  */
 function isOfThisMove({ journal, identity, source, targetOrigin, switched }: Context): boolean {
   const { did, source: from, target, signed } = journal.state;

@@ -1,6 +1,6 @@
 /**
- * recovery-key: a rotation key of the user's own, put first before the identity moves. Who may undo the move is settled by the
- * operation before it, so the key has to be there by then.
+ * recovery-key: a rotation key of the user's own, put first before the identity moves. Who may undo the move is settled
+ * by the operation before it, so the key has to be there by then.
  */
 
 import { addKeyTo } from "../../account/add-key.ts";

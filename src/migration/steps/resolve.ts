@@ -34,7 +34,10 @@ export const resolve: Step = {
   },
 };
 
-/** Before the switch the account is moved from where it lives. @throws DecampError `refused`, `same-server`, `unreachable` */
+/**
+ * Before the switch the account is moved from where it lives. @throws DecampError `refused`, `same-server`,
+ * `unreachable`
+ */
 async function sourceNow(
   context: Context,
   { did, log }: Identity,
@@ -76,7 +79,9 @@ async function sourceNow(
   });
 }
 
-/** After the switch the old server is the one before the new one in the log. Nothing that it says can hold the move up. */
+/**
+ * After the switch the old server is the one before the new one in the log. Nothing that it says can hold the move up.
+ */
 async function sourceBefore(
   context: Context,
   { did, handle, log }: Identity,

@@ -61,8 +61,8 @@ function warnAboutMail({ source, warn }: Context, { email, emailConfirmed }: Ses
 }
 
 /**
- * Opens the key that is to sign in place of the server: now, and not only after hours of transferring data, since a key may not fit,
- * and a passphrase be forgotten.
+ * Opens the key that is to sign in place of the server: now, and not only after hours of transferring data, since a key
+ * may not fit, and a passphrase be forgotten.
  *
  * @returns its did:key; undefined where the server signs
  * @throws DecampError `refused` if the key may not sign; what opening it throws

@@ -1,7 +1,7 @@
 /**
- * transfer-blobs: after the import, only what the new server lists as missing; and then every blob is read back from there
- * and hashed. The counters of a server are no proof: one that was uploaded before its record looks present everywhere and
- * cannot be fetched.
+ * transfer-blobs: after the import, only what the new server lists as missing; and then every blob is read back from
+ * there and hashed. The counters of a server are no proof: one that was uploaded before its record looks present
+ * everywhere and cannot be fetched.
  */
 
 import { blobFile } from "../../archive/layout.ts";
@@ -143,8 +143,8 @@ async function settleFailures(context: Context, failed: ReadonlyMap<string, Deca
 }
 
 /**
- * What the new server misses and the archive has. What no record of the snapshot needs is passed over: a picture whose record was
- * deleted since a first import stays in the list of some servers for good.
+ * What the new server misses and the archive has. What no record of the snapshot needs is passed over: a picture whose
+ * record was deleted since a first import stays in the list of some servers for good.
  *
  * @throws DecampError `incomplete` if it misses something that a record needs, and that is nowhere
  */

@@ -1,8 +1,8 @@
 /**
- * Records of a file that is in no order at all: nearly all of them come before anything leads to them, and all but a few
- * of these are wanted in the end. A table would be asked about each of them at a place that is in no cache. Here both
- * sides are only written down, in shards by their digests; and one shard after the other is compared, which fits into the
- * cache of the processor.
+ * Records of a file that is in no order at all: nearly all of them come before anything leads to them, and all but a
+ * few of these are wanted in the end. A table would be asked about each of them at a place that is in no cache. Here
+ * both sides are only written down, in shards by their digests; and one shard after the other is compared, which fits
+ * into the cache of the processor.
  */
 import type { Slices } from "../../data/slices.ts";
 import { hashDigest, hashWords } from "../tables.ts";
@@ -48,7 +48,8 @@ class Rows {
 const rowBits = 10;
 const rowMask = (1 << rowBits) - 1;
 
-// Words of a record behind its digest: the lower half of the offset, the upper half with the state below it, the length.
+// Words of a record behind its digest: the lower half of the offset, the upper half with the state below it, the
+// length.
 const lowWord = 8;
 const highWord = 9;
 const lengthWord = 10;

@@ -1,4 +1,6 @@
-/** Blocks that are not DAG-CBOR, and the links of the tree to such. Both are rare, and are matched when all have come. */
+/**
+ * Blocks that are not DAG-CBOR, and the links of the tree to such. Both are rare, and are matched when all have come.
+ */
 import { isCid, type Cid } from "../../data/cid.ts";
 
 /** A link that led to nothing, and the key of its record. */
@@ -33,7 +35,10 @@ export class OtherCodecs {
     this.links.set(cid, key);
   }
 
-  /** What did not come, how many blocks nothing led to, and which of these are of a codec that has no place in a repository. */
+  /**
+   * What did not come, how many blocks nothing led to, and which of these are of a codec that has no place in a
+   * repository.
+   */
   settle(): { missing: BrokenLink[]; strays: number; foreign: Cid[] } {
     const missing = [...this.links].filter(([cid]) => !this.blocks.delete(cid)).map(([cid, key]) => ({ cid, key }));
     const foreign = [...this.blocks].filter((cid) => !isCid(cid));

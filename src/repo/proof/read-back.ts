@@ -1,6 +1,7 @@
 /**
- * Reading blocks again that were proved before, each with its CID before it: from the window while they are in it, then from the
- * source, and from memory where there is none. What the source gives is proved anew: the file may have been changed.
+ * Reading blocks again that were proved before, each with its CID before it: from the window while they are in it, then
+ * from the source, and from memory where there is none. What the source gives is proved anew: the file may have been
+ * changed.
  */
 import { hash } from "node:crypto";
 import { isDigest } from "../../data/latin1.ts";
@@ -52,7 +53,8 @@ export class ReadBack {
   }
 
   /**
-   * One block, where it lies in the window, or in `memory`. It is there until more bytes come, or the memory is used again.
+   * One block, where it lies in the window, or in `memory`. It is there until more bytes come, or the memory is used
+   * again.
    *
    * @throws DecampError `damaged` if the block is not there any more
    */

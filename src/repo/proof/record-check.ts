@@ -1,8 +1,8 @@
 /**
  * Records, checked against the data model, and the blobs that they refer to. What is wrong with them is theirs alone.
  *
- * What was seen of an early block is one number, its flags: 0 for a good record without blobs, the number of its first fault in
- * `recordRules` (below 64), `hasRefs` if it refers to blobs, or `unread` alone for what may be a node.
+ * What was seen of an early block is one number, its flags: 0 for a good record without blobs, the number of its first
+ * fault in `recordRules` (below 64), `hasRefs` if it refers to blobs, or `unread` alone for what may be a node.
  */
 import { hasBadBlobRef, recordBlobRefs } from "../../data/blob-refs.ts";
 import { readLoose } from "../../data/cbor-loose.ts";

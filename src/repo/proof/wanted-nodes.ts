@@ -1,4 +1,6 @@
-/** Nodes that came too early and are wanted now. There can be as many as a tree has on one level: they are kept small. */
+/**
+ * Nodes that came too early and are wanted now. There can be as many as a tree has on one level: they are kept small.
+ */
 import { latin1 } from "../../data/latin1.ts";
 import { maxKeyLength } from "../path.ts";
 import type { Place } from "../tables.ts";

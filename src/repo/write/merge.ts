@@ -1,7 +1,7 @@
 /**
- * What a server sends for `since`, put together with the repository that was there before: a complete CAR file of exactly
- * the blocks that the new commit leads to. What is old and no longer reached is left out, and so is what the server sent
- * without need.
+ * What a server sends for `since`, put together with the repository that was there before: a complete CAR file of
+ * exactly the blocks that the new commit leads to. What is old and no longer reached is left out, and so is what the
+ * server sent without need.
  */
 import { anyCodecCidToBytes, cidToBytes, type Cid } from "../../data/cid.ts";
 import type { Slices } from "../../data/slices.ts";
@@ -15,9 +15,9 @@ export interface MergeOptions {
 }
 
 /**
- * The repository of the commit that `diff` names: the commit, then the tree from its top, each node before what it leads
- * to. Every block is proved against its CID; the commit and the shape of the tree are not judged (see `verifyRepo`). An
- * index of both files is kept in memory, about 60 bytes a block.
+ * The repository of the commit that `diff` names: the commit, then the tree from its top, each node before what it
+ * leads to. Every block is proved against its CID; the commit and the shape of the tree are not judged (see
+ * `verifyRepo`). An index of both files is kept in memory, about 60 bytes a block.
  *
  * @param before the complete repository of the commit since which `diff` was made
  * @returns the CAR file in pieces, as `writeCar`; an empty piece is a moment at which others may have their turn

@@ -1,6 +1,6 @@
 /**
- * Building the tree of records that come in the order of their keys. Then only the right edge of the tree is open: what is
- * left of it never changes again. (Spec: Repository, "MST Structure".)
+ * Building the tree of records that come in the order of their keys. Then only the right edge of the tree is open: what
+ * is left of it never changes again. (Spec: Repository, "MST Structure".)
  */
 import { encodeCbor, type CborMap } from "../../data/cbor.ts";
 import { CidLink, cidFor, cidToBytes, type Cid } from "../../data/cid.ts";
@@ -62,7 +62,9 @@ export class MstBuilder {
     return finished;
   }
 
-  /** The tree of all records so far, with the nodes of its right edge; the builder goes on as if it had not been asked. */
+  /**
+   * The tree of all records so far, with the nodes of its right edge; the builder goes on as if it had not been asked.
+   */
   cut(): BuiltTree {
     const nodes: CarBlock[] = [];
     const top = this.edge.reduce<Cid | undefined>((child, node) => encodeNode(node, child, nodes), undefined);

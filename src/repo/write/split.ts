@@ -1,10 +1,10 @@
 /**
  * A repository in parts, for a server that does not take it as a whole. Each part is a CAR file that makes a larger
- * repository of what the parts before it have made: the tree of more records, without the blocks that were sent already.
- * The last one makes it the repository itself.
+ * repository of what the parts before it have made: the tree of more records, without the blocks that were sent
+ * already. The last one makes it the repository itself.
  *
- * A commit in between is signed by nobody: 64 zeros stand in the place of its signature. The reference server looks at no
- * signature when it imports, and the last part replaces it.
+ * A commit in between is signed by nobody: 64 zeros stand in the place of its signature. The reference server looks at
+ * no signature when it imports, and the last part replaces it.
  */
 import { decodeCbor, encodeCbor, isCborMap } from "../../data/cbor.ts";
 import { CidLink, anyCodecCidToBytes, cidFor, cidToBytes, type Cid } from "../../data/cid.ts";
@@ -30,12 +30,12 @@ const frame = 40;
 const edgeBytes = 32_768;
 
 /**
- * The parts of a complete repository, in the order in which they have to be imported. The same `bytes` gives the same parts.
- * An index of the file is kept in memory, about 60 bytes a block, and one part. The work is done in slices.
+ * The parts of a complete repository, in the order in which they have to be imported. The same `bytes` gives the same
+ * parts. An index of the file is kept in memory, about 60 bytes a block, and one part. The work is done in slices.
  *
  * @param bytes about how large a part may be; a single record can make it larger
- * @throws DecampError `damaged` when a block is missing or is not what its CID says, or the tree is not the one tree of its
- *   records; the signal's reason
+ * @throws DecampError `damaged` when a block is missing or is not what its CID says, or the tree is not the one tree of
+ *   its records; the signal's reason
  */
 export function splitRepo(
   source: RepoSource,

@@ -1,4 +1,7 @@
-/** A file that only grows, line by line. Each line is on the disk when `append` resolves; of one that throws nothing stays. */
+/**
+ * A file that only grows, line by line. Each line is on the disk when `append` resolves; of one that throws nothing
+ * stays.
+ */
 import { dirname } from "node:path";
 import type { FileHandle } from "node:fs/promises";
 import { onDisk, syncFolder } from "./files.ts";
@@ -22,8 +25,8 @@ export class AppendFile {
   }
 
   /**
-   * Opens a file of decamp's own, or makes it. A last line that was cut off in the middle of writing, by a kill or a power cut,
-   * stays a line of its own.
+   * Opens a file of decamp's own, or makes it. A last line that was cut off in the middle of writing, by a kill or a
+   * power cut, stays a line of its own.
    *
    * @throws DecampError `unreadable-file` as openOwn, `storage`
    */

@@ -83,13 +83,14 @@ function openedFile(fd: number, path: string, size: number): CarFile {
 }
 
 /**
- * Keeps what a stream carries in a temporary file that nobody else can read, and that is gone with the process, however that
- * ends (on Windows, where an open file keeps its name, unless it is killed). Where it shows that it is no CAR, or can be read no
- * further, it is taken for `strayBytes` more, and no longer: whoever reads what is kept finds just what is wrong.
+ * Keeps what a stream carries in a temporary file that nobody else can read, and that is gone with the process, however
+ * that ends (on Windows, where an open file keeps its name, unless it is killed). Where it shows that it is no CAR, or
+ * can be read no further, it is taken for `strayBytes` more, and no longer: whoever reads what is kept finds just what
+ * is wrong.
  *
  * @param from the stream's name, for messages
- * @throws DecampError `unreadable-file` if the stream breaks, `storage` if there is no room, `limit-exceeded` beyond `repoBytes`;
- *   the signal's reason
+ * @throws DecampError `unreadable-file` if the stream breaks, `storage` if there is no room, `limit-exceeded` beyond
+ *   `repoBytes`; the signal's reason
  */
 export async function spoolCar(
   stream: AsyncIterable<Uint8Array | string>,

@@ -33,7 +33,10 @@ export async function listFolder(path: string): Promise<string[]> {
   });
 }
 
-/** The content of a file of ours, or undefined if there is none. @throws DecampError `unreadable-file` for what is no plain file */
+/**
+ * The content of a file of ours, or undefined if there is none. @throws DecampError `unreadable-file` for what is no
+ * plain file
+ */
 export async function readWhole(path: string): Promise<Uint8Array | undefined> {
   return onDisk(path, async () => {
     let file: FileHandle;
@@ -159,8 +162,8 @@ export class NewFile {
   }
 
   /**
-   * The same for one of many: its content is durable, its name only after `syncFolders`. Until then a crash of the machine
-   * can take the file away, and never leaves a half of it.
+   * The same for one of many: its content is durable, its name only after `syncFolders`. Until then a crash of the
+   * machine can take the file away, and never leaves a half of it.
    */
   async place(): Promise<void> {
     await onDisk(this.path, async () => {
@@ -185,7 +188,10 @@ export class NewFile {
   }
 }
 
-/** Opens a file that is not there yet; what an interrupted run left of that name is removed, and never followed as a link. */
+/**
+ * Opens a file that is not there yet; what an interrupted run left of that name is removed, and never followed as a
+ * link.
+ */
 async function openNew(path: string): Promise<FileHandle> {
   try {
     return await open(path, "wx+", privateFile);
@@ -236,8 +242,8 @@ export function unusedName(path: string): string {
 }
 
 /**
- * Writes a small file that must not exist yet, for its owner alone; durable when this resolves. However it ends, by a full
- * disk or by a kill, there is a whole file of that name or none. What a killed run has left beside it is removed.
+ * Writes a small file that must not exist yet, for its owner alone; durable when this resolves. However it ends, by a
+ * full disk or by a kill, there is a whole file of that name or none. What a killed run has left beside it is removed.
  *
  * @throws DecampError `refused` if there is something of that name; `storage`
  */
@@ -315,7 +321,10 @@ export async function isThere(path: string): Promise<boolean> {
   }
 }
 
-/** Removes what killed runs have left of files with an `unusedName`. One that is at work at this moment finds that the name is taken. */
+/**
+ * Removes what killed runs have left of files with an `unusedName`. One that is at work at this moment finds that the
+ * name is taken.
+ */
 async function removeParts(path: string): Promise<void> {
   const folder = dirname(path);
   const start = `${basename(path)}.`;
@@ -464,7 +473,10 @@ export async function syncFolder(path: string): Promise<void> {
   }
 }
 
-/** Has the failures of the system become DecampError, as `storageError` has it; others stay as they are. @param path for the sentence */
+/**
+ * Has the failures of the system become DecampError, as `storageError` has it; others stay as they are. @param path for
+ * the sentence
+ */
 export async function onDisk<T>(path: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
@@ -478,7 +490,10 @@ export function isStorageError(error: unknown): error is DecampError {
   return isDecampError(error, "storage", "usage");
 }
 
-/** The error for a file or folder that cannot be read or written: `usage` if it is the path that is wrong, else `storage`. */
+/**
+ * The error for a file or folder that cannot be read or written: `usage` if it is the path that is wrong, else
+ * `storage`.
+ */
 export function storageError(path: string, error: unknown): DecampError {
   const code = systemCode(error) ?? "unknown";
   const fault = pathFault(path, error);

@@ -1,6 +1,7 @@
 /**
- * What a user gives to be read, by a path or as a stream. Whatever it is, whoever is asked to stop stops at once: of what may
- * never bring anything (a pipe, a terminal) the system tells when there is something, and no thread waits in a read for it.
+ * What a user gives to be read, by a path or as a stream. Whatever it is, whoever is asked to stop stops at once: of
+ * what may never bring anything (a pipe, a terminal) the system tells when there is something, and no thread waits in a
+ * read for it.
  */
 import { close, constants, createReadStream, fstat, open, read, type Stats } from "node:fs";
 import { Socket } from "node:net";
@@ -18,7 +19,9 @@ export interface Opened {
   readonly stat: Stats;
 }
 
-/** Opens anything to read it, and waits for nobody: not for who writes to a pipe either. @throws what the system says */
+/**
+ * Opens anything to read it, and waits for nobody: not for who writes to a pipe either. @throws what the system says
+ */
 export async function openNamed(path: string): Promise<Opened> {
   const fd = await promisify(open)(path, readPlain | (constants.O_NOCTTY ?? 0));
   try {

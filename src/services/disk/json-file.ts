@@ -19,7 +19,8 @@ export interface JsonOptions {
 }
 
 /**
- * @throws DecampError `unreadable-file` if it cannot be read or is too long; `notJson` if it is no JSON; the signal's reason
+ * @throws DecampError `unreadable-file` if it cannot be read or is too long; `notJson` if it is no JSON; the signal's
+ *   reason
  */
 export async function readJsonFile(path: string, { notJson, signal }: JsonOptions = {}): Promise<unknown> {
   return guarded(path, signal, async () => readJsonStream(readNamed(path, signal), path, { notJson }));
@@ -71,7 +72,9 @@ export async function readJsonValues(
   return { value, lines: true };
 }
 
-/** JSON in a file of ours. @throws DecampError `unreadable-file` if there is none, or is no plain file, or is no JSON */
+/**
+ * JSON in a file of ours. @throws DecampError `unreadable-file` if there is none, or is no plain file, or is no JSON
+ */
 export async function readOwnJson(path: string): Promise<unknown> {
   const bytes = await readWhole(path);
   if (bytes === undefined) {

@@ -1,11 +1,12 @@
 /**
- * One run at a time: a file that says who holds the lock. What a process has left behind that is certainly gone is taken over.
+ * One run at a time: a file that says who holds the lock. What a process has left behind that is certainly gone is
+ * taken over.
  *
  * - The lock is one's own file under the lock's name: whoever gives it that name first has it.
- * - Whether a process is gone can be seen only among processes that are numbered together. In a container they have numbers of
- *   their own; a run in another one is never taken for gone, and neither is one on another machine.
- * - A lock that is left behind has one successor: who takes it away has first put a mark of its own for exactly this lock, and
- *   then sees it still there. So nobody takes away the lock of somebody who was faster.
+ * - Whether a process is gone can be seen only among processes that are numbered together. In a container they have
+ *   numbers of their own; a run in another one is never taken for gone, and neither is one on another machine.
+ * - A lock that is left behind has one successor: who takes it away has first put a mark of its own for exactly this
+ *   lock, and then sees it still there. So nobody takes away the lock of somebody who was faster.
  */
 
 import { createHash, randomBytes } from "node:crypto";
@@ -34,7 +35,9 @@ export interface LockOwner {
   readonly isAlive: (pid: number, started: string | undefined) => boolean;
 }
 
-/** How often it is tried where others take the lock at the same moment, and how long is waited between (milliseconds). */
+/**
+ * How often it is tried where others take the lock at the same moment, and how long is waited between (milliseconds).
+ */
 const tries = 20;
 const pause = 25;
 
@@ -99,9 +102,9 @@ async function take(path: string, own: OwnFile, owner: LockOwner): Promise<void>
 }
 
 /**
- * Whether the process that left a lock lives: `held` by one that does, as far as can be seen; `gone`; `elsewhere`: it is
- * numbered among others, as in a container; `earlier`: it is from another run of the machine, or on another of that name;
- * `unknown`: the lock does not say whose it is, or was gone when it was read.
+ * Whether the process that left a lock lives: `held` by one that does, as far as can be seen; `gone`; `elsewhere`: it
+ * is numbered among others, as in a container; `earlier`: it is from another run of the machine, or on another of that
+ * name; `unknown`: the lock does not say whose it is, or was gone when it was read.
  */
 type Standing = "held" | "gone" | "elsewhere" | "earlier" | "unknown";
 
@@ -195,8 +198,9 @@ async function writeFresh(path: string, text: string): Promise<void> {
 }
 
 /**
- * Removes a lock that says `text`, and whose process is gone. Of all that try so at once, one has the mark for it; and after
- * that one is done, nobody finds `text` there any more. A mark whose process is gone is taken away in the same way.
+ * Removes a lock that says `text`, and whose process is gone. Of all that try so at once, one has the mark for it; and
+ * after that one is done, nobody finds `text` there any more. A mark whose process is gone is taken away in the same
+ * way.
  */
 async function takeAway(path: string, text: string, own: OwnFile, owner: LockOwner): Promise<void> {
   const mark = `${path.replace(markEnd, "")}.${createHash("sha256").update(text).digest("hex").slice(0, 16)}`;

@@ -1,6 +1,6 @@
 /**
- * A folder that appears under its name only when it is whole. Its files are not waited for one by one: whoever pulls the plug
- * makes it anew, from what it was made from.
+ * A folder that appears under its name only when it is whole. Its files are not waited for one by one: whoever pulls
+ * the plug makes it anew, from what it was made from.
  */
 import { mkdir, open, readdir, rename, rm, rmdir } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";

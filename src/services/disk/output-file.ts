@@ -1,4 +1,7 @@
-/** A file that a user names for what a command makes: whole under its name, or not there; what is a device or a pipe is written to. */
+/**
+ * A file that a user names for what a command makes: whole under its name, or not there; what is a device or a pipe is
+ * written to.
+ */
 import { lstat, open, realpath, stat } from "node:fs/promises";
 import { DecampError } from "../../errors.ts";
 import { NewFile, onDisk, unusedName } from "./files.ts";
@@ -6,7 +9,8 @@ import { systemCode } from "../system-error.ts";
 import { writeAll } from "./write-whole.ts";
 
 /**
- * Writes a small file; what lies under its name is replaced when the new one is whole. A link of the user's is followed.
+ * Writes a small file; what lies under its name is replaced when the new one is whole. A link of the user's is
+ * followed.
  *
  * @throws DecampError `refused` for a link that leads nowhere, `storage`
  */

@@ -1,14 +1,15 @@
 /**
- * What decamp keeps for itself, in the folder of its state. Nobody but its user may write there, and nothing there is a link:
- * who could put one in the place of a file would have decamp write wherever they like.
+ * What decamp keeps for itself, in the folder of its state. Nobody but its user may write there, and nothing there is a
+ * link: who could put one in the place of a file would have decamp write wherever they like.
  *
- * - The folder of the state may lie anywhere, and be reached by links that the user or the system's administrator has made.
- *   It belongs to the user, or to the administrator; others may not write to it, unless it is one where they cannot touch what
- *   is not theirs (such as /tmp).
+ * - The folder of the state may lie anywhere, and be reached by links that the user or the system's administrator has
+ *   made. It belongs to the user, or to the administrator; others may not write to it, unless it is one where they
+ *   cannot touch what is not theirs (such as /tmp).
  * - The folders in it are the user's own, and no links.
  * - Files are plain ones with one name, are the user's own, and nobody else may write to them.
  *
- * Permissions are changed through what was opened and looked at, never by a path. Windows has other ones, and is left to them.
+ * Permissions are changed through what was opened and looked at, never by a path. Windows has other ones, and is left
+ * to them.
  */
 import { constants, readFileSync, type Stats } from "node:fs";
 import { lstat, open, readdir, stat, type FileHandle } from "node:fs/promises";
@@ -100,8 +101,8 @@ async function requireClosed(path: string, user: number, inner: boolean): Promis
 }
 
 /**
- * Takes the permission away from others, of a folder that is clearly decamp's. One in which something lies already is refused
- * all the same, once: it may not be what the user has left there.
+ * Takes the permission away from others, of a folder that is clearly decamp's. One in which something lies already is
+ * refused all the same, once: it may not be what the user has left there.
  */
 async function close(path: string, found: Stats, user: number, inner: boolean): Promise<void> {
   const names = await readdir(path);
@@ -165,12 +166,16 @@ export async function openOwn(path: string, way: "read" | "append"): Promise<Fil
   }
 }
 
-/** The content of a file of decamp's own; undefined if there is none. @throws DecampError `unreadable-file`, `storage` */
+/**
+ * The content of a file of decamp's own; undefined if there is none. @throws DecampError `unreadable-file`, `storage`
+ */
 export async function readOwn(path: string): Promise<Uint8Array | undefined> {
   return readAs(path, async () => openOwn(path, "read"));
 }
 
-/** The same for a file that decamp has written, and perhaps for another user: a lock. It may have more names than one. */
+/**
+ * The same for a file that decamp has written, and perhaps for another user: a lock. It may have more names than one.
+ */
 export async function readShared(path: string): Promise<Uint8Array | undefined> {
   return readAs(path, async () => {
     const handle = await openUnlinked(path, ways.read);

@@ -1,4 +1,7 @@
-/** Where a file is made that only passes through: nobody else can look in, and where the system allows it the file has no name. */
+/**
+ * Where a file is made that only passes through: nobody else can look in, and where the system allows it the file has
+ * no name.
+ */
 import { mkdtempSync, rmSync } from "node:fs";
 import { platform, tmpdir } from "node:os";
 import { join } from "node:path";

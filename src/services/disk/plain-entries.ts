@@ -1,6 +1,6 @@
 /**
- * What lies in a folder, told apart by its kind, and removed by its kind: a link is never followed, and a folder goes only
- * when it is empty. For folders that others may have put something in.
+ * What lies in a folder, told apart by its kind, and removed by its kind: a link is never followed, and a folder goes
+ * only when it is empty. For folders that others may have put something in.
  */
 import { randomBytes } from "node:crypto";
 import { copyFile, link, lstat, open, readdir, rename, rm, rmdir, stat, unlink } from "node:fs/promises";
@@ -30,15 +30,18 @@ export async function listEntries(path: string): Promise<Entry[]> {
   }
 }
 
-/** The size of a plain file in bytes; undefined if there is none, or something else has its name. @throws DecampError `storage` */
+/**
+ * The size of a plain file in bytes; undefined if there is none, or something else has its name. @throws DecampError
+ * `storage`
+ */
 export async function plainSize(path: string): Promise<number | undefined> {
   const found = await lookAt(path, async (at) => stat(at));
   return found?.isFile() === true ? found.size : undefined;
 }
 
 /**
- * How many bytes of the disk are free again when these plain files are removed: those that no other name is left of, each once.
- * What is not there counts nothing.
+ * How many bytes of the disk are free again when these plain files are removed: those that no other name is left of,
+ * each once. What is not there counts nothing.
  *
  * @throws DecampError `storage`
  */
@@ -62,8 +65,8 @@ export async function freedBytes(paths: Iterable<string>): Promise<number> {
 }
 
 /**
- * What keeps a file from being put in its place: a folder of its name, or what is no folder where the one is to be that it lies in.
- * A link, a pipe and the like do not: they are replaced.
+ * What keeps a file from being put in its place: a folder of its name, or what is no folder where the one is to be that
+ * it lies in. A link, a pipe and the like do not: they are replaced.
  *
  * @returns the path of that; undefined if nothing does
  * @throws DecampError `storage`
@@ -94,7 +97,10 @@ async function lookAt<T>(path: string, look: (path: string) => Promise<T>): Prom
   }
 }
 
-/** The content of a plain file; undefined if there is none, or something else has its name. @throws DecampError `storage` */
+/**
+ * The content of a plain file; undefined if there is none, or something else has its name. @throws DecampError
+ * `storage`
+ */
 export async function readPlainFile(path: string): Promise<Uint8Array | undefined> {
   return (await plainSize(path)) === undefined ? undefined : readWhole(path);
 }
@@ -112,7 +118,9 @@ export async function removeFile(path: string): Promise<void> {
   }
 }
 
-/** Gives a plain file another name in its folder; whatever else has the old name stays. @throws DecampError `storage` */
+/**
+ * Gives a plain file another name in its folder; whatever else has the old name stays. @throws DecampError `storage`
+ */
 export async function renameFile(from: string, to: string): Promise<void> {
   try {
     if ((await lstat(from)).isFile()) {
@@ -137,8 +145,8 @@ export async function removeEmptyFolder(path: string): Promise<void> {
 }
 
 /**
- * Puts a file that never changes in the place of another, by a second name for it; where the disk knows no links, as a copy. At
- * every moment one of the two is there.
+ * Puts a file that never changes in the place of another, by a second name for it; where the disk knows no links, as a
+ * copy. At every moment one of the two is there.
  *
  * @throws DecampError `storage`
  */
@@ -168,8 +176,9 @@ export async function replaceByLink(from: string, to: string): Promise<void> {
 }
 
 /**
- * Writes a small file that must not exist yet, for its owner alone: whole and durable, or not there at all. Of two runs that
- * do so at the same time one wins. A run that is killed can leave `path`, a dot, 16 hexadecimal digits and `.part` behind.
+ * Writes a small file that must not exist yet, for its owner alone: whole and durable, or not there at all. Of two runs
+ * that do so at the same time one wins. A run that is killed can leave `path`, a dot, 16 hexadecimal digits and `.part`
+ * behind.
  *
  * @returns whether it was written; false if there is something of that name
  * @throws DecampError `storage`

@@ -1,6 +1,6 @@
 /**
- * How files are opened that decamp has written itself. A pipe that somebody put in the place of one would else be waited
- * for, for ever; a device would be read without end.
+ * How files are opened that decamp has written itself. A pipe that somebody put in the place of one would else be
+ * waited for, for ever; a device would be read without end.
  */
 import { constants } from "node:fs";
 import { DecampError } from "../../errors.ts";

@@ -1,6 +1,6 @@
 /**
- * The head of every audit log that was seen, one small file a DID. What no log can show, a newest operation that is held
- * back, is noticed with it: a log that no longer has the head that was seen last.
+ * The head of every audit log that was seen, one small file a DID. What no log can show, a newest operation that is
+ * held back, is noticed with it: a log that no longer has the head that was seen last.
  */
 
 import { isJsonObject } from "../../data/json-object.ts";
@@ -18,7 +18,10 @@ export interface SeenHead {
 
 /** The heads of logs that were seen, by their DIDs. */
 export interface SeenHeads {
-  /** @throws DecampError `damaged` if the file is not as decamp writes it; `refused`, `unreadable-file` as own-files.ts; `storage` */
+  /**
+   * @throws DecampError `damaged` if the file is not as decamp writes it; `refused`, `unreadable-file` as own-files.ts;
+   *   `storage`
+   */
   recall(did: string): Promise<SeenHead | undefined>;
   /** Durable when it resolves. @throws DecampError `refused` as own-files.ts, `storage` */
   remember(head: SeenHead): Promise<void>;

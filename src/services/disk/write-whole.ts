@@ -1,6 +1,6 @@
 /**
- * The one door through which bytes go to a file. The system may take a part of what it is given and say so, on a disk that
- * is nearly full: then the rest is offered again, and what it will not take is an error at that moment.
+ * The one door through which bytes go to a file. The system may take a part of what it is given and say so, on a disk
+ * that is nearly full: then the rest is offered again, and what it will not take is an error at that moment.
  */
 import { writeSync } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
@@ -8,7 +8,8 @@ import type { FileHandle } from "node:fs/promises";
 /**
  * Writes all bytes.
  *
- * @param position where in the file (bytes); where the file is at, or at its end if it was opened to append, unless given
+ * @param position where in the file (bytes); where the file is at, or at its end if it was opened to append, unless
+ *   given
  * @throws what the system says when no more of them are taken
  */
 export async function writeAll(
@@ -23,7 +24,9 @@ export async function writeAll(
   }
 }
 
-/** The same for a descriptor, before anything else happens. @throws what the system says when no more of them are taken */
+/**
+ * The same for a descriptor, before anything else happens. @throws what the system says when no more of them are taken
+ */
 export function writeAllSync(descriptor: number, bytes: Uint8Array): void {
   for (let at = 0; at < bytes.length;) {
     at += taken(writeSync(descriptor, bytes, at));

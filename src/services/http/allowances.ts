@@ -1,6 +1,6 @@
 /**
- * What servers still take, as the `ratelimit-*` headers of their answers say: each route of a server apart. With it a limit is
- * seen before it is hit.
+ * What servers still take, as the `ratelimit-*` headers of their answers say: each route of a server apart. With it a
+ * limit is seen before it is hit.
  */
 
 import { budgets } from "../../data/budgets.ts";
@@ -20,7 +20,9 @@ export interface Allowance {
 
 /** Two answers speak of the same window when their ends are this close (milliseconds). */
 const sameWindow = 5000;
-/** So many routes are known at once: a store of blobs has one for each. Whatever is known longest is forgotten first. */
+/**
+ * So many routes are known at once: a store of blobs has one for each. Whatever is known longest is forgotten first.
+ */
 const mostRoutes = 1000;
 
 /** What servers still take, as their answers said. */
@@ -35,12 +37,16 @@ export class Allowances {
     return known === undefined || known.resetAt <= now ? undefined : known;
   }
 
-  /** Nothing is sent to the server of `url` for so long (milliseconds): it has answered somebody that it is too much. */
+  /**
+   * Nothing is sent to the server of `url` for so long (milliseconds): it has answered somebody that it is too much.
+   */
   hold(url: URL, milliseconds: number, now: number): void {
     this.#holds.set(url.origin, Math.max(this.#holds.get(url.origin) ?? 0, now + milliseconds));
   }
 
-  /** Counts a request that is about to be sent. Returns how long it has to wait (milliseconds); then it is not counted. */
+  /**
+   * Counts a request that is about to be sent. Returns how long it has to wait (milliseconds); then it is not counted.
+   */
   take(url: URL, now: number): number {
     const held = (this.#holds.get(url.origin) ?? 0) - now;
     if (held > 0) {

@@ -37,7 +37,9 @@ export class Clocks {
     }
   }
 
-  /** Milliseconds by which the clock of `origin` is ahead of ours; undefined as long as it has not answered with a date. */
+  /**
+   * Milliseconds by which the clock of `origin` is ahead of ours; undefined as long as it has not answered with a date.
+   */
   offset(origin: string): number | undefined {
     return this.#samples.get(origin)?.offset;
   }

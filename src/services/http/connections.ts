@@ -1,15 +1,15 @@
 /**
- * One request and its answer, over Node's own HTTP/1.1: over a long way, one connection with a window for each stream, as
- * HTTP/2 has it, is slower than a connection for each request.
+ * One request and its answer, over Node's own HTTP/1.1: over a long way, one connection with a window for each stream,
+ * as HTTP/2 has it, is slower than a connection for each request.
  *
  * Tricky bits:
- * - Every part has its own deadline: connecting and the head of the answer as a whole, what is sent and the body between two
- *   pieces. A piece that waits for its reader is not late.
+ * - Every part has its own deadline: connecting and the head of the answer as a whole, what is sent and the body
+ *   between two pieces. A piece that waits for its reader is not late.
  * - A signal lives for a whole command, which sends thousands of requests: its listener goes when the request is over.
  * - An answer may come before all of the body was sent. When it was read, the rest is given up with the connection.
  * - A request that waits for a proxy to open the way has no connection, and Node tells it nothing until there is one.
- * - Node tells a deadline that has passed and an abort with errors of its own once there is an answer; so the answer, too, is
- *   ended with the reason.
+ * - Node tells a deadline that has passed and an abort with errors of its own once there is an answer; so the answer,
+ *   too, is ended with the reason.
  */
 
 import {
@@ -25,9 +25,14 @@ import { pipeline, type Duplex, type Readable } from "node:stream";
 import { DecampError } from "../../errors.ts";
 import { setDeadline, type Deadline } from "../deadline.ts";
 
-/** A connection that nobody uses is kept for so long, or for as long as its server says if that is less (milliseconds). */
+/**
+ * A connection that nobody uses is kept for so long, or for as long as its server says if that is less (milliseconds).
+ */
 const keptFor = 15_000;
-/** A connection on which nothing happens is probed after so long. By default it ends with the first eleven seconds of a bad network. */
+/**
+ * A connection on which nothing happens is probed after so long. By default it ends with the first eleven seconds of a
+ * bad network.
+ */
 const probedAfter = 60_000;
 
 export interface ConnectionOptions {
@@ -79,7 +84,9 @@ class DeadlineError extends Error {
   }
 }
 
-/** Node's agent does not know a connection to a proxy until that has led it on, and would leave it open when it ends. */
+/**
+ * Node's agent does not know a connection to a proxy until that has led it on, and would leave it open when it ends.
+ */
 class SecureAgent extends HttpsAgent {
   readonly #made = new Set<Duplex>();
 
@@ -179,13 +186,17 @@ async function watch(sent: ClientRequest, signal: AbortSignal, deadlines: Deadli
     };
     const onIdle = (): void => {
       if (answer === undefined ? sent.writableLength === 0 : answer.readableLength > 0) {
-        // It is not the server that is waited for, or it is for the head of its answer, which has a deadline of its own.
+        // It is not the server that is waited for, or it is for the head of its answer, which has a deadline of its
+        // own.
         socket?.setTimeout(deadlines.idle);
       } else {
         lookOnce();
       }
     };
-    /** Whoever was stopped finds this deadline passed, and has not looked at what came meanwhile: one turn of the loop does. */
+    /**
+     * Whoever was stopped finds this deadline passed, and has not looked at what came meanwhile: one turn of the loop
+     * does.
+     */
     const lookOnce = (): void => {
       const before = movedOn(socket);
       setImmediate(() => {

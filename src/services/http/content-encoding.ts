@@ -1,8 +1,10 @@
 /**
- * Answers that come compressed. decamp asks for none of it; some servers, and what stands before them, do it all the same.
+ * Answers that come compressed. decamp asks for none of it; some servers, and what stands before them, do it all the
+ * same.
  *
  * Tricky bits:
- * - Whoever reads the body gets, and counts, what it unfolds to, a piece at a time; nothing is unfolded ahead of the reader.
+ * - Whoever reads the body gets, and counts, what it unfolds to, a piece at a time; nothing is unfolded ahead of the
+ *   reader.
  * - What unfolds to nothing would never reach a reader who counts, so much that gives little is given up here.
  * - A body without a byte is empty, whatever it is called.
  */

@@ -71,8 +71,8 @@ export function discardBody(body: Readable): void {
  * Reads a body into memory.
  *
  * @param limit how much that may be
- * @throws DecampError `bad-answer` or, where the limit can be raised, `limit-exceeded` when there is more; `unreachable` when it
- *   ends early
+ * @throws DecampError `bad-answer` or, where the limit can be raised, `limit-exceeded` when there is more;
+ *   `unreachable` when it ends early
  */
 export async function readBody(answer: HttpAnswer, url: URL, limit: BudgetName = "jsonBytes"): Promise<Uint8Array> {
   const pieces: Uint8Array[] = [];
@@ -97,8 +97,8 @@ export async function readBody(answer: HttpAnswer, url: URL, limit: BudgetName =
  *
  * @param limit how many bytes there may be
  * @param now milliseconds, of any clock that does not go back
- * @throws DecampError as `readBody`, `unreachable` when it comes too slowly, `bad-answer` when it is not in the encoding that was
- *   said
+ * @throws DecampError as `readBody`, `unreachable` when it comes too slowly, `bad-answer` when it is not in the
+ *   encoding that was said
  */
 export async function* readBytes(
   { body, headers, limits = defaultBudgets }: HttpAnswer,
@@ -169,8 +169,8 @@ function isAbort(error: unknown): boolean {
 /**
  * Reads a JSON body.
  *
- * @throws DecampError `bad-answer` for anything that is not JSON, named for what it is; for JSON that is beyond the bounds of
- *   `data/json-bounds.ts` that or, where the limit can be raised, `limit-exceeded`
+ * @throws DecampError `bad-answer` for anything that is not JSON, named for what it is; for JSON that is beyond the
+ *   bounds of `data/json-bounds.ts` that or, where the limit can be raised, `limit-exceeded`
  */
 export async function readJson(answer: HttpAnswer, url: URL, limit?: BudgetName): Promise<unknown> {
   return asJson(parseJson(await readBody(answer, url, limit), answer.limits), answer, url);

@@ -6,8 +6,8 @@
  *   connection was refused, or the answer was 429).
  * - Redirects are never followed here. A caller that allows one follows it by hand, without credentials (redirects.ts).
  * - Nothing compressed is asked for, and what comes compressed is unfolded before anybody reads or counts it.
- * - The body belongs to whoever gets the answer (http-answer.ts). A body that ends before its announced length is an error
- *   (Node checks that).
+ * - The body belongs to whoever gets the answer (http-answer.ts). A body that ends before its announced length is an
+ *   error (Node checks that).
  */
 
 import type { Readable } from "node:stream";
@@ -59,8 +59,8 @@ export interface HttpRequest {
   /** Wait for the headers for hours (imports). */
   readonly patient?: boolean;
   /**
-   * Called for every answer of 429 or 503, before it is waited out; and of 500, 502 and 504, which a server gives, too, when it
-   * has more to do at once than it can.
+   * Called for every answer of 429 or 503, before it is waited out; and of 500, 502 and 504, which a server gives, too,
+   * when it has more to do at once than it can.
    */
   readonly onBusy?: () => void;
 }
@@ -98,11 +98,11 @@ export class Http {
 
   /**
    * Sends a request and resolves to the answer, whatever its status, once the headers are there. 429 and 5xx are waited
-   * out and repeated where that is allowed. A wait that is too long is not sat out, whatever the status: the common limits of
-   * servers are of five minutes, and those of a day get a later run.
+   * out and repeated where that is allowed. A wait that is too long is not sat out, whatever the status: the common
+   * limits of servers are of five minutes, and those of a day get a later run.
    *
-   * @throws DecampError `unreachable`, `private-address`, `rate-limited` (with `data.until`), `interrupted`, `bad-answer` for
-   *   an encoding that cannot be read
+   * @throws DecampError `unreachable`, `private-address`, `rate-limited` (with `data.until`), `interrupted`,
+   *   `bad-answer` for an encoding that cannot be read
    */
   async send(req: HttpRequest): Promise<HttpAnswer> {
     if (!this.#options.allowPrivateHosts) {

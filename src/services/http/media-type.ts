@@ -1,6 +1,7 @@
 /**
- * Media types on their way into a header. What a record or an answer names as one may be anything: empty, huge, with line ends or
- * letters that no header holds. It is hashed and signed, so it stays in the record; it is not sent like that.
+ * Media types on their way into a header. What a record or an answer names as one may be anything: empty, huge, with
+ * line ends or letters that no header holds. It is hashed and signed, so it stays in the record; it is not sent like
+ * that.
  */
 
 /** What is sent where nothing better is known. */

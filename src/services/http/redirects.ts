@@ -1,7 +1,8 @@
 /**
- * A server that leads elsewhere for bytes whose hash is known, as some do to a store of blobs. Each hop goes to https and to
- * a public address, or to what was allowed, and takes nothing along: no token, no cookie, no header of the request, also not
- * to the same host. What comes is believed for its hash alone; so a refusal there is no word of the server that was asked.
+ * A server that leads elsewhere for bytes whose hash is known, as some do to a store of blobs. Each hop goes to https
+ * and to a public address, or to what was allowed, and takes nothing along: no token, no cookie, no header of the
+ * request, also not to the same host. What comes is believed for its hash alone; so a refusal there is no word of the
+ * server that was asked.
  */
 
 import { DecampError, isDecampError } from "../../errors.ts";
@@ -22,8 +23,8 @@ export function isRedirect(status: number): boolean {
  *
  * @param first an answer that is one
  * @returns an answer of 2xx, with `from`
- * @throws DecampError `bad-answer` with data `to` (a host) if it leads in a circle, too far, to nowhere, to where decamp does
- *   not go, or to somebody who cannot be reached or does not give it; `rate-limited`
+ * @throws DecampError `bad-answer` with data `to` (a host) if it leads in a circle, too far, to nowhere, to where
+ *   decamp does not go, or to somebody who cannot be reached or does not give it; `rate-limited`
  */
 export async function followRedirects(
   http: Http,

@@ -30,7 +30,8 @@ export function createKeyFile(path: string, passphrase: string): KeyStore {
 /**
  * Looks, before any work is done, whether a key can be kept in a file at `path`.
  *
- * @throws DecampError `refused` if there is something of that name, and says so where that is no whole key file; `storage`
+ * @throws DecampError `refused` if there is something of that name, and says so where that is no whole key file;
+ *   `storage`
  */
 export async function refuseTaken(path: string): Promise<void> {
   try {

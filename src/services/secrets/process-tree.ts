@@ -5,9 +5,9 @@ import { platform } from "node:os";
 import { parentOfProcess } from "../process-stat.ts";
 
 /**
- * Asks a process and all below it to end. A process group would be simpler, but one of its own has no terminal, and a command
- * may ask for a PIN there; one that we share would take us along. What the process has started is found by who started it, and
- * on Linux also by a mark in the environment, because whoever has lost its parent is nobody's child.
+ * Asks a process and all below it to end. A process group would be simpler, but one of its own has no terminal, and a
+ * command may ask for a PIN there; one that we share would take us along. What the process has started is found by who
+ * started it, and on Linux also by a mark in the environment, because whoever has lost its parent is nobody's child.
  *
  * @param mark a variable and its value, which was given to this process only
  */

@@ -91,7 +91,9 @@ export async function runCommand<T>(
   }
 }
 
-/** The same chunks. @param onLeft called when the reader leaves before the end: what the command does then is our doing */
+/**
+ * The same chunks. @param onLeft called when the reader leaves before the end: what the command does then is our doing
+ */
 async function* untilLeft(chunks: AsyncIterable<Uint8Array>, onLeft: () => void): AsyncGenerator<Uint8Array> {
   let isLeft = true;
   try {

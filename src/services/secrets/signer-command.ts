@@ -1,6 +1,6 @@
 /**
- * A private key that lies elsewhere, on a token or in a KMS: a command gets the bytes on its standard input, and prints the
- * signature. What it prints is verified here, by decamp's own code and by somebody else's.
+ * A private key that lies elsewhere, on a token or in a KMS: a command gets the bytes on its standard input, and prints
+ * the signature. What it prints is verified here, by decamp's own code and by somebody else's.
  */
 import { DecampError } from "../../errors.ts";
 import { parseDidKey, verifySignature } from "../../identity/keys.ts";

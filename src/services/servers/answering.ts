@@ -4,8 +4,8 @@ import { isDecampError } from "../../errors.ts";
 import type { Pds } from "./pds.ts";
 
 /**
- * Asks a server something small about an account. If it answers, whatever that is, then what else does not come from it is
- * about that one thing.
+ * Asks a server something small about an account. If it answers, whatever that is, then what else does not come from it
+ * is about that one thing.
  *
  * @throws the signal's reason
  */

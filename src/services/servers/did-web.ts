@@ -7,8 +7,8 @@ import type { Http } from "../http/http.ts";
 /**
  * The document as parsed JSON, to be judged by `parseDidDocument`.
  *
- * @throws DecampError `invalid-account` for what is no did:web, `account-not-found` if the host has none, `unreachable`,
- *   `server-refused`, `bad-answer`
+ * @throws DecampError `invalid-account` for what is no did:web, `account-not-found` if the host has none,
+ *   `unreachable`, `server-refused`, `bad-answer`
  */
 export async function fetchWebDocument(http: Http, did: string, signal: AbortSignal): Promise<unknown> {
   if (!isWebDid(did)) {

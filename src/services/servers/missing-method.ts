@@ -14,8 +14,8 @@ const names: ReadonlySet<unknown> = new Set([
 const sentence = /\b(?:unknown|unsupported) (?:xrpc )?method\b|\bmethod (?:is )?not (?:implemented|supported|found)\b/i;
 
 /**
- * Whether a server says that it does not have the method that was asked for: by a name of its own, by 405 or 501, or by a 404
- * that names nothing. A refusal in words of its own, a failure, and an answer that cannot be read are not that.
+ * Whether a server says that it does not have the method that was asked for: by a name of its own, by 405 or 501, or by
+ * a 404 that names nothing. A refusal in words of its own, a failure, and an answer that cannot be read are not that.
  *
  * Where what the method gives can be had in another way, that way is taken then, and only then.
  */

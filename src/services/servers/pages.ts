@@ -9,8 +9,8 @@ import type { Shape } from "./xrpc.ts";
 type Cursor = string | number | null | undefined;
 
 /**
- * What every page of a list has beside its entries. A number that was rounded when it was read is no name of a page: entries would
- * be missing.
+ * What every page of a list has beside its entries. A number that was rounded when it was read is no name of a page:
+ * entries would be missing.
  */
 export const pageEntries: { readonly cursor: Shape<Cursor> } = {
   cursor: v.nullish(v.union([v.string(), v.pipe(v.number(), v.check(isExact))])),
@@ -25,8 +25,8 @@ function isExact(cursor: number): boolean {
  *
  * @param server whose list it is
  * @param fetchPage gives the page of this name; the first one without a name
- * @throws DecampError `bad-answer` when the pages do not end or come again, when an entry or a name of a page is too long to be
- *   one, and what `fetchPage` throws
+ * @throws DecampError `bad-answer` when the pages do not end or come again, when an entry or a name of a page is too
+ *   long to be one, and what `fetchPage` throws
  */
 export async function* allPages(
   { host, limits }: { readonly host: string; readonly limits: Limits },

@@ -1,6 +1,6 @@
 /**
- * A PDS, as far as decamp needs one: its methods, and the shape that the answer of each has to have. All calls go through
- * `Xrpc`, with one session that is pinned to its host.
+ * A PDS, as far as decamp needs one: its methods, and the shape that the answer of each has to have. All calls go
+ * through `Xrpc`, with one session that is pinned to its host.
  */
 
 import * as v from "valibot";
@@ -68,7 +68,8 @@ const carType = "application/vnd.ipld.car";
 const uploadBlob = "com.atproto.repo.uploadBlob";
 
 const did = v.pipe(v.string(), v.check(isDid));
-// What anybody may ask is asked without the package that has the lexicons: it takes longer to load than the answers to come.
+// What anybody may ask is asked without the package that has the lexicons: it takes longer to load than the answers to
+// come.
 const description = v.object({
   did,
   inviteCodeRequired: v.optional(v.boolean(), false),
@@ -222,7 +223,10 @@ export class Pds {
     return this.#server.query("com.atproto.sync.getLatestCommit", { did }, head, { signal });
   }
 
-  /** CID of the head: as `statedHead`, and from a server that has no such method, the root of the repository it gives out. */
+  /**
+   * CID of the head: as `statedHead`, and from a server that has no such method, the root of the repository it gives
+   * out.
+   */
   async latestCommit(did: string, signal: AbortSignal): Promise<{ cid: string }> {
     try {
       return await this.statedHead(did, signal);
@@ -251,8 +255,8 @@ export class Pds {
   }
 
   /**
-   * com.atproto.sync.getBlocks, streamed: a CAR of these blocks, in any order, whose root says nothing. What is in it has to
-   * be hashed and counted by whoever reads it.
+   * com.atproto.sync.getBlocks, streamed: a CAR of these blocks, in any order, whose root says nothing. What is in it
+   * has to be hashed and counted by whoever reads it.
    *
    * @param cids in their text form; they go into the address, so at most some hundred of them
    */
@@ -304,8 +308,8 @@ export class Pds {
   }
 
   /**
-   * com.atproto.sync.listRepos, all pages: the DIDs of the accounts, whatever their state. Each is a name that the server
-   * gives, to be judged by whoever uses it.
+   * com.atproto.sync.listRepos, all pages: the DIDs of the accounts, whatever their state. Each is a name that the
+   * server gives, to be judged by whoever uses it.
    *
    * @throws DecampError `bad-answer` when the pages do not end
    */

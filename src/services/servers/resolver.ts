@@ -15,11 +15,12 @@ const deadline = 6000;
 /** What finds the DID of a handle. */
 export interface HandleResolver {
   /**
-   * The DID that a handle names, or undefined if it names none: the name does not exist, or who answers for it names nothing.
-   * It is a claim: the DID document has to name the handle too.
+   * The DID that a handle names, or undefined if it names none: the name does not exist, or who answers for it names
+   * nothing. It is a claim: the DID document has to name the handle too.
    *
-   * @throws DecampError `identity-invalid` when DNS names two different DIDs; `unreachable` when no way named one, and one of
-   *   them gave no answer: then nobody can say that there is none; `private-address` for a handle whose host has no public one
+   * @throws DecampError `identity-invalid` when DNS names two different DIDs; `unreachable` when no way named one, and
+   *   one of them gave no answer: then nobody can say that there is none; `private-address` for a handle whose host has
+   *   no public one
    */
   resolve(handle: string, signal: AbortSignal): Promise<string | undefined>;
 }

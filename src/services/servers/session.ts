@@ -1,8 +1,8 @@
 /**
  * A session that never leaves its host. The stock session managers follow the DID document that a login or a refresh
- * answers with; in a migration that names the other server, and a token of one would be sent to the other. Here the origin
- * is fixed when the session is made, and redirects are not followed; but for bytes that anybody may have and whose hash is
- * known, and then without the session.
+ * answers with; in a migration that names the other server, and a token of one would be sent to the other. Here the
+ * origin is fixed when the session is made, and redirects are not followed; but for bytes that anybody may have and
+ * whose hash is known, and then without the session.
  */
 
 import * as v from "valibot";
@@ -46,7 +46,9 @@ interface Tokens {
 /** A token as it can be sent in a header. */
 export const bearerToken: v.GenericSchema<unknown, string> = v.pipe(v.string(), v.regex(/^[\x20-\x7e]+$/));
 
-/** An answer that opens a session. What is beside the names and the tokens is believed only if it is what it should be. */
+/**
+ * An answer that opens a session. What is beside the names and the tokens is believed only if it is what it should be.
+ */
 const openedSession = v.object({
   did: v.string(),
   handle: v.string(),
@@ -126,8 +128,8 @@ export class PinnedSession {
    * Signs in with a password.
    *
    * @param credentials `allowTakendown`: be content with a session that may only read, if the account is taken down
-   * @throws DecampError `auth-refused`, `auth-factor-required`, `account-unavailable` if the server says so of the account,
-   *   `unsupported` if it takes no password, `bad-answer`, and what `send` throws
+   * @throws DecampError `auth-refused`, `auth-factor-required`, `account-unavailable` if the server says so of the
+   *   account, `unsupported` if it takes no password, `bad-answer`, and what `send` throws
    */
   async signIn(credentials: Credentials, signal: AbortSignal): Promise<SessionInfo> {
     try {
@@ -203,7 +205,10 @@ export class PinnedSession {
     }
   }
 
-  /** The same, for answers in JSON; undefined for an empty one to POST. What cannot be read is asked for again, if it may be. */
+  /**
+   * The same, for answers in JSON; undefined for an empty one to POST. What cannot be read is asked for again, if it
+   * may be.
+   */
   async json(request: XrpcRequest): Promise<unknown> {
     const url = new URL(request.path, this.origin);
     const asks = (request.method ?? "GET") === "GET";
@@ -298,7 +303,9 @@ function asSignInRefusal(error: unknown, host: string): unknown {
   return error;
 }
 
-/** A body in JSON; undefined for an empty one, where there may be one. @throws DecampError `bad-answer`, `unreachable` */
+/**
+ * A body in JSON; undefined for an empty one, where there may be one. @throws DecampError `bad-answer`, `unreachable`
+ */
 async function readAnswer(answer: HttpAnswer, url: URL, mayBeEmpty: boolean): Promise<unknown> {
   const body = await readBody(answer, url);
   if (body.length === 0 && mayBeEmpty) {

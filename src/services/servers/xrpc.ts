@@ -1,7 +1,7 @@
 /**
- * The one way to call a method of a server (spec: HTTP API, "XRPC"). What comes back has the shape that was asked for, or there
- * is a DecampError, whatever came. Nobody else reads an answer of a server, except for repositories and blobs, which are
- * streams of bytes.
+ * The one way to call a method of a server (spec: HTTP API, "XRPC"). What comes back has the shape that was asked for,
+ * or there is a DecampError, whatever came. Nobody else reads an answer of a server, except for repositories and blobs,
+ * which are streams of bytes.
  */
 
 import type { Agent } from "@atproto/api";
@@ -33,7 +33,10 @@ export interface Download {
   readonly limits?: Limits;
 }
 
-/** Its first bytes: `least`, and the rest of the piece that they end in; fewer if there are no more. Nothing else is read. */
+/**
+ * Its first bytes: `least`, and the rest of the piece that they end in; fewer if there are no more. Nothing else is
+ * read.
+ */
 export async function readStart({ bytes }: Download, least: number): Promise<Uint8Array> {
   const pieces: Uint8Array[] = [];
   let size = 0;
@@ -78,8 +81,8 @@ export class Xrpc {
   }
 
   /**
-   * Asks through `@atproto/api`, which looks at the whole answer with the lexicon of the method; then it has the shape, too.
-   * It is loaded only now, unless somebody has done so ahead.
+   * Asks through `@atproto/api`, which looks at the whole answer with the lexicon of the method; then it has the shape,
+   * too. It is loaded only now, unless somebody has done so ahead.
    *
    * @throws DecampError as `query`
    */
@@ -117,8 +120,8 @@ export class Xrpc {
    * Asks for bytes, as a stream.
    *
    * @param limit how many bytes there may be
-   * @param how `type`: the media type that it has to be, if it has one and does not come from elsewhere; any, unless given.
-   *   `mayLeadElsewhere`: goes where the server leads, for what its hash proves
+   * @param how `type`: the media type that it has to be, if it has one and does not come from elsewhere; any, unless
+   *   given. `mayLeadElsewhere`: goes where the server leads, for what its hash proves
    * @throws DecampError `bad-answer` for another type and for a part of it, and as `PinnedSession.send`
    */
   async download(

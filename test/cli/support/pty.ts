@@ -7,7 +7,10 @@ import { Terminal } from "@xterm/headless";
 export interface Screen {
   /** Resolves when the screen shows `text`; rejects if the program ends before. */
   shows(text: string): Promise<void>;
-  /** The same for what was written since the last call, without control sequences and white space: on a terminal of any size. */
+  /**
+   * The same for what was written since the last call, without control sequences and white space: on a terminal of any
+   * size.
+   */
   spells(text: string): Promise<void>;
   type(keys: string): void;
   /** Closes the terminal, as a window is closed. */

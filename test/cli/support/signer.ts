@@ -1,6 +1,6 @@
 /**
- * A program that signs what stands on its standard input, as a token or a key service does. Arguments: a file with the private
- * key in hex, what it prints, and for some a file that it makes.
+ * A program that signs what stands on its standard input, as a token or a key service does. Arguments: a file with the
+ * private key in hex, what it prints, and for some a file that it makes.
  */
 import { createHash } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";

@@ -1,6 +1,6 @@
 /**
- * All that draws over lines or asks, one after the other on the terminal as it is; for tests of terminals without a size. With
- * `shrink` the terminal loses its size while the spinner turns.
+ * All that draws over lines or asks, one after the other on the terminal as it is; for tests of terminals without a
+ * size. With `shrink` the terminal loses its size while the spinner turns.
  */
 import { spawnSync } from "node:child_process";
 import { once } from "node:events";

@@ -8,7 +8,9 @@ export type ServerName = (typeof serverNames)[number];
 /** How the account is named on the command line: by what it is called now, or by the handle that a server gave it. */
 export type Called = "did" | "handle" | `handle at ${ServerName}`;
 
-/** The end of a run before its own: at a step (the first line about it, or the last one), or after so many milliseconds. */
+/**
+ * The end of a run before its own: at a step (the first line about it, or the last one), or after so many milliseconds.
+ */
 export interface Interruption {
   at: { step: StepId; when: "start" | "done" } | { ms: number };
   signal: "SIGKILL" | "SIGINT";

@@ -1,6 +1,6 @@
 /**
- * Seed → sequence. A sequence is put together of short scenes with random parts, so that what seldom happens by chance alone
- * happens as well; the first scene goes in turn by the seed, the others come by chance.
+ * Seed → sequence. A sequence is put together of short scenes with random parts, so that what seldom happens by chance
+ * alone happens as well; the first scene goes in turn by the seed, the others come by chance.
  */
 import { stepIds, type StepId } from "../../../src/migration/step-ids.ts";
 import { integer, pick, seededRandom, type Random } from "../../network/random.ts";

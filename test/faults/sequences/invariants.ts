@@ -148,7 +148,10 @@ function judgeHome(command: Command, before: World, after: World, model: Model):
   ];
 }
 
-/** Whose posts have to be at home after a move: those of the home before it, and of the one that holds the whole account. */
+/**
+ * Whose posts have to be at home after a move: those of the home before it, and of the one that holds the whole
+ * account.
+ */
 function owingServers({ source, target }: Command, before: World, model: Model): Set<ServerName> {
   const { home } = before;
   const owing = new Set<ServerName>(home === undefined ? [] : [home]);

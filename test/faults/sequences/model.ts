@@ -1,4 +1,7 @@
-/** What the test knows of an account because it did it: what was written, whose keys are the user's, where it was at home. */
+/**
+ * What the test knows of an account because it did it: what was written, whose keys are the user's, where it was at
+ * home.
+ */
 import type { ServerName } from "./actions.ts";
 import type { World } from "./world.ts";
 

@@ -169,7 +169,9 @@ class Player {
     learn(command, line, after, subject);
   }
 
-  /** Asks after every action: for the last move, and for any other, for all of the account, or for all that are known. */
+  /**
+   * Asks after every action: for the last move, and for any other, for all of the account, or for all that are known.
+   */
   async #askStatus(action: Action): Promise<void> {
     const { model } = this.#subject;
     const before = await this.#look();

@@ -1,7 +1,6 @@
 /**
- * Somebody posts while the mailed code is awaited. For `--plc-token-command`:
- * `node post-then-read-mail.ts SERVER DID PASSWORD RKEY MARK CONTROL_URL ADDRESS AFTER`; the file MARK is there afterwards if the post
- * was taken.
+ * Somebody posts while the mailed code is awaited. For `--plc-token-command`: `node post-then-read-mail.ts SERVER DID
+ * PASSWORD RKEY MARK CONTROL_URL ADDRESS AFTER`; the file MARK is there afterwards if the post was taken.
  */
 import { writeFile } from "node:fs/promises";
 import { procedure } from "../../network/xrpc.ts";

@@ -84,7 +84,8 @@ function statesAfter({ places }: World, running: Running, from: ServerName, to: 
   if (places[to].records.size > 0) {
     return [full];
   }
-  // A server shows only what is active: that one is empty and the other has more can be seen of two such accounts alone.
+  // A server shows only what is active: that one is empty and the other has more can be seen of two such accounts
+  // alone.
   return places[to].state === "active" && there === "active" && running.has(from)
     ? ["switched-empty"]
     : ["switched-empty", full];

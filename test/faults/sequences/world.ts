@@ -1,6 +1,6 @@
 /**
- * What is true, read where it lies: the databases of the three servers and the log of the directory. No server is asked, so
- * that deactivated accounts and stopped servers can be looked at as well, and nothing of decamp is used.
+ * What is true, read where it lies: the databases of the three servers and the log of the directory. No server is
+ * asked, so that deactivated accounts and stopped servers can be looked at as well, and nothing of decamp is used.
  */
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync } from "node:fs";

@@ -1,7 +1,7 @@
 /**
- * Repositories whose records are broken in all ways, with the seed that makes each of them again. Reading a record must end without
- * an error, with no more refs than there is room for; and the verifier, wherever it meets a record, must find the same blobs as
- * whoever reads the records one by one.
+ * Repositories whose records are broken in all ways, with the seed that makes each of them again. Reading a record must
+ * end without an error, with no more refs than there is room for; and the verifier, wherever it meets a record, must
+ * find the same blobs as whoever reads the records one by one.
  */
 import { recordBlobRefs } from "../../../src/data/blob-refs.ts";
 import { decodeCbor, encodeCbor } from "../../../src/data/cbor.ts";
@@ -105,7 +105,8 @@ export async function fuzzRecords(seed: number, most: number, stop: () => boolea
     const wanted = readBlobRefs(bytesSource(assemble(fixture, "as-made")), {
       onUnknown: ({ cid }) => unknown.add(cid),
     });
-    // The verifier counts digests by their first 63 bits, and a CID that was damaged may have them in common with another.
+    // The verifier counts digests by their first 63 bits, and a CID that was damaged may have them in common with
+    // another.
     const digests = new Set([...wanted.keys()].map((cid) => Buffer.from(parseCid(cid).digest).readBigUInt64BE() | 1n))
       .size;
     for (const order of ["as-made", "reversed", "random"] as const) {

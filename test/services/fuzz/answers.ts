@@ -1,7 +1,7 @@
 /**
- * Malformed answers to every call that decamp makes, with the seed that makes each of them again. Whatever comes, a call gives
- * what its type says, or a DecampError; it ends; no error repeats a secret; and where an answer leads elsewhere, no secret
- * goes along.
+ * Malformed answers to every call that decamp makes, with the seed that makes each of them again. Whatever comes, a
+ * call gives what its type says, or a DecampError; it ends; no error repeats a secret; and where an answer leads
+ * elsewhere, no secret goes along.
  */
 import type { ServerResponse } from "node:http";
 import * as zlib from "node:zlib";
