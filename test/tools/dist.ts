@@ -2,8 +2,8 @@
  * What lies in `dist`, and whether it is what the sources say.
  *
  * The code is without comments and source maps: nobody who runs decamp reads them, and they were half of the package.
- * Declarations keep their comments, because editors show them; those that no entry of package.json leads to are left
- * out.
+ * Declarations keep their comments, because editors show them, but for what stands above a whole file: that is for who
+ * reads the source. Declarations that no entry of package.json leads to are left out.
  */
 import { createHash } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -25,7 +25,7 @@ export async function build(): Promise<number> {
   if (failed !== undefined) {
     return failed;
   }
-  removeUnreached();
+  trimDeclarations();
   mkdirSync(path.dirname(stamp), { recursive: true });
   writeFileSync(stamp, `${sources} ${hash(filesIn(folder))}`);
   return 0;
@@ -79,22 +79,40 @@ function read(file: string): string | undefined {
   }
 }
 
-/** Removes the declarations that no entry of package.json leads to. */
-function removeUnreached(): void {
+/** The comment above a file: one that stands before its imports, or before another comment. */
+const aboveFile = /^\s*\/\*\*(?:(?!\*\/)[\s\S])*\*\/\s*(?=import\b|\/\*\*)/;
+const anyComment = /\s*\/\*\*(?:(?!\*\/)[\s\S])*\*\//g;
+
+/**
+ * Removes what nobody reads of the declarations: all that no entry of package.json leads to; comments on what the entries
+ * lead to and do not give out; and what is above a file.
+ */
+function trimDeclarations(): void {
   const { exports } = JSON.parse(read("package.json") ?? "") as { exports: Record<string, string | { types: string }> };
   const entries = Object.values(exports).flatMap((entry) =>
     typeof entry === "string" ? [] : [path.normalize(entry.types)],
   );
+  const givenOut = new Set(entries.flatMap(declarationsNamedIn));
   const reached = new Set(entries);
   // A set is walked to its end, also where it grows.
   for (const file of reached) {
-    for (const [, specifier = ""] of readFileSync(file, "utf8").matchAll(/(?:from |import\()"(\.[^"]+)"/g)) {
-      reached.add(path.join(path.dirname(file), specifier.replace(/\.ts$/, ".d.ts")));
-    }
+    declarationsNamedIn(file).forEach((one) => reached.add(one));
   }
-  for (const file of filesIn(folder)) {
-    if (file.endsWith(".d.ts") && !reached.has(file)) {
+  for (const file of filesIn(folder).filter((one) => one.endsWith(".d.ts") && !entries.includes(one))) {
+    if (!reached.has(file)) {
       rmSync(file);
+    } else if (givenOut.has(file)) {
+      writeFileSync(file, readFileSync(file, "utf8").replace(aboveFile, ""));
+    } else {
+      writeFileSync(file, readFileSync(file, "utf8").replaceAll(anyComment, "").trimStart());
     }
   }
+}
+
+/** The declarations that a file of declarations imports, or gives out. */
+function declarationsNamedIn(file: string): string[] {
+  const specifiers = readFileSync(file, "utf8").matchAll(/(?:from |import\()"(\.[^"]+)"/g);
+  return Array.from(specifiers, ([, specifier = ""]) =>
+    path.join(path.dirname(file), specifier.replace(/\.ts$/, ".d.ts")),
+  );
 }
