@@ -7,4 +7,5 @@ import { connectNetwork, type NetworkHandle } from "./control.ts";
 const [controlUrl = "", to = "", after = "0", subject = "PLC Update"] = process.argv.slice(2);
 const network = connectNetwork({ controlUrl } as NetworkHandle);
 const { token = "" } = await network.waitForMail({ to, subject, after: Number(after) });
-process.stdout.write(`${token}\n`);
+// Whoever asked may have been killed meanwhile: that is no fault of ours, and ends us without a word.
+process.stdout.on("error", () => process.exit(1)).write(`${token}\n`);
