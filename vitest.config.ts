@@ -3,7 +3,7 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     reporters: ["default", "./test/tools/count-reporter.ts"],
-    maxWorkers: 2,
+    maxWorkers: 3,
     projects: [
       {
         test: {

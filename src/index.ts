@@ -78,15 +78,9 @@ export type { Clocks } from "./services/http/clocks.ts";
 export { limitsWith, type BudgetName, type Limits } from "./data/budgets.ts";
 export { KnownSecrets } from "./data/known-secrets.ts";
 export { Pds } from "./services/servers/pds.ts";
-export type {
-  AccountStatus,
-  Download,
-  NewAccount,
-  OpenPds,
-  RepoStatus,
-  ServerDescription,
-  Upload,
-} from "./services/servers/pds.ts";
+export type { AccountStatus, NewAccount, OpenPds, RepoStatus, ServerDescription } from "./services/servers/pds.ts";
+export type { Download } from "./services/servers/xrpc.ts";
+export type { Upload } from "./services/upload.ts";
 export type { Credentials, SessionInfo } from "./services/servers/session.ts";
 export { createPlcDirectory, type PlcDirectory } from "./services/servers/plc-directory.ts";
 export { createRelay, type HostStatus, type Relay } from "./services/servers/relay.ts";

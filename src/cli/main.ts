@@ -1,6 +1,4 @@
 /** The entry of the command line: from the arguments to an exit code. */
-import { collectWith } from "../services/spent-memory.ts";
-import { findCollector } from "./collector.ts";
 import { resumable } from "./command-line.ts";
 import { lostOutput, reportFailure } from "./talk/failure.ts";
 import type { Edge, Ready } from "./command.ts";
@@ -32,7 +30,6 @@ export async function main(argv: readonly string[], parts: TerminalParts = proce
   };
   process.on("uncaughtException", onBug);
   const outlived = outliveSession();
-  collectWith(findCollector);
   try {
     // Nothing that is shorter can be a key, and help needs no code for it.
     if (argv.some((argument) => /\w{25}/.test(argument))) {
@@ -64,7 +61,12 @@ export async function main(argv: readonly string[], parts: TerminalParts = proce
 
 /** Runs a command; an error that knows what to do next says it with all flags of this run. */
 async function runNamed({ invocation, run }: Ready, edge: Edge): Promise<number> {
-  const { processSettings, refuseRevealing } = await import("./node-settings.ts");
+  const [{ processSettings, refuseRevealing }, { findCollector }, { collectWith }] = await Promise.all([
+    import("./node-settings.ts"),
+    import("./collector.ts"),
+    import("../services/spent-memory.ts"),
+  ]);
+  collectWith(findCollector);
   refuseRevealing(invocation.command, edge.terminal.env, processSettings());
   try {
     return await run(edge);

@@ -39,8 +39,11 @@ test.each([
     .filter((name) => name !== undefined);
   expect(new Set(packages)).toEqual(new Set(["commander"]));
   const ours = loaded.map((url) => /\/src\/([a-z]+)\//.exec(url)?.[1]).filter((name) => name !== undefined);
-  // `data`: what is printed is searched for secrets.
-  expect(new Set(ours)).toEqual(new Set(["cli", "data"]));
+  // `data`: what is printed is searched for secrets. Of the services, what says which version this is, and the
+  // defaults.
+  expect(new Set(ours)).toEqual(new Set(["cli", "data", "services"]));
+  const services = loaded.flatMap((url) => /\/src\/services\/(.+)$/.exec(url)?.[1] ?? []);
+  expect(services.sort()).toEqual(["defaults.ts", "package.ts"]);
   expect(loaded.filter((url) => /^node:(?:net|http|https|tls|dns)/.test(url))).toEqual([]);
 });
 

@@ -84,8 +84,8 @@ const aboveFile = /^\s*\/\*\*(?:(?!\*\/)[\s\S])*\*\/\s*(?=import\b|\/\*\*)/;
 const anyComment = /\s*\/\*\*(?:(?!\*\/)[\s\S])*\*\//g;
 
 /**
- * Removes what nobody reads of the declarations: all that no entry of package.json leads to; comments on what the entries
- * lead to and do not give out; and what is above a file.
+ * Removes what nobody reads of the declarations: all that no entry of package.json leads to; comments on what the
+ * entries lead to and do not give out; and what is above a file.
  */
 function trimDeclarations(): void {
   const { exports } = JSON.parse(read("package.json") ?? "") as { exports: Record<string, string | { types: string }> };
