@@ -1,7 +1,7 @@
 /**
  * Memory of pieces of a body that nobody needs any more. Each lies outside of the JavaScript heap, which stays small
  * however many there are, so that the engine sees no reason to look after them until there are 64 MB and more. So it is
- * asked to look at what is new every few megabytes, which takes well under a millisecond; and now and then at all:
+ * asked to look at what is new every few megabytes, which takes a few milliseconds; and now and then at all:
  * pieces that were in use at such a moment count as old. It is asked only where the process is ours: a library is a
  * guest.
  */
@@ -10,7 +10,7 @@
 export type Collect = (options: { type: "minor" | "major" }) => void;
 
 /** Bytes between two looks at what is new, and which of them goes for all. */
-const every = 2 * 1024 * 1024;
+const every = 4 * 1024 * 1024;
 const everyMajor = 16;
 
 let spent = 0;
