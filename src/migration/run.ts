@@ -188,10 +188,11 @@ async function runStep(context: Context, step: Step, isNeeded: boolean): Promise
   }
   context.report({ type: "step", id, title, state: "start" });
   context.isLeft = false;
+  const over = new AbortController();
   if (step.loadAhead !== undefined) {
-    void loadAhead(context, step.loadAhead);
+    void loadAhead(context, step.loadAhead, AbortSignal.any([context.signal, over.signal]));
   }
-  const detail = await work(async () => step.run(context));
+  const detail = await work(async () => step.run(context)).finally(() => over.abort());
   context.report({
     type: "step",
     id,
@@ -202,8 +203,11 @@ async function runStep(context: Context, step: Step, isNeeded: boolean): Promise
   });
 }
 
-/** Never fails: whoever needs the code says what is wrong with it. */
-async function loadAhead({ services, signal }: Context, load: () => Promise<unknown>): Promise<void> {
+/**
+ * Loads nothing for a step that was over so soon: then no server was waited for. Never fails: whoever needs the code
+ * says what is wrong with it.
+ */
+async function loadAhead({ services }: Context, load: () => Promise<unknown>, signal: AbortSignal): Promise<void> {
   try {
     await services.sleep(untilAsked, signal);
     await load();
