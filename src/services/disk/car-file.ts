@@ -3,7 +3,6 @@ import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { defaultBudgets, overLimit, type Limits } from "../../data/budgets.ts";
 import { DecampError, isDecampError } from "../../errors.ts";
-import { FrameWatch } from "../../repo/verify.ts";
 import { repoLimits } from "../../repo/limits.ts";
 import type { RepoSource } from "../../repo/source.ts";
 import { openNamed, pieces, readOpened, type Opened } from "./incoming.ts";
@@ -97,6 +96,8 @@ export async function spoolCar(
   from: string,
   { signal, limits = defaultBudgets }: SpoolOptions = {},
 ): Promise<CarFile> {
+  // The machine that proves is large, and only what comes as a stream is looked at.
+  const { FrameWatch } = await import("../../repo/verify.ts");
   const { fd, close } = onDisk(openSpool);
   const watch = new FrameWatch(repoLimits(limits));
   let size = 0;
