@@ -38,8 +38,9 @@ export class ReadBack {
   /** @param source reads back what was written; without it, what may be needed again has to be held */
   constructor(window: Window, source: RepoSource | undefined) {
     this.window = window;
-    this.held = source === undefined ? new HeldBlocks() : undefined;
-    this.source = source ?? this.held!;
+    const held = new HeldBlocks();
+    this.held = source === undefined ? held : undefined;
+    this.source = source ?? held;
   }
 
   /** The whole file, if it can be read again. */
