@@ -1,72 +1,12 @@
 /** The library: what the command line does, as functions. Everything else in the package is private. */
 
-export {
-  DecampError,
-  isDecampError,
-  type ErrorCode,
-  type ErrorData,
-  type ErrorOptions,
-  type IdentityStanding,
-  type KnownStanding,
-} from "./errors.ts";
-
-// Repository (also in `decamp/repo`)
-export { createRepoVerifier, verifyRepo } from "./repo/verify.ts";
-export type { Expectation, RepoProgress, RepoVerifier, VerifierOptions, VerifyOptions } from "./repo/verify.ts";
-export type { Finding, RepoReport } from "./repo/report.ts";
-export { rules, type Part, type Rule, type RuleId } from "./repo/rules.ts";
-export { defaultLimits, type RepoLimits } from "./repo/limits.ts";
-export { bytesSource, type RepoSource } from "./repo/source.ts";
-export { readBlobRefs, readRecords, recordsInTurns } from "./repo/records.ts";
-export type { BlobRefOptions, ReadOptions, ReferencedBlob, RepoRecord } from "./repo/records.ts";
-export { diffInTurns, diffRepos, type DiffOptions, type RecordChange } from "./repo/diff.ts";
-export { readDid, timeOfRev } from "./repo/head.ts";
-export { framedBlocks, parseCarHeader, type CarHeader, type FramedBlock } from "./repo/car.ts";
+// The pure parts, each an entry of its own
+export * from "./repo.ts";
+export * from "./plc.ts";
+// Whoever takes the whole has the proving machine at hand.
+export { createRepoVerifier, verifyRepo, type RepoVerifier, type VerifierOptions } from "./repo/verify.ts";
 export { proveCommit, type ProvedCommit } from "./repo/commit-proof.ts";
-export { decodeCbor, isCborMap, type CborMap, type CborValue } from "./data/cbor.ts";
-export { CidLink, type Cid } from "./data/cid.ts";
-export { toJson } from "./data/json.ts";
-
-// Identity (also in `decamp/plc`)
 export { parseAccount, type Account } from "./identity/names.ts";
-export { parseDidDocument, type DidDocument } from "./identity/did-document.ts";
-export { makePrivateKey, parsePrivateKey, PrivateKey } from "./identity/private-key.ts";
-export { parseDidKey, verifySignature, type Curve, type PublicKey } from "./identity/keys.ts";
-export { auditLog, type AuditFinding, type LogAudit } from "./plc/audit.ts";
-export { describeHistory, undoPower, type HistoryEntry, type UndoPower } from "./plc/history.ts";
-export { changeFacts } from "./plc/change-facts.ts";
-export type { BeforeAndAfter, ChangeFacts, KeyFact, KeyKnowledge, KeyOwner, UndoFacts } from "./plc/change-facts.ts";
-export { proveLog, verifyLog, type LogEntry, type VerifiedLog } from "./plc/log.ts";
-export {
-  didOfGenesis,
-  operationBytes,
-  operationCid,
-  parseSignedOperation,
-  parseUnsignedOperation,
-} from "./plc/operation.ts";
-export type {
-  LegacyCreate,
-  PlcOperation,
-  PlcService,
-  PlcTombstone,
-  SignedOperation,
-  UnsignedOperation,
-} from "./plc/operation.ts";
-export { moveOperation, updateOperation, type Base, type Move, type RecommendedCredentials } from "./plc/update.ts";
-export { editOperation, type IdentityEdit } from "./plc/edit.ts";
-export { checkOperation, type CheckContext, type OperationFinding, type OperationsLeft } from "./plc/check.ts";
-export { judgeOperation, type Intent, type Judgement } from "./plc/judge.ts";
-export { placeOperation, predecessorAt, type Place } from "./plc/place.ts";
-export {
-  findRecoveries,
-  findUnwanted,
-  planRecovery,
-  recoveryOperation,
-  recoveryPredecessor,
-  type Recovery,
-  type RecoveryRequest,
-} from "./plc/recover.ts";
-export { compareSigned, diffOperations, type Difference, type Predecessor, type SignedAnswer } from "./plc/diff.ts";
 
 // Services: all of them, and each of them
 export { openServices, type OpenOptions, type OpenServices, type Services } from "./services/open.ts";
@@ -75,7 +15,7 @@ export { Http, type HttpOptions, type HttpRequest } from "./services/http/http.t
 export type { HttpAnswer } from "./services/http/http-answer.ts";
 export type { Allowance, Allowances, AnswerHeaders } from "./services/http/allowances.ts";
 export type { Clocks } from "./services/http/clocks.ts";
-export { limitsWith, type BudgetName, type Limits } from "./data/budgets.ts";
+
 export { KnownSecrets } from "./data/known-secrets.ts";
 export { Pds } from "./services/servers/pds.ts";
 export type { AccountStatus, NewAccount, OpenPds, RepoStatus, ServerDescription } from "./services/servers/pds.ts";

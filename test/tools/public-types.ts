@@ -124,5 +124,9 @@ function readUnit(dist: string, file: string): Unit {
     }
     isDescribed = false;
   }
-  return { imports: read("import"), gives: read("export"), declares };
+  const stars = [...text.matchAll(/^export \* from "([^"]*)";/gm)].flatMap(([, specifier = ""]) => [
+    ...readUnit(dist, from(specifier) ?? "").gives,
+  ]);
+  // What a file names itself stands before what it gives out of others.
+  return { imports: read("import"), gives: new Map([...stars, ...read("export")]), declares };
 }
