@@ -10,7 +10,7 @@ import { commandLine } from "../command-line.ts";
 import { powerlessLines } from "../talk/facts-lines.ts";
 import { lossSteps } from "../talk/loss-lines.ts";
 import { lostLines } from "../talk/mend-lines.ts";
-import { bytesText, countText, plural } from "../talk/reporters/amounts.ts";
+import { bytesText, countText, moreText, plural } from "../talk/reporters/amounts.ts";
 import type { Line, Piece } from "../talk/terminal.ts";
 import type { Complete } from "../next-command.ts";
 
@@ -146,7 +146,7 @@ function unmendedLines(archive: string, { unmended, manifest }: ExportResult): L
         "cid" in one ? one.cid : `${one.file} in ${one.snapshot}`,
         { text: `  ${one.reason}`, style: "yellow" },
       ]),
-    ...(more > 0 ? [[`and ${countText(more)} more; --json names them all`]] : []),
+    ...(more > 0 ? [[moreText(more)]] : []),
     ...(unmended.some((one) => "cid" in one)
       ? [[`Which snapshots need the blobs, says ${commandLine(["verify", archive])}`]]
       : []),
@@ -186,7 +186,7 @@ function missingLines(missing: readonly Missing[]): Line[] {
           `    ${records.length === 0 ? "no record needs it" : `needed by ${records.slice(0, 5).join(", ")}${records.length > 5 ? ` and ${records.length - 5} more` : ""}`}`,
         ],
       ]),
-    ...(more > 0 ? [[`and ${countText(more)} more; --json names them all`]] : []),
+    ...(more > 0 ? [[moreText(more)]] : []),
   ];
 }
 

@@ -1,5 +1,4 @@
 /** JSON that a command is told to read: from a file, or from the standard input. */
-import { DecampError } from "../../errors.ts";
 import {
   readJsonFile,
   readJsonStream,
@@ -8,6 +7,9 @@ import {
   type JsonValues,
 } from "../../services/disk/json-file.ts";
 import type { Terminal } from "../talk/terminal.ts";
+import { requirePipe } from "./standard-input.ts";
+
+const otherwise = "Give the path of a file, or pipe the JSON in.";
 
 /**
  * @param path a path, or `-` for the standard input
@@ -21,7 +23,7 @@ export async function readJsonInput(
   if (path !== "-") {
     return readJsonFile(path, options);
   }
-  requirePipe(stdin);
+  requirePipe(stdin, otherwise);
   return readJsonStream(stdin, "the standard input", options);
 }
 
@@ -34,14 +36,6 @@ export async function readJsonLinesInput(
   if (path !== "-") {
     return readJsonValues(path, signal);
   }
-  requirePipe(stdin);
+  requirePipe(stdin, otherwise);
   return readJsonValues({ stream: stdin, name: "the standard input" }, signal);
-}
-
-function requirePipe({ isTTY }: Terminal["stdin"]): void {
-  if (isTTY) {
-    throw new DecampError("usage", "- reads the standard input, but that is a terminal.", {
-      hint: "Give the path of a file, or pipe the JSON in.",
-    });
-  }
 }

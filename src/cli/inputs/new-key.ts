@@ -2,7 +2,7 @@
  * A key that is to be added: a file with the private key, or a public one, whose private part may be in the keychain.
  */
 import type { Signer } from "../../account/sign-by-key.ts";
-import { DecampError, isDecampError } from "../../errors.ts";
+import { isDecampError } from "../../errors.ts";
 import type { Curve } from "../../identity/keys.ts";
 import { isArmored } from "../../services/secrets/age-file.ts";
 import { createKeychain } from "../../services/secrets/keychain.ts";
@@ -10,6 +10,7 @@ import { readSecretFile, readSecretStream } from "../../services/secrets/secret-
 import { requireDidKey } from "../did-key.ts";
 import { openKey, recallKey, type KeySources } from "../talk/rotation-key.ts";
 import type { Terminal } from "../talk/terminal.ts";
+import { requirePipe } from "./standard-input.ts";
 
 export interface NewKey {
   readonly key: string;
@@ -26,10 +27,8 @@ export async function readNewKey(
 ): Promise<NewKey> {
   if (!what.startsWith("did:")) {
     const name = "the new rotation key";
-    if (what === "-" && terminal.stdin.isTTY) {
-      throw new DecampError("usage", "- reads the standard input, but that is a terminal.", {
-        hint: "Give the path of a file, or pipe the key in.",
-      });
+    if (what === "-") {
+      requirePipe(terminal.stdin, "Give the path of a file, or pipe the key in.");
     }
     const text =
       what === "-"

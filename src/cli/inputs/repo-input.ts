@@ -1,8 +1,8 @@
 /** Opens what a command is told to look into: a CAR file, an archive, or the standard input. */
 import type { Manifest } from "../../archive/manifest.ts";
-import { DecampError } from "../../errors.ts";
 import { openNamedCar, spoolCar, type CarFile, type SpoolOptions } from "../../services/disk/car-file.ts";
 import type { Terminal } from "../talk/terminal.ts";
+import { requirePipe } from "./standard-input.ts";
 
 /** A repository that is open; of an archive the newest one. */
 export interface Input extends CarFile {
@@ -22,11 +22,7 @@ export interface InputOptions extends SpoolOptions {
  */
 export async function openInput(path: string, terminal: Terminal, options: InputOptions): Promise<Input> {
   if (path === "-") {
-    if (terminal.stdin.isTTY) {
-      throw new DecampError("usage", "- reads the standard input, but that is a terminal.", {
-        hint: "Give the path of a CAR file, or pipe one in.",
-      });
-    }
+    requirePipe(terminal.stdin, "Give the path of a CAR file, or pipe one in.");
     return spoolCar(terminal.stdin, "the standard input", options);
   }
   return (await openArchive(path, options.passesOver === true)) ?? openNamedCar(path, options);

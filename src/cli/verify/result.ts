@@ -2,7 +2,7 @@
 import type { AnyFinding, ArchiveReport } from "../../archive/check/check-archive.ts";
 import type { RepoReport } from "../../repo/report.ts";
 import { isOnlyOlder } from "../talk/mend-lines.ts";
-import { bytesText, countText, plural } from "../talk/reporters/amounts.ts";
+import { bytesText, countText, moreText, plural } from "../talk/reporters/amounts.ts";
 import type { Line, Piece } from "../talk/terminal.ts";
 
 /** So many findings are named on the screen; `--json` has them all. */
@@ -113,7 +113,7 @@ export function findingLines(findings: readonly AnyFinding[]): Line[] {
     [],
     [{ text: plural(findings.length, "finding"), style: "bold" }],
     ...findings.slice(0, namedFindings).flatMap((finding) => oneFinding(finding)),
-    ...(more > 0 ? [[`and ${countText(more)} more; --json names them all`]] : []),
+    ...(more > 0 ? [[moreText(more)]] : []),
   ];
 }
 

@@ -18,6 +18,11 @@ export function countText(count: number): string {
   return String(count).replace(/\B(?=(?:[0-9]{3})+$)/g, ",");
 }
 
+/** What stands below a list that names only the first of many. */
+export function moreText(count: number): string {
+  return `and ${countText(count)} more; --json names them all`;
+}
+
 /** "1 blob", "57 blobs". */
 export function plural(count: number, one: string, many: string = `${one}s`): string {
   return `${countText(count)} ${count === 1 ? one : many}`;
