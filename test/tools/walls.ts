@@ -17,7 +17,7 @@ const below: Readonly<Record<string, readonly string[]>> = {
   migration: ["data", "identity", "repo", "plc", "services", "account", "archive"],
   "repo.ts": ["data", "identity", "repo"],
   "plc.ts": ["data", "identity", "plc"],
-  "index.ts": ["data", "identity", "repo", "plc", "services", "account", "archive", "migration"],
+  "index.ts": ["repo.ts", "plc.ts", "data", "identity", "repo", "plc", "services", "account", "archive", "migration"],
   cli: ["data", "identity", "repo", "plc", "services", "account", "archive", "migration"],
 };
 
