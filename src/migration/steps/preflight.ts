@@ -1,6 +1,6 @@
 /** preflight: every reason against the move that can be seen before anything is written. */
 
-import { requireState } from "../../account/places.ts";
+import { isSilent, requireState } from "../../account/places.ts";
 import { homeBefore, staysOf, whereIs } from "../../account/where.ts";
 import { requireArchiveFolder } from "../../archive/folder.ts";
 import { DecampError, isDecampError } from "../../errors.ts";
@@ -47,8 +47,12 @@ async function checkBefore(context: Context): Promise<void> {
   if (sourceDescription.did === description.did) {
     throw new DecampError("same-server", `${source.origin} and ${targetOrigin} are the same server.`);
   }
-  context.where = await whereIs(services, identity.log, { source: source.origin, target: targetOrigin }, signal);
+  const servers = { source: source.origin, target: targetOrigin };
+  context.where = await whereIs(services, identity.log, servers, signal);
   const isThere = await checkAccounts(context);
+  if ([context.where.source, context.where.target].some((place) => place !== undefined && isSilent(place))) {
+    context.where = await whereIs(services, identity.log, servers, signal); // by now it has answered
+  }
   context.isFrozen = context.where.source?.state === "deactivated";
   const { head } = context.where.source ?? {};
   if (head !== undefined && isFutureRev(head.rev, services.now())) {
