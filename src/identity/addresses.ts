@@ -1,5 +1,6 @@
 /** Where servers are: URLs and IP addresses. Syntax only; nothing is looked up. */
 import ipaddr from "ipaddr.js";
+import { shortened } from "../data/shortened.ts";
 import { DecampError } from "../errors.ts";
 
 export interface ServerUrlOptions {
@@ -62,6 +63,5 @@ export function isPublicAddress(address: string): boolean {
 
 /** Without what stands before an @: it could be a password. */
 function quoteUrl(text: string): string {
-  const shown = text.replace(/\/\/.*@/s, "//…@");
-  return JSON.stringify(shown.length <= 300 ? shown : `${shown.slice(0, 300)}…`);
+  return JSON.stringify(shortened(text.replace(/\/\/.*@/s, "//…@")));
 }

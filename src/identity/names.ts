@@ -1,4 +1,5 @@
 /** What accounts are called: DIDs and handles (spec: DID, Handle). Syntax only; nothing is resolved. */
+import { shortened } from "../data/shortened.ts";
 import { DecampError } from "../errors.ts";
 
 /** What a person can name an account by. */
@@ -88,5 +89,5 @@ export function parseAccount(text: string): Account {
 }
 
 function quote(text: string): string {
-  return JSON.stringify(text.length <= 300 ? text : `${text.slice(0, 300)}…`);
+  return JSON.stringify(shortened(text));
 }

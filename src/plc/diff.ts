@@ -1,4 +1,5 @@
 /** What differs between two operations, field by field; and whether a signed answer is what was asked for. */
+import { shortened } from "../data/shortened.ts";
 import type { Cid } from "../data/cid.ts";
 import { isJsonObject } from "../data/json-object.ts";
 import { DecampError, isDecampError } from "../errors.ts";
@@ -174,5 +175,5 @@ function isTexts(value: unknown): value is readonly string[] {
 
 function show(value: unknown): string {
   const text = concealKeys(typeof value === "string" ? value : (JSON.stringify(value) ?? "nothing"));
-  return text.length <= 300 ? text : `${text.slice(0, 300)}…`;
+  return shortened(text);
 }
