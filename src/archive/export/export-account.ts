@@ -194,7 +194,7 @@ async function exportLocked(
   const mending = await beginMending(archive, known, damage, options);
   const updatedAt = new Date(options.now).toISOString();
   const write = async (manifest: Manifest): Promise<void> => writeManifest(archive, manifest);
-  await mending.fromParts(await parts, updatedAt, write);
+  await mending.fromParts(parts, updatedAt, write);
   report({ type: "step", id: "repository", title: titles.repository, state: "start" });
   // If only blobs are missing, they are added to the snapshot that is there.
   const keepLast = mending.last !== undefined && (await parts).every((part) => isInSnapshot(part, mending.last));

@@ -80,11 +80,12 @@ export class Mending {
   /**
    * Writes the small files again that are the same by now as they were then.
    *
+   * @param parts on their way; waited for if anything is damaged
    * @param write as for `fromRepo`
    */
-  async fromParts(parts: readonly Part[], updatedAt: string, write: WriteManifest): Promise<void> {
+  async fromParts(parts: Promise<readonly Part[]>, updatedAt: string, write: WriteManifest): Promise<void> {
     for (const { manifest, name, file } of this.#all()) {
-      const part = parts.find(({ described }) => described.sha256 === file.sha256);
+      const part = (await parts).find(({ described }) => described.sha256 === file.sha256);
       if (part !== undefined && name === snapshotFiles[part.part] && (await this.#isFree(manifest, name))) {
         await writeWhole(this.#path(manifest, name), part.text);
         await this.#describe(manifest, name, part.described, updatedAt, write);
