@@ -5,7 +5,7 @@ import { parseCid, type Cid } from "../../data/cid.ts";
 import { defaultBudgets, overLimit } from "../../data/budgets.ts";
 import { isDecampError, DecampError } from "../../errors.ts";
 import { Background, forEachConcurrent } from "../../services/concurrent.ts";
-import { NewFile, syncFolders } from "../../services/disk/files.ts";
+import { listFolder, NewFile, splitPath, syncFolders } from "../../services/disk/files.ts";
 import { anyType } from "../../services/http/media-type.ts";
 import type { Download } from "../../services/servers/pds.ts";
 import { inTheWay, plainSize } from "../../services/disk/plain-entries.ts";
@@ -87,8 +87,11 @@ export async function fetchBlobs(
   };
   // Syncing takes longer than fetching, and the server need not wait for it.
   const background = new Background(settling);
+  const taken = new TakenNames();
   const each = forEachConcurrent(wanted, options.concurrency, options.signal, async ([cid, want], signal, busy) => {
-    const found = await plainSize(blobFile(archive, cid));
+    const path = blobFile(archive, cid);
+    const isTaken = await taken.has(path);
+    const found = isTaken ? await plainSize(path) : undefined;
     const isTrusted = found !== undefined && options.trusted?.get(cid) === found;
     const there = found === undefined || isTrusted ? found : await provedSize(archive, cid, signal);
     if (there !== undefined && want.mimeType !== undefined) {
@@ -96,7 +99,7 @@ export async function fetchBlobs(
       settled();
       return;
     }
-    const obstacle = found === undefined ? await inTheWay(blobFile(archive, cid)) : undefined;
+    const obstacle = isTaken && found === undefined ? await inTheWay(path) : undefined;
     if (obstacle !== undefined) {
       missing.push({ cid, reason: `${obstacle} is in its place: move it away`, records: want.records, damaged: true });
       settled();
@@ -144,6 +147,26 @@ export async function fetchBlobs(
     await syncFolders([...fresh.map(({ cid }) => blobFolder(archive, cid)), blobsFolder(archive), archive]);
   }
   return { blobs: blobs.sort(byCid), missing: missing.sort(byCid), fetched };
+}
+
+/** Which names are there already. Each folder is listed once: to look for every file alone takes longer. */
+class TakenNames {
+  readonly #folders = new Map<string, Promise<ReadonlySet<string> | undefined>>();
+
+  /** Whether there may be something of that name, or of that of its part. */
+  async has(path: string): Promise<boolean> {
+    const { folder, name } = splitPath(path);
+    let names = this.#folders.get(folder);
+    if (names === undefined) {
+      names = listFolder(folder).then(
+        (all) => new Set(all),
+        () => undefined,
+      );
+      this.#folders.set(folder, names);
+    }
+    const there = await names;
+    return there === undefined || there.has(name) || there.has(`${name}.part`);
+  }
 }
 
 function byCid(a: { cid: string }, b: { cid: string }): number {
