@@ -20,9 +20,11 @@ export const exportStep: Step = {
   id: "export",
   done: async (context) => {
     const { identity, source, signal, archive } = context;
-    const { cid } = await source.latestCommit(identity.did, signal);
     const newest = (await readManifests(archive)).findLast(({ did }) => did === identity.did);
-    if (newest === undefined || newest.commit !== cid || newest.missing.length > 0) {
+    if (newest === undefined || newest.missing.length > 0) {
+      return false; // whatever the old server has now
+    }
+    if (newest.commit !== (await source.latestCommit(identity.did, signal)).cid) {
       return false;
     }
     context.snapshot = newest;

@@ -48,6 +48,8 @@ async function checkBefore(context: Context): Promise<void> {
     throw new DecampError("same-server", `${source.origin} and ${targetOrigin} are the same server.`);
   }
   const servers = { source: source.origin, target: targetOrigin };
+  const counted = countBlobs(context);
+  counted.catch(() => undefined); // whoever waits for it gets the error
   context.where = await whereIs(services, identity.log, servers, signal);
   const isThere = await checkAccounts(context);
   if ([context.where.source, context.where.target].some((place) => place !== undefined && isSilent(place))) {
@@ -61,7 +63,7 @@ async function checkBefore(context: Context): Promise<void> {
       `The revision of the repository, ${head.rev}, lies in the future. The move goes on only with --accept-future-rev.`,
     );
   }
-  await Promise.all([countBlobs(context), checkRelay(context)]);
+  await Promise.all([counted, checkRelay(context)]);
   if (!isThere) {
     await checkAdmission(context);
     forecastUploads(context, context.blobs ?? 0);
