@@ -1,7 +1,7 @@
 /** How a command is declared: help with the examples first, and flags in groups. */
 import { InvalidArgumentError, Option, type Command } from "commander";
 import type { Curve } from "../identity/keys.ts";
-import { defaultConcurrency } from "../services/defaults.ts";
+import { defaultDownloads } from "../services/defaults.ts";
 
 export interface Example {
   /** What it does, in a few words. */
@@ -66,8 +66,9 @@ export function curveOption(command: Command, says: string): Command {
 
 const secrets = "Secrets (never the value of a flag; asked for on a terminal):";
 
-export function concurrencyOption(): Option {
-  const says = `blobs in flight at once (default: ${defaultConcurrency})`;
+/** @param more what is to be said beside how many are fetched by default */
+export function concurrencyOption(more: string = ""): Option {
+  const says = `blobs in flight at once (default: ${defaultDownloads}${more})`;
   return new Option("--concurrency <n>", says).argParser(wholeNumber(1, 64));
 }
 

@@ -16,13 +16,13 @@ import { isThere } from "./missing-there.ts";
  * @throws what is about more than a blob: the server, the session, a limit
  */
 export async function takeBackArrived(context: Context, misses: ReadonlySet<string>): Promise<ReadonlySet<string>> {
-  const { missingBlobs, notMoved, options, signal } = context;
+  const { missingBlobs, notMoved, signal } = context;
   const archived = [...notMoved.values()].filter((blob) => blob.archived);
   // Of one that the archive lacks only the record tells a size, which need not be true.
   const sizes = new Map(archived.map(({ cid, size }) => [cid, size]));
   const left = [...missingBlobs, ...notMoved.values()].filter(({ cid }) => !misses.has(cid));
   const arrived = new Set<string>();
-  await forEachConcurrent(left, options.concurrency, signal, async ({ cid }, either, busy) => {
+  await forEachConcurrent(left, context.uploads, signal, async ({ cid }, either, busy) => {
     const blob = { cid, size: sizes.get(cid) ?? Number.POSITIVE_INFINITY, mimeType: "" };
     // Each alone: however many the new server stumbles over, they were to be left behind anyway.
     await new BlobFailures(context).attempt(blob, either, async () => {

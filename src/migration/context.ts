@@ -6,6 +6,7 @@ import type { AccountServices } from "../account/services.ts";
 import { archiveName } from "../archive/layout.ts";
 import { readManifests, type Manifest, type Missing } from "../archive/manifest.ts";
 import { isDecampError } from "../errors.ts";
+import { defaultUploads } from "../services/defaults.ts";
 import { isStorageError, joinPath } from "../services/disk/files.ts";
 import type { Services } from "../services/open.ts";
 import type { Pds, ServerDescription } from "../services/servers/pds.ts";
@@ -200,6 +201,11 @@ export class Context {
     const { did, log } = this.identity;
     const now = this.options.acceptFutureRev || this.switched ? {} : { now: this.services.now() };
     return { did, signingKeys: log.signingKeys, ...now };
+  }
+
+  /** How many blobs are sent to the new server, or read back, at once. */
+  get uploads(): number {
+    return this.options.concurrency ?? defaultUploads;
   }
 
   /** The servers that were opened. */

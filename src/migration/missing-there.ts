@@ -14,7 +14,7 @@ import type { Context } from "./context.ts";
  * @throws what the new server's answers throw
  */
 export async function* missingThere(context: Context, needed: readonly ArchivedBlob[]): AsyncGenerator<string> {
-  const { target, options, signal, warn } = context;
+  const { target, signal, warn } = context;
   let begun = false;
   try {
     for await (const cid of target.listMissingBlobs(signal)) {
@@ -29,7 +29,7 @@ export async function* missingThere(context: Context, needed: readonly ArchivedB
   }
   warn("no-missing-list", `${target.host} does not say which blobs it misses, so it is asked for each of them.`);
   const missing: string[] = [];
-  await forEachConcurrent(needed, options.concurrency, signal, async (blob, either, busy) => {
+  await forEachConcurrent(needed, context.uploads, signal, async (blob, either, busy) => {
     if (!(await isThere(context, blob, either, busy))) {
       missing.push(blob.cid);
     }

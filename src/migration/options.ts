@@ -27,8 +27,8 @@ export interface MigrateOptions {
   readonly stateDir: string;
   /** Allow `http:` and addresses of this machine and of home networks. */
   readonly allowPrivateHosts: boolean;
-  /** How many blobs are transferred at once. */
-  readonly concurrency: number;
+  /** How many blobs are in flight at once; by default `defaultDownloads` and `defaultUploads`. */
+  readonly concurrency?: number;
   /** Deactivate the account on the old server before the export, so that nothing can be written during the move. */
   readonly freeze: boolean;
   /** Send the repository in parts if the new server does not take it as a whole. */

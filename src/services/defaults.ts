@@ -8,8 +8,10 @@ export const defaultPlcUrl = "https://plc.directory";
 /** Asked about the new server when nobody names another one. Servers on private networks are no business of its. */
 export const publicRelay = "https://bsky.network";
 
-/** Blobs in flight at once. */
-export const defaultConcurrency = 16;
+/** Blobs that are fetched at once. */
+export const defaultDownloads = 24;
+/** Blobs that are sent, or read back, at once: more uploads than that wait for each other at the server. */
+export const defaultUploads = 16;
 
 /**
  * The folder for decamp's own state, journals, heads and locks: the one that was named (`--state-dir`), else

@@ -30,7 +30,6 @@ describe("migrate: arguments to options", () => {
       dryRun: false,
       stateDir: join("/state", "decamp"),
       allowPrivateHosts: false,
-      concurrency: 16,
       allowMissingBlobs: false,
       acceptFutureRev: false,
       addRecoveryKey: false,

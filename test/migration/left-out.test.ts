@@ -129,7 +129,7 @@ test("what was to be left behind and is there, is not: as its hash says, whateve
   const skips = [skipped, wrong, listed, ...stumbling].map((cid) => ({ cid, size: held.get(cid)?.length ?? 1 }));
   const context = (down: boolean): Context =>
     ({
-      options: { concurrency: 2 },
+      uploads: 2,
       signal,
       identity: { did: "did:plc:x" },
       // The size that a record tells is not true.

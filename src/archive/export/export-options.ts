@@ -3,7 +3,7 @@
 import type { DidDocument } from "../../identity/did-document.ts";
 import type { Cid } from "../../data/cid.ts";
 import type { VerifiedLog } from "../../plc/log.ts";
-import { defaultConcurrency } from "../../services/defaults.ts";
+import { defaultDownloads } from "../../services/defaults.ts";
 import type { LockOwner } from "../../services/disk/lock.ts";
 import type { Services } from "../../services/open.ts";
 import type { Pds } from "../../services/servers/pds.ts";
@@ -72,12 +72,12 @@ export interface ExportWishes {
 }
 
 /**
- * The options of an export that begins now, with defaults: public parts and private ones, nobody is told, 16 blobs at
+ * The options of an export that begins now, with defaults: public parts and private ones, nobody is told, 24 blobs at
  * once.
  */
 export function exportOptions(
   { now, sleep, writtenBy, lockOwner }: Pick<Services, "now" | "sleep" | "writtenBy" | "lockOwner">,
-  { signal, concurrency = defaultConcurrency, publicOnly = false, recheck = false, report = noReport }: ExportWishes,
+  { signal, concurrency = defaultDownloads, publicOnly = false, recheck = false, report = noReport }: ExportWishes,
 ): ExportOptions {
   return { concurrency, signal, now: now(), sleep, writtenBy, lockOwner, publicOnly, recheck, report };
 }

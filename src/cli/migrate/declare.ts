@@ -1,5 +1,6 @@
 /** `decamp migrate`: what it is called with. */
 import type { Command } from "commander";
+import { defaultUploads } from "../../services/defaults.ts";
 import { runs, type Declared } from "../command.ts";
 import {
   collect,
@@ -60,7 +61,7 @@ export function declareMigrate(program: Command): readonly Declared[] {
     .option("--until <step>", "stop after this step; --dry-run shows their names")
     .option("--archive <dir>", "where the copy of the account is kept")
     .option("--relay <url>", "the relay that is asked about your new server (or ATP_RELAY_HOST)")
-    .addOption(concurrencyOption())
+    .addOption(concurrencyOption(`, and ${defaultUploads} to the new server`))
     .option("--freeze", "deactivate the account on the old server first, so that nothing is written meanwhile")
     .option("--chunked-import", "if the new server does not take the whole repository at once, send it in parts")
     .option("--bring-late-writes", "write to the new server what was written on the old one after the move")

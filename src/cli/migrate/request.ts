@@ -4,7 +4,6 @@ import { DecampError } from "../../errors.ts";
 import type { MigrateOptions } from "../../migration/options.ts";
 import { isStepId, stepIds } from "../../migration/step-ids.ts";
 import { readGivenAnswers, type GivenAnswers } from "./answers.ts";
-import { defaultConcurrency } from "../../services/defaults.ts";
 import { refusePrivateKey } from "../argument-guard.ts";
 import { requireDidKey } from "../did-key.ts";
 import { nonEmpty, readGlobals, type GlobalFlags } from "../globals.ts";
@@ -80,7 +79,7 @@ export function readMigrateRequest(
       ...(flags.archive === undefined ? {} : { archive: flags.archive }),
       stateDir: globals.stateDir,
       allowPrivateHosts: globals.allowPrivateHosts,
-      concurrency: flags.concurrency ?? defaultConcurrency,
+      ...(flags.concurrency === undefined ? {} : { concurrency: flags.concurrency }),
       freeze: flags.freeze ?? false,
       chunkedImport: flags.chunkedImport ?? false,
       bringLateWrites: flags.bringLateWrites ?? false,

@@ -11,6 +11,7 @@ import { DecampError } from "../../errors.ts";
 import { isFutureRev } from "../../repo/commit.ts";
 import { timeOfRev } from "../../repo/head.ts";
 import { blobRefsInTurns } from "../../repo/records.ts";
+import { defaultDownloads } from "../../services/defaults.ts";
 import { openCarFile } from "../../services/disk/car-file.ts";
 import { requireSpace } from "../checks/space.ts";
 import type { Context, Step } from "../context.ts";
@@ -63,7 +64,7 @@ export async function exportNow(context: Context): Promise<void> {
       document: () => Promise.resolve(document),
     },
     {
-      concurrency: options.concurrency,
+      concurrency: options.concurrency ?? defaultDownloads,
       signal,
       now: services.now(),
       sleep: services.sleep,

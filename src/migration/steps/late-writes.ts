@@ -17,6 +17,7 @@ import { isDecampError } from "../../errors.ts";
 import { diffInTurns } from "../../repo/diff.ts";
 import { recordsInTurns, type RepoRecord } from "../../repo/records.ts";
 import type { RepoSource } from "../../repo/source.ts";
+import { defaultDownloads } from "../../services/defaults.ts";
 import { openCarFile } from "../../services/disk/car-file.ts";
 import { openForUpload } from "../../services/disk/files.ts";
 import type { Context, Step } from "../context.ts";
@@ -162,7 +163,7 @@ async function bringBlobs(context: Context, { path, bytes }: RepoRecord): Promis
     wanted,
     async (cid, either, busy) => source.getBlob(identity.did, cid, either, busy),
     {
-      concurrency: options.concurrency,
+      concurrency: options.concurrency ?? defaultDownloads,
       signal,
       pause: async (attempt) => services.sleep(1000 * attempt, signal),
       onProgress: () => undefined,

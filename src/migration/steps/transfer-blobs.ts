@@ -36,7 +36,7 @@ export const transferBlobs: Step = {
  * @throws DecampError `incomplete`, or `refused` where it does not keep what it took, unless it may be left out
  */
 export async function transferNow(context: Context): Promise<void> {
-  const { options, signal, report, snapshot } = context;
+  const { signal, report, snapshot } = context;
   const refs = await readRefs(context);
   leaveSkipped(context, refs);
   const before = leftOut(context);
@@ -62,7 +62,7 @@ export async function transferNow(context: Context): Promise<void> {
     }
   };
   const quota = new UploadQuota(context, wanted.length);
-  await forEachConcurrent(quota.whileItLasts(wanted), options.concurrency, signal, async (blob, either, busy) => {
+  await forEachConcurrent(quota.whileItLasts(wanted), context.uploads, signal, async (blob, either, busy) => {
     let isUploaded = false;
     const lasts = await quota.within(async () => {
       isUploaded = await failures.attempt(blob, either, async () => upload(context, blob, either, busy));
@@ -73,7 +73,7 @@ export async function transferNow(context: Context): Promise<void> {
   });
   quota.requireLasted();
   const there = needed.filter(({ cid }) => !proved.has(cid) && !failures.all.has(cid));
-  await forEachConcurrent(there, options.concurrency, signal, proveIt);
+  await forEachConcurrent(there, context.uploads, signal, proveIt);
   await settleFailures(context, failures.all, refs);
   const among = needed.length + unarchived;
   context.transferred = { there: among - failures.all.size, of: among + left.size };
