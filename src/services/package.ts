@@ -7,9 +7,9 @@ export interface PackageFacts {
   readonly bugs: string | undefined;
 }
 
-/** Read from package.json, two folders up from here in the sources and in what is published. */
+/** Read from the package.json of this package, wherever in it this code lies. */
 export function packageFacts(): PackageFacts {
-  const facts: { version: string; bugs: { url: string } } = createRequire(import.meta.url)("../../package.json");
+  const facts: { version: string; bugs: { url: string } } = createRequire(import.meta.url)("decamp/package.json");
   const { version, bugs } = facts;
   return { version, bugs: new URL(bugs.url).hostname.endsWith(".example") ? undefined : bugs.url };
 }

@@ -30,7 +30,7 @@ const tasks: Record<string, () => Promise<number>> = {
   /** Everything that decamp checks. */
   async decamp() {
     // The built form: what users run.
-    const verify = new URL("../../dist/repo/verify.js", import.meta.url).href;
+    const verify = new URL("../../dist/repo.js", import.meta.url).href;
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a module that the type checker does not see
     const { verifyRepo } = (await import(verify)) as Verify;
     const report = await verifyRepo(fileSource(openSync(path, "r")), { did, signingKeys: [didKey], now: Date.now() });

@@ -2,31 +2,35 @@
  * What lies in `dist`, and whether it is what the sources say.
  *
  * The code is without comments and source maps: nobody who runs decamp reads them, and they were half of the package.
+ * What is always loaded together is one file, because each file costs a start its time; it is named after the module
+ * that the others are there for, and names in it stay what they are, so that a stack can be read.
+ *
  * Declarations keep their comments, because editors show them, but for what stands above a whole file: that is for who
  * reads the source. Declarations that no entry of package.json leads to are left out.
  */
 import { createHash } from "node:crypto";
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
+import { rolldown, type PreRenderedChunk } from "rolldown";
 import { run } from "./run.ts";
 
 const folder = "dist";
 /** Says from which sources the last build was made, and what it made. */
 const stamp = ".cache/dist";
-const code = ["--declaration", "false", "--isolatedDeclarations", "false", "--removeComments", "--noCheck"];
+/** Which modules are in which file of the code. */
+export const modulesFile = ".cache/dist-modules.json";
 
 /** Builds `dist` from nothing, so that no file of an older build is left. Returns an exit code. */
 export async function build(): Promise<number> {
   rmSync(folder, { recursive: true, force: true });
   rmSync(stamp, { force: true });
   const sources = hash(sourceFiles());
-  const codes = await Promise.all([run("tsc", ["--emitDeclarationOnly"]), run("tsc", code)]);
-  const failed = codes.find((exit) => exit !== 0);
-  if (failed !== undefined) {
+  mkdirSync(path.dirname(stamp), { recursive: true });
+  const [failed] = await Promise.all([run("tsc", ["--emitDeclarationOnly"]), writeCode()]);
+  if (failed !== 0) {
     return failed;
   }
   trimDeclarations();
-  mkdirSync(path.dirname(stamp), { recursive: true });
   writeFileSync(stamp, `${sources} ${hash(filesIn(folder))}`);
   return 0;
 }
@@ -79,6 +83,41 @@ function read(file: string): string | undefined {
   }
 }
 
+/** What somebody starts or imports: by its name in `dist`, the source. */
+function entries(): Record<string, string> {
+  const names = [...publicEntries().map((file) => path.relative(folder, file).replace(/\.d\.ts$/, "")), "cli/main"];
+  return Object.fromEntries(
+    names.map((name) => [name, `src/${name}.ts`]).filter(([, source]) => existsSync(source ?? "")),
+  );
+}
+
+async function writeCode(): Promise<void> {
+  const bundle = await rolldown({
+    input: entries(),
+    external: /^(?![./]|\0)/,
+    platform: "node",
+    treeshake: { moduleSideEffects: false },
+    // What a static import loads anyway is imported dynamically, too, by who need not wait for it.
+    checks: { ineffectiveDynamicImport: false },
+  });
+  const { output } = await bundle.write({
+    dir: folder,
+    format: "esm",
+    comments: false,
+    entryFileNames: "[name].js",
+    chunkFileNames,
+  });
+  const chunks = output.flatMap((file) => (file.type === "chunk" ? [file] : []));
+  const modules = chunks.map(({ fileName, moduleIds }) => [fileName, moduleIds.map((id) => path.relative("src", id))]);
+  writeFileSync(modulesFile, JSON.stringify(Object.fromEntries(modules)));
+}
+
+/** After the module that the others of the chunk are there for: the last. */
+function chunkFileNames({ moduleIds }: PreRenderedChunk): string {
+  const last = moduleIds.findLast((id) => id.endsWith(".ts"));
+  return last === undefined ? "[name].js" : `${path.relative("src", last).replace(/\.ts$/, "")}.js`;
+}
+
 /** The comment above a file: one that stands before its imports, or before another comment. */
 const aboveFile = /^\s*\/\*\*(?:(?!\*\/)[\s\S])*\*\/\s*(?=import\b|\/\*\*)/;
 const anyComment = /\s*\/\*\*(?:(?!\*\/)[\s\S])*\*\//g;
@@ -88,17 +127,14 @@ const anyComment = /\s*\/\*\*(?:(?!\*\/)[\s\S])*\*\//g;
  * entries lead to and do not give out; and what is above a file.
  */
 function trimDeclarations(): void {
-  const { exports } = JSON.parse(read("package.json") ?? "") as { exports: Record<string, string | { types: string }> };
-  const entries = Object.values(exports).flatMap((entry) =>
-    typeof entry === "string" ? [] : [path.normalize(entry.types)],
-  );
-  const givenOut = new Set(entries.flatMap(declarationsNamedIn));
-  const reached = new Set(entries);
+  const given = publicEntries();
+  const givenOut = new Set(given.flatMap(declarationsNamedIn));
+  const reached = new Set(given);
   // A set is walked to its end, also where it grows.
   for (const file of reached) {
     declarationsNamedIn(file).forEach((one) => reached.add(one));
   }
-  for (const file of filesIn(folder).filter((one) => one.endsWith(".d.ts") && !entries.includes(one))) {
+  for (const file of filesIn(folder).filter((one) => one.endsWith(".d.ts") && !given.includes(one))) {
     if (!reached.has(file)) {
       rmSync(file);
     } else if (givenOut.has(file)) {
@@ -107,6 +143,12 @@ function trimDeclarations(): void {
       writeFileSync(file, readFileSync(file, "utf8").replaceAll(anyComment, "").trimStart());
     }
   }
+}
+
+/** The declarations that package.json gives out. */
+function publicEntries(): string[] {
+  const { exports } = JSON.parse(read("package.json") ?? "") as { exports: Record<string, string | { types: string }> };
+  return Object.values(exports).flatMap((entry) => (typeof entry === "string" ? [] : [path.normalize(entry.types)]));
 }
 
 /** The declarations that a file of declarations imports, or gives out. */
