@@ -191,7 +191,7 @@ async function withSession<T>(
   }
 }
 
-/** A key that cannot sign is worse than none: it would stand first, and be of no use on the day it is needed. */
+/** Refuses a key that cannot sign: it would stand first, and be of no use on the day it is needed. */
 async function requireGoodKey(key: string, proof: Signer | undefined): Promise<void> {
   try {
     parseDidKey(key);
