@@ -112,7 +112,7 @@ async function compareRecords(context: Context): Promise<Holding> {
     }
   }
   const newest = await context.lastSnapshot();
-  // The archive speaks for an old server that is active only where that has nothing else by now.
+  // The archive stands for an active old server only as long as that has the same tree.
   if (newest === undefined || (where.source?.state === "active" && where.source.head?.data !== newest.data)) {
     return { kind: "unknown" };
   }
