@@ -27,7 +27,7 @@ export type Holding =
   /** There is nothing to compare it with: the old server does not give out what it has, and no archive has the same. */
   | { readonly kind: "unknown" };
 
-/** So many paths are kept; what they are for is to be named. */
+/** At most so many paths are kept. */
 const mostPaths = 1000;
 
 /**

@@ -276,7 +276,8 @@ function planUndo(account: AccountLog, moved: MoveInLog, didKey: string, now: nu
       endpoint: pdsOf(operation) ?? moved.source,
       known: {
         user: [didKey],
-        // A move the other way: keys that the move brought belong to the server that is left now, removed ones to the other.
+        // A move the other way: keys that the move brought belong to the server that is left now, keys that it removed
+        // to the server that the account goes back to.
         oldServer: rotationKeysOf(moved.operation.operation).filter((key) => !before.includes(key)),
         newServer: before.filter((key) => !rotationKeysOf(moved.operation.operation).includes(key)),
         signers: [didKey],
