@@ -116,7 +116,7 @@ async function sendAndReadBack(
   for (let attempt = 1; ; attempt += 1) {
     const last = attempt >= lag.attempts;
     const log = await readBack(services, did, signal).catch((error: unknown) => {
-      // A directory that fails to answer now says nothing about the operation.
+      // A directory that fails now says nothing about the operation.
       if (last || !isDecampError(error, "unreachable", "bad-answer", "server-refused", "identity-invalid")) {
         throw error;
       }

@@ -4,7 +4,7 @@
  *
  * The mark of a held snapshot is a file in the folder `held`. Only the name of the file counts: whatever has become of
  * the content, the snapshot is held. The mark is on the disk before the manifest of the snapshot that lacks something,
- * so there is no moment at which only the poorer one is protected. Versions of decamp that know no marks pass them over.
+ * so there is no moment at which only the poorer one is protected. Older versions of decamp pass over the marks.
  */
 
 import * as v from "valibot";

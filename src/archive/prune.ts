@@ -57,7 +57,7 @@ export interface Pruned {
    */
   readonly lost: readonly string[];
   readonly blobs: { readonly count: number; readonly bytes: number };
-  /** Bytes that the disk gets back: those of removed files that have no other hard link. */
+  /** Bytes that the disk gets back: those of removed files that no hard link is left of. */
   readonly freedBytes: number;
 }
 

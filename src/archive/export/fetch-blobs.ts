@@ -56,7 +56,7 @@ export const wrongBytes = "the server sends other bytes than the record refers t
 
 /** How often a blob is fetched whose bytes are wrong or break off. */
 const attempts = 3;
-/** How often a blob is asked for that gets no answer: each time `Http` waits for long. */
+/** How often a blob is asked for that gets no answer: each try lasts as long as `Http` waits. */
 const silentAttempts = 2;
 /** If so many blobs get no answer and none has come, the server is at fault, and the export ends. */
 const hopeless = 16;

@@ -130,7 +130,7 @@ const firstBunch = 1 << 16;
 /** So many bunches are on their way to the disk while the one before them is proved. */
 const mostUnderWay = 2;
 
-/** The same bytes, a bunch at a time. Its memory is used again after `kept` more. */
+/** The same bytes, a bunch at a time. The memory of one is used again after `kept` more. */
 async function* inBunches(
   pieces: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
   kept: number,

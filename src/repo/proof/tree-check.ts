@@ -1,8 +1,9 @@
 /**
- * The tree, checked while its blocks arrive in any order. What a node leads to is expected. A block that comes before
- * that is early, and only its place in the file is remembered. An early node that something leads to by now is wanted,
- * and is read back. (tables.ts has these words in full.) Each node is checked against its level and against the keys
- * that enclose it, so that no walk in key order is needed: where every node is within its bounds, all keys ascend.
+ * The tree, checked while its blocks arrive in any order. A block that a node leads to is expected. A block that comes
+ * when nothing leads to it yet is early, and only its place in the file is remembered. An early node that something
+ * leads to by now is wanted, and is read back. (tables.ts has these words in full.) Each node is checked against its
+ * level and against the keys that enclose it, so that no walk in key order is needed: where every node is within its
+ * bounds, all keys ascend.
  */
 import { cidFromBytes, cidFromDigest, parseCid, type Cid } from "../../data/cid.ts";
 import type { Slices } from "../../data/slices.ts";
