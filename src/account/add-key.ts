@@ -191,7 +191,10 @@ async function withSession<T>(
   }
 }
 
-/** A key that cannot sign is worse than none: it would stand first, and be of no use on the day it is needed. */
+/**
+ * Refuses what is no key, and a private part that does not fit or cannot sign: such a key would stand first, and be of
+ * no use on the day it is needed.
+ */
 async function requireGoodKey(key: string, proof: Signer | undefined): Promise<void> {
   try {
     parseDidKey(key);

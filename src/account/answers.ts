@@ -20,15 +20,15 @@ export interface IdentityAnswers {
   /** The sign-in code that a server has mailed. */
   authFactorCode(of: { host: string; again?: string }): Promise<string>;
   /**
-   * The password that the account has on the new server, or will have: `isNew` where it is made with it, so that a
-   * person who mistypes it has to be told.
+   * The password that the account has on the new server. `isNew`: the account will be made with it, so that a person
+   * types it twice.
    */
   targetPassword(of: { handle: string; host: string; isNew?: boolean; again?: string }): Promise<string>;
   /** The code that the server has mailed for signing the PLC operation. */
   plcToken(of: { email?: string; again?: string }): Promise<string>;
   /**
-   * Opens the rotation key of the user's own that signs in place of a server, one of these did:keys. It is there only
-   * where such a key is to sign.
+   * Opens the user's own rotation key, one of these did:keys, that signs in place of a server. Unset where a server
+   * signs.
    */
   readonly rotationKey?: (didKeys: readonly string[]) => Promise<Signer>;
   /**

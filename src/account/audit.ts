@@ -97,7 +97,7 @@ async function auditDocument(
       }
     }
     const [finding] = audit.findings;
-    // What does not come at all does not come for lagging behind, unless the directory does not know of it.
+    // A directory that lags has an old document, or knows of none yet. That it cannot make one is no lag.
     return finding === undefined || finding.rule === "did-document/unavailable" || last ? audit : undefined;
   });
 }

@@ -19,7 +19,7 @@ import { notSent, submitOperation, type Submitted } from "./submit.ts";
 
 /**
  * Who hands an operation to the directory: the server that it names, which then knows at once and tells the network; or
- * nobody but us, which needs no password.
+ * decamp itself, which needs no password.
  */
 export type Route = "server" | "directory";
 
@@ -73,7 +73,7 @@ export async function carryOut(
   try {
     return await showAndSend(parts, plan, options, sign, server);
   } catch (error) {
-    // What came after the sending has said so itself.
+    // An error after the sending carries its own standing, which `notSent` leaves as it is.
     throw notSent(error);
   }
 }

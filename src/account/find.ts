@@ -168,7 +168,7 @@ export function notClaimed(handle: string, did: string, claimed: string | undefi
 
 interface Found {
   readonly did: string;
-  /** Nothing answered, and an earlier run knew it. */
+  /** Whether the DID is one that an earlier run knew for the handle, since nothing answered. */
   readonly fromMemory: boolean;
 }
 

@@ -1,4 +1,4 @@
-/** The lag of a directory: one answer of it may be older than another. The one policy for all who read from it. */
+/** A directory may lag: an answer may be older than the one before it. The one policy for all who read from it. */
 
 import type { AccountServices } from "./services.ts";
 

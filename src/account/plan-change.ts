@@ -81,7 +81,7 @@ function intentOf({ addRotationKeys, removeRotationKeys, handle, pds, signingKey
   };
 }
 
-/** A signed one is looked at like one that is not. */
+/** Reads an operation that somebody wrote. If it is signed, the signature is dropped. */
 function readOperation(value: unknown): UnsignedOperation {
   if (!isJsonObject(value) || value["sig"] === undefined) {
     return parseUnsignedOperation(value);

@@ -101,7 +101,7 @@ export async function planMove(
   return { operation, intent, facts: changeFacts(log, operation, owners), findings };
 }
 
-/** What a new server recommends that is not its own to recommend. */
+/** Findings about what a new server recommends: the signing key of another server, another handle than is wanted. */
 function checkRecommended(
   log: VerifiedLog,
   { signingKey, alsoKnownAs, pds }: RecommendedCredentials,

@@ -4,8 +4,8 @@
  * Tricky bits:
  * - The head is read anew just before. If it is not the one that the operation was made for, nothing is sent.
  * - A 200 is no proof, and submitting twice is refused. So the log is read back, and after a lost answer it decides.
- * - Whoever stands above another's key nullifies his operation by submitting to the same head. What was nullified is
- *   said.
+ * - A rotation key that stands above the signer of an operation nullifies it, with an operation that has the same
+ *   `prev`. The result names what was nullified.
  * - What an error says about the identity is said here, for everybody who submits: only this place knows what was sent.
  *   Once it was sent, no refusal and no log proves that it will never be taken.
  */
@@ -66,7 +66,7 @@ export async function submitOperation(
   try {
     return await sendAndReadBack(services, submission, progress, signal);
   } catch (error) {
-    // What breaks because the run is stopped says so.
+    // An error that the abort has caused is told as the abort.
     const stopped: unknown = signal.aborted && !isDecampError(error) ? signal.reason : error;
     throw progress.sent ? wasSent(stopped, submission) : notSent(stopped);
   }
@@ -116,7 +116,7 @@ async function sendAndReadBack(
   for (let attempt = 1; ; attempt += 1) {
     const last = attempt >= lag.attempts;
     const log = await readBack(services, did, signal).catch((error: unknown) => {
-      // A directory that stumbles now says nothing about the operation.
+      // A directory that fails now says nothing about the operation.
       if (last || !isDecampError(error, "unreachable", "bad-answer", "server-refused", "identity-invalid")) {
         throw error;
       }

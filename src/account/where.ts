@@ -85,8 +85,10 @@ export interface Undo {
   readonly operation: string;
   /** Rotation keys, did:keys, that are no server's as far as the log shows. */
   readonly keys: readonly string[];
-  /** Until when they can do so whoever objects (epoch milliseconds by the directory's clock); unset where they stand no
-   * longer above the signer, and can do it only as long as they are in the list. */
+  /**
+   * Until when these keys can undo it, whatever other keys do (epoch milliseconds by the directory's clock). Unset if
+   * they do not stand above the signer, or it is too late: they can undo it only as long as they are in the list.
+   */
   readonly until?: number;
   /** The command that does it. */
   readonly command: readonly string[];
@@ -337,14 +339,14 @@ function undoOf(log: VerifiedLog, now: number | undefined): Undo | undefined {
     return undefined;
   }
   const operation = arrival.cid;
-  // One that was nullified since is what plc undo would finish first.
+  // Without --operation, plc undo would finish taking back a later move that was nullified.
   const named = recentMoves(log).nullified === undefined ? [] : ["--operation", operation];
   const command = ["plc", "undo", log.did, ...named];
   const power = undoPower(log, operation);
   if (power !== undefined && now !== undefined && power.until >= now) {
     return { operation, keys: power.keys, until: power.until, command };
   }
-  // Whoever is in the list may say the old state again. A server that the account left is not.
+  // Any key in the list can sign the old state once more. The keys of a server that the account left are not in it.
   const old = rotationKeysOf(before.operation);
   const keys = rotationKeysOf(log.head.operation).filter((key) => old.includes(key));
   const own = keysThatCameAlone(log);

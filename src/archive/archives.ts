@@ -22,8 +22,8 @@ export async function holdsArchives(path: string): Promise<boolean> {
 
 /**
  * The paths of the archives in a folder: what has the marker of one, whatever has become of the rest; what has
- * snapshots, as versions that wrote no marker made it; and whatever is named like an account, be it no archive or no
- * folder, so that it is missed. Other things are passed over.
+ * snapshots, as versions that wrote no marker made it; and whatever is named like an account, even if it is no archive
+ * or no folder any more, so that its loss is noticed. Other things are passed over.
  *
  * @throws DecampError `storage`
  */
@@ -39,7 +39,7 @@ export async function* archivesIn(folder: string): AsyncGenerator<string> {
   }
 }
 
-/** What one may not look into, as `lost+found`, has none. */
+/** A folder that may not be looked into, such as `lost+found`, has no marker. */
 async function hasMarker(path: string): Promise<boolean> {
   return isFileAt(markerFile(path));
 }

@@ -1,9 +1,10 @@
 /**
- * Snapshots that are held: what they have is gone from the account, so no rule lets them go, until a person does.
+ * Snapshots that are held: they have what is gone from the account, so no rule removes them until a person releases
+ * them.
  *
- * The mark of one is a file in a folder of its own. Its name says all: whatever has become of the content, the snapshot
- * is held. It is on the disk before the manifest of the snapshot that lacks something, so there is no moment at which
- * only the poorer one is protected. Versions of decamp that know nothing of it pass it over.
+ * The mark of a held snapshot is a file in the folder `held`. Only the name of the file counts: whatever has become of
+ * the content, the snapshot is held. The mark is on the disk before the manifest of the snapshot that lacks something,
+ * so there is no moment at which only the poorer one is protected. Older versions of decamp pass over the marks.
  */
 
 import * as v from "valibot";

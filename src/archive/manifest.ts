@@ -157,7 +157,8 @@ export function hasPrivateParts({ files }: Pick<Manifest, "files">): boolean {
 }
 
 /**
- * The folders in which a snapshot is, or will be, oldest first. What is called so and is no folder, as a link, is none.
+ * The names of the snapshots in an archive, complete or not, oldest first. A link or a file that is called like one is
+ * left out.
  */
 export async function listSnapshots(archive: string): Promise<string[]> {
   const entries = await listEntries(snapshotsFolder(archive));

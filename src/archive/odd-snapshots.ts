@@ -90,8 +90,8 @@ export async function listUnusableNames(archive: string, complete: readonly Mani
 
 /**
  * Whether a snapshot without manifest has nothing but its repository, as an export leaves it that is interrupted while
- * it fetches the blobs; or is what is left of one that was being removed. What else has more was complete once, or as
- * good as.
+ * it fetches the blobs; or is what is left of one that was being removed. A snapshot that has more was complete once,
+ * or nearly.
  */
 export async function isOnlyBegun(archive: string, name: string): Promise<boolean> {
   const entries = await listEntries(snapshotFolder(archive, name));

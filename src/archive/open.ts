@@ -28,6 +28,8 @@ export interface ArchiveContents {
 }
 
 /**
+ * Reads what lies in an archive.
+ *
  * @throws DecampError `unreadable-file` for a folder that is no archive, `incomplete` for one without a complete
  *   snapshot, `damaged` if none can be read; `storage`
  */
@@ -46,7 +48,7 @@ export async function readArchive(archive: string): Promise<ArchiveContents> {
   };
 }
 
-/** A snapshot in its archive. */
+/** A snapshot in its archive; `openSnapshotRepo` opens its repository. */
 export interface OpenSnapshot {
   readonly archive: string;
   readonly manifest: Manifest;

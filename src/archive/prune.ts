@@ -57,15 +57,14 @@ export interface Pruned {
    */
   readonly lost: readonly string[];
   readonly blobs: { readonly count: number; readonly bytes: number };
-  /** What the disk has more: of the snapshots' files and of the blobs those of which no other name is left. */
+  /** Bytes that the disk gets back: those of removed files that no hard link is left of. */
   readonly freedBytes: number;
 }
 
 /**
  * Removes the snapshots that no rule keeps. The newest one stays, the newest one with private parts, and each that is
- * held. Blobs stay that a snapshot needs which stays, or lists as missing, and all that the repository of one refers to
- * that stays and has no manifest: an export that is not finished, or what has lost it. To release one that is not held
- * any more is no error: the run before may have been interrupted.
+ * held. A blob stays if a snapshot that stays needs it or lists it as missing; of a snapshot without manifest (not
+ * finished, or damaged), if its repository refers to it. To release a snapshot that is not held any more is no error.
  *
  * @throws DecampError `usage` for a name in `release` that is no snapshot, and where links lead out of the archive;
  *   `unreadable-file` if it is no archive, `locked`, `damaged`, also if it cannot be known which blobs are needed;
@@ -76,7 +75,7 @@ export async function pruneArchive(archive: string, options: PruneOptions): Prom
   if (options.dryRun) {
     return (await plan(archive, options)).pruned;
   }
-  // Before a lock is put into what is no archive.
+  // Throws if this is no archive, before a lock is put into it.
   await readArchive(archive);
   const unlock = await takeLock(lockFile(archive), options.lockOwner, options.now);
   try {

@@ -15,7 +15,7 @@ import type { NewFolder } from "../services/disk/new-folder.ts";
 export interface Unpacked {
   /** Files that were written. */
   readonly records: number;
-  /** Paths of records that break the data model, so that something in their files is marked (see `data/json.ts`). */
+  /** Paths of records that break the data model, so that something in their files is marked (docs/RULES.md). */
   readonly marked: readonly string[];
   /**
    * Paths of records that have no JSON form: they cannot be read to their end, or are nested too deeply. They are left
@@ -27,7 +27,7 @@ export interface Unpacked {
 }
 
 /**
- * Writes every record into `folder`, which is made final only when all are there.
+ * Writes every record into `folder`, and finishes it; discards it if that fails.
  *
  * @throws DecampError `damaged` as readRecords, `storage`; the signal's reason
  */

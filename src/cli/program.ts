@@ -111,8 +111,8 @@ function throwFromAll(command: Command): void {
 }
 
 /**
- * Nothing means anything without a letter in it: it comes from a variable of a script that is not set. As the name of a
- * folder it would be the one at hand. The environment is no part of it: an empty variable is not set.
+ * Refuses empty arguments and flags: they come from a variable of a script that is not set, and an empty name of a
+ * folder would be the one at hand. Variables that decamp reads itself may be empty: that counts as unset.
  *
  * @throws DecampError `usage`
  */

@@ -18,13 +18,13 @@ import { isThere } from "./missing-there.ts";
 export async function takeBackArrived(context: Context, misses: ReadonlySet<string>): Promise<ReadonlySet<string>> {
   const { missingBlobs, notMoved, signal } = context;
   const archived = [...notMoved.values()].filter((blob) => blob.archived);
-  // Of one that the archive lacks only the record tells a size, which need not be true.
+  // Of a blob that the archive lacks, only the record tells the size, and that need not be true.
   const sizes = new Map(archived.map(({ cid, size }) => [cid, size]));
   const left = [...missingBlobs, ...notMoved.values()].filter(({ cid }) => !misses.has(cid));
   const arrived = new Set<string>();
   await forEachConcurrent(left, context.uploads, signal, async ({ cid }, either, busy) => {
     const blob = { cid, size: sizes.get(cid) ?? Number.POSITIVE_INFINITY, mimeType: "" };
-    // Each alone: however many the new server stumbles over, they were to be left behind anyway.
+    // A `BlobFailures` for each blob: many failures must not end the run, since these blobs were left out already.
     await new BlobFailures(context).attempt(blob, either, async () => {
       if (await isThere(context, blob, either, busy)) {
         arrived.add(cid);

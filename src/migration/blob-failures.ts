@@ -1,6 +1,6 @@
 /**
- * One blob that the new server does not take holds up no other: it hangs, breaks off, is too large or not wanted there.
- * All of them are collected, and told when the others are across.
+ * A blob that the new server does not take (it hangs, breaks off, is too large, is refused) holds up no other. All such
+ * blobs are collected, and told when the others are across.
  */
 
 import { isAccountState } from "../archive/unavailable.ts";
@@ -9,7 +9,7 @@ import { isDecampError, type DecampError } from "../errors.ts";
 import { isAnswering } from "../services/servers/answering.ts";
 import type { Context } from "./context.ts";
 
-/** If so many fail and none succeeds, it is not about the blobs. */
+/** If so many blobs fail and none succeeds, the server is at fault, and the run ends. */
 const hopeless = 16;
 
 export class BlobFailures {
@@ -21,7 +21,7 @@ export class BlobFailures {
     this.#context = context;
   }
 
-  /** Why each failed, by CID. */
+  /** The error of each blob that failed, by CID. */
   get all(): ReadonlyMap<string, DecampError> {
     return this.#failed;
   }

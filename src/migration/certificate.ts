@@ -168,7 +168,7 @@ function findMove({ entries }: VerifiedLog, { operation, source, target }: Certi
   const begin = chain.slice(0, place).findLastIndex((other) => !isAt(other, source)) + 1;
   const away = chain.findIndex((other, index) => index > place && !isAt(other, target));
   const stay = chain.slice(place, away < 0 ? undefined : away);
-  // What was nullified since follows this stay. It belongs to it as long as it names the same server.
+  // Nullified operations among those of the stay belong to it, as long as they name the same server.
   const [first, last] = [stay[0], stay.at(-1)].map((other) => entries.findIndex((one) => one === other));
   const others = entries.filter((other, index) => index < (first ?? 0) || index > (last ?? 0) || !isAt(other, target));
   return {
@@ -176,7 +176,7 @@ function findMove({ entries }: VerifiedLog, { operation, source, target }: Certi
     newKeys: new Set(stay.flatMap(signingKeyOf)),
     otherKeys: new Set([
       ...others.flatMap(methodKeysOf),
-      // Who could sign for the identity before the move had that key before the new server did.
+      // A key that could change the identity before the move was known to others before the new server had it.
       ...entries.slice(0, first).flatMap((other) => contentOf(other.operation)?.rotationKeys ?? []),
     ]),
   };

@@ -45,7 +45,7 @@ export async function chooseHandle(context: Context, sourceDomains: readonly str
   }
 }
 
-/** Who cannot be asked is told why there is a question at all. */
+/** The error where nobody can be asked, with the reason why a handle is needed. */
 function asNameless(error: unknown, { identity, target }: Context): unknown {
   return isDecampError(error, "input-needed")
     ? new DecampError(

@@ -27,7 +27,7 @@ export type Holding =
   /** There is nothing to compare it with: the old server does not give out what it has, and no archive has the same. */
   | { readonly kind: "unknown" };
 
-/** So many paths are kept; what they are for is to be named. */
+/** At most so many paths are kept. */
 const mostPaths = 1000;
 
 /**
@@ -112,7 +112,7 @@ async function compareRecords(context: Context): Promise<Holding> {
     }
   }
   const newest = await context.lastSnapshot();
-  // The archive speaks for an old server that is active only where that has nothing else by now.
+  // The archive stands for an active old server only as long as that has the same tree.
   if (newest === undefined || (where.source?.state === "active" && where.source.head?.data !== newest.data)) {
     return { kind: "unknown" };
   }

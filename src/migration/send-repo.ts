@@ -43,8 +43,8 @@ export function repoUpload(path: string, length: number): Upload {
 }
 
 /**
- * Sends a CAR file, and asks for the head. Whether a server sent it like this or decamp has put it together does not
- * show in a file, so each is read by somebody else's code first.
+ * Sends a CAR file, and asks for the head. Every file is first read by code that is not decamp's (`agreeOnCar`), since
+ * a file does not show whether decamp has put it together.
  *
  * @throws DecampError `second-opinion` before anything is sent; `refused` if the head is another one than `commit`
  *   then; whatever sending throws, see `isTooMuch`
@@ -61,7 +61,7 @@ export async function sendRepo(context: Context, car: Upload, commit: string): P
     if (!isLostAnswer(error)) {
       throw error;
     }
-    // Not sent again blindly: the server may have it, or be about to. What was not sent to its end, it cannot have.
+    // The file is not sent again blindly: the server may have it, or soon will. It cannot have one that was cut short.
     const there = await headAfterLostAnswer(context, commit, wasRead ? patience.attempts : 1);
     if (there === commit) {
       return;
@@ -117,7 +117,7 @@ export async function sendParts(context: Context, path: string, length: number):
   const { targetDescription, target, snapshot, report, signal } = context;
   const car = openCarFile(path);
   try {
-    // A server that is told no limit for imports takes what it takes of a blob.
+    // A server that was given no limit for imports uses its limit for blobs.
     const most = Math.min(partBytes.most, length >> 1, targetDescription.blobUploadLimit ?? Infinity);
     for (let size = Math.max(most, partBytes.least); ; size >>= 1) {
       try {
@@ -170,7 +170,7 @@ export async function headAtTarget({ target, signal }: Context): Promise<string>
 }
 
 /**
- * Whether the request was too large, or kept the server busy for longer than what stands before it allows; or may have.
+ * Whether the request was, or may have been, too large, or took longer than a proxy before the server allows.
  */
 export function isTooMuch(error: unknown): boolean {
   return (

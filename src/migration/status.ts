@@ -11,7 +11,7 @@ import type { VerifiedLog } from "../plc/log.ts";
 import type { MigrationServices } from "./context.ts";
 import { findJournals, readJournals, rememberedDids, type JournalState } from "./journal.ts";
 
-/** Where a move is: what of it holds, and what can be taken back. Coarser than `state`, and older. */
+/** Where a move is: what of it holds, and what can be taken back. Coarser than `state`, which was added later. */
 export type Phase = "not-begun" | "in-progress" | "identity-moved" | "source-active" | "done" | "over";
 
 /** Where a move stands. */
@@ -27,8 +27,8 @@ export interface MoveStatus {
   /** Whether nobody can see the account as things are. */
   readonly dark: boolean;
   /**
-   * Until when a rotation key that stands above the signer's, and is no server's, can undo the change of the identity
-   * whoever objects (ISO 8601); unset when it is over, or there is no such key.
+   * Until when a rotation key that stands above the signer's, and is no server's, can undo the change of the identity,
+   * whatever other keys do (ISO 8601); unset when it is over, or there is no such key.
    */
   readonly undoUntil?: string;
   /** The keys that can undo it: those, or else the ones that can still say the old state again. */
@@ -176,7 +176,7 @@ function describeMove(where: Whereabouts, pairs: readonly Pair[], index: number,
   const { source, target, state, reversible, dark, undo, copyExpiresDays } = where;
   const { at, archive, frozen = false, undo: undoing } = pair?.journal ?? {};
   const isHistory = isOver(pair, pairs, log);
-  // Whoever has begun to undo it finishes that.
+  // An undo that was begun is finished first.
   const next = state === "return-unfinished" && undoing !== undefined ? ["plc", "undo", log.did] : where.next;
   return {
     source: bare(source, pair?.source),

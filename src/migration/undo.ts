@@ -221,7 +221,7 @@ async function findMove(
       data: { reason: "no-move" },
     });
   }
-  // An operation that says an old state again looks the same as a move back.
+  // In the log, an undo that states the old state once more looks the same as a move back.
   if (reversed === undefined || journals.some(({ signed }) => signed?.cid === last.operation.cid)) {
     return checked(last);
   }
@@ -276,7 +276,8 @@ function planUndo(account: AccountLog, moved: MoveInLog, didKey: string, now: nu
       endpoint: pdsOf(operation) ?? moved.source,
       known: {
         user: [didKey],
-        // As the move had it: what left with it is the old server's, and what it brought is that of the new one.
+        // A move the other way: keys that the move brought belong to the server that is left now, keys that it removed
+        // to the server that the account goes back to.
         oldServer: rotationKeysOf(moved.operation.operation).filter((key) => !before.includes(key)),
         newServer: before.filter((key) => !rotationKeysOf(moved.operation.operation).includes(key)),
         signers: [didKey],

@@ -106,7 +106,7 @@ export class BlockIndex {
   }
 
   /**
-   * Like `find`, for a block that is not of codec dag-cbor. The first one takes a look through the whole file.
+   * Like `find`, for a block that is not of codec dag-cbor. The first call goes through the whole file.
    *
    * @throws DecampError `damaged` if its content is not what its CID says
    */
@@ -117,7 +117,7 @@ export class BlockIndex {
     return found === undefined ? undefined : this.prove(found.offset, found.length, wanted, () => cid);
   }
 
-  /** Takes the look for `findOther` in slices, if it was not taken yet. */
+  /** Goes through the file for `findOther` in slices, unless that was done. */
   *prepareOthers(): Slices<void> {
     this.others ??= yield* this.indexOthers();
   }

@@ -42,7 +42,8 @@ export function isFutureRev(rev: string, now: number): boolean {
 }
 
 /**
- * Answers whether a commit is well formed; whether it is true is asked by `judgeCommit`.
+ * Reads a commit, and adds a finding for each rule of its form that it breaks. Account, time and signature are for
+ * `judgeCommit`.
  *
  * @param cid the commit's CID, for the findings
  * @returns what could be read, or undefined if that is nothing

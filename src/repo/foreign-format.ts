@@ -1,6 +1,6 @@
 /**
- * What a file seems to be that is not a CAR of version 1. It is told by a few bytes, and whoever made the file has
- * chosen those: so it is said what it looks like, never what it is. A good repository cannot start like any of these.
+ * What a file that is not a CAR of version 1 looks like, by its first bytes. The author of the file has chosen those
+ * bytes, so messages say what it looks like, never what it is. A good repository cannot start like any of these.
  */
 import { rules, type RuleId } from "./rules.ts";
 

@@ -38,7 +38,7 @@ export class Collections {
   private readonly byName = new Map<string, Collection>();
   private last: Collection | undefined;
 
-  /** Like `find`, for a name in bytes; the last one that was found comes back without a look. */
+  /** Like `find`, for a name in bytes. The name that was found last is tried first. */
   findBytes(key: Buffer, length: number): Collection | undefined {
     const { last } = this;
     if (last !== undefined && last.name.length === length) {
@@ -259,7 +259,7 @@ export class NodeReader implements NodeEntries {
       }
       keyLength = prefix + length;
       if (prefix <= slash || slash < 0) {
-        // The collection is another one, or may be.
+        // The collection may be another one than that of the key before.
         slash = -1;
         for (let j = 0; j < length; j++) {
           const character = bytes[suffix + j]!;

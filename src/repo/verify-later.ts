@@ -1,6 +1,5 @@
 /**
- * The door to the proving machine for whoever may never go through it: the machine is loaded when a repository is
- * verified.
+ * `verifyRepo` for programs that may never call it: the code that proves is loaded only when a repository is verified.
  */
 import type { RepoReport } from "./report.ts";
 import type { RepoSource } from "./source.ts";

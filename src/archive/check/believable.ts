@@ -1,7 +1,7 @@
 /**
- * Whether the newest manifest can be gone on from. One that names another commit than its own repository has, or
- * another revision than its folder, is damaged itself: what the server has would be held against it, and the server be
- * blamed.
+ * Whether an export can go on from the newest manifest. A manifest that names another commit than the repository beside
+ * it, or another revision than its folder, is damaged. An export that compared the server with it would blame the
+ * server.
  */
 
 import { isDecampError } from "../../errors.ts";

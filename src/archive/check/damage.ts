@@ -2,8 +2,8 @@
  * What of an archive is not as its manifests say. An export looks at a part of the newest snapshot each time, so that
  * one that finds nothing new stays quick; with `--recheck` at everything.
  *
- * Whose turn it is follows from the time alone, because an export of what has not changed writes nothing, and so cannot
- * note where it was. The turns of exports at any regular rhythm are spread evenly over all files.
+ * Which part is looked at follows from the time alone: an export of an account that has not changed writes nothing, so
+ * it cannot note how far it came. Exports at any regular rhythm are spread evenly over all files.
  */
 
 import { parseCid, type Cid } from "../../data/cid.ts";
@@ -199,8 +199,8 @@ const hour = 3_600_000;
 const goldenRatio = (1 + Math.sqrt(5)) / 2;
 
 /**
- * Where a turn begins, from 0 to below 1. The multiples of an irrational number are spread evenly between whole
- * numbers, whatever the step: exports every day or every week come to every file, other than if the turns were counted.
+ * Where a turn begins, from 0 to below 1: the hour times an irrational number, without the whole part. These values are
+ * spread evenly whatever the step is, so exports every day or every week come to every file.
  *
  * @param now epoch milliseconds
  */

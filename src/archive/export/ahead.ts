@@ -26,7 +26,7 @@ export async function askAhead(
   return ahead;
 }
 
-/** Requests of one export that were sent early. Whoever makes one closes it. */
+/** Requests of one export that were sent early. To be closed by the code that makes it. */
 export class Ahead {
   /** The head of the repository, which is always asked for. Rejects as `Pds.statedHead`. */
   readonly head: Promise<Head>;
@@ -98,7 +98,7 @@ function begun<T>(items: AsyncGenerator<T>): AsyncIterable<T> {
   };
 }
 
-/** Whoever waits for it gets the error; if nobody does, it is no one's. */
+/** Keeps a rejection that nobody waits for from ending the process. An `await` of the promise still throws it. */
 function ignore(promise: Promise<unknown>): void {
   promise.catch(() => undefined);
 }

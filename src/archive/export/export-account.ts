@@ -120,7 +120,7 @@ function warnOfUnbelievable(manifests: readonly Manifest[], { report }: ExportOp
   }
 }
 
-/** Says what is wrong with what was kept all the same. */
+/** Warns of a revision that lies in the future. */
 function judged(result: Exported, options: ExportOptions): ExportResult {
   return { ...result, futureRev: warnOfFuture(result.manifest.rev, options) };
 }
@@ -137,7 +137,7 @@ async function exportInto(
   const last = before.at(-1);
   const collected = collectParts(archive, source, last, options);
   const parts = collected.then((all) => all.parts);
-  // A repository need not wait for them; whoever needs them gets the error.
+  // The repository does not wait for the small files. An error of theirs is thrown where they are awaited.
   parts.catch(() => undefined);
   const isRecheck = options.recheck === true;
   const inspected = last === undefined || isRecheck ? noDamage : inspectNewest(archive, last, options);
@@ -246,7 +246,7 @@ async function exportLocked(
   return { manifest, mode: repo.mode, ...outcome, ...(losses.length === 0 ? {} : { shrunk: { losses, held } }) };
 }
 
-/** Keeps what still has that which is gone, before there is a snapshot without it. */
+/** Holds the snapshots that still have what the account has lost, before a snapshot without it is written. */
 async function hold(archive: string, { losses, holders }: Shrinkage, by: string, now: number): Promise<void> {
   for (const name of holders) {
     await holdSnapshot(archive, name, { since: new Date(now).toISOString(), by, losses });
@@ -254,7 +254,7 @@ async function hold(archive: string, { losses, holders }: Shrinkage, by: string,
 }
 
 /**
- * What there is to mend: what was found before, if it is bad still, or what is found now that everything is looked at.
+ * Begins to mend: the damage that was found before, as far as it is still there; with `recheck`, all that is found now.
  */
 async function beginMending(
   archive: string,

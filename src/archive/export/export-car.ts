@@ -7,7 +7,7 @@ import { warnOfFuture } from "./future-rev.ts";
 import { persist, receiveOptions } from "./repository.ts";
 import type { ExportOptions, ExportSource } from "./export-options.ts";
 
-/** Nothing was asked before, and no blobs are. */
+/** No request was sent early, and no blobs are asked for. */
 const nothingAhead = { takeRepo: () => undefined, askBlobs: () => undefined };
 
 /**

@@ -1,6 +1,6 @@
 /**
- * Many accounts, an archive each. What happens to one of them is that one's affair: it is reported, and the others go
- * on. Nothing is kept of an account that is settled, so memory does not depend on how many there are.
+ * Many accounts, an archive each. An account that fails is reported, and the others go on. An account that is done is
+ * forgotten, so memory does not depend on how many there are.
  */
 
 import { DecampError, isDecampError } from "../../errors.ts";
@@ -83,7 +83,7 @@ export async function exportMany(
   return ended;
 }
 
-/** The list up to where it breaks: what was begun is not ended by that. */
+/** The list up to where it breaks. Exports that have begun go on. */
 async function* untilError(list: AsyncIterable<Listed>, ended: ListEnd): AsyncGenerator<Listed> {
   try {
     yield* list;

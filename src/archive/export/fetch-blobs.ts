@@ -54,11 +54,11 @@ export type OpenBlob = (cid: Cid, signal: AbortSignal, busy: () => void) => Prom
 /** Why a blob is missing that the server has, and sends wrong each time. */
 export const wrongBytes = "the server sends other bytes than the record refers to";
 
-/** How often a blob is fetched that comes broken. */
+/** How often a blob is fetched whose bytes are wrong or break off. */
 const attempts = 3;
-/** How often one is asked for of which nothing comes: each time waits for as long as `Http` does. */
+/** How often a blob is asked for that gets no answer: each try lasts as long as `Http` waits. */
 const silentAttempts = 2;
-/** If nothing comes of so many blobs, and no blob comes at all, it is not about the blobs. */
+/** If so many blobs get no answer and none has come, the server is at fault, and the export ends. */
 const hopeless = 16;
 /** So many blobs that have come may be on their way to the disk while others are fetched. */
 const settling = 16;
@@ -141,7 +141,7 @@ export async function fetchBlobs(
     throw error;
   }
   await background.end();
-  // What an interrupted run has left has a name that nobody has made durable, too.
+  // Blobs that an interrupted run has left are among them: their names may not be durable yet.
   const fresh = blobs.filter(({ cid }) => options.trusted?.has(cid) !== true);
   if (fresh.length > 0) {
     await syncFolders([...fresh.map(({ cid }) => blobFolder(archive, cid)), blobsFolder(archive), archive]);
@@ -189,11 +189,11 @@ async function fetchBlob(
       return { file: await receive(archive, cid, download, want), mimeType: download.mimeType };
     } catch (error) {
       signal.throwIfAborted();
-      // Refused, or answered with something else: that is about this blob. Short or wrong: worth another try.
+      // A refusal, or an answer of another kind, is final for this blob. Short or wrong bytes are worth another try.
       const isRefusal =
         isDecampError(error, "server-refused", "bad-answer", "limit-exceeded") && !isAccountState(error);
       const isBroken = isDecampError(error, "damaged") || (begun && isDecampError(error, "unreachable"));
-      // Nothing at all comes, and the server answers otherwise: it is about this blob, too.
+      // Without any answer, while the server answers other requests, the fault is with this blob, too.
       const isSilent = !begun && isDecampError(error, "unreachable") && (await isAnswering?.(signal)) === true;
       if (!isDecampError(error) || (!isRefusal && !isBroken && !isSilent)) {
         throw error;

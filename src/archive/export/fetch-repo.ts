@@ -125,12 +125,12 @@ export async function receiveDiff(
 
 /** So many bytes are written at once. */
 const bunch = 1 << 20;
-/** The first ones are fewer: what is no repository shows it at the beginning. */
+/** The first bunch is smaller: what is no repository shows it in its first bytes. */
 const firstBunch = 1 << 16;
 /** So many bunches are on their way to the disk while the one before them is proved. */
 const mostUnderWay = 2;
 
-/** The same bytes, a bunch at a time. A bunch stays as it is until `kept` more have come: the memory goes round. */
+/** The same bytes, a bunch at a time. The memory of one is used again after `kept` more. */
 async function* inBunches(
   pieces: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
   kept: number,
@@ -141,7 +141,7 @@ async function* inBunches(
   let size = firstBunch;
   for await (const piece of pieces) {
     if (piece.length === 0) {
-      // Who makes the pieces has worked long for it: others have their turn.
+      // An empty piece is the end of a slice of work: others have their turn.
       await setImmediate();
     }
     for (let from = 0; from < piece.length;) {

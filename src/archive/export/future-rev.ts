@@ -1,4 +1,4 @@
-/** Revisions that lie in the future: what has one is kept, and named. */
+/** A repository whose revision lies in the future is kept, and a warning names the revision. */
 import { isFutureRev } from "../../repo/commit.ts";
 import { timeOfRev } from "../../repo/head.ts";
 import type { ExportOptions } from "./export-options.ts";

@@ -37,7 +37,7 @@ export class Mending {
   /** Of all blobs, those that are missing or changed. */
   readonly blobs: ReadonlySet<Cid>;
   #mended = 0;
-  /** Paths of files that could be good again, but for what lies in their place. */
+  /** Paths of files that could be mended if nothing else lay in their place. */
   readonly #blocked = new Set<string>();
 
   /** @param manifests of all complete snapshots, oldest first */
@@ -78,7 +78,7 @@ export class Mending {
   }
 
   /**
-   * Writes the small files again that are the same by now as they were then.
+   * Writes damaged small files again, those whose content the account has today.
    *
    * @param parts on their way; waited for if anything is damaged
    * @param write as for `fromRepo`
@@ -115,7 +115,7 @@ export class Mending {
     }
   }
 
-  /** Takes what is damaged still from other snapshots that have the same. */
+  /** Replaces what is still damaged by the same file of another snapshot. */
   async fromTwins(): Promise<void> {
     for (const { manifest, name, file } of this.#all()) {
       for (const other of this.#manifests) {

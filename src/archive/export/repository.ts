@@ -257,7 +257,7 @@ export async function persist<T>(
       const early = since === undefined ? ahead.takeRepo() : undefined;
       const download = await (early ?? pds.getRepo(did, options.signal, since));
       begun = true;
-      // Not before it is known that the account is handed out.
+      // The server hands the account out: it is worth asking for the blobs.
       ahead.askBlobs();
       return await receive(download);
     } catch (error) {

@@ -13,12 +13,13 @@ import type { Terminal } from "../talk/terminal.ts";
 import { requirePipe } from "./standard-input.ts";
 
 export interface NewKey {
+  /** A did:key. */
   readonly key: string;
   /** The private part, where it is at hand. */
   readonly proof?: Signer;
 }
 
-/** What is to be added: a file with the private key, or a public one, whose private part may be in the keychain. */
+/** @param what a path, `-` for the standard input, or a did:key */
 export async function readNewKey(
   what: string,
   curve: Curve | undefined,

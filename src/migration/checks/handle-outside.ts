@@ -1,6 +1,6 @@
 /**
- * The handle as the world sees it: by DNS and the well-known address, and never by what the new server says of itself.
- * It sees its own accounts, whether or not its names lead anywhere.
+ * The handle as the world sees it: by DNS and the well-known address, and never by what the new server says. A server
+ * finds the handles of its own accounts even if they lead nowhere from outside.
  */
 
 import { isDecampError } from "../../errors.ts";
@@ -62,8 +62,8 @@ function insideOnly({ options }: Pick<Asker, "options">, handle: string): string
 }
 
 /**
- * Warns if nobody answers where a handle will have to lead that the new server gives out. There the server has to
- * answer for it, and many forget the names below their own.
+ * Warns if no server answers at the address of a handle that the new server gives out. The new server has to answer
+ * there, and many operators forget the names below that of their server.
  */
 export async function warnIfHostIsSilent(context: Asker & Pick<Context, "warn">, handle: string): Promise<void> {
   const { services, signal, warn } = context;
@@ -72,7 +72,7 @@ export async function warnIfHostIsSilent(context: Asker & Pick<Context, "warn">,
   }
   const limit = AbortSignal.timeout(deadline);
   try {
-    // Whatever answers will do: what it has to say of the handle it can only know once the account is there.
+    // Any answer will do: before the account is made, no server can know the handle.
     await services.openPds(`https://${handle}`).describe(AbortSignal.any([signal, limit]));
   } catch (error) {
     signal.throwIfAborted();

@@ -8,7 +8,7 @@ import { powerlessKeys } from "../../plc/came-alone.ts";
 import { rotationKeysOf } from "../../plc/operation.ts";
 import type { Context } from "../context.ts";
 
-/** How long somebody's undoing of a change is news (milliseconds). */
+/** A change that was made and undone so recently is warned of (milliseconds). */
 const recent = 7 * 86_400_000;
 
 /**

@@ -1,6 +1,6 @@
 /**
  * What the relay thinks of the new server. It limits how many accounts of a server it carries, 100 unless its operator
- * raises that; what later ones post is seen by nobody, although the server itself shows everything green.
+ * raises that. What accounts above the limit post is seen by nobody, although their server shows no fault.
  */
 
 import { isDecampError } from "../../errors.ts";

@@ -4,7 +4,7 @@ import { DecampError } from "../../errors.ts";
 import { freeSpace } from "../../services/disk/free-space.ts";
 import type { Context } from "../context.ts";
 
-/** What is left to everybody else, and holds the small files (bytes). */
+/** Kept free for other programs and for the small files (bytes). */
 const reserve = 32 * 1024 * 1024;
 
 /**

@@ -1,6 +1,6 @@
 /**
  * The account that is on the new server already, from an earlier try or because it has lived there: an import replaces
- * its repository. So that has to be one that decamp has moved itself, or to hold nothing that would be gone then.
+ * its repository. So that repository has to be one that decamp has moved, or may hold nothing that would be lost.
  */
 
 import { inspectDownload } from "../../archive/export/fetch-repo.ts";

@@ -14,12 +14,12 @@ import { provedHead } from "./first-write.ts";
 import { bringPreferencesAtLast } from "./import-preferences.ts";
 import { bringLacking } from "./late-writes.ts";
 
-/** So many blobs are asked for at the end; the new server may not like more of it. */
+/** At most so many blobs are asked for at the end, to spare the new server. */
 const mostRecalled = 200;
 
 export const activate: Step = {
   id: "activate",
-  // One that does not say is asked by its owner.
+  // Where the server does not say it to strangers, the step signs in and asks.
   done: async ({ target, identity, signal }) => (await stateAt(target, identity.did, signal)) === "active",
   run: async (context) => {
     const { target, signal } = context;
@@ -116,8 +116,8 @@ export const confirm: Step = {
 };
 
 /**
- * What an earlier run has left behind may be there by now. As long as it is not too much to ask for; what cannot be
- * asked stays as it was told.
+ * Looks whether blobs that an earlier run has left behind are there by now, if they are not too many. What cannot be
+ * found out stays as it was told.
  */
 async function lookForRecalled(context: Context): Promise<void> {
   const { missingBlobs, notMoved, leftIsRecalled, signal } = context;

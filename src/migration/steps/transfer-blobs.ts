@@ -178,7 +178,7 @@ async function prove(context: Context, blob: ArchivedBlob, signal: AbortSignal, 
   if (await isThere(context, blob, signal, busy)) {
     return;
   }
-  // Listed as present, and yet not to be had: a second upload, now that its record is there, makes it so.
+  // The server lists the blob and does not give it: a second upload helps, now that its record is there.
   await upload(context, blob, signal, busy);
   if (!(await isThere(context, blob, signal, busy))) {
     throw new DecampError("refused", `${context.target.host} does not give back the blob ${blob.cid}.`, {

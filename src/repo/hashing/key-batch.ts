@@ -1,6 +1,6 @@
 /**
- * Keys whose level is still to be proved. Hashing many at once is far cheaper than one by one; what is learnt late is
- * only whether a key stands on its level, which changes nothing about where everything else belongs.
+ * Keys whose level is still to be proved: hashing many at once is far cheaper than one by one. Until a batch is hashed,
+ * it is not known whether its keys stand on their level. Nothing else waits for that.
  */
 import { latin1 } from "../../data/latin1.ts";
 import { cidFromDigest, type Cid } from "../../data/cid.ts";
@@ -105,7 +105,7 @@ export class KeyBatch {
       this.hasher = hasher;
       this.words = new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
       this.jobs = jobs;
-      // Each key has a lane of its own, once and for all; those that are empty count as keys without letters.
+      // The place of each key has a lane of its own, for good. A place without a key is hashed as a key of no bytes.
       for (let i = 0; i < capacity; i++) {
         jobs[jobWord(i)] = dataOffset + i * keyBytes;
       }

@@ -259,7 +259,7 @@ export function prepareLaneHasher(): void {
   try {
     compileOnce();
   } catch {
-    // Where there are no vectors, it is done without.
+    // The engine has no vectors: `makeLaneHasher` gives nothing then.
   }
 }
 

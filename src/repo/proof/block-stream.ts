@@ -31,7 +31,7 @@ export interface BlockReceiver {
   rawBlock(cid: Cid, offset: number): void;
 }
 
-/** A small repository has a small window, and no batch: that pays from some thousand blocks on. */
+/** A small repository has a small window and no batch: a batch pays from some thousand blocks on. */
 const fullWindow = 1 << 18;
 const defaultSmallBytes = 1 << 20;
 
@@ -152,7 +152,7 @@ export class BlockStream {
     }
     const { headerBytes } = this.limits;
     if (size.value > headerBytes) {
-      // Whatever starts with such a number is hardly the header of a large CAR.
+      // A number this large is hardly the length of a header, unless a map of two (0xa2) follows.
       const isHeader = bytes[size.length] === 0xa2;
       const message = `The header has ${size.value} bytes; the limit is ${headerBytes}. ${howToRaise("headerBytes")}`;
       this.stop(isHeader ? "limit/header-bytes" : "car/header", isHeader ? message : undefined);
@@ -303,7 +303,7 @@ export class BlockStream {
   /** Sees to it that `size` bytes fit into the window. */
   private makeRoom(size: number): void {
     if (size > this.window.bytes.length) {
-      // The window of a batch is as large as it is: from here on, each block is proved alone.
+      // The window of a batch cannot grow: from here on, each block is proved alone.
       this.batch = undefined;
       this.window.moveTo(Buffer.allocUnsafeSlow(size <= fullWindow ? fullWindow : size + fullWindow));
     }

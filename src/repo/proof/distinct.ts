@@ -7,7 +7,7 @@ import { randomBytes } from "node:crypto";
 export class DistinctCount {
   size = 0;
   private slots: Int32Array = new Int32Array(512);
-  /** Whoever writes the digests cannot know it, and so cannot make them all fall into one place. */
+  /** A multiplier that the author of a file cannot know: so nobody can choose digests that all fall into one slot. */
   private readonly secret: number = randomBytes(4).readInt32LE() | 1;
 
   /** Counts the digest that starts at `at`, unless it was counted before. */

@@ -1,8 +1,8 @@
 /**
  * Records of a file that is in no order at all: nearly all of them come before anything leads to them, and all but a
- * few of these are wanted in the end. A table would be asked about each of them at a place that is in no cache. Here
- * both sides are only written down, in shards by their digests; and one shard after the other is compared, which fits
- * into the cache of the processor.
+ * few of these are wanted in the end. A table of them all is larger than the caches of the processor, and each look-up
+ * would wait for memory. Here records that came and records that are wanted are only written down, in shards by their
+ * digests. Then one shard after the other is compared, and a shard fits into the cache.
  */
 import type { Slices } from "../../data/slices.ts";
 import { hashDigest, hashWords } from "../tables.ts";
@@ -55,7 +55,7 @@ const highWord = 9;
 const lengthWord = 10;
 const recordWords = 11;
 
-/** The state of a record: its flags, and whether it was wanted, or is there twice. */
+/** The state of a record: its flags, and `settled` once it was wanted, or if the file has it twice. */
 const flagsMask = 255;
 const settled = 256;
 const stateBits = 9;
@@ -64,10 +64,10 @@ const stateBits = 9;
 const rowLimitBits = 22;
 const rowLimitMask = (1 << rowLimitBits) - 1;
 
-/** So few digests are not compared yet. */
+/** With fewer wanted digests than this, comparing waits. */
 const fewWanted = 1 << 16;
 
-/** Who is told how it ended. */
+/** Is told what comparing found. */
 export interface EarlyRecordsReceiver {
   /** A record is there, and something leads to it; told once. */
   recordFound(offset: number, length: number, flags: number): void;
@@ -117,7 +117,7 @@ export class EarlyRecords {
     this.wantedCount++;
   }
 
-  /** Whether so many are wanted that comparing is due. It takes all records in hand: it has to be worth it. */
+  /** Whether comparing is due. It goes through all records, so that enough of them have to be wanted. */
   get isDue(): boolean {
     return this.wantedCount >= Math.max(fewWanted, this.size >> 2);
   }

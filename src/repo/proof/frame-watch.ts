@@ -4,7 +4,7 @@ import { defaultLimits, type RepoLimits } from "../limits.ts";
 import { Findings } from "../report.ts";
 import { Window } from "./window.ts";
 
-/** What the blocks hold is for whoever proves the file. */
+/** Takes no blocks: only the frame is watched here. */
 const passOver: BlockReceiver = { header: () => undefined, block: () => undefined, rawBlock: () => undefined };
 
 export class FrameWatch {
@@ -13,7 +13,7 @@ export class FrameWatch {
 
   constructor(changed: Partial<RepoLimits> = {}) {
     const limits = { ...defaultLimits, ...changed };
-    // What is wrong with single blocks is not of interest here.
+    // Findings about single blocks are dropped.
     this.#stream = new BlockStream(new Window(), passOver, limits, new Findings({ ...limits, findings: 0 }));
   }
 
@@ -25,7 +25,7 @@ export class FrameWatch {
     }
   }
 
-  /** So many bytes had come when it was clear that nothing further can be read; undefined as long as that is not so. */
+  /** How many bytes had come when the frame was lost; undefined as long as the next block can be told. */
   get lostAt(): number | undefined {
     return this.#lostAt;
   }

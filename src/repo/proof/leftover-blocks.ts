@@ -59,7 +59,7 @@ export function* settleLeftovers(left: Leftovers, limits: RepoLimits, findings: 
         present.add(awaited);
       }
       const stray = early.table.find(view, start - 32);
-      // A stray that stood in the file before was taken then.
+      // The tree has taken a good copy that came before the stray: then the stray is a duplicate.
       if (stray >= 0 && offset < early.offset(stray) && isProved(block)) {
         repeated.add(stray);
       }

@@ -7,7 +7,7 @@ import type { WantedNodes } from "./wanted-nodes.ts";
 
 /** Bytes of blocks that are read together. */
 const batchBytes = 1 << 20;
-/** Bytes to the next block that are rather read than skipped. */
+/** A gap of at most so many bytes before the next block is read along, not skipped. */
 const nearby = 8192;
 
 /**
@@ -127,7 +127,7 @@ export class LevelReader {
         end++;
       }
       if (end === done) {
-        // Larger than what is read together.
+        // The block is larger than a batch: it is read alone.
         const { offset, length, place } = nodes.at(order[done++]!);
         const { bytes, view, at } = this.readBack.block(offset - 36, length + 36, this.single);
         each(bytes, view, at + 36, at + 36 + length, place);

@@ -30,7 +30,7 @@ function changed(): DecampError {
 
 /** Where blocks are read again. All offsets are those of the CID before a block, and all lengths count it. */
 export class ReadBack {
-  /** What may have to be read, where there is no source. */
+  /** Early blocks, kept in memory; undefined where a source can give them again. */
   readonly held: HeldBlocks | undefined;
   private readonly window: Window;
   private readonly source: RepoSource;

@@ -1,5 +1,6 @@
 /**
- * Records, checked against the data model, and the blobs that they refer to. What is wrong with them is theirs alone.
+ * Records, checked against the data model, and the blobs that they refer to. A fault of a record is a warning, and
+ * spoils no answer about the repository.
  *
  * What was seen of an early block is one number, its flags: 0 for a good record without blobs, the number of its first
  * fault in `recordRules` (below 64), `hasRefs` if it refers to blobs, or `unread` alone for what may be a node.
@@ -18,7 +19,7 @@ import type { RuleId } from "../rules.ts";
 export const unread = 128;
 const hasRefs = 64;
 
-/** Rules of the faults of records by number: those of the scanner, and some more. No fault has no rule. */
+/** Number of a fault → the rule: first the faults of the scanner, of which 0 is none, then those found here. */
 const recordRules: (RuleId | undefined)[] = cborFaults.map((fault) =>
   fault === "none" ? undefined : (`record/${fault}` as const),
 );
@@ -58,7 +59,7 @@ export class RecordCheck {
         this.add(this.notedBlobs(bytes));
         return;
       }
-      // Where it lies: there are many of these. Counting one twice is harmless.
+      // The digest is read where it lies, without a copy. To add one twice is harmless.
       this.blobs.add(view, refAt[i]! + 4);
     }
   }
@@ -75,7 +76,7 @@ export class RecordCheck {
       }
       unknown = isAll ? undefined : "record/blobs-unknown";
     } else {
-      // The scan has told the first one of these.
+      // `fault` is the first of these, so they take its place.
       const others = this.otherFaults(record, 0, record.length);
       found.splice(0, 1, ...others);
     }
@@ -89,7 +90,7 @@ export class RecordCheck {
    * Looks at a block that may turn out to be a record of the tree.
    *
    * @param offset its place in the file
-   * @returns flags for `takeEarly`; with 0 that has nothing to do
+   * @returns flags for `takeEarly`, which has nothing to do if they are 0
    */
   look(bytes: Buffer, view: DataView, start: number, end: number, offset: number): number {
     const fault = this.scan(bytes, view, start, end);

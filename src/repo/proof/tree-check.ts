@@ -1,8 +1,9 @@
 /**
- * The tree, checked while its blocks arrive in any order. What a node leads to is awaited; what comes before it is
- * awaited is remembered by its place, and read back when something leads to it. Each node is checked against its level
- * and against the keys that enclose it, so that no walk in key order is needed: where every node is within its bounds,
- * all keys ascend.
+ * The tree, checked while its blocks arrive in any order. A block that a node leads to is expected. A block that comes
+ * when nothing leads to it yet is early, and only its place in the file is remembered. An early node that something
+ * leads to by now is wanted, and is read back. (tables.ts has these words in full.) Each node is checked against its
+ * level and against the keys that enclose it, so that no walk in key order is needed: where every node is within its
+ * bounds, all keys ascend.
  */
 import { cidFromBytes, cidFromDigest, parseCid, type Cid } from "../../data/cid.ts";
 import type { Slices } from "../../data/slices.ts";
@@ -24,7 +25,7 @@ import { WantedNodes } from "./wanted-nodes.ts";
 
 /** So many blocks that came too early are the mark of a file in no order at all. */
 const defaultManyEarly = 1 << 16;
-/** Bytes of nodes that came too early are read in one go, each with so many more for the work that it is. */
+/** Bytes of early nodes that one slice reads. Each node counts as its length and `nodeBytes` more, for the work. */
 const sliceBytes = 4 << 20;
 const nodeBytes = 512;
 
@@ -59,7 +60,7 @@ export class TreeCheck {
   private readonly seen: DigestTable | undefined;
   private readonly nodeMemory = new Scratch();
   private overfull = false;
-  /** How much of what came too early may be read before others have their turn. */
+  /** Bytes of early nodes that this slice may still read. */
   private allowance = sliceBytes;
   private readonly readBack: ReadBack;
   private readonly allowPartial: boolean;
@@ -243,7 +244,7 @@ export class TreeCheck {
   }
 
   recordFound(offset: number, length: number, flags: number): void {
-    // Most are good records without blobs, and have been seen to.
+    // Flags of 0: a good record without blobs, as most are. Nothing is left to do.
     if (flags !== 0) {
       this.recordCheck.takeEarly(this.readBack, offset, length, flags);
     }
@@ -426,7 +427,7 @@ export class TreeCheck {
       const id = early.table.find(view, at, hashed);
       if (id >= 0) {
         const flags = early.flags(id);
-        // Most are good records without blobs, and have been seen to.
+        // Flags of 0: a good record without blobs, as most are. Nothing is left to do.
         const offset = flags === 0 ? 0 : early.offset(id);
         const length = flags === 0 ? 0 : early.length(id);
         early.table.removeFound();

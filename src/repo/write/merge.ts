@@ -64,7 +64,7 @@ function* reachedBlocks(news: BlockIndex, old: BlockIndex, signal: AbortSignal |
   }
 }
 
-/** Reads from the new file, and what is not there from the old one. It is itself the block that was read last. */
+/** Reads blocks from the new file, or else from the old one. `cid` and `data` are those of the last one read. */
 class MergedBlocks implements BlockReader, CarBlock {
   cid: Uint8Array;
   /** Version 1, dag-cbor, SHA-256, 32 bytes; then the digest. */
@@ -94,7 +94,7 @@ class MergedBlocks implements BlockReader, CarBlock {
         return bytes;
       }
     }
-    // Neither has it: the last one says so.
+    // Neither file has the block: this throws.
     return this.sides.at(-1)!.index.read(view, at);
   }
 

@@ -63,7 +63,7 @@ export class MstBuilder {
   }
 
   /**
-   * The tree of all records so far, with the nodes of its right edge; the builder goes on as if it had not been asked.
+   * The tree of all records so far, with the nodes of its right edge; the builder stays as it is.
    */
   cut(): BuiltTree {
     const nodes: CarBlock[] = [];

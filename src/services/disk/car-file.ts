@@ -21,7 +21,7 @@ export interface CarFile {
 }
 
 /**
- * Opens the CAR file at `path`, which is one of ours.
+ * Opens the CAR file at `path`. A pipe or a device is refused.
  *
  * @throws DecampError `unreadable-file` if it cannot be read, or is no plain file
  */

@@ -20,7 +20,7 @@ export interface NewFolder {
   write(name: string, text: string): Promise<void>;
   /** Gives the folder its name. @throws DecampError `storage` */
   finish(): Promise<void>;
-  /** Removes what was written. */
+  /** Removes what was written; does nothing after `finish`. */
   discard(): Promise<void>;
 }
 

@@ -40,8 +40,8 @@ export async function plainSize(path: string): Promise<number | undefined> {
 }
 
 /**
- * How many bytes of the disk are free again when these plain files are removed: those that no other name is left of,
- * each once. What is not there counts nothing.
+ * How many bytes of the disk are free again when these plain files are removed. A file counts once, and only if all its
+ * names (hard links) are among them. A path without a file counts nothing.
  *
  * @throws DecampError `storage`
  */
