@@ -85,6 +85,8 @@ const refused: readonly Case[] = [
   ["plc", "const it = new Date();"],
   ["plc", "const it = globalThis.process;"],
   ["services", "const it = globalThis.process;"],
+  // Only for what it does when it is loaded: the build leaves that out.
+  ["data", 'import "./cid.ts"; const it = 1;'],
 ];
 
 const allowed: readonly Case[] = [
@@ -135,7 +137,7 @@ function lint(): Map<string, string[]> {
   return broken;
 }
 
-const walls = /^house\(walls\)$|no-restricted-(globals|properties)/;
+const walls = /^house\(walls\)$|no-restricted-(globals|properties)|no-unassigned-import/;
 const nameOf = ([folder, statement]: Case): string => `in ${folder}: ${statement}`;
 
 test("what breaks a wall is refused, and nothing else", () => {
