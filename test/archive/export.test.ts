@@ -66,15 +66,18 @@ test("a repository of several megabytes lies on the disk as it came", async () =
   expect(came.equals(makeCar(account.commit.cid, account.blocks))).toBe(true);
 });
 
+async function noDocument(): Promise<never> {
+  await setImmediate();
+  throw new DecampError("unreachable", "The directory does not answer.");
+}
+
 test("a DID document that cannot be had ends an export before the blobs, and the next one has the repository", async () => {
   const account = await makeAccount({ records: withPicture("image/png") });
   await using server = await hostile({ account });
   const archive = join(folder, "archive");
-  const document = async (): Promise<never> => {
-    await setImmediate();
-    throw new DecampError("unreachable", "The directory does not answer.");
-  };
-  await expect(exportInto(archive, server, account, {}, { document })).rejects.toMatchObject({ code: "unreachable" });
+  await expect(exportInto(archive, server, account, {}, { document: noDocument })).rejects.toMatchObject({
+    code: "unreachable",
+  });
   const asked = (): string[] => server.requests.map(({ path }) => path.replace(/.*sync\.|\?.*/g, ""));
   expect(asked()).toContain("getRepo");
   expect(asked()).not.toContain("getBlob");
