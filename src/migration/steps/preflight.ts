@@ -59,8 +59,8 @@ async function checkBefore(context: Context): Promise<void> {
 }
 
 /**
- * What both servers say of the account; meanwhile its blobs are counted. Nothing is asked any more when this ends,
- * however it ends.
+ * What both servers say of the account; meanwhile its blobs are counted. However this ends, nobody counts any more
+ * then.
  *
  * @returns whether the new server has the account already, from an earlier run
  */
