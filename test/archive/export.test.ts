@@ -3,6 +3,7 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import type { ServerResponse } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setImmediate } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { ExportResult } from "../../src/archive/export/export-account.ts";
 import type { ExportEvent } from "../../src/archive/events.ts";
@@ -11,6 +12,7 @@ import type { LocatedAccount } from "../../src/account/find.ts";
 import { exportLines } from "../../src/cli/export/result.ts";
 import { commandLine } from "../../src/cli/command-line.ts";
 import { encodeCbor } from "../../src/data/cbor.ts";
+import { DecampError } from "../../src/errors.ts";
 import { readRoot } from "../../src/repo/block-index.ts";
 import { bytesSource } from "../../src/repo/source.ts";
 import { Records, assemble, ok, repo, signer } from "../repo/fixtures/fixture.ts";
@@ -62,6 +64,25 @@ test("a repository of several megabytes lies on the disk as it came", async () =
   const came = await readFile(join(folder, "archive", "snapshots", manifest.snapshot, "repo.car"));
   expect(received.repoBytes).toBeGreaterThan(5_000_000);
   expect(came.equals(makeCar(account.commit.cid, account.blocks))).toBe(true);
+});
+
+async function noDocument(): Promise<never> {
+  await setImmediate();
+  throw new DecampError("unreachable", "The directory does not answer.");
+}
+
+test("a DID document that cannot be had ends an export before the blobs, and the next one has the repository", async () => {
+  const account = await makeAccount({ records: withPicture("image/png") });
+  await using server = await hostile({ account });
+  const archive = join(folder, "archive");
+  await expect(exportInto(archive, server, account, {}, { document: noDocument })).rejects.toMatchObject({
+    code: "unreachable",
+  });
+  const asked = (): string[] => server.requests.map(({ path }) => path.replace(/.*sync\.|\?.*/g, ""));
+  expect(asked()).toContain("getRepo");
+  expect(asked()).not.toContain("getBlob");
+  expect((await exportInto(archive, server, account)).manifest.blobs).toHaveLength(1);
+  expect(asked().filter((method) => method === "getRepo")).toHaveLength(1);
 });
 
 /** An account with this record, in hexadecimal digits. */

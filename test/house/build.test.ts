@@ -8,6 +8,7 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -20,6 +21,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { modulesFile } from "../tools/dist.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 let copy = "";
@@ -37,13 +39,16 @@ beforeAll(() => {
   const tsconfig = JSON.parse(readFileSync(path.join(root, "tsconfig.json"), "utf8"));
   tsconfig.compilerOptions.types = [];
   write("tsconfig.json", JSON.stringify(tsconfig));
-  write("package.json", '{ "type": "module", "exports": { ".": { "types": "./dist/index.d.ts" } } }');
+  const exported = { ".": { types: "./dist/index.d.ts" }, "./part": { types: "./dist/part.d.ts" } };
+  write("package.json", JSON.stringify({ type: "module", exports: exported }));
   write("package-lock.json", "{}");
   const later = 'export const later = async (): Promise<unknown> => import("./edge.ts");';
   write(
     "src/index.ts",
-    `/** Says one. */\nexport type { Shape } from "./shape.ts";\nexport { one } from "./one.ts";\n${later}\n`,
+    `/** Says one. */\nexport type { Shape } from "./shape.ts";\nexport { one } from "./one.ts";\nexport { two } from "./part.ts";\n${later}\n`,
   );
+  write("src/part.ts", '/** Two. */\nexport { two } from "./two.ts";\nexport const three = 3;\n');
+  write("src/two.ts", "export const two = 2;\n");
   write("src/one.ts", "/** One. */\nexport const one = 1;\n");
   write("src/shape.ts", "/** A shape. */\nexport interface Shape {\n  readonly a: 1;\n}\n");
   write("src/edge.ts", "/** Of no use to others. */\nexport const edge = 2;\n");
@@ -73,6 +78,11 @@ test("a first build has the code without comments, in as few files as it takes, 
   expect(existsSync(at("dist/edge.d.ts"))).toBe(false);
 });
 
+test("an entry that another one uses is a file of its name, and no other file has it", async () => {
+  expect(readdirSync(at("dist")).filter((name) => /\d\.js$/.test(name))).toEqual([]);
+  expect(await import(at("dist/part.js"))).toMatchObject({ two: 2, three: 3 });
+});
+
 test("what is as it was is not built again", () => {
   expect(buildIfStale()).toEqual({ built: false, code: 0 });
 });
@@ -94,8 +104,17 @@ test("a file of dist that was changed is seen, and a source that is gone is gone
   expect(existsSync(at("dist/edge.js"))).toBe(false);
 });
 
+test("what says which module is in which file is made anew, if it is gone", () => {
+  rmSync(at(modulesFile));
+  expect(buildIfStale()).toEqual({ built: true, code: 0 });
+  expect(JSON.parse(read(modulesFile))).toMatchObject({ "index.js": ["one.ts", "index.ts"] });
+});
+
 test("a build that failed is no build", () => {
   write("src/index.ts", 'export const one: number = "1";\n');
   expect(buildIfStale()).toEqual({ built: true, code: 2 });
+  expect(buildIfStale()).toEqual({ built: true, code: 2 });
+  // Where the one that puts the code together gives up first, it is still tsc that says what is wrong.
+  write("src/index.ts", 'export { none } from "./one.ts";\n');
   expect(buildIfStale()).toEqual({ built: true, code: 2 });
 });

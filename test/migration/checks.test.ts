@@ -1,4 +1,5 @@
 /** What preflight looks at, where no server has to be asked. */
+import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -6,6 +7,7 @@ import { describe, expect, test } from "vitest";
 import type { Context, MigrationServices } from "../../src/migration/context.ts";
 import { checkIdentity } from "../../src/migration/checks/identity.ts";
 import { requireSpace } from "../../src/migration/checks/space.ts";
+import { preflight } from "../../src/migration/steps/preflight.ts";
 import { verifyLog } from "../../src/plc/log.ts";
 import { at, auditLog, hour, operation, signed, testCid, testKey, type TestEntry } from "../tools/plc.ts";
 
@@ -81,4 +83,41 @@ test("a disk that has not enough room for the archive is named, also where the f
     hint: expect.stringContaining("--archive") as string,
   });
   await rm(folder, { recursive: true });
+});
+
+test("a move that is refused while the blobs are counted stops counting", async () => {
+  let counting: AbortSignal | undefined;
+  const server = (origin: string, did: string): unknown => ({
+    origin,
+    host: new URL(origin).host,
+    describe: () => Promise.resolve({ did }),
+    repoStatus: () => Promise.resolve(undefined),
+    listBlobs: async function* (_did: string, signal: AbortSignal) {
+      counting = signal;
+      await once(signal, "abort");
+      yield* [];
+      signal.throwIfAborted();
+    },
+  });
+  const source = server("https://old.example.com", "did:web:old.example.com");
+  const target = server("https://new.example.com", "did:web:new.example.com");
+  const entries = auditLog([genesis]);
+  const { did } = entries[0]!;
+  const context = {
+    options: { skipBlobs: [], dryRun: true },
+    services: {
+      now: () => Date.parse(at(100 * hour)),
+      clockOffset: () => 0,
+      directory: { origin: "https://plc.example.com" },
+      openPds: (url: string) => (url === "https://new.example.com" ? target : source),
+    },
+    targetOrigin: "https://new.example.com",
+    source,
+    archive: path.join(tmpdir(), "decamp-no-such-folder"),
+    identity: { did, log: verifyLog(did, entries) },
+    signal: new AbortController().signal,
+    warn: () => undefined,
+  } as unknown as Context;
+  await expect(preflight.run(context)).rejects.toMatchObject({ code: "account-unavailable" });
+  expect(counting?.aborted).toBe(true);
 });

@@ -26,12 +26,19 @@ export async function build(): Promise<number> {
   rmSync(stamp, { force: true });
   const sources = hash(sourceFiles());
   mkdirSync(path.dirname(stamp), { recursive: true });
-  const [failed] = await Promise.all([run("tsc", ["--emitDeclarationOnly"]), writeCode()]);
+  // Each is waited for: tsc says best what is wrong with a source.
+  const [failed, [code]] = await Promise.all([
+    run("tsc", ["--emitDeclarationOnly"]),
+    Promise.allSettled([writeCode()]),
+  ]);
   if (failed !== 0) {
     return failed;
   }
+  if (code.status === "rejected") {
+    throw code.reason;
+  }
   trimDeclarations();
-  writeFileSync(stamp, `${sources} ${hash(filesIn(folder))}`);
+  writeFileSync(stamp, `${sources} ${hash(madeFiles())}`);
   return 0;
 }
 
@@ -40,7 +47,7 @@ export async function build(): Promise<number> {
  * exit code.
  */
 export async function buildIfStale(): Promise<number> {
-  if (read(stamp) === `${hash(sourceFiles())} ${hash(filesIn(folder))}`) {
+  if (read(stamp) === `${hash(sourceFiles())} ${hash(madeFiles())}`) {
     console.log("dist is that of these sources.");
     return 0;
   }
@@ -51,6 +58,11 @@ export async function buildIfStale(): Promise<number> {
 /** Everything that a build depends on. */
 function sourceFiles(): string[] {
   return [...filesIn("src"), "test/tools/dist.ts", "tsconfig.json", "package.json", "package-lock.json"];
+}
+
+/** Everything that a build makes. */
+function madeFiles(): string[] {
+  return [...filesIn(folder), ...(existsSync(modulesFile) ? [modulesFile] : [])];
 }
 
 /** All files under `root`, in one order; none if there is no such folder. */
@@ -92,8 +104,9 @@ function entries(): Record<string, string> {
 }
 
 async function writeCode(): Promise<void> {
+  const input = entries();
   const bundle = await rolldown({
-    input: entries(),
+    input,
     external: /^(?![./]|\0)/,
     platform: "node",
     treeshake: { moduleSideEffects: false },
@@ -105,16 +118,20 @@ async function writeCode(): Promise<void> {
     format: "esm",
     comments: false,
     entryFileNames: "[name].js",
-    chunkFileNames,
+    chunkFileNames: (chunk) => chunkFileName(chunk, Object.values(input)),
   });
   const chunks = output.flatMap((file) => (file.type === "chunk" ? [file] : []));
   const modules = chunks.map(({ fileName, moduleIds }) => [fileName, moduleIds.map((id) => path.relative("src", id))]);
   writeFileSync(modulesFile, JSON.stringify(Object.fromEntries(modules)));
 }
 
-/** After the module that the others of the chunk are there for: the last. */
-function chunkFileNames({ moduleIds }: PreRenderedChunk): string {
-  const last = moduleIds.findLast((id) => id.endsWith(".ts"));
+/**
+ * After the module that the others of the chunk are there for: the last. The name of an entry is that of the file that
+ * is imported, also where its module is in another.
+ */
+function chunkFileName({ moduleIds }: PreRenderedChunk, entrySources: readonly string[]): string {
+  const names = moduleIds.filter((id) => id.endsWith(".ts")).map((id) => path.relative("", id));
+  const last = names.findLast((name) => !entrySources.includes(name)) ?? names.at(-1);
   return last === undefined ? "[name].js" : `${path.relative("src", last).replace(/\.ts$/, "")}.js`;
 }
 

@@ -26,7 +26,9 @@ for (const { title, command } of stepsOf(facts)) {
 }
 if (!facts.canPublish) {
   console.log(`Then push the commit and the tag: git push --atomic origin main v${version}`);
-  console.log("This is not CI with an id token, so nothing is published here. CI runs the same command on the tag.");
+  console.log(
+    "This is not CI with an id token, so nothing is published here. Have CI run the same command on the tag.",
+  );
 }
 
 /** Reads what `obstacles` judges. Changes nothing. */

@@ -2,7 +2,9 @@
  * The walls of the house, as a rule of lint: what a room may import. Paths are resolved and counted from `src/`, so
  * that `cli/archive` is never taken for `archive`. A test breaks each wall on a copy (test/house/imports.test.ts).
  */
+import { realpathSync } from "node:fs";
 import path from "node:path";
+import { fileURLToPath } from "node:url";
 
 /** Floor → the floors that it may import beside itself and errors.ts. */
 const below: Readonly<Record<string, readonly string[]>> = {
@@ -77,8 +79,27 @@ const walls: readonly Wall[] = [
 /** Folders of `cli` that are no commands. */
 const shared: ReadonlySet<string> = new Set(["inputs", "talk"]);
 
-/** Only the command line knows a terminal, and only services a socket or a file. */
-const packages: readonly { readonly names: readonly string[]; readonly only: RegExp; readonly why: string }[] = [
+interface Package {
+  readonly names: readonly string[];
+  /** Who may import it. */
+  readonly only: RegExp;
+  readonly why: string;
+}
+
+const notPure = /^(services|account|archive|migration|cli)\//;
+
+/**
+ * What is imported from outside, and by whom. Only the command line knows a terminal, and only services a socket or a
+ * file. What is not named here nobody may import.
+ */
+const packages: readonly Package[] = [
+  { names: ["node:crypto", "node:timers/promises"], only: /^/, why: "" },
+  {
+    names: ["ipaddr.js"],
+    only: /^(identity|services)\//,
+    why: "identity/addresses.ts says which addresses are public",
+  },
+  { names: ["valibot", "node:stream", "node:util"], only: notPure, why: "the pure folders know bytes and values" },
   {
     names: ["commander", "chalk", "ora", "@inquirer/prompts", "node:process", "node:readline", "node:tty"],
     only: /^cli\//,
@@ -101,9 +122,44 @@ const packages: readonly { readonly names: readonly string[]; readonly only: Reg
     only: /^services\//,
     why: "only services has sockets and files",
   },
+  {
+    names: [
+      "@atproto/api",
+      "@atproto/crypto",
+      "@ipld/car/iterator",
+      "@ipld/dag-cbor",
+      "age-encryption",
+      "node:events",
+      "node:path",
+      "node:zlib",
+    ],
+    only: /^services\//,
+    why: "it stands behind services",
+  },
+  { names: ["node:module"], only: /^services\/package\.ts$/, why: "what it loads nobody sees" },
   { names: ["node:v8", "node:vm"], only: /^cli\//, why: "the library is a guest in its process" },
   { names: ["node:os"], only: /^(services|cli)\//, why: "only the edges know the machine" },
 ];
+
+const pure = /^(data|identity|repo|plc)\//;
+
+/** The seeds of hash tables, which change the speed and never a result. */
+const seeded = /^repo\/(tables|proof\/distinct)\.ts$/;
+
+/**
+ * What speaks against taking `name` from a package that may be imported: time and randomness are arguments of what is
+ * pure.
+ */
+export function objectionToName(from: string, specifier: string, name: string): string | undefined {
+  if (!pure.test(from)) {
+    return undefined;
+  }
+  if (specifier === "node:timers/promises" && name !== "setImmediate") {
+    return "pure folders have no clock";
+  }
+  const isRandom = specifier === "node:crypto" && /^(random|generate|webcrypto$|default$)/.test(name);
+  return isRandom && !seeded.test(from) ? "randomness is an argument of what is pure" : undefined;
+}
 
 /**
  * What speaks against an import.
@@ -114,7 +170,11 @@ const packages: readonly { readonly names: readonly string[]; readonly only: Reg
  */
 export function objectionTo(from: string, specifier: string): string | undefined {
   if (!specifier.startsWith(".")) {
-    return packages.find(({ names, only }) => names.includes(specifier) && !only.test(from))?.why;
+    const known = packages.find(({ names }) => names.includes(specifier));
+    if (known === undefined) {
+      return `nobody may import ${specifier}, unless test/tools/walls.ts says who`;
+    }
+    return known.only.test(from) ? undefined : known.why;
   }
   const to = path.posix.join(path.posix.dirname(from), specifier);
   const [floor = "", toFloor = ""] = [from, to].map((file) => file.split("/")[0] ?? "");
@@ -138,26 +198,55 @@ function otherCommand(from: string, to: string): string | undefined {
 }
 
 /** What oxlint hands to a rule; only what is used of it. */
+interface Specifier {
+  readonly type: string;
+  readonly imported?: { readonly name?: string };
+  readonly local?: { readonly name?: string };
+}
 interface Node {
-  readonly source?: { readonly value?: unknown } | null;
+  readonly type: string;
+  readonly source?: { readonly type: string; readonly value?: unknown } | null;
+  readonly specifiers?: readonly Specifier[];
+  readonly callee?: { readonly type: string; readonly name?: string };
+  readonly arguments?: readonly unknown[];
 }
 interface RuleContext {
   readonly filename: string;
   report(finding: { node: Node; message: string }): void;
 }
 
+/** Found from here, because any folder above it can have any name. */
+const src = fileURLToPath(new URL("../../src", import.meta.url));
+
+/** What is taken from a module; `default` where all of it is. */
+function nameIn({ type, imported, local }: Specifier): string {
+  return (type === "ExportSpecifier" ? local : imported)?.name ?? "default";
+}
+
 const rule = {
   create(context: RuleContext) {
-    const parts = context.filename.split(path.sep);
-    const src = parts.lastIndexOf("src");
-    if (src < 0 || parts.includes("test")) {
+    const from = path.relative(src, realpathSync(context.filename)).split(path.sep).join("/");
+    if (from.startsWith("..")) {
       return {};
     }
-    const from = parts.slice(src + 1).join("/");
-    const look = (node: Node): void => {
-      const objection = typeof node.source?.value === "string" ? objectionTo(from, node.source.value) : undefined;
+    const say = (node: Node, objection: string | undefined): void => {
       if (objection !== undefined) {
         context.report({ node, message: `${objection} (CONTRIBUTING.md, "The house").` });
+      }
+    };
+    const look = (node: Node): void => {
+      const { source, specifiers = [] } = node;
+      if (source === undefined || source === null) {
+        return;
+      }
+      const specifier = source.value;
+      if (typeof specifier !== "string") {
+        say(node, "import() is given a file in quotes, so that it can be seen which");
+        return;
+      }
+      say(node, objectionTo(from, specifier));
+      for (const one of specifiers) {
+        say(node, objectionToName(from, specifier, nameIn(one)));
       }
     };
     return {
@@ -165,6 +254,11 @@ const rule = {
       ExportNamedDeclaration: look,
       ExportAllDeclaration: look,
       ImportExpression: look,
+      TSImportType: look,
+      NewExpression: (node: Node) => {
+        const isNow = node.callee?.name === "Date" && node.arguments?.length === 0;
+        say(node, isNow && pure.test(from) ? "time is an argument of what is pure" : undefined);
+      },
     };
   },
 };

@@ -200,6 +200,7 @@ async function exportLocked(
   const keepLast = mending.last !== undefined && (await parts).every((part) => isInSnapshot(part, mending.last));
   const damaged = mending.damagedRepos;
   const repo = await storeRepo(archive, source, ahead, head, known, { keepLast, damaged }, options);
+  await parts; // without them there is no snapshot: that is to be known before the blobs are fetched
   await mending.fromRepo(repo, updatedAt, write);
   await mending.fromTwins();
   const { last } = mending;

@@ -36,7 +36,7 @@ export const preflight: Step = {
 
 /** Before the identity changes: both servers, the account on both, and what stands in the way. */
 async function checkBefore(context: Context): Promise<void> {
-  const { options, services, targetOrigin, signal, source, target, identity } = context;
+  const { options, targetOrigin, signal, source, target, identity } = context;
   const [description, sourceDescription] = await Promise.all([target.describe(signal), source.describe(signal)]);
   requireOwnDid(target.host, description);
   context.targetDescription = description;
@@ -47,23 +47,7 @@ async function checkBefore(context: Context): Promise<void> {
   if (sourceDescription.did === description.did) {
     throw new DecampError("same-server", `${source.origin} and ${targetOrigin} are the same server.`);
   }
-  const servers = { source: source.origin, target: targetOrigin };
-  const counted = countBlobs(context);
-  counted.catch(() => undefined); // whoever waits for it gets the error
-  context.where = await whereIs(services, identity.log, servers, signal);
-  const isThere = await checkAccounts(context);
-  if ([context.where.source, context.where.target].some((place) => place !== undefined && isSilent(place))) {
-    context.where = await whereIs(services, identity.log, servers, signal); // by now it has answered
-  }
-  context.isFrozen = context.where.source?.state === "deactivated";
-  const { head } = context.where.source ?? {};
-  if (head !== undefined && isFutureRev(head.rev, services.now())) {
-    context.warn(
-      "future-rev",
-      `The revision of the repository, ${head.rev}, lies in the future. The move goes on only with --accept-future-rev.`,
-    );
-  }
-  await Promise.all([counted, checkRelay(context)]);
+  const isThere = await askServers(context);
   if (!isThere) {
     await checkAdmission(context);
     forecastUploads(context, context.blobs ?? 0);
@@ -72,6 +56,39 @@ async function checkBefore(context: Context): Promise<void> {
     context.journal = await openJournal(options.stateDir, identity.did, targetOrigin);
   }
   await chooseHandle(context, sourceDescription.availableUserDomains);
+}
+
+/**
+ * What both servers say of the account; meanwhile its blobs are counted. However this ends, nobody counts any more
+ * then.
+ *
+ * @returns whether the new server has the account already, from an earlier run
+ */
+async function askServers(context: Context): Promise<boolean> {
+  const { services, targetOrigin, source, identity, signal } = context;
+  const servers = { source: source.origin, target: targetOrigin };
+  const over = new AbortController();
+  const counted = countBlobs(context, AbortSignal.any([signal, over.signal]));
+  counted.catch(() => undefined); // whoever waits for it gets the error
+  try {
+    context.where = await whereIs(services, identity.log, servers, signal);
+    const isThere = await checkAccounts(context);
+    if ([context.where.source, context.where.target].some((place) => place !== undefined && isSilent(place))) {
+      context.where = await whereIs(services, identity.log, servers, signal); // by now it has answered
+    }
+    context.isFrozen = context.where.source?.state === "deactivated";
+    const { head } = context.where.source ?? {};
+    if (head !== undefined && isFutureRev(head.rev, services.now())) {
+      context.warn(
+        "future-rev",
+        `The revision of the repository, ${head.rev}, lies in the future. The move goes on only with --accept-future-rev.`,
+      );
+    }
+    await Promise.all([counted, checkRelay(context)]);
+    return isThere;
+  } finally {
+    over.abort();
+  }
 }
 
 /**
@@ -169,8 +186,8 @@ async function checkAccounts({ source, target, identity, where, signal }: Contex
 }
 
 /** How many blobs the old server lists, if it does. A deactivated account shows them only to its owner. */
-async function countBlobs(context: Context): Promise<void> {
-  const { source, identity, signal } = context;
+async function countBlobs(context: Context, signal: AbortSignal): Promise<void> {
+  const { source, identity } = context;
   let count = 0;
   try {
     for await (const _ of source.listBlobs(identity.did, signal)) {
