@@ -5,7 +5,7 @@ import { isDecampError } from "../errors.ts";
 import { readHead, type Head } from "../repo/head.ts";
 import { isMissingMethod } from "../services/servers/missing-method.ts";
 import type { Download, Pds } from "../services/servers/pds.ts";
-import { readStart } from "../services/servers/xrpc.ts";
+import { readStart } from "../services/servers/download.ts";
 
 /**
  * The state of an account on one server, as anybody can see it: a word of the protocol (`active`, `deactivated`,

@@ -4,8 +4,8 @@ import { isDecampError } from "../../errors.ts";
 import type { Pds } from "./pds.ts";
 
 /**
- * Asks a server something small about an account. If it answers, whatever that is, then what else does not come from it
- * is about that one thing.
+ * Asks a server something small about an account. If it answers, whatever that is, then a
+ * blob that does not come is about that blob, and not about the server.
  *
  * @throws the signal's reason
  */

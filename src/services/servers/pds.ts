@@ -15,7 +15,8 @@ import { mediaTypeToSend } from "../http/media-type.ts";
 import { isMissingMethod } from "./missing-method.ts";
 import { allPages, pageEntries } from "./pages.ts";
 import { bearerToken, PinnedSession, type Credentials, type SessionInfo } from "./session.ts";
-import { anything, readStart, Xrpc, type Download, type Shape } from "./xrpc.ts";
+import { readStart, type Download } from "./download.ts";
+import { anything, Xrpc, type Shape } from "./xrpc.ts";
 import type { Upload } from "../upload.ts";
 
 export type { Download, Upload };

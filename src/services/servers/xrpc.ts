@@ -6,9 +6,10 @@
 
 import type { Agent } from "@atproto/api";
 import * as v from "valibot";
-import type { BudgetName, Limits } from "../../data/budgets.ts";
+import type { BudgetName } from "../../data/budgets.ts";
 import { DecampError } from "../../errors.ts";
 import { discardBody, readBytes } from "../http/http-answer.ts";
+import type { Download } from "./download.ts";
 import { serverMessage } from "./server-message.ts";
 import type { PinnedSession, XrpcRequest } from "./session.ts";
 import { findDecampError } from "../http/unreachable.ts";
@@ -22,33 +23,6 @@ export const anything: Shape<unknown> = v.unknown();
 
 /** The parameters of a query; a list is sent as one parameter for each item. */
 export type Params = Readonly<Record<string, string | readonly string[]>>;
-
-/** A body on its way: read it to the end. */
-export interface Download {
-  readonly bytes: AsyncIterable<Uint8Array>;
-  /** Bytes, if the server announces them. */
-  readonly length?: number;
-  readonly mimeType?: string;
-  /** The limits of this run; the defaults, unless given. */
-  readonly limits?: Limits;
-}
-
-/**
- * Its first bytes: `least`, and the rest of the piece that they end in; fewer if there are no more. Nothing else is
- * read.
- */
-export async function readStart({ bytes }: Download, least: number): Promise<Uint8Array> {
-  const pieces: Uint8Array[] = [];
-  let size = 0;
-  for await (const piece of bytes) {
-    pieces.push(piece);
-    size += piece.length;
-    if (size >= least) {
-      break;
-    }
-  }
-  return Buffer.concat(pieces);
-}
 
 /** What a procedure is given: a value to be sent as JSON, JSON that was written elsewhere, bytes, or nothing. */
 export type Input =
