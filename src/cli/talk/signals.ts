@@ -47,7 +47,7 @@ export async function stoppable<T>(
     } else if (name !== "SIGHUP") {
       endNow();
     }
-    // Of a terminal that hangs up the system tells, and its shell once more: nobody has asked twice.
+    // A terminal that is closed sends SIGHUP twice, from the system and from the shell: that is no second Ctrl-C.
   };
   for (const name of heard) {
     process.on(name, stop);
@@ -62,12 +62,13 @@ export async function stoppable<T>(
     }
     throw error;
   } finally {
+    if (controller.signal.aborted) {
+      // On the way out, with an exit code. What a hang-up tells once more must not kill it meanwhile, so somebody
+      // listens at every moment.
+      process.on("SIGHUP", pass);
+    }
     for (const name of heard) {
       process.off(name, stop);
-    }
-    if (controller.signal.aborted) {
-      // On the way out, with an exit code. What a hang-up tells once more must not kill it meanwhile.
-      process.on("SIGHUP", pass);
     }
   }
 }

@@ -89,6 +89,8 @@ export function onProgram(path: string, args: readonly string[], env: NodeJS.Pro
     type: (keys) => program.write(keys),
     hangUp: () => {
       if ("destroy" in program && typeof program.destroy === "function") {
+        // The system tells the program. The library does so, too, some time later: perhaps when it is over already.
+        program.kill = () => undefined;
         program.destroy();
       }
     },
