@@ -97,7 +97,7 @@ async function auditDocument(
       }
     }
     const [finding] = audit.findings;
-    // A directory that lags has an old document, or knows of none yet. That it cannot make one is no lag.
+    // A directory that lags has an old document, or none yet. One that cannot make it is not asked again.
     return finding === undefined || finding.rule === "did-document/unavailable" || last ? audit : undefined;
   });
 }

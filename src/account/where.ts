@@ -346,7 +346,7 @@ function undoOf(log: VerifiedLog, now: number | undefined): Undo | undefined {
   if (power !== undefined && now !== undefined && power.until >= now) {
     return { operation, keys: power.keys, until: power.until, command };
   }
-  // Any key in the list can sign the old state once more. The keys of a server that the account left are not in it.
+  // Any rotation key in the list can sign the old state again; keys of a server that the account left are not in it.
   const old = rotationKeysOf(before.operation);
   const keys = rotationKeysOf(log.head.operation).filter((key) => old.includes(key));
   const own = keysThatCameAlone(log);

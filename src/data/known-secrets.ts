@@ -26,7 +26,7 @@ interface Needle {
   readonly letters: readonly (readonly string[])[];
   /** Whether lines may be broken within it. */
   readonly breaks: boolean;
-  /** So many letters at the end of a text are the beginning of it. */
+  /** A text that is cut off counts as holding the secret from this many of its first letters on. */
   readonly least: number;
 }
 

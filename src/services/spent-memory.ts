@@ -9,7 +9,7 @@
 /** Has the engine look for memory that is not needed any more. */
 export type Collect = (options: { type: "minor" | "major" }) => void;
 
-/** Bytes between two looks at what is new, and which of them goes for all. */
+/** Bytes that come between two collections of what is new; every so many of these collect all memory. */
 const every = 4 * 1024 * 1024;
 const everyMajor = 16;
 

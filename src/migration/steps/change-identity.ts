@@ -108,8 +108,8 @@ async function planOperation(context: Context): Promise<PlannedMove> {
 }
 
 /**
- * What the old server signs with is a key of its own, whatever it says. If that one stays in the identity, the server
- * has left it out of those that leave.
+ * The key that the old server signs with is its own, whatever it says. If that key would stay in the identity, the
+ * server has hidden it.
  *
  * @throws DecampError `refused` with data `rotationKeys`
  */

@@ -116,8 +116,8 @@ export const confirm: Step = {
 };
 
 /**
- * Looks whether blobs that an earlier run has left behind are there by now, if they are not too many. What cannot be
- * found out stays as it was told.
+ * Asks whether blobs that an earlier run has left behind have arrived since, if they are not too many. Of the rest the
+ * result says the same as before.
  */
 async function lookForRecalled(context: Context): Promise<void> {
   const { missingBlobs, notMoved, leftIsRecalled, signal } = context;

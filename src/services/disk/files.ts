@@ -449,6 +449,11 @@ export function joinPath(...parts: readonly string[]): string {
   return join(...parts);
 }
 
+/** A path from the root on. */
+export function wholePath(path: string): string {
+  return resolve(path);
+}
+
 /** The folder and the last name of a path, whole. */
 export function splitPath(path: string): { folder: string; name: string } {
   const whole = resolve(path);

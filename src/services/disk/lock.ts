@@ -188,7 +188,7 @@ async function claim(own: OwnFile, path: string): Promise<boolean> {
     }
     throw error;
   }
-  // Somebody may have taken it for one that was cut off.
+  // Another run may have judged this lock to be a torn write, and replaced it: it is read back.
   return (await readLock(path))?.text === own.text;
 }
 

@@ -194,8 +194,8 @@ async function watch(sent: ClientRequest, signal: AbortSignal, deadlines: Deadli
       }
     };
     /**
-     * Whoever was stopped finds this deadline passed, and has not looked at what came meanwhile: one turn of the loop
-     * does.
+     * A process that was suspended finds the deadline passed although data is waiting; one turn of the event loop reads
+     * it first.
      */
     const lookOnce = (): void => {
       const before = movedOn(socket);
@@ -235,7 +235,7 @@ async function watch(sent: ClientRequest, signal: AbortSignal, deadlines: Deadli
         });
         resolve(came);
       })
-      // Also behind the answer, where it tells nobody anything: the answer has its own error if it is not complete.
+      // It stays after the answer has begun; a late error then changes nothing, because the body reports its own.
       .on("error", reject)
       .on("close", () => {
         isOver = true;

@@ -132,7 +132,7 @@ export class Http {
         discardBody(answer.body);
         const backoff = this.#backoff(attempt);
         if (answer.status === 429 || wait !== undefined) {
-          // It is the server's answer to all that we want of it, whoever of us has asked.
+          // The limit holds for all requests of this process to the same place, not only for this one.
           this.allowances.hold(req.url, Math.min(wait ?? backoff, longestWait), Date.now());
         }
         // A little later than asked for: clocks differ.

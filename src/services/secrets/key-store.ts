@@ -49,7 +49,7 @@ export async function refuseTaken(path: string): Promise<void> {
   }
 }
 
-/** What makes a file none that a key can be read from, as versions before could leave one; undefined for all others. */
+/** Why no key can be read from a file: empty, or cut off by an older version; undefined for any other file. */
 async function remnantAt(path: string): Promise<string | undefined> {
   let bytes: Uint8Array | undefined;
   try {

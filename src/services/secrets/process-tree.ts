@@ -16,7 +16,7 @@ export function endTree(pid: number, mark: string): void {
     spawnSync("taskkill", ["/pid", String(pid), "/t", "/f"], { stdio: "ignore", windowsHide: true });
     return;
   }
-  // By the shell's own command: one that has ended meanwhile does not keep it from the others.
+  // The kill of the shell signals all PIDs even if one of them is gone already.
   spawnSync(`kill -TERM ${[...treeOf(pid, mark)].join(" ")}`, { shell: true, stdio: "ignore" });
 }
 
