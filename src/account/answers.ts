@@ -42,8 +42,9 @@ export interface IdentityAnswers {
     /** What it means: server, handle, keys, and who can undo it. */
     facts: ChangeFacts;
     /**
-     * What it is for, where one piece of work changes the identity twice: first a key is added, then the account moves.
+     * What it is for, where one piece of work changes the identity twice: first a key is added, or another one signs
+     * for the account, then the account moves.
      */
-    purpose?: "recovery-key";
+    purpose?: "recovery-key" | "temporary-key";
   }): Promise<void>;
 }

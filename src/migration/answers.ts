@@ -7,6 +7,8 @@
 
 import type { IdentityAnswers } from "../account/answers.ts";
 import type { Signer } from "../account/sign-by-key.ts";
+import type { Curve } from "../identity/keys.ts";
+import type { PrivateKey } from "../identity/private-key.ts";
 import type { LeftBehindNow } from "./events.ts";
 
 /** The answers that a move may need: of a person, or of a program. */
@@ -29,6 +31,11 @@ export interface Answers extends IdentityAnswers {
   targetEmail(of: { current?: string; reason?: string }): Promise<string>;
   /** The invite code for the new server. */
   inviteCode(of: { host: string; reason?: string }): Promise<string>;
+  /**
+   * The key that a restore puts into the identity for a while: the one that an earlier run has kept in this file, else
+   * a new one, which is kept there encrypted, read back and tried.
+   */
+  readonly temporaryKey?: (of: { readonly path: string; readonly curve: Curve }) => Promise<PrivateKey>;
   /** The yes to deleting the copy at `host`, when a move is cancelled. Throws `interrupted` for a no. */
   confirmDeletion?(of: { did: string; handle: string; host: string }): Promise<void>;
   /** The code that the new server has mailed for deleting the account there, when a move is cancelled. */

@@ -188,7 +188,7 @@ function tooLate(
 }
 
 /** Says what will be deleted, and where, before anybody signs in. */
-async function confirmDeletion({ answers, identity, target }: Context, where: Whereabouts): Promise<void> {
+export async function confirmDeletion({ answers, identity, target }: Context, where: Whereabouts): Promise<void> {
   if (where.livedAtTarget || where.target?.state === "absent") {
     return;
   }
@@ -196,7 +196,7 @@ async function confirmDeletion({ answers, identity, target }: Context, where: Wh
 }
 
 /** Deletes the account on the new server, which needs its password and a mailed code. An active one is not touched. */
-async function removeFromTarget(context: Context): Promise<CancelResult["targetAccount"]> {
+export async function removeFromTarget(context: Context): Promise<CancelResult["targetAccount"]> {
   const { target, identity, answers, signal, newHandle } = context;
   const state = await stateAt(target, identity.did, signal);
   if (state === "absent") {

@@ -16,6 +16,8 @@ import type { Answers } from "./answers.ts";
 import type { BlobNotMoved, PreferencesNotMoved, Report, Warning } from "./events.ts";
 import { lostJournal, type Journal, type JournalEntry } from "./journal.ts";
 import type { MigrateOptions } from "./options.ts";
+import type { Restoring } from "./restore/restore-options.ts";
+import { liveSource, type Source } from "./account-source.ts";
 import type { StepId } from "./step-ids.ts";
 
 /** What a migration talks to: what `openServices` opens, or one's own. */
@@ -41,6 +43,9 @@ export class Context {
   readonly signal: AbortSignal;
   /** Origin of the new server. */
   readonly targetOrigin: string;
+
+  /** What only a restore has; a move has none of it. */
+  readonly restoring: Restoring | undefined;
 
   /** Whether the identity names the new server already: the point of no return lies behind. */
   switched = false;
@@ -92,6 +97,7 @@ export class Context {
 
   #identity: Identity | undefined;
   #source: Pds | undefined;
+  #from: Source | undefined;
   #target: Pds | undefined;
   #targetDescription: ServerDescription | undefined;
   #where: Whereabouts | undefined;
@@ -105,6 +111,7 @@ export class Context {
     report: Report;
     signal: AbortSignal;
     targetOrigin: string;
+    restoring?: Restoring;
   }) {
     this.options = parts.options;
     this.services = parts.services;
@@ -112,6 +119,7 @@ export class Context {
     this.report = parts.report;
     this.signal = parts.signal;
     this.targetOrigin = parts.targetOrigin;
+    this.restoring = parts.restoring;
   }
 
   get identity(): Identity {
@@ -127,6 +135,14 @@ export class Context {
   }
   set source(pds: Pds) {
     this.#source = pds;
+  }
+
+  /** Where the account comes from: the old server, unless it is the archive. */
+  get from(): Source {
+    return this.#from ?? liveSource(this.source);
+  }
+  set from(source: Source) {
+    this.#from = source;
   }
 
   /** The new server, and what it says about itself. */
@@ -196,11 +212,15 @@ export class Context {
     }
   }
 
-  /** What a repository of this account has to be. Of whom a revision in the future is accepted, it is not judged. */
+  /**
+   * What a repository of this account has to be. Of whom a revision in the future is accepted, it is not judged. The
+   * temporary key of a restore signs no repository.
+   */
   get expectation(): Expectation {
     const { did, log } = this.identity;
+    const temporary = new Set([this.restoring?.temporaryKey?.didKey, this.#journal?.state.temporaryKey]);
     const now = this.options.acceptFutureRev || this.switched ? {} : { now: this.services.now() };
-    return { did, signingKeys: log.signingKeys, ...now };
+    return { did, signingKeys: log.signingKeys.filter((key) => !temporary.has(key)), ...now };
   }
 
   /** How many blobs are sent to the new server, or read back, at once. */
@@ -251,6 +271,14 @@ export class Context {
       this.warn("journal-lost", `What was done could not be written down: ${error.message}`);
       this.journal = lostJournal();
     }
+  }
+}
+
+/** Nobody needs the sessions any more. */
+export async function endSessions(context: Context): Promise<void> {
+  await Promise.all(context.servers.map(async (pds) => pds.signOut()));
+  if (context.hasJournal) {
+    await context.journal.close();
   }
 }
 

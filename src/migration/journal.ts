@@ -37,7 +37,11 @@ export type JournalEntry =
       source: string;
       target: string;
       at: string;
+      /** Whether the account comes from the archive, and not from its server. */
+      restore?: boolean | undefined;
     }
+  /** The key that stands in the identity for now, a did:key; undefined when it is gone. */
+  | { type: "temporary-key"; key?: string | undefined }
   | { type: "handle"; newHandle: string }
   | { type: "frozen"; frozen: boolean }
   | { type: "compared"; commit: string }
@@ -69,7 +73,9 @@ const entrySchema: v.GenericSchema<unknown, JournalEntry> = v.variant("type", [
     source: v.string(),
     target: v.string(),
     at: v.string(),
+    restore: v.optional(v.boolean()),
   }),
+  v.object({ type: v.literal("temporary-key"), key: v.optional(v.string()) }),
   v.object({ type: v.literal("handle"), newHandle: v.string() }),
   v.object({ type: v.literal("frozen"), frozen: v.boolean() }),
   v.object({ type: v.literal("compared"), commit: v.string() }),
@@ -99,6 +105,10 @@ export interface JournalState {
   /** Folder of the archive, where it is not the usual one. */
   readonly archive?: string;
   readonly newHandle?: string;
+  /** Whether the account comes from the archive, and not from its server. */
+  readonly restore?: boolean;
+  /** The temporary signing key of a restore, a did:key, until it is destroyed. */
+  readonly temporaryKey?: string | undefined;
   /** Whether the account was to be deactivated on the old server, before the move. */
   readonly frozen?: boolean;
   /** The commit that the new server was proved to have, with every blob, right before the identity changed. */
@@ -213,6 +223,16 @@ export async function findJournal(stateDir: string, did: string, target: string)
   return (await findJournals(stateDir, did)).find((state) => state.target === target);
 }
 
+/**
+ * The file with the temporary signing key of a restore, encrypted; it lies beside the journal.
+ *
+ * @throws DecampError `refused` if others may write to the folder; `storage`
+ */
+export async function temporaryKeyFile(stateDir: string, did: string): Promise<string> {
+  const folder = await ownFolder(stateDir, folderName, true);
+  return joinPath(folder, `${fileName(did)}-temporary-key.age`);
+}
+
 /** Forgets a move that was cancelled. */
 export async function removeJournal(stateDir: string, did: string, target: string): Promise<void> {
   await removeAll(journalPath(stateDir, did, target));
@@ -301,8 +321,16 @@ function fold(entries: readonly JournalEntry[], start: JournalState = {}): Journ
 function facts(entry: JournalEntry): JournalState {
   switch (entry.type) {
     case "begin": {
-      const { did, handle, source, target, at, archive } = entry;
-      return { did, handle, source, target, at, ...(archive === undefined ? {} : { archive }) };
+      const { did, handle, source, target, at, archive, restore } = entry;
+      return {
+        did,
+        handle,
+        source,
+        target,
+        at,
+        ...(archive === undefined ? {} : { archive }),
+        ...(restore === true ? { restore } : {}),
+      };
     }
     case "handle":
       return { newHandle: entry.newHandle };
@@ -316,6 +344,8 @@ function facts(entry: JournalEntry): JournalState {
       const { missing, notMoved, preferences } = entry;
       return { leftOut: { missing, notMoved, ...(preferences === undefined ? {} : { preferences }) } };
     }
+    case "temporary-key":
+      return { temporaryKey: entry.key };
     case "frozen":
       return { frozen: entry.frozen };
     case "signed":

@@ -6,24 +6,19 @@
  * already, only what comes after is left; but if the new server lacks what the old one has, the data comes first.
  */
 
-import { stateAt } from "../account/places.ts";
 import { planMove } from "../account/plan-move.ts";
-import { readLog } from "../account/read-log.ts";
-import { staysOf, whereIs } from "../account/where.ts";
-import { DecampError, isDecampError, withStanding } from "../errors.ts";
+import { DecampError, withStanding } from "../errors.ts";
 import { parseServerUrl } from "../identity/addresses.ts";
 import { parseAccount } from "../identity/names.ts";
 import { diffOperations } from "../plc/diff.ts";
 import { contentOf } from "../plc/operation.ts";
 import type { Answers } from "./answers.ts";
-import { Context, type MigrationServices, type Step } from "./context.ts";
-import type { MigrationPlan, MigrationResult, Report } from "./events.ts";
+import { Context, endSessions, type MigrationServices, type Step } from "./context.ts";
+import type { MigrationResult, Report } from "./events.ts";
 import { findHolding } from "./holding.ts";
 import { lockAccount } from "./journal.ts";
-import { leftBehind } from "./left-out.ts";
 import type { MigrateOptions } from "./options.ts";
 import { signInToTarget } from "./sign-in.ts";
-import { pointOfNoReturn, stepTitle } from "./step-ids.ts";
 import { requestToken, signOperation, submitOperation } from "./steps/change-identity.ts";
 import { catchUp, compare } from "./steps/compare.ts";
 import { createAccount } from "./steps/create-account.ts";
@@ -37,14 +32,9 @@ import { lateWrites } from "./steps/late-writes.ts";
 import { preflight } from "./steps/preflight.ts";
 import { recoveryKey } from "./steps/recovery-key.ts";
 import { resolve } from "./steps/resolve.ts";
+import { makePlan, makeResult, pressOn, runStep, standingOf } from "./steps/run-step.ts";
 import { signIn } from "./steps/sign-in.ts";
 import { transferBlobs } from "./steps/transfer-blobs.ts";
-
-/** Between the repetitions of a step after the point of no return (milliseconds). */
-const pauses = [1000, 3000, 9000];
-
-/** After so long a step has sent its request, and waits for the answer (milliseconds). */
-const untilAsked = 25;
 
 /** What is always asked. */
 const facts: readonly Step[] = [resolve, preflight];
@@ -99,7 +89,7 @@ export async function migrate(
         unlock = await lockAccount(options.stateDir, context.identity.did, services.lockOwner, services.now());
       }
       if (step === preflight) {
-        report({ type: "plan", plan: makePlan(context) });
+        report({ type: "plan", plan: makePlan(context, applicable(options)) });
         if (options.dryRun) {
           return await makeResult(context, "planned");
         }
@@ -176,154 +166,4 @@ async function isUnfit(context: Context): Promise<boolean> {
     );
   }
   return true;
-}
-
-async function runStep(context: Context, step: Step, isNeeded: boolean): Promise<void> {
-  const { id } = step;
-  const title = stepTitle(id);
-  const work = async <T>(task: () => Promise<T>): Promise<T> => (context.switched ? pressOn(context, task) : task());
-  if (!isNeeded || (await work(async () => step.done(context)))) {
-    context.report({ type: "step", id, title, state: "skipped" });
-    return;
-  }
-  context.report({ type: "step", id, title, state: "start" });
-  context.isLeft = false;
-  const over = new AbortController();
-  if (step.loadAhead !== undefined) {
-    void loadAhead(context, step.loadAhead, AbortSignal.any([context.signal, over.signal]));
-  }
-  const detail = await work(async () => step.run(context)).finally(() => over.abort());
-  context.report({
-    type: "step",
-    id,
-    title,
-    state: "done",
-    ...(context.isLeft ? { outcome: "left" as const } : {}),
-    ...(detail === undefined ? {} : { detail }),
-  });
-}
-
-/**
- * Loads nothing for a step that was over so soon: then no server was waited for. Never fails: whoever needs the code
- * says what is wrong with it.
- */
-async function loadAhead({ services }: Context, load: () => Promise<unknown>, signal: AbortSignal): Promise<void> {
-  try {
-    await services.sleep(untilAsked, signal);
-    await load();
-  } catch {
-    // See above.
-  }
-}
-
-/** What is known of the identity, in a sentence. */
-function standingOf(context: Context, error: unknown): ["unchanged" | "sent" | "changed", string] {
-  const { did, log } = context.identity;
-  if (context.switched) {
-    // Where going on is refused, the same command does not help.
-    const goOn = isDecampError(error, "refused", "target-in-use", "same-server")
-      ? "."
-      : ", so finish this soon: run the same command again.";
-    return ["changed", `The identity of ${did} names ${context.targetOrigin} already${goOn}`];
-  }
-  const home = staysOf(log).at(-1)?.server ?? "no server";
-  return context.sent
-    ? [
-        "sent",
-        `The change of the identity was sent to ${context.targetOrigin}, and nobody knows yet whether the directory has taken it. Run the same command again: it asks.`,
-      ]
-    : ["unchanged", `The identity of ${did} is unchanged, and names ${home}.`];
-}
-
-/**
- * After the point of no return the account is dark until the rest is done. So a server that stumbles does not end the
- * run: every step may be repeated, and is.
- */
-async function pressOn<T>({ services, signal }: Context, work: () => Promise<T>): Promise<T> {
-  for (let attempt = 0; ; attempt += 1) {
-    try {
-      return await work();
-    } catch (error) {
-      const pause = pauses[attempt];
-      if (
-        pause === undefined ||
-        !isDecampError(error, "unreachable", "bad-answer", "server-refused", "identity-invalid")
-      ) {
-        throw error;
-      }
-      await services.sleep(pause, signal);
-    }
-  }
-}
-
-/** Nobody needs the sessions any more. */
-async function endSessions(context: Context): Promise<void> {
-  await Promise.all(context.servers.map(async (pds) => pds.signOut()));
-  if (context.hasJournal) {
-    await context.journal.close();
-  }
-}
-
-function makePlan(context: Context): MigrationPlan {
-  const { options, identity, oldHandle, newHandle, source, target, targetDescription, archive, skipBlobs } = context;
-  const { blobUploadLimit } = targetDescription;
-  return {
-    did: identity.did,
-    handle: oldHandle,
-    ...(newHandle === undefined ? {} : { newHandle }),
-    source: source.origin,
-    target: target.origin,
-    archive,
-    ...(context.blobs === undefined ? {} : { blobs: context.blobs }),
-    ...(blobUploadLimit === undefined ? {} : { blobLimit: blobUploadLimit }),
-    ...(skipBlobs.size === 0 ? {} : { skipBlobs: [...skipBlobs] }),
-    plcHead: identity.log.head.cid,
-    steps: applicable(options).map(({ id }) => ({ id, title: stepTitle(id), pointOfNoReturn: id === pointOfNoReturn })),
-  };
-}
-
-async function makeResult(context: Context, state: MigrationResult["state"]): Promise<MigrationResult> {
-  const { identity, oldHandle, newHandle, source, targetOrigin, archive } = context;
-  if (!context.hasSnapshot && context.switched) {
-    // Finished by a later run: the figures are those of the archive.
-    const last = await context.lastSnapshot();
-    if (last !== undefined) {
-      context.snapshot = last;
-    }
-  }
-  const figures = context.hasSnapshot
-    ? {
-        commit: context.snapshot.commit,
-        records: context.snapshot.records,
-        blobs: context.snapshot.blobs.length,
-      }
-    : {};
-  return {
-    did: identity.did,
-    oldHandle,
-    handle: newHandle ?? identity.handle,
-    source: source.origin,
-    target: targetOrigin,
-    archive,
-    state,
-    ...figures,
-    ...(context.preferences === undefined ? {} : { preferences: context.preferences }),
-    ...(context.signed === undefined ? {} : { operation: context.signed.cid }),
-    ...(context.recoverableUntil === undefined ? {} : { recoverableUntil: context.recoverableUntil }),
-    ...(context.undoKeys === undefined ? {} : { undoKeys: context.undoKeys }),
-    ...leftBehind(context),
-    ...(context.certificate === undefined ? {} : { certificate: context.certificate }),
-    ...(context.lateWrites.length > 0 ? { lateWrites: context.lateWrites } : {}),
-    ...(context.sourceStillActive ? { sourceStillActive: true } : {}),
-    ...(state === "stopped" ? await darkness(context) : {}),
-    ...(state === "moved" ? { sourceState: await stateAt(source, identity.did, context.signal) } : {}),
-    ...(context.warnings.length > 0 ? { warnings: context.warnings } : {}),
-  };
-}
-
-/** Whether a run that stops where it was asked to leaves an account that nobody can see. */
-async function darkness(context: Context): Promise<{ dark?: true }> {
-  const { services, identity, signal } = context;
-  const { log } = await readLog(services, identity.did, signal);
-  return (await whereIs(services, log, undefined, signal)).dark ? { dark: true } : {};
 }

@@ -8,6 +8,7 @@ import { homeBefore, homeOf, livesAt, whereIs, type Whereabouts, type WhereState
 import { parseServerUrl } from "../identity/addresses.ts";
 import { parseAccount } from "../identity/names.ts";
 import type { VerifiedLog } from "../plc/log.ts";
+import { contentOf } from "../plc/operation.ts";
 import type { MigrationServices } from "./context.ts";
 import { findJournals, readJournals, rememberedDids, type JournalState } from "./journal.ts";
 
@@ -45,6 +46,10 @@ export interface MoveStatus {
   readonly undo?: readonly string[];
   /** Folder of the archive, where the move was told of one. */
   readonly archive?: string;
+  /** Whether the account comes from that archive, and not from its server. */
+  readonly restore?: boolean;
+  /** The temporary signing key of a restore, a did:key, as long as the identity names it. */
+  readonly temporaryKey?: string;
 }
 
 /** A server, and the state of the account there. */
@@ -174,16 +179,24 @@ function pairsOf(
 function describeMove(where: Whereabouts, pairs: readonly Pair[], index: number, log: VerifiedLog): MoveStatus {
   const pair = pairs[index];
   const { source, target, state, reversible, dark, undo, copyExpiresDays } = where;
-  const { at, archive, frozen = false, undo: undoing } = pair?.journal ?? {};
+  const { at, archive, frozen = false, undo: undoing, restore = false, temporaryKey } = pair?.journal ?? {};
+  const isNamed = contentOf(log.head.operation)?.verificationMethods["atproto"] === temporaryKey;
   const isHistory = isOver(pair, pairs, log);
   // An undo that was begun is finished first.
-  const next = state === "return-unfinished" && undoing !== undefined ? ["plc", "undo", log.did] : where.next;
+  const next =
+    restore && archive !== undefined && target !== undefined && state !== "moved"
+      ? ["restore", archive, "--to", target.url]
+      : state === "return-unfinished" && undoing !== undefined
+        ? ["plc", "undo", log.did]
+        : where.next;
   return {
     source: bare(source, pair?.source),
     target: bare(target, pair?.target),
     state,
     phase: phaseOf(state),
-    reversible,
+    reversible: reversible && !restore,
+    ...(restore ? { restore } : {}),
+    ...(temporaryKey !== undefined && isNamed ? { temporaryKey } : {}),
     frozen: state === "frozen" && frozen,
     dark,
     isHistory,

@@ -25,22 +25,54 @@ const titles = {
   confirm: "Confirm from outside",
 } as const;
 
-/** The name of a step of a move: stable. */
-export type StepId = keyof typeof titles;
+/** The same for the steps that only a restore has. */
+const restoreTitles = {
+  "open-key": "Open your rotation key",
+  gather: "Look for what the archive lacks",
+  "temporary-key": "Make a temporary signing key",
+  "swap-key": "Put the temporary key into the identity",
+  "plan-operation": "Plan the change of identity",
+  "destroy-key": "Destroy the temporary key",
+} as const;
 
-/** Every step id, in the order in which the steps run. */
+/** The name of a step of a move, or of a restore: stable. */
+export type StepId = keyof typeof titles | keyof typeof restoreTitles;
+
+/** Every step id of a move, in the order in which the steps run. */
 // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the keys of an object literal are exactly these
 export const stepIds: readonly StepId[] = Object.keys(titles) as StepId[];
+
+/** Every step id of a restore, in the order in which the steps run. */
+export const restoreStepIds: readonly StepId[] = [
+  "resolve",
+  "preflight",
+  "verify",
+  "open-key",
+  "gather",
+  "temporary-key",
+  "swap-key",
+  "create-account",
+  "import-repo",
+  "transfer-blobs",
+  "import-preferences",
+  "compare",
+  "plan-operation",
+  "sign-operation",
+  "submit-operation",
+  "activate",
+  "destroy-key",
+  "confirm",
+];
 
 /** The step that cannot be taken back by trying again: what comes before it is reversible. */
 export const pointOfNoReturn: StepId = "submit-operation";
 
 /** The title of a step, for people. */
 export function stepTitle(id: StepId): string {
-  return titles[id];
+  return { ...titles, ...restoreTitles }[id];
 }
 
 /** Whether `text` is the id of a step. */
 export function isStepId(text: string): text is StepId {
-  return Object.hasOwn(titles, text);
+  return Object.hasOwn(titles, text) || Object.hasOwn(restoreTitles, text);
 }

@@ -23,7 +23,7 @@ test("no folder has more than 22 files", () => {
 /** Names that may stand more than once: what a part is to its folder, and a command, its use case and its rule. */
 const mayRepeat: ReadonlySet<string> = new Set(
   [
-    ["declare", "run", "result", "answers", "events", "open", "services"],
+    ["declare", "run", "request", "result", "answers", "events", "open", "services"],
     ["add-key", "audit", "cancel", "certificate", "diff", "recover", "sign-in", "status", "submit", "undo"],
   ]
     .flat()

@@ -4,10 +4,12 @@
 import { expect, test } from "vitest";
 import { cidFor } from "../../src/data/cid.ts";
 import { DecampError } from "../../src/errors.ts";
+import { liveSource } from "../../src/migration/account-source.ts";
 import { takeBackArrived } from "../../src/migration/arrived.ts";
 import { BlobFailures } from "../../src/migration/blob-failures.ts";
 import type { Context } from "../../src/migration/context.ts";
 import { bringPreferences } from "../../src/migration/steps/import-preferences.ts";
+import type { Pds } from "../../src/services/servers/pds.ts";
 
 const { signal } = new AbortController();
 const answered = (status: number, error?: string): DecampError =>
@@ -53,7 +55,7 @@ test.each([
 ])("preferences where %s", async (_, source, target, again) => {
   const warnings: string[] = [];
   const context = {
-    source: server(source, list),
+    from: liveSource(server(source, list) as unknown as Pds),
     target: server(target, []),
     signal,
     archive: "archive",
@@ -73,7 +75,11 @@ test.each([
 
 test("a limit of the new server is not about preferences", async () => {
   const limited = new DecampError("rate-limited", "Later.");
-  const context = { source: server({}, list), target: server({ write: limited }, []), signal } as unknown as Context;
+  const context = {
+    from: liveSource(server({}, list) as unknown as Pds),
+    target: server({ write: limited }, []),
+    signal,
+  } as unknown as Context;
   await expect(bringPreferences(context)).rejects.toBe(limited);
 });
 

@@ -70,7 +70,11 @@ const walls: readonly Wall[] = [
     but: /^(?!archive\/)|^archive\/(export|check)\//,
     why: "archive/check looks at the archive, and not the other way round",
   },
-  { to: /^migration\/steps\//, but: /^migration\/(steps\/|run\.ts$)/, why: "migration/run.ts knows the steps" },
+  {
+    to: /^migration\/steps\//,
+    but: /^migration\/(steps\/|run\.ts$|restore\/run\.ts$)/,
+    why: "migration/run.ts and restore/run.ts know the steps",
+  },
   { to: /^cli\/main\.ts$/, but: /^$/, why: "cli/main.ts is the entry" },
   { to: /^cli\/inputs\//, but: /^cli\/(?!talk\/|[^/]+\.ts$)/, why: "cli/inputs is for commands" },
   { to: /^cli\/talk\//, but: /^cli\//, why: "cli/talk is for the command line" },

@@ -85,7 +85,7 @@ async function onlyThere(
 
 /** @returns where what is there is to be kept @throws DecampError `target-in-use` unless it may be replaced */
 function settle(
-  { options, target, snapshot, archive, warn }: Context,
+  { options, target, snapshot, archive, warn, from, restoring }: Context,
   paths: readonly string[],
   { rev = "unknown" }: RepoReport,
 ): string {
@@ -93,9 +93,9 @@ function settle(
   if (!options.replaceCopy) {
     throw new DecampError(
       "target-in-use",
-      `${target.host} has this account already, with ${what}. Its revision is ${rev}, and that of your old server ${snapshot.rev}.`,
+      `${target.host} has this account already, with ${what}. Its revision is ${rev}, and that of ${from.name} ${snapshot.rev}.`,
       {
-        hint: "An import would take them away there. Find out whether you want them. With --replace-copy the move goes on, and the repository that is there is kept in the archive.",
+        hint: `An import would take them away there. Find out whether you want them. With ${restoring === undefined ? "--replace-copy the move" : "--replace-newer the restore"} goes on, and the repository that is there is kept in the archive.`,
         data: { host: target.host, there: rev, here: snapshot.rev, records: paths.slice(0, 1000) },
       },
     );

@@ -45,7 +45,7 @@ export const compare: Step = {
       (_, repo) => repo,
     );
     if (there.commit !== snapshot.commit || there.records !== snapshot.records) {
-      throw differs(target.host, `its repository is at ${there.commit}, not at ${snapshot.commit}`);
+      throw differs(context, `its repository is at ${there.commit}, not at ${snapshot.commit}`);
     }
     if (context.preferencesLeft?.again !== false) {
       await bringPreferences(context); // they may have changed since
@@ -64,7 +64,8 @@ export const compare: Step = {
  *
  * @throws DecampError `refused` for an account that is not as it has to be, and what the new server's answers throw
  */
-async function requireReady({ target, identity, switched, signal }: Context): Promise<void> {
+async function requireReady(context: Context): Promise<void> {
+  const { target, identity, switched, signal } = context;
   const { did } = identity;
   const [status, account, head] = await Promise.all([
     target.repoStatus(did, signal),
@@ -72,15 +73,15 @@ async function requireReady({ target, identity, switched, signal }: Context): Pr
     target.latestCommit(did, signal),
   ]);
   if (status === undefined || (status.active && !switched)) {
-    throw differs(target.host, `it says that the account is ${status === undefined ? "not there" : "active"}`);
+    throw differs(context, `it says that the account is ${status === undefined ? "not there" : "active"}`);
   }
   if (account.repoCommit !== head.cid) {
-    throw differs(target.host, `it names two heads, ${account.repoCommit} and ${head.cid}`);
+    throw differs(context, `it names two heads, ${account.repoCommit} and ${head.cid}`);
   }
 }
 
-function differs(host: string, what: string): DecampError {
-  return new DecampError("refused", `${host} does not have the same as your old server: ${what}.`, {
+function differs({ target, from }: Context, what: string): DecampError {
+  return new DecampError("refused", `${target.host} does not have the same as ${from.name}: ${what}.`, {
     hint: "Run the same command again: it brings what is missing. If it stays like this, ask the operator of the new server.",
   });
 }

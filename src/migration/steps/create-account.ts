@@ -37,7 +37,7 @@ async function adopt(context: Context): Promise<void> {
 }
 
 async function create(context: Context): Promise<void> {
-  const { answers, source, target, targetDescription, identity, signal } = context;
+  const { answers, from, target, targetDescription, identity, signal } = context;
   let handle = context.newHandle ?? identity.handle;
   let emailReason: string | undefined;
   let inviteReason: string | undefined;
@@ -52,7 +52,7 @@ async function create(context: Context): Promise<void> {
       ...reasonOf(emailReason),
     });
     const password = await answers.targetPassword({ handle, host: target.host, isNew: true });
-    const serviceToken = await source.serviceToken(targetDescription.did, method, signal);
+    const serviceToken = await from.serviceToken(targetDescription.did, method, signal);
     try {
       await target.createAccount(
         {

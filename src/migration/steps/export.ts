@@ -103,7 +103,7 @@ export async function exportNow(context: Context): Promise<void> {
  *
  * @throws DecampError `refused` unless that is accepted
  */
-function requireKnownTime({ snapshot, archive, options, services, switched }: Context): void {
+export function requireKnownTime({ snapshot, archive, options, services, switched }: Context): void {
   const { rev } = snapshot;
   if (options.acceptFutureRev || switched || !isFutureRev(rev, services.now())) {
     return;
@@ -126,7 +126,7 @@ function requireKnownTime({ snapshot, archive, options, services, switched }: Co
  * @throws DecampError `damaged` if the old server sends other bytes for one, `incomplete` otherwise, unless they may be
  *   left out
  */
-async function judgeBlobs(context: Context): Promise<void> {
+export async function judgeBlobs(context: Context): Promise<void> {
   const { snapshot, source, options, signal, warn } = context;
   context.notMoved.clear();
   const needed = snapshot.missing.filter(({ records }) => records.length > 0);
@@ -152,7 +152,13 @@ async function judgeBlobs(context: Context): Promise<void> {
   const wrong = missing.filter(({ reason }) => reason === wrongBytes);
   throw blobsStop(
     [
-      ...(missing.length === 0 ? [] : [whatIsMissing(source.host, missing, wrong)]),
+      ...(missing.length === 0
+        ? []
+        : [
+            context.restoring === undefined
+              ? whatIsMissing(source.host, missing, wrong)
+              : `The archive lacks ${missing.length} of the blobs that records need`,
+          ]),
       ...(tooLarge.length === 0 ? [] : [whatIsTooLarge(context, tooLarge.length)]),
     ].join(". "),
     failed,

@@ -7,7 +7,6 @@ import { isDeepStrictEqual } from "node:util";
 import { snapshotFile, snapshotFiles } from "../../archive/layout.ts";
 import { isJsonObject } from "../../data/json-object.ts";
 import { isDecampError, type DecampError } from "../../errors.ts";
-import type { Pds } from "../../services/servers/pds.ts";
 import type { Context, Step } from "../context.ts";
 import { noteLeftOut } from "../left-out.ts";
 import { signInToSource, signInToTarget } from "../sign-in.ts";
@@ -36,9 +35,12 @@ export const importPreferences: Step = {
  * @throws DecampError `rate-limited`, and what is not about preferences
  */
 export async function bringPreferences(context: Context): Promise<void> {
-  const { source, target, signal } = context;
+  const { from, target, signal } = context;
   context.preferences = undefined;
-  const [ours, theirs] = await Promise.all([ask(context, source), ask(context, target)]);
+  const [ours, theirs] = await Promise.all([
+    ask(context, async () => from.preferences(signal)),
+    ask(context, async () => target.getPreferences(signal)),
+  ]);
   if ("error" in ours) {
     leave(context, `they could not be read: ${ours.error.message}`, mayPass(ours.error));
     return;
@@ -54,7 +56,7 @@ export async function bringPreferences(context: Context): Promise<void> {
     leave(context, `they could not be written: ${asAbout(error, signal).message}`, false);
     return;
   }
-  const back = await ask(context, target);
+  const back = await ask(context, async () => target.getPreferences(signal));
   if (isSame(list, back)) {
     settle(context, list.length);
   } else if ("error" in back) {
@@ -94,9 +96,9 @@ export async function bringPreferencesAtLast(context: Context): Promise<void> {
 
 type Asked = { readonly list: readonly unknown[] } | { readonly error: DecampError };
 
-async function ask({ signal }: Context, pds: Pds): Promise<Asked> {
+async function ask({ signal }: Context, read: () => Promise<readonly unknown[]>): Promise<Asked> {
   try {
-    return { list: stored(await pds.getPreferences(signal)) };
+    return { list: stored(await read()) };
   } catch (error) {
     return { error: asAbout(error, signal) };
   }

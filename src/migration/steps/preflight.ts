@@ -122,8 +122,12 @@ async function checkAfter(context: Context): Promise<void> {
   }
 }
 
-/** A server that gives the DID of another one as its own would get tokens that are good there. */
-function requireOwnDid(host: string, { did }: ServerDescription): void {
+/**
+ * A server that gives the DID of another one as its own would get tokens that are good there.
+ *
+ * @throws DecampError `refused`
+ */
+export function requireOwnDid(host: string, { did }: ServerDescription): void {
   if (did !== `did:web:${host.replace(":", "%3A")}`) {
     throw new DecampError("refused", `${host} calls itself ${did}, which is not its own name.`, {
       hint: "Check the address of the new server: it has to be the one that the server itself uses.",
@@ -132,8 +136,8 @@ function requireOwnDid(host: string, { did }: ServerDescription): void {
   }
 }
 
-/** What the new server wants before it makes an account. */
-async function checkAdmission(context: Context): Promise<void> {
+/** What the new server wants before it makes an account. @throws DecampError `unsupported`, `input-needed` */
+export async function checkAdmission(context: Context): Promise<void> {
   const { target, targetDescription, answers, options } = context;
   if (targetDescription.phoneVerificationRequired) {
     throw new DecampError(
@@ -226,7 +230,7 @@ async function begin(context: Context): Promise<void> {
 }
 
 /** By an archive that is there already. What the account has now may be something else, so this stops nothing. */
-async function warnOfLargeBlobs(context: Context): Promise<void> {
+export async function warnOfLargeBlobs(context: Context): Promise<void> {
   const { targetDescription, target, skipBlobs, switched, warn } = context;
   const { blobUploadLimit: limit } = targetDescription;
   if (limit === undefined || switched) {

@@ -1,0 +1,71 @@
+/** What a restore is asked to do, and what it has found out so far. */
+
+import type { Signer } from "../../account/sign-by-key.ts";
+import type { PrivateKey } from "../../identity/private-key.ts";
+import type { MigrateOptions } from "../options.ts";
+import type { StepId } from "../step-ids.ts";
+
+/** How an account is brought back from its archive. */
+export interface RestoreOptions {
+  /** Folder of the archive. */
+  readonly archive: string;
+  /** Address of the new server. */
+  readonly to: string;
+  /**
+   * The server that the identity names is lost or hostile: what it has is not believed, also where it has something
+   * newer.
+   */
+  readonly homeIsLost: boolean;
+  /** CID of the operation that is to be taken back, with all after it. */
+  readonly nullify?: string;
+  /** Rotation keys, did:keys, that stay although they came with a server. */
+  readonly acceptKeys?: readonly string[];
+  /** Rotation keys, did:keys, that leave although nothing shows that they are a server's. */
+  readonly dropKeys?: readonly string[];
+  /** Addresses of other servers, and folders of other archives, that may have blobs that the archive lacks. */
+  readonly also?: readonly string[];
+  /** Replace what the new server has of the account although it has records that are not in the archive. */
+  readonly replaceNewer: boolean;
+  /** Make the plan, report it, and change nothing. */
+  readonly dryRun: boolean;
+  /** Stop after this step. */
+  readonly until?: StepId;
+  /** Folder of decamp's own state. */
+  readonly stateDir: string;
+  /** Allow `http:` and addresses of this machine and of home networks. */
+  readonly allowPrivateHosts: boolean;
+  /** How many blobs are in flight at once; by default `defaultDownloads` and `defaultUploads`. */
+  readonly concurrency?: number;
+  /** Send the repository in parts if the new server does not take it as a whole. */
+  readonly chunkedImport: boolean;
+  /** Go on although the archive lacks blobs, or the new server does not take some. The result is then incomplete. */
+  readonly allowMissingBlobs: boolean;
+  /** CIDs of blobs that are left behind. */
+  readonly skipBlobs?: readonly string[];
+  /** Go on although the revision of the repository lies in the future. */
+  readonly acceptFutureRev: boolean;
+}
+
+/** What the steps of a restore share beside what a move has. */
+export interface Restoring {
+  readonly options: RestoreOptions;
+  /** The user's rotation key, once it was opened. */
+  signer?: Signer;
+  /** The key that stands in the identity until the account has a server again. */
+  temporaryKey?: PrivateKey;
+}
+
+/** The same as a move is asked it: the steps that both have read this. */
+export function asMove(options: RestoreOptions, archive: string, account: string): MigrateOptions {
+  const { replaceNewer, nullify: _nullify, dropKeys: _drop, also: _also, ...rest } = options;
+  return {
+    ...rest,
+    account,
+    archive,
+    replaceCopy: replaceNewer,
+    freeze: false,
+    bringLateWrites: false,
+    firstWrite: false,
+    addRecoveryKey: false,
+  };
+}

@@ -1,0 +1,148 @@
+/**
+ * A restore: an account comes to a new server from its archive and with a rotation key of the user's own, because its
+ * old server is gone or hostile. The steps at the new server are those of a move.
+ *
+ * In plain words: the archive is proved; a temporary key takes the place of the old server's signing key in the
+ * identity (operation 1), so that the new server can be shown who asks; the account is made there, and everything
+ * imported and read back; then the identity names the new server (operation 2), and the temporary key is destroyed.
+ */
+
+import { openSnapshot } from "../../archive/open.ts";
+import { DecampError, withStanding } from "../../errors.ts";
+import { parseServerUrl } from "../../identity/addresses.ts";
+import type { Answers } from "../answers.ts";
+import { Context, endSessions, type MigrationServices, type Step } from "../context.ts";
+import type { MigrationResult, Report } from "../events.ts";
+import { lockAccount } from "../journal.ts";
+import { restoreStepIds } from "../step-ids.ts";
+import { requestToken, signOperation, submitOperation } from "../steps/change-identity.ts";
+import { compare } from "../steps/compare.ts";
+import { createAccount } from "../steps/create-account.ts";
+import { proveNow, requireKnownTime } from "../steps/export.ts";
+import { findArchived } from "../steps/find-archive.ts";
+import { activate, confirm } from "../steps/finish.ts";
+import { gather } from "../steps/gather.ts";
+import { importPreferences } from "../steps/import-preferences.ts";
+import { importRepo } from "../steps/import-repo.ts";
+import { openKey } from "../steps/open-key.ts";
+import { preflightRestore } from "../steps/preflight-restore.ts";
+import { makePlan, makeResult, runStep } from "../steps/run-step.ts";
+import { swapKey } from "../steps/swap-key.ts";
+import { destroyKey, temporaryKey } from "../steps/temporary-key.ts";
+import { transferBlobs } from "../steps/transfer-blobs.ts";
+import { asMove, type RestoreOptions } from "./restore-options.ts";
+
+const verifyArchive: Step = {
+  id: "verify",
+  done: () => Promise.resolve(false),
+  run: async (context) => {
+    requireKnownTime(context);
+    await proveNow(context);
+    return `commit ${context.snapshot.commit}`;
+  },
+};
+
+/** As in a move, where no server has to mail a code. */
+const planOperation: Step = { ...requestToken, id: "plan-operation" };
+
+/** Before the identity names the new server. All of it can be taken back. */
+const before: readonly Step[] = [
+  verifyArchive,
+  openKey,
+  gather,
+  temporaryKey,
+  swapKey,
+  createAccount,
+  importRepo,
+  transferBlobs,
+  importPreferences,
+  compare,
+  planOperation,
+  signOperation,
+  submitOperation,
+];
+const after: readonly Step[] = [activate, destroyKey, confirm];
+const steps: readonly Step[] = [findArchived, preflightRestore, ...before, ...after];
+
+/**
+ * Brings an account back. Whatever interrupts it, the same call goes on.
+ *
+ * @returns what was restored; with `dryRun` the state `planned`, with `until` the state `stopped`
+ * @throws DecampError for everything that stops it; its data `identity` says what is known of the identity then
+ */
+export async function restore(
+  options: RestoreOptions,
+  services: MigrationServices,
+  answers: Answers,
+  report: Report,
+  signal: AbortSignal,
+): Promise<MigrationResult> {
+  const { allowPrivateHosts, stateDir, until } = options;
+  const targetOrigin = parseServerUrl(options.to, { allowPrivateHosts });
+  if (until !== undefined && !restoreStepIds.includes(until)) {
+    throw new DecampError("usage", `The step ${until} is no part of a restore.`, {
+      hint: `The steps: ${restoreStepIds.join(", ")}.`,
+    });
+  }
+  const { archive, manifest } = await openSnapshot(options.archive);
+  const context = new Context({
+    options: asMove(options, archive, manifest.did),
+    services,
+    answers,
+    report,
+    signal,
+    targetOrigin,
+    restoring: { options },
+  });
+  context.snapshot = manifest;
+  let unlock: (() => Promise<void>) | undefined;
+  try {
+    let needed: ReadonlySet<Step> = new Set(steps);
+    for (const step of steps) {
+      signal.throwIfAborted();
+      await runStep(context, step, needed.has(step));
+      if (step === findArchived && !options.dryRun) {
+        unlock = await lockAccount(stateDir, manifest.did, services.lockOwner, services.now());
+      }
+      if (step === preflightRestore) {
+        report({ type: "plan", plan: makePlan(context, steps) });
+        if (options.dryRun) {
+          return await makeResult(context, "planned");
+        }
+        needed = new Set(context.switched ? after : steps);
+      }
+      if (step.id === until && step !== steps.at(-1)) {
+        return await makeResult(context, "stopped");
+      }
+    }
+    return await makeResult(context, "moved");
+  } catch (error) {
+    throw context.hasIdentity ? withStanding(error, ...standing(context)) : error;
+  } finally {
+    await endSessions(context);
+    await unlock?.();
+  }
+}
+
+/** What is known of the identity, in a sentence. */
+function standing(context: Context): ["unchanged" | "sent" | "changed", string] {
+  const { identity, switched, sent, targetOrigin, source, restoring } = context;
+  const { did, log } = identity;
+  const again = "run the same command again";
+  if (switched) {
+    return ["changed", `The identity of ${did} names ${targetOrigin} already, so finish this soon: ${again}.`];
+  }
+  if (sent) {
+    return [
+      "sent",
+      `The change of the identity was sent to ${targetOrigin}, and nobody knows yet whether the directory has taken it. To see, ${again}.`,
+    ];
+  }
+  const temporary = restoring?.temporaryKey?.didKey;
+  return temporary !== undefined && log.signingKeys[0] === temporary
+    ? [
+        "changed",
+        `The identity of ${did} names ${source.origin} still, and for now a temporary signing key. To go on, ${again}; to take it back: decamp restore cancel`,
+      ]
+    : ["unchanged", `The identity of ${did} is as it was, as far as this run has seen.`];
+}

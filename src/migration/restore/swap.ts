@@ -1,0 +1,159 @@
+/**
+ * The first operation of a restore: it puts a temporary signing key into the identity, and keeps everything else, so
+ * that all can be taken back. It may at the same time take back what somebody hostile has made.
+ *
+ * Tricky bits:
+ * - An operation is taken back only when it was named. The one exception is a hostile server's answer to our own: it
+ *   follows an operation with our temporary key, is signed by a key that is not the user's, and takes effect at once.
+ * - Whoever signed what is taken back could do the same again. So the key of a server that did leaves with it.
+ */
+
+import type { Cid } from "../../data/cid.ts";
+import { DecampError } from "../../errors.ts";
+import { editOperation } from "../../plc/edit.ts";
+import { judgeOperation, type Judgement } from "../../plc/judge.ts";
+import type { LogEntry, VerifiedLog } from "../../plc/log.ts";
+import { contentOf, rotationKeysOf, type UnsignedOperation } from "../../plc/operation.ts";
+import { activeEntries, findUnwanted, planRecovery, recoveryOperation } from "../../plc/recover.ts";
+
+/** What the first operation depends on. */
+export interface SwapWish {
+  /** The signing key from now on, a did:key. */
+  readonly temporaryKey: string;
+  /** The did:keys that the user holds. */
+  readonly heldKeys: readonly string[];
+  /** Keys that are taken to be the old server's. */
+  readonly serverKeys: readonly string[];
+  /** CID of the operation that is to be taken back. */
+  readonly nullify: string | undefined;
+}
+
+export interface PlannedSwap {
+  readonly operation: UnsignedOperation;
+  readonly judgement: Judgement;
+  /** What is taken back, oldest first. */
+  readonly nullified: readonly LogEntry[];
+}
+
+/** The signing key that the account had before the temporary one. */
+export function lastOwnKey({ did, signingKeys }: VerifiedLog, temporaryKey: string | undefined): string {
+  const key = signingKeys.find((one) => one !== temporaryKey);
+  if (key === undefined) {
+    throw new DecampError("identity-invalid", `The identity of ${did} has never named a signing key.`);
+  }
+  return key;
+}
+
+/** Whether the identity is as the first operation has made it. */
+export function isSwapped(log: VerifiedLog, temporaryKey: string, heldKeys: readonly string[]): boolean {
+  return namesKey(log.head, temporaryKey) && heldKeys.includes(log.head.signer);
+}
+
+/**
+ * What a server has made of our operation: the first that follows it and that no key of the user's has signed.
+ */
+export function hostileAnswer(
+  log: VerifiedLog,
+  temporaryKey: string | undefined,
+  heldKeys: readonly string[],
+): LogEntry | undefined {
+  const chain = activeEntries(log);
+  const ours = chain.findLastIndex(
+    (entry) => temporaryKey !== undefined && namesKey(entry, temporaryKey) && heldKeys.includes(entry.signer),
+  );
+  return ours < 0 ? undefined : chain.slice(ours + 1).find(({ signer }) => !heldKeys.includes(signer));
+}
+
+/**
+ * Plans the operation.
+ *
+ * @param now epoch milliseconds by the directory's clock
+ * @throws DecampError `refused` as `planRecovery` for what cannot be taken back
+ */
+export function planSwap(log: VerifiedLog, wish: SwapWish, now: number): PlannedSwap {
+  const { temporaryKey, heldKeys, serverKeys } = wish;
+  const answer = hostileAnswer(log, temporaryKey, heldKeys);
+  const unwanted = answer?.cid ?? stillThere(log, wish.nullify);
+  const intent = { signingKey: temporaryKey, userKeys: heldKeys, known: { user: heldKeys, signers: heldKeys } };
+  if (unwanted === undefined) {
+    const operation = editOperation(log.head, { signingKey: temporaryKey });
+    return { operation, judgement: judgeOperation(log, operation, intent, now), nullified: [] };
+  }
+  const recovery = planRecovery(log, { unwanted, heldKeys, now });
+  const before = rotationKeysOf(recovery.fork.operation);
+  const signers = new Set(recovery.nullified.map(({ signer }) => signer));
+  const leaving = before.filter((key) => signers.has(key) && serverKeys.includes(key));
+  const undone = recoveryOperation(recovery, leaving);
+  const operation = { ...undone, verificationMethods: { ...undone.verificationMethods, atproto: temporaryKey } };
+  const judgement = judgeOperation(log, operation, { ...intent, leavingKeys: leaving }, now);
+  return { operation, judgement, nullified: recovery.nullified };
+}
+
+/**
+ * Stops a restore whose key cannot do what it is for.
+ *
+ * @param now epoch milliseconds by the directory's clock
+ * @returns what the first operation would follow
+ * @throws DecampError `refused` with data `reason`: as `planRecovery` for the operation that is named; for a key that
+ *   is not in the identity, `key-without-power`, or why what took it out can no longer be taken back;
+ *   `looks-hostile` for an operation that looks unwanted by itself and was not named
+ */
+export function requireRestorePower(
+  log: VerifiedLog,
+  { heldKeys, nullify }: Pick<SwapWish, "heldKeys" | "nullify">,
+  now: number,
+): LogEntry {
+  const named = stillThere(log, nullify);
+  if (named !== undefined) {
+    return planRecovery(log, { unwanted: named, heldKeys, now }).fork;
+  }
+  const hostile = findUnwanted(log, heldKeys, now);
+  if (hostile !== undefined) {
+    const { cid, createdAt, signer } = hostile.unwanted;
+    throw new DecampError(
+      "refused",
+      `The operation ${cid} of ${createdAt}, signed by ${signer}, took power from your key. It can still be taken back.`,
+      {
+        hint: `See what it changed with decamp plc history ${log.did}. To take it back, and all after it, add --nullify ${cid}`,
+        data: { reason: "looks-hostile", operation: cid, signer },
+      },
+    );
+  }
+  const keys = rotationKeysOf(log.head.operation);
+  if (heldKeys.some((key) => keys.includes(key))) {
+    return log.head;
+  }
+  const taken = takenOut(log, heldKeys);
+  if (taken !== undefined) {
+    planRecovery(log, { unwanted: taken.cid, heldKeys, now });
+  }
+  throw new DecampError("refused", `Your key ${heldKeys.join(", ")} is none of the rotation keys of ${log.did}.`, {
+    hint: "Is it the key of another account, or an older one?",
+    data: { reason: "key-without-power", keys },
+  });
+}
+
+/** The operation that is named, unless it is nullified already. @throws DecampError `refused` if there is none */
+function stillThere(log: VerifiedLog, cid: string | undefined): Cid | undefined {
+  const entry = log.entries.find((one) => one.cid === cid);
+  if (cid !== undefined && entry === undefined) {
+    throw new DecampError("refused", `There is no operation ${cid} in the log of ${log.did}.`, {
+      data: { reason: "unknown-operation" },
+    });
+  }
+  return entry === undefined || entry.nullified ? undefined : entry.cid;
+}
+
+/** The last operation that took one of these keys out. */
+function takenOut(log: VerifiedLog, heldKeys: readonly string[]): LogEntry | undefined {
+  const chain = activeEntries(log);
+  return chain.findLast((entry, index) => {
+    const before = chain[index - 1];
+    const keys = before === undefined ? [] : rotationKeysOf(before.operation);
+    return heldKeys.some((key) => keys.includes(key) && !rotationKeysOf(entry.operation).includes(key));
+  });
+}
+
+function namesKey({ operation }: LogEntry, key: string): boolean {
+  return contentOf(operation)?.verificationMethods["atproto"] === key;
+}

@@ -1,0 +1,204 @@
+/**
+ * preflight, in a restore: the new server, the log, and whether the home of the account is really lost. A home that
+ * lives and has something newer is not restored over.
+ */
+
+import { timeAtDirectory } from "../../account/directory-time.ts";
+import { requireState } from "../../account/places.ts";
+import { whereIs } from "../../account/where.ts";
+import { proveDownload } from "../../archive/export/fetch-repo.ts";
+import { collect } from "../../data/slices.ts";
+import { DecampError, isDecampError } from "../../errors.ts";
+import { operationsLeft } from "../../plc/check.ts";
+import { diffInTurns } from "../../repo/diff.ts";
+import { openCarFile } from "../../services/disk/car-file.ts";
+import { checkClocks } from "../checks/clock.ts";
+import { checkIdentity } from "../checks/identity.ts";
+import { checkRelay } from "../checks/relay-host.ts";
+import type { Context, Step } from "../context.ts";
+import { chooseHandle } from "../handle.ts";
+import { recallLeftOut, snapshotCar } from "../left-out.ts";
+import { journalFormat, lostJournal, openJournal } from "../journal.ts";
+import { isStorageError, wholePath } from "../../services/disk/files.ts";
+import { archiveSource } from "../account-source.ts";
+import { forecastUploads } from "../upload-quota.ts";
+import { checkAdmission, requireOwnDid, warnOfLargeBlobs } from "./preflight.ts";
+import { restoringOf } from "./open-key.ts";
+
+/** Two operations, one in the place of a hostile answer, and one to take it all back. */
+const operationsNeeded = 4;
+
+export const preflightRestore: Step = {
+  id: "preflight",
+  done: () => Promise.resolve(false),
+  run: async (context) => {
+    const { services, targetOrigin, identity, options, source } = context;
+    context.target = services.openPds(targetOrigin);
+    const { target, signal } = context;
+    context.targetDescription = await target.describe(signal);
+    requireOwnDid(target.host, context.targetDescription);
+    checkClocks(context);
+    context.skipBlobs = new Set(options.skipBlobs);
+    context.where = await whereIs(services, identity.log, { source: source.origin, target: targetOrigin }, signal);
+    await (context.switched ? openOwnJournal(context) : checkBefore(context));
+    const { archive, snapshot } = context;
+    context.from = archiveSource(archive, snapshot, {
+      key: () => {
+        const { temporaryKey } = restoringOf(context);
+        if (temporaryKey === undefined) {
+          throw new TypeError("nothing can be signed before there is a key");
+        }
+        return temporaryKey;
+      },
+      now: () => timeAtDirectory(services),
+    });
+    if (!options.dryRun && !context.switched) {
+      await begin(context);
+    }
+    if (context.switched) {
+      context.newHandle = identity.handle;
+      recallLeftOut(context);
+    }
+    await warnOfLargeBlobs(context);
+    return `from the archive to ${target.host}`;
+  },
+};
+
+/** Before the identity names the new server. */
+async function checkBefore(context: Context): Promise<void> {
+  const { options, services, targetOrigin, signal, source, target, identity, snapshot } = context;
+  const { did, log } = identity;
+  if (source.origin === targetOrigin) {
+    throw new DecampError("same-server", `The identity of ${did} names ${targetOrigin} already.`);
+  }
+  checkIdentity(context);
+  const created = log.entries.map(({ createdAt }) => createdAt);
+  const { hour } = operationsLeft(created, timeAtDirectory(services));
+  if (hour < operationsNeeded) {
+    throw new DecampError(
+      "rate-limited",
+      `The directory takes ${hour} more operations for this account in this hour, and a restore needs up to ${operationsNeeded}.`,
+      { hint: "Run the same command again in an hour.", data: { left: hour } },
+    );
+  }
+  await checkHome(context);
+  const there = await requireState(target, did, context.where.target, signal);
+  if (there === "active") {
+    throw new DecampError("target-in-use", `${target.host} has an active account ${did} already.`, {
+      hint: "An import would replace what is there; decamp does not do that.",
+    });
+  }
+  await checkRelay(context);
+  if (there === "absent") {
+    await checkAdmission(context);
+    forecastUploads(context, snapshot.blobs.length);
+  }
+  context.blobs = snapshot.blobs.length;
+  if (!options.dryRun) {
+    context.journal = await openJournal(options.stateDir, did, targetOrigin);
+  }
+  // Its names are those of the old server, which need not answer any more.
+  await chooseHandle(context, domainsOf(source.origin));
+}
+
+/** Under these a server gives out names, as far as its address shows. */
+function domainsOf(origin: string): string[] {
+  return [`.${new URL(origin).hostname}`];
+}
+
+/** @throws DecampError `refused` if the home has what the archive lacks, unless it is said to be lost */
+async function checkHome(context: Context): Promise<void> {
+  const { where, source, snapshot, identity, warn } = context;
+  const home = where.source;
+  if (home === undefined || home.state !== "active") {
+    warn("archive-age", `The archive is of ${snapshot.createdAt}. What came after that is not in it.`);
+    return;
+  }
+  const { head } = home;
+  const isNewer = head === undefined || head.rev > snapshot.rev;
+  if (!isNewer) {
+    warn(
+      "home-lives",
+      `${source.host} answers, and has the account active. A move takes it from there: decamp migrate.`,
+    );
+    return;
+  }
+  if (!restoringOf(context).options.homeIsLost) {
+    throw new DecampError(
+      "refused",
+      `${source.host} answers, has the account active, and has something newer than the archive.`,
+      {
+        hint: "Move the account from there. Only if that server is hostile, or you have lost all ways to sign in there, add --home-is-lost: what it has is then not believed.",
+        data: {
+          reason: "home-lives",
+          home: source.origin,
+          ...(head === undefined ? {} : { homeRev: head.rev }),
+          archiveRev: snapshot.rev,
+          next: ["migrate", identity.did],
+        },
+      },
+    );
+  }
+  warn("home-is-newer", `${source.host} has the account, and something newer. ${await newerThere(context)}`);
+}
+
+/** How what the home has differs from the archive. It may be made up: it holds the key. */
+async function newerThere({ archive, source, identity, expectation, signal, snapshot }: Context): Promise<string> {
+  try {
+    const download = await source.getRepo(identity.did, signal);
+    return await proveDownload(archive, download, expectation, signal, async (there) => {
+      const car = openCarFile(snapshotCar({ archive, snapshot }));
+      try {
+        const changes = await collect(diffInTurns(car.source, there, { signal }));
+        const count = (kind: string): number => changes.filter((change) => change.kind === kind).length;
+        return `There ${count("added")} records are new, ${count("changed")} changed, and ${count("removed")} gone. None of that comes along.`;
+      } finally {
+        car.close();
+      }
+    });
+  } catch (error) {
+    signal.throwIfAborted();
+    if (!isDecampError(error)) {
+      throw error;
+    }
+    return `It does not show what: ${error.message}`;
+  }
+}
+
+/** After the switch a journal that cannot be had holds nothing up. */
+async function openOwnJournal(context: Context): Promise<void> {
+  const { options, identity, targetOrigin } = context;
+  try {
+    context.journal = await openJournal(options.stateDir, identity.did, targetOrigin);
+  } catch (error) {
+    if (!isStorageError(error) && !isDecampError(error, "unsupported", "unreadable-file")) {
+      throw error;
+    }
+    context.warn("journal-lost", `The journal is left out of this: ${error.message}`);
+    context.journal = lostJournal();
+  }
+}
+
+/** Begins a journal, unless the one that is there is of this restore. */
+async function begin(context: Context): Promise<void> {
+  const { identity, source, targetOrigin, services, newHandle, journal } = context;
+  const { state } = journal;
+  // A later run may be started in another folder.
+  const archive = wholePath(context.archive);
+  if (state.restore !== true || state.source !== source.origin || state.archive !== archive) {
+    await context.note({
+      type: "begin",
+      format: journalFormat,
+      did: identity.did,
+      handle: context.oldHandle,
+      source: source.origin,
+      target: targetOrigin,
+      at: new Date(services.now()).toISOString(),
+      archive,
+      restore: true,
+    });
+  }
+  if (newHandle !== undefined && context.journal.state.newHandle !== newHandle) {
+    await context.note({ type: "handle", newHandle });
+  }
+}

@@ -1,0 +1,163 @@
+/**
+ * What a move and a restore share: a step is run, and what is known is said. A step that holds already is skipped.
+ */
+
+import { stateAt } from "../../account/places.ts";
+import { readLog } from "../../account/read-log.ts";
+import { staysOf, whereIs } from "../../account/where.ts";
+import { isDecampError } from "../../errors.ts";
+import type { Context, Step } from "../context.ts";
+import type { MigrationPlan, MigrationResult } from "../events.ts";
+import { leftBehind } from "../left-out.ts";
+import { pointOfNoReturn, stepTitle } from "../step-ids.ts";
+
+/** Between the repetitions of a step after the point of no return (milliseconds). */
+const pauses = [1000, 3000, 9000];
+
+/** After so long a step has sent its request, and waits for the answer (milliseconds). */
+const untilAsked = 25;
+
+/** Runs a step, unless it is not needed or holds already. */
+export async function runStep(context: Context, step: Step, isNeeded: boolean): Promise<void> {
+  const { id } = step;
+  const title = stepTitle(id);
+  const work = async <T>(task: () => Promise<T>): Promise<T> => (context.switched ? pressOn(context, task) : task());
+  if (!isNeeded || (await work(async () => step.done(context)))) {
+    context.report({ type: "step", id, title, state: "skipped" });
+    return;
+  }
+  context.report({ type: "step", id, title, state: "start" });
+  context.isLeft = false;
+  const over = new AbortController();
+  if (step.loadAhead !== undefined) {
+    void loadAhead(context, step.loadAhead, AbortSignal.any([context.signal, over.signal]));
+  }
+  const detail = await work(async () => step.run(context)).finally(() => over.abort());
+  context.report({
+    type: "step",
+    id,
+    title,
+    state: "done",
+    ...(context.isLeft ? { outcome: "left" as const } : {}),
+    ...(detail === undefined ? {} : { detail }),
+  });
+}
+
+/**
+ * Loads nothing for a step that was over so soon: then no server was waited for. Never fails: whoever needs the code
+ * says what is wrong with it.
+ */
+async function loadAhead({ services }: Context, load: () => Promise<unknown>, signal: AbortSignal): Promise<void> {
+  try {
+    await services.sleep(untilAsked, signal);
+    await load();
+  } catch {
+    // See above.
+  }
+}
+
+/** What is known of the identity, in a sentence. */
+export function standingOf(context: Context, error: unknown): ["unchanged" | "sent" | "changed", string] {
+  const { did, log } = context.identity;
+  if (context.switched) {
+    // Where going on is refused, the same command does not help.
+    const goOn = isDecampError(error, "refused", "target-in-use", "same-server")
+      ? "."
+      : ", so finish this soon: run the same command again.";
+    return ["changed", `The identity of ${did} names ${context.targetOrigin} already${goOn}`];
+  }
+  const home = staysOf(log).at(-1)?.server ?? "no server";
+  return context.sent
+    ? [
+        "sent",
+        `The change of the identity was sent to ${context.targetOrigin}, and nobody knows yet whether the directory has taken it. Run the same command again: it asks.`,
+      ]
+    : ["unchanged", `The identity of ${did} is unchanged, and names ${home}.`];
+}
+
+/**
+ * After the point of no return the account is dark until the rest is done. So a server that stumbles does not end the
+ * run: every step may be repeated, and is.
+ */
+export async function pressOn<T>({ services, signal }: Context, work: () => Promise<T>): Promise<T> {
+  for (let attempt = 0; ; attempt += 1) {
+    try {
+      return await work();
+    } catch (error) {
+      const pause = pauses[attempt];
+      if (
+        pause === undefined ||
+        !isDecampError(error, "unreachable", "bad-answer", "server-refused", "identity-invalid")
+      ) {
+        throw error;
+      }
+      await services.sleep(pause, signal);
+    }
+  }
+}
+
+/** The plan, from the facts of both sides. @param planned the steps in their order */
+export function makePlan(context: Context, planned: readonly Step[]): MigrationPlan {
+  const { identity, oldHandle, newHandle, source, target, targetDescription, archive, skipBlobs } = context;
+  const { blobUploadLimit } = targetDescription;
+  return {
+    did: identity.did,
+    handle: oldHandle,
+    ...(newHandle === undefined ? {} : { newHandle }),
+    source: source.origin,
+    target: target.origin,
+    archive,
+    ...(context.blobs === undefined ? {} : { blobs: context.blobs }),
+    ...(blobUploadLimit === undefined ? {} : { blobLimit: blobUploadLimit }),
+    ...(skipBlobs.size === 0 ? {} : { skipBlobs: [...skipBlobs] }),
+    plcHead: identity.log.head.cid,
+    steps: planned.map(({ id }) => ({ id, title: stepTitle(id), pointOfNoReturn: id === pointOfNoReturn })),
+  };
+}
+
+/** What was done and left behind, by what is known now. */
+export async function makeResult(context: Context, state: MigrationResult["state"]): Promise<MigrationResult> {
+  const { identity, oldHandle, newHandle, source, targetOrigin, archive } = context;
+  if (!context.hasSnapshot && context.switched) {
+    // Finished by a later run: the figures are those of the archive.
+    const last = await context.lastSnapshot();
+    if (last !== undefined) {
+      context.snapshot = last;
+    }
+  }
+  const figures = context.hasSnapshot
+    ? {
+        commit: context.snapshot.commit,
+        records: context.snapshot.records,
+        blobs: context.snapshot.blobs.length,
+      }
+    : {};
+  return {
+    did: identity.did,
+    oldHandle,
+    handle: newHandle ?? identity.handle,
+    source: source.origin,
+    target: targetOrigin,
+    archive,
+    state,
+    ...figures,
+    ...(context.preferences === undefined ? {} : { preferences: context.preferences }),
+    ...(context.signed === undefined ? {} : { operation: context.signed.cid }),
+    ...(context.recoverableUntil === undefined ? {} : { recoverableUntil: context.recoverableUntil }),
+    ...(context.undoKeys === undefined ? {} : { undoKeys: context.undoKeys }),
+    ...leftBehind(context),
+    ...(context.certificate === undefined ? {} : { certificate: context.certificate }),
+    ...(context.lateWrites.length > 0 ? { lateWrites: context.lateWrites } : {}),
+    ...(context.sourceStillActive ? { sourceStillActive: true } : {}),
+    ...(state === "stopped" ? await darkness(context) : {}),
+    ...(state === "moved" ? { sourceState: await stateAt(source, identity.did, context.signal) } : {}),
+    ...(context.warnings.length > 0 ? { warnings: context.warnings } : {}),
+  };
+}
+
+/** Whether a run that stops where it was asked to leaves an account that nobody can see. */
+async function darkness(context: Context): Promise<{ dark?: true }> {
+  const { services, identity, signal } = context;
+  const { log } = await readLog(services, identity.did, signal);
+  return (await whereIs(services, log, undefined, signal)).dark ? { dark: true } : {};
+}

@@ -1,0 +1,81 @@
+/**
+ * swap-key: the temporary key takes the place of the old server's signing key in the identity; nothing else changes. It
+ * goes to the directory itself. A server that answers with an operation of its own is taken back, with its keys.
+ */
+
+import { carryOut } from "../../account/change.ts";
+import { timeAtDirectory } from "../../account/directory-time.ts";
+import { readIdentity } from "../../account/read-identity.ts";
+import { signByKey } from "../../account/sign-by-key.ts";
+import { DecampError, isDecampError } from "../../errors.ts";
+import { predecessorAt } from "../../plc/place.ts";
+import type { Context, Step } from "../context.ts";
+import { isSwapped, planSwap } from "../restore/swap.ts";
+import { restoringOf } from "./open-key.ts";
+
+/** So often a server that answers is taken back. Each of its keys leaves, so it has no more answers than keys. */
+const rounds = 4;
+
+export const swapKey: Step = {
+  id: "swap-key",
+  done: async (context) => Promise.resolve(isDone(context)),
+  run: async (context) => {
+    for (let round = 1; ; round += 1) {
+      await swap(context).catch((error: unknown) => {
+        // Somebody was faster: what they made is looked at below.
+        if (!isDecampError(error, "head-moved") || round > rounds) {
+          throw error;
+        }
+        context.warn("identity-contested", error.message);
+      });
+      await lookAgain(context);
+      if (isDone(context)) {
+        return context.identity.log.head.cid;
+      }
+      if (round > rounds) {
+        throw new DecampError("refused", "Somebody changes the identity as fast as it can be taken back.", {
+          hint: `See who with decamp plc history ${context.identity.did}, then run the same command again.`,
+        });
+      }
+    }
+  },
+};
+
+function isDone(context: Context): boolean {
+  const { temporaryKey } = restoringOf(context);
+  return temporaryKey !== undefined && isSwapped(context.identity.log, temporaryKey.didKey, context.heldKeys);
+}
+
+/** Reads the identity as it is by now. */
+async function lookAgain(context: Context): Promise<void> {
+  context.identity = await readIdentity(context.services, context.identity.did, context.signal);
+}
+
+async function swap(context: Context): Promise<void> {
+  const { services, answers, identity, heldKeys, sourceRotationKeys, report, signal, options } = context;
+  const { signer, temporaryKey, options: restore } = restoringOf(context);
+  if (signer === undefined || temporaryKey === undefined) {
+    throw new TypeError("there is no key yet");
+  }
+  const { did, handle, log, rawLog } = identity;
+  const { didKey } = temporaryKey;
+  const wish = { temporaryKey: didKey, heldKeys, serverKeys: sourceRotationKeys, nullify: restore.nullify };
+  const { operation, judgement, nullified } = planSwap(log, wish, timeAtDirectory(services));
+  for (const { cid, createdAt, signer: by } of nullified) {
+    context.warn("taken-back", `This takes back the operation ${cid} of ${createdAt}, which ${by} has signed.`);
+  }
+  await carryOut(
+    {
+      services,
+      answers: {
+        ...answers,
+        confirmIdentityChange: async (change) => answers.confirmIdentityChange({ ...change, purpose: "temporary-key" }),
+      },
+      signal,
+      show: ({ judgement: { differences, facts } }) => report({ type: "identity", did, handle, differences, facts }),
+    },
+    { account: { did, handle, log, rawLog }, operation, judgement },
+    { route: "directory", allowPrivateHosts: options.allowPrivateHosts },
+    async () => signByKey(operation, signer, predecessorAt(judgement.place)),
+  );
+}
