@@ -19,7 +19,7 @@ export type { Clocks } from "./services/http/clocks.ts";
 export { KnownSecrets } from "./data/known-secrets.ts";
 export { Pds } from "./services/servers/pds.ts";
 export type { AccountStatus, NewAccount, OpenPds, RepoStatus, ServerDescription } from "./services/servers/pds.ts";
-export type { Download } from "./services/servers/xrpc.ts";
+export type { Download } from "./services/servers/download.ts";
 export type { Upload } from "./services/upload.ts";
 export type { Credentials, SessionInfo } from "./services/servers/session.ts";
 export { createPlcDirectory, type PlcDirectory } from "./services/servers/plc-directory.ts";
@@ -80,6 +80,9 @@ export { unpackRecords, type Unpacked } from "./archive/unpack.ts";
 
 // Move
 export { migrate } from "./migration/run.ts";
+export { restore } from "./migration/restore/run.ts";
+export { cancelRestore, type CancelledRestore } from "./migration/restore/cancel.ts";
+export type { RestoreOptions } from "./migration/restore/restore-options.ts";
 export { cancelMigration, type CancelResult } from "./migration/cancel.ts";
 export {
   migrationStatus,
@@ -104,4 +107,4 @@ export type {
   Warning,
 } from "./migration/events.ts";
 export type { MigrateOptions } from "./migration/options.ts";
-export { stepIds, stepTitle, type StepId } from "./migration/step-ids.ts";
+export { restoreStepIds, stepIds, stepTitle, type StepId } from "./migration/step-ids.ts";

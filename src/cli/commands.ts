@@ -6,10 +6,12 @@ import { declareKey } from "./key/declare.ts";
 import { declareLook } from "./look/declare.ts";
 import { declareMigrate } from "./migrate/declare.ts";
 import { declarePlc } from "./plc/declare.ts";
+import { declareRestore } from "./restore/declare.ts";
 import { declareVerify } from "./verify/declare.ts";
 
 export const commands: readonly Declare[] = [
   declareMigrate,
+  declareRestore,
   declareExport,
   declareVerify,
   declareArchive,

@@ -166,7 +166,7 @@ function endpointOf(document: DidDocument): string | undefined {
 }
 
 /** CIDv1, raw, sha-256. */
-function isGenuine(cid: string, bytes: Uint8Array | undefined): boolean {
+export function isGenuine(cid: string, bytes: Uint8Array | undefined): boolean {
   if (bytes === undefined) {
     return false;
   }

@@ -1,6 +1,6 @@
 /** `decamp migrate cancel`: takes a move back, as long as there is something to take back. */
 import { cancelMigration } from "../../migration/cancel.ts";
-import { converse } from "./converse.ts";
+import { converse } from "../talk/converse.ts";
 import type { Edge, Invocation } from "../command.ts";
 import type { MigrateFlags } from "./declare.ts";
 import { readMigrateRequest } from "./request.ts";

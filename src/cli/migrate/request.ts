@@ -1,37 +1,22 @@
 /** What `decamp migrate` and `migrate cancel` are told: flags over environment over defaults. */
-import { isCid } from "../../data/cid.ts";
 import { DecampError } from "../../errors.ts";
 import type { MigrateOptions } from "../../migration/options.ts";
 import { isStepId, stepIds } from "../../migration/step-ids.ts";
-import { readGivenAnswers, type GivenAnswers } from "./answers.ts";
+import type { ConverseRequest } from "../talk/converse.ts";
+import { readGivenAnswers } from "../talk/move-answers.ts";
 import { refusePrivateKey } from "../argument-guard.ts";
+import { requireBlobCid } from "../blob-cid.ts";
 import { requireDidKey } from "../did-key.ts";
-import { nonEmpty, readGlobals, type GlobalFlags } from "../globals.ts";
+import { readNewKey } from "../inputs/new-key.ts";
+import { nonEmpty, readGlobals } from "../globals.ts";
 import type { Invocation } from "../command.ts";
 import type { MigrateFlags } from "./declare.ts";
 import { namesRotationKey, outsideSigner, rotationKeySecrets } from "../talk/rotation-key.ts";
-import type { AllSecretFlags } from "../talk/secrets.ts";
-import { completer, type Complete } from "../next-command.ts";
-
-/** @throws DecampError `usage` for what is no CID of a blob */
-function requireCid(text: string): string {
-  if (!isCid(text)) {
-    throw new DecampError("usage", `--skip-blob: ${JSON.stringify(text)} is not the CID of a blob.`, {
-      hint: "A move names the CIDs of the blobs that stop it; decamp blob ls lists all that records refer to.",
-    });
-  }
-  return text;
-}
+import { completer } from "../next-command.ts";
 
 /** All that one run is told. */
-export interface MigrateRequest {
+export interface MigrateRequest extends ConverseRequest {
   readonly options: MigrateOptions;
-  readonly given: GivenAnswers;
-  readonly secretFlags: AllSecretFlags;
-  readonly globals: GlobalFlags;
-  readonly warnings: readonly { code: string; message: string }[];
-  /** Makes a command for this account complete. */
-  readonly complete: Complete;
 }
 
 /**
@@ -53,7 +38,7 @@ export function readMigrateRequest(
     });
   }
   const from = flags.from ?? nonEmpty(env["DECAMP_SOURCE_PDS"]);
-  const { until } = flags;
+  const { until, recoveryKey } = flags;
   refusePrivateKey(flags.recoveryKey);
   if (until !== undefined && !isStepId(until)) {
     throw new DecampError("usage", `--until: there is no step ${until}.`, {
@@ -87,7 +72,7 @@ export function readMigrateRequest(
       addRecoveryKey: flags.recoveryKey !== undefined,
       allowMissingBlobs: flags.allowMissingBlobs ?? false,
       acceptFutureRev: flags.acceptFutureRev ?? false,
-      ...(flags.skipBlob === undefined ? {} : { skipBlobs: flags.skipBlob.map(requireCid) }),
+      ...(flags.skipBlob === undefined ? {} : { skipBlobs: flags.skipBlob.map(requireBlobCid) }),
       ...(flags.acceptKey === undefined ? {} : { acceptKeys: flags.acceptKey.map(requireDidKey) }),
     },
     given: readGivenAnswers(
@@ -106,5 +91,6 @@ export function readMigrateRequest(
     globals,
     warnings,
     complete: completer({ raw, globals, archive: flags.archive }),
+    newKey: recoveryKey === undefined ? undefined : async (...of) => readNewKey(recoveryKey, flags.curve, ...of),
   };
 }

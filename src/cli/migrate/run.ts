@@ -6,7 +6,7 @@ import type { MigrateOptions } from "../../migration/options.ts";
 import { migrate } from "../../migration/run.ts";
 import { pointOfNoReturn } from "../../migration/step-ids.ts";
 import { resumable } from "../command-line.ts";
-import { converse } from "./converse.ts";
+import { converse } from "../talk/converse.ts";
 import { nonEmpty, readGlobals } from "../globals.ts";
 import type { Edge, Invocation } from "../command.ts";
 import type { MigrateFlags } from "./declare.ts";

@@ -114,6 +114,7 @@ function sentence(state: WhereState): string {
 
 function moveLines({ did }: AccountStatusReport, move: MoveStatus, run: RunFlags): Line[] {
   const { source, target, state, reversible, frozen, copyExpiresDays, next, begunAt, isHistory, archive } = move;
+  const { restore = false, temporaryKey } = move;
   const complete = completer({ ...run, archive: run.archive ?? archive });
   if (isHistory) {
     return [[], ["Before that   ", source.url, " to ", target.url, ": finished"]];
@@ -133,6 +134,20 @@ function moveLines({ did }: AccountStatusReport, move: MoveStatus, run: RunFlags
         ]),
     ...(next === undefined ? advice(state) : [[leads[state] ?? "To go on:"], [`  ${complete(next)}`]]),
     ...(reversible && state !== "not-begun" ? [["To take it back:"], [`  ${complete(cancel)}`]] : []),
+    ...(temporaryKey === undefined
+      ? []
+      : [
+          [
+            {
+              text: "The identity names a temporary signing key, of a restore that is under way:",
+              style: "yellow",
+            } as const,
+          ],
+          [`  ${temporaryKey}`],
+        ]),
+    ...(restore && temporaryKey !== undefined
+      ? [["To take it back:"], [`  ${complete(["restore", "cancel", archive ?? "", "--to", target.url])}`]]
+      : []),
     ...undoLines(move, complete),
   ];
 }

@@ -3,14 +3,14 @@ import { DecampError } from "../../errors.ts";
 import type { Curve } from "../../identity/keys.ts";
 import { noHandle } from "../../identity/names.ts";
 import type { Answers } from "../../migration/answers.ts";
-import { factsLines } from "../talk/facts-lines.ts";
+import { factsLines } from "./facts-lines.ts";
 import { nonEmpty } from "../globals.ts";
-import { createIdentityAnswers, hostName, refusalTeller, type IdentityWords } from "../talk/identity-answers.ts";
-import type { Prompter } from "../talk/prompter.ts";
-import { identityLines, notAllThere } from "../talk/reporters/lines.ts";
-import type { OutsideSigner } from "../talk/rotation-key.ts";
-import type { Secrets } from "../talk/secrets.ts";
-import type { Terminal } from "../talk/terminal.ts";
+import { createIdentityAnswers, hostName, refusalTeller, type IdentityWords } from "./identity-answers.ts";
+import type { Prompter } from "./prompter.ts";
+import { identityLines, notAllThere } from "./reporters/lines.ts";
+import type { OutsideSigner } from "./rotation-key.ts";
+import type { Secrets } from "./secrets.ts";
+import type { Terminal } from "./terminal.ts";
 import type { Complete } from "../next-command.ts";
 import { commandLine } from "../command-line.ts";
 
@@ -61,6 +61,10 @@ const moveWords: IdentityWords = {
       err.line({ text: "Your own rotation key", style: "bold" });
       err.line("It is put first, before the account moves. With it you can take the move back,");
       err.line("and leave a server that does not help.");
+    } else if (purpose === "temporary-key") {
+      err.line({ text: "A change of the signing key, for a while", style: "bold" });
+      err.line("Your new server has to be shown that it is you who asks. Your account stays");
+      err.line("where it is named. This can be taken back.");
     } else {
       err.line({ text: "The point of no return", style: "bold" });
       for (const line of leftBehind === undefined ? allThere : notAllThere(leftBehind)) {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { createAnswers, type GivenAnswers } from "../../src/cli/migrate/answers.ts";
+import { createAnswers, type GivenAnswers } from "../../src/cli/talk/move-answers.ts";
 import type { Prompter, Question } from "../../src/cli/talk/prompter.ts";
 import { createPrompter } from "../../src/cli/talk/prompter.ts";
 import { createSecrets } from "../../src/cli/talk/secrets.ts";

@@ -1,0 +1,76 @@
+/** What people read when `decamp restore` has ended well. */
+import type { MigrationPlan, MigrationResult } from "../../migration/events.ts";
+import type { StepId } from "../../migration/step-ids.ts";
+import { blobsFigure, leftLines } from "../talk/left-lines.ts";
+import { plural } from "../talk/reporters/amounts.ts";
+import type { Line } from "../talk/terminal.ts";
+
+export function restoreLines(
+  result: MigrationResult,
+  plan: MigrationPlan | undefined,
+  until: StepId | undefined,
+): readonly Line[] {
+  switch (result.state) {
+    case "planned":
+      return plan === undefined ? [] : planLines(plan);
+    case "stopped":
+      return [
+        [{ text: `Stopped after the step ${until ?? ""}, as you asked.`, style: "bold" }],
+        ["To go on, run the same command without --until."],
+        ...leftLines(result),
+      ];
+    case "moved":
+      return [
+        [{ text: `${result.handle} lives at ${result.target} now.`, style: "bold" }],
+        ["DID       ", result.did],
+        ...(result.handle === result.oldHandle ? [] : [["Handle    ", result.oldHandle, " → ", result.handle]]),
+        ...contents(result),
+        ...leftLines(result),
+        [],
+        [{ text: "What to do next", style: "bold" }],
+        ["Sign in at your new server, with the password that you have chosen."],
+        [],
+        [{ text: "What is kept", style: "bold" }],
+        ["The archive is in ", result.archive],
+        ...(result.certificate === undefined ? [] : [["The proof of the move is in ", result.certificate]]),
+        ["Your rotation key is still the first of the identity: keep it."],
+      ];
+  }
+}
+
+function contents(result: MigrationResult): Line[] {
+  const { records, blobs, preferences, commit } = result;
+  const figures = [
+    ...(records === undefined ? [] : [plural(records, "record")]),
+    ...(blobs === undefined ? [] : [blobsFigure(result, blobs)]),
+    ...(preferences === undefined ? [] : [plural(preferences, "preference")]),
+  ];
+  return [
+    ...(figures.length === 0 ? [] : [["Restored  ", figures.join(", ")]]),
+    ...(commit === undefined
+      ? []
+      : [["Commit    ", commit, { text: ", proved at the new server", style: "dim" } as const]]),
+  ];
+}
+
+function planLines(plan: MigrationPlan): Line[] {
+  return [
+    [{ text: "This is the plan. Nothing was changed.", style: "bold" }],
+    [],
+    ["Account     ", plan.handle, "  ", { text: plan.did, style: "dim" }],
+    ["Archive     ", plan.archive],
+    ["Was at      ", plan.source],
+    ["New server  ", plan.target],
+    ...(plan.newHandle === undefined || plan.newHandle === plan.handle ? [] : [["New handle  ", plan.newHandle]]),
+    ...(plan.blobs === undefined ? [] : [["Blobs       ", String(plan.blobs)]]),
+    [],
+    [{ text: "Steps", style: "bold" }],
+    ...plan.steps.map(({ id, title, pointOfNoReturn }): Line => {
+      const step = `  ${id.padEnd(20)}${title}`;
+      return pointOfNoReturn ? [step, { text: "  ← the point of no return", style: "yellow" }] : [step];
+    }),
+    [],
+    ["The identity changes twice, at swap-key and at submit-operation, each time only once you have confirmed it."],
+    ["Until submit-operation all can be taken back with decamp restore cancel."],
+  ];
+}

@@ -1,0 +1,64 @@
+/** `decamp restore`: options, one call of the use case, and what is said about its result. */
+import { exitCodeOf } from "../../errors.ts";
+import type { MigrationPlan, MigrationResult } from "../../migration/events.ts";
+import { restore } from "../../migration/restore/run.ts";
+import { pointOfNoReturn } from "../../migration/step-ids.ts";
+import { resumable } from "../command-line.ts";
+import type { Edge, Invocation } from "../command.ts";
+import { nonEmpty, readGlobals } from "../globals.ts";
+import { servicesFor } from "../services.ts";
+import { converse } from "../talk/converse.ts";
+import type { RestoreFlags } from "./declare.ts";
+import { readRestoreRequest } from "./request.ts";
+import { restoreLines } from "./result.ts";
+
+/** Runs `decamp restore`. */
+export async function restoreCommand(invocation: Invocation<RestoreFlags>, edge: Edge): Promise<number> {
+  const { terminal } = edge;
+  const request = readRestoreRequest(invocation, terminal.env);
+  const { options, globals } = request;
+  const relay = invocation.flags.relay ?? nonEmpty(terminal.env["ATP_RELAY_HOST"]);
+  const services = servicesFor(readGlobals(invocation.globals, terminal.env), terminal, relay);
+  let plan: MigrationPlan | undefined;
+  let identityMoved = false;
+  try {
+    const result = await converse(request, edge, async (answers, report, signal) =>
+      restore(
+        options,
+        services,
+        answers,
+        (event) => {
+          if (event.type === "plan") {
+            ({ plan } = event);
+          }
+          identityMoved ||= event.type === "step" && event.id === pointOfNoReturn && event.state !== "start";
+          report(event);
+        },
+        signal,
+      ),
+    ).catch((error: unknown) => {
+      throw resumable(
+        error,
+        invocation.argv,
+        identityMoved ? "The identity already names your new server, so finish this soon. Run:" : undefined,
+      );
+    });
+    const exitCode = exitCodeFor(result);
+    if (globals.json) {
+      terminal.out.json({ type: "result", version: 1, command: "restore", ...result });
+    } else if (!globals.quiet || options.dryRun || exitCode !== 0) {
+      for (const line of restoreLines(result, plan, options.until)) {
+        terminal.out.line(...line);
+      }
+    }
+    return exitCode;
+  } finally {
+    services.close();
+  }
+}
+
+/** A restore that is done and lacks something says so to scripts, too. */
+function exitCodeFor({ missingBlobs, blobsNotMoved = [], preferencesNotMoved }: MigrationResult): number {
+  const isWhole = missingBlobs.length === 0 && blobsNotMoved.length === 0 && preferencesNotMoved === undefined;
+  return isWhole ? 0 : exitCodeOf("incomplete");
+}

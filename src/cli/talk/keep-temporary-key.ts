@@ -1,0 +1,36 @@
+/** Keeps the temporary signing key of a restore in a file, encrypted with a passphrase. */
+import { randomBytes } from "node:crypto";
+import { keepKey } from "../../account/keep-key.ts";
+import type { Curve } from "../../identity/keys.ts";
+import { makePrivateKey, type PrivateKey } from "../../identity/private-key.ts";
+import { createKeyFile } from "../../services/secrets/key-store.ts";
+import { readWhole } from "../../services/disk/files.ts";
+import { openKey } from "./rotation-key.ts";
+import type { Secrets } from "./secrets.ts";
+
+/**
+ * The key that lies in the file, or a new one that is kept there, read back and tried. The passphrase is that of the
+ * rotation key's file, where it has one.
+ *
+ * @throws DecampError `passphrase-refused`, `key-unusable`, `input-needed`, `storage`, `interrupted`
+ */
+export async function keepTemporaryKey(
+  { path, curve }: { readonly path: string; readonly curve: Curve },
+  secrets: Secrets,
+): Promise<PrivateKey> {
+  const there = await readWhole(path);
+  if (there !== undefined) {
+    return openKey(new TextDecoder().decode(there), secrets);
+  }
+  const passphrase = await secrets.read("passphrase", {
+    message: "A passphrase for the temporary signing key:",
+    what: "a passphrase for the temporary signing key, which lies encrypted on this machine until the account is back",
+    repeat: "The same passphrase once more:",
+  });
+  const key = makePrivateKey(curve, randomBytes);
+  secrets.conceal(key.reveal());
+  return keepKey(createKeyFile(path, passphrase), key, {
+    write: (made) => `${made.reveal()}\n`,
+    read: async (text) => openKey(text, secrets),
+  });
+}
