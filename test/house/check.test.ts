@@ -1,4 +1,6 @@
-/** What `npm run check` remembers is only an answer about the same bytes. Tried on a copy, with tools that only count. */
+/**
+ * What `npm run check` remembers is only an answer about the same bytes. Tried on a copy, with tools that only count.
+ */
 import { spawnSync } from "node:child_process";
 import { chmodSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
