@@ -81,6 +81,13 @@ export { unpackRecords, type Unpacked } from "./archive/unpack.ts";
 // Move
 export { migrate } from "./migration/run.ts";
 export { restore } from "./migration/restore/run.ts";
+export {
+  couldComeBack,
+  type Comeback,
+  type ComebackCheck,
+  type ComebackCheckId,
+  type ComebackQuestion,
+} from "./migration/restore/comeback.ts";
 export { cancelRestore, type CancelledRestore } from "./migration/restore/cancel.ts";
 export type { RestoreOptions } from "./migration/restore/restore-options.ts";
 export { cancelMigration, type CancelResult } from "./migration/cancel.ts";

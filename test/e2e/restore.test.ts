@@ -108,7 +108,7 @@ test("a home that lives and has something newer is not restored over, unless it 
   const lost = await runDecamp([...subject.args, "--home-is-lost", "--json"]);
   expect(described(lost)).toBe("exit 0");
   expect(await subject.flaws()).toEqual([]);
-  expect(lost.stdout).toContain("There 1 records are new, 0 changed, and 0 gone.");
+  expect(lost.stdout).toContain("Records that are new there: 1; changed: 0; gone: 0.");
   await subject.remove();
 });
 

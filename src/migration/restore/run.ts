@@ -42,8 +42,15 @@ const verifyArchive: Step = {
   },
 };
 
-/** As in a move, where no server has to mail a code. */
-const planOperation: Step = { ...requestToken, id: "plan-operation" };
+/** As in a move, but that no server has to mail a code. */
+const planOperation: Step = {
+  ...requestToken,
+  id: "plan-operation",
+  run: async (context) => {
+    await requestToken.run(context);
+    return undefined;
+  },
+};
 
 /** Before the identity names the new server. All of it can be taken back. */
 const before: readonly Step[] = [

@@ -151,7 +151,7 @@ async function newerThere({ archive, source, identity, expectation, signal, snap
       try {
         const changes = await collect(diffInTurns(car.source, there, { signal }));
         const count = (kind: string): number => changes.filter((change) => change.kind === kind).length;
-        return `There ${count("added")} records are new, ${count("changed")} changed, and ${count("removed")} gone. None of that comes along.`;
+        return `Records that are new there: ${count("added")}; changed: ${count("changed")}; gone: ${count("removed")}. None of that comes along.`;
       } finally {
         car.close();
       }

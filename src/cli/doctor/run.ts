@@ -1,0 +1,82 @@
+/** `decamp doctor`: whether an account could come back, on one page. */
+import { exitCodeOf } from "../../errors.ts";
+import { couldComeBack, type Comeback, type ComebackCheck } from "../../migration/restore/comeback.ts";
+import type { Edge, Invocation } from "../command.ts";
+import { readGlobals } from "../globals.ts";
+import { completer, type Complete } from "../next-command.ts";
+import { servicesFor } from "../services.ts";
+import { createPrompter } from "../talk/prompter.ts";
+import { namesRotationKey, outsideSigner, rotationKeyOpener, rotationKeySecrets } from "../talk/rotation-key.ts";
+import { checkSecretFlags, createSecrets } from "../talk/secrets.ts";
+import { stoppable } from "../talk/signals.ts";
+import type { Line } from "../talk/terminal.ts";
+import type { DoctorFlags } from "./declare.ts";
+
+/** Runs `decamp doctor`. Exit code 6 if the account could not come back, or not whole. */
+export async function doctorCommand(
+  { args, flags, globals: raw }: Invocation<DoctorFlags>,
+  { terminal, secrets: known }: Edge,
+): Promise<number> {
+  const globals = readGlobals(raw, terminal.env);
+  const [account = ""] = args;
+  const { archive = "", to } = flags;
+  const secretFlags = rotationKeySecrets(flags);
+  checkSecretFlags(secretFlags, terminal.stdin.isTTY);
+  const services = servicesFor(globals, terminal);
+  const complete = completer({ raw, globals });
+  try {
+    const comeback = await stoppable(
+      async (signal, leave) => {
+        const prompter = createPrompter(terminal, { ...globals, signal, leave });
+        const secrets = createSecrets(terminal, secretFlags, prompter, known, signal);
+        // A timer never opens a key: it has to be named.
+        const openKey = namesRotationKey(flags, terminal.env)
+          ? rotationKeyOpener(secrets, flags.curve, outsideSigner(flags), signal)
+          : undefined;
+        const { allowPrivateHosts } = globals;
+        return couldComeBack({ account, archive, to, allowPrivateHosts }, services, openKey, signal);
+      },
+      () => undefined,
+    );
+    if (globals.json) {
+      const next = complete(comeback.next);
+      terminal.out.json({ type: "result", version: 1, command: "doctor", ...comeback, next });
+    } else if (!globals.quiet || !comeback.ok) {
+      for (const line of comebackLines(comeback, complete)) {
+        terminal.out.line(...line);
+      }
+    }
+    return comeback.ok ? 0 : exitCodeOf("incomplete");
+  } finally {
+    services.close();
+  }
+}
+
+const words: Record<ComebackCheck["state"], Line[number]> = {
+  ok: { text: "ok       ", style: "green" },
+  warning: { text: "warning  ", style: "yellow" },
+  fault: { text: "fault    ", style: "red" },
+};
+
+function comebackLines({ did, handle, checks, ok, losses, next }: Comeback, complete: Complete): Line[] {
+  const lost = losses.length === 0 ? "nothing that anybody knows of" : losses.join(", and ");
+  return [
+    [{ text: handle, style: "bold" }, "  ", { text: did, style: "dim" }],
+    ...checks.map(({ state, message }): Line => [words[state], message]),
+    [],
+    ...(ok
+      ? [
+          [{ text: `If your server died now, you would lose: ${lost}.`, style: "bold" } as const],
+          ["The command to come back is:"],
+          [`  ${complete(next)}`],
+        ]
+      : [
+          [
+            {
+              text: "If your server died now, the account could not come back like this, or not whole.",
+              style: "bold",
+            } as const,
+          ],
+        ]),
+  ];
+}
