@@ -33,7 +33,7 @@ export function restoreLines(
         [{ text: "What is kept", style: "bold" }],
         ["The archive is in ", result.archive],
         ...(result.certificate === undefined ? [] : [["The proof of the move is in ", result.certificate]]),
-        ["Your rotation key is still the first of the identity: keep it."],
+        ["Keep your rotation key, too: without it there is no way back like this."],
       ];
   }
 }

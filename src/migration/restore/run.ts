@@ -28,6 +28,7 @@ import { openKey } from "../steps/open-key.ts";
 import { preflightRestore } from "../steps/preflight-restore.ts";
 import { makePlan, makeResult, runStep } from "../steps/run-step.ts";
 import { swapKey } from "../steps/swap-key.ts";
+import { targetAccount } from "../steps/target-account.ts";
 import { destroyKey, temporaryKey } from "../steps/temporary-key.ts";
 import { transferBlobs } from "../steps/transfer-blobs.ts";
 import { asMove, type RestoreOptions } from "./restore-options.ts";
@@ -50,6 +51,7 @@ const before: readonly Step[] = [
   verifyArchive,
   openKey,
   gather,
+  targetAccount,
   temporaryKey,
   swapKey,
   createAccount,
@@ -138,8 +140,9 @@ function standing(context: Context): ["unchanged" | "sent" | "changed", string] 
       `The change of the identity was sent to ${targetOrigin}, and nobody knows yet whether the directory has taken it. To see, ${again}.`,
     ];
   }
-  const temporary = restoring?.temporaryKey?.didKey;
-  return temporary !== undefined && log.signingKeys[0] === temporary
+  const remembered = context.hasJournal ? (context.journal.state.temporaryKeys ?? []) : [];
+  const [now] = log.signingKeys;
+  return now !== undefined && [restoring?.temporaryKey?.didKey, ...remembered].includes(now)
     ? [
         "changed",
         `The identity of ${did} names ${source.origin} still, and for now a temporary signing key. To go on, ${again}; to take it back: decamp restore cancel`,

@@ -25,7 +25,7 @@ export const createAccount: Step = {
 };
 
 /** Signs in to a deactivated account of ours. @throws DecampError as `requireReplaceable` */
-async function adopt(context: Context): Promise<void> {
+export async function adopt(context: Context): Promise<void> {
   const { target } = context;
   const { handle } = target.account ?? (await signInToTarget(context));
   await requireReplaceable(context);
@@ -41,8 +41,7 @@ async function create(context: Context): Promise<void> {
   let handle = context.newHandle ?? identity.handle;
   let emailReason: string | undefined;
   let inviteReason: string | undefined;
-  let email: string | undefined;
-  let { inviteCode } = context;
+  let { inviteCode, newEmail: email } = context;
   for (;;) {
     if (targetDescription.inviteCodeRequired) {
       inviteCode ??= await answers.inviteCode({ host: target.host, ...reasonOf(inviteReason) });
