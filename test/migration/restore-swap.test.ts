@@ -9,6 +9,8 @@ import {
   requireRestorePower,
   strangeArrival,
 } from "../../src/migration/restore/swap.ts";
+import { planUndo } from "../../src/migration/undo.ts";
+import { moveBy } from "../../src/account/where.ts";
 import { verifyLog, type VerifiedLog } from "../../src/plc/log.ts";
 import { keysOfServer } from "../../src/plc/server-keys.ts";
 import {
@@ -271,4 +273,26 @@ test("an identity that a server lets name the new server in the middle of a rest
   expect(strangeArrival(log([genesis, withKey, ours, own ?? {}]), state)).toBeUndefined();
   const signedIt = { ...state, signed: { cid: testCid(theirs) } };
   expect(strangeArrival(log([genesis, withKey, ours, theirs ?? {}]), signedIt)).toBeUndefined();
+});
+
+test("a restore that is undone puts the server's own signing key back, and not the temporary one", async () => {
+  const ours = await swapAfter(withKey);
+  const back = await signed(
+    operation(testCid(ours), {
+      rotationKeys: [user.did, stranger.did],
+      verificationMethods: { atproto: stranger.did },
+      services: { atproto_pds: { type: "AtprotoPersonalDataServer", endpoint: "https://new.example.com" } },
+    }),
+    user,
+  );
+  const seen = log([genesis, withKey, ours, back]);
+  const moved = moveBy(seen, testCid(back));
+  if (moved === undefined) {
+    throw new Error("it moved the account");
+  }
+  const account = { did: seen.did, handle: "alice.example.com", log: seen, rawLog: [] };
+  const undo = (temporaryKeys: string[]): unknown =>
+    planUndo(account, moved, { didKey: user.did, temporaryKeys }, time(4)).operation.verificationMethods["atproto"];
+  expect(undo([temporary.did])).toBe(signing.did);
+  expect(undo([])).toBe(temporary.did);
 });

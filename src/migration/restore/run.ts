@@ -140,9 +140,9 @@ function standing(context: Context): ["unchanged" | "sent" | "changed", string] 
       `The change of the identity was sent to ${targetOrigin}, and nobody knows yet whether the directory has taken it. To see, ${again}.`,
     ];
   }
-  const remembered = context.hasJournal ? (context.journal.state.temporaryKeys ?? []) : [];
+  const { temporaryKey: made, earlierKeys = [] } = restoring ?? {};
   const [now] = log.signingKeys;
-  return now !== undefined && [restoring?.temporaryKey?.didKey, ...remembered].includes(now)
+  return now !== undefined && [made?.didKey, ...earlierKeys].includes(now)
     ? [
         "changed",
         `The identity of ${did} names ${source.origin} still, and for now a temporary signing key. To go on, ${again}; to take it back: decamp restore cancel`,

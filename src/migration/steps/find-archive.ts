@@ -7,6 +7,7 @@ import { parseAccount } from "../../identity/names.ts";
 import type { Step } from "../context.ts";
 import { findJournal } from "../journal.ts";
 import { strangeArrival } from "../restore/swap.ts";
+import { restoringOf } from "./open-key.ts";
 
 export const findArchived: Step = {
   id: "resolve",
@@ -18,6 +19,7 @@ export const findArchived: Step = {
     const home = requireHome(identity.log);
     context.switched = livesAt(identity.log, targetOrigin);
     const earlier = await findJournal(options.stateDir, identity.did, targetOrigin);
+    restoringOf(context).earlierKeys = earlier?.temporaryKeys ?? [];
     // A finished restore is asked about once more, or its last steps are left.
     if (context.switched && earlier?.restore !== true) {
       throw new DecampError("same-server", `The identity of ${identity.did} names ${targetOrigin} already.`, {
