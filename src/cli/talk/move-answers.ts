@@ -78,7 +78,9 @@ const moveWords: IdentityWords = {
       err.line("take that back.");
     }
     err.line();
-    for (const line of factsLines(facts, { did, handle, complete })) {
+    const lines = factsLines(facts, { did, handle, complete });
+    // The last says that no key above the signer's could undo it: a key that can sign once more takes this back.
+    for (const line of purpose === "temporary-key" || purpose === "old-signing-key" ? lines.slice(0, -1) : lines) {
       err.line(...line);
     }
     err.line();

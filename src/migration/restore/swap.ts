@@ -115,7 +115,11 @@ export function planSwap(log: VerifiedLog, wish: SwapWish, now: number): Planned
   const wanted = new Set([hostileAnswer(log, wish, now)?.cid, stillThere(log, wish.nullify)]);
   // Taking back the older takes back the other.
   const unwanted = activeEntries(log).find(({ cid }) => wanted.has(cid))?.cid;
-  const intent = { signingKey: temporaryKey, userKeys: heldKeys, known: { user: heldKeys, signers: heldKeys } };
+  const intent = {
+    signingKey: temporaryKey,
+    userKeys: heldKeys,
+    known: { user: heldKeys, oldServer: serverKeys, signers: heldKeys },
+  };
   if (unwanted === undefined) {
     const named = homeOf(log);
     if (named !== home) {
