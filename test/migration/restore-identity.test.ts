@@ -1,4 +1,4 @@
-/** What a restore and taking it back do to the identity, with a directory in memory and a server that has no account. */
+/** What a restore, and taking it back, do to the identity: a directory in memory, and a server without the account. */
 import { access, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { randomBytes } from "node:crypto";
 import { tmpdir } from "node:os";

@@ -8,13 +8,14 @@
  * - Whoever signed what is taken back could do the same again. So the key of a server that did leaves with it.
  */
 
-import { homeOf, staysOf } from "../../account/where.ts";
+import { homeOf, livesAt, staysOf } from "../../account/where.ts";
 import type { Cid } from "../../data/cid.ts";
 import { DecampError } from "../../errors.ts";
+import { changesServer } from "../../plc/came-alone.ts";
 import { editOperation } from "../../plc/edit.ts";
 import { judgeOperation, type Judgement } from "../../plc/judge.ts";
 import type { LogEntry, VerifiedLog } from "../../plc/log.ts";
-import { contentOf, pdsOf, rotationKeysOf, type UnsignedOperation } from "../../plc/operation.ts";
+import { contentOf, rotationKeysOf, type UnsignedOperation } from "../../plc/operation.ts";
 import { activeEntries, findRecoveries, findUnwanted, planRecovery, recoveryOperation } from "../../plc/recover.ts";
 
 /** What the first operation depends on. */
@@ -62,8 +63,9 @@ export function cameAsTemporary(log: VerifiedLog, signingKey: string, signers: r
     before !== undefined &&
     entry !== undefined &&
     signers.includes(chain[index]?.signer ?? "") &&
-    JSON.stringify([before.rotationKeys, before.alsoKnownAs, pdsOf(before)]) ===
-      JSON.stringify([entry.rotationKeys, entry.alsoKnownAs, pdsOf(entry)])
+    !changesServer(before, entry) &&
+    JSON.stringify([before.rotationKeys, before.alsoKnownAs]) ===
+      JSON.stringify([entry.rotationKeys, entry.alsoKnownAs])
   );
 }
 
@@ -121,11 +123,10 @@ export function planSwap(log: VerifiedLog, wish: SwapWish, now: number): Planned
     known: { user: heldKeys, oldServer: serverKeys, signers: heldKeys },
   };
   if (unwanted === undefined) {
-    const named = homeOf(log);
-    if (named !== home) {
+    if (!livesAt(log, home)) {
       throw new DecampError(
         "refused",
-        `The identity of ${log.did} names ${named ?? "no server"} by now, not ${home}.`,
+        `The identity of ${log.did} names ${homeOf(log) ?? "no server"} by now, not ${home}.`,
         {
           hint: `See who changed that with decamp plc history ${log.did}`,
           data: { reason: "home-changed", operation: log.head.cid },
