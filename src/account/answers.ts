@@ -43,8 +43,8 @@ export interface IdentityAnswers {
     facts: ChangeFacts;
     /**
      * What it is for, where one piece of work changes the identity twice: first a key is added, or another one signs
-     * for the account, then the account moves.
+     * for the account, then the account moves, or the old one signs again.
      */
-    purpose?: "recovery-key" | "temporary-key";
+    purpose?: "recovery-key" | "temporary-key" | "old-signing-key";
   }): Promise<void>;
 }

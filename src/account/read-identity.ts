@@ -31,7 +31,10 @@ export async function readIdentity(services: LogServices, did: string, signal: A
     const { log, rawLog } = await readLog(services, did, signal);
     const { operation } = log.head;
     if (operation.type === "plc_tombstone") {
-      throw new DecampError("identity-invalid", `${did} was given up: its last operation is a tombstone.`);
+      throw new DecampError("identity-invalid", `${did} was given up: its last operation is a tombstone.`, {
+        hint: "Within 72 hours a rotation key that stands above its signer can undo that: see decamp plc recover.",
+        data: { did, state: "tombstone" },
+      });
     }
     const document = await askDocument(services, did, normalizeOperation(operation), last, signal);
     if (document === undefined) {

@@ -53,6 +53,16 @@ export async function cancelMigration(
   const journals = await findJournals(stateDir, did);
   const target =
     options.to === "" ? onlyTarget(options.account, log, journals) : parseServerUrl(options.to, { allowPrivateHosts });
+  if (journals.some((journal) => journal.target === target && journal.restore === true) && !livesAt(log, target)) {
+    throw new DecampError(
+      "refused",
+      `What was begun towards ${target} is a restore, which may have changed the identity.`,
+      {
+        hint: "To take it back, name its archive: decamp restore cancel",
+        data: { reason: "restore" },
+      },
+    );
+  }
   const home = requireHome(log);
   // After the switch the old server is the one before.
   const isThere = livesAt(log, target);

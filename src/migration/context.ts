@@ -62,6 +62,8 @@ export class Context {
   newHandle: string | undefined;
   email: string | undefined;
   inviteCode: string | undefined;
+  /** The address for the new server, where it was asked for beforehand. */
+  newEmail: string | undefined;
   /** The old server's own rotation keys. */
   sourceRotationKeys: readonly string[] = [];
   /**
@@ -218,7 +220,7 @@ export class Context {
    */
   get expectation(): Expectation {
     const { did, log } = this.identity;
-    const temporary = new Set([this.restoring?.temporaryKey?.didKey, this.#journal?.state.temporaryKey]);
+    const temporary = new Set([this.restoring?.temporaryKey?.didKey, ...(this.#journal?.state.temporaryKeys ?? [])]);
     const now = this.options.acceptFutureRev || this.switched ? {} : { now: this.services.now() };
     return { did, signingKeys: log.signingKeys.filter((key) => !temporary.has(key)), ...now };
   }

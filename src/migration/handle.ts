@@ -17,7 +17,7 @@ export async function chooseHandle(context: Context, sourceDomains: readonly str
   const domains = targetDescription.availableUserDomains;
   const chosen = context.hasJournal ? context.journal.state.newHandle : undefined;
   const hasHandle = identity.handle !== noHandle;
-  const keep = hasHandle && !sourceDomains.some((domain) => identity.handle.endsWith(domain));
+  let keep = hasHandle && !sourceDomains.some((domain) => identity.handle.endsWith(domain));
   let reason: string | undefined;
   for (;;) {
     const question = { current: chosen ?? identity.handle, keep: keep || chosen !== undefined, domains };
@@ -41,7 +41,9 @@ export async function chooseHandle(context: Context, sourceDomains: readonly str
     if (!answers.canAskAgain) {
       throw new DecampError(objection.code, objection.reason, { data: { handle } });
     }
-    ({ reason } = objection);
+    // Nobody has chosen a handle that was to be kept: its objection is no answer to anything that was typed.
+    reason = keep && handle === identity.handle && chosen === undefined ? undefined : objection.reason;
+    keep = false;
   }
 }
 

@@ -5,7 +5,8 @@
  *
  * Tricky bits:
  * - A `begin` ends what was before it: facts belong to one move. What was proved after a change of the identity names
- *   the operation that made the change, so it cannot speak of another.
+ *   the operation that made the change, so it cannot speak of another. Only the temporary keys of a restore stay: the
+ *   identity may name one, whatever has begun since.
  * - It says what somebody wanted, and where nothing else can be asked, what was proved. Where the account is, the log
  *   and the servers say (account/where.ts).
  * - Lines of a later format, or of a kind that this version does not know, are not passed over: they may say what must
@@ -109,6 +110,8 @@ export interface JournalState {
   readonly restore?: boolean;
   /** The temporary signing key of a restore, a did:key, until it is destroyed. */
   readonly temporaryKey?: string | undefined;
+  /** Every temporary signing key that restores to this server have made: none was ever a server's. */
+  readonly temporaryKeys?: readonly string[];
   /** Whether the account was to be deactivated on the old server, before the move. */
   readonly frozen?: boolean;
   /** The commit that the new server was proved to have, with every blob, right before the identity changed. */
@@ -313,12 +316,21 @@ function fold(entries: readonly JournalEntry[], start: JournalState = {}): Journ
   let state = start;
   for (const entry of entries) {
     const { newer } = state;
-    state = { ...(entry.type === "begin" ? {} : state), ...facts(entry), ...(newer === undefined ? {} : { newer }) };
+    const kept = entry.type === "begin" ? temporaryKeysOf(state) : state;
+    state = { ...kept, ...facts(entry, state), ...(newer === undefined ? {} : { newer }) };
   }
   return state;
 }
 
-function facts(entry: JournalEntry): JournalState {
+/** What outlives a new beginning: a key that the identity may name, and that only this file knows. */
+function temporaryKeysOf({ temporaryKey, temporaryKeys }: JournalState): JournalState {
+  return {
+    ...(temporaryKey === undefined ? {} : { temporaryKey }),
+    ...(temporaryKeys === undefined ? {} : { temporaryKeys }),
+  };
+}
+
+function facts(entry: JournalEntry, { temporaryKeys = [] }: JournalState): JournalState {
   switch (entry.type) {
     case "begin": {
       const { did, handle, source, target, at, archive, restore } = entry;
@@ -345,7 +357,10 @@ function facts(entry: JournalEntry): JournalState {
       return { leftOut: { missing, notMoved, ...(preferences === undefined ? {} : { preferences }) } };
     }
     case "temporary-key":
-      return { temporaryKey: entry.key };
+      return {
+        temporaryKey: entry.key,
+        ...(entry.key === undefined ? {} : { temporaryKeys: [...new Set([...temporaryKeys, entry.key])] }),
+      };
     case "frozen":
       return { frozen: entry.frozen };
     case "signed":

@@ -179,8 +179,9 @@ function pairsOf(
 function describeMove(where: Whereabouts, pairs: readonly Pair[], index: number, log: VerifiedLog): MoveStatus {
   const pair = pairs[index];
   const { source, target, state, reversible, dark, undo, copyExpiresDays } = where;
-  const { at, archive, frozen = false, undo: undoing, restore = false, temporaryKey } = pair?.journal ?? {};
-  const isNamed = contentOf(log.head.operation)?.verificationMethods["atproto"] === temporaryKey;
+  const { at, archive, frozen = false, undo: undoing, restore = false, temporaryKeys = [] } = pair?.journal ?? {};
+  const signingKey = contentOf(log.head.operation)?.verificationMethods["atproto"];
+  const temporaryKey = temporaryKeys.find((key) => key === signingKey);
   const isHistory = isOver(pair, pairs, log);
   // An undo that was begun is finished first.
   const next =
@@ -196,7 +197,7 @@ function describeMove(where: Whereabouts, pairs: readonly Pair[], index: number,
     phase: phaseOf(state),
     reversible: reversible && !restore,
     ...(restore ? { restore } : {}),
-    ...(temporaryKey !== undefined && isNamed ? { temporaryKey } : {}),
+    ...(temporaryKey === undefined ? {} : { temporaryKey }),
     frozen: state === "frozen" && frozen,
     dark,
     isHistory,

@@ -29,6 +29,7 @@ const titles = {
 const restoreTitles = {
   "open-key": "Open your rotation key",
   gather: "Look for what the archive lacks",
+  "target-account": "Settle your account at the new server",
   "temporary-key": "Make a temporary signing key",
   "swap-key": "Put the temporary key into the identity",
   "plan-operation": "Plan the change of identity",
@@ -49,6 +50,7 @@ export const restoreStepIds: readonly StepId[] = [
   "verify",
   "open-key",
   "gather",
+  "target-account",
   "temporary-key",
   "swap-key",
   "create-account",

@@ -172,13 +172,14 @@ async function changeBack(
   account: AccountLog,
   moved: MoveInLog,
   source: Pds,
-  { openSigner, allowPrivateHosts }: UndoRequest,
+  { openSigner, allowPrivateHosts, stateDir }: UndoRequest,
 ): Promise<ChangeResult> {
   const keys = activeEntries(account.log)
     .toReversed()
     .flatMap(({ operation }) => rotationKeysOf(operation));
   const signer = await openSigner([...new Set(keys)]);
-  const plan = planUndo(account, moved, signer.didKey, timeAtDirectory(parts.services));
+  const temporaryKeys = (await findJournals(stateDir, account.did)).flatMap((one) => one.temporaryKeys ?? []);
+  const plan = planUndo(account, moved, { didKey: signer.didKey, temporaryKeys }, timeAtDirectory(parts.services));
   await compareRepos(parts, account.did, source, moved);
   return carryOut(
     parts,
@@ -243,9 +244,14 @@ async function findMove(
 }
 
 /** The operation that names the old server again. @throws DecampError `refused` as `planRecovery` */
-function planUndo(account: AccountLog, moved: MoveInLog, didKey: string, now: number): ChangePlan {
+export function planUndo(
+  account: AccountLog,
+  moved: MoveInLog,
+  { didKey, temporaryKeys }: { readonly didKey: string; readonly temporaryKeys: readonly string[] },
+  now: number,
+): ChangePlan {
   const { log } = account;
-  const wanted = wantedAgain(log, moved);
+  const wanted = withOwnKey(log, moved, wantedAgain(log, moved), temporaryKeys);
   let operation: UnsignedOperation;
   try {
     const recovery = recoveryOperation(planRecovery(log, { unwanted: moved.operation.cid, heldKeys: [didKey], now }));
@@ -299,6 +305,24 @@ function wantedAgain(log: VerifiedLog, { before, operation }: MoveInLog): Unsign
     });
   }
   return undoBetween(old, move, now ?? move);
+}
+
+/** With the signing key that the old server has, in place of a temporary one that a restore put there. */
+function withOwnKey(
+  log: VerifiedLog,
+  { before }: MoveInLog,
+  wanted: UnsignedOperation,
+  temporaryKeys: readonly string[],
+): UnsignedOperation {
+  const keys = log.entries
+    .slice(0, log.entries.indexOf(before) + 1)
+    .flatMap(({ nullified, operation }) =>
+      nullified ? [] : (contentOf(operation)?.verificationMethods["atproto"] ?? []),
+    );
+  const own = keys.findLast((key) => !temporaryKeys.includes(key));
+  return own === undefined || !temporaryKeys.includes(wanted.verificationMethods["atproto"] ?? "")
+    ? wanted
+    : { ...wanted, verificationMethods: { ...wanted.verificationMethods, atproto: own } };
 }
 
 /** A session at the old server. @throws DecampError `refused` if the account is not there any more */

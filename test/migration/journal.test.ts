@@ -16,6 +16,8 @@ const begin = {
   at: "2026-11-25T00:00:00.000Z",
 } as const;
 
+const { type: _type, ...withoutType } = begin;
+
 let stateDir = "";
 beforeEach(async () => {
   stateDir = await mkdtemp(path.join(tmpdir(), "decamp-journal-"));
@@ -66,6 +68,18 @@ test("what is left behind is read again as the last of it was", async () => {
   });
   expect((await read())["leftOut"]).not.toHaveProperty("preferences");
   expect(await read()).not.toHaveProperty("newer");
+});
+
+test("a new beginning forgets all but the temporary keys: the identity may name one", async () => {
+  await write();
+  const journal = await openJournal(stateDir, did, target);
+  await journal.append({ type: "temporary-key", key: "did:key:zOne" });
+  await journal.append({ type: "temporary-key" });
+  await journal.append({ type: "temporary-key", key: "did:key:zTwo" });
+  await journal.append({ ...begin, archive: "/elsewhere", restore: true });
+  await journal.close();
+  const kept = { temporaryKey: "did:key:zTwo", temporaryKeys: ["did:key:zOne", "did:key:zTwo"] };
+  expect(await read()).toEqual({ ...withoutType, archive: "/elsewhere", restore: true, ...kept });
 });
 
 test("a last line that was cut off anywhere is as if it had never been written", async () => {

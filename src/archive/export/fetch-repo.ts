@@ -305,6 +305,25 @@ export async function proveSnapshot(
   }
 }
 
+/**
+ * The signing key that a snapshot is signed with, among those that are expected; undefined if it is none of them.
+ *
+ * @throws DecampError `unreadable-file`
+ */
+export async function signerOf(
+  archive: string,
+  manifest: Manifest,
+  expectation: Expectation,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const car = openSnapshotRepo(archive, manifest);
+  try {
+    return (await verifyRepo(car.source, expectation, { signal, limits: repoLimits(defaultBudgets) })).signingKey;
+  } finally {
+    car.close();
+  }
+}
+
 function isError({ severity }: { severity: "error" | "warning" }): boolean {
   return severity === "error";
 }

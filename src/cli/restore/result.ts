@@ -5,10 +5,11 @@ import { blobsFigure, leftLines } from "../talk/left-lines.ts";
 import { plural } from "../talk/reporters/amounts.ts";
 import type { Line } from "../talk/terminal.ts";
 
+/** @param run where it was to stop, and whether the identity names a temporary key by now */
 export function restoreLines(
   result: MigrationResult,
   plan: MigrationPlan | undefined,
-  until: StepId | undefined,
+  { until, isTemporary }: { readonly until: StepId | undefined; readonly isTemporary: boolean },
 ): readonly Line[] {
   switch (result.state) {
     case "planned":
@@ -16,6 +17,12 @@ export function restoreLines(
     case "stopped":
       return [
         [{ text: `Stopped after the step ${until ?? ""}, as you asked.`, style: "bold" }],
+        ...(isTemporary
+          ? [
+              ["The identity names a temporary signing key: what your old server signs does not count."],
+              ["To take that back: decamp restore cancel"],
+            ]
+          : []),
         ["To go on, run the same command without --until."],
         ...leftLines(result),
       ];
@@ -33,7 +40,7 @@ export function restoreLines(
         [{ text: "What is kept", style: "bold" }],
         ["The archive is in ", result.archive],
         ...(result.certificate === undefined ? [] : [["The proof of the move is in ", result.certificate]]),
-        ["Your rotation key is still the first of the identity: keep it."],
+        ["Keep your rotation key, too: without it there is no way back like this."],
       ];
   }
 }

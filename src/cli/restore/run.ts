@@ -21,6 +21,7 @@ export async function restoreCommand(invocation: Invocation<RestoreFlags>, edge:
   const services = servicesFor(readGlobals(invocation.globals, terminal.env), terminal, relay);
   let plan: MigrationPlan | undefined;
   let identityMoved = false;
+  let swapped = false;
   try {
     const result = await converse(request, edge, async (answers, report, signal) =>
       restore(
@@ -31,6 +32,7 @@ export async function restoreCommand(invocation: Invocation<RestoreFlags>, edge:
           if (event.type === "plan") {
             ({ plan } = event);
           }
+          swapped ||= event.type === "step" && event.id === "swap-key" && event.state !== "start";
           identityMoved ||= event.type === "step" && event.id === pointOfNoReturn && event.state !== "start";
           report(event);
         },
@@ -47,7 +49,7 @@ export async function restoreCommand(invocation: Invocation<RestoreFlags>, edge:
     if (globals.json) {
       terminal.out.json({ type: "result", version: 1, command: "restore", ...result });
     } else if (!globals.quiet || options.dryRun || exitCode !== 0) {
-      for (const line of restoreLines(result, plan, options.until)) {
+      for (const line of restoreLines(result, plan, { until: options.until, isTemporary: swapped && !identityMoved })) {
         terminal.out.line(...line);
       }
     }

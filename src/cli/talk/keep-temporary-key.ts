@@ -5,6 +5,7 @@ import type { Curve } from "../../identity/keys.ts";
 import { makePrivateKey, type PrivateKey } from "../../identity/private-key.ts";
 import { createKeyFile } from "../../services/secrets/key-store.ts";
 import { readWhole } from "../../services/disk/files.ts";
+import { DecampError, isDecampError } from "../../errors.ts";
 import { openKey } from "./rotation-key.ts";
 import type { Secrets } from "./secrets.ts";
 
@@ -20,7 +21,9 @@ export async function keepTemporaryKey(
 ): Promise<PrivateKey> {
   const there = await readWhole(path);
   if (there !== undefined) {
-    return openKey(new TextDecoder().decode(there), secrets);
+    return openKey(new TextDecoder().decode(there), secrets).catch((error: unknown) => {
+      throw isDecampError(error, "passphrase-refused", "key-unusable") ? cannotOpen(path, error) : error;
+    });
   }
   const passphrase = await secrets.read("passphrase", {
     message: "A passphrase for the temporary signing key:",
@@ -32,5 +35,13 @@ export async function keepTemporaryKey(
   return keepKey(createKeyFile(path, passphrase), key, {
     write: (made) => `${made.reveal()}\n`,
     read: async (text) => openKey(text, secrets),
+  });
+}
+
+/** Nothing is lost with it: the rotation key can put another one in its place. */
+function cannotOpen(path: string, { code, message }: DecampError): DecampError {
+  return new DecampError(code, `The temporary signing key in ${path} cannot be opened: ${message}`, {
+    hint: "An earlier run has kept it, with the passphrase that was given then. If you do not have that any more, remove this file and run the same command again: another temporary key takes its place.",
+    data: { path },
   });
 }

@@ -64,7 +64,11 @@ const moveWords: IdentityWords = {
     } else if (purpose === "temporary-key") {
       err.line({ text: "A change of the signing key, for a while", style: "bold" });
       err.line("Your new server has to be shown that it is you who asks. Your account stays");
-      err.line("where it is named. This can be taken back.");
+      err.line("where it is named, but what is written there from now on does not count. This");
+      err.line("can be taken back, with decamp restore cancel.");
+    } else if (purpose === "old-signing-key") {
+      err.line({ text: "The old signing key again", style: "bold" });
+      err.line("It takes the place of the temporary one. What the old server signs counts again.");
     } else {
       err.line({ text: "The point of no return", style: "bold" });
       for (const line of leftBehind === undefined ? allThere : notAllThere(leftBehind)) {
@@ -74,7 +78,9 @@ const moveWords: IdentityWords = {
       err.line("take that back.");
     }
     err.line();
-    for (const line of factsLines(facts, { did, handle, complete })) {
+    const lines = factsLines(facts, { did, handle, complete });
+    // The last says that no key above the signer's could undo it: a key that can sign once more takes this back.
+    for (const line of purpose === "temporary-key" || purpose === "old-signing-key" ? lines.slice(0, -1) : lines) {
       err.line(...line);
     }
     err.line();

@@ -5,22 +5,25 @@ import { timeAtDirectory } from "../../account/directory-time.ts";
 import { findIdentity } from "../../account/find.ts";
 import { signByKey } from "../../account/sign-by-key.ts";
 import { livesAt, whereIs } from "../../account/where.ts";
+import { signerOf } from "../../archive/export/fetch-repo.ts";
 import { openSnapshot } from "../../archive/open.ts";
-import { DecampError } from "../../errors.ts";
+import { DecampError, withStanding } from "../../errors.ts";
 import { parseServerUrl } from "../../identity/addresses.ts";
 import { parseAccount } from "../../identity/names.ts";
 import { editOperation } from "../../plc/edit.ts";
 import { judgeOperation } from "../../plc/judge.ts";
+import type { LogEntry } from "../../plc/log.ts";
 import { contentOf, rotationKeysOf } from "../../plc/operation.ts";
 import { predecessorAt } from "../../plc/place.ts";
+import { activeEntries } from "../../plc/recover.ts";
 import { removeFile } from "../../services/disk/plain-entries.ts";
 import type { Answers } from "../answers.ts";
 import { confirmDeletion, removeFromTarget, type CancelResult } from "../cancel.ts";
 import { Context, endSessions, type MigrationServices } from "../context.ts";
 import type { Report } from "../events.ts";
-import { lockAccount, openJournal, removeJournal, temporaryKeyFile } from "../journal.ts";
+import { findJournals, lockAccount, openJournal, removeJournal, temporaryKeyFile } from "../journal.ts";
 import { asMove, type RestoreOptions } from "./restore-options.ts";
-import { lastOwnKey } from "./swap.ts";
+import { cameAsTemporary, lastOwnKey } from "./swap.ts";
 
 /** What was taken back. */
 export interface CancelledRestore {
@@ -53,6 +56,7 @@ export async function cancelRestore(
   const unlock = await lockAccount(stateDir, did, services.lockOwner, services.now());
   const move = asMove(options, archive, did);
   const context = new Context({ options: move, services, answers, report, signal, targetOrigin: target });
+  context.snapshot = manifest;
   try {
     const cancelled = await takeBack(context);
     await removeJournal(stateDir, did, target);
@@ -86,25 +90,52 @@ async function putBackAll(context: Context): Promise<CancelledRestore> {
   context.journal = await openJournal(stateDir, did, target);
   if (context.journal.state.restore !== true) {
     throw new DecampError("usage", `This machine knows of no restore of ${did} to ${target}.`, {
-      hint: `What the identity says now: decamp plc history ${did}`,
+      hint: `What the identity says now: decamp plc history ${did}. For another signing key: decamp plc diff --signing-key, then plc sign and plc submit.`,
     });
   }
   context.newHandle = context.journal.state.newHandle;
   const where = await whereIs(services, log, { source: undefined, target }, signal);
   await confirmDeletion(context, where);
   const operation = await putKeyBack(context);
-  const targetAccount = where.livedAtTarget ? "kept" : await removeFromTarget(context);
+  let targetAccount: CancelResult["targetAccount"] = "kept";
+  try {
+    targetAccount = where.livedAtTarget ? "kept" : await removeFromTarget(context);
+  } catch (error) {
+    const left = `What is left is the copy at ${target}: run the same command again.`;
+    throw operation === undefined
+      ? withStanding(error, "unchanged", `This run has not changed the identity of ${did}. ${left}`)
+      : withStanding(error, "changed", `The identity of ${did} has its old signing key again. ${left}`);
+  }
   await removeFile(await temporaryKeyFile(stateDir, did));
   return { did, handle, target, targetAccount, ...(operation === undefined ? {} : { operation }) };
 }
 
-/** @returns CID of the operation; undefined if the identity does not name the temporary key */
+/**
+ * @returns CID of the operation; undefined if the identity does not name the temporary key
+ * @throws DecampError `refused` if somebody has taken the power of the key that put the temporary one there
+ */
 async function putKeyBack(context: Context): Promise<string | undefined> {
-  const { identity, journal, answers, services, report, signal, options } = context;
+  const { identity, answers, services, report, signal, options } = context;
   const { did, handle, log, rawLog } = identity;
-  const { temporaryKey } = journal.state;
   const { head } = log;
-  if (temporaryKey === undefined || contentOf(head.operation)?.verificationMethods["atproto"] !== temporaryKey) {
+  // A key that a restore to another server has made is none that any server has, either.
+  const journals = await findJournals(options.stateDir, did);
+  const temporaryKeys = journals.flatMap((journal) => journal.temporaryKeys ?? []);
+  const ours = activeEntries(log).findLast((entry) => temporaryKeys.includes(signingKeyOf(entry) ?? ""));
+  if (ours === undefined) {
+    return undefined;
+  }
+  if (!rotationKeysOf(head.operation).includes(ours.signer)) {
+    throw new DecampError(
+      "refused",
+      `Since the temporary key was put there, an operation has taken out the key that did it, ${ours.signer}. The last one is ${head.cid}, signed by ${head.signer}.`,
+      {
+        hint: "Take that back first, while a key above the signer's still can: within 72 hours. Then run the same command again.",
+        data: { reason: "looks-hostile", operation: head.cid, next: ["plc", "recover", did] },
+      },
+    );
+  }
+  if (!temporaryKeys.includes(signingKeyOf(head) ?? "")) {
     return undefined;
   }
   if (answers.rotationKey === undefined) {
@@ -112,7 +143,7 @@ async function putKeyBack(context: Context): Promise<string | undefined> {
   }
   const signer = await answers.rotationKey(rotationKeysOf(head.operation));
   const held = [signer.didKey];
-  const signingKey = lastOwnKey(log, temporaryKey);
+  const signingKey = await serversKey(context, temporaryKeys, [...held, ours.signer]);
   const operation = editOperation(head, { signingKey });
   const intent = { signingKey, userKeys: held, known: { user: held, signers: held } };
   const judgement = judgeOperation(log, operation, intent, timeAtDirectory(services));
@@ -121,7 +152,8 @@ async function putKeyBack(context: Context): Promise<string | undefined> {
       services,
       answers: {
         ...answers,
-        confirmIdentityChange: async (change) => answers.confirmIdentityChange({ ...change, purpose: "temporary-key" }),
+        confirmIdentityChange: async (change) =>
+          answers.confirmIdentityChange({ ...change, purpose: "old-signing-key" }),
       },
       signal,
       show: ({ judgement: { differences, facts } }) => report({ type: "identity", did, handle, differences, facts }),
@@ -131,4 +163,42 @@ async function putKeyBack(context: Context): Promise<string | undefined> {
     async () => signByKey(operation, signer, predecessorAt(judgement.place)),
   );
   return entry.cid;
+}
+
+/**
+ * The signing key that goes back. One that came as temporary keys do may be of a restore that nobody remembers, unless
+ * the archive is signed with it.
+ *
+ * @param signers the did:keys of whoever restores
+ */
+async function serversKey(
+  context: Context,
+  temporaryKeys: readonly string[],
+  signers: readonly string[],
+): Promise<string> {
+  const { identity, snapshot, archive, signal, warn } = context;
+  const { did, log } = identity;
+  const signingKeys = log.signingKeys.filter((key) => !temporaryKeys.includes(key));
+  const doubtful = signingKeys.filter((key) => cameAsTemporary(log, key, signers));
+  if (doubtful.length === 0) {
+    return lastOwnKey(log, temporaryKeys);
+  }
+  const archived = await signerOf(archive, snapshot, { did, signingKeys }, signal);
+  const left = doubtful.filter((key) => key !== archived);
+  const key = lastOwnKey(
+    log,
+    signingKeys.every((one) => left.includes(one)) ? temporaryKeys : [...temporaryKeys, ...left],
+  );
+  const last = lastOwnKey(log, temporaryKeys);
+  if (key !== last) {
+    warn(
+      "signing-key-passed-over",
+      `The identity named the signing key ${last} since, which came as a temporary key does, and which the archive is not signed with. It is passed over.`,
+    );
+  }
+  return key;
+}
+
+function signingKeyOf({ operation }: LogEntry): string | undefined {
+  return contentOf(operation)?.verificationMethods["atproto"];
 }

@@ -53,6 +53,8 @@ export interface Restoring {
   signer?: Signer;
   /** The key that stands in the identity until the account has a server again. */
   temporaryKey?: PrivateKey;
+  /** Every temporary key that earlier runs have made, did:keys. */
+  earlierKeys?: readonly string[];
 }
 
 /** The same as a move is asked it: the steps that both have read this. */

@@ -17,7 +17,7 @@ import { lockAccount } from "../journal.ts";
 import { restoreStepIds } from "../step-ids.ts";
 import { requestToken, signOperation, submitOperation } from "../steps/change-identity.ts";
 import { compare } from "../steps/compare.ts";
-import { createAccount } from "../steps/create-account.ts";
+import { createAccount, targetAccount } from "../steps/create-account.ts";
 import { proveNow, requireKnownTime } from "../steps/export.ts";
 import { findArchived } from "../steps/find-archive.ts";
 import { activate, confirm } from "../steps/finish.ts";
@@ -57,6 +57,7 @@ const before: readonly Step[] = [
   verifyArchive,
   openKey,
   gather,
+  targetAccount,
   temporaryKey,
   swapKey,
   createAccount,
@@ -145,8 +146,9 @@ function standing(context: Context): ["unchanged" | "sent" | "changed", string] 
       `The change of the identity was sent to ${targetOrigin}, and nobody knows yet whether the directory has taken it. To see, ${again}.`,
     ];
   }
-  const temporary = restoring?.temporaryKey?.didKey;
-  return temporary !== undefined && log.signingKeys[0] === temporary
+  const { temporaryKey: made, earlierKeys = [] } = restoring ?? {};
+  const [now] = log.signingKeys;
+  return now !== undefined && [made?.didKey, ...earlierKeys].includes(now)
     ? [
         "changed",
         `The identity of ${did} names ${source.origin} still, and for now a temporary signing key. To go on, ${again}; to take it back: decamp restore cancel`,

@@ -4,17 +4,19 @@
  *
  * Tricky bits:
  * - An operation is taken back only when it was named. The one exception is a hostile server's answer to our own: it
- *   follows an operation with our temporary key, is signed by a key that is not the user's, and takes effect at once.
+ *   comes right after an operation with our temporary key, and is signed by a key that is taken to be the server's.
  * - Whoever signed what is taken back could do the same again. So the key of a server that did leaves with it.
  */
 
+import { homeOf, livesAt, staysOf } from "../../account/where.ts";
 import type { Cid } from "../../data/cid.ts";
 import { DecampError } from "../../errors.ts";
+import { changesServer } from "../../plc/came-alone.ts";
 import { editOperation } from "../../plc/edit.ts";
 import { judgeOperation, type Judgement } from "../../plc/judge.ts";
 import type { LogEntry, VerifiedLog } from "../../plc/log.ts";
 import { contentOf, rotationKeysOf, type UnsignedOperation } from "../../plc/operation.ts";
-import { activeEntries, findUnwanted, planRecovery, recoveryOperation } from "../../plc/recover.ts";
+import { activeEntries, findRecoveries, findUnwanted, planRecovery, recoveryOperation } from "../../plc/recover.ts";
 
 /** What the first operation depends on. */
 export interface SwapWish {
@@ -26,6 +28,8 @@ export interface SwapWish {
   readonly serverKeys: readonly string[];
   /** CID of the operation that is to be taken back. */
   readonly nullify: string | undefined;
+  /** Origin of the server that the identity named when this began. */
+  readonly home: string;
 }
 
 export interface PlannedSwap {
@@ -35,47 +39,100 @@ export interface PlannedSwap {
   readonly nullified: readonly LogEntry[];
 }
 
-/** The signing key that the account had before the temporary one. */
-export function lastOwnKey({ did, signingKeys }: VerifiedLog, temporaryKey: string | undefined): string {
-  const key = signingKeys.find((one) => one !== temporaryKey);
+/** The signing key that the account had before the temporary ones. */
+export function lastOwnKey({ did, signingKeys }: VerifiedLog, temporaryKeys: readonly string[]): string {
+  const key = signingKeys.find((one) => !temporaryKeys.includes(one));
   if (key === undefined) {
     throw new DecampError("identity-invalid", `The identity of ${did} has never named a signing key.`);
   }
   return key;
 }
 
-/** Whether the identity is as the first operation has made it. */
-export function isSwapped(log: VerifiedLog, temporaryKey: string, heldKeys: readonly string[]): boolean {
-  return namesKey(log.head, temporaryKey) && heldKeys.includes(log.head.signer);
+/**
+ * Whether a key came to be the signing key in an operation that changed nothing else, and that one of these keys has
+ * signed: so comes a temporary key, also one that nobody remembers any more.
+ */
+export function cameAsTemporary(log: VerifiedLog, signingKey: string, signers: readonly string[]): boolean {
+  const chain = activeEntries(log);
+  const index = chain.findLastIndex((entry, at) => {
+    const before = chain[at - 1];
+    return namesKey(entry, signingKey) && (before === undefined || !namesKey(before, signingKey));
+  });
+  const [before, entry] = [chain[index - 1], chain[index]].map((one) => one && contentOf(one.operation));
+  return (
+    before !== undefined &&
+    entry !== undefined &&
+    signers.includes(chain[index]?.signer ?? "") &&
+    !changesServer(before, entry) &&
+    JSON.stringify([before.rotationKeys, before.alsoKnownAs]) ===
+      JSON.stringify([entry.rotationKeys, entry.alsoKnownAs])
+  );
+}
+
+/** Whether the identity is as the first operation has made it, and what was named is taken back. */
+export function isSwapped(
+  log: VerifiedLog,
+  { temporaryKey, serverKeys, nullify }: Pick<SwapWish, "temporaryKey" | "serverKeys" | "nullify">,
+): boolean {
+  const { head } = log;
+  return namesKey(head, temporaryKey) && !serverKeys.includes(head.signer) && stillThere(log, nullify) === undefined;
 }
 
 /**
- * What a server has made of our operation: the first that follows it and that no key of the user's has signed.
+ * What a server has made of our operation: the one right after it that a server's key has signed, as long as a key that
+ * is held can take it back. One that cannot be taken back is only what the identity says.
+ *
+ * @param now epoch milliseconds by the directory's clock
  */
 export function hostileAnswer(
   log: VerifiedLog,
-  temporaryKey: string | undefined,
-  heldKeys: readonly string[],
+  {
+    temporaryKey,
+    heldKeys,
+    serverKeys,
+  }: Pick<SwapWish, "heldKeys" | "serverKeys"> & { temporaryKey?: string | undefined },
+  now: number,
 ): LogEntry | undefined {
   const chain = activeEntries(log);
   const ours = chain.findLastIndex(
-    (entry) => temporaryKey !== undefined && namesKey(entry, temporaryKey) && heldKeys.includes(entry.signer),
+    (entry) => temporaryKey !== undefined && namesKey(entry, temporaryKey) && !serverKeys.includes(entry.signer),
   );
-  return ours < 0 ? undefined : chain.slice(ours + 1).find(({ signer }) => !heldKeys.includes(signer));
+  const answer = ours < 0 ? undefined : chain[ours + 1];
+  return answer !== undefined &&
+    serverKeys.includes(answer.signer) &&
+    findRecoveries(log, heldKeys, now).some(({ unwanted }) => unwanted.cid === answer.cid)
+    ? answer
+    : undefined;
 }
 
 /**
  * Plans the operation.
  *
  * @param now epoch milliseconds by the directory's clock
- * @throws DecampError `refused` as `planRecovery` for what cannot be taken back
+ * @throws DecampError `refused` as `planRecovery` for what cannot be taken back; with data `reason`: `home-changed` if
+ *   the identity names another server than when this began
  */
 export function planSwap(log: VerifiedLog, wish: SwapWish, now: number): PlannedSwap {
-  const { temporaryKey, heldKeys, serverKeys } = wish;
-  const answer = hostileAnswer(log, temporaryKey, heldKeys);
-  const unwanted = answer?.cid ?? stillThere(log, wish.nullify);
-  const intent = { signingKey: temporaryKey, userKeys: heldKeys, known: { user: heldKeys, signers: heldKeys } };
+  const { temporaryKey, heldKeys, serverKeys, home } = wish;
+  const wanted = new Set([hostileAnswer(log, wish, now)?.cid, stillThere(log, wish.nullify)]);
+  // Taking back the older takes back the other.
+  const unwanted = activeEntries(log).find(({ cid }) => wanted.has(cid))?.cid;
+  const intent = {
+    signingKey: temporaryKey,
+    userKeys: heldKeys,
+    known: { user: heldKeys, oldServer: serverKeys, signers: heldKeys },
+  };
   if (unwanted === undefined) {
+    if (!livesAt(log, home)) {
+      throw new DecampError(
+        "refused",
+        `The identity of ${log.did} names ${homeOf(log) ?? "no server"} by now, not ${home}.`,
+        {
+          hint: `See who changed that with decamp plc history ${log.did}`,
+          data: { reason: "home-changed", operation: log.head.cid },
+        },
+      );
+    }
     const operation = editOperation(log.head, { signingKey: temporaryKey });
     return { operation, judgement: judgeOperation(log, operation, intent, now), nullified: [] };
   }
@@ -131,6 +188,29 @@ export function requireRestorePower(
     hint: "Is it the key of another account, or an older one?",
     data: { reason: "key-without-power", keys },
   });
+}
+
+/**
+ * The operation that took the identity where it is now, if a restore that is under way has not made it, and somebody
+ * else than whoever put the temporary key there has signed it.
+ */
+export function strangeArrival(
+  log: VerifiedLog,
+  {
+    temporaryKeys = [],
+    signed,
+  }: { readonly temporaryKeys?: readonly string[]; readonly signed?: { readonly cid: string } },
+): LogEntry | undefined {
+  const ours = activeEntries(log).filter((entry) => temporaryKeys.some((key) => namesKey(entry, key)));
+  const arrival = staysOf(log).at(-1)?.arrival;
+  const [first] = ours;
+  return arrival === undefined ||
+    first === undefined ||
+    arrival.cid === signed?.cid ||
+    ours.some(({ signer }) => signer === arrival.signer) ||
+    log.entries.indexOf(arrival) < log.entries.indexOf(first)
+    ? undefined
+    : arrival;
 }
 
 /** The operation that is named, unless it is nullified already. @throws DecampError `refused` if there is none */

@@ -1,4 +1,7 @@
-/** create-account: the account on the new server, deactivated; one that an earlier run made is used again. */
+/**
+ * create-account: the account on the new server, deactivated; one that an earlier run made is used again.
+ * target-account, in a restore: what the new server will want is settled before the identity changes.
+ */
 
 import { DecampError, isDecampError } from "../../errors.ts";
 import { requireReplaceable } from "../checks/target-repo.ts";
@@ -24,6 +27,22 @@ export const createAccount: Step = {
   },
 };
 
+export const targetAccount: Step = {
+  id: "target-account",
+  done: (context) => Promise.resolve(context.target.isSignedIn),
+  run: async (context) => {
+    const { answers, identity, target, newHandle, signal } = context;
+    if ((await target.repoStatus(identity.did, signal)) !== undefined) {
+      await adopt(context);
+      return "it was there already";
+    }
+    // Nobody is asked again later, unless the server refuses an answer.
+    context.newEmail = await answers.targetEmail({});
+    await answers.targetPassword({ handle: newHandle ?? identity.handle, host: target.host, isNew: true });
+    return undefined;
+  },
+};
+
 /** Signs in to a deactivated account of ours. @throws DecampError as `requireReplaceable` */
 async function adopt(context: Context): Promise<void> {
   const { target } = context;
@@ -41,8 +60,7 @@ async function create(context: Context): Promise<void> {
   let handle = context.newHandle ?? identity.handle;
   let emailReason: string | undefined;
   let inviteReason: string | undefined;
-  let email: string | undefined;
-  let { inviteCode } = context;
+  let { inviteCode, newEmail: email } = context;
   for (;;) {
     if (targetDescription.inviteCodeRequired) {
       inviteCode ??= await answers.inviteCode({ host: target.host, ...reasonOf(inviteReason) });

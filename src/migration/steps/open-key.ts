@@ -2,13 +2,14 @@
 
 import { timeAtDirectory } from "../../account/directory-time.ts";
 import { trySigning } from "../../account/keep-key.ts";
-import type { LogEntry } from "../../plc/log.ts";
+import type { VerifiedLog } from "../../plc/log.ts";
 import { rotationKeysOf } from "../../plc/operation.ts";
 import { activeEntries } from "../../plc/recover.ts";
 import { keysOfServer } from "../../plc/server-keys.ts";
+import { belowServer } from "../checks/identity.ts";
 import type { Context, Step } from "../context.ts";
 import type { Restoring } from "../restore/restore-options.ts";
-import { hostileAnswer, requireRestorePower } from "../restore/swap.ts";
+import { hostileAnswer, requireRestorePower, type SwapWish } from "../restore/swap.ts";
 
 export const openKey: Step = {
   id: "open-key",
@@ -29,19 +30,59 @@ export const openKey: Step = {
     const signer = await answers.rotationKey([...keys]);
     const heldKeys = [signer.didKey];
     const { nullify, acceptKeys = [], dropKeys = [] } = restoring.options;
-    // What a server has made of an operation of ours is no reason to stop: it is taken back.
-    const answer = hostileAnswer(log, context.journal.state.temporaryKey, heldKeys);
-    const place = { heldKeys, nullify: answer?.cid ?? nullify };
-    const base = requireRestorePower(log, place, timeAtDirectory(services));
+    const known = [...heldKeys, ...acceptKeys];
+    const serverKeys = [
+      ...new Set(activeEntries(log).flatMap(({ operation }) => keysOfServer(log, operation, known, dropKeys))),
+    ];
+    requirePowerNow(log, { temporaryKey: context.journal.state.temporaryKey, heldKeys, serverKeys, nullify }, services);
     await trySigning(signer);
+    warnOfKeys(context, signer.didKey, serverKeys, known);
     restoring.signer = signer;
     context.heldKeys = heldKeys;
-    const known = [...heldKeys, ...acceptKeys];
-    const keysOf = (entry: LogEntry): readonly string[] => keysOfServer(log, entry.operation, known, dropKeys);
-    context.sourceRotationKeys = [...new Set([...keysOf(base), ...keysOf(log.head)])];
+    context.sourceRotationKeys = serverKeys;
     return signer.didKey;
   },
 };
+
+/** Says whose the other rotation keys are taken to be: nobody but their owner knows. */
+function warnOfKeys(
+  { identity, warn }: Context,
+  held: string,
+  serverKeys: readonly string[],
+  known: readonly string[],
+): void {
+  const { did, log } = identity;
+  const keys = rotationKeysOf(log.head.operation);
+  const signers = new Set(log.entries.map(({ signer }) => signer));
+  for (const key of keys.filter((one) => !known.includes(one))) {
+    if (!serverKeys.includes(key)) {
+      warn(
+        "key-stays",
+        `The rotation key ${key} stays: it came by itself, so it is most likely yours. If it is not, add --drop-key ${key}`,
+      );
+    } else if (!signers.has(key)) {
+      warn(
+        "key-leaves",
+        `The rotation key ${key} leaves: it came with a server, and has never signed. If it is yours, add --accept-key ${key}`,
+      );
+    }
+  }
+  if (keys.slice(0, Math.max(0, keys.indexOf(held))).some((key) => serverKeys.includes(key))) {
+    warn("key-below-server", belowServer(did, held));
+  }
+}
+
+/** @throws DecampError as `requireRestorePower` */
+export function requirePowerNow(
+  log: VerifiedLog,
+  wish: Pick<SwapWish, "heldKeys" | "serverKeys" | "nullify"> & { readonly temporaryKey: string | undefined },
+  services: Parameters<typeof timeAtDirectory>[0],
+): void {
+  const now = timeAtDirectory(services);
+  // What a server has made of an operation of ours is no reason to stop: it is taken back.
+  const answer = hostileAnswer(log, wish, now);
+  requireRestorePower(log, { heldKeys: wish.heldKeys, nullify: answer?.cid ?? wish.nullify }, now);
+}
 
 /** What a restore has; a step of one runs nowhere else. */
 export function restoringOf({ restoring }: Context): Restoring {

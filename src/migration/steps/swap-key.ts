@@ -10,8 +10,8 @@ import { signByKey } from "../../account/sign-by-key.ts";
 import { DecampError, isDecampError } from "../../errors.ts";
 import { predecessorAt } from "../../plc/place.ts";
 import type { Context, Step } from "../context.ts";
-import { isSwapped, planSwap } from "../restore/swap.ts";
-import { restoringOf } from "./open-key.ts";
+import { isSwapped, planSwap, type SwapWish } from "../restore/swap.ts";
+import { requirePowerNow, restoringOf } from "./open-key.ts";
 
 /** So often a server that answers is taken back. Each of its keys leaves, so it has no more answers than keys. */
 const rounds = 4;
@@ -29,6 +29,7 @@ export const swapKey: Step = {
         context.warn("identity-contested", error.message);
       });
       await lookAgain(context);
+      requirePowerNow(context.identity.log, wishOf(context), context.services);
       if (isDone(context)) {
         return context.identity.log.head.cid;
       }
@@ -42,8 +43,17 @@ export const swapKey: Step = {
 };
 
 function isDone(context: Context): boolean {
-  const { temporaryKey } = restoringOf(context);
-  return temporaryKey !== undefined && isSwapped(context.identity.log, temporaryKey.didKey, context.heldKeys);
+  return restoringOf(context).temporaryKey !== undefined && isSwapped(context.identity.log, wishOf(context));
+}
+
+function wishOf(context: Context): SwapWish {
+  const { heldKeys, sourceRotationKeys, source } = context;
+  const { temporaryKey, options } = restoringOf(context);
+  if (temporaryKey === undefined) {
+    throw new TypeError("there is no key yet");
+  }
+  const { nullify } = options;
+  return { temporaryKey: temporaryKey.didKey, heldKeys, serverKeys: sourceRotationKeys, nullify, home: source.origin };
 }
 
 /** Reads the identity as it is by now. */
@@ -52,19 +62,17 @@ async function lookAgain(context: Context): Promise<void> {
 }
 
 async function swap(context: Context): Promise<void> {
-  const { services, answers, identity, heldKeys, sourceRotationKeys, report, signal, options } = context;
-  const { signer, temporaryKey, options: restore } = restoringOf(context);
-  if (signer === undefined || temporaryKey === undefined) {
+  const { services, answers, identity, report, signal, options } = context;
+  const { signer } = restoringOf(context);
+  if (signer === undefined) {
     throw new TypeError("there is no key yet");
   }
   const { did, handle, log, rawLog } = identity;
-  const { didKey } = temporaryKey;
-  const wish = { temporaryKey: didKey, heldKeys, serverKeys: sourceRotationKeys, nullify: restore.nullify };
-  const { operation, judgement, nullified } = planSwap(log, wish, timeAtDirectory(services));
+  const { operation, judgement, nullified } = planSwap(log, wishOf(context), timeAtDirectory(services));
   for (const { cid, createdAt, signer: by } of nullified) {
     context.warn("taken-back", `This takes back the operation ${cid} of ${createdAt}, which ${by} has signed.`);
   }
-  await carryOut(
+  const made = await carryOut(
     {
       services,
       answers: {
@@ -78,4 +86,11 @@ async function swap(context: Context): Promise<void> {
     { route: "directory", allowPrivateHosts: options.allowPrivateHosts },
     async () => signByKey(operation, signer, predecessorAt(judgement.place)),
   );
+  // Between the last look and the sending somebody may have been faster, with a key of lower rank.
+  for (const cid of made.nullified.filter((one) => !nullified.some((entry) => entry.cid === one))) {
+    context.warn(
+      "taken-back",
+      `Somebody changed the identity in the same moment: this took back the operation ${cid}.`,
+    );
+  }
 }

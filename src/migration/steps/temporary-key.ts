@@ -23,7 +23,7 @@ export const temporaryKey: Step = {
       throw new TypeError("nobody can keep a key");
     }
     const path = await keyFile(context);
-    const { curve } = parseDidKey(lastOwnKey(identity.log, journal.state.temporaryKey));
+    const { curve } = parseDidKey(lastOwnKey(identity.log, journal.state.temporaryKeys ?? []));
     // A server that has the old document in its memory takes a key of another kind for a broken token.
     const key = await answers.temporaryKey({ path, curve });
     restoringOf(context).temporaryKey = key;
