@@ -7,7 +7,7 @@ import type { Intent } from "../plc/judge.ts";
 import { keysThatCameAlone } from "../plc/came-alone.ts";
 import { keysInDoubt } from "../plc/keys-in-doubt.ts";
 import type { VerifiedLog } from "../plc/log.ts";
-import { contentOf, pdsOf, rotationKeysOf, type UnsignedOperation } from "../plc/operation.ts";
+import { pdsOf, rotationKeysOf, signingKeyOf, type UnsignedOperation } from "../plc/operation.ts";
 import { handleAmong, moveOperation, parseRecommended, type RecommendedCredentials } from "../plc/update.ts";
 import type { Pds } from "../services/servers/pds.ts";
 import type { AccountLog } from "./find.ts";
@@ -108,9 +108,7 @@ function checkRecommended(
   handle: string | undefined,
 ): OperationFinding[] {
   const findings: OperationFinding[] = [];
-  const last = log.entries.findLast(
-    (entry) => !entry.nullified && contentOf(entry.operation)?.verificationMethods["atproto"] === signingKey,
-  );
+  const last = log.entries.findLast((entry) => !entry.nullified && signingKeyOf(entry.operation) === signingKey);
   const holder = pdsOf(last?.operation);
   if (holder !== undefined && holder !== pds.endpoint) {
     const message = `The new server recommends the signing key that the identity had at ${holder}: it could not sign with it, and that server could.`;

@@ -18,7 +18,7 @@ import { isCid } from "../data/cid.ts";
 import { originOfPds } from "../identity/did-document.ts";
 import { isDid } from "../identity/names.ts";
 import { proveLog, type LogEntry, type VerifiedLog } from "../plc/log.ts";
-import { contentOf, pdsOf } from "../plc/operation.ts";
+import { contentOf, pdsOf, signingKeyOf } from "../plc/operation.ts";
 import { proveCommit, type ProvedCommit } from "../repo/commit-proof.ts";
 
 /** What a certificate says; `verifyCertificate` says whether it is true. */
@@ -172,8 +172,8 @@ function findMove({ entries }: VerifiedLog, { operation, source, target }: Certi
   const [first, last] = [stay[0], stay.at(-1)].map((other) => entries.findIndex((one) => one === other));
   const others = entries.filter((other, index) => index < (first ?? 0) || index > (last ?? 0) || !isAt(other, target));
   return {
-    oldKeys: new Set(chain.slice(begin, place).flatMap(signingKeyOf)),
-    newKeys: new Set(stay.flatMap(signingKeyOf)),
+    oldKeys: new Set(chain.slice(begin, place).flatMap(signingKeysOf)),
+    newKeys: new Set(stay.flatMap(signingKeysOf)),
     otherKeys: new Set([
       ...others.flatMap(methodKeysOf),
       // A key that could change the identity before the move was known to others before the new server had it.
@@ -220,8 +220,8 @@ function isAt(entry: LogEntry | undefined, server: string): boolean {
 }
 
 /** The key that signs the repository, if an operation names one. */
-function signingKeyOf({ operation }: LogEntry): readonly string[] {
-  const key = contentOf(operation)?.verificationMethods["atproto"];
+function signingKeysOf({ operation }: LogEntry): readonly string[] {
+  const key = signingKeyOf(operation);
   return key === undefined ? [] : [key];
 }
 

@@ -8,7 +8,7 @@ import { homeBefore, homeOf, livesAt, whereIs, type Whereabouts, type WhereState
 import { parseServerUrl } from "../identity/addresses.ts";
 import { parseAccount } from "../identity/names.ts";
 import type { VerifiedLog } from "../plc/log.ts";
-import { contentOf } from "../plc/operation.ts";
+import { signingKeyOf } from "../plc/operation.ts";
 import type { MigrationServices } from "./context.ts";
 import { findJournals, readJournals, rememberedDids, type JournalState } from "./journal.ts";
 
@@ -180,7 +180,7 @@ function describeMove(where: Whereabouts, pairs: readonly Pair[], index: number,
   const pair = pairs[index];
   const { source, target, state, reversible, dark, undo, copyExpiresDays } = where;
   const { at, archive, frozen = false, undo: undoing, restore = false, temporaryKeys = [] } = pair?.journal ?? {};
-  const signingKey = contentOf(log.head.operation)?.verificationMethods["atproto"];
+  const signingKey = signingKeyOf(log.head.operation);
   const temporaryKey = temporaryKeys.find((key) => key === signingKey);
   const isHistory = isOver(pair, pairs, log);
   // An undo that was begun is finished first.

@@ -22,7 +22,7 @@ import { parseServerUrl } from "../identity/addresses.ts";
 import { parseAccount } from "../identity/names.ts";
 import { judgeOperation } from "../plc/judge.ts";
 import type { VerifiedLog } from "../plc/log.ts";
-import { contentOf, pdsOf, rotationKeysOf, type UnsignedOperation } from "../plc/operation.ts";
+import { contentOf, pdsOf, rotationKeysOf, signingKeyOf, type UnsignedOperation } from "../plc/operation.ts";
 import { predecessorAt } from "../plc/place.ts";
 import { activeEntries, planRecovery, recoveryOperation } from "../plc/recover.ts";
 import { undoBetween } from "../plc/undo.ts";
@@ -316,11 +316,9 @@ function withOwnKey(
 ): UnsignedOperation {
   const keys = log.entries
     .slice(0, log.entries.indexOf(before) + 1)
-    .flatMap(({ nullified, operation }) =>
-      nullified ? [] : (contentOf(operation)?.verificationMethods["atproto"] ?? []),
-    );
+    .flatMap(({ nullified, operation }) => (nullified ? [] : (signingKeyOf(operation) ?? [])));
   const own = keys.findLast((key) => !temporaryKeys.includes(key));
-  return own === undefined || !temporaryKeys.includes(wanted.verificationMethods["atproto"] ?? "")
+  return own === undefined || !temporaryKeys.includes(signingKeyOf(wanted) ?? "")
     ? wanted
     : { ...wanted, verificationMethods: { ...wanted.verificationMethods, atproto: own } };
 }

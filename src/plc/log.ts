@@ -12,10 +12,10 @@ import { isPlcDid } from "../identity/names.ts";
 import {
   didOfGenesis,
   findSigner,
-  normalizeOperation,
   operationCid,
   parseSignedOperation,
   rotationKeysOf,
+  signingKeyOf,
 } from "./operation.ts";
 import type { SignedOperation } from "./operation.ts";
 
@@ -236,9 +236,7 @@ function describe(did: string, placed: readonly PlacedEntry[]): VerifiedLog {
     signer,
   }));
   const active = entries.filter(({ nullified }) => !nullified);
-  const signingKeys = active.flatMap(({ operation }) =>
-    operation.type === "plc_tombstone" ? [] : (normalizeOperation(operation).verificationMethods["atproto"] ?? []),
-  );
+  const signingKeys = active.flatMap(({ operation }) => signingKeyOf(operation) ?? []);
   const head = at(active, active.length - 1);
   return {
     did,

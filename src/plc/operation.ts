@@ -308,6 +308,11 @@ function broken(rule: string, message: string, cause?: unknown): DecampError {
   return new DecampError("identity-invalid", message, { data: { rule }, cause });
 }
 
+/** The signing key of an operation, a did:key; none for a tombstone, or for one that names no key. */
+export function signingKeyOf(operation: SignedOperation | UnsignedOperation): string | undefined {
+  return contentOf(operation)?.verificationMethods["atproto"];
+}
+
 /** The endpoint of the PDS that an operation names; none for a tombstone, or for no operation. */
 export function pdsOf(operation: SignedOperation | UnsignedOperation | undefined): string | undefined {
   return operation === undefined ? undefined : contentOf(operation)?.services["atproto_pds"]?.endpoint;

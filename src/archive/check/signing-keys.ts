@@ -4,7 +4,7 @@ import { DecampError } from "../../errors.ts";
 import { parseDidDocument } from "../../identity/did-document.ts";
 import { isPlcDid, isWebDid } from "../../identity/names.ts";
 import { proveLog, type VerifiedLog } from "../../plc/log.ts";
-import { normalizeOperation } from "../../plc/operation.ts";
+import { signingKeyOf } from "../../plc/operation.ts";
 
 /** Where identities are looked up. Nothing that they answer is believed as it is. */
 export interface IdentitySources {
@@ -56,8 +56,7 @@ export function keysOfLog(log: VerifiedLog): SigningKey[] {
     if (nullified) {
       continue;
     }
-    const next =
-      operation.type === "plc_tombstone" ? undefined : normalizeOperation(operation).verificationMethods["atproto"];
+    const next = signingKeyOf(operation);
     if (current !== undefined && next !== current) {
       until.set(current, createdAt);
     }

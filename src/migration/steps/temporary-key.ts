@@ -6,7 +6,7 @@
 
 import { readIdentity } from "../../account/read-identity.ts";
 import { parseDidKey } from "../../identity/keys.ts";
-import { contentOf } from "../../plc/operation.ts";
+import { signingKeyOf } from "../../plc/operation.ts";
 import { removeFile } from "../../services/disk/plain-entries.ts";
 import { fileSize } from "../../services/disk/files.ts";
 import type { Context, Step } from "../context.ts";
@@ -41,7 +41,10 @@ export const destroyKey: Step = {
   run: async (context) => {
     const { services, identity, signal, journal } = context;
     const now = await readIdentity(services, identity.did, signal);
-    if (journal.state.temporaryKey !== undefined && signingKey(now.log.head) === journal.state.temporaryKey) {
+    if (
+      journal.state.temporaryKey !== undefined &&
+      signingKeyOf(now.log.head.operation) === journal.state.temporaryKey
+    ) {
       context.leave("temporary-key-named", "The identity still names the temporary key, so it is kept.");
       return "kept";
     }
@@ -53,8 +56,4 @@ export const destroyKey: Step = {
 
 async function keyFile({ options, identity }: Context): Promise<string> {
   return temporaryKeyFile(options.stateDir, identity.did);
-}
-
-function signingKey({ operation }: { operation: Parameters<typeof contentOf>[0] }): string | undefined {
-  return contentOf(operation)?.verificationMethods["atproto"];
 }
