@@ -1,7 +1,9 @@
 /** What is different between two snapshots, be they of one archive or of two. */
 
 import type { Cid } from "../data/cid.ts";
+import { collect } from "../data/slices.ts";
 import { diffInTurns, type RecordChange } from "../repo/diff.ts";
+import type { RepoSource } from "../repo/source.ts";
 import { openCarFile } from "../services/disk/car-file.ts";
 import { snapshotFile, snapshotFiles } from "./layout.ts";
 import type { OpenSnapshot } from "./open.ts";
@@ -36,6 +38,25 @@ export async function* compareRecords(
     }
   } finally {
     left.close();
+  }
+}
+
+/**
+ * What is different in a repository that is in no archive, such as one that a server gave out.
+ *
+ * @param source that repository, proved
+ * @throws DecampError `damaged`, `unreadable-file`; the signal's reason
+ */
+export async function changesSince(
+  { archive, manifest }: OpenSnapshot,
+  source: RepoSource,
+  signal: AbortSignal,
+): Promise<RecordChange[]> {
+  const car = openCarFile(snapshotFile(archive, manifest.snapshot, "repo"));
+  try {
+    return await collect(diffInTurns(car.source, source, { signal }));
+  } finally {
+    car.close();
   }
 }
 

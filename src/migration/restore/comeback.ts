@@ -10,11 +10,10 @@ import { askPlace } from "../../account/places.ts";
 import type { Identity } from "../../account/read-identity.ts";
 import type { Signer } from "../../account/sign-by-key.ts";
 import { homeOf } from "../../account/where.ts";
+import { changesSince } from "../../archive/compare-snapshots.ts";
 import { proveDownload, proveSnapshot } from "../../archive/export/fetch-repo.ts";
 import type { Manifest } from "../../archive/manifest.ts";
-import { openSnapshotRepo } from "../../archive/open-repo.ts";
 import { openSnapshot } from "../../archive/open.ts";
-import { collect } from "../../data/slices.ts";
 import { DecampError, isDecampError } from "../../errors.ts";
 import { parseServerUrl } from "../../identity/addresses.ts";
 import { parseAccount } from "../../identity/names.ts";
@@ -22,7 +21,6 @@ import { keysThatCameAlone } from "../../plc/came-alone.ts";
 import type { VerifiedLog } from "../../plc/log.ts";
 import { rotationKeysOf } from "../../plc/operation.ts";
 import { keysOfServer } from "../../plc/server-keys.ts";
-import { diffInTurns } from "../../repo/diff.ts";
 import type { MigrationServices } from "../context.ts";
 import { requireRestorePower } from "./swap.ts";
 
@@ -162,14 +160,9 @@ async function checkNewer(
   try {
     const expectation = { did, signingKeys: log.signingKeys };
     const download = await pds.getRepo(did, signal);
-    const count = await proveDownload(archive, download, expectation, signal, async (there) => {
-      const car = openSnapshotRepo(archive, manifest);
-      try {
-        return (await collect(diffInTurns(car.source, there, { signal }))).length;
-      } finally {
-        car.close();
-      }
-    });
+    const { length: count } = await proveDownload(archive, download, expectation, signal, async (there) =>
+      changesSince({ archive, manifest }, there, signal),
+    );
     const what = count === 1 ? "1 record that was" : `${count} records that were`;
     losses.push(`${what} written, changed or deleted since the archive was made`);
     const message = `${pds.host} has ${what} written, changed or deleted since. An export brings that.`;

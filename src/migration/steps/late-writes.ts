@@ -7,18 +7,16 @@
 
 import { stateAt } from "../../account/places.ts";
 import { staysOf } from "../../account/where.ts";
-import { blobFile, snapshotFile } from "../../archive/layout.ts";
+import { blobFile } from "../../archive/layout.ts";
+import { changesSince } from "../../archive/compare-snapshots.ts";
 import { fetchBlobs } from "../../archive/export/fetch-blobs.ts";
 import { proveDownload } from "../../archive/export/fetch-repo.ts";
 import { recordJson } from "../../archive/unpack.ts";
 import { recordBlobRefs } from "../../data/blob-refs.ts";
-import { collect } from "../../data/slices.ts";
 import { isDecampError } from "../../errors.ts";
-import { diffInTurns } from "../../repo/diff.ts";
 import { recordsInTurns, type RepoRecord } from "../../repo/records.ts";
 import type { RepoSource } from "../../repo/source.ts";
 import { defaultDownloads } from "../../services/defaults.ts";
-import { openCarFile } from "../../services/disk/car-file.ts";
 import { openForUpload } from "../../services/disk/files.ts";
 import type { Context, Step } from "../context.ts";
 import { findHolding } from "../holding.ts";
@@ -109,20 +107,15 @@ async function findLateWrites(context: Context): Promise<readonly string[]> {
 /** What is new on the old server since the snapshot that was moved. What was changed or deleted there is only named. */
 async function writtenSince(context: Context, now: RepoSource): Promise<string[]> {
   const { archive, snapshot, signal } = context;
-  const car = openCarFile(snapshotFile(archive, snapshot.snapshot, "repo"));
-  try {
-    const changes = await collect(diffInTurns(car.source, now, { signal }));
-    const others = changes.filter(({ kind }) => kind !== "added").map(({ path }) => path);
-    if (others.length > 0) {
-      context.warn(
-        "late-changes",
-        `After the move ${others.length} records were changed or deleted on the old server, such as ${others[0] ?? ""}. That is not brought along.`,
-      );
-    }
-    return changes.filter(({ kind }) => kind === "added").map(({ path }) => path);
-  } finally {
-    car.close();
+  const changes = await changesSince({ archive, manifest: snapshot }, now, signal);
+  const others = changes.filter(({ kind }) => kind !== "added").map(({ path }) => path);
+  if (others.length > 0) {
+    context.warn(
+      "late-changes",
+      `After the move ${others.length} records were changed or deleted on the old server, such as ${others[0] ?? ""}. That is not brought along.`,
+    );
   }
+  return changes.filter(({ kind }) => kind === "added").map(({ path }) => path);
 }
 
 /** @returns the paths of records that no server takes as they stand: they break the data model */
