@@ -66,6 +66,21 @@ export function curveOption(command: Command, says: string): Command {
 
 const secrets = "Secrets (never the value of a flag; asked for on a terminal):";
 
+/** What is said beforehand of the account that a new server makes. */
+export interface NewAccountFlags {
+  readonly newHandle?: string;
+  readonly newEmail?: string;
+  readonly inviteCode?: string;
+}
+
+/** For a command that has a new server make the account: all of `NewAccountFlags`. */
+export function newAccountOptions(command: Command): Command {
+  return command
+    .option("--new-handle <handle>", "your handle on the new server (or NEW_ACCOUNT_HANDLE)")
+    .option("--new-email <address>", "your e-mail address on the new server (or NEW_ACCOUNT_EMAIL)")
+    .option("--invite-code <code>", "an invite code of the new server");
+}
+
 /** @param more what is to be said beside how many are fetched by default */
 export function concurrencyOption(more: string = ""): Option {
   const says = `blobs in flight at once (default: ${defaultDownloads}${more})`;

@@ -6,14 +6,16 @@ import {
   collect,
   concurrencyOption,
   helpStartsWith,
+  newAccountOptions,
   rotationKeyOptions,
   secretOptions,
+  type NewAccountFlags,
   type RotationKeyFlags,
   type RotationSignerFlags,
 } from "../shape.ts";
 
 /** The flags as commander hands them over. */
-export interface MigrateFlags extends RotationKeyFlags, RotationSignerFlags {
+export interface MigrateFlags extends NewAccountFlags, RotationKeyFlags, RotationSignerFlags {
   readonly to?: string;
   readonly from?: string;
   readonly homeIsLost?: true;
@@ -32,9 +34,6 @@ export interface MigrateFlags extends RotationKeyFlags, RotationSignerFlags {
   readonly acceptFutureRev?: true;
   readonly acceptKey?: readonly string[];
   readonly recoveryKey?: string;
-  readonly newHandle?: string;
-  readonly newEmail?: string;
-  readonly inviteCode?: string;
   readonly confirmDid?: string;
   readonly passwordFile?: string;
   readonly passwordCommand?: string;
@@ -84,11 +83,11 @@ export function declareMigrate(program: Command): readonly Declared[] {
       "--accept-key <did:key>",
       "let this rotation key stay although your old server does not say whether it is its own; may be repeated",
       collect,
-    )
-    .option("--new-handle <handle>", "your handle on the new server (or NEW_ACCOUNT_HANDLE)")
-    .option("--new-email <address>", "your e-mail address on the new server (or NEW_ACCOUNT_EMAIL)")
-    .option("--invite-code <code>", "an invite code of the new server")
-    .option("--confirm-did <did>", "confirms the change of the identity without a question; --yes does not");
+    );
+  newAccountOptions(command).option(
+    "--confirm-did <did>",
+    "confirms the change of the identity without a question; --yes does not",
+  );
   secretOptions(command, "password", "password for the old server", "DECAMP_SOURCE_PASSWORD, ATP_PASSWORD");
   secretOptions(command, "auth-factor", "mailed sign-in code", "ATP_AUTH_FACTOR_TOKEN");
   secretOptions(command, "new-password", "password for the new server", "DECAMP_TARGET_PASSWORD, NEW_ACCOUNT_PASSWORD");

@@ -1,9 +1,10 @@
 /** What people read when `decamp migrate` has ended well. */
-import type { MigrationPlan, MigrationResult, PlannedStep } from "../../migration/events.ts";
+import type { MigrationPlan, MigrationResult } from "../../migration/events.ts";
 import type { StepId } from "../../migration/step-ids.ts";
 import { undoCommand, nobodyCanUndo } from "../talk/facts-lines.ts";
-import { blobsFigure, leftLines } from "../talk/left-lines.ts";
-import { bytesText, plural } from "../talk/reporters/amounts.ts";
+import { leftLines } from "../talk/left-lines.ts";
+import { figures, stepLines } from "../talk/move-lines.ts";
+import { bytesText } from "../talk/reporters/amounts.ts";
 import type { Line } from "../talk/terminal.ts";
 import type { Complete } from "../next-command.ts";
 import { commandLine } from "../command-line.ts";
@@ -103,8 +104,7 @@ function planLines(plan: MigrationPlan): Line[] {
     ...(plan.skipBlobs === undefined ? [] : [["To skip     ", plan.skipBlobs.join(", ")]]),
     ["Archive     ", plan.archive],
     [],
-    [{ text: "Steps", style: "bold" }],
-    ...plan.steps.map(stepLine),
+    ...stepLines(plan),
     [],
     ["All before the point of no return can be repeated and taken back."],
     ["It is passed only once you have confirmed it."],
@@ -123,11 +123,6 @@ function undo({ did, recoverableUntil: until, undoKeys }: MigrationResult, compl
   return undoKeys === undefined ? [] : [[nobodyCanUndo]];
 }
 
-function stepLine({ id, title, pointOfNoReturn }: PlannedStep): Line {
-  const step = `  ${id.padEnd(20)}${title}`;
-  return pointOfNoReturn ? [step, { text: "  ← the point of no return", style: "yellow" }] : [step];
-}
-
 /** Where the copy is, if there is one: the run that only finishes an older one elsewhere has none. */
 function archive({ archive: folder, commit }: MigrationResult): Line[] {
   return commit === undefined ? [] : [["The archive is in ", folder]];
@@ -135,14 +130,10 @@ function archive({ archive: folder, commit }: MigrationResult): Line[] {
 
 /** What was moved, in figures, and what is known about the commit. */
 function contents(result: MigrationResult, verb: string, known: string): Line[] {
-  const { records, blobs, preferences, commit } = result;
-  const figures = [
-    records === undefined ? "" : plural(records, "record"),
-    blobs === undefined ? "" : blobsFigure(result, blobs),
-    preferences === undefined ? "" : plural(preferences, "preference"),
-  ].filter((figure) => figure !== "");
+  const { commit } = result;
+  const moved = figures(result);
   return [
-    ...(figures.length === 0 ? [] : [[`${verb}  `, figures.join(", ")]]),
+    ...(moved === "" ? [] : [[`${verb}  `, moved]]),
     ...(commit === undefined ? [] : [["Commit  ", commit, { text: known, style: "dim" } as const]]),
   ];
 }

@@ -13,6 +13,7 @@ import type { MigrateFlags } from "./declare.ts";
 import { readMigrateRequest } from "./request.ts";
 import { servicesFor } from "../services.ts";
 import { resultLines } from "./result.ts";
+import { finishSoon } from "../talk/move-lines.ts";
 
 /** The use case with its services. */
 export type Move = (
@@ -43,11 +44,7 @@ export async function runMigrate(invocation: Invocation<MigrateFlags>, edge: Edg
       signal,
     ),
   ).catch((error: unknown) => {
-    throw resumable(
-      error,
-      invocation.argv,
-      identityMoved ? "The identity already names your new server, so finish this soon. Run:" : undefined,
-    );
+    throw resumable(error, invocation.argv, identityMoved ? finishSoon : undefined);
   });
 
   const exitCode = exitCodeFor(result);

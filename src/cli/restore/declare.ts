@@ -6,14 +6,16 @@ import {
   collect,
   concurrencyOption,
   helpStartsWith,
+  newAccountOptions,
   rotationKeyOptions,
   secretOptions,
+  type NewAccountFlags,
   type RotationKeyFlags,
   type RotationSignerFlags,
 } from "../shape.ts";
 
 /** The flags as commander hands them over. */
-export interface RestoreFlags extends RotationKeyFlags, RotationSignerFlags {
+export interface RestoreFlags extends NewAccountFlags, RotationKeyFlags, RotationSignerFlags {
   readonly to?: string;
   readonly homeIsLost?: true;
   readonly nullify?: string;
@@ -29,9 +31,6 @@ export interface RestoreFlags extends RotationKeyFlags, RotationSignerFlags {
   readonly acceptFutureRev?: true;
   readonly acceptKey?: readonly string[];
   readonly dropKey?: readonly string[];
-  readonly newHandle?: string;
-  readonly newEmail?: string;
-  readonly inviteCode?: string;
   readonly confirmDid?: string;
   readonly authFactorFile?: string;
   readonly authFactorCommand?: string;
@@ -77,11 +76,11 @@ export function declareRestore(program: Command): readonly Declared[] {
       "let this rotation key stay although it came with a server; may be repeated",
       collect,
     )
-    .option("--drop-key <did:key>", "let this rotation key leave, too; may be repeated", collect)
-    .option("--new-handle <handle>", "your handle on the new server (or NEW_ACCOUNT_HANDLE)")
-    .option("--new-email <address>", "your e-mail address on the new server (or NEW_ACCOUNT_EMAIL)")
-    .option("--invite-code <code>", "an invite code of the new server")
-    .option("--confirm-did <did>", "confirms both changes of the identity without a question; --yes does not");
+    .option("--drop-key <did:key>", "let this rotation key leave, too; may be repeated", collect);
+  newAccountOptions(command).option(
+    "--confirm-did <did>",
+    "confirms both changes of the identity without a question; --yes does not",
+  );
   secretOptions(command, "new-password", "password for the new server", "DECAMP_TARGET_PASSWORD, NEW_ACCOUNT_PASSWORD");
   secretOptions(command, "auth-factor", "mailed sign-in code", "ATP_AUTH_FACTOR_TOKEN");
   rotationKeyOptions(command);

@@ -1,8 +1,8 @@
 /** What people read when `decamp restore` has ended well. */
 import type { MigrationPlan, MigrationResult } from "../../migration/events.ts";
 import type { StepId } from "../../migration/step-ids.ts";
-import { blobsFigure, leftLines } from "../talk/left-lines.ts";
-import { plural } from "../talk/reporters/amounts.ts";
+import { leftLines } from "../talk/left-lines.ts";
+import { figures, stepLines } from "../talk/move-lines.ts";
 import type { Line } from "../talk/terminal.ts";
 
 /** @param run where it was to stop, and whether the identity names a temporary key by now */
@@ -46,14 +46,10 @@ export function restoreLines(
 }
 
 function contents(result: MigrationResult): Line[] {
-  const { records, blobs, preferences, commit } = result;
-  const figures = [
-    ...(records === undefined ? [] : [plural(records, "record")]),
-    ...(blobs === undefined ? [] : [blobsFigure(result, blobs)]),
-    ...(preferences === undefined ? [] : [plural(preferences, "preference")]),
-  ];
+  const { commit } = result;
+  const restored = figures(result);
   return [
-    ...(figures.length === 0 ? [] : [["Restored  ", figures.join(", ")]]),
+    ...(restored === "" ? [] : [["Restored  ", restored]]),
     ...(commit === undefined
       ? []
       : [["Commit    ", commit, { text: ", proved at the new server", style: "dim" } as const]]),
@@ -71,11 +67,7 @@ function planLines(plan: MigrationPlan): Line[] {
     ...(plan.newHandle === undefined || plan.newHandle === plan.handle ? [] : [["New handle  ", plan.newHandle]]),
     ...(plan.blobs === undefined ? [] : [["Blobs       ", String(plan.blobs)]]),
     [],
-    [{ text: "Steps", style: "bold" }],
-    ...plan.steps.map(({ id, title, pointOfNoReturn }): Line => {
-      const step = `  ${id.padEnd(20)}${title}`;
-      return pointOfNoReturn ? [step, { text: "  ← the point of no return", style: "yellow" }] : [step];
-    }),
+    ...stepLines(plan),
     [],
     ["The identity changes twice, at swap-key and at submit-operation, each time only once you have confirmed it."],
     ["Until submit-operation all can be taken back with decamp restore cancel."],

@@ -8,6 +8,7 @@ import type { Edge, Invocation } from "../command.ts";
 import { nonEmpty, readGlobals } from "../globals.ts";
 import { servicesFor } from "../services.ts";
 import { converse } from "../talk/converse.ts";
+import { finishSoon } from "../talk/move-lines.ts";
 import type { RestoreFlags } from "./declare.ts";
 import { readRestoreRequest } from "./request.ts";
 import { restoreLines } from "./result.ts";
@@ -39,11 +40,7 @@ export async function restoreCommand(invocation: Invocation<RestoreFlags>, edge:
         signal,
       ),
     ).catch((error: unknown) => {
-      throw resumable(
-        error,
-        invocation.argv,
-        identityMoved ? "The identity already names your new server, so finish this soon. Run:" : undefined,
-      );
+      throw resumable(error, invocation.argv, identityMoved ? finishSoon : undefined);
     });
     const exitCode = exitCodeFor(result);
     if (globals.json) {
