@@ -1,5 +1,5 @@
 /**
- * A migration: the loop over the steps. The order of the lists is the order of the move, and so it is known here, and
+ * A migration: its steps. The order of the lists is the order of the move, and so it is known here, and
  * only here, what lies before the point of no return and what after it.
  *
  * Three courses lead through them. Before the identity changes all steps are taken. Where it names the new server
@@ -16,7 +16,6 @@ import type { Answers } from "./answers.ts";
 import { Context, endSessions, type MigrationServices, type Step } from "./context.ts";
 import type { MigrationResult, Report } from "./events.ts";
 import { findHolding } from "./holding.ts";
-import { lockAccount } from "./journal.ts";
 import type { MigrateOptions } from "./options.ts";
 import { signInToTarget } from "./sign-in.ts";
 import { requestToken, signOperation, submitOperation } from "./steps/change-identity.ts";
@@ -32,7 +31,7 @@ import { lateWrites } from "./steps/late-writes.ts";
 import { preflight } from "./steps/preflight.ts";
 import { recoveryKey } from "./steps/recovery-key.ts";
 import { resolve } from "./steps/resolve.ts";
-import { makePlan, makeResult, pressOn, runStep, standingOf } from "./steps/run-step.ts";
+import { pressOn, standingOf, takeSteps } from "./steps/run-step.ts";
 import { signIn } from "./steps/sign-in.ts";
 import { transferBlobs } from "./steps/transfer-blobs.ts";
 
@@ -81,25 +80,15 @@ export async function migrate(
   const context = new Context({ options, services, answers, report, signal, targetOrigin });
   let unlock: (() => Promise<void>) | undefined;
   try {
-    let needed: ReadonlySet<Step> = new Set(steps);
-    for (const step of applicable(options)) {
-      signal.throwIfAborted();
-      await runStep(context, step, needed.has(step));
-      if (step === resolve && !options.dryRun) {
-        unlock = await lockAccount(options.stateDir, context.identity.did, services.lockOwner, services.now());
-      }
-      if (step === preflight) {
-        report({ type: "plan", plan: makePlan(context, applicable(options)) });
-        if (options.dryRun) {
-          return await makeResult(context, "planned");
-        }
-        needed = await chooseCourse(context);
-      }
-      if (step.id === options.until && step !== steps.at(-1)) {
-        return await makeResult(context, "stopped");
-      }
-    }
-    return await makeResult(context, "moved");
+    const course = {
+      steps: applicable(options),
+      find: resolve,
+      check: preflight,
+      left: async () => chooseCourse(context),
+    };
+    return await takeSteps(context, course, (release) => {
+      unlock = release;
+    });
   } catch (error) {
     if (context.isFrozen && !context.switched) {
       const { did } = context.identity;

@@ -36,6 +36,8 @@ const restoreTitles = {
   "destroy-key": "Destroy the temporary key",
 } as const;
 
+const allTitles: Readonly<Record<StepId, string>> = { ...titles, ...restoreTitles };
+
 /** The name of a step of a move, or of a restore: stable. */
 export type StepId = keyof typeof titles | keyof typeof restoreTitles;
 
@@ -71,10 +73,10 @@ export const pointOfNoReturn: StepId = "submit-operation";
 
 /** The title of a step, for people. */
 export function stepTitle(id: StepId): string {
-  return { ...titles, ...restoreTitles }[id];
+  return allTitles[id];
 }
 
 /** Whether `text` is the id of a step. */
 export function isStepId(text: string): text is StepId {
-  return Object.hasOwn(titles, text) || Object.hasOwn(restoreTitles, text);
+  return Object.hasOwn(allTitles, text);
 }

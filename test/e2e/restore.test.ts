@@ -53,6 +53,7 @@ test("the old server is killed: the account comes back with two operations; once
   expect(await subject.flaws()).toEqual([]);
   expect(described(await runDecamp(subject.args))).toBe("exit 0");
   expect(await subject.flaws()).toEqual([]);
+  expect(described(await runDecamp([...subject.args, "--dry-run"]))).toBe("exit 0");
   await subject.remove();
 });
 

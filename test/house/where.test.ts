@@ -57,7 +57,6 @@ const mayRemember: Readonly<Record<string, readonly string[]>> = {
   "migration/steps/change-identity.ts": ["signed"],
   "migration/steps/late-writes.ts": ["sourceCompared"],
   "migration/steps/open-key.ts": ["temporaryKey"],
-  "migration/steps/preflight-restore.ts": ["newHandle"],
   "migration/steps/preflight.ts": ["did", "newHandle", "signed", "source", "target"],
   "migration/steps/temporary-key.ts": ["temporaryKey", "temporaryKeys"],
 };

@@ -1,9 +1,7 @@
 /** Taking a restore back, before the identity names the new server: the old signing key, and nothing left there. */
 
-import { carryOut } from "../../account/change.ts";
 import { timeAtDirectory } from "../../account/directory-time.ts";
 import { findIdentity } from "../../account/find.ts";
-import { signByKey } from "../../account/sign-by-key.ts";
 import { livesAt, whereIs } from "../../account/where.ts";
 import { signerOf } from "../../archive/export/fetch-repo.ts";
 import { openSnapshot } from "../../archive/open.ts";
@@ -12,9 +10,7 @@ import { parseServerUrl } from "../../identity/addresses.ts";
 import { parseAccount } from "../../identity/names.ts";
 import { editOperation } from "../../plc/edit.ts";
 import { judgeOperation } from "../../plc/judge.ts";
-import type { LogEntry } from "../../plc/log.ts";
-import { contentOf, rotationKeysOf } from "../../plc/operation.ts";
-import { predecessorAt } from "../../plc/place.ts";
+import { rotationKeysOf, signingKeyOf } from "../../plc/operation.ts";
 import { activeEntries } from "../../plc/recover.ts";
 import { removeFile } from "../../services/disk/plain-entries.ts";
 import type { Answers } from "../answers.ts";
@@ -22,6 +18,7 @@ import { confirmDeletion, removeFromTarget, type CancelResult } from "../cancel.
 import { Context, endSessions, type MigrationServices } from "../context.ts";
 import type { Report } from "../events.ts";
 import { findJournals, lockAccount, openJournal, removeJournal, temporaryKeyFile } from "../journal.ts";
+import { changeByKey } from "./change-by-key.ts";
 import { asMove, type RestoreOptions } from "./restore-options.ts";
 import { cameAsTemporary, lastOwnKey } from "./swap.ts";
 
@@ -115,13 +112,13 @@ async function putBackAll(context: Context): Promise<CancelledRestore> {
  * @throws DecampError `refused` if somebody has taken the power of the key that put the temporary one there
  */
 async function putKeyBack(context: Context): Promise<string | undefined> {
-  const { identity, answers, services, report, signal, options } = context;
-  const { did, handle, log, rawLog } = identity;
+  const { identity, answers, services, options } = context;
+  const { did, log } = identity;
   const { head } = log;
   // A key that a restore to another server has made is none that any server has, either.
   const journals = await findJournals(options.stateDir, did);
   const temporaryKeys = journals.flatMap((journal) => journal.temporaryKeys ?? []);
-  const ours = activeEntries(log).findLast((entry) => temporaryKeys.includes(signingKeyOf(entry) ?? ""));
+  const ours = activeEntries(log).findLast(({ operation }) => temporaryKeys.includes(signingKeyOf(operation) ?? ""));
   if (ours === undefined) {
     return undefined;
   }
@@ -135,7 +132,7 @@ async function putKeyBack(context: Context): Promise<string | undefined> {
       },
     );
   }
-  if (!temporaryKeys.includes(signingKeyOf(head) ?? "")) {
+  if (!temporaryKeys.includes(signingKeyOf(head.operation) ?? "")) {
     return undefined;
   }
   if (answers.rotationKey === undefined) {
@@ -147,21 +144,7 @@ async function putKeyBack(context: Context): Promise<string | undefined> {
   const operation = editOperation(head, { signingKey });
   const intent = { signingKey, userKeys: held, known: { user: held, signers: held } };
   const judgement = judgeOperation(log, operation, intent, timeAtDirectory(services));
-  const { entry } = await carryOut(
-    {
-      services,
-      answers: {
-        ...answers,
-        confirmIdentityChange: async (change) =>
-          answers.confirmIdentityChange({ ...change, purpose: "old-signing-key" }),
-      },
-      signal,
-      show: ({ judgement: { differences, facts } }) => report({ type: "identity", did, handle, differences, facts }),
-    },
-    { account: { did, handle, log, rawLog }, operation, judgement },
-    { route: "directory", allowPrivateHosts: options.allowPrivateHosts },
-    async () => signByKey(operation, signer, predecessorAt(judgement.place)),
-  );
+  const { entry } = await changeByKey(context, { operation, judgement }, signer, "old-signing-key");
   return entry.cid;
 }
 
@@ -197,8 +180,4 @@ async function serversKey(
     );
   }
   return key;
-}
-
-function signingKeyOf({ operation }: LogEntry): string | undefined {
-  return contentOf(operation)?.verificationMethods["atproto"];
 }

@@ -13,7 +13,6 @@ import { parseServerUrl } from "../../identity/addresses.ts";
 import type { Answers } from "../answers.ts";
 import { Context, endSessions, type MigrationServices, type Step } from "../context.ts";
 import type { MigrationResult, Report } from "../events.ts";
-import { lockAccount } from "../journal.ts";
 import { restoreStepIds } from "../step-ids.ts";
 import { requestToken, signOperation, submitOperation } from "../steps/change-identity.ts";
 import { compare } from "../steps/compare.ts";
@@ -26,7 +25,7 @@ import { importPreferences } from "../steps/import-preferences.ts";
 import { importRepo } from "../steps/import-repo.ts";
 import { openKey } from "../steps/open-key.ts";
 import { preflightRestore } from "../steps/preflight-restore.ts";
-import { makePlan, makeResult, runStep } from "../steps/run-step.ts";
+import { takeSteps } from "../steps/run-step.ts";
 import { swapKey } from "../steps/swap-key.ts";
 import { destroyKey, temporaryKey } from "../steps/temporary-key.ts";
 import { transferBlobs } from "../steps/transfer-blobs.ts";
@@ -85,7 +84,7 @@ export async function restore(
   report: Report,
   signal: AbortSignal,
 ): Promise<MigrationResult> {
-  const { allowPrivateHosts, stateDir, until } = options;
+  const { allowPrivateHosts, until } = options;
   const targetOrigin = parseServerUrl(options.to, { allowPrivateHosts });
   if (until !== undefined && !restoreStepIds.includes(until)) {
     throw new DecampError("usage", `The step ${until} is no part of a restore.`, {
@@ -105,25 +104,15 @@ export async function restore(
   context.snapshot = manifest;
   let unlock: (() => Promise<void>) | undefined;
   try {
-    let needed: ReadonlySet<Step> = new Set(steps);
-    for (const step of steps) {
-      signal.throwIfAborted();
-      await runStep(context, step, needed.has(step));
-      if (step === findArchived && !options.dryRun) {
-        unlock = await lockAccount(stateDir, manifest.did, services.lockOwner, services.now());
-      }
-      if (step === preflightRestore) {
-        report({ type: "plan", plan: makePlan(context, steps) });
-        if (options.dryRun) {
-          return await makeResult(context, "planned");
-        }
-        needed = new Set(context.switched ? after : steps);
-      }
-      if (step.id === until && step !== steps.at(-1)) {
-        return await makeResult(context, "stopped");
-      }
-    }
-    return await makeResult(context, "moved");
+    const course = {
+      steps,
+      find: findArchived,
+      check: preflightRestore,
+      left: () => new Set(context.switched ? after : steps),
+    };
+    return await takeSteps(context, course, (release) => {
+      unlock = release;
+    });
   } catch (error) {
     throw context.hasIdentity ? withStanding(error, ...standing(context)) : error;
   } finally {

@@ -15,7 +15,7 @@ import { changesServer } from "../../plc/came-alone.ts";
 import { editOperation } from "../../plc/edit.ts";
 import { judgeOperation, type Judgement } from "../../plc/judge.ts";
 import type { LogEntry, VerifiedLog } from "../../plc/log.ts";
-import { contentOf, rotationKeysOf, type UnsignedOperation } from "../../plc/operation.ts";
+import { contentOf, rotationKeysOf, signingKeyOf, type UnsignedOperation } from "../../plc/operation.ts";
 import { activeEntries, findRecoveries, findUnwanted, planRecovery, recoveryOperation } from "../../plc/recover.ts";
 
 /** What the first operation depends on. */
@@ -150,7 +150,6 @@ export function planSwap(log: VerifiedLog, wish: SwapWish, now: number): Planned
  * Stops a restore whose key cannot do what it is for.
  *
  * @param now epoch milliseconds by the directory's clock
- * @returns what the first operation would follow
  * @throws DecampError `refused` with data `reason`: as `planRecovery` for the operation that is named; for a key that
  *   is not in the identity, `key-without-power`, or why what took it out can no longer be taken back;
  *   `looks-hostile` for an operation that looks unwanted by itself and was not named
@@ -159,10 +158,11 @@ export function requireRestorePower(
   log: VerifiedLog,
   { heldKeys, nullify }: Pick<SwapWish, "heldKeys" | "nullify">,
   now: number,
-): LogEntry {
+): void {
   const named = stillThere(log, nullify);
   if (named !== undefined) {
-    return planRecovery(log, { unwanted: named, heldKeys, now }).fork;
+    planRecovery(log, { unwanted: named, heldKeys, now });
+    return;
   }
   const hostile = findUnwanted(log, heldKeys, now);
   if (hostile !== undefined) {
@@ -178,7 +178,7 @@ export function requireRestorePower(
   }
   const keys = rotationKeysOf(log.head.operation);
   if (heldKeys.some((key) => keys.includes(key))) {
-    return log.head;
+    return;
   }
   const taken = takenOut(log, heldKeys);
   if (taken !== undefined) {
@@ -235,5 +235,5 @@ function takenOut(log: VerifiedLog, heldKeys: readonly string[]): LogEntry | und
 }
 
 function namesKey({ operation }: LogEntry, key: string): boolean {
-  return contentOf(operation)?.verificationMethods["atproto"] === key;
+  return signingKeyOf(operation) === key;
 }

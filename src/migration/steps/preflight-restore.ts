@@ -6,23 +6,21 @@
 import { timeAtDirectory } from "../../account/directory-time.ts";
 import { requireState } from "../../account/places.ts";
 import { whereIs } from "../../account/where.ts";
+import { changesSince } from "../../archive/compare-snapshots.ts";
 import { proveDownload } from "../../archive/export/fetch-repo.ts";
-import { collect } from "../../data/slices.ts";
 import { DecampError, isDecampError } from "../../errors.ts";
 import { operationsLeft } from "../../plc/check.ts";
-import { diffInTurns } from "../../repo/diff.ts";
-import { openCarFile } from "../../services/disk/car-file.ts";
 import { checkClocks } from "../checks/clock.ts";
 import { checkIdentity } from "../checks/identity.ts";
 import { checkRelay } from "../checks/relay-host.ts";
 import type { Context, Step } from "../context.ts";
 import { chooseHandle } from "../handle.ts";
-import { recallLeftOut, snapshotCar } from "../left-out.ts";
-import { journalFormat, lostJournal, openJournal } from "../journal.ts";
-import { isStorageError, wholePath } from "../../services/disk/files.ts";
+import { recallLeftOut } from "../left-out.ts";
+import { journalFormat, openJournal } from "../journal.ts";
+import { wholePath } from "../../services/disk/files.ts";
 import { archiveSource } from "../account-source.ts";
 import { forecastUploads } from "../upload-quota.ts";
-import { checkAdmission, requireOwnDid, warnOfLargeBlobs } from "./preflight.ts";
+import { checkAdmission, noteHandle, openJournalAfter, requireOwnDid, warnOfLargeBlobs } from "./preflight.ts";
 import { restoringOf } from "./open-key.ts";
 
 /** Two operations, one in the place of a hostile answer, and one to take it all back. */
@@ -40,7 +38,9 @@ export const preflightRestore: Step = {
     checkClocks(context);
     context.skipBlobs = new Set(options.skipBlobs);
     context.where = await whereIs(services, identity.log, { source: source.origin, target: targetOrigin }, signal);
-    await (context.switched ? openOwnJournal(context) : checkBefore(context));
+    if (!context.switched) {
+      await checkBefore(context);
+    }
     const { archive, snapshot } = context;
     context.from = archiveSource(archive, snapshot, {
       key: () => {
@@ -52,12 +52,11 @@ export const preflightRestore: Step = {
       },
       now: () => timeAtDirectory(services),
     });
-    if (!options.dryRun && !context.switched) {
-      await begin(context);
-    }
     if (context.switched) {
       context.newHandle = identity.handle;
-      recallLeftOut(context);
+    }
+    if (!options.dryRun) {
+      await (context.switched ? recall(context) : begin(context));
     }
     await warnOfLargeBlobs(context);
     return `from the archive to ${target.host}`;
@@ -147,14 +146,9 @@ async function newerThere({ archive, source, identity, expectation, signal, snap
   try {
     const download = await source.getRepo(identity.did, signal);
     return await proveDownload(archive, download, expectation, signal, async (there) => {
-      const car = openCarFile(snapshotCar({ archive, snapshot }));
-      try {
-        const changes = await collect(diffInTurns(car.source, there, { signal }));
-        const count = (kind: string): number => changes.filter((change) => change.kind === kind).length;
-        return `Records that are new there: ${count("added")}; changed: ${count("changed")}; gone: ${count("removed")}. None of that comes along.`;
-      } finally {
-        car.close();
-      }
+      const changes = await changesSince({ archive, manifest: snapshot }, there, signal);
+      const count = (kind: string): number => changes.filter((change) => change.kind === kind).length;
+      return `Records that are new there: ${count("added")}; changed: ${count("changed")}; gone: ${count("removed")}. None of that comes along.`;
     });
   } catch (error) {
     signal.throwIfAborted();
@@ -165,23 +159,15 @@ async function newerThere({ archive, source, identity, expectation, signal, snap
   }
 }
 
-/** After the switch a journal that cannot be had holds nothing up. */
-async function openOwnJournal(context: Context): Promise<void> {
-  const { options, identity, targetOrigin } = context;
-  try {
-    context.journal = await openJournal(options.stateDir, identity.did, targetOrigin);
-  } catch (error) {
-    if (!isStorageError(error) && !isDecampError(error, "unsupported", "unreadable-file")) {
-      throw error;
-    }
-    context.warn("journal-lost", `The journal is left out of this: ${error.message}`);
-    context.journal = lostJournal();
-  }
+/** Takes up what an earlier run has written down, after the switch. */
+async function recall(context: Context): Promise<void> {
+  await openJournalAfter(context);
+  recallLeftOut(context);
 }
 
 /** Begins a journal, unless the one that is there is of this restore. */
 async function begin(context: Context): Promise<void> {
-  const { identity, source, targetOrigin, services, newHandle, journal } = context;
+  const { identity, source, targetOrigin, services, journal } = context;
   const { state } = journal;
   // A later run may be started in another folder.
   const archive = wholePath(context.archive);
@@ -198,7 +184,5 @@ async function begin(context: Context): Promise<void> {
       restore: true,
     });
   }
-  if (newHandle !== undefined && context.journal.state.newHandle !== newHandle) {
-    await context.note({ type: "handle", newHandle });
-  }
+  await noteHandle(context);
 }

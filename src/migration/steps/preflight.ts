@@ -110,15 +110,21 @@ async function checkAfter(context: Context): Promise<void> {
     });
   }
   if (!options.dryRun) {
-    try {
-      context.journal = await openJournal(options.stateDir, identity.did, targetOrigin);
-    } catch (error) {
-      if (!isStorageError(error) && !isDecampError(error, "unsupported", "unreadable-file")) {
-        throw error;
-      }
-      context.warn("journal-lost", `The journal is left out of this: ${error.message}`);
-      context.journal = lostJournal();
+    await openJournalAfter(context);
+  }
+}
+
+/** Opens the journal after the switch: one that cannot be had holds nothing up. */
+export async function openJournalAfter(context: Context): Promise<void> {
+  const { options, identity, targetOrigin } = context;
+  try {
+    context.journal = await openJournal(options.stateDir, identity.did, targetOrigin);
+  } catch (error) {
+    if (!isStorageError(error) && !isDecampError(error, "unsupported", "unreadable-file")) {
+      throw error;
     }
+    context.warn("journal-lost", `The journal is left out of this: ${error.message}`);
+    context.journal = lostJournal();
   }
 }
 
@@ -220,12 +226,17 @@ async function begin(context: Context): Promise<void> {
       ...(options.archive === undefined ? {} : { archive: options.archive }),
     });
   }
+  await noteHandle(context);
+  if (context.switched) {
+    recallLeftOut(context);
+  }
+}
+
+/** Writes down which handle was chosen, if that is news. */
+export async function noteHandle(context: Context): Promise<void> {
   const { newHandle } = context;
   if (newHandle !== undefined && context.journal.state.newHandle !== newHandle) {
     await context.note({ type: "handle", newHandle });
-  }
-  if (context.switched) {
-    recallLeftOut(context);
   }
 }
 

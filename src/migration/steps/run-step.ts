@@ -8,6 +8,7 @@ import { staysOf, whereIs } from "../../account/where.ts";
 import { isDecampError } from "../../errors.ts";
 import type { Context, Step } from "../context.ts";
 import type { MigrationPlan, MigrationResult } from "../events.ts";
+import { lockAccount } from "../journal.ts";
 import { leftBehind } from "../left-out.ts";
 import { pointOfNoReturn, stepTitle } from "../step-ids.ts";
 
@@ -17,8 +18,54 @@ const pauses = [1000, 3000, 9000];
 /** After so long a step has sent its request, and waits for the answer (milliseconds). */
 const untilAsked = 25;
 
+/** In which order which steps are taken. */
+export interface Course {
+  /** All that apply, in their order. */
+  readonly steps: readonly Step[];
+  /** Finds out whose account it is: from then on no other run works on it. */
+  readonly find: Step;
+  /** Knows both servers: then there is a plan, and a dry run ends. */
+  readonly check: Step;
+  /** The steps that are left, once both servers are known. */
+  readonly left: () => Promise<ReadonlySet<Step>> | ReadonlySet<Step>;
+}
+
+/**
+ * Takes the steps of a move or a restore.
+ *
+ * @param locked told what gives the account's lock back
+ * @returns what came of it
+ * @throws what the steps throw; DecampError `locked` while another run works on the account
+ */
+export async function takeSteps(
+  context: Context,
+  { steps, find, check, left }: Course,
+  locked: (unlock: () => Promise<void>) => void,
+): Promise<MigrationResult> {
+  const { options, services, signal, report } = context;
+  let needed: ReadonlySet<Step> = new Set(steps);
+  for (const step of steps) {
+    signal.throwIfAborted();
+    await runStep(context, step, needed.has(step));
+    if (step === find && !options.dryRun) {
+      locked(await lockAccount(options.stateDir, context.identity.did, services.lockOwner, services.now()));
+    }
+    if (step === check) {
+      report({ type: "plan", plan: makePlan(context, steps) });
+      if (options.dryRun) {
+        return makeResult(context, "planned");
+      }
+      needed = await left();
+    }
+    if (step.id === options.until && step !== steps.at(-1)) {
+      return makeResult(context, "stopped");
+    }
+  }
+  return makeResult(context, "moved");
+}
+
 /** Runs a step, unless it is not needed or holds already. */
-export async function runStep(context: Context, step: Step, isNeeded: boolean): Promise<void> {
+async function runStep(context: Context, step: Step, isNeeded: boolean): Promise<void> {
   const { id } = step;
   const title = stepTitle(id);
   const work = async <T>(task: () => Promise<T>): Promise<T> => (context.switched ? pressOn(context, task) : task());
@@ -97,7 +144,7 @@ export async function pressOn<T>({ services, signal }: Context, work: () => Prom
 }
 
 /** The plan, from the facts of both sides. @param planned the steps in their order */
-export function makePlan(context: Context, planned: readonly Step[]): MigrationPlan {
+function makePlan(context: Context, planned: readonly Step[]): MigrationPlan {
   const { identity, oldHandle, newHandle, source, target, targetDescription, archive, skipBlobs } = context;
   const { blobUploadLimit } = targetDescription;
   return {
@@ -116,7 +163,7 @@ export function makePlan(context: Context, planned: readonly Step[]): MigrationP
 }
 
 /** What was done and left behind, by what is known now. */
-export async function makeResult(context: Context, state: MigrationResult["state"]): Promise<MigrationResult> {
+async function makeResult(context: Context, state: MigrationResult["state"]): Promise<MigrationResult> {
   const { identity, oldHandle, newHandle, source, targetOrigin, archive } = context;
   if (!context.hasSnapshot && context.switched) {
     // Finished by a later run: the figures are those of the archive.

@@ -3,13 +3,11 @@
  * goes to the directory itself. A server that answers with an operation of its own is taken back, with its keys.
  */
 
-import { carryOut } from "../../account/change.ts";
 import { timeAtDirectory } from "../../account/directory-time.ts";
 import { readIdentity } from "../../account/read-identity.ts";
-import { signByKey } from "../../account/sign-by-key.ts";
 import { DecampError, isDecampError } from "../../errors.ts";
-import { predecessorAt } from "../../plc/place.ts";
 import type { Context, Step } from "../context.ts";
+import { changeByKey } from "../restore/change-by-key.ts";
 import { isSwapped, planSwap, type SwapWish } from "../restore/swap.ts";
 import { requirePowerNow, restoringOf } from "./open-key.ts";
 
@@ -62,32 +60,18 @@ async function lookAgain(context: Context): Promise<void> {
 }
 
 async function swap(context: Context): Promise<void> {
-  const { services, answers, identity, report, signal, options } = context;
+  const { services, identity } = context;
   const { signer } = restoringOf(context);
   if (signer === undefined) {
     throw new TypeError("there is no key yet");
   }
-  const { did, handle, log, rawLog } = identity;
-  const { operation, judgement, nullified } = planSwap(log, wishOf(context), timeAtDirectory(services));
-  for (const { cid, createdAt, signer: by } of nullified) {
+  const plan = planSwap(identity.log, wishOf(context), timeAtDirectory(services));
+  for (const { cid, createdAt, signer: by } of plan.nullified) {
     context.warn("taken-back", `This takes back the operation ${cid} of ${createdAt}, which ${by} has signed.`);
   }
-  const made = await carryOut(
-    {
-      services,
-      answers: {
-        ...answers,
-        confirmIdentityChange: async (change) => answers.confirmIdentityChange({ ...change, purpose: "temporary-key" }),
-      },
-      signal,
-      show: ({ judgement: { differences, facts } }) => report({ type: "identity", did, handle, differences, facts }),
-    },
-    { account: { did, handle, log, rawLog }, operation, judgement },
-    { route: "directory", allowPrivateHosts: options.allowPrivateHosts },
-    async () => signByKey(operation, signer, predecessorAt(judgement.place)),
-  );
+  const made = await changeByKey(context, plan, signer, "temporary-key");
   // Between the last look and the sending somebody may have been faster, with a key of lower rank.
-  for (const cid of made.nullified.filter((one) => !nullified.some((entry) => entry.cid === one))) {
+  for (const cid of made.nullified.filter((one) => !plan.nullified.some((entry) => entry.cid === one))) {
     context.warn(
       "taken-back",
       `Somebody changed the identity in the same moment: this took back the operation ${cid}.`,
