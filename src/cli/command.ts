@@ -46,6 +46,13 @@ export interface Ready {
 /** Declares the commands of one folder: help and flags, and none of their code. */
 export type Declare = (program: Command) => readonly Declared[];
 
+/** A line of the table of commands. */
+export interface Folder {
+  /** The first words of its commands. */
+  readonly names: readonly string[];
+  readonly declare: Declare;
+}
+
 /**
  * A declared command and the code that runs it, which is loaded only then.
  *

@@ -1,6 +1,6 @@
 /** All commands, in the order of the help. */
 import { declareArchive } from "./archive/declare.ts";
-import type { Declare } from "./command.ts";
+import type { Folder } from "./command.ts";
 import { declareDoctor } from "./doctor/declare.ts";
 import { declareExport } from "./export/declare.ts";
 import { declareKey } from "./key/declare.ts";
@@ -10,14 +10,14 @@ import { declarePlc } from "./plc/declare.ts";
 import { declareRestore } from "./restore/declare.ts";
 import { declareVerify } from "./verify/declare.ts";
 
-export const commands: readonly Declare[] = [
-  declareMigrate,
-  declareRestore,
-  declareDoctor,
-  declareExport,
-  declareVerify,
-  declareArchive,
-  declareLook,
-  declarePlc,
-  declareKey,
+export const commands: readonly Folder[] = [
+  { names: ["migrate"], declare: declareMigrate },
+  { names: ["restore"], declare: declareRestore },
+  { names: ["doctor"], declare: declareDoctor },
+  { names: ["export"], declare: declareExport },
+  { names: ["verify"], declare: declareVerify },
+  { names: ["archive"], declare: declareArchive },
+  { names: ["repo", "blob"], declare: declareLook },
+  { names: ["plc"], declare: declarePlc },
+  { names: ["key"], declare: declareKey },
 ];

@@ -2,13 +2,12 @@
 import { resumable } from "./command-line.ts";
 import { lostOutput, reportFailure } from "./talk/failure.ts";
 import type { Edge, Ready } from "./command.ts";
-import { commands } from "./commands.ts";
 import { readGlobals } from "./globals.ts";
 import { withNextCommand } from "./next-command.ts";
 import { packageFacts } from "../services/package.ts";
-import { readArguments } from "./program.ts";
+import type { Shown } from "./program.ts";
 import { outliveSession } from "./talk/signals.ts";
-import { openTerminal, processParts, type TerminalParts } from "./talk/terminal.ts";
+import { openTerminal, processParts, type Terminal, type TerminalParts } from "./talk/terminal.ts";
 
 /**
  * Runs decamp.
@@ -36,7 +35,7 @@ export async function main(argv: readonly string[], parts: TerminalParts = proce
       const { guardArguments } = await import("./argument-guard.ts");
       guardArguments(argv, secrets);
     }
-    const read = readArguments(argv, terminal, commands);
+    const read = await understand(argv, terminal);
     const code = "exitCode" in read ? read.exitCode : await runNamed(read, { terminal, secrets });
     await terminal.out.settled();
     const { failure } = terminal.out;
@@ -57,6 +56,16 @@ export async function main(argv: readonly string[], parts: TerminalParts = proce
     process.off("uncaughtException", onBug);
     outlived();
   }
+}
+
+/** What is to run. The version is shown without all that the other commands need. */
+async function understand(argv: readonly string[], terminal: Terminal): Promise<Ready | Shown> {
+  if (argv.length === 1 && argv[0] === "--version") {
+    terminal.out.text(`${packageFacts().version}\n`);
+    return { exitCode: 0 };
+  }
+  const { readArguments } = await import("./program.ts");
+  return readArguments(argv, terminal);
 }
 
 /** Runs a command; an error that knows what to do next says it with all flags of this run. */

@@ -1,10 +1,12 @@
 /**
- * From the arguments to what is to run. All commands are declared, so that help is complete; none of their code is
- * loaded.
+ * From the arguments to what is to run; none of a command's code is loaded. Declaring them all takes some ten
+ * milliseconds. So where a command is the first word that was typed, only its folder is declared; help, and whatever is
+ * not plain, sees all.
  */
 import { Command, CommanderError, Option } from "commander";
 import { DecampError } from "../errors.ts";
-import type { Declare, Ready } from "./command.ts";
+import type { Folder, Ready } from "./command.ts";
+import { commands } from "./commands.ts";
 import { collectLimits, helpStartsWith } from "./shape.ts";
 import type { RawGlobals } from "./globals.ts";
 import { packageFacts } from "../services/package.ts";
@@ -18,13 +20,13 @@ export interface Shown {
 /**
  * Reads the arguments. Help and version are printed here.
  *
- * @param commands all that there are, as in `commands.ts`
+ * @param folders all commands that there are
  * @throws DecampError `usage`, with a hint that suggests what may have been meant
  */
 export function readArguments(
   argv: readonly string[],
   terminal: Pick<Terminal, "out" | "err">,
-  commands: readonly Declare[],
+  folders: readonly Folder[] = commands,
 ): Ready | Shown {
   const program = new Command("decamp");
   let ready: Ready | undefined;
@@ -41,7 +43,8 @@ export function readArguments(
     .helpOption("-h, --help", "show help, with examples");
   addGlobals(program);
 
-  for (const { command, read } of commands.flatMap((declare) => declare(program))) {
+  const named = folders.filter(({ names }) => names.includes(argv[0] ?? ""));
+  for (const { command, read } of (named.length === 0 ? folders : named).flatMap(({ declare }) => declare(program))) {
     command.action(() => {
       ready = read({ command: nameOf(command), args: [...command.args], globals: program.opts<RawGlobals>(), argv });
     });

@@ -1,6 +1,5 @@
 import { join, resolve } from "node:path";
 import { describe, expect, test } from "vitest";
-import { commands } from "../../src/cli/commands.ts";
 import { readMigrateRequest, type MigrateRequest } from "../../src/cli/migrate/request.ts";
 import { main } from "../../src/cli/main.ts";
 import { stateDirectory } from "../../src/services/defaults.ts";
@@ -10,7 +9,7 @@ import { captured } from "./support/streams.ts";
 
 async function request(argv: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<MigrateRequest> {
   const terminal = await openTerminal(captured().parts, { noColor: false });
-  const read = readArguments(argv, terminal, commands);
+  const read = readArguments(argv, terminal);
   if (!("invocation" in read) || read.invocation.command !== "migrate") {
     throw new Error("this is not migrate");
   }
@@ -284,7 +283,7 @@ describe("what is empty is refused, not taken for the folder at hand", () => {
     ["An argument", ["archive", "prune", "", "--keep-daily", "7"]],
   ])("%s in %j", async (what, argv) => {
     const terminal = await openTerminal(captured().parts, { noColor: false });
-    expect(() => readArguments(argv, terminal, commands)).toThrow(
+    expect(() => readArguments(argv, terminal)).toThrow(
       expect.objectContaining({ code: "usage", message: `${what} is empty.` }),
     );
   });

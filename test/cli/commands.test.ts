@@ -1,7 +1,7 @@
 /** The table of commands: what is in it can be typed, and a new one is a declaration and a line. */
 import { Command } from "commander";
 import { expect, test } from "vitest";
-import { runs, type Declare } from "../../src/cli/command.ts";
+import { runs, type Folder } from "../../src/cli/command.ts";
 import { commands } from "../../src/cli/commands.ts";
 import { readArguments } from "../../src/cli/program.ts";
 import { helpStartsWith } from "../../src/cli/shape.ts";
@@ -13,24 +13,27 @@ interface ToyFlags {
 }
 
 /** What the file `declare.ts` of a new folder would export. */
-const declareToy: Declare = (program) => {
-  const toys = helpStartsWith(program.command("toy").summary("play"), ["Plays."], []);
-  const play = toys.command("play").argument("<toy>").option("--loud", "so that all hear it");
-  return [
-    runs<ToyFlags>(play, ({ loud }) =>
-      Promise.resolve(({ args, command }, { terminal }) => {
-        terminal.out.text(`${command} ${args.join(" ")}${loud === true ? "!" : ""}\n`);
-        return Promise.resolve(7);
-      }),
-    ),
-  ];
+const toy: Folder = {
+  names: ["toy"],
+  declare: (program) => {
+    const toys = helpStartsWith(program.command("toy").summary("play"), ["Plays."], []);
+    const play = toys.command("play").argument("<toy>").option("--loud", "so that all hear it");
+    return [
+      runs<ToyFlags>(play, ({ loud }) =>
+        Promise.resolve(({ args, command }, { terminal }) => {
+          terminal.out.text(`${command} ${args.join(" ")}${loud === true ? "!" : ""}\n`);
+          return Promise.resolve(7);
+        }),
+      ),
+    ];
+  },
 };
 
 test("a toy command is read, and runs", async () => {
   const { parts, stdout } = captured();
   const terminal = await openTerminal(parts, { noColor: false });
   const argv = ["toy", "play", "drum", "--loud", "--json"];
-  const read = readArguments(argv, terminal, [...commands, declareToy]);
+  const read = readArguments(argv, terminal, [...commands, toy]);
   expect(read).toMatchObject({
     invocation: { command: "toy play", args: ["drum"], flags: { loud: true }, globals: { json: true }, argv },
   });
@@ -42,17 +45,34 @@ test("a toy command is read, and runs", async () => {
 test("a toy command is in the help of all", async () => {
   const { parts, stdout } = captured();
   const terminal = await openTerminal(parts, { noColor: false });
-  expect(readArguments(["--help"], terminal, [...commands, declareToy])).toEqual({ exitCode: 0 });
+  expect(readArguments(["--help"], terminal, [...commands, toy])).toEqual({ exitCode: 0 });
   expect(stdout()).toMatch(/^ {2}toy +play$/m);
 });
 
 test("every command of the table can be typed, once", () => {
   const program = new Command("decamp");
-  const declared = commands.flatMap((declare) => declare(program)).map(({ command }) => command);
+  const declared = commands.flatMap(({ declare }) => declare(program)).map(({ command }) => command);
   const leaves = (command: Command): Command[] => [command, ...command.commands.flatMap(leaves)];
   // `repo` and its like only hold others; these do so, too, and run themselves.
   const runThemselves = new Set(["migrate", "restore"]);
   const mayRun = leaves(program).filter((one) => one.commands.length === 0 || runThemselves.has(one.name()));
   expect(new Set(declared)).toEqual(new Set(mayRun));
   expect(declared).toHaveLength(mayRun.length);
+});
+
+test.each(commands.map(({ names, declare }) => [names.join(", "), { names, declare }] as const))(
+  "what is declared for %s has these first words",
+  (_, { names, declare }) => {
+    const program = new Command("decamp");
+    declare(program);
+    expect(program.commands.map((command) => command.name())).toEqual(names);
+  },
+);
+
+test("a command that is not the first word is found, too", async () => {
+  const { parts } = captured();
+  const terminal = await openTerminal(parts, { noColor: false });
+  expect(readArguments(["--plc-url", "migrate", "verify", "a.car"], terminal, commands)).toMatchObject({
+    invocation: { command: "verify", args: ["a.car"], globals: { plcUrl: "migrate" } },
+  });
 });

@@ -1,4 +1,3 @@
-import { commands } from "../../src/cli/commands.ts";
 import { describe, expect, test } from "vitest";
 import { runMigrate, type Move } from "../../src/cli/migrate/run.ts";
 import { reportFailure } from "../../src/cli/talk/failure.ts";
@@ -42,7 +41,7 @@ async function run(move: Move, flags: readonly string[] = [], streams: StreamOpt
   const { parts, stdout, stderr } = captured(streams);
   const terminal = await openTerminal(parts, { noColor: false });
   const argv = ["migrate", "alice.old.example", "--to", "https://new.example", ...flags];
-  const read = readArguments(argv, terminal, commands);
+  const read = readArguments(argv, terminal);
   if (!("invocation" in read) || read.invocation.command !== "migrate") {
     throw new Error("no invocation");
   }

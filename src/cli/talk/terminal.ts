@@ -17,6 +17,7 @@
  */
 import type { ChalkInstance } from "chalk";
 import { KnownSecrets } from "../../data/known-secrets.ts";
+import { writeAllSync } from "../../services/disk/write-whole.ts";
 
 /** How a piece may look; a stream without colour shows only its text. */
 type Style = "bold" | "dim" | "red" | "green" | "yellow" | "cyan";
@@ -124,16 +125,13 @@ export async function openTerminal(parts: TerminalParts, options: { noColor: boo
     const { Chalk } = await import("chalk");
     chalk = new Chalk({ level: 1 });
   }
-  const toFile = [parts.stdout, parts.stderr].some((stream) => fileOf(stream) !== undefined)
-    ? (await import("../../services/disk/write-whole.ts")).writeAllSync
-    : undefined;
   const channel = (stream: NodeJS.WriteStream): Channel => {
     const file = fileOf(stream);
     const put = (text: string | Uint8Array): void => {
-      if (file === undefined || toFile === undefined) {
+      if (file === undefined) {
         stream.write(text);
       } else {
-        toFile(file, Buffer.from(text));
+        writeAllSync(file, Buffer.from(text));
       }
     };
     return openChannel(stream, put, {
