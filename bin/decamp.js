@@ -8,7 +8,7 @@ if (!(atLeast(22, 22, 2) || atLeast(24, 15, 0) || major >= 26)) {
 } else {
   // Syncing a file to the disk occupies one of these threads; four are few where many files come at once.
   process.env.UV_THREADPOOL_SIZE ??= "8";
-  const { enableCompileCache } = await import("node:module");
+  const { enableCompileCache } = process.getBuiltinModule("node:module");
   enableCompileCache();
   const { main } = await import("../dist/cli/main.js");
   process.exitCode = await main(process.argv.slice(2));

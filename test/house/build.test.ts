@@ -51,7 +51,10 @@ beforeAll(() => {
   write("src/two.ts", "export const two = 2;\n");
   write("src/one.ts", "/** One. */\nexport const one = 1;\n");
   write("src/shape.ts", "/** A shape. */\nexport interface Shape {\n  readonly a: 1;\n}\n");
-  write("src/edge.ts", "/** Of no use to others. */\nexport const edge = 2;\n");
+  write(
+    "src/edge.ts",
+    '/** Of no use to others. */\n// @ts-ignore -- there are no types here\nimport { isIP } from "node:net";\nexport const edge = 2;\nexport const six: number = isIP("::1");\n',
+  );
 });
 afterAll(() => rmSync(copy, { recursive: true }));
 
@@ -69,8 +72,8 @@ function buildIfStale(): { built: boolean; code: number | null } {
 
 test("a first build has the code without comments, in as few files as it takes, and what an entry declares", () => {
   expect(buildIfStale()).toEqual({ built: true, code: 0 });
-  expect(read("dist/index.js")).toMatch(/^const one = 1;$/m);
-  expect(read("dist/index.js")).not.toMatch(/Says one|One\./);
+  expect(read("dist/shared.js")).toMatch(/^const one = 1;$/m);
+  expect(read("dist/shared.js")).not.toMatch(/Says one|One\./);
   expect(read("dist/edge.js")).toMatch(/^const edge = 2;$/m);
   expect(existsSync(at("dist/one.js"))).toBe(false);
   expect(read("dist/index.d.ts")).toContain("/** Says one. */");
@@ -81,6 +84,16 @@ test("a first build has the code without comments, in as few files as it takes, 
 test("an entry that another one uses is a file of its name, and no other file has it", async () => {
   expect(readdirSync(at("dist")).filter((name) => /\d\.js$/.test(name))).toEqual([]);
   expect(await import(at("dist/part.js"))).toMatchObject({ two: 2, three: 3 });
+});
+
+test("what leads to a module of Node.js that takes its time is a file of its own, and asks for that module", async () => {
+  expect(read("dist/edge.js")).toContain('const { isIP } = process.getBuiltinModule("node:net");');
+  const { later } = (await import(at("dist/index.js"))) as { later: () => Promise<unknown> };
+  expect(await later()).toMatchObject({ edge: 2, six: 6 });
+});
+
+test("the licence of a package whose code is in dist lies beside it", () => {
+  expect(read("dist/LICENSES.txt")).toMatch(/^commander \d+\.\d+\.\d+ [^]*\(The MIT License\)/);
 });
 
 test("what is as it was is not built again", () => {
@@ -96,18 +109,18 @@ test("a source of the same length and time, with other bytes, is seen", () => {
 });
 
 test("a file of dist that was changed is seen, and a source that is gone is gone from dist", () => {
-  write("dist/index.js", "export const one = 2;\n");
+  write("dist/shared.js", "export const one = 2;\n");
   write("src/index.ts", read("src/index.ts").replace("edge", "other"));
   renameSync(at("src/edge.ts"), at("src/other.ts"));
   expect(buildIfStale()).toEqual({ built: true, code: 0 });
-  expect(read("dist/index.js")).toMatch(/^const one = 1;$/m);
+  expect(read("dist/shared.js")).toMatch(/^const one = 1;$/m);
   expect(existsSync(at("dist/edge.js"))).toBe(false);
 });
 
 test("what says which module is in which file is made anew, if it is gone", () => {
   rmSync(at(modulesFile));
   expect(buildIfStale()).toEqual({ built: true, code: 0 });
-  expect(JSON.parse(read(modulesFile))).toMatchObject({ "index.js": ["one.ts", "index.ts"] });
+  expect(JSON.parse(read(modulesFile))).toMatchObject({ "other.js": ["other.ts"] });
 });
 
 test("a build that failed is no build", () => {

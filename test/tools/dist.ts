@@ -2,8 +2,13 @@
  * What lies in `dist`, and whether it is what the sources say.
  *
  * The code is without comments and source maps: nobody who runs decamp reads them, and they were half of the package.
- * What is always loaded together is one file, because each file costs a start its time; it is named after the module
- * that the others are there for, and names in it stay what they are, so that a stack can be read.
+ * Each file costs a start its time. So everything that leads to no package, and to no module of Node.js that is
+ * expensive to load, is in one of four files, of which only what runs is compiled. The rest is loaded by who needs it:
+ * what is always loaded together is a file, named after the module that the others are there for. Names stay what they
+ * are, so that a stack can be read.
+ *
+ * A module of Node.js that is imported costs twice what it costs to ask for it, since all that it exports is looked at.
+ * So it is asked for.
  *
  * Declarations keep their comments, because editors show them, but for what stands above a whole file: that is for who
  * reads the source. Declarations that no entry of package.json leads to are left out.
@@ -11,7 +16,7 @@
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { rolldown, type PreRenderedChunk } from "rolldown";
+import { rolldown, type CodeSplittingNameFunction, type Plugin, type PreRenderedChunk } from "rolldown";
 import { run } from "./run.ts";
 
 const folder = "dist";
@@ -38,6 +43,7 @@ export async function build(): Promise<number> {
     throw code.reason;
   }
   trimDeclarations();
+  writeLicences();
   writeFileSync(stamp, `${sources} ${hash(madeFiles())}`);
   return 0;
 }
@@ -107,8 +113,9 @@ async function writeCode(): Promise<void> {
   const input = entries();
   const bundle = await rolldown({
     input,
-    external: /^(?![./]|\0)/,
+    external: (id) => /^(?![./]|\0)/.test(id) && !bundled.includes(id),
     platform: "node",
+    plugins: [askForBuiltins],
     treeshake: { moduleSideEffects: false },
     // What a static import loads anyway is imported dynamically, too, by who need not wait for it.
     checks: { ineffectiveDynamicImport: false },
@@ -118,12 +125,80 @@ async function writeCode(): Promise<void> {
     format: "esm",
     comments: false,
     entryFileNames: "[name].js",
-    chunkFileNames: (chunk) => chunkFileName(chunk, Object.values(input)),
+    chunkFileNames: (chunk) => (chunk.name in ownFiles ? "[name].js" : chunkFileName(chunk, Object.values(input))),
+    codeSplitting: {
+      // Each takes its modules, and what these lead to, before the next one does.
+      groups: Object.keys(ownFiles).map((name, index) => ({
+        debugName: name,
+        name: (id, context) => (ownFile(id, context) === name ? name : null),
+        priority: 10 - index,
+      })),
+    },
   });
   const chunks = output.flatMap((file) => (file.type === "chunk" ? [file] : []));
   const modules = chunks.map(({ fileName, moduleIds }) => [fileName, moduleIds.map((id) => path.relative("src", id))]);
   writeFileSync(modulesFile, JSON.stringify(Object.fromEntries(modules)));
 }
+
+/** Packages whose code is in `dist`, with their licences: every start needs them, and they are quicker so. */
+const bundled: readonly string[] = ["commander"];
+
+function writeLicences(): void {
+  const texts = bundled.map((name) => {
+    const { version } = JSON.parse(read(`node_modules/${name}/package.json`) ?? "") as { version: string };
+    return `${name} ${version} is part of the files in this folder. Its licence:\n\n${read(`node_modules/${name}/LICENSE`)}`;
+  });
+  writeFileSync(`${folder}/LICENSES.txt`, texts.join("\n"));
+}
+
+/** The files of what costs nothing but itself to load, each with who reaches all of it by static imports. */
+const ownFiles: Readonly<Record<string, readonly string[]>> = {
+  basis: ["start", "library"],
+  core: ["library"],
+  start: ["start"],
+  shared: [],
+};
+const roots: Readonly<Record<string, readonly string[]>> = { start: ["cli/main"], library: ["repo", "plc"] };
+/** What such a module may lead to: nearly every command needs these modules of Node.js anyway. */
+const cheap: readonly string[] = ["crypto", "fs", "fs/promises", "os", "path", "timers/promises"];
+
+/** Which of these files a module is in; none if it leads to a package, or to what is not cheap. */
+function ownFile(id: string, context: Parameters<CodeSplittingNameFunction>[1]): string | undefined {
+  const reachedFrom = (from: string): Set<string> => {
+    const reached = new Set([from]);
+    for (const one of reached) {
+      context.getModuleInfo(one)?.importedIds.forEach((imported) => reached.add(imported));
+    }
+    return reached;
+  };
+  const others = [...reachedFrom(id)].filter((one) => !one.endsWith(".ts") && !one.startsWith("\0"));
+  if (!others.every((other) => cheap.some((name) => other === `node:${name}`))) {
+    return undefined;
+  }
+  const reach = (who: readonly string[]): boolean =>
+    who.some((name) => reachedFrom(path.resolve(`src/${name}.ts`)).has(id));
+  return Object.keys(ownFiles).find((name) =>
+    Object.entries(roots).every(([who, names]) => reach(names) === ownFiles[name]?.includes(who)),
+  );
+}
+
+/** `import { a as b } from "node:x"` becomes `const { a: b } = process.getBuiltinModule("node:x")`. */
+const askForBuiltins: Plugin = {
+  name: "ask-for-builtins",
+  renderChunk: (code) => {
+    // That one has a name already.
+    const unnamed = code.replace(/^import process from "node:process";$/gm, "");
+    const asked = unnamed.replace(/^import (.+) from "(node:[^"]+)";$/gm, (_, what: string, name: string) => {
+      const names = /^(\w+)?(?:, )?(\{.*\})?$/.exec(what)?.slice(1) ?? [];
+      const parts = names.flatMap((part) => (part === undefined ? [] : [part.replaceAll(" as ", ": ")]));
+      return parts.map((part) => `const ${part} = process.getBuiltinModule("${name}");`).join("\n");
+    });
+    if (/^import .* from "node:/m.test(asked)) {
+      throw new Error("a module of Node.js is imported in a way that the build does not know");
+    }
+    return asked;
+  },
+};
 
 /**
  * After the module that the others of the chunk are there for: the last. The name of an entry is that of the file that
