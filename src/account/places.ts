@@ -34,10 +34,19 @@ export async function askPlace(pds: Pds, did: string, signal: AbortSignal): Prom
   return { url, state, ...(head?.did === did ? { head } : {}) };
 }
 
-/** The state of the account on one server, as anybody can see it. Never fails but for the signal. */
-export async function stateAt(pds: Pds, did: string, signal: AbortSignal): Promise<PlaceState> {
+/**
+ * The state of the account on one server, as anybody can see it. Never fails but for the signal.
+ *
+ * @param how `attempts`: how often it is asked at most, if it does not answer
+ */
+export async function stateAt(
+  pds: Pds,
+  did: string,
+  signal: AbortSignal,
+  how: { readonly attempts?: number } = {},
+): Promise<PlaceState> {
   try {
-    return await askState(pds, did, signal);
+    return await askState(pds, did, signal, how);
   } catch (error) {
     nothingFrom(error, signal);
     return isDecampError(error, "unreachable") ? "unreachable" : "unknown";
@@ -63,8 +72,13 @@ export function isSilent({ state }: Place): boolean {
   return state === "unreachable" || state === "unknown";
 }
 
-async function askState(pds: Pds, did: string, signal: AbortSignal): Promise<PlaceState> {
-  const status = await pds.repoStatus(did, signal);
+async function askState(
+  pds: Pds,
+  did: string,
+  signal: AbortSignal,
+  how: { readonly attempts?: number } = {},
+): Promise<PlaceState> {
+  const status = await pds.repoStatus(did, signal, how);
   if (status === undefined) {
     return "absent";
   }

@@ -49,7 +49,9 @@ test("the old server is killed: the account comes back with two operations; once
   const planned = await runDecamp([...subject.args, "--dry-run", "--json"]);
   expect(described(planned)).toBe("exit 0");
   expect(await auditLog(plcUrl, subject.account.did)).toEqual(subject.before.log);
-  expect(described(await runDecamp(subject.args))).toBe("exit 0");
+  const restored = await runDecamp([...subject.args, "--json"]);
+  expect(described(restored)).toBe("exit 0");
+  expect(result(restored)).toMatchObject({ state: "moved", sourceState: "unreachable" });
   expect(await subject.flaws()).toEqual([]);
   expect(described(await runDecamp(subject.args))).toBe("exit 0");
   expect(await subject.flaws()).toEqual([]);

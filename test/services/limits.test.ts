@@ -262,8 +262,14 @@ test("the head of an answer: httpHeaderBytes", async () => {
 test("attempts: so often, and not once more", async () => {
   await using server = await scriptedServer((_, response) => response.writeHead(500).end());
   const url = new URL(server.origin);
-  (await withLimits({ attempts: 2 }).send({ url, signal })).body.resume();
+  const http = withLimits({ attempts: 2 });
+  (await http.send({ url, signal })).body.resume();
   expect(server.requests).toHaveLength(2);
+  // A request may ask for fewer, and not for more.
+  (await http.send({ url, signal, attempts: 1 })).body.resume();
+  expect(server.requests).toHaveLength(3);
+  (await http.send({ url, signal, attempts: 3 })).body.resume();
+  expect(server.requests).toHaveLength(5);
 });
 
 /** Pieces, and by how much each makes the clock go on. */

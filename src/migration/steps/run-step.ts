@@ -2,7 +2,7 @@
  * What a move and a restore share: a step is run, and what is known is said. A step that holds already is skipped.
  */
 
-import { stateAt } from "../../account/places.ts";
+import { stateAt, type PlaceState } from "../../account/places.ts";
 import { readLog } from "../../account/read-log.ts";
 import { staysOf, whereIs } from "../../account/where.ts";
 import { isDecampError } from "../../errors.ts";
@@ -197,9 +197,15 @@ async function makeResult(context: Context, state: MigrationResult["state"]): Pr
     ...(context.lateWrites.length > 0 ? { lateWrites: context.lateWrites } : {}),
     ...(context.sourceStillActive ? { sourceStillActive: true } : {}),
     ...(state === "stopped" ? await darkness(context) : {}),
-    ...(state === "moved" ? { sourceState: await stateAt(source, identity.did, context.signal) } : {}),
+    ...(state === "moved" ? { sourceState: await sourceStateNow(context) } : {}),
     ...(context.warnings.length > 0 ? { warnings: context.warnings } : {}),
   };
+}
+
+/** What the old server says of the account now. One that did not answer when the run began is not waited for again. */
+async function sourceStateNow({ source, identity, where, signal }: Context): Promise<PlaceState> {
+  const wasSilent = where.source?.state === "unreachable";
+  return stateAt(source, identity.did, signal, wasSilent ? { attempts: 1 } : {});
 }
 
 /** Whether a run that stops where it was asked to leaves an account that nobody can see. */

@@ -56,6 +56,8 @@ export interface HttpRequest {
   readonly signal: AbortSignal;
   /** The request changes nothing, or doing it twice is the same as doing it once. Default: true for GET. */
   readonly repeatable?: boolean;
+  /** How often it is sent at most, where that is less than the limits allow. */
+  readonly attempts?: number;
   /** Wait for the headers for hours (imports). */
   readonly patient?: boolean;
   /**
@@ -109,7 +111,8 @@ export class Http {
       checkLiteralHost(req.url);
     }
     const repeatable = req.repeatable ?? (req.method ?? "GET") === "GET";
-    const { attempts, longestWait } = this.limits;
+    const { longestWait } = this.limits;
+    const attempts = Math.min(req.attempts ?? Infinity, this.limits.attempts);
     for (let attempt = 1; ; attempt += 1) {
       req.signal.throwIfAborted();
       const last = attempt >= attempts;

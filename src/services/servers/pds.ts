@@ -202,10 +202,18 @@ export class Pds {
     return { activated, repoCommit, records, expectedBlobs, importedBlobs };
   }
 
-  /** com.atproto.sync.getRepoStatus; undefined if the server does not have the account. */
-  async repoStatus(did: string, signal: AbortSignal): Promise<RepoStatus | undefined> {
+  /**
+   * com.atproto.sync.getRepoStatus; undefined if the server does not have the account.
+   *
+   * @param how `attempts`: how often it is asked at most, if it does not answer
+   */
+  async repoStatus(
+    did: string,
+    signal: AbortSignal,
+    how: { readonly attempts?: number } = {},
+  ): Promise<RepoStatus | undefined> {
     try {
-      return await this.#server.query("com.atproto.sync.getRepoStatus", { did }, status, { signal });
+      return await this.#server.query("com.atproto.sync.getRepoStatus", { did }, status, { ...how, signal });
     } catch (error) {
       if (isDecampError(error, "server-refused") && error.data["error"] === "RepoNotFound") {
         return undefined;

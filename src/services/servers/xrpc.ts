@@ -29,7 +29,7 @@ export type Input =
   { readonly value: unknown } | { readonly json: string } | { type: string; bytes: Upload } | undefined;
 
 /** How a method is called. */
-export type CallOptions = Pick<XrpcRequest, "signal" | "repeatable" | "patient" | "token" | "onBusy">;
+export type CallOptions = Pick<XrpcRequest, "signal" | "repeatable" | "attempts" | "patient" | "token" | "onBusy">;
 
 /** Loads what `queryByLexicon` needs: the package is large. */
 export async function loadLexicons(): Promise<typeof Agent> {
