@@ -220,7 +220,11 @@ export class Context {
    */
   get expectation(): Expectation {
     const { did, log } = this.identity;
-    const temporary = new Set([this.restoring?.temporaryKey?.didKey, ...(this.#journal?.state.temporaryKeys ?? [])]);
+    const temporary = new Set([
+      this.restoring?.temporaryKey?.didKey,
+      ...(this.restoring?.earlierKeys ?? []),
+      ...(this.#journal?.state.temporaryKeys ?? []),
+    ]);
     const now = this.options.acceptFutureRev || this.switched ? {} : { now: this.services.now() };
     return { did, signingKeys: log.signingKeys.filter((key) => !temporary.has(key)), ...now };
   }

@@ -1,9 +1,10 @@
 /** What a restore, and taking it back, do to the identity: a directory in memory, and a server without the account. */
-import { access, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { access, appendFile, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { randomBytes } from "node:crypto";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { blobFile } from "../../src/archive/layout.ts";
 import { cancelMigration } from "../../src/migration/cancel.ts";
 import type { Answers } from "../../src/migration/answers.ts";
 import type { MigrationServices } from "../../src/migration/context.ts";
@@ -16,6 +17,7 @@ import { makePrivateKey } from "../../src/identity/private-key.ts";
 import { openServices } from "../../src/services/open.ts";
 import { forever, logServices } from "../account/support.ts";
 import { did, key as server, makeArchive } from "../cli/support/archive.ts";
+import { picture } from "../cli/support/car.ts";
 import { documentOf } from "../cli/support/directory.ts";
 import { scriptedServer, sendJson, type ScriptedServer } from "../faults/scripted-server.ts";
 import { at, auditLog, operation, signed, testCid, testKey, type Content, type Json } from "../tools/plc.ts";
@@ -200,6 +202,30 @@ test("where the new server has the account already, the sign-in there comes befo
     code: "auth-refused",
     known: { identity: "unchanged" },
   });
+  expect(sent).toEqual([]);
+});
+
+test("an archive that is damaged stops a restore; what speaks against it before that is what is said", async () => {
+  await appendFile(blobFile(options.archive, picture), "more");
+  const { services, sent } = world([genesis, withKey]);
+  await expect(restore(options, services, asked, () => undefined, forever)).rejects.toMatchObject({ code: "damaged" });
+  // The proof is under way by then, and what it finds out is nobody's.
+  said.set("com.atproto.sync.getRepoStatus", { status: 200, did, active: true });
+  await expect(restore(options, services, asked, () => undefined, forever)).rejects.toMatchObject({
+    code: "refused",
+    data: { reason: "home-lives" },
+  });
+  expect(sent).toEqual([]);
+});
+
+test("a repository that is signed by the temporary key of an earlier run proves nothing", async () => {
+  const journal = await openJournal(options.stateDir, did, target);
+  const begin = { type: "begin", did, handle: "alice.example.com", source: "https://old.example.com", target } as const;
+  await journal.append({ ...begin, at: at(0), archive: options.archive, restore: true });
+  await journal.append({ type: "temporary-key", key: server.did });
+  await journal.close();
+  const { services, sent } = world([genesis, withKey]);
+  await expect(restore(options, services, asked, () => undefined, forever)).rejects.toMatchObject({ code: "damaged" });
   expect(sent).toEqual([]);
 });
 

@@ -49,6 +49,8 @@ export interface RestoreOptions {
 /** What the steps of a restore share beside what a move has. */
 export interface Restoring {
   readonly options: RestoreOptions;
+  /** The proof of the archive, once it is under way. */
+  proof?: Promise<void>;
   /** The user's rotation key, once it was opened. */
   signer?: Signer;
   /** The key that stands in the identity until the account has a server again. */

@@ -23,7 +23,7 @@ import { activate, confirm } from "../steps/finish.ts";
 import { gather } from "../steps/gather.ts";
 import { importPreferences } from "../steps/import-preferences.ts";
 import { importRepo } from "../steps/import-repo.ts";
-import { openKey } from "../steps/open-key.ts";
+import { openKey, restoringOf } from "../steps/open-key.ts";
 import { preflightRestore } from "../steps/preflight-restore.ts";
 import { takeSteps } from "../steps/run-step.ts";
 import { swapKey } from "../steps/swap-key.ts";
@@ -31,12 +31,35 @@ import { destroyKey, temporaryKey } from "../steps/temporary-key.ts";
 import { transferBlobs } from "../steps/transfer-blobs.ts";
 import { asMove, type RestoreOptions } from "./restore-options.ts";
 
+/** The archive is proved while servers are waited for: the old one may be dead, which takes seconds to be sure of. */
+const preflight: Step = {
+  ...preflightRestore,
+  run: async (context) => {
+    if (context.options.dryRun || context.switched) {
+      return preflightRestore.run(context);
+    }
+    const over = new AbortController();
+    const proof = proveNow(context, AbortSignal.any([context.signal, over.signal]));
+    restoringOf(context).proof = proof;
+    // What it finds out is for the step that waits for it.
+    const settled = proof.catch(() => undefined);
+    try {
+      return await preflightRestore.run(context);
+    } catch (error) {
+      over.abort(error);
+      throw error;
+    } finally {
+      await settled;
+    }
+  },
+};
+
 const verifyArchive: Step = {
   id: "verify",
   done: () => Promise.resolve(false),
   run: async (context) => {
     requireKnownTime(context);
-    await proveNow(context);
+    await (restoringOf(context).proof ?? proveNow(context));
     return `commit ${context.snapshot.commit}`;
   },
 };
@@ -69,7 +92,7 @@ const before: readonly Step[] = [
   submitOperation,
 ];
 const after: readonly Step[] = [activate, destroyKey, confirm];
-const steps: readonly Step[] = [findArchived, preflightRestore, ...before, ...after];
+const steps: readonly Step[] = [findArchived, preflight, ...before, ...after];
 
 /**
  * Brings an account back. Whatever interrupts it, the same call goes on.
@@ -107,7 +130,7 @@ export async function restore(
     const course = {
       steps,
       find: findArchived,
-      check: preflightRestore,
+      check: preflight,
       left: () => new Set(context.switched ? after : steps),
     };
     return await takeSteps(context, course, (release) => {

@@ -241,6 +241,9 @@ function whatIsMissing(host: string, needed: readonly Missing[], wrong: readonly
 }
 
 /** Proves the snapshot from the disk: what will be imported. @throws DecampError `damaged` */
-export async function proveNow({ archive, snapshot, expectation, source, signal }: Context): Promise<void> {
+export async function proveNow(
+  { archive, snapshot, expectation, source, signal: whole }: Context,
+  signal: AbortSignal = whole,
+): Promise<void> {
   await proveSnapshot(archive, snapshot, expectation, signal, source.limits);
 }
