@@ -57,7 +57,12 @@ export async function changeIdentity(
   const { token } = await network.waitForMail({ to: account.email, subject: "PLC Update", after });
   const fields = change(await lastOperation(network.plcUrl, account.did));
   const { operation } = await procedure(url, "com.atproto.identity.signPlcOperation", { token, ...fields }, call);
-  const response = await fetch(`${network.plcUrl}/${account.did}`, {
+  await sendOperation(network.plcUrl, account.did, operation);
+}
+
+/** Hands a signed operation to the directory. */
+export async function sendOperation(plcUrl: string, did: string, operation: unknown): Promise<void> {
+  const response = await fetch(`${plcUrl}/${did}`, {
     method: "POST",
     headers: { "content-type": "application/json" },
     body: JSON.stringify(operation),

@@ -29,10 +29,10 @@ import { writeCar, type CarBlock } from "../../src/repo/write/car-write.ts";
 import { operation, signed, testCid, testDid, type TestKey } from "../tools/plc.ts";
 import { login } from "./account.ts";
 import type { NetworkHandle } from "./control.ts";
-import { auditLog, didDocument, type AuditEntry } from "./identity.ts";
+import { auditLog, didDocument, sendOperation, type AuditEntry } from "./identity.ts";
 import type { PdsHandle } from "./pds.ts";
 import { listBlobs, listRecords } from "./read.ts";
-import { runDecamp, type Ended } from "./run-decamp.ts";
+import { prepareRestore, runDecamp, type Ended } from "./run-decamp.ts";
 
 /** What came of a rehearsal. */
 export interface Rehearsal {
@@ -59,35 +59,23 @@ export async function rehearse(
 ): Promise<Rehearsal> {
   const folder = await mkdtemp(path.join(tmpdir(), "decamp-rehearsal-"));
   try {
-    const where = [
-      "--plc-url",
-      plcUrl,
-      "--allow-private-hosts",
-      "--no-input",
-      "--state-dir",
-      path.join(folder, "state"),
-    ];
     requireGood(await runDecamp(["verify", archive], { show }), "the archive is not in order");
     const { archive: root, manifest } = await openSnapshot(archive);
     const rotationKey = await Secp256k1Keypair.create({ exportable: true });
-    const { did, copy } = await copyWithOwnIdentity(root, manifest, plcUrl, folder, asTestKey(rotationKey));
+    const { did, copy } = await copyWithOwnIdentity(root, manifest, folder, {
+      plcUrl,
+      rotationKey: asTestKey(rotationKey),
+      signingKey: asTestKey(await Secp256k1Keypair.create()),
+    });
     requireGood(await runDecamp(["verify", copy], { show }), "the copy is not in order");
-    const fileWith = async (name: string, text: string): Promise<string> => {
-      const file = path.join(folder, name);
-      await writeFile(file, text, { mode: 0o600 });
-      return file;
-    };
     const newHandle = `rehearsal-${did.slice(-8)}${target.handleDomain}`;
-    const flags = {
-      "--to": target.publicUrl,
-      "--rotation-key-file": await fileWith("key", Buffer.from(await rotationKey.export()).toString("hex")),
-      "--passphrase-file": await fileWith("passphrase", "only for the rehearsal"),
-      "--new-handle": newHandle,
-      "--new-email": `${did.slice(-8)}@rehearsal.example.com`,
-      "--new-password-file": await fileWith("password", password),
-      "--confirm-did": did,
-    };
-    const args = ["restore", copy, ...Object.entries(flags).flat(), ...where];
+    const args = await prepareRestore(folder, copy, {
+      did,
+      plcUrl,
+      target,
+      rotationKey: Buffer.from(await rotationKey.export()).toString("hex"),
+      account: { handle: newHandle, email: `${did.slice(-8)}@rehearsal.example.com`, password },
+    });
     requireGood(await runDecamp([...args, "--allow-missing-blobs"], { show }), "the restore did not end well", [0, 6]);
     await login(target, newHandle, password);
     const reader = { url: target.url, did };
@@ -105,7 +93,8 @@ export async function rehearse(
   }
 }
 
-function asTestKey(pair: Secp256k1Keypair): TestKey {
+/** A key pair, as the tools for operations take it. */
+export function asTestKey(pair: Secp256k1Keypair): TestKey {
   return { did: pair.did(), sign: async (data) => pair.sign(data) };
 }
 
@@ -115,33 +104,31 @@ function requireGood({ code, stderr }: Ended, what: string, good: readonly numbe
   }
 }
 
-/** The same tree and blobs, as the archive of an identity that is made here. */
-async function copyWithOwnIdentity(
+/**
+ * The same tree and blobs, as the archive of an identity that is made here.
+ *
+ * @param root the archive, and `manifest` of the snapshot
+ * @param folder where the copy is made
+ * @param identity `home` is the URL of the server that it names; one that nobody has, unless given
+ */
+export async function copyWithOwnIdentity(
   root: string,
   manifest: Manifest,
-  plcUrl: string,
   folder: string,
-  rotationKey: TestKey,
+  identity: { plcUrl: string; rotationKey: TestKey; signingKey: TestKey; home?: string },
 ): Promise<{ did: string; copy: string }> {
-  const signing = asTestKey(await Secp256k1Keypair.create());
+  const { plcUrl, rotationKey, signingKey, home = lostServer } = identity;
   const genesis = await signed(
     operation(null, {
       rotationKeys: [rotationKey.did],
-      verificationMethods: { atproto: signing.did },
+      verificationMethods: { atproto: signingKey.did },
       alsoKnownAs: [`at://${handle}`],
-      services: { atproto_pds: { type: "AtprotoPersonalDataServer", endpoint: lostServer } },
+      services: { atproto_pds: { type: "AtprotoPersonalDataServer", endpoint: home } },
     }),
     rotationKey,
   );
   const did = testDid(genesis);
-  const answer = await fetch(`${plcUrl}/${did}`, {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify(genesis),
-  });
-  if (!answer.ok) {
-    throw new Error(`the directory refuses the genesis: ${await answer.text()}`);
-  }
+  await sendOperation(plcUrl, did, genesis);
   const copy = path.join(folder, archiveName(did));
   const { snapshot } = manifest;
   await mkdir(snapshotFolder(copy, snapshot), { recursive: true });
@@ -165,14 +152,14 @@ async function copyWithOwnIdentity(
     await writeFile(snapshotFile(copy, snapshot, part), bytes);
     await describe(part, isPrivate);
   };
-  const commit = await writeWithOtherCommit(snapshotFile(copy, snapshot, "repo"), root, manifest, did, signing);
+  const commit = await writeWithOtherCommit(snapshotFile(copy, snapshot, "repo"), root, manifest, did, signingKey);
   await describe("repo");
   await put("log", Buffer.from(JSON.stringify(await auditLog(plcUrl, did))));
   await put("document", Buffer.from(JSON.stringify(await didDocument(plcUrl, did))));
   if (manifest.files[snapshotFiles.preferences] !== undefined) {
     await put("preferences", await readFile(snapshotFile(root, snapshot, "preferences")), true);
   }
-  const own: Manifest = { ...manifest, did, handle, source: lostServer, commit, files };
+  const own: Manifest = { ...manifest, did, handle, source: home, commit, files };
   await writeFile(snapshotFile(copy, snapshot, "manifest"), JSON.stringify(own));
   return { did, copy };
 }

@@ -75,6 +75,46 @@ export async function prepareMove(
   };
 }
 
+/**
+ * Puts together a complete `decamp restore` of `archive`, and its secrets in `folder`.
+ *
+ * @param account as it is to be at the target, and `rotationKey` in hex
+ */
+export async function prepareRestore(
+  folder: string,
+  archive: string,
+  {
+    did,
+    plcUrl,
+    target,
+    rotationKey,
+    account,
+  }: Pick<Network, "plcUrl"> & {
+    did: string;
+    target: PdsHandle;
+    rotationKey: string;
+    account: { handle: string; email: string; password: string };
+  },
+): Promise<string[]> {
+  const fileWith = async (name: string, text: string): Promise<string> => {
+    const file = path.join(folder, name);
+    await writeFile(file, text, { mode: 0o600 });
+    return file;
+  };
+  const flags = {
+    "--to": target.publicUrl,
+    "--rotation-key-file": await fileWith("key", rotationKey),
+    "--passphrase-file": await fileWith("passphrase", "only for this restore"),
+    "--new-handle": account.handle,
+    "--new-email": account.email,
+    "--new-password-file": await fileWith("password", account.password),
+    "--confirm-did": did,
+    "--plc-url": plcUrl,
+    "--state-dir": path.join(folder, "state"),
+  };
+  return ["restore", archive, ...Object.entries(flags).flat(), "--allow-private-hosts", "--no-input"];
+}
+
 interface RunOptions {
   /** `bin/decamp.js` of another build */
   bin?: string;

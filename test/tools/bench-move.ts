@@ -10,14 +10,14 @@ import { cpus, tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { moveByTheGuide } from "../bench/guide.ts";
+import { postPhotos } from "../bench/photos.ts";
 import { createAccount, type Account } from "../network/account.ts";
 import { connectNetwork, startControl, type NetworkHandle } from "../network/control.ts";
 import { startMailSink } from "../network/mail.ts";
 import type { PdsHandle } from "../network/pds.ts";
 import { startPlc } from "../network/plc.ts";
-import { applyWrites, populate, uploadBlob } from "../network/populate.ts";
+import { populate } from "../network/populate.ts";
 import { lookBefore, proveMove } from "../network/prove.ts";
-import { bytes, seededRandom } from "../network/random.ts";
 import { prepareMove, runDecamp } from "../network/run-decamp.ts";
 import { run } from "./run.ts";
 
@@ -76,45 +76,8 @@ async function fill(name: string, seed: number): Promise<Account> {
   });
   const quick = direct(account);
   await populate(quick, { records: 20, blobs: 2, seed });
-  const random = seededRandom(seed);
-  const posts = Array.from({ length: Math.ceil((count - 2) / 4) }, (_, index) => index);
-  await Promise.all(
-    Array.from({ length: 4 }, async (_, lane) => {
-      for (const index of posts.filter((one) => one % 4 === lane)) {
-        const images = [];
-        for (let place = 0; place < 4 && index * 4 + place < count - 2; place += 1) {
-          const picture = { bytes: photo(random), mimeType: "image/jpeg" as const, width: 1, height: 1 };
-          images.push({ alt: "", image: await uploadBlob(quick, picture) });
-        }
-        const embed = { $type: "app.bsky.embed.images", images };
-        const value = { $type: "app.bsky.feed.post", text: `${index}`, createdAt: new Date(0).toISOString(), embed };
-        const rkey = `3k${String(index)
-          .padStart(11, "2")
-          .replaceAll(/[0189]/g, "a")}`;
-        await applyWrites(quick, [
-          { collection: "app.bsky.feed.post", rkey: `${rkey.slice(0, 9)}${code(index)}`, value },
-        ]);
-      }
-    }),
-  );
+  await postPhotos(quick, { count: count - 2, size: blobSize, seed });
   return account;
-}
-
-/** Four letters of the alphabet of record keys. */
-function code(index: number): string {
-  const letters = "234567abcdefghijklmnopqrstuvwxyz";
-  return [15, 10, 5, 0].map((shift) => letters.charAt((index >> shift) & 31)).join("");
-}
-
-/** As large as a photo, and as hard to compress: the head of a JPEG file, and noise. */
-function photo(random: () => number): Uint8Array<ArrayBuffer> {
-  const noise = bytes(random, 64);
-  const whole = new Uint8Array(blobSize);
-  whole.set([0xff, 0xd8, 0xff, 0xe0, 0, 16, 0x4a, 0x46, 0x49, 0x46, 0]);
-  for (let at = 16; at < blobSize; at += 64) {
-    whole.set(noise.subarray(0, Math.min(64, blobSize - at)), at);
-  }
-  return whole;
 }
 
 async function measure(work: () => Promise<void>): Promise<number> {
