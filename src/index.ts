@@ -110,6 +110,7 @@ export type {
   LeftBehindNow,
   MissingBlob,
   PlannedStep,
+  PreferencesFromArchive,
   PreferencesNotMoved,
   Warning,
 } from "./migration/events.ts";

@@ -4,13 +4,10 @@
  */
 
 import { randomBytes } from "node:crypto";
-import { snapshotFile, snapshotFiles } from "../archive/layout.ts";
+import { newestPreferences, preferencesOf } from "../archive/archived-preferences.ts";
 import type { Manifest } from "../archive/manifest.ts";
-import { isJsonObject } from "../data/json-object.ts";
-import { DecampError } from "../errors.ts";
 import type { PrivateKey } from "../identity/private-key.ts";
 import { signServiceToken } from "../identity/service-token.ts";
-import { readPlainFile } from "../services/disk/plain-entries.ts";
 import type { Pds } from "../services/servers/pds.ts";
 
 /** What the new server needs from elsewhere. */
@@ -33,14 +30,20 @@ export function liveSource(pds: Pds): Source {
 }
 
 /**
- * A snapshot of the account, and the key that its DID document names for now.
+ * A snapshot of the account, and the key that its DID document names for now. Where the snapshot has no preferences,
+ * the newest that its archive has are taken.
  *
- * @param now epoch milliseconds by the directory's clock
+ * @param parts `now`: epoch milliseconds by the directory's clock; `onOther`: told of when preferences are that are of
+ *   another snapshot (ISO 8601)
  */
 export function archiveSource(
   archive: string,
   snapshot: Manifest,
-  { key, now }: { readonly key: () => PrivateKey; readonly now: () => number },
+  {
+    key,
+    now,
+    onOther,
+  }: { readonly key: () => PrivateKey; readonly now: () => number; readonly onOther: (of: string) => void },
 ): Source {
   return {
     name: "the archive",
@@ -49,33 +52,16 @@ export function archiveSource(
         { issuer: snapshot.did, audience, method, now: now(), nonce: randomBytes(16).toString("hex") },
         key(),
       ),
-    preferences: async () => archivedPreferences(archive, snapshot),
+    preferences: async () => {
+      const own = await preferencesOf(archive, snapshot);
+      if (own !== undefined) {
+        return own.list;
+      }
+      const other = await newestPreferences(archive, snapshot.did);
+      if (other !== undefined) {
+        onOther(other.at);
+      }
+      return other?.list ?? [];
+    },
   };
-}
-
-/**
- * The preferences in a snapshot; none where it has none.
- *
- * @throws DecampError `damaged` for a file that is no list of preferences, `storage`
- */
-export async function archivedPreferences(archive: string, snapshot: Manifest): Promise<readonly unknown[]> {
-  if (snapshot.files[snapshotFiles.preferences] === undefined) {
-    return [];
-  }
-  const path = snapshotFile(archive, snapshot.snapshot, "preferences");
-  const bytes = await readPlainFile(path);
-  const value = bytes === undefined ? undefined : parsed(bytes);
-  const list = isJsonObject(value) ? value["preferences"] : undefined;
-  if (!Array.isArray(list)) {
-    throw new DecampError("damaged", `${path} holds no preferences.`, { data: { path } });
-  }
-  return list;
-}
-
-function parsed(bytes: Uint8Array): unknown {
-  try {
-    return JSON.parse(new TextDecoder().decode(bytes));
-  } catch {
-    return undefined;
-  }
 }

@@ -13,8 +13,8 @@ import type { Pds, ServerDescription } from "../services/servers/pds.ts";
 import type { PlcOperation, UnsignedOperation } from "../plc/operation.ts";
 import type { Expectation } from "../repo/verify.ts";
 import type { Answers } from "./answers.ts";
-import type { BlobNotMoved, PreferencesNotMoved, Report, Warning } from "./events.ts";
-import { lostJournal, type Journal, type JournalEntry } from "./journal.ts";
+import type { BlobNotMoved, Report, Warning } from "./events.ts";
+import { lostJournal, type Journal, type JournalEntry, type PreferencesLeft } from "./journal.ts";
 import type { MigrateOptions } from "./options.ts";
 import type { Restoring } from "./restore/restore-options.ts";
 import { liveSource, type Source } from "./account-source.ts";
@@ -86,9 +86,10 @@ export class Context {
   /** Whether what is left behind is what an earlier run has written down, and this one has not looked. */
   leftIsRecalled = false;
   /**
-   * Why the preferences are not on the new server, and whether it is worth asking again; undefined if nothing is wrong.
+   * Why the preferences are not on the new server as the old one has them, and whether it is worth asking again;
+   * undefined if nothing is wrong.
    */
-  preferencesLeft: (PreferencesNotMoved & { readonly again: boolean }) | undefined;
+  preferencesLeft: PreferencesLeft | undefined;
   sourceStillActive = false;
   /** Path of the certificate that this run has written. */
   certificate: string | undefined;

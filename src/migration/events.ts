@@ -48,6 +48,8 @@ export interface LeftBehind {
   readonly blobsNotMoved?: readonly BlobNotMoved[];
   /** Why the preferences did not come along; missing where they did, or there are none. */
   readonly preferencesNotMoved?: PreferencesNotMoved;
+  /** Why the preferences are those of the archive, and not those that the old server has; missing where they are. */
+  readonly preferencesFromArchive?: PreferencesFromArchive;
 }
 
 /**
@@ -123,6 +125,12 @@ export interface PreferencesNotMoved {
   readonly reason: string;
   /** The file that has them, if there is one. */
   readonly archived?: string;
+}
+
+/** Preferences that may be older than those of the old server. */
+export interface PreferencesFromArchive extends PreferencesNotMoved {
+  /** When the old server was asked for them (ISO 8601). */
+  readonly of: string;
 }
 
 /** Something that a move says while it works. */

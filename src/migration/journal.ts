@@ -59,7 +59,15 @@ export interface LeftOut {
   readonly missing: readonly MissingBlob[];
   /** Blobs that were skipped, or that the new server did not take. */
   readonly notMoved: readonly BlobNotMoved[];
-  readonly preferences?: (PreferencesNotMoved & { readonly again: boolean }) | undefined;
+  readonly preferences?: PreferencesLeft | undefined;
+}
+
+/** What of the preferences is not as the old server has it. */
+export interface PreferencesLeft extends PreferencesNotMoved {
+  /** Whether it may help to ask the old server again. */
+  readonly again: boolean;
+  /** Those of the archive are on the new server: of when they are (ISO 8601). */
+  readonly brought?: string;
 }
 
 const missingBlob = { cid: v.string(), reason: v.string(), records: v.array(v.string()) };
@@ -87,7 +95,12 @@ const entrySchema: v.GenericSchema<unknown, JournalEntry> = v.variant("type", [
     missing: v.array(v.object(missingBlob)),
     notMoved: v.array(v.object({ ...missingBlob, size: v.exactOptional(v.number()), archived: v.boolean() })),
     preferences: v.optional(
-      v.object({ reason: v.string(), archived: v.exactOptional(v.string()), again: v.boolean() }),
+      v.object({
+        reason: v.string(),
+        archived: v.exactOptional(v.string()),
+        again: v.boolean(),
+        brought: v.exactOptional(v.string()),
+      }),
     ),
   }),
   v.object({ type: v.literal("signed"), cid: v.string(), operation: v.record(v.string(), v.unknown()) }),

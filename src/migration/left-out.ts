@@ -80,11 +80,14 @@ export function blobsStop(
 
 /** What is left out, as it is told before the identity changes, and in the result. */
 export function leftBehind({ missingBlobs, notMoved, preferencesLeft }: Context): LeftBehind {
-  const { again: _again, ...preferences } = preferencesLeft ?? { again: false };
+  const { again: _again, brought, ...preferences } = preferencesLeft ?? { again: false };
   return {
     missingBlobs,
     ...(notMoved.size === 0 ? {} : { blobsNotMoved: [...notMoved.values()] }),
-    ...("reason" in preferences ? { preferencesNotMoved: preferences } : {}),
+    ...("reason" in preferences && brought === undefined ? { preferencesNotMoved: preferences } : {}),
+    ...("reason" in preferences && brought !== undefined
+      ? { preferencesFromArchive: { ...preferences, of: brought } }
+      : {}),
   };
 }
 

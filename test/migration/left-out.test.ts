@@ -1,15 +1,23 @@
 /**
  * What a move goes on without: each way in which a server can fail to read or to write, and what is worth asking again.
  */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
 import { expect, test } from "vitest";
+import { snapshotFile } from "../../src/archive/layout.ts";
 import { cidFor } from "../../src/data/cid.ts";
 import { DecampError } from "../../src/errors.ts";
-import { liveSource } from "../../src/migration/account-source.ts";
+import { archiveSource, liveSource } from "../../src/migration/account-source.ts";
 import { takeBackArrived } from "../../src/migration/arrived.ts";
 import { BlobFailures } from "../../src/migration/blob-failures.ts";
 import type { Context } from "../../src/migration/context.ts";
 import { bringPreferences } from "../../src/migration/steps/import-preferences.ts";
+import { leftBehind } from "../../src/migration/left-out.ts";
 import type { Pds } from "../../src/services/servers/pds.ts";
+import { makeArchive, rewrite, write } from "../cli/support/archive.ts";
+import { testRev } from "../repo/tools/account.ts";
+import { at } from "../tools/plc.ts";
 
 const { signal } = new AbortController();
 const answered = (status: number, error?: string): DecampError =>
@@ -58,6 +66,7 @@ test.each([
     from: liveSource(server(source, list) as unknown as Pds),
     target: server(target, []),
     signal,
+    identity: { did: "did:plc:x" },
     archive: "archive",
     hasSnapshot: true,
     snapshot: { snapshot: "3k", files: { "preferences.json": {} } },
@@ -71,6 +80,87 @@ test.each([
   }
   // What is asked again is told only when that did not help either.
   expect(warnings).toHaveLength(again === false ? 1 : 0);
+});
+
+test("what the old server does not give comes from the archive, and how old it is comes with it", async () => {
+  const folder = await mkdtemp(path.join(tmpdir(), "decamp-preferences-"));
+  const archive = makeArchive(folder);
+  const file = write(snapshotFile(archive, testRev, "preferences"), JSON.stringify({ preferences: list }));
+  const run = async (
+    source: Parameters<typeof server>[0],
+    target: ReturnType<typeof server>,
+    before: Partial<Context> = {},
+  ) => {
+    const warnings: string[] = [];
+    const context = {
+      from: liveSource(server(source, []) as unknown as Pds),
+      target,
+      signal,
+      archive,
+      missingBlobs: [],
+      notMoved: new Map(),
+      warn: (code: string) => warnings.push(code),
+      ...before,
+    } as unknown as Context;
+    rewrite(archive, testRev, (manifest) => {
+      Object.assign(context, { identity: { did: manifest.did } });
+      return { files: { ...manifest.files, "preferences.json": { ...file, private: true } } };
+    });
+    await bringPreferences(context);
+    return { context, warnings };
+  };
+  const gone = { read: answered(404, "XRPCNotSupported") };
+  const empty = server({}, []);
+  const first = await run(gone, empty);
+  expect(await empty.getPreferences()).toEqual(list);
+  expect(first.context.preferences).toBe(1);
+  expect(first.warnings).toEqual(["preferences-from-archive"]);
+  expect(leftBehind(first.context)).toMatchObject({ preferencesFromArchive: { of: at(0) } });
+  expect(leftBehind(first.context)).not.toHaveProperty("preferencesNotMoved");
+
+  // What may still come is asked for again before anything is said; then it is, once.
+  const flaky = { read: unreachable };
+  const again = await run(flaky, empty);
+  expect([again.context.preferencesLeft?.again, again.warnings]).toEqual([true, []]);
+  const { preferencesLeft } = again.context;
+  expect((await run(flaky, empty, { preferencesLeft })).warnings).toEqual(["preferences-from-archive"]);
+  expect((await run({}, empty, { preferencesLeft })).context.preferencesLeft).toBeUndefined();
+
+  // Once the account lives there, what it has there stays.
+  const lived = server({}, [{ $type: "changed.there" }]);
+  const after = await run(gone, lived, { switched: true });
+  expect(await lived.getPreferences()).toEqual([{ $type: "changed.there" }]);
+  expect(leftBehind(after.context)).toHaveProperty("preferencesNotMoved");
+
+  // One that somebody has changed since is not taken.
+  write(snapshotFile(archive, testRev, "preferences"), JSON.stringify({ preferences: [] }));
+  expect(leftBehind((await run(gone, server({}, []))).context)).toHaveProperty("preferencesNotMoved");
+  await rm(folder, { recursive: true });
+});
+
+test("a snapshot without preferences is restored with those of another one, and says so", async () => {
+  const folder = await mkdtemp(path.join(tmpdir(), "decamp-preferences-"));
+  const archive = makeArchive(folder);
+  const told: string[] = [];
+  let source = archiveSource(archive, { files: {} } as never, {
+    key: () => Promise.reject(new Error("nothing is signed")) as never,
+    now: () => 0,
+    onOther: (of) => told.push(of),
+  });
+  expect(await source.preferences(signal)).toEqual([]);
+  const file = write(snapshotFile(archive, testRev, "preferences"), JSON.stringify({ preferences: list }));
+  rewrite(archive, testRev, (manifest) => {
+    const bare = { ...manifest, snapshot: "3zzzzzzzzzzzz" };
+    source = archiveSource(archive, bare, {
+      key: () => undefined as never,
+      now: () => 0,
+      onOther: (of) => told.push(of),
+    });
+    return { files: { ...manifest.files, "preferences.json": { ...file, private: true } } };
+  });
+  expect(await source.preferences(signal)).toEqual(list);
+  expect(told).toEqual([at(0)]);
+  await rm(folder, { recursive: true });
 });
 
 test("a limit of the new server is not about preferences", async () => {

@@ -19,7 +19,8 @@ export function someOf(there: number, all: number): string {
 }
 
 /** What does not come along: blobs with why and the records that need them, and the preferences. */
-export function leftLines({ missingBlobs, blobsNotMoved = [], preferencesNotMoved }: LeftBehind): Line[] {
+export function leftLines(left: LeftBehind): Line[] {
+  const { missingBlobs, blobsNotMoved = [], preferencesNotMoved, preferencesFromArchive } = left;
   return [
     ...blobList(missingBlobs, (count) => `Missing: ${count} that your old server did not give`),
     ...blobList(blobsNotMoved, (count) => `Left behind: ${count}`),
@@ -30,6 +31,13 @@ export function leftLines({ missingBlobs, blobsNotMoved = [], preferencesNotMove
           [{ text: "Left behind: the preferences", style: "yellow" } as const],
           [`  ${preferencesNotMoved.reason}`],
           ...(preferencesNotMoved.archived === undefined ? [] : [[`  they are in ${preferencesNotMoved.archived}`]]),
+        ]),
+    ...(preferencesFromArchive === undefined
+      ? []
+      : [
+          [],
+          [{ text: `Preferences: those of the archive, of ${preferencesFromArchive.of}`, style: "yellow" } as const],
+          [`  of the old server ${preferencesFromArchive.reason}`],
         ]),
   ];
 }

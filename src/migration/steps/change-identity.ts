@@ -170,7 +170,8 @@ async function confirmChange(context: Context, { operation, facts }: PlannedMove
   }
   const differences = diffOperations(before, operation);
   const left = leftBehind(context);
-  const isAll = left.missingBlobs.length === 0 && Object.keys(left).length === 1;
+  const { missingBlobs, blobsNotMoved, preferencesNotMoved } = left;
+  const isAll = missingBlobs.length === 0 && blobsNotMoved === undefined && preferencesNotMoved === undefined;
   const change = {
     did,
     handle,

@@ -1,9 +1,11 @@
 /**
- * import-preferences: all of them, as the old server has them now, read back. They are no reason against a move: what
- * cannot be read or written is left out, with a word, and the archive has what could be read.
+ * import-preferences: all of them, as the old server has them now, read back. Where it does not give them, those that
+ * the archive has from before take their place, and it is said how old they are. They are no reason against a move:
+ * what cannot be read or written is left out, with a word, and the archive has what could be read.
  */
 
 import { isDeepStrictEqual } from "node:util";
+import { newestPreferences, type ArchivedPreferences } from "../../archive/archived-preferences.ts";
 import { snapshotFile, snapshotFiles } from "../../archive/layout.ts";
 import { isJsonObject } from "../../data/json-object.ts";
 import { isDecampError, type DecampError } from "../../errors.ts";
@@ -20,11 +22,12 @@ export const importPreferences: Step = {
   run: async (context) => {
     await bringPreferences(context);
     const { preferencesLeft, preferences = 0 } = context;
-    context.isLeft = preferencesLeft !== undefined;
-    if (preferencesLeft === undefined) {
-      return `${preferences} preferences`;
+    const { brought } = preferencesLeft ?? {};
+    context.isLeft = preferencesLeft !== undefined && brought === undefined;
+    if (!context.isLeft) {
+      return `${preferences} preferences${brought === undefined ? "" : `, from the archive, of ${brought}`}`;
     }
-    return preferencesLeft.again ? "not read, and asked for once more later" : "left out";
+    return preferencesLeft?.again === true ? "not read, and asked for once more later" : "left out";
   },
 };
 
@@ -36,34 +39,89 @@ export const importPreferences: Step = {
  */
 export async function bringPreferences(context: Context): Promise<void> {
   const { from, target, signal } = context;
-  context.preferences = undefined;
   const [ours, theirs] = await Promise.all([
     ask(context, async () => from.preferences(signal)),
     ask(context, async () => target.getPreferences(signal)),
   ]);
   if ("error" in ours) {
-    leave(context, `they could not be read: ${ours.error.message}`, mayPass(ours.error));
+    await bringArchived(context, ours.error, theirs);
     return;
   }
+  context.preferences = undefined;
   const { list } = ours;
-  if (list.length === 0 || isSame(list, theirs)) {
+  const failed = list.length === 0 ? undefined : await write(context, list, theirs);
+  if (failed === undefined) {
     settle(context, list.length);
-    return;
+  } else {
+    leave(context, failed.why, failed.again);
+  }
+}
+
+/** Why preferences are not there. */
+interface Failed {
+  /** Half a sentence, or a whole one. */
+  readonly why: string;
+  /** Whether it may help to try again. */
+  readonly again: boolean;
+}
+
+/** Writes them, unless they are there, and reads them back. @returns why they are not there then */
+async function write(context: Context, list: readonly unknown[], theirs: Asked): Promise<Failed | undefined> {
+  const { target, signal } = context;
+  if (isSame(list, theirs)) {
+    return undefined;
   }
   try {
     await target.putPreferences(list, signal);
   } catch (error) {
-    leave(context, `they could not be written: ${asAbout(error, signal).message}`, false);
-    return;
+    return { why: `they could not be written: ${asAbout(error, signal).message}`, again: false };
   }
   const back = await ask(context, async () => target.getPreferences(signal));
   if (isSame(list, back)) {
-    settle(context, list.length);
-  } else if ("error" in back) {
-    leave(context, `they could not be read back: ${back.error.message}`, mayPass(back.error));
-  } else {
-    leave(context, `${target.host} does not give them back as they were written.`, false);
+    return undefined;
   }
+  return "error" in back
+    ? { why: `they could not be read back: ${back.error.message}`, again: mayPass(back.error) }
+    : { why: `${target.host} does not give them back as they were written.`, again: false };
+}
+
+/**
+ * Those of the archive, in place of what the old server does not give. They may be older, so what it has is asked for
+ * again as long as that may help. An account that lives at the new server keeps what it has there.
+ */
+async function bringArchived(context: Context, error: DecampError, theirs: Asked): Promise<void> {
+  const { switched, preferencesLeft: before } = context;
+  const again = mayPass(error);
+  const why = `they could not be read: ${error.message}`;
+  const hasSome = !("list" in theirs) || theirs.list.length > 0;
+  if (switched && hasSome && before?.brought !== undefined) {
+    context.preferencesLeft = { ...before, again };
+    tell(context);
+    return;
+  }
+  context.preferences = undefined;
+  const kept = switched && hasSome ? undefined : await archived(context);
+  if (kept === undefined) {
+    leave(context, why, again);
+    return;
+  }
+  const list = stored(kept.list);
+  const failed = await write(context, list, theirs);
+  if (failed !== undefined) {
+    leave(context, `${why} Those of the archive did not get there, either: ${failed.why}`, again);
+    return;
+  }
+  context.preferences = list.length;
+  context.preferencesLeft = { reason: why, archived: kept.path, again, brought: kept.at };
+  // What is asked for again is told only when that did not help either.
+  if (!again || before?.brought !== undefined) {
+    tell(context);
+  }
+}
+
+/** What the archive has. Whoever restores has it from there already. */
+async function archived({ archive, identity, restoring }: Context): Promise<ArchivedPreferences | undefined> {
+  return restoring === undefined ? newestPreferences(archive, identity.did) : undefined;
 }
 
 /**
@@ -86,7 +144,10 @@ export async function bringPreferencesAtLast(context: Context): Promise<void> {
     if (!isDecampError(error) || error.code === "interrupted") {
       throw error;
     }
-    leave(context, `they could not be read: ${error.message}`, true);
+    // Those of the archive, if they are there, stay.
+    if (context.preferencesLeft?.brought === undefined) {
+      leave(context, `they could not be read: ${error.message}`, true);
+    }
   }
   if (context.preferencesLeft?.again === true) {
     tell(context);
@@ -143,7 +204,14 @@ function leave(context: Context, why: string, again: boolean): void {
 }
 
 function tell({ preferencesLeft, warn }: Context): void {
-  const { reason = "", archived } = preferencesLeft ?? {};
+  const { reason = "", archived, brought } = preferencesLeft ?? {};
+  if (brought !== undefined) {
+    warn(
+      "preferences-from-archive",
+      `The preferences are those of the archive, of ${brought}: what was changed since is not in them. Of the old server ${reason}`,
+    );
+    return;
+  }
   const where = archived === undefined ? "" : ` They are in ${archived}.`;
   warn("preferences-not-moved", `The preferences did not come along: ${reason}${where}`);
 }

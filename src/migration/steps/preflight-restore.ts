@@ -51,6 +51,11 @@ export const preflightRestore: Step = {
         return temporaryKey;
       },
       now: () => timeAtDirectory(services),
+      onOther: (of) =>
+        context.warn(
+          "preferences-of-another-snapshot",
+          `The snapshot has no preferences. Those of another one in the archive are taken, of ${of}.`,
+        ),
     });
     if (context.switched) {
       context.newHandle = identity.handle;
