@@ -73,6 +73,7 @@ export type { OddSnapshot } from "./archive/odd-snapshots.ts";
 export { openSnapshotRepo } from "./archive/open-repo.ts";
 export { checkArchive, type AnyFinding, type ArchiveReport } from "./archive/check/check-archive.ts";
 export type { ArchiveFinding, CheckOptions } from "./archive/check/check-snapshot.ts";
+export type { NamedChange, RecordChanges } from "./archive/record-changes.ts";
 export { compareBlobs, compareFiles, compareRecords, type PartChange } from "./archive/compare-snapshots.ts";
 export { pruneArchive, type Pruned, type PruneOptions } from "./archive/prune.ts";
 export { parseSpan, type KeepRules, type Span } from "./archive/keep-rules.ts";
@@ -112,6 +113,7 @@ export type {
   PlannedStep,
   PreferencesFromArchive,
   PreferencesNotMoved,
+  ShownChanges,
   Warning,
 } from "./migration/events.ts";
 export type { MigrateOptions } from "./migration/options.ts";

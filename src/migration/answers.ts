@@ -7,6 +7,7 @@
 
 import type { IdentityAnswers } from "../account/answers.ts";
 import type { Signer } from "../account/sign-by-key.ts";
+import type { RecordChanges } from "../archive/record-changes.ts";
 import type { Curve } from "../identity/keys.ts";
 import type { PrivateKey } from "../identity/private-key.ts";
 import type { LeftBehindNow } from "./events.ts";
@@ -36,6 +37,11 @@ export interface Answers extends IdentityAnswers {
    * a new one, which is kept there encrypted, read back and tried.
    */
   readonly temporaryKey?: (of: { readonly path: string; readonly curve: Curve }) => Promise<PrivateKey>;
+  /**
+   * The yes to an import that takes away what `host` has of the account, where that was asked for and is shown. Throws
+   * `interrupted` for a no.
+   */
+  confirmReplacement?(of: { host: string; changes: RecordChanges }): Promise<void>;
   /** The yes to deleting the copy at `host`, when a move is cancelled. Throws `interrupted` for a no. */
   confirmDeletion?(of: { did: string; handle: string; host: string }): Promise<void>;
   /** The code that the new server has mailed for deleting the account there, when a move is cancelled. */

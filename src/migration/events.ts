@@ -4,6 +4,7 @@
  */
 
 import type { PlaceState } from "../account/places.ts";
+import type { RecordChanges } from "../archive/record-changes.ts";
 import type { ChangeFacts } from "../plc/change-facts.ts";
 import type { Difference } from "../plc/diff.ts";
 import type { StepId } from "./step-ids.ts";
@@ -133,6 +134,16 @@ export interface PreferencesFromArchive extends PreferencesNotMoved {
   readonly of: string;
 }
 
+/** What is different record by record, shown before it is agreed to. */
+export interface ShownChanges extends RecordChanges {
+  /**
+   * `replace`: what an import would do to the copy of the account at `host`; a changed record is quoted as it is there
+   * now. `newer`: what `host` has, against the archive.
+   */
+  readonly purpose: "replace" | "newer";
+  readonly host: string;
+}
+
 /** Something that a move says while it works. */
 export type MigrationEvent =
   | { readonly type: "plan"; readonly plan: MigrationPlan }
@@ -153,6 +164,7 @@ export type MigrationEvent =
       readonly total?: number;
     }
   | ({ readonly type: "warning" } & Warning)
+  | ({ readonly type: "records" } & ShownChanges)
   | {
       readonly type: "identity";
       readonly did: string;

@@ -152,6 +152,22 @@ export function createAnswers(
       });
     },
 
+    confirmReplacement: async ({ host }) => {
+      // Who cannot be asked has said so with the flag that this is about.
+      if (given.yes || !prompter.canAsk) {
+        return;
+      }
+      const typed = await prompter.text({
+        message: `Type yes to replace what ${hostName(host)} has, or nothing to stop here:`,
+        what: "the confirmation that the copy may be replaced",
+        answeredBy: "--yes",
+        mayBeEmpty: true,
+      });
+      if (typed.toLowerCase() !== "yes") {
+        throw new DecampError("interrupted", "The replacement was not confirmed.");
+      }
+    },
+
     confirmDeletion: async ({ did, handle, host }) => {
       // Who cannot be asked has said so with the code that the server mails.
       if (given.yes || !prompter.canAsk) {

@@ -6,6 +6,7 @@
 import { inspectDownload } from "../../archive/export/fetch-repo.ts";
 import { replacedRepo, snapshotFile } from "../../archive/layout.ts";
 import { readManifests } from "../../archive/manifest.ts";
+import { describeChanges, type RecordChanges } from "../../archive/record-changes.ts";
 import { collect } from "../../data/slices.ts";
 import { DecampError } from "../../errors.ts";
 import { diffInTurns } from "../../repo/diff.ts";
@@ -37,7 +38,9 @@ export async function requireReplaceable(context: Context): Promise<void> {
     const isNewer = report.rev !== undefined && report.rev > snapshot.rev;
     const others = isNewer ? [snapshot] : ours;
     const paths = await onlyThere(there, context, new Set(others.map((manifest) => manifest.snapshot)), isNewer);
-    return paths.length === 0 ? undefined : settle(context, paths, report);
+    return paths.length === 0
+      ? undefined
+      : settle(context, { paths, changes: await showChanges(context, there) }, report);
   });
 }
 
@@ -83,12 +86,28 @@ async function onlyThere(
   return [...(paths ?? [])];
 }
 
-/** @returns where what is there is to be kept @throws DecampError `target-in-use` unless it may be replaced */
-function settle(
-  { options, target, snapshot, archive, warn, from, restoring }: Context,
-  paths: readonly string[],
+/** Shows what the import would do to the copy that is there. */
+async function showChanges(context: Context, there: RepoSource): Promise<RecordChanges> {
+  const { archive, snapshot, target, report, signal } = context;
+  const car = openCarFile(snapshotFile(archive, snapshot.snapshot, "repo"));
+  try {
+    const changes = await describeChanges(there, car.source, "before", signal);
+    report({ type: "records", purpose: "replace", host: target.host, ...changes });
+    return changes;
+  } finally {
+    car.close();
+  }
+}
+
+/**
+ * @returns where what is there is to be kept
+ * @throws DecampError `target-in-use` unless it may be replaced; what the answer throws
+ */
+async function settle(
+  { options, answers, target, snapshot, archive, warn, from, restoring }: Context,
+  { paths, changes }: { readonly paths: readonly string[]; readonly changes: RecordChanges },
   { rev = "unknown" }: RepoReport,
-): string {
+): Promise<string> {
   const what = `${paths.length} records that are not as in what would be imported, such as ${paths[0] ?? ""}`;
   if (!options.replaceCopy) {
     throw new DecampError(
@@ -100,6 +119,7 @@ function settle(
       },
     );
   }
+  await answers.confirmReplacement?.({ host: target.host, changes });
   const place = replacedRepo(archive, rev);
   warn("copy-replaced", `${target.host} had ${what}. The repository that was there is kept in ${place}.`);
   return place;

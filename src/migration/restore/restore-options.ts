@@ -59,6 +59,14 @@ export interface Restoring {
   earlierKeys?: readonly string[];
 }
 
+/** What a restore has; a step of one runs nowhere else. */
+export function restoringOf({ restoring }: { readonly restoring: Restoring | undefined }): Restoring {
+  if (restoring === undefined) {
+    throw new TypeError("a step of a restore runs in a restore");
+  }
+  return restoring;
+}
+
 /** The same as a move is asked it: the steps that both have read this. */
 export function asMove(options: RestoreOptions, archive: string, account: string): MigrateOptions {
   const { replaceNewer, nullify: _nullify, dropKeys: _drop, also: _also, ...rest } = options;

@@ -23,13 +23,13 @@ import { activate, confirm } from "../steps/finish.ts";
 import { gather } from "../steps/gather.ts";
 import { importPreferences } from "../steps/import-preferences.ts";
 import { importRepo } from "../steps/import-repo.ts";
-import { openKey, restoringOf } from "../steps/open-key.ts";
+import { openKey } from "../steps/open-key.ts";
 import { preflightRestore } from "../steps/preflight-restore.ts";
 import { takeSteps } from "../steps/run-step.ts";
 import { swapKey } from "../steps/swap-key.ts";
 import { destroyKey, temporaryKey } from "../steps/temporary-key.ts";
 import { transferBlobs } from "../steps/transfer-blobs.ts";
-import { asMove, type RestoreOptions } from "./restore-options.ts";
+import { asMove, restoringOf, type RestoreOptions } from "./restore-options.ts";
 
 /** The archive is proved while servers are waited for: the old one may be dead, which takes seconds to be sure of. */
 const preflight: Step = {

@@ -7,7 +7,7 @@ import { parseAccount } from "../../identity/names.ts";
 import type { Step } from "../context.ts";
 import { findJournal } from "../journal.ts";
 import { strangeArrival } from "../restore/swap.ts";
-import { restoringOf } from "./open-key.ts";
+import { restoringOf } from "../restore/restore-options.ts";
 
 export const findArchived: Step = {
   id: "resolve",

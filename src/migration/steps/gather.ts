@@ -6,16 +6,15 @@
 import { completeSnapshot, type BlobGiver } from "../../archive/export/complete-snapshot.ts";
 import { blobFile } from "../../archive/layout.ts";
 import { readableManifests } from "../../archive/manifest.ts";
-import { openSnapshot } from "../../archive/open.ts";
 import { DecampError, isDecampError } from "../../errors.ts";
-import { parseServerUrl } from "../../identity/addresses.ts";
 import { defaultDownloads } from "../../services/defaults.ts";
 import { openForUpload } from "../../services/disk/files.ts";
 import { plainSize } from "../../services/disk/plain-entries.ts";
 import type { Pds } from "../../services/servers/pds.ts";
 import type { Context, Step } from "../context.ts";
+import { openAlso } from "../restore/also.ts";
 import { judgeBlobs } from "./export.ts";
-import { restoringOf } from "./open-key.ts";
+import { restoringOf } from "../restore/restore-options.ts";
 
 export const gather: Step = {
   id: "gather",
@@ -51,22 +50,22 @@ export const gather: Step = {
 
 /** The old server, unless it has said that it lacks the account or does not answer, and those that were named. */
 async function givers(context: Context): Promise<BlobGiver[]> {
-  const { services, source, where, identity, options } = context;
+  const { source, where, identity } = context;
   const { also = [] } = restoringOf(context).options;
   const fromServer = (pds: Pds): BlobGiver => ({
     name: pds.host,
     open: async (cid, signal, busy) => pds.getBlob(identity.did, cid, signal, busy),
   });
   const isOut = ["unreachable", "absent"].includes(where.source?.state ?? "");
-  const named = also.map(async (what) =>
-    /^https?:/.test(what) ? fromServer(services.openPds(parseServerUrl(what, options))) : archiveGiver(what),
-  );
+  const named = also.map(async (what) => {
+    const opened = await openAlso(context, what);
+    return opened.kind === "server" ? fromServer(opened.pds) : archiveGiver(opened.archive);
+  });
   return [...(isOut ? [] : [fromServer(source)]), ...(await Promise.all(named))];
 }
 
 /** Another archive, which may be of another account: a blob is what its CID says. */
-async function archiveGiver(path: string): Promise<BlobGiver> {
-  const { archive } = await openSnapshot(path);
+async function archiveGiver(archive: string): Promise<BlobGiver> {
   const manifests = await readableManifests(archive);
   const types = new Map(manifests.flatMap(({ blobs }) => blobs.map(({ cid, mimeType }) => [cid, mimeType])));
   return {

@@ -8,7 +8,7 @@ import { activeEntries } from "../../plc/recover.ts";
 import { keysOfServer } from "../../plc/server-keys.ts";
 import { belowServer } from "../checks/identity.ts";
 import type { Context, Step } from "../context.ts";
-import type { Restoring } from "../restore/restore-options.ts";
+import { restoringOf } from "../restore/restore-options.ts";
 import { hostileAnswer, requireRestorePower, type SwapWish } from "../restore/swap.ts";
 
 export const openKey: Step = {
@@ -82,12 +82,4 @@ export function requirePowerNow(
   // What a server has made of an operation of ours is no reason to stop: it is taken back.
   const answer = hostileAnswer(log, wish, now);
   requireRestorePower(log, { heldKeys: wish.heldKeys, nullify: answer?.cid ?? wish.nullify }, now);
-}
-
-/** What a restore has; a step of one runs nowhere else. */
-export function restoringOf({ restoring }: Context): Restoring {
-  if (restoring === undefined) {
-    throw new TypeError("a step of a restore runs in a restore");
-  }
-  return restoring;
 }

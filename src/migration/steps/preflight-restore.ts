@@ -6,9 +6,7 @@
 import { timeAtDirectory } from "../../account/directory-time.ts";
 import { requireState } from "../../account/places.ts";
 import { whereIs } from "../../account/where.ts";
-import { changesSince } from "../../archive/compare-snapshots.ts";
-import { proveDownload } from "../../archive/export/fetch-repo.ts";
-import { DecampError, isDecampError } from "../../errors.ts";
+import { DecampError } from "../../errors.ts";
 import { operationsLeft } from "../../plc/check.ts";
 import { checkClocks } from "../checks/clock.ts";
 import { checkIdentity } from "../checks/identity.ts";
@@ -19,9 +17,10 @@ import { recallLeftOut } from "../left-out.ts";
 import { journalFormat, openJournal } from "../journal.ts";
 import { wholePath } from "../../services/disk/files.ts";
 import { archiveSource } from "../account-source.ts";
+import { showNewerAtHome, tellAge, tellNewerElsewhere } from "../restore/stale.ts";
 import { forecastUploads } from "../upload-quota.ts";
 import { checkAdmission, noteHandle, openJournalAfter, requireOwnDid, warnOfLargeBlobs } from "./preflight.ts";
-import { restoringOf } from "./open-key.ts";
+import { restoringOf } from "../restore/restore-options.ts";
 
 /** Two operations, one in the place of a hostile answer, and one to take it all back. */
 const operationsNeeded = 4;
@@ -86,6 +85,7 @@ async function checkBefore(context: Context): Promise<void> {
     );
   }
   await checkHome(context);
+  await tellNewerElsewhere(context);
   const there = await requireState(target, did, context.where.target, signal);
   if (there === "active") {
     throw new DecampError("target-in-use", `${target.host} has an active account ${did} already.`, {
@@ -115,7 +115,7 @@ async function checkHome(context: Context): Promise<void> {
   const { where, source, snapshot, identity, warn } = context;
   const home = where.source;
   if (home === undefined || home.state !== "active") {
-    warn("archive-age", `The archive is of ${snapshot.createdAt}. What came after that is not in it.`);
+    await tellAge(context);
     return;
   }
   const { head } = home;
@@ -127,10 +127,12 @@ async function checkHome(context: Context): Promise<void> {
     );
     return;
   }
+  await tellAge(context);
+  const what = await showNewerAtHome(context);
   if (!restoringOf(context).options.homeIsLost) {
     throw new DecampError(
       "refused",
-      `${source.host} answers, has the account active, and has something newer than the archive.`,
+      `${source.host} answers, has the account active, and has something newer than the archive. ${what}`,
       {
         hint: "Move the account from there. Only if that server is hostile, or you have lost all ways to sign in there, add --home-is-lost: what it has is then not believed.",
         data: {
@@ -143,25 +145,7 @@ async function checkHome(context: Context): Promise<void> {
       },
     );
   }
-  warn("home-is-newer", `${source.host} has the account, and something newer. ${await newerThere(context)}`);
-}
-
-/** How what the home has differs from the archive. It may be made up: it holds the key. */
-async function newerThere({ archive, source, identity, expectation, signal, snapshot }: Context): Promise<string> {
-  try {
-    const download = await source.getRepo(identity.did, signal);
-    return await proveDownload(archive, download, expectation, signal, async (there) => {
-      const changes = await changesSince({ archive, manifest: snapshot }, there, signal);
-      const count = (kind: string): number => changes.filter((change) => change.kind === kind).length;
-      return `Records that are new there: ${count("added")}; changed: ${count("changed")}; gone: ${count("removed")}. None of that comes along.`;
-    });
-  } catch (error) {
-    signal.throwIfAborted();
-    if (!isDecampError(error)) {
-      throw error;
-    }
-    return `It does not show what: ${error.message}`;
-  }
+  warn("home-is-newer", `${source.host} has the account, and something newer. ${what}`);
 }
 
 /** Takes up what an earlier run has written down, after the switch. */

@@ -9,7 +9,8 @@ import { DecampError, isDecampError } from "../../errors.ts";
 import type { Context, Step } from "../context.ts";
 import { changeByKey } from "../restore/change-by-key.ts";
 import { isSwapped, planSwap, type SwapWish } from "../restore/swap.ts";
-import { requirePowerNow, restoringOf } from "./open-key.ts";
+import { restoringOf } from "../restore/restore-options.ts";
+import { requirePowerNow } from "./open-key.ts";
 
 /** So often a server that answers is taken back. Each of its keys leaves, so it has no more answers than keys. */
 const rounds = 4;

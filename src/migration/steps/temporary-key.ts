@@ -12,7 +12,7 @@ import { fileSize } from "../../services/disk/files.ts";
 import type { Context, Step } from "../context.ts";
 import { temporaryKeyFile } from "../journal.ts";
 import { lastOwnKey } from "../restore/swap.ts";
-import { restoringOf } from "./open-key.ts";
+import { restoringOf } from "../restore/restore-options.ts";
 
 export const temporaryKey: Step = {
   id: "temporary-key",

@@ -1,8 +1,9 @@
 /** Lines that more than one reporter shows. */
 import type { Difference } from "../../../plc/diff.ts";
-import type { LeftBehindNow, MigrationEvent, MigrationPlan } from "../../../migration/events.ts";
+import type { LeftBehindNow, MigrationEvent, MigrationPlan, ShownChanges } from "../../../migration/events.ts";
 import { factsLines } from "../facts-lines.ts";
 import { leftLines, someOf } from "../left-lines.ts";
+import { countText, plural } from "./amounts.ts";
 import type { Line, Piece } from "../terminal.ts";
 import type { Complete } from "../../next-command.ts";
 
@@ -51,6 +52,37 @@ export function notAllThere(left: LeftBehindNow): readonly Line[] {
     ],
     ...leftLines(left),
     [],
+  ];
+}
+
+/** So many changes of each kind are on the screen; `--json` has more. */
+const shownChanges = 20;
+
+/** What is different record by record: its sign in front, so that colour is not needed. */
+export function recordsLines({ purpose, host, added, changed, removed, records }: ShownChanges): Piece[][] {
+  const isReplaced = purpose === "replace";
+  const counts = { removed, changed, added };
+  const titles = isReplaced
+    ? { removed: "go", changed: "change", added: "come" }
+    : { removed: "gone there", changed: "changed there", added: "new there" };
+  const signs = { removed: ["-", "red"], changed: ["~", "yellow"], added: ["+", "green"] } as const;
+  return [
+    [isReplaced ? `The import would change what ${host} has:` : `What ${host} has, against the archive:`],
+    ...(["removed", "changed", "added"] as const).flatMap((kind): Piece[][] => {
+      const shown = records.filter((record) => record.kind === kind).slice(0, shownChanges);
+      const [sign, style] = signs[kind];
+      const more = counts[kind] - shown.length;
+      return counts[kind] === 0
+        ? []
+        : [
+            [`  ${plural(counts[kind], "record")}: ${titles[kind]}`],
+            ...shown.map(({ path, words }): Piece[] => [
+              { text: `  ${sign} ${path}`, style },
+              words === undefined ? "" : `  “${words}”`,
+            ]),
+            ...(more > 0 ? [[`    and ${countText(more)} more`]] : []),
+          ];
+    }),
   ];
 }
 

@@ -1,7 +1,7 @@
 /** A person's terminal: a spinner with a bar for the step at hand, one line for each step that is over. On stderr. */
 import type { Piece, Terminal } from "../terminal.ts";
 import { durationText } from "./amounts.ts";
-import { identityEventLines, movingLines, warningLine } from "./lines.ts";
+import { identityEventLines, movingLines, recordsLines, warningLine } from "./lines.ts";
 import type { Reporter, ReporterOptions } from "./reporter.ts";
 import { createSpinner, showsUnicode } from "./spinner.ts";
 
@@ -42,6 +42,11 @@ export async function createPersonReporter(
           break;
         case "warning":
           spinner.say(...warningLine(event));
+          break;
+        case "records":
+          for (const line of recordsLines(event)) {
+            spinner.say(...line);
+          }
           break;
         case "identity":
           if (!options.identityIsAsked) {

@@ -1,7 +1,7 @@
 /** Plain lines on stderr, for a log: one line a change of state, a sign of life at most every ten seconds. */
 import type { Channel } from "../terminal.ts";
 import { progressText } from "./amounts.ts";
-import { identityEventLines, movingLines, warningLine } from "./lines.ts";
+import { identityEventLines, movingLines, recordsLines, warningLine } from "./lines.ts";
 import type { Reporter, ReporterOptions } from "./reporter.ts";
 
 const heartbeatEvery = 10_000;
@@ -40,6 +40,11 @@ export function createPlainReporter(err: Channel, options: Omit<ReporterOptions,
           break;
         case "warning":
           err.line(...warningLine(event));
+          break;
+        case "records":
+          for (const line of recordsLines(event)) {
+            err.line(...line);
+          }
           break;
         case "identity":
           if (!options.identityIsAsked && !options.quiet) {

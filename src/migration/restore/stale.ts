@@ -1,0 +1,138 @@
+/** How old what is restored is, and what is newer elsewhere: told before anything is changed. */
+
+import { stateAt, headAt } from "../../account/places.ts";
+import { snapshotFile } from "../../archive/layout.ts";
+import { proveDownload } from "../../archive/export/fetch-repo.ts";
+import { readableManifests, type Manifest } from "../../archive/manifest.ts";
+import { describeChanges } from "../../archive/record-changes.ts";
+import { firstWords } from "../../data/first-words.ts";
+import { isDecampError } from "../../errors.ts";
+import { timeOfRev } from "../../repo/head.ts";
+import { newestRecord } from "../../repo/newest-record.ts";
+import type { RepoSource } from "../../repo/source.ts";
+import { openCarFile } from "../../services/disk/car-file.ts";
+import type { Pds } from "../../services/servers/pds.ts";
+import type { Context } from "../context.ts";
+import { openAlso } from "./also.ts";
+import { restoringOf } from "./restore-options.ts";
+
+const hour = 3_600_000;
+
+/** Says of when the snapshot is, and which record is its newest. */
+export async function tellAge({ archive, snapshot, services, signal, warn }: Context): Promise<void> {
+  const car = openCarFile(snapshotFile(archive, snapshot.snapshot, "repo"));
+  try {
+    const newest = await newestRecord(car.source, snapshot.rev, signal);
+    const words = newest === undefined ? undefined : firstWords(newest.bytes);
+    const record =
+      newest === undefined
+        ? ""
+        : ` Its newest record is ${newest.path}, of ${timeOfRev(newest.rkey) ?? "no time"}${words === undefined ? "" : ` (“${words}”)`}.`;
+    warn(
+      "archive-age",
+      `The archive is of ${snapshot.createdAt}, ${ageText(services.now() - Date.parse(snapshot.createdAt))} old.${record} What came after that is not in it.`,
+    );
+  } finally {
+    car.close();
+  }
+}
+
+/** In hours, and from two days on in days. @param age milliseconds */
+function ageText(age: number): string {
+  const hours = Math.max(0, Math.floor(age / hour));
+  return hours < 48 ? `${hours} ${hours === 1 ? "hour" : "hours"}` : `${Math.floor(hours / 24)} days`;
+}
+
+/**
+ * Says what other snapshots, and the sources that were named, have of the account that is newer. None of it comes
+ * along: only blobs are taken from there.
+ *
+ * @throws DecampError what opening a source throws that was named
+ */
+export async function tellNewerElsewhere(context: Context): Promise<void> {
+  const { archive, snapshot } = context;
+  const { also = [] } = restoringOf(context).options;
+  const isNewer = ({ did, rev }: Manifest): boolean => did === snapshot.did && rev > snapshot.rev;
+  const other = (await readableManifests(archive)).findLast((manifest) => isNewer(manifest));
+  if (other !== undefined) {
+    await tellNewer(context, archive, async (look) => inSnapshot(archive, other, look));
+  }
+  for (const what of also) {
+    const source = await openAlso(context, what);
+    if (source.kind === "server") {
+      await tellNewerServer(context, source.pds);
+    } else if (isNewer(source.manifest)) {
+      await tellNewer(context, source.archive, async (look) => inSnapshot(source.archive, source.manifest, look));
+    }
+  }
+}
+
+async function tellNewerServer(context: Context, pds: Pds): Promise<void> {
+  const { identity, snapshot, signal } = context;
+  try {
+    const isActive = (await stateAt(pds, identity.did, signal)) === "active";
+    const head = isActive ? await headAt(pds, identity.did, signal) : undefined;
+    if (head === undefined || head.did !== identity.did || head.rev <= snapshot.rev) {
+      return;
+    }
+  } catch (error) {
+    signal.throwIfAborted();
+    if (!isDecampError(error)) {
+      throw error;
+    }
+    return; // it shows nothing
+  }
+  await tellNewer(context, pds.host, async (look) => atServer(context, pds, look));
+}
+
+async function tellNewer(context: Context, name: string, open: Open): Promise<void> {
+  const what = await showNewer(context, name, open);
+  context.warn("newer-elsewhere", `${name} has something newer of this account than what is restored. ${what}`);
+}
+
+type Look = (there: RepoSource) => Promise<string>;
+/** Hands over the repository of a source, proved where a server gives it out. */
+type Open = (look: Look) => Promise<string>;
+
+async function inSnapshot(archive: string, manifest: Manifest, look: Look): Promise<string> {
+  const car = openCarFile(snapshotFile(archive, manifest.snapshot, "repo"));
+  try {
+    return await look(car.source);
+  } finally {
+    car.close();
+  }
+}
+
+async function atServer({ archive, identity, expectation, signal }: Context, pds: Pds, look: Look): Promise<string> {
+  return proveDownload(archive, await pds.getRepo(identity.did, signal), expectation, signal, look);
+}
+
+/** Shows how what the home has differs from the archive. It may be made up: the home holds the key. @returns figures */
+export async function showNewerAtHome(context: Context): Promise<string> {
+  const { source } = context;
+  return showNewer(context, source.host, async (look) => atServer(context, source, look));
+}
+
+/** Shows the records that are different. @returns how many, in sentences */
+async function showNewer(context: Context, host: string, open: Open): Promise<string> {
+  const { archive, snapshot, signal, report } = context;
+  try {
+    return await open(async (there) => {
+      const car = openCarFile(snapshotFile(archive, snapshot.snapshot, "repo"));
+      try {
+        const changes = await describeChanges(car.source, there, "after", signal);
+        report({ type: "records", purpose: "newer", host, ...changes });
+        const { added, changed, removed } = changes;
+        return `Records that are new there: ${added}; changed: ${changed}; gone: ${removed}. A restore brings none of that.`;
+      } finally {
+        car.close();
+      }
+    });
+  } catch (error) {
+    signal.throwIfAborted();
+    if (!isDecampError(error)) {
+      throw error;
+    }
+    return `It does not show what: ${error.message}`;
+  }
+}

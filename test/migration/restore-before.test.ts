@@ -1,0 +1,192 @@
+/** What a restore says, asks and refuses before it changes anything. */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { afterAll, expect, test } from "vitest";
+import { snapshotFile } from "../../src/archive/layout.ts";
+import { readManifests } from "../../src/archive/manifest.ts";
+import { CidLink } from "../../src/data/cid.ts";
+import { recordsLines } from "../../src/cli/talk/reporters/lines.ts";
+import { DecampError } from "../../src/errors.ts";
+import { requireReplaceable } from "../../src/migration/checks/target-repo.ts";
+import type { Context } from "../../src/migration/context.ts";
+import type { MigrationEvent, ShownChanges } from "../../src/migration/events.ts";
+import { restore } from "../../src/migration/restore/run.ts";
+import { forever } from "../account/support.ts";
+import { account, key, write } from "../cli/support/archive.ts";
+import { special } from "../cli/support/car.ts";
+import { makeAccount, testNow, tid } from "../repo/tools/account.ts";
+import { makeCar, makeCommit } from "../repo/tools/build.ts";
+import type { Json } from "../tools/plc.ts";
+import { asked, did, genesis, prepareWorld, withKey } from "./restore-world.ts";
+
+const world = prepareWorld();
+const folder = await mkdtemp(path.join(tmpdir(), "decamp-before-"));
+afterAll(async () => rm(folder, { recursive: true }));
+
+/** Runs one that cannot come as far as the identity. @returns its error and what it said */
+async function run(operations: Json[], more: object = {}): Promise<{ error: DecampError; said: MigrationEvent[] }> {
+  const { services, sent } = world.with(operations);
+  const said: MigrationEvent[] = [];
+  const error = await restore(
+    { ...world.options, ...more },
+    services,
+    asked,
+    (event) => said.push(event),
+    forever,
+  ).catch((thrown: unknown) => thrown);
+  expect(sent).toEqual([]);
+  expect(error).toBeInstanceOf(DecampError);
+  return { error: error as DecampError, said };
+}
+
+const warning = (said: readonly MigrationEvent[], code: string): string | undefined =>
+  said.flatMap((event) => (event.type === "warning" && event.code === code ? [event.message] : []))[0];
+
+const post = (text: string) => ({ $type: "app.bsky.feed.post", text });
+const post1 = `app.bsky.feed.post/${tid(testNow * 1000 + 5)}`;
+/** As the archive, but one record more, one changed, one less. */
+const [profile, note] = special.map(({ key: at }) => at);
+const newer = await makeAccount({
+  did,
+  records: [
+    ...special.slice(2),
+    { key: note ?? "", value: { $type: "app.example.note", text: "another note" } },
+    { key: post1, value: post("written since by somebody") },
+  ],
+});
+const newerRev = tid(testNow * 1000 + 10);
+const commit = await makeCommit(
+  { did, version: 3, data: new CidLink(newer.data), rev: newerRev, prev: null },
+  { didKey: key.did, sign: (bytes) => key.sign(bytes) },
+);
+const newerCar = makeCar(commit.cid, [commit, ...newer.blocks.slice(1)]);
+
+test("what a home has that is newer is shown record by record, before anybody chooses", async () => {
+  const status = { status: 200, did, active: true, rev: newerRev };
+  world.said.set("com.atproto.sync.getRepoStatus", status);
+  world.said.set("com.atproto.sync.getLatestCommit", { status: 200, cid: commit.cid, rev: newerRev });
+  world.said.set("com.atproto.sync.getBlocks", { status: 200, car: newerCar });
+  world.said.set("com.atproto.sync.getRepo", { status: 200, car: newerCar });
+  const { error, said } = await run([genesis, withKey]);
+  expect(error).toMatchObject({ code: "refused", data: { reason: "home-lives" } });
+  const [shown] = said.filter(({ type }) => type === "records");
+  expect(shown).toMatchObject({
+    purpose: "newer",
+    added: 1,
+    changed: 1,
+    removed: 1,
+    records: [
+      { kind: "removed", path: profile, words: "Alice\u202e" },
+      { kind: "added", path: post1, words: "written since by somebody" },
+      { kind: "changed", path: note, words: "another note" },
+    ],
+  });
+  expect(warning(said, "archive-age")).toMatch(/ old\. What came after that is not in it\.$/);
+});
+
+test("a stale archive says how old it is, its newest record, and which source has something newer", async () => {
+  const at = `app.bsky.feed.post/${tid(testNow * 1000 + 1)}`;
+  const later = `app.bsky.feed.post/${tid(testNow * 1000 + 99)}`;
+  const there = await makeAccount({
+    did,
+    records: [
+      { key: at, value: post("the last words") },
+      // Named by a time after the revision: nobody knows when that was.
+      { key: later, value: post("from the future") },
+      ...special,
+    ],
+  });
+  const rev = tid(testNow * 1000 + 2);
+  const signedHere = await makeCommit(
+    { did, version: 3, data: new CidLink(there.data), rev, prev: null },
+    { didKey: key.did, sign: (bytes) => key.sign(bytes) },
+  );
+  const { archive } = world.options;
+  const car = makeCar(signedHere.cid, [signedHere, ...there.blocks.slice(1)]);
+  const file = write(snapshotFile(archive, rev, "repo"), car);
+  const [first] = await readManifests(archive);
+  const manifest = { ...first, snapshot: rev, rev, commit: signedHere.cid, data: there.data, records: 5 };
+  write(
+    snapshotFile(archive, rev, "manifest"),
+    JSON.stringify({ ...manifest, files: { "repo.car": file }, createdAt: "2026-01-01T12:00:00.000Z" }),
+  );
+  const { said } = await run([genesis, withKey]);
+  expect(warning(said, "archive-age")).toBe(
+    `The archive is of 2026-01-01T12:00:00.000Z, 4 days old. Its newest record is ${at}, of 2026-03-01T00:00:00.000Z (“the last words”). What came after that is not in it.`,
+  );
+  expect(warning(said, "newer-elsewhere")).toBeUndefined();
+
+  const older = path.join(archive, "snapshots", first?.snapshot ?? "");
+  const stale = await run([genesis, withKey], { archive: older });
+  const elsewhere = /has something newer.* new there: 2; changed: 0; gone: 0\./;
+  expect(warning(stale.said, "newer-elsewhere")).toMatch(elsewhere);
+});
+
+test("a source that is neither a folder nor an address says both ways", async () => {
+  const { error } = await run([genesis, withKey], { also: ["example.org"] });
+  expect(error).toMatchObject({
+    code: "unreadable-file",
+    message: "--also example.org: there is no such folder.",
+    hint: expect.stringContaining("If it is a server, give its whole address: --also https://example.org") as string,
+  });
+});
+
+test("a copy is replaced only once what would change is shown, and a person has said yes", async () => {
+  const said: unknown[] = [];
+  const context = (more: object): Context =>
+    ({
+      target: {
+        host: "new.example.com",
+        accountStatus: async () => Promise.resolve({ activated: false, records: 3, repoCommit: commit.cid }),
+        getRepo: async () => Promise.resolve({ bytes: [newerCar] }),
+      },
+      identity: { did },
+      snapshot: { snapshot: "before", rev: tid(testNow * 1000), commit: "another" },
+      archive: folder,
+      options: {},
+      from: { name: "the archive" },
+      restoring: {},
+      answers: {},
+      signal: forever,
+      report: (event: MigrationEvent) => said.push(event),
+      warn: (code: string) => said.push(code),
+      ...more,
+    }) as unknown as Context;
+  const before = await makeCommit(
+    { did, version: 3, data: new CidLink(account.data), rev: tid(testNow * 1000), prev: null },
+    { didKey: key.did, sign: (bytes) => key.sign(bytes) },
+  );
+  write(snapshotFile(folder, "before", "repo"), makeCar(before.cid, [before, ...account.blocks.slice(1)]));
+  const shown = {
+    type: "records",
+    purpose: "replace",
+    host: "new.example.com",
+    added: 1,
+    changed: 1,
+    removed: 1,
+    records: [
+      { kind: "added", path: profile, words: "Alice\u202e" },
+      { kind: "removed", path: post1, words: "written since by somebody" },
+      // Quoted as it is there: that is what would be lost.
+      { kind: "changed", path: note, words: "another note" },
+    ],
+  };
+  await expect(requireReplaceable(context({}))).rejects.toMatchObject({ code: "target-in-use" });
+  expect(said.splice(0)).toEqual([shown]);
+  const no = { confirmReplacement: async () => Promise.reject(new DecampError("interrupted", "No.")) };
+  const asking = context({ options: { replaceCopy: true }, answers: no });
+  await expect(requireReplaceable(asking)).rejects.toMatchObject({ code: "interrupted" });
+  expect(said.splice(0)).toEqual([shown]);
+  await requireReplaceable(context({ options: { replaceCopy: true } }));
+  expect(said).toEqual([shown, "copy-replaced"]);
+
+  const many = {
+    ...shown,
+    removed: 3000,
+    records: Array.from({ length: 1000 }, (_, at) => ({ kind: "removed", path: `a.b.c/${at}` })),
+  };
+  const lines = recordsLines(many as unknown as ShownChanges).map((line) => JSON.stringify(line));
+  expect(lines.filter((line) => line.includes("- a.b.c/"))).toHaveLength(20);
+  expect(lines.join()).toContain("and 2,980 more");
+});
