@@ -1,4 +1,4 @@
-/** What is different between two repositories, record by record, as a person is shown it before one replaces the other. */
+/** What is different between two repositories, record by record, for whoever decides which of them stays. */
 
 import { firstWords } from "../data/first-words.ts";
 import { isDecampError } from "../errors.ts";

@@ -66,7 +66,11 @@ export interface World {
 /** Prepares it for each test of a file. */
 export function prepareWorld(): World {
   const said = new Map<string, { status: number; [field: string]: unknown }>();
-  const notFound = { status: 400, error: "RepoNotFound", message: `Could not find repo for DID: ${did}` };
+  const notFound: { status: number; [field: string]: unknown } = {
+    status: 400,
+    error: "RepoNotFound",
+    message: `Could not find repo for DID: ${did}`,
+  };
   let silent: ScriptedServer;
   let folder = "";
   let options: RestoreOptions;
