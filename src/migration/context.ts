@@ -55,8 +55,12 @@ export class Context {
   sent = false;
   /** Whether the new server was proved to have what the old one has: in this run, or by what both servers show. */
   proved = false;
-  /** Paths of records that the new server lacks although the identity names it, where that was found out. */
+  /**
+   * Paths of records that the new server lacks although the identity names it, where that was found out: the first
+   * ones, and how many there are.
+   */
   lacking: readonly string[] = [];
+  lackingCount = 0;
   /** The handle on the old server, when the migration began. */
   oldHandle = "";
   newHandle: string | undefined;

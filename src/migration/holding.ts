@@ -22,12 +22,17 @@ import { signInToTarget } from "./sign-in.ts";
 export type Holding =
   /** It has every record that the old server, or the archive, has. */
   | { readonly kind: "proved" }
-  /** It has nothing, or lacks some of it: their paths, as far as they are known. */
-  | { readonly kind: "lacking"; readonly paths: readonly string[]; readonly isEmpty: boolean }
+  /** It has nothing, or lacks some of it: how many records, as far as that is known, and the paths of the first ones. */
+  | {
+      readonly kind: "lacking";
+      readonly paths: readonly string[];
+      readonly count: number;
+      readonly isEmpty: boolean;
+    }
   /** There is nothing to compare it with: the old server does not give out what it has, and no archive has the same. */
   | { readonly kind: "unknown" };
 
-/** At most so many paths are kept. */
+/** At most so many paths are named. Whoever brings the records compares both once more. */
 const mostPaths = 1000;
 
 /**
@@ -63,7 +68,7 @@ export async function findHolding(context: Context, options: { readonly isFresh?
   if (there.data === emptyTree) {
     return old === undefined && where.source?.state === "absent"
       ? { kind: "unknown" }
-      : { kind: "lacking", paths: [], isEmpty: true };
+      : { kind: "lacking", paths: [], count: 0, isEmpty: true };
   }
   if (wasProved(context)) {
     return { kind: "proved" };
@@ -85,6 +90,19 @@ async function oldHead(context: Context): Promise<Pick<Head, "data"> | undefined
   return source?.head ?? (source?.state === "active" ? undefined : context.lastSnapshot());
 }
 
+/** The records of one repository that have no counterpart in another, in the order of their paths. */
+export async function* onlyIn(
+  one: RepoSource,
+  other: RepoSource,
+  signal: AbortSignal,
+): AsyncGenerator<{ readonly path: string }> {
+  for await (const change of diffInTurns(one, other, { signal })) {
+    if (change.kind === "removed") {
+      yield change;
+    }
+  }
+}
+
 /** Every record of both, proved. */
 async function compareRecords(context: Context): Promise<Holding> {
   const { where, source, target, identity, archive, signal } = context;
@@ -93,12 +111,14 @@ async function compareRecords(context: Context): Promise<Holding> {
   const compare = async (old: RepoSource): Promise<Holding> =>
     proveDownload(archive, await target.getRepo(did, signal), expectation, signal, async (now) => {
       const paths: string[] = [];
-      for await (const { kind, path } of diffInTurns(old, now, { signal })) {
-        if (kind === "removed" && paths.length < mostPaths) {
+      let count = 0;
+      for await (const { path } of onlyIn(old, now, signal)) {
+        count += 1;
+        if (paths.length < mostPaths) {
           paths.push(path);
         }
       }
-      return paths.length === 0 ? { kind: "proved" } : { kind: "lacking", paths, isEmpty: false };
+      return count === 0 ? { kind: "proved" } : { kind: "lacking", paths, count, isEmpty: false };
     });
   if (where.source?.state === "active") {
     try {

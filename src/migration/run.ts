@@ -116,11 +116,12 @@ async function chooseCourse(context: Context): Promise<ReadonlySet<Step>> {
   const holding = await pressOn(context, async () => findHolding(context));
   if (holding.kind === "lacking") {
     context.lacking = holding.paths;
+    context.lackingCount = holding.count;
     if (holding.isEmpty || context.where.target?.state !== "active") {
       const signing = (await isUnfit(context)) ? identity : [];
       context.warn(
         "data-first",
-        `The identity names ${context.target.host} already, and ${holding.isEmpty ? "nothing is there" : `at least ${holding.paths.length} records are not there, such as ${holding.paths[0] ?? ""}`}. So the data comes first; the account on your old server stays as it is until all is there.`,
+        `The identity names ${context.target.host} already, and ${holding.isEmpty ? "nothing is there" : `${holding.count} records are not there, such as ${holding.paths[0] ?? ""}`}. So the data comes first; the account on your old server stays as it is until all is there.`,
       );
       return new Set([...data.filter((step) => step !== freeze), ...signing, ...after]);
     }

@@ -5,6 +5,7 @@ import { dirname, join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { snapshotFile } from "../../src/archive/layout.ts";
 import type { Context } from "../../src/migration/context.ts";
+import { findHolding } from "../../src/migration/holding.ts";
 import { lateWrites } from "../../src/migration/steps/late-writes.ts";
 import { Records, assemble, good, ok, repo } from "../repo/fixtures/fixture.ts";
 import { aliceDid, testNow } from "../repo/tools/account.ts";
@@ -71,4 +72,47 @@ test("one that breaks the data model is named, and holds up no other", async () 
   ]);
   expect(noted).toEqual([]);
   expect(context.lateWrites).toEqual(["a.b.c/float"]);
+});
+
+test("all that the new server lacks is brought in one run, however much that is", async () => {
+  const all = Array.from({ length: 2500 }, (_, place) => `a.b.c/r${String(place).padStart(4, "0")}`);
+  const full = new Records().add("a.b.c/both", { $type: "a.b.c" });
+  for (const key of all) {
+    full.add(key, { $type: "a.b.c", text: key });
+  }
+  const few = new Records().add("a.b.c/both", { $type: "a.b.c" });
+  const served = async (records: Records): Promise<object> => {
+    const car = assemble(await repo("served", "", ok, { records }), "as-made");
+    return {
+      isSignedIn: true,
+      getRepo: async () => Promise.resolve({ bytes: [car] }),
+      latestCommit: async () => Promise.resolve({ cid: "a newer one" }),
+    };
+  };
+  const created: string[] = [];
+  const context = {
+    hasSnapshot: true,
+    snapshot: { snapshot: "before", commit: "another" },
+    archive: folder,
+    where: { source: { state: "active" }, target: { state: "active", head: { did: aliceDid, data: "another" } } },
+    journal: { state: {} },
+    identity: { did: aliceDid, log: { signingKeys: good.signingKeys, entries: [] } },
+    expectation: { did: aliceDid, signingKeys: good.signingKeys, now: testNow },
+    options: { bringLateWrites: true, concurrency: 1 },
+    signal: new AbortController().signal,
+    source: await served(full),
+    target: {
+      ...(await served(few)),
+      createRecord: async ({ rkey }: { rkey: string }) => Promise.resolve(void created.push(`a.b.c/${rkey}`)),
+    },
+    warn: () => undefined,
+    note: async () => Promise.resolve(),
+  };
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what is asked of it
+  const asked = context as unknown as Context;
+  const holding = await findHolding(asked);
+  expect(holding).toEqual({ kind: "lacking", paths: all.slice(0, 1000), count: 2500, isEmpty: false });
+  Object.assign(context, { lacking: all.slice(0, 1000), lackingCount: 2500 });
+  expect(await lateWrites.run(asked)).toBe("none");
+  expect(created).toEqual(all);
 });

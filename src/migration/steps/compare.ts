@@ -53,6 +53,7 @@ export const compare: Step = {
     await requireReady(context);
     context.proved = true;
     context.lacking = [];
+    context.lackingCount = 0;
     await noteLeftOut(context);
     await context.note({ type: "compared", commit: snapshot.commit });
     return `the same commit, ${there.records} records`;

@@ -52,11 +52,11 @@ export const deactivateSource: Step = {
         await bringLacking(context);
       }
       if (!context.proved) {
-        const { lacking } = context;
+        const { lacking, lackingCount } = context;
         return keepSource(
           context,
           lacking.length > 0
-            ? `${target.host} does not have ${lacking.length} of its records, such as ${lacking[0] ?? ""}`
+            ? `${target.host} does not have ${lackingCount} of its records, such as ${lacking[0] ?? ""}`
             : `nothing here proves that ${target.host} has what it has`,
         );
       }

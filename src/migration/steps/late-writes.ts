@@ -19,7 +19,7 @@ import type { RepoSource } from "../../repo/source.ts";
 import { defaultDownloads } from "../../services/defaults.ts";
 import { openForUpload } from "../../services/disk/files.ts";
 import type { Context, Step } from "../context.ts";
-import { findHolding } from "../holding.ts";
+import { findHolding, onlyIn } from "../holding.ts";
 import { signInToSource, signInToTarget } from "../sign-in.ts";
 
 export const lateWrites: Step = {
@@ -40,12 +40,12 @@ export const lateWrites: Step = {
       if (!source.isSignedIn && (await stateAt(source, context.identity.did, signal)) !== "active") {
         await signInToSource(context);
       }
-      const late = await findLateWrites(context);
-      context.lateWrites = late;
-      if (late.length === 0) {
+      const { paths, count } = await findLateWrites(context);
+      context.lateWrites = paths;
+      if (count === 0) {
         await context.note({ type: "source-compared", operation: arrivalOf(context) });
       }
-      return late.length === 0 ? "none" : `${late.length}: ${late.slice(0, 5).join(", ")}`;
+      return count === 0 ? "none" : `${count}: ${paths.slice(0, 5).join(", ")}`;
     } catch (error) {
       signal.throwIfAborted();
       if (!isDecampError(error) || error.code === "interrupted") {
@@ -68,40 +68,62 @@ function arrivalOf({ signed, identity }: Context): string | undefined {
  * @throws DecampError what both servers throw
  */
 export async function bringLacking(context: Context): Promise<void> {
-  const { source, identity, archive, lacking, signal } = context;
-  const { did } = identity;
-  const { expectation } = context;
-  await proveDownload(archive, await source.getRepo(did, signal), expectation, signal, async (old) =>
-    bring(context, old, new Set(lacking)),
-  );
+  await withOld(context, async (old) => bringMissing(context, old));
   const now = await findHolding(context, { isFresh: true });
   context.proved = now.kind === "proved";
   context.lacking = now.kind === "lacking" ? now.paths : [];
+  context.lackingCount = now.kind === "lacking" ? now.count : 0;
 }
 
-/** @returns the paths of the records that exist only on the old server, and were not brought along */
-async function findLateWrites(context: Context): Promise<readonly string[]> {
-  const { source, identity, archive, options, lacking, signal } = context;
+/** Looks into what the old server gives out. It is signed with the old key: that server has no other. */
+async function withOld<T>(context: Context, look: (old: RepoSource) => Promise<T>): Promise<T> {
+  const { source, identity, archive, expectation, signal } = context;
+  return proveDownload(archive, await source.getRepo(identity.did, signal), expectation, signal, look);
+}
+
+/** Writes all that the new server lacks, however much that is. @returns the paths of what it does not take */
+async function bringMissing(context: Context, old: RepoSource): Promise<string[]> {
+  const { target, identity, archive, expectation, signal } = context;
+  const there = await target.getRepo(identity.did, signal);
+  return proveDownload(archive, there, expectation, signal, async (now) =>
+    bring(context, old, onlyIn(old, now, signal)),
+  );
+}
+
+/** What is left on the old server, and was not brought along: the paths of the first ones, and how many there are. */
+interface Late {
+  readonly paths: readonly string[];
+  readonly count: number;
+}
+
+async function findLateWrites(context: Context): Promise<Late> {
+  const { source, identity, options, lacking, lackingCount, signal } = context;
   const { did } = identity;
   if (lacking.length === 0 && (await source.latestCommit(did, signal)).cid === context.snapshot.commit) {
-    return [];
+    return { paths: [], count: 0 };
   }
-  // Signed with the old key: the old server has no other.
-  const { expectation } = context;
-  return proveDownload(archive, await source.getRepo(did, signal), expectation, signal, async (now) => {
+  return withOld(context, async (now) => {
     const paths = lacking.length > 0 ? lacking : await writtenSince(context, now);
-    if (paths.length === 0) {
-      return [];
+    const count = lacking.length > 0 ? lackingCount : paths.length;
+    if (count === 0) {
+      return { paths, count };
     }
     if (!options.bringLateWrites) {
       context.warn(
         "late-writes",
-        `${paths.length} records are on the old server and not on the new one, such as ${paths[0] ?? ""}. Run the same command with --bring-late-writes to have them written to the new one, too.`,
+        `${count} records are on the old server and not on the new one, such as ${paths[0] ?? ""}. Run the same command with --bring-late-writes to have them written to the new one, too.`,
       );
-      return paths;
+      return { paths, count };
     }
-    return bring(context, now, new Set(paths));
+    const unfit = await (lacking.length > 0 ? bringMissing(context, now) : bring(context, now, each(paths)));
+    return { paths: unfit, count: unfit.length };
   });
+}
+
+async function* each(paths: readonly string[]): AsyncGenerator<{ readonly path: string }> {
+  for (const path of paths) {
+    yield await Promise.resolve({ path });
+  }
 }
 
 /** What is new on the old server since the snapshot that was moved. What was changed or deleted there is only named. */
@@ -118,17 +140,31 @@ async function writtenSince(context: Context, now: RepoSource): Promise<string[]
   return changes.filter(({ kind }) => kind === "added").map(({ path }) => path);
 }
 
-/** @returns the paths of records that no server takes as they stand: they break the data model */
-async function bring(context: Context, source: RepoSource, paths: ReadonlySet<string>): Promise<string[]> {
+/**
+ * Writes these records to the new server. They are read one by one, so it does not matter how many there are.
+ *
+ * @param wanted in the order of their paths
+ * @returns the paths of records that no server takes as they stand: they break the data model
+ */
+async function bring(
+  context: Context,
+  source: RepoSource,
+  wanted: AsyncGenerator<{ readonly path: string }>,
+): Promise<string[]> {
   const { target, identity, signal } = context;
   const unfit: string[] = [];
   if (!target.isSignedIn) {
     await signInToTarget(context);
   }
+  let next = await wanted.next();
   for await (const record of recordsInTurns(source, { signal })) {
-    if (!paths.has(record.path)) {
+    if (next.done === true) {
+      break;
+    }
+    if (next.value.path !== record.path) {
       continue;
     }
+    next = await wanted.next();
     const { path, collection, rkey } = record;
     const { json, fault } = recordJson(record);
     if (json === undefined || fault !== undefined) {
