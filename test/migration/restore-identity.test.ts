@@ -4,6 +4,7 @@ import { expect, test } from "vitest";
 import { blobFile } from "../../src/archive/layout.ts";
 import { cancelMigration } from "../../src/migration/cancel.ts";
 import { findJournal, openJournal, temporaryKeyFile } from "../../src/migration/journal.ts";
+import { migrate } from "../../src/migration/run.ts";
 import { restore } from "../../src/migration/restore/run.ts";
 import { cancelRestore } from "../../src/migration/restore/cancel.ts";
 import { asMove } from "../../src/migration/restore/restore-options.ts";
@@ -18,6 +19,7 @@ import {
   forgotten,
   genesis,
   late,
+  old,
   prepareWorld,
   recovery,
   server,
@@ -182,4 +184,47 @@ test("whose the other rotation keys are taken to be is said before anything is s
     ]),
   );
   expect(warnings.filter((text) => text.includes(`${server.did} `))).toEqual([]);
+});
+
+test("a move in the middle of a restore is refused, and told how to go on; so is a restore in the middle of a move", async () => {
+  await world.begun();
+  const next = ["restore", world.options.archive, "--to", target];
+  const move = asMove(world.options, world.options.archive, did);
+  const elsewhere = "https://third.example.com";
+  for (const [operations, to] of [
+    [[genesis, withKey, await swap(withKey)], target],
+    [[genesis, withKey, await swap(withKey)], elsewhere],
+    [[genesis, withKey], target],
+  ] as const) {
+    const { services } = world.with([...operations]);
+    await expect(migrate({ ...move, to }, services, answers, () => undefined, forever)).rejects.toMatchObject({
+      code: "refused",
+      data: { reason: "restore-under-way", next },
+    });
+  }
+  // One that is finished is history, and so is one to another server whose key was never named.
+  const free = world.with([genesis, withKey]).services;
+  const away = { ...move, to: elsewhere, dryRun: true };
+  await expect(migrate(away, free, answers, () => undefined, forever)).rejects.not.toMatchObject({
+    data: { reason: "restore-under-way" },
+  });
+});
+
+test("a restore in the middle of a move from a server that is there is refused, unless that is said to be lost", async () => {
+  const { services } = world.with([genesis, withKey]);
+  const { origin: source } = services.openPds(old);
+  const journal = await openJournal(world.options.stateDir, did, target);
+  await journal.append({ type: "begin", did, handle: "alice.example.com", source, target, at: at(0) });
+  await journal.close();
+  const run = async (active: boolean, more: object = {}): Promise<unknown> => {
+    world.said.set("com.atproto.sync.getRepoStatus", { status: 200, did, active });
+    return restore({ ...world.options, dryRun: true, ...more }, services, asked, () => undefined, forever).catch(
+      (error: unknown) => (error as DecampError).data,
+    );
+  };
+  const next = ["migrate", did, "--to", target];
+  expect(await run(true)).toMatchObject({ reason: "move-under-way", next });
+  expect(await run(true, { homeIsLost: true })).not.toMatchObject({ reason: "move-under-way" });
+  // Nobody knows that it is there.
+  expect(await run(false)).not.toMatchObject({ reason: "move-under-way" });
 });

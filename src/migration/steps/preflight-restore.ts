@@ -14,10 +14,11 @@ import { checkRelay } from "../checks/relay-host.ts";
 import type { Context, Step } from "../context.ts";
 import { chooseHandle } from "../handle.ts";
 import { recallLeftOut } from "../left-out.ts";
-import { journalFormat, openJournal } from "../journal.ts";
+import { findJournal, journalFormat, openJournal } from "../journal.ts";
 import { wholePath } from "../../services/disk/files.ts";
 import { archiveSource } from "../account-source.ts";
 import { showNewerAtHome, tellAge, tellNewerElsewhere } from "../restore/stale.ts";
+import { requireNoMove } from "../restore/under-way.ts";
 import { forecastUploads } from "../upload-quota.ts";
 import { checkAdmission, noteHandle, openJournalAfter, requireOwnDid, warnOfLargeBlobs } from "./preflight.ts";
 import { restoringOf } from "../restore/restore-options.ts";
@@ -114,6 +115,14 @@ function domainsOf(origin: string): string[] {
 async function checkHome(context: Context): Promise<void> {
   const { where, source, snapshot, identity, warn } = context;
   const home = where.source;
+  const isThere = home?.state === "active" || home?.state === "deactivated";
+  if (isThere && !restoringOf(context).options.homeIsLost) {
+    requireNoMove(
+      identity.log,
+      await findJournal(context.options.stateDir, identity.did, context.targetOrigin),
+      source.origin,
+    );
+  }
   if (home === undefined || home.state !== "active") {
     await tellAge(context);
     return;

@@ -9,7 +9,8 @@ import { parseServerUrl } from "../../identity/addresses.ts";
 import { parseAccount } from "../../identity/names.ts";
 import { timeOfRev } from "../../repo/head.ts";
 import type { Context, Step } from "../context.ts";
-import { findJournal, rememberedDids } from "../journal.ts";
+import { findJournals, rememberedDids } from "../journal.ts";
+import { requireNoRestore } from "../restore/under-way.ts";
 
 export const resolve: Step = {
   id: "resolve",
@@ -23,11 +24,13 @@ export const resolve: Step = {
     const identity = await findIdentity(services, account, { from, remembered, past: true }, signal);
     context.identity = identity;
     const home = requireHome(identity.log);
+    const journals = await findJournals(stateDir, identity.did);
+    requireNoRestore(identity.log, journals, targetOrigin);
     context.switched = livesAt(identity.log, targetOrigin);
     const source = context.switched
       ? await sourceBefore(context, identity, from)
       : await sourceNow(context, identity, home, from);
-    const earlier = await findJournal(stateDir, identity.did, targetOrigin);
+    const earlier = journals.find(({ target }) => target === targetOrigin);
     context.oldHandle = (context.switched ? earlier?.handle : undefined) ?? identity.handle;
     context.source = services.openPds(source);
     return `${context.oldHandle} is ${identity.did}`;
