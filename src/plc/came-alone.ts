@@ -31,23 +31,25 @@ export function powerlessKeys(log: VerifiedLog): readonly string[] {
   return lastOther < 0 ? [] : [...new Set(now.slice(lastOther + 1))];
 }
 
-interface Arrival {
+/** The keys that an operation brought in. */
+export interface Arrival {
+  readonly entry: LogEntry;
   readonly keys: readonly string[];
   /** What came or went at the same time. */
   readonly with: "server" | "other-keys" | "nothing";
 }
 
-/** The keys that each operation brought in, oldest first. */
-function arrivals(log: VerifiedLog): readonly Arrival[] {
+/** The keys that each operation brought in, oldest first. What was nullified does not count. */
+export function arrivals(log: VerifiedLog): readonly Arrival[] {
   const chain = log.entries.filter(({ nullified }) => !nullified);
   return chain.map((entry, index) => {
     const before = chain[index - 1];
     const [old, now] = [before === undefined ? [] : rotationKeysOf(before.operation), rotationKeysOf(entry.operation)];
     const keys = now.filter((key) => !old.includes(key));
     if (before === undefined || changesServer(before.operation, entry.operation)) {
-      return { keys, with: "server" };
+      return { entry, keys, with: "server" };
     }
-    return { keys, with: old.some((key) => !now.includes(key)) ? "other-keys" : "nothing" };
+    return { entry, keys, with: old.some((key) => !now.includes(key)) ? "other-keys" : "nothing" };
   });
 }
 

@@ -41,10 +41,13 @@ export interface CheckContext {
   readonly history?: { readonly createdAt: readonly string[]; readonly now: number };
 }
 
+/** So many rotation keys an operation may have. */
+export const mostRotationKeys = 5;
+
 /** Limits for what is created, the tighter of specification and directory. */
 const limits = {
   operationBytes: 4000,
-  rotationKeys: 5,
+  rotationKeys: mostRotationKeys,
   verificationMethods: 10,
   methodIdLength: 32,
   methodKeyLength: 256,

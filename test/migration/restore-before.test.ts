@@ -17,8 +17,8 @@ import { account, key, write } from "../cli/support/archive.ts";
 import { special } from "../cli/support/car.ts";
 import { makeAccount, testNow, tid } from "../repo/tools/account.ts";
 import { makeCar, makeCommit } from "../repo/tools/build.ts";
-import type { Json } from "../tools/plc.ts";
-import { asked, did, genesis, prepareWorld, withKey } from "./restore-world.ts";
+import { operation, signed, testCid, type Json } from "../tools/plc.ts";
+import { asked, did, genesis, late, prepareWorld, server, user, withKey } from "./restore-world.ts";
 
 const world = prepareWorld();
 const folder = await mkdtemp(path.join(tmpdir(), "decamp-before-"));
@@ -188,4 +188,17 @@ test("a copy is replaced only once what would change is shown, and a person has 
   const lines = recordsLines(many as unknown as ShownChanges).map((line) => JSON.stringify(line));
   expect(lines.filter((line) => line.includes("- a.b.c/"))).toHaveLength(20);
   expect(lines.join()).toContain("and 2,980 more");
+});
+
+test("a key that a server has put there below the user's is decided by name", async () => {
+  const content = { verificationMethods: { atproto: server.did } };
+  const planted = await signed(
+    operation(testCid(withKey), { ...content, rotationKeys: [user.did, server.did, late.did] }),
+    server,
+  );
+  const { error } = await run([genesis, withKey, planted]);
+  expect(error).toMatchObject({ code: "refused", data: { reason: "keys-in-doubt", rotationKeys: [late.did] } });
+  for (const flags of [{ dropKeys: [late.did] }, { acceptKeys: [late.did] }]) {
+    expect((await run([genesis, withKey, planted], flags)).error.code).toBe("input-needed");
+  }
 });

@@ -74,6 +74,25 @@ test("it changes the signing key, and nothing else", () => {
   expect(judgement.findings.filter(({ severity }) => severity === "error")).toEqual([]);
 });
 
+test("of more keys than an operation may have, those leave at once that were named", async () => {
+  const many = await Promise.all(["a", "b", "c", "d"].map(async (name) => testKey(name)));
+  const rotationKeys = [user, server, ...many].map(({ did }) => did);
+  const content = { verificationMethods: { atproto: signing.did } };
+  const crowded = await signed(operation(testCid(withKey), { ...content, rotationKeys }), user);
+  const [first] = rotationKeys.slice(2);
+  const errorsOf = (more: object): unknown => {
+    const { operation: planned, judgement } = planSwap(
+      log([genesis, withKey, crowded]),
+      { ...wish(), ...more },
+      time(3),
+    );
+    const errors = judgement.findings.filter(({ severity }) => severity === "error");
+    return errors.length === 0 ? planned.rotationKeys : errors.map(({ rule }) => rule);
+  };
+  expect(errorsOf({})).toEqual(["plc/too-many-rotation-keys"]);
+  expect(errorsOf({ dropKeys: [first] })).toEqual(rotationKeys.filter((key) => key !== first));
+});
+
 test("what is named is taken back, and the server's key that signed it leaves", () => {
   const { operation: planned, nullified } = planSwap(log([genesis, withKey, seizure]), wish(testCid(seizure)), time(3));
   expect(planned).toEqual({

@@ -22,6 +22,7 @@ import type { VerifiedLog } from "../../plc/log.ts";
 import { rotationKeysOf } from "../../plc/operation.ts";
 import { keysOfServer } from "../../plc/server-keys.ts";
 import type { MigrationServices } from "../context.ts";
+import { keysApart } from "./keys.ts";
 import { requireRestorePower } from "./swap.ts";
 
 /** What is looked at: stable. */
@@ -219,7 +220,16 @@ function checkRank(log: VerifiedLog, own: readonly string[], held: boolean): Com
     return { id: "rank", state: "fault", message: `${message} decamp plc add-key puts yours first.` };
   }
   const whose = held ? "Your key" : `A key that is no server's, as far as the log shows (${first}),`;
-  return { id: "rank", state: "ok", message: `${whose} stands above those of the server.` };
+  const message = `${whose} stands above those of the server.`;
+  const { undecided } = keysApart(log, first, {});
+  const open = keys.filter((key) => undecided.includes(key));
+  return open.length === 0 || !held
+    ? { id: "rank", state: "ok", message }
+    : {
+        id: "rank",
+        state: "warning",
+        message: `${message} Whose these are, the restore asks: ${open.join(", ")}. --accept-key or --drop-key says it.`,
+      };
 }
 
 async function checkTarget(

@@ -12,6 +12,7 @@ import { homeOf, livesAt, staysOf } from "../../account/where.ts";
 import type { Cid } from "../../data/cid.ts";
 import { DecampError } from "../../errors.ts";
 import { changesServer } from "../../plc/came-alone.ts";
+import { mostRotationKeys } from "../../plc/check.ts";
 import { editOperation } from "../../plc/edit.ts";
 import { judgeOperation, type Judgement } from "../../plc/judge.ts";
 import type { LogEntry, VerifiedLog } from "../../plc/log.ts";
@@ -28,6 +29,8 @@ export interface SwapWish {
   readonly serverKeys: readonly string[];
   /** CID of the operation that is to be taken back. */
   readonly nullify: string | undefined;
+  /** Keys that were named to leave. They do so now only where the operation could not be made with them. */
+  readonly dropKeys?: readonly string[] | undefined;
   /** Origin of the server that the identity named when this began. */
   readonly home: string;
 }
@@ -105,6 +108,27 @@ export function hostileAnswer(
     : undefined;
 }
 
+/** What is taken back: of what was named and a server's answer, the older one, which takes back the other. */
+function unwantedIn(log: VerifiedLog, wish: Parameters<typeof baseOf>[1], now: number): Cid | undefined {
+  const wanted = new Set([hostileAnswer(log, wish, now)?.cid, stillThere(log, wish.nullify)]);
+  return activeEntries(log).find(({ cid }) => wanted.has(cid))?.cid;
+}
+
+/**
+ * The operation that the next one of a restore follows: the head, or the one before what is taken back.
+ *
+ * @param now epoch milliseconds by the directory's clock
+ */
+export function baseOf(
+  log: VerifiedLog,
+  wish: Pick<SwapWish, "heldKeys" | "serverKeys" | "nullify"> & { readonly temporaryKey?: string | undefined },
+  now: number,
+): LogEntry {
+  const chain = activeEntries(log);
+  const unwanted = unwantedIn(log, wish, now);
+  return chain[chain.findIndex(({ cid }) => cid === unwanted) - 1] ?? log.head;
+}
+
 /**
  * Plans the operation.
  *
@@ -113,10 +137,8 @@ export function hostileAnswer(
  *   the identity names another server than when this began
  */
 export function planSwap(log: VerifiedLog, wish: SwapWish, now: number): PlannedSwap {
-  const { temporaryKey, heldKeys, serverKeys, home } = wish;
-  const wanted = new Set([hostileAnswer(log, wish, now)?.cid, stillThere(log, wish.nullify)]);
-  // Taking back the older takes back the other.
-  const unwanted = activeEntries(log).find(({ cid }) => wanted.has(cid))?.cid;
+  const { temporaryKey, heldKeys, serverKeys, dropKeys = [], home } = wish;
+  const unwanted = unwantedIn(log, wish, now);
   const intent = {
     signingKey: temporaryKey,
     userKeys: heldKeys,
@@ -133,13 +155,19 @@ export function planSwap(log: VerifiedLog, wish: SwapWish, now: number): Planned
         },
       );
     }
-    const operation = editOperation(log.head, { signingKey: temporaryKey });
-    return { operation, judgement: judgeOperation(log, operation, intent, now), nullified: [] };
+    const keys = rotationKeysOf(log.head.operation);
+    const leaving = keys.length > mostRotationKeys ? keys.filter((key) => dropKeys.includes(key)) : [];
+    const operation = editOperation(log.head, { signingKey: temporaryKey, removeRotationKeys: leaving });
+    const judgement = judgeOperation(log, operation, { ...intent, leavingKeys: leaving }, now);
+    return { operation, judgement, nullified: [] };
   }
   const recovery = planRecovery(log, { unwanted, heldKeys, now });
   const before = rotationKeysOf(recovery.fork.operation);
   const signers = new Set(recovery.nullified.map(({ signer }) => signer));
-  const leaving = before.filter((key) => signers.has(key) && serverKeys.includes(key));
+  const isTooMany = before.length > mostRotationKeys;
+  const leaving = before.filter(
+    (key) => (signers.has(key) && serverKeys.includes(key)) || (isTooMany && dropKeys.includes(key)),
+  );
   const undone = recoveryOperation(recovery, leaving);
   const operation = { ...undone, verificationMethods: { ...undone.verificationMethods, atproto: temporaryKey } };
   const judgement = judgeOperation(log, operation, { ...intent, leavingKeys: leaving }, now);

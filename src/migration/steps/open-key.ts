@@ -2,20 +2,21 @@
 
 import { timeAtDirectory } from "../../account/directory-time.ts";
 import { trySigning } from "../../account/keep-key.ts";
-import type { VerifiedLog } from "../../plc/log.ts";
+import type { LogEntry, VerifiedLog } from "../../plc/log.ts";
 import { rotationKeysOf } from "../../plc/operation.ts";
 import { activeEntries } from "../../plc/recover.ts";
-import { keysOfServer } from "../../plc/server-keys.ts";
+import { findJournal } from "../journal.ts";
 import { belowServer } from "../checks/identity.ts";
 import type { Context, Step } from "../context.ts";
 import { restoringOf } from "../restore/restore-options.ts";
-import { hostileAnswer, requireRestorePower, type SwapWish } from "../restore/swap.ts";
+import { keysApart, requireKeysSettled, type KeysApart } from "../restore/keys.ts";
+import { baseOf, hostileAnswer, requireRestorePower, type SwapWish } from "../restore/swap.ts";
 
 export const openKey: Step = {
   id: "open-key",
   done: async (context) => Promise.resolve(restoringOf(context).signer !== undefined),
   run: async (context) => {
-    const { answers, identity, services } = context;
+    const { answers, identity, services, options, targetOrigin } = context;
     const restoring = restoringOf(context);
     if (answers.rotationKey === undefined) {
       throw new TypeError("nobody has named the rotation key");
@@ -28,37 +29,33 @@ export const openKey: Step = {
         .flatMap(({ operation }) => rotationKeysOf(operation)),
     );
     const signer = await answers.rotationKey([...keys]);
-    const heldKeys = [signer.didKey];
-    const { nullify, acceptKeys = [], dropKeys = [] } = restoring.options;
-    const known = [...heldKeys, ...acceptKeys];
-    const serverKeys = [
-      ...new Set(activeEntries(log).flatMap(({ operation }) => keysOfServer(log, operation, known, dropKeys))),
-    ];
-    requirePowerNow(log, { temporaryKey: context.journal.state.temporaryKey, heldKeys, serverKeys, nullify }, services);
+    const held = signer.didKey;
+    const { nullify, dropKeys } = restoring.options;
+    const apart = keysApart(log, held, restoring.options);
+    const { temporaryKey } = (await findJournal(options.stateDir, identity.did, targetOrigin)) ?? {};
+    const wish = { temporaryKey, heldKeys: [held], serverKeys: apart.servers, nullify };
+    requirePowerNow(log, wish, services);
     await trySigning(signer);
-    warnOfKeys(context, signer.didKey, serverKeys, known);
+    const base = baseOf(log, wish, timeAtDirectory(services));
+    requireKeysSettled(log, base, apart, { held, dropKeys });
+    warnOfKeys(context, base, held, apart);
     restoring.signer = signer;
-    context.heldKeys = heldKeys;
-    context.sourceRotationKeys = serverKeys;
-    return signer.didKey;
+    context.heldKeys = [held];
+    context.sourceRotationKeys = apart.servers;
+    return held;
   },
 };
 
 /** Says whose the other rotation keys are taken to be: nobody but their owner knows. */
-function warnOfKeys(
-  { identity, warn }: Context,
-  held: string,
-  serverKeys: readonly string[],
-  known: readonly string[],
-): void {
+function warnOfKeys({ identity, warn }: Context, base: LogEntry, held: string, { known, servers }: KeysApart): void {
   const { did, log } = identity;
-  const keys = rotationKeysOf(log.head.operation);
+  const keys = rotationKeysOf(base.operation);
   const signers = new Set(log.entries.map(({ signer }) => signer));
   for (const key of keys.filter((one) => !known.includes(one))) {
-    if (!serverKeys.includes(key)) {
+    if (!servers.includes(key)) {
       warn(
         "key-stays",
-        `The rotation key ${key} stays: it came by itself, so it is most likely yours. If it is not, add --drop-key ${key}`,
+        `The rotation key ${key} stays: a key of yours has put it there. If it is not yours, add --drop-key ${key}`,
       );
     } else if (!signers.has(key)) {
       warn(
@@ -67,7 +64,7 @@ function warnOfKeys(
       );
     }
   }
-  if (keys.slice(0, Math.max(0, keys.indexOf(held))).some((key) => serverKeys.includes(key))) {
+  if (keys.slice(0, Math.max(0, keys.indexOf(held))).some((key) => servers.includes(key))) {
     warn("key-below-server", belowServer(did, held));
   }
 }

@@ -51,8 +51,9 @@ function wishOf(context: Context): SwapWish {
   if (temporaryKey === undefined) {
     throw new TypeError("there is no key yet");
   }
-  const { nullify } = options;
-  return { temporaryKey: temporaryKey.didKey, heldKeys, serverKeys: sourceRotationKeys, nullify, home: source.origin };
+  const { nullify, dropKeys } = options;
+  const serverKeys = sourceRotationKeys;
+  return { temporaryKey: temporaryKey.didKey, heldKeys, serverKeys, nullify, dropKeys, home: source.origin };
 }
 
 /** Reads the identity as it is by now. */
