@@ -100,6 +100,26 @@ describe("the point of no return", () => {
     }
   });
 
+  test("where the old server's key stands above, it is said before the temporary key is agreed to", async () => {
+    const keys = moveFacts.keys.map((fact) =>
+      fact.owner === "user"
+        ? { ...fact, rankBefore: 1, rank: 1 }
+        : fact.owner === "old-server"
+          ? { ...fact, change: "stays" as const, rankBefore: 0, rank: 0 }
+          : fact,
+    );
+    const { answers, streams } = await setting({}, [did, did]);
+    await answers.confirmIdentityChange({ ...change, purpose: "temporary-key" });
+    expect(streams.stderr()).not.toContain("could take both changes back");
+    await answers.confirmIdentityChange({ ...change, facts: { ...moveFacts, keys }, purpose: "temporary-key" });
+    expect(streams.stderr()).toContain("Your old server could take both changes back.");
+    expect(streams.stderr()).toContain("Its key stands above yours: did:key:zOld\n");
+    const { answers: hasty } = await setting({ yes: true });
+    await expect(hasty.confirmIdentityChange({ ...change, purpose: "temporary-key" })).rejects.toMatchObject({
+      code: "input-needed",
+    });
+  });
+
   test("a key that is added first is not called the point of no return", async () => {
     const { answers, streams } = await setting({}, [did, did]);
     await answers.confirmIdentityChange({ ...change, purpose: "recovery-key" });
@@ -242,4 +262,13 @@ describe("passwords and codes", () => {
     expect((await setting({}, [])).answers.canAskAgain).toBe(true);
     expect((await setting()).answers.canAskAgain).toBe(false);
   });
+});
+
+test("a copy is replaced once a person says yes; a flag has said it where nobody can be asked", async () => {
+  const of = { host: "https://new.example", changes: { added: 0, changed: 0, removed: 1, records: [] } };
+  await (await setting()).answers.confirmReplacement?.(of);
+  const { answers, asked } = await setting({}, ["no", "yes"]);
+  await expect(answers.confirmReplacement?.(of)).rejects.toMatchObject({ code: "interrupted" });
+  await answers.confirmReplacement?.(of);
+  expect(asked[0]?.message).toBe("Type yes to replace what new.example has, or nothing to stop here:");
 });

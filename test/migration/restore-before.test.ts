@@ -9,6 +9,7 @@ import { CidLink } from "../../src/data/cid.ts";
 import { recordsLines } from "../../src/cli/talk/reporters/lines.ts";
 import { DecampError } from "../../src/errors.ts";
 import { requireReplaceable } from "../../src/migration/checks/target-repo.ts";
+import type { Answers } from "../../src/migration/answers.ts";
 import type { Context } from "../../src/migration/context.ts";
 import type { MigrationEvent, ShownChanges } from "../../src/migration/events.ts";
 import { restore } from "../../src/migration/restore/run.ts";
@@ -17,21 +18,26 @@ import { account, key, write } from "../cli/support/archive.ts";
 import { special } from "../cli/support/car.ts";
 import { makeAccount, testNow, tid } from "../repo/tools/account.ts";
 import { makeCar, makeCommit } from "../repo/tools/build.ts";
-import { operation, signed, testCid, type Json } from "../tools/plc.ts";
-import { asked, did, genesis, late, prepareWorld, server, user, withKey } from "./restore-world.ts";
+import { operation, servedAt, signed, testCid, type Json } from "../tools/plc.ts";
+import { asked, did, genesis, late, prepareWorld, server, swap, target, user, withKey } from "./restore-world.ts";
 
 const world = prepareWorld();
 const folder = await mkdtemp(path.join(tmpdir(), "decamp-before-"));
 afterAll(async () => rm(folder, { recursive: true }));
 
 /** Runs one that cannot come as far as the identity. @returns its error and what it said */
-async function run(operations: Json[], more: object = {}): Promise<{ error: DecampError; said: MigrationEvent[] }> {
-  const { services, sent } = world.with(operations);
+async function run(
+  operations: Json[],
+  more: object = {},
+  given: { nullified?: readonly number[]; answers?: Answers } = {},
+): Promise<{ error: DecampError; said: MigrationEvent[] }> {
+  const { services, sent } = world.with(operations, given);
+  const { answers = asked } = given;
   const said: MigrationEvent[] = [];
   const error = await restore(
     { ...world.options, ...more },
     services,
-    asked,
+    answers,
     (event) => said.push(event),
     forever,
   ).catch((thrown: unknown) => thrown);
@@ -201,4 +207,62 @@ test("a key that a server has put there below the user's is decided by name", as
   for (const flags of [{ dropKeys: [late.did] }, { acceptKeys: [late.did] }]) {
     expect((await run([genesis, withKey, planted], flags)).error.code).toBe("input-needed");
   }
+});
+
+/** An operation after another one, signed by a key. */
+const after = async (before: Json, content: object, by: typeof user): Promise<Json> =>
+  signed(operation(testCid(before), { verificationMethods: { atproto: server.did }, ...content }), by);
+
+test("where a key above has taken a finished restore back, that is said, and what can be done", async () => {
+  const below = await after(genesis, { rotationKeys: [server.did, user.did] }, server);
+  const [first, last] = [below, await after(below, { rotationKeys: [server.did, user.did] }, user)];
+  const there = servedAt(target);
+  const arrived = await after(last, { rotationKeys: [user.did], ...there }, user);
+  const back = await after(first, { rotationKeys: [server.did, user.did] }, server);
+  world.said.set("com.atproto.sync.getRepoStatus", { status: 200, did, active: true });
+  const lost = { homeIsLost: true };
+  const { error } = await run([genesis, below, last, arrived, back], lost, { nullified: [2, 3] });
+  expect(error).toMatchObject({
+    code: "refused",
+    data: {
+      reason: "taken-back",
+      nullified: testCid(arrived),
+      operation: testCid(back),
+      signer: server.did,
+      undoKeys: [],
+      next: ["plc", "history", did],
+    },
+  });
+  // Nothing of the kind: the account is in use there.
+  expect((await run([genesis, below], lost)).error.code).toBe("target-in-use");
+
+  const above = await after(genesis, { rotationKeys: [late.did, server.did, user.did] }, server);
+  const moved = await after(above, { rotationKeys: [late.did, user.did], ...there }, user);
+  const seized = await after(above, { rotationKeys: [late.did, server.did] }, server);
+  const told = await run([genesis, above, moved, seized], lost, { nullified: [2] });
+  expect(told.error.data).toMatchObject({
+    undoKeys: [late.did],
+    next: ["plc", "recover", did, "--operation", testCid(seized)],
+  });
+});
+
+test("a key below the server's is warned of, and what that means", async () => {
+  const below = await after(genesis, { rotationKeys: [server.did, user.did] }, server);
+  const { said } = await run([genesis, below]);
+  expect(warning(said, "server-can-undo")).toContain(server.did);
+});
+
+test("as many operations have to be left in the hour as are still needed", async () => {
+  const chain: Json[] = [genesis, withKey];
+  for (let count = 0; count < 6; count += 1) {
+    chain.push(await after(chain.at(-1)!, { rotationKeys: [user.did, server.did] }, user));
+  }
+  expect((await run(chain)).error).toMatchObject({ code: "rate-limited", data: { left: 2 } });
+  expect((await run(chain.slice(0, 6))).error.code).toBe("input-needed");
+  // With the temporary key in the identity one is left to be made.
+  await world.begun();
+  const swapped = await swap(chain.at(-1)!);
+  const failing = { ...asked, rotationKey: async () => Promise.reject(new DecampError("key-unusable", "No.")) };
+  const going = await run([...chain, swapped], {}, { answers: failing });
+  expect(going.error.code).toBe("key-unusable");
 });

@@ -3,6 +3,7 @@ import { DecampError } from "../../errors.ts";
 import type { Curve } from "../../identity/keys.ts";
 import { noHandle } from "../../identity/names.ts";
 import type { Answers } from "../../migration/answers.ts";
+import type { ChangeFacts } from "../../plc/change-facts.ts";
 import { factsLines } from "./facts-lines.ts";
 import { nonEmpty } from "../globals.ts";
 import { createIdentityAnswers, hostName, refusalTeller, type IdentityWords } from "./identity-answers.ts";
@@ -10,7 +11,7 @@ import type { Prompter } from "./prompter.ts";
 import { identityLines, notAllThere } from "./reporters/lines.ts";
 import type { OutsideSigner } from "./rotation-key.ts";
 import type { Secrets } from "./secrets.ts";
-import type { Terminal } from "./terminal.ts";
+import type { Line, Terminal } from "./terminal.ts";
 import type { Complete } from "../next-command.ts";
 import { commandLine } from "../command-line.ts";
 
@@ -66,6 +67,9 @@ const moveWords: IdentityWords = {
       err.line("Your new server has to be shown that it is you who asks. Your account stays");
       err.line("where it is named, but what is written there from now on does not count. This");
       err.line("can be taken back, with decamp restore cancel.");
+      for (const line of outranked(facts)) {
+        err.line(...line);
+      }
     } else if (purpose === "old-signing-key") {
       err.line({ text: "The old signing key again", style: "bold" });
       err.line("It takes the place of the temporary one. What the old server signs counts again.");
@@ -92,6 +96,22 @@ const moveWords: IdentityWords = {
     err.line();
   },
 };
+
+/** Said where a key of the old server stands above the one that signs: it can take back what that one signs. */
+function outranked({ keys }: ChangeFacts): Line[] {
+  const own = keys.find(({ owner }) => owner === "user");
+  const above = keys.filter(
+    ({ owner, rankBefore = Infinity }) => owner === "old-server" && rankBefore < (own?.rankBefore ?? 0),
+  );
+  return above.length === 0
+    ? []
+    : [
+        [],
+        [{ text: "Your old server could take both changes back.", style: "yellow" }],
+        [`Its key stands above yours: ${above.map(({ key }) => key).join(", ")}`],
+        ["For 72 hours after each change it can undo it, and your key cannot prevent that."],
+      ];
+}
 
 /** @param complete makes a command complete */
 export function createAnswers(

@@ -2,6 +2,7 @@
 
 import { timeAtDirectory } from "../../account/directory-time.ts";
 import { trySigning } from "../../account/keep-key.ts";
+import { mostRotationKeys } from "../../plc/check.ts";
 import type { LogEntry, VerifiedLog } from "../../plc/log.ts";
 import { rotationKeysOf } from "../../plc/operation.ts";
 import { activeEntries } from "../../plc/recover.ts";
@@ -64,8 +65,19 @@ function warnOfKeys({ identity, warn }: Context, base: LogEntry, held: string, {
       );
     }
   }
-  if (keys.slice(0, Math.max(0, keys.indexOf(held))).some((key) => servers.includes(key))) {
+  const above = keys.slice(0, Math.max(0, keys.indexOf(held))).filter((key) => servers.includes(key));
+  if (above.length > 0) {
     warn("key-below-server", belowServer(did, held));
+    warn(
+      "server-can-undo",
+      `Whoever holds ${above.join(" or ")} can take back both changes of a restore, for 72 hours each.`,
+    );
+  }
+  if (keys.filter((key) => !servers.includes(key)).length === mostRotationKeys - 1) {
+    warn(
+      "keys-nearly-full",
+      "There is place for one rotation key of the new server's. If it has one for recovery, too, --drop-key has to make place.",
+    );
   }
 }
 

@@ -8,6 +8,7 @@ import { requireState } from "../../account/places.ts";
 import { whereIs } from "../../account/where.ts";
 import { DecampError } from "../../errors.ts";
 import { operationsLeft } from "../../plc/check.ts";
+import { signingKeyOf } from "../../plc/operation.ts";
 import { checkClocks } from "../checks/clock.ts";
 import { checkIdentity } from "../checks/identity.ts";
 import { checkRelay } from "../checks/relay-host.ts";
@@ -18,13 +19,14 @@ import { findJournal, journalFormat, openJournal } from "../journal.ts";
 import { wholePath } from "../../services/disk/files.ts";
 import { archiveSource } from "../account-source.ts";
 import { showNewerAtHome, tellAge, tellNewerElsewhere } from "../restore/stale.ts";
+import { takenBack } from "../restore/taken-back.ts";
 import { requireNoMove } from "../restore/under-way.ts";
 import { forecastUploads } from "../upload-quota.ts";
 import { checkAdmission, noteHandle, openJournalAfter, requireOwnDid, warnOfLargeBlobs } from "./preflight.ts";
 import { restoringOf } from "../restore/restore-options.ts";
 
 /** Two operations, one in the place of a hostile answer, and one to take it all back. */
-const operationsNeeded = 4;
+const operationsAtMost = 4;
 
 export const preflightRestore: Step = {
   id: "preflight",
@@ -78,10 +80,14 @@ async function checkBefore(context: Context): Promise<void> {
   checkIdentity(context);
   const created = log.entries.map(({ createdAt }) => createdAt);
   const { hour } = operationsLeft(created, timeAtDirectory(services));
-  if (hour < operationsNeeded) {
+  // Once the temporary key is there, only the last one is left.
+  const needed = (restoringOf(context).earlierKeys ?? []).includes(signingKeyOf(log.head.operation) ?? "")
+    ? 1
+    : operationsAtMost;
+  if (hour < needed) {
     throw new DecampError(
       "rate-limited",
-      `The directory takes ${hour} more operations for this account in this hour, and a restore needs up to ${operationsNeeded}.`,
+      `The directory takes ${hour} more operations for this account in this hour, and ${needed === 1 ? "one is left to be made" : `a restore needs up to ${needed}`}.`,
       { hint: "Run the same command again in an hour.", data: { left: hour } },
     );
   }
@@ -89,9 +95,12 @@ async function checkBefore(context: Context): Promise<void> {
   await tellNewerElsewhere(context);
   const there = await requireState(target, did, context.where.target, signal);
   if (there === "active") {
-    throw new DecampError("target-in-use", `${target.host} has an active account ${did} already.`, {
-      hint: "An import would replace what is there; decamp does not do that.",
-    });
+    throw (
+      takenBack(log, targetOrigin, timeAtDirectory(services)) ??
+      new DecampError("target-in-use", `${target.host} has an active account ${did} already.`, {
+        hint: "An import would replace what is there; decamp does not do that.",
+      })
+    );
   }
   await checkRelay(context);
   if (there === "absent") {
