@@ -24,6 +24,11 @@ export interface Answers extends IdentityAnswers {
    */
   readonly newRotationKey?: () => Promise<{ readonly key: string; readonly proof?: Signer | undefined }>;
   /**
+   * The key that `rotationKey` would open, where that takes no question and no command; undefined otherwise. For a dry
+   * run, which tries it.
+   */
+  readonly keyAtHand?: () => Promise<Signer | undefined>;
+  /**
    * The handle on the new server; `domains` are those under which it gives out handles, each with its leading dot.
    * `keep` says that the present handle is a domain of the user's own and can stay: then nobody has to be asked.
    */

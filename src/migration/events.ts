@@ -26,6 +26,8 @@ export interface MigrationPlan {
   readonly blobLimit?: number;
   /** CIDs of the blobs that are left behind, as it was asked for. */
   readonly skipBlobs?: readonly string[];
+  /** The user's rotation key, a did:key, if a restore has opened it and it has signed a test. */
+  readonly rotationKey?: string;
   /** CID of the last operation of the verified PLC log. */
   readonly plcHead: string;
   readonly steps: readonly PlannedStep[];

@@ -74,6 +74,16 @@ test("one that breaks the data model is named, and holds up no other", async () 
   expect(context.lateWrites).toEqual(["a.b.c/float"]);
 });
 
+/** A server that gives out these records. */
+const served = async (records: Records): Promise<object> => {
+  const car = assemble(await repo("served", "", ok, { records }), "as-made");
+  return {
+    isSignedIn: true,
+    getRepo: async () => Promise.resolve({ bytes: [car] }),
+    latestCommit: async () => Promise.resolve({ cid: "a newer one" }),
+  };
+};
+
 test("all that the new server lacks is brought in one run, however much that is", async () => {
   const all = Array.from({ length: 2500 }, (_, place) => `a.b.c/r${String(place).padStart(4, "0")}`);
   const full = new Records().add("a.b.c/both", { $type: "a.b.c" });
@@ -81,14 +91,6 @@ test("all that the new server lacks is brought in one run, however much that is"
     full.add(key, { $type: "a.b.c", text: key });
   }
   const few = new Records().add("a.b.c/both", { $type: "a.b.c" });
-  const served = async (records: Records): Promise<object> => {
-    const car = assemble(await repo("served", "", ok, { records }), "as-made");
-    return {
-      isSignedIn: true,
-      getRepo: async () => Promise.resolve({ bytes: [car] }),
-      latestCommit: async () => Promise.resolve({ cid: "a newer one" }),
-    };
-  };
   const created: string[] = [];
   const context = {
     hasSnapshot: true,

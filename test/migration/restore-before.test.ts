@@ -12,6 +12,7 @@ import { requireReplaceable } from "../../src/migration/checks/target-repo.ts";
 import type { Answers } from "../../src/migration/answers.ts";
 import type { Context } from "../../src/migration/context.ts";
 import type { MigrationEvent, ShownChanges } from "../../src/migration/events.ts";
+import { handleDomains, warnOfHandle } from "../../src/migration/restore/handle-domains.ts";
 import { restore } from "../../src/migration/restore/run.ts";
 import { forever } from "../account/support.ts";
 import { account, key, write } from "../cli/support/archive.ts";
@@ -265,4 +266,79 @@ test("as many operations have to be left in the hour as are still needed", async
   const failing = { ...asked, rotationKey: async () => Promise.reject(new DecampError("key-unusable", "No.")) };
   const going = await run([...chain, swapped], {}, { answers: failing });
   expect(going.error.code).toBe("key-unusable");
+});
+
+const keyOf =
+  (by: typeof user): NonNullable<Answers["keyAtHand"]> =>
+  async () =>
+    Promise.resolve({ didKey: by.did, sign: async (data: Uint8Array) => by.sign(data) });
+
+const nobodyAsked = async (): Promise<never> => Promise.reject(new Error("a dry run asks nobody"));
+
+/** A dry run. @returns which warnings it gave, and its plan */
+const dryRun = async (more: Partial<Answers>): Promise<{ warnings: string[]; plan: unknown }> => {
+  const { services } = world.with([genesis, withKey]);
+  const said: MigrationEvent[] = [];
+  const options = { ...world.options, dryRun: true };
+  await restore(
+    options,
+    services,
+    { ...asked, rotationKey: nobodyAsked, ...more },
+    (event) => said.push(event),
+    forever,
+  );
+  return {
+    warnings: said.flatMap((event) => (event.type === "warning" ? [event.code] : [])),
+    plan: said.flatMap((event) => (event.type === "plan" ? [event.plan] : []))[0],
+  };
+};
+
+test("a dry run tries the key that is at hand, and else says that it did not", async () => {
+  const tried = await dryRun({ keyAtHand: keyOf(user) });
+  expect(tried.plan).toMatchObject({ rotationKey: user.did });
+  expect(tried.warnings).not.toContain("key-not-tried");
+  const untried = await dryRun({});
+  expect(untried.plan).not.toHaveProperty("rotationKey");
+  expect(untried.warnings).toContain("key-not-tried");
+  await expect(dryRun({ keyAtHand: keyOf(late) })).rejects.toMatchObject({ data: { reason: "key-without-power" } });
+});
+
+/** An account of this handle at a home that does not answer; these servers say which names they give out. */
+const homeless = (handle: string, hostname: string, says: Record<string, readonly string[]>): Context =>
+  ({
+    identity: { handle },
+    source: { origin: `https://${hostname}` },
+    where: { source: { state: "absent" } },
+    targetDescription: { availableUserDomains: [".new.example.com"] },
+    signal: forever,
+    services: {
+      openPds: (origin: string) => ({
+        describe: async () =>
+          says[origin] === undefined
+            ? Promise.reject(new DecampError("unreachable", "It does not answer."))
+            : Promise.resolve({ availableUserDomains: says[origin] }),
+      }),
+    },
+  }) as unknown as Context;
+
+test("a handle of the old server is not kept: the plan says that it stops working", async () => {
+  const given = {
+    "https://names.example.net": [".names.example.net"],
+    "https://new.example.com": [".new.example.com"],
+  };
+  const cases: [handle: string, hostname: string, isGiven: boolean][] = [
+    ["alice.pds.example.com", "pds.example.com", true],
+    ["alice.bsky.social", "oyster.us-east.host.bsky.network", true],
+    ["alice.names.example.net", "pds.example.com", true],
+    ["alice.example.org", "pds.example.com", false],
+    ["alice.new.example.com", "new.example.com", false],
+  ];
+  for (const [handle, hostname, isGiven] of cases) {
+    const domains = await handleDomains(homeless(handle, hostname, given));
+    expect([handle, domains.some((domain) => handle.endsWith(domain))]).toEqual([handle, isGiven]);
+    const warnings: string[] = [];
+    const warn = (code: string): number => warnings.push(code);
+    warnOfHandle({ identity: { handle }, warn } as unknown as Context, domains);
+    expect(warnings).toEqual(isGiven ? ["handle-of-old-server"] : []);
+  }
 });

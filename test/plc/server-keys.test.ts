@@ -14,10 +14,11 @@ const elsewhere = servedAt("https://new.example.com");
 const found: TestStep = { keys: [server], by: server };
 const added: TestStep = { keys: [user, server], by: server };
 
+const dids = (keys: readonly TestKey[]): string[] => keys.map(({ did }) => did);
+
 /** The verdict on each key, by its name. */
 async function judged(steps: readonly TestStep[], known = [user], leaving: TestKey[] = []): Promise<object> {
   const entries = await logOf(steps);
-  const dids = (keys: readonly TestKey[]): string[] => keys.map(({ did }) => did);
   const verdicts = judgeKeys(verifyLog(entries[0]!.did, entries), dids(known), dids(leaving));
   const all = [user, second, server, recovery, planted, next];
   return Object.fromEntries(

@@ -6,7 +6,7 @@ import { createAnswers, type GivenAnswers } from "./move-answers.ts";
 import type { Edge } from "../command.ts";
 import type { GlobalFlags } from "../globals.ts";
 import type { Complete } from "../next-command.ts";
-import { rotationKeyOpener, type KeySources } from "./rotation-key.ts";
+import { keyAtHand, rotationKeyOpener, type KeySources } from "./rotation-key.ts";
 import { reportAndAsk } from "./report-and-ask.ts";
 import { checkSecretFlags, createSecrets, type AllSecretFlags } from "./secrets.ts";
 import { stoppable, tellStopping } from "./signals.ts";
@@ -61,6 +61,7 @@ export async function converse<T>(
           }
           const secretSource = createSecrets(terminal, secretFlags, prompter, secrets, signal);
           const rotationKey = rotationKeyOpener(secretSource, given.curve, given.outside, signal);
+          const atHand = given.outside === undefined ? keyAtHand(secretSource, given.curve) : undefined;
           let read: ReturnType<NewKeyReader> | undefined;
           const newRotationKey =
             newKey === undefined
@@ -68,7 +69,9 @@ export async function converse<T>(
               : async (): ReturnType<NewKeyReader> => (read ??= newKey({ secrets: secretSource, signal }, terminal));
           const answers = {
             ...createAnswers(terminal, given, secretSource, prompter, complete),
-            ...(given.signByKey === true ? { rotationKey } : {}),
+            ...(given.signByKey === true
+              ? { rotationKey, ...(atHand === undefined ? {} : { keyAtHand: atHand }) }
+              : {}),
             ...(newRotationKey === undefined ? {} : { newRotationKey }),
             temporaryKey: async (of: { path: string; curve: Curve }) => keepTemporaryKey(of, secretSource),
           };

@@ -122,6 +122,18 @@ export function rotationKeyOpener(
   };
 }
 
+/**
+ * The same where nobody is to be asked and no command run: the key of a file or the environment, if it is not encrypted
+ * or its passphrase is given in the same way; undefined otherwise.
+ */
+export function keyAtHand(secrets: Secrets, curve: Curve | undefined): () => Promise<Signer | undefined> {
+  return async () => {
+    const text = secrets.isGivenBeforehand("rotationKey") ? await secrets.readGiven("rotationKey") : undefined;
+    const isOpen = text !== undefined && (!isArmored(text) || secrets.isGivenBeforehand("passphrase"));
+    return isOpen ? openKey(text, secrets, curve) : undefined;
+  };
+}
+
 /** A private key as it was found, perhaps encrypted. */
 export interface FoundKey {
   readonly text: string;

@@ -2,6 +2,7 @@
 
 import { timeAtDirectory } from "../../account/directory-time.ts";
 import { trySigning } from "../../account/keep-key.ts";
+import type { Signer } from "../../account/sign-by-key.ts";
 import { mostRotationKeys } from "../../plc/check.ts";
 import type { LogEntry, VerifiedLog } from "../../plc/log.ts";
 import { rotationKeysOf } from "../../plc/operation.ts";
@@ -17,35 +18,53 @@ export const openKey: Step = {
   id: "open-key",
   done: async (context) => Promise.resolve(restoringOf(context).signer !== undefined),
   run: async (context) => {
-    const { answers, identity, services, options, targetOrigin } = context;
-    const restoring = restoringOf(context);
+    const { answers, identity } = context;
     if (answers.rotationKey === undefined) {
       throw new TypeError("nobody has named the rotation key");
     }
-    const { log } = identity;
     // The head may have lost the key: what came before it counts, too.
     const keys = new Set(
-      activeEntries(log)
+      activeEntries(identity.log)
         .toReversed()
         .flatMap(({ operation }) => rotationKeysOf(operation)),
     );
-    const signer = await answers.rotationKey([...keys]);
-    const held = signer.didKey;
-    const { nullify, dropKeys } = restoring.options;
-    const apart = keysApart(log, held, restoring.options);
-    const { temporaryKey } = (await findJournal(options.stateDir, identity.did, targetOrigin)) ?? {};
-    const wish = { temporaryKey, heldKeys: [held], serverKeys: apart.servers, nullify };
-    requirePowerNow(log, wish, services);
-    await trySigning(signer);
-    const base = baseOf(log, wish, timeAtDirectory(services));
-    requireKeysSettled(log, base, apart, { held, dropKeys });
-    warnOfKeys(context, base, held, apart);
-    restoring.signer = signer;
-    context.heldKeys = [held];
-    context.sourceRotationKeys = apart.servers;
-    return held;
+    return useKey(context, await answers.rotationKey([...keys]));
   },
 };
+
+/** In a dry run: tries the key if that takes no question. */
+export async function tryKeyAtHand(context: Context): Promise<void> {
+  const signer = await context.answers.keyAtHand?.();
+  if (signer === undefined) {
+    context.warn(
+      "key-not-tried",
+      "The rotation key was not tried: a dry run asks nobody. Name it with --rotation-key-file, and its passphrase with --passphrase-file, and it is.",
+    );
+  } else {
+    await useKey(context, signer);
+  }
+}
+
+/** Judges the key, tries it, and settles what it is used with. @returns its did:key */
+async function useKey(context: Context, signer: Signer): Promise<string> {
+  const { identity, services, options, targetOrigin } = context;
+  const { log } = identity;
+  const restoring = restoringOf(context);
+  const held = signer.didKey;
+  const { nullify, dropKeys } = restoring.options;
+  const apart = keysApart(log, held, restoring.options);
+  const { temporaryKey } = (await findJournal(options.stateDir, identity.did, targetOrigin)) ?? {};
+  const wish = { temporaryKey, heldKeys: [held], serverKeys: apart.servers, nullify };
+  requirePowerNow(log, wish, services);
+  await trySigning(signer);
+  const base = baseOf(log, wish, timeAtDirectory(services));
+  requireKeysSettled(log, base, apart, { held, dropKeys });
+  warnOfKeys(context, base, held, apart);
+  restoring.signer = signer;
+  context.heldKeys = [held];
+  context.sourceRotationKeys = apart.servers;
+  return held;
+}
 
 /** Says whose the other rotation keys are taken to be: nobody but their owner knows. */
 function warnOfKeys({ identity, warn }: Context, base: LogEntry, held: string, { known, servers }: KeysApart): void {
@@ -70,7 +89,7 @@ function warnOfKeys({ identity, warn }: Context, base: LogEntry, held: string, {
     warn("key-below-server", belowServer(did, held));
     warn(
       "server-can-undo",
-      `Whoever holds ${above.join(" or ")} can take back both changes of a restore, for 72 hours each.`,
+      `The old server can take back both changes of a restore, for 72 hours each, with ${above.join(" or ")}.`,
     );
   }
   if (keys.filter((key) => !servers.includes(key)).length === mostRotationKeys - 1) {

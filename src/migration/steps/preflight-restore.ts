@@ -18,11 +18,13 @@ import { recallLeftOut } from "../left-out.ts";
 import { findJournal, journalFormat, openJournal } from "../journal.ts";
 import { wholePath } from "../../services/disk/files.ts";
 import { archiveSource } from "../account-source.ts";
+import { handleDomains, warnOfHandle } from "../restore/handle-domains.ts";
 import { showNewerAtHome, tellAge, tellNewerElsewhere } from "../restore/stale.ts";
 import { takenBack } from "../restore/taken-back.ts";
 import { requireNoMove } from "../restore/under-way.ts";
 import { forecastUploads } from "../upload-quota.ts";
 import { checkAdmission, noteHandle, openJournalAfter, requireOwnDid, warnOfLargeBlobs } from "./preflight.ts";
+import { tryKeyAtHand } from "./open-key.ts";
 import { restoringOf } from "../restore/restore-options.ts";
 
 /** Two operations, one in the place of a hostile answer, and one to take it all back. */
@@ -64,6 +66,8 @@ export const preflightRestore: Step = {
     }
     if (!options.dryRun) {
       await (context.switched ? recall(context) : begin(context));
+    } else if (!context.switched) {
+      await tryKeyAtHand(context);
     }
     await warnOfLargeBlobs(context);
     return `from the archive to ${target.host}`;
@@ -111,13 +115,9 @@ async function checkBefore(context: Context): Promise<void> {
   if (!options.dryRun) {
     context.journal = await openJournal(options.stateDir, did, targetOrigin);
   }
-  // Its names are those of the old server, which need not answer any more.
-  await chooseHandle(context, domainsOf(source.origin));
-}
-
-/** Under these a server gives out names, as far as its address shows. */
-function domainsOf(origin: string): string[] {
-  return [`.${new URL(origin).hostname}`];
+  const domains = await handleDomains(context);
+  await chooseHandle(context, domains);
+  warnOfHandle(context, domains);
 }
 
 /** @throws DecampError `refused` if the home has what the archive lacks, unless it is said to be lost */

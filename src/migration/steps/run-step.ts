@@ -145,7 +145,7 @@ export async function pressOn<T>({ services, signal }: Context, work: () => Prom
 
 /** The plan, from the facts of both sides. @param planned the steps in their order */
 function makePlan(context: Context, planned: readonly Step[]): MigrationPlan {
-  const { identity, oldHandle, newHandle, source, target, targetDescription, archive, skipBlobs } = context;
+  const { identity, oldHandle, newHandle, source, target, targetDescription, archive, skipBlobs, restoring } = context;
   const { blobUploadLimit } = targetDescription;
   return {
     did: identity.did,
@@ -157,6 +157,7 @@ function makePlan(context: Context, planned: readonly Step[]): MigrationPlan {
     ...(context.blobs === undefined ? {} : { blobs: context.blobs }),
     ...(blobUploadLimit === undefined ? {} : { blobLimit: blobUploadLimit }),
     ...(skipBlobs.size === 0 ? {} : { skipBlobs: [...skipBlobs] }),
+    ...(restoring?.signer === undefined ? {} : { rotationKey: restoring.signer.didKey }),
     plcHead: identity.log.head.cid,
     steps: planned.map(({ id }) => ({ id, title: stepTitle(id), pointOfNoReturn: id === pointOfNoReturn })),
   };
