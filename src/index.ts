@@ -114,6 +114,7 @@ export type {
   PreferencesFromArchive,
   PreferencesNotMoved,
   ShownChanges,
+  TemporaryKey,
   Warning,
 } from "./migration/events.ts";
 export type { MigrateOptions } from "./migration/options.ts";

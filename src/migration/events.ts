@@ -78,6 +78,8 @@ export interface MigrationResult extends LeftBehind {
   /** How many blobs the archive has; `blobsNotMoved` says which of them the new server has not. */
   readonly blobs?: number;
   readonly preferences?: number;
+  /** The temporary signing key of a restore, as long as the identity names it; missing where it does not. */
+  readonly temporaryKey?: TemporaryKey;
   /** CID of the PLC operation that moved the identity. */
   readonly operation?: string;
   /** Until when one of `undoKeys` can undo that operation (ISO 8601); missing where nobody can. */
@@ -99,6 +101,14 @@ export interface MigrationResult extends LeftBehind {
   readonly dark?: boolean;
   /** What this run has warned of, such as what could not be confirmed; missing where there was nothing. */
   readonly warnings?: readonly Warning[];
+}
+
+/** A signing key that a restore has put into the identity for a while. */
+export interface TemporaryKey {
+  /** Its public part, a did:key. */
+  readonly key: string;
+  /** Path of the file where it lies, encrypted. */
+  readonly file: string;
 }
 
 /** Something that the user should know. */

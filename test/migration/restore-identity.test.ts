@@ -228,3 +228,50 @@ test("a restore in the middle of a move from a server that is there is refused, 
   // Nobody knows that it is there.
   expect(await run(false)).not.toMatchObject({ reason: "move-under-way" });
 });
+
+test("without archive and journal the old signing key goes back by what the log shows, and only what one's own key did", async () => {
+  const options = { ...world.options, archive: did };
+  const before = world.with([genesis, withKey]);
+  await expect(cancelRestore(options, before.services, answers, () => undefined, forever)).rejects.toMatchObject({
+    code: "usage",
+  });
+  const content = { rotationKeys: [user.did, server.did], verificationMethods: { atproto: forgotten.did } };
+  const theirs = await signed(operation(testCid(withKey), content), server);
+  const rotated = world.with([genesis, withKey, theirs]);
+  await expect(cancelRestore(options, rotated.services, answers, () => undefined, forever)).rejects.toMatchObject({
+    code: "refused",
+    data: { reason: "not-your-change", signer: server.did },
+  });
+  expect(rotated.sent).toEqual([]);
+
+  const { services, sent } = world.with([genesis, withKey, await swap(withKey)]);
+  const warnings: string[] = [];
+  const cancelled = await cancelRestore(
+    options,
+    services,
+    answers,
+    (event) => void (event.type === "warning" && warnings.push(event.code)),
+    forever,
+  );
+  expect(sent.map(({ verificationMethods }) => verificationMethods["atproto"])).toEqual([server.did]);
+  expect(cancelled).toMatchObject({ did, operation: testCid(sent[0]) });
+  expect(warnings).toEqual(["restore-not-remembered"]);
+
+  const lost = { ...options, archive: `${world.options.archive}-gone` };
+  await expect(cancelRestore(lost, services, answers, () => undefined, forever)).rejects.toMatchObject({
+    code: "unreadable-file",
+    hint: expect.stringContaining("the DID of the account will do") as string,
+  });
+});
+
+test("where a run stops, its result names the temporary key that the identity names, and its file", async () => {
+  await world.begun();
+  const { services } = world.with([genesis, withKey, await swap(withKey)]);
+  const options = { ...world.options, dryRun: true };
+  const file = await temporaryKeyFile(options.stateDir, did);
+  expect(await restore(options, services, asked, () => undefined, forever)).toMatchObject({
+    temporaryKey: { key: temporary.did, file },
+  });
+  const plain = world.with([genesis, withKey]).services;
+  expect(await restore(options, plain, asked, () => undefined, forever)).not.toHaveProperty("temporaryKey");
+});

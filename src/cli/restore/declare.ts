@@ -106,7 +106,10 @@ export function declareRestore(program: Command): readonly Declared[] {
     ],
   );
   const cancel = helpStartsWith(
-    command.command("cancel").summary("take a restore back").argument("<archive>", "the archive of the account"),
+    command
+      .command("cancel")
+      .summary("take a restore back")
+      .argument("<archive>", "the archive of the account, or its DID"),
     [
       "Takes back a restore that has not named the new server: puts the old signing",
       "key back into the identity, and deletes the copy on the new server, which mails",

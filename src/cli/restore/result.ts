@@ -20,6 +20,9 @@ export function restoreLines(
         ...(isTemporary
           ? [
               ["The identity names a temporary signing key: what your old server signs does not count."],
+              ...(result.temporaryKey === undefined
+                ? []
+                : [["That is ", result.temporaryKey.key, ", in ", result.temporaryKey.file]]),
               ["To take that back: decamp restore cancel"],
             ]
           : []),

@@ -4,12 +4,13 @@ import { timeAtDirectory } from "../../account/directory-time.ts";
 import { findIdentity } from "../../account/find.ts";
 import { livesAt, whereIs } from "../../account/where.ts";
 import { signerOf } from "../../archive/export/fetch-repo.ts";
-import { openSnapshot } from "../../archive/open.ts";
-import { DecampError, withStanding } from "../../errors.ts";
+import { openSnapshot, type OpenSnapshot } from "../../archive/open.ts";
+import { DecampError, isDecampError, withStanding } from "../../errors.ts";
 import { parseServerUrl } from "../../identity/addresses.ts";
-import { parseAccount } from "../../identity/names.ts";
+import { isDid, parseAccount } from "../../identity/names.ts";
 import { editOperation } from "../../plc/edit.ts";
 import { judgeOperation } from "../../plc/judge.ts";
+import type { VerifiedLog } from "../../plc/log.ts";
 import { rotationKeysOf, signingKeyOf } from "../../plc/operation.ts";
 import { activeEntries } from "../../plc/recover.ts";
 import { removeFile } from "../../services/disk/plain-entries.ts";
@@ -36,6 +37,10 @@ export interface CancelledRestore {
 /**
  * Takes a restore back. The identity first: from then on the old server's commits count again.
  *
+ * It works without the archive, and without the journal, too: the log has the old signing key, and shows the operation
+ * that put another one in its place.
+ *
+ * @param options as for `restore`; `archive` may be the DID of the account
  * @throws DecampError `refused` if the identity names the new server already, `target-in-use`; and what signing,
  *   submitting and signing in throw
  */
@@ -48,12 +53,14 @@ export async function cancelRestore(
 ): Promise<CancelledRestore> {
   const { allowPrivateHosts, stateDir } = options;
   const target = parseServerUrl(options.to, { allowPrivateHosts });
-  const { archive, manifest } = await openSnapshot(options.archive);
-  const { did } = manifest;
+  const opened = isDid(options.archive) ? undefined : await openArchive(options.archive);
+  const did = opened?.manifest.did ?? options.archive;
   const unlock = await lockAccount(stateDir, did, services.lockOwner, services.now());
-  const move = asMove(options, archive, did);
+  const move = asMove(options, opened?.archive, did);
   const context = new Context({ options: move, services, answers, report, signal, targetOrigin: target });
-  context.snapshot = manifest;
+  if (opened !== undefined) {
+    context.snapshot = opened.manifest;
+  }
   try {
     const cancelled = await takeBack(context);
     await removeJournal(stateDir, did, target);
@@ -61,6 +68,18 @@ export async function cancelRestore(
   } finally {
     await unlock();
   }
+}
+
+/** @throws DecampError as `openSnapshot`, with what to give in place of an archive that is lost */
+async function openArchive(path: string): Promise<OpenSnapshot> {
+  return openSnapshot(path).catch((error: unknown) => {
+    if (!isDecampError(error, "unreadable-file", "incomplete", "damaged")) {
+      throw error;
+    }
+    const { code, message, hint, data } = error;
+    const more = `${hint} Taking a restore back needs no archive: the DID of the account will do.`.trim();
+    throw new DecampError(code, message, { hint: more, data, cause: error });
+  });
 }
 
 async function takeBack(context: Context): Promise<CancelledRestore> {
@@ -85,7 +104,9 @@ async function putBackAll(context: Context): Promise<CancelledRestore> {
   context.identity = identity;
   context.target = services.openPds(target);
   context.journal = await openJournal(stateDir, did, target);
-  if (context.journal.state.restore !== true) {
+  const { state } = context.journal;
+  const forgotten = state.did === undefined ? keyBySwap(log) : undefined;
+  if (state.restore !== true && forgotten === undefined) {
     throw new DecampError("usage", `This machine knows of no restore of ${did} to ${target}.`, {
       hint: `What the identity says now: decamp plc history ${did}. For another signing key: decamp plc diff --signing-key, then plc sign and plc submit.`,
     });
@@ -93,7 +114,7 @@ async function putBackAll(context: Context): Promise<CancelledRestore> {
   context.newHandle = context.journal.state.newHandle;
   const where = await whereIs(services, log, { source: undefined, target }, signal);
   await confirmDeletion(context, where);
-  const operation = await putKeyBack(context);
+  const operation = await putKeyBack(context, forgotten);
   let targetAccount: CancelResult["targetAccount"] = "kept";
   try {
     targetAccount = where.livedAtTarget ? "kept" : await removeFromTarget(context);
@@ -108,16 +129,29 @@ async function putBackAll(context: Context): Promise<CancelledRestore> {
 }
 
 /**
+ * The signing key of the identity, if it came as a temporary key does, whoever has put it there: for a machine that
+ * remembers no restore.
+ */
+function keyBySwap(log: VerifiedLog): string | undefined {
+  const key = signingKeyOf(log.head.operation);
+  return key !== undefined && cameAsTemporary(log, key, rotationKeysOf(log.head.operation)) ? key : undefined;
+}
+
+/**
+ * @param forgotten the temporary key by what the log shows, where no journal knows of one
  * @returns CID of the operation; undefined if the identity does not name the temporary key
  * @throws DecampError `refused` if somebody has taken the power of the key that put the temporary one there
  */
-async function putKeyBack(context: Context): Promise<string | undefined> {
-  const { identity, answers, services, options } = context;
+async function putKeyBack(context: Context, forgotten: string | undefined): Promise<string | undefined> {
+  const { identity, answers, services, options, warn } = context;
   const { did, log } = identity;
   const { head } = log;
   // A key that a restore to another server has made is none that any server has, either.
   const journals = await findJournals(options.stateDir, did);
-  const temporaryKeys = journals.flatMap((journal) => journal.temporaryKeys ?? []);
+  const temporaryKeys = [
+    ...journals.flatMap((journal) => journal.temporaryKeys ?? []),
+    ...(forgotten === undefined ? [] : [forgotten]),
+  ];
   const ours = activeEntries(log).findLast(({ operation }) => temporaryKeys.includes(signingKeyOf(operation) ?? ""));
   if (ours === undefined) {
     return undefined;
@@ -140,6 +174,22 @@ async function putKeyBack(context: Context): Promise<string | undefined> {
   }
   const signer = await answers.rotationKey(rotationKeysOf(head.operation));
   const held = [signer.didKey];
+  if (forgotten !== undefined && !cameAsTemporary(log, forgotten, held)) {
+    throw new DecampError(
+      "refused",
+      `The signing key ${forgotten} was not put there by your key ${signer.didKey}, and this machine knows of no restore of ${did}.`,
+      {
+        hint: `See who did that with decamp plc history ${did}`,
+        data: { reason: "not-your-change", signer: ours.signer },
+      },
+    );
+  }
+  if (forgotten !== undefined) {
+    warn(
+      "restore-not-remembered",
+      `This machine knows of no restore of ${did}. By the log your key has put the signing key ${forgotten} in the place of another, and changed nothing else: that is taken back.`,
+    );
+  }
   const signingKey = await serversKey(context, temporaryKeys, [...held, ours.signer]);
   const operation = editOperation(head, { signingKey });
   const intent = { signingKey, userKeys: held, known: { user: held, signers: held } };
@@ -159,14 +209,16 @@ async function serversKey(
   temporaryKeys: readonly string[],
   signers: readonly string[],
 ): Promise<string> {
-  const { identity, snapshot, archive, signal, warn } = context;
+  const { identity, archive, signal, warn } = context;
   const { did, log } = identity;
   const signingKeys = log.signingKeys.filter((key) => !temporaryKeys.includes(key));
   const doubtful = signingKeys.filter((key) => cameAsTemporary(log, key, signers));
   if (doubtful.length === 0) {
     return lastOwnKey(log, temporaryKeys);
   }
-  const archived = await signerOf(archive, snapshot, { did, signingKeys }, signal);
+  const archived = context.hasSnapshot
+    ? await signerOf(archive, context.snapshot, { did, signingKeys }, signal)
+    : undefined;
   const left = doubtful.filter((key) => key !== archived);
   const key = lastOwnKey(
     log,

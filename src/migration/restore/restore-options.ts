@@ -68,12 +68,12 @@ export function restoringOf({ restoring }: { readonly restoring: Restoring | und
 }
 
 /** The same as a move is asked it: the steps that both have read this. */
-export function asMove(options: RestoreOptions, archive: string, account: string): MigrateOptions {
-  const { replaceNewer, nullify: _nullify, dropKeys: _drop, also: _also, ...rest } = options;
+export function asMove(options: RestoreOptions, archive: string | undefined, account: string): MigrateOptions {
+  const { archive: _archive, replaceNewer, nullify: _nullify, dropKeys: _drop, also: _also, ...rest } = options;
   return {
     ...rest,
     account,
-    archive,
+    ...(archive === undefined ? {} : { archive }),
     replaceCopy: replaceNewer,
     freeze: false,
     bringLateWrites: false,

@@ -6,9 +6,10 @@ import { stateAt, type PlaceState } from "../../account/places.ts";
 import { readLog } from "../../account/read-log.ts";
 import { staysOf, whereIs } from "../../account/where.ts";
 import { isDecampError } from "../../errors.ts";
+import { signingKeyOf } from "../../plc/operation.ts";
 import type { Context, Step } from "../context.ts";
 import type { MigrationPlan, MigrationResult } from "../events.ts";
-import { lockAccount } from "../journal.ts";
+import { lockAccount, temporaryKeyFile } from "../journal.ts";
 import { leftBehind } from "../left-out.ts";
 import { pointOfNoReturn, stepTitle } from "../step-ids.ts";
 
@@ -190,6 +191,7 @@ async function makeResult(context: Context, state: MigrationResult["state"]): Pr
     state,
     ...figures,
     ...(context.preferences === undefined ? {} : { preferences: context.preferences }),
+    ...(await namedKey(context)),
     ...(context.signed === undefined ? {} : { operation: context.signed.cid }),
     ...(context.recoverableUntil === undefined ? {} : { recoverableUntil: context.recoverableUntil }),
     ...(context.undoKeys === undefined ? {} : { undoKeys: context.undoKeys }),
@@ -207,6 +209,14 @@ async function makeResult(context: Context, state: MigrationResult["state"]): Pr
 async function sourceStateNow({ source, identity, where, signal }: Context): Promise<PlaceState> {
   const wasSilent = where.source?.state === "unreachable";
   return stateAt(source, identity.did, signal, wasSilent ? { attempts: 1 } : {});
+}
+
+/** The temporary key of a restore, if the identity names it. */
+async function namedKey({ identity, restoring, options }: Context): Promise<Pick<MigrationResult, "temporaryKey">> {
+  const key = signingKeyOf(identity.log.head.operation) ?? "";
+  return [restoring?.temporaryKey?.didKey, ...(restoring?.earlierKeys ?? [])].includes(key)
+    ? { temporaryKey: { key, file: await temporaryKeyFile(options.stateDir, identity.did) } }
+    : {};
 }
 
 /** Whether a run that stops where it was asked to leaves an account that nobody can see. */
