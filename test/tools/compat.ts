@@ -14,6 +14,7 @@ import { promisify } from "node:util";
 import { startNetwork } from "../network/index.ts";
 import { applyWrites, createFilled } from "../network/populate.ts";
 import { prepareMove } from "../network/run-decamp.ts";
+import { compatCall, orEnd } from "./usage.ts";
 
 /** What a journal is of: where the move stops, and with which other flags. */
 const moves: Record<string, readonly string[]> = {
@@ -25,10 +26,7 @@ const moves: Record<string, readonly string[]> = {
   finished: [],
 };
 
-const [checkout, name] = process.argv.slice(2);
-if (checkout === undefined || name === undefined) {
-  throw new Error("node test/tools/compat.ts FOLDER NAME");
-}
+const { checkout, name } = orEnd(compatCall(process.argv.slice(2)));
 const bin = path.resolve(checkout, "bin", "decamp.js");
 const folder = fileURLToPath(new URL(`../../fixtures/compat/${name}/`, import.meta.url));
 await rm(folder, { recursive: true, force: true });

@@ -1,42 +1,22 @@
-/**
- * `npm run sequences`: the long form of test/faults/sequences.test.ts, and its microscope.
- *
- *   --count N       how many sequences; 200 by default
- *   --seed N        the first seed; 1 by default
- *   --decamp DIR    another checkout that is built already
- *   --lanes N       how many at once; 2 by default
- *   --replay JSON   this one sequence, as a failure prints it
- *   --shrink        makes a sequence that fails shorter, once for each kind of failure
- *   --story         prints what happened, of all of them
- */
+/** `npm run sequences`: the long form of test/faults/sequences.test.ts, and its microscope. `--help` has its flags. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import path from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
 import { connectNetwork, type NetworkHandle } from "../network/control.ts";
 import type { Sequence } from "../faults/sequences/actions.ts";
 import { campaign, failureText, neverVisited, shorten, visitLines } from "../faults/sequences/campaign.ts";
 import { play, type Outcome } from "../faults/sequences/play.ts";
 import { openStage } from "../faults/sequences/stage.ts";
 import { run } from "./run.ts";
+import { orEnd, sequencesCall } from "./usage.ts";
 
 /** So many are enough for every state to be reached. */
 const enough = 200;
 
-const { values } = parseArgs({
-  options: {
-    count: { type: "string", default: String(enough) },
-    seed: { type: "string", default: "1" },
-    decamp: { type: "string" },
-    lanes: { type: "string", default: "2" },
-    replay: { type: "string" },
-    shrink: { type: "boolean", default: false },
-    story: { type: "boolean", default: false },
-  },
-});
-const count = Number(values.count);
+const values = orEnd(sequencesCall(process.argv.slice(2), enough));
+const { count } = values;
 if (values.decamp === undefined && (await run("node", ["test/tools/build.ts"])) !== 0) {
   process.exit(1);
 }
@@ -63,9 +43,9 @@ async function playOne(text: string): Promise<number> {
 async function playAll(): Promise<number> {
   let ended = 0;
   const result = await campaign(network, {
-    seed: Number(values.seed),
+    seed: values.seed,
     count,
-    lanes: Number(values.lanes),
+    lanes: values.lanes,
     name: "seq",
     bin,
     onOutcome: (outcome) => {
