@@ -73,10 +73,10 @@ export function declareRestore(program: Command): readonly Declared[] {
     .option("--accept-future-rev", "go on although the revision of the repository lies in the future")
     .option(
       "--accept-key <did:key>",
-      "let this rotation key stay although it came with a server; may be repeated",
+      "let this rotation key stay although a server may have put it there; may be repeated",
       collect,
     )
-    .option("--drop-key <did:key>", "let this rotation key leave, too; may be repeated", collect);
+    .option("--drop-key <did:key>", "let this rotation key leave, whoever put it there; may be repeated", collect);
   newAccountOptions(command).option(
     "--confirm-did <did>",
     "confirms both changes of the identity without a question; --yes does not",
