@@ -22,7 +22,7 @@ import { signInToTarget } from "./sign-in.ts";
 export type Holding =
   /** It has every record that the old server, or the archive, has. */
   | { readonly kind: "proved" }
-  /** It has nothing, or lacks some of it: how many records, as far as that is known, and the paths of the first ones. */
+  /** It has nothing, or lacks some of it: how many records, as far as is known, and the paths of the first ones. */
   | {
       readonly kind: "lacking";
       readonly paths: readonly string[];

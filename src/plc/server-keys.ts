@@ -30,8 +30,8 @@ export type KeyVerdict = "own" | "server" | "undecided";
  * Whose the rotation keys are that an identity ever had, where the server cannot be asked and may be hostile. The last
  * time that a key came decides:
  *
- * - By itself, in an operation that a key of the user's has signed, it is the user's. A server may put in what it wants:
- *   nobody knows of a key that came by itself when a server signed.
+ * - By itself, in an operation that a key of the user's has signed, it is the user's. Where a server has signed, nobody
+ *   knows: it may put in what it wants.
  * - With the account or its server it is the server's, where only one came. Of several, one may be the user's, for
  *   recovery; that of a genesis which stands last and has signed it is the one that the server works with.
  * - In the place of another key it may be anybody's.

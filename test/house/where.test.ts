@@ -53,10 +53,9 @@ const mayRemember: Readonly<Record<string, readonly string[]>> = {
   "migration/holding.ts": ["compared", "signed"],
   "migration/left-out.ts": ["leftOut"],
   // Which of its keys is the temporary one, no log says.
-  "migration/restore/cancel.ts": ["newHandle", "restore"],
+  "migration/restore/cancel.ts": ["did", "newHandle", "restore"],
   "migration/steps/change-identity.ts": ["signed"],
   "migration/steps/late-writes.ts": ["sourceCompared"],
-  "migration/steps/open-key.ts": ["temporaryKey"],
   "migration/steps/preflight.ts": ["did", "newHandle", "signed", "source", "target"],
   "migration/steps/temporary-key.ts": ["temporaryKey", "temporaryKeys"],
 };

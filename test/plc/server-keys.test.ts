@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { verifyLog } from "../../src/plc/log.ts";
 import { judgeKeys } from "../../src/plc/server-keys.ts";
 import { baseOf } from "../../src/migration/restore/swap.ts";
-import { keysApart, requireKeysSettled } from "../../src/migration/restore/keys.ts";
+import { keysApart, requireKeysSettled } from "../../src/migration/restore/keys-apart.ts";
 import { logOf, servedAt, testKey, type TestKey, type TestStep } from "../tools/plc.ts";
 
 const names = ["user", "second", "server", "recovery", "planted", "next"];

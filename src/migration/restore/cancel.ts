@@ -104,9 +104,8 @@ async function putBackAll(context: Context): Promise<CancelledRestore> {
   context.identity = identity;
   context.target = services.openPds(target);
   context.journal = await openJournal(stateDir, did, target);
-  const { state } = context.journal;
-  const forgotten = state.did === undefined ? keyBySwap(log) : undefined;
-  if (state.restore !== true && forgotten === undefined) {
+  const forgotten = context.journal.state.did === undefined ? keyBySwap(log) : undefined;
+  if (context.journal.state.restore !== true && forgotten === undefined) {
     throw new DecampError("usage", `This machine knows of no restore of ${did} to ${target}.`, {
       hint: `What the identity says now: decamp plc history ${did}. For another signing key: decamp plc diff --signing-key, then plc sign and plc submit.`,
     });

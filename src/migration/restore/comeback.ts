@@ -22,7 +22,7 @@ import type { VerifiedLog } from "../../plc/log.ts";
 import { rotationKeysOf } from "../../plc/operation.ts";
 import { keysOfServer } from "../../plc/server-keys.ts";
 import type { MigrationServices } from "../context.ts";
-import { keysApart } from "./keys.ts";
+import { keysApart } from "./keys-apart.ts";
 import { requireRestorePower } from "./swap.ts";
 
 /** What is looked at: stable. */

@@ -19,21 +19,35 @@ import { restoringOf } from "./restore-options.ts";
 const hour = 3_600_000;
 
 /** Says of when the snapshot is, and which record is its newest. */
-export async function tellAge({ archive, snapshot, services, signal, warn }: Context): Promise<void> {
-  const car = openCarFile(snapshotFile(archive, snapshot.snapshot, "repo"));
+export async function tellAge(context: Context): Promise<void> {
+  const { snapshot, services, warn } = context;
+  const age = ageText(services.now() - Date.parse(snapshot.createdAt));
+  warn(
+    "archive-age",
+    `The archive is of ${snapshot.createdAt}, ${age} old.${await newestText(context)} What came after that is not in it.`,
+  );
+}
+
+/** A sentence on the newest record; nothing where it cannot be read: that is told when the archive is proved. */
+async function newestText({ archive, snapshot, signal }: Context): Promise<string> {
   try {
-    const newest = await newestRecord(car.source, snapshot.rev, signal);
-    const words = newest === undefined ? undefined : firstWords(newest.bytes);
-    const record =
-      newest === undefined
-        ? ""
-        : ` Its newest record is ${newest.path}, of ${timeOfRev(newest.rkey) ?? "no time"}${words === undefined ? "" : ` (“${words}”)`}.`;
-    warn(
-      "archive-age",
-      `The archive is of ${snapshot.createdAt}, ${ageText(services.now() - Date.parse(snapshot.createdAt))} old.${record} What came after that is not in it.`,
-    );
-  } finally {
-    car.close();
+    const car = openCarFile(snapshotFile(archive, snapshot.snapshot, "repo"));
+    try {
+      const newest = await newestRecord(car.source, snapshot.rev, signal);
+      if (newest === undefined) {
+        return "";
+      }
+      const words = firstWords(newest.bytes);
+      const quoted = words === undefined ? "" : ` (“${words}”)`;
+      return ` Its newest record is ${newest.path}, of ${timeOfRev(newest.rkey) ?? "no time"}${quoted}.`;
+    } finally {
+      car.close();
+    }
+  } catch (error) {
+    if (!isDecampError(error, "damaged", "unreadable-file")) {
+      throw error;
+    }
+    return "";
   }
 }
 

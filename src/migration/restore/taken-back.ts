@@ -32,7 +32,7 @@ export function takenBack(log: VerifiedLog, target: string, now: number): Decamp
     {
       hint: canUndo
         ? `Until ${new Date(until).toISOString()} that can be taken back in turn, with ${undoKeys.join(" or ")}:`
-        : `No rotation key that stands above that one can take it back now. As long as a key of yours is in the identity it can say the change again (decamp plc diff --operation, plc sign, plc submit), and for 72 hours the other can take that back again. Only its owner can end that. What the operations said:`,
+        : "No key above that one can take it back now. A key of yours that is still in the identity can make the change again (decamp plc diff --operation, plc sign, plc submit); whoever holds the other one can then take it back again, for 72 hours. What the operations said:",
       data: {
         reason: "taken-back",
         operation: entry.cid,

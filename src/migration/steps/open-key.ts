@@ -11,7 +11,7 @@ import { findJournal } from "../journal.ts";
 import { belowServer } from "../checks/identity.ts";
 import type { Context, Step } from "../context.ts";
 import { restoringOf } from "../restore/restore-options.ts";
-import { keysApart, requireKeysSettled, type KeysApart } from "../restore/keys.ts";
+import { keysApart, requireKeysSettled, type KeysApart } from "../restore/keys-apart.ts";
 import { baseOf, hostileAnswer, requireRestorePower, type SwapWish } from "../restore/swap.ts";
 
 export const openKey: Step = {

@@ -17,7 +17,10 @@ export interface KeysApart {
   readonly undecided: readonly string[];
 }
 
-/** @param held the did:key that the user restores with @throws DecampError `usage` for a key that is to stay and leave */
+/**
+ * @param held the did:key that the user restores with
+ * @throws DecampError `usage` for a key that is to stay and to leave
+ */
 export function keysApart(
   log: VerifiedLog,
   held: string,
