@@ -91,7 +91,10 @@ export interface MigrationResult extends LeftBehind {
   readonly undoKeys?: readonly string[];
   /** Path of the certificate; missing where none was written. */
   readonly certificate?: string;
-  /** Paths of records that exist only on the old server, because they were written there too late. */
+  /**
+   * Paths of records that exist only on the old server, because they were written there too late; where the new server
+   * lacks more than a thousand, the first ones.
+   */
   readonly lateWrites?: readonly string[];
   /** The old server refused to deactivate the account there; it has to be done by hand. */
   readonly sourceStillActive?: boolean;

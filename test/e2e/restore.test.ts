@@ -112,6 +112,7 @@ test("a home that lives and has something newer is not restored over, unless it 
   expect(described(lost)).toBe("exit 0");
   expect(await subject.flaws()).toEqual([]);
   expect(lost.stdout).toContain("Records that are new there: 1; changed: 0; gone: 0.");
+  expect(result(lost)).not.toHaveProperty("temporaryKey");
   await subject.remove();
 });
 

@@ -99,6 +99,7 @@ test("what the old server does not give comes from the archive, and how old it i
       archive,
       missingBlobs: [],
       notMoved: new Map(),
+      warnings: [],
       warn: (code: string) => warnings.push(code),
       ...before,
     } as unknown as Context;

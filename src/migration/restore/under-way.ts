@@ -20,12 +20,12 @@ export function requireNoRestore(log: VerifiedLog, journals: readonly JournalSta
     return;
   }
   const to = found.target ?? target;
-  const words = ["restore", found.archive ?? log.did, "--to", to];
+  const words = ["restore", found.archive ?? "ARCHIVE", "--to", to];
   throw new DecampError(
     "refused",
     `A restore of ${log.did} to ${to} is under way${named === undefined ? "" : ", and the identity names its temporary signing key"}.`,
     {
-      hint: `To take it back: decamp restore cancel ${words.slice(1).join(" ")} To go on with it:`,
+      hint: "Take it back with decamp restore cancel, or go on with it:",
       data: { reason: "restore-under-way", next: words },
     },
   );
@@ -53,7 +53,7 @@ export function requireNoMove(log: VerifiedLog, journal: JournalState | undefine
     "refused",
     `A move of ${log.did} from ${source} to ${target} is under way since ${at}, and ${source} is there.`,
     {
-      hint: `To take it back: decamp migrate cancel ${log.did} --to ${target} Only if that server is hostile, or you have lost all ways to sign in there, add --home-is-lost. To go on with the move:`,
+      hint: "Take it back with decamp migrate cancel, or go on with it. Only if that server is hostile, or you have lost all ways to sign in there, add --home-is-lost. To go on with the move:",
       data: {
         reason: "move-under-way",
         next: ["migrate", log.did, "--to", target, ...(archive === undefined ? [] : ["--archive", archive])],

@@ -96,7 +96,6 @@ async function bringArchived(context: Context, error: DecampError, theirs: Asked
   const hasSome = !("list" in theirs) || theirs.list.length > 0;
   if (switched && hasSome && before?.brought !== undefined) {
     context.preferencesLeft = { ...before, again };
-    tell(context);
     return;
   }
   context.preferences = undefined;
@@ -203,13 +202,16 @@ function leave(context: Context, why: string, again: boolean): void {
   }
 }
 
-function tell({ preferencesLeft, warn }: Context): void {
+function tell({ preferencesLeft, warnings, warn }: Context): void {
   const { reason = "", archived, brought } = preferencesLeft ?? {};
   if (brought !== undefined) {
-    warn(
-      "preferences-from-archive",
-      `The preferences are those of the archive, of ${brought}: what was changed since is not in them. Of the old server ${reason}`,
-    );
+    const code = "preferences-from-archive";
+    if (!warnings.some((warning) => warning.code === code)) {
+      warn(
+        code,
+        `The preferences are those of the archive, of ${brought}: what was changed since is not in them. Of the old server ${reason}`,
+      );
+    }
     return;
   }
   const where = archived === undefined ? "" : ` They are in ${archived}.`;

@@ -85,9 +85,9 @@ async function checkBefore(context: Context): Promise<void> {
   const created = log.entries.map(({ createdAt }) => createdAt);
   const { hour } = operationsLeft(created, timeAtDirectory(services));
   // Once the temporary key is there, only the last one is left.
-  const needed = (restoringOf(context).earlierKeys ?? []).includes(signingKeyOf(log.head.operation) ?? "")
-    ? 1
-    : operationsAtMost;
+  const { earlierKeys = [], options: wished } = restoringOf(context);
+  const isSwapped = earlierKeys.includes(signingKeyOf(log.head.operation) ?? "") && wished.nullify === undefined;
+  const needed = isSwapped ? 1 : operationsAtMost;
   if (hour < needed) {
     throw new DecampError(
       "rate-limited",

@@ -212,9 +212,11 @@ async function sourceStateNow({ source, identity, where, signal }: Context): Pro
 }
 
 /** The temporary key of a restore, if the identity names it. */
-async function namedKey({ identity, restoring, options }: Context): Promise<Pick<MigrationResult, "temporaryKey">> {
+async function namedKey(context: Context): Promise<Pick<MigrationResult, "temporaryKey">> {
+  const { identity, switched, restoring, options } = context;
   const key = signingKeyOf(identity.log.head.operation) ?? "";
-  return [restoring?.temporaryKey?.didKey, ...(restoring?.earlierKeys ?? [])].includes(key)
+  // The identity at hand is the one from before the switch.
+  return !switched && [restoring?.temporaryKey?.didKey, ...(restoring?.earlierKeys ?? [])].includes(key)
     ? { temporaryKey: { key, file: await temporaryKeyFile(options.stateDir, identity.did) } }
     : {};
 }
