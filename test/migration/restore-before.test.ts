@@ -187,6 +187,14 @@ test("a copy is replaced only once what would change is shown, and a person has 
   await requireReplaceable(context({ options: { replaceCopy: true } }));
   expect(said).toEqual([shown, "copy-replaced"]);
 
+  // Also where the archive has it, too: an older snapshot takes it away there all the same.
+  const [other] = await readManifests(world.options.archive);
+  const known = { ...other, snapshot: newerRev, rev: newerRev, commit: commit.cid };
+  write(snapshotFile(folder, newerRev, "manifest"), JSON.stringify(known));
+  write(snapshotFile(folder, newerRev, "repo"), newerCar);
+  await expect(requireReplaceable(context({}))).rejects.toMatchObject({ code: "target-in-use" });
+  await requireReplaceable(context({ restoring: undefined }));
+
   const many = {
     ...shown,
     removed: 3000,

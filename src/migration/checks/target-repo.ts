@@ -5,7 +5,7 @@
 
 import { inspectDownload } from "../../archive/export/fetch-repo.ts";
 import { replacedRepo, snapshotFile } from "../../archive/layout.ts";
-import { readManifests } from "../../archive/manifest.ts";
+import { readManifests, type Manifest } from "../../archive/manifest.ts";
 import { describeChanges, type RecordChanges } from "../../archive/record-changes.ts";
 import { collect } from "../../data/slices.ts";
 import { DecampError } from "../../errors.ts";
@@ -29,7 +29,9 @@ export async function requireReplaceable(context: Context): Promise<void> {
     });
   }
   const ours = [snapshot, ...(await readManifests(archive))];
-  if (status.records === 0 || ours.some(({ commit }) => commit === status.repoCommit)) {
+  // What a restore brings may be older than another snapshot, which an import would take away there all the same.
+  const isOlder = ({ rev }: Manifest): boolean => context.restoring === undefined || rev <= snapshot.rev;
+  if (status.records === 0 || ours.some((one) => one.commit === status.repoCommit && isOlder(one))) {
     return;
   }
   const download = await target.getRepo(identity.did, signal);
