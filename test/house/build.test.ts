@@ -70,11 +70,11 @@ function buildIfStale(): { built: boolean; code: number | null } {
   return { built: stdout.startsWith("Building"), code: status };
 }
 
-test("a first build has the code without comments, in as few files as it takes, and what an entry declares", () => {
+test("a first build has the code without comments and white space, in as few files as it takes, and what an entry declares", () => {
   expect(buildIfStale()).toEqual({ built: true, code: 0 });
-  expect(read("dist/shared.js")).toMatch(/^const one = 1;$/m);
+  expect(read("dist/shared.js")).toContain("const one=1;");
   expect(read("dist/shared.js")).not.toMatch(/Says one|One\./);
-  expect(read("dist/edge.js")).toMatch(/^const edge = 2;$/m);
+  expect(read("dist/edge.js")).toContain("const edge=2;");
   expect(existsSync(at("dist/one.js"))).toBe(false);
   expect(read("dist/index.d.ts")).toContain("/** Says one. */");
   expect(read("dist/shape.d.ts")).toContain("/** A shape. */");
@@ -87,7 +87,7 @@ test("an entry that another one uses is a file of its name, and no other file ha
 });
 
 test("what leads to a module of Node.js that takes its time is a file of its own, and asks for that module", async () => {
-  expect(read("dist/edge.js")).toContain('const { isIP } = process.getBuiltinModule("node:net");');
+  expect(read("dist/edge.js")).toContain("const{isIP}=process.getBuiltinModule(`node:net`);");
   const { later } = (await import(at("dist/index.js"))) as { later: () => Promise<unknown> };
   expect(await later()).toMatchObject({ edge: 2, six: 6 });
 });
@@ -105,7 +105,7 @@ test("a source of the same length and time, with other bytes, is seen", () => {
   write("src/edge.ts", read("src/edge.ts").replace("2", "3"));
   utimesSync(at("src/edge.ts"), atime, mtime);
   expect(buildIfStale()).toEqual({ built: true, code: 0 });
-  expect(read("dist/edge.js")).toMatch(/^const edge = 3;$/m);
+  expect(read("dist/edge.js")).toContain("const edge=3;");
 });
 
 test("a file of dist that was changed is seen, and a source that is gone is gone from dist", () => {
@@ -113,7 +113,7 @@ test("a file of dist that was changed is seen, and a source that is gone is gone
   write("src/index.ts", read("src/index.ts").replace("edge", "other"));
   renameSync(at("src/edge.ts"), at("src/other.ts"));
   expect(buildIfStale()).toEqual({ built: true, code: 0 });
-  expect(read("dist/shared.js")).toMatch(/^const one = 1;$/m);
+  expect(read("dist/shared.js")).toContain("const one=1;");
   expect(existsSync(at("dist/edge.js"))).toBe(false);
 });
 

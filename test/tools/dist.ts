@@ -1,7 +1,8 @@
 /**
  * What lies in `dist`, and whether it is what the sources say.
  *
- * The code is without comments and source maps: nobody who runs decamp reads them, and they were half of the package.
+ * The code is without comments, white space and source maps: nobody who runs decamp reads them, and they were half of
+ * the package.
  * Each file costs a start its time. So everything that leads to no package, and to no module of Node.js that is
  * expensive to load, is in one of four files, of which only what runs is compiled. The rest is loaded by who needs it:
  * what is always loaded together is a file, named after the module that the others are there for. Names stay what they
@@ -124,6 +125,7 @@ async function writeCode(): Promise<void> {
     dir: folder,
     format: "esm",
     comments: false,
+    minify: { mangle: false, compress: false, codegen: { removeWhitespace: true } },
     entryFileNames: "[name].js",
     chunkFileNames: (chunk) => (chunk.name in ownFiles ? "[name].js" : chunkFileName(chunk, Object.values(input))),
     codeSplitting: {
