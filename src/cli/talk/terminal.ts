@@ -17,18 +17,13 @@
  */
 import type { ChalkInstance } from "chalk";
 import { KnownSecrets } from "../../data/known-secrets.ts";
+import type { Line, Piece } from "./line.ts";
+import { wrapLine } from "./wrap.ts";
 import { writeAllSync } from "../../services/disk/write-whole.ts";
 
-/** How a piece may look; a stream without colour shows only its text. */
-type Style = "bold" | "dim" | "red" | "green" | "yellow" | "cyan";
-
-/** A piece of a line. Plain strings and styled texts are escaped alike. */
-export type Piece = string | { readonly text: string; readonly style: Style };
-
-/** A line for people, in pieces. */
-export type Line = readonly Piece[];
-
 /** One of the two output streams. */
+export type { Line, Piece };
+
 export interface Channel {
   readonly isTerminal: boolean;
   /** Whether lines may be drawn over: a terminal that is not a dumb one. */
@@ -248,7 +243,15 @@ function openChannel(
     get failure() {
       return failure;
     },
-    line: (...pieces) => write(`${render(...pieces)}\n`),
+    line: (...pieces) => {
+      const shown = pieces.map((piece) =>
+        typeof piece === "string" ? show(piece) : { ...piece, text: show(piece.text) },
+      );
+      const told = isTerminal ? saidColumns.get(stream)?.() : undefined;
+      for (const line of typeof told === "number" && told > 0 ? wrapLine(shown, told) : [shown]) {
+        write(`${render(...line)}\n`);
+      }
+    },
     render,
     json: (value) => write(`${printableJson(JSON.stringify(secrets.redactIn(value)))}\n`),
     // The line ends of JSON that is laid out over several lines are no part of a value.
