@@ -24,8 +24,11 @@ export interface IdentityAnswers {
    * types it twice.
    */
   targetPassword(of: { handle: string; host: string; isNew?: boolean; again?: string }): Promise<string>;
-  /** The code that the server has mailed for signing the PLC operation. */
-  plcToken(of: { email?: string; again?: string }): Promise<string>;
+  /**
+   * The code that the server has mailed for signing the PLC operation; empty to have another one mailed, of which
+   * `isAnother` tells then.
+   */
+  plcToken(of: { email?: string; again?: string; isAnother?: boolean }): Promise<string>;
   /**
    * Opens the user's own rotation key, one of these did:keys, that signs in place of a server. Unset where a server
    * signs.

@@ -36,11 +36,20 @@ export async function signByServer(
 ): Promise<SignedAnswer> {
   const { rotationKeys, verificationMethods, alsoKnownAs, services } = asked;
   let again: string | undefined;
+  let isAnother = false;
   for (let count = 1; ; count += 1) {
     const token = await answers.plcToken({
       ...(email === undefined ? {} : { email }),
       ...(again === undefined ? {} : { again }),
+      ...(isAnother ? { isAnother } : {}),
     });
+    isAnother = false;
+    if (token.trim() === "" && answers.canAskAgain) {
+      await pds.requestPlcToken(signal);
+      isAnother = true;
+      again = undefined;
+      continue;
+    }
     try {
       const fields = { rotationKeys, verificationMethods, alsoKnownAs, services };
       return compareSigned(asked, await pds.signPlcOperation(token.trim(), fields, signal), head);

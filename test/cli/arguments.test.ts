@@ -172,7 +172,7 @@ describe("wrong usage ends with exit code 2, a sentence and a hint", () => {
     [["migrat"], "Unknown command 'migrat'.", "Did you mean migrate?"],
     [["--hlp"], "Unknown option '--hlp'.", "Did you mean --help?"],
     [["migrate", "a.example", "--tu", "x"], "Unknown option '--tu'.", "Did you mean --to? Run decamp migrate --help"],
-    [["migrate"], "Missing required argument 'account'.", "Run decamp migrate --help"],
+    [["migrate"], "The account is missing.", "Give its handle or its DID"],
     [["export"], "Which account? Give a handle or a DID, or --all, or --accounts.", "decamp export --help"],
     [["export", "a.example", "--shard", "0/2"], "--pds, --jobs and --shard go with --all or --accounts.", "--from"],
     [["export", "a.example", "--all"], "Give one account, or --all, or --accounts", "decamp export --help"],

@@ -162,7 +162,7 @@ describe("plc diff", () => {
       const { stdout } = await plc(["diff", bed.did, "--operation", file, ...flags], options);
       return stdout.replace(/(?<=--state-dir )\S+/, "DIR");
     };
-    const colored = await diff({ terminals: ["stdout"] });
+    const colored = await diff({ terminals: ["stdout"], columns: 2000 });
     const starts = ["  - alsoKnownAs[0]: ", "  + alsoKnownAs[0]: ", "  ~ rotationKeys: ", "warning "];
     const colors = starts.map((start) => {
       const line = colored.split("\n").find((text) => stripVTControlCharacters(text).startsWith(start));
@@ -172,8 +172,8 @@ describe("plc diff", () => {
     expect(colors).toEqual([red, green, yellow, yellow]);
     const plain = stripVTControlCharacters(colored);
     expect(await diff({})).toBe(plain);
-    expect(await diff({ terminals: ["stdout"], env: { NO_COLOR: "1" } })).toBe(plain);
-    expect(await diff({ terminals: ["stdout"] }, "--no-color")).toBe(plain);
+    expect(await diff({ terminals: ["stdout"], columns: 2000, env: { NO_COLOR: "1" } })).toBe(plain);
+    expect(await diff({ terminals: ["stdout"], columns: 2000 }, "--no-color")).toBe(plain);
   });
 
   test("contradicting flags", async () => {

@@ -1,6 +1,13 @@
 import { stripVTControlCharacters } from "node:util";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { barText, bytesText, createMeter, durationText, progressText } from "../../src/cli/talk/reporters/amounts.ts";
+import {
+  barText,
+  bytesText,
+  createMeter,
+  durationText,
+  progressText,
+  timeText,
+} from "../../src/cli/talk/reporters/amounts.ts";
 import { createJsonReporter } from "../../src/cli/talk/reporters/json-lines.ts";
 import { createPlainReporter } from "../../src/cli/talk/reporters/plain.ts";
 import { createReporter } from "../../src/cli/talk/reporters/create.ts";
@@ -221,6 +228,17 @@ describe("amounts", () => {
     [5400, "1 h 30 min"],
   ])("%d seconds", (seconds, text) => {
     expect(durationText(seconds)).toBe(text);
+  });
+
+  test.each([
+    ["UTC", "2026-12-01 00:30 (UTC)"],
+    ["Europe/Berlin", "2026-12-01 01:30 (UTC+1)"],
+    ["America/St_Johns", "2026-11-30 21:00 (UTC-3:30)"],
+    ["Asia/Kathmandu", "2026-12-01 06:15 (UTC+5:45)"],
+  ])("of the clock, in %s", (zone, text) => {
+    vi.stubEnv("TZ", zone);
+    expect(timeText("2026-12-01T00:30:59.000Z")).toBe(text);
+    vi.unstubAllEnvs();
   });
 
   test("progress", () => {

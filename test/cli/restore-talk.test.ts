@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { expect, test } from "vitest";
 import { restoreLines } from "../../src/cli/restore/result.ts";
-import { keepTemporaryKey } from "../../src/cli/talk/keep-temporary-key.ts";
+import { keepTemporaryKey } from "../../src/cli/talk/keys/keep-temporary-key.ts";
 import type { Secrets } from "../../src/cli/talk/secrets.ts";
 import type { Answers } from "../../src/migration/answers.ts";
 import type { Context } from "../../src/migration/context.ts";

@@ -268,11 +268,11 @@ test("at a terminal: the change is shown, the DID typed, a wrong and an expired 
   await screen.shows(`Password of ${account.handle} at your server, localhost`);
   screen.type(`${account.password}\r`);
   await screen.shows("+ rotationKeys[0]:");
-  await screen.shows("Type the DID to go on");
+  await screen.shows("Type the DID or the handle to go on");
   screen.type("yes\r");
-  await screen.shows("That is not the DID.");
+  await screen.shows("That is not this account.");
   screen.type(`\u0015${account.did}\r`);
-  await screen.shows(`Code from the mail that your server has sent to ${account.email}`);
+  await screen.shows(`The code comes by mail from your server, to ${account.email}.`);
   screen.type("AAAAA-AAAAA\r");
   await screen.shows("is not the right one");
   await screen.shows("? Code from the mail");

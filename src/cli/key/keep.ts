@@ -1,17 +1,17 @@
 /** `decamp key generate` and `decamp key import`: a private key is kept, read back, tried, and then named. */
 import { randomBytes } from "node:crypto";
-import { keepKey } from "../../account/keep-key.ts";
 import { DecampError, isDecampError } from "../../errors.ts";
 import { makePrivateKey, type PrivateKey } from "../../identity/private-key.ts";
-import { createKeychainStore, createKeyFile, refuseTaken, type KeyStore } from "../../services/secrets/key-store.ts";
+import { refuseTaken } from "../../services/secrets/key-store.ts";
 import { createKeychain } from "../../services/secrets/keychain.ts";
 import { readGlobals, type GlobalFlags } from "../globals.ts";
 import type { Edge, Invocation } from "../command.ts";
 import type { KeyKeepFlags } from "./declare.ts";
 import { keyInputSecrets, readKeyInput } from "./key-input.ts";
+import { keepNewKey } from "../talk/keys/keep-new-key.ts";
 import { createPrompter } from "../talk/prompter.ts";
 import { openKey, rotationKeySecrets, type KeySources } from "../talk/rotation-key.ts";
-import { checkSecretFlags, createSecrets, type AllSecretFlags, type Secrets } from "../talk/secrets.ts";
+import { checkSecretFlags, createSecrets, type AllSecretFlags } from "../talk/secrets.ts";
 import { stoppable } from "../talk/signals.ts";
 import type { Terminal } from "../talk/terminal.ts";
 
@@ -51,11 +51,7 @@ async function keep(
       }
       const made = await make(sources);
       secrets.conceal(made.reveal());
-      const store = await openStore(made, out, sources);
-      return keepKey(store, made, {
-        write: out === undefined ? (kept) => kept.reveal() : withRemarks,
-        read: async (text) => openKey(text, secrets),
-      }).catch((error: unknown) => {
+      return keepNewKey(made, out, sources).catch((error: unknown) => {
         throw out === undefined && isDecampError(error, "no-keychain") ? noKeychain(command, error) : error;
       });
     },
@@ -66,35 +62,6 @@ async function keep(
   }
   show(key, command, out, reveal === true, globals, terminal);
   return 0;
-}
-
-async function openStore(
-  { didKey }: PrivateKey,
-  out: string | undefined,
-  { secrets, keychain, signal }: KeySources,
-): Promise<KeyStore> {
-  return out === undefined
-    ? createKeychainStore(keychain, didKey, signal)
-    : createKeyFile(out, await newPassphrase(secrets));
-}
-
-/** A slip of the fingers would lock the key away for ever. */
-async function newPassphrase(secrets: Secrets): Promise<string> {
-  return secrets.read("passphrase", {
-    message: "A passphrase for the key file:",
-    repeat: "The same passphrase once more:",
-  });
-}
-
-/** What stands in the file, for whoever opens it in ten years. */
-function withRemarks(key: PrivateKey): string {
-  return [
-    `# A private key of the AT Protocol (${key.curve}), written by decamp on ${new Date().toISOString().slice(0, 10)}.`,
-    "# Whoever has it can change the identity of every account that lists it.",
-    `# public key: ${key.didKey}`,
-    key.reveal(),
-    "",
-  ].join("\n");
 }
 
 function noKeychain(command: string, cause: DecampError): DecampError {

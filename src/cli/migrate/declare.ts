@@ -20,6 +20,7 @@ export interface MigrateFlags extends NewAccountFlags, RotationKeyFlags, Rotatio
   readonly from?: string;
   readonly homeIsLost?: true;
   readonly replaceCopy?: true;
+  readonly guide?: true;
   readonly dryRun?: true;
   readonly until?: string;
   readonly archive?: string;
@@ -51,11 +52,12 @@ export function declareMigrate(program: Command): readonly Declared[] {
   const command = program
     .command("migrate")
     .summary("move an account to another server")
-    .argument("<account>", "its handle, or its DID")
-    .option("--to <url>", "your new server (or DECAMP_TARGET_PDS)")
+    .argument("[account]", "its handle, or its DID; asked for at a terminal")
+    .option("--to <url>", "your new server (or DECAMP_TARGET_PDS); asked for at a terminal")
     .option("--from <url>", "your old server, if it is not the one that the DID document names (or DECAMP_SOURCE_PDS)")
     .option("--home-is-lost", "the server that the identity names is gone for good: take what --from has")
     .option("--replace-copy", "replace a copy on the new server that has records of its own; it is kept in the archive")
+    .option("--guide", "be asked for everything, one thing at a time, with the plan before anything begins")
     .option("--dry-run", "show the plan and change nothing")
     .option("--until <step>", "stop after this step; --dry-run shows their names")
     .option("--archive <dir>", "where the copy of the account is kept")
@@ -103,6 +105,7 @@ export function declareMigrate(program: Command): readonly Declared[] {
       "all data is across, and only once you have confirmed it.",
     ],
     [
+      { says: "Be asked for everything, one thing at a time:", command: "decamp migrate" },
       {
         says: "See what would happen; nothing is changed:",
         command: "decamp migrate alice.example.com --to https://pds.example.org --dry-run",

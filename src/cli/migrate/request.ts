@@ -29,7 +29,12 @@ export function readMigrateRequest(
   env: Readonly<NodeJS.ProcessEnv>,
 ): MigrateRequest {
   const globals = readGlobals(raw, env);
-  const [account = ""] = args;
+  const [account] = args;
+  if (account === undefined) {
+    throw new DecampError("usage", "The account is missing.", {
+      hint: "Give its handle or its DID: decamp migrate alice.example.com --to https://pds.example.org",
+    });
+  }
   // To cancel, the move that the journal knows of will do.
   const to = flags.to ?? nonEmpty(env["DECAMP_TARGET_PDS"]) ?? (command === "migrate cancel" ? "" : undefined);
   if (to === undefined) {

@@ -4,7 +4,7 @@ import type { StepId } from "../../migration/step-ids.ts";
 import { undoCommand, nobodyCanUndo } from "../talk/facts-lines.ts";
 import { leftLines } from "../talk/left-lines.ts";
 import { figures, stepLines } from "../talk/move-lines.ts";
-import { bytesText } from "../talk/reporters/amounts.ts";
+import { bytesText, timeText } from "../talk/reporters/amounts.ts";
 import type { Line } from "../talk/terminal.ts";
 import type { Complete } from "../next-command.ts";
 import { commandLine } from "../command-line.ts";
@@ -52,6 +52,7 @@ export function resultLines(
         [],
         [{ text: "What to do next", style: "bold" }],
         ["Sign in at your new server: apps that were signed in at the old one have to do so again."],
+        ["App passwords stay behind: make new ones there."],
         ...(result.sourceStillActive === true
           ? [
               [
@@ -118,7 +119,7 @@ function planLines(plan: MigrationPlan): Line[] {
 function undo({ did, recoverableUntil: until, undoKeys }: MigrationResult, complete: Complete): Line[] {
   if (until !== undefined) {
     const who = undoKeys === undefined ? "" : ` with ${undoKeys.join(" or ")}`;
-    return [[`Until ${until} it can be undone${who}: ${undoCommand({ did, complete }, "move", undefined)}`]];
+    return [[`Until ${timeText(until)} it can be undone${who}: ${undoCommand({ did, complete }, "move", undefined)}`]];
   }
   return undoKeys === undefined ? [] : [[nobodyCanUndo]];
 }

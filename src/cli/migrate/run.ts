@@ -10,6 +10,7 @@ import { converse } from "../talk/converse.ts";
 import { nonEmpty, readGlobals } from "../globals.ts";
 import type { Edge, Invocation } from "../command.ts";
 import type { MigrateFlags } from "./declare.ts";
+import { guide, isGuided, keyAtHand, type Guided } from "./guide.ts";
 import { readMigrateRequest } from "./request.ts";
 import { servicesFor } from "../services.ts";
 import { resultLines } from "./result.ts";
@@ -24,9 +25,10 @@ export type Move = (
 ) => Promise<MigrationResult>;
 
 /** Runs one migration with `move`, and says how it ended. Returns the exit code. */
-export async function runMigrate(invocation: Invocation<MigrateFlags>, edge: Edge, move: Move): Promise<number> {
+export async function runMigrate({ invocation, key }: Guided, edge: Edge, move: Move): Promise<number> {
   const { terminal } = edge;
-  const request = readMigrateRequest(invocation, terminal.env);
+  const read = readMigrateRequest(invocation, terminal.env);
+  const request = key === undefined ? read : { ...read, newKey: keyAtHand(key) };
   const { options, globals, complete } = request;
   let plan: MigrationPlan | undefined;
   let identityMoved = false;
@@ -78,7 +80,11 @@ export async function migrateCommand(invocation: Invocation<MigrateFlags>, edge:
   const relay = flags.relay ?? nonEmpty(terminal.env["ATP_RELAY_HOST"]);
   const services = servicesFor(readGlobals(globals, terminal.env), terminal, relay);
   try {
-    return await runMigrate(invocation, edge, async (options, answers, report, signal) =>
+    const guided = isGuided(invocation, edge) ? await guide(invocation, edge, services) : { invocation };
+    if (guided === undefined) {
+      return 0;
+    }
+    return await runMigrate(guided, edge, async (options, answers, report, signal) =>
       migrate(options, services, answers, report, signal),
     );
   } finally {

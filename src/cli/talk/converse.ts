@@ -11,7 +11,7 @@ import { reportAndAsk } from "./report-and-ask.ts";
 import { checkSecretFlags, createSecrets, type AllSecretFlags } from "./secrets.ts";
 import { stoppable, tellStopping } from "./signals.ts";
 import type { Terminal } from "./terminal.ts";
-import { keepTemporaryKey } from "./keep-temporary-key.ts";
+import { keepTemporaryKey } from "./keys/keep-temporary-key.ts";
 
 /** What was given beforehand. */
 export interface ConverseRequest {

@@ -1,6 +1,7 @@
 /** Answers to what work on an identity asks for: passwords, mailed codes, and the yes to the point of no return. */
 import type { IdentityAnswers } from "../../account/answers.ts";
 import { DecampError } from "../../errors.ts";
+import { isHandle, noHandle } from "../../identity/names.ts";
 import type { Answers } from "../../migration/answers.ts";
 import type { Prompter } from "./prompter.ts";
 import type { Secrets } from "./secrets.ts";
@@ -56,15 +57,19 @@ export function createIdentityAnswers(
         again: refused(again),
       }),
 
-    plcToken: ({ email, again }) =>
+    plcToken: async ({ email, again, isAnother = false }) =>
       secrets.read("plcToken", {
-        message: `Code from the mail that ${source} has sent${email === undefined ? "" : ` to ${email}`}:`,
+        lead: isAnother
+          ? "Another mail was asked for."
+          : `The code comes by mail from ${source}${email === undefined ? "" : `, to ${email}`}. Enter alone has another one sent.`,
+        message: "Code from the mail:",
         what: `the code that ${source} mailed to you to confirm the change`,
-        again: refused(again),
+        isCode: true,
+        again: refused(again) || isAnother,
       }),
 
     confirmIdentityChange: async (change) => {
-      const { did } = change;
+      const { did, handle } = change;
       if (given.confirmDid !== undefined) {
         if (given.confirmDid === did) {
           return;
@@ -76,15 +81,17 @@ export function createIdentityAnswers(
       if (prompter.canAsk) {
         words.explain(terminal.err, change, complete);
       }
+      const names = isHandle(handle) && handle !== noHandle ? [did, handle] : [did];
       const typed = await prompter.text({
-        message: "Type the DID to go on, or nothing to stop here:",
+        message: "Type the DID or the handle to go on, or nothing to stop here:",
         what: "the confirmation that the identity may be changed",
         answeredBy: `--confirm-did ${did}`,
         mayBeEmpty: true,
         check: (answer) =>
-          [did, ""].includes(answer.trim()) || `That is not the DID. Type ${did}, or leave the line empty to stop.`,
+          ["", ...names].includes(answer.trim()) ||
+          `That is not this account. Type ${names.join(" or ")}, or leave the line empty to stop.`,
       });
-      if (typed !== did) {
+      if (!names.includes(typed)) {
         // The only other answer that the question takes: it was asked for, and is no danger.
         throw new DecampError("interrupted", "The change of the identity was not confirmed.");
       }

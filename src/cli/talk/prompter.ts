@@ -4,10 +4,13 @@
  */
 import { DecampError } from "../../errors.ts";
 import type { Channel, Terminal } from "./terminal.ts";
+import { wrapLine } from "./wrap.ts";
 import { addGuest } from "./stopping.ts";
 import { holdTyping, nobodyTypes, type Typing } from "./typing.ts";
 
 export interface Question {
+  /** Said before, on a line of its own, to whoever can be asked. */
+  readonly lead?: string | undefined;
   /** What is shown: "Password for alice.example.com at old.example.com:". */
   readonly message: string;
   /** What is missing when nobody can be asked: "the password for your old server". */
@@ -80,6 +83,9 @@ export function createPrompter(terminal: Terminal, options: PrompterOptions, typ
     }
     await typing.release();
     options.beforeAsking?.();
+    if (question.lead !== undefined) {
+      terminal.err.line(question.lead);
+    }
     try {
       return await askUntilAnswered(question, secret);
     } finally {
@@ -123,13 +129,21 @@ export function createPrompter(terminal: Terminal, options: PrompterOptions, typ
       return verdict;
     };
     const context = { input: terminal.stdin, output: terminal.err.stream, signal: open.signal };
-    const message = terminal.err.render(question.message);
+    // The prompts break lines anywhere. Two columns are for what stands before the message.
+    const lines = wrapLine([question.message], terminal.err.width - 3);
+    const message = lines.map((line) => terminal.err.render(...line)).join("\n  ");
+    // No tick for what was typed: whether the answer is good is often seen later.
+    const theme = { prefix: { idle: terminal.err.render({ text: "?", style: "cyan" }), done: ">" } };
     try {
       return secret
-        ? await password({ message, toggleMask: false, validate: check }, { ...context, clearPromptOnDone: true })
+        ? await password(
+            { message, theme, toggleMask: false, validate: check },
+            { ...context, clearPromptOnDone: true },
+          )
         : await input(
             {
               message,
+              theme,
               validate: check,
               ...(question.suggestion === undefined ? {} : { default: question.suggestion }),
             },

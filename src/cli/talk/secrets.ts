@@ -99,12 +99,16 @@ export type AllSecretFlags = Readonly<Partial<Record<SecretName, SecretFlags>>>;
 
 interface SecretQuestion {
   readonly message: string;
+  /** Said before it is asked for. */
+  readonly lead?: string | undefined;
   /** What it is in this place, in a sentence; what it usually is unless given. */
   readonly what?: string;
   /** What would have answered; the secret's own flags and variables unless given. */
   readonly answeredBy?: string;
   /** Asks a second time with this message, to catch a slip of the fingers. */
   readonly repeat?: string | undefined;
+  /** It is good for one use, and is checked against a mail: it is shown while it is typed, and may be left empty. */
+  readonly isCode?: boolean;
   /** The first answer was refused: only a person can give another one. */
   readonly again?: boolean;
 }
@@ -220,6 +224,11 @@ export function createSecrets(
         const { flag, env } = secretKinds[name];
         const ownWays = `--${flag}-file, --${flag}-command, or ${env.join(" or ")} in the environment`;
         const { what = secretKinds[name].what, answeredBy = ownWays } = asked;
+        if (asked.isCode === true) {
+          const { message, lead } = asked;
+          secret = await prompter.text({ message, lead, what, answeredBy, mayBeEmpty: true });
+          return secret === "" ? secret : remember(name, secret);
+        }
         for (let { message } = asked; ; message = `The two were not the same. ${asked.message}`) {
           secret = await prompter.secret({ message, what, answeredBy });
           // Both are asked for anew: what was typed cannot be seen, and a slip may be in either.

@@ -5,6 +5,7 @@
 
 import * as v from "valibot";
 import type { Limits } from "../../data/budgets.ts";
+import { isJsonObject } from "../../data/json-object.ts";
 import { DecampError, isDecampError } from "../../errors.ts";
 import { isDid } from "../../identity/names.ts";
 import { readRoot } from "../../repo/block-index.ts";
@@ -31,6 +32,9 @@ export interface ServerDescription {
   readonly availableUserDomains: readonly string[];
   /** The largest blob that it takes, in bytes, if it says so. */
   readonly blobUploadLimit?: number;
+  /** Where its rules can be read, if it says so. */
+  readonly termsOfService?: string;
+  readonly privacyPolicy?: string;
 }
 
 /** What a server says about an account to the owner. */
@@ -77,6 +81,7 @@ const description = v.object({
   phoneVerificationRequired: v.optional(v.boolean(), false),
   availableUserDomains: v.array(v.string()),
   blobUploadLimit: v.optional(v.unknown()),
+  links: v.optional(v.unknown()),
 });
 const resolved = v.object({ did });
 const status = v.object({ active: v.boolean(), status: v.exactOptional(v.string()) });
@@ -138,8 +143,12 @@ export class Pds {
   /** com.atproto.server.describeServer */
   async describe(signal: AbortSignal): Promise<ServerDescription> {
     const method = "com.atproto.server.describeServer";
-    const { blobUploadLimit, ...rest } = await this.#server.query(method, {}, description, { signal });
-    return { ...rest, ...(typeof blobUploadLimit === "number" && blobUploadLimit >= 0 ? { blobUploadLimit } : {}) };
+    const { blobUploadLimit, links, ...rest } = await this.#server.query(method, {}, description, { signal });
+    return {
+      ...rest,
+      ...(typeof blobUploadLimit === "number" && blobUploadLimit >= 0 ? { blobUploadLimit } : {}),
+      ...webLinks(links, ["termsOfService", "privacyPolicy"]),
+    };
   }
 
   /** com.atproto.identity.resolveHandle: what this server says; undefined if it knows no such handle. */
@@ -480,3 +489,15 @@ function nameless(entry: unknown): string {
 
 /** Opens a PDS at `origin`. */
 export type OpenPds = (origin: string) => Pds;
+
+/** Those of the links that lead to a page on the web. What is none is passed over: nothing depends on it. */
+function webLinks<Name extends string>(links: unknown, names: readonly Name[]): Partial<Record<Name, string>> {
+  const found: Partial<Record<Name, string>> = {};
+  for (const name of names) {
+    const link = isJsonObject(links) ? links[name] : undefined;
+    if (typeof link === "string" && link.length < 500 && /^https?:\/\/[^\s]+$/.test(link)) {
+      found[name] = link;
+    }
+  }
+  return found;
+}

@@ -24,13 +24,18 @@ export interface Screen {
 }
 
 /** Runs a script with Node. */
-export function onScreen(script: URL, args: readonly string[], env: NodeJS.ProcessEnv = {}): Screen {
-  return onProgram(process.execPath, [fileURLToPath(script), ...args], env);
+export function onScreen(script: URL, args: readonly string[], env: NodeJS.ProcessEnv = {}, cols?: number): Screen {
+  return onProgram(process.execPath, [fileURLToPath(script), ...args], env, cols);
 }
 
 /** Runs any program. */
-export function onProgram(path: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Screen {
-  const size = { cols: 100, rows: 40 };
+export function onProgram(
+  path: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = {},
+  cols: number = 100,
+): Screen {
+  const size = { cols, rows: 40 };
   const terminal = new Terminal({ ...size, allowProposedApi: true });
   const program = spawn(path, [...args], {
     ...size,

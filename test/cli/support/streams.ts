@@ -14,13 +14,15 @@ export interface StreamOptions {
   readonly env?: NodeJS.ProcessEnv;
   /** Which of the three are terminals. */
   readonly terminals?: readonly ("stdin" | "stdout" | "stderr")[];
+  /** How wide the terminals are. */
+  readonly columns?: number;
   /** What stdin carries. */
   readonly input?: string | Uint8Array;
 }
 
-export function captured({ env = {}, terminals = [], input }: StreamOptions = {}): Captured {
+export function captured({ env = {}, terminals = [], columns = 80, input }: StreamOptions = {}): Captured {
   const open = (name: "stdin" | "stdout" | "stderr") =>
-    Object.assign(new PassThrough(), { isTTY: terminals.includes(name), columns: 80 });
+    Object.assign(new PassThrough(), { isTTY: terminals.includes(name), columns });
   const streams = { stdin: open("stdin"), stdout: open("stdout"), stderr: open("stderr") };
   if (input !== undefined) {
     streams.stdin.end(input);

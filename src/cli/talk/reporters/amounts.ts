@@ -53,6 +53,22 @@ export function durationText(seconds: number): string {
   return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
+const two = (value: number): string => String(value).padStart(2, "0");
+
+/**
+ * "2026-12-01 09:30 (UTC+1)": a time as the person's clock shows it, to the minute.
+ *
+ * @param iso ISO 8601
+ */
+export function timeText(iso: string): string {
+  const time = new Date(iso);
+  const day = [time.getFullYear(), two(time.getMonth() + 1), two(time.getDate())].join("-");
+  const ahead = -time.getTimezoneOffset();
+  const hours = `${ahead < 0 ? "-" : "+"}${Math.floor(Math.abs(ahead) / 60)}`;
+  const minutes = ahead % 60 === 0 ? "" : `:${two(Math.abs(ahead) % 60)}`;
+  return `${day} ${two(time.getHours())}:${two(time.getMinutes())} (UTC${ahead === 0 ? "" : `${hours}${minutes}`})`;
+}
+
 /** A bar of `width` characters. */
 export function barText(done: number, total: number, width: number, unicode: boolean): string {
   const share = total > 0 ? Math.min(1, done / total) : 1;

@@ -1,13 +1,13 @@
 /** Keeps the temporary signing key of a restore in a file, encrypted with a passphrase. */
 import { randomBytes } from "node:crypto";
-import { keepKey } from "../../account/keep-key.ts";
-import type { Curve } from "../../identity/keys.ts";
-import { makePrivateKey, type PrivateKey } from "../../identity/private-key.ts";
-import { createKeyFile } from "../../services/secrets/key-store.ts";
-import { readWhole } from "../../services/disk/files.ts";
-import { DecampError, isDecampError } from "../../errors.ts";
-import { openKey } from "./rotation-key.ts";
-import type { Secrets } from "./secrets.ts";
+import { keepKey } from "../../../account/keep-key.ts";
+import type { Curve } from "../../../identity/keys.ts";
+import { makePrivateKey, type PrivateKey } from "../../../identity/private-key.ts";
+import { createKeyFile } from "../../../services/secrets/key-store.ts";
+import { readWhole } from "../../../services/disk/files.ts";
+import { DecampError, isDecampError } from "../../../errors.ts";
+import { openKey } from "../rotation-key.ts";
+import type { Secrets } from "../secrets.ts";
 
 /**
  * The key that lies in the file, or a new one that is kept there, read back and tried. The passphrase is that of the

@@ -1,0 +1,440 @@
+/**
+ * The guided move: what a person at a terminal has not said is asked for, one thing at a time, with what was found as
+ * the answer that Enter gives. Nothing is changed before the plan was seen and agreed to, but for a key file that is
+ * made because somebody wants one. Who leaves gets the command that takes it up with all that was answered.
+ */
+import { randomBytes } from "node:crypto";
+import { findIdentity } from "../../account/find.ts";
+import type { Identity } from "../../account/read-identity.ts";
+import { homeOf } from "../../account/where.ts";
+import { isDecampError } from "../../errors.ts";
+import { parseServerUrl } from "../../identity/addresses.ts";
+import { noHandle, parseAccount } from "../../identity/names.ts";
+import { makePrivateKey, type PrivateKey } from "../../identity/private-key.ts";
+import type { MigrationPlan, MigrationResult } from "../../migration/events.ts";
+import { migrate } from "../../migration/run.ts";
+import { knownMoves, type KnownMove } from "../../migration/status.ts";
+import { keysThatCameAlone } from "../../plc/came-alone.ts";
+import { freeSpace } from "../../services/disk/free-space.ts";
+import type { OpenServices } from "../../services/open.ts";
+import { createKeychain } from "../../services/secrets/keychain.ts";
+import { refuseTaken } from "../../services/secrets/key-store.ts";
+import type { ServerDescription } from "../../services/servers/pds.ts";
+import type { Edge, Invocation } from "../command.ts";
+import { commandLine, resumable } from "../command-line.ts";
+import { nonEmpty, readGlobals, type GlobalFlags } from "../globals.ts";
+import { converse } from "../talk/converse.ts";
+import { hostName } from "../talk/identity-answers.ts";
+import { keepNewKey } from "../talk/keys/keep-new-key.ts";
+import { withPrompter, type Prompter, type Question } from "../talk/prompter.ts";
+import { bytesText } from "../talk/reporters/amounts.ts";
+import { createSecrets, type SecretName } from "../talk/secrets.ts";
+import { stoppable, tellStopping } from "../talk/signals.ts";
+import type { Channel, Line } from "../talk/terminal.ts";
+import { wrapLine } from "../talk/wrap.ts";
+import type { MigrateFlags } from "./declare.ts";
+import { readMigrateRequest, type MigrateRequest } from "./request.ts";
+import { resultLines } from "./result.ts";
+
+/** A move that a person has been asked about, and agreed to. */
+export interface Guided {
+  /** What was typed, with what was answered. */
+  readonly invocation: Invocation<MigrateFlags>;
+  /** The new rotation key, if one was made: nobody types its passphrase once more. */
+  readonly key?: PrivateKey | undefined;
+}
+
+/** Whether there is somebody to ask, and something to ask for. */
+export function isGuided({ args, flags, globals: raw }: Invocation<MigrateFlags>, { terminal }: Edge): boolean {
+  const { json, noInput } = readGlobals(raw, terminal.env);
+  const isWhole = args[0] !== undefined && (flags.to ?? nonEmpty(terminal.env["DECAMP_TARGET_PDS"])) !== undefined;
+  return (
+    (flags.guide === true || !isWhole) &&
+    flags.dryRun !== true &&
+    !json &&
+    !noInput &&
+    terminal.err.isTerminal &&
+    terminal.stdin.isTTY
+  );
+}
+
+/** What was answered so far. */
+interface Draft {
+  account: string | undefined;
+  to: string | undefined;
+  recoveryKey: string | undefined;
+  newHandle: string | undefined;
+  inviteCode: string | undefined;
+}
+
+/**
+ * Asks for what is missing, shows the plan, and asks whether to begin.
+ *
+ * @returns undefined where the answer is no
+ * @throws DecampError `interrupted` with the command that goes on, and whatever stops a dry run
+ */
+export async function guide(
+  typed: Invocation<MigrateFlags>,
+  edge: Edge,
+  services: OpenServices,
+): Promise<Guided | undefined> {
+  const { terminal } = edge;
+  const globals = readGlobals(typed.globals, terminal.env);
+  const { flags } = typed;
+  const draft: Draft = {
+    account: typed.args[0],
+    to: flags.to ?? nonEmpty(terminal.env["DECAMP_TARGET_PDS"]),
+    recoveryKey: flags.recoveryKey,
+    newHandle: flags.newHandle ?? nonEmpty(terminal.env["NEW_ACCOUNT_HANDLE"]),
+    inviteCode: flags.inviteCode,
+  };
+  try {
+    const key = await talk(edge, globals, async (ask) => askWhatIsMissing(ask, draft, edge, globals, services));
+    const request = readMigrateRequest(complete(typed, draft), terminal.env);
+    const plan = await makePlan(request, draft, edge, services, key);
+    const isAgreed = await talk(edge, globals, async (ask) => agree(ask, plan, request, edge));
+    if (!isAgreed) {
+      terminal.err.line("The move was not begun. To take it up again:");
+      terminal.err.line("  ", commandLine(guidedAgain(typed, draft)));
+      return undefined;
+    }
+    return { invocation: complete(typed, draft), key };
+  } catch (error) {
+    throw resumable(error, guidedAgain(typed, draft));
+  }
+}
+
+/** What to type to be asked for the rest. */
+function guidedAgain(typed: Invocation<MigrateFlags>, draft: Draft): readonly string[] {
+  const { argv } = complete(typed, draft);
+  return argv.includes("--guide") ? argv : [...argv, "--guide"];
+}
+
+/** What was typed, with what was answered behind it. */
+function complete(typed: Invocation<MigrateFlags>, draft: Draft): Invocation<MigrateFlags> {
+  const { account, to, recoveryKey, newHandle, inviteCode } = draft;
+  const given = typed.flags;
+  const added = Object.entries({
+    "--to": given.to === undefined ? to : undefined,
+    "--new-handle": given.newHandle === undefined ? newHandle : undefined,
+    "--invite-code": given.inviteCode === undefined ? inviteCode : undefined,
+    "--recovery-key": given.recoveryKey === undefined ? recoveryKey : undefined,
+  }).flatMap(([flag, value]) => (value === undefined ? [] : [flag, value]));
+  return {
+    ...typed,
+    args: account === undefined ? [] : [account],
+    flags: {
+      ...given,
+      ...(to === undefined ? {} : { to }),
+      ...(newHandle === undefined ? {} : { newHandle }),
+      ...(inviteCode === undefined ? {} : { inviteCode }),
+      ...(recoveryKey === undefined ? {} : { recoveryKey }),
+    },
+    argv: [...typed.argv, ...(typed.args.length === 0 && account !== undefined ? [account] : []), ...added],
+  };
+}
+
+/** Questions, and what is said between them. */
+interface Ask {
+  readonly err: Channel;
+  readonly prompter: Prompter;
+  readonly signal: AbortSignal;
+  /** Asks until `take` makes something of the answer; what is wrong with it is said. */
+  readonly until: <T>(
+    question: Omit<Question, "what" | "answeredBy">,
+    take: (answer: string) => Promise<T>,
+  ) => Promise<T>;
+  readonly yes: (message: string) => Promise<boolean>;
+}
+
+const isYesOrNo = (answer: string): true | string => /^\s*(?:y|yes|n|no)\s*$/i.test(answer) || "Please type yes or no.";
+
+async function talk<T>(edge: Edge, globals: GlobalFlags, work: (ask: Ask) => Promise<T>): Promise<T> {
+  const { terminal } = edge;
+  const { err } = terminal;
+  return stoppable(
+    async (signal, leave) =>
+      withPrompter(terminal, { ...globals, signal, leave }, async (prompter) => {
+        const text = async (question: Omit<Question, "what" | "answeredBy">): Promise<string> =>
+          prompter.text({ ...question, what: question.message, answeredBy: "the flags of decamp migrate" });
+        const until: Ask["until"] = async (question, take) => {
+          for (let { suggestion } = question; ; suggestion = undefined) {
+            try {
+              return await take(await text({ ...question, suggestion }));
+            } catch (error) {
+              if (!isDecampError(error) || error.code === "interrupted") {
+                throw error;
+              }
+              err.line({ text: "That did not work:", style: "yellow" }, " ", error.message);
+              err.line(...(error.hint === "" ? [] : [error.hint]));
+            }
+          }
+        };
+        const yes: Ask["yes"] = async (message) => {
+          const answer = await text({ message: `${message} (yes or no)`, suggestion: "yes", check: isYesOrNo });
+          return /^y/i.test(answer);
+        };
+        return work({ err, prompter, signal, until, yes });
+      }),
+    tellStopping(terminal, globals),
+  );
+}
+
+/** @returns the new rotation key, if one was made */
+async function askWhatIsMissing(
+  ask: Ask,
+  draft: Draft,
+  edge: Edge,
+  globals: GlobalFlags,
+  services: OpenServices,
+): Promise<PrivateKey | undefined> {
+  const { err, signal } = ask;
+  err.line({ text: "A move to another server", style: "bold" });
+  say(
+    err,
+    "One question at a time; Enter takes the answer in brackets. Nothing is moved before you have seen the plan and agreed to it. Ctrl-C leaves, at any question.",
+  );
+  err.line();
+  const moves = await knownMoves(globals.stateDir);
+  const identity = await askAccount(ask, draft, moves, services);
+  const home = homeOf(identity.log);
+  const target = await askServer(ask, draft, { identity, home, moves }, globals, services);
+  const key = await offerKey(ask, draft, identity, edge);
+  const source = home === undefined ? undefined : await services.openPds(home).describe(signal);
+  explainHandle(err, identity.handle, { home, source, target });
+  return key;
+}
+
+async function askAccount(
+  { err, signal, until }: Ask,
+  draft: Draft,
+  moves: readonly KnownMove[],
+  services: OpenServices,
+): Promise<Identity> {
+  const find = async (text: string): Promise<Identity> =>
+    findIdentity(services, parseAccount(text), { past: true }, signal);
+  const [begun] = moves.length === 1 ? moves : [];
+  const identity =
+    draft.account === undefined
+      ? await until(
+          { message: "Your account, its handle or its DID:", suggestion: begun?.handle ?? begun?.did },
+          async (answer) => {
+            const found = await find(answer);
+            draft.account = answer.trim();
+            return found;
+          },
+        )
+      : await find(draft.account);
+  const { handle, did, log } = identity;
+  err.line("  ", { text: handle === noHandle ? "It has no handle" : handle, style: "bold" }, `, ${did}`);
+  err.line(`  It lives at ${homeOf(log) ?? "no server that can be used"}.`);
+  err.line();
+  return identity;
+}
+
+async function askServer(
+  { err, signal, until }: Ask,
+  draft: Draft,
+  { identity, home, moves }: { identity: Identity; home: string | undefined; moves: readonly KnownMove[] },
+  globals: GlobalFlags,
+  services: OpenServices,
+): Promise<ServerDescription> {
+  const look = async (text: string): Promise<ServerDescription> => {
+    const url = /^https?:\/\//i.test(text.trim()) ? text : `https://${text.trim()}`;
+    const origin = parseServerUrl(url, globals);
+    const description = await services.openPds(origin).describe(signal);
+    draft.to = origin;
+    return description;
+  };
+  const begun = moves.find(({ did, target }) => did === identity.did && target !== home);
+  const description =
+    draft.to === undefined
+      ? await until({ message: "Your new server, its address:", suggestion: begun?.target }, look)
+      : await look(draft.to);
+  const { availableUserDomains, blobUploadLimit, inviteCodeRequired, termsOfService, privacyPolicy } = description;
+  err.line("  ", { text: draft.to ?? "", style: "bold" }, " answers.");
+  err.line(
+    availableUserDomains.length === 0
+      ? "  It gives out no handles: you need a domain of your own."
+      : `  It gives out handles under ${availableUserDomains.join(", ")}.`,
+  );
+  err.line(
+    blobUploadLimit === undefined
+      ? "  It does not say how large a picture or video may be."
+      : `  It takes pictures and videos of up to ${bytesText(blobUploadLimit)} each.`,
+  );
+  if (inviteCodeRequired) {
+    err.line("  It wants an invite code; you are asked for it.");
+  }
+  for (const [what, link] of [["terms", termsOfService] as const, ["privacy policy", privacyPolicy] as const]) {
+    if (link !== undefined) {
+      err.line(`  Its ${what}: ${link}`);
+    }
+  }
+  err.line();
+  return description;
+}
+
+/** Offers a rotation key before anything else is done: who may undo the move is settled by what comes before it. */
+async function offerKey(
+  { err, prompter, signal, until, yes }: Ask,
+  draft: Draft,
+  identity: Identity,
+  { terminal, secrets: known }: Edge,
+): Promise<PrivateKey | undefined> {
+  const [own] = keysThatCameAlone(identity.log);
+  if (draft.recoveryKey !== undefined) {
+    return undefined;
+  }
+  err.line({ text: "A rotation key of your own", style: "bold" });
+  if (own !== undefined) {
+    say(err, `  Your identity has one already, as far as its log shows: ${own}`);
+    err.line();
+    return undefined;
+  }
+  say(
+    err,
+    "  With it you can take the move back for 72 hours, and later leave a server that does not help you. As far as the log shows, your identity has none now: only servers can sign for it. It is put first before the move, and your old server mails one more code for that.",
+  );
+  if (!(await yes("Make one now?"))) {
+    err.line();
+    return undefined;
+  }
+  const secrets = createSecrets(terminal, {}, prompter, known, signal);
+  const made = makePrivateKey("k256", randomBytes);
+  secrets.conceal(made.reveal());
+  const name = identity.handle === noHandle ? identity.did.replaceAll(":", "-") : identity.handle;
+  const key = await until(
+    { message: "Where to keep it: a file, or the word keychain:", suggestion: `${name}-rotation-key.age` },
+    async (place) => {
+      const path = place.toLowerCase() === "keychain" ? undefined : place;
+      if (path !== undefined) {
+        await refuseTaken(path);
+      }
+      const kept = await keepNewKey(made, path, { secrets, keychain: createKeychain(), signal });
+      draft.recoveryKey = path ?? kept.didKey;
+      return kept;
+    },
+  );
+  say(
+    err,
+    draft.recoveryKey === key.didKey
+      ? "  Kept in the keychain of this machine, read back and tried."
+      : `  Kept in ${draft.recoveryKey}, encrypted; read back and tried.`,
+  );
+  say(err, "  Keep a copy elsewhere, and the passphrase where you will find it in ten years.");
+  err.line();
+  return key;
+}
+
+/** Says something in lines that are not too long to read. */
+function say(err: Channel, ...pieces: Line): void {
+  for (const line of wrapLine(pieces, Math.min(err.width, 80))) {
+    err.line(...line);
+  }
+}
+
+function explainHandle(
+  err: Channel,
+  handle: string,
+  of: { home: string | undefined; source: ServerDescription | undefined; target: ServerDescription },
+): void {
+  const { home = "", source, target } = of;
+  err.line({ text: "Your handle", style: "bold" });
+  if (handle === noHandle) {
+    err.line("  The account has none, and needs one at the new server.");
+  } else if (source?.availableUserDomains.some((domain) => handle.endsWith(domain)) === true) {
+    say(
+      err,
+      `  ${handle} is a name that ${hostName(home)} gives out: it goes with that server. At the new one you choose another, or give a domain of your own that leads to your account already.`,
+    );
+  } else {
+    say(err, `  ${handle} is no name of ${hostName(home)}'s: it can stay, as long as it leads to your account.`);
+  }
+  if (target.availableUserDomains.length > 0) {
+    err.line(`  Names there end with ${target.availableUserDomains.join(" or ")}.`);
+  }
+  err.line();
+}
+
+/** A dry run, in which the handle and the invite code are asked for. Keeps what was answered. */
+async function makePlan(
+  request: MigrateRequest,
+  draft: Draft,
+  edge: Edge,
+  services: OpenServices,
+  key: PrivateKey | undefined,
+): Promise<{ plan: MigrationPlan | undefined; result: MigrationResult }> {
+  let plan: MigrationPlan | undefined;
+  const options = { ...request.options, dryRun: true };
+  const result = await converse(
+    { ...request, options, newKey: keyAtHand(key) },
+    edge,
+    async (answers, report, signal) =>
+      migrate(
+        options,
+        services,
+        {
+          ...answers,
+          inviteCode: async (of) => {
+            const code = await answers.inviteCode(of);
+            draft.inviteCode = code;
+            return code;
+          },
+        },
+        (event) => {
+          if (event.type === "plan") {
+            ({ plan } = event);
+            draft.newHandle = event.plan.newHandle;
+          }
+          report(event);
+        },
+        signal,
+      ),
+  );
+  return { plan, result };
+}
+
+/** How the move gets the key that was just made. */
+export function keyAtHand(key: PrivateKey | undefined): MigrateRequest["newKey"] {
+  return key === undefined ? undefined : () => Promise.resolve({ key: key.didKey, proof: key });
+}
+
+/** Shows the plan and what will be asked for, and asks whether to begin. */
+async function agree(
+  { err, prompter, signal, yes }: Ask,
+  { plan, result }: { plan: MigrationPlan | undefined; result: MigrationResult },
+  request: MigrateRequest,
+  { terminal, secrets: known }: Edge,
+): Promise<boolean> {
+  err.line();
+  for (const line of resultLines(result, plan, undefined, request.complete)) {
+    err.line(...line);
+  }
+  const free = plan === undefined ? undefined : await freeSpace(plan.archive);
+  if (free !== undefined) {
+    err.line(`On the disk of the archive ${bytesText(free)} are free.`);
+  }
+  const secrets = createSecrets(terminal, request.secretFlags, prompter, known, signal);
+  const isGiven = (name: SecretName): boolean =>
+    secrets.isGivenBeforehand(name) || request.secretFlags[name]?.command !== undefined;
+  const asked = [
+    ...(isGiven("sourcePassword") ? [] : ["the password at your old server: the account's own, no app password"]),
+    ...(request.given.newEmail === undefined ? ["your e-mail address for the new server"] : []),
+    ...(isGiven("targetPassword") ? [] : ["a password for the new server, typed twice"]),
+    ...(request.options.addRecoveryKey ? ["your DID and a mailed code, for the rotation key of your own"] : []),
+    ...(request.given.confirmDid === undefined
+      ? ["your DID, typed, before the identity changes: that is the point of no return"]
+      : []),
+    ...(isGiven("plcToken") || request.given.signByKey === true
+      ? []
+      : ["the code that your old server then mails to you"]),
+  ];
+  err.line();
+  err.line({ text: "What you will be asked for", style: "bold" });
+  for (const what of asked) {
+    err.line(`  - ${what}`);
+  }
+  err.line();
+  return yes("Begin?");
+}
