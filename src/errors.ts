@@ -40,6 +40,7 @@ export type ErrorCode =
   | "input-needed"
   | "no-keychain"
   | "rate-limited"
+  | "not-published"
   | "private-address"
   | "refused"
   | "identity-invalid"
@@ -82,6 +83,7 @@ const exitCodes: Record<ErrorCode, number> = {
   "input-needed": 7,
   "no-keychain": 7,
   "rate-limited": 8,
+  "not-published": 8,
   "private-address": 9,
   refused: 9,
   "identity-invalid": 9,
@@ -130,6 +132,7 @@ const hints: Record<ErrorCode, string> = {
   "input-needed": "Answer it with a flag, a file, a command or an environment variable: see --help.",
   "no-keychain": "Keep the key in an encrypted file instead, or start the system's keychain and unlock it.",
   "rate-limited": "Wait, then run the same command again.",
+  "not-published": "Publish the document, then run the same command again.",
   "private-address": "If that is your own machine or network, add --allow-private-hosts.",
   refused: "Read the reason, and run the same command again once it is out of the way.",
   "identity-invalid": "Look at the log of the identity with decamp plc history, and find the reason before you go on.",

@@ -49,5 +49,7 @@ export interface IdentityAnswers {
      * for the account, then the account moves, or the old one signs again.
      */
     purpose?: "recovery-key" | "temporary-key" | "old-signing-key";
+    /** Of a did:web: where its document lies, and the file that is to be published there. decamp publishes nothing. */
+    document?: { readonly url: string; readonly file: string };
   }): Promise<void>;
 }

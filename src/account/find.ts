@@ -15,6 +15,7 @@ import { handleAmong } from "../plc/update.ts";
 import { readDocument, readIdentity, type Identity } from "./read-identity.ts";
 import { readLog, type ReadLog } from "./read-log.ts";
 import type { AccountServices } from "./services.ts";
+import { readWebIdentity, type AnyIdentity } from "./web/any-identity.ts";
 
 /** Where a handle is looked up, and what else may be known of it. */
 export interface Hints {
@@ -65,7 +66,41 @@ export async function findIdentity(
   signal: AbortSignal,
 ): Promise<Identity> {
   const found = await lookUp(services, account, hints, signal);
-  const identity = await readIdentity(services, requirePlc(found.did), signal);
+  return readClaimed(services, account, { ...found, did: requirePlc(found.did) }, hints, signal);
+}
+
+/**
+ * The same for an identity of either kind. A did:web has no log that shows an earlier handle: there, what an earlier
+ * run remembers counts.
+ *
+ * @throws DecampError as `findIdentity`, but `unsupported`
+ */
+export async function findAnyIdentity(
+  services: AccountServices,
+  account: Account,
+  hints: Hints,
+  signal: AbortSignal,
+): Promise<AnyIdentity> {
+  const found = await lookUp(services, account, hints, signal);
+  if (!isWebDid(found.did)) {
+    return readClaimed(services, account, found, hints, signal);
+  }
+  const identity = await readWebIdentity(services, found.did, signal);
+  const isRemembered = hints.past === true && hints.remembered?.includes(found.did) === true;
+  if (account.type === "handle" && !isSame(identity.document.handle, account.handle) && !isRemembered) {
+    throw notClaimed(account.handle, found.did, identity.document.handle);
+  }
+  return identity;
+}
+
+async function readClaimed(
+  services: AccountServices,
+  account: Account,
+  found: Found,
+  hints: Hints,
+  signal: AbortSignal,
+): Promise<Identity> {
+  const identity = await readIdentity(services, found.did, signal);
   requireClaim(account, found, identity.document.handle, identity.log, hints.past === true);
   return identity;
 }
@@ -239,8 +274,8 @@ function isSame(claimed: string | undefined, handle: string): boolean {
 
 function requirePlc(did: string): string {
   if (!isPlcDid(did)) {
-    throw new DecampError("unsupported", `${did} is a did:web. This version works with accounts that have a did:plc.`, {
-      hint: "The identity of a did:web is a document on its own host, and is changed there.",
+    throw new DecampError("unsupported", `${did} is a did:web. This works with accounts that have a did:plc.`, {
+      hint: "The identity of a did:web is a document on its own host, and is changed there. decamp migrate and decamp restore make it for you; a move is taken back by moving back.",
     });
   }
   return did;

@@ -45,14 +45,7 @@ export async function planMove(
   signal: AbortSignal,
   known: Pick<KeyKnowledge, "user" | "accepted" | "signers"> = {},
 ): Promise<PlannedMove> {
-  const recommended = parseRecommended(await target.recommendedCredentials(signal));
-  if (recommended.pds.endpoint !== target.origin) {
-    throw new DecampError(
-      "refused",
-      `${target.host} wants to be named as ${recommended.pds.endpoint} in the identity.`,
-      { hint: "Give that address with --to, if it is the server that you want." },
-    );
-  }
+  const recommended = await recommendedBy(target, { keysNeeded: true }, signal);
   if (recommended.rotationKeys.length > mostServerKeys) {
     throw new DecampError(
       "refused",
@@ -99,6 +92,29 @@ export async function planMove(
     ...checkClaims(log, leavingKeys, recommended.rotationKeys),
   ];
   return { operation, intent, facts: changeFacts(log, operation, owners), findings };
+}
+
+/**
+ * What a new server says that an identity has to say, to live there.
+ *
+ * @param target signed in to the account
+ * @param options `keysNeeded`: its rotation keys, too, which a did:web has not
+ * @throws DecampError `refused` if it wants to be named by another address, `bad-answer`, and what the services throw
+ */
+export async function recommendedBy(
+  target: Pds,
+  { keysNeeded }: { readonly keysNeeded: boolean },
+  signal: AbortSignal,
+): Promise<RecommendedCredentials> {
+  const recommended = parseRecommended(await target.recommendedCredentials(signal), keysNeeded);
+  if (recommended.pds.endpoint !== target.origin) {
+    throw new DecampError(
+      "refused",
+      `${target.host} wants to be named as ${recommended.pds.endpoint} in the identity.`,
+      { hint: "Give that address with --to, if it is the server that you want." },
+    );
+  }
+  return recommended;
 }
 
 /** Findings about what a new server recommends: the signing key of another server, another handle than is wanted. */

@@ -1,7 +1,8 @@
 /**
  * Where an account is, and what was done to it: the one answer, for everybody who has to know. It is computed from the
  * verified log (which servers were named, in which order, what was nullified) and from what the servers say now. A
- * journal has no say in it: it remembers what somebody wanted.
+ * journal has no say in it: it remembers what somebody wanted. Only the past of a did:web, of which there is no log, is
+ * what journals remember; what they do not, nobody takes for a no.
  *
  * In plain words:
  * - The identity decides where the account lives. What a server says of itself does not.
@@ -21,6 +22,7 @@ import { emptyTree } from "../repo/head.ts";
 import { directoryTime } from "./directory-time.ts";
 import { askPlace, isSilent, type Place } from "./places.ts";
 import type { AccountServices } from "./services.ts";
+import { isKnownCopy, isRememberedAt, isWebPast, type Past } from "./web/past.ts";
 
 /** State → what it means. S is the old server, T the new one. */
 export const whereStates = {
@@ -28,7 +30,7 @@ export const whereStates = {
   "not-begun": "it lives at S, and T does not have it",
   begun: "it lives at S, and T has a copy that is not active",
   frozen: "the identity names S, and it is deactivated there: nobody can see it",
-  "copy-active": "it lives at S, and T, where it never lived, has it active, too",
+  "copy-active": "it lives at S, and T, where it is not known to have lived, has it active, too",
   returned: "it lives at S, and T, where it has lived, has it deactivated",
   "return-unfinished": "the identity names S again, and T, where it has lived, still has it active",
   switched: "the identity names T, and it is not active there: nobody can see it",
@@ -65,7 +67,10 @@ export interface Whereabouts {
   readonly dark: boolean;
   /** Whether the identity names the target. */
   readonly livesAtTarget: boolean;
-  /** Whether the log has ever named the target, nullified operations included. */
+  /**
+   * Whether the log has ever named the target, nullified operations included. Of a did:web: whether it may have lived
+   * there, which is so unless a journal shows that a move has made what is there.
+   */
   readonly livedAtTarget: boolean;
   /** Whether `migrate cancel` can take back all that was done. */
   readonly reversible: boolean;
@@ -110,18 +115,20 @@ export function staysOf(log: VerifiedLog): readonly Stay[] {
 }
 
 /** Origin of the server that the identity names now; undefined if it names none that can be used. */
-export function homeOf(log: VerifiedLog): string | undefined {
-  return staysOf(log).at(-1)?.server;
+export function homeOf(past: Past): string | undefined {
+  return isWebPast(past) ? past.home : staysOf(past).at(-1)?.server;
 }
 
-/** Origin of the server that the identity named before the one that it names now. */
-export function homeBefore(log: VerifiedLog): string | undefined {
-  return staysOf(log).at(-2)?.server;
+/** Origin of the server that the identity named before the one that it names now, as far as that is known. */
+export function homeBefore(past: Past): string | undefined {
+  return isWebPast(past)
+    ? past.moves.findLast(({ target }) => target === past.home)?.source
+    : staysOf(past).at(-2)?.server;
 }
 
 /** Whether the identity names this server now. */
-export function livesAt(log: VerifiedLog, origin: string): boolean {
-  return homeOf(log) === origin;
+export function livesAt(past: Past, origin: string): boolean {
+  return homeOf(past) === origin;
 }
 
 /** An operation that took the account from one server to another. */
@@ -177,16 +184,21 @@ export function recentMoves(log: VerifiedLog): RecentMoves {
   };
 }
 
-/** Whether the log ever named a server, in operations that were nullified, too: then the account has lived there. */
-export function hasLivedAt(log: VerifiedLog, origin: string): boolean {
-  return log.entries.some(({ operation }) => originOfPds(pdsOf(operation)) === origin);
+/**
+ * Whether the log ever named a server, in operations that were nullified, too: then the account has lived there. Of a
+ * did:web: whether this machine remembers that.
+ */
+function isKnownToHaveLivedAt(past: Past, origin: string): boolean {
+  return isWebPast(past)
+    ? isRememberedAt(past, origin)
+    : past.entries.some(({ operation }) => originOfPds(pdsOf(operation)) === origin);
 }
 
 /** @throws DecampError `identity-invalid` if the identity names no server */
-export function requireHome(log: VerifiedLog): string {
-  const home = homeOf(log);
+export function requireHome(past: Past): string {
+  const home = homeOf(past);
   if (home === undefined) {
-    throw new DecampError("identity-invalid", `The identity of ${log.did} names no server.`);
+    throw new DecampError("identity-invalid", `The identity of ${past.did} names no server.`);
   }
   return home;
 }
@@ -198,17 +210,17 @@ export function requireHome(log: VerifiedLog): string {
  */
 export async function whereIs(
   services: Pick<AccountServices, "openPds" | "now" | "clockOffset" | "directory">,
-  log: VerifiedLog,
+  past: Past,
   move: { readonly source: string | undefined; readonly target: string } | undefined,
   signal: AbortSignal,
 ): Promise<Whereabouts> {
   const { openPds } = services;
   const ask = async (url: string | undefined): Promise<Place | undefined> =>
-    url === undefined ? undefined : askPlace(openPds(url), log.did, signal);
-  const home = homeOf(log);
+    url === undefined ? undefined : askPlace(openPds(url), past.did, signal);
+  const home = homeOf(past);
   const [source, target] = await Promise.all([ask(move?.source), ask(move?.target)]);
   const known = [source, target].find((place) => place?.url === home);
-  return judgeWhere(log, { home: known ?? (await ask(home)), source, target }, directoryTime(services));
+  return judgeWhere(past, { home: known ?? (await ask(home)), source, target }, directoryTime(services));
 }
 
 /** What the servers said. */
@@ -223,22 +235,25 @@ export interface Places {
  * Judges what was asked. @param now epoch milliseconds, by the directory's clock; undefined where no deadline can be
  * told
  */
-export function judgeWhere(log: VerifiedLog, places: Places, now: number | undefined): Whereabouts {
+export function judgeWhere(past: Past, places: Places, now: number | undefined): Whereabouts {
   const { home, source, target } = places;
-  const livedAtTarget = target !== undefined && hasLivedAt(log, target.url);
-  const state = stateOf(places, livedAtTarget);
+  const isKnown = target !== undefined && isKnownToHaveLivedAt(past, target.url);
+  const livedAtTarget = isKnown || (target !== undefined && isWebPast(past) && !isKnownCopy(past, target.url));
+  const state = stateOf(places, isKnown);
   const canReturn = source !== undefined && source.state !== "absent";
-  const undo = target !== undefined && target.url === home?.url && canReturn ? undoOf(log, now) : undefined;
-  const next = nextCommand(state, log, places);
+  const undo = target !== undefined && target.url === home?.url && canReturn ? undoOf(past, now) : undefined;
+  const next = nextCommand(state, past, places);
   return {
     state,
-    home: homeOf(log),
+    home: homeOf(past),
     ...(source === undefined ? {} : { source }),
     ...(target === undefined ? {} : { target }),
     dark: home === undefined || !["active", "unreachable", "unknown"].includes(home.state),
-    livesAtTarget: target !== undefined && livesAt(log, target.url),
+    livesAtTarget: target !== undefined && livesAt(past, target.url),
     livedAtTarget,
-    reversible: ["not-begun", "begun", "frozen"].includes(state) && !livedAtTarget,
+    // Where there is nothing, nothing is taken back that may have been more than a copy.
+    reversible:
+      ["not-begun", "begun", "frozen"].includes(state) && (!livedAtTarget || (!isKnown && target?.state === "absent")),
     ...(undo === undefined ? {} : { undo }),
     ...(isIdle(target) && !livedAtTarget ? { copyExpiresDays: copyDays } : {}),
     ...(next === undefined ? {} : { next }),
@@ -330,8 +345,11 @@ function isIdle(place: Place | undefined): boolean {
   return place !== undefined && !isSilent(place) && place.state !== "active" && place.state !== "absent";
 }
 
-/** Who can take back the operation that took the account where it is now. */
-function undoOf(log: VerifiedLog, now: number | undefined): Undo | undefined {
+/** Who can take back the operation that took the account where it is now. A did:web has no operations. */
+function undoOf(log: Past, now: number | undefined): Undo | undefined {
+  if (isWebPast(log)) {
+    return undefined;
+  }
   const stays = staysOf(log);
   const arrival = stays.at(-1)?.arrival;
   const before = log.entries.find(({ cid }) => cid === arrival?.operation.prev);
@@ -354,8 +372,8 @@ function undoOf(log: VerifiedLog, now: number | undefined): Undo | undefined {
   return keys.length === 0 ? undefined : { operation, keys: likely.length > 0 ? likely : keys, command };
 }
 
-function nextCommand(state: WhereState, log: VerifiedLog, { source, target }: Places): readonly string[] | undefined {
-  const { did } = log;
+function nextCommand(state: WhereState, past: Past, { source, target }: Places): readonly string[] | undefined {
+  const { did } = past;
   const migrate = (from: string | undefined, to: string | undefined): readonly string[] | undefined =>
     to === undefined ? undefined : ["migrate", did, ...(from === undefined ? [] : ["--from", from]), "--to", to];
   switch (state) {
@@ -372,9 +390,11 @@ function nextCommand(state: WhereState, log: VerifiedLog, { source, target }: Pl
         ? undefined
         : migrate(source.url, target.url);
     case "switched-absent":
-      return ["plc", "undo", did];
+      return isWebPast(past) ? undefined : ["plc", "undo", did];
     case "return-unfinished":
-      return wasNullified(log, target?.url) ? ["plc", "undo", did] : migrate(target?.url, source?.url);
+      return !isWebPast(past) && wasNullified(past, target?.url)
+        ? ["plc", "undo", did]
+        : migrate(target?.url, source?.url);
     case "at-home":
     case "copy-active":
     case "returned":

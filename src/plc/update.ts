@@ -95,15 +95,16 @@ export function handleAmong(aliases: readonly string[]): string | undefined {
 }
 
 /**
- * Reads the answer of `com.atproto.server.getRecommendedDidCredentials`.
+ * Reads the answer of `com.atproto.identity.getRecommendedDidCredentials`.
  *
+ * @param keysNeeded whether there have to be rotation keys: a did:web has none
  * @throws DecampError `bad-answer` if rotation keys, the signing key `atproto` or the service `atproto_pds` are missing
  * or malformed, or an alias is no text
  */
-export function parseRecommended(value: unknown): RecommendedCredentials {
-  const { rotationKeys, verificationMethods, alsoKnownAs = [], services } = record(value, "answer");
+export function parseRecommended(value: unknown, keysNeeded: boolean = true): RecommendedCredentials {
+  const { rotationKeys = [], verificationMethods, alsoKnownAs = [], services } = record(value, "answer");
   const keys = texts(rotationKeys, "rotationKeys");
-  if (keys.length === 0) {
+  if (keys.length === 0 && keysNeeded) {
     throw badAnswer("rotationKeys");
   }
   for (const key of keys) {

@@ -13,6 +13,9 @@ export const defaultDownloads = 24;
 /** Blobs that are sent, or read back, at once: more uploads than that wait for each other at the server. */
 export const defaultUploads = 16;
 
+/** How long is waited until a person has published the document of a did:web (milliseconds). */
+export const defaultDocumentWait: number = 30 * 60_000;
+
 /**
  * The folder for decamp's own state, journals, heads and locks: the one that was named (`--state-dir`), else
  * `$XDG_STATE_HOME/decamp`, else the place that the system has for such things. A relative XDG path counts as unset, as

@@ -1,7 +1,8 @@
 /** The states of an account, from what the log and the servers say: a table, and the facts that go with each. */
 import { describe, expect, test } from "vitest";
 import type { Place } from "../../src/account/places.ts";
-import { judgeWhere, recentMoves, staysOf, whereStates, type WhereState } from "../../src/account/where.ts";
+import { homeBefore, judgeWhere, recentMoves, staysOf, whereStates, type WhereState } from "../../src/account/where.ts";
+import type { WebMove, WebPast } from "../../src/account/web/past.ts";
 import { verifyLog } from "../../src/plc/log.ts";
 import { emptyTree } from "../../src/repo/head.ts";
 import { at, auditLog, hour, operation, signed, testCid, testKey, type Content } from "../tools/plc.ts";
@@ -168,5 +169,57 @@ describe("the log as moves", () => {
     expect(cids("undone")).toEqual([undefined, testCid(moved), undefined]);
     expect(cids("returned")).toEqual([testCid(back), undefined, testCid(moved)]);
     expect(cids("away")).toEqual([testCid(onward), undefined, undefined]);
+  });
+});
+
+describe("a did:web, which keeps no past", () => {
+  const web = { did: "did:web:alice.example.com", home: s, signingKeys: [], moves: [] };
+  const judgeWeb = (past: WebPast, source: string, target: string) => {
+    const places = { source: { url: s, state: source }, target: { url: t, state: target } };
+    return judgeWhere(past, { ...places, home: past.home === t ? places.target : places.source }, undefined);
+  };
+  const begun = { source: s, target: t, made: true, published: false };
+
+  test("what is at a server may be where it has lived, unless a journal shows that a move has made it", () => {
+    expect(judgeWeb(web, "active", "deactivated")).toMatchObject({
+      state: "begun",
+      livedAtTarget: true,
+      reversible: false,
+    });
+    expect(judgeWeb({ ...web, moves: [begun] }, "active", "deactivated")).toMatchObject({
+      state: "begun",
+      livedAtTarget: false,
+      reversible: true,
+      copyExpiresDays: 3,
+    });
+    expect(judgeWeb(web, "active", "absent")).toMatchObject({ state: "not-begun", reversible: true });
+  });
+
+  test.each<[string, WebMove]>([
+    ["it was moved there, as the document has shown", { ...begun, published: true }],
+    ["it was moved away from there", { source: t, target: third, made: true, published: false }],
+  ])("it has lived there: %s", (_, move) => {
+    expect(judgeWeb({ ...web, moves: [begun, move] }, "active", "deactivated")).toMatchObject({
+      state: "returned",
+      livedAtTarget: true,
+      reversible: false,
+    });
+  });
+
+  test("there is nothing to undo, and no command of a did:plc is named", () => {
+    const there = { ...web, home: t, moves: [begun] };
+    expect(homeBefore(there)).toBe(s);
+    expect(homeBefore({ ...there, moves: [] })).toBeUndefined();
+    expect(judgeWeb(there, "active", "deactivated")).toMatchObject({
+      state: "switched",
+      next: ["migrate", web.did, "--from", s, "--to", t],
+    });
+    const absent = judgeWeb(there, "active", "absent");
+    expect(absent.state).toBe("switched-absent");
+    expect([absent.next, absent.undo, judgeWeb(there, "deactivated", "active").undo]).toEqual([
+      undefined,
+      undefined,
+      undefined,
+    ]);
   });
 });

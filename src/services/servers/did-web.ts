@@ -1,4 +1,4 @@
-/** The DID document of a did:web, from its host (spec: DID, "did:web"). */
+/** The DID document of a did:web, from its host, and past caches (spec: DID, "did:web"; RFC 9111, 5.2.1.4). */
 import { DecampError } from "../../errors.ts";
 import { isWebDid } from "../../identity/names.ts";
 import { discardBody, readJson } from "../http/http-answer.ts";
@@ -18,7 +18,8 @@ export async function fetchWebDocument(http: Http, did: string, signal: AbortSig
   // The one host that may have a port, and has no certificate: this machine.
   const local = /^localhost(?::\d+)?$/.test(host) && http.allowPrivateHosts;
   const url = new URL(`${local ? "http" : "https"}://${host}/.well-known/did.json`);
-  const answer = await http.send({ url, headers: { accept: "application/json" }, signal });
+  // Whoever asks wants to know what the host has now: a cache in between is to ask it, too.
+  const answer = await http.send({ url, headers: { accept: "application/json", "cache-control": "no-cache" }, signal });
   if (answer.status === 200) {
     return readJson(answer, url, "documentBytes");
   }
