@@ -31,4 +31,5 @@ write all that in base32 (RFC 4648, lower case, no padding), and put the letter 
 A snapshot without manifest.json is not finished. Files that end in .part are leftovers.
 "decamp verify FOLDER" proves the whole of it. Anybody who has this folder and one of the rotation
 keys that plc-log.json names can bring the account back on any server: "decamp restore FOLDER --to URL".
+For a did:web it takes the host that the DID names in place of a key: a new did.json is published there.
 `;

@@ -163,11 +163,12 @@ test("a server that nobody named is asked only when the log names it", async () 
 test("an account with a did:web needs no directory: its document says where it is, and what it signs with", async () => {
   let web = "";
   let repo: Repo = { head: "", car: new Uint8Array() };
+  let content = genesis;
   await using host = await scriptedServer((request, response) => {
     const { pathname } = new URL(request.url ?? "", "http://localhost");
     if (pathname === "/.well-known/did.json") {
       const atproto_pds = { type: "AtprotoPersonalDataServer", endpoint: host.origin };
-      sendJson(response, 200, documentOf(web, { ...genesis, services: { atproto_pds } }));
+      sendJson(response, 200, documentOf(web, { ...content, services: { atproto_pds } }));
     } else if (pathname.endsWith("getLatestCommit")) {
       sendJson(response, 200, { cid: repo.head, rev: testRev });
     } else if (pathname.endsWith("getRepo")) {
@@ -188,6 +189,19 @@ test("an account with a did:web needs no directory: its document says where it i
   const verified = await run(["verify", archive, "--did", web, "--signing-key", signer.didKey, "--json"]);
   expect(verified.exitCode).toBe(0);
   expect(JSON.parse(verified.stdout)).toMatchObject({ ok: true, did: web, signature: "valid" });
+
+  // The account has moved since, and nothing but the archive remembers the key that it was signed with.
+  content = { ...genesis, verificationMethods: { atproto: (await testKey("moved")).did } };
+  const later = await run(["verify", archive, "--online", ...where, "--json"]);
+  expect(JSON.parse(later.stdout)).toMatchObject({ ok: true, signature: "valid", signingKeyRemembered: true });
+  expect((await run(["verify", archive, "--online", ...where])).stdout).toContain(
+    "is whole and complete. Whose it is, only the archive itself says.\n",
+  );
+  const car = join(archive, "snapshots", snapshot, "repo.car");
+  expect(JSON.parse((await run(["verify", car, "--online", ...where, "--json"])).stdout)).toMatchObject({
+    ok: false,
+    signature: "invalid",
+  });
 });
 
 /** A server and a directory whose repository can be changed. */

@@ -20,6 +20,8 @@ export interface SigningKey {
   readonly didKey: string;
   /** When it was replaced, ISO 8601; unset for the one that is current. */
   readonly until?: string;
+  /** True for one that only the archive's own copy of the document names, of a did:web. */
+  readonly remembered?: boolean;
 }
 
 /**

@@ -2,10 +2,12 @@
  * Whose keys count when a repository is proved: those that were given; else those that are looked up; else, of an
  * archive, those of the log that lies in it.
  */
+import { isWebDid } from "../../identity/names.ts";
 import type { RepoReport } from "../../repo/report.ts";
 import type { Expectation } from "../../repo/verify.ts";
 import type { Manifest } from "../manifest.ts";
 import { archivedKeys } from "./check-snapshot.ts";
+import { rememberedKeys } from "./remembered-keys.ts";
 import type { SigningKey } from "./signing-keys.ts";
 
 /** A repository that was proved by the keys that count. */
@@ -40,13 +42,26 @@ export async function proveByKeys(
       return { report: first ?? (await prove(expected)), keys: [], expected };
     }
     const keys = await lookUp(whose);
-    const online = withKeys({ ...expected, did: whose }, keys);
-    return { report: await prove(online), keys, expected: online };
+    const all = [...keys, ...(await remembered(whose, archive?.path, keys))];
+    const online = withKeys({ ...expected, did: whose }, all);
+    return { report: await prove(online), keys: all, expected: online };
   }
   const keys =
     archive === undefined || given.signingKeys !== undefined ? [] : await archivedKeys(archive.path, archive.manifest);
   // Without expected keys, each snapshot has those of its own log.
   return { report: await prove(keys.length === 0 ? expected : withKeys(expected, keys)), keys, expected };
+}
+
+/** Of a did:web, whose document names one key: those that an archive of it remembers beside that. */
+async function remembered(
+  did: string,
+  archive: string | undefined,
+  known: readonly SigningKey[],
+): Promise<SigningKey[]> {
+  const keys = archive !== undefined && isWebDid(did) ? await rememberedKeys(archive) : [];
+  return keys
+    .filter((key) => !known.some(({ didKey }) => didKey === key))
+    .map((didKey) => ({ didKey, remembered: true }));
 }
 
 function withKeys(expected: Expectation, keys: readonly SigningKey[]): Expectation {

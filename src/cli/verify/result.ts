@@ -1,5 +1,6 @@
 /** What people read when `decamp verify` has ended. */
 import type { AnyFinding, ArchiveReport } from "../../archive/check/check-archive.ts";
+import type { SigningKey } from "../../archive/check/signing-keys.ts";
 import type { RepoReport } from "../../repo/report.ts";
 import { isOnlyOlder } from "../talk/mend-lines.ts";
 import { bytesText, countText, moreText, plural } from "../talk/reporters/amounts.ts";
@@ -13,13 +14,22 @@ const namedCollections = 10;
 const good = (text: string): Piece => ({ text, style: "green" });
 const bad = (text: string): Piece => ({ text, style: "red" });
 
-export function verdictLines(report: RepoReport, ok: boolean, until: string | undefined): Line[] {
+/** @param key the key that it is signed with, where that was looked up */
+export function verdictLines(
+  report: RepoReport,
+  ok: boolean,
+  { until, remembered = false }: Pick<SigningKey, "until" | "remembered">,
+): Line[] {
   const { structure, signature, completeness, signingKey } = report;
   const whose = report.did === undefined ? "This" : `The repository of ${report.did}`;
   const verdict = ok
     ? signature === "unchecked"
       ? good(`${whose} is well-formed and ${completeness}. Who signed it was not checked.`)
-      : good(`${whose} is genuine and ${completeness}.`)
+      : good(
+          remembered
+            ? `${whose} is whole and ${completeness}. Whose it is, only the archive itself says.`
+            : `${whose} is genuine and ${completeness}.`,
+        )
     : bad(
         report.ok
           ? "The repository is valid, but the archive around it is damaged."
@@ -37,7 +47,7 @@ export function verdictLines(report: RepoReport, ok: boolean, until: string | un
         ? ": no key is known; give one with --signing-key, or look it up with --online"
         : signingKey === undefined
           ? ""
-          : `, by ${signingKey}${until === undefined ? "" : `, the key until ${until}`}`,
+          : `, by ${signingKey}${until === undefined ? "" : `, the key until ${until}`}${remembered ? ", which the document does not name any more" : ""}`,
     ],
     ["Completeness  ", completeness === "complete" ? good(completeness) : bad(completeness)],
   ];
@@ -78,7 +88,7 @@ export function archiveLines(archive: ArchiveReport | undefined): Line[] {
 }
 
 /** What is said of one archive among many. */
-export function summaryLine({ ok, report, archive, findings, next }: Summary): Line {
+export function summaryLine({ ok, report, key, archive, findings, next }: Summary): Line {
   const { signature, records } = report;
   const parts = `${plural(archive?.snapshots ?? 1, "snapshot")}, ${plural(records, "record")}, ${plural(archive?.blobs.checked ?? 0, "blob")}`;
   const [first] = [...findings].sort((a, b) => Number(b.severity === "error") - Number(a.severity === "error"));
@@ -88,7 +98,7 @@ export function summaryLine({ ok, report, archive, findings, next }: Summary): L
   return ok
     ? [
         good("good"),
-        `: ${parts}${signature === "unchecked" ? "; who signed was not checked" : ""}${found && `; ${found}`}`,
+        `: ${parts}${signature === "unchecked" ? "; who signed was not checked" : ""}${key.remembered === true ? "; whose it is, only the archive says" : ""}${found && `; ${found}`}`,
       ]
     : [
         bad("damaged"),
@@ -99,6 +109,7 @@ export function summaryLine({ ok, report, archive, findings, next }: Summary): L
 interface Summary {
   readonly ok: boolean;
   readonly report: RepoReport;
+  readonly key: Pick<SigningKey, "remembered">;
   readonly archive: ArchiveReport | undefined;
   readonly findings: readonly AnyFinding[];
   readonly next: string | undefined;

@@ -62,8 +62,8 @@ type Run = Parameters<typeof nextCommand>[1];
 
 interface Verified extends Omit<Proof, "keys"> {
   readonly ok: boolean;
-  /** Until when the key counted that it is signed with, if that is over. */
-  readonly until: string | undefined;
+  /** The key that it is signed with, where that was looked up: until when it counted, and who says that it did. */
+  readonly key: Pick<SigningKey, "until" | "remembered">;
   readonly findings: readonly AnyFinding[];
   /** The command that mends it. */
   readonly next: string | undefined;
@@ -80,7 +80,7 @@ async function verifyPath(path: string, expectation: Expectation, run: Run, sett
     return {
       ...proof,
       ok,
-      until: keys.find(({ didKey }) => didKey === report.signingKey)?.until,
+      key: keys.find(({ didKey }) => didKey === report.signingKey) ?? {},
       findings: [...report.findings, ...(archive?.findings ?? [])],
       input: input.archive,
       next: ok || input.archive === undefined ? undefined : mendCommand(input.archive, run),
@@ -96,8 +96,8 @@ function tell(verified: Verified, globals: GlobalFlags, { out }: Terminal): void
     out.json({ type: "result", version: 1, command: "verify", ...factsOf(verified, false) });
     return;
   }
-  const { report, ok, until, archive, findings, next, input } = verified;
-  const verdict = quiet && ok ? [] : verdictLines(report, ok, until);
+  const { report, ok, key, archive, findings, next, input } = verified;
+  const verdict = quiet && ok ? [] : verdictLines(report, ok, key);
   const facts = quiet ? [] : [...factLines(report), ...archiveLines(archive)];
   const mend =
     next === undefined || input === undefined
@@ -109,11 +109,13 @@ function tell(verified: Verified, globals: GlobalFlags, { out }: Terminal): void
 }
 
 /** For scripts. @param inMany a line among those of other archives: there `archive` is the path of it */
-function factsOf({ report, ok, until, archive, findings, next }: Verified, inMany: boolean): object {
+function factsOf({ report, ok, key, archive, findings, next }: Verified, inMany: boolean): object {
+  const { until, remembered } = key;
   return {
     ...report,
     ok,
     ...(until === undefined ? {} : { signingKeyUntil: until }),
+    ...(remembered === undefined ? {} : { signingKeyRemembered: remembered }),
     ...(archive === undefined
       ? {}
       : {
@@ -138,8 +140,8 @@ async function verifyMany(folder: string, expectation: Expectation, run: Run, se
   const { forEachArchive } = await import("../talk/many-archives.ts");
   return forEachArchive(folder, { command: "verify", done: "proved" }, setting, async (archive) => {
     const verified = await verifyPath(archive, expectation, run, setting);
-    const { ok, report, archive: rest, findings, next } = verified;
-    const line = summaryLine({ ok, report, archive: rest, findings, next });
+    const { ok, report, key, archive: rest, findings, next } = verified;
+    const line = summaryLine({ ok, report, key, archive: rest, findings, next });
     return { exitCode: ok ? 0 : damagedExit, line, facts: factsOf(verified, true) };
   });
 }
