@@ -113,6 +113,7 @@ export type {
   PlannedStep,
   PreferencesFromArchive,
   PreferencesNotMoved,
+  PublishedDocument,
   ShownChanges,
   TemporaryKey,
   Warning,

@@ -1,7 +1,7 @@
 /** How a command is declared: help with the examples first, and flags in groups. */
 import { InvalidArgumentError, Option, type Command } from "commander";
 import type { Curve } from "../identity/keys.ts";
-import { defaultDownloads } from "../services/defaults.ts";
+import { defaultDocumentWait, defaultDownloads } from "../services/defaults.ts";
 
 export interface Example {
   /** What it does, in a few words. */
@@ -85,6 +85,20 @@ export function newAccountOptions(command: Command): Command {
 export function concurrencyOption(more: string = ""): Option {
   const says = `blobs in flight at once (default: ${defaultDownloads}${more})`;
   return new Option("--concurrency <n>", says).argParser(wholeNumber(1, 64));
+}
+
+/** In milliseconds. */
+const minute = 60_000;
+
+/** How long a document of a did:web is waited for. A week is more than anybody needs. */
+export function documentWaitOption(): Option {
+  const says = `how long to wait until you have published the document of a did:web (default: ${defaultDocumentWait / minute})`;
+  return new Option("--document-wait <minutes>", says).argParser(wholeNumber(0, 7 * 24 * 60));
+}
+
+/** The flag in milliseconds, for the options of a move. */
+export function documentWait(minutes: number | undefined): { readonly documentWait?: number } {
+  return minutes === undefined ? {} : { documentWait: minutes * minute };
 }
 
 /** A flag's value as a whole number in a range. */

@@ -3,19 +3,21 @@
  * active again. Where the account has lived, nothing is deleted: that may be the way back.
  */
 
-import { findIdentity } from "../account/find.ts";
+import { findAnyIdentity } from "../account/find.ts";
+import { pastOf } from "../account/web/any-identity.ts";
+import { isRememberedAt, isWebPast, type Past } from "../account/web/past.ts";
 import { stateAt } from "../account/places.ts";
 import { homeBefore, livesAt, requireHome, staysOf, whereIs, type Whereabouts } from "../account/where.ts";
 import { DecampError, isDecampError, withStanding } from "../errors.ts";
 import { parseServerUrl } from "../identity/addresses.ts";
 import { parseAccount } from "../identity/names.ts";
-import type { VerifiedLog } from "../plc/log.ts";
 import type { Answers } from "./answers.ts";
 import { Context, type MigrationServices } from "./context.ts";
 import type { Report } from "./events.ts";
 import { findJournals, lockAccount, removeJournal, rememberedDids, type JournalState } from "./journal.ts";
 import type { MigrateOptions } from "./options.ts";
 import { signInToSource, signInToTarget } from "./sign-in.ts";
+import { withJournals } from "./web/recall.ts";
 
 /** What came of cancelling a move. */
 export interface CancelResult {
@@ -48,12 +50,14 @@ export async function cancelMigration(
   const { allowPrivateHosts, stateDir } = options;
   const from = options.from === undefined ? undefined : parseServerUrl(options.from, { allowPrivateHosts });
   const remembered = account.type === "handle" ? await rememberedDids(stateDir, account.handle) : [];
-  const identity = await findIdentity(services, account, { from, remembered, past: true }, signal);
-  const { did, handle, log } = identity;
+  const found = await findAnyIdentity(services, account, { from, remembered, past: true }, signal);
+  const { did, handle } = found;
   const journals = await findJournals(stateDir, did);
+  const identity = found.log === undefined ? withJournals(found, journals) : found;
+  const past = pastOf(identity);
   const target =
-    options.to === "" ? onlyTarget(options.account, log, journals) : parseServerUrl(options.to, { allowPrivateHosts });
-  if (journals.some((journal) => journal.target === target && journal.restore === true) && !livesAt(log, target)) {
+    options.to === "" ? onlyTarget(options.account, past, journals) : parseServerUrl(options.to, { allowPrivateHosts });
+  if (journals.some((journal) => journal.target === target && journal.restore === true) && !livesAt(past, target)) {
     throw new DecampError(
       "refused",
       `What was begun towards ${target} is a restore, which may have changed the identity.`,
@@ -63,18 +67,18 @@ export async function cancelMigration(
       },
     );
   }
-  const home = requireHome(log);
+  const home = requireHome(past);
   // After the switch the old server is the one before.
-  const isThere = livesAt(log, target);
-  const source = isThere ? homeBefore(log) : home;
+  const isThere = livesAt(past, target);
+  const source = isThere ? homeBefore(past) : home;
   const unlock = await lockAccount(stateDir, did, services.lockOwner, services.now());
   const context = new Context({ options, services, answers, report, signal, targetOrigin: target });
   let isDark = false;
   try {
-    const where = await whereIs(services, log, { source, target }, signal);
+    const where = await whereIs(services, past, { source, target }, signal);
     const frozen = where.source?.state === "deactivated";
     isDark = (isThere ? where.target : where.source)?.state === "deactivated";
-    requireCancellable(where, { did, handle, target });
+    requireCancellable(where, { did, handle, target, past });
     context.identity = identity;
     context.oldHandle = handle;
     context.newHandle = journals.find((journal) => journal.target === target)?.newHandle;
@@ -87,13 +91,14 @@ export async function cancelMigration(
       await context.source.activate(signal);
       isDark = false;
     }
-    const targetAccount = where.livedAtTarget ? "kept" : await removeFromTarget(context);
+    const kept = where.target?.state === "absent" ? "absent" : "kept";
+    const targetAccount = where.livedAtTarget ? kept : await removeFromTarget(context);
     await removeJournal(stateDir, did, target);
     return { did, handle, source: home, target, targetAccount, reactivated: frozen };
   } catch (error) {
     const dark = isDark ? " The account is deactivated there: nobody can see it." : "";
     throw isThere
-      ? withStanding(error, "changed", `The identity of ${did} names ${home} since ${arrivedAt(log)}.${dark}`)
+      ? withStanding(error, "changed", `The identity of ${did} names ${home}${arrivedAt(past)}.${dark}`)
       : withStanding(error, "unchanged", `The identity of ${did} is unchanged, and names ${home}.${dark}`);
   } finally {
     await Promise.all(context.servers.map(async (pds) => pds.signOut()));
@@ -102,15 +107,16 @@ export async function cancelMigration(
 }
 
 /** When the identity began to name the server that it names now. */
-function arrivedAt(log: VerifiedLog): string {
-  return staysOf(log).at(-1)?.arrival.createdAt ?? "";
+function arrivedAt(past: Past): string {
+  return isWebPast(past) ? "" : ` since ${staysOf(past).at(-1)?.arrival.createdAt ?? ""}`;
 }
 
 /**
  * The one move that the journals know of and that is under way: a finished one is history. @throws DecampError `usage`
  */
-function onlyTarget(name: string, log: VerifiedLog, journals: readonly JournalState[]): string {
-  const isMade = ({ signed }: JournalState): boolean => log.entries.some(({ cid }) => cid === signed?.cid);
+function onlyTarget(name: string, past: Past, journals: readonly JournalState[]): string {
+  const isMade = ({ signed, published = false }: JournalState): boolean =>
+    isWebPast(past) ? published : past.entries.some(({ cid }) => cid === signed?.cid);
   const open = targetsOf(journals.filter((state) => !isMade(state) && state.undo === undefined));
   const [only, ...others] = open.length === 0 ? targetsOf(journals) : open;
   if (only === undefined || others.length > 0) {
@@ -130,9 +136,12 @@ function targetsOf(journals: readonly JournalState[]): string[] {
 }
 
 /** @throws DecampError `refused` for what cannot be taken back like this, `target-in-use` */
-function requireCancellable(where: Whereabouts, account: { did: string; handle: string; target: string }): void {
+function requireCancellable(
+  where: Whereabouts,
+  account: { did: string; handle: string; target: string; past: Past },
+): void {
   const { home, state, livedAtTarget } = where;
-  const { target } = account;
+  const { target, past } = account;
   if (where.livesAtTarget) {
     throw tooLate(where, account);
   }
@@ -149,7 +158,18 @@ function requireCancellable(where: Whereabouts, account: { did: string; handle: 
       { hint: "Nothing is deleted then.", data: { state } },
     );
   }
-  if (livedAtTarget && where.source?.state !== "deactivated") {
+  const isUnknown = isWebPast(past) && !isRememberedAt(past, target);
+  if (livedAtTarget && isUnknown && where.target?.state !== "absent" && where.source?.state !== "deactivated") {
+    throw new DecampError(
+      "refused",
+      `Nothing on this machine shows that a move has made what is at ${target}. A did:web keeps no past, so the account may have lived there.`,
+      {
+        hint: "decamp deletes nothing where an account may have lived. If it is only a copy, sign in there and delete it.",
+        data: { state, reason: "lived-there" },
+      },
+    );
+  }
+  if (livedAtTarget && !isUnknown && where.source?.state !== "deactivated") {
     throw new DecampError(
       "refused",
       `The account has lived at ${target}, so what is there is no copy that a move has made.`,
@@ -170,14 +190,16 @@ function requireCancellable(where: Whereabouts, account: { did: string; handle: 
 /** The account lives at the new server already: what there is in place of cancelling. */
 function tooLate(
   { state, undo, source }: Whereabouts,
-  { did, handle, target }: { did: string; handle: string; target: string },
+  { did, handle, target, past }: { did: string; handle: string; target: string; past: Past },
 ): DecampError {
   const isFinished = state === "moved" || state === "at-home";
   const goOn = isFinished ? "" : "Go on with the move. ";
   const until = undo?.until === undefined ? undefined : new Date(undo.until).toISOString();
   const status = ["migrate", "status", did];
   const canUndo = `${until === undefined ? "" : `Until ${until} `}${undo?.keys.join(" or ") ?? ""} can undo the change`;
-  const noKey = "The log shows no rotation key of yours that could take it back.";
+  const noKey = isWebPast(past)
+    ? "A did:web goes back by another move."
+    : "The log shows no rotation key of yours that could take it back.";
   const message = !isFinished
     ? `The identity of ${handle} names ${target} already. This cannot be cancelled.`
     : source === undefined

@@ -1,6 +1,7 @@
 /** What the steps share: the services, what is known so far, and the ways to sign in. */
 
 import type { Identity } from "../account/read-identity.ts";
+import { signingKeysOf, type AnyIdentity } from "../account/web/any-identity.ts";
 import type { Whereabouts } from "../account/where.ts";
 import type { AccountServices } from "../account/services.ts";
 import { archiveName } from "../archive/layout.ts";
@@ -23,9 +24,14 @@ import type { StepId } from "./step-ids.ts";
 /** What a migration talks to: what `openServices` opens, or one's own. */
 export type MigrationServices = AccountServices & Pick<Services, "writtenBy" | "lockOwner" | "relay">;
 
+/** By the directory of did:plc, or by a document on a host of one's own. */
+export type IdentityKind = "plc" | "web";
+
 /** A step: `done` asks the world whether it holds already, `run` makes it so and may say something about it. */
 export interface Step {
   readonly id: StepId;
+  /** The one kind of identity that it is for; both, unless given. */
+  readonly only?: IdentityKind;
   /** Whether the options ask for it at all; always, unless given. */
   readonly applies?: (options: MigrateOptions) => boolean;
   readonly done: (context: Context) => Promise<boolean>;
@@ -102,7 +108,7 @@ export class Context {
   /** The keys that can undo the change that this run made; none where nobody can. */
   undoKeys: readonly string[] | undefined;
 
-  #identity: Identity | undefined;
+  #identity: AnyIdentity | undefined;
   #source: Pds | undefined;
   #from: Source | undefined;
   #target: Pds | undefined;
@@ -129,11 +135,25 @@ export class Context {
     this.restoring = parts.restoring;
   }
 
-  get identity(): Identity {
+  get identity(): AnyIdentity {
     return known(this.#identity);
   }
-  set identity(identity: Identity) {
+  set identity(identity: AnyIdentity) {
     this.#identity = identity;
+  }
+
+  /** Undefined as long as the account was not found. */
+  get kind(): IdentityKind | undefined {
+    return this.#identity === undefined ? undefined : this.#identity.log === undefined ? "web" : "plc";
+  }
+
+  /** The identity, in what only a did:plc has to do. */
+  get plc(): Identity {
+    const { identity } = this;
+    if (identity.log === undefined) {
+      throw new TypeError("a step of a did:plc runs for a did:plc");
+    }
+    return identity;
   }
 
   /** The old server. */
@@ -224,14 +244,15 @@ export class Context {
    * temporary key of a restore signs no repository.
    */
   get expectation(): Expectation {
-    const { did, log } = this.identity;
+    const { did } = this.identity;
+    const keys = [...signingKeysOf(this.identity), ...(this.restoring?.archivedKeys ?? [])];
     const temporary = new Set([
       this.restoring?.temporaryKey?.didKey,
       ...(this.restoring?.earlierKeys ?? []),
       ...(this.#journal?.state.temporaryKeys ?? []),
     ]);
     const now = this.options.acceptFutureRev || this.switched ? {} : { now: this.services.now() };
-    return { did, signingKeys: log.signingKeys.filter((key) => !temporary.has(key)), ...now };
+    return { did, signingKeys: keys.filter((key) => !temporary.has(key)), ...now };
   }
 
   /** How many blobs are sent to the new server, or read back, at once. */

@@ -28,8 +28,8 @@ export interface MigrationPlan {
   readonly skipBlobs?: readonly string[];
   /** The user's rotation key, a did:key, if a restore has opened it and it has signed a test. */
   readonly rotationKey?: string;
-  /** CID of the last operation of the verified PLC log. */
-  readonly plcHead: string;
+  /** CID of the last operation of the verified PLC log; unset for a did:web. */
+  readonly plcHead?: string;
   readonly steps: readonly PlannedStep[];
 }
 
@@ -82,6 +82,8 @@ export interface MigrationResult extends LeftBehind {
   readonly temporaryKey?: TemporaryKey;
   /** CID of the PLC operation that moved the identity. */
   readonly operation?: string;
+  /** Of a did:web: the document that names the new server; missing where this machine does not know of it. */
+  readonly document?: PublishedDocument;
   /** Until when one of `undoKeys` can undo that operation (ISO 8601); missing where nobody can. */
   readonly recoverableUntil?: string;
   /**
@@ -112,6 +114,16 @@ export interface TemporaryKey {
   readonly key: string;
   /** Path of the file where it lies, encrypted. */
   readonly file: string;
+}
+
+/** The document of a did:web, as a move has had it published. */
+export interface PublishedDocument {
+  /** Where it lies. */
+  readonly url: string;
+  /** Path of the file that was made to be published. */
+  readonly file: string;
+  /** Path of the one that was published before. */
+  readonly kept: string;
 }
 
 /** Something that the user should know. */
@@ -184,13 +196,22 @@ export type MigrationEvent =
       readonly type: "identity";
       readonly did: string;
       readonly handle: string;
-      /** The change that is about to be signed, against the last operation of the log. */
+      /** The change that is about to be signed, against the last operation of the log; or against the document. */
       readonly differences: readonly Difference[];
       /** What it means: server, handle, keys, and who can undo it. */
       readonly facts: ChangeFacts;
       /** What is not on the new server; missing where all of it is there. */
       readonly leftBehind?: LeftBehindNow;
+      /** Of a did:web: where its document lies, and the file that is to be published there. */
+      readonly document?: Pick<PublishedDocument, "url" | "file">;
     }
+  | ({
+      /** The document of a did:web is written, and now the owner of its host has to publish it. */
+      readonly type: "document";
+      readonly did: string;
+      /** Until when is waited for it (ISO 8601). */
+      readonly until: string;
+    } & PublishedDocument)
   | { readonly type: "result"; readonly result: MigrationResult };
 
 /** The one listener of a run. It must not throw. */

@@ -56,8 +56,15 @@ export async function findHolding(context: Context, options: { readonly isFresh?
       "target-in-use",
       `The identity names ${target.host}, and what that server has of it is the repository of another account, ${there.did}.`,
       {
-        hint: "Ask the operator of the new server to take that repository away. Or let the identity name the old server again:",
-        data: { host: target.host, found: there.did, next: ["plc", "undo", did] },
+        hint:
+          identity.log === undefined
+            ? "Ask the operator of the new server to take that repository away."
+            : "Ask the operator of the new server to take that repository away. Or let the identity name the old server again:",
+        data: {
+          host: target.host,
+          found: there.did,
+          ...(identity.log === undefined ? {} : { next: ["plc", "undo", did] }),
+        },
       },
     );
   }
@@ -77,8 +84,13 @@ export async function findHolding(context: Context, options: { readonly isFresh?
 }
 
 /** Whether the journal of the operation that brought the account here says that the data was proved before it. */
-function wasProved({ identity, journal }: Context): boolean {
-  const { signed, compared } = journal.state;
+function wasProved({ identity, journal, where }: Context): boolean {
+  const { signed, compared, document } = journal.state;
+  if (identity.log === undefined) {
+    // Until the document was published, hours may have gone by: what the old server has since counts.
+    const isAsProved = where.source?.state !== "active" || where.source.head?.commit === compared;
+    return compared !== undefined && document?.signingKey === identity.document.signingKey && isAsProved;
+  }
   return compared !== undefined && signed?.cid === staysOf(identity.log).at(-1)?.arrival.cid;
 }
 

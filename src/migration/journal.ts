@@ -5,8 +5,8 @@
  *
  * Tricky bits:
  * - A `begin` ends what was before it: facts belong to one move. What was proved after a change of the identity names
- *   the operation that made the change, so it cannot speak of another. Only the temporary keys of a restore stay: the
- *   identity may name one, whatever has begun since.
+ *   the operation that made the change, so it cannot speak of another. Only keys stay: the temporary ones of a restore,
+ *   since the identity may name one, whatever has begun since; and those that a did:web has had, which keeps no past.
  * - It says what somebody wanted, and where nothing else can be asked, what was proved. Where the account is, the log
  *   and the servers say (account/where.ts).
  * - Lines of a later format, or of a kind that this version does not know, are not passed over: they may say what must
@@ -41,6 +41,14 @@ export type JournalEntry =
       /** Whether the account comes from the archive, and not from its server. */
       restore?: boolean | undefined;
     }
+  /** A signing key that the document of a did:web was seen to name, a did:key: nobody else remembers it. */
+  | { type: "signing-key"; key: string }
+  /** Of a did:web: the new server has said that it has no such account, and is asked to make one. */
+  | { type: "made" }
+  /** The document of a did:web that is to be published, and the one before it. */
+  | { type: "document"; signingKey: string; pds: string; file: string; kept: string }
+  /** Of a did:web: its document was seen to name the new server as it has to. */
+  | { type: "published" }
   /** The key that stands in the identity for now, a did:key; undefined when it is gone. */
   | { type: "temporary-key"; key?: string | undefined }
   | { type: "handle"; newHandle: string }
@@ -85,6 +93,16 @@ const entrySchema: v.GenericSchema<unknown, JournalEntry> = v.variant("type", [
     restore: v.optional(v.boolean()),
   }),
   v.object({ type: v.literal("temporary-key"), key: v.optional(v.string()) }),
+  v.object({ type: v.literal("signing-key"), key: v.string() }),
+  v.object({ type: v.literal("made") }),
+  v.object({
+    type: v.literal("document"),
+    signingKey: v.string(),
+    pds: v.string(),
+    file: v.string(),
+    kept: v.string(),
+  }),
+  v.object({ type: v.literal("published") }),
   v.object({ type: v.literal("handle"), newHandle: v.string() }),
   v.object({ type: v.literal("frozen"), frozen: v.boolean() }),
   v.object({ type: v.literal("compared"), commit: v.string() }),
@@ -125,6 +143,19 @@ export interface JournalState {
   readonly temporaryKey?: string | undefined;
   /** Every temporary signing key that restores to this server have made: none was ever a server's. */
   readonly temporaryKeys?: readonly string[];
+  /** Signing keys of a did:web that were seen in its document, the last one first. */
+  readonly signingKeys?: readonly string[];
+  /** Whether the new server had no such account when this move asked it to make one; of a did:web only. */
+  readonly made?: boolean;
+  /** The document of a did:web that was last to be published, and the one that was there before any for this server. */
+  readonly document?: {
+    readonly signingKey: string;
+    readonly pds: string;
+    readonly file: string;
+    readonly kept: string;
+  };
+  /** Whether the document of a did:web was seen to name the new server. */
+  readonly published?: boolean;
   /** Whether the account was to be deactivated on the old server, before the move. */
   readonly frozen?: boolean;
   /** The commit that the new server was proved to have, with every blob, right before the identity changed. */
@@ -249,6 +280,17 @@ export async function temporaryKeyFile(stateDir: string, did: string): Promise<s
   return joinPath(folder, `${fileName(did)}-temporary-key.age`);
 }
 
+/**
+ * The folder with the documents of a did:web that were to be published; it need not be there. It lies beside the
+ * journal.
+ *
+ * @throws DecampError `refused` if others may write to the folder; `storage`
+ */
+export async function documentFolder(stateDir: string, did: string): Promise<string> {
+  const folder = await ownFolder(stateDir, folderName, true);
+  return joinPath(folder, `${fileName(did)}-document`);
+}
+
 /** Forgets a move that was cancelled. */
 export async function removeJournal(stateDir: string, did: string, target: string): Promise<void> {
   await removeAll(journalPath(stateDir, did, target));
@@ -329,21 +371,22 @@ function fold(entries: readonly JournalEntry[], start: JournalState = {}): Journ
   let state = start;
   for (const entry of entries) {
     const { newer } = state;
-    const kept = entry.type === "begin" ? temporaryKeysOf(state) : state;
+    const kept = entry.type === "begin" ? keysOf(state) : state;
     state = { ...kept, ...facts(entry, state), ...(newer === undefined ? {} : { newer }) };
   }
   return state;
 }
 
-/** What outlives a new beginning: a key that the identity may name, and that only this file knows. */
-function temporaryKeysOf({ temporaryKey, temporaryKeys }: JournalState): JournalState {
+/** What outlives a new beginning: keys that the identity may name or has named, and that only this file knows. */
+function keysOf({ temporaryKey, temporaryKeys, signingKeys }: JournalState): JournalState {
   return {
+    ...(signingKeys === undefined ? {} : { signingKeys }),
     ...(temporaryKey === undefined ? {} : { temporaryKey }),
     ...(temporaryKeys === undefined ? {} : { temporaryKeys }),
   };
 }
 
-function facts(entry: JournalEntry, { temporaryKeys = [] }: JournalState): JournalState {
+function facts(entry: JournalEntry, { temporaryKeys = [], signingKeys = [], document }: JournalState): JournalState {
   switch (entry.type) {
     case "begin": {
       const { did, handle, source, target, at, archive, restore } = entry;
@@ -369,6 +412,18 @@ function facts(entry: JournalEntry, { temporaryKeys = [] }: JournalState): Journ
       const { missing, notMoved, preferences } = entry;
       return { leftOut: { missing, notMoved, ...(preferences === undefined ? {} : { preferences }) } };
     }
+    case "signing-key":
+      return { signingKeys: [...new Set([entry.key, ...signingKeys])] };
+    case "made":
+      return { made: true };
+    case "document": {
+      // One that was published with a mistake in it is not the one before the move.
+      const { signingKey, pds, file } = entry;
+      const kept = document?.pds === pds ? document.kept : entry.kept;
+      return { document: { signingKey, pds, file, kept } };
+    }
+    case "published":
+      return { published: true };
     case "temporary-key":
       return {
         temporaryKey: entry.key,

@@ -10,7 +10,7 @@ import { DecampError } from "../errors.ts";
 import { recordsInTurns } from "../repo/records.ts";
 import { openCarFile } from "../services/disk/car-file.ts";
 import type { Context } from "./context.ts";
-import type { BlobNotMoved, LeftBehind } from "./events.ts";
+import type { BlobNotMoved, LeftBehind, LeftBehindNow } from "./events.ts";
 
 /** A blob that fails, as far as it is known. */
 export type FailedBlob = Omit<BlobNotMoved, "archived">;
@@ -99,6 +99,14 @@ export async function noteLeftOut(context: Context): Promise<void> {
   if (!isNothing || context.journal.state.leftOut !== undefined) {
     await context.note({ type: "left-out", missing, notMoved, ...(preferences === undefined ? {} : { preferences }) });
   }
+}
+
+/** The same before the identity changes, with figures; nothing where all is there. */
+export function leftBehindNow(context: Context): { leftBehind?: LeftBehindNow } {
+  const { transferred } = context;
+  const left = leftBehind(context);
+  const isAll = left.missingBlobs.length === 0 && Object.keys(left).length === 1;
+  return isAll ? {} : { leftBehind: { ...left, blobsThere: transferred.there, blobsNeeded: transferred.of } };
 }
 
 /** What an earlier run has left out, for one that only finishes the move. */

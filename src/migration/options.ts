@@ -55,4 +55,6 @@ export interface MigrateOptions {
   readonly skipBlobs?: readonly string[];
   /** Go on although the revision of the repository lies in the future. */
   readonly acceptFutureRev: boolean;
+  /** How long is waited for the document of a did:web to be published (milliseconds); half an hour unless given. */
+  readonly documentWait?: number;
 }

@@ -18,12 +18,13 @@ import type { MigrationResult, Report } from "./events.ts";
 import { findHolding } from "./holding.ts";
 import type { MigrateOptions } from "./options.ts";
 import { signInToTarget } from "./sign-in.ts";
+import type { StepId } from "./step-ids.ts";
 import { requestToken, signOperation, submitOperation } from "./steps/change-identity.ts";
 import { catchUp, compare } from "./steps/compare.ts";
 import { createAccount } from "./steps/create-account.ts";
 import { exportStep, verify } from "./steps/export.ts";
 import { activate, confirm, deactivateSource } from "./steps/finish.ts";
-import { firstWrite } from "./steps/first-write.ts";
+import { firstWrite, firstWriteOfWeb } from "./steps/first-write.ts";
 import { freeze } from "./steps/freeze.ts";
 import { importPreferences } from "./steps/import-preferences.ts";
 import { importRepo } from "./steps/import-repo.ts";
@@ -34,6 +35,7 @@ import { resolve } from "./steps/resolve.ts";
 import { pressOn, standingOf, takeSteps } from "./steps/run-step.ts";
 import { signIn } from "./steps/sign-in.ts";
 import { transferBlobs } from "./steps/transfer-blobs.ts";
+import { isDocumentUnfit, publishDocument } from "./steps/web/publish-document.ts";
 
 /** What is always asked. */
 const facts: readonly Step[] = [resolve, preflight];
@@ -50,10 +52,13 @@ const data: readonly Step[] = [
   catchUp,
   compare,
 ];
-/** What changes the identity; the last of it is the point of no return. */
-const identity: readonly Step[] = [recoveryKey, requestToken, signOperation, submitOperation];
+/**
+ * What changes the identity; the last of it is the point of no return. A did:plc and a did:web have steps of their own
+ * here, and nowhere else.
+ */
+const identity: readonly Step[] = [recoveryKey, requestToken, signOperation, submitOperation, publishDocument];
 /** What is left then needs only the new server. */
-const after: readonly Step[] = [activate, deactivateSource, lateWrites, firstWrite, confirm];
+const after: readonly Step[] = [activate, deactivateSource, lateWrites, firstWrite, firstWriteOfWeb, confirm];
 
 const steps: readonly Step[] = [...facts, ...data, ...identity, ...after];
 
@@ -72,7 +77,7 @@ export async function migrate(
 ): Promise<MigrationResult> {
   parseAccount(options.account);
   const targetOrigin = parseServerUrl(options.to, { allowPrivateHosts: options.allowPrivateHosts });
-  if (options.until !== undefined && !applicable(options).some(({ id }) => id === options.until)) {
+  if (options.until !== undefined && !canStopAfter(options.until, options)) {
     throw new DecampError("usage", `The step ${options.until} is no part of this move: it has to be asked for.`, {
       hint: "--freeze, --recovery-key and --first-write ask for the steps of their names.",
     });
@@ -104,6 +109,11 @@ export async function migrate(
   }
 }
 
+/** One that is taken unasked is none to stop after: nobody has named it. */
+function canStopAfter(until: StepId, options: MigrateOptions): boolean {
+  return applicable(options).some((step) => step.id === until && step !== firstWriteOfWeb);
+}
+
 function applicable(options: MigrateOptions): Step[] {
   return steps.filter(({ applies }) => applies?.(options) ?? true);
 }
@@ -127,7 +137,9 @@ async function chooseCourse(context: Context): Promise<ReadonlySet<Step>> {
     }
   }
   context.proved = holding.kind === "proved";
-  return new Set(after);
+  // A document is edited by hand: half of it may be right.
+  const isHalf = context.kind === "web" && context.where.target?.state !== "active" && (await isDocumentUnfit(context));
+  return new Set([...(isHalf ? identity : []), ...after]);
 }
 
 /**
@@ -136,7 +148,11 @@ async function chooseCourse(context: Context): Promise<ReadonlySet<Step>> {
  * @throws DecampError `refused` if nobody here can sign what is missing
  */
 async function isUnfit(context: Context): Promise<boolean> {
-  const { identity, target, answers, signal } = context;
+  const { target, answers, signal } = context;
+  if (context.kind === "web") {
+    return isDocumentUnfit(context);
+  }
+  const { plc: identity } = context;
   if (!target.isSignedIn) {
     await signInToTarget(context);
   }

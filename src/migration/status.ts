@@ -2,15 +2,18 @@
  * Where an account stands, asked from both servers and the directory. Nothing is changed, and nobody has to sign in.
  */
 
-import { findIdentity } from "../account/find.ts";
+import { findAnyIdentity } from "../account/find.ts";
+import { pastOf, type AnyIdentity } from "../account/web/any-identity.ts";
+import type { Past } from "../account/web/past.ts";
 import type { Place, PlaceState } from "../account/places.ts";
 import { homeBefore, homeOf, livesAt, whereIs, type Whereabouts, type WhereState } from "../account/where.ts";
+import { documentUrl } from "../account/web/wait-for-document.ts";
 import { parseServerUrl } from "../identity/addresses.ts";
 import { parseAccount } from "../identity/names.ts";
-import type { VerifiedLog } from "../plc/log.ts";
-import { signingKeyOf } from "../plc/operation.ts";
 import type { MigrationServices } from "./context.ts";
+import type { PublishedDocument } from "./events.ts";
 import { findJournals, readJournals, rememberedDids, type JournalState } from "./journal.ts";
+import { withJournals } from "./web/recall.ts";
 
 /** Where a move is: what of it holds, and what can be taken back. Coarser than `state`, which was added later. */
 export type Phase = "not-begun" | "in-progress" | "identity-moved" | "source-active" | "done" | "over";
@@ -50,6 +53,8 @@ export interface MoveStatus {
   readonly restore?: boolean;
   /** The temporary signing key of a restore, a did:key, as long as the identity names it. */
   readonly temporaryKey?: string;
+  /** Of a did:web: the document that this move has made to be published, and the one before it. */
+  readonly document?: PublishedDocument;
 }
 
 /** A server, and the state of the account there. */
@@ -134,19 +139,22 @@ export async function migrationStatus(
     url === undefined ? undefined : parseServerUrl(url, { allowPrivateHosts });
   const [from, to] = [origin(options.from), origin(options.to)];
   const remembered = account.type === "handle" ? await rememberedDids(stateDir, account.handle) : [];
-  const identity = await findIdentity(services, account, { from, remembered, past: true }, signal);
-  const { did, handle, log } = identity;
-  const pairs = pairsOf(log, await findJournals(stateDir, did), from, to);
+  const found = await findAnyIdentity(services, account, { from, remembered, past: true }, signal);
+  const { did, handle } = found;
+  const journals = await findJournals(stateDir, did);
+  const identity = found.log === undefined ? withJournals(found, journals) : found;
+  const past = pastOf(identity);
+  const pairs = pairsOf(past, journals, from, to);
   const [home, ...moves] = await Promise.all([
-    whereIs(services, log, undefined, signal),
-    ...pairs.map(async (pair) => whereIs(services, log, pair, signal)),
+    whereIs(services, past, undefined, signal),
+    ...pairs.map(async (pair) => whereIs(services, past, pair, signal)),
   ]);
-  const described = moves.map((where, index) => describeMove(where, pairs, index, log));
+  const described = moves.map((where, index) => describeMove(where, pairs, index, identity));
   const current = described.findLast(({ isHistory }) => !isHistory);
   return {
     did,
     handle,
-    livesAt: homeOf(log),
+    livesAt: homeOf(past),
     state: current?.state ?? home.state,
     dark: home.dark,
     moves: described,
@@ -155,16 +163,16 @@ export async function migrationStatus(
 
 /** The moves to report: the one that is asked about, or those that are remembered, or the last that the log shows. */
 function pairsOf(
-  log: VerifiedLog,
+  past: Past,
   journals: readonly JournalState[],
   from: string | undefined,
   to: string | undefined,
 ): Pair[] {
-  const home = homeOf(log);
+  const home = homeOf(past);
   const journalTo = (target: string): JournalState | undefined => journals.find((one) => one.target === target);
   if (to !== undefined) {
     // After the switch the old server is the one before, whatever is named.
-    const source = livesAt(log, to) ? (homeBefore(log) ?? from) : (from ?? home);
+    const source = livesAt(past, to) ? (homeBefore(past) ?? from) : (from ?? home);
     return source === undefined || source === to ? [] : [{ source, target: to, journal: journalTo(to) }];
   }
   const known = journals.flatMap((journal): Pair[] =>
@@ -172,23 +180,23 @@ function pairsOf(
       ? []
       : [{ source: journal.source, target: journal.target, journal }],
   );
-  const before = homeBefore(log);
+  const before = homeBefore(past);
   return known.length > 0 || home === undefined || before === undefined ? known : [{ source: before, target: home }];
 }
 
-function describeMove(where: Whereabouts, pairs: readonly Pair[], index: number, log: VerifiedLog): MoveStatus {
+function describeMove(where: Whereabouts, pairs: readonly Pair[], index: number, identity: AnyIdentity): MoveStatus {
   const pair = pairs[index];
   const { source, target, state, reversible, dark, undo, copyExpiresDays } = where;
   const { at, archive, frozen = false, undo: undoing, restore = false, temporaryKeys = [] } = pair?.journal ?? {};
-  const signingKey = signingKeyOf(log.head.operation);
-  const temporaryKey = temporaryKeys.find((key) => key === signingKey);
-  const isHistory = isOver(pair, pairs, log);
+  const temporaryKey = temporaryKeys.find((key) => key === identity.document.signingKey);
+  const isHistory = isOver(pair, pairs, identity);
+  const document = pair?.journal?.document;
   // An undo that was begun is finished first.
   const next =
     restore && archive !== undefined && target !== undefined && state !== "moved"
       ? ["restore", archive, "--to", target.url]
       : state === "return-unfinished" && undoing !== undefined
-        ? ["plc", "undo", log.did]
+        ? ["plc", "undo", identity.did]
         : where.next;
   return {
     source: bare(source, pair?.source),
@@ -198,6 +206,9 @@ function describeMove(where: Whereabouts, pairs: readonly Pair[], index: number,
     reversible: reversible && !restore,
     ...(restore ? { restore } : {}),
     ...(temporaryKey === undefined ? {} : { temporaryKey }),
+    ...(document === undefined || isHistory
+      ? {}
+      : { document: { url: documentUrl(identity.did), file: document.file, kept: document.kept } }),
     frozen: state === "frozen" && frozen,
     dark,
     isHistory,
@@ -211,10 +222,12 @@ function describeMove(where: Whereabouts, pairs: readonly Pair[], index: number,
   };
 }
 
-/** Whether a move is finished, as its operation in the log shows, and another one has been begun since. */
-function isOver(pair: Pair | undefined, pairs: readonly Pair[], log: VerifiedLog): boolean {
-  const { signed, at = "" } = pair?.journal ?? {};
-  const wasMade = log.entries.some(({ cid }) => cid === signed?.cid);
+/**
+ * Whether a move is finished, as its operation in the log or its document shows, and another one has been begun since.
+ */
+function isOver(pair: Pair | undefined, pairs: readonly Pair[], { log }: AnyIdentity): boolean {
+  const { signed, published = false, at = "" } = pair?.journal ?? {};
+  const wasMade = log === undefined ? published : log.entries.some(({ cid }) => cid === signed?.cid);
   return wasMade && pairs.some(({ journal }) => journal !== pair?.journal && (journal?.at ?? "") > at);
 }
 

@@ -18,6 +18,7 @@ const titles = {
   "request-token": "Ask for the mailed code",
   "sign-operation": "Sign the change of identity",
   "submit-operation": "Change the identity",
+  "publish-document": "Publish the document of your did:web",
   activate: "Activate the account on your new server",
   "deactivate-source": "Deactivate the account on your old server",
   "late-writes": "Look for late writes on your old server",
@@ -32,6 +33,7 @@ const restoreTitles = {
   "target-account": "Settle your account at the new server",
   "temporary-key": "Make a temporary signing key",
   "swap-key": "Put the temporary key into the identity",
+  "publish-key": "Publish the document with the temporary key",
   "plan-operation": "Plan the change of identity",
   "destroy-key": "Destroy the temporary key",
 } as const;
@@ -41,7 +43,7 @@ const allTitles: Readonly<Record<StepId, string>> = { ...titles, ...restoreTitle
 /** The name of a step of a move, or of a restore: stable. */
 export type StepId = keyof typeof titles | keyof typeof restoreTitles;
 
-/** Every step id of a move, in the order in which the steps run. */
+/** Every step id of a move, in the order in which the steps run; some belong to one kind of identity only. */
 // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the keys of an object literal are exactly these
 export const stepIds: readonly StepId[] = Object.keys(titles) as StepId[];
 
@@ -55,6 +57,7 @@ export const restoreStepIds: readonly StepId[] = [
   "target-account",
   "temporary-key",
   "swap-key",
+  "publish-key",
   "create-account",
   "import-repo",
   "transfer-blobs",
@@ -63,13 +66,17 @@ export const restoreStepIds: readonly StepId[] = [
   "plan-operation",
   "sign-operation",
   "submit-operation",
+  "publish-document",
   "activate",
   "destroy-key",
+  "first-write",
   "confirm",
 ];
 
-/** The step that cannot be taken back by trying again: what comes before it is reversible. */
-export const pointOfNoReturn: StepId = "submit-operation";
+/** The step that cannot be taken back by trying again, of either kind of identity: what comes before is reversible. */
+export function isPointOfNoReturn(id: StepId): boolean {
+  return id === "submit-operation" || id === "publish-document";
+}
 
 /** The title of a step, for people. */
 export function stepTitle(id: StepId): string {

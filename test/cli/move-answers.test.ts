@@ -130,6 +130,23 @@ describe("the point of no return", () => {
     expect(streams.stderr()).toContain("The point of no return\n");
   });
 
+  test("of a did:web it says who publishes what where, and how it could be undone", async () => {
+    const { answers, streams } = await setting({}, [did]);
+    const facts = { ...moveFacts, keys: [], keyCount: 0, undo: { possible: "no", keys: [] } } as const;
+    const document = { url: "https://alice.example/.well-known/did.json", file: "/state/did.json" };
+    await answers.confirmIdentityChange({ ...change, facts, document });
+    const shown = streams.stderr();
+    for (const line of [
+      "The point of no return\n",
+      "Its identity is the document at https://alice.example/.well-known/did.json, which you publish yourself:\n",
+      "decamp writes it to /state/did.json\n",
+      "but to publish the old document again.\n",
+    ]) {
+      expect(shown).toContain(line);
+    }
+    expect(shown).not.toContain("rotation key");
+  });
+
   test("says before the question whether all data is there, and else what is not", async () => {
     const all = await setting({}, [did]);
     await all.answers.confirmIdentityChange(change);

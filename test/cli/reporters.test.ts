@@ -47,6 +47,27 @@ const identity: MigrationEvent = {
 };
 const options = { quiet: false, verbose: false, identityIsAsked: false, planIsTheResult: false };
 
+test.each([false, true])("what to publish, and where, is said to whoever asks for quiet, too: %s", async (quiet) => {
+  const { parts, stderr } = captured();
+  const { err } = await openTerminal(parts, { noColor: false });
+  const reporter = createPlainReporter(err, { ...options, quiet });
+  reporter.report({
+    type: "document",
+    did: "did:web:alice.example",
+    url: "https://alice.example/.well-known/did.json",
+    file: "/state/did.json",
+    kept: "/state/before.json",
+    until: "2026-01-06T00:30:00.000Z",
+  });
+  reporter.close();
+  expect(stderr()).toBe(
+    "Publish this file now: /state/did.json\n" +
+      "  as https://alice.example/.well-known/did.json\n" +
+      "  decamp waits for it until 2026-01-06T00:30:00.000Z, and asks again and again.\n" +
+      "  The document that is there now is kept in /state/before.json\n",
+  );
+});
+
 describe("plain lines", () => {
   beforeEach(() => {
     vi.useFakeTimers();

@@ -47,16 +47,30 @@ test.each(["homeOf(log) === undefined", "const home = homeOf(log);", "livesAt(lo
   expect(finds(text)).toBe(false);
 });
 
-/** File → what of a journal it may use. None of it says where the account is. */
+/**
+ * File → what of a journal it may use. None of it says where the account is; of where a did:web was, what is remembered
+ * is all there is, and it is asked in one place (migration/web/recall.ts).
+ */
 const mayRemember: Readonly<Record<string, readonly string[]>> = {
   "migration/handle.ts": ["newHandle"],
-  "migration/holding.ts": ["compared", "signed"],
+  "migration/holding.ts": ["compared", "document", "signed"],
   "migration/left-out.ts": ["leftOut"],
   // Which of its keys is the temporary one, no log says.
-  "migration/restore/cancel.ts": ["did", "newHandle", "restore"],
+  "migration/restore/cancel.ts": ["did", "document", "newHandle", "restore"],
   "migration/steps/change-identity.ts": ["signed"],
   "migration/steps/late-writes.ts": ["sourceCompared"],
-  "migration/steps/preflight.ts": ["did", "newHandle", "signed", "source", "target"],
+  "migration/steps/preflight.ts": [
+    "did",
+    "newHandle",
+    "published",
+    "signed",
+    "signingKeys",
+    "source",
+    "target",
+    "temporaryKeys",
+  ],
+  // Where the files are that this move has made.
+  "migration/steps/run-step.ts": ["document"],
   "migration/steps/temporary-key.ts": ["temporaryKey", "temporaryKeys"],
 };
 

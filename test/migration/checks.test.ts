@@ -26,7 +26,7 @@ function warnings(entries: readonly TestEntry[], hours: number, clockOffset = 0)
     directory: { origin: "https://plc.example.com" },
   } as unknown as MigrationServices;
   const did = entries[0]!.did;
-  const identity = { did, log: verifyLog(did, entries) } as Context["identity"];
+  const identity = { did, log: verifyLog(did, entries) } as Context["plc"];
   checkIdentity({ identity, services, warn: (code) => told.push(code) });
   return told;
 }

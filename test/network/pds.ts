@@ -29,6 +29,9 @@ export interface PdsOptions {
   publicHost?: string;
   /** runs it in a process of its own, so that it can be killed; takes 2 s to start */
   apart?: boolean;
+  /** the environment of its process, and the address of a module that is loaded before it; only `apart` */
+  processEnv?: NodeJS.ProcessEnv;
+  preload?: string;
   /** any other setting of the server */
   env?: ServerEnvironment;
 }
@@ -119,7 +122,8 @@ export async function startPds(
   if (recorded) {
     proxy = await startProxy({ port, targetPort: ownPort });
   }
-  const open = options.apart === true ? listenApart : listen;
+  const open = async (settings: ServerEnvironment, at: number): Promise<Listening> =>
+    options.apart === true ? listenApart(settings, at, options) : listen(settings, at);
   let pds = await open(env, ownPort);
   let running = true;
   return {
@@ -156,9 +160,17 @@ interface Listening {
 }
 
 /** Starts a server in a process of its own, which ends with this one. */
-async function listenApart(env: ServerEnvironment, port: number): Promise<Listening> {
+async function listenApart(
+  env: ServerEnvironment,
+  port: number,
+  { processEnv, preload }: Pick<PdsOptions, "processEnv" | "preload">,
+): Promise<Listening> {
   const script = fileURLToPath(new URL("pds-process.ts", import.meta.url));
-  const child = spawn(process.execPath, [script], { stdio: ["pipe", "pipe", "inherit"] });
+  const before = preload === undefined ? [] : ["--import", preload];
+  const child = spawn(process.execPath, [...before, script], {
+    stdio: ["pipe", "pipe", "inherit"],
+    env: { ...process.env, ...processEnv },
+  });
   child.stdin.write(`${JSON.stringify({ env, port })}\n`);
   await once(child.stdout, "data");
   const exit = once(child, "exit");

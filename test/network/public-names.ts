@@ -10,6 +10,8 @@ import { startTlsFront, trust } from "./tls-front.ts";
 export interface PublicNames extends AsyncDisposable {
   /** with which a process finds the names, and trusts them */
   readonly env: NodeJS.ProcessEnv;
+  /** where the front listens, for who finds it without the proxy */
+  readonly tlsPort: number;
   /** every name that was asked for, known or not */
   readonly asked: ReadonlySet<string>;
 }
@@ -38,6 +40,7 @@ export async function startPublicNames(lead: (host: string) => string | undefine
   const port = await listen(proxy, 0);
   return {
     env: { HTTPS_PROXY: `http://127.0.0.1:${port}`, ...trust },
+    tlsPort: front.port,
     asked,
     [Symbol.asyncDispose]: async () => {
       await stopServer(proxy);

@@ -5,6 +5,7 @@ import { runs, type Declared } from "../command.ts";
 import {
   collect,
   concurrencyOption,
+  documentWaitOption,
   helpStartsWith,
   newAccountOptions,
   rotationKeyOptions,
@@ -33,6 +34,7 @@ export interface MigrateFlags extends NewAccountFlags, RotationKeyFlags, Rotatio
   readonly allowMissingBlobs?: true;
   readonly skipBlob?: readonly string[];
   readonly acceptFutureRev?: true;
+  readonly documentWait?: number;
   readonly acceptKey?: readonly string[];
   readonly recoveryKey?: string;
   readonly confirmDid?: string;
@@ -81,6 +83,7 @@ export function declareMigrate(program: Command): readonly Declared[] {
       collect,
     )
     .option("--accept-future-rev", "move the account although the revision of its repository lies in the future")
+    .addOption(documentWaitOption())
     .option(
       "--accept-key <did:key>",
       "let this rotation key stay although your old server does not say whether it is its own; may be repeated",
@@ -102,7 +105,8 @@ export function declareMigrate(program: Command): readonly Declared[] {
       "Moves an account to another server and takes everything along: the",
       "repository, the blobs, the preferences and the identity. If it stops, run the",
       "same command again: it goes on from there. The identity changes last, after",
-      "all data is across, and only once you have confirmed it.",
+      "all data is across, and only once you have confirmed it. Of a did:web you",
+      "publish the document yourself: decamp writes it to a file, and waits.",
     ],
     [
       { says: "Be asked for everything, one thing at a time:", command: "decamp migrate" },

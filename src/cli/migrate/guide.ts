@@ -4,12 +4,12 @@
  * made because somebody wants one. Who leaves gets the command that takes it up with all that was answered.
  */
 import { randomBytes } from "node:crypto";
-import { findIdentity } from "../../account/find.ts";
-import type { Identity } from "../../account/read-identity.ts";
+import { findAnyIdentity } from "../../account/find.ts";
+import { pastOf, type AnyIdentity } from "../../account/web/any-identity.ts";
 import { homeOf } from "../../account/where.ts";
 import { isDecampError } from "../../errors.ts";
 import { parseServerUrl } from "../../identity/addresses.ts";
-import { noHandle, parseAccount } from "../../identity/names.ts";
+import { isWebDid, noHandle, parseAccount } from "../../identity/names.ts";
 import { makePrivateKey, type PrivateKey } from "../../identity/private-key.ts";
 import type { MigrationPlan, MigrationResult } from "../../migration/events.ts";
 import { migrate } from "../../migration/run.ts";
@@ -197,7 +197,7 @@ async function askWhatIsMissing(
   err.line();
   const moves = await knownMoves(globals.stateDir);
   const identity = await askAccount(ask, draft, moves, services);
-  const home = homeOf(identity.log);
+  const home = homeOf(pastOf(identity));
   const target = await askServer(ask, draft, { identity, home, moves }, globals, services);
   const key = await offerKey(ask, draft, identity, edge);
   const source = home === undefined ? undefined : await services.openPds(home).describe(signal);
@@ -210,9 +210,9 @@ async function askAccount(
   draft: Draft,
   moves: readonly KnownMove[],
   services: OpenServices,
-): Promise<Identity> {
-  const find = async (text: string): Promise<Identity> =>
-    findIdentity(services, parseAccount(text), { past: true }, signal);
+): Promise<AnyIdentity> {
+  const find = async (text: string): Promise<AnyIdentity> =>
+    findAnyIdentity(services, parseAccount(text), { past: true }, signal);
   const [begun] = moves.length === 1 ? moves : [];
   const identity =
     draft.account === undefined
@@ -225,9 +225,9 @@ async function askAccount(
           },
         )
       : await find(draft.account);
-  const { handle, did, log } = identity;
+  const { handle, did } = identity;
   err.line("  ", { text: handle === noHandle ? "It has no handle" : handle, style: "bold" }, `, ${did}`);
-  err.line(`  It lives at ${homeOf(log) ?? "no server that can be used"}.`);
+  err.line(`  It lives at ${homeOf(pastOf(identity)) ?? "no server that can be used"}.`);
   err.line();
   return identity;
 }
@@ -235,7 +235,7 @@ async function askAccount(
 async function askServer(
   { err, signal, until }: Ask,
   draft: Draft,
-  { identity, home, moves }: { identity: Identity; home: string | undefined; moves: readonly KnownMove[] },
+  { identity, home, moves }: { identity: AnyIdentity; home: string | undefined; moves: readonly KnownMove[] },
   globals: GlobalFlags,
   services: OpenServices,
 ): Promise<ServerDescription> {
@@ -279,13 +279,13 @@ async function askServer(
 async function offerKey(
   { err, prompter, signal, until, yes }: Ask,
   draft: Draft,
-  identity: Identity,
+  identity: AnyIdentity,
   { terminal, secrets: known }: Edge,
 ): Promise<PrivateKey | undefined> {
-  const [own] = keysThatCameAlone(identity.log);
-  if (draft.recoveryKey !== undefined) {
-    return undefined;
+  if (draft.recoveryKey !== undefined || identity.log === undefined) {
+    return undefined; // a did:web has no rotation keys
   }
+  const [own] = keysThatCameAlone(identity.log);
   err.line({ text: "A rotation key of your own", style: "bold" });
   if (own !== undefined) {
     say(err, `  Your identity has one already, as far as its log shows: ${own}`);
@@ -418,6 +418,7 @@ async function agree(
   const secrets = createSecrets(terminal, request.secretFlags, prompter, known, signal);
   const isGiven = (name: SecretName): boolean =>
     secrets.isGivenBeforehand(name) || request.secretFlags[name]?.command !== undefined;
+  const isWeb = plan !== undefined && isWebDid(plan.did);
   const asked = [
     ...(isGiven("sourcePassword") ? [] : ["the password at your old server: the account's own, no app password"]),
     ...(request.given.newEmail === undefined ? ["your e-mail address for the new server"] : []),
@@ -426,9 +427,11 @@ async function agree(
     ...(request.given.confirmDid === undefined
       ? ["your DID, typed, before the identity changes: that is the point of no return"]
       : []),
-    ...(isGiven("plcToken") || request.given.signByKey === true
-      ? []
-      : ["the code that your old server then mails to you"]),
+    ...(isWeb
+      ? ["to publish the document that decamp makes then, on the host of your did:web"]
+      : isGiven("plcToken") || request.given.signByKey === true
+        ? []
+        : ["the code that your old server then mails to you"]),
   ];
   err.line();
   err.line({ text: "What you will be asked for", style: "bold" });

@@ -9,6 +9,7 @@ import { requireBlobCid } from "../blob-cid.ts";
 import { requireDidKey } from "../did-key.ts";
 import { readNewKey } from "../inputs/new-key.ts";
 import { nonEmpty, readGlobals } from "../globals.ts";
+import { documentWait } from "../shape.ts";
 import type { Invocation } from "../command.ts";
 import type { MigrateFlags } from "./declare.ts";
 import { namesRotationKey, outsideSigner, rotationKeySecrets } from "../talk/rotation-key.ts";
@@ -77,6 +78,7 @@ export function readMigrateRequest(
       addRecoveryKey: flags.recoveryKey !== undefined,
       allowMissingBlobs: flags.allowMissingBlobs ?? false,
       acceptFutureRev: flags.acceptFutureRev ?? false,
+      ...documentWait(flags.documentWait),
       ...(flags.skipBlob === undefined ? {} : { skipBlobs: flags.skipBlob.map(requireBlobCid) }),
       ...(flags.acceptKey === undefined ? {} : { acceptKeys: flags.acceptKey.map(requireDidKey) }),
     },

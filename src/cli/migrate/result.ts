@@ -67,6 +67,7 @@ export function resultLines(
         ...archive(result),
         ...(result.certificate === undefined ? [] : [["The proof of the move is in ", result.certificate]]),
         ...undo(result, complete),
+        ...documentLines(result, complete),
       ];
   }
 }
@@ -122,6 +123,18 @@ function undo({ did, recoverableUntil: until, undoKeys }: MigrationResult, compl
     return [[`Until ${timeText(until)} it can be undone${who}: ${undoCommand({ did, complete }, "move", undefined)}`]];
   }
   return undoKeys === undefined ? [] : [[nobodyCanUndo]];
+}
+
+/** What of a did:web is kept, and the way back. */
+function documentLines({ did, source, document }: MigrationResult, complete: Complete): Line[] {
+  return document === undefined
+    ? []
+    : [
+        ["The document that is published now is in ", document.file],
+        ["The one before it is in ", document.kept],
+        ["Nobody can undo the change. The way back is another move:"],
+        [`  ${complete(["migrate", did, "--to", source])}`],
+      ];
 }
 
 /** Where the copy is, if there is one: the run that only finishes an older one elsewhere has none. */

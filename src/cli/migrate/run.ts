@@ -4,7 +4,7 @@ import type { Answers } from "../../migration/answers.ts";
 import type { MigrationPlan, MigrationResult, Report } from "../../migration/events.ts";
 import type { MigrateOptions } from "../../migration/options.ts";
 import { migrate } from "../../migration/run.ts";
-import { pointOfNoReturn } from "../../migration/step-ids.ts";
+import { isPointOfNoReturn } from "../../migration/step-ids.ts";
 import { resumable } from "../command-line.ts";
 import { converse } from "../talk/converse.ts";
 import { nonEmpty, readGlobals } from "../globals.ts";
@@ -40,7 +40,7 @@ export async function runMigrate({ invocation, key }: Guided, edge: Edge, move: 
         if (event.type === "plan") {
           ({ plan } = event);
         }
-        identityMoved ||= event.type === "step" && event.id === pointOfNoReturn && event.state !== "start";
+        identityMoved ||= event.type === "step" && isPointOfNoReturn(event.id) && event.state !== "start";
         report(event);
       },
       signal,

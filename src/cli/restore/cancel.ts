@@ -19,7 +19,7 @@ export async function restoreCancelCommand(invocation: Invocation<RestoreFlags>,
     if (globals.json) {
       terminal.out.json({ type: "result", version: 1, command: "restore cancel", ...result });
     } else if (!globals.quiet) {
-      const { handle, target, targetAccount, operation } = result;
+      const { handle, target, targetAccount, operation, document } = result;
       const outcomes: Record<typeof targetAccount, string> = {
         deleted: `The copy at ${target} is deleted.`,
         absent: `There was no account at ${target}.`,
@@ -27,7 +27,7 @@ export async function restoreCancelCommand(invocation: Invocation<RestoreFlags>,
       };
       terminal.out.line({ text: `The restore of ${handle} is taken back.`, style: "bold" });
       terminal.out.line(
-        operation === undefined
+        operation === undefined && document === undefined
           ? "The identity does not name a temporary key."
           : "The identity has its old signing key again.",
       );

@@ -5,6 +5,7 @@ import { runs, type Declared } from "../command.ts";
 import {
   collect,
   concurrencyOption,
+  documentWaitOption,
   helpStartsWith,
   newAccountOptions,
   rotationKeyOptions,
@@ -29,6 +30,7 @@ export interface RestoreFlags extends NewAccountFlags, RotationKeyFlags, Rotatio
   readonly allowMissingBlobs?: true;
   readonly skipBlob?: readonly string[];
   readonly acceptFutureRev?: true;
+  readonly documentWait?: number;
   readonly acceptKey?: readonly string[];
   readonly dropKey?: readonly string[];
   readonly confirmDid?: string;
@@ -71,6 +73,7 @@ export function declareRestore(program: Command): readonly Declared[] {
     )
     .option("--skip-blob <cid>", "leave this blob behind; exit code 6; may be repeated", collect)
     .option("--accept-future-rev", "go on although the revision of the repository lies in the future")
+    .addOption(documentWaitOption())
     .option(
       "--accept-key <did:key>",
       "let this rotation key stay although a server may have put it there; may be repeated",
@@ -92,7 +95,8 @@ export function declareRestore(program: Command): readonly Declared[] {
       "from an archive, and with a rotation key of your own. The archive is proved",
       "first. The identity changes twice: first a temporary key takes the place of the",
       "old server's signing key, which can be taken back; at last it names the new",
-      "server. If it stops, run the same command again.",
+      "server. If it stops, run the same command again. A did:web has no rotation key:",
+      "each time you publish a document, which decamp writes to a file.",
     ],
     [
       {

@@ -7,10 +7,11 @@ import { requireBlobCid } from "../blob-cid.ts";
 import type { Invocation } from "../command.ts";
 import { requireDidKey } from "../did-key.ts";
 import { nonEmpty, readGlobals } from "../globals.ts";
+import { documentWait } from "../shape.ts";
 import { completer } from "../next-command.ts";
 import type { ConverseRequest } from "../talk/converse.ts";
 import { readGivenAnswers } from "../talk/move-answers.ts";
-import { outsideSigner, rotationKeySecrets } from "../talk/rotation-key.ts";
+import { namesRotationKey, outsideSigner, rotationKeySecrets } from "../talk/rotation-key.ts";
 import type { RestoreFlags } from "./declare.ts";
 
 /** All that one run is told. */
@@ -47,6 +48,7 @@ export function readRestoreRequest(
       archive,
       to,
       homeIsLost: flags.homeIsLost ?? false,
+      namesKey: namesRotationKey(flags, env),
       ...(nullify === undefined ? {} : { nullify }),
       ...(flags.also === undefined ? {} : { also: flags.also }),
       replaceNewer: flags.replaceNewer ?? false,
@@ -58,11 +60,12 @@ export function readRestoreRequest(
       chunkedImport: flags.chunkedImport ?? false,
       allowMissingBlobs: flags.allowMissingBlobs ?? false,
       acceptFutureRev: flags.acceptFutureRev ?? false,
+      ...documentWait(flags.documentWait),
       ...(flags.skipBlob === undefined ? {} : { skipBlobs: flags.skipBlob.map(requireBlobCid) }),
       ...(flags.acceptKey === undefined ? {} : { acceptKeys: flags.acceptKey.map(requireDidKey) }),
       ...(flags.dropKey === undefined ? {} : { dropKeys: flags.dropKey.map(requireDidKey) }),
     },
-    // Nobody else can sign, so there is always a key.
+    // Nobody else can sign for a did:plc, so there is always a key.
     given: readGivenAnswers({ ...flags, signByKey: true, outside: outsideSigner(flags) }, globals.yes, env),
     secretFlags: {
       ...rotationKeySecrets(flags),

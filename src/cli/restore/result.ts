@@ -1,4 +1,5 @@
 /** What people read when `decamp restore` has ended well. */
+import { isWebDid } from "../../identity/names.ts";
 import type { MigrationPlan, MigrationResult } from "../../migration/events.ts";
 import type { StepId } from "../../migration/step-ids.ts";
 import { leftLines } from "../talk/left-lines.ts";
@@ -43,9 +44,20 @@ export function restoreLines(
         [{ text: "What is kept", style: "bold" }],
         ["The archive is in ", result.archive],
         ...(result.certificate === undefined ? [] : [["The proof of the move is in ", result.certificate]]),
-        ["Keep your rotation key, too: without it there is no way back like this."],
+        ...(isWeb(result)
+          ? result.document === undefined
+            ? []
+            : [
+                ["The document that is published now is in ", result.document.file],
+                ["Keep the host of your did:web: without it there is no way back like this."],
+              ]
+          : [["Keep your rotation key, too: without it there is no way back like this."]]),
       ];
   }
+}
+
+function isWeb({ did }: Pick<MigrationResult, "did">): boolean {
+  return isWebDid(did);
 }
 
 function contents(result: MigrationResult): Line[] {
@@ -73,7 +85,16 @@ function planLines(plan: MigrationPlan): Line[] {
     [],
     ...stepLines(plan),
     [],
-    ["The identity changes twice, at swap-key and at submit-operation, each time only once you have confirmed it."],
-    ["Until submit-operation all can be taken back with decamp restore cancel."],
+    ...(isWeb(plan)
+      ? [
+          ["The identity changes twice, at publish-key and at publish-document: each time you publish a document."],
+          ["Until publish-document all can be taken back with decamp restore cancel."],
+        ]
+      : [
+          [
+            "The identity changes twice, at swap-key and at submit-operation, each time only once you have confirmed it.",
+          ],
+          ["Until submit-operation all can be taken back with decamp restore cancel."],
+        ]),
   ];
 }

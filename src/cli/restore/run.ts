@@ -2,7 +2,7 @@
 import { exitCodeOf } from "../../errors.ts";
 import type { MigrationPlan, MigrationResult } from "../../migration/events.ts";
 import { restore } from "../../migration/restore/run.ts";
-import { pointOfNoReturn } from "../../migration/step-ids.ts";
+import { isPointOfNoReturn } from "../../migration/step-ids.ts";
 import { resumable } from "../command-line.ts";
 import type { Edge, Invocation } from "../command.ts";
 import { nonEmpty, readGlobals } from "../globals.ts";
@@ -33,8 +33,9 @@ export async function restoreCommand(invocation: Invocation<RestoreFlags>, edge:
           if (event.type === "plan") {
             ({ plan } = event);
           }
-          swapped ||= event.type === "step" && event.id === "swap-key" && event.state !== "start";
-          identityMoved ||= event.type === "step" && event.id === pointOfNoReturn && event.state !== "start";
+          swapped ||=
+            event.type === "step" && ["swap-key", "publish-key"].includes(event.id) && event.state !== "start";
+          identityMoved ||= event.type === "step" && isPointOfNoReturn(event.id) && event.state !== "start";
           report(event);
         },
         signal,

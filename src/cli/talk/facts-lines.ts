@@ -9,6 +9,8 @@ export interface FactsContext {
   readonly did: string;
   readonly handle?: string | undefined;
   readonly complete?: Complete | undefined;
+  /** Of a did:web: where its document lies, and the file that is to be published there. */
+  readonly document?: { readonly url: string; readonly file: string } | undefined;
 }
 
 /** Of an operation that no key but a server's stands above. */
@@ -16,6 +18,16 @@ export const nobodyCanUndo = "No rotation key of your own could undo it: none ra
 
 /** From which server to which, which handle, whose keys leave, come and stay with which rank, and who can undo it. */
 export function factsLines(facts: ChangeFacts, context: FactsContext): Line[] {
+  const { document } = context;
+  if (document !== undefined) {
+    return [
+      serverLine(facts, context),
+      handleLine(facts),
+      ["Its identity is the document at ", document.url, ", which you publish yourself:"],
+      ["decamp writes it to ", document.file],
+      ["There is no key and no time in which it could be undone, but to publish the old document again."],
+    ];
+  }
   return [
     serverLine(facts, context),
     handleLine(facts),

@@ -56,7 +56,7 @@ const allThere = [["All data is on your new server; what is left is the identity
 const moveWords: IdentityWords = {
   source: "your old server",
   target: "your new server",
-  explain: (err, { did, handle, differences, facts, purpose, leftBehind }, complete) => {
+  explain: (err, { did, handle, differences, facts, purpose, leftBehind, document }, complete) => {
     err.line();
     if (purpose === "recovery-key") {
       err.line({ text: "Your own rotation key", style: "bold" });
@@ -82,9 +82,10 @@ const moveWords: IdentityWords = {
       err.line("take that back.");
     }
     err.line();
-    const lines = factsLines(facts, { did, handle, complete });
+    const lines = factsLines(facts, { did, handle, complete, document });
     // The last says that no key above the signer's could undo it: a key that can sign once more takes this back.
-    for (const line of purpose === "temporary-key" || purpose === "old-signing-key" ? lines.slice(0, -1) : lines) {
+    const isWithoutUndo = purpose === "temporary-key" || purpose === "old-signing-key";
+    for (const line of isWithoutUndo && document === undefined ? lines.slice(0, -1) : lines) {
       err.line(...line);
     }
     err.line();

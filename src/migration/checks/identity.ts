@@ -6,6 +6,7 @@ import { nextOperationAt } from "../../plc/check.ts";
 import { describeHistory } from "../../plc/history.ts";
 import { powerlessKeys } from "../../plc/came-alone.ts";
 import { rotationKeysOf } from "../../plc/operation.ts";
+import type { Identity } from "../../account/read-identity.ts";
 import type { Context } from "../context.ts";
 
 /** A change that was made and undone so recently is warned of (milliseconds). */
@@ -15,7 +16,9 @@ const recent = 7 * 86_400_000;
  * @throws DecampError `rate-limited` when the directory takes no operation now, `identity-invalid` for a frozen
  *   identity
  */
-export function checkIdentity(context: Pick<Context, "identity" | "services" | "warn">): void {
+export function checkIdentity(
+  context: Pick<Context, "services" | "warn"> & { readonly identity: Pick<Identity, "did" | "log"> },
+): void {
   const { identity, services } = context;
   const { did, log } = identity;
   if (rotationKeysOf(log.head.operation).length === 0) {

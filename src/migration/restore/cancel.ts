@@ -1,13 +1,16 @@
 /** Taking a restore back, before the identity names the new server: the old signing key, and nothing left there. */
 
 import { timeAtDirectory } from "../../account/directory-time.ts";
-import { findIdentity } from "../../account/find.ts";
+import { findAnyIdentity } from "../../account/find.ts";
+import { pastOf, signingKeysOf } from "../../account/web/any-identity.ts";
 import { livesAt, whereIs } from "../../account/where.ts";
 import { signerOf } from "../../archive/export/fetch-repo.ts";
 import { openSnapshot, type OpenSnapshot } from "../../archive/open.ts";
+import { documentUrl } from "../../account/web/wait-for-document.ts";
 import { DecampError, isDecampError, withStanding } from "../../errors.ts";
 import { parseServerUrl } from "../../identity/addresses.ts";
-import { isDid, parseAccount } from "../../identity/names.ts";
+import { isDid, noHandle, parseAccount } from "../../identity/names.ts";
+import { endpointOf } from "../../identity/web-document.ts";
 import { editOperation } from "../../plc/edit.ts";
 import { judgeOperation } from "../../plc/judge.ts";
 import type { VerifiedLog } from "../../plc/log.ts";
@@ -17,8 +20,10 @@ import { removeFile } from "../../services/disk/plain-entries.ts";
 import type { Answers } from "../answers.ts";
 import { confirmDeletion, removeFromTarget, type CancelResult } from "../cancel.ts";
 import { Context, endSessions, type MigrationServices } from "../context.ts";
-import type { Report } from "../events.ts";
+import type { PublishedDocument, Report } from "../events.ts";
 import { findJournals, lockAccount, openJournal, removeJournal, temporaryKeyFile } from "../journal.ts";
+import { publish } from "../web/publish.ts";
+import { recall } from "../web/recall.ts";
 import { changeByKey } from "./change-by-key.ts";
 import { asMove, type RestoreOptions } from "./restore-options.ts";
 import { cameAsTemporary, lastOwnKey } from "./swap.ts";
@@ -32,6 +37,8 @@ export interface CancelledRestore {
   readonly targetAccount: CancelResult["targetAccount"];
   /** CID of the operation that put the old signing key back; unset where the identity named no temporary key. */
   readonly operation?: string;
+  /** Of a did:web: the document that named the old signing key again; unset where it named no temporary key. */
+  readonly document?: PublishedDocument;
 }
 
 /**
@@ -93,38 +100,94 @@ async function takeBack(context: Context): Promise<CancelledRestore> {
 async function putBackAll(context: Context): Promise<CancelledRestore> {
   const { options, services, signal, targetOrigin: target } = context;
   const { stateDir } = options;
-  const identity = await findIdentity(services, parseAccount(options.account), { past: true }, signal);
-  const { did, handle, log } = identity;
-  if (livesAt(log, target)) {
+  const found = await findAnyIdentity(services, parseAccount(options.account), { past: true }, signal);
+  const identity = await recall(found, stateDir);
+  const { did, handle } = identity;
+  const past = pastOf(identity);
+  if (livesAt(past, target)) {
+    const isWeb = identity.log === undefined;
     throw new DecampError("refused", `The identity of ${did} names ${target} already. This cannot be cancelled.`, {
-      hint: "To go on, run the restore again. To take back the change of the identity:",
-      data: { next: ["plc", "undo", did] },
+      hint: isWeb
+        ? "To go on, run the restore again. A document that names a server where the account is lost helps nobody."
+        : "To go on, run the restore again. To take back the change of the identity:",
+      data: isWeb ? {} : { next: ["plc", "undo", did] },
     });
   }
   context.identity = identity;
   context.target = services.openPds(target);
   context.journal = await openJournal(stateDir, did, target);
-  const forgotten = context.journal.state.did === undefined ? keyBySwap(log) : undefined;
+  const isForgotten = identity.log !== undefined && context.journal.state.did === undefined;
+  const forgotten = isForgotten ? keyBySwap(identity.log) : undefined;
   if (context.journal.state.restore !== true && forgotten === undefined) {
     throw new DecampError("usage", `This machine knows of no restore of ${did} to ${target}.`, {
-      hint: `What the identity says now: decamp plc history ${did}. For another signing key: decamp plc diff --signing-key, then plc sign and plc submit.`,
+      hint:
+        identity.log === undefined
+          ? `What the identity says now stands at ${documentUrl(did)}.`
+          : `What the identity says now: decamp plc history ${did}. For another signing key: decamp plc diff --signing-key, then plc sign and plc submit.`,
     });
   }
   context.newHandle = context.journal.state.newHandle;
-  const where = await whereIs(services, log, { source: undefined, target }, signal);
+  const where = await whereIs(services, past, { source: undefined, target }, signal);
   await confirmDeletion(context, where);
-  const operation = await putKeyBack(context, forgotten);
+  const { operation, document } = await putKeyBack(context, forgotten);
   let targetAccount: CancelResult["targetAccount"] = "kept";
   try {
-    targetAccount = where.livedAtTarget ? "kept" : await removeFromTarget(context);
+    const kept = where.target?.state === "absent" ? "absent" : "kept";
+    targetAccount = where.livedAtTarget ? kept : await removeFromTarget(context);
   } catch (error) {
     const left = `What is left is the copy at ${target}: run the same command again.`;
-    throw operation === undefined
+    throw operation === undefined && document === undefined
       ? withStanding(error, "unchanged", `This run has not changed the identity of ${did}. ${left}`)
       : withStanding(error, "changed", `The identity of ${did} has its old signing key again. ${left}`);
   }
   await removeFile(await temporaryKeyFile(stateDir, did));
-  return { did, handle, target, targetAccount, ...(operation === undefined ? {} : { operation }) };
+  return {
+    did,
+    handle,
+    target,
+    targetAccount,
+    ...(operation === undefined ? {} : { operation }),
+    ...(document === undefined ? {} : { document }),
+  };
+}
+
+/**
+ * Has the identity name the old signing key again.
+ *
+ * @returns what did it; nothing if the identity does not name the temporary key
+ */
+async function putKeyBack(
+  context: Context,
+  forgotten: string | undefined,
+): Promise<Pick<CancelledRestore, "operation" | "document">> {
+  if (context.identity.log === undefined) {
+    const document = await putDocumentBack(context);
+    return document === undefined ? {} : { document };
+  }
+  const operation = await signKeyBack(context, forgotten);
+  return operation === undefined ? {} : { operation };
+}
+
+/** The same for a did:web. @throws DecampError `identity-invalid` if nobody remembers the old key, and as `publish` */
+async function putDocumentBack(context: Context): Promise<PublishedDocument | undefined> {
+  const { identity, options } = context;
+  const { did, document, handle } = identity;
+  const journals = await findJournals(options.stateDir, did);
+  const temporaryKeys = new Set(journals.flatMap((journal) => journal.temporaryKeys ?? []));
+  if (!temporaryKeys.has(document.signingKey ?? "")) {
+    return undefined;
+  }
+  const signingKey = signingKeysOf(identity).find((key) => !temporaryKeys.has(key));
+  const pds = endpointOf(document.raw, did);
+  if (signingKey === undefined || pds === undefined) {
+    throw new DecampError("identity-invalid", `This machine does not remember which signing key ${did} had before.`, {
+      hint: "Each snapshot of an archive has a copy of the document, did.json: publish that of the newest one again.",
+    });
+  }
+  const wanted = { signingKey, pds, ...(handle === noHandle ? {} : { handle }) };
+  await publish(context, wanted, "old-signing-key");
+  const made = context.journal.state.document;
+  return made === undefined ? undefined : { url: documentUrl(did), file: made.file, kept: made.kept };
 }
 
 /**
@@ -141,8 +204,8 @@ function keyBySwap(log: VerifiedLog): string | undefined {
  * @returns CID of the operation; undefined if the identity does not name the temporary key
  * @throws DecampError `refused` if somebody has taken the power of the key that put the temporary one there
  */
-async function putKeyBack(context: Context, forgotten: string | undefined): Promise<string | undefined> {
-  const { identity, answers, services, options, warn } = context;
+async function signKeyBack(context: Context, forgotten: string | undefined): Promise<string | undefined> {
+  const { plc: identity, answers, services, options, warn } = context;
   const { did, log } = identity;
   const { head } = log;
   // A key that a restore to another server has made is none that any server has, either.
@@ -208,7 +271,7 @@ async function serversKey(
   temporaryKeys: readonly string[],
   signers: readonly string[],
 ): Promise<string> {
-  const { identity, archive, signal, warn } = context;
+  const { plc: identity, archive, signal, warn } = context;
   const { did, log } = identity;
   const signingKeys = log.signingKeys.filter((key) => !temporaryKeys.includes(key));
   const doubtful = signingKeys.filter((key) => cameAsTemporary(log, key, signers));

@@ -14,7 +14,7 @@ import type { Context } from "../context.ts";
  * @throws DecampError as `carryOut`
  */
 export async function changeByKey(
-  { services, answers, identity, report, signal, options }: Context,
+  { services, answers, plc: identity, report, signal, options }: Context,
   { operation, judgement }: { readonly operation: UnsignedOperation; readonly judgement: Judgement },
   signer: Signer,
   purpose: "temporary-key" | "old-signing-key",

@@ -44,6 +44,10 @@ export interface RestoreOptions {
   readonly skipBlobs?: readonly string[];
   /** Go on although the revision of the repository lies in the future. */
   readonly acceptFutureRev: boolean;
+  /** How long is waited for the document of a did:web to be published (milliseconds); half an hour unless given. */
+  readonly documentWait?: number;
+  /** Whether a rotation key was named: a did:web has none, and refuses it. */
+  readonly namesKey?: boolean;
 }
 
 /** What the steps of a restore share beside what a move has. */
@@ -57,6 +61,8 @@ export interface Restoring {
   temporaryKey?: PrivateKey;
   /** Every temporary key that earlier runs have made, did:keys. */
   earlierKeys?: readonly string[];
+  /** Of a did:web: the signing keys in the archive's own copies of the document. Nobody but the archive says so. */
+  archivedKeys?: readonly string[];
 }
 
 /** What a restore has; a step of one runs nowhere else. */
@@ -69,7 +75,15 @@ export function restoringOf({ restoring }: { readonly restoring: Restoring | und
 
 /** The same as a move is asked it: the steps that both have read this. */
 export function asMove(options: RestoreOptions, archive: string | undefined, account: string): MigrateOptions {
-  const { archive: _archive, replaceNewer, nullify: _nullify, dropKeys: _drop, also: _also, ...rest } = options;
+  const {
+    archive: _archive,
+    replaceNewer,
+    nullify: _nullify,
+    dropKeys: _drop,
+    also: _also,
+    namesKey: _names,
+    ...rest
+  } = options;
   return {
     ...rest,
     account,

@@ -4,9 +4,12 @@
  *
  * In plain words: the archive is proved; a temporary key takes the place of the old server's signing key in the
  * identity (operation 1), so that the new server can be shown who asks; the account is made there, and everything
- * imported and read back; then the identity names the new server (operation 2), and the temporary key is destroyed.
+ * imported and read back; then the identity names the new server (operation 2), and the temporary key is destroyed. For
+ * a did:web, which has no operations and no rotation key, its owner publishes a document in the place of each of them.
  */
 
+import { pastOf, signingKeysOf } from "../../account/web/any-identity.ts";
+import { homeOf } from "../../account/where.ts";
 import { openSnapshot } from "../../archive/open.ts";
 import { DecampError, withStanding } from "../../errors.ts";
 import { parseServerUrl } from "../../identity/addresses.ts";
@@ -20,6 +23,7 @@ import { createAccount, targetAccount } from "../steps/create-account.ts";
 import { proveNow, requireKnownTime } from "../steps/export.ts";
 import { findArchived } from "../steps/find-archive.ts";
 import { activate, confirm } from "../steps/finish.ts";
+import { firstWriteOfWeb } from "../steps/first-write.ts";
 import { gather } from "../steps/gather.ts";
 import { importPreferences } from "../steps/import-preferences.ts";
 import { importRepo } from "../steps/import-repo.ts";
@@ -29,6 +33,8 @@ import { takeSteps } from "../steps/run-step.ts";
 import { swapKey } from "../steps/swap-key.ts";
 import { destroyKey, temporaryKey } from "../steps/temporary-key.ts";
 import { transferBlobs } from "../steps/transfer-blobs.ts";
+import { isDocumentUnfit, publishDocument } from "../steps/web/publish-document.ts";
+import { publishKey } from "../steps/web/publish-key.ts";
 import { asMove, restoringOf, type RestoreOptions } from "./restore-options.ts";
 
 /** The archive is proved while servers are waited for: the old one may be dead, which takes seconds to be sure of. */
@@ -82,6 +88,7 @@ const before: readonly Step[] = [
   targetAccount,
   temporaryKey,
   swapKey,
+  publishKey,
   createAccount,
   importRepo,
   transferBlobs,
@@ -90,8 +97,9 @@ const before: readonly Step[] = [
   planOperation,
   signOperation,
   submitOperation,
+  publishDocument,
 ];
-const after: readonly Step[] = [activate, destroyKey, confirm];
+const after: readonly Step[] = [activate, destroyKey, firstWriteOfWeb, confirm];
 const steps: readonly Step[] = [findArchived, preflight, ...before, ...after];
 
 /**
@@ -131,7 +139,7 @@ export async function restore(
       steps,
       find: findArchived,
       check: preflight,
-      left: () => new Set(context.switched ? after : steps),
+      left: async () => chooseLeft(context),
     };
     return await takeSteps(context, course, (release) => {
       unlock = release;
@@ -144,10 +152,19 @@ export async function restore(
   }
 }
 
+/** The steps that are left. A document is edited by hand: one that names the new server may be half right. */
+async function chooseLeft(context: Context): Promise<ReadonlySet<Step>> {
+  if (!context.switched) {
+    return new Set(steps);
+  }
+  const isHalf = context.kind === "web" && context.where.target?.state !== "active" && (await isDocumentUnfit(context));
+  return new Set([...(isHalf ? [publishDocument] : []), ...after]);
+}
+
 /** What is known of the identity, in a sentence. */
 function standing(context: Context): ["unchanged" | "sent" | "changed", string] {
-  const { identity, switched, sent, targetOrigin, source, restoring } = context;
-  const { did, log } = identity;
+  const { identity, switched, sent, targetOrigin, restoring } = context;
+  const { did } = identity;
   const again = "run the same command again";
   if (switched) {
     return ["changed", `The identity of ${did} names ${targetOrigin} already, so finish this soon: ${again}.`];
@@ -159,11 +176,11 @@ function standing(context: Context): ["unchanged" | "sent" | "changed", string] 
     ];
   }
   const { temporaryKey: made, earlierKeys = [] } = restoring ?? {};
-  const [now] = log.signingKeys;
+  const [now] = signingKeysOf(identity);
   return now !== undefined && [made?.didKey, ...earlierKeys].includes(now)
     ? [
         "changed",
-        `The identity of ${did} names ${source.origin} still, and for now a temporary signing key. To go on, ${again}; to take it back: decamp restore cancel`,
+        `The identity of ${did} names ${homeOf(pastOf(identity)) ?? "no server"} still, and for now a temporary signing key. To go on, ${again}; to take it back: decamp restore cancel`,
       ]
     : ["unchanged", `The identity of ${did} is as it was, as far as this run has seen.`];
 }

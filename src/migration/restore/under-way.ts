@@ -1,7 +1,7 @@
 /** A move and a restore of the same account do not get into each other's way: whichever was begun is finished first. */
 
 import { DecampError } from "../../errors.ts";
-import type { VerifiedLog } from "../../plc/log.ts";
+import { isWebPast, type Past } from "../../account/web/past.ts";
 import { signingKeyOf } from "../../plc/operation.ts";
 import type { JournalState } from "../journal.ts";
 
@@ -11,11 +11,11 @@ import type { JournalState } from "../journal.ts";
  * @param target origin of the server that the move goes to
  * @throws DecampError `refused` with data `reason`: `restore-under-way`, and the command that goes on in `next`
  */
-export function requireNoRestore(log: VerifiedLog, journals: readonly JournalState[], target: string): void {
-  const now = signingKeyOf(log.head.operation) ?? "";
+export function requireNoRestore(past: Past, journals: readonly JournalState[], target: string): void {
+  const now = (isWebPast(past) ? past.signingKeys[0] : signingKeyOf(past.head.operation)) ?? "";
   const named = journals.find(({ temporaryKeys = [] }) => temporaryKeys.includes(now));
   const begun = journals.find((journal) => journal.target === target && journal.restore === true);
-  const found = named ?? (begun === undefined || isFinished(log, begun) ? undefined : begun);
+  const found = named ?? (begun === undefined || isFinished(past, begun) ? undefined : begun);
   if (found === undefined) {
     return;
   }
@@ -23,7 +23,7 @@ export function requireNoRestore(log: VerifiedLog, journals: readonly JournalSta
   const words = ["restore", found.archive ?? "ARCHIVE", "--to", to];
   throw new DecampError(
     "refused",
-    `A restore of ${log.did} to ${to} is under way${named === undefined ? "" : ", and the identity names its temporary signing key"}.`,
+    `A restore of ${past.did} to ${to} is under way${named === undefined ? "" : ", and the identity names its temporary signing key"}.`,
     {
       hint: "Take it back with decamp restore cancel, or go on with it:",
       data: { reason: "restore-under-way", next: words },
@@ -32,8 +32,11 @@ export function requireNoRestore(log: VerifiedLog, journals: readonly JournalSta
 }
 
 /** Whether the identity names the new server by what the restore has made, and the temporary key is destroyed. */
-function isFinished(log: VerifiedLog, { signed, temporaryKey }: JournalState): boolean {
-  return temporaryKey === undefined && log.entries.some(({ cid, nullified }) => cid === signed?.cid && !nullified);
+function isFinished(past: Past, { signed, published, temporaryKey }: JournalState): boolean {
+  const wasMade = isWebPast(past)
+    ? published === true
+    : past.entries.some(({ cid, nullified }) => cid === signed?.cid && !nullified);
+  return temporaryKey === undefined && wasMade;
 }
 
 /**
@@ -43,20 +46,21 @@ function isFinished(log: VerifiedLog, { signed, temporaryKey }: JournalState): b
  * @param source origin of the server that the identity names
  * @throws DecampError `refused` with data `reason`: `move-under-way`, and the command that goes on in `next`
  */
-export function requireNoMove(log: VerifiedLog, journal: JournalState | undefined, source: string): void {
-  const { restore, signed, undo, target = "", at = "", archive } = journal ?? {};
-  const isOver = undo !== undefined || log.entries.some(({ cid }) => cid === signed?.cid);
+export function requireNoMove(past: Past, journal: JournalState | undefined, source: string): void {
+  const { restore, signed, published, undo, target = "", at = "", archive } = journal ?? {};
+  const wasMade = isWebPast(past) ? published === true : past.entries.some(({ cid }) => cid === signed?.cid);
+  const isOver = undo !== undefined || wasMade;
   if (journal?.did === undefined || restore === true || isOver || journal.source !== source) {
     return;
   }
   throw new DecampError(
     "refused",
-    `A move of ${log.did} from ${source} to ${target} is under way since ${at}, and ${source} is there.`,
+    `A move of ${past.did} from ${source} to ${target} is under way since ${at}, and ${source} is there.`,
     {
       hint: "Take it back with decamp migrate cancel, or go on with it. Only if that server is hostile, or you have lost all ways to sign in there, add --home-is-lost. To go on with the move:",
       data: {
         reason: "move-under-way",
-        next: ["migrate", log.did, "--to", target, ...(archive === undefined ? [] : ["--archive", archive])],
+        next: ["migrate", past.did, "--to", target, ...(archive === undefined ? [] : ["--archive", archive])],
       },
     },
   );

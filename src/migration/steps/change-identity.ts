@@ -17,10 +17,11 @@ import { compareSigned, diffOperations } from "../../plc/diff.ts";
 import { contentOf, findSigner, rotationKeysOf, type PlcOperation } from "../../plc/operation.ts";
 import { loadOperationJudges } from "../../services/second-opinion.ts";
 import type { Context, Step } from "../context.ts";
-import { leftBehind } from "../left-out.ts";
+import { leftBehindNow } from "../left-out.ts";
 
 export const requestToken: Step = {
   id: "request-token",
+  only: "plc",
   done: restoreSigned,
   loadAhead: loadOperationJudges,
   run: async (context) => {
@@ -41,9 +42,10 @@ export const requestToken: Step = {
 
 export const signOperation: Step = {
   id: "sign-operation",
+  only: "plc",
   done: (context) => Promise.resolve(context.signed !== undefined),
   run: async (context) => {
-    const { answers, source, identity, planned: asked, signal, email } = context;
+    const { answers, source, plc: identity, planned: asked, signal, email } = context;
     if (asked === undefined) {
       throw new TypeError("nothing is planned");
     }
@@ -62,9 +64,10 @@ export const signOperation: Step = {
 
 export const submitOperation: Step = {
   id: "submit-operation",
+  only: "plc",
   done: () => Promise.resolve(false),
   run: async (context) => {
-    const { identity, services, signed, target, sourceRotationKeys, heldKeys, options, signal } = context;
+    const { plc: identity, services, signed, target, sourceRotationKeys, heldKeys, options, signal } = context;
     if (signed === undefined) {
       throw new TypeError("nothing is signed");
     }
@@ -92,7 +95,7 @@ export const submitOperation: Step = {
 
 /** The operation that moves the account, checked against every rule that is known. */
 async function planOperation(context: Context): Promise<PlannedMove> {
-  const { identity, source, target, sourceRotationKeys, heldKeys, newHandle, options, answers, signal } = context;
+  const { plc: identity, source, target, sourceRotationKeys, heldKeys, newHandle, options, answers, signal } = context;
   const handle = newHandle ?? identity.handle;
   const [signer] = answers.rotationKey === undefined ? [] : heldKeys;
   const planned = await planMove(identity, target, sourceRotationKeys, handle, signal, {
@@ -116,7 +119,7 @@ async function planOperation(context: Context): Promise<PlannedMove> {
  * @throws DecampError `refused` with data `rotationKeys`
  */
 function requireNoHiddenKey(
-  { identity, source, sourceRotationKeys, heldKeys, options, answers }: Context,
+  { plc: identity, source, sourceRotationKeys, heldKeys, options, answers }: Context,
   operation: PlcOperation,
 ): void {
   const signer = findSigner(operation, rotationKeysOf(identity.log.head.operation));
@@ -141,7 +144,7 @@ function requireNoHiddenKey(
 
 /** Takes up the operation that an earlier run got signed, if it is still the one to submit. */
 async function restoreSigned(context: Context): Promise<boolean> {
-  const { journal, identity } = context;
+  const { journal, plc: identity } = context;
   const { signed } = journal.state;
   if (signed === undefined) {
     return false;
@@ -162,22 +165,19 @@ async function restoreSigned(context: Context): Promise<boolean> {
 
 /** Shows the change, and has it confirmed. */
 async function confirmChange(context: Context, { operation, facts }: PlannedMove): Promise<void> {
-  const { answers, identity, report, transferred } = context;
+  const { answers, plc: identity, report } = context;
   const { did, handle, log } = identity;
   const before = contentOf(log.head.operation);
   if (before === undefined) {
     throw new DecampError("identity-invalid", `${did} was given up.`);
   }
   const differences = diffOperations(before, operation);
-  const left = leftBehind(context);
-  const { missingBlobs, blobsNotMoved, preferencesNotMoved } = left;
-  const isAll = missingBlobs.length === 0 && blobsNotMoved === undefined && preferencesNotMoved === undefined;
   const change = {
     did,
     handle,
     differences,
     facts,
-    ...(isAll ? {} : { leftBehind: { ...left, blobsThere: transferred.there, blobsNeeded: transferred.of } }),
+    ...leftBehindNow(context),
   };
   report({ type: "identity", ...change });
   await answers.confirmIdentityChange(change);

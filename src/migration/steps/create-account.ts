@@ -22,6 +22,10 @@ export const createAccount: Step = {
       await adopt(context);
       return "it was there already";
     }
+    if (identity.log === undefined) {
+      // What is there from now on is a copy that this move has made: no log shows that the account never lived there.
+      await context.note({ type: "made" });
+    }
     await create(context);
     return context.newHandle;
   },

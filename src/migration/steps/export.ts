@@ -52,15 +52,15 @@ export const verify: Step = {
 /** Exports what the old server has now. @throws DecampError as `exportAccount` and `judgeBlobs` */
 export async function exportNow(context: Context): Promise<void> {
   const { archive, identity, source, options, services, signal, report } = context;
-  const { did, handle, log, rawLog, document } = identity;
+  const { did, handle, document } = identity;
   const { manifest, shrunk } = await exportAccount(
     archive,
     {
       did,
       handle,
       pds: source,
-      signingKeys: log.signingKeys,
-      log: { verified: log, raw: rawLog },
+      signingKeys: context.expectation.signingKeys ?? [],
+      ...(identity.log === undefined ? {} : { log: { verified: identity.log, raw: identity.rawLog } }),
       document: () => Promise.resolve(document),
     },
     {

@@ -1,23 +1,30 @@
 /** resolve, in a restore: whose archive is it, what does the verified log say, and where did the account live. */
 
-import { findIdentity } from "../../account/find.ts";
+import { findAnyIdentity } from "../../account/find.ts";
+import { pastOf, type AnyIdentity } from "../../account/web/any-identity.ts";
 import { homeBefore, livesAt, requireHome } from "../../account/where.ts";
-import { DecampError } from "../../errors.ts";
+import { signerOf } from "../../archive/export/fetch-repo.ts";
+import { rememberedKeys } from "../../archive/check/remembered-keys.ts";
+import { DecampError, isDecampError } from "../../errors.ts";
 import { parseAccount } from "../../identity/names.ts";
-import type { Step } from "../context.ts";
+import type { Context, Step } from "../context.ts";
 import { findJournal } from "../journal.ts";
 import { strangeArrival } from "../restore/swap.ts";
 import { restoringOf } from "../restore/restore-options.ts";
+import { requireNoPlcWishes } from "../web/publish.ts";
+import { recall } from "../web/recall.ts";
 
 export const findArchived: Step = {
   id: "resolve",
   done: () => Promise.resolve(false),
   run: async (context) => {
     const { options, services, signal, targetOrigin, snapshot } = context;
-    const identity = await findIdentity(services, parseAccount(snapshot.did), { past: true }, signal);
+    const found = await findAnyIdentity(services, parseAccount(snapshot.did), { past: true }, signal);
+    const identity = await recall(found, options.stateDir);
     context.identity = identity;
-    const home = requireHome(identity.log);
-    context.switched = livesAt(identity.log, targetOrigin);
+    const past = pastOf(identity);
+    const home = requireHome(past);
+    context.switched = livesAt(past, targetOrigin);
     const earlier = await findJournal(options.stateDir, identity.did, targetOrigin);
     restoringOf(context).earlierKeys = earlier?.temporaryKeys ?? [];
     // A finished restore is asked about once more, or its last steps are left.
@@ -26,7 +33,13 @@ export const findArchived: Step = {
         hint: `What is missing there a move brings; see where the account stands with decamp migrate status ${identity.did}`,
       });
     }
-    const strange = context.switched && earlier !== undefined ? strangeArrival(identity.log, earlier) : undefined;
+    if (identity.log === undefined) {
+      await prepareWeb(context, identity);
+    }
+    const strange =
+      context.switched && earlier !== undefined && identity.log !== undefined
+        ? strangeArrival(identity.log, earlier)
+        : undefined;
     if (strange !== undefined) {
       throw new DecampError(
         "refused",
@@ -43,7 +56,46 @@ export const findArchived: Step = {
       );
     }
     context.oldHandle = (context.switched ? earlier?.handle : undefined) ?? identity.handle;
-    context.source = services.openPds((context.switched ? homeBefore(identity.log) : undefined) ?? home);
+    context.source = services.openPds((context.switched ? homeBefore(past) : undefined) ?? home);
     return `${context.oldHandle} is ${identity.did}, as of ${snapshot.createdAt}`;
   },
 };
+
+/**
+ * A restore of a did:web needs no rotation key. What the archive is proved with is said where that is only memory.
+ *
+ * @throws DecampError `usage` for what only a did:plc has
+ */
+async function prepareWeb(context: Context, identity: AnyIdentity): Promise<void> {
+  const { snapshot, warn } = context;
+  const restoring = restoringOf(context);
+  const { namesKey = false, nullify, acceptKeys, dropKeys } = restoring.options;
+  requireNoPlcWishes(identity.did, {
+    "a rotation key": namesKey,
+    "--nullify": nullify !== undefined,
+    "--accept-key": acceptKeys !== undefined,
+    "--drop-key": dropKeys !== undefined,
+  });
+  const { archive, signal } = context;
+  restoring.archivedKeys = await rememberedKeys(archive);
+  const { signingKeys } = pastOf(identity);
+  const known = restoring.archivedKeys.filter((key) => !signingKeys.includes(key));
+  if (known.length === 0) {
+    return;
+  }
+  // Only where the repository is signed with one of these does that matter.
+  const signer = await signerOf(archive, snapshot, { did: identity.did, signingKeys: known }, signal).catch(
+    (error: unknown) => {
+      if (!isDecampError(error)) {
+        throw error;
+      }
+      return undefined; // that the archive is damaged is for its proof to say
+    },
+  );
+  if (signer !== undefined) {
+    warn(
+      "archive-key-remembered",
+      `The document of ${identity.did} names another signing key now than ${signer}, with which the archive is signed. A did:web keeps no past, so nothing but copies of the document in the archive itself says that this key was the account's: the proof shows that the archive is whole, and not whose it is.`,
+    );
+  }
+}

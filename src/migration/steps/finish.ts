@@ -1,6 +1,6 @@
 /** activate, deactivate-source and confirm: what is left after the point of no return needs only the new server. */
 
-import { readIdentity, type Identity } from "../../account/read-identity.ts";
+import { pastOf, readAnyIdentity, type AnyIdentity } from "../../account/web/any-identity.ts";
 import { stateAt } from "../../account/places.ts";
 import { livesAt } from "../../account/where.ts";
 import { DecampError, isDecampError } from "../../errors.ts";
@@ -97,8 +97,8 @@ export const confirm: Step = {
   run: async (context) => {
     const { services, target, signal, identity } = context;
     const { did } = identity;
-    const now = await readIdentity(services, did, signal);
-    if (!livesAt(now.log, target.origin)) {
+    const now = await readAnyIdentity(services, did, signal);
+    if (!livesAt(pastOf(now), target.origin)) {
       throw new DecampError("refused", `The identity of ${did} does not name ${target.origin} any more.`);
     }
     const [status, handle] = await Promise.all([target.repoStatus(did, signal), seeHandle(context, now.handle)]);
@@ -161,7 +161,7 @@ async function seeHandle(
 /**
  * The head on the new server is what was moved, or says the same with a signature of its own. Writes the certificate.
  */
-async function confirmRepo(context: Context, now: Identity): Promise<void> {
+async function confirmRepo(context: Context, now: AnyIdentity): Promise<void> {
   const { target, signal } = context;
   const manifest = context.hasSnapshot ? context.snapshot : await context.lastSnapshot();
   if (manifest === undefined) {
@@ -177,6 +177,9 @@ async function confirmRepo(context: Context, now: Identity): Promise<void> {
       return;
     }
     newCommit = proved.signedHere ? proved.commitCar : undefined;
+  }
+  if (now.log === undefined) {
+    return; // it would rest on the log
   }
   context.certificate = await writeCertificate(context, now.log, newCommit);
   if (context.certificate === undefined) {

@@ -4,9 +4,9 @@
  */
 
 import { extractCommit } from "../../repo/commit-proof.ts";
-import { readIdentity } from "../../account/read-identity.ts";
+import { readAnyIdentity, signingKeysOf } from "../../account/web/any-identity.ts";
 import { proveDownload } from "../../archive/export/fetch-repo.ts";
-import { DecampError } from "../../errors.ts";
+import { DecampError, isDecampError } from "../../errors.ts";
 import { signInToTarget } from "../sign-in.ts";
 import type { Context, Step } from "../context.ts";
 
@@ -33,6 +33,34 @@ export const firstWrite: Step = {
 };
 
 /**
+ * The same for a did:web, also where nobody asks for it: its document names the new key alone, and no log says what
+ * came before, so that nobody could prove a repository that the old key has signed. The move is done without it, too.
+ */
+export const firstWriteOfWeb: Step = {
+  ...firstWrite,
+  only: "web",
+  applies: (options) => !options.firstWrite,
+  done: async (context) => attempt(context, async () => firstWrite.done(context), false),
+  run: async (context) => attempt(context, async () => firstWrite.run(context), "not done"),
+};
+
+async function attempt<T>(context: Context, work: () => Promise<T>, otherwise: T): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    context.signal.throwIfAborted();
+    if (!isDecampError(error)) {
+      throw error;
+    }
+    context.leave(
+      "unsigned-head",
+      `${context.target.host} has not signed the repository with its own key so far: ${error.message} Until something is written there, nobody can prove it, an export neither.`,
+    );
+    return otherwise;
+  }
+}
+
+/**
  * The repository that the new server gives out, proved; and whether it is signed with the key that the identity names
  * now.
  */
@@ -41,12 +69,13 @@ export async function provedHead(
 ): Promise<{ data: string; commitCar: Uint8Array; signedHere: boolean }> {
   const { target, identity, services, archive, signal } = context;
   const { did } = identity;
-  const { log, document } = await readIdentity(services, did, signal);
-  const expectation = { ...context.expectation, signingKeys: log.signingKeys };
+  const now = await readAnyIdentity(services, did, signal);
+  const { expectation: before } = context;
+  const expectation = { ...before, signingKeys: [...signingKeysOf(now), ...(before.signingKeys ?? [])] };
   const download = await target.getRepo(did, signal);
   return proveDownload(archive, download, expectation, signal, async (source, { data, report }) => ({
     data,
     commitCar: await extractCommit(source, signal),
-    signedHere: report.signingKey === document.signingKey,
+    signedHere: report.signingKey === now.document.signingKey,
   }));
 }

@@ -57,9 +57,14 @@ export const lateWrites: Step = {
   },
 };
 
-/** CID of the operation that brought the account to the new server: this run's, or the one that was there. */
+/**
+ * CID of the operation that brought the account to the new server: this run's, or the one that was there. Of a did:web,
+ * the signing key that its document names since.
+ */
 function arrivalOf({ signed, identity }: Context): string | undefined {
-  return signed?.cid ?? staysOf(identity.log).at(-1)?.arrival.cid;
+  return identity.log === undefined
+    ? identity.document.signingKey
+    : (signed?.cid ?? staysOf(identity.log).at(-1)?.arrival.cid);
 }
 
 /**

@@ -16,9 +16,10 @@ import { baseOf, hostileAnswer, requireRestorePower, type SwapWish } from "../re
 
 export const openKey: Step = {
   id: "open-key",
+  only: "plc",
   done: async (context) => Promise.resolve(restoringOf(context).signer !== undefined),
   run: async (context) => {
-    const { answers, identity } = context;
+    const { answers, plc: identity } = context;
     if (answers.rotationKey === undefined) {
       throw new TypeError("nobody has named the rotation key");
     }
@@ -47,7 +48,7 @@ export async function tryKeyAtHand(context: Context): Promise<void> {
 
 /** Judges the key, tries it, and settles what it is used with. @returns its did:key */
 async function useKey(context: Context, signer: Signer): Promise<string> {
-  const { identity, services, options, targetOrigin } = context;
+  const { plc: identity, services, options, targetOrigin } = context;
   const { log } = identity;
   const restoring = restoringOf(context);
   const held = signer.didKey;
@@ -67,7 +68,12 @@ async function useKey(context: Context, signer: Signer): Promise<string> {
 }
 
 /** Says whose the other rotation keys are taken to be: nobody but their owner knows. */
-function warnOfKeys({ identity, warn }: Context, base: LogEntry, held: string, { known, servers }: KeysApart): void {
+function warnOfKeys(
+  { plc: identity, warn }: Context,
+  base: LogEntry,
+  held: string,
+  { known, servers }: KeysApart,
+): void {
   const { did, log } = identity;
   const keys = rotationKeysOf(base.operation);
   const signers = new Set(log.entries.map(({ signer }) => signer));

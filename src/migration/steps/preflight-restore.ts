@@ -6,8 +6,10 @@
 import { timeAtDirectory } from "../../account/directory-time.ts";
 import { requireState } from "../../account/places.ts";
 import { whereIs } from "../../account/where.ts";
+import { pastOf } from "../../account/web/any-identity.ts";
 import { DecampError } from "../../errors.ts";
 import { operationsLeft } from "../../plc/check.ts";
+import type { VerifiedLog } from "../../plc/log.ts";
 import { signingKeyOf } from "../../plc/operation.ts";
 import { checkClocks } from "../checks/clock.ts";
 import { checkIdentity } from "../checks/identity.ts";
@@ -23,7 +25,15 @@ import { showNewerAtHome, tellAge, tellNewerElsewhere } from "../restore/stale.t
 import { takenBack } from "../restore/taken-back.ts";
 import { requireNoMove } from "../restore/under-way.ts";
 import { forecastUploads } from "../upload-quota.ts";
-import { checkAdmission, noteHandle, openJournalAfter, requireOwnDid, warnOfLargeBlobs } from "./preflight.ts";
+import {
+  checkAdmission,
+  noteHandle,
+  noteSigningKey,
+  openJournalAfter,
+  requireOwnDid,
+  warnOfDocument,
+  warnOfLargeBlobs,
+} from "./preflight.ts";
 import { tryKeyAtHand } from "./open-key.ts";
 import { restoringOf } from "../restore/restore-options.ts";
 
@@ -41,7 +51,7 @@ export const preflightRestore: Step = {
     requireOwnDid(target.host, context.targetDescription);
     checkClocks(context);
     context.skipBlobs = new Set(options.skipBlobs);
-    context.where = await whereIs(services, identity.log, { source: source.origin, target: targetOrigin }, signal);
+    context.where = await whereIs(services, pastOf(identity), { source: source.origin, target: targetOrigin }, signal);
     if (!context.switched) {
       await checkBefore(context);
     }
@@ -66,7 +76,7 @@ export const preflightRestore: Step = {
     }
     if (!options.dryRun) {
       await (context.switched ? recall(context) : begin(context));
-    } else if (!context.switched) {
+    } else if (!context.switched && context.kind === "plc") {
       await tryKeyAtHand(context);
     }
     await warnOfLargeBlobs(context);
@@ -77,30 +87,22 @@ export const preflightRestore: Step = {
 /** Before the identity names the new server. */
 async function checkBefore(context: Context): Promise<void> {
   const { options, services, targetOrigin, signal, source, target, identity, snapshot } = context;
-  const { did, log } = identity;
+  const { did } = identity;
   if (source.origin === targetOrigin) {
     throw new DecampError("same-server", `The identity of ${did} names ${targetOrigin} already.`);
   }
-  checkIdentity(context);
-  const created = log.entries.map(({ createdAt }) => createdAt);
-  const { hour } = operationsLeft(created, timeAtDirectory(services));
-  // Once the temporary key is there, only the last one is left.
-  const { earlierKeys = [], options: wished } = restoringOf(context);
-  const isSwapped = earlierKeys.includes(signingKeyOf(log.head.operation) ?? "") && wished.nullify === undefined;
-  const needed = isSwapped ? 1 : operationsAtMost;
-  if (hour < needed) {
-    throw new DecampError(
-      "rate-limited",
-      `The directory takes ${hour} more operations for this account in this hour, and ${needed === 1 ? "one is left to be made" : `a restore needs up to ${needed}`}.`,
-      { hint: "Run the same command again in an hour.", data: { left: hour } },
-    );
+  if (identity.log === undefined) {
+    warnOfDocument(context);
+  } else {
+    checkIdentity({ identity, services, warn: context.warn });
+    requireOperationsLeft(context, identity.log);
   }
   await checkHome(context);
   await tellNewerElsewhere(context);
   const there = await requireState(target, did, context.where.target, signal);
   if (there === "active") {
     throw (
-      takenBack(log, targetOrigin, timeAtDirectory(services)) ??
+      (identity.log === undefined ? undefined : takenBack(identity.log, targetOrigin, timeAtDirectory(services))) ??
       new DecampError("target-in-use", `${target.host} has an active account ${did} already.`, {
         hint: "An import would replace what is there; decamp does not do that.",
       })
@@ -120,6 +122,23 @@ async function checkBefore(context: Context): Promise<void> {
   warnOfHandle(context, domains);
 }
 
+/** @throws DecampError `rate-limited` if the directory would not take all operations of a restore in this hour */
+function requireOperationsLeft(context: Context, log: VerifiedLog): void {
+  const created = log.entries.map(({ createdAt }) => createdAt);
+  const { hour } = operationsLeft(created, timeAtDirectory(context.services));
+  // Once the temporary key is there, only the last one is left.
+  const { earlierKeys = [], options: wished } = restoringOf(context);
+  const isSwapped = earlierKeys.includes(signingKeyOf(log.head.operation) ?? "") && wished.nullify === undefined;
+  const needed = isSwapped ? 1 : operationsAtMost;
+  if (hour < needed) {
+    throw new DecampError(
+      "rate-limited",
+      `The directory takes ${hour} more operations for this account in this hour, and ${needed === 1 ? "one is left to be made" : `a restore needs up to ${needed}`}.`,
+      { hint: "Run the same command again in an hour.", data: { left: hour } },
+    );
+  }
+}
+
 /** @throws DecampError `refused` if the home has what the archive lacks, unless it is said to be lost */
 async function checkHome(context: Context): Promise<void> {
   const { where, source, snapshot, identity, warn } = context;
@@ -127,7 +146,7 @@ async function checkHome(context: Context): Promise<void> {
   const isThere = home?.state === "active" || home?.state === "deactivated";
   if (isThere && !restoringOf(context).options.homeIsLost) {
     requireNoMove(
-      identity.log,
+      pastOf(identity),
       await findJournal(context.options.stateDir, identity.did, context.targetOrigin),
       source.origin,
     );
@@ -192,4 +211,5 @@ async function begin(context: Context): Promise<void> {
     });
   }
   await noteHandle(context);
+  await noteSigningKey(context);
 }

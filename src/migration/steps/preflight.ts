@@ -2,6 +2,8 @@
 
 import { isSilent, requireState } from "../../account/places.ts";
 import { homeBefore, staysOf, whereIs } from "../../account/where.ts";
+import { pastOf } from "../../account/web/any-identity.ts";
+import { documentUrl } from "../../account/web/wait-for-document.ts";
 import { requireArchiveFolder } from "../../archive/folder.ts";
 import { DecampError, isDecampError } from "../../errors.ts";
 import { isFutureRev } from "../../repo/commit.ts";
@@ -43,7 +45,11 @@ async function checkBefore(context: Context): Promise<void> {
   await requireArchiveFolder(context.archive, identity.did);
   await requireSpace(context, 0);
   checkClocks(context);
-  checkIdentity(context);
+  if (identity.log === undefined) {
+    warnOfDocument(context);
+  } else {
+    checkIdentity({ identity, services: context.services, warn: context.warn });
+  }
   if (sourceDescription.did === description.did) {
     throw new DecampError("same-server", `${source.origin} and ${targetOrigin} are the same server.`);
   }
@@ -71,10 +77,10 @@ async function askServers(context: Context): Promise<boolean> {
   const counted = countBlobs(context, AbortSignal.any([signal, over.signal]));
   counted.catch(() => undefined); // whoever waits for it gets the error
   try {
-    context.where = await whereIs(services, identity.log, servers, signal);
+    context.where = await whereIs(services, pastOf(identity), servers, signal);
     const isThere = await checkAccounts(context);
     if ([context.where.source, context.where.target].some((place) => place !== undefined && isSilent(place))) {
-      context.where = await whereIs(services, identity.log, servers, signal); // by now it has answered
+      context.where = await whereIs(services, pastOf(identity), servers, signal); // by now it has answered
     }
     context.isFrozen = context.where.source?.state === "deactivated";
     const { head } = context.where.source ?? {};
@@ -101,8 +107,14 @@ async function checkAfter(context: Context): Promise<void> {
   context.targetDescription = await target.describe(signal);
   checkClocks(context);
   context.newHandle = identity.handle;
-  context.where = await whereIs(services, identity.log, { source: source.origin, target: targetOrigin }, signal);
+  context.where = await whereIs(services, pastOf(identity), { source: source.origin, target: targetOrigin }, signal);
   const { state } = context.where;
+  if (state === "switched-absent" && identity.log === undefined) {
+    throw new DecampError("refused", `The identity names ${targetOrigin}, but that server does not have the account.`, {
+      hint: `${source.origin} says of the account: ${context.where.source?.state ?? "nothing"}. To let the identity name it again, publish at ${documentUrl(identity.did)} the document that was there before.`,
+      data: { reason: state, state },
+    });
+  }
   if (state === "switched-absent") {
     throw new DecampError("refused", `The identity names ${targetOrigin}, but that server does not have the account.`, {
       hint: `${source.origin} says of the account: ${context.where.source?.state ?? "nothing"}. decamp plc history ${identity.did} shows which keys can let the identity name it again, and until when. To do so:`,
@@ -168,13 +180,14 @@ export async function checkAdmission(context: Context): Promise<void> {
 
 /** @returns whether the new server has the account already, from an earlier run */
 async function checkAccounts({ source, target, identity, where, signal }: Context): Promise<boolean> {
-  const { did, log } = identity;
+  const { did } = identity;
   const [there, here] = await Promise.all([
     requireState(source, did, where.source, signal),
     requireState(target, did, where.target, signal),
   ]);
   if (there === "absent") {
-    const before = homeBefore(log);
+    // A did:web has no rotation key that could do it.
+    const before = identity.log === undefined ? undefined : homeBefore(identity.log);
     throw new DecampError("account-unavailable", `${source.host} does not have the account ${did}.`, {
       ...(before === undefined
         ? {}
@@ -211,6 +224,15 @@ async function countBlobs(context: Context, signal: AbortSignal): Promise<void> 
   }
 }
 
+/** What is different with a did:web, before it is too late to know. */
+export function warnOfDocument({ identity, warn }: Pick<Context, "identity" | "warn">): void {
+  const { did } = identity;
+  warn(
+    "did-web",
+    `The identity of ${did} is the document at ${documentUrl(did)}. You publish the new one there yourself, and other servers may go on using the old one from their memory for up to a day. There is no recovery: whoever has that host has the account, and without it nobody can bring the account back.`,
+  );
+}
+
 /** Begins a journal, unless the one that is there is of this move. */
 async function begin(context: Context): Promise<void> {
   const { identity, source, targetOrigin, services, options } = context;
@@ -227,6 +249,7 @@ async function begin(context: Context): Promise<void> {
     });
   }
   await noteHandle(context);
+  await noteSigningKey(context);
   if (context.switched) {
     recallLeftOut(context);
   }
@@ -237,6 +260,16 @@ export async function noteHandle(context: Context): Promise<void> {
   const { newHandle } = context;
   if (newHandle !== undefined && context.journal.state.newHandle !== newHandle) {
     await context.note({ type: "handle", newHandle });
+  }
+}
+
+/** Writes down the signing key of a did:web: once the document names another, nothing shows that it was this one. */
+export async function noteSigningKey(context: Context): Promise<void> {
+  const { identity, journal } = context;
+  const { signingKeys, temporaryKeys } = journal.state;
+  const key = identity.log === undefined ? identity.document.signingKey : undefined;
+  if (key !== undefined && key !== signingKeys?.[0] && temporaryKeys?.includes(key) !== true) {
+    await context.note({ type: "signing-key", key });
   }
 }
 
@@ -262,9 +295,13 @@ export async function warnOfLargeBlobs(context: Context): Promise<void> {
  * brought the account to where it is.
  */
 function isOfThisMove({ journal, identity, source, targetOrigin, switched }: Context): boolean {
-  const { did, source: from, target, signed } = journal.state;
+  const { did, source: from, target, signed, published } = journal.state;
   if (did !== identity.did || from !== source.origin || target !== targetOrigin) {
     return false;
+  }
+  if (identity.log === undefined) {
+    // Published, and the document names another server: this journal is of a move that lies behind.
+    return switched || published !== true;
   }
   if (signed === undefined) {
     return true;

@@ -11,10 +11,11 @@ import type { Context, Step } from "../context.ts";
 
 export const recoveryKey: Step = {
   id: "recovery-key",
+  only: "plc",
   applies: ({ addRecoveryKey }) => addRecoveryKey,
   done: async (context) => (await newKey(context)).key === firstKey(context),
   run: async (context) => {
-    const { services, answers, identity, source, email, report, signal, options } = context;
+    const { services, answers, plc: identity, source, email, report, signal, options } = context;
     const own = await ownCredentials(source, signal);
     const { did, handle } = identity;
     const { key, proof } = await newKey(context);
@@ -52,6 +53,6 @@ export async function newKey({ answers }: Context): ReturnType<NonNullable<Conte
   return answers.newRotationKey();
 }
 
-function firstKey({ identity }: Context): string | undefined {
+function firstKey({ plc: identity }: Context): string | undefined {
   return rotationKeysOf(identity.log.head.operation)[0];
 }

@@ -1,7 +1,10 @@
-/** resolve: which account is it, what does the verified log say, and which two servers is the move between. */
+/**
+ * resolve: which account is it, what does the verified log or the document say, and which two servers is the move
+ * between.
+ */
 
-import { findIdentity } from "../../account/find.ts";
-import type { Identity } from "../../account/read-identity.ts";
+import { findAnyIdentity } from "../../account/find.ts";
+import { pastOf, type AnyIdentity } from "../../account/web/any-identity.ts";
 import { askPlace, type Place } from "../../account/places.ts";
 import { homeBefore, livesAt, requireHome } from "../../account/where.ts";
 import { DecampError, isDecampError } from "../../errors.ts";
@@ -11,6 +14,8 @@ import { timeOfRev } from "../../repo/head.ts";
 import type { Context, Step } from "../context.ts";
 import { findJournals, rememberedDids } from "../journal.ts";
 import { requireNoRestore } from "../restore/under-way.ts";
+import { requireNoPlcWishes } from "../web/publish.ts";
+import { recall } from "../web/recall.ts";
 
 export const resolve: Step = {
   id: "resolve",
@@ -21,12 +26,23 @@ export const resolve: Step = {
     const account = parseAccount(options.account);
     const from = options.from === undefined ? undefined : parseServerUrl(options.from, { allowPrivateHosts });
     const remembered = account.type === "handle" ? await rememberedDids(stateDir, account.handle) : [];
-    const identity = await findIdentity(services, account, { from, remembered, past: true }, signal);
+    const found = await findAnyIdentity(services, account, { from, remembered, past: true }, signal);
+    const identity = await recall(found, stateDir);
     context.identity = identity;
-    const home = requireHome(identity.log);
+    if (context.kind === "web") {
+      const { answers } = context;
+      requireNoPlcWishes(identity.did, {
+        "a rotation key": answers.rotationKey !== undefined,
+        "--recovery-key": options.addRecoveryKey,
+        "--accept-key": options.acceptKeys !== undefined,
+        "a code that confirms a PLC operation": answers.hasPlcToken,
+      });
+    }
+    const past = pastOf(identity);
+    const home = requireHome(past);
     const journals = await findJournals(stateDir, identity.did);
-    requireNoRestore(identity.log, journals, targetOrigin);
-    context.switched = livesAt(identity.log, targetOrigin);
+    requireNoRestore(past, journals, targetOrigin);
+    context.switched = livesAt(past, targetOrigin);
     const source = context.switched
       ? await sourceBefore(context, identity, from)
       : await sourceNow(context, identity, home, from);
@@ -43,12 +59,13 @@ export const resolve: Step = {
  */
 async function sourceNow(
   context: Context,
-  { did, log }: Identity,
+  identity: AnyIdentity,
   home: string,
   from: string | undefined,
 ): Promise<string> {
+  const { did } = identity;
   const { options, services, signal, targetOrigin } = context;
-  if (from === undefined || livesAt(log, from)) {
+  if (from === undefined || livesAt(pastOf(identity), from)) {
     return home;
   }
   if (from === targetOrigin) {
@@ -77,7 +94,7 @@ async function sourceNow(
       from,
       ...(now?.head === undefined ? {} : { homeRev: now.head.rev }),
       ...(old?.head === undefined ? {} : { fromRev: old.head.rev }),
-      operation: log.head.cid,
+      ...(identity.log === undefined ? {} : { operation: identity.log.head.cid }),
     },
   });
 }
@@ -85,13 +102,20 @@ async function sourceNow(
 /**
  * After the switch the old server is the one before the new one in the log. Nothing that it says can hold the move up.
  */
-async function sourceBefore(
-  context: Context,
-  { did, handle, log }: Identity,
-  from: string | undefined,
-): Promise<string> {
+async function sourceBefore(context: Context, identity: AnyIdentity, from: string | undefined): Promise<string> {
+  const { did, handle } = identity;
   const { targetOrigin, signal } = context;
-  const before = homeBefore(log);
+  const before = homeBefore(pastOf(identity));
+  if (identity.log === undefined) {
+    // A journal only remembers: what a person says goes before that.
+    const named = from === targetOrigin ? before : (from ?? before);
+    if (named === undefined) {
+      throw new DecampError("same-server", `The document of ${did} names ${targetOrigin} already.`, {
+        hint: "It does not say where the account lived before. To finish a move that was begun on another machine, name the old server with --from.",
+      });
+    }
+    return named;
+  }
   if (before === undefined) {
     throw new DecampError("same-server", `${handle} lives at ${targetOrigin} already, and never lived elsewhere.`, {
       hint: `The log of ${did} names no other server. Give the address of the server that you want to move to with --to.`,

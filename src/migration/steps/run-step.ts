@@ -3,15 +3,15 @@
  */
 
 import { stateAt, type PlaceState } from "../../account/places.ts";
-import { readLog } from "../../account/read-log.ts";
-import { staysOf, whereIs } from "../../account/where.ts";
-import { isDecampError } from "../../errors.ts";
-import { signingKeyOf } from "../../plc/operation.ts";
+import { homeOf, whereIs } from "../../account/where.ts";
+import { pastOf, readAnyIdentity } from "../../account/web/any-identity.ts";
+import { documentUrl } from "../../account/web/wait-for-document.ts";
+import { DecampError, isDecampError } from "../../errors.ts";
 import type { Context, Step } from "../context.ts";
 import type { MigrationPlan, MigrationResult } from "../events.ts";
 import { lockAccount, temporaryKeyFile } from "../journal.ts";
 import { leftBehind } from "../left-out.ts";
-import { pointOfNoReturn, stepTitle } from "../step-ids.ts";
+import { isPointOfNoReturn, stepTitle, type StepId } from "../step-ids.ts";
 
 /** Between the repetitions of a step after the point of no return (milliseconds). */
 const pauses = [1000, 3000, 9000];
@@ -21,7 +21,7 @@ const untilAsked = 25;
 
 /** In which order which steps are taken. */
 export interface Course {
-  /** All that apply, in their order. */
+  /** All that apply, in their order, of both kinds of identity. */
   readonly steps: readonly Step[];
   /** Finds out whose account it is: from then on no other run works on it. */
   readonly find: Step;
@@ -47,12 +47,24 @@ export async function takeSteps(
   let needed: ReadonlySet<Step> = new Set(steps);
   for (const step of steps) {
     signal.throwIfAborted();
+    if (!isForKind(context, step)) {
+      continue;
+    }
     await runStep(context, step, needed.has(step));
+    if (step === find) {
+      requireReachable(context, steps, options.until);
+    }
     if (step === find && !options.dryRun) {
       locked(await lockAccount(options.stateDir, context.identity.did, services.lockOwner, services.now()));
     }
     if (step === check) {
-      report({ type: "plan", plan: makePlan(context, steps) });
+      report({
+        type: "plan",
+        plan: makePlan(
+          context,
+          steps.filter((one) => isForKind(context, one)),
+        ),
+      });
       if (options.dryRun) {
         return makeResult(context, "planned");
       }
@@ -63,6 +75,22 @@ export async function takeSteps(
     }
   }
   return makeResult(context, "moved");
+}
+
+/** Whether a step is for the kind of identity that the account has; as long as that is not known, all are. */
+function isForKind({ kind }: Context, { only }: Step): boolean {
+  return only === undefined || kind === undefined || only === kind;
+}
+
+/** @throws DecampError `usage` if the step at which to stop is one of the other kind of identity */
+function requireReachable(context: Context, steps: readonly Step[], until: StepId | undefined): void {
+  const last = steps.find(({ id }) => id === until);
+  if (last !== undefined && !isForKind(context, last)) {
+    const { did } = context.identity;
+    throw new DecampError("usage", `--until: ${last.id} is no step for ${did}.`, {
+      hint: `The steps: ${steps.flatMap((step) => (isForKind(context, step) ? [step.id] : [])).join(", ")}.`,
+    });
+  }
 }
 
 /** Runs a step, unless it is not needed or holds already. */
@@ -106,7 +134,7 @@ async function loadAhead({ services }: Context, load: () => Promise<unknown>, si
 
 /** What is known of the identity, in a sentence. */
 export function standingOf(context: Context, error: unknown): ["unchanged" | "sent" | "changed", string] {
-  const { did, log } = context.identity;
+  const { did } = context.identity;
   if (context.switched) {
     // Where going on is refused, the same command does not help.
     const goOn = isDecampError(error, "refused", "target-in-use", "same-server")
@@ -114,7 +142,7 @@ export function standingOf(context: Context, error: unknown): ["unchanged" | "se
       : ", so finish this soon: run the same command again.";
     return ["changed", `The identity of ${did} names ${context.targetOrigin} already${goOn}`];
   }
-  const home = staysOf(log).at(-1)?.server ?? "no server";
+  const home = homeOf(pastOf(context.identity)) ?? "no server";
   return context.sent
     ? [
         "sent",
@@ -159,8 +187,8 @@ function makePlan(context: Context, planned: readonly Step[]): MigrationPlan {
     ...(blobUploadLimit === undefined ? {} : { blobLimit: blobUploadLimit }),
     ...(skipBlobs.size === 0 ? {} : { skipBlobs: [...skipBlobs] }),
     ...(restoring?.signer === undefined ? {} : { rotationKey: restoring.signer.didKey }),
-    plcHead: identity.log.head.cid,
-    steps: planned.map(({ id }) => ({ id, title: stepTitle(id), pointOfNoReturn: id === pointOfNoReturn })),
+    ...(identity.log === undefined ? {} : { plcHead: identity.log.head.cid }),
+    steps: planned.map(({ id }) => ({ id, title: stepTitle(id), pointOfNoReturn: isPointOfNoReturn(id) })),
   };
 }
 
@@ -193,6 +221,7 @@ async function makeResult(context: Context, state: MigrationResult["state"]): Pr
     ...(context.preferences === undefined ? {} : { preferences: context.preferences }),
     ...(await namedKey(context)),
     ...(context.signed === undefined ? {} : { operation: context.signed.cid }),
+    ...documentOf(context),
     ...(context.recoverableUntil === undefined ? {} : { recoverableUntil: context.recoverableUntil }),
     ...(context.undoKeys === undefined ? {} : { undoKeys: context.undoKeys }),
     ...leftBehind(context),
@@ -214,16 +243,26 @@ async function sourceStateNow({ source, identity, where, signal }: Context): Pro
 /** The temporary key of a restore, if the identity names it. */
 async function namedKey(context: Context): Promise<Pick<MigrationResult, "temporaryKey">> {
   const { identity, switched, restoring, options } = context;
-  const key = signingKeyOf(identity.log.head.operation) ?? "";
+  const key = identity.document.signingKey ?? "";
   // The identity at hand is the one from before the switch.
   return !switched && [restoring?.temporaryKey?.didKey, ...(restoring?.earlierKeys ?? [])].includes(key)
     ? { temporaryKey: { key, file: await temporaryKeyFile(options.stateDir, identity.did) } }
     : {};
 }
 
+/** The document that this move has made, as long as it is the one that names the new server. */
+function documentOf(context: Context): Pick<MigrationResult, "document"> {
+  const { identity, targetOrigin } = context;
+  const made = context.hasJournal ? context.journal.state.document : undefined;
+  if (identity.log !== undefined || made?.pds !== targetOrigin) {
+    return {};
+  }
+  return { document: { url: documentUrl(identity.did), file: made.file, kept: made.kept } };
+}
+
 /** Whether a run that stops where it was asked to leaves an account that nobody can see. */
 async function darkness(context: Context): Promise<{ dark?: true }> {
   const { services, identity, signal } = context;
-  const { log } = await readLog(services, identity.did, signal);
-  return (await whereIs(services, log, undefined, signal)).dark ? { dark: true } : {};
+  const now = await readAnyIdentity(services, identity.did, signal);
+  return (await whereIs(services, pastOf(now), undefined, signal)).dark ? { dark: true } : {};
 }

@@ -20,13 +20,16 @@ export const signIn: Step = {
   loadAhead: loadLexicons,
   run: async (context) => {
     const session = await signInToSource(context);
+    if (context.identity.log === undefined) {
+      return undefined; // no server signs a change of its identity
+    }
     if (context.answers.rotationKey === undefined) {
       warnAboutMail(context, session);
     }
     if (context.switched) {
       return undefined; // only the data is missing: nothing has to be signed here
     }
-    const { source, identity, options, signal } = context;
+    const { source, plc: identity, options, signal } = context;
     const signer = await openSigner(context);
     const added = options.addRecoveryKey ? (await newKey(context)).key : undefined;
     context.heldKeys = [signer, added].filter((key) => key !== undefined);
@@ -67,7 +70,7 @@ function warnAboutMail({ source, warn }: Context, { email, emailConfirmed }: Ses
  * @returns its did:key; undefined where the server signs
  * @throws DecampError `refused` if the key may not sign; what opening it throws
  */
-async function openSigner({ answers, identity }: Context): Promise<string | undefined> {
+async function openSigner({ answers, plc: identity }: Context): Promise<string | undefined> {
   const keys = rotationKeysOf(identity.log.head.operation);
   const signer = await answers.rotationKey?.(keys);
   if (signer !== undefined) {
@@ -77,7 +80,7 @@ async function openSigner({ answers, identity }: Context): Promise<string | unde
 }
 
 /** @throws DecampError `refused` if the server that is to sign the change of the identity cannot */
-function requireSigningPower({ identity, source, sourceRotationKeys }: Context): void {
+function requireSigningPower({ plc: identity, source, sourceRotationKeys }: Context): void {
   const keys = rotationKeysOf(identity.log.head.operation);
   if (sourceRotationKeys.length > 0 && !sourceRotationKeys.some((key) => keys.includes(key))) {
     throw new DecampError(
@@ -91,7 +94,7 @@ function requireSigningPower({ identity, source, sourceRotationKeys }: Context):
 }
 
 /** @throws DecampError `refused` if the server would not submit the operation that adds a key */
-function requireTakesKey({ identity, source }: Context, own: RecommendedCredentials | undefined): void {
+function requireTakesKey({ plc: identity, source }: Context, own: RecommendedCredentials | undefined): void {
   const content = contentOf(identity.log.head.operation);
   const objection = content === undefined ? undefined : objectionOf(source, content, own);
   if (objection !== undefined) {
@@ -102,7 +105,7 @@ function requireTakesKey({ identity, source }: Context, own: RecommendedCredenti
 }
 
 /** Without a key of one's own, and a powerful one, only the new server can change the identity from then on. */
-function warnAboutOwnKeys({ identity, sourceRotationKeys, warn }: Context): void {
+function warnAboutOwnKeys({ plc: identity, sourceRotationKeys, warn }: Context): void {
   const { did, log } = identity;
   const keys = rotationKeysOf(log.head.operation);
   const own = keys.filter((key) => !sourceRotationKeys.includes(key));

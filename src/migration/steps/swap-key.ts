@@ -17,6 +17,7 @@ const rounds = 4;
 
 export const swapKey: Step = {
   id: "swap-key",
+  only: "plc",
   done: async (context) => Promise.resolve(isDone(context)),
   run: async (context) => {
     for (let round = 1; ; round += 1) {
@@ -28,9 +29,9 @@ export const swapKey: Step = {
         context.warn("identity-contested", error.message);
       });
       await lookAgain(context);
-      requirePowerNow(context.identity.log, wishOf(context), context.services);
+      requirePowerNow(context.plc.log, wishOf(context), context.services);
       if (isDone(context)) {
-        return context.identity.log.head.cid;
+        return context.plc.log.head.cid;
       }
       if (round > rounds) {
         throw new DecampError("refused", "Somebody changes the identity as fast as it can be taken back.", {
@@ -42,7 +43,7 @@ export const swapKey: Step = {
 };
 
 function isDone(context: Context): boolean {
-  return restoringOf(context).temporaryKey !== undefined && isSwapped(context.identity.log, wishOf(context));
+  return restoringOf(context).temporaryKey !== undefined && isSwapped(context.plc.log, wishOf(context));
 }
 
 function wishOf(context: Context): SwapWish {
@@ -62,7 +63,7 @@ async function lookAgain(context: Context): Promise<void> {
 }
 
 async function swap(context: Context): Promise<void> {
-  const { services, identity } = context;
+  const { services, plc: identity } = context;
   const { signer } = restoringOf(context);
   if (signer === undefined) {
     throw new TypeError("there is no key yet");

@@ -4,9 +4,9 @@
  * that is killed goes on with it, and it is destroyed when the identity names it no more.
  */
 
-import { readIdentity } from "../../account/read-identity.ts";
+import { readAnyIdentity, signingKeysOf, type AnyIdentity } from "../../account/web/any-identity.ts";
+import { DecampError } from "../../errors.ts";
 import { parseDidKey } from "../../identity/keys.ts";
-import { signingKeyOf } from "../../plc/operation.ts";
 import { removeFile } from "../../services/disk/plain-entries.ts";
 import { fileSize } from "../../services/disk/files.ts";
 import type { Context, Step } from "../context.ts";
@@ -23,7 +23,7 @@ export const temporaryKey: Step = {
       throw new TypeError("nobody can keep a key");
     }
     const path = await keyFile(context);
-    const { curve } = parseDidKey(lastOwnKey(identity.log, journal.state.temporaryKeys ?? []));
+    const { curve } = parseDidKey(ownKey(identity, journal.state.temporaryKeys ?? []));
     // A server that has the old document in its memory takes a key of another kind for a broken token.
     const key = await answers.temporaryKey({ path, curve });
     restoringOf(context).temporaryKey = key;
@@ -40,11 +40,8 @@ export const destroyKey: Step = {
     context.journal.state.temporaryKey === undefined && (await fileSize(await keyFile(context))) === undefined,
   run: async (context) => {
     const { services, identity, signal, journal } = context;
-    const now = await readIdentity(services, identity.did, signal);
-    if (
-      journal.state.temporaryKey !== undefined &&
-      signingKeyOf(now.log.head.operation) === journal.state.temporaryKey
-    ) {
+    const now = await readAnyIdentity(services, identity.did, signal);
+    if (journal.state.temporaryKey !== undefined && now.document.signingKey === journal.state.temporaryKey) {
       context.leave("temporary-key-named", "The identity still names the temporary key, so it is kept.");
       return "kept";
     }
@@ -53,6 +50,18 @@ export const destroyKey: Step = {
     return undefined;
   },
 };
+
+/** The signing key that the account had before the temporary ones, as far as is known. */
+function ownKey(identity: AnyIdentity, temporaryKeys: readonly string[]): string {
+  if (identity.log !== undefined) {
+    return lastOwnKey(identity.log, temporaryKeys);
+  }
+  const key = signingKeysOf(identity).find((one) => !temporaryKeys.includes(one));
+  if (key === undefined) {
+    throw new DecampError("identity-invalid", `The document of ${identity.did} names no signing key.`);
+  }
+  return key;
+}
 
 async function keyFile({ options, identity }: Context): Promise<string> {
   return temporaryKeyFile(options.stateDir, identity.did);

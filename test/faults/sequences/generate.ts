@@ -378,8 +378,10 @@ function before(random: Random): Pick<Move, "until"> {
   return { until: pick(random, usualSteps.slice(0, usualSteps.indexOf("submit-operation"))) };
 }
 
-/** Those that nobody has to ask for. */
-const usualSteps = stepIds.filter((step) => !["freeze", "recovery-key", "first-write"].includes(step));
+/** Those that nobody has to ask for, of a did:plc. */
+const usualSteps = stepIds.filter(
+  (step) => !["freeze", "recovery-key", "publish-document", "first-write"].includes(step),
+);
 
 function interruptedAt(random: Random, at: Interruption["at"]): Interruption {
   return { at, signal: random() < 0.7 ? "SIGKILL" : "SIGINT" };

@@ -31,12 +31,12 @@ export function identityLines(differences: readonly Difference[], indent = "  ")
 
 /** What the change of the identity means, and its fields. @param complete makes a command complete */
 export function identityEventLines(
-  { did, handle, differences, facts, leftBehind }: MigrationEvent & { type: "identity" },
+  { did, handle, differences, facts, leftBehind, document }: MigrationEvent & { type: "identity" },
   complete: Complete | undefined,
 ): readonly Line[] {
   return [
     ...(leftBehind === undefined ? [] : notAllThere(leftBehind)),
-    ...factsLines(facts, { did, handle, complete }),
+    ...factsLines(facts, { did, handle, complete, document }),
     ["The identity changes like this:"],
     ...identityLines(differences),
   ];
@@ -83,6 +83,16 @@ export function recordsLines({ purpose, host, added, changed, removed, records }
             ...(more > 0 ? [[`    and ${countText(more)} more`]] : []),
           ];
     }),
+  ];
+}
+
+/** What the owner of the host of a did:web has to do now. */
+export function documentLines({ url, file, kept, until }: MigrationEvent & { type: "document" }): readonly Line[] {
+  return [
+    [{ text: "Publish this file now:", style: "bold" }, " ", file],
+    ["  as ", url],
+    [`  decamp waits for it until ${until}, and asks again and again.`],
+    ["  The document that is there now is kept in ", kept],
   ];
 }
 

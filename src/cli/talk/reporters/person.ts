@@ -1,7 +1,7 @@
 /** A person's terminal: a spinner with a bar for the step at hand, one line for each step that is over. On stderr. */
 import type { Piece, Terminal } from "../terminal.ts";
 import { durationText } from "./amounts.ts";
-import { identityEventLines, movingLines, recordsLines, warningLine } from "./lines.ts";
+import { documentLines, identityEventLines, movingLines, recordsLines, warningLine } from "./lines.ts";
 import type { Reporter, ReporterOptions } from "./reporter.ts";
 import { createSpinner, showsUnicode } from "./spinner.ts";
 
@@ -53,6 +53,11 @@ export async function createPersonReporter(
             for (const line of identityEventLines(event, options.complete)) {
               spinner.say(...line);
             }
+          }
+          break;
+        case "document":
+          for (const line of documentLines(event)) {
+            spinner.say(...line);
           }
           break;
         case "plan":

@@ -1,7 +1,7 @@
 /** Plain lines on stderr, for a log: one line a change of state, a sign of life at most every ten seconds. */
 import type { Channel } from "../terminal.ts";
 import { progressText } from "./amounts.ts";
-import { identityEventLines, movingLines, recordsLines, warningLine } from "./lines.ts";
+import { documentLines, identityEventLines, movingLines, recordsLines, warningLine } from "./lines.ts";
 import type { Reporter, ReporterOptions } from "./reporter.ts";
 
 const heartbeatEvery = 10_000;
@@ -51,6 +51,12 @@ export function createPlainReporter(err: Channel, options: Omit<ReporterOptions,
             for (const line of identityEventLines(event, options.complete)) {
               err.line(...line);
             }
+          }
+          break;
+        case "document":
+          // Without these nobody could go on, so that they are said to who wants to hear little, too.
+          for (const line of documentLines(event)) {
+            err.line(...line);
           }
           break;
         case "plan":
