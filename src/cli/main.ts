@@ -3,6 +3,7 @@ import { resumable } from "./command-line.ts";
 import { lostOutput, reportFailure } from "./talk/failure.ts";
 import type { Edge, Ready } from "./command.ts";
 import { readGlobals } from "./globals.ts";
+import { helpAsked, helpWidth, pageOf, type Asked } from "./help/asked.ts";
 import { withNextCommand } from "./next-command.ts";
 import { packageFacts } from "../services/package.ts";
 import type { Shown } from "./program.ts";
@@ -58,14 +59,27 @@ export async function main(argv: readonly string[], parts: TerminalParts = proce
   }
 }
 
-/** What is to run. The version is shown without all that the other commands need. */
+/** What is to run. The version, and help where it is plainly asked for, are shown without what commands need. */
 async function understand(argv: readonly string[], terminal: Terminal): Promise<Ready | Shown> {
   if (argv.length === 1 && argv[0] === "--version") {
     terminal.out.text(`${packageFacts().version}\n`);
     return { exitCode: 0 };
   }
+  const asked = terminal.out.width < helpWidth ? undefined : helpAsked(argv);
+  const help = asked === undefined ? undefined : await readyHelp(asked);
+  if (help !== undefined) {
+    terminal.out.text(help);
+    return { exitCode: 0 };
+  }
   const { readArguments } = await import("./program.ts");
   return readArguments(argv, terminal);
+}
+
+/** The text that is asked for; undefined if there is none. */
+async function readyHelp({ topic, command }: Asked): Promise<string | undefined> {
+  const about = topic === undefined ? undefined : (await import("./help/topics.ts")).topicText(topic);
+  const page = pageOf((await import("./help/ready-help.ts")).pages, command);
+  return about === undefined || page === undefined ? (about ?? page) : `${about}\n${page}`;
 }
 
 /** Runs a command; an error that knows what to do next says it with all flags of this run. */

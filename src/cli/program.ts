@@ -5,17 +5,24 @@
  */
 import { Command, CommanderError, Option } from "commander";
 import { DecampError } from "../errors.ts";
-import type { Folder, Ready } from "./command.ts";
+import { runs, type Declared, type Folder, type Ready } from "./command.ts";
 import { commands } from "./commands.ts";
+import { everyCommand, nameOf } from "./every-command.ts";
+import { helpWidth, topicNames } from "./help/asked.ts";
+import { fitted, layout } from "./help/help-layout.ts";
+import { suggestion } from "./help/suggest.ts";
 import { collectLimits, helpStartsWith } from "./shape.ts";
 import type { RawGlobals } from "./globals.ts";
 import { packageFacts } from "../services/package.ts";
-import type { Terminal } from "./talk/terminal.ts";
+import type { Channel } from "./talk/terminal.ts";
 
 /** Help or the version was printed; there is nothing to run. */
 export interface Shown {
   readonly exitCode: number;
 }
+
+/** Where help goes. */
+type Output = Record<"out" | "err", Pick<Channel, "text" | "width">>;
 
 /**
  * Reads the arguments. Help and version are printed here.
@@ -25,31 +32,24 @@ export interface Shown {
  */
 export function readArguments(
   argv: readonly string[],
-  terminal: Pick<Terminal, "out" | "err">,
+  terminal: Output,
   folders: readonly Folder[] = commands,
 ): Ready | Shown {
-  const program = new Command("decamp");
-  let ready: Ready | undefined;
-  // Before the commands are added: they take these settings over.
-  program
-    .configureOutput({
-      writeOut: (text) => terminal.out.text(text),
-      writeErr: (text) => terminal.err.text(text),
-      outputError: () => undefined,
-      getOutHelpWidth: () => Math.min(terminal.out.width, 100),
-      getErrHelpWidth: () => Math.min(terminal.err.width, 100),
-    })
-    .configureHelp({ showGlobalOptions: true, sortSubcommands: false })
-    .helpOption("-h, --help", "show help, with examples");
-  addGlobals(program);
-
   const named = folders.filter(({ names }) => names.includes(argv[0] ?? ""));
-  for (const { command, read } of (named.length === 0 ? folders : named).flatMap(({ declare }) => declare(program))) {
-    command.action(() => {
-      ready = read({ command: nameOf(command), args: [...command.args], globals: program.opts<RawGlobals>(), argv });
+  const read: { now?: Ready } = {};
+  const program = declareProgram(terminal, named.length === 0 ? folders : named, (declared, command) => {
+    read.now = declared({
+      command: nameOf(command),
+      args: [...command.args],
+      globals: program.opts<RawGlobals>(),
+      argv,
     });
+  });
+  throwFromAll(program, () => everyCommand(declareProgram(terminal, folders)).map(({ name }) => name));
+  if (argv.length === 0) {
+    program.outputHelp();
+    return { exitCode: 0 };
   }
-  throwFromAll(program);
   program.hook("preAction", (_, command) => refuseEmpty(command));
   try {
     program.parse(argv, { from: "user" });
@@ -59,10 +59,62 @@ export function readArguments(
     }
     throw error;
   }
-  if (ready === undefined) {
+  if (read.now === undefined) {
     throw new Error("no command took the arguments");
   }
-  return ready;
+  return read.now;
+}
+
+/** All commands that there are, for who writes about them. */
+export function declareAll(output: Output): Command {
+  return declareProgram(output, commands);
+}
+
+/** @param onTyped what is done with the one that was typed */
+function declareProgram(
+  output: Output,
+  folders: readonly Folder[],
+  onTyped: (read: Declared["read"], command: Command) => void = () => undefined,
+): Command {
+  const program = new Command("decamp");
+  // Before the commands are added: they take these settings over.
+  program
+    .configureOutput({
+      writeOut: (text) => output.out.text(text),
+      writeErr: (text) => output.err.text(text),
+      outputError: () => undefined,
+      getOutHelpWidth: () => Math.min(output.out.width, helpWidth),
+      getErrHelpWidth: () => Math.min(output.err.width, helpWidth),
+    })
+    .configureHelp(layout)
+    .helpOption("-h, --help", "show help, with examples");
+  addGlobals(program);
+  for (const { command, read } of [...folders.flatMap(({ declare }) => declare(program)), declareHelp(program)]) {
+    command.action(() => onTyped(read, command));
+  }
+  return program;
+}
+
+/** `decamp help WORDS`; without words it is the help of decamp. */
+function declareHelp(program: Command): Declared {
+  const command = helpStartsWith(
+    program
+      .command("help")
+      .summary("show help: of a command, or about a word")
+      .argument("[words...]", "a command, or a topic"),
+    ["Shows how a command is used, or explains a topic:", `${topicNames.join(", ")}.`],
+    [
+      { says: "A command:", command: "decamp help plc add-key" },
+      { says: "A topic:", command: "decamp help rotation key" },
+    ],
+  );
+  return runs(command, async () => {
+    const { showHelp } = await import("./help/show.ts");
+    return async ({ args }, { terminal }) => {
+      await Promise.resolve(showHelp(args, program, terminal));
+      return 0;
+    };
+  });
 }
 
 function addGlobals(program: Command): void {
@@ -76,9 +128,12 @@ function addGlobals(program: Command): void {
         command: "decamp migrate alice.example.com --to https://pds.example.org --dry-run",
       },
       { says: "Move:", command: "decamp migrate alice.example.com --to https://pds.example.org" },
-      { says: "All about one command:", command: "decamp migrate --help" },
+      { says: "All about one command:", command: "decamp help migrate" },
     ],
   )
+    .addHelpText("after", () =>
+      ["", fitted(program, [`Topics: ${topicNames.join(", ")}.`]), "Shown by: decamp help TOPIC"].join("\n"),
+    )
     .version(version, "--version", "show the version")
     .addOption(new Option("-q, --quiet", "nothing on success but what was asked for"))
     .addOption(new Option("-v, --verbose", "more detail"))
@@ -96,21 +151,17 @@ function addGlobals(program: Command): void {
     );
 }
 
-/** "migrate", or "repo ls". */
-function nameOf(command: Command): string {
-  const parent = command.parent;
-  return parent === null || parent.parent === null ? command.name() : `${nameOf(parent)} ${command.name()}`;
-}
-
 /** Makes every command throw: help and version as they are, anything else as an error of ours. */
-function throwFromAll(command: Command): void {
+function throwFromAll(command: Command, allNames: () => readonly string[]): void {
   command.exitOverride((error) => {
     if (error.code.startsWith("commander.help") || error.code === "commander.version") {
       throw error;
     }
-    throw usageError(error.message, command);
+    const typed = error.code === "commander.unknownCommand" ? command.args[0] : undefined;
+    const meant = typed === undefined ? undefined : suggestion(typed, nameOf(command), allNames());
+    throw usageError(error.message, command, meant);
   });
-  command.commands.forEach(throwFromAll);
+  command.commands.forEach((one) => throwFromAll(one, allNames));
 }
 
 /**
@@ -136,10 +187,11 @@ function refuseEmpty(command: Command): void {
   }
 }
 
-function usageError(text: string, command: Command): DecampError {
-  const name = command.parent === null ? "decamp" : `decamp ${nameOf(command)}`;
+/** @param meant what is suggested, where somebody knows better than commander */
+function usageError(text: string, command: Command, meant?: string): DecampError {
+  const name = `decamp ${nameOf(command)}`.trim();
   const help = `Run ${name} --help to see how it is used.`;
-  const [, message = text, suggestion] = /^(?:error: )?(.*?)(?:\n\((.*)\))?$/s.exec(text) ?? [];
+  const [, message = text, similar] = /^(?:error: )?(.*?)(?:\n\((.*)\))?$/s.exec(text) ?? [];
   const secret =
     /^unknown option '--(password|new-password|auth-factor|plc-token|delete-token|rotation-key|passphrase)(?:=|'$)/.exec(
       message,
@@ -153,7 +205,7 @@ function usageError(text: string, command: Command): DecampError {
     });
   }
   const sentence = `${message.charAt(0).toUpperCase()}${message.slice(1)}`.replace(/([^.?!])$/, "$1.");
-  return new DecampError("usage", sentence, { hint: suggestion === undefined ? help : `${suggestion} ${help}` });
+  return new DecampError("usage", sentence, { hint: [meant ?? similar ?? "", help].join(" ").trim() });
 }
 
 /** Whether a command has a flag, by itself or from those that it stands under. */

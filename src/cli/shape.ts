@@ -2,6 +2,7 @@
 import { InvalidArgumentError, Option, type Command } from "commander";
 import type { Curve } from "../identity/keys.ts";
 import { defaultDocumentWait, defaultDownloads } from "../services/defaults.ts";
+import { fitted } from "./help/help-layout.ts";
 
 export interface Example {
   /** What it does, in a few words. */
@@ -11,8 +12,15 @@ export interface Example {
 
 /** Puts what the command does, and examples, before everything else in its help. */
 export function helpStartsWith(command: Command, about: readonly string[], examples: readonly Example[]): Command {
-  const lines = examples.flatMap(({ says, command: line }) => [`  ${says}`, `    $ ${line}`]);
-  return command.addHelpText("before", [...about, "", "Examples:", ...lines, ""].join("\n"));
+  return command.addHelpText("before", () =>
+    [
+      fitted(command, about),
+      "",
+      "Examples:",
+      ...examples.flatMap(({ says, command: line }) => [fitted(command, [says], "  "), `    $ ${line}`]),
+      "",
+    ].join("\n"),
+  );
 }
 
 /** The two flags that name the source of a secret. */

@@ -1,9 +1,14 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterAll, expect, test } from "vitest";
+import { afterAll, describe, expect, test } from "vitest";
+import { pageOf, topicNames } from "../../src/cli/help/asked.ts";
+import { pages } from "../../src/cli/help/ready-help.ts";
+import { topicText } from "../../src/cli/help/topics.ts";
 import { main } from "../../src/cli/main.ts";
+import { readArguments } from "../../src/cli/program.ts";
+import { openTerminal } from "../../src/cli/talk/terminal.ts";
 import { runNode, startScript } from "./support/child.ts";
 import { captured } from "./support/streams.ts";
 
@@ -16,6 +21,9 @@ const packageJson = JSON.parse(readFileSync(fileURLToPath(new URL("../../package
   version: string;
   dependencies: Record<string, string>;
 };
+
+const readme = readFileSync(fileURLToPath(new URL("../../README.md", import.meta.url)), "utf8");
+const src = fileURLToPath(new URL("../../src", import.meta.url));
 
 test.each([
   ["--help"],
@@ -101,9 +109,144 @@ test("the help of migrate names every flag of the contract and the variables bes
   }
 });
 
-test("without a command the help goes to stderr, and that is wrong usage", async () => {
-  const { parts, stdout, stderr } = captured();
-  expect(await main([], parts)).toBe(2);
-  expect(stdout()).toBe("");
-  expect(stderr()).toContain("Commands:");
+/** What is printed, on a terminal of this width. */
+async function shown(argv: readonly string[], columns = 80): Promise<[number, string, string]> {
+  const { parts, stdout, stderr } = captured({ terminals: ["stdout"] });
+  parts.stdout.columns = columns;
+  const code = await main(argv, parts);
+  return [code, stdout(), stderr()];
+}
+
+const names = Object.keys(pages.pages);
+/** Read by commander, because it is not plain. */
+const byCommander = ["--no-color"];
+
+test("decamp alone shows its help, and so does help, on stdout, with exit code 0, however wide the terminal is", async () => {
+  const [, help] = await shown(["--help"]);
+  expect(help).toContain("Commands:");
+  for (const argv of [[], ["help"], ["-h"], [...byCommander, "help"]]) {
+    expect(await shown(argv)).toEqual([0, help, ""]);
+  }
+  const narrow = await shown([], 60);
+  expect(narrow).toEqual([0, expect.stringContaining("Commands:"), ""]);
+  expect(narrow[1].split("\n").length).toBeGreaterThan(help.split("\n").length);
+});
+
+test.each([
+  [80, 80],
+  [200, 80],
+  [60, 60],
+  [40, 40],
+])(
+  "on a terminal of %i columns no line of any help has more than %i, but commands, which are to be copied",
+  async (columns, most) => {
+    for (const name of names) {
+      const [code, text] = await shown([...name.split(" ").filter((word) => word !== ""), "--help"], columns);
+      expect(code).toBe(0);
+      const prose = text.replaceAll(/^ {4}\$ (?:.*\\\n)*.*$|^Usage: .*$/gm, "");
+      expect(prose.split("\n").filter((line) => line.length > most)).toEqual([]);
+    }
+  },
+);
+
+test("a group without its command is wrong usage, and shows the help on stderr", async () => {
+  expect(await shown(["plc"])).toEqual([2, "", expect.stringContaining("Commands:")]);
+});
+
+test("the help that is ready is what commander prints, byte for byte, and on a wide terminal the same", async () => {
+  expect(names.length).toBeGreaterThan(30);
+  for (const name of names) {
+    const words = name.split(" ").filter((word) => word !== "");
+    const ready = await shown([...words, "--help"]);
+    expect(ready).toEqual(await shown([...byCommander, ...words, "--help"]));
+    expect(ready).toEqual(await shown([...words, "-h"], 200));
+    expect(ready).toEqual([0, pageOf(pages, name), ""]);
+  }
+});
+
+test.each(names.filter((name) => name !== "" && name !== "archive"))("help %s goes as deep as --help", async (name) => {
+  const expected = await shown([...name.split(" "), "--help"]);
+  expect(await shown(["help", ...name.split(" ")])).toEqual(expected);
+  expect(await shown([...byCommander, "help", ...name.split(" ")])).toEqual(expected);
+});
+
+describe("a topic of the help", () => {
+  test.each(topicNames)("%s is shown, also with hyphens, in capitals, and by commander", async (name) => {
+    const [code, text, stderr] = await shown(["help", ...name.split(" ")]);
+    expect([code, stderr]).toEqual([0, ""]);
+    expect(text.split("\n").filter((line) => line.length > 80)).toEqual([]);
+    for (const argv of [[name], [name.replaceAll(" ", "-")], [name.toUpperCase()]]) {
+      expect(await shown(["help", ...argv])).toEqual([0, text, ""]);
+      expect(await shown([...byCommander, "help", ...argv])).toEqual([0, text, ""]);
+    }
+    expect((await shown([]))[1]).toContain(name);
+  });
+
+  test("archive explains the word, and shows the command of that name", async () => {
+    const [, text] = await shown(["help", "archive"]);
+    expect(text).toMatch(/^An archive is a folder/);
+    expect(text.endsWith(`\n\n${pageOf(pages, "archive")}`)).toBe(true);
+  });
+
+  test("exit codes has those of the README", async () => {
+    const [, text] = await shown(["help", "exit-codes"]);
+    const [, table = ""] = /### Exit codes\n([^]*?)\n## /.exec(readme) ?? [];
+    const codes = Array.from(table.matchAll(/^\| (\d+) /gm), ([, code]) => code);
+    expect(codes.length).toBeGreaterThan(10);
+    expect(Array.from(text.matchAll(/^ +(\d+) {2}/gm), ([, code]) => code)).toEqual(codes);
+  });
+
+  test("environment has every variable that decamp reads and a person may set", async () => {
+    const [, text] = await shown(["help", "environment"]);
+    const sources = readdirSync(src, { recursive: true, encoding: "utf8" })
+      .filter((file) => file.endsWith(".ts"))
+      .map((file) => readFileSync(join(src, file), "utf8"))
+      .join("");
+    const read = [...sources.matchAll(/env\["([A-Z_]+)"\]|"((?:DECAMP|ATP|PLC|NEW_ACCOUNT|HTTPS?)_[A-Z_]+)"/g)];
+    // What says which terminal and which language there is, and what is refused.
+    const notAsked = /^(?:LANG|LC_.*|TERM_PROGRAM|WT_SESSION|NODE_.*|DECAMP_COMMAND)$/;
+    const wanted = new Set(read.map(([, one, other]) => one ?? other ?? "").filter((name) => !notAsked.test(name)));
+    expect(wanted.size).toBeGreaterThan(15);
+    expect([...wanted].filter((name) => !text.includes(name))).toEqual([]);
+  });
+
+  test("its commands can be typed", async () => {
+    const terminal = await openTerminal(captured().parts, { noColor: false });
+    const commands = topicNames.flatMap((name) => [...topicText(name).matchAll(/^ {4}\$ decamp (.*)$/gm)]);
+    expect(commands.length).toBeGreaterThan(8);
+    for (const [, words = ""] of commands) {
+      expect(readArguments(words.split(" "), terminal)).toHaveProperty("invocation");
+    }
+  });
+});
+
+const topics = "Topics: archive, rotation key, point of no return, exit codes, environment.";
+
+describe("a word that is no command there, or no topic, is wrong usage, and what may be meant is said", () => {
+  test.each<[string, string, string]>([
+    ["help foo", "There is no help about 'foo'.", `${topics} Run decamp help to see all commands.`],
+    ["help rotaton-key", "There is no help about 'rotaton-key'.", "Did you mean decamp help rotation key?"],
+    ["help plc ad-key", "There is no help about 'plc ad-key'.", "Did you mean decamp help plc add-key?"],
+    ["help status", "There is no help about 'status'.", "Did you mean decamp migrate status?"],
+    ["help constructor", "There is no help about 'constructor'.", topics],
+    ["status", "Unknown command 'status'.", "Did you mean decamp migrate status? Run decamp --help"],
+    ["cancel", "Unknown command 'cancel'.", "Did you mean decamp migrate cancel or decamp restore cancel?"],
+    ["add-key", "Unknown command 'add-key'.", "Did you mean decamp plc add-key?"],
+    ["ls", "Unknown command 'ls'.", "Did you mean decamp archive ls, decamp repo ls or decamp blob ls?"],
+    ["login", "Unknown command 'login'.", "one that needs your password asks for it. Run decamp --help"],
+    ["backup", "Unknown command 'backup'.", "Did you mean decamp export?"],
+    ["Move", "Unknown command 'Move'.", "Did you mean decamp migrate?"],
+    ["constructor", "Unknown command 'constructor'.", "Run decamp --help"],
+    ["plc key", "Unknown command 'key'.", "Did you mean decamp plc add-key or decamp key? Run decamp plc --help"],
+    ["plc login --json", "Unknown command 'login'.", "one that needs your password asks for it."],
+    ["archive verify", "Unknown command 'verify'.", "Did you mean decamp verify? Run decamp archive --help"],
+    ["plc histroy", "Unknown command 'histroy'.", "Did you mean history? Run decamp plc --help"],
+    ["alice.example.com", "Unknown command 'alice.example.com'.", "decamp migrate alice.example.com --to URL?"],
+    ["alice.CAR", "Unknown command 'alice.CAR'.", "Did you mean decamp verify alice.CAR?"],
+  ])("decamp %s", async (line, message, hint) => {
+    const [code, stdout, stderr] = await shown(line.split(" "));
+    expect([code, stdout]).toEqual([2, ""]);
+    expect(stderr).toContain(message);
+    expect(stderr).toContain(hint);
+  });
 });

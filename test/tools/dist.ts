@@ -8,6 +8,9 @@
  * what is always loaded together is a file, named after the module that the others are there for. Names stay what they
  * are, so that a stack can be read.
  *
+ * What stands in the table of commands and is only shown, such as help, is made by the build: who asks for it waits for
+ * no code that makes it.
+ *
  * A module of Node.js that is imported costs twice what it costs to ask for it, since all that it exports is looked at.
  * So it is asked for.
  *
@@ -116,7 +119,7 @@ async function writeCode(): Promise<void> {
     input,
     external: (id) => /^(?![./]|\0)/.test(id) && !bundled.includes(id),
     platform: "node",
-    plugins: [askForBuiltins],
+    plugins: [runAtBuild, askForBuiltins],
     treeshake: { moduleSideEffects: false },
     // What a static import loads anyway is imported dynamically, too, by who need not wait for it.
     checks: { ineffectiveDynamicImport: false },
@@ -162,7 +165,20 @@ const ownFiles: Readonly<Record<string, readonly string[]>> = {
 };
 const roots: Readonly<Record<string, readonly string[]>> = { start: ["cli/main"], library: ["repo", "plc"] };
 /** What such a module may lead to: nearly every command needs these modules of Node.js anyway. */
-const cheap: readonly string[] = ["crypto", "fs", "fs/promises", "os", "path", "timers/promises"];
+const cheap: readonly string[] = [
+  "crypto",
+  "events",
+  "fs",
+  "fs/promises",
+  "module",
+  "os",
+  "path",
+  "timers/promises",
+  "tty",
+];
+
+/** Whoever needs one of these needs nothing else. */
+const readAlone = /^cli\/help\/(?:ready-help|topics|show)\.ts$/;
 
 /** Which of these files a module is in; none if it leads to a package, or to what is not cheap. */
 function ownFile(id: string, context: Parameters<CodeSplittingNameFunction>[1]): string | undefined {
@@ -174,7 +190,10 @@ function ownFile(id: string, context: Parameters<CodeSplittingNameFunction>[1]):
     return reached;
   };
   const others = [...reachedFrom(id)].filter((one) => !one.endsWith(".ts") && !one.startsWith("\0"));
-  if (!others.every((other) => cheap.some((name) => other === `node:${name}`))) {
+  if (
+    readAlone.test(path.relative("src", id)) ||
+    !others.every((other) => cheap.some((name) => other === `node:${name}`))
+  ) {
     return undefined;
   }
   const reach = (who: readonly string[]): boolean =>
@@ -183,6 +202,21 @@ function ownFile(id: string, context: Parameters<CodeSplittingNameFunction>[1]):
     Object.entries(roots).every(([who, names]) => reach(names) === ownFiles[name]?.includes(who)),
   );
 }
+
+/** Sources that are run by the build: what they export is in their place. It has to be JSON. */
+const runByBuild: ReadonlySet<string> = new Set(["src/cli/help/ready-help.ts"]);
+
+const runAtBuild: Plugin = {
+  name: "run-at-build",
+  load: async (id) => {
+    if (!runByBuild.has(path.relative("", id))) {
+      return null;
+    }
+    const made = Object.entries((await import(id)) as Record<string, unknown>);
+    const code = made.map(([name, value]) => `export const ${name} = ${JSON.stringify(value)};`).join("\n");
+    return { code, moduleType: "js" };
+  },
+};
 
 /** `import { a as b } from "node:x"` becomes `const { a: b } = process.getBuiltinModule("node:x")`. */
 const askForBuiltins: Plugin = {

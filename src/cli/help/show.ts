@@ -1,0 +1,32 @@
+/** Prints what `decamp help WORDS` asks for, where the help of a command is to be laid out for this terminal. */
+import type { Command } from "commander";
+import { DecampError } from "../../errors.ts";
+import type { Terminal } from "../talk/terminal.ts";
+import { everyCommand } from "../every-command.ts";
+import { askedByWords, topicNames } from "./asked.ts";
+import { nearest, suggestion } from "./suggest.ts";
+import { topicText } from "./topics.ts";
+
+/**
+ * @param words what stands behind `help`
+ * @param program with all commands
+ * @throws DecampError `usage` if there is no such command and no such topic
+ */
+export function showHelp(words: readonly string[], program: Command, terminal: Pick<Terminal, "out">): void {
+  const { topic, command: name } = askedByWords(words);
+  const all = everyCommand(program);
+  const command = all.find((one) => one.name === name)?.command;
+  if (topic !== undefined) {
+    const lines = `${topicText(topic)}${command === undefined ? "" : "\n"}`.split("\n").slice(0, -1);
+    lines.forEach((line) => terminal.out.line(line));
+  } else if (command === undefined) {
+    const names = all.map((one) => one.name).filter((one) => one !== "");
+    const group = words.slice(0, -1).join(" ");
+    const meant = suggestion(words.at(-1) ?? "", group, names) ?? nearest(name, [...names, ...topicNames]);
+    const topics = `Topics: ${topicNames.join(", ")}. Run decamp help to see all commands.`;
+    throw new DecampError("usage", `There is no help about '${name}'.`, {
+      hint: meant === undefined ? topics : `${meant} ${topics}`,
+    });
+  }
+  command?.outputHelp();
+}
