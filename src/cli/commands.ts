@@ -1,6 +1,7 @@
 /** All commands, in the order of the help. */
 import { declareArchive } from "./archive/declare.ts";
 import type { Folder } from "./command.ts";
+import { declareCompletion } from "./completion/declare.ts";
 import { declareDoctor } from "./doctor/declare.ts";
 import { declareExport } from "./export/declare.ts";
 import { declareKey } from "./key/declare.ts";
@@ -20,4 +21,5 @@ export const commands: readonly Folder[] = [
   { names: ["repo", "blob"], declare: declareLook },
   { names: ["plc"], declare: declarePlc },
   { names: ["key"], declare: declareKey },
+  { names: ["completion"], declare: declareCompletion },
 ];

@@ -3,7 +3,7 @@ import { resumable } from "./command-line.ts";
 import { lostOutput, reportFailure } from "./talk/failure.ts";
 import type { Edge, Ready } from "./command.ts";
 import { readGlobals } from "./globals.ts";
-import { helpAsked, helpWidth, pageOf, type Asked } from "./help/asked.ts";
+import { helpAsked, helpWidth, isShell, pageOf, type Asked } from "./help/asked.ts";
 import { withNextCommand } from "./next-command.ts";
 import { packageFacts } from "../services/package.ts";
 import type { Shown } from "./program.ts";
@@ -63,6 +63,16 @@ export async function main(argv: readonly string[], parts: TerminalParts = proce
 async function understand(argv: readonly string[], terminal: Terminal): Promise<Ready | Shown> {
   if (argv.length === 1 && argv[0] === "--version") {
     terminal.out.text(`${packageFacts().version}\n`);
+    return { exitCode: 0 };
+  }
+  if (argv[0] === "__complete") {
+    const { answerShell } = await import("./help/complete.ts");
+    terminal.out.text(answerShell(argv.slice(1), terminal.env));
+    return { exitCode: 0 };
+  }
+  if (argv[0] === "completion" && argv.length === 2 && isShell(argv[1])) {
+    const { shellScript } = await import("./help/shell-scripts.ts");
+    terminal.out.text(shellScript(argv[1]));
     return { exitCode: 0 };
   }
   const asked = terminal.out.width < helpWidth ? undefined : helpAsked(argv);

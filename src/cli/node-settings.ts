@@ -35,6 +35,8 @@ const withoutSecrets: ReadonlySet<string> = new Set([
   "plc history",
   "plc audit",
   "plc diff",
+  "completion",
+  "help",
 ] as const);
 
 /** Variables that have Node.js print what it sends and receives. */

@@ -178,7 +178,8 @@ const cheap: readonly string[] = [
 ];
 
 /** Whoever needs one of these needs nothing else. */
-const readAlone = /^cli\/help\/(?:ready-help|topics|show)\.ts$/;
+const readAlone =
+  /^(?:cli\/help\/(?:command-table|complete|ready-help|shell-scripts|show|topics)|cli\/completion\/run|services\/disk\/known-accounts)\.ts$/;
 
 /** Which of these files a module is in; none if it leads to a package, or to what is not cheap. */
 function ownFile(id: string, context: Parameters<CodeSplittingNameFunction>[1]): string | undefined {
@@ -204,7 +205,7 @@ function ownFile(id: string, context: Parameters<CodeSplittingNameFunction>[1]):
 }
 
 /** Sources that are run by the build: what they export is in their place. It has to be JSON. */
-const runByBuild: ReadonlySet<string> = new Set(["src/cli/help/ready-help.ts"]);
+const runByBuild: ReadonlySet<string> = new Set(["src/cli/help/command-table.ts", "src/cli/help/ready-help.ts"]);
 
 const runAtBuild: Plugin = {
   name: "run-at-build",

@@ -75,3 +75,13 @@ function topicNamed(text: string): TopicName | undefined {
     topicNames.find((name) => name === plain) ?? (Object.hasOwn(otherNames, plain) ? otherNames[plain] : undefined)
   );
 }
+
+/** The shells that `decamp completion` knows. */
+export const shells = ["bash", "zsh", "fish", "powershell"] as const;
+
+export type Shell = (typeof shells)[number];
+
+/** Whether it is one of them. */
+export function isShell(text: string | undefined): text is Shell {
+  return shells.some((shell) => shell === text);
+}

@@ -1,8 +1,10 @@
 /** How help is laid out: no line is wider than the terminal, but commands, which are there to be copied. */
 import { Help, type Argument, type Command, type HelpConfiguration } from "commander";
 
-/** A description beside a term has so many columns at least; else it stands below the term. */
-const besides = 24;
+/** Where descriptions begin, in every help. They stand below a term that is longer, and where they have no room. */
+const column = 26;
+/** So many columns they need. */
+const room = 24;
 
 /** What commander is told about it. */
 export const layout: HelpConfiguration = {
@@ -13,13 +15,18 @@ export const layout: HelpConfiguration = {
   formatItemList(heading, items, helper) {
     return Help.prototype.formatItemList.call(helper, helper.boxWrap(heading, helper.helpWidth ?? 80), items, helper);
   },
+  padWidth: () => column - 4,
   formatItem(term, termWidth, description, helper) {
     const width = helper.helpWidth ?? 80;
-    if (width - termWidth - 4 >= besides || description === "") {
-      return Help.prototype.formatItem.call(helper, term, termWidth, description, helper);
+    if (description === "") {
+      return `  ${term}`;
     }
-    const below = helper.boxWrap(description, width - 6).replaceAll(/^/gm, "      ");
-    return `  ${term}\n${below}`;
+    const indent = width - column >= room ? column : 6;
+    const lines = helper.boxWrap(description, width - indent).replaceAll(/^/gm, " ".repeat(indent));
+    const start = `  ${term}`;
+    return term.length <= termWidth && indent === column
+      ? start.padEnd(indent) + lines.slice(indent)
+      : `${start}\n${lines}`;
   },
 };
 
