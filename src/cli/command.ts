@@ -5,6 +5,7 @@
 import type { Command } from "commander";
 import type { KnownSecrets } from "../data/known-secrets.ts";
 import type { RawGlobals } from "./globals.ts";
+import { plainArguments, plainFlags, sayOn } from "./pasted-names.ts";
 import type { Terminal } from "./talk/terminal.ts";
 
 /** What was typed, once commander has understood it: data, so that reading and running are tested apart. */
@@ -68,7 +69,14 @@ export function runs<Flags extends object>(
     command,
     read: (typed) => {
       const invocation = { ...typed, flags: flagsOf.opts<Flags>() };
-      return { invocation, run: async (edge) => (await load(invocation.flags))(invocation, edge) };
+      const run = async (edge: Edge): Promise<number> => {
+        const { quiet, json } = typed.globals;
+        const say = quiet === true || json === true ? () => undefined : sayOn(edge.terminal.err);
+        const args = await plainArguments(command, typed.args, say);
+        const flags = await plainFlags(flagsOf, invocation.flags, say);
+        return (await load(flags))({ ...invocation, args, flags }, edge);
+      };
+      return { invocation, run };
     },
   };
 }

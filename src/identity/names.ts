@@ -1,6 +1,7 @@
 /** What accounts are called: DIDs and handles (spec: DID, Handle). Syntax only; nothing is resolved. */
 import { shortened } from "../data/shortened.ts";
 import { DecampError } from "../errors.ts";
+import { nameIn, whatNoNameHas } from "./pasted.ts";
 
 /** What a person can name an account by. */
 export type Account =
@@ -56,23 +57,14 @@ export function isReservedHandle(text: string): boolean {
   return reserved.has(text.slice(text.lastIndexOf(".") + 1));
 }
 
-/** What a copied handle often carries along: white space, and the marks of writing direction. */
-const wrapping =
-  /^[\s\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]+|[\s\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]+$/g;
-
 /**
- * Reads what a person gives as account: a handle (`alice.example`, `@alice.example`), a DID, or either behind `at://`.
- * Handles are put in lower case.
+ * Reads what a person gives as account: a handle (`alice.example`, `@alice.example`), a DID, either behind `at://`, or
+ * the address of a profile. What a copied name carries along, `nameIn` takes away. Handles are put in lower case.
  *
  * @throws DecampError `invalid-account` if it is neither, or a DID that AT Protocol does not use
  */
 export function parseAccount(text: string): Account {
-  let name = text.replaceAll(wrapping, "");
-  if (/^at:\/\//i.test(name)) {
-    name = name.slice("at://".length).replace(/\/$/, "");
-  } else if (name.startsWith("@")) {
-    name = name.slice(1);
-  }
+  const name = nameIn(text);
   if (name.startsWith("did:")) {
     if (isPlcDid(name) || isWebDid(name)) {
       return { type: "did", did: name };
@@ -83,7 +75,8 @@ export function parseAccount(text: string): Account {
   }
   const lower = name.toLowerCase();
   if (!isHandle(lower)) {
-    throw new DecampError("invalid-account", `This is neither a handle nor a DID: ${quote(text)}.`);
+    const what = `This is neither a handle nor a DID: ${quote(text)}.`;
+    throw new DecampError("invalid-account", `${what}${whatNoNameHas(name)}`);
   }
   return { type: "handle", handle: lower };
 }

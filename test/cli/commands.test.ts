@@ -76,3 +76,56 @@ test("a command that is not the first word is found, too", async () => {
     invocation: { command: "verify", args: ["a.car"], globals: { plcUrl: "migrate" } },
   });
 });
+
+/** A command that is given an account, or a file, and says what it got. */
+const named: Folder = {
+  names: ["named"],
+  declare: (program) => [
+    runs<{ newHandle?: string }>(
+      program
+        .command("named")
+        .argument("<account>", "its handle, or its DID")
+        .argument("[account]", "the same, or a file")
+        .argument("[other]", "anything")
+        .option("--new-handle <handle>"),
+      () =>
+        Promise.resolve(({ args, flags }, { terminal }) => {
+          terminal.out.text(JSON.stringify([...args, flags.newHandle ?? ""]));
+          return Promise.resolve(0);
+        }),
+    ),
+  ],
+};
+
+const profile = "https://bsky.app/profile/alice.example.com";
+const name = "alice.example.com";
+
+test.each<[string, string[], string[], string]>([
+  ["plain ones", [name, "./a/log.json", profile], [name, "./a/log.json", profile, ""], ""],
+  [
+    "what is clear",
+    [`@${name}`, `at://${name}`, "--new-handle", "Bob.Example.com"],
+    [name, name, "bob.example.com"],
+    "",
+  ],
+  ["addresses", [profile, `${profile}/`], [name, name, ""], `${profile} is read as ${name}.`],
+  [
+    "a flag",
+    [name, "--new-handle=＠bob．example.com"],
+    [name, "bob.example.com"],
+    "＠bob．example.com is read as bob.",
+  ],
+  ["marks", [`\u200e${name}`, "-"], [name, "-", ""], `\\u{200e}${name} is read as ${name}.`],
+  ["a path", [name, "bsky.app/profile/a.example.com"], [name, "bsky.app/profile/a.example.com", ""], ""],
+  ["quietly", [profile, "--quiet"], [name, ""], ""],
+  ["for a script", [profile, "--json"], [name, ""], ""],
+  ["what is no name", ["alice", "al_ice.example.com"], ["alice", "al_ice.example.com", ""], ""],
+])("a command gets names plain, and it is said how they were read: %s", async (_, typed, given, said) => {
+  const { parts, stdout, stderr } = captured();
+  const terminal = await openTerminal(parts, { noColor: false });
+  const read = readArguments(["named", ...typed], terminal, [named]);
+  expect("run" in read ? await read.run({ terminal, secrets: terminal.secrets }) : undefined).toBe(0);
+  expect(JSON.parse(stdout())).toEqual(given);
+  expect(stderr().split("\n")[0]).toContain(said);
+  expect(stderr() === "").toBe(said === "");
+});
