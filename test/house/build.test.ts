@@ -33,8 +33,9 @@ beforeAll(() => {
   copy = mkdtempSync(path.join(tmpdir(), "decamp-build-"));
   mkdirSync(at("src"));
   mkdirSync(at("test/tools"), { recursive: true });
-  cpSync(path.join(root, "test/tools/dist.ts"), at("test/tools/dist.ts"));
-  cpSync(path.join(root, "test/tools/run.ts"), at("test/tools/run.ts"));
+  for (const tool of ["declarations.ts", "dist.ts", "run.ts"]) {
+    cpSync(path.join(root, "test/tools", tool), at(`test/tools/${tool}`));
+  }
   symlinkSync(path.join(root, "node_modules"), at("node_modules"));
   const tsconfig = JSON.parse(readFileSync(path.join(root, "tsconfig.json"), "utf8"));
   tsconfig.compilerOptions.types = [];
@@ -50,7 +51,11 @@ beforeAll(() => {
   write("src/part.ts", '/** Two. */\nexport { two } from "./two.ts";\nexport const three = 3;\n');
   write("src/two.ts", "export const two = 2;\n");
   write("src/one.ts", "/** One. */\nexport const one = 1;\n");
-  write("src/shape.ts", "/** A shape. */\nexport interface Shape {\n  readonly a: 1;\n}\n");
+  write(
+    "src/shape.ts",
+    'import type { Side, Unsaid } from "./side.ts";\n/** A shape. */\nexport interface Shape {\n  readonly a: Side;\n}\nexport type Other = Unsaid;\n',
+  );
+  write("src/side.ts", "type Length = 1;\nexport type Side = Length;\nexport type Unsaid = 2;\n");
   write(
     "src/edge.ts",
     '/** Of no use to others. */\n// @ts-ignore -- there are no types here\nimport { isIP } from "node:net";\nexport const edge = 2;\nexport const six: number = isIP("::1");\n',
@@ -79,6 +84,13 @@ test("a first build has the code without comments and white space, in as few fil
   expect(read("dist/index.d.ts")).toContain("/** Says one. */");
   expect(read("dist/shape.d.ts")).toContain("/** A shape. */");
   expect(existsSync(at("dist/edge.d.ts"))).toBe(false);
+});
+
+test("of declarations there is what an entry gives out, what that speaks of, and nothing else", () => {
+  expect(read("dist/shape.d.ts")).toBe(
+    'import type { Side } from "./side.ts";\n/** A shape. */\nexport interface Shape {\n    readonly a: Side;\n}\n',
+  );
+  expect(read("dist/side.d.ts")).toBe("type Length = 1;\nexport type Side = Length;\nexport {};\n");
 });
 
 test("an entry that another one uses is a file of its name, and no other file has it", async () => {

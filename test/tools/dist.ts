@@ -21,6 +21,7 @@ import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { rolldown, type CodeSplittingNameFunction, type Plugin, type PreRenderedChunk } from "rolldown";
+import { declarationsAt, neededDeclarations } from "./declarations.ts";
 import { run } from "./run.ts";
 
 const folder = "dist";
@@ -67,7 +68,14 @@ export async function buildIfStale(): Promise<number> {
 
 /** Everything that a build depends on. */
 function sourceFiles(): string[] {
-  return [...filesIn("src"), "test/tools/dist.ts", "tsconfig.json", "package.json", "package-lock.json"];
+  return [
+    ...filesIn("src"),
+    "test/tools/declarations.ts",
+    "test/tools/dist.ts",
+    "tsconfig.json",
+    "package.json",
+    "package-lock.json",
+  ];
 }
 
 /** Everything that a build makes. */
@@ -263,13 +271,26 @@ function trimDeclarations(): void {
   for (const file of reached) {
     declarationsNamedIn(file).forEach((one) => reached.add(one));
   }
-  for (const file of filesIn(folder).filter((one) => one.endsWith(".d.ts") && !given.includes(one))) {
+  const all = filesIn(folder).filter((file) => file.endsWith(".d.ts"));
+  for (const file of all.filter((one) => !given.includes(one))) {
     if (!reached.has(file)) {
       rmSync(file);
     } else if (givenOut.has(file)) {
       writeFileSync(file, readFileSync(file, "utf8").replace(aboveFile, ""));
     } else {
       writeFileSync(file, readFileSync(file, "utf8").replaceAll(anyComment, "").trimStart());
+    }
+  }
+  const texts = new Map(
+    all.flatMap((file) => (reached.has(file) ? [[file, readFileSync(file, "utf8")] as const] : [])),
+  );
+  const needed = neededDeclarations(texts, given);
+  for (const file of texts.keys()) {
+    const text = needed.get(file);
+    if (text === undefined) {
+      rmSync(file);
+    } else {
+      writeFileSync(file, text);
     }
   }
 }
@@ -283,7 +304,5 @@ function publicEntries(): string[] {
 /** The declarations that a file of declarations imports, or gives out. */
 function declarationsNamedIn(file: string): string[] {
   const specifiers = readFileSync(file, "utf8").matchAll(/(?:from |import\()"(\.[^"]+)"/g);
-  return Array.from(specifiers, ([, specifier = ""]) =>
-    path.join(path.dirname(file), specifier.replace(/\.ts$/, ".d.ts")),
-  );
+  return Array.from(specifiers, ([, specifier = ""]) => declarationsAt(file, specifier));
 }
