@@ -20,7 +20,7 @@ test("every command, flag and topic stands in the manual page, in plain ASCII", 
   expect(wanted.filter((text) => !plain.includes(text))).toEqual([]);
   expect(page).toMatch(/^[\n -~]*$/);
   const requests = [...page.matchAll(/^['.](.*)$/gm)].map(([, request = ""]) => request.split(" ")[0]);
-  expect([...new Set(requests)].sort()).toEqual(["B", "I", "PP", "SH", "SS", "TH", "TP", "fi", "nf"]);
+  expect(new Set(requests)).toEqual(new Set(["B", "I", "PP", "SH", "SS", "TH", "TP", "fi", "nf"]));
 });
 
 const { error } = spawnSync("groff", ["--version"]);
