@@ -182,6 +182,13 @@ describe("a topic of the help", () => {
     expect((await shown([]))[1]).toContain(name);
   });
 
+  test.each(topicNames)("%s fits into 40 columns, but for its commands", async (name) => {
+    const [code, text] = await shown(["help", name], 40);
+    expect(code).toBe(0);
+    const wide = text.split("\n").filter((line) => line.length > 40 && !/^ +\$ |^Usage: /.test(line));
+    expect(wide).toEqual([]);
+  });
+
   test("archive explains the word, and shows the command of that name", async () => {
     const [, text] = await shown(["help", "archive"]);
     expect(text).toMatch(/^An archive is a folder/);

@@ -147,7 +147,10 @@ function namesIn(statement: string): string[] {
   return declared === undefined ? [] : [declared];
 }
 
-/** What a statement takes from other files by itself: `import("…").Name`, `export { Name } from "…"`, `export * from`. */
+/**
+ * What a statement takes from other files by itself, as in
+ * `import("…").Name`, `export { Name } from "…"`, `export * from "…"`.
+ */
 function followed(file: string, statement: string): [file: string, name: string][] {
   const inline = [...statement.matchAll(/import\("(\.[^"]+)"\)\.([\w$]+)/g)];
   const found = inline.map(([, from = "", name = ""]): [string, string] => [declarationsAt(file, from), name]);

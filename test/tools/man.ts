@@ -82,7 +82,7 @@ function lines(block: string): string {
   return block.split("\n").map(text).join("\n");
 }
 
-/** A line that is none of the language: no backslash, no hyphen that is broken at, no dot or quote at its start. ASCII. */
+/** A line that is none of the language, in ASCII: no backslash, no hyphen to break at, no dot or quote at its start. */
 function text(line: string): string {
   return line
     .replaceAll("\\", String.raw`\e`)
