@@ -72,7 +72,7 @@ describe("what is offered", () => {
     ["key generate --curve ", ["k256", "p256"], "none"],
     ["migrate a --state", ["--state-dir"], "none"],
     ["migrate status --to", ["--to"], "none"],
-    ["migrate a --dry-run --d", ["--delete-token-file", "--delete-token-command"], "none"],
+    ["migrate a --dry-run --d", ["--document-wait", "--delete-token-file", "--delete-token-command"], "none"],
     ["migrate a --skip-blob x --sk", ["--skip-blob"], "none"],
     ["completion ", shells, "none"],
     ["help ro", ["rotation-key"], "none"],
