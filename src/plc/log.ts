@@ -261,7 +261,9 @@ function broken(
   where: { index?: number; cid?: string } = {},
   cause?: unknown,
 ): DecampError {
-  const { index, cid } = where;
+  const { index } = where;
+  // Of what is no operation there is none.
+  const cid = where.cid === "" ? undefined : where.cid;
   const place = index === undefined ? "" : ` (Entry ${index + 1}${cid === undefined ? "" : `, ${cid.slice(0, 80)}`}.)`;
   return new DecampError("identity-invalid", `${message}${place}`, { data: { rule, index, cid }, cause });
 }

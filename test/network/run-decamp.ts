@@ -1,10 +1,14 @@
-/** Runs the real `bin/decamp.js` as a person or a script would: secrets in files, answers in flags. */
+/**
+ * Runs the real `bin/decamp.js` as a person or a script would: secrets in files, answers in flags. What it prints with
+ * `--json` is held against docs/JSON.md.
+ */
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
+import { hold } from "../json/hold.ts";
 import type { Account } from "./account.ts";
 import type { Network } from "./control.ts";
 import type { PdsHandle } from "./pds.ts";
@@ -150,6 +154,9 @@ export function startDecamp(args: readonly string[], options: RunOptions = {}): 
   child.stderr?.setEncoding("utf8").on("data", (text: string) => (stderr += text));
   const ended = once(child, "close").then((values) => {
     const [code, signal] = values as [number | null, NodeJS.Signals | null];
+    if (bin === ownBin && !show) {
+      hold(args, { code, stdout, stderr });
+    }
     return { code, signal, stdout, stderr };
   });
   return { child, ended };

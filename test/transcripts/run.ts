@@ -9,6 +9,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { isDeepStrictEqual } from "node:util";
+import { holdLines } from "../json/hold.ts";
 import { fill, fillKnown, matchFiles, matchLines, type Known } from "./match.ts";
 import { parseTranscript, withoutEnds, type GivenFile, type Session, type Transcript } from "./parse.ts";
 
@@ -111,6 +112,7 @@ async function runSession(
   if (code !== session.exitCode) {
     problems.push(`exit code ${session.exitCode} is expected, and it was ${String(code)}`);
   }
+  holdLines(session.command, `${written.stdout}\n${written.stderr}`);
   for (const channel of ["stdout", "stderr"] as const) {
     const lines = withoutEnds(written[channel].split("\n").filter((line) => !signOfLife.test(line)));
     const found = matchLines(session[channel], lines, known);

@@ -124,7 +124,7 @@ async function settle(
     if (!isDecampError(error)) {
       throw error;
     }
-    const { exitCode, ...facts } = failureFacts(error);
-    return { exitCode, facts, line: [{ text: "failed", style: "red" }, `: ${facts.message}`] };
+    const facts = failureFacts(error);
+    return { exitCode: facts.exitCode, facts, line: [{ text: "failed", style: "red" }, `: ${facts.message}`] };
   }
 }

@@ -2,6 +2,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
+import { hold } from "../../json/hold.ts";
 
 export interface Ended {
   readonly code: number | null;
@@ -32,5 +33,8 @@ export async function runProgram(
     child[name].setEncoding("utf8").on("data", (text: string) => (texts[name] += text));
   }
   const [code] = (await once(child, "close")) as [number | null];
+  if (args.includes(startScript)) {
+    hold(args.slice(args.indexOf(startScript) + 1), { code, ...texts });
+  }
   return { code, ...texts };
 }

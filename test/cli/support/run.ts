@@ -1,5 +1,9 @@
-/** Runs the whole command line in this process, on streams of the test's. */
+/**
+ * Runs the whole command line in this process, on streams of the test's. What it prints with `--json` is held against
+ * docs/JSON.md.
+ */
 import { main } from "../../../src/cli/main.ts";
+import { hold } from "../../json/hold.ts";
 import { captured, type StreamOptions } from "./streams.ts";
 
 export interface Ran {
@@ -23,5 +27,6 @@ export async function runForBytes(
     env: { XDG_STATE_HOME: "/state", ...options.env },
   });
   const exitCode = await main(argv, parts);
+  hold(argv, { code: exitCode, stdout: stdout(), stderr: stderr() });
   return { exitCode, stdout: stdout(), stdoutBytes: stdoutBytes(), stderr: stderr() };
 }
