@@ -3,6 +3,7 @@ import { openNetwork, type NetworkOptions, type OpenNetwork } from "../services/
 import type { GlobalFlags } from "./globals.ts";
 import { readLimits } from "./limit-flags.ts";
 import { refuseUncheckedServers } from "./node-settings.ts";
+import { tellWait } from "./talk/reporters/waiting.ts";
 import type { Terminal } from "./talk/terminal.ts";
 
 /**
@@ -27,14 +28,7 @@ export function networkOptions(globals: GlobalFlags, terminal: Terminal): Networ
     limits: readLimits(globals.limit),
     env: terminal.env,
     secrets: terminal.secrets,
-    onWait: ({ host, milliseconds }) => {
-      const until = new Date(Date.now() + milliseconds).toISOString();
-      if (globals.json) {
-        terminal.out.json({ type: "pending", version: 1, host, until });
-      } else if (!globals.quiet) {
-        terminal.err.line(`${host} takes no more requests for now. Waiting ${Math.ceil(milliseconds / 1000)} s …`);
-      }
-    },
+    onWait: (wait) => tellWait(terminal, globals, wait),
     ...(globals.verbose && !globals.json
       ? {
           onAnswer: ({ method, url, status, milliseconds }) => {

@@ -1,6 +1,6 @@
 import { createServer } from "node:net";
 import { afterEach, describe, expect, test } from "vitest";
-import { Http, type HttpOptions, type HttpRequest } from "../../src/services/http/http.ts";
+import { Http, type HttpOptions, type HttpRequest, type ServerWait } from "../../src/services/http/http.ts";
 import { readBody, readJson } from "../../src/services/http/http-answer.ts";
 import { scriptedServer, sendJson } from "../faults/scripted-server.ts";
 import { listen } from "../network/ports.ts";
@@ -75,13 +75,27 @@ test("a wait of some seconds is told, and then it goes on", async () => {
   await using server = await scriptedServer((_, response, count) =>
     count === 1 ? response.writeHead(429, { "retry-after": "3" }).end() : sendJson(response, 200, {}),
   );
-  const told: { host: string; milliseconds: number }[] = [];
+  const told: ServerWait[] = [];
   const http = new Http({ allowPrivateHosts: true, userAgent: "decamp/test", onWait: (wait) => told.push(wait) });
   clients.push(http);
   const answer = await http.send(get(server.origin));
   answer.body.resume();
   expect(answer.status).toBe(200);
-  expect(told).toEqual([{ host: new URL(server.origin).host, milliseconds: 3000 }]);
+  expect(told).toEqual([{ host: new URL(server.origin).host, milliseconds: 3000, reason: "rate-limit" }]);
+});
+
+test("a server that is busy, and says when it is not, is told apart from one that takes no more", async () => {
+  await using server = await scriptedServer((_, response) => response.writeHead(503, { "retry-after": "60" }).end());
+  const stop = new AbortController();
+  const reasons: string[] = [];
+  const http = open({
+    onWait: ({ reason }) => {
+      reasons.push(reason);
+      stop.abort();
+    },
+  });
+  await expect(http.send(get(server.origin, { signal: stop.signal }))).rejects.toThrow("aborted");
+  expect(reasons).toEqual(["busy"]);
 });
 
 test("what a server asks of one request, the others keep to as well", async () => {

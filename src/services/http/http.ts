@@ -26,6 +26,14 @@ import { pause } from "../wait.ts";
 /** A wait of less than this is not worth a word (milliseconds). */
 const notableWait = 2000;
 
+/** A server's wish that is waited out. */
+export interface ServerWait {
+  readonly host: string;
+  readonly milliseconds: number;
+  /** `rate-limit`: it takes no more requests for now. `busy`: it cannot answer now, and has said when it can. */
+  readonly reason: "rate-limit" | "busy";
+}
+
 /** How servers are talked to. */
 export interface HttpOptions {
   /** Allow addresses of this machine and of private networks. */
@@ -40,8 +48,8 @@ export interface HttpOptions {
   readonly random?: () => number;
   /** What servers are told in confidence is added to it, and is in no error. */
   readonly secrets?: KnownSecrets;
-  /** Called before a server's wish is waited out that takes a while: its host, and how long (milliseconds). */
-  readonly onWait?: (wait: { host: string; milliseconds: number }) => void;
+  /** Called before a server's wish is waited out that takes a while. */
+  readonly onWait?: (wait: ServerWait) => void;
   /** Called for every answer, for `--verbose`: method, origin and path without query, status. */
   readonly onAnswer?: (line: { method: string; url: string; status: number; milliseconds: number }) => void;
 }
@@ -139,7 +147,7 @@ export class Http {
           this.allowances.hold(req.url, Math.min(wait ?? backoff, longestWait), Date.now());
         }
         // A little later than asked for: clocks differ.
-        await this.#waitOut(req, wait ?? 0, backoff);
+        await this.#waitOut(req, wait ?? 0, backoff, answer.status === 429 ? "rate-limit" : "busy");
       } catch (error) {
         if (isDecampError(error) || req.signal.aborted) {
           throw error;
@@ -203,16 +211,21 @@ export class Http {
       if (wait > this.limits.longestWait) {
         throw this.#rateLimited(req.url, wait);
       }
-      await this.#waitOut(req, wait, this.#backoff(0));
+      await this.#waitOut(req, wait, this.#backoff(0), "rate-limit");
     }
   }
 
   /** Waits for what the server asked, and a little more; says so if it is long. */
-  async #waitOut({ url, signal }: HttpRequest, milliseconds: number, more: number): Promise<void> {
+  async #waitOut(
+    { url, signal }: HttpRequest,
+    milliseconds: number,
+    more: number,
+    reason: ServerWait["reason"],
+  ): Promise<void> {
     const until = Date.now() + milliseconds;
     if (milliseconds > notableWait && until > (this.#told.get(url.host) ?? 0) + notableWait) {
       this.#told.set(url.host, until);
-      this.#options.onWait?.({ host: url.host, milliseconds });
+      this.#options.onWait?.({ host: url.host, milliseconds, reason });
     }
     await this.#wait(milliseconds + more, signal);
   }
