@@ -36,8 +36,10 @@ export async function main(argv: readonly string[], parts: TerminalParts = proce
       const { guardArguments } = await import("./argument-guard.ts");
       guardArguments(argv, secrets);
     }
-    const read = await understand(argv, terminal);
+    const shown = json ? (await import("./shown-as-json.ts")).collectShown(terminal) : undefined;
+    const read = await understand(argv, shown?.terminal ?? terminal);
     const code = "exitCode" in read ? read.exitCode : await runNamed(read, { terminal, secrets });
+    shown?.tell(code);
     await terminal.out.settled();
     const { failure } = terminal.out;
     if (failure === undefined) {

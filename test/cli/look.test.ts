@@ -218,6 +218,12 @@ describe("records that break the data model", () => {
     const { exitCode, stdout, stderr } = await run(["blob", "ls", "-"], { input: await broken });
     expect({ exitCode, stdout }).toEqual({ exitCode: 6, stdout: `${picture} 9 image/png a.b.c/float\n` });
     expect(stderr).toBe("Not known: a.b.c/hidden cannot be read to its end, and may need more blobs.\n");
+    const json = await run(["blob", "ls", "-", "--json"], { input: await broken });
+    expect({ ...json, stdout: JSON.parse(json.stdout) as unknown }).toMatchObject({
+      exitCode: 6,
+      stdout: { blobs: [{ cid: picture }], unreadRecords: ["a.b.c/hidden"] },
+      stderr: "",
+    });
   });
 });
 

@@ -121,6 +121,13 @@ describe("plc diff", () => {
     expect(exitCode).toBe(0);
     expect(JSON.parse(stdout)).toEqual(unsigned({}));
     expect(stderr).toContain("would stay as it is.");
+    // For a script it is in the result already.
+    const json = await plc(["diff", bed.did, "-o", "-", "--json"]);
+    expect({ ...json, stdout: JSON.parse(json.stdout) as unknown }).toMatchObject({
+      exitCode: 0,
+      stdout: { command: "plc diff", operation: unsigned({}) },
+      stderr: "",
+    });
   });
 
   test("what must not be made is refused with exit code 9, and is not written", async () => {

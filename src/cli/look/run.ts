@@ -182,8 +182,8 @@ export async function blobLsCommand(invocation: Invocation, { terminal }: Edge):
         break;
       }
     }
-    list.end();
-    for (const path of unknown) {
+    list.end(unknown.length === 0 ? {} : { unreadRecords: unknown });
+    for (const path of globals.json ? [] : unknown) {
       terminal.err.line(
         { text: "Not known:", style: "yellow" },
         ` ${path} cannot be read to its end, and may need more blobs.`,

@@ -45,10 +45,11 @@ async function report(
     }
   }
   if (output !== undefined && ok) {
-    if (output === "-") {
-      terminal.out.jsonText(operationText(plan.operation));
-    } else {
+    if (output !== "-") {
       await writeOutput(output, operationText(plan.operation));
+    } else if (!globals.json) {
+      // With --json it is in the result.
+      terminal.out.jsonText(operationText(plan.operation));
     }
   }
   return ok ? 0 : refusedExit;

@@ -8,7 +8,8 @@ export const signs = { added: "+", changed: "~", removed: "-" } as const;
 export interface List {
   /** Adds one entry, as a line or as a JSON value. Resolves to false once nobody reads any more. */
   add(line: string, value: unknown): Promise<boolean>;
-  end(): void;
+  /** @param more further fields of the document, as JSON values */
+  end(more?: Readonly<Record<string, unknown>>): void;
 }
 
 /** Characters that are collected before they are written. */
@@ -35,6 +36,9 @@ export function createList(out: Channel, json: { command: string; name: string }
       }
       return !out.closed;
     },
-    end: () => out.text(json === undefined ? text : `${text}]}\n`),
+    end: (more = {}) => {
+      const fields = Object.entries(more).map((field) => `,${field.map((part) => JSON.stringify(part)).join(":")}`);
+      out.text(json === undefined ? text : `${text}]${printableJson(fields.join(""))}}\n`);
+    },
   };
 }

@@ -1,0 +1,58 @@
+/** Whatever decamp says with `--json` is JSON: help, the version, and what was typed wrong, too. */
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { expect, test } from "vitest";
+import { run } from "./support/run.ts";
+
+const packageJson = JSON.parse(readFileSync(fileURLToPath(new URL("../../package.json", import.meta.url)), "utf8")) as {
+  version: string;
+};
+
+// The helper `run` holds every line against docs/JSON.md, too.
+test.each([[["--help"]], [["help", "migrate"]], [["plc", "--help"]], [["plc", "add-key", "-h"]]])(
+  "help, as a person reads it: %j",
+  async (argv) => {
+    const person = await run(argv);
+    expect(person).toMatchObject({ exitCode: 0, stderr: "" });
+    for (const words of [
+      [...argv, "--json"],
+      ["--json", ...argv],
+    ]) {
+      const { exitCode, stdout, stderr } = await run(words, { terminals: ["stdout"] });
+      expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
+      const document: unknown = JSON.parse(stdout);
+      expect(document).toEqual({ type: "result", version: 1, command: "help", text: person.stdout });
+    }
+  },
+);
+
+test.each([[["--version", "--json"]], [["migrate", "--json", "--version"]]])("the version: %j", async (argv) => {
+  const { exitCode, stdout, stderr } = await run(argv);
+  expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
+  const document: unknown = JSON.parse(stdout);
+  expect(document).toEqual({ type: "result", version: 1, command: "version", decamp: packageJson.version });
+});
+
+test.each([
+  ["no command", ["--json"]],
+  ["half a command", ["plc", "--json"]],
+  ["an unknown command", ["sing", "--json"]],
+  ["an unknown flag", ["verify", "x.car", "--loud", "--json"]],
+  ["an argument that is missing", ["verify", "--json"]],
+  ["an argument too many", ["--json", "verify", "a", "b"]],
+  ["an empty argument", ["verify", "", "--json"]],
+  ["a value that is none", ["export", "alice.example", "--concurrency", "many", "--json"]],
+  ["flags that contradict each other", ["verify", "x.car", "-q", "-v", "--json"]],
+  ["a secret as the value of a flag", ["migrate", "--password", "hunter2", "--json"]],
+])("wrong usage is one error on stderr: %s", async (_, argv) => {
+  const { exitCode, stdout, stderr } = await run(argv);
+  expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: "" });
+  const document: unknown = JSON.parse(stderr);
+  expect(document).toMatchObject({ type: "error", version: 1, code: "usage", exitCode: 2 });
+});
+
+test("behind -- the word is none of ours", async () => {
+  const { exitCode, stderr } = await run(["verify", "--", "--json"]);
+  expect(exitCode).toBe(2);
+  expect(stderr).toMatch(/^Error: /);
+});
