@@ -2,7 +2,11 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
+import { reportFailure } from "../../src/cli/talk/failure.ts";
+import { openTerminal } from "../../src/cli/talk/terminal.ts";
+import { faultsOfDocument } from "../json/hold.ts";
 import { run } from "./support/run.ts";
+import { captured } from "./support/streams.ts";
 
 const packageJson = JSON.parse(readFileSync(fileURLToPath(new URL("../../package.json", import.meta.url)), "utf8")) as {
   version: string;
@@ -55,4 +59,28 @@ test("behind -- the word is none of ours", async () => {
   const { exitCode, stderr } = await run(["verify", "--", "--json"]);
   expect(exitCode).toBe(2);
   expect(stderr).toMatch(/^Error: /);
+});
+
+test("a bug is one line as well, with its place", async () => {
+  const { parts, stderr } = captured();
+  const terminal = await openTerminal(parts, { noColor: false });
+  const options = { json: true, verbose: false, version: "0.1.0" };
+  expect(reportFailure(terminal, new TypeError("x is not a function"), options)).toBe(1);
+  const document: unknown = JSON.parse(stderr());
+  expect(document).toMatchObject({ code: "internal", exitCode: 1, decamp: "0.1.0" });
+  expect(faultsOfDocument(document)).toEqual([]);
+});
+
+test.each([
+  ["valid/both-signed.json", 0, "identical"],
+  ["invalid/new-commit-of-another-tree.json", 3, "different"],
+  ["invalid/log-that-does-not-verify.json", 3, "unproved"],
+])("what a certificate proves: %s", async (name, code, copy) => {
+  const file = fileURLToPath(new URL(`../../fixtures/certificates/${name}`, import.meta.url));
+  const { certificate } = JSON.parse(readFileSync(file, "utf8")) as { certificate: unknown };
+  const input = JSON.stringify(certificate);
+  const { exitCode, stdout, stderr } = await run(["verify", "--certificate", "-", "--json"], { input });
+  expect({ exitCode, stderr }).toEqual({ exitCode: code, stderr: "" });
+  const document: unknown = JSON.parse(stdout);
+  expect(document).toMatchObject({ command: "verify", ok: code === 0, certificate: { ok: code === 0, copy } });
 });

@@ -2,12 +2,12 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { main } from "../../src/cli/main.ts";
 import { parsePrivateKey } from "../../src/identity/private-key.ts";
 import { encryptText } from "../../src/services/secrets/age-file.ts";
 import { auditLog, operation, signed, testDid, testKey } from "../tools/plc.ts";
 import { documentOf, startDirectory, type TestDirectory } from "./support/directory.ts";
-import { captured, type StreamOptions } from "./support/streams.ts";
+import { run } from "./support/run.ts";
+import type { StreamOptions } from "./support/streams.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "decamp-key-inspect-"));
 const hex = "7".repeat(64);
@@ -28,12 +28,11 @@ afterAll(() => {
 });
 
 async function inspect(argv: readonly string[], { env, ...streams }: StreamOptions = {}) {
-  const { parts, stdout, stderr } = captured({ ...streams, env: { XDG_STATE_HOME: folder, ...env } });
-  const exitCode = await main(["key", "inspect", ...argv], parts);
-  const written = stdout() + stderr();
+  const ran = await run(["key", "inspect", ...argv], { ...streams, env: { XDG_STATE_HOME: folder, ...env } });
+  const written = ran.stdout + ran.stderr;
   expect(written).not.toContain(hex);
   expect(written).not.toContain(key.reveal());
-  return { exitCode, stdout: stdout(), stderr: stderr() };
+  return ran;
 }
 
 test("an encrypted file: its public part, and that it signs", async () => {

@@ -7,8 +7,7 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
-import { main } from "../../src/cli/main.ts";
-import { captured } from "../cli/support/streams.ts";
+import { run as runHere } from "../cli/support/run.ts";
 import { createAccount, type Account } from "../network/account.ts";
 import { connectNetwork } from "../network/control.ts";
 import { populate } from "../network/populate.ts";
@@ -60,21 +59,17 @@ function linesOf(text: string): { type: string; code: string }[] {
 }
 
 async function run(proxies: { pds: string; plc: string }, archive: string): Promise<Ended> {
-  const { parts, stdout, stderr } = captured();
   const where = ["--from", proxies.pds, "--plc-url", proxies.plc, "--allow-private-hosts"];
-  const code = await main(
-    ["export", account.did, "-o", archive, ...where, "--state-dir", `${archive}-state`, "--json", "--no-input"],
-    parts,
-  );
-  const error = linesOf(stderr()).at(-1)?.code;
-  const warnings = linesOf(stdout()).filter(({ type }) => type === "warning");
+  const flags = [...where, "--state-dir", `${archive}-state`, "--json", "--no-input"];
+  const { exitCode: code, stdout, stderr } = await runHere(["export", account.did, "-o", archive, ...flags]);
+  const error = linesOf(stderr).at(-1)?.code;
+  const warnings = linesOf(stdout).filter(({ type }) => type === "warning");
   return { code, ...(error === undefined ? {} : { error }), warnings: warnings.map(({ code: name }) => name) };
 }
 
 async function prove(archive: string): Promise<unknown> {
-  const { parts, stdout } = captured();
-  await main(["verify", archive, "--json"], parts);
-  return JSON.parse(stdout());
+  const { stdout } = await runHere(["verify", archive, "--json"]);
+  return JSON.parse(stdout);
 }
 
 beforeAll(async () => {

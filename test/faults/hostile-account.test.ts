@@ -7,11 +7,10 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { main } from "../../src/cli/main.ts";
 import { encodeCbor, type CborMap } from "../../src/data/cbor.ts";
 import { CidLink, cidFor, type Cid } from "../../src/data/cid.ts";
 import { documentOf } from "../cli/support/directory.ts";
-import { captured } from "../cli/support/streams.ts";
+import { run as runHere } from "../cli/support/run.ts";
 import { testRev } from "../repo/tools/account.ts";
 import { buildTree, makeCar, makeCommit, makeSigner, treeBlocks, type Block } from "../repo/tools/build.ts";
 import { auditLog, operation, signed, testDid, testKey } from "../tools/plc.ts";
@@ -96,13 +95,13 @@ async function run(account: Account, args: (did: string, origin: string) => stri
   const archive = path.join(deep, "archive");
   const { server, did } = await serve(account);
   await using _ = server;
-  const { parts, stdout } = captured();
   const { origin } = server;
   const where = ["--plc-url", origin, "--allow-private-hosts", "--state-dir", path.join(deep, "state")];
-  const code = await main([...args(did, origin), "-o", archive, ...where, "--json", "--no-input"], parts);
+  const argv = [...args(did, origin), "-o", archive, ...where, "--json", "--no-input"];
+  const { exitCode: code, stdout } = await runHere(argv);
   expect(await wrongIn(archive)).toEqual([]);
   const outside = (await filesIn(own)).filter((name) => !/^a\/b\/c\/d\/e\/f\/(?:archive|state)\//.test(name));
-  return { code, stdout: stdout(), outside, archive };
+  return { code, stdout, outside, archive };
 }
 
 const one = (did: string, origin: string): string[] => ["export", did, "--from", origin];
@@ -130,9 +129,9 @@ test.each([
   expect({ code, outside }).toEqual({ code: 0, outside: [] });
   expect(await filesIn(archive)).toContain(`blobs/${pictureCid.slice(-2)}/${pictureCid}`);
   expect(["\u001b", "\u202e"].filter((character) => stdout.includes(character))).toEqual([]);
-  const { parts, stdout: proof } = captured();
-  expect(await main(["verify", archive, "--json"], parts)).toBe(0);
-  expect(JSON.parse(proof())).toMatchObject({ ok: true, archive: { blobs: { checked: 1 } } });
+  const proof = await runHere(["verify", archive, "--json"]);
+  expect(proof.exitCode).toBe(0);
+  expect(JSON.parse(proof.stdout)).toMatchObject({ ok: true, archive: { blobs: { checked: 1 } } });
 });
 
 test("a ref of the older form that is no CID is no ref", async () => {
