@@ -1,4 +1,6 @@
-/** Holds a value against the schema. What of JSON Schema is not used there is refused, so that nothing is passed over. */
+/**
+ * Holds a value against the schema. What of JSON Schema is not used there is refused, so that nothing is passed over.
+ */
 import type { Root, Schema } from "./schema.ts";
 
 const known = new Set(
