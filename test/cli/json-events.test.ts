@@ -1,0 +1,145 @@
+/** Everything that a move can say, with every field that it can have: `Required` asks for those that come anew. */
+import { expect, test } from "vitest";
+import { createJsonReporter } from "../../src/cli/talk/reporters/json-lines.ts";
+import { openTerminal } from "../../src/cli/talk/terminal.ts";
+import type { LeftBehindNow, MigrationEvent, MigrationPlan, MigrationResult } from "../../src/migration/events.ts";
+import type { KnownMove, MoveStatus } from "../../src/migration/status.ts";
+import { faultsOfDocument } from "../json/hold.ts";
+import { moveFacts } from "./support/facts.ts";
+import { captured } from "./support/streams.ts";
+
+const did = "did:plc:ewvi7nxzyoun6zhxrhs64oiz";
+const cid = "bafyreihdwdcefgh4dqkjv67uzcmw7ojee6xedzdetojuzjevtenxquvyku";
+const key = "did:key:zQ3shXjHeiBuRCKmM36cuYnm7YEMzhGnCmCyW92sRJ9pribSF";
+const at = "2026-11-29T20:00:00.000Z";
+const source = "https://old.example";
+const target = "https://new.example";
+const handle = "alice.example";
+
+const plan: Required<MigrationPlan> = {
+  did,
+  handle,
+  newHandle: "alice.new.example",
+  source,
+  target,
+  archive: "/archive",
+  blobs: 2,
+  blobLimit: 100_000_000,
+  skipBlobs: [cid],
+  plcHead: cid,
+  rotationKey: key,
+  steps: [{ id: "resolve", title: "Find the account", pointOfNoReturn: false }],
+};
+
+const preferences = { reason: "It does not answer.", archived: "/archive/preferences.json" };
+const missing = { cid, reason: "It is gone.", records: ["app.bsky.feed.post/a"] };
+const left: Required<LeftBehindNow> = {
+  missingBlobs: [missing],
+  blobsNotMoved: [{ ...missing, size: 9, archived: true }],
+  preferencesNotMoved: preferences,
+  preferencesFromArchive: { ...preferences, of: at },
+  blobsThere: 1,
+  blobsNeeded: 3,
+};
+const { blobsThere: _there, blobsNeeded: _needed, ...leftBehind } = left;
+
+const result: Required<MigrationResult> = {
+  did,
+  oldHandle: handle,
+  handle,
+  source,
+  target,
+  archive: "/archive",
+  state: "moved",
+  commit: cid,
+  records: 3,
+  blobs: 2,
+  preferences: 1,
+  temporaryKey: { key, file: "/state/key.age" },
+  operation: cid,
+  recoverableUntil: at,
+  undoKeys: [key],
+  certificate: "/archive/certificate.json",
+  lateWrites: ["app.bsky.feed.post/b"],
+  sourceStillActive: true,
+  sourceState: "deactivated",
+  dark: true,
+  warnings: [{ code: "clock-skew", message: "The clock is wrong." }],
+  ...leftBehind,
+};
+
+const events: Record<Exclude<MigrationEvent["type"], "result">, MigrationEvent> = {
+  plan: { type: "plan", plan },
+  step: { type: "step", id: "import-preferences", title: "Import", state: "done", outcome: "left", detail: "none" },
+  progress: { type: "progress", step: "transfer-blobs", unit: "blobs", done: 1, total: 2 },
+  warning: { type: "warning", code: "clock-skew", message: "The clock is wrong." },
+  records: {
+    type: "records",
+    purpose: "replace",
+    host: "new.example",
+    added: 0,
+    changed: 1,
+    removed: 0,
+    records: [{ kind: "changed", path: "app.bsky.feed.post/a", words: "Hello" }],
+  },
+  identity: {
+    type: "identity",
+    did,
+    handle,
+    differences: [{ field: "rotationKeys[0]", kind: "changed", before: "a", after: "b" }],
+    facts: moveFacts,
+    leftBehind: left,
+  },
+};
+
+test.each(Object.values(events))("the event $type", async (event) => {
+  const { parts, stdout } = captured();
+  const { out } = await openTerminal(parts, { noColor: false });
+  createJsonReporter(out, { quiet: false }).report(event);
+  const document = JSON.parse(stdout()) as Record<string, unknown>;
+  const { type, ...rest } = event;
+  expect(document).toEqual({ type, version: 1, ...rest });
+  expect(faultsOfDocument(document)).toEqual([]);
+});
+
+const server = { url: target, state: "takendown" };
+const status: Required<MoveStatus> = {
+  source: server,
+  target: server,
+  state: "begun",
+  phase: "in-progress",
+  reversible: true,
+  frozen: true,
+  dark: true,
+  undoUntil: at,
+  undoKeys: [key],
+  copyExpiresDays: 3,
+  begunAt: at,
+  isHistory: false,
+  next: ["migrate", did],
+  undo: ["plc", "undo", did],
+  archive: "/archive",
+  restore: true,
+  temporaryKey: key,
+};
+const known: Required<KnownMove> = { did, handle, newHandle: handle, source, target, begunAt: at };
+
+test.each([
+  ["migrate", result],
+  ["restore", result],
+  ["migrate status", { knownMoves: [known] }],
+  // The commands are whole there.
+  [
+    "migrate status",
+    {
+      did,
+      handle,
+      livesAt: source,
+      state: "begun",
+      dark: false,
+      moves: [{ ...status, next: "decamp a", undo: "decamp b" }],
+    },
+  ],
+])("the result of %s", (command, facts) => {
+  expect(faultsOfDocument({ type: "result", version: 1, command, ...facts })).toEqual([]);
+});
