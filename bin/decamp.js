@@ -3,7 +3,10 @@
 const [major = 0, minor = 0, patch = 0] = process.versions.node.split(".").map(Number);
 const atLeast = (m, n, p) => major === m && (minor > n || (minor === n && patch >= p));
 if (!(atLeast(22, 22, 2) || atLeast(24, 15, 0) || major >= 26)) {
-  process.stderr.write(`decamp needs Node.js 22.22.2, 24.15 or 26 and newer; this is ${process.versions.node}.\n`);
+  const message = `decamp needs Node.js 22.22.2, 24.15 or 26 and newer; this is ${process.versions.node}.`;
+  // For scripts as all errors are: see docs/JSON.md.
+  const error = { type: "error", version: 1, code: "unsupported", message, hint: "Use one of these.", exitCode: 2 };
+  process.stderr.write(`${process.argv.includes("--json") ? JSON.stringify(error) : message}\n`);
   process.exitCode = 2;
 } else {
   // Syncing a file to the disk occupies one of these threads; four are few where many files come at once.

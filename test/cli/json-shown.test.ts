@@ -5,6 +5,7 @@ import { expect, test } from "vitest";
 import { reportFailure } from "../../src/cli/talk/failure.ts";
 import { openTerminal } from "../../src/cli/talk/terminal.ts";
 import { faultsOfDocument } from "../json/hold.ts";
+import { runNode } from "./support/child.ts";
 import { run } from "./support/run.ts";
 import { captured } from "./support/streams.ts";
 
@@ -83,4 +84,21 @@ test.each([
   expect({ exitCode, stderr }).toEqual({ exitCode: code, stderr: "" });
   const document: unknown = JSON.parse(stdout);
   expect(document).toMatchObject({ command: "verify", ok: code === 0, certificate: { ok: code === 0, copy } });
+});
+
+test("a Node that is too old, before anything of decamp is read", async () => {
+  const bin = fileURLToPath(new URL("../../bin/decamp.js", import.meta.url));
+  const old = 'Object.defineProperty(process, "versions", { value: { ...process.versions, node: "20.19.0" } })';
+  const before = ["--import", `data:text/javascript,${encodeURIComponent(old)}`, bin, "verify", "x.car"];
+  const person = await runNode(before);
+  expect(person).toMatchObject({
+    code: 2,
+    stdout: "",
+    stderr: expect.stringMatching(/^decamp needs .* 20\.19\.0\.\n$/),
+  });
+  const { code, stdout, stderr } = await runNode([...before, "--json"]);
+  expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+  const document: unknown = JSON.parse(stderr);
+  expect(document).toMatchObject({ code: "unsupported", exitCode: 2, message: person.stderr.trim() });
+  expect(faultsOfDocument(document)).toEqual([]);
 });

@@ -1,4 +1,7 @@
-/** The page as a JSON Schema (2020-12). */
+/**
+ * The page as a JSON Schema (2020-12). It leaves further fields alone, as a script should that will meet later versions;
+ * `validate.ts` does not.
+ */
 import { fileURLToPath } from "node:url";
 import { format, resolveConfig } from "prettier";
 import { readPage, type Page, type Row, type Table } from "./page.ts";
@@ -16,7 +19,7 @@ export interface Schema {
   readonly items?: Schema;
   readonly properties?: Readonly<Record<string, Schema>>;
   readonly required?: readonly string[];
-  readonly additionalProperties?: Schema | false;
+  readonly additionalProperties?: Schema;
   readonly description?: string;
 }
 
@@ -125,7 +128,6 @@ function objectSchema(rows: readonly Row[], context: Context): Schema {
       }),
     ),
     required: own.filter(({ isAlways }) => isAlways).map(({ field }) => field),
-    additionalProperties: false,
   };
 }
 

@@ -1,5 +1,6 @@
 /**
- * Holds a value against the schema. What of JSON Schema is not used there is refused, so that nothing is passed over.
+ * Holds a value against the schema, more strictly than that says: a field that is not in it is a fault. What of JSON
+ * Schema is not used there is refused, so that nothing is passed over.
  */
 import type { Root, Schema } from "./schema.ts";
 
@@ -59,7 +60,7 @@ function isOfType(value: unknown, type: string): boolean {
 }
 
 function faultsOfParts(value: unknown, schema: Schema, root: Root, at: string): string[] {
-  const { items, properties = {}, required = [], additionalProperties } = schema;
+  const { items, properties, required = [], additionalProperties } = schema;
   if (Array.isArray(value) && items !== undefined) {
     return value.flatMap((item, index) => faultsIn(item, items, root, `${at}[${index}]`));
   }
@@ -71,13 +72,13 @@ function faultsOfParts(value: unknown, schema: Schema, root: Root, at: string): 
     ...missing.map((name) => `${at}.${name} is missing`),
     ...Object.entries(value).flatMap(([name, part]) => {
       const place = `${at}.${name}`;
-      const own = Object.hasOwn(properties, name) ? properties[name] : undefined;
+      const own = properties !== undefined && Object.hasOwn(properties, name) ? properties[name] : undefined;
       const expected = own ?? additionalProperties;
-      return expected === undefined
-        ? []
-        : expected === false
-          ? [`${place} is not known`]
-          : faultsIn(part, expected, root, place);
+      if (expected !== undefined) {
+        return faultsIn(part, expected, root, place);
+      }
+      // Only where nothing is said of fields may there be any.
+      return properties === undefined ? [] : [`${place} is not known`];
     }),
   ];
 }
