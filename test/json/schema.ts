@@ -1,6 +1,6 @@
 /**
- * The page as a JSON Schema (2020-12). It leaves further fields alone, as a script should that will meet later versions;
- * `validate.ts` does not.
+ * The page as a JSON Schema (2020-12). It leaves further fields alone, as a script should that will meet later
+ * versions; `validate.ts` does not.
  */
 import { fileURLToPath } from "node:url";
 import { format, resolveConfig } from "prettier";
