@@ -43,6 +43,12 @@ const left: Required<LeftBehindNow> = {
 };
 const { blobsThere: _there, blobsNeeded: _needed, ...leftBehind } = left;
 
+const document = {
+  url: "https://alice.example/.well-known/did.json",
+  file: "/state/new.json",
+  kept: "/state/old.json",
+};
+
 const result: Required<MigrationResult> = {
   did,
   oldHandle: handle,
@@ -56,6 +62,7 @@ const result: Required<MigrationResult> = {
   blobs: 2,
   preferences: 1,
   temporaryKey: { key, file: "/state/key.age" },
+  document,
   operation: cid,
   recoverableUntil: at,
   undoKeys: [key],
@@ -89,7 +96,9 @@ const events: Record<Exclude<MigrationEvent["type"], "result">, MigrationEvent> 
     differences: [{ field: "rotationKeys[0]", kind: "changed", before: "a", after: "b" }],
     facts: moveFacts,
     leftBehind: left,
+    document: { url: document.url, file: document.file },
   },
+  document: { type: "document", did: "did:web:alice.example", until: at, ...document },
 };
 
 test.each(Object.values(events))("the event $type", async (event) => {
@@ -121,6 +130,7 @@ const status: Required<MoveStatus> = {
   archive: "/archive",
   restore: true,
   temporaryKey: key,
+  document,
 };
 const known: Required<KnownMove> = { did, handle, newHandle: handle, source, target, begunAt: at };
 
