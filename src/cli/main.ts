@@ -36,9 +36,12 @@ export async function main(argv: readonly string[], parts: TerminalParts = proce
       const { guardArguments } = await import("./argument-guard.ts");
       guardArguments(argv, secrets);
     }
-    const shown = json ? (await import("./shown-as-json.ts")).collectShown(terminal) : undefined;
+    // What a shell asks about a line to be completed is no flag of ours.
+    const isAsked = json && argv[0] !== "__complete";
+    const shown = isAsked ? (await import("./shown-as-json.ts")).collectShown(terminal) : undefined;
     const read = await understand(argv, shown?.terminal ?? terminal);
-    const code = "exitCode" in read ? read.exitCode : await runNamed(read, { terminal, secrets });
+    const edge = { terminal: shown?.terminalFor(read) ?? terminal, secrets };
+    const code = "exitCode" in read ? read.exitCode : await runNamed(read, edge);
     shown?.tell(code);
     await terminal.out.settled();
     const { failure } = terminal.out;

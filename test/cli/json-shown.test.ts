@@ -5,7 +5,7 @@ import { expect, test } from "vitest";
 import { reportFailure } from "../../src/cli/talk/failure.ts";
 import { openTerminal } from "../../src/cli/talk/terminal.ts";
 import { faultsOfDocument } from "../json/hold.ts";
-import { runNode } from "./support/child.ts";
+import { runNode, startScript } from "./support/child.ts";
 import { run } from "./support/run.ts";
 import { captured } from "./support/streams.ts";
 
@@ -26,10 +26,21 @@ test.each([[["--help"]], [["help", "migrate"]], [["plc", "--help"]], [["plc", "a
       const { exitCode, stdout, stderr } = await run(words, { terminals: ["stdout"] });
       expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
       const document: unknown = JSON.parse(stdout);
-      expect(document).toEqual({ type: "result", version: 1, command: "help", text: person.stdout });
+      expect(document).toEqual({
+        type: "result",
+        version: 1,
+        command: argv[0] === "completion" ? "completion" : "help",
+        text: person.stdout,
+      });
     }
   },
 );
+
+test("what a shell asks about a line with --json is answered as ever", async () => {
+  const { code, stdout } = await runNode([startScript, "__complete", "verify", "--json"]);
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/^--json\t/);
+});
 
 test.each([[["--version", "--json"]], [["migrate", "--json", "--version"]]])("the version: %j", async (argv) => {
   const { exitCode, stdout, stderr } = await run(argv);

@@ -37,7 +37,8 @@ export function faultsOfDocument(document: unknown): string[] {
 /** What is wrong with all that a run with `--json` has printed. */
 export function faultsOfRun(argv: readonly string[], { code, stdout, stderr }: Printed): string[] {
   const words = argv.includes("--") ? argv.slice(0, argv.indexOf("--")) : argv;
-  if (!words.includes("--json")) {
+  // A shell that asks about a line gives its words on.
+  if (!words.includes("--json") || words[0] === "__complete") {
     return [];
   }
   const data = writesData(words);
