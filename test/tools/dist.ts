@@ -5,8 +5,8 @@
  * the package.
  * Each file costs a start its time. So everything that leads to no package, and to no module of Node.js that is
  * expensive to load, is in one of four files, of which only what runs is compiled. The rest is loaded by who needs it:
- * what is always loaded together is a file, named after the module that the others are there for. The names of functions
- * and classes stay what they are, so that a stack can be read.
+ * what is always loaded together is a file, named after the module that the others are there for. Functions and classes
+ * keep their names, so that a stack can be read.
  *
  * What stands in the table of commands and is only shown, such as help, is made by the build: who asks for it waits for
  * no code that makes it.
