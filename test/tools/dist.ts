@@ -4,7 +4,7 @@
  * The code is without comments, white space and source maps: nobody who runs decamp reads them, and they were half of
  * the package.
  * Each file costs a start its time. So everything that leads to no package, and to no module of Node.js that is
- * expensive to load, is in one of four files, of which only what runs is compiled. The rest is loaded by who needs it:
+ * expensive to load, is in one of five files, of which only what runs is compiled. The rest is loaded by who needs it:
  * what is always loaded together is a file, named after the module that the others are there for. Functions and classes
  * keep their names, so that a stack can be read.
  *
@@ -169,14 +169,17 @@ function writeLicences(): void {
   writeFileSync(`${folder}/LICENSES.txt`, texts.join("\n"));
 }
 
-/** The files of what costs nothing but itself to load, each with who reaches all of it by static imports. */
-const ownFiles: Readonly<Record<string, readonly string[]>> = {
-  basis: ["start", "library"],
-  core: ["library"],
-  start: ["start"],
+/**
+ * The files of what costs nothing but itself to load. Each has what all of these lead to by static imports, and no file
+ * before it has: `proof.js` is what the library loads once something is to be proved.
+ */
+const ownFiles: Readonly<Record<string, readonly (readonly string[])[]>> = {
+  basis: [["cli/main"], ["repo", "plc"]],
+  core: [["repo", "plc"]],
+  start: [["cli/main"]],
+  proof: [["repo/verify"]],
   shared: [],
 };
-const roots: Readonly<Record<string, readonly string[]>> = { start: ["cli/main"], library: ["repo", "plc"] };
 /** What such a module may lead to: nearly every command needs these modules of Node.js anyway. */
 const cheap: readonly string[] = [
   "crypto",
@@ -210,11 +213,9 @@ function ownFile(id: string, context: Parameters<CodeSplittingNameFunction>[1]):
   ) {
     return undefined;
   }
-  const reach = (who: readonly string[]): boolean =>
-    who.some((name) => reachedFrom(path.resolve(`src/${name}.ts`)).has(id));
-  return Object.keys(ownFiles).find((name) =>
-    Object.entries(roots).every(([who, names]) => reach(names) === ownFiles[name]?.includes(who)),
-  );
+  const isReached = (names: readonly string[]): boolean =>
+    names.some((name) => reachedFrom(path.resolve(`src/${name}.ts`)).has(id));
+  return Object.keys(ownFiles).find((name) => ownFiles[name]?.every(isReached));
 }
 
 /** Sources that are run by the build: what they export is in their place. It has to be JSON. */
