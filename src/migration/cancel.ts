@@ -62,8 +62,8 @@ export async function cancelMigration(
       "refused",
       `What was begun towards ${target} is a restore, which may have changed the identity.`,
       {
-        hint: "To take it back, name its archive: decamp restore cancel",
-        data: { reason: "restore" },
+        hint: "To take it back:",
+        data: { reason: "restore", next: ["restore", "cancel", did] },
       },
     );
   }

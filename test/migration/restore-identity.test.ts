@@ -264,6 +264,24 @@ test("without archive and journal the old signing key goes back by what the log 
   });
 });
 
+test("a restore that was taken back is not taken back once more: the temporary key is gone", async () => {
+  await world.begun();
+  const { services, sent } = world.with([genesis, withKey, await swap(withKey)]);
+  // Nobody has to say where it went: the journal knows.
+  const options = { ...world.options, to: "" };
+  const cancelled = await cancelRestore(options, services, answers, () => undefined, forever);
+  expect(cancelled).toMatchObject({ target, operation: testCid(sent[0]) });
+  await expect(cancelRestore(world.options, services, answers, () => undefined, forever)).rejects.toMatchObject({
+    code: "usage",
+    message: `This machine knows of no restore of ${did} to ${target}.`,
+  });
+  await expect(cancelRestore(options, services, answers, () => undefined, forever)).rejects.toMatchObject({
+    code: "usage",
+    hint: "Name the new server with --to.",
+  });
+  expect(sent).toHaveLength(1);
+});
+
 test("where a run stops, its result names the temporary key that the identity names, and its file", async () => {
   await world.begun();
   const { services } = world.with([genesis, withKey, await swap(withKey)]);

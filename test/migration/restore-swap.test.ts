@@ -277,6 +277,8 @@ test("the server's signing key: not a temporary one, and one that came as such i
   expect(lastOwnKey(seen, [temporary.did, forgotten.did])).toBe(signing.did);
   expect([forgotten, signing].map(({ did }) => cameAsTemporary(seen, did, [user.did]))).toEqual([true, false]);
   expect(cameAsTemporary(seen, forgotten.did, [server.did])).toBe(false);
+  const back = await swapAfter(second, signing);
+  expect(cameAsTemporary(log([genesis, withKey, first, second, back]), signing.did, [user.did])).toBe(false);
 });
 
 test("an identity that a server lets name the new server in the middle of a restore has not arrived", async () => {

@@ -9,7 +9,7 @@ import { readRestoreRequest } from "./request.ts";
 /** Runs `decamp restore cancel`. */
 export async function restoreCancelCommand(invocation: Invocation<RestoreFlags>, edge: Edge): Promise<number> {
   const { terminal } = edge;
-  const request = readRestoreRequest(invocation, terminal.env);
+  const request = readRestoreRequest(invocation, terminal.env, true);
   const { options, globals } = request;
   const services = servicesFor(globals, terminal);
   try {

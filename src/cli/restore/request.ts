@@ -19,15 +19,19 @@ export interface RestoreRequest extends ConverseRequest {
   readonly options: RestoreOptions;
 }
 
-/** @throws DecampError `usage` for what is missing, unknown or contradicts itself */
+/**
+ * @param isCancel a restore is taken back: what this machine remembers of it names the new server
+ * @throws DecampError `usage` for what is missing, unknown or contradicts itself
+ */
 export function readRestoreRequest(
   { args, flags, globals: raw }: Invocation<RestoreFlags>,
   env: Readonly<NodeJS.ProcessEnv>,
+  isCancel = false,
 ): RestoreRequest {
   const globals = readGlobals(raw, env);
   const [archive = ""] = args;
   const to = flags.to ?? nonEmpty(env["DECAMP_TARGET_PDS"]);
-  if (to === undefined) {
+  if (to === undefined && !isCancel) {
     throw new DecampError("usage", "The address of your new server is missing.", {
       hint: "Give it with --to https://pds.example.org, or DECAMP_TARGET_PDS in the environment.",
     });
@@ -46,7 +50,7 @@ export function readRestoreRequest(
   return {
     options: {
       archive,
-      to,
+      to: to ?? "",
       homeIsLost: flags.homeIsLost ?? false,
       namesKey: namesRotationKey(flags, env),
       ...(nullify === undefined ? {} : { nullify }),

@@ -24,7 +24,7 @@ export function restoreLines(
               ...(result.temporaryKey === undefined
                 ? []
                 : [["That is ", result.temporaryKey.key, ", in ", result.temporaryKey.file]]),
-              ["To take that back: decamp restore cancel"],
+              [`To take that back: decamp restore cancel ${result.did}`],
             ]
           : []),
         ["To go on, run the same command without --until."],

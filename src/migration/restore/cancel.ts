@@ -47,7 +47,8 @@ export interface CancelledRestore {
  * It works without the archive, and without the journal, too: the log has the old signing key, and shows the operation
  * that put another one in its place.
  *
- * @param options as for `restore`; `archive` may be the DID of the account
+ * @param options as for `restore`; `archive` may be the DID of the account, and `to` empty for the one restore of it that
+ *   this machine remembers
  * @throws DecampError `refused` if the identity names the new server already, `target-in-use`; and what signing,
  *   submitting and signing in throw
  */
@@ -59,11 +60,12 @@ export async function cancelRestore(
   signal: AbortSignal,
 ): Promise<CancelledRestore> {
   const { allowPrivateHosts, stateDir } = options;
-  const target = parseServerUrl(options.to, { allowPrivateHosts });
   const opened = isDid(options.archive) ? undefined : await openArchive(options.archive);
   const did = opened?.manifest.did ?? options.archive;
+  const to = options.to === "" ? await onlyTarget(stateDir, did) : options.to;
+  const target = parseServerUrl(to, { allowPrivateHosts });
   const unlock = await lockAccount(stateDir, did, services.lockOwner, services.now());
-  const move = asMove(options, opened?.archive, did);
+  const move = asMove({ ...options, to }, opened?.archive, did);
   const context = new Context({ options: move, services, answers, report, signal, targetOrigin: target });
   if (opened !== undefined) {
     context.snapshot = opened.manifest;
@@ -75,6 +77,22 @@ export async function cancelRestore(
   } finally {
     await unlock();
   }
+}
+
+/** The new server of the one restore that this machine remembers. @throws DecampError `usage` if there are none, or several */
+async function onlyTarget(stateDir: string, did: string): Promise<string> {
+  const restores = (await findJournals(stateDir, did)).filter((state) => state.restore === true);
+  const [only, ...others] = restores.flatMap(({ target }) => (target === undefined ? [] : [target]));
+  if (only === undefined || others.length > 0) {
+    throw new DecampError(
+      "usage",
+      only === undefined
+        ? `This machine knows of no restore of ${did}.`
+        : `There are several restores of ${did}: to ${[only, ...others].join(", ")}.`,
+      { hint: "Name the new server with --to." },
+    );
+  }
+  return only;
 }
 
 /** @throws DecampError as `openSnapshot`, with what to give in place of an archive that is lost */
@@ -109,7 +127,7 @@ async function putBackAll(context: Context): Promise<CancelledRestore> {
     throw new DecampError("refused", `The identity of ${did} names ${target} already. This cannot be cancelled.`, {
       hint: isWeb
         ? "To go on, run the restore again. A document that names a server where the account is lost helps nobody."
-        : "To go on, run the restore again. To take back the change of the identity:",
+        : "If it has not ended yet, run the restore again. Where the server before still answers, this takes the change of the identity back:",
       data: isWeb ? {} : { next: ["plc", "undo", did] },
     });
   }

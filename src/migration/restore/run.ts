@@ -180,7 +180,7 @@ function standing(context: Context): ["unchanged" | "sent" | "changed", string] 
   return now !== undefined && [made?.didKey, ...earlierKeys].includes(now)
     ? [
         "changed",
-        `The identity of ${did} names ${homeOf(pastOf(identity)) ?? "no server"} still, and for now a temporary signing key. To go on, ${again}; to take it back: decamp restore cancel`,
+        `The identity of ${did} names ${homeOf(pastOf(identity)) ?? "no server"} still, and for now a temporary signing key. To go on, ${again}. To take it back, decamp restore cancel ${did} will do.`,
       ]
     : ["unchanged", `The identity of ${did} is as it was, as far as this run has seen.`];
 }

@@ -52,15 +52,13 @@ export function lastOwnKey({ did, signingKeys }: VerifiedLog, temporaryKeys: rea
 }
 
 /**
- * Whether a key came to be the signing key in an operation that changed nothing else, and that one of these keys has
- * signed: so comes a temporary key, also one that nobody remembers any more.
+ * Whether a key came to be the signing key, the first time, in an operation that changed nothing else, and that one of
+ * these keys has signed: so comes a temporary key, also one that nobody remembers any more. A key that stood there before
+ * and came back like that is the old one again: a temporary key is made anew each time.
  */
 export function cameAsTemporary(log: VerifiedLog, signingKey: string, signers: readonly string[]): boolean {
   const chain = activeEntries(log);
-  const index = chain.findLastIndex((entry, at) => {
-    const before = chain[at - 1];
-    return namesKey(entry, signingKey) && (before === undefined || !namesKey(before, signingKey));
-  });
+  const index = chain.findIndex((entry) => namesKey(entry, signingKey));
   const [before, entry] = [chain[index - 1], chain[index]].map((one) => one && contentOf(one.operation));
   return (
     before !== undefined &&
@@ -213,7 +211,7 @@ export function requireRestorePower(
     planRecovery(log, { unwanted: taken.cid, heldKeys, now });
   }
   throw new DecampError("refused", `Your key ${heldKeys.join(", ")} is none of the rotation keys of ${log.did}.`, {
-    hint: "Is it the key of another account, or an older one?",
+    hint: "Is it the key of another account, or an older one? decamp key inspect FILE says which key a file has.",
     data: { reason: "key-without-power", keys },
   });
 }
