@@ -33,7 +33,7 @@ export async function signatureText(operation: UnsignedOperation, signer: Signer
 export function requirePower(didKey: string, keys: readonly string[]): void {
   if (!keys.includes(didKey)) {
     throw new DecampError("refused", `Your key ${didKey} may not sign this. These keys may: ${keys.join(", ")}.`, {
-      hint: "Is it the key of another account, or an older one?",
+      hint: "Is it the key of another account, or an older one? decamp key inspect FILE says which key a file has.",
       data: { reason: "key-without-power", didKey },
     });
   }

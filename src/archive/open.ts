@@ -80,7 +80,7 @@ export async function noArchive(path: string): Promise<DecampError> {
   return (
     (await notComplete(path)) ??
     new DecampError("unreadable-file", `There is no archive in the folder ${path}.`, {
-      hint: "An archive has a folder snapshots, with a manifest.json in each snapshot that is complete.",
+      hint: "An archive is a folder that decamp export or decamp migrate has made. In it is a folder snapshots, with a manifest.json in each snapshot that is complete.",
       data: { path },
     })
   );

@@ -6,7 +6,7 @@ import { afterAll, describe, expect, test } from "vitest";
 import { rotationKeyOptions, type RotationKeyFlags } from "../../src/cli/shape.ts";
 import { createPrompter } from "../../src/cli/talk/prompter.ts";
 import { readRotationKey, rotationKeySecrets } from "../../src/cli/talk/rotation-key.ts";
-import { createSecrets } from "../../src/cli/talk/secrets.ts";
+import { createSecrets, type Secrets } from "../../src/cli/talk/secrets.ts";
 import { openTerminal } from "../../src/cli/talk/terminal.ts";
 import { DecampError } from "../../src/errors.ts";
 import { parsePrivateKey, type PrivateKey } from "../../src/identity/private-key.ts";
@@ -161,4 +161,18 @@ describe.skipIf(process.platform === "win32")("a file that others can read", () 
     const argv = ["--rotation-key-file", file("open.age", encrypted, 0o644)];
     expect(await read({ argv, env: { DECAMP_PASSPHRASE: "open sesame" } })).toMatchObject({ didKey: key.didKey });
   });
+});
+
+test("who types the name of a file in place of the key is told how a file is named, and asked again", async () => {
+  const typed = ["rotation-key.age", key.reveal()];
+  const asked: string[] = [];
+  const secrets = {
+    readGiven: async () => Promise.resolve(undefined),
+    read: async (_name, { message }) => Promise.resolve(void asked.push(message)).then(() => typed.shift() ?? ""),
+    conceal: () => undefined,
+  } as Pick<Secrets, "read" | "readGiven" | "conceal"> as Secrets;
+  const sources = { secrets, keychain: noKeychain, signal: new AbortController().signal };
+  expect(await readRotationKey(sources, { curve: undefined, didKeys: [] })).toMatchObject({ didKey: key.didKey });
+  expect(asked).toHaveLength(2);
+  expect(asked[1]).toContain("add --rotation-key-file FILE");
 });

@@ -271,7 +271,7 @@ test("at a terminal: the change is shown, the DID typed, a wrong and an expired 
   await screen.shows("Type the DID or the handle to go on");
   screen.type("yes\r");
   await screen.shows("That is not this account.");
-  screen.type(`\u0015${account.did}\r`);
+  screen.type(`${account.did}\r`);
   await screen.shows(`The code comes by mail from your server, to ${account.email}.`);
   screen.type("AAAAA-AAAAA\r");
   await screen.shows("is not the right one");

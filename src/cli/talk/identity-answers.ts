@@ -87,6 +87,7 @@ export function createIdentityAnswers(
         what: "the confirmation that the identity may be changed",
         answeredBy: `--confirm-did ${did}`,
         mayBeEmpty: true,
+        startsOver: true,
         check: (answer) =>
           ["", ...names].includes(answer.trim()) ||
           `That is not this account. Type ${names.join(" or ")}, or leave the line empty to stop.`,

@@ -158,6 +158,7 @@ export function createAnswers(
         what: "your e-mail address for the new server",
         answeredBy: "--new-email, or NEW_ACCOUNT_EMAIL in the environment",
         suggestion: again ? undefined : current,
+        check: (answer) => /^[^\s@]+@[^\s@]+$/.test(answer.trim()) || "That is no e-mail address: it has no name@host.",
       });
     },
 

@@ -19,6 +19,8 @@ export interface Question {
   readonly answeredBy: string;
   /** `true`, or what is wrong with the answer: then it is asked for again. An empty answer is refused before. */
   readonly check?: (answer: string) => true | string;
+  /** Whether a wrong answer leaves the line, so that the next one is not typed behind it. */
+  readonly startsOver?: boolean;
   /** Whether an empty answer is one. */
   readonly mayBeEmpty?: boolean;
   /** The answer that an empty line stands for. */
@@ -143,7 +145,7 @@ export function createPrompter(terminal: Terminal, options: PrompterOptions, typ
         : await input(
             {
               message,
-              theme,
+              theme: { ...theme, validationFailureMode: question.startsOver === true ? "clear" : "keep" },
               validate: check,
               ...(question.suggestion === undefined ? {} : { default: question.suggestion }),
             },

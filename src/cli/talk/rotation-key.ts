@@ -95,8 +95,17 @@ export function namesRotationKey(
  *   `second-opinion`, `refused` for a file that others can read, `unreadable-file`, `interrupted`
  */
 export async function readRotationKey(sources: KeySources, wanted: WantedKey): Promise<PrivateKey> {
-  const { text } = await findRotationKey(sources, wanted.didKeys);
-  return openKey(text, sources.secrets, wanted.curve);
+  for (let attempt = 1; ; attempt += 1) {
+    const question = attempt === 1 ? askedWithFlags : askedOnceMore(attempt);
+    const { text, from } = await findRotationKey(sources, wanted.didKeys, question);
+    try {
+      return await openKey(text, sources.secrets, wanted.curve);
+    } catch (error) {
+      if (from !== "typed" || attempt >= tries || !isDecampError(error, "key-unusable")) {
+        throw error;
+      }
+    }
+  }
 }
 
 /**
@@ -142,8 +151,14 @@ export interface FoundKey {
 
 /** How a rotation key is asked for that a flag could have named. */
 const askedWithFlags = {
-  message: "The private key (z…, or 64 hex digits; a file is named with --rotation-key-file):",
+  message:
+    "Your rotation key, its private part (z…, or 64 hex digits). If it lies in a file, press Ctrl-C and add --rotation-key-file FILE:",
 };
+
+function askedOnceMore(attempt: number): Parameters<Secrets["read"]>[1] {
+  const message = `That is no private key. If it lies in a file, press Ctrl-C and add --rotation-key-file FILE. Once more (${attempt} of ${tries}):`;
+  return { message, again: true };
+}
 
 /**
  * Finds the text of a rotation key, as `readRotationKey` does.
@@ -154,7 +169,7 @@ const askedWithFlags = {
 export async function findRotationKey(
   sources: KeySources,
   didKeys: readonly string[],
-  question: Parameters<Secrets["read"]>[1] = askedWithFlags,
+  question: Parameters<Secrets["read"]>[1],
 ): Promise<FoundKey> {
   const { secrets } = sources;
   const given = await secrets.readGiven("rotationKey");

@@ -39,7 +39,7 @@ export async function tryKeyAtHand(context: Context): Promise<void> {
   if (signer === undefined) {
     context.warn(
       "key-not-tried",
-      "The rotation key was not tried: a dry run asks nobody. Name it with --rotation-key-file, and its passphrase with --passphrase-file, and it is.",
+      "The rotation key was not tried: a dry run asks for no key. Name its file with --rotation-key-file, and its passphrase with --passphrase-file, and it is.",
     );
   } else {
     await useKey(context, signer);
