@@ -14,7 +14,10 @@ export function declareDoctor(program: Command): readonly Declared[] {
     .command("doctor")
     .summary("say whether an account could come back today")
     .argument("<account>", "its handle, or its DID")
-    .requiredOption("--archive <dir>", "the archive that it would come back from")
+    .requiredOption(
+      "--archive <dir>",
+      "the archive that it would come back from: a folder that export or migrate has made",
+    )
     .option("--to <url>", "the server that it would go to");
   rotationKeyOptions(command);
   helpStartsWith(
@@ -29,10 +32,10 @@ export function declareDoctor(program: Command): readonly Declared[] {
       {
         says: "Could it come back, with this key and to this server?",
         command:
-          "decamp doctor alice.example.com --archive alice --rotation-key-file rotation-key.age \\\n" +
+          "decamp doctor alice.example.com --archive backup --rotation-key-file rotation-key.age \\\n" +
           "        --to https://pds.example.org",
       },
-      { says: "The same at night, without the key:", command: "decamp doctor alice.example.com --archive alice" },
+      { says: "The same at night, without the key:", command: "decamp doctor alice.example.com --archive backup" },
     ],
   );
   return [runs<DoctorFlags>(command, async () => (await import("./run.ts")).doctorCommand)];

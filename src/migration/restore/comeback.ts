@@ -86,10 +86,11 @@ export async function couldComeBack(
   signal: AbortSignal,
 ): Promise<Comeback> {
   const { archive, manifest } = await openSnapshot(path);
-  const identity = await findIdentity(services, parseAccount(account), { past: true }, signal);
+  const identity = await findArchived(services, { account, archive, manifest }, signal);
   const { did, handle } = identity;
   if (manifest.did !== did) {
-    throw new DecampError("refused", `${archive} is the archive of ${manifest.did}, and ${account} is ${did}.`, {
+    const named = account === did ? did : `${account}, ${did}`;
+    throw new DecampError("refused", `${archive} is the archive of ${manifest.did}, and not of ${named}.`, {
       hint: "Name the archive of this account.",
     });
   }
@@ -127,6 +128,32 @@ async function checkArchived({ archive, manifest, identity, signal }: Parts): Pr
   }
   const { records, createdAt } = manifest;
   return { id: "archive", state: "ok", message: `The archive is proved: ${records} records, as of ${createdAt}.` };
+}
+
+/**
+ * The account. A handle that its server gave out is gone with the server: then the archive says whose it was.
+ *
+ * @throws DecampError as `findIdentity`; of another handle that leads nowhere, with the DID of the archive
+ */
+async function findArchived(
+  services: MigrationServices,
+  { account, archive, manifest }: { account: string; archive: string; manifest: Manifest },
+  signal: AbortSignal,
+): Promise<Identity> {
+  const name = parseAccount(account);
+  try {
+    return await findIdentity(services, name, { past: true }, signal);
+  } catch (error) {
+    if (name.type === "did" || !isDecampError(error, "account-not-found", "unreachable")) {
+      throw error;
+    }
+    if (name.handle === manifest.handle?.toLowerCase()) {
+      return findIdentity(services, { type: "did", did: manifest.did }, { past: true }, signal);
+    }
+    const { code, message, data } = error;
+    const hint = `Give the account's DID. ${archive} is the archive of ${manifest.did}, then called ${manifest.handle ?? "nothing"}.`;
+    throw new DecampError(code, message, { hint, data, cause: error });
+  }
 }
 
 function checkBlobs({ blobs, missing }: Manifest, losses: string[]): ComebackCheck {
@@ -211,7 +238,8 @@ function checkRank(log: VerifiedLog, own: readonly string[], held: boolean): Com
   const first = keys.find((key) => own.includes(key));
   if (first === undefined) {
     const message = "No rotation key of your own stands in the identity, so only the server can change it.";
-    return { id: "rank", state: "fault", message: `${message} decamp plc add-key puts one first.` };
+    const help = "decamp plc add-key puts one first, as long as the server helps with it.";
+    return { id: "rank", state: "fault", message: `${message} ${help}` };
   }
   const servers = keysOfServer(log, log.head.operation, held ? own : [], []);
   const above = servers.filter((key) => keys.indexOf(key) < keys.indexOf(first));
