@@ -29,7 +29,8 @@ A CID is a checksum. That of a blob: put 01 55 12 20 (hexadecimal) before the SH
 write all that in base32 (RFC 4648, lower case, no padding), and put the letter b in front.
 
 A snapshot without manifest.json is not finished. Files that end in .part are leftovers.
-"decamp verify FOLDER" proves the whole of it. Anybody who has this folder and one of the rotation
-keys that plc-log.json names can bring the account back on any server: "decamp restore FOLDER --to URL".
+"decamp verify FOLDER" proves the whole of it. decamp puts no key into this folder. Anybody who has it and
+the private part of a rotation key that stands in the identity can bring the account back on another server:
+"decamp restore FOLDER --to URL --rotation-key-file FILE", with the address of that server.
 For a did:web it takes the host that the DID names in place of a key: a new did.json is published there.
 `;

@@ -46,7 +46,7 @@ export function declareRestore(program: Command): readonly Declared[] {
   const command = program
     .command("restore")
     .summary("bring an account back from its archive")
-    .argument("<archive>", "its archive, or one snapshot of it")
+    .argument("<archive>", "the folder that export or migrate has made, or one snapshot in it")
     .option("--to <url>", "your new server (or DECAMP_TARGET_PDS)")
     .option("--home-is-lost", "the server that the identity names is lost or hostile: what it has is not believed")
     .option(
@@ -96,16 +96,18 @@ export function declareRestore(program: Command): readonly Declared[] {
       "first. The identity changes twice: first a temporary key takes the place of the",
       "old server's signing key, which can be taken back; at last it names the new",
       "server. If it stops, run the same command again. A did:web has no rotation key:",
-      "each time you publish a document, which decamp writes to a file.",
+      "each time you publish a document, which decamp writes to a file. What decamp",
+      "migrate has archived lies in ~/.local/state/decamp/archives, unless you said",
+      "where. Without a rotation key of your own, nobody but the server can help.",
     ],
     [
       {
         says: "See what would happen; nothing is changed:",
-        command: "decamp restore alice --to https://pds.example.org --dry-run",
+        command: "decamp restore backup --to https://pds.example.org --dry-run",
       },
       {
         says: "Bring the account back, with questions on the way:",
-        command: "decamp restore alice --to https://pds.example.org --rotation-key-file rotation-key.age",
+        command: "decamp restore backup --to https://pds.example.org --rotation-key-file rotation-key.age",
       },
     ],
   );
@@ -113,7 +115,7 @@ export function declareRestore(program: Command): readonly Declared[] {
     command
       .command("cancel")
       .summary("take a restore back")
-      .argument("<archive>", "the archive of the account, or its DID"),
+      .argument("<archive>", "the archive of the account, or the account's DID"),
     [
       "Takes back a restore that has not named the new server: puts the old signing",
       "key back into the identity, and deletes the copy on the new server, which mails",
@@ -122,7 +124,7 @@ export function declareRestore(program: Command): readonly Declared[] {
     [
       {
         says: "Take back the restore that was begun:",
-        command: "decamp restore cancel alice --to https://pds.example.org --rotation-key-file rotation-key.age",
+        command: "decamp restore cancel backup --rotation-key-file rotation-key.age",
       },
     ],
   );
