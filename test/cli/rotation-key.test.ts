@@ -4,9 +4,9 @@ import { join } from "node:path";
 import { Command } from "commander";
 import { afterAll, describe, expect, test } from "vitest";
 import { rotationKeyOptions, type RotationKeyFlags } from "../../src/cli/shape.ts";
-import { createPrompter } from "../../src/cli/talk/prompter.ts";
+import { createPrompter, type Prompter } from "../../src/cli/talk/prompter.ts";
 import { readRotationKey, rotationKeySecrets } from "../../src/cli/talk/rotation-key.ts";
-import { createSecrets, type Secrets } from "../../src/cli/talk/secrets.ts";
+import { createSecrets } from "../../src/cli/talk/secrets.ts";
 import { openTerminal } from "../../src/cli/talk/terminal.ts";
 import { DecampError } from "../../src/errors.ts";
 import { parsePrivateKey, type PrivateKey } from "../../src/identity/private-key.ts";
@@ -166,12 +166,15 @@ describe.skipIf(process.platform === "win32")("a file that others can read", () 
 test("who types the name of a file in place of the key is told how a file is named, and asked again", async () => {
   const typed = ["rotation-key.age", key.reveal()];
   const asked: string[] = [];
-  const secrets = {
-    readGiven: async () => Promise.resolve(undefined),
-    read: async (_name, { message }) => Promise.resolve(void asked.push(message)).then(() => typed.shift() ?? ""),
-    conceal: () => undefined,
-  } as Pick<Secrets, "read" | "readGiven" | "conceal"> as Secrets;
-  const sources = { secrets, keychain: noKeychain, signal: new AbortController().signal };
+  const { signal } = new AbortController();
+  const terminal = await openTerminal(captured({ env: {} }).parts, { noColor: true });
+  const leave = (): undefined => undefined;
+  const prompter: Prompter = {
+    ...createPrompter(terminal, { noInput: true, json: false, noColor: true, signal, leave }),
+    secret: async ({ message }) => Promise.resolve(void asked.push(message)).then(() => typed.shift() ?? ""),
+  };
+  const secrets = createSecrets(terminal, {}, prompter, terminal.secrets, signal);
+  const sources = { secrets, keychain: noKeychain, signal };
   expect(await readRotationKey(sources, { curve: undefined, didKeys: [] })).toMatchObject({ didKey: key.didKey });
   expect(asked).toHaveLength(2);
   expect(asked[1]).toContain("add --rotation-key-file FILE");

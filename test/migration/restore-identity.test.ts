@@ -277,7 +277,7 @@ test("a restore that was taken back is not taken back once more: the temporary k
   });
   await expect(cancelRestore(options, services, answers, () => undefined, forever)).rejects.toMatchObject({
     code: "usage",
-    hint: "Name the new server with --to.",
+    message: `This machine knows of no restore of ${did}.`,
   });
   expect(sent).toHaveLength(1);
 });

@@ -95,16 +95,18 @@ export function namesRotationKey(
  *   `second-opinion`, `refused` for a file that others can read, `unreadable-file`, `interrupted`
  */
 export async function readRotationKey(sources: KeySources, wanted: WantedKey): Promise<PrivateKey> {
+  const { secrets } = sources;
+  const found = await findRotationKey(sources, wanted.didKeys, askedWithFlags);
+  let { text } = found;
   for (let attempt = 1; ; attempt += 1) {
-    const question = attempt === 1 ? askedWithFlags : askedOnceMore(attempt);
-    const { text, from } = await findRotationKey(sources, wanted.didKeys, question);
     try {
-      return await openKey(text, sources.secrets, wanted.curve);
+      return await openKey(text, secrets, wanted.curve);
     } catch (error) {
-      if (from !== "typed" || attempt >= tries || !isDecampError(error, "key-unusable")) {
+      if (found.from !== "typed" || attempt >= tries || !isDecampError(error, "key-unusable")) {
         throw error;
       }
     }
+    text = await secrets.read("rotationKey", askedOnceMore(attempt + 1));
   }
 }
 

@@ -89,7 +89,12 @@ async function onlyTarget(stateDir: string, did: string): Promise<string> {
       only === undefined
         ? `This machine knows of no restore of ${did}.`
         : `There are several restores of ${did}: to ${[only, ...others].join(", ")}.`,
-      { hint: "Name the new server with --to." },
+      {
+        hint:
+          only === undefined
+            ? "If it was taken back already, that is all. If it was begun on another machine, name the new server with --to."
+            : "Name the new server with --to.",
+      },
     );
   }
   return only;

@@ -179,6 +179,7 @@ async function checkNewer(
   const pds = services.openPds(home);
   const { state, head } = await askPlace(pds, did, signal);
   if (head === undefined) {
+    losses.push("what was written since the archive was made, if anything was");
     const message = `${pds.host} does not show what it has (${state}), so nobody knows what is newer there.`;
     return { id: "newer", state: "warning", message };
   }
