@@ -168,9 +168,8 @@ test("who types the name of a file in place of the key is told how a file is nam
   const asked: string[] = [];
   const { signal } = new AbortController();
   const terminal = await openTerminal(captured({ env: {} }).parts, { noColor: true });
-  const leave = (): undefined => undefined;
   const prompter: Prompter = {
-    ...createPrompter(terminal, { noInput: true, json: false, noColor: true, signal, leave }),
+    ...createPrompter(terminal, { noInput: true, json: false, noColor: true, signal, leave: () => undefined }),
     secret: async ({ message }) => Promise.resolve(void asked.push(message)).then(() => typed.shift() ?? ""),
   };
   const secrets = createSecrets(terminal, {}, prompter, terminal.secrets, signal);
