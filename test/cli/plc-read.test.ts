@@ -175,7 +175,7 @@ describe("plc audit", () => {
 
   test.each([
     ["./missing.json", 2, "there is no such file.\nHint: Check the path."],
-    ["/", 2, "no archive in the folder /.\nHint: An archive has"],
+    ["/", 2, "no archive in the folder /.\nHint: An archive is a folder"],
     ["alice", 2, "neither a handle nor a DID"],
     ["did:web:alice.example.com", 2, "did:web"],
     ["did:plc:aaaaaaaaaaaaaaaaaaaaaaaa", 5, "does not know"],

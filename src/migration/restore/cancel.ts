@@ -47,8 +47,8 @@ export interface CancelledRestore {
  * It works without the archive, and without the journal, too: the log has the old signing key, and shows the operation
  * that put another one in its place.
  *
- * @param options as for `restore`; `archive` may be the DID of the account, and `to` empty for the one restore of it that
- *   this machine remembers
+ * @param options as for `restore`; `archive` may be the DID of the account, and `to` empty for the one restore of it
+ *   that this machine remembers
  * @throws DecampError `refused` if the identity names the new server already, `target-in-use`; and what signing,
  *   submitting and signing in throw
  */
@@ -79,7 +79,10 @@ export async function cancelRestore(
   }
 }
 
-/** The new server of the one restore that this machine remembers. @throws DecampError `usage` if there are none, or several */
+/**
+ * The new server of the one restore that this machine remembers. @throws DecampError `usage` if there are none, or
+ * several
+ */
 async function onlyTarget(stateDir: string, did: string): Promise<string> {
   const restores = (await findJournals(stateDir, did)).filter((state) => state.restore === true);
   const [only, ...others] = restores.flatMap(({ target }) => (target === undefined ? [] : [target]));

@@ -53,8 +53,8 @@ export function lastOwnKey({ did, signingKeys }: VerifiedLog, temporaryKeys: rea
 
 /**
  * Whether a key came to be the signing key, the first time, in an operation that changed nothing else, and that one of
- * these keys has signed: so comes a temporary key, also one that nobody remembers any more. A key that stood there before
- * and came back like that is the old one again: a temporary key is made anew each time.
+ * these keys has signed: so comes a temporary key, also one that nobody remembers any more. A key that stood there
+ * before and came back like that is the old one again: a temporary key is made anew each time.
  */
 export function cameAsTemporary(log: VerifiedLog, signingKey: string, signers: readonly string[]): boolean {
   const chain = activeEntries(log);
