@@ -77,6 +77,9 @@ export function whatNoNameHas(text: string): string {
       : "";
   }
   const spelled = odd.slice(0, most).map((letter) => {
+    if (letter === " ") {
+      return "a space";
+    }
     const code = `U+${(letter.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, "0")}`;
     return /^[\p{L}\p{N}\p{P}\p{S}]$/u.test(letter) ? `${JSON.stringify(letter)} (${code})` : code;
   });

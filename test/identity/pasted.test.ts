@@ -63,7 +63,7 @@ describe("could mean something else, and is refused with what was seen", () => {
     ["\u0430lice.example.com", `It has "\u0430" (U+0430); ${plainLetters}`],
     ["al_ice.example.com", `It has "_" (U+005F); ${plainLetters}`],
     ["a\u0301lice.example.com", `It has U+0301; ${plainLetters}`],
-    ["alice. example.com", `It has U+0020; ${plainLetters}`],
+    ["alice. example.com", `It has a space; ${plainLetters}`],
     ["абвгде.example.com", `"д" (U+0434), and more; ${plainLetters}`],
     ["alice\u2024example.com", `It has "\u2024" (U+2024); ${plainLetters}`],
     // Shown from right to left, the name looks like another one.
