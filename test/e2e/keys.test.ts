@@ -173,7 +173,9 @@ test("with a key of one's own first the usual command moves, and says with which
   ].map((sentence) => stderr.indexOf(sentence));
   expect(sentences.every((place, index) => place > (sentences[index - 1] ?? -1))).toBe(true);
   const again = `decamp plc undo ${account.did} --rotation-key-file FILE --plc-url ${network.plcUrl} --allow-private-hosts`;
-  expect(stdout).toMatch(new RegExp(`^Until \\S+ \\S+ \\(UTC[^)]*\\) it can be undone with ${didKey}: ${again} --state-dir`, "m"));
+  expect(stdout).toMatch(
+    new RegExp(`^Until \\S+ \\S+ \\(UTC[^)]*\\) it can be undone with ${didKey}: ${again} --state-dir`, "m"),
+  );
   await proxy.stop();
   await move.remove();
 });
