@@ -199,8 +199,9 @@ async function askWhatIsMissing(
   const identity = await askAccount(ask, draft, moves, services);
   const home = homeOf(pastOf(identity));
   const target = await askServer(ask, draft, { identity, home, moves }, globals, services);
-  const key = await offerKey(ask, draft, identity, edge);
+  // Before a key is made: one that does not answer ends this.
   const source = home === undefined ? undefined : await services.openPds(home).describe(signal);
+  const key = await offerKey(ask, draft, identity, edge);
   explainHandle(err, identity.handle, { home, source, target });
   return key;
 }
