@@ -127,16 +127,11 @@ describe("on a terminal", () => {
   test("the passphrase is asked for twice, an empty one is refused, none is shown; --reveal shows the key", async () => {
     const argv = ["key", "generate", "--curve", "p256", "--reveal", "-o", join(fresh(), "key.age")];
     const screen = onScreen(new URL(`file://${startScript}`), argv, { NO_COLOR: "1" });
-    await screen.shows("A passphrase for the key file:");
-    screen.type("\r");
-    await screen.shows("Please type an answer");
-    screen.type("open sesame\r");
-    await screen.shows("The same passphrase once more:");
-    screen.type("open sesam\r");
-    await screen.shows("The two were not the same.");
-    screen.type("open sesame\r");
-    await screen.shows("The same passphrase once more:");
-    screen.type("open sesame\r");
+    await screen.answers("A passphrase for the key file:", "\r");
+    await screen.answers("Please type an answer", "open sesame\r");
+    await screen.answers("The same passphrase once more:", "open sesam\r");
+    await screen.answers("The two were not the same.", "open sesame\r");
+    await screen.answers("The same passphrase once more:", "open sesame\r");
     expect(await screen.ended).toBe(0);
     const text = screen.lines().join("\n");
     const shown = /^Private key {2}(z\S+)$/m.exec(text)?.[1] ?? "";
@@ -148,8 +143,7 @@ describe("on a terminal", () => {
     const place = fresh();
     const argv = ["key", "generate", "-o", join(place, "key.age")];
     const screen = onScreen(new URL(`file://${startScript}`), argv, { NO_COLOR: "1" });
-    await screen.shows("A passphrase for the key file:");
-    screen.type("open\u0003");
+    await screen.answers("A passphrase for the key file:", "open\u0003");
     expect(await screen.ended).toBe(130);
     expect(readdirSync(place)).toEqual([]);
   });
@@ -158,12 +152,9 @@ describe("on a terminal", () => {
     const path = await cheapFile(fresh());
     for (const last of ["open sesame", "open rye"]) {
       const screen = onScreen(new URL(`file://${startScript}`), ["key", "inspect", path], { NO_COLOR: "1" });
-      await screen.shows("Passphrase of the key file:");
-      screen.type("open barley\r");
-      await screen.shows("That passphrase does not open the key file. Once more (2 of 3):");
-      screen.type("open oats\r");
-      await screen.shows("That passphrase does not open the key file. Once more (3 of 3):");
-      screen.type(`${last}\r`);
+      await screen.answers("Passphrase of the key file:", "open barley\r");
+      await screen.answers("That passphrase does not open the key file. Once more (2 of 3):", "open oats\r");
+      await screen.answers("That passphrase does not open the key file. Once more (3 of 3):", `${last}\r`);
       expect(await screen.ended).toBe(last === "open sesame" ? 0 : 4);
       expect(screen.lines().join("\n")).toContain(
         last === "open sesame" ? key.didKey : "The passphrase does not open the key file.",

@@ -15,16 +15,14 @@ const move = new URL("support/move.ts", import.meta.url);
 
 async function watched(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Screen> {
   const screen = onScreen(move, args, env);
-  await screen.shows("10 of 40 blobs");
-  screen.type(endOfInput);
+  await screen.answers("10 of 40 blobs", endOfInput);
   expect(await screen.ended).toBe(0);
   return screen;
 }
 
 test("a person sees a bar while a step runs, and one line for each that is over", async () => {
   const screen = onScreen(move, []);
-  await screen.shows("Transfer the blobs  █████░░░░░░░░░░░░░░░ 10 of 40 blobs");
-  screen.type(endOfInput);
+  await screen.answers("Transfer the blobs  █████░░░░░░░░░░░░░░░ 10 of 40 blobs", endOfInput);
   expect(await screen.ended).toBe(0);
   const lines = screen.lines().filter((line) => line !== "");
   expect(lines).toEqual([

@@ -14,27 +14,22 @@ const cursorIsBack = (screen: Screen): boolean =>
 describe("on a real terminal", () => {
   test("a line is asked for, checked, and asked for again", async () => {
     const screen = onScreen(new URL("support/ask.ts", import.meta.url), ["text"]);
-    await screen.shows("Answer:");
-    screen.type("wrong\r");
-    await screen.shows("That is wrong.");
-    screen.type(`${"\u007f".repeat(5)}right\r`);
+    await screen.answers("Answer:", "wrong\r");
+    await screen.answers("That is wrong.", `${"\u007f".repeat(5)}right\r`);
     expect(await screen.ended).toBe(0);
     expect(screen.lines().at(-1)).toBe("answered thgir");
   });
 
   test("an empty line is no answer", async () => {
     const screen = onScreen(new URL("support/ask.ts", import.meta.url), ["text"]);
-    await screen.shows("Answer:");
-    screen.type("\r");
-    await screen.shows("Please type an answer");
-    screen.type("ok\r");
+    await screen.answers("Answer:", "\r");
+    await screen.answers("Please type an answer", "ok\r");
     expect(await screen.ended).toBe(0);
   });
 
   test("a secret is never echoed, not even its length", async () => {
     const screen = onScreen(new URL("support/ask.ts", import.meta.url), ["secret"]);
-    await screen.shows("Answer:");
-    screen.type("hunter22");
+    await screen.answers("Answer:", "hunter22");
     screen.type("\r");
     expect(await screen.ended).toBe(0);
     expect(screen.lines().at(-1)).toBe("answered 22retnuh");
@@ -44,8 +39,7 @@ describe("on a real terminal", () => {
 
   test("Ctrl-C at a question ends with 130, and the step's line is left alone", async () => {
     const screen = onScreen(new URL("support/ask.ts", import.meta.url), ["text"]);
-    await screen.shows("Answer:");
-    screen.type("half an ans\u0003");
+    await screen.answers("Answer:", "half an ans\u0003");
     expect(await screen.ended).toBe(130);
     expect(screen.lines().at(-1)).toMatch(/^Stopped\./);
   });
@@ -61,8 +55,7 @@ describe("on a real terminal", () => {
     ["Ctrl-C twice", "text", "wrong\r\u0003\u0003"],
   ])("%s, all in one piece: it ends with 130", async (_name, kind, keys) => {
     const screen = onScreen(new URL("support/ask.ts", import.meta.url), [kind]);
-    await screen.shows("Answer:");
-    screen.type(keys);
+    await screen.answers("Answer:", keys);
     expect(await screen.ended).toBe(130);
     expect(screen.lines().at(-1)).toMatch(/^Stopped\./);
     expect(screen.lines().join("\n")).not.toMatch(/answered|bug|ERR_/);
@@ -73,23 +66,20 @@ describe("on a real terminal", () => {
     ["Ctrl-D", "\u0004"],
   ])("%s is not taken for one more failure by work that goes on after failures", async (_name, keys) => {
     const screen = onScreen(new URL("support/ask.ts", import.meta.url), ["goes-on"]);
-    await screen.shows("Answer:");
-    screen.type(keys);
+    await screen.answers("Answer:", keys);
     expect(await screen.ended).toBe(130);
     expect(screen.lines().join("\n")).not.toMatch(/answered|stopping|✔/);
   });
 
   test("Ctrl-D at an empty question ends it too, instead of waiting for ever", async () => {
     const screen = onScreen(new URL("support/ask.ts", import.meta.url), ["secret"]);
-    await screen.shows("Answer:");
-    screen.type("\u0004");
+    await screen.answers("Answer:", "\u0004");
     expect(await screen.ended).toBe(130);
   });
 
   test("Ctrl-C while a spinner turns", async () => {
     const screen = onScreen(new URL("support/ask.ts", import.meta.url), ["wait"]);
-    await screen.shows("Sign in at your old server");
-    screen.type("\u0003");
+    await screen.answers("Sign in at your old server", "\u0003");
     expect(await screen.ended).toBe(130);
     expect(screen.lines().join("\n")).toContain("stopping");
     expect(cursorIsBack(screen)).toBe(true);
@@ -97,10 +87,8 @@ describe("on a real terminal", () => {
 
   test("Ctrl-C a second time ends at once, whatever is going on", async () => {
     const screen = onScreen(new URL("support/ask.ts", import.meta.url), ["stuck"]);
-    await screen.shows("Sign in at your old server");
-    screen.type("\u0003");
-    await screen.shows("stopping");
-    screen.type("\u0003");
+    await screen.answers("Sign in at your old server", "\u0003");
+    await screen.answers("stopping", "\u0003");
     expect(await screen.ended).toBe(130);
     expect(cursorIsBack(screen)).toBe(true);
   });
@@ -109,12 +97,9 @@ describe("on a real terminal", () => {
 describe("what is typed while nothing is asked", () => {
   test("is not shown, and is no answer: neither to the next question nor to the one after it", async () => {
     const screen = onScreen(new URL("support/ask.ts", import.meta.url), ["early"]);
-    await screen.shows("Sign in at your old server");
-    screen.type("hunter22\rhunter23\r");
-    await screen.shows("? Answer:");
-    screen.type("secret\rearly again");
-    await screen.shows("? And then:");
-    screen.type("right\r");
+    await screen.answers("Sign in at your old server", "hunter22\rhunter23\r");
+    await screen.answers("? Answer:", "secret\rearly again");
+    await screen.answers("? And then:", "right\r");
     expect(await screen.ended).toBe(0);
     expect(screen.lines().at(-1)).toBe("answered thgir ,terces");
     expect(screen.raw()).not.toContain("hunter");
@@ -125,8 +110,7 @@ describe("what is typed while nothing is asked", () => {
     const folder = await mkdtemp(path.join(tmpdir(), "decamp-typed-"));
     const typed = path.join(folder, "typed");
     const screen = onScreen(new URL("support/ask.ts", import.meta.url), ["busy", typed]);
-    await screen.shows("busy");
-    screen.type("hunter22\r");
+    await screen.answers("busy", "hunter22\r");
     await writeFile(typed, "");
     await screen.shows("? Answer:");
     await rm(folder, { recursive: true });

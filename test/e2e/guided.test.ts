@@ -64,46 +64,32 @@ test("a whole move on 80 columns: a wrong password, a wrong code, another code, 
     (await network.waitForMail({ to: account.email, subject: "PLC Update", after })).token ?? "";
 
   const first = guided(80);
-  await first.shows("Your account, its handle or its DID:");
-  first.type(`${account.did}\r`);
-  await first.shows("Your new server, its address:");
-  first.type(`${network.b.url}\r`);
-  await first.shows("Make one now?");
-  first.type("\r");
-  await first.shows("Where to keep it");
-  first.type(`\u0015${keyFile}\r`);
+  await first.answers("Your account, its handle or its DID:", `${account.did}\r`);
+  await first.answers("Your new server, its address:", `${network.b.url}\r`);
+  await first.answers("Make one now?", "\r");
+  await first.answers("Where to keep it", `\u0015${keyFile}\r`);
   for (const question of ["A passphrase for the key file:", "The same passphrase once more:"]) {
-    await first.shows(question);
-    first.type("a passphrase\r");
+    await first.answers(question, "a passphrase\r");
   }
-  await first.shows("? Your handle on the new server");
-  first.type("\r");
-  await first.shows("? Begin?");
-  first.type("\r");
-  await first.shows("? Password of guided.a.test");
-  first.type("not-the-password\r");
+  await first.answers("? Your handle on the new server", "\r");
+  await first.answers("? Begin?", "\r");
+  await first.answers("? Password of guided.a.test", "not-the-password\r");
   await first.shows("refuses the sign-in");
-  await first.shows("? Password of guided.a.test");
-  first.type(`${account.password}\r`);
-  await first.shows("? Your e-mail address on the new server");
-  first.type("\u0015guided@new.example.com\r");
-  await first.shows("? New password for guided.b.test");
-  first.type("the-new-password\r");
-  await first.shows("? The same password once more");
-  first.type("the-new-password\r");
+  await first.answers("? Password of guided.a.test", `${account.password}\r`);
+  await first.answers("? Your e-mail address on the new server", "\u0015guided@new.example.com\r");
+  await first.answers("? New password for guided.b.test", "the-new-password\r");
+  await first.answers("? The same password once more", "the-new-password\r");
   await first.shows("Your own rotation key");
   await first.shows("? Type the DID");
   let asked = Date.now();
   first.type(`${account.did}\r`);
-  await first.shows("? Code from the mail");
-  first.type("AAAAA-AAAAA\r");
+  await first.answers("? Code from the mail", "AAAAA-AAAAA\r");
   await first.shows("is not the right one");
   await first.shows("? Code from the mail");
   await mail(asked);
   asked = Date.now();
   first.type("\r");
-  await first.shows("Another mail was asked for.");
-  first.type(`${await mail(asked)}\r`);
+  await first.answers("Another mail was asked for.", `${await mail(asked)}\r`);
   await first.shows("The point of no return");
   await first.shows("? Type the DID");
   expect(seen(first, account.did)).toBe(await file("until-the-window-is-closed"));
@@ -120,17 +106,13 @@ test("a whole move on 80 columns: a wrong password, a wrong code, another code, 
     "--recovery-key",
     keyFile,
   );
-  await second.shows("? Password of guided.a.test");
-  second.type(`${account.password}\r`);
-  await second.shows("? Passphrase");
-  second.type("a passphrase\r");
-  await second.shows("? Password of guided.b.test");
-  second.type("the-new-password\r");
+  await second.answers("? Password of guided.a.test", `${account.password}\r`);
+  await second.answers("? Passphrase", "a passphrase\r");
+  await second.answers("? Password of guided.b.test", "the-new-password\r");
   await second.shows("? Type the DID");
   asked = Date.now();
   second.type(`${account.did}\r`);
-  await second.shows("? Code from the mail");
-  second.type(`${await mail(asked)}\r`);
+  await second.answers("? Code from the mail", `${await mail(asked)}\r`);
   expect(await second.ended).toBe(0);
   expect(seen(second, account.did)).toBe(await file("until-the-end"));
 

@@ -45,30 +45,21 @@ test("wrong answers are asked again: the password, the handle, the code", async 
     move.args.filter((arg) => arg !== "--no-input"),
   );
 
-  await screen.shows("Your handle on the new server");
-  screen.type("\u0015x.b.test\r"); // one letter: too short
+  await screen.answers("Your handle on the new server", "\u0015x.b.test\r"); // one letter: too short
   await screen.shows("That did not work:");
   await screen.shows("3 to 18 letters");
   // What is typed before a question stands there is dropped: so wait for the question.
-  await screen.shows("? Your handle on the new server");
-  screen.type("typing.b.test\r");
-  await screen.shows("Password of typing.a.test");
-  screen.type("not-the-password\r");
+  await screen.answers("? Your handle on the new server", "typing.b.test\r");
+  await screen.answers("Password of typing.a.test", "not-the-password\r");
   await screen.shows("refuses the sign-in");
-  await screen.shows("? Password of typing.a.test");
-  screen.type(`${account.password}\r`);
-  await screen.shows("Your e-mail address on the new server");
-  screen.type("\u0015typing@new.example.com\r");
-  await screen.shows("New password for typing.b.test");
-  screen.type("the-new-password\r");
-  await screen.shows("The same password once more");
-  screen.type("the-new-password\r");
+  await screen.answers("? Password of typing.a.test", `${account.password}\r`);
+  await screen.answers("Your e-mail address on the new server", "\u0015typing@new.example.com\r");
+  await screen.answers("New password for typing.b.test", "the-new-password\r");
+  await screen.answers("The same password once more", "the-new-password\r");
   await screen.shows("The point of no return");
-  await screen.shows("Type the DID");
-  screen.type(`${account.did}\r`);
+  await screen.answers("Type the DID", `${account.did}\r`);
 
-  await screen.shows("Code from the mail");
-  screen.type("AAAAA-AAAAA\r");
+  await screen.answers("Code from the mail", "AAAAA-AAAAA\r");
   await screen.shows("is not the right one");
   await screen.shows("? Code from the mail");
   const first = await network.waitForMail({ to: account.email, subject: "PLC Update", after: started });
@@ -106,8 +97,7 @@ describe("Ctrl-C at a question after the point of no return", () => {
     const args = without(move.args, "--password-file").filter((arg) => arg !== "--no-input");
 
     const screen = onScreen(bin, args);
-    await screen.shows("Password of leaving.a.test");
-    screen.type("\u0003");
+    await screen.answers("Password of leaving.a.test", "\u0003");
     expect(await screen.ended).toBe(130);
     const lines = screen.lines();
     const title = stepTitle("deactivate-source");
@@ -139,8 +129,7 @@ describe("Ctrl-C at a question after the point of no return", () => {
     const flags = Object.entries({ ...answers, ...where, "--confirm-did": account.did }).flat();
     const undo = ["plc", "undo", account.did, ...flags, "--allow-private-hosts"];
     const screen = onScreen(bin, undo);
-    await screen.shows("your new server");
-    screen.type("\u0003");
+    await screen.answers("your new server", "\u0003");
     expect(await screen.ended).toBe(130);
     const shown = screen.lines().join("\n");
     expect(shown).not.toMatch(/is still active|lives at|Warning/);

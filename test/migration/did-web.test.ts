@@ -26,6 +26,7 @@ import { key as archived, makeArchive } from "../cli/support/archive.ts";
 import { scriptedServer, sendJson, type ScriptedServer } from "../faults/scripted-server.ts";
 import { testRev } from "../repo/tools/account.ts";
 import { testKey } from "../tools/plc.ts";
+import { restoreOptions } from "./restore-world.ts";
 
 const did = "did:web:alice.example.com";
 const [old, next, temporary, other] = await Promise.all(
@@ -81,18 +82,7 @@ beforeEach(async () => {
   meanwhile = () => undefined;
   const archive = makeArchive(folder, (manifest) => ({ ...manifest, did }));
   await writeFile(snapshotFile(archive, testRev, "document"), JSON.stringify(documentOf(archived)));
-  options = {
-    archive,
-    to: target,
-    homeIsLost: false,
-    replaceNewer: false,
-    dryRun: false,
-    stateDir: await mkdtemp(path.join(folder, "state-")),
-    allowPrivateHosts: true,
-    chunkedImport: false,
-    allowMissingBlobs: false,
-    acceptFutureRev: true,
-  };
+  options = await restoreOptions(archive, target, folder);
 });
 
 function services(): MigrationServices {

@@ -49,6 +49,22 @@ export const swap = async (before: Json, to = temporary): Promise<Json> =>
 export const target = "https://new.example.com";
 export const old = "https://old.example.com";
 
+/** How a restore is asked for, without any wish. @param folder where the state lies, in a folder of its own */
+export async function restoreOptions(archive: string, to: string, folder: string): Promise<RestoreOptions> {
+  return {
+    archive,
+    to,
+    homeIsLost: false,
+    replaceNewer: false,
+    dryRun: false,
+    stateDir: await mkdtemp(path.join(folder, "state-")),
+    allowPrivateHosts: true,
+    chunkedImport: false,
+    allowMissingBlobs: false,
+    acceptFutureRev: true,
+  };
+}
+
 /** What one test has. */
 export interface World {
   readonly options: RestoreOptions;
@@ -98,18 +114,7 @@ export function prepareWorld(): World {
       availableUserDomains: [".new.example.com"],
     };
     said.set("com.atproto.server.describeServer", { status: 200, ...description });
-    options = {
-      archive: makeArchive(folder),
-      to: target,
-      homeIsLost: false,
-      replaceNewer: false,
-      dryRun: false,
-      stateDir: await mkdtemp(path.join(folder, "state-")),
-      allowPrivateHosts: true,
-      chunkedImport: false,
-      allowMissingBlobs: false,
-      acceptFutureRev: true,
-    };
+    options = await restoreOptions(makeArchive(folder), target, folder);
   });
   return {
     said,

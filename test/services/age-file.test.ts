@@ -70,8 +70,7 @@ test.skipIf(!age)(`the program age opens it${age ? "" : " (skipped: age is not i
   const path = join(folder, "key.age");
   writeFileSync(path, await encryptText("what age prints", "a passphrase", cost));
   const screen = onProgram("age", ["--decrypt", path]);
-  await screen.shows("Enter passphrase");
-  screen.type("a passphrase\r");
+  await screen.answers("Enter passphrase", "a passphrase\r");
   expect(await screen.ended).toBe(0);
   expect(screen.lines().at(-1)).toContain("what age prints");
 });

@@ -13,6 +13,8 @@ export interface Screen {
    */
   spells(text: string): Promise<void>;
   type(keys: string): void;
+  /** Types `keys` once the screen shows `text`. */
+  answers(text: string, keys: string): Promise<void>;
   /** Closes the terminal, as a window is closed. */
   hangUp(): void;
   /** The lines that are on the screen now, without the empty ones at the end. */
@@ -82,8 +84,13 @@ export function onProgram(
       watcher();
     });
   let spelled = 0;
+  const shows = async (text: string): Promise<void> => until(text, () => lines().join("\n").includes(text));
   return {
-    shows: async (text) => until(text, () => lines().join("\n").includes(text)),
+    shows,
+    answers: async (text, keys) => {
+      await shows(text);
+      program.write(keys);
+    },
     spells: async (text) =>
       until(text, () => {
         const said = stripVTControlCharacters(raw).replaceAll(/\s/g, "");
