@@ -6,6 +6,7 @@ import { diffInTurns, type RecordChange } from "../repo/diff.ts";
 import type { RepoSource } from "../repo/source.ts";
 import { openCarFile } from "../services/disk/car-file.ts";
 import { snapshotFile, snapshotFiles } from "./layout.ts";
+import { withRepo } from "./open-repo.ts";
 import type { OpenSnapshot } from "./open.ts";
 
 /** A file beside the repository, or a blob, that is not the same in both. */
@@ -52,12 +53,7 @@ export async function changesSince(
   source: RepoSource,
   signal: AbortSignal,
 ): Promise<RecordChange[]> {
-  const car = openCarFile(snapshotFile(archive, manifest.snapshot, "repo"));
-  try {
-    return await collect(diffInTurns(car.source, source, { signal }));
-  } finally {
-    car.close();
-  }
+  return withRepo(archive, manifest.snapshot, async (repo) => collect(diffInTurns(repo, source, { signal })));
 }
 
 /** The files that are different, by what the manifests say: identity, preferences, account. */

@@ -2,6 +2,7 @@
 import { DecampError, isDecampError } from "../errors.ts";
 import { openCarFile, type CarFile } from "../services/disk/car-file.ts";
 import { notPlain } from "../services/disk/plain-file.ts";
+import type { RepoSource } from "../repo/source.ts";
 import { snapshotFile } from "./layout.ts";
 import type { Manifest } from "./manifest.ts";
 
@@ -24,6 +25,25 @@ export function openSnapshotRepo(archive: string, manifest: Manifest): CarFile {
       throw damagedArchive(archive, manifest, { rule: "archive/file-changed", message }, error);
     }
     throw error;
+  }
+}
+
+/**
+ * Runs `use` with the repository of a snapshot, and closes it.
+ *
+ * @param snapshot name of the snapshot
+ * @throws DecampError `unreadable-file` if it cannot be opened; what `use` throws
+ */
+export async function withRepo<T>(
+  archive: string,
+  snapshot: string,
+  use: (source: RepoSource) => Promise<T>,
+): Promise<T> {
+  const car = openCarFile(snapshotFile(archive, snapshot, "repo"));
+  try {
+    return await use(car.source);
+  } finally {
+    car.close();
   }
 }
 

@@ -1,10 +1,10 @@
 /** The certificate of a move, beside the archive that it speaks of. */
 
 import { moveBy, staysOf, type MoveInLog } from "../account/where.ts";
-import { certificateFile, snapshotFile } from "../archive/layout.ts";
+import { certificateFile } from "../archive/layout.ts";
+import { withRepo } from "../archive/open-repo.ts";
 import type { VerifiedLog } from "../plc/log.ts";
 import { extractCommit } from "../repo/commit-proof.ts";
-import { openCarFile } from "../services/disk/car-file.ts";
 import { writeWhole } from "../services/disk/files.ts";
 import { verifyCertificate, type Certificate } from "./certificate.ts";
 import type { Context } from "./context.ts";
@@ -47,13 +47,7 @@ async function unsignedCertificate(
   { operation, source, target }: MoveInLog,
 ): Promise<Certificate> {
   const { identity, services, snapshot, archive, oldHandle, newHandle, missingBlobs, notMoved, signal } = context;
-  const car = openCarFile(snapshotFile(archive, snapshot.snapshot, "repo"));
-  let oldCommit: Uint8Array;
-  try {
-    oldCommit = await extractCommit(car.source, signal);
-  } finally {
-    car.close();
-  }
+  const oldCommit = await withRepo(archive, snapshot.snapshot, async (repo) => extractCommit(repo, signal));
   return {
     format: 1,
     writtenBy: services.writtenBy,

@@ -10,12 +10,11 @@
 import { headAt } from "../account/places.ts";
 import { staysOf } from "../account/where.ts";
 import { proveDownload } from "../archive/export/fetch-repo.ts";
-import { snapshotFile } from "../archive/layout.ts";
+import { withRepo } from "../archive/open-repo.ts";
 import { DecampError, isDecampError } from "../errors.ts";
 import { diffInTurns } from "../repo/diff.ts";
 import { emptyTree, type Head } from "../repo/head.ts";
 import type { RepoSource } from "../repo/source.ts";
-import { openCarFile } from "../services/disk/car-file.ts";
 import type { Context } from "./context.ts";
 import { signInToTarget } from "./sign-in.ts";
 
@@ -148,10 +147,5 @@ async function compareRecords(context: Context): Promise<Holding> {
   if (newest === undefined || (where.source?.state === "active" && where.source.head?.data !== newest.data)) {
     return { kind: "unknown" };
   }
-  const car = openCarFile(snapshotFile(archive, newest.snapshot, "repo"));
-  try {
-    return await compare(car.source);
-  } finally {
-    car.close();
-  }
+  return withRepo(archive, newest.snapshot, compare);
 }

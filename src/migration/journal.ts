@@ -260,6 +260,11 @@ export async function rememberedDids(stateDir: string, handle: string): Promise<
     .flatMap(({ did }) => (did === undefined ? [] : [did]));
 }
 
+/** The did:keys of all temporary keys that the restores of these journals have made. */
+export function temporaryKeysIn(journals: readonly JournalState[]): string[] {
+  return journals.flatMap(({ temporaryKeys = [] }) => temporaryKeys);
+}
+
 /** The journals of one account. */
 export async function findJournals(stateDir: string, did: string): Promise<JournalState[]> {
   return (await readJournals(stateDir)).states.filter((state) => state.did === did);

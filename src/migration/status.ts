@@ -7,12 +7,12 @@ import { pastOf, type AnyIdentity } from "../account/web/any-identity.ts";
 import type { Past } from "../account/web/past.ts";
 import type { Place, PlaceState } from "../account/places.ts";
 import { homeBefore, homeOf, livesAt, whereIs, type Whereabouts, type WhereState } from "../account/where.ts";
-import { documentUrl } from "../account/web/wait-for-document.ts";
 import { parseServerUrl } from "../identity/addresses.ts";
 import { parseAccount } from "../identity/names.ts";
 import type { MigrationServices } from "./context.ts";
 import type { PublishedDocument } from "./events.ts";
 import { findJournals, readJournals, rememberedDids, type JournalState } from "./journal.ts";
+import { publishedAs } from "./web/document-files.ts";
 import { withJournals } from "./web/recall.ts";
 
 /** Where a move is: what of it holds, and what can be taken back. Coarser than `state`, which was added later. */
@@ -190,7 +190,7 @@ function describeMove(where: Whereabouts, pairs: readonly Pair[], index: number,
   const { at, archive, frozen = false, undo: undoing, restore = false, temporaryKeys = [] } = pair?.journal ?? {};
   const temporaryKey = temporaryKeys.find((key) => key === identity.document.signingKey);
   const isHistory = isOver(pair, pairs, identity);
-  const document = pair?.journal?.document;
+  const document = publishedAs(pair?.journal?.document, identity.did);
   // An undo that was begun is finished first.
   const next =
     restore && archive !== undefined && target !== undefined && state !== "moved"
@@ -206,9 +206,7 @@ function describeMove(where: Whereabouts, pairs: readonly Pair[], index: number,
     reversible: reversible && !restore,
     ...(restore ? { restore } : {}),
     ...(temporaryKey === undefined ? {} : { temporaryKey }),
-    ...(document === undefined || isHistory
-      ? {}
-      : { document: { url: documentUrl(identity.did), file: document.file, kept: document.kept } }),
+    ...(document === undefined || isHistory ? {} : { document }),
     frozen: state === "frozen" && frozen,
     dark,
     isHistory,

@@ -37,6 +37,7 @@ import {
   rememberedDids,
   removeJournal,
   type JournalState,
+  temporaryKeysIn,
 } from "./journal.ts";
 
 /** Which move is to be undone. */
@@ -178,7 +179,7 @@ async function changeBack(
     .toReversed()
     .flatMap(({ operation }) => rotationKeysOf(operation));
   const signer = await openSigner([...new Set(keys)]);
-  const temporaryKeys = (await findJournals(stateDir, account.did)).flatMap((one) => one.temporaryKeys ?? []);
+  const temporaryKeys = temporaryKeysIn(await findJournals(stateDir, account.did));
   const plan = planUndo(account, moved, { didKey: signer.didKey, temporaryKeys }, timeAtDirectory(parts.services));
   await compareRepos(parts, account.did, source, moved);
   return carryOut(

@@ -176,17 +176,8 @@ export function createAnswers(
 
     confirmReplacement: async ({ host }) => {
       // Who cannot be asked has said so with the flag that this is about.
-      if (given.yes || !prompter.canAsk) {
-        return;
-      }
-      const typed = await prompter.text({
-        message: `Type yes to replace what ${hostName(host)} has, or nothing to stop here:`,
-        what: "the confirmation that the copy may be replaced",
-        answeredBy: "--yes",
-        mayBeEmpty: true,
-      });
-      if (typed.toLowerCase() !== "yes") {
-        throw new DecampError("interrupted", "The replacement was not confirmed.");
+      if (!given.yes && prompter.canAsk) {
+        await requireYes(prompter, `replace what ${hostName(host)} has`, "replaced", "replacement");
       }
     },
 
@@ -197,15 +188,7 @@ export function createAnswers(
       }
       terminal.err.line(`The account ${handle}, ${did}, at ${hostName(host)} will be deleted, with all that is in it.`);
       terminal.err.line("That is the copy that the move has made. The account itself stays where it lives.");
-      const typed = await prompter.text({
-        message: "Type yes to delete it, or nothing to stop here:",
-        what: "the confirmation that the copy may be deleted",
-        answeredBy: "--yes",
-        mayBeEmpty: true,
-      });
-      if (typed.toLowerCase() !== "yes") {
-        throw new DecampError("interrupted", "The deletion was not confirmed.");
-      }
+      await requireYes(prompter, "delete it", "deleted", "deletion");
     },
 
     deletionCode: ({ host, email, again }) =>
@@ -214,6 +197,19 @@ export function createAnswers(
         again: refused(again),
       }),
   };
+}
+
+/** @throws DecampError `interrupted` for anything but a yes */
+async function requireYes(prompter: Prompter, todo: string, done: string, name: string): Promise<void> {
+  const typed = await prompter.text({
+    message: `Type yes to ${todo}, or nothing to stop here:`,
+    what: `the confirmation that the copy may be ${done}`,
+    answeredBy: "--yes",
+    mayBeEmpty: true,
+  });
+  if (typed.toLowerCase() !== "yes") {
+    throw new DecampError("interrupted", `The ${name} was not confirmed.`);
+  }
 }
 
 /** alice.old.example under `.new.example` → alice.new.example. */

@@ -4,7 +4,8 @@
  */
 
 import { inspectDownload } from "../../archive/export/fetch-repo.ts";
-import { replacedRepo, snapshotFile } from "../../archive/layout.ts";
+import { replacedRepo } from "../../archive/layout.ts";
+import { withRepo } from "../../archive/open-repo.ts";
 import { readManifests, type Manifest } from "../../archive/manifest.ts";
 import { describeChanges, type RecordChanges } from "../../archive/record-changes.ts";
 import { collect } from "../../data/slices.ts";
@@ -12,7 +13,6 @@ import { DecampError } from "../../errors.ts";
 import { diffInTurns } from "../../repo/diff.ts";
 import type { RepoReport } from "../../repo/report.ts";
 import type { RepoSource } from "../../repo/source.ts";
-import { openCarFile } from "../../services/disk/car-file.ts";
 import type { Context } from "../context.ts";
 
 /**
@@ -73,14 +73,9 @@ async function onlyThere(
 ): Promise<readonly string[]> {
   let paths: Set<string> | undefined;
   for (const name of snapshots) {
-    const car = openCarFile(snapshotFile(archive, name, "repo"));
-    try {
-      const changes = await collect(diffInTurns(car.source, there, { signal }));
-      const added = changes.flatMap(({ kind, path }) => (kind === "added" || isNewer ? [path] : []));
-      paths = new Set(paths === undefined ? added : added.filter((path) => paths?.has(path)));
-    } finally {
-      car.close();
-    }
+    const changes = await withRepo(archive, name, async (repo) => collect(diffInTurns(repo, there, { signal })));
+    const added = changes.flatMap(({ kind, path }) => (kind === "added" || isNewer ? [path] : []));
+    paths = new Set(paths === undefined ? added : added.filter((path) => paths?.has(path)));
     if (paths.size === 0) {
       break;
     }
@@ -91,14 +86,11 @@ async function onlyThere(
 /** Shows what the import would do to the copy that is there. */
 async function showChanges(context: Context, there: RepoSource): Promise<RecordChanges> {
   const { archive, snapshot, target, report, signal } = context;
-  const car = openCarFile(snapshotFile(archive, snapshot.snapshot, "repo"));
-  try {
-    const changes = await describeChanges(there, car.source, "before", signal);
-    report({ type: "records", purpose: "replace", host: target.host, ...changes });
-    return changes;
-  } finally {
-    car.close();
-  }
+  const changes = await withRepo(archive, snapshot.snapshot, async (repo) =>
+    describeChanges(there, repo, "before", signal),
+  );
+  report({ type: "records", purpose: "replace", host: target.host, ...changes });
+  return changes;
 }
 
 /**

@@ -9,8 +9,7 @@ import { openSnapshot, type OpenSnapshot } from "../../archive/open.ts";
 import { documentUrl } from "../../account/web/wait-for-document.ts";
 import { DecampError, isDecampError, withStanding } from "../../errors.ts";
 import { parseServerUrl } from "../../identity/addresses.ts";
-import { isDid, noHandle, parseAccount } from "../../identity/names.ts";
-import { endpointOf } from "../../identity/web-document.ts";
+import { isDid, parseAccount } from "../../identity/names.ts";
 import { editOperation } from "../../plc/edit.ts";
 import { judgeOperation } from "../../plc/judge.ts";
 import type { VerifiedLog } from "../../plc/log.ts";
@@ -21,8 +20,16 @@ import type { Answers } from "../answers.ts";
 import { confirmDeletion, removeFromTarget, type CancelResult } from "../cancel.ts";
 import { Context, endSessions, type MigrationServices } from "../context.ts";
 import type { PublishedDocument, Report } from "../events.ts";
-import { findJournals, lockAccount, openJournal, removeJournal, temporaryKeyFile } from "../journal.ts";
-import { publish } from "../web/publish.ts";
+import {
+  findJournals,
+  lockAccount,
+  openJournal,
+  removeJournal,
+  temporaryKeyFile,
+  temporaryKeysIn,
+} from "../journal.ts";
+import { publishedAs } from "../web/document-files.ts";
+import { publish, withSigningKey } from "../web/publish.ts";
 import { recall } from "../web/recall.ts";
 import { changeByKey } from "./change-by-key.ts";
 import { asMove, type RestoreOptions } from "./restore-options.ts";
@@ -197,23 +204,21 @@ async function putKeyBack(
 /** The same for a did:web. @throws DecampError `identity-invalid` if nobody remembers the old key, and as `publish` */
 async function putDocumentBack(context: Context): Promise<PublishedDocument | undefined> {
   const { identity, options } = context;
-  const { did, document, handle } = identity;
+  const { did, document } = identity;
   const journals = await findJournals(options.stateDir, did);
-  const temporaryKeys = new Set(journals.flatMap((journal) => journal.temporaryKeys ?? []));
+  const temporaryKeys = new Set(temporaryKeysIn(journals));
   if (!temporaryKeys.has(document.signingKey ?? "")) {
     return undefined;
   }
   const signingKey = signingKeysOf(identity).find((key) => !temporaryKeys.has(key));
-  const pds = endpointOf(document.raw, did);
-  if (signingKey === undefined || pds === undefined) {
+  const wanted = signingKey === undefined ? undefined : withSigningKey(context, signingKey);
+  if (wanted === undefined) {
     throw new DecampError("identity-invalid", `This machine does not remember which signing key ${did} had before.`, {
       hint: "Each snapshot of an archive has a copy of the document, did.json: publish that of the newest one again.",
     });
   }
-  const wanted = { signingKey, pds, ...(handle === noHandle ? {} : { handle }) };
   await publish(context, wanted, "old-signing-key");
-  const made = context.journal.state.document;
-  return made === undefined ? undefined : { url: documentUrl(did), file: made.file, kept: made.kept };
+  return publishedAs(context.journal.state.document, did);
 }
 
 /**
@@ -236,10 +241,7 @@ async function signKeyBack(context: Context, forgotten: string | undefined): Pro
   const { head } = log;
   // A key that a restore to another server has made is none that any server has, either.
   const journals = await findJournals(options.stateDir, did);
-  const temporaryKeys = [
-    ...journals.flatMap((journal) => journal.temporaryKeys ?? []),
-    ...(forgotten === undefined ? [] : [forgotten]),
-  ];
+  const temporaryKeys = [...temporaryKeysIn(journals), ...(forgotten === undefined ? [] : [forgotten])];
   const ours = activeEntries(log).findLast(({ operation }) => temporaryKeys.includes(signingKeyOf(operation) ?? ""));
   if (ours === undefined) {
     return undefined;

@@ -1,7 +1,7 @@
 /** How old what is restored is, and what is newer elsewhere: told before anything is changed. */
 
 import { stateAt, headAt } from "../../account/places.ts";
-import { snapshotFile } from "../../archive/layout.ts";
+import { withRepo } from "../../archive/open-repo.ts";
 import { proveDownload } from "../../archive/export/fetch-repo.ts";
 import { readableManifests, type Manifest } from "../../archive/manifest.ts";
 import { describeChanges } from "../../archive/record-changes.ts";
@@ -10,7 +10,6 @@ import { isDecampError } from "../../errors.ts";
 import { timeOfRev } from "../../repo/head.ts";
 import { newestRecord } from "../../repo/newest-record.ts";
 import type { RepoSource } from "../../repo/source.ts";
-import { openCarFile } from "../../services/disk/car-file.ts";
 import type { Pds } from "../../services/servers/pds.ts";
 import type { Context } from "../context.ts";
 import { openAlso } from "./also.ts";
@@ -31,18 +30,13 @@ export async function tellAge(context: Context): Promise<void> {
 /** A sentence on the newest record; nothing where it cannot be read: that is told when the archive is proved. */
 async function newestText({ archive, snapshot, signal }: Context): Promise<string> {
   try {
-    const car = openCarFile(snapshotFile(archive, snapshot.snapshot, "repo"));
-    try {
-      const newest = await newestRecord(car.source, snapshot.rev, signal);
-      if (newest === undefined) {
-        return "";
-      }
-      const words = firstWords(newest.bytes);
-      const quoted = words === undefined ? "" : ` (“${words}”)`;
-      return ` Its newest record is ${newest.path}, of ${timeOfRev(newest.rkey) ?? "no time"}${quoted}.`;
-    } finally {
-      car.close();
+    const newest = await withRepo(archive, snapshot.snapshot, async (repo) => newestRecord(repo, snapshot.rev, signal));
+    if (newest === undefined) {
+      return "";
     }
+    const words = firstWords(newest.bytes);
+    const quoted = words === undefined ? "" : ` (“${words}”)`;
+    return ` Its newest record is ${newest.path}, of ${timeOfRev(newest.rkey) ?? "no time"}${quoted}.`;
   } catch (error) {
     if (!isDecampError(error, "damaged", "unreadable-file")) {
       throw error;
@@ -69,14 +63,16 @@ export async function tellNewerElsewhere(context: Context): Promise<void> {
   const isNewer = ({ did, rev }: Manifest): boolean => did === snapshot.did && rev > snapshot.rev;
   const other = (await readableManifests(archive)).findLast((manifest) => isNewer(manifest));
   if (other !== undefined) {
-    await tellNewer(context, archive, async (look) => inSnapshot(archive, other, look));
+    await tellNewer(context, archive, async (look) => withRepo(archive, other.snapshot, look));
   }
   for (const what of also) {
     const source = await openAlso(context, what);
     if (source.kind === "server") {
       await tellNewerServer(context, source.pds);
     } else if (isNewer(source.manifest)) {
-      await tellNewer(context, source.archive, async (look) => inSnapshot(source.archive, source.manifest, look));
+      await tellNewer(context, source.archive, async (look) =>
+        withRepo(source.archive, source.manifest.snapshot, look),
+      );
     }
   }
 }
@@ -108,15 +104,6 @@ type Look = (there: RepoSource) => Promise<string>;
 /** Hands over the repository of a source, proved where a server gives it out. */
 type Open = (look: Look) => Promise<string>;
 
-async function inSnapshot(archive: string, manifest: Manifest, look: Look): Promise<string> {
-  const car = openCarFile(snapshotFile(archive, manifest.snapshot, "repo"));
-  try {
-    return await look(car.source);
-  } finally {
-    car.close();
-  }
-}
-
 async function atServer({ archive, identity, expectation, signal }: Context, pds: Pds, look: Look): Promise<string> {
   return proveDownload(archive, await pds.getRepo(identity.did, signal), expectation, signal, look);
 }
@@ -132,15 +119,12 @@ async function showNewer(context: Context, host: string, open: Open): Promise<st
   const { archive, snapshot, signal, report } = context;
   try {
     return await open(async (there) => {
-      const car = openCarFile(snapshotFile(archive, snapshot.snapshot, "repo"));
-      try {
-        const changes = await describeChanges(car.source, there, "after", signal);
-        report({ type: "records", purpose: "newer", host, ...changes });
-        const { added, changed, removed } = changes;
-        return `Records that are new there: ${added}; changed: ${changed}; gone: ${removed}. A restore brings none of that.`;
-      } finally {
-        car.close();
-      }
+      const changes = await withRepo(archive, snapshot.snapshot, async (repo) =>
+        describeChanges(repo, there, "after", signal),
+      );
+      report({ type: "records", purpose: "newer", host, ...changes });
+      const { added, changed, removed } = changes;
+      return `Records that are new there: ${added}; changed: ${changed}; gone: ${removed}. A restore brings none of that.`;
     });
   } catch (error) {
     signal.throwIfAborted();

@@ -5,12 +5,12 @@
 import { stateAt, type PlaceState } from "../../account/places.ts";
 import { homeOf, whereIs } from "../../account/where.ts";
 import { pastOf, readAnyIdentity } from "../../account/web/any-identity.ts";
-import { documentUrl } from "../../account/web/wait-for-document.ts";
 import { DecampError, isDecampError } from "../../errors.ts";
 import type { Context, Step } from "../context.ts";
 import type { MigrationPlan, MigrationResult } from "../events.ts";
 import { lockAccount, temporaryKeyFile } from "../journal.ts";
 import { leftBehind } from "../left-out.ts";
+import { publishedAs } from "../web/document-files.ts";
 import { isPointOfNoReturn, stepTitle, type StepId } from "../step-ids.ts";
 
 /** Between the repetitions of a step after the point of no return (milliseconds). */
@@ -254,10 +254,8 @@ async function namedKey(context: Context): Promise<Pick<MigrationResult, "tempor
 function documentOf(context: Context): Pick<MigrationResult, "document"> {
   const { identity, targetOrigin } = context;
   const made = context.hasJournal ? context.journal.state.document : undefined;
-  if (identity.log !== undefined || made?.pds !== targetOrigin) {
-    return {};
-  }
-  return { document: { url: documentUrl(identity.did), file: made.file, kept: made.kept } };
+  const document = publishedAs(made, identity.did);
+  return identity.log !== undefined || document === undefined || made?.pds !== targetOrigin ? {} : { document };
 }
 
 /** Whether a run that stops where it was asked to leaves an account that nobody can see. */

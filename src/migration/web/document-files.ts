@@ -3,7 +3,9 @@
 import { hash } from "node:crypto";
 import { joinPath, makeDurableFolder, onDisk, writeWhole } from "../../services/disk/files.ts";
 import { readOwn } from "../../services/disk/own-files.ts";
-import { documentFolder } from "../journal.ts";
+import { documentUrl } from "../../account/web/wait-for-document.ts";
+import type { PublishedDocument } from "../events.ts";
+import { documentFolder, type JournalState } from "../journal.ts";
 
 /** Where the files lie. */
 export interface DocumentFiles {
@@ -47,6 +49,11 @@ export async function writeDocuments(
   await writeWhole(files.kept, textOf(before));
   await writeWhole(files.file, text);
   return files;
+}
+
+/** The document that a journal remembers, for whoever asks where it lies. */
+export function publishedAs(made: JournalState["document"], did: string): PublishedDocument | undefined {
+  return made === undefined ? undefined : { url: documentUrl(did), file: made.file, kept: made.kept };
 }
 
 function textOf(document: unknown): string {

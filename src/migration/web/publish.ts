@@ -8,7 +8,14 @@ import { documentUrl, waitForDocument } from "../../account/web/wait-for-documen
 import { livesAt } from "../../account/where.ts";
 import { DecampError } from "../../errors.ts";
 import { parseDidDocument, type DidDocument } from "../../identity/did-document.ts";
-import { documentDifferences, editDocument, unmetFields, type DocumentFields } from "../../identity/web-document.ts";
+import {
+  documentDifferences,
+  editDocument,
+  endpointOf,
+  unmetFields,
+  type DocumentFields,
+} from "../../identity/web-document.ts";
+import { noHandle } from "../../identity/names.ts";
 import type { ChangeFacts } from "../../plc/change-facts.ts";
 import { defaultDocumentWait } from "../../services/defaults.ts";
 import type { Context } from "../context.ts";
@@ -114,6 +121,13 @@ function factsOf({ pds, handle }: DidDocument, wanted: DocumentFields): ChangeFa
     keyCount: 0,
     undo: { possible: "no", keys: [] },
   };
+}
+
+/** The document as it is, with another signing key; undefined if it names no server. */
+export function withSigningKey(context: Context, signingKey: string): DocumentFields | undefined {
+  const { did, document, handle } = webOf(context);
+  const pds = endpointOf(document.raw, did);
+  return pds === undefined ? undefined : { signingKey, pds, ...(handle === noHandle ? {} : { handle }) };
 }
 
 /** The identity, in what only a did:web has to do. */

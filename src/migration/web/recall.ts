@@ -3,7 +3,7 @@
 import type { AnyIdentity, WebIdentity } from "../../account/web/any-identity.ts";
 import type { WebMove } from "../../account/web/past.ts";
 import type { DidDocument } from "../../identity/did-document.ts";
-import { findJournals, type JournalState } from "../journal.ts";
+import { findJournals, temporaryKeysIn, type JournalState } from "../journal.ts";
 
 /**
  * The identity with what the journals know of its past. Of a did:plc the log knows more.
@@ -17,7 +17,7 @@ export async function recall(identity: AnyIdentity, stateDir: string): Promise<A
 /** The same, with journals that were read. */
 export function withJournals(identity: WebIdentity, journals: readonly JournalState[]): WebIdentity {
   const { past } = identity;
-  const temporary = new Set(journals.flatMap(({ temporaryKeys = [] }) => temporaryKeys));
+  const temporary = new Set(temporaryKeysIn(journals));
   const remembered = journals.flatMap(({ signingKeys = [] }) => signingKeys).filter((key) => !temporary.has(key));
   const moves = journals
     .toSorted((one, other) => ((one.at ?? "") < (other.at ?? "") ? -1 : 1))

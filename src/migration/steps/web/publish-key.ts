@@ -4,10 +4,8 @@
  */
 
 import { DecampError } from "../../../errors.ts";
-import { noHandle } from "../../../identity/names.ts";
-import { endpointOf, type DocumentFields } from "../../../identity/web-document.ts";
-import type { Context, Step } from "../../context.ts";
-import { publish, webOf } from "../../web/publish.ts";
+import type { Step } from "../../context.ts";
+import { publish, withSigningKey } from "../../web/publish.ts";
 import { restoringOf } from "../../restore/restore-options.ts";
 
 export const publishKey: Step = {
@@ -19,17 +17,11 @@ export const publishKey: Step = {
     if (temporaryKey === undefined) {
       throw new TypeError("there is no key yet");
     }
-    await publish(context, withKey(context, temporaryKey.didKey), "temporary-key");
+    const wanted = withSigningKey(context, temporaryKey.didKey);
+    if (wanted === undefined) {
+      throw new DecampError("identity-invalid", `The document of ${context.identity.did} names no server.`);
+    }
+    await publish(context, wanted, "temporary-key");
     return temporaryKey.didKey;
   },
 };
-
-/** The document as it is, with another signing key. @throws DecampError `identity-invalid` if it names no server */
-function withKey(context: Context, signingKey: string): DocumentFields {
-  const { did, document, handle } = webOf(context);
-  const pds = endpointOf(document.raw, did);
-  if (pds === undefined) {
-    throw new DecampError("identity-invalid", `The document of ${did} names no server.`);
-  }
-  return { signingKey, pds, ...(handle === noHandle ? {} : { handle }) };
-}
