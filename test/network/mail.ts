@@ -9,6 +9,8 @@ export interface Mail {
   subject: string;
   /** the first text part, decoded */
   text: string;
+  /** all of it as it came, a character for each byte */
+  raw: string;
   /** the first `XXXXX-XXXXX` of the text: what the servers ask to be typed in */
   token?: string;
   /** epoch milliseconds */
@@ -45,7 +47,8 @@ export async function startMailSink(): Promise<MailSink> {
       stream.on("data", (chunk: Buffer) => chunks.push(chunk));
       stream.on("end", () => {
         const to = session.envelope.rcptTo.map(({ address }) => address.toLowerCase());
-        const mail: Mail = { to, ...parseMail(Buffer.concat(chunks).toString("latin1")), receivedAt: Date.now() };
+        const raw = Buffer.concat(chunks).toString("latin1");
+        const mail: Mail = { to, ...parseMail(raw), raw, receivedAt: Date.now() };
         mails.push(mail);
         for (const listener of listeners) {
           listener(mail);

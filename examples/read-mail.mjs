@@ -1,0 +1,301 @@
+#!/usr/bin/env node
+/**
+ * Prints the code that your old server has mailed, for `decamp migrate --plc-token-command 'node read-mail.mjs'`. It
+ * looks into a mailbox by IMAP over TLS, and changes nothing there. It needs Node and nothing else.
+ *
+ *     node read-mail.mjs --mark     before the move: what is in the mailbox now is old
+ *     node read-mail.mjs            waits for a mail that is not, and prints its code
+ *
+ * A code is printed once: the mark moves behind its mail. What it wants to know stands in the environment:
+ *
+ *     IMAP_HOST            the mail server, such as imap.example.com
+ *     IMAP_USER            the name that you sign in with there
+ *     IMAP_PASSWORD_FILE   a file with the password; or the password itself in IMAP_PASSWORD
+ *     IMAP_FROM            who sends the code: an address, or the domain of it
+ *     IMAP_MARK            a file for the mark (read-mail.mark)
+ *     IMAP_PORT            993
+ *     IMAP_FOLDER          INBOX
+ *     IMAP_SECONDS         after so many it gives up (600; the code is good for some 15 minutes)
+ *
+ * Exit code 0 with a code, 1 without.
+ */
+import { readFileSync, writeFileSync } from "node:fs";
+import { connect } from "node:tls";
+
+const { env } = process;
+/** What a server may send at once; of a mail, half of it is read. */
+const mostBytes = 1 << 20;
+/** Milliseconds between two looks, and before the next try when the connection has broken. */
+const pause = 1000;
+/** Milliseconds in which a server answers something. */
+const patience = 30_000;
+/** As the servers mail it: ABCDE-23456. */
+const code = /(?<![\w-])[A-Z0-9]{5}-[A-Z0-9]{5}(?![\w-])/;
+
+/** The connection has broken: another one may be better. */
+class Broken extends Error {}
+
+function setting(name, usual) {
+  const value = env[name] ?? "";
+  if (value === "" && usual === undefined) {
+    throw new Error(`${name} is not set.`);
+  }
+  return value === "" ? usual : value;
+}
+
+function readPassword() {
+  return env.IMAP_PASSWORD ?? readFileSync(setting("IMAP_PASSWORD_FILE"), "utf8").replace(/\r?\n$/, "");
+}
+
+/** A folder of mails, over a connection that is signed in. */
+class Mailbox {
+  /** How the folder numbers its mails, and the number of the next one, when it was opened. */
+  mark;
+  #socket;
+  #chunks;
+  #text = "";
+  #count = 0;
+
+  /** Signs in, and opens the folder to be read only. */
+  static async open() {
+    const host = setting("IMAP_HOST");
+    const port = Number(setting("IMAP_PORT", "993"));
+    const login = [setting("IMAP_USER"), readPassword()];
+    const mailbox = new Mailbox();
+    const socket = connect({ host, port, servername: host });
+    mailbox.#socket = socket.setTimeout(patience, () => socket.destroy(new Error("The mail server is silent.")));
+    mailbox.#chunks = socket.setEncoding("latin1")[Symbol.asyncIterator]();
+    try {
+      await mailbox.#response(); // the greeting
+      // As literals, so that any character may stand in them.
+      await mailbox.#command("LOGIN", login);
+      const answers = await mailbox.#command("EXAMINE", [setting("IMAP_FOLDER", "INBOX")]);
+      const number = (word) => Number(new RegExp(`\\[${word} (\\d+)\\]`, "i").exec(answers.join("\n"))?.[1]);
+      mailbox.mark = { validity: number("UIDVALIDITY"), next: number("UIDNEXT") };
+      if (!(mailbox.mark.validity > 0 && mailbox.mark.next > 0)) {
+        throw new Error("The mail server does not say how it numbers its mails.");
+      }
+      return mailbox;
+    } catch (error) {
+      mailbox.close();
+      throw error;
+    }
+  }
+
+  close() {
+    this.#socket.destroy();
+  }
+
+  /** The numbers of all mails from `first` on, the newest first. */
+  async since(first) {
+    await this.#command("NOOP");
+    const answers = await this.#command(`UID SEARCH UID ${first}:*`);
+    const found = answers.flatMap((line) => /^\* SEARCH ([\d ]+)/i.exec(line)?.[1].trim().split(/ +/) ?? []);
+    // `7:*` has the last mail also where its number is smaller than 7.
+    return found
+      .map(Number)
+      .filter((uid) => uid >= first)
+      .sort((a, b) => b - a);
+  }
+
+  /** A mail, or the beginning of a long one, a character for each byte. */
+  async mail(uid) {
+    const answers = await this.#command(`UID FETCH ${uid} BODY.PEEK[]<0.${mostBytes / 2}>`);
+    for (const line of answers) {
+      const literal = /^\* \d+ FETCH .*\{(\d+)\}\r\n/i.exec(line);
+      if (literal !== null) {
+        return line.slice(literal[0].length, literal[0].length + Number(literal[1]));
+      }
+    }
+    return "";
+  }
+
+  /** Sends a command. @returns what the server has answered until it was done */
+  async #command(words, literals = []) {
+    this.#count += 1;
+    const tag = `a${this.#count}`;
+    const pieces = literals.map((text) => Buffer.from(text, "utf8"));
+    const answers = [];
+    const answered = async () => {
+      for (;;) {
+        const line = await this.#response();
+        if (line.startsWith(`${tag} `)) {
+          const [, state, says = ""] = /^\S+ (\w+) ?(.*)$/s.exec(line) ?? [];
+          if (state?.toUpperCase() !== "OK") {
+            throw new Error(`The mail server answered ${words.split(" ")[0]} with: ${state} ${says}`);
+          }
+          return true;
+        }
+        answers.push(line);
+        if (line.startsWith("+")) {
+          return false;
+        }
+      }
+    };
+    this.#socket.write(`${tag} ${words}${pieces.length > 0 ? ` {${pieces[0].length}}` : ""}\r\n`);
+    for (const [index, piece] of pieces.entries()) {
+      if (await answered()) {
+        throw new Error("The mail server does not wait for what it was announced.");
+      }
+      const next = pieces[index + 1];
+      this.#socket.write(piece);
+      this.#socket.write(next === undefined ? "\r\n" : ` {${next.length}}\r\n`);
+    }
+    await answered();
+    return answers;
+  }
+
+  /** One response: a line, with the literals in it. */
+  async #response() {
+    let end = 0;
+    for (;;) {
+      const line = this.#text.indexOf("\r\n", end);
+      if (line === -1) {
+        await this.#more();
+        continue;
+      }
+      const literal = /\{(\d+)\}$/.exec(this.#text.slice(end, line));
+      if (literal === null) {
+        const response = this.#text.slice(0, line);
+        this.#text = this.#text.slice(line + 2);
+        return response;
+      }
+      end = line + 2 + Number(literal[1]);
+      while (this.#text.length < end) {
+        await this.#more();
+      }
+    }
+  }
+
+  async #more() {
+    const { value, done } = await this.#chunks.next().catch((error) => {
+      throw new Broken(error.message);
+    });
+    if (done) {
+      throw new Broken("The mail server has hung up.");
+    }
+    this.#text += value;
+    if (this.#text.length > mostBytes) {
+      throw new Error("The mail server sends more than a mail.");
+    }
+  }
+}
+
+/** The header fields of a mail or a part of it, and what comes behind them. */
+function split(entity) {
+  const [head = "", ...rest] = entity.split(/\r?\n\r?\n/);
+  const field = (name) =>
+    new RegExp(`^${name}:(.*)`, "im").exec(head.replaceAll(/\r?\n[ \t]+/g, " "))?.[1].trim() ?? "";
+  return { field, body: rest.join("\n\n") };
+}
+
+/** All texts of a mail, decoded; what is plain comes first. */
+function texts(entity) {
+  const { field, body } = split(entity);
+  const type = field("content-type") || "text/plain";
+  const boundary = /^multipart\/.*boundary="?([^";]+)/is.exec(type)?.[1];
+  if (boundary !== undefined) {
+    const parts = body
+      .split(`--${boundary}`)
+      .slice(1)
+      .map((part) => texts(part.replace(/^\r?\n/, "")));
+    return parts.flat().sort((a, b) => Number(b.plain) - Number(a.plain));
+  }
+  const plain = /^text\/plain/i.test(type);
+  return /^text\//i.test(type) ? [{ plain, text: decode(body, field("content-transfer-encoding").toLowerCase()) }] : [];
+}
+
+function decode(body, encoding) {
+  if (encoding === "base64") {
+    return Buffer.from(body, "base64").toString("latin1");
+  }
+  return encoding === "quoted-printable"
+    ? body
+        .replaceAll(/=[ \t]*\r?\n/g, "")
+        .replaceAll(/=([0-9A-F]{2})/gi, (_, hex) => String.fromCharCode(Number.parseInt(hex, 16)))
+    : body;
+}
+
+/** Whether a mail says that it comes from the address, or from the domain or one below it. */
+function isFrom(mail, wanted) {
+  const sender = split(mail).field("from");
+  const address = (/<([^<>]+)>\s*$/.exec(sender)?.[1] ?? sender).trim().toLowerCase();
+  const domain = address.slice(address.lastIndexOf("@") + 1);
+  return wanted.includes("@") ? address === wanted : domain === wanted || domain.endsWith(`.${wanted}`);
+}
+
+function readMark(file) {
+  try {
+    return JSON.parse(readFileSync(file, "utf8"));
+  } catch {
+    throw new Error(`There is no mark in ${file}: run read-mail.mjs --mark before the move.`);
+  }
+}
+
+function writeMark(file, mark) {
+  writeFileSync(file, `${JSON.stringify(mark)}\n`, { mode: 0o600 });
+}
+
+/** Waits until a mail that is not old has a code. */
+async function waitForCode(mailbox, mark, file) {
+  const from = setting("IMAP_FROM").toLowerCase();
+  const { validity } = mailbox.mark;
+  if (validity !== mark.validity) {
+    throw new Error("The mail server has numbered its mails anew: run read-mail.mjs --mark, then the move again.");
+  }
+  for (let { next } = mark; ;) {
+    const uids = await mailbox.since(next);
+    next = Math.max(next, ...uids.map((uid) => uid + 1));
+    for (const uid of uids) {
+      const mail = await mailbox.mail(uid);
+      const found = isFrom(mail, from) ? texts(mail).flatMap(({ text }) => code.exec(text)?.[0] ?? []) : [];
+      if (found.length > 0) {
+        writeMark(file, { validity, next });
+        return found[0];
+      }
+    }
+    await new Promise((resolve) => setTimeout(resolve, pause));
+  }
+}
+
+/** @param work is tried again with a new connection if the one that it had has broken */
+async function withMailbox(work) {
+  for (let wasIn = false; ;) {
+    let mailbox;
+    try {
+      mailbox = await Mailbox.open();
+      wasIn = true;
+      return await work(mailbox);
+    } catch (error) {
+      if (!wasIn || !(error instanceof Broken)) {
+        throw error;
+      }
+    } finally {
+      mailbox?.close();
+    }
+    await new Promise((resolve) => setTimeout(resolve, pause));
+  }
+}
+
+async function main(args) {
+  const file = setting("IMAP_MARK", "read-mail.mark");
+  if (args.length === 1 && args[0] === "--mark") {
+    await withMailbox(async ({ mark }) => writeMark(file, mark));
+  } else if (args.length === 0) {
+    const mark = readMark(file);
+    const seconds = Number(setting("IMAP_SECONDS", "600"));
+    setTimeout(() => {
+      process.stderr.write(`read-mail: no new mail with a code came within ${seconds} seconds.\n`);
+      process.exit(1);
+    }, seconds * 1000).unref();
+    const found = await withMailbox(async (mailbox) => waitForCode(mailbox, mark, file));
+    process.stdout.write(`${found}\n`);
+  } else {
+    throw new Error("It takes --mark, or nothing. All else stands in the environment.");
+  }
+}
+
+main(process.argv.slice(2)).catch((error) => {
+  process.stderr.write(`read-mail: ${error.message}\n`);
+  process.exitCode = 1;
+});
