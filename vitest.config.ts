@@ -18,7 +18,7 @@ export default defineConfig({
       {
         test: {
           name: "network",
-          include: ["test/{network,e2e,faults}/**/*.test.ts", "test/transcripts/network.test.ts"],
+          include: ["test/{network,e2e,faults,pages}/**/*.test.ts", "test/transcripts/network.test.ts"],
           globalSetup: ["test/network/vitest-setup.ts"],
           testTimeout: 120_000,
           hookTimeout: 120_000,

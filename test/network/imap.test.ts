@@ -53,6 +53,11 @@ function mail(code: string, sender = from, header = ""): string {
   return `From: Your server <${sender}>\r\nSubject: A code\r\n${header}\r\nTo go on, use the code ${code}.\r\n`;
 }
 
+/** A part of a mail. */
+function part(type: string, encoding: string, body: string): string {
+  return `--=_x\r\nContent-Type: ${type};\r\n charset=utf-8\r\nContent-Transfer-Encoding: ${encoding}\r\n\r\n${body}\r\n`;
+}
+
 /** Resolves when the reader has looked once more. */
 async function looks(count = 1): Promise<void> {
   const before = mailbox.commands.length;
@@ -92,8 +97,6 @@ test("of two new mails the newer one counts, and no code is printed twice", asyn
 });
 
 test("the code is found in whatever form the mail has, and in nothing that only looks like one", async () => {
-  const part = (type: string, encoding: string, body: string): string =>
-    `--=_x\r\nContent-Type: ${type};\r\n charset=utf-8\r\nContent-Transfer-Encoding: ${encoding}\r\n\r\n${body}\r\n`;
   const html = part("text/html", "7bit", "<b>HTMLS-22222</b>");
   const plain = Buffer.from("It is PLAIN-22222, and not XPLAIN-222222.").toString("base64");
   const multipart = 'Content-Type: multipart/alternative;\r\n boundary="=_x"\r\n';

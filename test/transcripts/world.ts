@@ -21,7 +21,7 @@ export async function openWorld(network: Network, name: string, setting: Setting
   const servers = new Map<string, PdsHandle>();
   for (const host of hosts) {
     const serviceHandleDomains = host === home ? [".example.com"] : [`.${host}`, ".example.com"];
-    const env = { serviceHandleDomains };
+    const env = { serviceHandleDomains, emailFromAddress: `noreply@${host}` };
     servers.set(host, await network.addPds({ name: `${name}-${host}`, publicHost: host, env }));
   }
   const source = servers.get(home);
@@ -47,7 +47,10 @@ export async function openWorld(network: Network, name: string, setting: Setting
     if (host === "plc.directory") {
       return network.plcUrl;
     }
-    return servers.get(host)?.url ?? (host.endsWith(".example.com") ? domains.url : undefined);
+    // A server answers for the handles that it gives out under its own name, too.
+    const [, above = ""] = /^[^.]+\.(.+)/.exec(host) ?? [];
+    const server = servers.get(host) ?? servers.get(above);
+    return server?.url ?? (host.endsWith(".example.com") ? domains.url : undefined);
   };
   const names = await startPublicNames(lead);
   return {

@@ -119,11 +119,11 @@ export function declareMigrate(program: Command): readonly Declared[] {
         command: "decamp migrate alice.example.com --to https://pds.example.org",
       },
       {
-        says: "Move without questions; the command reads the mailed code when it is needed:",
+        says: "Move without questions; decamp's examples/read-mail.mjs reads the mailed code:",
         command:
           "decamp migrate alice.example.com --to https://pds.example.org \\\n" +
           "        --password-file old.txt --new-password-file new.txt \\\n" +
-          "        --plc-token-command ./read-mail --no-input \\\n" +
+          "        --plc-token-command 'node read-mail.mjs' --no-input \\\n" +
           "        --confirm-did did:plc:ewvi7nxzyoun6zhxrhs64oiz",
       },
     ],
