@@ -4,6 +4,7 @@ import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, 
 import { createServer } from "node:http";
 import path from "node:path";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
+import { secretKinds } from "../../src/cli/talk/secrets.ts";
 import { hold, holdLines } from "../json/hold.ts";
 import { connectNetwork } from "../network/control.ts";
 import { forwardMails, startImap, type ImapServer } from "../network/imap.ts";
@@ -17,7 +18,8 @@ import { startService, verifyUnits } from "./scripting/systemd.ts";
 import { runWorkflow, type Repository } from "./scripting/workflow.ts";
 
 const network = connectNetwork(inject("network"));
-const blocks = readBlocks(readFileSync(path.join(root, "docs/SCRIPTING.md"), "utf8"));
+const page = readFileSync(path.join(root, "docs/SCRIPTING.md"), "utf8");
+const blocks = readBlocks(page);
 
 const oldPassword = "the-old-password";
 const newPassword = "the-new-password";
@@ -226,6 +228,7 @@ async function runOnGitHub(block: Block): Promise<void> {
   // Alice has moved already, by the script: this is another account.
   const text = machine.fill(block.text.replaceAll("alice", "bob"));
   runs += 1;
+  const before = pings;
   const steps = await runWorkflow(
     text,
     machine,
@@ -240,6 +243,7 @@ async function runOnGitHub(block: Block): Promise<void> {
     },
   );
   expect(steps.filter(({ code }) => code !== 0)).toEqual([]);
+  expect(pings - before).toBe(block.text.match(/curl/g)?.length ?? 0);
   expect(steps).toHaveLength(block.text.match(/^ +run: /gm)?.length ?? 0);
 }
 
@@ -279,6 +283,17 @@ test("what the page says has come about", async () => {
   const written = readFileSync(machine.at("/etc/decamp/move.jsonl"), "utf8");
   expect([oldPassword, newPassword, mailPassword].filter((secret) => written.includes(secret))).toEqual([]);
   expect(written.trim().split("\n").at(-1)).toContain('"state":"moved"');
+});
+
+test("every variable on the page is one that decamp or read-mail.mjs reads", () => {
+  const reader = readFileSync(path.join(root, "examples/read-mail.mjs"), "utf8");
+  const known = new Set([
+    ...Object.values(secretKinds).flatMap(({ env }) => env),
+    ...(reader.match(/\bIMAP_\w+/g) ?? []),
+  ]);
+  const named = page.match(/\b(?:DECAMP|IMAP)_[A-Z_]+/g) ?? [];
+  expect(named.filter((name) => !known.has(name))).toEqual([]);
+  expect(named.length).toBeGreaterThan(5);
 });
 
 test("blocks on the page = blocks run", () => {
