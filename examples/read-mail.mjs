@@ -15,6 +15,7 @@
  *     IMAP_MARK            a file for the mark (read-mail.mark)
  *     IMAP_PORT            993
  *     IMAP_FOLDER          INBOX
+ *     IMAP_CODE            a regular expression, for a server whose codes do not look like ABCDE-23456
  *     IMAP_SECONDS         after so many it gives up (600; the code is good for some 15 minutes)
  *
  * Exit code 0 with a code, 1 without.
@@ -29,8 +30,8 @@ const mostBytes = 1 << 20;
 const pause = 1000;
 /** Milliseconds in which a server answers something. */
 const patience = 30_000;
-/** As the servers mail it: ABCDE-23456. */
-const code = /(?<![\w-])[A-Z0-9]{5}-[A-Z0-9]{5}(?![\w-])/;
+/** As most servers mail it: ABCDE-23456. */
+const usualCode = String.raw`(?<![\w-])[A-Z0-9]{5}-[A-Z0-9]{5}(?![\w-])`;
 
 /** The connection has broken: another one may be better. */
 class Broken extends Error {}
@@ -44,7 +45,8 @@ function setting(name, usual) {
 }
 
 function readPassword() {
-  return env.IMAP_PASSWORD ?? readFileSync(setting("IMAP_PASSWORD_FILE"), "utf8").replace(/\r?\n$/, "");
+  const given = setting("IMAP_PASSWORD", "");
+  return given === "" ? readFileSync(setting("IMAP_PASSWORD_FILE"), "utf8").replace(/\r?\n$/, "") : given;
 }
 
 /** A folder of mails, over a connection that is signed in. */
@@ -141,7 +143,9 @@ class Mailbox {
       this.#socket.write(piece);
       this.#socket.write(next === undefined ? "\r\n" : ` {${next.length}}\r\n`);
     }
-    await answered();
+    while (!(await answered())) {
+      // It goes on although nothing more was announced.
+    }
     return answers;
   }
 
@@ -239,6 +243,7 @@ function writeMark(file, mark) {
 /** Waits until a mail that is not old has a code. */
 async function waitForCode(mailbox, mark, file) {
   const from = setting("IMAP_FROM").toLowerCase();
+  const code = new RegExp(setting("IMAP_CODE", usualCode));
   const { validity } = mailbox.mark;
   if (validity !== mark.validity) {
     throw new Error("The mail server has numbered its mails anew: run read-mail.mjs --mark, then the move again.");
@@ -296,6 +301,7 @@ async function main(args) {
 }
 
 main(process.argv.slice(2)).catch((error) => {
-  process.stderr.write(`read-mail: ${error.message}\n`);
+  // A server may have said it: nothing in it steers a terminal.
+  process.stderr.write(`read-mail: ${error.message.replaceAll(/[^ -~]/g, "?")}\n`);
   process.exitCode = 1;
 });

@@ -109,6 +109,8 @@ test("the code is found in whatever form the mail has, and in nothing that only 
   );
   mailbox.deliver(`From: ${from}\r\n${multipart}\r\n${quoted}--=_x--\r\n`);
   expect(await start().ended).toEqual(prints("QUOTE-22222"));
+  mailbox.deliver(mail("abc123"));
+  expect(await start([], { IMAP_CODE: "(?<=the code )\\w+" }).ended).toEqual(prints("abc123"));
 });
 
 test("what cannot be done is said, with no code and no password", async () => {

@@ -47,10 +47,11 @@ export async function openWorld(network: Network, name: string, setting: Setting
     if (host === "plc.directory") {
       return network.plcUrl;
     }
-    // A server answers for the handles that it gives out under its own name, too.
-    const [, above = ""] = /^[^.]+\.(.+)/.exec(host) ?? [];
-    const server = servers.get(host) ?? servers.get(above);
-    return server?.url ?? (host.endsWith(".example.com") ? domains.url : undefined);
+    // A server answers for the handles that it gives out, too: those of one that is not the home.
+    const parent = host.slice(host.indexOf(".") + 1);
+    return (
+      servers.get(host)?.url ?? servers.get(parent)?.url ?? (host.endsWith(".example.com") ? domains.url : undefined)
+    );
   };
   const names = await startPublicNames(lead);
   return {
