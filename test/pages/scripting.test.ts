@@ -79,6 +79,9 @@ afterAll(async () => {
 function furnish(): void {
   // A clone, in which the units lie.
   symlinkSync(path.join(root, "deploy"), machine.at("/home/deploy"));
+  // Where systemd puts the state of a service whose user exists only while it runs.
+  mkdirSync(machine.at("/var/lib/private/decamp"), { recursive: true });
+  symlinkSync("private/decamp", machine.at("/var/lib/decamp"));
   // There is no systemd that runs here. What is switched on has to be a unit that is there.
   machine.put(
     "/usr/local/bin/systemctl",
