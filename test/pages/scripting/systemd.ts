@@ -63,6 +63,9 @@ export async function startService(
       throw new Error(`nobody here knows ${line}`);
     }
   }
+  if (commands.ExecStart.length !== 1) {
+    throw new Error(`the account is exported once, not ${commands.ExecStart.length} times`);
+  }
   const env = { LANG: "C.UTF-8", PATH: `${pathOf(machine)}:/usr/sbin:/sbin`, HOME: "/", USER: "decamp" };
   const ended: (Ended & { command: string })[] = [];
   for (const command of [...commands.ExecStart, ...commands.ExecStartPost].filter((one) => isRun(one))) {
