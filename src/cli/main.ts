@@ -24,12 +24,12 @@ export async function main(argv: readonly string[], parts: TerminalParts = proce
   const verbose = early.some((argument) => argument === "--verbose" || /^-[a-z]*v[a-z]*$/.test(argument));
   const terminal = await openTerminal(parts, { noColor: early.includes("--no-color") });
   const { secrets } = terminal;
-  const fail = (error: unknown): number => reportFailure(terminal, error, { json, verbose, ...packageFacts() });
+  const fail = (error: unknown): number => reportFailure(terminal, error, { json, verbose, ...packageFacts });
   const onBug = (error: unknown): void => {
     process.exit(fail(error));
   };
   process.on("uncaughtException", onBug);
-  const outlived = outliveSession();
+  let outlived = (): void => undefined;
   try {
     // Nothing that is shorter can be a key, and help needs no code for it.
     if (argv.some((argument) => /\w{25}/.test(argument))) {
@@ -41,7 +41,13 @@ export async function main(argv: readonly string[], parts: TerminalParts = proce
     const shown = isAsked ? (await import("./shown-as-json.ts")).collectShown(terminal) : undefined;
     const read = await understand(argv, shown?.terminal ?? terminal);
     const edge = { terminal: shown?.terminalFor(read) ?? terminal, secrets };
-    const code = "exitCode" in read ? read.exitCode : await runNamed(read, edge);
+    let code: number;
+    if ("exitCode" in read) {
+      code = read.exitCode;
+    } else {
+      outlived = outliveSession();
+      code = await runNamed(read, edge);
+    }
     shown?.tell(code);
     await terminal.out.settled();
     const { failure } = terminal.out;
@@ -67,7 +73,7 @@ export async function main(argv: readonly string[], parts: TerminalParts = proce
 /** What is to run. The version, and help where it is plainly asked for, are shown without what commands need. */
 async function understand(argv: readonly string[], terminal: Terminal): Promise<Ready | Shown> {
   if (argv.length === 1 && argv[0] === "--version") {
-    terminal.out.text(`${packageFacts().version}\n`);
+    terminal.out.text(`${packageFacts.version}\n`);
     return { exitCode: 0 };
   }
   if (argv[0] === "__complete") {

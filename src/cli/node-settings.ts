@@ -17,8 +17,14 @@ export interface NodeSettings {
 
 /** How this process was started. */
 export function processSettings(): NodeSettings {
-  const inspector = process.features.inspector ? process.getBuiltinModule("node:inspector") : undefined;
-  return { execArgv: process.execArgv, isInspected: inspector?.url() !== undefined };
+  return {
+    execArgv: process.execArgv,
+    // Loading the inspector takes its time, and not every command has to know.
+    get isInspected() {
+      const inspector = process.features.inspector ? process.getBuiltinModule("node:inspector") : undefined;
+      return inspector?.url() !== undefined;
+    },
+  };
 }
 
 /** Commands that never ask for a secret, and are never given one. All others may. */
@@ -66,11 +72,7 @@ const revealing = [
  *
  * @throws DecampError `usage`
  */
-export function refuseRevealing(
-  command: string,
-  env: Readonly<NodeJS.ProcessEnv>,
-  { execArgv, isInspected }: NodeSettings,
-): void {
+export function refuseRevealing(command: string, env: Readonly<NodeJS.ProcessEnv>, settings: NodeSettings): void {
   if (withoutSecrets.has(command) && !holdsSecret(env)) {
     return;
   }
@@ -83,12 +85,12 @@ export function refuseRevealing(
     const flag = nameOf(inOptions);
     throw revealed(`With ${flag} in NODE_OPTIONS, Node.js would give away what is in its memory, secrets too.`, flag);
   }
-  const typed = execArgv.find(isRevealing);
+  const typed = settings.execArgv.find(isRevealing);
   if (typed !== undefined) {
     const flag = nameOf(typed);
     throw revealed(`Started with ${flag}, Node.js would give away what is in its memory, secrets too.`, flag);
   }
-  if (isInspected) {
+  if (settings.isInspected) {
     throw new DecampError("usage", "A debugger can connect to this process, and would see all secrets.", {
       hint: "Start decamp without one.",
     });

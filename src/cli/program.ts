@@ -118,7 +118,7 @@ function declareHelp(program: Command): Declared {
 }
 
 function addGlobals(program: Command): void {
-  const { version } = packageFacts();
+  const { version } = packageFacts;
   helpStartsWith(
     program,
     ["Moves an AT Protocol account from one server to another, takes everything", "along, and proves it."],

@@ -65,7 +65,7 @@ export function collectShown(terminal: Terminal): Collected {
       if (exitCode !== 0) {
         throw new DecampError("usage", "The command is missing, or a part of it.");
       }
-      const { version } = packageFacts();
+      const { version } = packageFacts;
       const what = text.trim() === version ? { command: "version", decamp: version } : { command, text };
       out.json({ type: "result", version: 1, ...what });
     },

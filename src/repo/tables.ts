@@ -14,8 +14,6 @@
  *
  * Ids are from 0 on; −1 says that a digest is not in a table.
  */
-import { randomBytes } from "node:crypto";
-
 const segmentBits = 12;
 const segmentSize = 1 << segmentBits;
 const segmentMask = segmentSize - 1;
@@ -27,9 +25,9 @@ const idMask = (1 << idBits) - 1;
 const grave = 1 << idBits;
 
 // A hostile file chooses the CIDs that it awaits. Multipliers that it cannot know keep them from all falling into one
-// place. They change the speed, never a result.
-const seed = randomBytes(32);
-export const multipliers: Int32Array = Int32Array.from({ length: 8 }, (_, i) => seed.readInt32LE(i * 4) | 1);
+// place. They change the speed, never a result. The engine's own random numbers start from the system's: that is
+// enough, and the crypto library is not loaded for them.
+export const multipliers: Int32Array = Int32Array.from({ length: 8 }, () => (Math.random() * 2 ** 32) | 1);
 const m0 = multipliers[0]!;
 const m1 = multipliers[1]!;
 const m2 = multipliers[2]!;

@@ -37,7 +37,7 @@ export function openNetwork(options: NetworkOptions): OpenNetwork {
   const { plcUrl = defaultPlcUrl, env, allowPrivateHosts = false, ...rest } = options;
   const origin = parseServerUrl(plcUrl, { allowPrivateHosts });
   const http = new Http({
-    userAgent: `decamp/${packageFacts().version}`,
+    userAgent: `decamp/${packageFacts.version}`,
     ...rest,
     allowPrivateHosts,
     ...(env === undefined ? {} : { proxyEnv: env }),

@@ -65,7 +65,7 @@ export interface OpenOptions extends NetworkOptions {
  *   proxy in the environment that cannot be used
  */
 export function openServices(options: OpenOptions = {}): OpenServices {
-  const { relay: named, stateDir, writtenBy = `decamp ${packageFacts().version}`, ...network } = options;
+  const { relay: named, stateDir, writtenBy = `decamp ${packageFacts.version}`, ...network } = options;
   const { env = {}, allowPrivateHosts = false } = options;
   // The one gate: an address may come from a document, a log or a journal, and is judged like one that was typed.
   const originOf = (url: string): string => parseServerUrl(url, { allowPrivateHosts });

@@ -7,8 +7,10 @@ export interface PackageFacts {
   readonly bugs: string | undefined;
 }
 
-/** Read from the package.json of this package, wherever in it this code lies. */
-export function packageFacts(): PackageFacts {
+/** From the package.json of this package. The build runs this file, and puts what it exports in its place. */
+export const packageFacts: PackageFacts = readFacts();
+
+function readFacts(): PackageFacts {
   const facts: { version: string; bugs: { url: string } } = createRequire(import.meta.url)("decamp/package.json");
   const { version, bugs } = facts;
   return { version, bugs: new URL(bugs.url).hostname.endsWith(".example") ? undefined : bugs.url };

@@ -11,8 +11,8 @@
  * What stands in the table of commands and is only shown, such as help, is made by the build: who asks for it waits for
  * no code that makes it.
  *
- * A module of Node.js that is imported costs twice what it costs to ask for it, since all that it exports is looked at.
- * So it is asked for.
+ * A module of Node.js that is imported costs twice what it costs to ask for it, since all that it exports is looked at;
+ * and most runs use few of those that they lead to. So each is asked for when something of it is first used.
  *
  * Declarations keep their comments, because editors show them, but for what stands above a whole file: that is for who
  * reads the source. Declarations that no entry of package.json leads to are left out.
@@ -22,6 +22,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import path from "node:path";
 import { rolldown, type CodeSplittingNameFunction, type Plugin, type PreRenderedChunk } from "rolldown";
 import { declarationsAt, neededDeclarations } from "./declarations.ts";
+import { transformSync } from "rolldown/utils";
 import { run } from "./run.ts";
 
 const folder = "dist";
@@ -127,7 +128,7 @@ async function writeCode(): Promise<void> {
     input,
     external: (id) => /^(?![./]|\0)/.test(id) && !bundled.includes(id),
     platform: "node",
-    plugins: [runAtBuild, askForBuiltins],
+    plugins: [runAtBuild, builtinsLater],
     treeshake: { moduleSideEffects: false },
     // What a static import loads anyway is imported dynamically, too, by who need not wait for it.
     checks: { ineffectiveDynamicImport: false },
@@ -219,7 +220,11 @@ function ownFile(id: string, context: Parameters<CodeSplittingNameFunction>[1]):
 }
 
 /** Sources that are run by the build: what they export is in their place. It has to be JSON. */
-const runByBuild: ReadonlySet<string> = new Set(["src/cli/help/command-table.ts", "src/cli/help/ready-help.ts"]);
+const runByBuild: ReadonlySet<string> = new Set([
+  "src/cli/help/command-table.ts",
+  "src/cli/help/ready-help.ts",
+  "src/services/package.ts",
+]);
 
 const runAtBuild: Plugin = {
   name: "run-at-build",
@@ -233,21 +238,52 @@ const runAtBuild: Plugin = {
   },
 };
 
-/** `import { a as b } from "node:x"` becomes `const { a: b } = process.getBuiltinModule("node:x")`. */
-const askForBuiltins: Plugin = {
-  name: "ask-for-builtins",
+/**
+ * A module of Node.js is loaded when something of it is first used. So `import { a as b } from "node:x"` goes, and
+ * where `b` stood is `builtin_x().a`: the transformer knows what else is called `b` in that file.
+ */
+const builtinsLater: Plugin = {
+  name: "builtins-later",
+  transform: {
+    filter: { code: /from ["']node:/ },
+    handler: (code, id) => {
+      const used: Record<string, string> = {};
+      const asking = code.replace(
+        /^import (?!type )([^"';]+) from ["']node:([^"']+)["'];$/gm,
+        (_, what: string, module: string) => {
+          const ask = `builtin_${module.replaceAll(/\W/g, "_")}`;
+          const [, whole, parts = ""] = /^(\w+)?(?:, )?(?:\{([^}]*)\})?$/.exec(what) ?? [];
+          const values = parts.split(",").map((part) => part.trim());
+          for (const value of values.filter((part) => part !== "" && !part.startsWith("type "))) {
+            const [name = "", local = name] = value.split(" as ");
+            used[local] = `${ask}().${name}`;
+          }
+          // This one has a name already.
+          used[whole ?? ""] = module === "process" ? "process" : `${ask}()`;
+          return `import { ${ask} } from "node:${module}";`;
+        },
+      );
+      delete used[""];
+      const { code: made, errors } = transformSync(id, asking, {
+        define: used,
+        typescript: { onlyRemoveTypeImports: true },
+      });
+      if (errors.length > 0) {
+        throw new Error(errors.map(({ message }) => message).join("\n"));
+      }
+      return { code: made, moduleType: "js" };
+    },
+  },
   renderChunk: (code) => {
-    // That one has a name already.
-    const unnamed = code.replace(/^import process from "node:process";$/gm, "");
-    const asked = unnamed.replace(/^import (.+) from "(node:[^"]+)";$/gm, (_, what: string, name: string) => {
-      const names = /^(\w+)?(?:, )?(\{.*\})?$/.exec(what)?.slice(1) ?? [];
-      const parts = names.flatMap((part) => (part === undefined ? [] : [part.replaceAll(" as ", ": ")]));
-      return parts.map((part) => `const ${part} = process.getBuiltinModule("${name}");`).join("\n");
-    });
-    if (/^import .* from "node:/m.test(asked)) {
+    const later = code.replace(
+      /^import \{ (builtin_\w+) \} from "(node:[^"]+)";$/gm,
+      (_, ask: string, module: string) =>
+        `let ${ask}_; const ${ask} = () => (${ask}_ ??= process.getBuiltinModule("${module}"));`,
+    );
+    if (/^import .* from "node:/m.test(later)) {
       throw new Error("a module of Node.js is imported in a way that the build does not know");
     }
-    return asked;
+    return later;
   },
 };
 

@@ -19,7 +19,7 @@ import {
   type IncomingHttpHeaders,
   type IncomingMessage,
 } from "node:http";
-import { Agent as HttpsAgent, request as secureRequest } from "node:https";
+import { Agent as HttpsAgent, request as secureRequest, type AgentOptions as HttpsAgentOptions } from "node:https";
 import type { LookupFunction, Socket } from "node:net";
 import { pipeline, type Duplex, type Readable } from "node:stream";
 import { DecampError } from "../../errors.ts";
@@ -84,40 +84,40 @@ class DeadlineError extends Error {
   }
 }
 
+type MakeConnection = HttpsAgent["createConnection"];
+
 /**
  * Node's agent does not know a connection to a proxy until that has led it on, and would leave it open when it ends.
  */
-class SecureAgent extends HttpsAgent {
-  readonly #made = new Set<Duplex>();
-
-  override createConnection(
-    ...args: Parameters<HttpsAgent["createConnection"]>
-  ): ReturnType<HttpsAgent["createConnection"]> {
-    const made = super.createConnection(...args);
-    if (made) {
-      this.#made.add(made.once("close", () => this.#made.delete(made)));
+function makeSecureAgent(settings: HttpsAgentOptions): HttpsAgent {
+  const made = new Set<Duplex>();
+  class SecureAgent extends HttpsAgent {
+    override createConnection(...args: Parameters<MakeConnection>): ReturnType<MakeConnection> {
+      const connection = super.createConnection(...args);
+      if (connection) {
+        made.add(connection.once("close", () => made.delete(connection)));
+      }
+      return connection;
     }
-    return made;
-  }
 
-  override destroy(): void {
-    super.destroy();
-    this.#made.forEach((socket) => socket.destroy());
+    override destroy(): void {
+      super.destroy();
+      made.forEach((socket) => socket.destroy());
+    }
   }
+  return new SecureAgent(settings);
 }
 
-/** Connections to servers, which are used again. */
+/** Connections to servers, which are used again. Node's code for them is loaded with the first request. */
 export class Connections {
-  readonly #open: HttpAgent;
-  readonly #secure: SecureAgent;
+  readonly #settings: HttpsAgentOptions;
+  #open: HttpAgent | undefined;
+  #secure: HttpsAgent | undefined;
 
   /** @throws DecampError `usage` for a proxy in the environment that cannot be used */
   constructor(options: ConnectionOptions) {
     checkProxies(options.proxyEnv ?? {});
-    const settings = { keepAlive: true, timeout: keptFor, keepAliveMsecs: probedAfter, ...options };
-    this.#open = new HttpAgent(settings);
-    // Whatever NODE_TLS_REJECT_UNAUTHORIZED says.
-    this.#secure = new SecureAgent({ ...settings, rejectUnauthorized: true, minVersion: "TLSv1.2" });
+    this.#settings = { keepAlive: true, timeout: keptFor, keepAliveMsecs: probedAfter, ...options };
   }
 
   /**
@@ -130,8 +130,8 @@ export class Connections {
     const options = { method, headers, maxHeaderSize: headBytes };
     const sent =
       url.protocol === "https:"
-        ? secureRequest(url, { ...options, agent: this.#secure })
-        : request(url, { ...options, agent: this.#open });
+        ? secureRequest(url, { ...options, agent: this.#secureAgent() })
+        : request(url, { ...options, agent: (this.#open ??= new HttpAgent(this.#settings)) });
     const answered = watch(sent, signal, deadlines);
     if (typeof body === "string" || body instanceof Uint8Array) {
       sent.end(body);
@@ -148,8 +148,14 @@ export class Connections {
 
   /** Ends all connections. */
   close(): void {
-    this.#open.destroy();
-    this.#secure.destroy();
+    this.#open?.destroy();
+    this.#secure?.destroy();
+  }
+
+  #secureAgent(): HttpsAgent {
+    // Whatever NODE_TLS_REJECT_UNAUTHORIZED says.
+    this.#secure ??= makeSecureAgent({ ...this.#settings, rejectUnauthorized: true, minVersion: "TLSv1.2" });
+    return this.#secure;
   }
 }
 
