@@ -29,7 +29,7 @@ export async function main(argv: readonly string[], parts: TerminalParts = proce
     process.exit(fail(error));
   };
   process.on("uncaughtException", onBug);
-  let outlived = (): void => undefined;
+  let outlived: (() => void) | undefined;
   try {
     // Nothing that is shorter can be a key, and help needs no code for it.
     if (argv.some((argument) => /\w{25}/.test(argument))) {
@@ -66,7 +66,7 @@ export async function main(argv: readonly string[], parts: TerminalParts = proce
     return code;
   } finally {
     process.off("uncaughtException", onBug);
-    outlived();
+    outlived?.();
   }
 }
 

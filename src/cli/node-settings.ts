@@ -5,7 +5,7 @@
  * what to take away.
  */
 import { DecampError } from "../errors.ts";
-import { holdsSecret } from "./talk/secrets.ts";
+import { holdsSecret } from "./secret-kinds.ts";
 
 /** How Node.js was started, apart from the environment. */
 export interface NodeSettings {

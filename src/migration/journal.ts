@@ -442,3 +442,32 @@ function facts(entry: JournalEntry, { temporaryKeys = [], signingKeys = [], docu
       return { undo: entry.operation };
   }
 }
+
+/** A move that this machine remembers. */
+export interface KnownMove {
+  readonly did: string;
+  readonly handle?: string;
+  readonly newHandle?: string;
+  readonly source: string;
+  readonly target: string;
+  /** ISO 8601. */
+  readonly begunAt?: string;
+}
+
+/** The moves that this machine remembers, whoever's they are. Nobody is asked. @throws DecampError `storage` */
+export async function knownMoves(stateDir: string): Promise<KnownMove[]> {
+  return (await readJournals(stateDir)).states.flatMap(({ did, handle, newHandle, source, target, at }) =>
+    did === undefined || source === undefined || target === undefined
+      ? []
+      : [
+          {
+            did,
+            source,
+            target,
+            ...(handle === undefined ? {} : { handle }),
+            ...(newHandle === undefined ? {} : { newHandle }),
+            ...(at === undefined ? {} : { begunAt: at }),
+          },
+        ],
+  );
+}

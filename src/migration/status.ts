@@ -11,7 +11,7 @@ import { parseServerUrl } from "../identity/addresses.ts";
 import { parseAccount } from "../identity/names.ts";
 import type { MigrationServices } from "./context.ts";
 import type { PublishedDocument } from "./events.ts";
-import { findJournals, readJournals, rememberedDids, type JournalState } from "./journal.ts";
+import { findJournals, rememberedDids, type JournalState } from "./journal.ts";
 import { publishedAs } from "./web/document-files.ts";
 import { withJournals } from "./web/recall.ts";
 
@@ -86,40 +86,11 @@ export interface StatusOptions {
   readonly allowPrivateHosts: boolean;
 }
 
-/** A move that this machine remembers. */
-export interface KnownMove {
-  readonly did: string;
-  readonly handle?: string;
-  readonly newHandle?: string;
-  readonly source: string;
-  readonly target: string;
-  /** ISO 8601. */
-  readonly begunAt?: string;
-}
-
 /** Two servers, and what a journal remembers of the move between them. */
 interface Pair {
   readonly source: string;
   readonly target: string;
   readonly journal?: JournalState | undefined;
-}
-
-/** The moves that this machine remembers, whoever's they are. Nobody is asked. @throws DecampError `storage` */
-export async function knownMoves(stateDir: string): Promise<KnownMove[]> {
-  return (await readJournals(stateDir)).states.flatMap(({ did, handle, newHandle, source, target, at }) =>
-    did === undefined || source === undefined || target === undefined
-      ? []
-      : [
-          {
-            did,
-            source,
-            target,
-            ...(handle === undefined ? {} : { handle }),
-            ...(newHandle === undefined ? {} : { newHandle }),
-            ...(at === undefined ? {} : { begunAt: at }),
-          },
-        ],
-  );
 }
 
 /**

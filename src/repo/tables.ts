@@ -27,6 +27,7 @@ const grave = 1 << idBits;
 // A hostile file chooses the CIDs that it awaits. Multipliers that it cannot know keep them from all falling into one
 // place. They change the speed, never a result. The engine's own random numbers start from the system's: that is
 // enough, and the crypto library is not loaded for them.
+// oxlint-disable-next-line no-restricted-properties -- as CONTRIBUTING.md has it: the seeds of hash tables
 export const multipliers: Int32Array = Int32Array.from({ length: 8 }, () => (Math.random() * 2 ** 32) | 1);
 const m0 = multipliers[0]!;
 const m1 = multipliers[1]!;

@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import type { KnownSecrets } from "../../src/data/known-secrets.ts";
 import { createPrompter } from "../../src/cli/talk/prompter.ts";
-import { createSecrets, secretKinds, type AllSecretFlags, type Secrets } from "../../src/cli/talk/secrets.ts";
+import { secretKinds } from "../../src/cli/secret-kinds.ts";
+import { createSecrets, type AllSecretFlags, type Secrets } from "../../src/cli/talk/secrets.ts";
 import { openTerminal } from "../../src/cli/talk/terminal.ts";
 import { captured, type StreamOptions } from "./support/streams.ts";
 

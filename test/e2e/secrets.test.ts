@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, inject, test, vi } from "vitest";
-import { secretKinds } from "../../src/cli/talk/secrets.ts";
+import { secretKinds } from "../../src/cli/secret-kinds.ts";
 import { parsePrivateKey } from "../../src/identity/private-key.ts";
 import { encryptText } from "../../src/services/secrets/age-file.ts";
 import { createAccount, login, type Account } from "../network/account.ts";

@@ -77,8 +77,8 @@ function buildIfStale(): { built: boolean; code: number | null } {
 
 test("a first build has the code without comments and white space, in as few files as it takes, and what an entry declares", () => {
   expect(buildIfStale()).toEqual({ built: true, code: 0 });
-  expect(read("dist/shared.js")).toContain("const one=1;");
-  expect(read("dist/shared.js")).not.toMatch(/Says one|One\./);
+  expect(read("dist/index.js")).toContain("const one=1;");
+  expect(read("dist/index.js")).not.toMatch(/Says one|One\./);
   expect(read("dist/edge.js")).toContain("const edge=2;");
   expect(existsSync(at("dist/one.js"))).toBe(false);
   expect(read("dist/index.d.ts")).toContain("/** Says one. */");
@@ -122,11 +122,11 @@ test("a source of the same length and time, with other bytes, is seen", () => {
 });
 
 test("a file of dist that was changed is seen, and a source that is gone is gone from dist", () => {
-  write("dist/shared.js", "export const one = 2;\n");
+  write("dist/index.js", "export const one = 2;\n");
   write("src/index.ts", read("src/index.ts").replace("edge", "other"));
   renameSync(at("src/edge.ts"), at("src/other.ts"));
   expect(buildIfStale()).toEqual({ built: true, code: 0 });
-  expect(read("dist/shared.js")).toContain("const one=1;");
+  expect(read("dist/index.js")).toContain("const one=1;");
   expect(existsSync(at("dist/edge.js"))).toBe(false);
 });
 

@@ -102,7 +102,7 @@ export function declareArchive(program: Command): readonly Declared[] {
   );
   return [
     runs(ls, async () => (await import("./run.ts")).archiveLsCommand),
-    runs(diff, async () => (await import("./run.ts")).archiveDiffCommand),
-    runs<PruneFlags>(prune, async () => (await import("./run.ts")).archivePruneCommand),
+    runs(diff, async () => (await import("./changes.ts")).archiveDiffCommand),
+    runs<PruneFlags>(prune, async () => (await import("./prune-archive.ts")).archivePruneCommand),
   ];
 }

@@ -1,14 +1,11 @@
-/** `decamp repo ls|get|unpack|diff` and `decamp blob ls`: looks into a repository. */
-import { recordJson, unpackRecords } from "../../archive/unpack.ts";
+/**
+ * `decamp repo ls|get|unpack|diff` and `decamp blob ls`: looks into a repository. What reads one is loaded once it is
+ * open.
+ */
 import { overLimit, type Limits } from "../../data/budgets.ts";
-import { hasMoreValues } from "../../data/cbor-count.ts";
 import { DecampError, exitCodeOf } from "../../errors.ts";
-import { diffInTurns } from "../../repo/diff.ts";
-import { readDid } from "../../repo/head.ts";
-import { parseRecordAddress, type RecordAddress } from "../../repo/record-address.ts";
-import { blobRefsInTurns, recordsInTurns } from "../../repo/records.ts";
+import type { RecordAddress } from "../../repo/record-address.ts";
 import type { RepoSource } from "../../repo/source.ts";
-import { createNewFolder } from "../../services/disk/new-folder.ts";
 import { readGlobals, type GlobalFlags } from "../globals.ts";
 import { openInput } from "../inputs/repo-input.ts";
 import type { Edge, Invocation } from "../command.ts";
@@ -24,6 +21,7 @@ import type { Terminal } from "../talk/terminal.ts";
 export async function repoLsCommand(invocation: Invocation<LsFlags>, { terminal }: Edge): Promise<number> {
   const wanted = invocation.flags.collection === undefined ? undefined : new Set(invocation.flags.collection);
   return withRepo(invocation, terminal, async ({ source, globals, signal }) => {
+    const { recordsInTurns } = await import("../../repo/records.ts");
     const list = createList(terminal.out, globals.json ? { command: "repo ls", name: "records" } : undefined);
     for await (const { path, collection, cid } of recordsInTurns(source, { signal })) {
       if (wanted === undefined || wanted.has(collection)) {
@@ -39,9 +37,14 @@ export async function repoLsCommand(invocation: Invocation<LsFlags>, { terminal 
 /** Runs `decamp repo get`. */
 export async function repoGetCommand(invocation: Invocation, { terminal }: Edge): Promise<number> {
   const [, record = ""] = invocation.args;
-  const address = parseRecordAddress(record);
+  const address = (await import("../../repo/record-address.ts")).parseRecordAddress(record);
   const { path } = address;
   return withRepo(invocation, terminal, async ({ source, globals, limits, signal }) => {
+    const [{ recordsInTurns }, { recordJson }, { hasMoreValues }] = await Promise.all([
+      import("../../repo/records.ts"),
+      import("../../archive/unpack.ts"),
+      import("../../data/cbor-count.ts"),
+    ]);
     const notes = await compareAuthority(address, source, signal);
     for await (const found of recordsInTurns(source, { signal })) {
       if (found.path < path) {
@@ -99,6 +102,7 @@ async function compareAuthority(
   if (authority === undefined) {
     return [];
   }
+  const { readDid } = await import("../../repo/head.ts");
   const did = await readDid(source, signal);
   if (authority.type === "did" && authority.name !== did) {
     const whose = did === undefined ? "names no account" : `is that of ${did}`;
@@ -117,6 +121,10 @@ export async function repoUnpackCommand(invocation: Invocation, { terminal }: Ed
   const [, folder = ""] = invocation.args;
   let complete = true;
   const exitCode = await withRepo(invocation, terminal, async ({ source, globals, limits, signal }) => {
+    const [{ unpackRecords }, { createNewFolder }] = await Promise.all([
+      import("../../archive/unpack.ts"),
+      import("../../services/disk/new-folder.ts"),
+    ]);
     const activity = createActivity(terminal, "Writing the records", globals);
     const { records, marked, unreadable, oversized } = await unpackRecords(source, await createNewFolder(folder), {
       signal,
@@ -155,6 +163,7 @@ export async function repoDiffCommand(invocation: Invocation, { terminal }: Edge
   return withRepo(invocation, terminal, async ({ source, globals, limits, signal }) => {
     const other = await openInput(after, terminal, { signal, limits });
     try {
+      const { diffInTurns } = await import("../../repo/diff.ts");
       const list = createList(terminal.out, globals.json ? { command: "repo diff", name: "changes" } : undefined);
       for await (const change of diffInTurns(source, other.source, { signal })) {
         const { kind, path, ...cids } = change;
@@ -173,6 +182,7 @@ export async function repoDiffCommand(invocation: Invocation, { terminal }: Edge
 export async function blobLsCommand(invocation: Invocation, { terminal }: Edge): Promise<number> {
   const unknown: string[] = [];
   const exitCode = await withRepo(invocation, terminal, async ({ source, globals, signal }) => {
+    const { blobRefsInTurns } = await import("../../repo/records.ts");
     const list = createList(terminal.out, globals.json ? { command: "blob ls", name: "blobs" } : undefined);
     const blobs = await blobRefsInTurns(source, { signal, onUnknown: ({ path }) => unknown.push(path) });
     for (const [cid, { mimeType, size, records }] of blobs) {

@@ -1,13 +1,14 @@
 /** Ctrl-C and its relatives: once is a request to stop cleanly, twice means now. */
 import { isatty } from "node:tty";
 import { DecampError, isDecampError } from "../../errors.ts";
+import { mayBeTerminal } from "../../services/descriptor.ts";
 import type { GlobalFlags } from "../globals.ts";
 import type { Terminal } from "./terminal.ts";
 
 const names = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
 /** Whether a standard stream is a terminal, which can hang up. */
-const hasTerminal = (): boolean => [0, 1, 2].some((fd) => isatty(fd));
+const hasTerminal = (): boolean => [0, 1, 2].some((fd) => mayBeTerminal(fd) && isatty(fd));
 
 const pass = (): void => undefined;
 

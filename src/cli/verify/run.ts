@@ -1,28 +1,13 @@
 /** `decamp verify`: proves a repository, and says what is wrong with it. */
-import type { AnyFinding, ArchiveReport } from "../../archive/check/check-archive.ts";
-import { mendWords } from "../../archive/open-repo.ts";
-import type { SigningKey } from "../../archive/check/signing-keys.ts";
-import type { Limits } from "../../data/budgets.ts";
-import { DecampError, exitCodeOf } from "../../errors.ts";
-import { shownKey } from "../../identity/key-guard.ts";
-import { parseDidKey } from "../../identity/keys.ts";
-import { repoLimits, type RepoLimits } from "../../repo/limits.ts";
-import type { RepoReport } from "../../repo/report.ts";
-import { verifyRepo, type Expectation } from "../../repo/verify.ts";
-import { refusePrivateKey } from "../argument-guard.ts";
-import type { VerifyFlags } from "./declare.ts";
-import { readGlobals, type GlobalFlags } from "../globals.ts";
-import { openInput, type Input } from "../inputs/repo-input.ts";
+import { DecampError } from "../../errors.ts";
+import { repoLimits } from "../../repo/limits.ts";
+import type { Expectation } from "../../repo/verify.ts";
 import type { Edge, Invocation } from "../command.ts";
+import { readGlobals } from "../globals.ts";
+import { openInput } from "../inputs/repo-input.ts";
 import { readLimits } from "../limit-flags.ts";
-import { nextCommand } from "../next-command.ts";
-import { mendLines } from "../talk/mend-lines.ts";
-import { createActivity } from "../talk/reporters/activity.ts";
 import { stoppable } from "../talk/signals.ts";
-import type { Terminal } from "../talk/terminal.ts";
-import { archiveLines, factLines, findingLines, summaryLine, verdictLines } from "./result.ts";
-
-const damagedExit = exitCodeOf("damaged");
+import type { VerifyFlags } from "./declare.ts";
 
 /**
  * Runs `decamp verify`. Exit code 3 if one of the three answers is bad; of a folder of archives, if that is so of one.
@@ -47,170 +32,20 @@ export async function verifyCommand(
       const run = { raw, globals };
       const setting = { flags, all, limits, globals, terminal, signal };
       if (isMany) {
-        return verifyMany(path, expectation, run, setting);
+        return (await import("./prove.ts")).proveMany(path, expectation, run, setting);
       }
-      const verified = await verifyPath(path, expectation, run, setting);
-      tell(verified, globals, terminal);
-      return verified.ok ? 0 : damagedExit;
+      // What cannot be opened needs no proof, nor the code for it.
+      const input = await openInput(path, terminal, { signal, limits: all, passesOver: true });
+      return (await import("./prove.ts")).proveInput(input, expectation, run, setting);
     },
     () => undefined,
   );
-}
-
-/** What the commands that follow from it need. */
-type Run = Parameters<typeof nextCommand>[1];
-
-interface Verified extends Omit<Proof, "keys"> {
-  readonly ok: boolean;
-  /** The key that it is signed with, where that was looked up: until when it counted, and who says that it did. */
-  readonly key: Pick<SigningKey, "until" | "remembered">;
-  readonly findings: readonly AnyFinding[];
-  /** The command that mends it. */
-  readonly next: string | undefined;
-  readonly input: Input["archive"];
-}
-
-async function verifyPath(path: string, expectation: Expectation, run: Run, setting: Setting): Promise<Verified> {
-  const { terminal, signal, all } = setting;
-  const input = await openInput(path, terminal, { signal, limits: all, passesOver: true });
-  try {
-    const { keys, ...proof } = await proveAll(input, expectation, setting);
-    const { report, archive } = proof;
-    const ok = report.ok && !(archive?.findings.some(({ severity }) => severity === "error") ?? false);
-    return {
-      ...proof,
-      ok,
-      key: keys.find(({ didKey }) => didKey === report.signingKey) ?? {},
-      findings: [...report.findings, ...(archive?.findings ?? [])],
-      input: input.archive,
-      next: ok || input.archive === undefined ? undefined : mendCommand(input.archive, run),
-    };
-  } finally {
-    input.close();
-  }
-}
-
-function tell(verified: Verified, globals: GlobalFlags, { out }: Terminal): void {
-  const { json, quiet } = globals;
-  if (json) {
-    out.json({ type: "result", version: 1, command: "verify", ...factsOf(verified, false) });
-    return;
-  }
-  const { report, ok, key, archive, findings, next, input } = verified;
-  const verdict = quiet && ok ? [] : verdictLines(report, ok, key);
-  const facts = quiet ? [] : [...factLines(report), ...archiveLines(archive)];
-  const mend =
-    next === undefined || input === undefined
-      ? []
-      : mendLines({ archive: input.path, manifest: input.manifest, findings, next, globals });
-  for (const line of [...verdict, ...facts, ...findingLines(findings), ...mend]) {
-    out.line(...line);
-  }
-}
-
-/** For scripts. @param inMany a line among those of other archives: there `archive` is the path of it */
-function factsOf({ report, ok, key, archive, findings, next }: Verified, inMany: boolean): object {
-  const { until, remembered } = key;
-  return {
-    ...report,
-    ok,
-    ...(until === undefined ? {} : { signingKeyUntil: until }),
-    ...(remembered === undefined ? {} : { signingKeyRemembered: remembered }),
-    ...(archive === undefined
-      ? {}
-      : {
-          [inMany ? "contents" : "archive"]: {
-            snapshots: archive.snapshots,
-            files: archive.files,
-            blobs: archive.blobs,
-          },
-        }),
-    ...(next === undefined ? {} : { next }),
-    findings,
-  };
 }
 
 /** The code for archives is loaded only for a folder. */
 async function isFolderOfArchives(path: string): Promise<boolean> {
   const { isFolder } = await import("../../services/disk/hash-file.ts");
   return path !== "-" && (await isFolder(path)) && (await import("../../archive/archives.ts")).holdsArchives(path);
-}
-
-async function verifyMany(folder: string, expectation: Expectation, run: Run, setting: Setting): Promise<number> {
-  const { forEachArchive } = await import("../talk/many-archives.ts");
-  return forEachArchive(folder, { command: "verify", done: "proved" }, setting, async (archive) => {
-    const verified = await verifyPath(archive, expectation, run, setting);
-    const { ok, report, key, archive: rest, findings, next } = verified;
-    const line = summaryLine({ ok, report, key, archive: rest, findings, next });
-    return { exitCode: ok ? 0 : damagedExit, line, facts: factsOf(verified, true) };
-  });
-}
-
-/** The command that fetches again what is damaged in an archive. */
-function mendCommand({ path, manifest }: NonNullable<Input["archive"]>, run: Run): string {
-  return nextCommand(mendWords(path, manifest.did), run);
-}
-
-interface Proof {
-  readonly report: RepoReport;
-  /** The keys that were looked up. */
-  readonly keys: readonly SigningKey[];
-  readonly archive?: ArchiveReport;
-}
-
-interface Setting {
-  readonly flags: VerifyFlags;
-  /** All limits of the run. */
-  readonly all: Limits;
-  /** Those that a verification knows. */
-  readonly limits: Partial<RepoLimits>;
-  readonly globals: GlobalFlags;
-  readonly terminal: Terminal;
-  readonly signal: AbortSignal;
-}
-
-async function proveAll(input: Input, given: Expectation, setting: Setting): Promise<Proof> {
-  const { archive } = input;
-  const proveIt = async (expected: Expectation): Promise<RepoReport> => prove(input, expected, setting);
-  const isOnline = setting.flags.online === true;
-  if (archive === undefined && !isOnline) {
-    return { report: await proveIt(given), keys: [] }; // most runs: no code for archives and identities is loaded
-  }
-  const { proveByKeys } = await import("../../archive/check/whose-keys.ts");
-  const lookUp = isOnline ? async (did: string): Promise<SigningKey[]> => lookUpKeys(did, setting) : undefined;
-  const { report, keys, expected } = await proveByKeys(given, archive, proveIt, lookUp);
-  return proveRest(input, report, keys, expected, setting);
-}
-
-/** Proves the rest of an archive, too, if it is one. */
-async function proveRest(
-  { archive, source }: Input,
-  report: RepoReport,
-  keys: readonly SigningKey[],
-  expected: Expectation,
-  { limits, globals, terminal, signal }: Setting,
-): Promise<Proof> {
-  if (archive === undefined) {
-    return { report, keys };
-  }
-  const { checkArchive } = await import("../../archive/check/check-archive.ts");
-  const activity = createActivity(terminal, "Proving the blobs", globals);
-  const onProgress = (done: number, total: number): void => activity.progress({ unit: "blobs", done, total });
-  const newest = { manifest: archive.manifest, source, report };
-  const rest = await checkArchive(archive.path, newest, expected, { signal, limits, onProgress }).finally(() =>
-    activity.close(),
-  );
-  return { report, keys, archive: rest };
-}
-
-async function prove(input: Input, expected: Expectation, setting: Setting): Promise<RepoReport> {
-  const { limits, globals, terminal, signal } = setting;
-  const activity = createActivity(terminal, "Proving the repository", globals);
-  return verifyRepo(input.source, expected, {
-    signal,
-    limits,
-    onProgress: ({ bytes }) => activity.progress({ unit: "bytes", done: bytes, total: input.size }),
-  }).finally(() => activity.close());
 }
 
 async function readExpectation({ did, signingKey, allowPartial }: VerifyFlags): Promise<Expectation> {
@@ -223,27 +58,18 @@ async function readExpectation({ did, signingKey, allowPartial }: VerifyFlags): 
   return {
     now: Date.now(),
     ...(did === undefined ? {} : { did }),
-    ...(signingKey === undefined ? {} : { signingKeys: [checkKey(signingKey)] }),
+    ...(signingKey === undefined ? {} : { signingKeys: [await checkKey(signingKey)] }),
     ...(allowPartial === undefined ? {} : { allowPartial }),
   };
 }
 
-/** The network is loaded only here. */
-async function lookUpKeys(did: string, { globals, terminal, signal }: Setting): Promise<SigningKey[]> {
-  const [{ networkFor }, { fetchSigningKeys }] = await Promise.all([
-    import("../network.ts"),
-    import("../../archive/check/signing-keys.ts"),
-  ]);
-  const { directory, webDocument, close } = networkFor(globals, terminal);
-  try {
-    return await fetchSigningKeys(did, { ...directory, webDocument }, signal);
-  } finally {
-    close();
-  }
-}
-
 /** @throws DecampError `usage` for what is no did:key of a curve that is known */
-function checkKey(text: string): string {
+async function checkKey(text: string): Promise<string> {
+  const [{ refusePrivateKey }, { parseDidKey }, { shownKey }] = await Promise.all([
+    import("../argument-guard.ts"),
+    import("../../identity/keys.ts"),
+    import("../../identity/key-guard.ts"),
+  ]);
   refusePrivateKey(text);
   try {
     return parseDidKey(text).didKey;

@@ -1,6 +1,8 @@
 /** The SHA-256 and the size of a file, however large it is. */
 import { createHash } from "node:crypto";
-import { open, stat } from "node:fs/promises";
+import { stat } from "node:fs";
+import { open } from "node:fs/promises";
+import { promisify } from "node:util";
 import { isDecampError } from "../../errors.ts";
 import { checkPlain, readPlain } from "./plain-file.ts";
 import { systemCode } from "../system-error.ts";
@@ -60,7 +62,7 @@ export async function hashFile(path: string, signal: AbortSignal): Promise<Hashe
 /** Whether there is something at `path` that is no folder. What cannot be looked at is not. */
 export async function isNoFolder(path: string): Promise<boolean> {
   try {
-    return !(await stat(path)).isDirectory();
+    return !(await promisify(stat)(path)).isDirectory();
   } catch {
     return false;
   }
@@ -69,7 +71,7 @@ export async function isNoFolder(path: string): Promise<boolean> {
 /** Whether there is a folder at `path`. What cannot be looked at is none. */
 export async function isFolder(path: string): Promise<boolean> {
   try {
-    return (await stat(path)).isDirectory();
+    return (await promisify(stat)(path)).isDirectory();
   } catch {
     return false;
   }

@@ -1,0 +1,113 @@
+/** `decamp archive prune`: which snapshots stay, and what goes with the others. */
+import { holdsArchives } from "../../archive/archives.ts";
+import { hasRule, parseSpan, type KeepRules } from "../../archive/keep-rules.ts";
+import { privateReason, pruneArchive, type Pruned } from "../../archive/prune.ts";
+import { DecampError } from "../../errors.ts";
+import { thisProcess } from "../../services/disk/lock-owner.ts";
+import type { Edge, Invocation } from "../command.ts";
+import { readGlobals, type GlobalFlags } from "../globals.ts";
+import { forEachArchive } from "../talk/many-archives.ts";
+import { bytesText, plural } from "../talk/reporters/amounts.ts";
+import { stoppable } from "../talk/signals.ts";
+import type { Terminal } from "../talk/terminal.ts";
+import type { PruneFlags } from "./declare.ts";
+import { refuseFile } from "./run.ts";
+
+/** Runs `decamp archive prune`. */
+export async function archivePruneCommand(
+  { args, flags, globals: raw }: Invocation<PruneFlags>,
+  { terminal }: Edge,
+): Promise<number> {
+  const globals = readGlobals(raw, terminal.env);
+  const [path = ""] = args;
+  const { release = [], dryRun = false } = flags;
+  const rules = readRules(flags);
+  if (!hasRule(rules) && release.length === 0) {
+    throw new DecampError("usage", "Which snapshots stay is missing.", {
+      hint: "Say it with --keep-daily 7 --keep-weekly 5 --keep-monthly 12, for example.",
+    });
+  }
+  await refuseFile(path);
+  const isMany = await holdsArchives(path);
+  if (isMany && release.length > 0) {
+    throw new DecampError("usage", "--release names a snapshot of one archive, and this is a folder of them.", {
+      hint: "Give the archive that has the snapshot.",
+    });
+  }
+  return stoppable(
+    async (signal) => {
+      const options = { rules, release, dryRun, signal, lockOwner: thisProcess() };
+      const prune = async (archive: string): Promise<Pruned> => pruneArchive(archive, { ...options, now: Date.now() });
+      if (isMany) {
+        const work = { command: "archive prune", done: "pruned" } as const;
+        return forEachArchive(path, work, { globals, terminal, signal, lists: dryRun }, async (archive) => {
+          const pruned = await prune(archive);
+          const more = dryRun || globals.verbose ? choiceTexts(pruned) : [];
+          const line = [`${doneText(pruned, dryRun)}${lostText(pruned)}`];
+          return { exitCode: 0, line, more, facts: { dryRun, ...pruned } };
+        });
+      }
+      tellPruned(await prune(path), dryRun, globals, terminal);
+      return 0;
+    },
+    () => undefined,
+  );
+}
+
+/** @throws DecampError `usage` for a span that is none */
+function readRules({ keep, keepDaily, keepWeekly, keepMonthly, keepYearly, keepWithin }: PruneFlags): KeepRules {
+  const within = keepWithin === undefined ? undefined : parseSpan(keepWithin);
+  if (keepWithin !== undefined && within === undefined) {
+    throw new DecampError("usage", `--keep-within: ${keepWithin} is no span of time.`, {
+      hint: "It looks like 30d or 1y6m14d12h: years, months, days and hours.",
+    });
+  }
+  return { last: keep, daily: keepDaily, weekly: keepWeekly, monthly: keepMonthly, yearly: keepYearly, within };
+}
+
+function tellPruned(pruned: Pruned, dryRun: boolean, { json, quiet, verbose }: GlobalFlags, { out }: Terminal): void {
+  if (json) {
+    out.json({ type: "result", version: 1, command: "archive prune", dryRun, ...pruned });
+    return;
+  }
+  const { removed, released } = pruned;
+  // What a dry run would do is what was asked for.
+  if (!quiet || dryRun) {
+    for (const name of released) {
+      out.line(`${name}  ${dryRun ? "would not be" : "is not"} held any longer`);
+    }
+    for (const text of dryRun || verbose ? choiceTexts(pruned) : removed.map(goneText)) {
+      out.line(text);
+    }
+    out.line(`${doneText(pruned, dryRun)}${lostText(pruned)}`);
+  }
+}
+
+/** Which snapshots stay and why, and which go. */
+function choiceTexts({ kept, removed, reasons }: Pruned): string[] {
+  const stay = kept.map((name) => [name, (reasons[name] ?? []).join(", ")].filter((text) => text !== "").join("  "));
+  return [...stay.map((text) => `  ${text}`), ...removed.map(goneText)];
+}
+
+function goneText(name: string): string {
+  return `- ${name}`;
+}
+
+function doneText({ kept, removed, reasons, held, blobs, freedBytes }: Pruned, dryRun: boolean): string {
+  const done = dryRun ? "Would remove" : "Removed";
+  const what = `${plural(removed.length, "snapshot")} and ${plural(blobs.count, "blob")}, ${bytesText(freedBytes)}`;
+  const stay = `${plural(kept.length, "snapshot")} ${dryRun ? "would stay" : kept.length === 1 ? "stays" : "stay"}`;
+  const withPrivate = kept.filter((name) => reasons[name]?.join() === privateReason);
+  const why = [
+    ...(held.length === 0 ? [] : [`, held: ${held.join(", ")}`]),
+    ...(withPrivate.length === 0 ? [] : [`, for private parts: ${withPrivate.join(", ")}`]),
+  ];
+  return `${done} ${what}; ${stay}${why.join("")}.`;
+}
+
+/** What stays because it is damaged, whatever the rules say. */
+function lostText({ lost }: Pruned): string {
+  return lost.length === 0
+    ? ""
+    : ` Without a manifest that can be read, and not removed: ${lost.join(", ")}; see decamp verify.`;
+}

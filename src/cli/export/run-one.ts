@@ -1,0 +1,180 @@
+/** `decamp export ACCOUNT`: options, one call of the use case, and what is said about its result. */
+import { exportOptions } from "../../archive/export/export-options.ts";
+import { exportFound, findToExport } from "../../archive/export/find-and-export.ts";
+import type { LocatedAccount } from "../../account/find.ts";
+import { signIn } from "../../account/sign-in.ts";
+import type { ReportExport } from "../../archive/events.ts";
+import { archiveName } from "../../archive/layout.ts";
+import { readableManifests } from "../../archive/manifest.ts";
+import { DecampError, exitCodeOf } from "../../errors.ts";
+import { parseServerUrl } from "../../identity/addresses.ts";
+import type { Account } from "../../identity/names.ts";
+import type { Pds } from "../../services/servers/pds.ts";
+import type { ExportFlags } from "./declare.ts";
+import { nonEmpty, readGlobals } from "../globals.ts";
+import { beside, carTarget, checkTarget, exportToCar, type CarTarget } from "./to-car.ts";
+import { createIdentityAnswers } from "../talk/identity-answers.ts";
+import type { Edge, Invocation } from "../command.ts";
+import { servicesFor } from "../services.ts";
+import type { Prompter } from "../talk/prompter.ts";
+import { reportAndAsk } from "../talk/report-and-ask.ts";
+import { secretKinds } from "../secret-kinds.ts";
+import { checkSecretFlags, createSecrets, type AllSecretFlags, type Secrets } from "../talk/secrets.ts";
+import { stoppable, tellStopping } from "../talk/signals.ts";
+import type { Terminal } from "../talk/terminal.ts";
+import { carFacts, carLines, tellCar } from "./car-result.ts";
+import { exportLines, keyFacts, lacksSomething, resultFacts } from "./result.ts";
+import { completer } from "../next-command.ts";
+
+/**
+ * Exports one account. Exit code 6 if blobs are missing, or may be, if a private part could not be read, if something
+ * is damaged and stays so, if much is gone, or if a pipe did not take all.
+ */
+export async function exportAccount(
+  account: Account,
+  invocation: Invocation<ExportFlags>,
+  { terminal: given, secrets: known }: Edge,
+): Promise<number> {
+  const { flags, globals: raw } = invocation;
+  const globals = readGlobals(raw, given.env);
+  const archive = flags.output ?? folderOf(account);
+  const target = await carTarget(flags.output);
+  const terminal = beside(given, target);
+  if (target !== undefined) {
+    if (flags.recheck === true) {
+      throw new DecampError("usage", "--recheck proves what is in an archive, and a CAR file is none.", {
+        hint: "decamp verify proves a CAR file.",
+      });
+    }
+    await checkTarget(target, given);
+  }
+  const from = flags.from ?? nonEmpty(terminal.env["DECAMP_SOURCE_PDS"]);
+  const origin = from === undefined ? undefined : parseServerUrl(from, globals);
+  const secretFlags: AllSecretFlags = {
+    sourcePassword: { file: flags.passwordFile, command: flags.passwordCommand },
+    authFactor: { file: flags.authFactorFile, command: flags.authFactorCommand },
+  };
+  checkSecretFlags(secretFlags, terminal.stdin.isTTY);
+  const services = servicesFor(globals, terminal);
+  try {
+    const ended = await stoppable(
+      async (signal, leave) =>
+        reportAndAsk(
+          terminal,
+          { globals, signal, leave, identityIsAsked: () => false, planIsTheResult: false },
+          async (prompter, report) => {
+            report({ type: "step", id: "locate", title: "Find the account", state: "start" });
+            const did = account.type === "did" ? account.did : await archivedDid(archive, account.handle, target);
+            const signsIn = wantsSignIn(flags, terminal.env);
+            const found = await findToExport(
+              archive,
+              account,
+              { origin, did, asksAhead: !signsIn && target === undefined },
+              services,
+              signal,
+            );
+            const { pds, ahead, located } = found;
+            report({ type: "step", id: "locate", title: "Find the account", state: "done", detail: located.did });
+            try {
+              if (signsIn) {
+                const secrets = createSecrets(terminal, secretFlags, prompter, known, signal);
+                report({ type: "step", id: "sign-in", title: "Sign in", state: "start" });
+                await openSession(pds, located, terminal, secrets, prompter, report, signal);
+                report({ type: "step", id: "sign-in", title: "Sign in", state: "done" });
+              }
+              const { concurrency, recheck, publicOnly = false } = flags;
+              const options = exportOptions(services, { signal, concurrency, recheck, publicOnly, report });
+              return target === undefined
+                ? { located, result: await exportFound(archive, found, options) }
+                : { car: tellCar(target, located, pds, await exportToCar(target, found, options, given.out)) };
+            } finally {
+              ahead?.close();
+              await pds.signOut();
+            }
+          },
+        ),
+      tellStopping(terminal, globals),
+    );
+    const begin = { type: "result", version: 1, command: "export" };
+    if (ended.car !== undefined) {
+      if (globals.json) {
+        terminal.out.json({ ...begin, ...carFacts(ended.car) });
+      } else if (!globals.quiet || !ended.car.result.taken) {
+        carLines(ended.car).forEach((line) => terminal.out.line(...line));
+      }
+      if (ended.car.result.futureRev) {
+        return exitCodeOf("damaged"); // as verify has it
+      }
+      return ended.car.result.taken ? 0 : exitCodeOf("incomplete");
+    }
+    const { located, result } = ended;
+    if (globals.json) {
+      terminal.out.json({ ...begin, archive, ...resultFacts(archive, result), ...keyFacts(located) });
+    } else {
+      for (const line of exportLines(archive, located, result, {
+        quiet: globals.quiet,
+        complete: completer({ raw, globals }),
+      })) {
+        terminal.out.line(...line);
+      }
+    }
+    if (result.futureRev) {
+      return exitCodeOf("damaged"); // as verify has it
+    }
+    return lacksSomething(result) ? exitCodeOf("incomplete") : 0;
+  } finally {
+    services.close();
+  }
+}
+
+/** A folder here, named like the account. */
+function folderOf(account: Account): string {
+  return account.type === "handle" ? account.handle : archiveName(account.did);
+}
+
+/** The DID that the archive knows for a handle, if it is one. */
+async function archivedDid(
+  archive: string,
+  handle: string,
+  target: CarTarget | undefined,
+): Promise<string | undefined> {
+  if (target !== undefined) {
+    return undefined;
+  }
+  const last = (await readableManifests(archive)).at(-1);
+  return last?.handle === handle ? last.did : undefined;
+}
+
+/** Whether a password is given, or is to be asked for. */
+function wantsSignIn(flags: ExportFlags, env: Readonly<NodeJS.ProcessEnv>): boolean {
+  return (
+    flags.signIn === true ||
+    flags.passwordFile !== undefined ||
+    flags.passwordCommand !== undefined ||
+    secretKinds.sourcePassword.env.some((name) => nonEmpty(env[name]) !== undefined)
+  );
+}
+
+async function openSession(
+  pds: Pds,
+  located: LocatedAccount,
+  terminal: Terminal,
+  secrets: Secrets,
+  prompter: Prompter,
+  report: ReportExport,
+  signal: AbortSignal,
+): Promise<void> {
+  const answers = createIdentityAnswers(terminal, {}, secrets, prompter, {
+    source: "your server",
+    target: "",
+    explain: () => undefined,
+  });
+  await signIn(pds, located, answers, "sourcePassword", signal, true);
+  if (pds.isAppPassword) {
+    report({
+      type: "warning",
+      code: "app-password",
+      message: "This is an app password: the server leaves the date of birth out of the preferences.",
+    });
+  }
+}

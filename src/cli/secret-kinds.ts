@@ -1,0 +1,81 @@
+/** The secrets that there are, and the flags and variables that give them. */
+
+export type SecretName =
+  "sourcePassword" | "authFactor" | "targetPassword" | "plcToken" | "deleteToken" | "rotationKey" | "passphrase";
+
+interface SecretKind {
+  /** `--<flag>-file` and `--<flag>-command`. */
+  readonly flag: string;
+  readonly env: readonly string[];
+  /** In a sentence. */
+  readonly what: string;
+  /** Whether it is good for one use: then every question gets a fresh answer. */
+  readonly once: boolean;
+  /** Whether others may read a file with it only if the secret is encrypted there. */
+  readonly isClosed?: true;
+}
+
+/** Public: the names in this table are the command line's contract. */
+export const secretKinds: Readonly<Record<SecretName, SecretKind>> = {
+  sourcePassword: {
+    flag: "password",
+    env: ["DECAMP_SOURCE_PASSWORD", "ATP_PASSWORD"],
+    what: "the password for your old server",
+    once: false,
+  },
+  authFactor: {
+    flag: "auth-factor",
+    env: ["ATP_AUTH_FACTOR_TOKEN"],
+    what: "the sign-in code that your old server mailed to you",
+    once: true,
+  },
+  targetPassword: {
+    flag: "new-password",
+    env: ["DECAMP_TARGET_PASSWORD", "NEW_ACCOUNT_PASSWORD"],
+    what: "the password for your new server",
+    once: false,
+  },
+  plcToken: {
+    flag: "plc-token",
+    env: ["PLC_SIGN_TOKEN"],
+    what: "the code that your old server mailed to you to confirm the move",
+    once: true,
+  },
+  deleteToken: {
+    flag: "delete-token",
+    env: ["DECAMP_DELETE_TOKEN"],
+    what: "the code that your new server mailed to you to delete the account there",
+    once: true,
+  },
+  rotationKey: {
+    flag: "rotation-key",
+    env: ["PLC_SIGNING_KEY"],
+    what: "your rotation key",
+    once: false,
+    isClosed: true,
+  },
+  passphrase: {
+    flag: "passphrase",
+    env: ["DECAMP_PASSPHRASE"],
+    what: "the passphrase of the key file",
+    once: false,
+  },
+};
+
+export const secretNames: readonly SecretName[] = [
+  "sourcePassword",
+  "authFactor",
+  "targetPassword",
+  "plcToken",
+  "deleteToken",
+  "rotationKey",
+  "passphrase",
+];
+
+/** Variables that hold secrets: the commands that we run do not inherit them. */
+export const secretVariables: ReadonlySet<string> = new Set(Object.values(secretKinds).flatMap((kind) => kind.env));
+
+/** Whether one of them is set. */
+export function holdsSecret(env: Readonly<NodeJS.ProcessEnv>): boolean {
+  return [...secretVariables].some((name) => (env[name] ?? "") !== "");
+}
