@@ -1,12 +1,10 @@
 /** What npm would publish: small, whole, and with addresses that agree. Looks at `dist` as it was built last. */
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { beforeAll, expect, test } from "vitest";
 import { pages } from "../../src/cli/help/ready-help.ts";
-import { runNode } from "../cli/support/child.ts";
 import { addressFaults, repositoryOf, type Manifest } from "../tools/release-rules.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
@@ -62,27 +60,6 @@ test("nothing in it points to a file that is not there", () => {
 test("the help in it is that of the sources", async () => {
   const built = (await import(path.join(root, "dist/cli/help/ready-help.js"))) as { pages: unknown };
   expect(built.pages).toEqual(pages);
-});
-
-test.each<[string, string[]]>([
-  ["--version", []],
-  ["--help", ["cli/help/ready-help.js"]],
-  ["help plc add-key", ["cli/help/ready-help.js"]],
-  ["help rotation key", ["cli/help/topics.js", "cli/help/ready-help.js"]],
-  ["completion zsh", ["cli/help/shell-scripts.js"]],
-  ["__complete zsh = migrate", ["cli/help/complete.js"]],
-])("decamp %s loads what every start does, and %j", async (words, more) => {
-  const folder = mkdtempSync(path.join(tmpdir(), "decamp-package-"));
-  try {
-    const list = path.join(folder, "list");
-    const hook = path.join(root, "test/cli/support/list-modules.ts");
-    const argv = ["--import", hook, path.join(root, "bin/decamp.js"), ...words.split(" ")];
-    expect(await runNode(argv, { MODULE_LIST: list })).toMatchObject({ code: 0, stderr: "" });
-    const loaded = [...readFileSync(list, "utf8").matchAll(/\/dist\/(.*)/g)].map(([, file = ""]) => file);
-    expect(new Set(loaded)).toEqual(new Set(["cli/main.js", "start.js", "basis.js", ...more]));
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
 });
 
 test("the addresses in package.json agree", () => {

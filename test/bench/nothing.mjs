@@ -1,0 +1,1 @@
+// Nothing: what Node.js costs by itself.
