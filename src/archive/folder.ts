@@ -13,7 +13,6 @@ import { isJsonObject } from "../data/json-object.ts";
 import { inTurns } from "../data/slices.ts";
 import { DecampError, isDecampError } from "../errors.ts";
 import { isDid } from "../identity/names.ts";
-import { BlockIndex } from "../repo/block-index.ts";
 import { openCarFile } from "../services/disk/car-file.ts";
 import { joinPath, readWhole } from "../services/disk/files.ts";
 import { listEntries, plainSize, writeOnce, type Entry } from "../services/disk/plain-entries.ts";
@@ -225,6 +224,7 @@ async function repositoryOwner(path: string): Promise<string | undefined> {
   }
   const car = openCarFile(path);
   try {
+    const { BlockIndex } = await import("../repo/block-index.ts");
     const commit = decodeCbor((await inTurns(BlockIndex.slices(car.source), undefined)).commitBlock(), 8);
     const did = isCborMap(commit) ? commit["did"] : undefined;
     return typeof did === "string" && isDid(did) ? did : undefined;

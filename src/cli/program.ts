@@ -45,7 +45,8 @@ export function readArguments(
       argv,
     });
   });
-  throwFromAll(program, () => everyCommand(declareProgram(terminal, folders)).map(({ name }) => name));
+  const all = named.length === 0 ? () => program : () => declareProgram(terminal, folders);
+  throwFromAll(program, () => everyCommand(all()).map(({ name }) => name));
   if (argv.length === 0) {
     program.outputHelp();
     return { exitCode: 0 };

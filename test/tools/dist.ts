@@ -180,7 +180,7 @@ function writeLicences(): void {
 const ownFiles: Readonly<Record<string, readonly (readonly string[])[]>> = {
   // What the library needs, too.
   basis: [
-    ["cli/main", "cli/limit-flags", "repo/limits"],
+    ["cli/main", "cli/limit-flags", "repo/limits", "data/json-object"],
     ["repo", "plc"],
   ],
   start: [["cli/main"]],
@@ -191,12 +191,12 @@ const ownFiles: Readonly<Record<string, readonly (readonly string[])[]>> = {
   log: [["plc"]],
   proof: [["repo/verify"]],
   // What commands need before they know whether there is anything to work on, and then to work.
-  inputs: [["cli/verify/run", "cli/look/run", "cli/inputs/json-input", "services/disk/hash-file"]],
+  inputs: [["cli/verify/run", "cli/look/run", "cli/inputs/json-input", "services/disk/hash-file", "archive/layout"]],
   files: [["cli/verify/prove", "archive/unpack"]],
   journal: [["cli/migrate/status"]],
   listing: [["cli/archive/run"]],
-  keys: [["cli/key/inspect", "cli/key/keep"]],
-  identity: [["cli/plc/read", "cli/plc/sign"]],
+  keys: [["cli/key/inspect"]],
+  identity: [["cli/plc/read", "cli/plc/sign", "cli/key/keep"]],
   network: [["services/open", "account/find", "cli/services", "cli/network"]],
   archive: [["cli/archive/prune-archive"]],
   export: [["cli/export/run-one", "cli/export/many"]],

@@ -1,6 +1,4 @@
 /** `decamp key inspect`: which key it is, where it is kept, and what it can do for an account. */
-import { trySigning } from "../../account/keep-key.ts";
-import { rotationKeysOf } from "../../plc/operation.ts";
 import { isArmored } from "../../services/secrets/age-file.ts";
 import { createKeychain } from "../../services/secrets/keychain.ts";
 import type { KeyInspectFlags } from "./declare.ts";
@@ -36,7 +34,7 @@ export async function keyInspectCommand(
       const asked = await readAccount(flags, globals, terminal, signal);
       const found = await readKeyInput({ secrets, keychain: createKeychain(), signal }, what, asked?.rotationKeys);
       const opened = await openKey(found.text, secrets, flags.curve);
-      await trySigning(opened);
+      await (await import("../../account/keep-key.ts")).trySigning(opened);
       return { key: opened, input: found, account: asked };
     },
     () => undefined,
@@ -83,13 +81,15 @@ async function readAccount(
   if (account === undefined) {
     return undefined;
   }
-  const [{ servicesFor }, { parseAccount }, { parseServerUrl }, { findPlcDid }, { readLog }] = await Promise.all([
-    import("../services.ts"),
-    import("../../identity/names.ts"),
-    import("../../identity/addresses.ts"),
-    import("../../account/find.ts"),
-    import("../../account/read-log.ts"),
-  ]);
+  const [{ servicesFor }, { parseAccount }, { parseServerUrl }, { findPlcDid }, { readLog }, { rotationKeysOf }] =
+    await Promise.all([
+      import("../services.ts"),
+      import("../../identity/names.ts"),
+      import("../../identity/addresses.ts"),
+      import("../../account/find.ts"),
+      import("../../account/read-log.ts"),
+      import("../../plc/operation.ts"),
+    ]);
   const services = servicesFor(globals, terminal);
   try {
     const server = from === undefined ? undefined : parseServerUrl(from, globals);

@@ -6,11 +6,10 @@
 import type { Signer } from "../../account/sign-by-key.ts";
 import { DecampError, isDecampError } from "../../errors.ts";
 import type { Curve } from "../../identity/keys.ts";
-import { parsePrivateKey, type PrivateKey } from "../../identity/private-key.ts";
+import type { PrivateKey } from "../../identity/private-key.ts";
 import { decryptText, isArmored } from "../../services/secrets/age-file.ts";
 import type { Keychain } from "../../services/secrets/keychain.ts";
 import { refusePrivateKey } from "../argument-guard.ts";
-import { agreeOnKey } from "../../services/second-opinion.ts";
 import type { RotationKeyFlags, RotationSignerFlags } from "../shape.ts";
 import { requireDidKey } from "../did-key.ts";
 import { nonEmpty } from "../globals.ts";
@@ -193,6 +192,10 @@ export async function findRotationKey(
  *   `interrupted`
  */
 export async function openKey(text: string, secrets: Secrets, curve?: Curve): Promise<PrivateKey> {
+  const [{ parsePrivateKey }, { agreeOnKey }] = await Promise.all([
+    import("../../identity/private-key.ts"),
+    import("../../services/second-opinion.ts"),
+  ]);
   const key = parsePrivateKey(isArmored(text) ? await decrypt(text, secrets) : text, curve);
   secrets.conceal(key.reveal());
   await agreeOnKey(key);

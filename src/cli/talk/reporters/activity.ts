@@ -18,8 +18,8 @@ export function createActivity(
   { json, quiet }: { json: boolean; quiet: boolean },
   now: () => number = () => performance.now(),
 ): Activity {
-  const startedAt = now();
   const shown = terminal.err.canAnimate && !json && !quiet;
+  const startedAt = shown ? now() : 0;
   let spinner: Spinner | "loading" | undefined;
   let over = false;
 
