@@ -71,9 +71,13 @@ export const starts: readonly Start[] = [
   start("migrate status", 1.9, [...opened, "journal"], ["fs/promises", ...mayHaveSecrets]),
 ];
 
-/** Makes the files that the starts name, in a folder to run them in. */
+/** The name of an empty script, which shows what Node.js costs by itself. */
+export const emptyScript = "nothing.mjs";
+
+/** Makes the files that the starts name, and the empty script, in a folder to run them in. */
 export function prepareStarts(folder: string): void {
   mkdirSync(path.join(folder, "empty"));
+  writeFileSync(path.join(folder, emptyScript), "");
   writeFileSync(path.join(folder, "small.car"), readFileSync(path.join(fixtures, "repo/valid/plain.car")));
   const { log } = JSON.parse(readFileSync(path.join(fixtures, "plc/valid/genesis.json"), "utf8")) as { log: unknown };
   writeFileSync(path.join(folder, "log.json"), JSON.stringify(log));

@@ -7,7 +7,7 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Loaded } from "../bench/list-loaded.ts";
-import { always, costly, prepareStarts, starts } from "../bench/starts.ts";
+import { always, costly, emptyScript, prepareStarts, starts } from "../bench/starts.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const bin = path.join(root, "bin/decamp.js");
@@ -30,7 +30,7 @@ async function loadedBy(name: string, script: string, words: readonly string[]):
 
 let bare: Loaded;
 beforeAll(async () => {
-  bare = await loadedBy("bare", path.join(root, "test/bench/nothing.mjs"), []);
+  bare = await loadedBy("bare", path.join(folder, emptyScript), []);
 });
 
 test.each(starts.map((start, index) => ({ ...start, index })))(

@@ -7,7 +7,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { cpus, tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
-import { prepareStarts, starts } from "../bench/starts.ts";
+import { emptyScript, prepareStarts, starts } from "../bench/starts.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const given = process.argv.indexOf("--rounds");
@@ -17,7 +17,7 @@ const timed = 'TIMEFORMAT="%3U %3S"; time "$@" >/dev/null 2>/dev/null </dev/null
 
 /** Milliseconds of user and system time, the end of the process included. */
 function cpuOf(script: string, words: readonly string[]): number {
-  const args = ["-c", timed, "bash", process.execPath, path.join(root, script), ...words];
+  const args = ["-c", timed, "bash", process.execPath, script, ...words];
   const env = { PATH: process.env["PATH"], HOME: folder, LC_ALL: "C" };
   const { stderr } = spawnSync("bash", args, { cwd: folder, env, encoding: "utf8" });
   const [user = Number.NaN, system = Number.NaN] = stderr.trim().split(" ").map(Number);
@@ -35,9 +35,9 @@ const series = starts.map((start) => ({ ...start, measured: [] as number[] }));
 for (let round = 0; round <= rounds; round++) {
   // The first fills the cache of compiled code, and does not count.
   const keep = (into: number[], value: number): void => void (round > 0 && into.push(value));
-  keep(empty, cpuOf("test/bench/nothing.mjs", []));
+  keep(empty, cpuOf(path.join(folder, emptyScript), []));
   for (const { words, measured } of series) {
-    keep(measured, cpuOf("bin/decamp.js", words.split(" ")));
+    keep(measured, cpuOf(path.join(root, "bin/decamp.js"), words.split(" ")));
   }
 }
 rmSync(folder, { recursive: true });

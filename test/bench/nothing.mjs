@@ -1,1 +1,0 @@
-// Nothing: what Node.js costs by itself.
