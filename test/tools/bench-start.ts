@@ -8,6 +8,7 @@ import { cpus, tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { emptyScript, prepareStarts, starts } from "../bench/starts.ts";
+import { buildIfStale } from "./dist.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const given = process.argv.indexOf("--rounds");
@@ -28,7 +29,9 @@ function median(values: readonly number[]): number {
   return values.toSorted((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
 }
 
-execFileSync("npm", ["run", "build"], { cwd: root, stdio: "ignore" });
+if ((await buildIfStale()) !== 0) {
+  throw new Error("there is no build to measure");
+}
 prepareStarts(folder);
 const empty: number[] = [];
 const series = starts.map((start) => ({ ...start, measured: [] as number[] }));
@@ -65,8 +68,8 @@ Written by \`npm run bench-start\` on ${new Date().toISOString().slice(0, 10)}: 
 Medians of ${rounds} runs in turns, user and system time of the whole process, its streams leading nowhere. Other work may
 have run on the same machine: compare ratios, not milliseconds.
 
-Each is a command up to the point where its own work begins, or with next to none: the two that read a file of a few
-kilobytes prove it. What each loads is held by \`test/house/starts.test.ts\`.
+Each is a command up to the point where its own work begins, or with next to none: those that read a small
+file prove it. What each loads is held by \`test/house/starts.test.ts\`.
 
 ${table}
 `;
