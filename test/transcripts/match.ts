@@ -8,6 +8,7 @@ const kinds: Readonly<Record<string, string>> = {
   rev: "[2-7a-z]{13}",
   key: "did:key:z[1-9A-HJ-NP-Za-km-z]{40,60}",
   time: String.raw`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z`,
+  moment: String.raw`\d{4}-\d\d-\d\d \d\d:\d\d \(UTC[^)]*\)`,
   day: String.raw`\d{4}-\d\d-\d\d`,
   size: String.raw`\d+(?:\.\d)? (?:bytes|kB|MB)`,
   count: String.raw`[\d,]+`,

@@ -81,7 +81,8 @@ export function parseTranscript(text: string): Transcript {
   return { setting: readSetting(lines.slice(0, first)), sessions };
 }
 
-function readSetting(lines: readonly string[]): Setting {
+/** What has to be there, from the lines that say so. @throws Error with the number of a line that nobody understands */
+export function readSetting(lines: readonly string[]): Setting {
   const env: Record<string, string> = {};
   const accounts: Setting["accounts"][number][] = [];
   const servers: string[] = [];

@@ -48,20 +48,43 @@ export async function readTranscripts(): Promise<
   );
 }
 
+/** How a command ended, and what it has written. */
+export interface Written {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** How the commands are run. */
+export interface Manner {
+  /** Runs one command in a folder. */
+  readonly shell: (command: string, cwd: string, env: NodeJS.ProcessEnv) => Promise<Written>;
+  /** The folder with the programs `decamp` and `node`; without it, `decamp` is bin/decamp.js and nothing installed. */
+  readonly installed?: string;
+  /** Called before each command. */
+  readonly before?: (session: Session) => Promise<void>;
+}
+
 /** Runs all commands, in a folder of their own that is removed afterwards. @returns what is not as it is written */
 export async function runTranscript(
   { setting, sessions }: Transcript,
   world: World = { env: {}, known: {} },
+  { shell, installed, before }: Manner = { shell: inShell },
 ): Promise<Problem[]> {
   const base = await mkdtemp(path.join(tmpdir(), "decamp-transcript-"));
   try {
     const folder = path.join(base, "home");
     const programs = path.join(base, "bin");
     await Promise.all([folder, programs, path.join(base, "tmp")].map(async (name) => mkdir(name)));
-    await writeProgram(path.join(programs, "decamp"), 'exec "$DECAMP_NODE" "$DECAMP_BIN" "$@"\n');
+    if (installed === undefined) {
+      await writeProgram(path.join(programs, "decamp"), 'exec "$DECAMP_NODE" "$DECAMP_BIN" "$@"\n');
+    }
     const given = await putThere(setting.files, { folder, programs, known: world.known });
     const env = {
-      PATH: [programs, path.dirname(process.execPath), process.env["PATH"]].join(path.delimiter),
+      PATH:
+        installed === undefined
+          ? [programs, path.dirname(process.execPath), process.env["PATH"]].join(path.delimiter)
+          : [programs, installed, "/usr/bin", "/bin"].join(path.delimiter),
       HOME: folder,
       TMPDIR: path.join(base, "tmp"),
       LANG: "C.UTF-8",
@@ -73,7 +96,8 @@ export async function runTranscript(
     const problems: Problem[] = [];
     let { known } = world;
     for (const session of sessions) {
-      const result = await runSession(session, known, { folder, env, given });
+      await before?.(session);
+      const result = await runSession(session, known, { folder, env, given, shell });
       problems.push(...result.problems.map((what) => ({ line: session.line, command: session.command, what })));
       ({ known } = result);
     }
@@ -93,12 +117,13 @@ interface Place {
   readonly env: NodeJS.ProcessEnv;
   /** Path in the folder → what was put there. */
   readonly given: ReadonlyMap<string, Buffer>;
+  readonly shell: Manner["shell"];
 }
 
 async function runSession(
   session: Session,
   before: Known,
-  { folder, env, given }: Place,
+  { folder, env, given, shell }: Place,
 ): Promise<{ problems: string[]; known: Known }> {
   const problems: string[] = [];
   let known = before;
@@ -108,7 +133,7 @@ async function runSession(
   } catch (error) {
     return { problems: [String(error)], known };
   }
-  const { code, ...written } = await inShell(command, folder, env);
+  const { code, ...written } = await shell(command, folder, env);
   if (code !== session.exitCode) {
     problems.push(`exit code ${session.exitCode} is expected, and it was ${String(code)}`);
   }
@@ -143,11 +168,8 @@ function different(what: string, expected: readonly string[], found: readonly st
   ].join("\n");
 }
 
-async function inShell(
-  command: string,
-  cwd: string,
-  env: NodeJS.ProcessEnv,
-): Promise<{ code: number | null; stdout: string; stderr: string }> {
+/** Runs a command without a terminal, and with nothing on its standard input. */
+export async function inShell(command: string, cwd: string, env: NodeJS.ProcessEnv): Promise<Written> {
   const child = spawn("sh", ["-c", command], {
     cwd,
     env: { ...env, BEGAN: String(Date.now()) },

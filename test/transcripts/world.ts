@@ -15,8 +15,14 @@ const readMail = fileURLToPath(new URL("../network/read-mail.ts", import.meta.ur
 /** Where the accounts of a transcript are; its handles are those of example.com. */
 const home = "pds.example.com";
 
+/** A world whose servers can be taken away. */
+export interface OpenWorld extends World, AsyncDisposable {
+  /** The server of that name is gone: nobody answers there any more. */
+  readonly takeAway: (host: string) => Promise<void>;
+}
+
 /** @param name of the transcript */
-export async function openWorld(network: Network, name: string, setting: Setting): Promise<World & AsyncDisposable> {
+export async function openWorld(network: Network, name: string, setting: Setting): Promise<OpenWorld> {
   const hosts = [home, ...setting.servers];
   const servers = new Map<string, PdsHandle>();
   for (const host of hosts) {
@@ -61,6 +67,13 @@ export async function openWorld(network: Network, name: string, setting: Setting
       PLC_URL: network.plcUrl,
     },
     known,
+    takeAway: async (host) => {
+      const server = servers.get(host);
+      if (server === undefined) {
+        throw new Error(`there is no ${host}`);
+      }
+      await network.stopPds(server);
+    },
     [Symbol.asyncDispose]: async () => {
       await names[Symbol.asyncDispose]();
       await domains.stop();
