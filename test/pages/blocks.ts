@@ -96,6 +96,7 @@ const differing: readonly [kind: string, RegExp][] = [
   ["cid", /\bbaf[a-z2-7]{56}\b/g],
   ["rev", /\b3[a-z2-7]{12}\b/g],
   ["time", /\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/g],
+  ["code", /\b[A-Z2-7]{5}-[A-Z2-7]{5}\b/g],
   ["moment", /\b\d{4}-\d\d-\d\d \d\d:\d\d \(UTC[^)]*\)/g],
 ];
 /** So do these, and nothing is known of them from one time to the next. */

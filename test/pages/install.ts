@@ -1,25 +1,45 @@
 /** decamp, installed as the README says: `npm link` in a clone that is built. */
 import { execFile } from "node:child_process";
-import { chmod, mkdir, symlink, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readdir, symlink, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { promisify } from "node:util";
 import { root } from "./run-page.ts";
 
 const run = promisify(execFile);
 
-/** What npm has for where it installs, in the environment. */
-export function prefixOf(folder: string): NodeJS.ProcessEnv {
-  return { npm_config_prefix: folder, npm_config_offline: "true", npm_config_update_notifier: "false" };
+export interface Installation {
+  /** The folder with `decamp`, `node` and `npm`. */
+  readonly programs: string;
+  /**
+   * Where commands of npm are typed: the clone, but for what npm could do harm to. Its `node_modules` is found because
+   * the programs in it are links to those of the real one.
+   */
+  readonly clone: string;
+  /** With which npm installs there. */
+  readonly env: NodeJS.ProcessEnv;
 }
 
-/** @returns the folder with `decamp`, `node` and `npm`, below `folder` */
-export async function install(folder: string): Promise<string> {
+/** Installs it below an empty folder. */
+export async function install(folder: string): Promise<Installation> {
   const programs = path.join(folder, "bin");
-  await mkdir(programs, { recursive: true });
+  const clone = path.join(folder, "clone");
+  await Promise.all([programs, clone].map(async (place) => mkdir(place)));
+  for (const name of await readdir(root)) {
+    if (name !== "node_modules") {
+      await symlink(path.join(root, name), path.join(clone, name));
+    }
+  }
   const { stdout: npm } = await run("sh", ["-c", "command -v npm"]);
-  await symlink(process.env["DECAMP_NODE"] ?? process.execPath, path.join(programs, "node"));
-  await writeFile(path.join(programs, "npm"), `#!/bin/sh\nexec ${npm.trim()} "$@"\n`);
-  await chmod(path.join(programs, "npm"), 0o755);
-  await run("npm", ["link"], { cwd: root, env: { ...process.env, ...prefixOf(folder) } });
-  return programs;
+  const node = process.env["DECAMP_NODE"] ?? process.execPath;
+  const lightKeys = path.join(root, "test", "pages", "light-keys.ts");
+  for (const [name, line] of [
+    ["node", `${node} --import ${lightKeys}`],
+    ["npm", npm.trim()],
+  ] as const) {
+    await writeFile(path.join(programs, name), `#!/bin/sh\nexec ${line} "$@"\n`);
+    await chmod(path.join(programs, name), 0o755);
+  }
+  const env = { npm_config_prefix: folder, npm_config_offline: "true", npm_config_update_notifier: "false" };
+  await run("npm", ["link"], { cwd: clone, env: { ...process.env, ...env } });
+  return { programs, clone, env };
 }

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, inject, test, vi } from "vitest";
 import { connectNetwork } from "../network/control.ts";
 import { problemText } from "../transcripts/run.ts";
 import { blocksOf, sessionsOf } from "./blocks.ts";
-import { install, prefixOf } from "./install.ts";
+import { install, type Installation } from "./install.ts";
 import { followPage, root } from "./run-page.ts";
 import { elsewhere, exceptions, tables } from "./tables.ts";
 
@@ -16,7 +16,7 @@ const network = connectNetwork(inject("network"));
 const leaveOut = new Set([...Object.keys(exceptions), ...Object.keys(elsewhere)]);
 const typed: string[] = [];
 let folder = "";
-let installed = "";
+let installation: Installation;
 
 const docs = (await readdir(path.join(root, "docs"))).filter((name) => name.endsWith(".md")).sort();
 const pages = await Promise.all(
@@ -28,13 +28,12 @@ const pages = await Promise.all(
 
 beforeAll(async () => {
   folder = await mkdtemp(path.join(tmpdir(), "decamp-pages-"));
-  installed = await install(folder);
+  installation = await install(folder);
 });
 afterAll(async () => rm(folder, { recursive: true }));
 
 test.concurrent.for(Object.entries(tables))("%s", async ([page, table]) => {
-  const around = { network, installed, env: prefixOf(folder) };
-  const followed = await followPage(page, { leaveOut, ...table }, around);
+  const followed = await followPage(page, { leaveOut, ...table }, { network, installation });
   typed.push(...followed.typed.map((command) => `${page}: ${command}`));
   expect(problemText(followed.problems)).toBe("");
 });

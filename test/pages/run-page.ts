@@ -4,17 +4,20 @@
  */
 import { readFile } from "node:fs/promises";
 import path from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { onProgram } from "../cli/support/pty.ts";
 import type { Network } from "../network/control.ts";
+import type { MailQuery } from "../network/mail.ts";
 import { readSetting, type Session } from "../transcripts/parse.ts";
 import { inShell, runTranscript, type Problem, type Written } from "../transcripts/run.ts";
 import { openWorld } from "../transcripts/world.ts";
 import { prepared, sessionsOf } from "./blocks.ts";
+import type { Installation } from "./install.ts";
 
 export const root = fileURLToPath(new URL("../..", import.meta.url));
 
-/** What is asked, as it stands on the screen, and what is typed then; or the subject of the mail whose code is typed. */
+/** What is asked, as it stands on the screen behind its "? ", and what is typed then; or the subject of the mail whose code is typed. */
 export type Answer = readonly [question: string, answer: string | { readonly mail: string }];
 
 /** What a page needs to be followed. */
@@ -25,22 +28,19 @@ export interface PageTable {
   readonly stands?: Readonly<Record<string, string>>;
   /** What is asked, in its order. Each question has to stand on the page, too. */
   readonly answers?: readonly Answer[];
-  /** Commands that were typed before, on a day when all was well. Nobody sees what they print. */
-  readonly before?: readonly string[];
+  /**
+   * What happened before a command of the page, on an earlier day or elsewhere: command on the page → commands that
+   * nobody sees, run without a terminal. "" is the beginning of the page.
+   */
+  readonly before?: Readonly<Record<string, readonly string[]>>;
   /** Servers that are gone when the page begins. */
   readonly gone?: readonly string[];
   /** Commands that are not typed here: the exceptions, and what another test runs. */
   readonly leaveOut?: ReadonlySet<string>;
+  /** Another page, on which the questions are explained that are not on this one. */
+  readonly explainedOn?: string;
   /** To whom codes are mailed, of the accounts; the first one if nobody says. */
   readonly reader?: string;
-}
-
-/** What is there: servers, and an installation. */
-export interface Surroundings {
-  readonly network: Network;
-  /** The folder with `decamp`, `node` and `npm`. */
-  readonly installed: string;
-  readonly env?: Readonly<NodeJS.ProcessEnv>;
 }
 
 /** A page that was followed. */
@@ -52,53 +52,61 @@ export interface Followed {
 }
 
 /** Follows a page, given by its path from the root. */
-export async function followPage(page: string, table: PageTable, around: Surroundings): Promise<Followed> {
+export async function followPage(
+  page: string,
+  table: PageTable,
+  { network, installation }: { readonly network: Network; readonly installation: Installation },
+): Promise<Followed> {
   const text = await readFile(path.join(root, page), "utf8");
   const onPage = sessionsOf(text).filter(({ command }) => !(table.leaveOut?.has(command) ?? false));
   const setting = readSetting((table.setting ?? "").split("\n"));
   const name = path.basename(page, ".md").toLowerCase();
-  const { network, installed } = around;
   const needsServers = setting.accounts.length + setting.servers.length > 0;
   const world = needsServers ? await openWorld(network, name, setting) : undefined;
   const reader = `${table.reader ?? setting.accounts[0]?.name}@${name}.example.com`;
   try {
     const answers = [...(table.answers ?? [])];
-    const before = (table.before ?? []).map((command): Session => {
-      return { line: 0, command, stdout: ["..."], stderr: ["..."], exitCode: 0, files: undefined };
-    });
+    const unseen = (command: string): Session[] =>
+      (table.before?.[command] ?? []).map((line) => {
+        return { line: 0, command: line, stdout: ["..."], stderr: ["..."], exitCode: 0, files: undefined };
+      });
+    const ready = prepared(onPage, table.stands ?? {});
+    const sessions = onPage.flatMap(({ command }, index) => [...unseen(command), ...ready.slice(index, index + 1)]);
     const typed: string[] = [];
-    let isBefore = true;
-    const env: NodeJS.ProcessEnv = { TZ: "UTC", ...around.env, ...world?.env };
+    let isSeen = false;
+    const gone = new Set(table.gone);
+    const env: NodeJS.ProcessEnv = { TZ: "UTC", ...installation.env, ...world?.env };
     const problems = await runTranscript(
-      { setting, sessions: [...before, ...prepared(onPage, table.stands ?? {})] },
+      { setting, sessions: [...unseen(""), ...sessions] },
       { env, known: world?.known ?? {} },
       {
-        installed,
+        installed: installation.programs,
         shell: async (command, cwd, given) => {
-          if (isBefore) {
+          if (!isSeen) {
             return inShell(command, cwd, given);
           }
           // Commands of npm are typed in the clone, all others at home.
-          const place = command.startsWith("npm ") ? root : cwd;
+          const place = command.startsWith("npm ") ? installation.clone : cwd;
           return atTerminal(command, place, given, { answers, network, reader });
         },
         before: async ({ line }) => {
-          const asItStands = onPage.find((session) => session.line === line);
-          typed.push(...(asItStands === undefined ? [] : [asItStands.command]));
-          if (isBefore && line > 0) {
-            isBefore = false;
-            await Promise.all((table.gone ?? []).map(async (host) => world?.takeAway(host)));
+          isSeen = line > 0;
+          if (isSeen) {
+            typed.push(...onPage.filter((session) => session.line === line).map(({ command }) => command));
+            await Promise.all([...gone].map(async (host) => world?.takeAway(host)));
+            gone.clear();
           }
         },
       },
     );
-    const plain = squeezed(text);
+    const other = table.explainedOn === undefined ? "" : await readFile(path.join(root, table.explainedOn), "utf8");
+    const plain = squeezed(`${text} ${other}`);
     return {
       problems: [
         ...problems,
         ...answers.map(([question]) => ({ line: 0, command: page, what: `nobody asked ${JSON.stringify(question)}` })),
         ...(table.answers ?? [])
-          .filter(([question]) => !plain.includes(squeezed(question.replace(/^\? /, ""))))
+          .filter(([question]) => !plain.includes(squeezed(question)))
           .map(([question]) => ({ line: 0, command: page, what: `the page does not say ${JSON.stringify(question)}` })),
       ],
       typed,
@@ -130,25 +138,36 @@ async function atTerminal(
 ): Promise<Written> {
   let after = Date.now();
   const screen = onProgram("/bin/sh", ["-c", 'cd "$1" && eval "$2"', "sh", cwd, command], env, 80);
-  const timer = setTimeout(() => screen.hangUp(), patience);
-  for (let next = answers[0]; next !== undefined; next = answers[0]) {
-    const [question, answer] = next;
-    const asked = await screen.spells(question.replaceAll(/\s/g, "")).then(
-      () => true,
-      () => false,
-    );
-    if (!asked) {
-      break;
+  const timer = globalThis.setTimeout(() => screen.hangUp(), patience);
+  let over = false;
+  const ended = screen.ended.finally(() => (over = true));
+  const shown = (text: string): boolean =>
+    screen.lines().join("").replaceAll(/\s/g, "").includes(text.replaceAll(/\s/g, ""));
+  while (!over) {
+    const [text, answer] = answers[0] ?? ["nothing more", ""];
+    const question = `? ${text}`;
+    if (shown(question)) {
+      answers.shift();
+      const keys =
+        typeof answer === "string" ? answer : await code(network, { to: reader, subject: answer.mail, after });
+      after = Date.now();
+      screen.type(`${keys}\r`);
+      // Once it is answered, the question does not begin with its question mark any more, or is gone.
+      while (!over && shown(question)) {
+        await setTimeout(10);
+      }
     }
-    answers.shift();
-    const keys =
-      typeof answer === "string"
-        ? answer
-        : ((await network.waitForMail({ to: reader, subject: answer.mail, after })).token ?? "");
-    after = Date.now();
-    screen.type(`${keys}\r`);
+    await setTimeout(10);
   }
-  const code = await screen.ended;
   clearTimeout(timer);
-  return { code, stdout: screen.lines().join("\n"), stderr: "" };
+  return { code: await ended, stdout: screen.lines().join("\n"), stderr: "" };
+}
+
+/** The code of the newest mail that fits. */
+async function code(network: Network, query: MailQuery): Promise<string> {
+  const { token } = await network.waitForMail(query);
+  if (token === undefined) {
+    throw new Error(`the mail has no code: ${JSON.stringify(query)}`);
+  }
+  return token;
 }

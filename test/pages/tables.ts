@@ -5,7 +5,13 @@ import type { PageTable } from "./run-page.ts";
  * Commands that are typed by nobody: five at the most, each with its reason. They are what stands on a page, letter by
  * letter.
  */
-export const exceptions: Readonly<Record<string, string>> = {};
+export const exceptions: Readonly<Record<string, string>> = {
+  "npm ci --workspaces=false": "it fetches 250 MB from the registry; CI does the same with all packages",
+  "npm install -g ./decamp-*.tgz": "it asks the registry for the packages that decamp needs",
+  "npm run demo": "it starts servers of its own, and does what test/e2e/move.test.ts does",
+  "npm run rehearse -- FOLDER": "the same; test/e2e/rehearsal.test.ts does what it does",
+  "npm run release -- 1.2.3": "it publishes",
+};
 
 /** Commands that another test runs, or CI itself: the file, and what in it does so. */
 export const elsewhere: Readonly<Record<string, { readonly file: string; readonly by: string }>> = {
@@ -15,10 +21,124 @@ export const elsewhere: Readonly<Record<string, { readonly file: string; readonl
   "npm run release -- 1.2.3 --dry-run": { file: "test/house/release.test.ts", by: '"--dry-run"' },
 };
 
+const phrase = "correct horse battery staple";
+
 /** Each page that has commands. */
 export const tables: Readonly<Record<string, PageTable>> = {
+  "README.md": {
+    setting: `account alice records=20 blobs=2
+server pds.example.org
+`,
+    answers: [
+      ["Your handle on the new server", ""],
+      ["Your account, its handle or its DID", "alice.example.com"],
+      ["Your new server, its address", "https://pds.example.org"],
+      ["Make one now?", "yes"],
+      ["Where to keep it", "\u0015rotation-key.age"],
+      ["A passphrase for the key file:", phrase],
+      ["The same passphrase once more:", phrase],
+      ["Your handle on the new server", "\u0015alice.pds.example.org"],
+      ["Begin?", "yes"],
+      ["Password of alice.example.com", "the-old-password"],
+      ["Your e-mail address on the new server", "\u0015alice@readme.example.com"],
+      ["New password for alice.pds.example.org", "the-new-password"],
+      ["The same password once more", "the-new-password"],
+      ["Type the DID or the handle to go on", "alice.example.com"],
+      ["Code from the mail", { mail: "PLC Update" }],
+      ["Type the DID or the handle to go on", "alice.example.com"],
+      ["Code from the mail", { mail: "PLC Update" }],
+    ],
+    explainedOn: "docs/MOVE.md",
+  },
   "docs/BACKUP.md": {
     setting: "account alice records=30 blobs=3",
-    answers: [["? Password of alice.example.com", "the-old-password"]],
+    answers: [["Password of alice.example.com", "the-old-password"]],
+  },
+  "docs/KEYS.md": {
+    setting: "account alice records=20 blobs=2",
+    answers: [
+      ["A passphrase for the key file:", phrase],
+      ["The same passphrase once more:", phrase],
+      ["Passphrase of the key file", phrase],
+      ["Password of alice.example.com", "the-old-password"],
+      ["Type the DID or the handle to go on", "alice.example.com"],
+      ["Code from the mail", { mail: "PLC Update" }],
+      ["Passphrase of the key file", phrase],
+      ["Passphrase of the key file", phrase],
+      ["Type the DID or the handle to go on", "alice.example.com"],
+      ["Passphrase of the key file", phrase],
+    ],
+    before: {
+      // A thief, who has the password and the mailbox, takes the key out.
+      "decamp plc history alice.example.com": [
+        "DECAMP_SOURCE_PASSWORD=the-old-password decamp plc add-key alice.example.com " +
+          "did:key:zDnaeu9S9EmV9JG9F3rHA2oR4ZdmyVY83XnEmcgpSojjJRjNJ --replace <key-page-1> " +
+          '--plc-token-command "$MAILBOX alice@keys.example.com $BEGAN" --confirm-did <did-alice> -q',
+      ],
+    },
+  },
+  "docs/SERVER-GONE.md": {
+    setting: `account alice records=30 blobs=3
+server pds.example.org
+`,
+    before: {
+      "": [
+        `DECAMP_PASSPHRASE="${phrase}" decamp key generate -o rotation-key.age`,
+        `DECAMP_PASSPHRASE="${phrase}" DECAMP_SOURCE_PASSWORD=the-old-password decamp plc add-key alice.example.com ` +
+          'rotation-key.age --plc-token-command "$MAILBOX alice@server-gone.example.com $BEGAN" --confirm-did <did-alice> -q',
+        "DECAMP_SOURCE_PASSWORD=the-old-password decamp export alice.example.com -o backup --sign-in -q",
+        "rm -rf .local",
+      ],
+    },
+    gone: ["pds.example.com"],
+    stands: { "did:plc:ewvi7nxzyoun6zhxrhs64oiz": "<did-alice>" },
+    answers: [
+      ["Passphrase of the key file", phrase],
+      ["Passphrase of the key file", phrase],
+      ["Your e-mail address on the new server", "\u0015alice@server-gone.example.com"],
+      ["New password for alice.example.com", "the-new-password"],
+      ["The same password once more", "the-new-password"],
+      ["Type the DID or the handle to go on", "alice.example.com"],
+      ["Type the DID or the handle to go on", "alice.example.com"],
+    ],
+  },
+  "docs/MOVE.md": {
+    setting: `account alice records=30 blobs=3
+server pds.example.org
+`,
+    answers: [
+      ["Your account, its handle or its DID", "alice.example.com"],
+      ["Your new server, its address", "https://pds.example.org"],
+      ["Make one now?", "yes"],
+      ["Where to keep it", "\u0015rotation-key.age"],
+      ["A passphrase for the key file", phrase],
+      ["The same passphrase once more", phrase],
+      ["Your handle on the new server", "\u0015alice.pds.example.org"],
+      ["Begin?", "yes"],
+      ["Password of alice.example.com", "the-old-password"],
+      ["Your e-mail address on the new server", "\u0015alice@move.example.com"],
+      ["New password for alice.pds.example.org", "the-new-password"],
+      ["The same password once more", "the-new-password"],
+      ["Type the DID or the handle to go on", "alice.example.com"],
+      ["Code from the mail", { mail: "PLC Update" }],
+      ["Type the DID or the handle to go on", "alice.example.com"],
+      ["Code from the mail", { mail: "PLC Update" }],
+      ["Password of alice.example.com", "the-old-password"],
+      ["Passphrase of the key file", phrase],
+      ["Type the DID or the handle to go on", "alice.example.com"],
+    ],
+    before: {
+      "decamp migrate cancel alice.example.com": [
+        "DECAMP_SOURCE_PASSWORD=the-old-password DECAMP_TARGET_PASSWORD=the-new-password decamp migrate " +
+          "alice.example.com --to https://pds.example.org --new-handle alice.pds.example.org --until compare",
+      ],
+    },
+  },
+  "docs/OPERATORS.md": {
+    stands: { "did:plc:ewvi7nxzyoun6zhxrhs64oiz": "<did-alice>" },
+    setting: `account alice records=20 blobs=2
+account bob records=20 blobs=2
+account carol records=20 blobs=2
+`,
   },
 };

@@ -9,6 +9,7 @@ const kinds: Readonly<Record<string, string>> = {
   key: "did:key:z[1-9A-HJ-NP-Za-km-z]{40,60}",
   time: String.raw`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z`,
   moment: String.raw`\d{4}-\d\d-\d\d \d\d:\d\d \(UTC[^)]*\)`,
+  code: "[A-Z2-7]{5}-[A-Z2-7]{5}",
   day: String.raw`\d{4}-\d\d-\d\d`,
   size: String.raw`\d+(?:\.\d)? (?:bytes|kB|MB)`,
   count: String.raw`[\d,]+`,
