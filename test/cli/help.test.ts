@@ -22,7 +22,7 @@ const packageJson = JSON.parse(readFileSync(fileURLToPath(new URL("../../package
   dependencies: Record<string, string>;
 };
 
-const readme = readFileSync(fileURLToPath(new URL("../../README.md", import.meta.url)), "utf8");
+const reference = readFileSync(fileURLToPath(new URL("../../docs/COMMANDS.md", import.meta.url)), "utf8");
 const src = fileURLToPath(new URL("../../src", import.meta.url));
 
 test.each([
@@ -195,9 +195,9 @@ describe("a topic of the help", () => {
     expect(text.endsWith(`\n\n${pageOf(pages, "archive")}`)).toBe(true);
   });
 
-  test("exit codes has those of the README", async () => {
+  test("exit codes has those of docs/COMMANDS.md", async () => {
     const [, text] = await shown(["help", "exit-codes"]);
-    const [, table = ""] = /### Exit codes\n([^]*?)\n## /.exec(readme) ?? [];
+    const [, table = ""] = /## Exit codes\n([^]*)$/.exec(reference) ?? [];
     const codes = Array.from(table.matchAll(/^\| (\d+) /gm), ([, code]) => code);
     expect(codes.length).toBeGreaterThan(10);
     expect(Array.from(text.matchAll(/^ +(\d+) {2}/gm), ([, code]) => code)).toEqual(codes);

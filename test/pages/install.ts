@@ -1,10 +1,11 @@
 /** decamp, installed as the README says: `npm link` in a clone that is built. */
 import { execFile } from "node:child_process";
-import { chmod, mkdir, readdir, symlink, writeFile } from "node:fs/promises";
+import { chmod, copyFile, mkdir, readdir, symlink, writeFile } from "node:fs/promises";
 import path from "node:path";
+import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { root } from "./run-page.ts";
 
+export const root = fileURLToPath(new URL("../..", import.meta.url));
 const run = promisify(execFile);
 
 export interface Installation {
@@ -31,7 +32,9 @@ export async function install(folder: string): Promise<Installation> {
   }
   const { stdout: npm } = await run("sh", ["-c", "command -v npm"]);
   const node = process.env["DECAMP_NODE"] ?? process.execPath;
-  const lightKeys = path.join(root, "test", "pages", "light-keys.ts");
+  // As JavaScript, which it is, it takes no time to load.
+  const lightKeys = path.join(folder, "light-keys.mjs");
+  await copyFile(new URL("light-keys.ts", import.meta.url), lightKeys);
   for (const [name, line] of [
     ["node", `${node} --import ${lightKeys}`],
     ["npm", npm.trim()],

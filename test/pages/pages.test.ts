@@ -6,9 +6,9 @@ import { afterAll, beforeAll, expect, inject, test, vi } from "vitest";
 import { connectNetwork } from "../network/control.ts";
 import { problemText } from "../transcripts/run.ts";
 import { blocksOf, sessionsOf } from "./blocks.ts";
-import { install, type Installation } from "./install.ts";
-import { followPage, root } from "./run-page.ts";
-import { elsewhere, exceptions, tables } from "./tables.ts";
+import { install, root, type Installation } from "./install.ts";
+import { followPage } from "./run-page.ts";
+import { elsewhere, exceptions, followedBy, tables } from "./tables.ts";
 
 vi.setConfig({ maxConcurrency: 2, testTimeout: 300_000 });
 
@@ -26,6 +26,8 @@ const pages = await Promise.all(
   })),
 );
 
+const followedHere = pages.filter(({ page }) => followedBy[page] === undefined);
+
 beforeAll(async () => {
   folder = await mkdtemp(path.join(tmpdir(), "decamp-pages-"));
   installation = await install(folder);
@@ -39,11 +41,18 @@ test.concurrent.for(Object.entries(tables))("%s", async ([page, table]) => {
 });
 
 test("commands on the pages = commands run, but for five at the most", async () => {
-  const onPages = pages.flatMap(({ page, text }) =>
-    sessionsOf(text).map(({ command }) => ({ command, place: `${page}: ${command}` })),
+  const onPages = followedHere.flatMap(({ page, text }) => sessionsOf(text).map((session) => ({ page, ...session })));
+  const wanted = onPages.filter(({ command }) => !leaveOut.has(command));
+  const other = wanted.filter(({ page, command }) => tables[page]?.typedOn?.[command] !== undefined);
+  const own = wanted.filter((one) => !other.includes(one));
+  expect(own.length).toBeGreaterThan(20);
+  expect(typed.toSorted()).toEqual(own.map(({ page, command }) => `${page}: ${command}`).toSorted());
+  // What another page has typed is typed there, and shows nothing here.
+  expect(typed).toEqual(
+    expect.arrayContaining(other.map(({ page, command }) => `${tables[page]?.typedOn?.[command]}: ${command}`)),
   );
-  const notTyped = onPages.filter(({ command }) => !leaveOut.has(command)).map(({ place }) => place);
-  expect(typed.toSorted()).toEqual(notTyped.toSorted());
+  expect(other.filter(({ stdout }) => stdout.join() !== "...")).toEqual([]);
+
   expect([...leaveOut].filter((command) => !onPages.some((one) => one.command === command))).toEqual([]);
   expect(Object.keys(exceptions).length).toBeLessThanOrEqual(5);
   for (const { file, by } of Object.values(elsewhere)) {
@@ -53,10 +62,24 @@ test("commands on the pages = commands run, but for five at the most", async () 
 
 test("every block says what it is", () => {
   const known = new Set(["sh", "console", "text", "js", "json", "yaml", "toml", "ini", "dockerfile"]);
-  const faults = pages.flatMap(({ page, text }) =>
+  const faults = followedHere.flatMap(({ page, text }) =>
     blocksOf(text)
       .filter(({ language }) => !known.has(language))
       .map(({ line, language }) => `${page}:${line} ${language}`),
   );
   expect(faults).toEqual([]);
+});
+
+test("no page names decamp as a package of the registry, an action or an image, before it is one", () => {
+  const names = [
+    /\bnpx decamp\b/,
+    /\bnpm (?:i|install|exec)\b[^`\n]* decamp\b/,
+    /\buses: (?!\.\/)\S*decamp/,
+    /\bdocker (?:pull|run)\b[^`\n]*[\w.-]+\/decamp\b/,
+    /\b(?:ghcr|docker|quay)\.io\/\S*decamp/,
+  ];
+  const named = pages.flatMap(({ page, text }) =>
+    names.flatMap((name) => Array.from(text.matchAll(new RegExp(name, "g")), ([found]) => `${page}: ${found}`)),
+  );
+  expect(named).toEqual([]);
 });

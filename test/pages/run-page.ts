@@ -5,7 +5,6 @@
 import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { setTimeout } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
 import { onProgram } from "../cli/support/pty.ts";
 import type { Network } from "../network/control.ts";
 import type { MailQuery } from "../network/mail.ts";
@@ -13,9 +12,7 @@ import { readSetting, type Session } from "../transcripts/parse.ts";
 import { inShell, runTranscript, type Problem, type Written } from "../transcripts/run.ts";
 import { openWorld } from "../transcripts/world.ts";
 import { prepared, sessionsOf } from "./blocks.ts";
-import type { Installation } from "./install.ts";
-
-export const root = fileURLToPath(new URL("../..", import.meta.url));
+import { root, type Installation } from "./install.ts";
 
 /** What is asked, as it stands on the screen behind its "? ", and what is typed then; or the subject of the mail whose code is typed. */
 export type Answer = readonly [question: string, answer: string | { readonly mail: string }];
@@ -37,8 +34,8 @@ export interface PageTable {
   readonly gone?: readonly string[];
   /** Commands that are not typed here: the exceptions, and what another test runs. */
   readonly leaveOut?: ReadonlySet<string>;
-  /** Another page, on which the questions are explained that are not on this one. */
-  readonly explainedOn?: string;
+  /** Commands that are typed on another page, the same to the letter: command → page. */
+  readonly typedOn?: Readonly<Record<string, string>>;
   /** To whom codes are mailed, of the accounts; the first one if nobody says. */
   readonly reader?: string;
 }
@@ -58,7 +55,9 @@ export async function followPage(
   { network, installation }: { readonly network: Network; readonly installation: Installation },
 ): Promise<Followed> {
   const text = await readFile(path.join(root, page), "utf8");
-  const onPage = sessionsOf(text).filter(({ command }) => !(table.leaveOut?.has(command) ?? false));
+  const onPage = sessionsOf(text).filter(
+    ({ command }) => !(table.leaveOut?.has(command) ?? false) && table.typedOn?.[command] === undefined,
+  );
   const setting = readSetting((table.setting ?? "").split("\n"));
   const name = path.basename(page, ".md").toLowerCase();
   const needsServers = setting.accounts.length + setting.servers.length > 0;
@@ -99,8 +98,7 @@ export async function followPage(
         },
       },
     );
-    const other = table.explainedOn === undefined ? "" : await readFile(path.join(root, table.explainedOn), "utf8");
-    const plain = squeezed(`${text} ${other}`);
+    const plain = squeezed(text);
     return {
       problems: [
         ...problems,
@@ -138,12 +136,16 @@ async function atTerminal(
 ): Promise<Written> {
   let after = Date.now();
   const screen = onProgram("/bin/sh", ["-c", 'cd "$1" && eval "$2"', "sh", cwd, command], env, 80);
-  const timer = globalThis.setTimeout(() => screen.hangUp(), patience);
-  let over = false;
-  const ended = screen.ended.finally(() => (over = true));
+  let hung = false;
+  const timer = globalThis.setTimeout(() => {
+    hung = true;
+    screen.hangUp();
+  }, patience);
+  const run = { isOver: false };
+  const ended = screen.ended.finally(() => (run.isOver = true));
   const shown = (text: string): boolean =>
     screen.lines().join("").replaceAll(/\s/g, "").includes(text.replaceAll(/\s/g, ""));
-  while (!over) {
+  while (!run.isOver) {
     const [text, answer] = answers[0] ?? ["nothing more", ""];
     const question = `? ${text}`;
     if (shown(question)) {
@@ -153,14 +155,15 @@ async function atTerminal(
       after = Date.now();
       screen.type(`${keys}\r`);
       // Once it is answered, the question does not begin with its question mark any more, or is gone.
-      while (!over && shown(question)) {
+      while (!run.isOver && shown(question)) {
         await setTimeout(10);
       }
     }
     await setTimeout(10);
   }
   clearTimeout(timer);
-  return { code: await ended, stdout: screen.lines().join("\n"), stderr: "" };
+  const status = await ended;
+  return { code: hung ? null : status, stdout: screen.lines().join("\n"), stderr: "" };
 }
 
 /** The code of the newest mail that fits. */

@@ -23,32 +23,19 @@ export const elsewhere: Readonly<Record<string, { readonly file: string; readonl
 
 const phrase = "correct horse battery staple";
 
+/** Pages that a test of their own follows. */
+export const followedBy: Readonly<Record<string, string>> = {
+  "docs/SCRIPTING.md": "test/pages/scripting.test.ts",
+};
+
 /** Each page that has commands. */
 export const tables: Readonly<Record<string, PageTable>> = {
   "README.md": {
-    setting: `account alice records=20 blobs=2
-server pds.example.org
-`,
-    answers: [
-      ["Your handle on the new server", ""],
-      ["Your account, its handle or its DID", "alice.example.com"],
-      ["Your new server, its address", "https://pds.example.org"],
-      ["Make one now?", "yes"],
-      ["Where to keep it", "\u0015rotation-key.age"],
-      ["A passphrase for the key file:", phrase],
-      ["The same passphrase once more:", phrase],
-      ["Your handle on the new server", "\u0015alice.pds.example.org"],
-      ["Begin?", "yes"],
-      ["Password of alice.example.com", "the-old-password"],
-      ["Your e-mail address on the new server", "\u0015alice@readme.example.com"],
-      ["New password for alice.pds.example.org", "the-new-password"],
-      ["The same password once more", "the-new-password"],
-      ["Type the DID or the handle to go on", "alice.example.com"],
-      ["Code from the mail", { mail: "PLC Update" }],
-      ["Type the DID or the handle to go on", "alice.example.com"],
-      ["Code from the mail", { mail: "PLC Update" }],
-    ],
-    explainedOn: "docs/MOVE.md",
+    typedOn: {
+      "decamp export alice.example.com -o backup": "docs/BACKUP.md",
+      "decamp migrate": "docs/MOVE.md",
+      "decamp migrate status alice.pds.example.org": "docs/MOVE.md",
+    },
   },
   "docs/BACKUP.md": {
     setting: "account alice records=30 blobs=3",
@@ -66,7 +53,6 @@ server pds.example.org
       ["Passphrase of the key file", phrase],
       ["Passphrase of the key file", phrase],
       ["Type the DID or the handle to go on", "alice.example.com"],
-      ["Passphrase of the key file", phrase],
     ],
     before: {
       // A thief, who has the password and the mailbox, takes the key out.
@@ -123,16 +109,11 @@ server pds.example.org
       ["Code from the mail", { mail: "PLC Update" }],
       ["Type the DID or the handle to go on", "alice.example.com"],
       ["Code from the mail", { mail: "PLC Update" }],
-      ["Password of alice.example.com", "the-old-password"],
+      ["Password of alice.pds.example.org at your old server", "the-old-password"],
       ["Passphrase of the key file", phrase],
-      ["Type the DID or the handle to go on", "alice.example.com"],
+      ["Type the DID or the handle to go on", "alice.pds.example.org"],
+      ["Password of alice.pds.example.org at your new server", "the-new-password"],
     ],
-    before: {
-      "decamp migrate cancel alice.example.com": [
-        "DECAMP_SOURCE_PASSWORD=the-old-password DECAMP_TARGET_PASSWORD=the-new-password decamp migrate " +
-          "alice.example.com --to https://pds.example.org --new-handle alice.pds.example.org --until compare",
-      ],
-    },
   },
   "docs/OPERATORS.md": {
     stands: { "did:plc:ewvi7nxzyoun6zhxrhs64oiz": "<did-alice>" },

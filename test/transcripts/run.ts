@@ -103,7 +103,8 @@ export async function runTranscript(
     }
     return problems;
   } finally {
-    await rm(base, { recursive: true, force: true });
+    // What a closed terminal has left may write for a moment yet.
+    await rm(base, { recursive: true, force: true, maxRetries: 5 });
   }
 }
 
