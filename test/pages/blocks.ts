@@ -102,6 +102,7 @@ const differing: readonly [kind: string, RegExp][] = [
 /** So do these, and nothing is known of them from one time to the next. */
 const loose: readonly [kind: string, RegExp][] = [
   ["size", /\b\d+(?:\.\d)? (?:bytes|kB|MB)\b/g],
+  ["version", /^\d+\.\d+\.\d+$/g],
   ["text", /…/g],
 ];
 

@@ -6,10 +6,8 @@ import type { PageTable } from "./run-page.ts";
  * letter.
  */
 export const exceptions: Readonly<Record<string, string>> = {
-  "npm ci --workspaces=false": "it fetches 250 MB from the registry; CI does the same with all packages",
-  "npm install -g ./decamp-*.tgz": "it asks the registry for the packages that decamp needs",
+  "npm ci --workspaces=false --ignore-scripts": "it fetches 250 MB from the registry; CI does so with all packages",
   "npm run demo": "it starts servers of its own, and does what test/e2e/move.test.ts does",
-  "npm run rehearse -- FOLDER": "the same; test/e2e/rehearsal.test.ts does what it does",
   "npm run release -- 1.2.3": "it publishes",
 };
 
@@ -18,6 +16,8 @@ export const elsewhere: Readonly<Record<string, { readonly file: string; readonl
   "npm ci": { file: ".ci/run", by: "npm ci" },
   "npm test": { file: ".ci/run", by: "npm test" },
   "npm run build": { file: "test/tools/test.ts", by: '["node", "test/tools/build.ts"]' },
+  // What it starts, once it has looked at what it was given.
+  "npm run rehearse -- FOLDER": { file: "test/e2e/rehearsal.test.ts", by: "await rehearse(archive" },
   "npm run release -- 1.2.3 --dry-run": { file: "test/house/release.test.ts", by: '"--dry-run"' },
 };
 
