@@ -10,7 +10,7 @@ registerHooks({
     if (!url.endsWith("/age-encryption/dist/index.js")) {
       return loaded;
     }
-    const before = String(loaded.source);
+    const before = typeof loaded.source === "string" ? loaded.source : new TextDecoder().decode(loaded.source);
     const source = before.replace("this.scryptWorkFactor = logN;", "this.scryptWorkFactor = 4;");
     if (source === before) {
       throw new Error(`${url} has changed: the cost of a key file is set elsewhere`);
