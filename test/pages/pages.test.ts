@@ -55,6 +55,9 @@ test("commands on the pages = commands run, but for five at the most", async () 
 
   expect([...leaveOut].filter((command) => !onPages.some((one) => one.command === command))).toEqual([]);
   expect(Object.keys(exceptions).length).toBeLessThanOrEqual(5);
+  for (const [page, file] of Object.entries(followedBy)) {
+    expect(await readFile(path.join(root, file), "utf8")).toContain(page);
+  }
   for (const { file, by } of Object.values(elsewhere)) {
     expect(await readFile(path.join(root, file), "utf8")).toContain(by);
   }
