@@ -66,3 +66,12 @@ test("every link leads somewhere", () => {
   expect(all.length).toBeGreaterThan(20);
   expect(broken).toEqual([]);
 });
+
+test.each(["BACKUP", "KEYS", "MOVE", "OPERATORS", "SERVER-GONE"])(
+  "%s says how to get decamp by leading to the one place that does",
+  (name) => {
+    const text = readFileSync(path.join(root, "docs", `${name}.md`), "utf8");
+    expect(linksOf(text)).toContain("../README.md#get-decamp");
+    expect(text).not.toMatch(/\bnpm (?:ci|install|link)\b/);
+  },
+);
