@@ -36,8 +36,6 @@ export interface PageTable {
   readonly leaveOut?: ReadonlySet<string>;
   /** Commands that are typed on another page, the same to the letter: command → page. */
   readonly typedOn?: Readonly<Record<string, string>>;
-  /** To whom codes are mailed, of the accounts; the first one if nobody says. */
-  readonly reader?: string;
 }
 
 /** A page that was followed. */
@@ -62,7 +60,8 @@ export async function followPage(
   const name = path.basename(page, ".md").toLowerCase();
   const needsServers = setting.accounts.length + setting.servers.length > 0;
   const world = needsServers ? await openWorld(network, name, setting) : undefined;
-  const reader = `${table.reader ?? setting.accounts[0]?.name}@${name}.example.com`;
+  // Codes are mailed to the first account.
+  const reader = `${setting.accounts[0]?.name}@${name}.example.com`;
   try {
     const answers = [...(table.answers ?? [])];
     const unseen = (command: string): Session[] =>
@@ -145,23 +144,29 @@ async function atTerminal(
   const ended = screen.ended.finally(() => (run.isOver = true));
   const shown = (text: string): boolean =>
     screen.lines().join("").replaceAll(/\s/g, "").includes(text.replaceAll(/\s/g, ""));
-  while (!run.isOver) {
-    const [text, answer] = answers[0] ?? ["nothing more", ""];
-    const question = `? ${text}`;
-    if (shown(question)) {
-      answers.shift();
-      const keys =
-        typeof answer === "string" ? answer : await code(network, { to: reader, subject: answer.mail, after });
-      after = Date.now();
-      screen.type(`${keys}\r`);
-      // Once it is answered, the question does not begin with its question mark any more, or is gone.
-      while (!run.isOver && shown(question)) {
-        await setTimeout(10);
+  try {
+    while (!run.isOver) {
+      const [text, answer] = answers[0] ?? ["nothing more", ""];
+      const question = `? ${text}`;
+      if (shown(question)) {
+        answers.shift();
+        const keys =
+          typeof answer === "string" ? answer : await code(network, { to: reader, subject: answer.mail, after });
+        after = Date.now();
+        screen.type(`${keys}\r`);
+        // Once it is answered, the question does not begin with its question mark any more, or is gone.
+        while (!run.isOver && shown(question)) {
+          await setTimeout(10);
+        }
       }
+      await setTimeout(10);
     }
-    await setTimeout(10);
+  } catch (error) {
+    screen.hangUp();
+    throw error;
+  } finally {
+    clearTimeout(timer);
   }
-  clearTimeout(timer);
   const status = await ended;
   return { code: hung ? null : status, stdout: screen.lines().join("\n"), stderr: "" };
 }
