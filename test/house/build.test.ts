@@ -39,9 +39,11 @@ beforeAll(() => {
   symlinkSync(path.join(root, "node_modules"), at("node_modules"));
   const tsconfig = JSON.parse(readFileSync(path.join(root, "tsconfig.json"), "utf8"));
   tsconfig.compilerOptions.types = [];
+  tsconfig.compilerOptions.lib = ["es2024", "esnext.disposable"];
   write("tsconfig.json", JSON.stringify(tsconfig));
   const exported = { ".": { types: "./dist/index.d.ts" }, "./part": { types: "./dist/part.d.ts" } };
-  write("package.json", JSON.stringify({ type: "module", exports: exported }));
+  const engines = { node: "^22.22.2 || >=24.15.0" };
+  write("package.json", JSON.stringify({ type: "module", exports: exported, engines }));
   write("package-lock.json", "{}");
   const later = 'export const later = async (): Promise<unknown> => import("./edge.ts");';
   write(
@@ -58,7 +60,7 @@ beforeAll(() => {
   write("src/side.ts", "type Length = 1;\nexport type Side = Length;\nexport type Unsaid = 2;\n");
   write(
     "src/edge.ts",
-    '/** Of no use to others. */\n// @ts-ignore -- there are no types here\nimport { isIP } from "node:net";\nexport const edge = 2;\nexport const six: number = isIP("::1");\nexport const seven: number = ((isIP: number) => isIP)(7);\n',
+    '/** Of no use to others. */\n// @ts-ignore -- there are no types here\nimport { isIP } from "node:net";\nexport const edge = 2;\nexport const six: number = isIP("::1");\nexport const seven: number = ((isIP: number) => isIP)(7);\nexport const hold = (one: Disposable): void => {\n  using held = one;\n  void held;\n};\n',
   );
 });
 afterAll(() => rmSync(copy, { recursive: true }));
@@ -103,6 +105,15 @@ test("a module of Node.js is loaded when something of it is first used, and what
   expect(read("dist/edge.js")).not.toContain("import");
   const { later } = (await import(at("dist/index.js"))) as { later: () => Promise<unknown> };
   expect(await later()).toMatchObject({ edge: 2, six: 6, seven: 7 });
+});
+
+test("what the oldest Node.js of package.json cannot read is written as it can", async () => {
+  expect(read("src/edge.ts")).toMatch(/\busing held\b/);
+  expect(read("dist/edge.js")).not.toMatch(/\busing \w/);
+  const { hold } = (await import(at("dist/edge.js"))) as { hold: (one: Disposable) => void };
+  let disposed = false;
+  hold({ [Symbol.dispose]: () => (disposed = true) });
+  expect(disposed).toBe(true);
 });
 
 test("the licence of a package whose code is in dist lies beside it", () => {

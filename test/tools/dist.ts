@@ -131,6 +131,7 @@ async function writeCode(): Promise<void> {
     platform: "node",
     plugins: [runAtBuild, builtinsLater],
     treeshake: { moduleSideEffects: false },
+    transform: { target: oldestNode() },
     // What a static import loads anyway is imported dynamically, too, by who need not wait for it.
     checks: { ineffectiveDynamicImport: false },
   });
@@ -159,6 +160,16 @@ async function writeCode(): Promise<void> {
   const chunks = output.flatMap((file) => (file.type === "chunk" ? [file] : []));
   const modules = chunks.map(({ fileName, moduleIds }) => [fileName, moduleIds.map((id) => path.relative("src", id))]);
   writeFileSync(modulesFile, JSON.stringify(Object.fromEntries(modules)));
+}
+
+/** The oldest Node.js that package.json allows, as the compiler calls it: what is written there is what that one reads. */
+function oldestNode(): string {
+  const { engines } = JSON.parse(read("package.json") ?? "") as { engines: { node: string } };
+  const [, version] = /^\^(\d+\.\d+\.\d+) /.exec(engines.node) ?? [];
+  if (version === undefined) {
+    throw new Error(`package.json does not begin with the oldest Node.js: ${engines.node}`);
+  }
+  return `node${version}`;
 }
 
 /** Packages whose code is in `dist`, with their licences: most commands need them, and they are quicker so. */
