@@ -57,6 +57,19 @@ test("nothing in it points to a file that is not there", () => {
   expect(seen).toBeGreaterThan(200);
 });
 
+test("no code in it needs a package that is not installed with it", () => {
+  const { dependencies, optionalDependencies } = JSON.parse(read("package.json"));
+  const installed = Object.keys({ ...dependencies, ...optionalDependencies });
+  const needed = paths
+    .filter((file) => file.endsWith(".js"))
+    .flatMap((file) =>
+      Array.from(read(file).matchAll(/\b(?:from ?|import ?\(?)["`](@?[\w-][^"`]*)["`]/g), ([, name]) => name ?? ""),
+    )
+    .map((name) => /^(?:@[^/]+\/)?[^/]+/.exec(name)?.[0] ?? "");
+  expect(needed.length).toBeGreaterThan(10);
+  expect(needed.filter((name) => !installed.includes(name))).toEqual([]);
+});
+
 test("the help in it is that of the sources", async () => {
   const built = (await import(path.join(root, "dist/cli/help/ready-help.js"))) as { pages: unknown };
   expect(built.pages).toEqual(pages);

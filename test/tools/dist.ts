@@ -127,7 +127,8 @@ async function writeCode(): Promise<void> {
   const input = entries();
   const bundle = await rolldown({
     input,
-    external: (id) => /^(?![./]|\0)/.test(id) && !bundled.includes(id),
+    // What the compiler itself adds is part of the code.
+    external: (id) => /^(?![./]|\0|@oxc-project\/runtime\/)/.test(id) && !bundled.includes(id),
     platform: "node",
     plugins: [runAtBuild, builtinsLater],
     treeshake: { moduleSideEffects: false },
