@@ -69,7 +69,7 @@ export async function buildIfStale(): Promise<number> {
 }
 
 /** Everything that a build depends on. */
-function sourceFiles(): string[] {
+export function sourceFiles(): string[] {
   return [
     ...filesIn("src"),
     "test/tools/declarations.ts",
@@ -99,7 +99,7 @@ function filesIn(root: string): string[] {
 }
 
 /** One hash of the names and bytes of `files`. */
-function hash(files: readonly string[]): string {
+export function hash(files: readonly string[]): string {
   const all = createHash("sha256");
   for (const file of files) {
     all.update(`${file}\0${createHash("sha256").update(readFileSync(file)).digest("hex")}\n`);
@@ -250,7 +250,7 @@ const runByBuild: ReadonlySet<string> = new Set([
   "src/services/package.ts",
 ]);
 
-const runAtBuild: Plugin = {
+export const runAtBuild: Plugin = {
   name: "run-at-build",
   load: async (id) => {
     if (!runByBuild.has(path.relative("", id))) {

@@ -4,7 +4,7 @@
  * module would fall back to the kernel's keyring, which forgets everything at the next reboot.
  */
 import type { AsyncEntry } from "@napi-rs/keyring";
-import { DecampError } from "../../errors.ts";
+import { DecampError, isDecampError } from "../../errors.ts";
 
 /** The name under which entries stand there. */
 const service = "decamp";
@@ -46,6 +46,10 @@ async function withEntry<T>(name: string, signal: AbortSignal, work: (entry: Asy
   } catch (cause) {
     if (signal.aborted) {
       throw new DecampError("interrupted", "Interrupted.");
+    }
+    // The executable has no such module, and says so itself.
+    if (isDecampError(cause)) {
+      throw cause;
     }
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new DecampError("no-keychain", "This machine has no keychain that can be used.", { data: { reason }, cause });
