@@ -9,9 +9,7 @@
  * cut into folders, with `=` at the cut.
  */
 import { DecampError } from "../errors.ts";
-
-/** Names that Windows keeps for devices, with any ending. */
-const device = /^(?:con|prn|aux|nul|com[0-9]|lpt[0-9]|conin\$|conout\$|clock\$)(?:\.|$)/;
+import { isDeviceName } from "../services/system-rules.ts";
 
 /** Parts of a path stay below the 255 bytes that file systems allow, with room for an ending. */
 const longestName = 200;
@@ -27,7 +25,7 @@ function escapeByte(character: string): string {
 
 function escapeName(text: string): string {
   let name = text.replaceAll(/[^a-z0-9\-_.]/g, escapeCharacter);
-  if (name.startsWith(".") || device.test(name)) {
+  if (name.startsWith(".") || isDeviceName(name)) {
     name = escapeByte(name.charAt(0)) + name.slice(1);
   }
   return name.endsWith(".") ? name.slice(0, -1) + escapeByte(".") : name;
@@ -55,7 +53,7 @@ function cutName(name: string): string[] {
 
 /** A part that starts anew after a cut may start with what a name must not start with. */
 function guardPart(part: string, index: number): string {
-  return index > 0 && (part.startsWith(".") || device.test(part)) ? escapeByte(part.charAt(0)) + part.slice(1) : part;
+  return index > 0 && (part.startsWith(".") || isDeviceName(part)) ? escapeByte(part.charAt(0)) + part.slice(1) : part;
 }
 
 /**

@@ -1,15 +1,10 @@
 /** What was typed, so that it can be typed again. */
 import { DecampError, isDecampError } from "../errors.ts";
+import { ownRules } from "../services/system-rules.ts";
 
 /** The command line, quoted for a shell. Flags never hold secrets. */
 export function commandLine(argv: readonly string[]): string {
-  const quoted = argv.map((word) => {
-    if (/^[\w@%+=:,./-]+$/.test(word)) {
-      return word;
-    }
-    return process.platform === "win32" ? `"${word.replaceAll('"', '\\"')}"` : `'${word.replaceAll("'", "'\\''")}'`;
-  });
-  return ["decamp", ...quoted].join(" ");
+  return ["decamp", ...argv.map(ownRules.quoted)].join(" ");
 }
 
 /**

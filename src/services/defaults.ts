@@ -1,6 +1,6 @@
 /** What is used where nobody says anything else. The command line reads it before anything else is loaded. */
-import { homedir, platform as systemOf } from "node:os";
-import { isAbsolute, join, resolve } from "node:path";
+import { homedir } from "node:os";
+import { ownSystem, systemRules } from "./system-rules.ts";
 
 /** The directory of did:plc that everybody uses. */
 export const defaultPlcUrl = "https://plc.directory";
@@ -24,21 +24,22 @@ export const defaultDocumentWait: number = 30 * 60_000;
 export function stateDirectory(
   named: string | undefined,
   env: Readonly<NodeJS.ProcessEnv>,
-  platform: NodeJS.Platform = systemOf(),
+  platform: NodeJS.Platform = ownSystem,
   home: string = homedir(),
 ): string {
+  const { path } = systemRules(platform);
   if (named !== undefined) {
-    return resolve(named);
+    return path.resolve(named);
   }
   const xdg = env["XDG_STATE_HOME"] ?? "";
-  if (isAbsolute(xdg)) {
-    return join(xdg, "decamp");
+  if (path.isAbsolute(xdg)) {
+    return path.join(xdg, "decamp");
   }
   if (platform === "win32") {
-    return join(env["LOCALAPPDATA"] ?? join(home, "AppData", "Local"), "decamp");
+    return path.join(env["LOCALAPPDATA"] ?? path.join(home, "AppData", "Local"), "decamp");
   }
   if (platform === "darwin") {
-    return join(home, "Library", "Application Support", "decamp");
+    return path.join(home, "Library", "Application Support", "decamp");
   }
-  return join(home, ".local", "state", "decamp");
+  return path.join(home, ".local", "state", "decamp");
 }

@@ -262,9 +262,11 @@ test.each<[string | undefined, NodeJS.ProcessEnv, NodeJS.Platform, string]>([
   [undefined, { XDG_STATE_HOME: "" }, "linux", "/home/a/.local/state/decamp"],
   [undefined, {}, "darwin", "/home/a/Library/Application Support/decamp"],
   [undefined, { XDG_STATE_HOME: "/x" }, "darwin", "/x/decamp"],
-  [undefined, { LOCALAPPDATA: "/local" }, "win32", "/local/decamp"],
-  [undefined, {}, "win32", "/home/a/AppData/Local/decamp"],
+  [undefined, { LOCALAPPDATA: "D:\\local" }, "win32", "D:\\local\\decamp"],
+  [undefined, { XDG_STATE_HOME: "D:\\x" }, "win32", "D:\\x\\decamp"],
+  [undefined, {}, "win32", "\\home\\a\\AppData\\Local\\decamp"],
   ["/given", { XDG_STATE_HOME: "/x" }, "linux", "/given"],
+  ["D:\\given\\..\\other", {}, "win32", "D:\\other"],
 ])("state folder: flag %s, environment %j, %s", (flag, env, platform, expected) => {
   expect(stateDirectory(flag, env, platform, "/home/a")).toBe(expected);
 });

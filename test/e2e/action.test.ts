@@ -7,6 +7,7 @@ import type { Account } from "../network/account.ts";
 import { connectNetwork } from "../network/control.ts";
 import { createFilled } from "../network/populate.ts";
 import { getLatestCommit } from "../network/read.ts";
+import { unportableBelow } from "../release/portable-names.ts";
 import { playAction, type Played } from "../release/play-action.ts";
 
 const network = connectNetwork(inject("network"));
@@ -36,6 +37,9 @@ test("a nightly export with a password from the environment, its proof, and the 
   const lines = exported.log.trim().split("\n");
   const [, token] = /^::stop-commands::(.+)$/.exec(lines[0] ?? "") ?? [];
   expect(lines.at(-1)).toBe(`::${token}::`);
+
+  // Wherever an archive is carried, its names can be.
+  expect(unportableBelow(workspace)).toEqual([]);
 
   const verified = await play({ mode: "verify", path: "the archive" });
   expect(verified).toMatchObject({ code: 0, outputs: { "exit-code": "0", did: account.did, rev } });

@@ -3,6 +3,8 @@ import { main } from "../../src/cli/main.ts";
 
 // As in bin/decamp.js.
 process.env["UV_THREADPOOL_SIZE"] ??= "8";
-void main(process.argv.slice(2)).then((code) => {
-  process.exitCode = code;
-});
+void start();
+
+async function start(): Promise<void> {
+  process.exitCode = await main(process.argv.slice(2));
+}

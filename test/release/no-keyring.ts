@@ -4,11 +4,9 @@
  */
 import { DecampError } from "../../src/errors.ts";
 
-export class AsyncEntry {
-  /** @throws DecampError `no-keychain`, always */
-  constructor() {
-    throw new DecampError("no-keychain", "The executable of decamp cannot use the keychain of this machine.", {
-      hint: "Keep the key in a file (--rotation-key-file), or use decamp as npm installs it.",
-    });
-  }
+/** Called as a constructor. @throws DecampError `no-keychain`, always */
+export function AsyncEntry(): never {
+  throw new DecampError("no-keychain", "The executable of decamp cannot use the keychain of this machine.", {
+    hint: "Keep the key in a file (--rotation-key-file), or use decamp as npm installs it.",
+  });
 }

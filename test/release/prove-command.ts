@@ -7,6 +7,7 @@ import type { Network } from "../network/control.ts";
 import { createFilled } from "../network/populate.ts";
 import { lookBefore, proveMove } from "../network/prove.ts";
 import { prepareMove } from "../network/run-decamp.ts";
+import { unportableBelow } from "./portable-names.ts";
 
 /** How a run ended. */
 export interface Said {
@@ -71,6 +72,7 @@ export async function proveCommand(network: Network, name: string, decamp: Runne
     const failed = [
       ...wrong("export", exported),
       ...wrong("verify", verified),
+      ...unportableBelow(folder).map((file) => `a name that not every system takes: ${file}`),
       ...(/"ok":true.*"records":30\b/.test(verified.stdout)
         ? []
         : [`verify did not find 30 records: ${verified.stdout}`]),
@@ -83,6 +85,7 @@ export async function proveCommand(network: Network, name: string, decamp: Runne
       handle: move.newHandle,
       password: move.newPassword,
     });
+    failed.push(...unportableBelow(move.stateDir).map((file) => `a name that not every system takes: ${file}`));
     return [...failed, ...checks.filter(({ ok }) => !ok).map((check) => `${check.name}: ${check.detail}`)];
   } finally {
     await move.remove();

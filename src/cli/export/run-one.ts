@@ -5,6 +5,7 @@ import type { LocatedAccount } from "../../account/find.ts";
 import { signIn } from "../../account/sign-in.ts";
 import type { ReportExport } from "../../archive/events.ts";
 import { archiveName } from "../../archive/layout.ts";
+import { ownRules } from "../../services/system-rules.ts";
 import { readableManifests } from "../../archive/manifest.ts";
 import { DecampError, exitCodeOf } from "../../errors.ts";
 import { parseServerUrl } from "../../identity/addresses.ts";
@@ -127,9 +128,10 @@ export async function exportAccount(
   }
 }
 
-/** A folder here, named like the account. */
+/** A folder here, named like the account; with `_` before it where the system keeps that name for itself. */
 function folderOf(account: Account): string {
-  return account.type === "handle" ? account.handle : archiveName(account.did);
+  const name = account.type === "handle" ? account.handle : archiveName(account.did);
+  return ownRules.isReserved(name) ? `_${name}` : name;
 }
 
 /** The DID that the archive knows for a handle, if it is one. */

@@ -1,5 +1,6 @@
 /** How a run that failed says so, to a person or to a script, and which exit code it ends with. */
 import { DecampError, isDecampError } from "../../errors.ts";
+import { ownSystem } from "../../services/system-rules.ts";
 import type { Piece, Terminal } from "./terminal.ts";
 
 /** Marks for the start of a line; words, so that nothing depends on colour. */
@@ -44,7 +45,7 @@ export function reportFailure(terminal: Terminal, error: unknown, options: Failu
   }
   if (stack.length > 0) {
     err.line();
-    for (const line of [`decamp ${options.version}, Node.js ${process.version}, ${process.platform}`, ...stack]) {
+    for (const line of [`decamp ${options.version}, Node.js ${process.version}, ${ownSystem}`, ...stack]) {
       err.line({ text: line, style: "dim" });
     }
   }

@@ -2,10 +2,11 @@
 import { isatty } from "node:tty";
 import { DecampError, isDecampError } from "../../errors.ts";
 import { mayBeTerminal } from "../../services/descriptor.ts";
+import { ownRules } from "../../services/system-rules.ts";
 import type { GlobalFlags } from "../globals.ts";
 import type { Terminal } from "./terminal.ts";
 
-const names = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+const names = ownRules.stopSignals;
 
 /** Whether a standard stream is a terminal, which can hang up. */
 const hasTerminal = (): boolean => [0, 1, 2].some((fd) => mayBeTerminal(fd) && isatty(fd));
@@ -86,7 +87,7 @@ const patience = 300;
  * listen.
  */
 function endNow(): void {
-  if (process.platform === "win32" || !isWaiting()) {
+  if (!ownRules.sendsSignals || !isWaiting()) {
     process.exit(130);
   }
   setTimeout(() => {

@@ -4,6 +4,7 @@
  * typed is dropped. Ctrl-C, Ctrl-Z and Ctrl-\ keep their meaning. However the process ends, the terminal is as it was.
  */
 import { ownsTerminal } from "../../services/process-stat.ts";
+import { ownRules } from "../../services/system-rules.ts";
 import { addGuest } from "./stopping.ts";
 
 export interface Typing {
@@ -111,7 +112,7 @@ export function holdTyping(stdin: NodeJS.ReadStream): Typing {
 
 /** As the terminal would have sent it: to the whole group. */
 function send(signal: "SIGINT" | "SIGQUIT"): void {
-  if (process.platform !== "win32") {
+  if (ownRules.sendsSignals) {
     process.kill(0, signal);
   } else if (signal === "SIGINT") {
     process.emit("SIGINT");

@@ -6,13 +6,13 @@
 import { createHash, randomBytes, type Hash } from "node:crypto";
 import { constants, createReadStream } from "node:fs";
 import { copyFile, link, lstat, mkdir, open, readdir, rename, rm, stat, type FileHandle } from "node:fs/promises";
-import { platform } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
 import type { Readable } from "node:stream";
 import { DecampError, isDecampError } from "../../errors.ts";
 import { checkPlain, readPlain } from "./plain-file.ts";
 import { noteSpent } from "../spent-memory.ts";
 import { pathFault, shownPath, systemCode } from "../system-error.ts";
+import { ownRules, type SystemRules } from "../system-rules.ts";
 import { writeAll } from "./write-whole.ts";
 
 /** Permissions: state and private parts are for their owner alone. */
@@ -461,9 +461,12 @@ export function splitPath(path: string): { folder: string; name: string } {
 }
 
 /** Makes the names durable in a folder. Throws what the disk says. */
-export async function syncFolder(path: string): Promise<void> {
-  if (platform() === "win32") {
-    return; // folders cannot be opened there
+export async function syncFolder(
+  path: string,
+  { syncsFolders }: Pick<SystemRules, "syncsFolders"> = ownRules,
+): Promise<void> {
+  if (!syncsFolders) {
+    return;
   }
   const handle = await open(path, "r");
   try {

@@ -5,12 +5,12 @@
  */
 import { close, constants, createReadStream, fstat, open, read, type Stats } from "node:fs";
 import { Socket } from "node:net";
-import { platform } from "node:os";
 import { Readable } from "node:stream";
 import { setImmediate } from "node:timers/promises";
 import { promisify } from "node:util";
 import { readPlain } from "./plain-file.ts";
 import { systemCode } from "../system-error.ts";
+import { ownRules } from "../system-rules.ts";
 import { pause } from "../wait.ts";
 
 /** What was opened by its path. Whoever does not read it closes it. */
@@ -44,8 +44,8 @@ export async function* readNamed(path: string, signal?: AbortSignal): AsyncGener
 /** The same for what is open; it is closed at the end. */
 export async function* readOpened({ fd, stat }: Opened, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
   if (stat.isFIFO()) {
-    if (platform() !== "linux") {
-      // There a pipe that nobody has opened yet looks like one that has ended.
+    if (!ownRules.hasProc) {
+      // Elsewhere than on Linux a pipe that nobody has opened yet looks like one that has ended.
       const first = await awaitWriter(fd, signal);
       if (first.length > 0) {
         yield first;

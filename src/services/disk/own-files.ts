@@ -13,11 +13,12 @@
  */
 import { constants, readFileSync, type Stats } from "node:fs";
 import { lstat, open, readdir, stat, type FileHandle } from "node:fs/promises";
-import { platform, userInfo } from "node:os";
+import { userInfo } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { DecampError } from "../../errors.ts";
 import { makeDurableFolder, onDisk, privateFile, privateFolder } from "./files.ts";
 import { systemCode } from "../system-error.ts";
+import { ownRules } from "../system-rules.ts";
 
 /** The folders that decamp makes in the folder of its state. */
 const ownFolders: ReadonlySet<string> = new Set(["migrations", "heads", "archives"]);
@@ -263,7 +264,7 @@ function notOurs(path: string, { what, hint }: Flaw): DecampError {
 
 /** The number of the user who runs this; undefined where users have none. */
 function currentUser(): number | undefined {
-  if (platform() === "win32") {
+  if (!ownRules.hasModes) {
     return undefined;
   }
   try {

@@ -3,8 +3,9 @@
  * no name.
  */
 import { mkdtempSync, rmSync } from "node:fs";
-import { platform, tmpdir } from "node:os";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { ownRules, type SystemRules } from "../system-rules.ts";
 
 /** The place of a file. */
 export interface PassingPlace {
@@ -16,14 +17,13 @@ export interface PassingPlace {
 }
 
 /** A place in a folder that nobody else can look into. @throws what the system says */
-export function passingPlace(): PassingPlace {
+export function passingPlace({ removesOpenFiles }: Pick<SystemRules, "removesOpenFiles"> = ownRules): PassingPlace {
   const folder = mkdtempSync(join(tmpdir(), "decamp-"));
   const remove = (): void => rmSync(folder, { recursive: true, force: true });
   return {
     path: join(folder, "repo.car"),
     opened: () => {
-      // On Windows an open file keeps its name.
-      if (platform() !== "win32") {
+      if (removesOpenFiles) {
         remove();
       }
     },

@@ -1,8 +1,8 @@
 /** The processes that a process has started, and those that they have: to be ended together. */
 import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
-import { platform } from "node:os";
 import { parentOfProcess } from "../process-stat.ts";
+import { ownRules } from "../system-rules.ts";
 
 /**
  * Asks a process and all below it to end. A process group would be simpler, but one of its own has no terminal, and a
@@ -12,7 +12,7 @@ import { parentOfProcess } from "../process-stat.ts";
  * @param mark a variable and its value, which was given to this process only
  */
 export function endTree(pid: number, mark: string): void {
-  if (platform() === "win32") {
+  if (!ownRules.sendsSignals) {
     spawnSync("taskkill", ["/pid", String(pid), "/t", "/f"], { stdio: "ignore", windowsHide: true });
     return;
   }
@@ -43,7 +43,7 @@ function treeOf(root: number, mark: string): Set<number> {
 
 /** Every process that can be seen, and its parent. */
 function readParents(): Map<number, number> {
-  if (platform() === "linux") {
+  if (ownRules.hasProc) {
     const pids = readdirSync("/proc").filter((name) => /^\d+$/.test(name));
     return new Map(pids.map((pid) => [Number(pid), parentOfProcess(Number(pid)) ?? 0]));
   }
@@ -58,7 +58,7 @@ function readParents(): Map<number, number> {
 
 function hasMark(pid: number, mark: string): boolean {
   try {
-    return platform() === "linux" && readFileSync(`/proc/${pid}/environ`, "latin1").split("\0").includes(mark);
+    return ownRules.hasProc && readFileSync(`/proc/${pid}/environ`, "latin1").split("\0").includes(mark);
   } catch {
     // Somebody else's.
     return false;

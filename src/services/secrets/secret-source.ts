@@ -1,8 +1,8 @@
 /** Reads one secret from a file, from a stream, or from what a command prints. */
-import { platform } from "node:os";
 import { DecampError } from "../../errors.ts";
 import { runCommand } from "./run-command.ts";
 import { openNamed, pieces, readOpened } from "../disk/incoming.ts";
+import { ownRules } from "../system-rules.ts";
 import { unreadable } from "../disk/unreadable.ts";
 
 /** More than any password or key needs; whoever names a film by mistake is told so. */
@@ -26,8 +26,8 @@ export async function readSecretFile(
     const file = await openNamed(path);
     const { stat } = file;
     const secret = await readSecretStream(readOpened(file, signal), `the file ${path}`, what);
-    // Windows has no such bits; a pipe has no other readers.
-    const readByOthers = platform() !== "win32" && stat.isFile() && (stat.mode & 0o077) !== 0;
+    // A pipe has no other readers.
+    const readByOthers = ownRules.hasModes && stat.isFile() && (stat.mode & 0o077) !== 0;
     if (readByOthers && !mayBeSeen(secret)) {
       throw new DecampError("refused", `Others on this machine can read the file ${path}, which holds ${what}.`, {
         hint: `Run chmod 600 ${path}, and think about who may have read it.`,

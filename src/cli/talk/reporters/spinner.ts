@@ -1,4 +1,5 @@
 /** The line that is drawn over: a spinner, what is being done, a bar, how much, and how long it still takes. */
+import { ownSystem } from "../../../services/system-rules.ts";
 import type { Piece, Terminal } from "../terminal.ts";
 import { addGuest, type Guest } from "../stopping.ts";
 import { barText, createMeter, durationText, progressText, type Meter, type Unit } from "./amounts.ts";
@@ -122,8 +123,8 @@ function progressPieces(
 }
 
 /** Whether the terminal is likely to show more than ASCII. */
-export function showsUnicode(env: Readonly<NodeJS.ProcessEnv>): boolean {
-  if (process.platform === "win32") {
+export function showsUnicode(env: Readonly<NodeJS.ProcessEnv>, system: NodeJS.Platform = ownSystem): boolean {
+  if (system === "win32") {
     return env["WT_SESSION"] !== undefined || env["TERM_PROGRAM"] === "vscode";
   }
   const locale = [env["LC_ALL"], env["LC_CTYPE"], env["LANG"]].find((value) => value !== undefined && value !== "");
