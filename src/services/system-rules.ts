@@ -13,7 +13,7 @@ export interface SystemRules {
   readonly path: PlatformPath;
   /** Whether a file has an owner, and bits that say who else may read and write it. */
   readonly hasModes: boolean;
-  /** Whether a folder can be synced, so that the names in it are durable. Windows opens none, and keeps names itself. */
+  /** Whether a folder can be synced, so that the names in it are durable. Windows opens no folder. */
   readonly syncsFolders: boolean;
   /** Whether a file that is open can lose its name, and lives until it is closed. */
   readonly removesOpenFiles: boolean;

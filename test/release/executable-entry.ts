@@ -1,4 +1,4 @@
-/** Where the executable begins: what `bin/decamp.js` does, but for what is settled when Node.js itself is in the file. */
+/** Where the executable begins. It does what `bin/decamp.js` does, but which Node.js runs it is known. */
 import { main } from "../../src/cli/main.ts";
 
 // As in bin/decamp.js.

@@ -1,6 +1,6 @@
 /**
- * What the executable has in the place of `@napi-rs/keyring`. That is a library for the machine, which would first have to
- * be written to the disk to be loaded.
+ * What the executable has in the place of `@napi-rs/keyring`. That is a library for the machine, which would first have
+ * to be written to the disk to be loaded.
  */
 import { DecampError } from "../../src/errors.ts";
 

@@ -1,4 +1,4 @@
-/** Other versions of Node.js, from the registry that the lockfile's own comes from. For the long forms of tests alone. */
+/** Other versions of Node.js, from where the lockfile's own comes. For the long forms of tests alone. */
 import { existsSync, mkdirSync } from "node:fs";
 import path from "node:path";
 import { must } from "./prove-command.ts";

@@ -163,7 +163,7 @@ async function writeCode(): Promise<void> {
   writeFileSync(modulesFile, JSON.stringify(Object.fromEntries(modules)));
 }
 
-/** The oldest Node.js that package.json allows, as the compiler calls it: what is written there is what that one reads. */
+/** The oldest Node.js that package.json allows, as the compiler calls it: it has to read all that is written. */
 function oldestNode(): string {
   const { engines } = JSON.parse(read("package.json") ?? "") as { engines: { node: string } };
   const [, version] = /^\^(\d+\.\d+\.\d+) /.exec(engines.node) ?? [];
