@@ -9,6 +9,8 @@ RUN npm ci --workspaces=false --ignore-scripts --engine-strict
 RUN npm run build
 # Anew, from the same lockfile: what is only for building stays behind, and so does what a container has no keychain for.
 RUN npm ci --workspaces=false --ignore-scripts --engine-strict --omit=dev --omit=optional
+# Whoever cloned this may have let nobody else read it.
+RUN chmod -R a+rX,go-w /app
 
 FROM ${BASE}
 # A number and no name, so that any other number can be given: --user.
