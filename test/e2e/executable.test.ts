@@ -8,6 +8,8 @@ import { createFilled } from "../network/populate.ts";
 import { prepareMove } from "../network/run-decamp.ts";
 import { buildExecutable, noExecutable, type Executable } from "../release/executable.ts";
 import { hear, type Said } from "../release/prove-command.ts";
+import { sbomOf, type Lockfile } from "../release/sbom.ts";
+import { bundled } from "../tools/dist.ts";
 
 const network = connectNetwork(inject("network"));
 const reason = noExecutable();
@@ -65,8 +67,15 @@ describe.skipIf(reason !== undefined)(`the executable${reason === undefined ? ""
     });
   });
 
-  test("beside it lie the licences of what is in it", async () => {
+  test("beside it lie the licences of what is in it, and the list of parts has all of that", async () => {
     const licences = await readFile(executable.licences, "utf8");
+    const lock = JSON.parse(await readFile("package-lock.json", "utf8")) as Lockfile;
+    const parts = sbomOf(lock, bundled).components.map((part) => part["bom-ref"]);
+    const inside = licences
+      .split(`\n${"-".repeat(80)}\n\n`)
+      .map((text) => text.split("\n")[0]?.replace(" ", "@") ?? "");
+    expect(inside.length).toBeGreaterThan(30);
+    expect(inside.filter((one) => !parts.includes(one))).toEqual(["decamp", `Node.js@${process.version}`]);
     for (const name of [
       "decamp",
       `Node.js ${process.version}`,

@@ -62,11 +62,12 @@ describe("what stands against a release", () => {
   });
 });
 
+const made = ["Pack in two clones", "Try it installed", "Build the executable", "Put the rest beside it"];
 test("steps that are done are left out, and only CI publishes", () => {
-  expect(titles({})).toEqual(["Write the version", "Commit it", "Check and test", "Tag", "Pack"]);
+  expect(titles({})).toEqual(["Write the version", "Commit it", "Check and test", "Tag", ...made]);
   const written = { ...facts.manifest, version: "0.3.0" };
-  expect(titles({ manifest: written })).toEqual(["Check and test", "Tag", "Pack"]);
-  expect(titles({ manifest: written, tag: "here", canPublish: true })).toEqual(["Check and test", "Pack", "Publish"]);
+  expect(titles({ manifest: written })).toEqual(["Check and test", "Tag", ...made]);
+  expect(titles({ manifest: written, tag: "here", canPublish: true })).toEqual(["Check and test", ...made, "Publish"]);
 });
 
 describe("the dry run", () => {
@@ -102,12 +103,15 @@ describe("the dry run", () => {
     const before = look();
     const { status, stdout, stderr } = release("0.3.0", "--dry-run");
     expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
-    expect(stdout.split("\n").slice(0, 5)).toEqual([
+    expect(stdout.split("\n").slice(0, 8)).toEqual([
       "Write the version: npm version 0.3.0 --no-git-tag-version",
       "Commit it: git commit --message release: 0.3.0 -- package.json package-lock.json",
       "Check and test: npm test",
       "Tag: git tag --annotate v0.3.0 --message decamp 0.3.0",
-      "Pack: npm pack",
+      "Pack in two clones: npm run twice",
+      "Try it installed: npm run installed",
+      "Build the executable: npm run executable",
+      "Put the rest beside it: npm run artefacts",
     ]);
     expect(stdout).toContain("git push --atomic origin main v0.3.0");
     expect(look()).toEqual(before);

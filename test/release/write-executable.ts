@@ -1,5 +1,6 @@
 /** `npm run executable`: writes release/decamp-VERSION-linux-x64, and its licences beside it. */
 import { copyFileSync, mkdirSync, readFileSync } from "node:fs";
+import { artefactsOf } from "./artefact-rules.ts";
 import { buildExecutable, noExecutable } from "./executable.ts";
 
 const reason = noExecutable();
@@ -9,8 +10,9 @@ if (reason !== undefined) {
 }
 const { version } = JSON.parse(readFileSync("package.json", "utf8")) as { version: string };
 const { program, licences } = await buildExecutable();
-const file = `release/decamp-${version}-linux-x64`;
+const names = artefactsOf(version);
+const file = `release/${names.program}`;
 mkdirSync("release", { recursive: true });
 copyFileSync(program, file);
-copyFileSync(licences, `${file}.LICENSES.txt`);
-console.log(`${file}, with Node.js ${process.versions.node} in it, and ${file}.LICENSES.txt`);
+copyFileSync(licences, `release/${names.licences}`);
+console.log(`${file}, with Node.js ${process.versions.node} in it, and release/${names.licences}`);

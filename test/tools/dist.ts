@@ -174,7 +174,7 @@ function oldestNode(): string {
 }
 
 /** Packages whose code is in `dist`, with their licences: most commands need them, and they are quicker so. */
-const bundled: readonly string[] = ["commander", "ipaddr.js", "valibot"];
+export const bundled: readonly string[] = ["commander", "ipaddr.js", "valibot"];
 
 function writeLicences(): void {
   const texts = bundled.map((name) => {

@@ -77,9 +77,14 @@ export function stepsOf({ version, manifest, tag, canPublish }: ReleaseFacts): S
       command: ["git", "tag", "--annotate", `v${version}`, "--message", `decamp ${version}`],
     });
   }
-  steps.push({ title: "Pack", command: ["npm", "pack"] });
+  steps.push(
+    { title: "Pack in two clones", command: ["npm", "run", "twice"] },
+    { title: "Try it installed", command: ["npm", "run", "installed"] },
+    { title: "Build the executable", command: ["npm", "run", "executable"] },
+    { title: "Put the rest beside it", command: ["npm", "run", "artefacts"] },
+  );
   if (canPublish) {
-    steps.push({ title: "Publish", command: ["npm", "publish", `decamp-${version}.tgz`, "--provenance"] });
+    steps.push({ title: "Publish", command: ["npm", "publish", `release/decamp-${version}.tgz`, "--provenance"] });
   }
   return steps;
 }
