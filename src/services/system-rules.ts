@@ -71,5 +71,9 @@ function quotedOnWindows(word: string): string {
   if (/[$`]/.test(word)) {
     return `'${word.replaceAll("'", "''")}'`;
   }
-  return `"${word.replaceAll(/(\\*)("|$)/g, (_, slashes: string, quote: string) => `${slashes}${slashes}${quote}${quote}`)}"`;
+  const inside = word.replaceAll(
+    /(\\*)("|$)/g,
+    (_, slashes: string, quote: string) => slashes.repeat(2) + quote.repeat(2),
+  );
+  return `"${inside}"`;
 }

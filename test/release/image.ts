@@ -1,7 +1,7 @@
 /**
- * `npm run image -- [--base IMAGE]`: builds the image of Dockerfile, and has it export, verify and move on real servers.
- * With docker, podman or buildah, whichever is there and works; the last two need no service. Exit code 1 if anything
- * did not hold.
+ * `npm run image -- [--base IMAGE]`: builds the image of Dockerfile, and has it export, verify and move on real
+ * servers. With docker, podman or buildah, whichever is there and works; the last two need no service. Exit code 1 if
+ * anything did not hold.
  */
 import { readFile } from "node:fs/promises";
 import path from "node:path";

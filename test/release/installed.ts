@@ -1,7 +1,7 @@
 /**
  * `npm run installed -- [VERSION ...]`: what npm would publish, installed into an empty prefix, does an export, a
- * verify and a move on real servers. With each version of Node.js that is named, by default the oldest of each line that
- * package.json allows. Exit code 1 if anything did not hold.
+ * verify and a move on real servers. With each version of Node.js that is named, by default the oldest of each line
+ * that package.json allows. Exit code 1 if anything did not hold.
  */
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";

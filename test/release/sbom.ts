@@ -1,6 +1,6 @@
 /**
- * What decamp is made of, as CycloneDX 1.5, from the lockfile alone: the same for everybody, without a time and a serial
- * number. `npm sbom` leaves out a fifth of it here, of what the workspace of the tests needs, too.
+ * What decamp is made of, as CycloneDX 1.5, from the lockfile alone: the same for everybody, without a time and a
+ * serial number. `npm sbom` leaves out a sixth of it: packages that are needed in the workspace of the tests, too.
  */
 
 /** What a lockfile says of a package. */

@@ -1,7 +1,7 @@
 /**
- * `npm run twice`: two clones of what is committed make the same package, byte by byte. They lie in folders of different
- * names and lengths, and the second has another umask, time zone and language. In each is typed what docs/INSTALL.md
- * says, to the installed command. Writes release/decamp-VERSION.tgz. Exit code 1 if the two differ.
+ * `npm run twice`: two clones of what is committed make the same package, byte by byte. They lie in folders of
+ * different names and lengths, and the second has another umask, time zone and language. In each is typed what
+ * docs/INSTALL.md says, to the installed command. Writes release/decamp-VERSION.tgz. Exit code 1 if the two differ.
  */
 import { createHash } from "node:crypto";
 import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
