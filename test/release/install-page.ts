@@ -7,7 +7,11 @@ export function installCommands(page: string = readFileSync("docs/INSTALL.md", "
   return new Map(
     sections.map((section) => [
       section.split("\n")[0] ?? "",
-      Array.from(section.matchAll(/^ {4}(\S.*)$/gm), ([, line = ""]) => line),
+      Array.from(section.matchAll(/^```sh\n([^]*?)^```$/gm), ([, block = ""]) => block)
+        .join("")
+        .replaceAll(/\\\n\s*/g, "")
+        .split("\n")
+        .filter((line) => line !== ""),
     ]),
   );
 }
