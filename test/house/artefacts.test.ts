@@ -1,9 +1,10 @@
 /** What lies beside the package of a release. */
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { artefactFlaws, artefactsOf, sumsOf } from "../release/artefact-rules.ts";
 import { sbomOf, type Lockfile } from "../release/sbom.ts";
@@ -72,6 +73,22 @@ test("a release lacks nothing, and has nothing of another one", () => {
     "decamp-1.2.3.tgz is missing.",
     "decamp-1.2.2.tgz is no part of 1.2.3: remove it.",
   ]);
+});
+
+test("what npm packs has the same permissions, whatever the umask was", () => {
+  const folder = mkdtempSync(path.join(tmpdir(), "decamp-modes-"));
+  const at = (name: string): string => path.join(folder, name);
+  mkdirSync(at("dist/deep"), { recursive: true });
+  mkdirSync(at("bin"));
+  const names = ["LICENSE", "README.md", "bin/us.js", "dist/deep/a.js", "package.json", "secret"];
+  names.forEach((name, place) => writeFileSync(at(name), "", { mode: place % 2 === 0 ? 0o600 : 0o700 }));
+  writeFileSync(at("package.json"), JSON.stringify({ files: ["bin", "dist"], bin: { us: "./bin/us.js" } }));
+  const script = fileURLToPath(new URL("../release/modes.ts", import.meta.url));
+  expect(spawnSync(process.execPath, [script], { cwd: folder }).status).toBe(0);
+  const modes = names.map((name) => (statSync(at(name)).mode & 0o777).toString(8));
+  expect(modes).toEqual(["644", "644", "755", "644", "644", "700"]);
+  rmSync(folder, { recursive: true });
+  expect(JSON.parse(readFileSync("package.json", "utf8")).scripts.prepack).toMatch(/ node test\/release\/modes\.ts$/);
 });
 
 test("sha256sum takes the sums, and sees what is changed", () => {
