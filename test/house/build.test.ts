@@ -108,8 +108,8 @@ test("a module of Node.js is loaded when something of it is first used, and what
 });
 
 test("what the oldest Node.js of package.json cannot read is written as it can", async () => {
-  expect(read("src/edge.ts")).toMatch(/\busing held\b/);
-  expect(read("dist/edge.js")).not.toMatch(/\busing \w/);
+  expect(read("src/edge.ts")).toMatch(/\busing \w+ ?=/);
+  expect(read("dist/edge.js")).not.toMatch(/\busing \w+ ?=/);
   const { hold } = (await import(at("dist/edge.js"))) as { hold: (one: Disposable) => void };
   let disposed = false;
   hold({ [Symbol.dispose]: () => (disposed = true) });

@@ -86,17 +86,10 @@ async function writeBundle(folder: string): Promise<readonly string[]> {
   return output[0].moduleIds;
 }
 
-/** What is otherwise in the executable: the facts of package.json are written into it, and there is no keychain. */
+/** The executable has no keychain. */
 const inExecutable: Plugin = {
   name: "in-executable",
   resolveId: (id) => (id === "@napi-rs/keyring" ? path.resolve("test/release/no-keyring.ts") : null),
-  load: async (id) => {
-    if (path.relative("", id) !== path.normalize("src/services/package.ts")) {
-      return null;
-    }
-    const { packageFacts } = (await import(id)) as { packageFacts: () => unknown };
-    return { code: `export const packageFacts = () => (${JSON.stringify(packageFacts())});`, moduleType: "js" };
-  },
 };
 
 /** The licences of Node.js and of the packages that `modules` are from. */

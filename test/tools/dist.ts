@@ -159,7 +159,11 @@ async function writeCode(): Promise<void> {
     },
   });
   const chunks = output.flatMap((file) => (file.type === "chunk" ? [file] : []));
-  const modules = chunks.map(({ fileName, moduleIds }) => [fileName, moduleIds.map((id) => path.relative("src", id))]);
+  // What the compiler adds is no module of ours.
+  const modules = chunks.map(({ fileName, moduleIds }) => [
+    fileName,
+    moduleIds.filter((id) => !id.startsWith("\0@oxc-project")).map((id) => path.relative("src", id)),
+  ]);
   writeFileSync(modulesFile, JSON.stringify(Object.fromEntries(modules)));
 }
 
