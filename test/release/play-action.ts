@@ -4,7 +4,7 @@
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
@@ -41,7 +41,8 @@ const root = fileURLToPath(new URL("../..", import.meta.url));
 export const actionFile = parse(readFileSync(path.join(root, "action.yml"), "utf8")) as ActionFile;
 
 /**
- * Plays the action. The checkout is this one, with its build.
+ * Plays the action. The checkout is this one, with its build: nothing is installed into it, and where it is not built
+ * the first step fails.
  *
  * @param inputs as in `with:`
  * @param options `env` as in `env:`, `cwd` the workspace of the job
@@ -55,6 +56,9 @@ export async function playAction(
     throw new Error(`action.yml has no input ${unknown.join(", ")}`);
   }
   const temp = mkdtempSync(path.join(tmpdir(), "decamp-job-"));
+  const npm = path.join(temp, "bin", "npm");
+  mkdirSync(path.dirname(npm));
+  writeFileSync(npm, '#!/bin/sh\necho "npm $*: not in this checkout" >&2\nexit 1\n', { mode: 0o755 });
   const given = (name: string): string => inputs[name] ?? actionFile.inputs[name]?.default ?? "";
   const outputsOf: Record<string, Record<string, string>> = {};
   let log = "";
@@ -73,6 +77,7 @@ export async function playAction(
       env: {
         ...process.env,
         ...options.env,
+        PATH: `${path.dirname(npm)}:${process.env["PATH"]}`,
         ...(Object.fromEntries(own) as NodeJS.ProcessEnv),
         GITHUB_ACTION_PATH: root.replace(/\/$/, ""),
         GITHUB_OUTPUT: output,
