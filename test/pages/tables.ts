@@ -25,6 +25,7 @@ const phrase = "correct horse battery staple";
 
 /** Pages that a test of their own follows. */
 export const followedBy: Readonly<Record<string, string>> = {
+  "docs/INSTALL.md": "test/house/install.test.ts",
   "docs/SCRIPTING.md": "test/pages/scripting.test.ts",
 };
 
