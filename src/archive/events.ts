@@ -20,6 +20,8 @@ export type ExportEvent =
       readonly unit: "bytes" | "blobs" | "records";
       readonly done: number;
       readonly total?: number;
+      /** Of blobs that are done, where they are known. */
+      readonly bytes?: number;
     }
   | { readonly type: "warning"; readonly code: string; readonly message: string };
 

@@ -15,6 +15,7 @@ import type { PlcOperation, UnsignedOperation } from "../plc/operation.ts";
 import type { Expectation } from "../repo/verify.ts";
 import type { Answers } from "./answers.ts";
 import type { BlobNotMoved, Report, Warning } from "./events.ts";
+import { Sample, type Forecast } from "./forecast.ts";
 import { lostJournal, type Journal, type JournalEntry, type PreferencesLeft } from "./journal.ts";
 import type { MigrateOptions } from "./options.ts";
 import type { Restoring } from "./restore/restore-options.ts";
@@ -85,6 +86,10 @@ export class Context {
   signed: { readonly operation: PlcOperation; readonly cid: string } | undefined;
   /** How many blobs the old server lists. */
   blobs: number | undefined;
+  /** Some of them, which stand for all. */
+  readonly sample: Sample = new Sample();
+  /** What can be said beforehand of size and time. */
+  forecast: Forecast = {};
   preferences: number | undefined;
   missingBlobs: readonly Missing[] = [];
   /** CIDs of blobs that are left behind because this run was asked to; what an earlier one was asked does not count. */

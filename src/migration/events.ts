@@ -4,6 +4,7 @@
  */
 
 import type { PlaceState } from "../account/places.ts";
+import type { WhereState } from "../account/where.ts";
 import type { RecordChanges } from "../archive/record-changes.ts";
 import type { ChangeFacts } from "../plc/change-facts.ts";
 import type { Difference } from "../plc/diff.ts";
@@ -18,12 +19,29 @@ export interface MigrationPlan {
   /** Origin of the old server and of the new server. */
   readonly source: string;
   readonly target: string;
+  /** Where the account is with regard to these two: how much of the move is done. */
+  readonly state?: WhereState;
   /** Folder of the archive. */
   readonly archive: string;
   /** How many blobs the old server lists; unset if it does not tell strangers. */
   readonly blobs?: number;
   /** The largest blob that the new server takes (bytes), if it says so. */
   readonly blobLimit?: number;
+  /**
+   * Bytes of the repository, and of all blobs: as the archive has them from an earlier run; else, in a dry run, as the
+   * old server gives them. Unset where that is not known.
+   */
+  readonly repoBytes?: number;
+  readonly blobBytes?: number;
+  /** How many blobs were fetched to know `blobBytes`: it is an estimate if they are fewer than `blobs`. */
+  readonly sampled?: number;
+  /**
+   * In a dry run: seconds that the data is likely to take, from and to, by how fast the sample came; nobody's answers
+   * and no quota counted in.
+   */
+  readonly seconds?: { readonly least: number; readonly most: number };
+  /** Bytes that are free on the disk of the archive, where the system says so. */
+  readonly free?: number;
   /** CIDs of the blobs that are left behind, as it was asked for. */
   readonly skipBlobs?: readonly string[];
   /** The user's rotation key, a did:key, if a restore has opened it and it has signed a test. */
@@ -189,6 +207,8 @@ export type MigrationEvent =
       readonly unit: "bytes" | "blobs" | "records";
       readonly done: number;
       readonly total?: number;
+      /** Of blobs that are done, where they are known. */
+      readonly bytes?: number;
     }
   | ({ readonly type: "warning" } & Warning)
   | ({ readonly type: "records" } & ShownChanges)

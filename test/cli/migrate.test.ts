@@ -55,6 +55,14 @@ async function run(move: Move, flags: readonly string[] = [], streams: StreamOpt
   return { exitCode, stdout: stdout(), stderr: stderr() };
 }
 
+/** A dry run that comes to this plan. */
+const planned =
+  (more: Partial<MigrationPlan>): Move =>
+  (_options, _answers, report) => {
+    report({ type: "plan", plan: { ...plan, state: "not-begun", ...more } });
+    return Promise.resolve({ ...result, state: "planned" });
+  };
+
 describe("the result", () => {
   test("for a person: where the account is, what to do next, what is kept", async () => {
     const { exitCode, stdout } = await run(() =>
@@ -100,14 +108,14 @@ describe("the result", () => {
     );
     expect(left.exitCode).toBe(8);
     expect(left.stdout).toContain("deactivate it");
-    const planned = await run(
+    const dry = await run(
       (_options, _answers, report) => {
         report({ type: "plan", plan });
         return Promise.resolve({ ...result, state: "planned" });
       },
       ["-q", "--dry-run"],
     );
-    expect(planned.stdout).toContain("This is the plan.");
+    expect(dry.stdout).toContain("This is the plan.");
   });
 
   test("with --json: the last line on stdout, and nothing on stderr", async () => {
@@ -190,6 +198,38 @@ describe("the result", () => {
     expect(stdout).toContain("Nothing was changed.");
     expect(stdout).toMatch(/ {2}export +Export the account\n/);
     expect(stdout).toMatch(/ {2}submit-operation +Change the identity {2}← the point of no return\n/);
+  });
+
+  test("of a dry run says how large the account is, what is free, how long it takes, and what will be asked for", async () => {
+    const sized = { blobs: 812, repoBytes: 12_300_000, blobBytes: 310_000_000, sampled: 16, free: 2_000_000_000 };
+    const whole = await run(planned({ ...sized, seconds: { least: 100, most: 400 } }), ["--dry-run"]);
+    for (const line of [
+      "Repository  12.3 MB",
+      "Blobs       812, about 310 MB together",
+      "Free space  2.0 GB on the disk of the archive",
+      "Time        about 2 to 7 minutes for the data, and what your answers take",
+      "            by how fast 16 of the blobs were fetched just now; how fast your new server is shows later",
+      "What you will be asked for",
+      "  - the password at your old server: the account's own, no app password",
+      "  - a password for the new server, typed twice",
+      "  - the code that your old server then mails to you",
+    ]) {
+      expect(whole.stdout.split("\n")).toContain(line);
+    }
+    const tight = await run(planned({ ...sized, sampled: 812, free: 300_000_000 }), ["--dry-run"]);
+    expect(tight.stdout).toContain("Blobs       812, 310 MB together\n");
+    expect(tight.stdout).toContain("The archive needs about 322 MB: that is more than is free.\n");
+    expect(tight.stdout).not.toContain("Time ");
+    const given =
+      "--password-file a --new-password-command b --new-email c@d.example --plc-token-command e --confirm-did did:plc:abc";
+    const answered = await run(planned({}), ["--dry-run", ...given.split(" ")]);
+    expect(answered.stdout).not.toContain("asked for");
+    const begun = await run(planned({ state: "begun" }), ["--dry-run"]);
+    expect(begun.stdout).toContain("  - the password at your new server\n");
+    expect(begun.stdout).not.toMatch(/typed twice|e-mail/);
+    const moved = await run(planned({ state: "switched" }), ["--dry-run"]);
+    expect(moved.stdout).toContain("  - the password at your new server, if it is needed\n");
+    expect(moved.stdout).not.toContain("code");
   });
 
   test("of a run with --until", async () => {

@@ -6,10 +6,13 @@ import {
   createMeter,
   durationText,
   progressText,
+  statusText,
   timeText,
+  type Amount,
 } from "../../src/cli/talk/reporters/amounts.ts";
 import { createJsonReporter } from "../../src/cli/talk/reporters/json-lines.ts";
 import { createPlainReporter } from "../../src/cli/talk/reporters/plain.ts";
+import { timeRange } from "../../src/cli/talk/plan-lines.ts";
 import { createReporter } from "../../src/cli/talk/reporters/create.ts";
 import { openTerminal } from "../../src/cli/talk/terminal.ts";
 import type { MigrationEvent, MigrationPlan } from "../../src/migration/events.ts";
@@ -97,8 +100,8 @@ describe("plain lines", () => {
       "Moving alice.example to https://new.example",
       "did:plc:abc, from https://old.example",
       "transfer-blobs: Transfer the blobs",
-      "transfer-blobs: 9 of 40 blobs",
-      "transfer-blobs: 19 of 40 blobs",
+      "transfer-blobs: 9 of 40 blobs, 1.0 blobs/s, 31 s left",
+      "transfer-blobs: 19 of 40 blobs, 1.0 blobs/s, 21 s left",
       "Warning: One blob\\u{202e} is odd.",
       "transfer-blobs: done (40 blobs)",
       "import-preferences: skipped, nothing to do",
@@ -226,6 +229,13 @@ test("without a terminal, with --quiet, and on a dumb terminal nothing is drawn"
   }
 });
 
+const blobs = (done: number, bytes?: number): Amount => ({
+  unit: "blobs",
+  done,
+  total: 400,
+  ...(bytes === undefined ? {} : { bytes }),
+});
+
 describe("amounts", () => {
   test.each([
     [0, "0 bytes"],
@@ -275,14 +285,41 @@ describe("amounts", () => {
     expect(barText(2, 4, 4, true)).toBe("██░░");
   });
 
-  test("time left: from the pace since the first sample, and not too early", () => {
+  test("rate and time left: from the pace since the first sample, and not too early", () => {
     const meter = createMeter();
     // 100 were there before: they say nothing about the pace.
-    expect(meter.secondsLeft(100, 400, 0)).toBeUndefined();
-    expect(meter.secondsLeft(110, 400, 1000)).toBeUndefined();
-    expect(meter.secondsLeft(200, 400, 10_000)).toBe(20);
-    expect(meter.secondsLeft(200, undefined, 10_000)).toBeUndefined();
-    expect(createMeter().secondsLeft(5, 10, 60_000)).toBeUndefined();
+    expect(meter.read(blobs(100, 5_000_000), 0)).toEqual({});
+    expect(meter.read(blobs(110, 6_000_000), 1000)).toEqual({});
+    expect(meter.read(blobs(200, 25_000_000), 10_000)).toEqual({ rate: "2.0 MB/s", left: "20 s left" });
+    const others = createMeter();
+    others.read(blobs(0), 0);
+    expect(others.read(blobs(30), 10_000)).toEqual({ rate: "3.0 blobs/s", left: "2 min 3 s left" });
+    const bytes = createMeter();
+    bytes.read({ unit: "bytes", done: 0 }, 0);
+    expect(bytes.read({ unit: "bytes", done: 6_000_000 }, 3000)).toEqual({ rate: "2.0 MB/s" });
+    expect(createMeter().read(blobs(5), 60_000)).toEqual({});
+  });
+
+  test.each([
+    [Infinity, "200 of 400 blobs, 25.0 MB, 2.0 MB/s, 20 s left"],
+    [40, "200 of 400 blobs, 2.0 MB/s, 20 s left"],
+    [30, "200 of 400 blobs, 20 s left"],
+    [20, "200 of 400 blobs"],
+    [9, ""],
+  ])("what is said of the amount on %d columns", (room, text) => {
+    const amount = { unit: "blobs", done: 200, total: 400, bytes: 25_000_000 } as const;
+    expect(statusText(amount, { rate: "2.0 MB/s", left: "20 s left" }, room)).toBe(text);
+  });
+
+  test.each([
+    [2, 8, "less than a minute"],
+    [30, 120, "about 1 to 2 minutes"],
+    [250, 260, "about 5 minutes"],
+    [700, 2800, "about 15 to 50 minutes"],
+    [3000, 12_000, "about 50 minutes to 4 hours"],
+    [9000, 36_000, "about 3 to 10 hours"],
+  ])("from %d to %d seconds", (least, most, text) => {
+    expect(timeRange({ least, most })).toBe(text);
   });
 });
 

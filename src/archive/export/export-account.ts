@@ -429,7 +429,8 @@ async function bringBlobs(
       trusted,
       pause: async (attempt) => pause(options, attempt),
       isAnswering: async (either) => isAnswering(pds, did, either),
-      onProgress: (done) => report({ type: "progress", step: "blobs", unit: "blobs", done: before + done, total }),
+      onProgress: (done, bytes) =>
+        report({ type: "progress", step: "blobs", unit: "blobs", done: before + done, total, bytes }),
     });
   try {
     return {

@@ -44,8 +44,8 @@ export interface FetchOptions {
    * Whether the server answers at all. One blob that it keeps to itself is missing then; by default that is an error.
    */
   readonly isAnswering?: (signal: AbortSignal) => Promise<boolean>;
-  /** Told how many are settled. */
-  readonly onProgress: (done: number) => void;
+  /** Told how many are settled, and the bytes of those that are there. */
+  readonly onProgress: (done: number, bytes: number) => void;
 }
 
 /** Fetches one blob; `busy` is called when the server has too much to do. */
@@ -81,9 +81,11 @@ export async function fetchBlobs(
   const fetched = { count: 0, bytes: 0 };
   let silent = 0;
   let done = 0;
-  const settled = (): void => {
+  let bytes = 0;
+  const settled = (size: number = 0): void => {
     done += 1;
-    options.onProgress(done);
+    bytes += size;
+    options.onProgress(done, bytes);
   };
   // Syncing takes longer than fetching, and the server need not wait for it.
   const background = new Background(settling);
@@ -96,7 +98,7 @@ export async function fetchBlobs(
     const there = found === undefined || isTrusted ? found : await provedSize(archive, cid, signal);
     if (there !== undefined && want.mimeType !== undefined) {
       blobs.push({ cid, size: there, mimeType: want.mimeType });
-      settled();
+      settled(there);
       return;
     }
     const obstacle = isTaken && found === undefined ? await inTheWay(path) : undefined;
@@ -113,7 +115,7 @@ export async function fetchBlobs(
         fetched.count += 1;
         fetched.bytes += file.size;
         blobs.push({ cid, size: file.size, mimeType: want.mimeType ?? mimeType ?? anyType });
-        settled();
+        settled(file.size);
       });
       await begun.catch(async (error: unknown) => {
         await file.discard();
@@ -131,7 +133,7 @@ export async function fetchBlobs(
     } else {
       blobs.push({ cid, size: there, mimeType: anyType });
     }
-    settled();
+    settled(there);
   });
   // Nothing is written any more when this ends, however it ends.
   try {

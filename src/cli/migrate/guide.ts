@@ -9,13 +9,12 @@ import { pastOf, type AnyIdentity } from "../../account/web/any-identity.ts";
 import { homeOf } from "../../account/where.ts";
 import { isDecampError } from "../../errors.ts";
 import { parseServerUrl } from "../../identity/addresses.ts";
-import { isWebDid, noHandle, parseAccount } from "../../identity/names.ts";
+import { noHandle, parseAccount } from "../../identity/names.ts";
 import { makePrivateKey, type PrivateKey } from "../../identity/private-key.ts";
 import type { MigrationPlan, MigrationResult } from "../../migration/events.ts";
 import { migrate } from "../../migration/run.ts";
 import { knownMoves, type KnownMove } from "../../migration/journal.ts";
 import { keysThatCameAlone } from "../../plc/came-alone.ts";
-import { freeSpace } from "../../services/disk/free-space.ts";
 import type { OpenServices } from "../../services/open.ts";
 import { createKeychain } from "../../services/secrets/keychain.ts";
 import { refuseTaken } from "../../services/secrets/key-store.ts";
@@ -28,11 +27,11 @@ import { hostName } from "../talk/identity-answers.ts";
 import { keepNewKey } from "../talk/keys/keep-new-key.ts";
 import { withPrompter, type Prompter, type Question } from "../talk/prompter.ts";
 import { bytesText } from "../talk/reporters/amounts.ts";
-import type { SecretName } from "../secret-kinds.ts";
 import { createSecrets } from "../talk/secrets.ts";
 import { stoppable, tellStopping } from "../talk/signals.ts";
 import type { Channel, Line } from "../talk/terminal.ts";
 import { wrapLine } from "../talk/wrap.ts";
+import { askedLines } from "./asked.ts";
 import type { MigrateFlags } from "./declare.ts";
 import { readMigrateRequest, type MigrateRequest } from "./request.ts";
 import { resultLines } from "./result.ts";
@@ -43,6 +42,8 @@ export interface Guided {
   readonly invocation: Invocation<MigrateFlags>;
   /** The new rotation key, if one was made: nobody types its passphrase once more. */
   readonly key?: PrivateKey | undefined;
+  /** Whether the plan was seen and agreed to. */
+  readonly isAgreed?: true;
 }
 
 /** Whether there is somebody to ask, and something to ask for. */
@@ -93,13 +94,13 @@ export async function guide(
     const key = await talk(edge, globals, async (ask) => askWhatIsMissing(ask, draft, edge, globals, services));
     const request = readMigrateRequest(complete(typed, draft), terminal.env);
     const plan = await makePlan(request, draft, edge, services, key);
-    const isAgreed = await talk(edge, globals, async (ask) => agree(ask, plan, request, edge));
+    const isAgreed = await talk(edge, globals, async (ask) => agree(ask, plan, request, edge, key !== undefined));
     if (!isAgreed) {
       terminal.err.line("The move was not begun. To take it up again:");
       terminal.err.line("  ", commandLine(guidedAgain(typed, draft)));
       return undefined;
     }
-    return { invocation: complete(typed, draft), key };
+    return { invocation: complete(typed, draft), key, isAgreed };
   } catch (error) {
     throw resumable(error, guidedAgain(typed, draft));
   }
@@ -404,41 +405,16 @@ export function keyAtHand(key: PrivateKey | undefined): MigrateRequest["newKey"]
 
 /** Shows the plan and what will be asked for, and asks whether to begin. */
 async function agree(
-  { err, prompter, signal, yes }: Ask,
+  { err, yes }: Ask,
   { plan, result }: { plan: MigrationPlan | undefined; result: MigrationResult },
   request: MigrateRequest,
-  { terminal, secrets: known }: Edge,
+  { terminal }: Edge,
+  hasNewKey: boolean,
 ): Promise<boolean> {
   err.line();
-  for (const line of resultLines(result, plan, undefined, request.complete)) {
+  const asked = plan === undefined ? [] : askedLines(request, plan, terminal.env, hasNewKey);
+  for (const line of resultLines(result, plan, undefined, request.complete, asked)) {
     err.line(...line);
-  }
-  const free = plan === undefined ? undefined : await freeSpace(plan.archive);
-  if (free !== undefined) {
-    err.line(`On the disk of the archive ${bytesText(free)} are free.`);
-  }
-  const secrets = createSecrets(terminal, request.secretFlags, prompter, known, signal);
-  const isGiven = (name: SecretName): boolean =>
-    secrets.isGivenBeforehand(name) || request.secretFlags[name]?.command !== undefined;
-  const isWeb = plan !== undefined && isWebDid(plan.did);
-  const asked = [
-    ...(isGiven("sourcePassword") ? [] : ["the password at your old server: the account's own, no app password"]),
-    ...(request.given.newEmail === undefined ? ["your e-mail address for the new server"] : []),
-    ...(isGiven("targetPassword") ? [] : ["a password for the new server, typed twice"]),
-    ...(request.options.addRecoveryKey ? ["your DID and a mailed code, for the rotation key of your own"] : []),
-    ...(request.given.confirmDid === undefined
-      ? ["your DID, typed, before the identity changes: that is the point of no return"]
-      : []),
-    ...(isWeb
-      ? ["to publish the document that decamp makes then, on the host of your did:web"]
-      : isGiven("plcToken") || request.given.signByKey === true
-        ? []
-        : ["the code that your old server then mails to you"]),
-  ];
-  err.line();
-  err.line({ text: "What you will be asked for", style: "bold" });
-  for (const what of asked) {
-    err.line(`  - ${what}`);
   }
   err.line();
   return yes("Begin?");

@@ -4,20 +4,23 @@ import type { StepId } from "../../migration/step-ids.ts";
 import { undoCommand, nobodyCanUndo } from "../talk/facts-lines.ts";
 import { leftLines } from "../talk/left-lines.ts";
 import { figures, stepLines } from "../talk/move-lines.ts";
+import { roomLines, sizeLines } from "../talk/plan-lines.ts";
 import { bytesText, timeText } from "../talk/reporters/amounts.ts";
 import type { Line } from "../talk/terminal.ts";
 import type { Complete } from "../next-command.ts";
 import { commandLine } from "../command-line.ts";
 
+/** @param asked what a planned move is going to ask for */
 export function resultLines(
   result: MigrationResult,
   plan: MigrationPlan | undefined,
   until: StepId | undefined,
   complete: Complete = commandLine,
+  asked: readonly Line[] = [],
 ): readonly Line[] {
   switch (result.state) {
     case "planned":
-      return plan === undefined ? [] : planLines(plan);
+      return plan === undefined ? [] : planLines(plan, asked);
     case "stopped":
       return [
         [{ text: `Stopped after the step ${until ?? ""}, as you asked.`, style: "bold" }],
@@ -90,7 +93,7 @@ function keptThere({ source, sourceState, recoverableUntil }: MigrationResult): 
   }
 }
 
-function planLines(plan: MigrationPlan): Line[] {
+function planLines(plan: MigrationPlan, asked: readonly Line[]): Line[] {
   const newHandle = plan.newHandle ?? "to be chosen";
   return [
     [{ text: "This is the plan. Nothing was changed.", style: "bold" }],
@@ -99,17 +102,19 @@ function planLines(plan: MigrationPlan): Line[] {
     ["Old server  ", plan.source],
     ["New server  ", plan.target],
     ...(newHandle === plan.handle ? [] : [["New handle  ", newHandle]]),
-    ...(plan.blobs === undefined ? [] : [["Blobs       ", String(plan.blobs)]]),
+    ...sizeLines(plan),
     ...(plan.blobLimit === undefined
       ? []
       : [["Blob limit  ", `${bytesText(plan.blobLimit)} each, at your new server`]]),
     ...(plan.skipBlobs === undefined ? [] : [["To skip     ", plan.skipBlobs.join(", ")]]),
     ["Archive     ", plan.archive],
+    ...roomLines(plan),
     [],
     ...stepLines(plan),
     [],
     ["All before the point of no return can be repeated and taken back."],
     ["It is passed only once you have confirmed it."],
+    ...(asked.length === 0 ? [] : [[], ...asked]),
   ];
 }
 

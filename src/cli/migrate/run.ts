@@ -9,12 +9,15 @@ import { resumable } from "../command-line.ts";
 import { converse } from "../talk/converse.ts";
 import { nonEmpty, readGlobals } from "../globals.ts";
 import type { Edge, Invocation } from "../command.ts";
+import { askedLines } from "./asked.ts";
 import type { MigrateFlags } from "./declare.ts";
 import { guide, isGuided, keyAtHand, type Guided } from "./guide.ts";
 import { readMigrateRequest } from "./request.ts";
 import { servicesFor } from "../services.ts";
 import { resultLines } from "./result.ts";
+import type { Line } from "../talk/line.ts";
 import { finishSoon } from "../talk/move-lines.ts";
+import { roomLines, sizeLines } from "../talk/plan-lines.ts";
 
 /** The use case with its services. */
 export type Move = (
@@ -25,14 +28,21 @@ export type Move = (
 ) => Promise<MigrationResult>;
 
 /** Runs one migration with `move`, and says how it ended. Returns the exit code. */
-export async function runMigrate({ invocation, key }: Guided, edge: Edge, move: Move): Promise<number> {
+export async function runMigrate({ invocation, key, isAgreed }: Guided, edge: Edge, move: Move): Promise<number> {
   const { terminal } = edge;
   const read = readMigrateRequest(invocation, terminal.env);
   const request = key === undefined ? read : { ...read, newKey: keyAtHand(key) };
   const { options, globals, complete } = request;
   let plan: MigrationPlan | undefined;
   let identityMoved = false;
-  const result = await converse(request, edge, async (answers, report, signal) =>
+  const afterPlan = (of: MigrationPlan): readonly Line[] => [
+    ...sizeLines(of),
+    ...roomLines(of),
+    ...askedLines(request, of, terminal.env),
+  ];
+  // Who has agreed to the plan has seen that.
+  const said = isAgreed === true ? request : { ...request, afterPlan };
+  const result = await converse(said, edge, async (answers, report, signal) =>
     move(
       options,
       answers,
@@ -53,7 +63,8 @@ export async function runMigrate({ invocation, key }: Guided, edge: Edge, move: 
   if (globals.json) {
     terminal.out.json({ type: "result", version: 1, command: "migrate", ...result });
   } else if (!globals.quiet || options.dryRun || exitCode !== 0) {
-    for (const line of resultLines(result, plan, options.until, complete)) {
+    const asked = plan === undefined || globals.noInput ? [] : askedLines(request, plan, terminal.env);
+    for (const line of resultLines(result, plan, options.until, complete, asked)) {
       terminal.out.line(...line);
     }
   }

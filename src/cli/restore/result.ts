@@ -4,6 +4,7 @@ import type { MigrationPlan, MigrationResult } from "../../migration/events.ts";
 import type { StepId } from "../../migration/step-ids.ts";
 import { leftLines } from "../talk/left-lines.ts";
 import { figures, stepLines } from "../talk/move-lines.ts";
+import { sizeLines } from "../talk/plan-lines.ts";
 import type { Line } from "../talk/terminal.ts";
 
 /** @param run where it was to stop, and whether the identity names a temporary key by now */
@@ -80,7 +81,7 @@ function planLines(plan: MigrationPlan): Line[] {
     ["Was at      ", plan.source],
     ["New server  ", plan.target],
     ...(plan.newHandle === plan.handle ? [] : [["New handle  ", plan.newHandle ?? "to be chosen"]]),
-    ...(plan.blobs === undefined ? [] : [["Blobs       ", String(plan.blobs)]]),
+    ...sizeLines(plan),
     ["Your key    ", plan.rotationKey === undefined ? "not tried" : `${plan.rotationKey}, opened and tried`],
     [],
     ...stepLines(plan),

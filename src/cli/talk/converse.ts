@@ -8,6 +8,7 @@ import type { GlobalFlags } from "../globals.ts";
 import type { Complete } from "../next-command.ts";
 import { keyAtHand, rotationKeyOpener, type KeySources } from "./rotation-key.ts";
 import { reportAndAsk } from "./report-and-ask.ts";
+import type { ReporterOptions } from "./reporters/reporter.ts";
 import { checkSecretFlags, createSecrets, type AllSecretFlags } from "./secrets.ts";
 import { stoppable, tellStopping } from "./signals.ts";
 import type { Terminal } from "./terminal.ts";
@@ -22,6 +23,8 @@ export interface ConverseRequest {
   readonly warnings: readonly { code: string; message: string }[];
   /** Makes a command for this account complete. */
   readonly complete: Complete;
+  /** What a person is told of the plan, beside where it goes. */
+  readonly afterPlan?: ReporterOptions["afterPlan"];
   /** Reads the key that is put first before a move, where one is named. */
   readonly newKey?: NewKeyReader | undefined;
 }
@@ -38,7 +41,7 @@ export type NewKeyReader = (
  * @throws whatever `work` throws; DecampError `usage` for flags of secrets that contradict each other
  */
 export async function converse<T>(
-  { options, given, globals, secretFlags, warnings, complete, newKey }: ConverseRequest,
+  { options, given, globals, secretFlags, warnings, complete, afterPlan, newKey }: ConverseRequest,
   { terminal, secrets }: Edge,
   work: (answers: Answers, report: Report, signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
@@ -54,6 +57,7 @@ export async function converse<T>(
           identityIsAsked: (canAsk) => canAsk && given.confirmDid === undefined,
           planIsTheResult: options.dryRun,
           complete,
+          afterPlan,
         },
         async (prompter, report) => {
           for (const warning of warnings) {

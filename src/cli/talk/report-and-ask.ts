@@ -5,7 +5,7 @@ import { createReporter } from "./reporters/create.ts";
 import type { Reporter, ReporterOptions } from "./reporters/reporter.ts";
 import type { Terminal } from "./terminal.ts";
 
-interface TalkOptions extends Pick<ReporterOptions, "complete" | "planIsTheResult"> {
+interface TalkOptions extends Pick<ReporterOptions, "complete" | "planIsTheResult" | "afterPlan"> {
   readonly globals: Pick<GlobalFlags, "noInput" | "json" | "noColor" | "quiet" | "verbose">;
   readonly signal: AbortSignal;
   readonly leave: () => void;
@@ -19,7 +19,7 @@ interface TalkOptions extends Pick<ReporterOptions, "complete" | "planIsTheResul
  */
 export async function reportAndAsk<T>(
   terminal: Terminal,
-  { globals, signal, leave, identityIsAsked, planIsTheResult, complete }: TalkOptions,
+  { globals, signal, leave, identityIsAsked, planIsTheResult, complete, afterPlan }: TalkOptions,
   work: (prompter: Prompter, report: Reporter["report"]) => Promise<T>,
 ): Promise<T> {
   let reporter: Reporter | undefined;
@@ -31,7 +31,15 @@ export async function reportAndAsk<T>(
     afterAsking: () => reporter?.resume(),
   };
   return withPrompter(terminal, prompts, async (prompter) => {
-    const options = { ...globals, identityIsAsked: identityIsAsked(prompter.canAsk), planIsTheResult, complete };
+    const { canAsk } = prompter;
+    const options = {
+      ...globals,
+      identityIsAsked: identityIsAsked(canAsk),
+      planIsTheResult,
+      complete,
+      // It is for whoever is going to answer.
+      afterPlan: canAsk ? afterPlan : undefined,
+    };
     reporter = await createReporter(terminal, options);
     const { report, close } = reporter;
     try {

@@ -7,6 +7,7 @@ import { readManifests, type Missing } from "../../archive/manifest.ts";
 import { lossText } from "../../archive/shrink.ts";
 import type { BlobsAhead } from "../../archive/export/export-options.ts";
 import { isGone } from "../../archive/unavailable.ts";
+import { bytesText } from "../../data/bytes-text.ts";
 import { DecampError } from "../../errors.ts";
 import { isFutureRev } from "../../repo/commit.ts";
 import { timeOfRev } from "../../repo/head.ts";
@@ -33,8 +34,9 @@ export const exportStep: Step = {
   },
   run: async (context) => {
     await exportNow(context);
-    const { records, blobs } = context.snapshot;
-    return `${records} records, ${blobs.length} blobs`;
+    const { records, blobs, blobBytes, files } = context.snapshot;
+    const bytes = (files["repo.car"]?.size ?? 0) + blobBytes;
+    return `${records} records, ${blobs.length} blobs, ${bytesText(bytes)}`;
   },
 };
 

@@ -1,25 +1,29 @@
 /** import-repo: the proved CAR file into the deactivated account. What the server answers is no proof; its head is. */
 
+import { Readable } from "node:stream";
 import { snapshotFile } from "../../archive/layout.ts";
+import { bytesText } from "../../data/bytes-text.ts";
 import { DecampError, isDecampError } from "../../errors.ts";
 import { fileSize } from "../../services/disk/files.ts";
+import type { Upload } from "../../services/upload.ts";
 import type { Context, Step } from "../context.ts";
+import type { Report } from "../events.ts";
 import { headAtTarget, isTooMuch, repoUpload, sendParts, sendRepo } from "../send-repo.ts";
 
 export const importRepo: Step = {
   id: "import-repo",
   done: async (context) => (await headAtTarget(context)) === context.snapshot.commit,
   run: async (context) => {
-    await importNow(context);
-    return undefined;
+    return bytesText(await importNow(context));
   },
 };
 
 /**
+ * @returns the bytes of the repository
  * @throws DecampError `target-in-use` if the account is active, `server-refused`, `refused` if the head is another one
  */
-export async function importNow(context: Context): Promise<void> {
-  const { target, snapshot, archive, options, signal } = context;
+export async function importNow(context: Context): Promise<number> {
+  const { target, snapshot, archive, options, report, signal } = context;
   const { activated, records } = await target.accountStatus(signal);
   if (activated && !(context.switched && records === 0)) {
     throw new DecampError(
@@ -30,7 +34,7 @@ export async function importNow(context: Context): Promise<void> {
   const path = snapshotFile(archive, snapshot.snapshot, "repo");
   const length = (await fileSize(path)) ?? 0;
   try {
-    await sendRepo(context, repoUpload(path, length), snapshot.commit);
+    await sendRepo(context, counted(repoUpload(path, length), report), snapshot.commit);
   } catch (error) {
     if (!isTooMuch(error)) {
       throw error;
@@ -51,4 +55,18 @@ export async function importNow(context: Context): Promise<void> {
     );
     await sendParts(context, path, length);
   }
+  return length;
+}
+
+/** The same, which says how much of it is on its way. */
+function counted({ length, open }: Upload, report: Report): Upload {
+  const pieces = async function* (): AsyncGenerator<Uint8Array> {
+    let done = 0;
+    for await (const piece of open() as AsyncIterable<Uint8Array>) {
+      yield piece;
+      done += piece.length;
+      report({ type: "progress", step: "import-repo", unit: "bytes", done, total: length });
+    }
+  };
+  return { length, open: () => Readable.from(pieces()) };
 }

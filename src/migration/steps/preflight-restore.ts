@@ -12,6 +12,7 @@ import { operationsLeft } from "../../plc/check.ts";
 import type { VerifiedLog } from "../../plc/log.ts";
 import { signingKeyOf } from "../../plc/operation.ts";
 import { checkClocks } from "../checks/clock.ts";
+import { foreseeByArchive } from "../checks/foresee.ts";
 import { checkIdentity } from "../checks/identity.ts";
 import { checkRelay } from "../checks/relay-host.ts";
 import type { Context, Step } from "../context.ts";
@@ -80,6 +81,7 @@ export const preflightRestore: Step = {
       await tryKeyAtHand(context);
     }
     await warnOfLargeBlobs(context);
+    context.forecast = await foreseeByArchive(context, context.snapshot);
     return `from the archive to ${target.host}`;
   },
 };

@@ -11,6 +11,7 @@ import { isStorageError } from "../../services/disk/files.ts";
 import { isMissingMethod } from "../../services/servers/missing-method.ts";
 import type { ServerDescription } from "../../services/servers/pds.ts";
 import { checkClocks } from "../checks/clock.ts";
+import { foresee } from "../checks/foresee.ts";
 import { checkIdentity } from "../checks/identity.ts";
 import { checkRelay } from "../checks/relay-host.ts";
 import { requireSpace } from "../checks/space.ts";
@@ -32,6 +33,7 @@ export const preflight: Step = {
       await begin(context);
     }
     await warnOfLargeBlobs(context);
+    context.forecast = await foresee(context);
     return `from ${source.host} to ${context.target.host}`;
   },
 };
@@ -213,8 +215,9 @@ async function countBlobs(context: Context, signal: AbortSignal): Promise<void> 
   const { source, identity } = context;
   let count = 0;
   try {
-    for await (const _ of source.listBlobs(identity.did, signal)) {
+    for await (const cid of source.listBlobs(identity.did, signal)) {
       count += 1;
+      context.sample.add(cid);
     }
     context.blobs = count;
   } catch (error) {

@@ -6,6 +6,7 @@
 
 import { blobFile } from "../../archive/layout.ts";
 import type { ArchivedBlob } from "../../archive/manifest.ts";
+import { bytesText } from "../../data/bytes-text.ts";
 import { DecampError } from "../../errors.ts";
 import { blobRefsInTurns, type ReferencedBlob } from "../../repo/records.ts";
 import { openCarFile } from "../../services/disk/car-file.ts";
@@ -22,9 +23,9 @@ export const transferBlobs: Step = {
   id: "transfer-blobs",
   done: () => Promise.resolve(false),
   run: async (context) => {
-    await transferNow(context);
+    const bytes = await transferNow(context);
     const { there, of } = context.transferred;
-    return `${there === of ? "" : `${there} of `}${of} blobs, each read back and hashed`;
+    return `${there === of ? "" : `${there} of `}${of} blobs, ${bytesText(bytes)}, each read back and hashed`;
   },
 };
 
@@ -33,9 +34,10 @@ export const transferBlobs: Step = {
  *
  * How many blobs are on the new server then, proved, of how many that records need, is in the context.
  *
+ * @returns their bytes
  * @throws DecampError `incomplete`, or `refused` where it does not keep what it took, unless it may be left out
  */
-export async function transferNow(context: Context): Promise<void> {
+export async function transferNow(context: Context): Promise<number> {
   const { signal, report, snapshot } = context;
   const refs = await readRefs(context);
   leaveSkipped(context, refs);
@@ -52,9 +54,11 @@ export async function transferNow(context: Context): Promise<void> {
   const failures = new BlobFailures(context);
   const proved = new Set(needed.flatMap(({ cid }) => (arrived.has(cid) ? [cid] : [])));
   const unarchived = arrived.size - proved.size;
-  const settle = ({ cid }: ArchivedBlob): void => {
+  let bytes = sizeOf(needed.filter(({ cid }) => proved.has(cid)));
+  const settle = ({ cid, size }: ArchivedBlob): void => {
     proved.add(cid);
-    report({ type: "progress", step: "transfer-blobs", unit: "blobs", done: proved.size, total: needed.length });
+    bytes += size;
+    report({ type: "progress", step: "transfer-blobs", unit: "blobs", done: proved.size, total: needed.length, bytes });
   };
   const proveIt = async (blob: ArchivedBlob, either: AbortSignal, busy: () => void): Promise<void> => {
     if (await failures.attempt(blob, either, async () => prove(context, blob, either, busy))) {
@@ -77,6 +81,11 @@ export async function transferNow(context: Context): Promise<void> {
   await settleFailures(context, failures.all, refs);
   const among = needed.length + unarchived;
   context.transferred = { there: among - failures.all.size, of: among + left.size };
+  return bytes;
+}
+
+function sizeOf(blobs: readonly ArchivedBlob[]): number {
+  return blobs.reduce((sum, { size }) => sum + size, 0);
 }
 
 /** CIDs of the blobs that are left out by what is known so far. */

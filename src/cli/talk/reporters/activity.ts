@@ -1,6 +1,7 @@
 /** A sign of life of one long piece of work. What is quick shows nothing, and loads nothing for it. */
 import type { Terminal } from "../terminal.ts";
-import { createSpinner, type Amount, type Spinner } from "./spinner.ts";
+import type { Amount } from "./amounts.ts";
+import { createSpinner, type Spinner } from "./spinner.ts";
 
 export interface Activity {
   progress(amount: Amount): void;

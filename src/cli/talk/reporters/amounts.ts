@@ -1,16 +1,7 @@
 /** Amounts, times and bars as people read them. */
+import { bytesText } from "../../../data/bytes-text.ts";
 
-/** 1234567 bytes → "1.2 MB"; steps of a thousand, as disks and providers count. */
-export function bytesText(bytes: number): string {
-  const units = ["bytes", "kB", "MB", "GB", "TB"];
-  let value = bytes;
-  let unit = 0;
-  while (value >= 999.5 && unit < units.length - 1) {
-    value /= 1000;
-    unit += 1;
-  }
-  return `${unit === 0 || value >= 99.95 ? Math.round(value) : value.toFixed(1)} ${units[unit]}`;
-}
+export { bytesText };
 
 /** 3270 → "3,270". */
 export function countText(count: number): string {
@@ -76,21 +67,61 @@ export function barText(done: number, total: number, width: number, unicode: boo
   return (unicode ? "█" : "#").repeat(full) + (unicode ? "░" : "-").repeat(width - full);
 }
 
-/** How long it still takes, from what was done since the first sample. */
+/** So much of so much, and of what is counted otherwise the bytes, where they are known. */
+export interface Amount {
+  readonly unit: Unit;
+  readonly done: number;
+  readonly total?: number;
+  readonly bytes?: number;
+}
+
+/** How fast it goes, and how long it still takes, from what was done since the first sample. */
 export interface Meter {
-  /** Seconds left at `now` (ms), or undefined while nobody can tell. */
-  secondsLeft(done: number, total: number | undefined, now: number): number | undefined;
+  /** At `now` (milliseconds): "1.2 MB/s" or "12 blobs/s", and "1 min 15 s left"; each only once it can be told. */
+  read(amount: Amount, now: number): { readonly rate?: string; readonly left?: string };
 }
 
 export function createMeter(): Meter {
-  let first: { done: number; at: number } | undefined;
+  let first: { done: number; bytes: number; at: number } | undefined;
   return {
-    secondsLeft: (done, total, now) => {
-      first ??= { done, at: now };
+    read: ({ unit, done, total, bytes = unit === "bytes" ? done : 0 }, now) => {
+      first ??= { done, bytes, at: now };
       const seconds = (now - first.at) / 1000;
       const moved = done - first.done;
       // Too early to say anything that would not jump about.
-      return total === undefined || seconds < 2 || moved <= 0 ? undefined : ((total - done) / moved) * seconds;
+      if (seconds < 2 || moved <= 0) {
+        return {};
+      }
+      const came = bytes - first.bytes;
+      const each = moved / seconds;
+      return {
+        rate:
+          came > 0
+            ? `${bytesText(came / seconds)}/s`
+            : `${each < 10 ? each.toFixed(1) : countText(Math.round(each))} ${unit}/s`,
+        ...(total === undefined ? {} : { left: `${durationText((total - done) / each)} left` }),
+      };
     },
   };
+}
+
+/**
+ * "57 of 812 blobs, 31.2 MB, 1.2 MB/s, 2 min 5 s left": as much of it as `room` columns take; the count always, then
+ * rather the time than the rate.
+ */
+export function statusText(amount: Amount, { rate, left }: ReturnType<Meter["read"]>, room: number = Infinity): string {
+  const { unit, done, total, bytes } = amount;
+  const parts = [
+    { text: progressText(unit, done, total), rank: 0 },
+    { text: unit === "bytes" || bytes === undefined ? undefined : bytesText(bytes), rank: 3 },
+    { text: rate, rank: 2 },
+    { text: left, rank: 1 },
+  ].filter(({ text }) => text !== undefined);
+  for (const most of [3, 2, 1, 0]) {
+    const text = parts.flatMap((part) => (part.rank <= most && part.text !== undefined ? [part.text] : [])).join(", ");
+    if (text.length <= room) {
+      return text;
+    }
+  }
+  return "";
 }

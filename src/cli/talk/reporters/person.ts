@@ -62,7 +62,7 @@ export async function createPersonReporter(
           break;
         case "plan":
           if (!options.planIsTheResult) {
-            for (const line of movingLines(event.plan)) {
+            for (const line of [...movingLines(event.plan), ...(options.afterPlan?.(event.plan) ?? [])]) {
               spinner.say(...line);
             }
           }

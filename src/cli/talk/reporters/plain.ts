@@ -1,13 +1,18 @@
 /** Plain lines on stderr, for a log: one line a change of state, a sign of life at most every ten seconds. */
 import type { Channel } from "../terminal.ts";
-import { progressText } from "./amounts.ts";
+import { createMeter, statusText, type Meter } from "./amounts.ts";
 import { documentLines, identityEventLines, movingLines, recordsLines, warningLine } from "./lines.ts";
 import type { Reporter, ReporterOptions } from "./reporter.ts";
 
 const heartbeatEvery = 10_000;
 
-export function createPlainReporter(err: Channel, options: Omit<ReporterOptions, "json">): Reporter {
-  let running: { id: string; progress: string } | undefined;
+/** @param now the clock, in milliseconds */
+export function createPlainReporter(
+  err: Channel,
+  options: Omit<ReporterOptions, "json">,
+  now: () => number = () => performance.now(),
+): Reporter {
+  let running: { id: string; meter: Meter; progress: string } | undefined;
   let timer: NodeJS.Timeout | undefined;
 
   const say = (text: string): void => {
@@ -28,14 +33,14 @@ export function createPlainReporter(err: Channel, options: Omit<ReporterOptions,
     report: (event) => {
       switch (event.type) {
         case "step":
-          running = event.state === "start" ? { id: event.id, progress: "" } : undefined;
+          running = event.state === "start" ? { id: event.id, meter: createMeter(), progress: "" } : undefined;
           if (!options.quiet) {
             say(stepLine(event));
           }
           break;
         case "progress":
           if (running !== undefined) {
-            running.progress = progressText(event.unit, event.done, event.total);
+            running.progress = statusText(event, running.meter.read(event, now()));
           }
           break;
         case "warning":
@@ -61,7 +66,7 @@ export function createPlainReporter(err: Channel, options: Omit<ReporterOptions,
           break;
         case "plan":
           if (!options.planIsTheResult && !options.quiet) {
-            for (const line of movingLines(event.plan)) {
+            for (const line of [...movingLines(event.plan), ...(options.afterPlan?.(event.plan) ?? [])]) {
               err.line(...line);
             }
           }

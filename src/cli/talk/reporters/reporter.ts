@@ -1,7 +1,8 @@
 /** What listens to a migration or an export. */
 import type { ExportEvent } from "../../../archive/events.ts";
-import type { MigrationEvent } from "../../../migration/events.ts";
+import type { MigrationEvent, MigrationPlan } from "../../../migration/events.ts";
 import type { Complete } from "../../next-command.ts";
+import type { Line } from "../line.ts";
 
 export interface Reporter {
   readonly report: (event: MigrationEvent | ExportEvent) => void;
@@ -21,6 +22,8 @@ export interface ReporterOptions {
   readonly identityIsAsked: boolean;
   /** Makes a command that is named complete. */
   readonly complete?: Complete | undefined;
+  /** What else is said of the plan. */
+  readonly afterPlan?: ((plan: MigrationPlan) => readonly Line[]) | undefined;
   /** The command shows the plan itself, as its result. */
   readonly planIsTheResult: boolean;
 }

@@ -2,7 +2,7 @@
 import { ownSystem } from "../../../services/system-rules.ts";
 import type { Piece, Terminal } from "../terminal.ts";
 import { addGuest, type Guest } from "../stopping.ts";
-import { barText, createMeter, durationText, progressText, type Meter, type Unit } from "./amounts.ts";
+import { barText, createMeter, statusText, type Amount, type Meter } from "./amounts.ts";
 
 export interface Spinner {
   /** Draws a piece of work that has just begun. */
@@ -16,13 +16,6 @@ export interface Spinner {
   resume(): void;
   /** The work is over. */
   stop(): void;
-}
-
-/** So much of so much. */
-export interface Amount {
-  readonly unit: Unit;
-  readonly done: number;
-  readonly total?: number;
 }
 
 /** ora is loaded only here. @param now the clock, in milliseconds */
@@ -80,8 +73,8 @@ export async function createSpinner(terminal: Terminal, now: () => number): Prom
     },
     progress: (amount) => {
       if (work !== undefined) {
-        const left = work.meter.secondsLeft(amount.done, amount.total, now());
-        draw(work.title, "  ", ...progressPieces(amount, left, err.width - 4 - work.title.length, unicode));
+        const pace = work.meter.read(amount, now());
+        draw(work.title, "  ", ...progressPieces(amount, pace, err.width - 4 - work.title.length, unicode));
       }
     },
     say: (...pieces) => {
@@ -106,20 +99,14 @@ export async function createSpinner(terminal: Terminal, now: () => number): Prom
   };
 }
 
-/** Bar, amount and time left, as much as fits into `room` columns. */
-function progressPieces(
-  { unit, done, total }: Amount,
-  secondsLeft: number | undefined,
-  room: number,
-  unicode: boolean,
-): Piece[] {
-  const amount = progressText(unit, done, total);
-  const left = secondsLeft === undefined ? "" : `, ${durationText(secondsLeft)} left`;
-  const barWidth = Math.min(20, room - amount.length - left.length - 1);
-  if (total !== undefined && barWidth >= 5) {
-    return [{ text: barText(done, total, barWidth, unicode), style: "cyan" }, ` ${amount}${left}`];
-  }
-  return room >= amount.length + left.length ? [`${amount}${left}`] : room >= amount.length ? [amount] : [];
+/** Bar, amount, rate and time left, as much as fits into `room` columns. */
+function progressPieces(amount: Amount, pace: ReturnType<Meter["read"]>, room: number, unicode: boolean): Piece[] {
+  const { done, total } = amount;
+  const text = statusText(amount, pace, room);
+  const barWidth = Math.min(20, room - text.length - 1);
+  return total !== undefined && barWidth >= 5
+    ? [{ text: barText(done, total, barWidth, unicode), style: "cyan" }, ` ${text}`]
+    : [text];
 }
 
 /** Whether the terminal is likely to show more than ASCII. */
