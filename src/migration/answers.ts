@@ -51,4 +51,11 @@ export interface Answers extends IdentityAnswers {
   confirmDeletion?(of: { did: string; handle: string; host: string }): Promise<void>;
   /** The code that the new server has mailed for deleting the account there, when a move is cancelled. */
   deletionCode(of: { host: string; email?: string; again?: string }): Promise<string>;
+  /** Has the e-mail address confirmed at the new server, once the move is done. Unset where nobody can be asked. */
+  readonly emailConfirmation?: {
+    /** Whether a code is to be mailed to it. */
+    isWanted(of: { email: string; host: string }): Promise<boolean>;
+    /** The code; empty to have another one mailed, of which `isAnother` tells then; `skip` to leave it. */
+    code(of: { email: string; isAnother: boolean; again?: string }): Promise<string>;
+  };
 }

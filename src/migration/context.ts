@@ -15,7 +15,7 @@ import type { PlcOperation, UnsignedOperation } from "../plc/operation.ts";
 import type { Expectation } from "../repo/verify.ts";
 import type { Answers } from "./answers.ts";
 import type { BlobNotMoved, Report, Warning } from "./events.ts";
-import { Sample, type Forecast } from "./forecast.ts";
+import { Sample, type Forecast } from "./checks/forecast.ts";
 import { lostJournal, type Journal, type JournalEntry, type PreferencesLeft } from "./journal.ts";
 import type { MigrateOptions } from "./options.ts";
 import type { Restoring } from "./restore/restore-options.ts";

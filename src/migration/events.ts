@@ -122,6 +122,11 @@ export interface MigrationResult extends LeftBehind {
   readonly sourceState?: PlaceState;
   /** It was stopped, as asked, where nobody can see the account: its server does not have it active. */
   readonly dark?: boolean;
+  /**
+   * Whether the new server has the e-mail address confirmed, as it said at the end; missing where it was not asked,
+   * because nobody was there to confirm it.
+   */
+  readonly emailConfirmed?: boolean;
   /** What this run has warned of, such as what could not be confirmed; missing where there was nothing. */
   readonly warnings?: readonly Warning[];
 }

@@ -13,6 +13,7 @@ import { parseAccount } from "../identity/names.ts";
 import { diffOperations } from "../plc/diff.ts";
 import { contentOf } from "../plc/operation.ts";
 import type { Answers } from "./answers.ts";
+import { offerConfirmation } from "./afterwards/confirm-email.ts";
 import { Context, endSessions, type MigrationServices, type Step } from "./context.ts";
 import type { MigrationResult, Report } from "./events.ts";
 import { findHolding } from "./holding.ts";
@@ -91,9 +92,10 @@ export async function migrate(
       check: preflight,
       left: async () => chooseCourse(context),
     };
-    return await takeSteps(context, course, (release) => {
+    const result = await takeSteps(context, course, (release) => {
       unlock = release;
     });
+    return await offerConfirmation(context, result);
   } catch (error) {
     if (context.isFrozen && !context.switched) {
       const { did } = context.identity;

@@ -78,6 +78,7 @@ const result: Required<MigrationResult> = {
   sourceStillActive: true,
   sourceState: "deactivated",
   dark: true,
+  emailConfirmed: false,
   warnings: [{ code: "clock-skew", message: "The clock is wrong." }],
   ...leftBehind,
 };

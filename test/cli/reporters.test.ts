@@ -12,7 +12,7 @@ import {
 } from "../../src/cli/talk/reporters/amounts.ts";
 import { createJsonReporter } from "../../src/cli/talk/reporters/json-lines.ts";
 import { createPlainReporter } from "../../src/cli/talk/reporters/plain.ts";
-import { timeRange } from "../../src/cli/talk/plan-lines.ts";
+import { timeRange } from "../../src/cli/talk/size-lines.ts";
 import { createReporter } from "../../src/cli/talk/reporters/create.ts";
 import { openTerminal } from "../../src/cli/talk/terminal.ts";
 import type { MigrationEvent, MigrationPlan } from "../../src/migration/events.ts";

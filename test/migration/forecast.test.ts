@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { reckon, Sample } from "../../src/migration/forecast.ts";
+import { reckon, Sample } from "../../src/migration/checks/forecast.ts";
 
 test("the sample is the smallest CIDs, whatever the order in which a server lists them", () => {
   const all = Array.from({ length: 1000 }, (_, at) => `bafk${String(at).padStart(4, "0")}`);

@@ -25,7 +25,7 @@ import { nonEmpty, readGlobals, type GlobalFlags } from "../globals.ts";
 import { converse } from "../talk/converse.ts";
 import { hostName } from "../talk/identity-answers.ts";
 import { keepNewKey } from "../talk/keys/keep-new-key.ts";
-import { withPrompter, type Prompter, type Question } from "../talk/prompter.ts";
+import { askYesOrNo, withPrompter, type Prompter, type Question } from "../talk/prompter.ts";
 import { bytesText } from "../talk/reporters/amounts.ts";
 import { createSecrets } from "../talk/secrets.ts";
 import { stoppable, tellStopping } from "../talk/signals.ts";
@@ -149,7 +149,8 @@ interface Ask {
   readonly yes: (message: string) => Promise<boolean>;
 }
 
-const isYesOrNo = (answer: string): true | string => /^\s*(?:y|yes|n|no)\s*$/i.test(answer) || "Please type yes or no.";
+/** What would have answered, where nobody can. */
+const answeredBy = "the flags of decamp migrate";
 
 async function talk<T>(edge: Edge, globals: GlobalFlags, work: (ask: Ask) => Promise<T>): Promise<T> {
   const { terminal } = edge;
@@ -158,7 +159,7 @@ async function talk<T>(edge: Edge, globals: GlobalFlags, work: (ask: Ask) => Pro
     async (signal, leave) =>
       withPrompter(terminal, { ...globals, signal, leave }, async (prompter) => {
         const text = async (question: Omit<Question, "what" | "answeredBy">): Promise<string> =>
-          prompter.text({ ...question, what: question.message, answeredBy: "the flags of decamp migrate" });
+          prompter.text({ ...question, what: question.message, answeredBy });
         const until: Ask["until"] = async (question, take) => {
           for (let { suggestion } = question; ; suggestion = undefined) {
             try {
@@ -172,10 +173,7 @@ async function talk<T>(edge: Edge, globals: GlobalFlags, work: (ask: Ask) => Pro
             }
           }
         };
-        const yes: Ask["yes"] = async (message) => {
-          const answer = await text({ message: `${message} (yes or no)`, suggestion: "yes", check: isYesOrNo });
-          return /^y/i.test(answer);
-        };
+        const yes: Ask["yes"] = async (message) => askYesOrNo(prompter, { message, what: message, answeredBy });
         return work({ err, prompter, signal, until, yes });
       }),
     tellStopping(terminal, globals),

@@ -3,8 +3,8 @@ import type { MigrationPlan, MigrationResult } from "../../migration/events.ts";
 import type { StepId } from "../../migration/step-ids.ts";
 import { undoCommand, nobodyCanUndo } from "../talk/facts-lines.ts";
 import { leftLines } from "../talk/left-lines.ts";
-import { figures, stepLines } from "../talk/move-lines.ts";
-import { roomLines, sizeLines } from "../talk/plan-lines.ts";
+import { emailLines, figures, stepLines } from "../talk/move-lines.ts";
+import { roomLines, sizeLines } from "../talk/size-lines.ts";
 import { bytesText, timeText } from "../talk/reporters/amounts.ts";
 import type { Line } from "../talk/terminal.ts";
 import type { Complete } from "../next-command.ts";
@@ -56,6 +56,7 @@ export function resultLines(
         [{ text: "What to do next", style: "bold" }],
         ["Sign in at your new server: apps that were signed in at the old one have to do so again."],
         ["App passwords stay behind: make new ones there."],
+        ...emailLines(result),
         ...(result.sourceStillActive === true
           ? [
               [

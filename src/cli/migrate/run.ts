@@ -17,7 +17,7 @@ import { servicesFor } from "../services.ts";
 import { resultLines } from "./result.ts";
 import type { Line } from "../talk/line.ts";
 import { finishSoon } from "../talk/move-lines.ts";
-import { roomLines, sizeLines } from "../talk/plan-lines.ts";
+import { roomLines, sizeLines } from "../talk/size-lines.ts";
 
 /** The use case with its services. */
 export type Move = (

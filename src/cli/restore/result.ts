@@ -3,8 +3,8 @@ import { isWebDid } from "../../identity/names.ts";
 import type { MigrationPlan, MigrationResult } from "../../migration/events.ts";
 import type { StepId } from "../../migration/step-ids.ts";
 import { leftLines } from "../talk/left-lines.ts";
-import { figures, stepLines } from "../talk/move-lines.ts";
-import { sizeLines } from "../talk/plan-lines.ts";
+import { emailLines, figures, stepLines } from "../talk/move-lines.ts";
+import { sizeLines } from "../talk/size-lines.ts";
 import type { Line } from "../talk/terminal.ts";
 
 /** @param run where it was to stop, and whether the identity names a temporary key by now */
@@ -41,6 +41,7 @@ export function restoreLines(
         [],
         [{ text: "What to do next", style: "bold" }],
         ["Sign in at your new server, with the password that you have chosen."],
+        ...emailLines(result),
         [],
         [{ text: "What is kept", style: "bold" }],
         ["The archive is in ", result.archive],

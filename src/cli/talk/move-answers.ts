@@ -7,7 +7,7 @@ import type { ChangeFacts } from "../../plc/change-facts.ts";
 import { factsLines } from "./facts-lines.ts";
 import { nonEmpty } from "../globals.ts";
 import { createIdentityAnswers, hostName, refusalTeller, type IdentityWords } from "./identity-answers.ts";
-import type { Prompter } from "./prompter.ts";
+import { askYesOrNo, type Prompter } from "./prompter.ts";
 import { identityLines, notAllThere } from "./reporters/lines.ts";
 import type { OutsideSigner } from "./rotation-key.ts";
 import type { Secrets } from "./secrets.ts";
@@ -191,11 +191,50 @@ export function createAnswers(
       await requireYes(prompter, "delete it", "deleted", "deletion");
     },
 
+    // Who wants to be asked for little has said so; what is left is said at the end.
+    ...(prompter.canAsk && !given.yes ? { emailConfirmation: emailAnswers(terminal, secrets, prompter, refused) } : {}),
+
     deletionCode: ({ host, email, again }) =>
       secrets.read("deleteToken", {
         message: `Code from the mail that ${hostName(host)} has sent${email === undefined ? "" : ` to ${email}`}:`,
         again: refused(again),
       }),
+  };
+}
+
+/** The questions of `emailConfirmation`: each can be left, and that is said. */
+function emailAnswers(
+  { err }: Terminal,
+  secrets: Secrets,
+  prompter: Prompter,
+  refused: (reason: string | undefined) => boolean,
+): NonNullable<Answers["emailConfirmation"]> {
+  return {
+    isWanted: async ({ email, host }) => {
+      err.line();
+      err.line({ text: "The move is done.", style: "bold" });
+      err.line(`At ${hostName(host)} your e-mail address is not confirmed yet: ${email}`);
+      err.line("What that server has to tell you goes there, such as the codes of a next move.");
+      return askYesOrNo(prompter, {
+        message: "Have a code mailed there now, to confirm it?",
+        what: "whether to confirm your e-mail address",
+        answeredBy: "a person",
+      });
+    },
+    code: async ({ email, isAnother, again }) => {
+      refused(again);
+      const code = await prompter.text({
+        lead: isAnother
+          ? "Another mail was asked for. Enter alone leaves this for later."
+          : `The code comes by mail from your new server, to ${email}. Enter alone has another one sent; skip leaves this for later.`,
+        message: "Code from the mail:",
+        what: "the code that confirms your e-mail address",
+        answeredBy: "a person",
+        mayBeEmpty: true,
+      });
+      secrets.conceal(code);
+      return code;
+    },
   };
 }
 

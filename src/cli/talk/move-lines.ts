@@ -26,3 +26,14 @@ export function figures(result: MigrationResult): string {
     ...(preferences === undefined ? [] : [plural(preferences, "preference")]),
   ].join(", ");
 }
+
+/** What is left to do about the e-mail address. */
+export function emailLines({ emailConfirmed }: MigrationResult): Line[] {
+  return emailConfirmed === true
+    ? []
+    : [
+        [
+          `Have your e-mail address confirmed there${emailConfirmed === false ? "" : ", if it is not"}: what the server has to tell you goes to it.`,
+        ],
+      ];
+}

@@ -176,6 +176,20 @@ export function createPrompter(terminal: Terminal, options: PrompterOptions, typ
   };
 }
 
+/** Asks for yes or no; Enter alone is a yes. @throws as `Prompter.text` */
+export async function askYesOrNo(
+  prompter: Prompter,
+  question: Pick<Question, "message" | "what" | "answeredBy">,
+): Promise<boolean> {
+  const answer = await prompter.text({
+    ...question,
+    message: `${question.message} (yes or no)`,
+    suggestion: "yes",
+    check: (text) => /^\s*(?:y|yes|n|no)\s*$/i.test(text) || "Please type yes or no.",
+  });
+  return /^y/i.test(answer);
+}
+
 /** `true`, or what is wrong with an answer. */
 function verdictOn(answer: string, { check, mayBeEmpty }: Question, screen: Channel): true | string {
   if (answer.trim() === "" && mayBeEmpty !== true) {

@@ -11,7 +11,7 @@ import { fileSize } from "../../services/disk/files.ts";
 import { freeSpace } from "../../services/disk/free-space.ts";
 import type { Download } from "../../services/servers/pds.ts";
 import type { Context } from "../context.ts";
-import { reckon, type Forecast, type Measured, type Taken } from "../forecast.ts";
+import { reckon, type Forecast, type Measured, type Taken } from "./forecast.ts";
 
 /** Of one download no more is read (bytes): what it announces says the rest. */
 const mostRead = { blob: 1 << 18, repo: 4 << 20 };

@@ -92,6 +92,7 @@ const counts = v.object({
   expectedBlobs: v.number(),
   importedBlobs: v.number(),
 });
+const address = v.object({ email: v.optional(v.unknown()), emailConfirmed: v.optional(v.unknown()) });
 const head = v.object({ cid: v.string(), rev: v.string() });
 // One entry that is not in order must not hide the others.
 const accounts = v.object({ repos: v.array(v.unknown()), ...pageEntries });
@@ -193,6 +194,32 @@ export class Pds {
     const params = { aud: audience, lxm: method };
     const shape = v.object({ token: bearerToken });
     return (await this.#server.queryByLexicon("com.atproto.server.getServiceAuth", params, shape, signal)).token;
+  }
+
+  /** com.atproto.server.getSession: what the server says now of the address of the account, as far as it does. */
+  async address(signal: AbortSignal): Promise<{ readonly email?: string; readonly confirmed?: boolean }> {
+    const { email, emailConfirmed } = await this.#server.query("com.atproto.server.getSession", {}, address, {
+      signal,
+    });
+    return {
+      ...(typeof email === "string" ? { email } : {}),
+      ...(typeof emailConfirmed === "boolean" ? { confirmed: emailConfirmed } : {}),
+    };
+  }
+
+  /** com.atproto.server.requestEmailConfirmation: the server mails a code. */
+  async requestEmailConfirmation(signal: AbortSignal): Promise<void> {
+    await this.#server.procedure("com.atproto.server.requestEmailConfirmation", undefined, anything, { signal });
+  }
+
+  /** com.atproto.server.confirmEmail. @throws DecampError `plc-token-refused` for a mailed code that is wrong or old */
+  async confirmEmail(email: string, token: string, signal: AbortSignal): Promise<void> {
+    try {
+      const input = { value: { email, token } };
+      await this.#server.procedure("com.atproto.server.confirmEmail", input, anything, { signal });
+    } catch (error) {
+      throw asCodeRefusal(error, (detail) => detail === "Token is invalid");
+    }
   }
 
   /** com.atproto.server.createAccount for a DID that exists; the session of the new account is taken over. */

@@ -271,6 +271,24 @@ export const methods: readonly Method[] = [
     isNothing,
   ),
   pds(
+    "com.atproto.server.getSession",
+    { did, handle: "alice.test", email: "alice@old.example.com", emailConfirmed: false },
+    async (one, signal) => one.address(signal),
+    (result) => has({ email: "string|undefined", confirmed: "boolean|undefined" })(result),
+  ),
+  pds(
+    "com.atproto.server.requestEmailConfirmation",
+    {},
+    async (one, signal) => one.requestEmailConfirmation(signal),
+    isNothing,
+  ),
+  pds(
+    "com.atproto.server.confirmEmail",
+    {},
+    async (one, signal) => one.confirmEmail("alice@old.example.com", "ABCDE-23456", signal),
+    isNothing,
+  ),
+  pds(
     "com.atproto.server.requestAccountDelete",
     {},
     async (one, signal) => one.requestAccountDelete(signal),

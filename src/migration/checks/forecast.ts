@@ -1,6 +1,6 @@
 /** How much a move has to carry, and roughly how long that takes: reckoned from a sample. */
 
-import type { MigrationPlan } from "./events.ts";
+import type { MigrationPlan } from "../events.ts";
 
 /** What can be said beforehand of size and time. */
 export type Forecast = Pick<MigrationPlan, "repoBytes" | "blobBytes" | "sampled" | "seconds" | "free">;
