@@ -26,6 +26,7 @@ export interface RawGlobals {
   readonly yes?: true;
   /** False with `--no-color`. */
   readonly color?: boolean;
+  readonly plain?: true;
   readonly plcUrl?: string;
   readonly allowPrivateHosts?: true;
   readonly stateDir?: string;

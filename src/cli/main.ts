@@ -22,7 +22,10 @@ export async function main(argv: readonly string[], parts: TerminalParts = proce
   const early = argv.slice(0, argv.includes("--") ? argv.indexOf("--") : undefined);
   const json = early.includes("--json");
   const verbose = early.some((argument) => argument === "--verbose" || /^-[a-z]*v[a-z]*$/.test(argument));
-  const terminal = await openTerminal(parts, { noColor: early.includes("--no-color") });
+  const terminal = await openTerminal(parts, {
+    noColor: early.includes("--no-color"),
+    plain: early.includes("--plain"),
+  });
   const { secrets } = terminal;
   const fail = (error: unknown): number => reportFailure(terminal, error, { json, verbose, ...packageFacts });
   const onBug = (error: unknown): void => {

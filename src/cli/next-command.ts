@@ -25,6 +25,7 @@ export function nextCommand(words: readonly string[], { raw, globals, archive }:
     ...(words[0] === "migrate" && archive !== undefined ? ["--archive", archive] : []),
     ...(globals.plcUrl === defaultPlcUrl ? [] : ["--plc-url", globals.plcUrl]),
     ...(globals.allowPrivateHosts ? ["--allow-private-hosts"] : []),
+    ...(raw.plain === true ? ["--plain"] : []),
     ...(raw.stateDir === undefined ? [] : ["--state-dir", raw.stateDir]),
     ...Object.entries(raw.limit ?? {}).flatMap(([name, value]) => ["--limit", `${name}=${value}`]),
   ]);

@@ -142,6 +142,7 @@ function addGlobals(program: Command): void {
     .addOption(new Option("--no-input", "never ask; fail and name the flag that would have answered"))
     .addOption(new Option("-y, --yes", "do not ask for confirmation, except at the point of no return"))
     .addOption(new Option("--no-color", "no colour (or NO_COLOR)"))
+    .addOption(new Option("--plain", "plain lines in ASCII, nothing drawn over: for screen readers and logs"))
     .addOption(new Option("--plc-url <url>", "the PLC directory (or ATP_PLC_HOST)"))
     .addOption(new Option("--allow-private-hosts", "allow servers on this machine or a home network"))
     .addOption(new Option("--state-dir <dir>", "where journals are kept (or XDG_STATE_HOME)"))

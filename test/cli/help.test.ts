@@ -84,6 +84,7 @@ test("help starts with what the command does and with examples, and names all gl
       "--no-input",
       "-y, --yes",
       "--no-color",
+      "--plain",
       "--plc-url",
       "--allow-private-hosts",
       "--state-dir",

@@ -44,7 +44,9 @@ async function setting(given: Partial<GivenAnswers> = {}, typed?: readonly strin
     leave: () => undefined,
   });
   const prompter: Prompter =
-    typed === undefined ? nobody : { canAsk: true, text: ask, secret: ask, lend: async (work) => work() };
+    typed === undefined
+      ? nobody
+      : { canAsk: true, text: ask, secret: ask, makeRoom: () => undefined, lend: async (work) => work() };
   const secrets = createSecrets(terminal, {}, prompter, terminal.secrets, signal);
   return { answers: createAnswers(terminal, { yes: false, ...given }, secrets, prompter), asked, streams };
 }

@@ -94,6 +94,55 @@ describe("on a real terminal", () => {
   });
 });
 
+describe("in plain lines", () => {
+  const asked = (kind: string): Screen => onScreen(new URL("support/ask.ts", import.meta.url), [kind, "--plain"]);
+  const isPlain = (screen: Screen): boolean => /^[\x20-\x7e\r\n]*$/.test(screen.raw());
+
+  test("a line is asked for, checked, and asked for again; nothing but printable ASCII is written", async () => {
+    const screen = asked("text");
+    await screen.answers("Answer:", "wrong\r");
+    await screen.shows("That is wrong.\nAnswer:");
+    screen.type("\r");
+    await screen.shows("to stop.\nAnswer:");
+    screen.type("right\r");
+    expect(await screen.ended).toBe(0);
+    expect(screen.lines().map((line) => line.trimEnd())).toEqual([
+      "sign-in: Sign in at your old server",
+      "Answer: wrong",
+      "That is wrong.",
+      "Answer:",
+      "Please type an answer, or press Ctrl-C to stop.",
+      "Answer: right",
+      "sign-in: done",
+      "answered thgir",
+    ]);
+    expect(isPlain(screen)).toBe(true);
+  });
+
+  test("of a secret nothing is shown, and it can be edited; what was typed too early is dropped", async () => {
+    const screen = asked("early");
+    await screen.answers("Sign in at your old server", "hunter22\r");
+    await screen.answers("Answer: (it is not shown)", "no\u0015seécreX\u007f\u001b[Dt\r");
+    await screen.answers("And then:", "right\r");
+    expect(await screen.ended).toBe(0);
+    expect(screen.lines().at(-1)).toBe("answered thgir ,tercées");
+    expect(screen.raw()).not.toMatch(/hunter|secre/);
+  });
+
+  test.each([
+    ["Ctrl-C", "text", "half\u0003"],
+    ["Ctrl-D", "text", "\u0004"],
+    ["Ctrl-C at a secret", "secret", "half\u0003"],
+    ["Ctrl-D at a secret", "secret", "\u0004"],
+  ])("%s ends with 130", async (_name, kind, keys) => {
+    const screen = asked(kind);
+    await screen.answers("Answer:", keys);
+    expect(await screen.ended).toBe(130);
+    expect(screen.lines().at(-1)).toMatch(/^Stopped\./);
+    expect(isPlain(screen)).toBe(true);
+  });
+});
+
 describe("what is typed while nothing is asked", () => {
   test("is not shown, and is no answer: neither to the next question nor to the one after it", async () => {
     const screen = onScreen(new URL("support/ask.ts", import.meta.url), ["early"]);

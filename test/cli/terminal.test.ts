@@ -94,6 +94,21 @@ test("a dumb terminal is not drawn over", async () => {
   expect(clever.err.canAnimate).toBe(true);
 });
 
+test("plain: no colour and no signs beside ASCII, whatever the environment says; names keep theirs", async () => {
+  for (const [options, streams, line] of [
+    [{ plain: true }, { env: { FORCE_COLOR: "1", LANG: "C.UTF-8" } }, "Łódź -> a.b, ok ... <- -"],
+    [{ plain: true }, { terminals: ["stderr"], env: { LANG: "C.UTF-8" } }, "Łódź -> a.b, ok ... <- -"],
+    [{}, { terminals: ["stderr"], env: { TERM: "dumb" } }, "Łódź -> a.b, ok ... <- -"],
+    [{}, { terminals: ["stderr"], env: { LANG: "C", NO_COLOR: "1" } }, "Łódź -> a.b, ok ... <- -"],
+    [{}, { env: { LANG: "C", TERM: "dumb" } }, "Łódź → a.b, ✔ … ← –"],
+  ] as const) {
+    const { parts, stderr } = captured(streams);
+    const { err } = await openTerminal(parts, { noColor: false, ...options });
+    err.line("Łódź → a.b, ", { text: "✔ … ← –", style: "green" });
+    expect(stderr()).toBe(`${line}\n`);
+  }
+});
+
 test("a reader that goes away is no error", async () => {
   const child = spawn(process.execPath, [startScript, "--help"], { stdio: ["ignore", "pipe", "pipe"] });
   child.stdout.destroy();

@@ -1,6 +1,7 @@
 /**
- * The guided move at a real terminal, key by key: `decamp migrate` and nothing else. What is on the screen is compared
- * with files that a person can read, in the folder beside this file.
+ * The guided move at a real terminal, key by key: `decamp migrate` and nothing else, on 80 columns and on 40. What is
+ * on the screen is compared with files that a person can read, in the folder beside this file; what the terminal itself
+ * has broken, because it is one word or a command, stands there in one line.
  */
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -12,6 +13,7 @@ import { auditLog } from "../network/identity.ts";
 import { createFilled } from "../network/populate.ts";
 import { lookBefore, proveMove } from "../network/prove.ts";
 import { repoStatus } from "../network/read.ts";
+import { guidedKeys, masked, type GuidedKeys } from "../tools/guided-keys.ts";
 
 const network = connectNetwork(inject("network"));
 const bin = new URL("../../bin/decamp.js", import.meta.url);
@@ -23,137 +25,136 @@ beforeAll(async () => {
 afterAll(async () => rm(folder, { recursive: true }));
 
 /** `decamp migrate` on a terminal of so many columns. */
-function guided(columns: number, ...args: string[]): Screen {
+function guided(columns: number, ...args: string[]): Screen & Pick<GuidedKeys, "answer"> {
   const where = ["--plc-url", network.plcUrl, "--allow-private-hosts", "--state-dir", path.join(folder, "state")];
-  return onScreen(bin, ["migrate", ...where, ...args], {}, columns);
+  const screen = onScreen(bin, ["migrate", ...where, ...args], {}, columns);
+  return { ...screen, ...guidedKeys(screen) };
 }
 
-/** Finds a text although the terminal may have broken it. */
-const broken = (text: string): RegExp =>
-  new RegExp(Array.from(text, (one) => one.replace(/\W/, "\\$&")).join("\\n?"), "g");
+/** What is on the screen, with what is other in every run replaced. */
+const seen = (screen: Screen, did: string): string => masked(screen.whole(), { network, folder, did });
 
-/** What is on the screen, with what is other in every run replaced, also where the terminal itself has broken it. */
-function seen(screen: Screen, did: string): string {
-  const lines = screen.lines().map((line) => line.trimEnd());
-  return lines
-    .join("\n")
-    .replace(broken(folder), "FOLDER")
-    .replace(broken(did.replaceAll(":", "-")), "did-plc-ALICE")
-    .replace(broken(did), "did:plc:ALICE")
-    .replaceAll(/\n?FOLDER/g, " FOLDER")
-    .replaceAll(broken(network.a.url), "http://old")
-    .replaceAll(broken(network.b.url), "http://new")
-    .replaceAll(broken(network.plcUrl), "http://plc")
-    .replaceAll(new URL(network.a.url).host, "old")
-    .replaceAll(new URL(network.b.url).host, "new")
-    .replaceAll(/did:key:z\w+/g, "did:key:KEY")
-    .replaceAll(/bafyrei\w+/g, "CID")
-    .replaceAll(/[A-Z2-7]{5}-[A-Z2-7]{5}/g, "CODE")
-    .replaceAll(/\d{4}-\d\d-\d\d \d\d:\d\d \(UTC[^)]*\)/g, "TIME")
-    .replaceAll(/\d+(?:\.\d+)? [GT]B are free/g, "SOME are free");
+const file = async (columns: number, name: string): Promise<string> =>
+  (await readFile(new URL(`guided/${name}-${columns}.txt`, import.meta.url), "utf8")).trimEnd();
+
+/** The answers up to the plan; the key is kept in a file of this name. */
+async function answerUntilThePlan(screen: GuidedKeys, keyFile: string): Promise<void> {
+  await screen.answer("Make one now?", "\r");
+  await screen.answer("Where to keep it", `\u0015${keyFile}\r`);
+  await screen.answer("A passphrase for the key file:", "a passphrase\r");
+  await screen.answer("The same passphrase once more:", "a passphrase\r");
+  await screen.answer("? Your handle on the new server", "\r");
 }
 
-const file = async (name: string): Promise<string> =>
-  (await readFile(new URL(`guided/${name}.txt`, import.meta.url), "utf8")).trimEnd();
+test.each([80, 40])(
+  "a whole move on %d columns: a wrong password, wrong codes, the window closed, Ctrl-C, and on to the end",
+  async (columns) => {
+    const name = `guided${columns}`;
+    const account = await createFilled(network.a, name, { records: 30, blobs: 4, seed: columns });
+    const before = await lookBefore(network.plcUrl, account);
+    const keyFile = path.join(folder, `${name}.age`);
+    const code = async (to: string, after: number): Promise<string> =>
+      (await network.waitForMail({ to, after })).token ?? "";
 
-test("a whole move on 80 columns: a wrong password, a wrong code, another code, the window closed, and on", async () => {
-  const account = await createFilled(network.a, "guided", { records: 30, blobs: 4, seed: 31 });
-  const before = await lookBefore(network.plcUrl, account);
-  const keyFile = path.join(folder, "key.age");
-  const mail = async (after: number): Promise<string> =>
-    (await network.waitForMail({ to: account.email, subject: "PLC Update", after })).token ?? "";
+    const first = guided(columns);
+    if (columns === 40) {
+      await first.answer("its handle or its DID:", "nobody at all\r");
+      await first.answer("That did not work:", "");
+    }
+    await first.answer("its handle or its DID:", `${account.did}\r`);
+    if (columns === 40) {
+      await first.answer("its address:", "http://\r");
+      await first.answer("That did not work:", "");
+    }
+    await first.answer("its address:", `${network.b.url}\r`);
+    await answerUntilThePlan(first, keyFile);
+    await first.answer("? Begin?", columns === 40 ? "perhaps\r" : "\r");
+    if (columns === 40) {
+      await first.answer("Please type yes or no.", "\u0015\r");
+    }
+    await first.answer("? Password of", "not-the-password\r");
+    await first.answer("refuses the sign-in", "");
+    await first.answer("? Password of", `${account.password}\r`);
+    await first.answer("? Your e-mail address on the new server", `\u0015${name}@new.example.com\r`);
+    await first.answer("? New password for", "the-new-password\r");
+    await first.answer("? The same password once more", "the-new-password\r");
+    await first.answer("Your own rotation key", "");
+    let asked = Date.now();
+    await first.answer("? Type the DID", `${account.did}\r`);
+    await first.answer("? Code from the mail", "AAAAA-AAAAA\r");
+    await first.answer("is not the right one", "");
+    await code(account.email, asked);
+    asked = Date.now();
+    await first.answer("? Code from the mail", "\r");
+    await first.answer("Another mail was asked for.", "");
+    await first.answer("? Code from the mail", `${await code(account.email, asked)}\r`);
+    await first.answer("The point of no return", "");
+    await first.answer("? Type the DID", "");
+    expect(seen(first, account.did)).toBe(await file(columns, "until-the-window-is-closed"));
+    first.hangUp();
+    await first.ended;
 
-  const first = guided(80);
-  await first.answers("Your account, its handle or its DID:", `${account.did}\r`);
-  await first.answers("Your new server, its address:", `${network.b.url}\r`);
-  await first.answers("Make one now?", "\r");
-  await first.answers("Where to keep it", `\u0015${keyFile}\r`);
-  for (const question of ["A passphrase for the key file:", "The same passphrase once more:"]) {
-    await first.answers(question, "a passphrase\r");
-  }
-  await first.answers("? Your handle on the new server", "\r");
-  await first.answers("? Begin?", "\r");
-  await first.answers("? Password of guided.a.test", "not-the-password\r");
-  await first.shows("refuses the sign-in");
-  await first.answers("? Password of guided.a.test", `${account.password}\r`);
-  await first.answers("? Your e-mail address on the new server", "\u0015guided@new.example.com\r");
-  await first.answers("? New password for guided.b.test", "the-new-password\r");
-  await first.answers("? The same password once more", "the-new-password\r");
-  await first.shows("Your own rotation key");
-  await first.shows("? Type the DID");
-  let asked = Date.now();
-  first.type(`${account.did}\r`);
-  await first.answers("? Code from the mail", "AAAAA-AAAAA\r");
-  await first.shows("is not the right one");
-  await first.shows("? Code from the mail");
-  await mail(asked);
-  asked = Date.now();
-  first.type("\r");
-  await first.answers("Another mail was asked for.", `${await mail(asked)}\r`);
-  await first.shows("The point of no return");
-  await first.shows("? Type the DID");
-  expect(seen(first, account.did)).toBe(await file("until-the-window-is-closed"));
-  first.hangUp();
-  await first.ended;
+    const again = [account.did, "--to", network.b.url, "--new-handle", `${name}.b.test`, "--recovery-key", keyFile];
+    const second = guided(columns, ...again);
+    await second.answer("? Password of", `${account.password}\r`);
+    await second.answer("? Passphrase", "a passphrase\r");
+    await second.answer("? Password of", "the-new-password\r");
+    await second.answer("? Type the DID", `${account.did}\r`);
+    await second.answer("? Code from the mail", "\u0003");
+    expect(await second.ended).toBe(130);
+    expect(seen(second, account.did)).toBe(await file(columns, "left-at-the-code"));
 
-  const second = guided(
-    80,
-    account.did,
-    "--to",
-    network.b.url,
-    "--new-handle",
-    "guided.b.test",
-    "--recovery-key",
-    keyFile,
-  );
-  await second.answers("? Password of guided.a.test", `${account.password}\r`);
-  await second.answers("? Passphrase", "a passphrase\r");
-  await second.answers("? Password of guided.b.test", "the-new-password\r");
-  await second.shows("? Type the DID");
-  asked = Date.now();
-  second.type(`${account.did}\r`);
-  await second.answers("? Code from the mail", `${await mail(asked)}\r`);
-  expect(await second.ended).toBe(0);
-  expect(seen(second, account.did)).toBe(await file("until-the-end"));
+    // For a screen reader, where the lines are short.
+    const third = guided(columns, ...again, ...(columns === 40 ? ["--plain"] : []));
+    await third.answer("Password of", `${account.password}\r`);
+    await third.answer("Passphrase", "a passphrase\r");
+    await third.answer("Password of", "the-new-password\r");
+    asked = Date.now();
+    await third.answer("Type the DID", `${account.did}\r`);
+    await third.answer("Code from the mail:", `${await code(account.email, asked)}\r`);
+    await third.answer("The move is done.", "");
+    asked = Date.now();
+    await third.answer("Have a code mailed there now, to confirm it?", "\r");
+    if (columns === 40) {
+      await third.answer("Code from the mail:", "skip\r");
+    } else {
+      await code(`${name}@new.example.com`, asked);
+      await third.answer("Code from the mail:", "AAAAA-AAAAA\r");
+      await third.answer("is not the right one", "");
+      asked = Date.now();
+      await third.answer("Code from the mail:", "\r");
+      await third.answer("Another mail was asked for.", "");
+      await third.answer("Code from the mail:", `${await code(`${name}@new.example.com`, asked)}\r`);
+    }
+    expect(await third.ended).toBe(0);
+    expect(seen(third, account.did)).toBe(await file(columns, "until-the-end"));
+    expect(/^[\x20-\x7e\r\n]*$/.test(third.raw())).toBe(columns === 40);
 
-  const secrets = [account.password, "the-new-password", "a passphrase", "not-the-password"];
-  expect(secrets.filter((secret) => first.raw().includes(secret) || second.raw().includes(secret))).toEqual([]);
-  const to = { handle: "guided.b.test", password: "the-new-password" };
-  const wrong = (await proveMove(network.plcUrl, before, network.b, to)).filter(({ ok }) => !ok);
-  // The operation that puts the key first came before the move.
-  expect(wrong.map(({ name }) => name)).toEqual(["one operation was added", "it follows the one before"]);
-  expect(await auditLog(network.plcUrl, account.did)).toHaveLength(before.log.length + 2);
-});
+    const written = [first, second, third].map((screen) => screen.raw()).join("");
+    const secrets = [account.password, "the-new-password", "a passphrase", "not-the-password"];
+    expect(secrets.filter((secret) => written.includes(secret))).toEqual([]);
+    const to = { handle: `${name}.b.test`, password: "the-new-password" };
+    const wrong = (await proveMove(network.plcUrl, before, network.b, to)).filter(({ ok }) => !ok);
+    // The operation that puts the key first came before the move.
+    expect(wrong.map((one) => one.name)).toEqual(["one operation was added", "it follows the one before"]);
+    expect(await auditLog(network.plcUrl, account.did)).toHaveLength(before.log.length + 2);
+  },
+);
 
-test("on 40 columns: wrong answers, left and taken up again, and no", async () => {
+test("left at a question, taken up again with its answers, and no", async () => {
   const { did } = await createFilled(network.a, "narrow", { records: 20, blobs: 2, seed: 32 });
   const first = guided(40);
-  await first.spells("itshandleoritsDID:");
-  first.type("nobody at all\r");
-  await first.spells("Thatdidnotwork:");
-  await first.spells("itshandleoritsDID:");
-  first.type(`${did}\r`);
-  await first.spells("itsaddress:");
-  first.type("http://\r");
-  await first.spells("Thatdidnotwork:");
-  await first.spells("itsaddress:");
-  first.type(`${network.b.url}\r`);
-  await first.spells("Makeonenow?");
-  first.type("perhaps\r");
-  await first.spells("Pleasetypeyesorno.");
-  first.type("\u0015no\r");
-  await first.spells("?Yourhandle");
-  first.type("\u0003");
+  await first.answer("its handle or its DID:", `${did}\r`);
+  await first.answer("its address:", `${network.b.url}\r`);
+  await first.answer("Make one now?", "no\r");
+  await first.answer("? Your handle", "\u0003");
   expect(await first.ended).toBe(130);
-  expect(seen(first, did)).toBe(await file("left-at-the-handle"));
+  expect(seen(first, did)).toBe(await file(40, "left-at-the-handle"));
 
   const second = guided(40, did, "--to", network.b.url, "--guide");
-  await second.spells("Makeonenow?");
-  second.type("no\r");
-  await second.spells("?Yourhandle");
-  second.type("\r");
-  await second.spells("?Begin?");
-  second.type("no\r");
+  await second.answer("Make one now?", "no\r");
+  await second.answer("? Your handle", "\r");
+  await second.answer("? Begin?", "no\r");
   expect(await second.ended).toBe(0);
   expect(await repoStatus({ url: network.b.url, did })).toBe("absent");
 });

@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { archiveName } from "../../src/archive/layout.ts";
-import { showsUnicode } from "../../src/cli/talk/reporters/spinner.ts";
+import { showsUnicode } from "../../src/cli/talk/plain/signs.ts";
 import { syncFolder } from "../../src/services/disk/files.ts";
 import { passingPlace } from "../../src/services/disk/passing-place.ts";
 import { createSeenHeads } from "../../src/services/disk/seen-heads.ts";

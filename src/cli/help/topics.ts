@@ -129,6 +129,6 @@ Files and display:
   XDG_STATE_HOME          decamp/ in it has journals and archives (--state-dir);
                           LOCALAPPDATA is that of Windows
   NO_COLOR, FORCE_COLOR   no colour; colour in any case
-  TERM=dumb               no colour, and nothing is drawn over
+  TERM=dumb               on a terminal as --plain: ASCII, nothing is drawn over
 `,
 };

@@ -31,7 +31,7 @@ import { createSecrets } from "../talk/secrets.ts";
 import { stoppable, tellStopping } from "../talk/signals.ts";
 import type { Channel, Line } from "../talk/terminal.ts";
 import { wrapLine } from "../talk/wrap.ts";
-import { askedLines } from "./asked.ts";
+import { askedLines } from "./asked-for.ts";
 import type { MigrateFlags } from "./declare.ts";
 import { readMigrateRequest, type MigrateRequest } from "./request.ts";
 import { resultLines } from "./result.ts";

@@ -44,6 +44,7 @@ export function resultLines(
         [{ text: `${result.handle} lives at ${result.target} now.`, style: "bold" }],
         ["DID     ", result.did],
         ...(result.handle === result.oldHandle ? [] : [["Handle  ", result.oldHandle, " → ", result.handle]]),
+        ...(result.emailConfirmed === true ? [["E-mail  ", "confirmed at your new server"]] : []),
         ...contents(
           result,
           "Moved ",

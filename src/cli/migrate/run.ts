@@ -9,7 +9,7 @@ import { resumable } from "../command-line.ts";
 import { converse } from "../talk/converse.ts";
 import { nonEmpty, readGlobals } from "../globals.ts";
 import type { Edge, Invocation } from "../command.ts";
-import { askedLines } from "./asked.ts";
+import { askedLines } from "./asked-for.ts";
 import type { MigrateFlags } from "./declare.ts";
 import { guide, isGuided, keyAtHand, type Guided } from "./guide.ts";
 import { readMigrateRequest } from "./request.ts";
@@ -63,6 +63,9 @@ export async function runMigrate({ invocation, key, isAgreed }: Guided, edge: Ed
   if (globals.json) {
     terminal.out.json({ type: "result", version: 1, command: "migrate", ...result });
   } else if (!globals.quiet || options.dryRun || exitCode !== 0) {
+    if (result.emailConfirmed !== undefined) {
+      terminal.err.line(); // somebody was asked about it
+    }
     const asked = plan === undefined || globals.noInput ? [] : askedLines(request, plan, terminal.env);
     for (const line of resultLines(result, plan, options.until, complete, asked)) {
       terminal.out.line(...line);

@@ -79,6 +79,7 @@ export function createIdentityAnswers(
         });
       }
       if (prompter.canAsk) {
+        prompter.makeRoom();
         words.explain(terminal.err, change, complete);
       }
       const names = isHandle(handle) && handle !== noHandle ? [did, handle] : [did];
@@ -104,6 +105,7 @@ export function createIdentityAnswers(
 export function refusalTeller({ err }: Terminal, prompter: Prompter): (reason: string | undefined) => boolean {
   return (reason) => {
     if (reason !== undefined && prompter.canAsk) {
+      prompter.makeRoom();
       err.line({ text: "That did not work:", style: "yellow" }, " ", reason);
     }
     return reason !== undefined;

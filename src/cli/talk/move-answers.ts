@@ -60,8 +60,8 @@ const moveWords: IdentityWords = {
     err.line();
     if (purpose === "recovery-key") {
       err.line({ text: "Your own rotation key", style: "bold" });
-      err.line("It is put first, before the account moves. With it you can take the move back,");
-      err.line("and leave a server that does not help.");
+      err.line("It is put first, before the account moves.");
+      err.line("With it you can take the move back, and leave a server that does not help.");
     } else if (purpose === "temporary-key") {
       err.line({ text: "A change of the signing key, for a while", style: "bold" });
       err.line("Your new server has to be shown that it is you who asks. Your account stays");
@@ -78,8 +78,8 @@ const moveWords: IdentityWords = {
       for (const line of leftBehind === undefined ? allThere : notAllThere(leftBehind)) {
         err.line(...line);
       }
-      err.line("From then on your account lives on your new server, and your old server cannot");
-      err.line("take that back.");
+      err.line("From then on your account lives on your new server.");
+      err.line("Your old server cannot take that back.");
     }
     err.line();
     const lines = factsLines(facts, { did, handle, complete, document });
@@ -186,6 +186,7 @@ export function createAnswers(
       if (given.yes || !prompter.canAsk) {
         return;
       }
+      prompter.makeRoom();
       terminal.err.line(`The account ${handle}, ${did}, at ${hostName(host)} will be deleted, with all that is in it.`);
       terminal.err.line("That is the copy that the move has made. The account itself stays where it lives.");
       await requireYes(prompter, "delete it", "deleted", "deletion");
@@ -211,6 +212,7 @@ function emailAnswers(
 ): NonNullable<Answers["emailConfirmation"]> {
   return {
     isWanted: async ({ email, host }) => {
+      prompter.makeRoom();
       err.line();
       err.line({ text: "The move is done.", style: "bold" });
       err.line(`At ${hostName(host)} your e-mail address is not confirmed yet: ${email}`);

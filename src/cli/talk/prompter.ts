@@ -38,6 +38,8 @@ export interface Prompter {
   text(question: Question): Promise<string>;
   /** The same for a secret: what is typed is not shown. */
   secret(question: Question): Promise<string>;
+  /** Has a spinner leave the line until the next question is answered: what is said before it stands alone. */
+  makeRoom(): void;
   /** Runs `work` with the terminal as it was before us, for a command that may want it for itself. */
   lend<T>(work: () => Promise<T>): Promise<T>;
 }
@@ -50,7 +52,7 @@ export interface PrompterOptions {
   readonly signal: AbortSignal;
   /** Called when the person leaves a question, before the error is thrown: stops the whole run. */
   readonly leave: () => void;
-  /** Called before something is asked, and after the answer, so that a spinner can leave the line. */
+  /** Called before something is asked, perhaps twice, and after the answer, so that a spinner can leave the line. */
   readonly beforeAsking?: () => void;
   readonly afterAsking?: () => void;
 }
@@ -108,12 +110,6 @@ export function createPrompter(terminal: Terminal, options: PrompterOptions, typ
 
   /** Undefined if the process was stopped meanwhile. */
   const askOnce = async (question: Question, secret: boolean): Promise<string | undefined> => {
-    if (options.noColor) {
-      // The prompts know only the environment.
-      process.env["NO_COLOR"] = "1";
-      delete process.env["FORCE_COLOR"];
-    }
-    const { input, password } = await import("@inquirer/prompts");
     const left = new AbortController();
     const closed = Promise.withResolvers<undefined>();
     const back = Promise.withResolvers<undefined>();
@@ -130,29 +126,12 @@ export function createPrompter(terminal: Terminal, options: PrompterOptions, typ
       await open.wait();
       return verdict;
     };
-    const context = { input: terminal.stdin, output: terminal.err.stream, signal: open.signal };
-    // The prompts break lines anywhere. Two columns are for what stands before the message.
-    const lines = wrapLine([question.message], terminal.err.width - 3);
-    const message = lines.map((line) => terminal.err.render(...line)).join("\n  ");
-    // No tick for what was typed: whether the answer is good is often seen later.
-    const theme = { prefix: { idle: terminal.err.render({ text: "?", style: "cyan" }), done: ">" } };
     try {
-      return secret
-        ? await password(
-            { message, theme, toggleMask: false, validate: check },
-            { ...context, clearPromptOnDone: true },
-          )
-        : await input(
-            {
-              message,
-              theme: { ...theme, validationFailureMode: question.startsOver === true ? "clear" : "keep" },
-              validate: check,
-              ...(question.suggestion === undefined ? {} : { default: question.suggestion }),
-            },
-            context,
-          );
+      return await (terminal.err.isPlain
+        ? askInPlainLines(terminal, question, { secret, check, signal: open.signal })
+        : askDrawn(terminal, question, { secret, check, signal: open.signal, noColor: options.noColor }));
     } catch (error) {
-      if (error instanceof Error && (error.name === "ExitPromptError" || error.name === "AbortPromptError")) {
+      if (isLeft(error)) {
         if (left.signal.aborted && !options.signal.aborted) {
           closed.resolve(undefined);
           return await back.promise;
@@ -172,8 +151,60 @@ export function createPrompter(terminal: Terminal, options: PrompterOptions, typ
     canAsk,
     text: async (question) => (await ask(question, false)).trim(),
     secret: (question) => ask(question, true),
+    makeRoom: () => options.beforeAsking?.(),
     lend: async (work) => typing.lend(work),
   };
+}
+
+interface Asking {
+  readonly secret: boolean;
+  readonly check: (answer: string) => Promise<true | string>;
+  readonly signal: AbortSignal;
+}
+
+async function askInPlainLines(
+  { stdin, err }: Terminal,
+  { message, suggestion }: Question,
+  { secret, check, signal }: Asking,
+): Promise<string> {
+  const { askPlainly } = await import("./plain/line-prompt.ts");
+  const lines = wrapLine([message], err.width).map((line) => err.render(...line));
+  return askPlainly({ message: lines.join("\n"), suggestion, isSecret: secret, validate: check, stdin, err, signal });
+}
+
+async function askDrawn(
+  { stdin, err }: Terminal,
+  question: Question,
+  { secret, check, signal, noColor }: Asking & { readonly noColor: boolean },
+): Promise<string> {
+  if (noColor) {
+    // The prompts know only the environment.
+    process.env["NO_COLOR"] = "1";
+    delete process.env["FORCE_COLOR"];
+  }
+  const { input, password } = await import("@inquirer/prompts");
+  const context = { input: stdin, output: err.stream, signal };
+  // The prompts break lines anywhere. Two columns are for what stands before the message.
+  const lines = wrapLine([question.message], err.width - 3);
+  const message = lines.map((line) => err.render(...line)).join("\n  ");
+  // No tick for what was typed: whether the answer is good is often seen later.
+  const theme = { prefix: { idle: err.render({ text: "?", style: "cyan" }), done: ">" } };
+  return secret
+    ? password({ message, theme, toggleMask: false, validate: check }, { ...context, clearPromptOnDone: true })
+    : input(
+        {
+          message,
+          theme: { ...theme, validationFailureMode: question.startsOver === true ? "clear" : "keep" },
+          validate: check,
+          ...(question.suggestion === undefined ? {} : { default: question.suggestion }),
+        },
+        context,
+      );
+}
+
+/** Whether a question was left: of the prompts, only the names of their errors are known. */
+function isLeft(error: unknown): boolean {
+  return error instanceof Error && ["LeftQuestion", "ExitPromptError", "AbortPromptError"].includes(error.name);
 }
 
 /** Asks for yes or no; Enter alone is a yes. @throws as `Prompter.text` */

@@ -9,7 +9,8 @@
  * - Say "your old server" and "your new server"; show the DID beside the handle where it matters.
  * - Nothing that comes from a server reaches the screen as it is: control characters, direction marks and invisible
  *   characters are spelled out. So text is handed over in pieces, and only this file adds colour.
- * - Colour and movement only on a terminal, decided for each stream apart. Nothing depends on colour alone.
+ * - Colour and movement only on a terminal, decided for each stream apart. Nothing depends on colour alone. Where plain
+ *   lines are wanted there are only those, and only ASCII but for names.
  * - A secret is never shown, not even in part: every text is searched for those that are known, in all their forms.
  * - What is typed while nothing is asked is not shown, and answers nothing.
  * - Who reads our output may stop reading: that is no error. Output that fails ends no work: the exit code says it at
@@ -18,6 +19,7 @@
 import type { ChalkInstance } from "chalk";
 import { KnownSecrets } from "../../data/known-secrets.ts";
 import type { Line, Piece } from "./line.ts";
+import { inAscii, showsUnicode } from "./plain/signs.ts";
 import { wrapLine } from "./wrap.ts";
 import { writeAllSync } from "../../services/disk/write-whole.ts";
 
@@ -26,8 +28,15 @@ export type { Line, Piece };
 
 export interface Channel {
   readonly isTerminal: boolean;
-  /** Whether lines may be drawn over: a terminal that is not a dumb one. */
+  /**
+   * Whether it takes plain lines and nothing else: no colour, no signs beside ASCII, nothing drawn over. Asked for with
+   * `--plain`, or a dumb terminal.
+   */
+  readonly isPlain: boolean;
+  /** Whether lines may be drawn over: a terminal that is not a plain one. */
   readonly canAnimate: boolean;
+  /** Whether signs beside ASCII are shown; names keep theirs. */
+  readonly unicode: boolean;
   /** Whether this stream shows colour. */
   readonly color: boolean;
   /** Columns; 80 where nobody knows. */
@@ -112,9 +121,13 @@ function endsQuietly(stdin: NodeJS.ReadStream): NodeJS.ReadStream {
  * Opens the terminal. chalk is loaded only when a stream shows colour, and what writes to files only when one is a
  * file.
  */
-export async function openTerminal(parts: TerminalParts, options: { noColor: boolean }): Promise<Terminal> {
+export async function openTerminal(
+  parts: TerminalParts,
+  options: { noColor: boolean; plain?: boolean },
+): Promise<Terminal> {
   const secrets = new KnownSecrets();
-  const colored = (stream: NodeJS.WriteStream): boolean => showsColor(stream.isTTY, parts.env, options.noColor);
+  const { noColor, plain = false } = options;
+  const colored = (stream: NodeJS.WriteStream): boolean => showsColor(stream.isTTY, parts.env, noColor || plain);
   let chalk: ChalkInstance | undefined;
   if (colored(parts.stdout) || colored(parts.stderr)) {
     const { Chalk } = await import("chalk");
@@ -131,7 +144,8 @@ export async function openTerminal(parts: TerminalParts, options: { noColor: boo
     };
     return openChannel(stream, put, {
       chalk: colored(stream) ? chalk : undefined,
-      clever: parts.env["TERM"] !== "dumb",
+      plain: plain || (stream.isTTY && parts.env["TERM"] === "dumb"),
+      unicode: !stream.isTTY || showsUnicode(parts.env),
       secrets,
     });
   };
@@ -181,12 +195,20 @@ export function printableJson(text: string): string {
   );
 }
 
+interface ChannelOptions {
+  readonly chalk: ChalkInstance | undefined;
+  readonly plain: boolean;
+  readonly unicode: boolean;
+  readonly secrets: KnownSecrets;
+}
+
 /** @param put writes to the stream, or throws */
 function openChannel(
   stream: NodeJS.WriteStream,
   put: (content: string | Uint8Array) => void,
-  { chalk, clever, secrets }: { chalk: ChalkInstance | undefined; clever: boolean; secrets: KnownSecrets },
+  { chalk, plain, secrets, ...of }: ChannelOptions,
 ): Channel {
+  const unicode = of.unicode && !plain;
   const isTerminal = stream.isTTY;
   if (isTerminal) {
     neverWithoutSize(stream);
@@ -217,7 +239,8 @@ function openChannel(
       lose(error);
     }
   };
-  const show = (text: string): string => printable(secrets.redact(text));
+  const signed = (text: string): string => (unicode ? text : inAscii(text));
+  const show = (text: string): string => signed(printable(secrets.redact(text)));
   const render = (...pieces: readonly Piece[]): string =>
     pieces
       .map((piece) => {
@@ -231,8 +254,10 @@ function openChannel(
   return {
     isTerminal,
     get canAnimate() {
-      return isTerminal && clever && hasRoom(stream);
+      return isTerminal && !plain && hasRoom(stream);
     },
+    isPlain: plain,
+    unicode,
     color: chalk !== undefined,
     get width() {
       return stream.columns > 0 ? stream.columns : 80;
@@ -256,7 +281,7 @@ function openChannel(
     json: (value) => write(`${printableJson(JSON.stringify(secrets.redactIn(value)))}\n`),
     // The line ends of JSON that is laid out over several lines are no part of a value.
     jsonText: (text) => write(`${secrets.redact(text).split("\n").map(printableJson).join("\n")}\n`),
-    text: (text) => write(secrets.redact(text)),
+    text: (text) => write(signed(secrets.redact(text))),
     bytes: write,
     abandon: () => {
       closed = true;

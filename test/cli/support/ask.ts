@@ -9,7 +9,7 @@ import { stoppable } from "../../../src/cli/talk/signals.ts";
 import { openTerminal, processParts } from "../../../src/cli/talk/terminal.ts";
 
 const [kind, typed = ""] = process.argv.slice(2);
-const terminal = await openTerminal(processParts(), { noColor: false });
+const terminal = await openTerminal(processParts(), { noColor: false, plain: process.argv.includes("--plain") });
 const step = { type: "step", id: "sign-in", title: "Sign in at your old server" } as const;
 
 try {

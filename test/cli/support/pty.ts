@@ -19,6 +19,8 @@ export interface Screen {
   hangUp(): void;
   /** The lines that are on the screen now, without the empty ones at the end. */
   lines(): string[];
+  /** The same, with what the terminal itself has broken in one line. */
+  whole(): string[];
   /** All that the program wrote, as it wrote it. */
   raw(): string;
   /** Resolves to the exit code, once all output is on the screen. */
@@ -107,6 +109,13 @@ export function onProgram(
       }
     },
     lines,
+    whole: () => {
+      const { active } = terminal.buffer;
+      return lines().reduce<string[]>((whole, line, row) => {
+        const before = active.getLine(row)?.isWrapped === true ? (whole.pop() ?? "") : "";
+        return [...whole, `${before}${line}`];
+      }, []);
+    },
     raw: () => raw,
     ended,
   };

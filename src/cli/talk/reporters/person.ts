@@ -3,7 +3,7 @@ import type { Piece, Terminal } from "../terminal.ts";
 import { durationText } from "./amounts.ts";
 import { documentLines, identityEventLines, movingLines, recordsLines, warningLine } from "./lines.ts";
 import type { Reporter, ReporterOptions } from "./reporter.ts";
-import { createSpinner, showsUnicode } from "./spinner.ts";
+import { createSpinner } from "./spinner.ts";
 
 /** @param now the clock, in milliseconds */
 export async function createPersonReporter(
@@ -12,7 +12,7 @@ export async function createPersonReporter(
   now: () => number = () => performance.now(),
 ): Promise<Reporter> {
   const spinner = await createSpinner(terminal, now);
-  const unicode = showsUnicode(terminal.env);
+  const { unicode } = terminal.err;
   const done: Piece = { text: unicode ? "✔" : "done", style: "green" };
   const left: Piece = { text: unicode ? "!" : "left", style: "yellow" };
   const skipped: Piece = { text: unicode ? "–" : "skip", style: "dim" };

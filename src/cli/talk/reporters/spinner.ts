@@ -1,5 +1,4 @@
 /** The line that is drawn over: a spinner, what is being done, a bar, how much, and how long it still takes. */
-import { ownSystem } from "../../../services/system-rules.ts";
 import type { Piece, Terminal } from "../terminal.ts";
 import { addGuest, type Guest } from "../stopping.ts";
 import { barText, createMeter, statusText, type Amount, type Meter } from "./amounts.ts";
@@ -22,7 +21,7 @@ export interface Spinner {
 export async function createSpinner(terminal: Terminal, now: () => number): Promise<Spinner> {
   const { default: ora } = await import("ora");
   const { err } = terminal;
-  const unicode = showsUnicode(terminal.env);
+  const { unicode } = err;
   const line = ora({
     stream: err.stream,
     color: err.color ? "cyan" : false,
@@ -107,13 +106,4 @@ function progressPieces(amount: Amount, pace: ReturnType<Meter["read"]>, room: n
   return total !== undefined && barWidth >= 5
     ? [{ text: barText(done, total, barWidth, unicode), style: "cyan" }, ` ${text}`]
     : [text];
-}
-
-/** Whether the terminal is likely to show more than ASCII. */
-export function showsUnicode(env: Readonly<NodeJS.ProcessEnv>, system: NodeJS.Platform = ownSystem): boolean {
-  if (system === "win32") {
-    return env["WT_SESSION"] !== undefined || env["TERM_PROGRAM"] === "vscode";
-  }
-  const locale = [env["LC_ALL"], env["LC_CTYPE"], env["LANG"]].find((value) => value !== undefined && value !== "");
-  return env["TERM"] !== "linux" && (locale === undefined || /utf-?8/i.test(locale));
 }

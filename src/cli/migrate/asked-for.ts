@@ -40,7 +40,6 @@ function whatIsAsked(
   }
   const isThere = state !== "not-begun";
   const signsByKey = given.signByKey === true;
-  const passphrase = isOpen("passphrase") && !hasNewKey ? ", and the passphrase of its file" : "";
   return [
     ...old,
     ...(signsByKey && given.outside === undefined && isOpen("passphrase")
@@ -54,7 +53,12 @@ function whatIsAsked(
           ...(isOpen("targetPassword") ? ["a password for the new server, typed twice"] : []),
         ]),
     ...(options.addRecoveryKey
-      ? [`your DID${signsByKey ? "" : " and a mailed code"}, for the rotation key of your own${passphrase}`]
+      ? [
+          ...(isOpen("passphrase") && !hasNewKey
+            ? ["the passphrase of your new rotation key, if it lies in a file that has one"]
+            : []),
+          `your DID${signsByKey ? "" : " and a mailed code"}, to put your new rotation key first${isThere ? ", unless it is by now" : ""}`,
+        ]
       : []),
     ...(given.confirmDid === undefined
       ? ["your DID, typed, before the identity changes: that is the point of no return"]
