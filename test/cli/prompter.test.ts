@@ -94,10 +94,11 @@ describe("on a real terminal", () => {
   });
 });
 
-describe("in plain lines", () => {
-  const asked = (kind: string): Screen => onScreen(new URL("support/ask.ts", import.meta.url), [kind, "--plain"]);
-  const isPlain = (screen: Screen): boolean => /^[\x20-\x7e\r\n]*$/.test(screen.raw());
+/** A question in plain lines. */
+const asked = (kind: string): Screen => onScreen(new URL("support/ask.ts", import.meta.url), [kind, "--plain"]);
+const isPlain = (screen: Screen): boolean => /^[\x20-\x7e\r\n]*$/.test(screen.raw());
 
+describe("in plain lines", () => {
   test("a line is asked for, checked, and asked for again; nothing but printable ASCII is written", async () => {
     const screen = asked("text");
     await screen.answers("Answer:", "wrong\r");

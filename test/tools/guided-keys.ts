@@ -1,9 +1,15 @@
-/** The guided move as its test and its recording walk it: questions and keys, and what of a screen is the same in every run. */
+/**
+ * The guided move as its test and its recording walk it: questions and keys, and what of a screen is the same in every
+ * run.
+ */
 import type { Screen } from "../cli/support/pty.ts";
 
 export interface GuidedKeys {
-  /** Types `keys` once the program has said `text`, however its lines were broken; each text is looked for behind the one before. */
-  answer(text: string, keys: string): Promise<void>;
+  /**
+   * Types `keys` once the program has said `text`, however its lines were broken. Each text is looked for behind the
+   * one before.
+   */
+  readonly answer: (text: string, keys: string) => Promise<void>;
 }
 
 export function guidedKeys(screen: Screen): GuidedKeys {

@@ -1,4 +1,5 @@
 /** What a move is going to ask for: said before it begins, so that it lies at hand. */
+import type { WhereState } from "../../account/where.ts";
 import { isWebDid } from "../../identity/names.ts";
 import type { MigrationPlan } from "../../migration/events.ts";
 import { nonEmpty } from "../globals.ts";
@@ -22,6 +23,16 @@ export function askedLines(
     : [[{ text: "What you will be asked for", style: "bold" }], ...asked.map((what): Line => [`  - ${what}`])];
 }
 
+/** Where the identity names the new server already. */
+const switched: ReadonlySet<WhereState> = new Set([
+  "switched",
+  "switched-empty",
+  "switched-absent",
+  "source-active",
+  "source-unknown",
+  "moved",
+] as const);
+
 function whatIsAsked(
   { secretFlags, given, options }: MigrateRequest,
   { did, state, newHandle }: MigrationPlan,
@@ -34,11 +45,11 @@ function whatIsAsked(
     secretKinds[name].env.every((variable) => nonEmpty(env[variable]) === undefined);
   const old = isOpen("sourcePassword") ? ["the password at your old server: the account's own, no app password"] : [];
   const there = isOpen("targetPassword") ? ["the password at your new server"] : [];
-  if (state !== "not-begun" && state !== "begun" && state !== "frozen") {
-    // The identity names the new server: which of the two is needed depends on what is left.
+  if (state !== undefined && switched.has(state)) {
+    // Which of the two is needed depends on what is left.
     return [...there, ...old].map((what) => `${what}, if it is needed`);
   }
-  const isThere = state !== "not-begun";
+  const isThere = state === "begun" || state === "frozen" || state === "returned";
   const signsByKey = given.signByKey === true;
   return [
     ...old,

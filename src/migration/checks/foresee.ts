@@ -35,10 +35,9 @@ export async function foreseeByArchive(
   };
 }
 
-/** The same, and what a sample says where nothing is in the archive. @throws DecampError `damaged`, `storage` */
-export async function foresee(context: Context): Promise<Forecast> {
+/** The same, and in a dry run what a sample says where nothing is in the archive. */
+export async function foresee(context: Context, held: Manifest | undefined): Promise<Forecast> {
   const { blobs, options, switched } = context;
-  const held = switched ? undefined : await context.lastSnapshot();
   const known = await foreseeByArchive(context, held);
   return !options.dryRun || switched || blobs === undefined || held !== undefined
     ? known

@@ -80,7 +80,7 @@ export const preflightRestore: Step = {
     } else if (!context.switched && context.kind === "plc") {
       await tryKeyAtHand(context);
     }
-    await warnOfLargeBlobs(context);
+    warnOfLargeBlobs(context, context.switched ? undefined : await context.lastSnapshot());
     context.forecast = await foreseeByArchive(context, context.snapshot);
     return `from the archive to ${target.host}`;
   },

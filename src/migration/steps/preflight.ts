@@ -5,6 +5,7 @@ import { homeBefore, staysOf, whereIs } from "../../account/where.ts";
 import { pastOf } from "../../account/web/any-identity.ts";
 import { documentUrl } from "../../account/web/wait-for-document.ts";
 import { requireArchiveFolder } from "../../archive/folder.ts";
+import type { Manifest } from "../../archive/manifest.ts";
 import { DecampError, isDecampError } from "../../errors.ts";
 import { isFutureRev } from "../../repo/commit.ts";
 import { isStorageError } from "../../services/disk/files.ts";
@@ -32,8 +33,9 @@ export const preflight: Step = {
     if (!context.options.dryRun) {
       await begin(context);
     }
-    await warnOfLargeBlobs(context);
-    context.forecast = await foresee(context);
+    const held = context.switched ? undefined : await context.lastSnapshot();
+    warnOfLargeBlobs(context, held);
+    context.forecast = await foresee(context, held);
     return `from ${source.host} to ${context.target.host}`;
   },
 };
@@ -277,13 +279,13 @@ export async function noteSigningKey(context: Context): Promise<void> {
 }
 
 /** By an archive that is there already. What the account has now may be something else, so this stops nothing. */
-export async function warnOfLargeBlobs(context: Context): Promise<void> {
+export function warnOfLargeBlobs(context: Context, held: Manifest | undefined): void {
   const { targetDescription, target, skipBlobs, switched, warn } = context;
   const { blobUploadLimit: limit } = targetDescription;
   if (limit === undefined || switched) {
     return;
   }
-  const large = (await context.lastSnapshot())?.blobs.filter(({ cid, size }) => size > limit && !skipBlobs.has(cid));
+  const large = held?.blobs.filter(({ cid, size }) => size > limit && !skipBlobs.has(cid));
   const [first] = large ?? [];
   if (large !== undefined && first !== undefined) {
     warn(

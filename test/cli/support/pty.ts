@@ -1,8 +1,12 @@
 /** A program on a real pseudo-terminal, with a screen that is read as a person would. */
+import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
 import { stripVTControlCharacters } from "node:util";
 import { spawn } from "@lydell/node-pty";
-import { Terminal } from "@xterm/headless";
+import type * as Xterm from "@xterm/headless";
+
+// The package is CommonJS, and Node.js finds no names in it.
+const { Terminal } = createRequire(import.meta.url)("@xterm/headless") as typeof Xterm;
 
 export interface Screen {
   /** Resolves when the screen shows `text`; rejects if the program ends before. */
@@ -21,6 +25,8 @@ export interface Screen {
   lines(): string[];
   /** The same, with what the terminal itself has broken in one line. */
   whole(): string[];
+  /** The same lines in pieces, each with the names of its looks: `bold`, `dim` and the colours. */
+  styled(): { text: string; style: string }[][];
   /** All that the program wrote, as it wrote it. */
   raw(): string;
   /** Resolves to the exit code, once all output is on the screen. */
@@ -111,12 +117,44 @@ export function onProgram(
     lines,
     whole: () => {
       const { active } = terminal.buffer;
-      return lines().reduce<string[]>((whole, line, row) => {
+      const whole: string[] = [];
+      for (const [row, line] of lines().entries()) {
         const before = active.getLine(row)?.isWrapped === true ? (whole.pop() ?? "") : "";
-        return [...whole, `${before}${line}`];
-      }, []);
+        whole.push(`${before}${line}`);
+      }
+      return whole;
+    },
+    styled: () => {
+      const { active } = terminal.buffer;
+      const found: { text: string; style: string }[][] = [];
+      for (const row of lines().keys()) {
+        const line = active.getLine(row);
+        const pieces = line?.isWrapped === true ? (found.pop() ?? []) : [];
+        for (let column = 0; column < (line?.length ?? 0); column += 1) {
+          const cell = line?.getCell(column);
+          const style = styleOf(cell);
+          const last = pieces.at(-1);
+          const text = cell?.getChars() === "" ? " " : (cell?.getChars() ?? "");
+          if (last?.style === style) {
+            last.text += text;
+          } else {
+            pieces.push({ text, style });
+          }
+        }
+        found.push(pieces);
+      }
+      return found;
     },
     raw: () => raw,
     ended,
   };
+}
+
+const colors = ["black", "red", "green", "yellow", "blue", "magenta", "cyan", "white"];
+
+function styleOf(cell: Xterm.IBufferCell | undefined): string {
+  const color = cell?.isFgPalette() === true ? colors[cell.getFgColor()] : undefined;
+  return [cell?.isBold() ? "bold" : undefined, cell?.isDim() ? "dim" : undefined, color]
+    .filter((name) => name !== undefined)
+    .join(" ");
 }

@@ -1,8 +1,7 @@
 /**
- * A question as a plain line, for a screen reader or a terminal that can do no more: nothing is drawn over. The terminal
- * itself shows what is typed, and edits it; of a secret it shows nothing.
+ * A question as a plain line, for a screen reader or a terminal that can do no more: nothing is drawn over. The
+ * terminal itself shows what is typed, and edits it; of a secret it shows nothing.
  */
-import { StringDecoder } from "node:string_decoder";
 import type { Channel } from "../terminal.ts";
 
 /** The question was left: by a key, by the signal, or because the input ended. */
@@ -28,6 +27,8 @@ interface PlainQuestion {
 export async function askPlainly(question: PlainQuestion): Promise<string> {
   const { message, isSecret, suggestion, validate, stdin, err } = question;
   const note = isSecret ? " (it is not shown)" : suggestion === undefined ? "" : ` [${suggestion}]`;
+  // Before it is asked: what is typed from then on is shown, or is not.
+  stdin.setRawMode(isSecret);
   stdin.resume();
   try {
     for (;;) {
@@ -51,7 +52,6 @@ async function readTyped({ isSecret, stdin, err, signal }: PlainQuestion): Promi
   if (signal.aborted) {
     throw new LeftQuestion();
   }
-  stdin.setRawMode(isSecret);
   const keys = isSecret ? new HiddenLine() : new ShownLine();
   return new Promise((resolve, reject) => {
     const done = (settle: () => void): void => {
@@ -65,9 +65,9 @@ async function readTyped({ isSecret, stdin, err, signal }: PlainQuestion): Promi
         err.text("\n");
         reject(new LeftQuestion());
       });
-    const decoder = new StringDecoder("utf8");
+    const decoder = new TextDecoder();
     const onData = (bytes: Buffer | string): void => {
-      const heard = keys.take(decoder.write(Buffer.from(bytes)));
+      const heard = keys.take(decoder.decode(Buffer.from(bytes), { stream: true }));
       if (heard === "left") {
         onAbort();
       } else if (heard !== undefined) {
