@@ -27,7 +27,7 @@ afterAll(async () => rm(folder, { recursive: true }));
 /** `decamp migrate` on a terminal of so many columns. */
 function guided(columns: number, ...args: string[]): Screen & Pick<GuidedKeys, "answer"> {
   const where = ["--plc-url", network.plcUrl, "--allow-private-hosts", "--state-dir", path.join(folder, "state")];
-  const screen = onScreen(bin, ["migrate", ...where, ...args], {}, columns);
+  const screen = onScreen(bin, ["migrate", ...where, ...args], {}, columns, folder);
   return { ...screen, ...guidedKeys(screen) };
 }
 
@@ -52,7 +52,7 @@ test.each([80, 40])(
     const name = `guided${columns}`;
     const account = await createFilled(network.a, name, { records: 30, blobs: 4, seed: columns });
     const before = await lookBefore(network.plcUrl, account);
-    const keyFile = path.join(folder, `${name}.age`);
+    const keyFile = `${name}.age`;
     const code = async (to: string, after: number): Promise<string> =>
       (await network.waitForMail({ to, after })).token ?? "";
 

@@ -34,8 +34,14 @@ export interface Screen {
 }
 
 /** Runs a script with Node. */
-export function onScreen(script: URL, args: readonly string[], env: NodeJS.ProcessEnv = {}, cols?: number): Screen {
-  return onProgram(process.execPath, [fileURLToPath(script), ...args], env, cols);
+export function onScreen(
+  script: URL,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = {},
+  cols?: number,
+  cwd?: string,
+): Screen {
+  return onProgram(process.execPath, [fileURLToPath(script), ...args], env, cols, cwd);
 }
 
 /** Runs any program. */
@@ -44,11 +50,13 @@ export function onProgram(
   args: readonly string[],
   env: NodeJS.ProcessEnv = {},
   cols: number = 100,
+  cwd: string = process.cwd(),
 ): Screen {
   const size = { cols, rows: 40 };
   const terminal = new Terminal({ ...size, allowProposedApi: true });
   const program = spawn(path, [...args], {
     ...size,
+    cwd,
     name: "xterm-256color",
     env: { PATH: process.env["PATH"], HOME: process.env["HOME"], LANG: "C.UTF-8", TERM: "xterm-256color", ...env },
   });
