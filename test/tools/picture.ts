@@ -17,7 +17,7 @@ const line = { height: 17, size: 13 };
 const margin = 16;
 /** Of a letter (pixels), as wide as those fonts are at that size. */
 const letter = 7.83;
-const columns = 84;
+const columns = 86;
 
 /**
  * What stands in the picture for a masked line of a screen: names of servers as people know them, and nothing of the
@@ -29,7 +29,7 @@ export function shownAs(masked: string): string {
     .replaceAll("FOLDER/state/", "~/.local/state/decamp/")
     .replaceAll(/ {0,2}FOLDER\//g, " ~/")
     .replaceAll("did:plc:ALICE", "did:plc:ewvi7nxzyoun6zhxrhs64oiz")
-    .replaceAll("did-plc-ALICE", "did-plc-ewvi7nxzyoun6zhxrhs64oiz")
+    .replaceAll("did-plc-ALICE", "did-plc-…")
     .replaceAll("did:key:KEY", "did:key:zQ3sh…")
     .replaceAll("CID", "bafyrei…")
     .replaceAll("CODE", "ABCDE-23456")
