@@ -46,102 +46,102 @@ async function answerUntilThePlan(screen: GuidedKeys, keyFile: string): Promise<
   await screen.answer("? Your handle on the new server", "\r");
 }
 
-test.each([80, 40])(
-  "a whole move on %d columns: a wrong password, wrong codes, the window closed, Ctrl-C, and on to the end",
-  async (columns) => {
-    const name = `guided${columns}`;
-    const account = await createFilled(network.a, name, { records: 30, blobs: 4, seed: columns });
-    const before = await lookBefore(network.plcUrl, account);
-    const keyFile = `${name}.age`;
-    const code = async (to: string, after: number): Promise<string> =>
-      (await network.waitForMail({ to, after })).token ?? "";
+test.each([
+  ["a whole move on 80 columns: a wrong password, a wrong code, another code, the window closed, and on", 80],
+  ["a whole move on 40 columns: the same, with wrong names before, and in the end with plain lines", 40],
+])("%s", async (_title, columns) => {
+  const name = `guided${columns}`;
+  const account = await createFilled(network.a, name, { records: 30, blobs: 4, seed: columns });
+  const before = await lookBefore(network.plcUrl, account);
+  const keyFile = `${name}.age`;
+  const code = async (to: string, after: number): Promise<string> =>
+    (await network.waitForMail({ to, after })).token ?? "";
 
-    const first = guided(columns);
-    if (columns === 40) {
-      await first.answer("its handle or its DID:", "nobody at all\r");
-      await first.answer("That did not work:", "");
-    }
-    await first.answer("its handle or its DID:", `${account.did}\r`);
-    if (columns === 40) {
-      await first.answer("its address:", "http://\r");
-      await first.answer("That did not work:", "");
-    }
-    await first.answer("its address:", `${network.b.url}\r`);
-    await answerUntilThePlan(first, keyFile);
-    await first.answer("? Begin?", columns === 40 ? "perhaps\r" : "\r");
-    if (columns === 40) {
-      await first.answer("Please type yes or no.", "\u0015\r");
-    }
-    await first.answer("? Password of", "not-the-password\r");
-    await first.answer("refuses the sign-in", "");
-    await first.answer("? Password of", `${account.password}\r`);
-    await first.answer("? Your e-mail address on the new server", `\u0015${name}@new.example.com\r`);
-    await first.answer("? New password for", "the-new-password\r");
-    await first.answer("? The same password once more", "the-new-password\r");
-    await first.answer("Your own rotation key", "");
-    let asked = Date.now();
-    await first.answer("? Type the DID", `${account.did}\r`);
-    await first.answer("? Code from the mail", "AAAAA-AAAAA\r");
-    await first.answer("is not the right one", "");
-    await code(account.email, asked);
+  const first = guided(columns);
+  if (columns === 40) {
+    await first.answer("its handle or its DID:", "nobody at all\r");
+    await first.answer("That did not work:", "");
+  }
+  await first.answer("its handle or its DID:", `${account.did}\r`);
+  if (columns === 40) {
+    await first.answer("its address:", "http://\r");
+    await first.answer("That did not work:", "");
+  }
+  await first.answer("its address:", `${network.b.url}\r`);
+  await answerUntilThePlan(first, keyFile);
+  await first.answer("? Begin?", columns === 40 ? "perhaps\r" : "\r");
+  if (columns === 40) {
+    await first.answer("Please type yes or no.", "\u0015\r");
+  }
+  await first.answer("? Password of", "not-the-password\r");
+  await first.answer("refuses the sign-in", "");
+  await first.answer("? Password of", `${account.password}\r`);
+  await first.answer("? Your e-mail address on the new server", `\u0015${name}@new.example.com\r`);
+  await first.answer("? New password for", "the-new-password\r");
+  await first.answer("? The same password once more", "the-new-password\r");
+  await first.answer("Your own rotation key", "");
+  let asked = Date.now();
+  await first.answer("? Type the DID", `${account.did}\r`);
+  await first.answer("? Code from the mail", "AAAAA-AAAAA\r");
+  await first.answer("is not the right one", "");
+  await code(account.email, asked);
+  asked = Date.now();
+  await first.answer("? Code from the mail", "\r");
+  await first.answer("Another mail was asked for.", "");
+  await first.answer("? Code from the mail", `${await code(account.email, asked)}\r`);
+  await first.answer("The point of no return", "");
+  await first.answer("? Type the DID", "");
+  expect(seen(first, account.did)).toBe(await file(columns, "until-the-window-is-closed"));
+  first.hangUp();
+  await first.ended;
+
+  const again = [account.did, "--to", network.b.url, "--new-handle", `${name}.b.test`, "--recovery-key", keyFile];
+  const second = guided(columns, ...again);
+  await second.answer("? Password of", `${account.password}\r`);
+  await second.answer("? Passphrase", "a passphrase\r");
+  await second.answer("? Password of", "the-new-password\r");
+  await second.answer("? Type the DID", `${account.did}\r`);
+  await second.answer("? Code from the mail", "\u0003");
+  expect(await second.ended).toBe(130);
+  expect(seen(second, account.did)).toBe(await file(columns, "left-at-the-code"));
+
+  // For a screen reader, where the lines are short.
+  const third = guided(columns, ...again, ...(columns === 40 ? ["--plain"] : []));
+  await third.answer("Password of", `${account.password}\r`);
+  await third.answer("Passphrase", "a passphrase\r");
+  await third.answer("Password of", "the-new-password\r");
+  asked = Date.now();
+  await third.answer("Type the DID", `${account.did}\r`);
+  await third.answer("Code from the mail:", `${await code(account.email, asked)}\r`);
+  await third.answer("The move is done.", "");
+  asked = Date.now();
+  await third.answer("Have a code mailed there now, to confirm it?", "\r");
+  if (columns === 40) {
+    await third.answer("Code from the mail:", "skip\r");
+  } else {
+    await code(`${name}@new.example.com`, asked);
+    await third.answer("Code from the mail:", "AAAAA-AAAAA\r");
+    await third.answer("is not the right one", "");
     asked = Date.now();
-    await first.answer("? Code from the mail", "\r");
-    await first.answer("Another mail was asked for.", "");
-    await first.answer("? Code from the mail", `${await code(account.email, asked)}\r`);
-    await first.answer("The point of no return", "");
-    await first.answer("? Type the DID", "");
-    expect(seen(first, account.did)).toBe(await file(columns, "until-the-window-is-closed"));
-    first.hangUp();
-    await first.ended;
+    await third.answer("Code from the mail:", "\r");
+    await third.answer("Another mail was asked for.", "");
+    await third.answer("Code from the mail:", `${await code(`${name}@new.example.com`, asked)}\r`);
+  }
+  expect(await third.ended).toBe(0);
+  expect(seen(third, account.did)).toBe(await file(columns, "until-the-end"));
+  expect(/^[\x20-\x7e\r\n]*$/.test(third.raw())).toBe(columns === 40);
 
-    const again = [account.did, "--to", network.b.url, "--new-handle", `${name}.b.test`, "--recovery-key", keyFile];
-    const second = guided(columns, ...again);
-    await second.answer("? Password of", `${account.password}\r`);
-    await second.answer("? Passphrase", "a passphrase\r");
-    await second.answer("? Password of", "the-new-password\r");
-    await second.answer("? Type the DID", `${account.did}\r`);
-    await second.answer("? Code from the mail", "\u0003");
-    expect(await second.ended).toBe(130);
-    expect(seen(second, account.did)).toBe(await file(columns, "left-at-the-code"));
+  const written = [first, second, third].map((screen) => screen.raw()).join("");
+  const secrets = [account.password, "the-new-password", "a passphrase", "not-the-password"];
+  expect(secrets.filter((secret) => written.includes(secret))).toEqual([]);
+  const to = { handle: `${name}.b.test`, password: "the-new-password" };
+  const wrong = (await proveMove(network.plcUrl, before, network.b, to)).filter(({ ok }) => !ok);
+  // The operation that puts the key first came before the move.
+  expect(wrong.map((one) => one.name)).toEqual(["one operation was added", "it follows the one before"]);
+  expect(await auditLog(network.plcUrl, account.did)).toHaveLength(before.log.length + 2);
+});
 
-    // For a screen reader, where the lines are short.
-    const third = guided(columns, ...again, ...(columns === 40 ? ["--plain"] : []));
-    await third.answer("Password of", `${account.password}\r`);
-    await third.answer("Passphrase", "a passphrase\r");
-    await third.answer("Password of", "the-new-password\r");
-    asked = Date.now();
-    await third.answer("Type the DID", `${account.did}\r`);
-    await third.answer("Code from the mail:", `${await code(account.email, asked)}\r`);
-    await third.answer("The move is done.", "");
-    asked = Date.now();
-    await third.answer("Have a code mailed there now, to confirm it?", "\r");
-    if (columns === 40) {
-      await third.answer("Code from the mail:", "skip\r");
-    } else {
-      await code(`${name}@new.example.com`, asked);
-      await third.answer("Code from the mail:", "AAAAA-AAAAA\r");
-      await third.answer("is not the right one", "");
-      asked = Date.now();
-      await third.answer("Code from the mail:", "\r");
-      await third.answer("Another mail was asked for.", "");
-      await third.answer("Code from the mail:", `${await code(`${name}@new.example.com`, asked)}\r`);
-    }
-    expect(await third.ended).toBe(0);
-    expect(seen(third, account.did)).toBe(await file(columns, "until-the-end"));
-    expect(/^[\x20-\x7e\r\n]*$/.test(third.raw())).toBe(columns === 40);
-
-    const written = [first, second, third].map((screen) => screen.raw()).join("");
-    const secrets = [account.password, "the-new-password", "a passphrase", "not-the-password"];
-    expect(secrets.filter((secret) => written.includes(secret))).toEqual([]);
-    const to = { handle: `${name}.b.test`, password: "the-new-password" };
-    const wrong = (await proveMove(network.plcUrl, before, network.b, to)).filter(({ ok }) => !ok);
-    // The operation that puts the key first came before the move.
-    expect(wrong.map((one) => one.name)).toEqual(["one operation was added", "it follows the one before"]);
-    expect(await auditLog(network.plcUrl, account.did)).toHaveLength(before.log.length + 2);
-  },
-);
-
-test("left at a question, taken up again with its answers, and no", async () => {
+test("on 40 columns: wrong answers, left and taken up again, and no", async () => {
   const { did } = await createFilled(network.a, "narrow", { records: 20, blobs: 2, seed: 32 });
   const first = guided(40);
   await first.answer("its handle or its DID:", `${did}\r`);
@@ -152,7 +152,8 @@ test("left at a question, taken up again with its answers, and no", async () => 
   expect(seen(first, did)).toBe(await file(40, "left-at-the-handle"));
 
   const second = guided(40, did, "--to", network.b.url, "--guide");
-  await second.answer("Make one now?", "no\r");
+  await second.answer("Make one now?", "perhaps\r");
+  await second.answer("Please type yes or no.", "\u0015no\r");
   await second.answer("? Your handle", "\r");
   await second.answer("? Begin?", "no\r");
   expect(await second.ended).toBe(0);

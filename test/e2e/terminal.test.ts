@@ -71,6 +71,7 @@ test("wrong answers are asked again: the password, the handle, the code", async 
   await screen.shows("? Code from the mail");
   expect(second.token).not.toBe(first.token);
   screen.type(`${second.token ?? ""}\r`);
+  await screen.answers("Have a code mailed there now, to confirm it?", "no\r");
 
   expect(await screen.ended).toBe(0);
   const shown = screen.raw();

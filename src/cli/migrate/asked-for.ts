@@ -3,7 +3,7 @@ import type { WhereState } from "../../account/where.ts";
 import { isWebDid } from "../../identity/names.ts";
 import type { MigrationPlan } from "../../migration/events.ts";
 import { nonEmpty } from "../globals.ts";
-import { secretKinds, type SecretName } from "../talk/secrets.ts";
+import { secretKinds, type SecretName } from "../secret-kinds.ts";
 import type { Line } from "../talk/terminal.ts";
 import type { MigrateRequest } from "./request.ts";
 
