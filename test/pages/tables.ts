@@ -110,6 +110,7 @@ server pds.example.org
       ["Code from the mail", { mail: "PLC Update" }],
       ["Type the DID or the handle to go on", "alice.example.com"],
       ["Code from the mail", { mail: "PLC Update" }],
+      ["Have a code mailed there now", "no"],
       ["Password of alice.pds.example.org at your old server", "the-old-password"],
       ["Passphrase of the key file", phrase],
       ["Type the DID or the handle to go on", "alice.pds.example.org"],

@@ -14,7 +14,6 @@ import { openSnapshot } from "../../archive/open.ts";
 import { DecampError, withStanding } from "../../errors.ts";
 import { parseServerUrl } from "../../identity/addresses.ts";
 import type { Answers } from "../answers.ts";
-import { offerConfirmation } from "../afterwards/confirm-email.ts";
 import { Context, endSessions, type MigrationServices, type Step } from "../context.ts";
 import type { MigrationResult, Report } from "../events.ts";
 import { restoreStepIds } from "../step-ids.ts";
@@ -142,10 +141,9 @@ export async function restore(
       check: preflight,
       left: async () => chooseLeft(context),
     };
-    const result = await takeSteps(context, course, (release) => {
+    return await takeSteps(context, course, (release) => {
       unlock = release;
     });
-    return await offerConfirmation(context, result);
   } catch (error) {
     throw context.hasIdentity ? withStanding(error, ...standing(context)) : error;
   } finally {
