@@ -5,7 +5,7 @@
 import type { Command } from "commander";
 import type { KnownSecrets } from "../data/known-secrets.ts";
 import type { RawGlobals } from "./globals.ts";
-import { plainArguments, plainFlags, sayOn } from "./pasted-names.ts";
+import { plainArguments, plainFlags, sayOn, type Say } from "./pasted-names.ts";
 import type { Terminal } from "./talk/terminal.ts";
 
 /** What was typed, once commander has understood it: data, so that reading and running are tested apart. */
@@ -41,6 +41,8 @@ export interface Declared {
 /** What was typed, and what runs it. */
 export interface Ready {
   readonly invocation: Invocation;
+  /** What the command's code receives: what was typed, with the names of accounts plain. */
+  readonly received: (say: Say) => Promise<Invocation>;
   readonly run: (edge: Edge) => Promise<number>;
 }
 
@@ -69,14 +71,17 @@ export function runs<Flags extends object>(
     command,
     read: (typed) => {
       const invocation = { ...typed, flags: flagsOf.opts<Flags>() };
+      const received = async (say: Say): Promise<Invocation<Flags>> => ({
+        ...invocation,
+        args: await plainArguments(command, typed.args, say),
+        flags: await plainFlags(flagsOf, invocation.flags, say),
+      });
       const run = async (edge: Edge): Promise<number> => {
         const { quiet, json } = typed.globals;
-        const say = quiet === true || json === true ? () => undefined : sayOn(edge.terminal.err);
-        const args = await plainArguments(command, typed.args, say);
-        const flags = await plainFlags(flagsOf, invocation.flags, say);
-        return (await load(flags))({ ...invocation, args, flags }, edge);
+        const given = await received(quiet === true || json === true ? () => undefined : sayOn(edge.terminal.err));
+        return (await load(given.flags))(given, edge);
       };
-      return { invocation, run };
+      return { invocation, received, run };
     },
   };
 }

@@ -56,6 +56,11 @@ export function readGlobals(raw: RawGlobals, env: Readonly<NodeJS.ProcessEnv>): 
   };
 }
 
+/** The relay that is named beforehand. */
+export function relayOf({ relay }: { readonly relay?: string }, env: Readonly<NodeJS.ProcessEnv>): string | undefined {
+  return relay ?? nonEmpty(env["ATP_RELAY_HOST"]);
+}
+
 /** An empty variable counts as unset. */
 export function nonEmpty(value: string | undefined): string | undefined {
   return value === "" ? undefined : value;

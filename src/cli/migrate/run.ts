@@ -7,7 +7,7 @@ import { migrate } from "../../migration/run.ts";
 import { isPointOfNoReturn } from "../../migration/step-ids.ts";
 import { resumable } from "../command-line.ts";
 import { converse } from "../talk/converse.ts";
-import { nonEmpty, readGlobals } from "../globals.ts";
+import { readGlobals, relayOf } from "../globals.ts";
 import type { Edge, Invocation } from "../command.ts";
 import { askedLines } from "./asked-for.ts";
 import type { MigrateFlags } from "./declare.ts";
@@ -91,7 +91,7 @@ function exitCodeFor(result: MigrationResult): number {
 export async function migrateCommand(invocation: Invocation<MigrateFlags>, edge: Edge): Promise<number> {
   const { flags, globals } = invocation;
   const { terminal } = edge;
-  const relay = flags.relay ?? nonEmpty(terminal.env["ATP_RELAY_HOST"]);
+  const relay = relayOf(flags, terminal.env);
   const services = servicesFor(readGlobals(globals, terminal.env), terminal, relay);
   try {
     const guided = isGuided(invocation, edge) ? await guide(invocation, edge, services) : { invocation };

@@ -5,7 +5,7 @@ import { restore } from "../../migration/restore/run.ts";
 import { isPointOfNoReturn } from "../../migration/step-ids.ts";
 import { resumable } from "../command-line.ts";
 import type { Edge, Invocation } from "../command.ts";
-import { nonEmpty, readGlobals } from "../globals.ts";
+import { readGlobals, relayOf } from "../globals.ts";
 import { servicesFor } from "../services.ts";
 import { converse } from "../talk/converse.ts";
 import { finishSoon } from "../talk/move-lines.ts";
@@ -18,7 +18,7 @@ export async function restoreCommand(invocation: Invocation<RestoreFlags>, edge:
   const { terminal } = edge;
   const request = readRestoreRequest(invocation, terminal.env);
   const { options, globals } = request;
-  const relay = invocation.flags.relay ?? nonEmpty(terminal.env["ATP_RELAY_HOST"]);
+  const relay = relayOf(invocation.flags, terminal.env);
   const services = servicesFor(readGlobals(invocation.globals, terminal.env), terminal, relay);
   let plan: MigrationPlan | undefined;
   let identityMoved = false;
