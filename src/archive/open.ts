@@ -2,6 +2,7 @@
 
 import { DecampError } from "../errors.ts";
 import { joinPath, splitPath } from "../services/disk/files.ts";
+import { isFolder } from "../services/disk/hash-file.ts";
 import { findBegun } from "./folder.ts";
 import { snapshotName, snapshotsFolder } from "./layout.ts";
 import {
@@ -77,9 +78,10 @@ export async function openSnapshot(path: string): Promise<OpenSnapshot> {
 
 /** The error for a folder without a complete snapshot. @throws DecampError `usage`, `storage` */
 export async function noArchive(path: string): Promise<DecampError> {
+  const isThere = await isFolder(path);
   return (
     (await notComplete(path)) ??
-    new DecampError("unreadable-file", `There is no archive in the folder ${path}.`, {
+    new DecampError("unreadable-file", `There is no ${isThere ? "archive in the folder" : "folder"} ${path}.`, {
       hint: "An archive is a folder that decamp export or decamp migrate has made. In it is a folder snapshots, with a manifest.json in each snapshot that is complete.",
       data: { path },
     })

@@ -17,13 +17,19 @@ export function sayOn(err: Channel): Say {
   return (given, name) => err.line(`${given} is read as ${name}.`);
 }
 
-/** The arguments of a command, with the names of accounts among them plain. */
+/**
+ * The arguments of a command, with the names of accounts among them plain.
+ *
+ * @throws DecampError `invalid-account` for what is no name where nothing else can stand
+ */
 export async function plainArguments(command: Command, args: readonly string[], say: Say): Promise<readonly string[]> {
   return Promise.all(
     args.map(async (given, index) => {
       const argument = command.registeredArguments[index];
-      const isFile = /\bfile\b/.test(argument?.description ?? "") && mayBePath.test(given);
-      return argument?.name() === "account" && !isFile ? plainName(given, say) : given;
+      const mayBeFile = /\bfile\b/.test(argument?.description ?? "");
+      return argument?.name() !== "account" || (mayBeFile && mayBePath.test(given))
+        ? given
+        : plainName(given, say, !mayBeFile);
     }),
   );
 }
@@ -41,8 +47,8 @@ export async function plainFlags<Flags extends object>(command: Command, flags: 
   return { ...flags, ...changed };
 }
 
-/** What is no name stays as it is: the command says so. */
-async function plainName(given: string, say: Say): Promise<string> {
+/** @param mustBe whether what is no name is an error here; else it stays as it is, and the command says so */
+async function plainName(given: string, say: Say, mustBe = false): Promise<string> {
   if (plain.test(given)) {
     return given;
   }
@@ -61,7 +67,7 @@ async function plainName(given: string, say: Say): Promise<string> {
     }
     return name;
   } catch (error) {
-    if (isDecampError(error)) {
+    if (isDecampError(error) && !mustBe) {
       return given;
     }
     throw error;

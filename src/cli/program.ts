@@ -14,6 +14,7 @@ import { suggestion } from "./help/suggest.ts";
 import { collectLimits, helpStartsWith } from "./shape.ts";
 import type { RawGlobals } from "./globals.ts";
 import { packageFacts } from "../services/package.ts";
+import { usageSentence } from "./usage-sentence.ts";
 import type { Channel } from "./talk/terminal.ts";
 
 /** Help or the version was printed; there is nothing to run. */
@@ -161,7 +162,7 @@ function throwFromAll(command: Command, allNames: () => readonly string[]): void
     }
     const typed = error.code === "commander.unknownCommand" ? command.args[0] : undefined;
     const meant = typed === undefined ? undefined : suggestion(typed, nameOf(command), allNames());
-    throw usageError(error.message, command, meant);
+    throw usageError(error, command, meant);
   });
   command.commands.forEach((one) => throwFromAll(one, allNames));
 }
@@ -190,7 +191,7 @@ function refuseEmpty(command: Command): void {
 }
 
 /** @param meant what is suggested, where somebody knows better than commander */
-function usageError(text: string, command: Command, meant?: string): DecampError {
+function usageError({ code, message: text }: CommanderError, command: Command, meant?: string): DecampError {
   const name = `decamp ${nameOf(command)}`.trim();
   const help = `Run ${name} --help to see how it is used.`;
   const [, message = text, similar] = /^(?:error: )?(.*?)(?:\n\((.*)\))?$/s.exec(text) ?? [];
@@ -206,8 +207,9 @@ function usageError(text: string, command: Command, meant?: string): DecampError
         : `This command takes no such secret. ${help}`,
     });
   }
-  const sentence = `${message.charAt(0).toUpperCase()}${message.slice(1)}`.replace(/([^.?!])$/, "$1.");
-  return new DecampError("usage", sentence, { hint: [meant ?? similar ?? "", help].join(" ").trim() });
+  return new DecampError("usage", usageSentence(code, message, command), {
+    hint: [meant ?? similar ?? "", help].join(" ").trim(),
+  });
 }
 
 /** Whether a command has a flag, by itself or from those that it stands under. */

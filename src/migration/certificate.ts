@@ -89,6 +89,9 @@ const schema: v.GenericSchema<unknown, Certificate> = v.object({
   plcLog: v.array(v.unknown()),
 });
 
+/** Where there is one. */
+export const certificateHint = "A move that is finished writes one, and says where.";
+
 /**
  * Checks a certificate, without network.
  *
@@ -98,7 +101,7 @@ const schema: v.GenericSchema<unknown, Certificate> = v.object({
 export async function verifyCertificate(value: unknown): Promise<CertificateReport> {
   const parsed = v.safeParse(schema, value);
   if (!parsed.success) {
-    throw new DecampError("damaged", "This is not a certificate of a move.");
+    throw new DecampError("damaged", "This is not a certificate of a move.", { hint: certificateHint });
   }
   const certificate = parsed.output;
   const { did, source, target } = certificate;

@@ -2,7 +2,7 @@
 import { blobRefField, mayHaveBlobRefs, recordBlobRefs, type RecordBlobRefs } from "../data/blob-refs.ts";
 import { isCborCid, type Cid } from "../data/cid.ts";
 import { atOnce, inTurns, itemsAtOnce, itemsInTurns, SliceCounter, type Slices, type Steps } from "../data/slices.ts";
-import { BlockIndex, readRoot } from "./block-index.ts";
+import { BlockIndex } from "./block-index.ts";
 import type { RepoSource } from "./source.ts";
 import { Walk } from "./walk.ts";
 
@@ -114,11 +114,7 @@ export async function blobRefsInTurns(
 
 function* blobRefSlices(source: RepoSource, onUnknown: BlobRefOptions["onUnknown"]): Slices<Map<Cid, ReferencedBlob>> {
   const blobs = new Map<Cid, ReferencedBlob>();
-  readRoot(source);
-  // Where the field is not, reading and decoding can be spared.
-  if (!(yield* hasText(source, blobRefField))) {
-    return blobs;
-  }
+  // Where the field is not, reading and decoding can be spared; what is missing may have it.
   const index = yield* BlockIndex.slices(source, blobRefField);
   for (const record of recordsWith(index, (view, at) => index.mentions(view, at))) {
     if (record === undefined) {
@@ -145,22 +141,4 @@ function* blobRefSlices(source: RepoSource, onUnknown: BlobRefOptions["onUnknown
 /** What is behind a link that is not dag-cbor is not CBOR, or not known to be. */
 function refsOf({ cid, bytes }: RepoRecord): RecordBlobRefs {
   return isCborCid(cid) ? recordBlobRefs(bytes) : { refs: [], isAll: !mayHaveBlobRefs(bytes) };
-}
-
-/** Whether a file has these bytes anywhere. */
-function* hasText(source: RepoSource, text: string): Slices<boolean> {
-  const window = Buffer.allocUnsafeSlow(1 << 20);
-  const counter = new SliceCounter();
-  for (let offset = 0; ; offset += window.length - text.length) {
-    if (counter.isOver(window.length)) {
-      yield;
-    }
-    const bytes = source.read(offset, window.length, window);
-    if (Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).includes(text)) {
-      return true;
-    }
-    if (bytes.length < window.length) {
-      return false;
-    }
-  }
 }

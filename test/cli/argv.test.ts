@@ -90,17 +90,21 @@ describe.each(names)("%s", (name) => {
     expect(await received([...command, ...behind])).toEqual(base);
   });
 
-  test.each(lines)("%s", async (line, changes) => {
-    expect(await received([...command, ...wordsOf(line)])).toEqual(changed(base, changes));
+  test("its arguments", async () => {
+    for (const [line, changes] of lines) {
+      expect([line, await received([...command, ...wordsOf(line)])]).toEqual([line, changed(base, changes)]);
+    }
   });
 
-  test.each(rows)("%s", async (part, changes) => {
-    const expected = changed(base, changes);
-    for (const form of forms(part)) {
-      expect(await received([...command, ...behind, ...form])).toEqual(expected);
-      // Before its arguments, too. A line that has the same flag counts by the last one.
-      if (!behind.some((word) => word.startsWith("--"))) {
-        expect(await received([...command, ...form, ...behind])).toEqual(expected);
+  test("its flags, in each form, before and behind the arguments", async () => {
+    for (const [part, changes] of rows) {
+      const expected = changed(base, changes);
+      for (const form of forms(part)) {
+        expect([form, await received([...command, ...behind, ...form])]).toEqual([form, expected]);
+        // Of a flag that stands in the line already the last one counts.
+        if (!behind.some((word) => word.startsWith("--"))) {
+          expect([form, await received([...command, ...form, ...behind])]).toEqual([form, expected]);
+        }
       }
     }
   });

@@ -136,7 +136,7 @@ test.each(shells)("decamp completion %s prints the script, plain or not, and say
 test("another shell is wrong usage", async () => {
   const { parts, stderr } = captured();
   expect(await main(["completion", "tcsh"], parts)).toBe(2);
-  expect(stderr()).toContain("Allowed choices are bash, zsh, fish, powershell.");
+  expect(stderr()).toContain("It must be bash, zsh, fish or powershell.");
 });
 
 /** The shells by the program that runs them, and how each is made to say what it offers for a line. */

@@ -284,7 +284,7 @@ describe("a file that is not an audit log", () => {
       findings: [{ rule: "plc/log-form", message: expect.stringContaining(name) as string }],
     });
     const history = await run(["plc", "history", "-"], { input: JSON.stringify(value()) });
-    expect(history.exitCode).toBe(9);
+    expect(history.exitCode).toBe(2);
     expect(history.stderr).toContain(name);
   });
 

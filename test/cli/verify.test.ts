@@ -149,7 +149,11 @@ describe("bad input: exit code 2, and a hint", () => {
   test.each<[string, string[], string]>([
     ["a missing file", [join(folder, "missing")], "there is no such file"],
     ["a folder without a manifest", [folder], "it is a folder without a manifest"],
-    ["a key that is none", [good, "--signing-key", "did:key:zNope"], "--signing-key: did:key:zNope is no signing key."],
+    [
+      "a key that is none",
+      [good, "--signing-key", "did:key:zNope"],
+      "--signing-key: a key is given as a k256 or p256 did:key",
+    ],
     ["a limit that is none", [good, "--limit", "lunch=1"], "--limit: there is no limit lunch."],
     ["a limit that is fixed", [good, "--limit", "json-bytes=10MB"], "--limit: json-bytes cannot be raised."],
     ["a limit too far", [good, "--limit", "record-depth=1025"], "--limit: record-depth can be at most 1024."],

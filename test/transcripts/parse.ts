@@ -9,6 +9,8 @@
  *     copy plc-log.json fixtures/a.json log a file of the house, or one field of it
  *     file password.txt                     a file with the lines that are indented below it
  *     program read-mail                     the same, and it can be run: as ./read-mail, and by its name alone
+ *     mode 500 photos                       what may be done with a file, or in a folder, which is made if it is not there
+ *     terminal stdin stderr                 these are terminals (only where no shell runs it: in-process.ts)
  *
  *     $ decamp verify alice.car \
  *         --online
@@ -38,6 +40,8 @@ export interface Setting {
   readonly accounts: readonly { readonly name: string; readonly records: number; readonly blobs: number }[];
   readonly servers: readonly string[];
   readonly files: readonly GivenFile[];
+  readonly modes: readonly { readonly name: string; readonly mode: number }[];
+  readonly terminals: readonly string[];
 }
 
 export interface GivenFile {
@@ -87,6 +91,8 @@ export function readSetting(lines: readonly string[]): Setting {
   const accounts: Setting["accounts"][number][] = [];
   const servers: string[] = [];
   const files: GivenFile[] = [];
+  const modes: Setting["modes"][number][] = [];
+  const terminals: string[] = [];
   for (const [index, line] of lines.entries()) {
     const [word = "", name = "", ...rest] = line.split(" ");
     if (line === "" || word === "#" || line.startsWith("  ")) {
@@ -106,6 +112,14 @@ export function readSetting(lines: readonly string[]): Setting {
       case "server":
         servers.push(name);
         break;
+      case "mode": {
+        const [, mode = "", place = ""] = understood(/^mode ([0-7]{3}) (\S+)$/, line, index);
+        modes.push({ name: place, mode: Number.parseInt(mode, 8) });
+        break;
+      }
+      case "terminal":
+        terminals.push(name, ...rest);
+        break;
       case "copy":
         files.push({ name, isProgram: false, content: { path: rest[0] ?? "", field: rest[1] } });
         break;
@@ -120,7 +134,7 @@ export function readSetting(lines: readonly string[]): Setting {
         throw notUnderstood(line, index);
     }
   }
-  return { env, accounts, servers, files };
+  return { env, accounts, servers, files, modes, terminals };
 }
 
 function understood(form: RegExp, line: string, index: number): RegExpExecArray {

@@ -4,7 +4,7 @@
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
@@ -34,11 +34,11 @@ export interface Problem {
   readonly what: string;
 }
 
-/** All transcripts of the house: the name of each file without `.txt`, and what is in it. */
-export async function readTranscripts(): Promise<
-  readonly { readonly name: string; readonly transcript: Transcript }[]
-> {
-  const folder = fileURLToPath(new URL(".", import.meta.url));
+/** All transcripts of a folder: the name of each file without `.txt`, and what is in it. */
+export async function readTranscripts(
+  shelf = ".",
+): Promise<readonly { readonly name: string; readonly transcript: Transcript }[]> {
+  const folder = fileURLToPath(new URL(shelf, import.meta.url));
   const names = (await readdir(folder)).filter((name) => name.endsWith(".txt")).sort();
   return Promise.all(
     names.map(async (name) => ({
@@ -80,6 +80,11 @@ export async function runTranscript(
       await writeProgram(path.join(programs, "decamp"), 'exec "$DECAMP_NODE" "$DECAMP_BIN" "$@"\n');
     }
     const given = await putThere(setting.files, { folder, programs, known: world.known });
+    for (const { name, mode } of setting.modes ?? []) {
+      const place = path.join(folder, name);
+      await stat(place).catch(async () => mkdir(place));
+      await chmod(place, mode);
+    }
     const env = {
       PATH:
         installed === undefined
@@ -250,7 +255,9 @@ async function filesThere(folder: string, given: ReadonlyMap<string, Buffer>): P
       if (before === undefined) {
         return [name];
       }
-      return isDeepStrictEqual(await readFile(path.join(folder, name)), before) ? [] : [`~ ${name}`];
+      // What nobody may read is as it was.
+      const now = await readFile(path.join(folder, name)).catch(() => before);
+      return isDeepStrictEqual(now, before) ? [] : [`~ ${name}`];
     }),
   );
   const gone = [...given.keys()].filter((name) => !names.includes(name)).map((name) => `- ${name}`);

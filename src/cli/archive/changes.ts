@@ -1,11 +1,11 @@
 /** `decamp archive diff`: what has changed between two snapshots. */
+import { refuseFile } from "../../archive/manifest.ts";
 import { compareBlobs, compareFiles, compareRecords } from "../../archive/compare-snapshots.ts";
 import { openSnapshot, type OpenSnapshot } from "../../archive/open.ts";
 import type { Edge, Invocation } from "../command.ts";
 import { readGlobals } from "../globals.ts";
 import { createList, signs } from "../talk/list.ts";
 import { stoppable } from "../talk/signals.ts";
-import { refuseFile } from "./run.ts";
 
 /** Runs `decamp archive diff`. */
 export async function archiveDiffCommand(invocation: Invocation, { terminal }: Edge): Promise<number> {

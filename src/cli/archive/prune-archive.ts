@@ -1,4 +1,5 @@
 /** `decamp archive prune`: which snapshots stay, and what goes with the others. */
+import { refuseFile } from "../../archive/manifest.ts";
 import { holdsArchives } from "../../archive/archives.ts";
 import { hasRule, parseSpan, type KeepRules } from "../../archive/keep-rules.ts";
 import { privateReason, pruneArchive, type Pruned } from "../../archive/prune.ts";
@@ -11,7 +12,6 @@ import { bytesText, plural } from "../talk/reporters/amounts.ts";
 import { stoppable } from "../talk/signals.ts";
 import type { Terminal } from "../talk/terminal.ts";
 import type { PruneFlags } from "./declare.ts";
-import { refuseFile } from "./run.ts";
 
 /** Runs `decamp archive prune`. */
 export async function archivePruneCommand(

@@ -2,12 +2,11 @@
 import { holdsArchives } from "../../archive/archives.ts";
 import type { ArchiveFinding } from "../../archive/check/check-snapshot.ts";
 import { readHeld, type Hold } from "../../archive/held.ts";
-import { hasPrivateParts, type Manifest } from "../../archive/manifest.ts";
+import { hasPrivateParts, refuseFile, type Manifest } from "../../archive/manifest.ts";
 import type { OddSnapshot } from "../../archive/odd-snapshots.ts";
 import { readArchive, type ArchiveContents } from "../../archive/open.ts";
 import { lossText } from "../../archive/shrink.ts";
-import { DecampError, exitCodeOf } from "../../errors.ts";
-import { isNoFolder } from "../../services/disk/hash-file.ts";
+import { exitCodeOf } from "../../errors.ts";
 import type { Edge, Invocation } from "../command.ts";
 import { readGlobals } from "../globals.ts";
 import { lossSteps } from "../talk/loss-lines.ts";
@@ -60,16 +59,6 @@ export async function archiveLsCommand(invocation: Invocation, { terminal }: Edg
 /** A snapshot of which nothing can be listed is damage. */
 function exitCodeFor({ odd }: Listed): number {
   return odd.some(({ rule }) => rule === "archive/manifest-damaged") ? exitCodeOf("damaged") : 0;
-}
-
-/** @throws DecampError `unreadable-file` for a file in the place of an archive */
-export async function refuseFile(path: string): Promise<void> {
-  if (await isNoFolder(path)) {
-    throw new DecampError("unreadable-file", `${path} is a file, not an archive.`, {
-      hint: "Give the folder of an archive. decamp repo ls and decamp repo diff look into CAR files.",
-      data: { path },
-    });
-  }
 }
 
 interface Listed extends ArchiveContents {

@@ -25,6 +25,7 @@ import { carTarget } from "./to-car.ts";
 import { commandLine } from "../command-line.ts";
 import { failureFacts } from "../talk/failure.ts";
 import type { Edge, Invocation } from "../command.ts";
+import { requirePipe } from "../inputs/standard-input.ts";
 import { servicesFor } from "../services.ts";
 import { countText, plural } from "../talk/reporters/amounts.ts";
 import { warningLine } from "../talk/reporters/lines.ts";
@@ -88,6 +89,9 @@ export async function exportManyCommand(
   const folder = checkFlags(args, flags);
   if ((await carTarget(folder)) !== undefined) {
     refuse("A CAR file holds one account: with --all and --accounts, -o names the folder for the archives.");
+  }
+  if (flags.accounts === "-") {
+    requirePipe(terminal.stdin, "Give the path of a file, or pipe the list in.");
   }
   await requireNoArchive(folder);
   const from = flags.all === true ? flags.pds : flags.from;
@@ -193,13 +197,21 @@ async function* listAccounts(
     }
     return;
   }
+  let isEmpty = true;
   const lines =
     accounts === "-" ? streamLines(terminal.stdin, "the standard input", signal) : fileLines(accounts, signal);
   for await (const line of lines) {
     const name = line.trim();
     if (name !== "" && !name.startsWith("#")) {
+      isEmpty = false;
       yield listed(name);
     }
+  }
+  if (isEmpty) {
+    const what = accounts === "-" ? "The standard input" : accounts;
+    throw new DecampError("unreadable-file", `${what} names no account.`, {
+      hint: "Give a text with one account in each line.",
+    });
   }
 }
 

@@ -10,6 +10,7 @@ import { readableManifests } from "../../archive/manifest.ts";
 import { DecampError, exitCodeOf } from "../../errors.ts";
 import { parseServerUrl } from "../../identity/addresses.ts";
 import type { Account } from "../../identity/names.ts";
+import { isNoFolder } from "../../services/disk/hash-file.ts";
 import type { Pds } from "../../services/servers/pds.ts";
 import type { ExportFlags } from "./declare.ts";
 import { nonEmpty, readGlobals } from "../globals.ts";
@@ -48,6 +49,11 @@ export async function exportAccount(
       });
     }
     await checkTarget(target, given);
+  } else if (await isNoFolder(archive)) {
+    throw new DecampError("usage", `${archive} is a file, not an archive.`, {
+      hint: "Name a folder, or a file that ends in .car for the repository alone.",
+      data: { path: archive },
+    });
   }
   const from = flags.from ?? nonEmpty(terminal.env["DECAMP_SOURCE_PDS"]);
   const origin = from === undefined ? undefined : parseServerUrl(from, globals);

@@ -52,8 +52,17 @@ export async function verifiedInput(
   const { log, timeless, foreign, findings } = await auditLogFile(file, did, options);
   if (log === undefined) {
     const { rule, message, index, cid } = findings[0] ?? { message: "The log is not in order." };
+    if (rule === "plc/log-form") {
+      throw new DecampError("unreadable-file", message, {
+        hint: "A directory gives an audit log at /DID/log/audit, and an archive has one.",
+        data: { rule },
+      });
+    }
     throw new DecampError("identity-invalid", message, {
-      ...(foreign === true ? { hint: "Look which account you mean, and which file is its log." } : {}),
+      hint:
+        foreign === true
+          ? "Look which account you mean, and which file is its log."
+          : "decamp plc audit names all that is wrong with it.",
       data: { rule, index, cid },
     });
   }

@@ -20,9 +20,9 @@ export async function readOperationInput(
   if (isJsonObject(value) && value["type"] === "result" && value["operation"] !== undefined) {
     return value["operation"];
   }
-  const what = isOperation(value) ? undefined : nameJson(value);
-  if (what !== undefined) {
-    throw new DecampError("unreadable-file", `This is no operation, but ${what}.`, {
+  if (!isOperation(value)) {
+    const what = nameJson(value);
+    throw new DecampError("unreadable-file", `This is no operation${what === undefined ? "" : `, but ${what}`}.`, {
       hint: "decamp plc diff ACCOUNT … -o FILE plans an operation, and decamp plc sign signs one.",
     });
   }

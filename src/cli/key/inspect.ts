@@ -25,7 +25,7 @@ export async function keyInspectCommand(
 ): Promise<number> {
   const globals = readGlobals(raw, terminal.env);
   const [what] = args;
-  const secretFlags = keyInputSecrets(what, flags);
+  const secretFlags = keyInputSecrets(what, flags, terminal);
   checkSecretFlags(secretFlags, terminal.stdin.isTTY);
   const { key, input, account } = await stoppable(
     async (signal, leave) => {

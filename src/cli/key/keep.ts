@@ -25,7 +25,7 @@ export async function keyGenerateCommand(invocation: Invocation<KeyKeepFlags>, e
 export async function keyImportCommand(invocation: Invocation<KeyKeepFlags>, edge: Edge): Promise<number> {
   const { args, flags } = invocation;
   const [what] = args;
-  return keep(invocation, edge, keyInputSecrets(what, flags), async (sources) => {
+  return keep(invocation, edge, keyInputSecrets(what, flags, edge.terminal), async (sources) => {
     const { text } = await readKeyInput(sources, what);
     return openKey(text, sources.secrets, flags.curve);
   });

@@ -2,9 +2,11 @@
 import { DecampError } from "../../errors.ts";
 import { refusePrivateKey } from "../argument-guard.ts";
 import { requireDidKey } from "../did-key.ts";
+import { requirePipe } from "../inputs/standard-input.ts";
 import { findRotationKey, recallKey, rotationKeySecrets, type KeySources } from "../talk/rotation-key.ts";
 import type { PassphraseFlags } from "../shape.ts";
 import type { AllSecretFlags } from "../talk/secrets.ts";
+import type { Terminal } from "../talk/terminal.ts";
 
 /** A private key, perhaps encrypted, and where it was found, in a few words. */
 export interface KeyInput {
@@ -16,10 +18,18 @@ export interface KeyInput {
  * What the argument and the flags say about secrets.
  *
  * @param what the argument: a path, `-`, a did:key, or nothing
- * @throws DecampError `usage` if it is a private key itself, or a did:key that is none; neither is repeated
+ * @throws DecampError `usage` if it is a private key itself, or a did:key that is none; neither is repeated; or if it
+ *   is the standard input, and that is a terminal
  */
-export function keyInputSecrets(what: string | undefined, flags: PassphraseFlags): AllSecretFlags {
+export function keyInputSecrets(
+  what: string | undefined,
+  flags: PassphraseFlags,
+  { stdin }: Pick<Terminal, "stdin">,
+): AllSecretFlags {
   refusePrivateKey(what);
+  if (what === "-") {
+    requirePipe(stdin, "Give the path of a file, or pipe the key in.");
+  }
   if (what !== undefined && isPublic(what)) {
     requireDidKey(what);
   }

@@ -3,7 +3,7 @@
  * open.
  */
 import { overLimit, type Limits } from "../../data/budgets.ts";
-import { DecampError, exitCodeOf } from "../../errors.ts";
+import { DecampError, exitCodeOf, isDecampError } from "../../errors.ts";
 import type { RecordAddress } from "../../repo/record-address.ts";
 import type { RepoSource } from "../../repo/source.ts";
 import { readGlobals, type GlobalFlags } from "../globals.ts";
@@ -160,9 +160,11 @@ export async function repoDiffCommand(invocation: Invocation, { terminal }: Edge
   if (before === "-" && after === "-") {
     throw new DecampError("usage", "Only one of the two can be the standard input.");
   }
-  return withRepo(invocation, terminal, async ({ source, globals, limits, signal }) => {
+  const compare = async ({ source, globals, limits, signal }: Opened): Promise<void> => {
+    await requireCar(before, source);
     const other = await openInput(after, terminal, { signal, limits });
     try {
+      await requireCar(after, other.source);
       const { diffInTurns } = await import("../../repo/diff.ts");
       const list = createList(terminal.out, globals.json ? { command: "repo diff", name: "changes" } : undefined);
       for await (const change of diffInTurns(source, other.source, { signal })) {
@@ -175,7 +177,8 @@ export async function repoDiffCommand(invocation: Invocation, { terminal }: Edge
     } finally {
       other.close();
     }
-  });
+  };
+  return withRepo(invocation, terminal, compare, false);
 }
 
 /** Runs `decamp blob ls`. Exit code 6 if records cannot be read to their end, so that the list may lack something. */
@@ -210,11 +213,40 @@ interface Opened {
   readonly signal: AbortSignal;
 }
 
-/** Opens the first argument, works on it, and closes it. */
+/** The same error, and which file it is about. */
+function about(path: string, error: unknown): unknown {
+  if (!isDecampError(error, "damaged")) {
+    return error;
+  }
+  const { code, message, hint, data } = error;
+  const name = path === "-" ? "the standard input" : path;
+  return new DecampError(code, `${name}: ${message.charAt(0).toLowerCase()}${message.slice(1)}`, {
+    hint,
+    data,
+    cause: error,
+  });
+}
+
+/** @throws DecampError `damaged` for what is no CAR file with a root, with the name of the file */
+async function requireCar(path: string, source: RepoSource): Promise<void> {
+  const { readRoot } = await import("../../repo/block-index.ts");
+  try {
+    readRoot(source);
+  } catch (error) {
+    throw about(path, error);
+  }
+}
+
+/**
+ * Opens the first argument, works on it, and closes it.
+ *
+ * @param isOne whether it is the only file: then it is the one that an error is about
+ */
 async function withRepo(
   { args, globals: raw }: Invocation,
   terminal: Terminal,
   work: (opened: Opened) => void | Promise<void>,
+  isOne = true,
 ): Promise<number> {
   const globals = readGlobals(raw, terminal.env);
   const [path = ""] = args;
@@ -224,6 +256,8 @@ async function withRepo(
       const file = await openInput(path, terminal, { signal, limits });
       try {
         await work({ source: file.source, globals, limits, signal });
+      } catch (error) {
+        throw isOne ? about(path, error) : error;
       } finally {
         file.close();
       }

@@ -23,8 +23,8 @@ export async function plcDiffCommand(invocation: Invocation<PlcDiffFlags>, edge:
   checkFlags(flags);
   return talkIdentity(invocation, flags, edge, async (talk) => {
     const { parts, from } = talk;
-    const account = await readAccount(parts.services, name, { from }, parts.signal);
     const wish = await readWish(flags, talk, terminal);
+    const account = await readAccount(parts.services, name, { from }, parts.signal);
     return report(await planChange(parts, account, wish, talk.globals), flags.output, talk, terminal);
   });
 }

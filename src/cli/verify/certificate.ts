@@ -1,6 +1,6 @@
 /** `decamp verify --certificate FILE`: what the certificate of a move proves. No network. */
-import { exitCodeOf } from "../../errors.ts";
-import { verifyCertificate, type CertificateReport } from "../../migration/certificate.ts";
+import { DecampError, exitCodeOf, isDecampError } from "../../errors.ts";
+import { certificateHint, verifyCertificate, type CertificateReport } from "../../migration/certificate.ts";
 import { readGlobals } from "../globals.ts";
 import type { Edge, Invocation } from "../command.ts";
 import type { VerifyFlags } from "./declare.ts";
@@ -14,7 +14,12 @@ export async function verifyCertificateCommand(
 ): Promise<number> {
   const globals = readGlobals(raw, terminal.env);
   const [path = ""] = args;
-  const report = await verifyCertificate(await readJsonInput(path, terminal, { notJson: "damaged" }));
+  const value = await readJsonInput(path, terminal, { notJson: "damaged" }).catch((error: unknown) => {
+    throw isDecampError(error, "damaged")
+      ? new DecampError("damaged", error.message, { hint: certificateHint })
+      : error;
+  });
+  const report = await verifyCertificate(value);
   if (globals.json) {
     terminal.out.json({ type: "result", version: 1, command: "verify", certificate: report, ok: report.ok });
   } else if (!globals.quiet || !report.ok) {

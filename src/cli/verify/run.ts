@@ -49,34 +49,10 @@ async function isFolderOfArchives(path: string): Promise<boolean> {
 }
 
 async function readExpectation({ did, signingKey, allowPartial }: VerifyFlags): Promise<Expectation> {
-  // Loaded only when it is needed: most runs are over before that would be.
-  if (did !== undefined && !(await import("../../identity/names.ts")).isDid(did)) {
-    throw new DecampError("usage", `--did: ${did} is no DID.`, {
-      hint: "It looks like did:plc:ewvi7nxzyoun6zhxrhs64oiz.",
-    });
-  }
   return {
     now: Date.now(),
     ...(did === undefined ? {} : { did }),
-    ...(signingKey === undefined ? {} : { signingKeys: [await checkKey(signingKey)] }),
+    ...(signingKey === undefined ? {} : { signingKeys: [(await import("../did-key.ts")).requireDidKey(signingKey)] }),
     ...(allowPartial === undefined ? {} : { allowPartial }),
   };
-}
-
-/** @throws DecampError `usage` for what is no did:key of a curve that is known */
-async function checkKey(text: string): Promise<string> {
-  const [{ refusePrivateKey }, { parseDidKey }, { shownKey }] = await Promise.all([
-    import("../argument-guard.ts"),
-    import("../../identity/keys.ts"),
-    import("../../identity/key-guard.ts"),
-  ]);
-  refusePrivateKey(text);
-  try {
-    return parseDidKey(text).didKey;
-  } catch (error) {
-    throw new DecampError("usage", `--signing-key: ${shownKey(text)} is no signing key.`, {
-      hint: "Give a did:key of curve k256 or p256, such as the DID document names.",
-      cause: error,
-    });
-  }
 }

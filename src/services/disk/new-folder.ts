@@ -6,7 +6,7 @@ import { mkdir, open, readdir, rename, rm, rmdir } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { DecampError, isDecampError } from "../../errors.ts";
 import { isThere, privateFile, privateFolder, storageError, syncFolder } from "./files.ts";
-import { pathFault, systemCode } from "../system-error.ts";
+import { systemCode } from "../system-error.ts";
 import { writeAll } from "./write-whole.ts";
 
 /** A folder that is being written. */
@@ -87,14 +87,7 @@ async function stored(path: string, work: () => Promise<void>): Promise<void> {
   try {
     await work();
   } catch (error) {
-    if (isDecampError(error)) {
-      throw error;
-    }
-    if (pathFault(path, error) !== undefined) {
-      throw storageError(path, error);
-    }
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new DecampError("storage", `Cannot write to ${path}: ${reason}.`, { cause: error });
+    throw isDecampError(error) ? error : storageError(path, error);
   }
 }
 

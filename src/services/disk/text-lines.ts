@@ -56,5 +56,10 @@ function requireShort(line: string, name: string): string {
       hint: "Give a text with one account in each line.",
     });
   }
+  if (line.includes("\0")) {
+    throw new DecampError("unreadable-file", `Cannot read ${name}: it is not a text.`, {
+      hint: "Give a text with one account in each line.",
+    });
+  }
   return line;
 }

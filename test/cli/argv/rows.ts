@@ -3,7 +3,7 @@
  * what is received without it; `argv.test.ts` types each in every form, in every place.
  */
 import { join, resolve } from "node:path";
-import { keyA, keyB, blobA, blobB, operation } from "./names.ts";
+import { keyA, keyB, blobA, blobB, did, operation } from "./names.ts";
 
 /** A part of a line, and what it changes. Nothing for what is the same without it. */
 export type Row = readonly [typed: string, changes: object];
@@ -128,7 +128,7 @@ function moving({ to, from, namesKey }: { to: string; from: readonly Row[]; name
     ["--new-handle alice.new.example", given({ newHandle: "alice.new.example" })],
     ["--new-email a@b.example", given({ newEmail: "a@b.example" })],
     ["--invite-code i", given({ inviteCode: "i" })],
-    ["--confirm-did did:plc:x", given({ confirmDid: "did:plc:x" })],
+    [`--confirm-did ${did}`, given({ confirmDid: did })],
     ["--curve p256", given({ curve: "p256" })],
     ["--yes", { given: { yes: true }, globals: { yes: true } }],
     ["--allow-private-hosts", { options: { allowPrivateHosts: true }, globals: { allowPrivateHosts: true } }],
@@ -222,7 +222,7 @@ const restoreRows: readonly Row[] = [
 ];
 
 const from: Row = ["--from https://s.example", flags({ from: "https://s.example" })];
-const confirmDid: Row = ["--confirm-did did:plc:x", flags({ confirmDid: "did:plc:x" })];
+const confirmDid: Row = [`--confirm-did ${did}`, flags({ confirmDid: did })];
 
 /** Both passwords, and the mailed code for a sign-in. */
 const passwords: readonly Row[] = [...secret("password"), ...secret("auth-factor"), ...secret("new-password")];
@@ -250,8 +250,8 @@ export const commandRows: Readonly<Record<string, CommandRows>> = {
     receives: migrateReceives,
     rows: migrateRows,
     lines: [
-      ["did:plc:x --to https://new.example", { options: { account: "did:plc:x" } }],
-      ["--to https://new.example -- -alice", { options: { account: "-alice" } }],
+      [`${did} --to https://new.example`, { options: { account: did } }],
+      ["--to https://new.example -- alice.example", {}],
     ],
   },
   "migrate status": {
@@ -324,7 +324,7 @@ export const commandRows: Readonly<Record<string, CommandRows>> = {
     typed: "alice.car",
     receives: nothingElse("alice.car"),
     rows: [
-      ["--did did:plc:x", flags({ did: "did:plc:x" })],
+      [`--did ${did}`, flags({ did })],
       [`--signing-key ${keyA}`, flags({ signingKey: keyA })],
       ["--online", flags({ online: true })],
       ["--allow-partial", flags({ allowPartial: true })],
@@ -370,14 +370,14 @@ export const commandRows: Readonly<Record<string, CommandRows>> = {
   "plc history": {
     typed: "alice.example",
     receives: nothingElse("alice.example"),
-    rows: [from, ["--did did:plc:x", flags({ did: "did:plc:x" })]],
+    rows: [from, [`--did ${did}`, flags({ did })]],
     // A path is no name of an account.
     lines: [["./alice.example", { args: ["./alice.example"] }]],
   },
   "plc audit": {
     typed: "log.json",
     receives: nothingElse("log.json"),
-    rows: [from, ["--did did:plc:x", flags({ did: "did:plc:x" })]],
+    rows: [from, [`--did ${did}`, flags({ did })]],
     lines: [["-", { args: ["-"] }]],
   },
   "plc diff": {
