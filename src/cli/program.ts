@@ -134,7 +134,10 @@ function addGlobals(program: Command): void {
     ],
   )
     .addHelpText("after", () =>
-      ["", fitted(program, [`Topics: ${topicNames.join(", ")}.`]), "Shown by: decamp help TOPIC"].join("\n"),
+      [
+        "",
+        ...[`Topics: ${topicNames.join(", ")}.`, "Shown by: decamp help TOPIC"].map((line) => fitted(program, [line])),
+      ].join("\n"),
     )
     .version(version, "--version", "show the version")
     .addOption(new Option("-q, --quiet", "nothing on success but what was asked for"))

@@ -16,19 +16,29 @@ export const layout: HelpConfiguration = {
     return Help.prototype.formatItemList.call(helper, helper.boxWrap(heading, helper.helpWidth ?? 80), items, helper);
   },
   padWidth: () => column - 4,
+  commandUsage(command) {
+    const usage = Help.prototype.commandUsage.call(new Help(), command);
+    return broken(usage, (command.configureOutput().getOutHelpWidth?.() ?? 80) - 7, 7);
+  },
   formatItem(term, termWidth, description, helper) {
     const width = helper.helpWidth ?? 80;
+    const start = `  ${broken(term, width - 2, 4)}`;
     if (description === "") {
-      return `  ${term}`;
+      return start;
     }
     const indent = width - column >= room ? column : 6;
     const lines = helper.boxWrap(description, width - indent).replaceAll(/^/gm, " ".repeat(indent));
-    const start = `  ${term}`;
     return term.length <= termWidth && indent === column
       ? start.padEnd(indent) + lines.slice(indent)
       : `${start}\n${lines}`;
   },
 };
+
+/** Where it has no room in a line it goes on in the next one, so far in. */
+function broken(text: string, width: number, indent: number): string {
+  const help = Object.assign(new Help(), { minWidthToWrap: 1 });
+  return text.length <= width ? text : help.boxWrap(text, width).replaceAll("\n", `\n${" ".repeat(indent)}`);
+}
 
 function argumentTerm(argument: Argument): string {
   const name = `${argument.name()}${argument.variadic ? "..." : ""}`;

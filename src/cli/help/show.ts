@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import { DecampError } from "../../errors.ts";
 import type { Terminal } from "../talk/terminal.ts";
 import { everyCommand } from "../every-command.ts";
-import { askedByWords, topicNames } from "./asked.ts";
+import { askedByWords, helpWidth, topicNames } from "./asked.ts";
 import { nearest, suggestion } from "./suggest.ts";
 import { topicText } from "./topics.ts";
 
@@ -18,7 +18,8 @@ export function showHelp(words: readonly string[], program: Command, terminal: P
   const command = all.find((one) => one.name === name)?.command;
   if (topic !== undefined) {
     const lines = `${topicText(topic)}${command === undefined ? "" : "\n"}`.split("\n").slice(0, -1);
-    lines.forEach((line) => terminal.out.line(line));
+    const shown = terminal.out.width < helpWidth ? paragraphs(lines) : lines;
+    shown.forEach((line) => terminal.out.line(line));
   } else if (command === undefined) {
     const names = all.map((one) => one.name).filter((one) => one !== "");
     const group = words.slice(0, -1).join(" ");
@@ -29,4 +30,23 @@ export function showHelp(words: readonly string[], program: Command, terminal: P
     });
   }
   command?.outputHelp();
+}
+
+/** Each paragraph as one line, which breaks where this terminal ends. Commands, lists and tables stay as they are. */
+function paragraphs(lines: readonly string[]): string[] {
+  const joined: string[] = [];
+  for (const line of lines) {
+    const last = joined.at(-1) ?? "";
+    const goesOn = indentOf(line) === indentOf(last) && isProse(last) && isProse(line) && !/^ *- /.test(line);
+    joined.push(goesOn && !last.endsWith(":") ? `${joined.pop() ?? ""} ${line.trim()}` : line);
+  }
+  return joined;
+}
+
+function indentOf(line: string): number {
+  return line.search(/\S|$/);
+}
+
+function isProse(line: string): boolean {
+  return /^ *[^ $].*$/.test(line) && !/\S {2}/.test(line);
 }

@@ -53,9 +53,12 @@ interface Word {
   readonly pieces: Piece[];
 }
 
-/** Where a command begins that ends with the line: at its start, or behind a colon. */
+/**
+ * Where a command begins that ends with the line: at its start, or behind a colon. A sentence that begins with the name
+ * of a command ends like one.
+ */
 function startOfCommand(whole: string): number {
-  return /(?<=^ *|: )(?:\$ )?decamp [a-z]/.exec(whole)?.index ?? whole.length;
+  return /(?<=^ *|: )(?:\$ )?decamp [a-z](?!.*[^.][.?!:]$)/.exec(whole)?.index ?? whole.length;
 }
 
 /** Words and the spaces between them, in turns. @param wholeFrom from here on all is one word */
@@ -85,7 +88,25 @@ function textOf(piece: Piece): string {
   return typeof piece === "string" ? piece : piece.text;
 }
 
-/** Characters: near enough to columns for what decamp says itself. */
-function columns(text: string): number {
-  return Array.from(text).length;
+/**
+ * What takes two columns: the scripts of East Asia with their signs and forms, and pictures. Terminals differ in a few
+ * others.
+ */
+const wide =
+  /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\p{Script=Bopomofo}\p{Script=Yi}\p{Emoji_Presentation}\u3000-\u303e\uff01-\uff60\uffe0-\uffe6]/u;
+
+/** What is drawn over the character before it. */
+const combining = /\p{M}/u;
+
+/** How many columns a text takes on a terminal. */
+export function columns(text: string): number {
+  if (/^[ -~]*$/.test(text)) {
+    return text.length;
+  }
+  let count = 0;
+  for (const character of text) {
+    const isHalf = character >= "\uff61" && character <= "\uffdc";
+    count += combining.test(character) ? 0 : !isHalf && wide.test(character) ? 2 : 1;
+  }
+  return count;
 }
