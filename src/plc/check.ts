@@ -213,7 +213,7 @@ function checkServices({ services }: UnsignedOperation, { endpoint }: CheckConte
   }
   const pds = new Map(entries).get("atproto_pds");
   if (endpoint !== undefined && (pds?.endpoint !== endpoint || pds.type !== "AtprotoPersonalDataServer")) {
-    findings.push(error("plc/wrong-endpoint", `The PDS is not ${endpoint}, but ${pds?.endpoint ?? "none"}.`));
+    findings.push(error("plc/wrong-endpoint", `The server is not ${endpoint}, but ${pds?.endpoint ?? "none"}.`));
   }
   return findings;
 }

@@ -79,7 +79,7 @@ const table = {
   "commit/did": ["structure", "The commit does not name a valid DID."],
   "commit/other-did": ["structure", "This is the repository of another account."],
   "commit/data": ["opaque", "The commit does not link to a tree."],
-  "commit/rev": ["structure", "The revision of the commit is not a TID."],
+  "commit/rev": ["structure", "The revision of the commit has not the form of one."],
   "commit/future-rev": ["structure", "The revision of the commit lies in the future."],
   "commit/prev": ["structure", "The commit's prev is neither null nor a link."],
   "commit/sig": ["signature", "The signature is not 64 bytes."],
@@ -101,7 +101,7 @@ const table = {
   "mst/key-length": ["opaque", "A key is empty or longer than 1024 bytes."],
   "mst/key-path": ["structure", "A key is not of the form collection/rkey."],
   "mst/key-characters": ["structure", "A key has a character that keys may not have."],
-  "mst/key-collection": ["structure", "The first part of a key is not the name of a collection (NSID)."],
+  "mst/key-collection": ["structure", "The first part of a key is not the name of a collection."],
   "mst/key-rkey": ["structure", "The second part of a key is not a record key."],
   "mst/key-depth": ["structure", "A key stands on a level of the tree on which it does not belong."],
   "mst/empty-root": ["structure", "The top node has no entries, but something below it."],
@@ -136,7 +136,7 @@ const table = {
   "record/type": ["warning", "A record has no $type, or one that is not a text with something in it."],
   "record/blob-ref": [
     "warning",
-    "A map in a record calls itself a blob and is no blob ref: not exactly ref, size, $type and mimeType, a negative size, or a CID that is not of codec raw.",
+    "A map in a record calls itself a blob and is no blob ref: not exactly ref, size, $type and mimeType, a negative size, or a CID that is not one of bytes as they are.",
   ],
   "record/blobs-unknown": ["warning", "A record cannot be read to its end: whether it needs blobs is not known."],
 
