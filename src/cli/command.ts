@@ -100,7 +100,10 @@ export function runs<Flags extends object>(
 function refuseTwoReaders(command: Command, flagsOf: Command): void {
   const args = command.registeredArguments.filter((_, index) => command.processedArgs[index] === "-");
   const flags = flagsOf.options.filter(
-    (option) => option.short !== "-o" && flagsOf.getOptionValue(option.attributeName()) === "-",
+    (option) =>
+      option.short !== "-o" &&
+      !option.flags.endsWith("<cmd>") &&
+      flagsOf.getOptionValue(option.attributeName()) === "-",
   );
   const [first, second] = [...args.map((one) => `<${one.name()}>`), ...flags.map(({ long }) => long)];
   if (first !== undefined && second !== undefined) {

@@ -23,8 +23,8 @@ export function usageSentence(code: string, message: string, command: Command): 
       return `${flag} needs a value: ${option?.description ?? ""}.`;
     case "commander.excessArguments": {
       const most = command.registeredArguments.length;
-      const takes = most === 0 ? "no argument" : most === 1 ? "one argument" : `${most} arguments`;
-      return `decamp ${nameOf(command)} takes ${takes}, and these are more: ${command.args.join(", ")}.`;
+      const takes = most === 0 ? "no argument" : most === 1 ? "1 argument" : `${most} arguments`;
+      return `decamp ${nameOf(command)} takes ${takes}, and got ${command.args.length}: ${command.args.join(", ")}.`;
     }
     case "commander.invalidArgument": {
       const [, value = "", rest = ""] = /argument(?: value)? '(.*?)' is invalid[^.]*\. (.*)$/s.exec(message) ?? [];

@@ -51,7 +51,9 @@ async function shownLines(): Promise<string[]> {
       .filter(({ command }) => !/\b(?:ls|diff|history|completion|help)\b|--help|--json/.test(command))
       .flatMap(({ stdout, stderr }) => [...stdout, ...stderr]),
   );
-  const drawn = readdirSync(screens).flatMap((name) => readFileSync(`${screens}${name}`, "utf8").split("\n"));
+  const drawn = readdirSync(screens, { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(".txt"))
+    .flatMap((name) => readFileSync(`${screens}${name}`, "utf8").split("\n"));
   return [...told, ...drawn].filter((line) => !/^[ [{}\]"]*[{"]/.test(line));
 }
 

@@ -86,7 +86,7 @@ describe("there is a row for every command that can get it:", () => {
 
   test("an argument too many", () => {
     const limited = runnable.filter(({ command }) => !command.registeredArguments.some(({ variadic }) => variadic));
-    expect(lacking(limited, ({ says }) => says.includes("and these are more: "))).toEqual([]);
+    expect(lacking(limited, ({ says }) => / takes .*, and got [0-9]+: /.test(says))).toEqual([]);
   });
 
   test("a flag that there is not, and one that is near", () => {
