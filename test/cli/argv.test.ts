@@ -1,4 +1,5 @@
 /** From command lines to what a command receives, for every flag of every command; `argv/rows.ts` has the lines. */
+import { resolve } from "node:path";
 import { describe, expect, test } from "vitest";
 import { everyCommand } from "../../src/cli/every-command.ts";
 import { readGlobals, relayOf } from "../../src/cli/globals.ts";
@@ -101,22 +102,23 @@ describe.each(names)("%s", (name) => {
       const expected = changed(base, changes);
       for (const form of forms(part)) {
         expect([form, await received([...command, ...behind, ...form])]).toEqual([form, expected]);
-        // Of a flag that stands in the line already the last one counts.
-        if (!behind.some((word) => word.startsWith("--"))) {
-          expect([form, await received([...command, ...form, ...behind])]).toEqual([form, expected]);
-        }
       }
+      // Of a flag that stands in the line already the last one counts.
+      const [form = []] = behind.some((word) => word.startsWith("--")) ? [] : forms(part);
+      expect([form, await received([...command, ...form, ...behind])]).toEqual([
+        form,
+        form.length === 0 ? base : expected,
+      ]);
     }
   });
 
   test("global flags, before and behind", async () => {
-    for (const [part, changes] of globalRows) {
-      const { globals } = changed(base, { globals: changes }) as Fields;
-      for (const form of forms(part)) {
-        expect((await received([...form, ...command, ...behind]))["globals"]).toEqual(globals);
-        expect((await received([...command, ...behind, ...form]))["globals"]).toEqual(globals);
-      }
-    }
+    const all = "-qy --no-input --no-color --json --plc-url=https://p.example --state-dir /s --limit block-bytes=1";
+    const given = { quiet: true, yes: true, noInput: true, noColor: true, json: true, plcUrl: "https://p.example" };
+    const more = { stateDir: resolve("/s"), limit: { "block-bytes": 1 } };
+    const { globals } = changed(base, { globals: { ...given, ...more } }) as Fields;
+    expect((await received([...wordsOf(all), ...command, ...behind]))["globals"]).toEqual(globals);
+    expect((await received([...command, ...behind, ...wordsOf(all)]))["globals"]).toEqual(globals);
   });
 
   test("global variables, and flags over them", async () => {
@@ -126,6 +128,19 @@ describe.each(names)("%s", (name) => {
     }
   });
 });
+
+test.each(["verify a.car", "migrate cancel alice.example", "key generate"])(
+  "%s: every global flag in each form, before and behind",
+  async (line) => {
+    for (const [part, changes] of globalRows) {
+      for (const form of forms(part)) {
+        const expected = { ...plainGlobals, ...changes };
+        expect([form, (await received([...form, ...line.split(" ")]))["globals"]]).toEqual([form, expected]);
+        expect([form, (await received([...line.split(" "), ...form]))["globals"]]).toEqual([form, expected]);
+      }
+    }
+  },
+);
 
 test("flags of a group stand on both sides of the command in it", async () => {
   for (const line of ["migrate --to https://n.example cancel a.example", "restore --to https://n.example cancel b"]) {
