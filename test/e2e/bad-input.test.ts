@@ -1,7 +1,8 @@
 /** What people get wrong, and what servers refuse: each has its exit code, says what is wrong, and what to try. */
+import { readFileSync } from "node:fs";
 import { rm, writeFile } from "node:fs/promises";
 import path from "node:path";
-import { beforeAll, describe, expect, inject, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { createAccount, createAppPassword, createInviteCode, type Account } from "../network/account.ts";
 import { connectNetwork } from "../network/control.ts";
 import { auditLog } from "../network/identity.ts";
@@ -22,21 +23,68 @@ async function newAccount(pds: PdsHandle = network.a): Promise<Account> {
   });
 }
 
-/** Runs a move that has to fail, and returns its error; the account must be as it was. */
-async function failing(
-  account: Account,
-  args: readonly string[],
-): Promise<{ code: string; message: string; hint: string; exitCode: number }> {
+/** What is said, row by row, as a person reads it: `bad-input.txt`. Each row has the name of its test. */
+const transcript = new Map(
+  readFileSync(new URL("bad-input.txt", import.meta.url), "utf8")
+    .split("\n\n")
+    .flatMap((entry) => {
+      const [name = "", ...lines] = entry.trim().split("\n");
+      return name.startsWith("# ") && lines.length > 0 ? [[name.slice(2), lines] as const] : [];
+    }),
+);
+/** Rows that a test has looked at. */
+const seen = new Set<string>();
+
+afterAll(() => {
+  // Of a run of all tests.
+  if (seen.size > 20) {
+    expect([...transcript.keys()].filter((name) => !seen.has(name))).toEqual([]);
+  }
+});
+
+/** An error as it stands in the transcript: servers, accounts and folders have other names in every run. */
+function asWritten({ message, hint, exitCode }: Failed, account: Account, args: readonly string[]): string[] {
+  const target = args[args.indexOf("--to") + 1] ?? "";
+  const plain = (text: string): string =>
+    [
+      [target, "NEW"],
+      [target.replace(/^https?:\/\//, ""), "NEW"],
+      [account.pds.url, "OLD"],
+      [new URL(account.pds.url).host, "OLD"],
+      [account.did, "DID"],
+      [account.handle, "HANDLE"],
+    ]
+      .reduce((now, [from = "", to = ""]) => (from === "" ? now : now.replaceAll(from, to)), text)
+      .replaceAll(/bad-[0-9]+/g, "bad-N");
+  return [`Error: ${plain(message)}`, `Hint: ${plain(hint)}`, `[exit ${exitCode}]`];
+}
+
+interface Failed {
+  readonly code: string;
+  readonly message: string;
+  readonly hint: string;
+  readonly exitCode: number;
+}
+
+/**
+ * Runs a move that has to fail, as it is written, and returns its error; the account must be as it was.
+ *
+ * @param row which row of the transcript it is, if the test has more than one
+ */
+async function failing(account: Account, args: readonly string[], row = ""): Promise<Failed> {
   const log = await auditLog(network.plcUrl, account.did);
   const { code, stderr } = await runDecamp([...args, "--json"]);
   const line = stderr.trim().split("\n").at(-1) ?? "";
-  const error = JSON.parse(line) as { type: string; code: string; message: string; hint: string; exitCode: number };
+  const error = JSON.parse(line) as Failed & { type: string };
   expect(error.type).toBe("error");
   expect(error.exitCode).toBe(code);
   expect(error.hint).not.toBe("");
   expect(await auditLog(network.plcUrl, account.did)).toEqual(log);
   expect(await repoStatus({ url: account.pds.url, did: account.did })).toBe("active");
   expect(stderr).not.toContain("    at ");
+  const name = `${expect.getState().currentTestName ?? ""}${row === "" ? "" : `: ${row}`}`;
+  seen.add(name);
+  expect({ name, says: asWritten(error, account, args) }).toEqual({ name, says: transcript.get(name) });
   return error;
 }
 
@@ -103,7 +151,7 @@ describe("what is typed", () => {
 
   test("a handle that the target does not give out", async () => {
     for (const handle of ["a.b.test", "two.labels.b.test", "somewhere.else.test", "not_a_handle"]) {
-      const error = await failing(account, withFlags(move, { "--new-handle": handle }));
+      const error = await failing(account, withFlags(move, { "--new-handle": handle }), handle);
       expect(error).toMatchObject({ code: "handle-refused", exitCode: 5 });
       expect(error.hint).toContain("--new-handle");
     }
@@ -147,7 +195,7 @@ describe("what the target refuses", () => {
     const error = await failing(account, move.args);
     expect(error).toMatchObject({ code: "input-needed", exitCode: 7 });
     expect(error.hint).toContain("--invite-code");
-    expect(await failing(account, [...move.args, "--invite-code", "not-a-code"])).toMatchObject({
+    expect(await failing(account, [...move.args, "--invite-code", "not-a-code"], "a wrong one")).toMatchObject({
       code: "invite-refused",
       exitCode: 5,
     });

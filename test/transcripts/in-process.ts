@@ -78,7 +78,8 @@ export function readLine(command: string): {
   const behind = words.slice(at + 1);
   const from = behind.at(-2) === "<" ? behind.at(-1) : undefined;
   const argv = from === undefined ? behind : behind.slice(0, -2);
-  if (at === -1 || argv.some((word) => /^[|<>&;]/.test(word))) {
+  const isPlain = words.slice(0, at).every((word) => /^[A-Z_]+=/.test(word));
+  if (at === -1 || !isPlain || argv.some((word) => /^[|<>&]|;$/.test(word))) {
     throw new Error(`only a shell can run this: ${command}`);
   }
   return { variables: Object.fromEntries(variables), argv, input: from };

@@ -1,5 +1,6 @@
 /** What a transcript notices: a test of the tests. */
 import { expect, test } from "vitest";
+import { readLine, runInProcess } from "./in-process.ts";
 import { parseTranscript } from "./parse.ts";
 import { problemText, runTranscript } from "./run.ts";
 
@@ -84,4 +85,40 @@ test.for([
   ["text among files", "$ true\nfiles:\nfile.txt\n"],
 ])("%s is no transcript", ([, text = ""]) => {
   expect(() => parseTranscript(text)).toThrow("transcript");
+});
+
+const inOneProcess = `copy alice.car fixtures/compat/cfdfa5a/archive/files/snapshots/3n3fvwe5m2v2l/repo.car
+mode 000 alice.car
+
+$ decamp verify nothing.car
+2| Error: Cannot read nothing.car: there is no such file.
+2| Hint: Check the path.
+[exit 2]
+
+$ decamp verify --limit much - < /dev/null
+2| ...
+[exit 2]
+`;
+
+test.for([
+  ["nothing is wrong", "", "", ""],
+  ["another exit code", "[exit 2]", "[exit 3]", "exit code 3 is expected, and it was 2"],
+  ["another sentence", "no such file", "no file", "stderr is expected"],
+  ["a file that nobody names", "verify nothing.car", "repo unpack readable.car records", "files is expected"],
+])("in one process, %s", async ([, right = "", wrong = "", problem = ""]) => {
+  const more =
+    "copy readable.car fixtures/compat/cfdfa5a/archive/files/snapshots/3n3fvwe5m2v2l/repo.car\nmode 644 readable.car\n";
+  const problems = problemText(await runInProcess(parseTranscript(more + inOneProcess.replace(right, wrong))));
+  expect(problem === "" ? problems : problems.includes(problem)).toBe(problem === "" ? "" : true);
+});
+
+test("a line that is read without a shell", () => {
+  expect(readLine("A=b decamp verify 'a b.car' \"\" --json < c.car")).toEqual({
+    variables: { A: "b" },
+    argv: ["verify", "a b.car", "", "--json"],
+    input: "c.car",
+  });
+  for (const line of ["cat a | decamp verify -", "decamp verify a > b", "decamp verify a; true", "true"]) {
+    expect(() => readLine(line)).toThrow("only a shell can run this");
+  }
 });
