@@ -9,8 +9,8 @@ import { parseServerUrl } from "../identity/addresses.ts";
 import { isDid, parseAccount } from "../identity/names.ts";
 import { isNsid } from "../repo/path.ts";
 import { refusePrivateKey } from "./argument-guard.ts";
-import type { FormedFlag } from "./command.ts";
 import { requireDidKey } from "./did-key.ts";
+import type { FormedFlag } from "./given-flags.ts";
 
 /** What every value of a kind is asked. It throws, or says what the value is not, and what one looks like. */
 type Check = (text: string, allowPrivateHosts: boolean) => undefined | readonly [what: string, hint: string];

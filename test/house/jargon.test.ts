@@ -1,7 +1,7 @@
 /**
- * Whatever decamp says can be read with common words, and those that the section Words of the README explains. The texts
- * are all that stand in the code, and the pages that people read. What a word is for, the README says in one sentence;
- * a word that nobody needs is better replaced.
+ * Whatever decamp says can be read with common words, and those that the section Words of the README explains. The
+ * texts are all that stand in the code, and the pages that people read. What a word is for, the README says in one or
+ * two sentences; a word that nobody needs is better replaced.
  */
 import { existsSync, readFileSync } from "node:fs";
 import { expect, test } from "vitest";

@@ -1,6 +1,6 @@
 /**
- * What people get wrong: `bad-input/` has it, and what is said. Here is asked that each row is as it is written, that no
- * kind of bad input lacks a command that can get it, and what holds for whatever is said.
+ * What people get wrong: `bad-input/` has it, and what is said. Here is asked that each row is as it is written, that
+ * no kind of bad input lacks a command that can get it, and what holds for whatever is said.
  */
 import type { Argument, Command, Option } from "commander";
 import { describe, expect, test } from "vitest";

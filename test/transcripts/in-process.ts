@@ -10,13 +10,17 @@ import { captured, type StreamOptions } from "../cli/support/streams.ts";
 import { runTranscript, type Perform, type Problem } from "./run.ts";
 import type { Transcript } from "./parse.ts";
 
-/** @returns what is not as it is written. Where a command does not say which files there are, there must be no new ones */
+/**
+ * Where a command does not say which files there are, there must be no new ones.
+ *
+ * @returns what is not as it is written
+ */
 export async function runInProcess({ setting, sessions }: Transcript): Promise<Problem[]> {
   const before = process.cwd();
   const strict = sessions.map((session) => ({ ...session, files: session.files ?? [] }));
   try {
-    const perform = inProcess(setting.terminals);
-    const how = setting.modes.length === 0 ? perform : unprivileged(perform);
+    const perform = inProcess(setting.terminals ?? []);
+    const how = setting.modes === undefined || setting.modes.length === 0 ? perform : unprivileged(perform);
     return await runTranscript({ setting, sessions: strict }, { env: {}, known: asWritten }, how);
   } finally {
     process.chdir(before);

@@ -9,7 +9,7 @@
  *     copy plc-log.json fixtures/a.json log a file of the house, or one field of it
  *     file password.txt                     a file with the lines that are indented below it
  *     program read-mail                     the same, and it can be run: as ./read-mail, and by its name alone
- *     mode 500 photos                       what may be done with a file, or in a folder, which is made if it is not there
+ *     mode 500 photos                       what may be done with a file, or in a folder (made if there is none)
  *     terminal stdin stderr                 these are terminals (only where no shell runs it: in-process.ts)
  *
  *     $ decamp verify alice.car \
@@ -40,8 +40,8 @@ export interface Setting {
   readonly accounts: readonly { readonly name: string; readonly records: number; readonly blobs: number }[];
   readonly servers: readonly string[];
   readonly files: readonly GivenFile[];
-  readonly modes: readonly { readonly name: string; readonly mode: number }[];
-  readonly terminals: readonly string[];
+  readonly modes?: readonly { readonly name: string; readonly mode: number }[];
+  readonly terminals?: readonly string[];
 }
 
 export interface GivenFile {
@@ -91,7 +91,7 @@ export function readSetting(lines: readonly string[]): Setting {
   const accounts: Setting["accounts"][number][] = [];
   const servers: string[] = [];
   const files: GivenFile[] = [];
-  const modes: Setting["modes"][number][] = [];
+  const modes: NonNullable<Setting["modes"]>[number][] = [];
   const terminals: string[] = [];
   for (const [index, line] of lines.entries()) {
     const [word = "", name = "", ...rest] = line.split(" ");
