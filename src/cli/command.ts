@@ -4,7 +4,7 @@
  */
 import type { Command } from "commander";
 import type { KnownSecrets } from "../data/known-secrets.ts";
-import { formedFlags, refuseTwoReaders } from "./given-flags.ts";
+import { formedFlags, refuseTwoReaders } from "./typed/given-flags.ts";
 import type { RawGlobals } from "./globals.ts";
 import { plainArguments, plainFlags, sayOn, type Say } from "./pasted-names.ts";
 import type { Terminal } from "./talk/terminal.ts";
@@ -77,7 +77,7 @@ export function runs<Flags extends object>(
         refuseTwoReaders(command, flagsOf);
         const formed = formedFlags(flagsOf);
         if (formed.length > 0) {
-          const { checkForms } = await import("./flag-forms.ts");
+          const { checkForms } = await import("./typed/flag-forms.ts");
           checkForms(formed, typed.globals.allowPrivateHosts === true);
         }
         return {

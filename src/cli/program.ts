@@ -14,7 +14,7 @@ import { suggestion } from "./help/suggest.ts";
 import { collectLimits, helpStartsWith } from "./shape.ts";
 import type { RawGlobals } from "./globals.ts";
 import { packageFacts } from "../services/package.ts";
-import { usageSentence } from "./usage-sentence.ts";
+import { usageSentence } from "./help/usage-sentence.ts";
 import type { Channel } from "./talk/terminal.ts";
 
 /** Help or the version was printed; there is nothing to run. */

@@ -198,7 +198,9 @@ describe("records that break the data model", () => {
     });
     const cut = await run(["repo", "get", "-", "a.b.c/cut"], { input });
     expect(cut).toMatchObject({ exitCode: 3, stdout: "" });
-    expect(cut.stderr).toContain("The record a.b.c/cut has no JSON form. The CBOR ends in the middle of a value.");
+    expect(cut.stderr).toContain(
+      "the standard input: the record a.b.c/cut has no JSON form. The CBOR ends in the middle of a value.",
+    );
     expect(shown.stderr + json.stderr + cut.stderr).not.toContain("canonical");
   });
 
@@ -285,6 +287,6 @@ test("what is no repository ends with exit code 3 and says what it is", async ()
   ]) {
     const { exitCode, stderr } = await run(argv, { input: "<!doctype html><p>" });
     expect(exitCode).toBe(3);
-    expect(stderr).toContain("This looks like an HTML page, not like a CAR file.");
+    expect(stderr).toContain("Error: the standard input: this looks like an HTML page, not like a CAR file.");
   }
 });

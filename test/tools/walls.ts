@@ -81,7 +81,7 @@ const walls: readonly Wall[] = [
 ];
 
 /** Folders of `cli` that are no commands. */
-const shared: ReadonlySet<string> = new Set(["help", "inputs", "talk"]);
+const shared: ReadonlySet<string> = new Set(["help", "inputs", "talk", "typed"]);
 
 interface Package {
   readonly names: readonly string[];

@@ -1,6 +1,6 @@
 /** The flags of a line as commander has them: what has to be looked at before a command begins. */
 import type { Command } from "commander";
-import { DecampError } from "../errors.ts";
+import { DecampError } from "../../errors.ts";
 
 /** @throws DecampError `usage` if more than one of the arguments and flags is `-` and reads the standard input */
 export function refuseTwoReaders(command: Command, flagsOf: Command): void {

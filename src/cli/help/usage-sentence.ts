@@ -1,6 +1,6 @@
 /** What commander says of a line that it does not understand, in the words of decamp. */
 import type { Command } from "commander";
-import { nameOf } from "./every-command.ts";
+import { nameOf } from "../every-command.ts";
 
 /**
  * A sentence that names what is missing or wrong as it is typed, and says what it is.

@@ -2,14 +2,14 @@
  * What the values of flags have to look like. All are looked at before a command begins, whatever it needs first, and
  * the sentence names the flag. Only the form: whether there is such a thing, others find out.
  */
-import { isCid } from "../data/cid.ts";
-import { shortened } from "../data/shortened.ts";
-import { DecampError, isDecampError } from "../errors.ts";
-import { parseServerUrl } from "../identity/addresses.ts";
-import { isDid, parseAccount } from "../identity/names.ts";
-import { isNsid } from "../repo/path.ts";
-import { refusePrivateKey } from "./argument-guard.ts";
-import { requireDidKey } from "./did-key.ts";
+import { isCid } from "../../data/cid.ts";
+import { shortened } from "../../data/shortened.ts";
+import { DecampError, isDecampError } from "../../errors.ts";
+import { parseServerUrl } from "../../identity/addresses.ts";
+import { isDid, parseAccount } from "../../identity/names.ts";
+import { isNsid } from "../../repo/path.ts";
+import { refusePrivateKey } from "../argument-guard.ts";
+import { requireDidKey } from "../did-key.ts";
 import type { FormedFlag } from "./given-flags.ts";
 
 /** What every value of a kind is asked. It throws, or says what the value is not, and what one looks like. */
