@@ -119,7 +119,7 @@ test.each<[string, string[], string[], string]>([
   ["a path", [name, "bsky.app/profile/a.example.com"], [name, "bsky.app/profile/a.example.com", ""], ""],
   ["quietly", [profile, "--quiet"], [name, ""], ""],
   ["for a script", [profile, "--json"], [name, ""], ""],
-  ["what is no name", ["alice", "al_ice.example.com"], ["alice", "al_ice.example.com", ""], ""],
+  ["what may be a file", [name, "al_ice.example.com"], [name, "al_ice.example.com", ""], ""],
 ])("a command gets names plain, and it is said how they were read: %s", async (_, typed, given, said) => {
   const { parts, stdout, stderr } = captured();
   const terminal = await openTerminal(parts, { noColor: false });
@@ -128,4 +128,12 @@ test.each<[string, string[], string[], string]>([
   expect(JSON.parse(stdout())).toEqual(given);
   expect(stderr().split("\n")[0]).toContain(said);
   expect(stderr() === "").toBe(said === "");
+});
+
+test("what is no name where only one can stand is refused before the command's code is loaded", async () => {
+  const terminal = await openTerminal(captured().parts, { noColor: false });
+  const read = readArguments(["named", "alice"], terminal, [named]);
+  await expect("received" in read ? read.received(() => undefined) : undefined).rejects.toMatchObject({
+    code: "invalid-account",
+  });
 });

@@ -36,7 +36,7 @@ async function* linesOf(bytes: AsyncIterable<Uint8Array>, name: string, signal?:
       const lines = rest.split(/\r?\n/);
       rest = lines.pop() ?? "";
       for (const line of lines) {
-        yield requireShort(line, name);
+        yield requireText(requireShort(line, name), name);
         await turns.take();
       }
       requireShort(rest, name);
@@ -46,7 +46,7 @@ async function* linesOf(bytes: AsyncIterable<Uint8Array>, name: string, signal?:
     throw isDecampError(error) ? error : unreadable(name, error);
   }
   if (rest !== "") {
-    yield rest;
+    yield requireText(rest, name);
   }
 }
 
@@ -56,6 +56,10 @@ function requireShort(line: string, name: string): string {
       hint: "Give a text with one account in each line.",
     });
   }
+  return line;
+}
+
+function requireText(line: string, name: string): string {
   if (line.includes("\0")) {
     throw new DecampError("unreadable-file", `Cannot read ${name}: it is not a text.`, {
       hint: "Give a text with one account in each line.",
