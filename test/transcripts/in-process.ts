@@ -7,8 +7,11 @@ import { chmod } from "node:fs/promises";
 import path from "node:path";
 import { main } from "../../src/cli/main.ts";
 import { captured, type StreamOptions } from "../cli/support/streams.ts";
-import { runTranscript, type Perform, type Problem } from "./run.ts";
+import { runTranscript, type Manner, type Problem } from "./run.ts";
 import type { Transcript } from "./parse.ts";
+
+/** Runs one command. */
+type Perform = Manner["shell"];
 
 /**
  * Where a command does not say which files there are, there must be no new ones.
@@ -21,7 +24,7 @@ export async function runInProcess({ setting, sessions }: Transcript): Promise<P
   try {
     const perform = inProcess(setting.terminals ?? []);
     const how = setting.modes === undefined || setting.modes.length === 0 ? perform : unprivileged(perform);
-    return await runTranscript({ setting, sessions: strict }, { env: {}, known: asWritten }, how);
+    return await runTranscript({ setting, sessions: strict }, { env: {}, known: asWritten }, { shell: how });
   } finally {
     process.chdir(before);
   }
