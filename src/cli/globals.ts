@@ -12,6 +12,8 @@ export interface GlobalFlags {
   readonly plcUrl: string;
   readonly allowPrivateHosts: boolean;
   readonly stateDir: string;
+  /** How many bytes a second flow at most. */
+  readonly limitRate?: number;
   /** Limits that are raised, to be read by `readLimits`. */
   readonly limit: Readonly<Record<string, number>>;
 }
@@ -30,6 +32,7 @@ export interface RawGlobals {
   readonly plcUrl?: string;
   readonly allowPrivateHosts?: true;
   readonly stateDir?: string;
+  readonly limitRate?: number;
   readonly limit?: Readonly<Record<string, number>>;
 }
 
@@ -52,6 +55,7 @@ export function readGlobals(raw: RawGlobals, env: Readonly<NodeJS.ProcessEnv>): 
     plcUrl: raw.plcUrl ?? nonEmpty(env["ATP_PLC_HOST"]) ?? defaultPlcUrl,
     allowPrivateHosts: raw.allowPrivateHosts ?? false,
     stateDir: stateDirectory(raw.stateDir, env),
+    ...(raw.limitRate === undefined ? {} : { limitRate: raw.limitRate }),
     limit: raw.limit ?? {},
   };
 }

@@ -26,6 +26,7 @@ export function networkOptions(globals: GlobalFlags, terminal: Terminal): Networ
     plcUrl: globals.plcUrl,
     allowPrivateHosts: globals.allowPrivateHosts,
     limits: readLimits(globals.limit),
+    limitRate: globals.limitRate,
     env: terminal.env,
     secrets: terminal.secrets,
     onWait: (wait) => tellWait(terminal, globals, wait),

@@ -27,6 +27,7 @@ export function nextCommand(words: readonly string[], { raw, globals, archive }:
     ...(globals.allowPrivateHosts ? ["--allow-private-hosts"] : []),
     ...(raw.plain === true ? ["--plain"] : []),
     ...(raw.stateDir === undefined ? [] : ["--state-dir", raw.stateDir]),
+    ...(raw.limitRate === undefined ? [] : ["--limit-rate", String(raw.limitRate)]),
     ...Object.entries(raw.limit ?? {}).flatMap(([name, value]) => ["--limit", `${name}=${value}`]),
   ]);
 }

@@ -11,7 +11,7 @@ import { everyCommand, nameOf } from "./every-command.ts";
 import { helpWidth, topicNames } from "./help/asked.ts";
 import { fitted, layout } from "./help/help-layout.ts";
 import { suggestion } from "./help/suggest.ts";
-import { collectLimits, helpStartsWith } from "./shape.ts";
+import { collectLimits, helpStartsWith, rate } from "./shape.ts";
 import type { RawGlobals } from "./globals.ts";
 import { packageFacts } from "../services/package.ts";
 import { usageSentence } from "./help/usage-sentence.ts";
@@ -150,6 +150,9 @@ function addGlobals(program: Command): void {
     .addOption(new Option("--plc-url <url>", "the PLC directory (or ATP_PLC_HOST)"))
     .addOption(new Option("--allow-private-hosts", "allow servers on this machine or a home network"))
     .addOption(new Option("--state-dir <dir>", "where journals are kept (or XDG_STATE_HOME)"))
+    .addOption(
+      new Option("--limit-rate <rate>", "send and fetch at most so many bytes a second: 500k, 2M").argParser(rate),
+    )
     .addOption(
       new Option("--limit <name=number>", "raise a limit that an error names; may be repeated").argParser(
         collectLimits,

@@ -2,6 +2,7 @@
 import { InvalidArgumentError, Option, type Command } from "commander";
 import type { Curve } from "../identity/keys.ts";
 import { defaultDocumentWait, defaultDownloads } from "../services/defaults.ts";
+import { byteRate, rateForm } from "./byte-rate.ts";
 import { fitted } from "./help/help-layout.ts";
 
 export interface Example {
@@ -118,6 +119,15 @@ export function wholeNumber(from: number, to: number): (text: string) => number 
     }
     return value;
   };
+}
+
+/** A flag's value as bytes per second. */
+export function rate(text: string): number {
+  const value = byteRate(text);
+  if (value === undefined) {
+    throw new InvalidArgumentError(rateForm);
+  }
+  return value;
 }
 
 /** What may stand behind a number: a thousand, and its powers, or 1024, and its. */

@@ -89,6 +89,7 @@ test("help starts with what the command does and with examples, and names all gl
       "--allow-private-hosts",
       "--state-dir",
       "--limit",
+      "--limit-rate",
       "--version",
     ]) {
       expect(text).toContain(`  ${flag} `);

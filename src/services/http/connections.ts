@@ -60,6 +60,8 @@ export interface RequestOptions {
   readonly deadlines: Deadlines;
   /** How large the head of the answer may be. */
   readonly headBytes: number;
+  /** Through what a body goes on its way, if it is held up. */
+  readonly through?: ((body: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>) | undefined;
 }
 
 /** What came: to be read to the end, or to be destroyed. */
@@ -125,13 +127,14 @@ export class Connections {
    *
    * @throws Error of the system, with a code, or with a `DeadlineCode`; the reason of `signal`
    */
-  async request(url: URL, { method, headers, body, signal, deadlines, headBytes }: RequestOptions): Promise<Answer> {
+  async request(url: URL, options: RequestOptions): Promise<Answer> {
+    const { method, headers, body, signal, deadlines, headBytes, through } = options;
     signal.throwIfAborted();
-    const options = { method, headers, maxHeaderSize: headBytes };
+    const settings = { method, headers, maxHeaderSize: headBytes };
     const sent =
       url.protocol === "https:"
-        ? secureRequest(url, { ...options, agent: this.#secureAgent() })
-        : request(url, { ...options, agent: (this.#open ??= new HttpAgent(this.#settings)) });
+        ? secureRequest(url, { ...settings, agent: this.#secureAgent() })
+        : request(url, { ...settings, agent: (this.#open ??= new HttpAgent(this.#settings)) });
     const answered = watch(sent, signal, deadlines);
     if (typeof body === "string" || body instanceof Uint8Array) {
       sent.end(body);
@@ -140,7 +143,11 @@ export class Connections {
     } else {
       // Whichever of the two fails, the other one ends with it; that a file cannot be read is the error then.
       body.on("error", (error) => sent.destroy(error));
-      pipeline(body, sent, () => undefined);
+      if (through === undefined) {
+        pipeline(body, sent, () => undefined);
+      } else {
+        pipeline(body, through, sent, () => undefined);
+      }
     }
     const answer = await answered;
     return { status: answer.statusCode ?? 0, headers: answer.headers, body: answer };
@@ -191,9 +198,9 @@ async function watch(sent: ClientRequest, signal: AbortSignal, deadlines: Deadli
       end(reason instanceof Error ? reason : new Error("aborted", { cause: reason }));
     };
     const onIdle = (): void => {
-      if (answer === undefined ? sent.writableLength === 0 : answer.readableLength > 0) {
+      if (answer === undefined ? sent.writableLength === 0 : answer.complete || answer.readableLength > 0) {
         // It is not the server that is waited for, or it is for the head of its answer, which has a deadline of its
-        // own.
+        // own. What has come whole may wait for its reader, too.
         socket?.setTimeout(deadlines.idle);
       } else {
         lookOnce();

@@ -18,6 +18,7 @@ import { jsonExcess, type JsonExcess } from "../../data/json-bounds.ts";
 import { isJsonObject } from "../../data/json-object.ts";
 import { DecampError, isDecampError } from "../../errors.ts";
 import { setDeadline } from "../deadline.ts";
+import type { Flow } from "./flow.ts";
 import { noteSpent } from "../spent-memory.ts";
 import { brokenBody } from "./unreachable.ts";
 import { pause } from "../wait.ts";
@@ -35,6 +36,8 @@ export interface HttpAnswer {
   readonly from?: URL;
   /** The limits of this run; the defaults, unless given. */
   readonly limits?: Limits;
+  /** Holds its body up, if this run may not go as fast as it can. */
+  readonly flow?: Flow | undefined;
 }
 
 /**
@@ -76,14 +79,15 @@ export function discardBody(body: Readable): void {
  */
 export async function readBody(answer: HttpAnswer, url: URL, limit: BudgetName = "jsonBytes"): Promise<Uint8Array> {
   const pieces: Uint8Array[] = [];
-  const { limits = defaultBudgets } = answer;
+  const { limits = defaultBudgets, flow, ...rest } = answer;
   // A server that sends a byte now and then never runs into the limit between two pieces.
   const tooSlow = new DecampError("unreachable", `${url.host} took too long for its answer.`, {
     data: { host: url.host },
   });
   const timer = setDeadline(limits.smallBodyTime, () => answer.body.destroy(tooSlow));
   try {
-    for await (const piece of readBytes(answer, url, limit)) {
+    for await (const piece of readBytes({ ...rest, limits }, url, limit)) {
+      flow?.count(piece.length);
       pieces.push(piece);
     }
   } finally {
@@ -101,7 +105,7 @@ export async function readBody(answer: HttpAnswer, url: URL, limit: BudgetName =
  *   encoding that was said
  */
 export async function* readBytes(
-  { body, headers, limits = defaultBudgets }: HttpAnswer,
+  { body, headers, limits = defaultBudgets, flow }: HttpAnswer,
   url: URL,
   limit: BudgetName,
   now: () => number = () => performance.now(),
@@ -149,6 +153,8 @@ export async function* readBytes(
         came = 0;
       }
       yield next.value;
+      // Before the next one is waited for, so that the time is not the server's.
+      await flow?.take(next.value.length);
     }
   } finally {
     discardBody(body);

@@ -18,6 +18,7 @@ import { Allowances, announcedWait, type Allowance } from "./allowances.ts";
 import { Clocks } from "./clocks.ts";
 import { Connections } from "./connections.ts";
 import { unfold } from "./content-encoding.ts";
+import { FlowRate, slowly, type FlowTime } from "./flow.ts";
 import { checkLiteralHost, publicLookup } from "./guard.ts";
 import { discardBody, type HttpAnswer } from "./http-answer.ts";
 import { findDecampError, isHopeless, neverSent, unreachable } from "./unreachable.ts";
@@ -44,6 +45,10 @@ export interface HttpOptions {
   readonly proxyEnv?: NodeJS.ProcessEnv;
   /** What is taken from servers before they are given up; the defaults, unless given. */
   readonly limits?: Limits;
+  /** How many bytes a second flow at most, of all bodies in both directions; as many as can, unless given. */
+  readonly limitRate?: number | undefined;
+  /** The clock for that; the machine's, unless given. */
+  readonly flowTime?: FlowTime;
   /** Random numbers in [0, 1), for the jitter of the waits. */
   readonly random?: () => number;
   /** What servers are told in confidence is added to it, and is in no error. */
@@ -89,6 +94,7 @@ export class Http {
   readonly limits: Limits;
   readonly #options: HttpOptions;
   readonly #connections: Connections;
+  readonly #rate: FlowRate | undefined;
   readonly #closed = new AbortController();
 
   /** @throws DecampError `usage` for a proxy in `proxyEnv` that cannot be used */
@@ -96,6 +102,7 @@ export class Http {
     this.#options = options;
     this.secrets = options.secrets ?? new KnownSecrets();
     this.limits = options.limits ?? defaultBudgets;
+    this.#rate = options.limitRate === undefined ? undefined : new FlowRate(options.limitRate, options.flowTime);
     this.#connections = new Connections({
       ...(options.allowPrivateHosts ? {} : { lookup: publicLookup }),
       ...(options.proxyEnv === undefined ? {} : { proxyEnv: options.proxyEnv }),
@@ -174,6 +181,11 @@ export class Http {
     const method = req.method ?? "GET";
     const started = performance.now();
     const sentAt = Date.now();
+    const rate = this.#rate;
+    const flow = rate?.until(AbortSignal.any([req.signal, this.#closed.signal]));
+    if (typeof req.body === "string" || req.body instanceof Uint8Array) {
+      flow?.count(Buffer.byteLength(req.body));
+    }
     const answer = await this.#connections.request(req.url, {
       method,
       headers: { "user-agent": this.#options.userAgent, "accept-encoding": "identity", ...req.headers },
@@ -185,6 +197,7 @@ export class Http {
         idle: this.limits.idleTime,
       },
       headBytes: this.limits.httpHeaderBytes,
+      through: rate === undefined || flow === undefined ? undefined : (body) => slowly(body, flow, rate.pieceBytes),
     });
     this.#options.onAnswer?.({
       method,
@@ -198,7 +211,7 @@ export class Http {
     }
     this.allowances.observe(req.url, headers, Date.now());
     this.clocks.observe(req.url.origin, headers, { sentAt, receivedAt: Date.now() });
-    return unfold({ status: answer.status, headers, body: answer.body, limits: this.limits }, req.url);
+    return unfold({ status: answer.status, headers, body: answer.body, limits: this.limits, flow }, req.url);
   }
 
   /** Waits before a limit is hit that the server has told. @throws DecampError `rate-limited` if that takes too long */
