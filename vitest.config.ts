@@ -1,5 +1,8 @@
 import { defineConfig } from "vitest/config";
 
+/** Whoever runs the tests may have a configuration of their own. */
+const env = { DECAMP_CONFIG: "/dev/null" };
+
 export default defineConfig({
   test: {
     reporters: ["default", "./test/tools/count-reporter.ts"],
@@ -8,6 +11,7 @@ export default defineConfig({
       {
         test: {
           name: "unit",
+          env,
           include: [
             "test/{data,repo,identity,plc,services,account,archive,migration,cli,house,transcripts}/**/*.test.ts",
           ],
@@ -18,6 +22,7 @@ export default defineConfig({
       {
         test: {
           name: "network",
+          env,
           include: ["test/{network,e2e,faults,pages}/**/*.test.ts", "test/transcripts/network.test.ts"],
           globalSetup: ["test/network/vitest-setup.ts"],
           testTimeout: 120_000,

@@ -7,6 +7,7 @@ import type { KnownSecrets } from "../data/known-secrets.ts";
 import { formedFlags, refuseTwoReaders } from "./typed/given-flags.ts";
 import type { RawGlobals } from "./globals.ts";
 import { plainArguments, plainFlags, sayOn, type Say } from "./pasted-names.ts";
+import type { GivenSettings } from "./settings/apply-settings.ts";
 import type { Terminal } from "./talk/terminal.ts";
 
 /** What was typed, once commander has understood it: data, so that reading and running are tested apart. */
@@ -44,6 +45,8 @@ export interface Ready {
   readonly invocation: Invocation;
   /** What the command's code receives: what was typed, with the names of accounts plain. */
   readonly received: (say: Say) => Promise<Invocation>;
+  /** What the configuration file gave, if there is one. */
+  readonly given?: GivenSettings | undefined;
   readonly run: (edge: Edge) => Promise<number>;
 }
 

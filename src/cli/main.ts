@@ -7,6 +7,8 @@ import { helpAsked, helpWidth, isShell, pageOf, type Asked } from "./help/asked.
 import { withNextCommand } from "./next-command.ts";
 import { packageFacts } from "../services/package.ts";
 import type { Shown } from "./program.ts";
+import { settingsLine, type FileSettings } from "./settings/apply-settings.ts";
+import { findSettings } from "./settings/find-settings.ts";
 import { outliveSession } from "./talk/signals.ts";
 import { openTerminal, processParts, type Terminal, type TerminalParts } from "./talk/terminal.ts";
 
@@ -20,12 +22,14 @@ import { openTerminal, processParts, type Terminal, type TerminalParts } from ".
 export async function main(argv: readonly string[], parts: TerminalParts = processParts()): Promise<number> {
   // How to speak has to be known even when the arguments cannot be understood.
   const early = argv.slice(0, argv.includes("--") ? argv.indexOf("--") : undefined);
-  const json = early.includes("--json");
-  const verbose = early.some((argument) => argument === "--verbose" || /^-[a-z]*v[a-z]*$/.test(argument));
-  const terminal = await openTerminal(parts, {
-    noColor: early.includes("--no-color"),
-    plain: early.includes("--plain"),
-  });
+  const { settings, refused } = await readFile(early, parts.env);
+  const file = settings?.early(early);
+  const json = early.includes("--json") || file?.json === true;
+  const verbose =
+    early.some((argument) => argument === "--verbose" || /^-[a-z]*v[a-z]*$/.test(argument)) || file?.verbose === true;
+  const noColor = early.includes("--no-color") || file?.noColor === true;
+  const plain = early.includes("--plain") || file?.plain === true;
+  const terminal = await openTerminal(parts, { noColor, plain });
   const { secrets } = terminal;
   const fail = (error: unknown): number => reportFailure(terminal, error, { json, verbose, ...packageFacts });
   const onBug = (error: unknown): void => {
@@ -39,10 +43,13 @@ export async function main(argv: readonly string[], parts: TerminalParts = proce
       const { guardArguments } = await import("./argument-guard.ts");
       guardArguments(argv, secrets);
     }
+    if (refused !== undefined) {
+      throw refused.reason;
+    }
     // What a shell asks about a line to be completed is no flag of ours.
     const isAsked = json && argv[0] !== "__complete";
     const shown = isAsked ? (await import("./shown-as-json.ts")).collectShown(terminal) : undefined;
-    const read = await understand(argv, shown?.terminal ?? terminal);
+    const read = await understand(argv, shown?.terminal ?? terminal, settings);
     const edge = { terminal: shown?.terminalFor(read) ?? terminal, secrets };
     let code: number;
     if ("exitCode" in read) {
@@ -74,14 +81,18 @@ export async function main(argv: readonly string[], parts: TerminalParts = proce
 }
 
 /** What is to run. The version, and help where it is plainly asked for, are shown without what commands need. */
-async function understand(argv: readonly string[], terminal: Terminal): Promise<Ready | Shown> {
+async function understand(
+  argv: readonly string[],
+  terminal: Terminal,
+  settings: FileSettings | undefined,
+): Promise<Ready | Shown> {
   if (argv.length === 1 && argv[0] === "--version") {
     terminal.out.text(`${packageFacts.version}\n`);
     return { exitCode: 0 };
   }
   if (argv[0] === "__complete") {
     const { answerShell } = await import("./help/complete.ts");
-    terminal.out.text(answerShell(argv.slice(1), terminal.env));
+    terminal.out.text(answerShell(argv.slice(1), terminal.env, settings?.of("")["state-dir"]));
     return { exitCode: 0 };
   }
   if (argv[0] === "completion" && argv.length === 2 && isShell(argv[1])) {
@@ -96,7 +107,20 @@ async function understand(argv: readonly string[], terminal: Terminal): Promise<
     return { exitCode: 0 };
   }
   const { readArguments } = await import("./program.ts");
-  return readArguments(argv, terminal);
+  return readArguments(argv, terminal, undefined, settings);
+}
+
+/** The configuration file, or why it cannot be used: that is said once it is known how to speak. */
+async function readFile(
+  early: readonly string[],
+  env: Readonly<NodeJS.ProcessEnv>,
+): Promise<{ readonly settings?: FileSettings | undefined; readonly refused?: PromiseRejectedResult }> {
+  const [found] = await Promise.allSettled([findSettings(early, env)]);
+  if (found.status === "fulfilled") {
+    return { settings: found.value };
+  }
+  // A shell is told nothing.
+  return early[0] === "__complete" ? {} : { refused: found };
 }
 
 /** The text that is asked for; undefined if there is none. */
@@ -107,7 +131,7 @@ async function readyHelp({ topic, command }: Asked): Promise<string | undefined>
 }
 
 /** Runs a command; an error that knows what to do next says it with all flags of this run. */
-async function runNamed({ invocation, run }: Ready, edge: Edge): Promise<number> {
+async function runNamed({ invocation, given, run }: Ready, edge: Edge): Promise<number> {
   const [{ processSettings, refuseRevealing }, { findCollector }, { collectWith }] = await Promise.all([
     import("./node-settings.ts"),
     import("./collector.ts"),
@@ -115,6 +139,10 @@ async function runNamed({ invocation, run }: Ready, edge: Edge): Promise<number>
   ]);
   collectWith(findCollector);
   refuseRevealing(invocation.command, edge.terminal.env, processSettings());
+  const { verbose, json } = invocation.globals;
+  if (given !== undefined && verbose === true && json !== true) {
+    edge.terminal.err.line({ text: settingsLine(given), style: "dim" });
+  }
   try {
     return await run(edge);
   } catch (error) {

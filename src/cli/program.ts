@@ -13,6 +13,7 @@ import { fitted, layout } from "./help/help-layout.ts";
 import { suggestion } from "./help/suggest.ts";
 import { collectLimits, helpStartsWith, rate } from "./shape.ts";
 import type { RawGlobals } from "./globals.ts";
+import { applySettings, type FileSettings } from "./settings/apply-settings.ts";
 import { packageFacts } from "../services/package.ts";
 import { usageSentence } from "./help/usage-sentence.ts";
 import type { Channel } from "./talk/terminal.ts";
@@ -29,22 +30,25 @@ type Output = Record<"out" | "err", Pick<Channel, "text" | "width">>;
  * Reads the arguments. Help and version are printed here.
  *
  * @param folders all commands that there are
+ * @param settings of the configuration file, for what is not typed
  * @throws DecampError `usage`, with a hint that suggests what may have been meant
  */
 export function readArguments(
   argv: readonly string[],
   terminal: Output,
   folders: readonly Folder[] = commands,
+  settings?: FileSettings,
 ): Ready | Shown {
   const named = folders.filter(({ names }) => names.includes(argv[0] ?? ""));
   const read: { now?: Ready } = {};
   const program = declareProgram(terminal, named.length === 0 ? folders : named, (declared, command) => {
-    read.now = declared({
-      command: nameOf(command),
-      args: [...command.args],
-      globals: program.opts<RawGlobals>(),
-      argv,
-    });
+    const name = nameOf(command);
+    const given =
+      settings === undefined ? undefined : { path: settings.path, values: applySettings(command, settings.of(name)) };
+    read.now = {
+      ...declared({ command: name, args: [...command.args], globals: program.opts<RawGlobals>(), argv }),
+      given,
+    };
   });
   const all = named.length === 0 ? () => program : () => declareProgram(terminal, folders);
   throwFromAll(program, () => everyCommand(all()).map(({ name }) => name));

@@ -34,6 +34,7 @@ export type BudgetName =
   | "jsonDepth"
   | "jsonValues"
   | "fileBytes"
+  | "configBytes"
   | "listPages"
   | "listEmptyPages"
   | "listEntries"
@@ -101,6 +102,7 @@ export const budgets: Readonly<Record<BudgetName, Budget>> = {
     "values in JSON from outside, and of a record that is written as JSON; for a file it is not raised",
   ),
   fileBytes: fixed(32 * MiB, "bytes", "JSON in a file that is named, or that comes on the standard input"),
+  configBytes: fixed(64 * KiB, "bytes", "the configuration file"),
 
   // Lists that come in pages.
   listPages: fixed(10_000, "number", "pages of a list"),

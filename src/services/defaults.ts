@@ -1,5 +1,6 @@
 /** What is used where nobody says anything else. The command line reads it before anything else is loaded. */
 import { homedir } from "node:os";
+import { DecampError, isDecampError } from "../errors.ts";
 import { ownSystem, systemRules } from "./system-rules.ts";
 
 /** The directory of did:plc that everybody uses. */
@@ -20,26 +21,72 @@ export const defaultDocumentWait: number = 30 * 60_000;
  * The folder for decamp's own state, journals, heads and locks: the one that was named (`--state-dir`), else
  * `$XDG_STATE_HOME/decamp`, else the place that the system has for such things. A relative XDG path counts as unset, as
  * its specification says.
+ *
+ * @throws DecampError `usage` where nothing names it, and the user has no home
  */
 export function stateDirectory(
   named: string | undefined,
   env: Readonly<NodeJS.ProcessEnv>,
   platform: NodeJS.Platform = ownSystem,
-  home: string = homedir(),
+  home: () => string = homedir,
+): string {
+  return named === undefined
+    ? ownPlace("XDG_STATE_HOME", [".local", "state"], env, platform, home)
+    : systemRules(platform).path.resolve(named);
+}
+
+/**
+ * The folder in which the configuration is looked for: `$XDG_CONFIG_HOME/decamp`, else the place that the system has
+ * for such things.
+ *
+ * @returns undefined where nothing names it, and the user has no home
+ */
+export function configDirectory(
+  env: Readonly<NodeJS.ProcessEnv>,
+  platform: NodeJS.Platform = ownSystem,
+  home: () => string = homedir,
+): string | undefined {
+  try {
+    return ownPlace("XDG_CONFIG_HOME", [".config"], env, platform, home);
+  } catch (error) {
+    if (isDecampError(error)) {
+      return undefined;
+    }
+    throw error;
+  }
+}
+
+function ownPlace(
+  variable: string,
+  below: readonly string[],
+  env: Readonly<NodeJS.ProcessEnv>,
+  platform: NodeJS.Platform,
+  home: () => string,
 ): string {
   const { path } = systemRules(platform);
-  if (named !== undefined) {
-    return path.resolve(named);
-  }
-  const xdg = env["XDG_STATE_HOME"] ?? "";
+  const xdg = env[variable] ?? "";
   if (path.isAbsolute(xdg)) {
     return path.join(xdg, "decamp");
   }
-  if (platform === "win32") {
-    return path.join(env["LOCALAPPDATA"] ?? path.join(home, "AppData", "Local"), "decamp");
+  const local = platform === "win32" ? (env["LOCALAPPDATA"] ?? "") : "";
+  if (local !== "") {
+    return path.join(local, "decamp");
   }
-  if (platform === "darwin") {
-    return path.join(home, "Library", "Application Support", "decamp");
+  const inHome = {
+    win32: ["AppData", "Local"],
+    darwin: ["Library", "Application Support"],
+  } as Readonly<Partial<Record<NodeJS.Platform, readonly string[]>>>;
+  return path.join(homeOf(home), ...(inHome[platform] ?? below), "decamp");
+}
+
+function homeOf(home: () => string): string {
+  try {
+    return home();
+  } catch (cause) {
+    // HOME is not set, and no list of users has this one, as in a container.
+    throw new DecampError("usage", "This user has no home folder, and decamp keeps its state there.", {
+      hint: "Name a folder with --state-dir, or set HOME or XDG_STATE_HOME.",
+      cause,
+    });
   }
-  return path.join(home, ".local", "state", "decamp");
 }

@@ -57,7 +57,7 @@ describe("migrate: arguments to options", () => {
         `--skip-blob ${blob} --skip-blob ${blob} ` +
         "--accept-key did:key:zQ3shSpXWhf77qcjau2sSgLhTBG8ZCa7mA5Ur6Z5KmxXPDhvN " +
         "--recovery-key new.age --rotation-key-file k --passphrase-command e --curve p256 " +
-        "--plc-url http://localhost:2582 --json --no-input --no-color -v --limit blob-bytes=2GB --limit stray-bytes=1KiB"
+        "--plc-url http://localhost:2582 --json --no-input --no-color -v --limit-rate 500k --limit blob-bytes=2GB --limit stray-bytes=1KiB"
       ).split(" "),
     ]);
     expect(options).toEqual({
@@ -103,6 +103,7 @@ describe("migrate: arguments to options", () => {
     });
     expect(globals).toEqual({
       limit: { "blob-bytes": 2_000_000_000, "stray-bytes": 1024 },
+      limitRate: 512_000,
       quiet: false,
       verbose: true,
       json: true,
@@ -121,6 +122,8 @@ describe("migrate: arguments to options", () => {
     [["-v"], { verbose: true }],
     [["--no-input", "-y"], { noInput: true, yes: true }],
     [["--no-color"], { noColor: true }],
+    [["--limit-rate", "2M"], { limitRate: 2 * 1024 ** 2 }],
+    [["--limit-rate=100000"], { limitRate: 100_000 }],
     [["--plc-url", "https://plc.example"], { plcUrl: "https://plc.example" }],
     [["--allow-private-hosts"], { allowPrivateHosts: true }],
   ])("%s before and behind the command", async (flags, expected) => {
@@ -206,7 +209,18 @@ test.each<[string | undefined, NodeJS.ProcessEnv, NodeJS.Platform, string]>([
   ["/given", { XDG_STATE_HOME: "/x" }, "linux", "/given"],
   ["D:\\given\\..\\other", {}, "win32", "D:\\other"],
 ])("state folder: flag %s, environment %j, %s", (flag, env, platform, expected) => {
-  expect(stateDirectory(flag, env, platform, "/home/a")).toBe(expected);
+  expect(stateDirectory(flag, env, platform, () => "/home/a")).toBe(expected);
+});
+
+const none = (): never => {
+  throw new Error("uv_os_homedir returned ENOENT");
+};
+
+test("a user without a home is told what names the state folder, where nothing does", () => {
+  expect(() => stateDirectory(undefined, {}, "linux", none)).toThrow(
+    expect.objectContaining({ code: "usage", hint: expect.stringContaining("--state-dir") as string }),
+  );
+  expect(stateDirectory(undefined, { XDG_STATE_HOME: "/x" }, "linux", none)).toBe("/x/decamp");
 });
 
 describe("what is empty is refused, not taken for the folder at hand", () => {

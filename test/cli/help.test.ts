@@ -51,7 +51,7 @@ test.each([
   // a terminal, what writes, and the defaults.
   expect(new Set(ours)).toEqual(new Set(["cli", "data", "services"]));
   const services = new Set(loaded.flatMap((url) => /\/src\/services\/(.+)$/.exec(url)?.[1] ?? []));
-  const few = new Set(["defaults.ts", "descriptor.ts", "disk/write-whole.ts", "package.ts"]);
+  const few = new Set(["config-place.ts", "defaults.ts", "descriptor.ts", "disk/write-whole.ts", "package.ts"]);
   expect([...services].filter((file) => !few.has(file))).toEqual([]);
   expect(loaded.filter((url) => /^node:(?:net|http|https|tls|dns)/.test(url))).toEqual([]);
 });
@@ -229,7 +229,7 @@ describe("a topic of the help", () => {
   });
 });
 
-const topics = "Topics: archive, rotation key, point of no return, exit codes, environment.";
+const topics = "Topics: archive, rotation key, point of no return, exit codes, environment, configuration.";
 
 describe("a word that is no command there, or no topic, is wrong usage, and what may be meant is said", () => {
   test.each<[string, string, string]>([

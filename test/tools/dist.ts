@@ -177,8 +177,11 @@ function oldestNode(): string {
   return `node${version}`;
 }
 
-/** Packages whose code is in `dist`, with their licences: most commands need them, and they are quicker so. */
-export const bundled: readonly string[] = ["commander", "ipaddr.js", "valibot"];
+/**
+ * Packages whose code is in `dist`, with their licences: most commands need them, and are quicker so. smol-toml is small,
+ * and loaded where there is a configuration file.
+ */
+export const bundled: readonly string[] = ["commander", "ipaddr.js", "smol-toml", "valibot"];
 
 function writeLicences(): void {
   const texts = bundled.map((name) => {

@@ -81,7 +81,7 @@ const walls: readonly Wall[] = [
 ];
 
 /** Folders of `cli` that are no commands. */
-const shared: ReadonlySet<string> = new Set(["help", "inputs", "talk", "typed"]);
+const shared: ReadonlySet<string> = new Set(["help", "inputs", "settings", "talk", "typed"]);
 
 interface Package {
   readonly names: readonly string[];
@@ -109,6 +109,7 @@ const packages: readonly Package[] = [
     only: /^cli\//,
     why: "only cli knows a terminal",
   },
+  { names: ["smol-toml"], only: /^cli\/settings\//, why: "cli/settings reads the configuration file" },
   {
     names: [
       "node:fs",

@@ -7,7 +7,14 @@
 export const helpWidth = 80;
 
 /** What is explained beside the commands, in the order of the help. */
-export const topicNames = ["archive", "rotation key", "point of no return", "exit codes", "environment"] as const;
+export const topicNames = [
+  "archive",
+  "rotation key",
+  "point of no return",
+  "exit codes",
+  "environment",
+  "configuration",
+] as const;
 
 export type TopicName = (typeof topicNames)[number];
 
@@ -65,6 +72,8 @@ const otherNames: Readonly<Record<string, TopicName>> = {
   "rotation keys": "rotation key",
   "exit code": "exit codes",
   variables: "environment",
+  config: "configuration",
+  settings: "configuration",
   "environment variables": "environment",
 };
 

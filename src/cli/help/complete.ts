@@ -44,6 +44,11 @@ export function complete(typed: readonly string[], current: string, known: () =>
   return { words: [...begunWith(current, commands), ...words], others };
 }
 
+/** All flags of decamp, with their dashes. */
+export function flagNames(): ReadonlySet<string> {
+  return new Set(table.flags.flatMap(({ names }) => names));
+}
+
 /** Where the words that were typed lead to. */
 interface Place {
   /** Name of the command. */
@@ -139,16 +144,18 @@ function begunWith(
  * Answers a shell, as its script asks (`shell-scripts.ts`): `SHELL =CURRENT WORD...`; bash gives its whole line up to
  * the cursor in place of `CURRENT`, and then the letters at which it breaks words.
  *
+ * @param configured the folder of the state that the configuration file names, if it does
  * @returns a word a line, with a tab and what it is; the last line is `:none`, `:files` or `:folders`
  */
 export function answerShell(
   [shell, current = "", ...more]: readonly string[],
   env: Readonly<NodeJS.ProcessEnv>,
+  configured?: unknown,
 ): string {
   const isBash = shell === "bash";
   const given = current.replace(/^=/, "");
   const [typed, last] = isBash ? lastOf(wordsOf(given).slice(1)) : [more, given];
-  const named = stateDirOf(typed);
+  const named = stateDirOf(typed) ?? (typeof configured === "string" ? configured : undefined);
   const { words, others } = complete(typed, last, () => knownAccounts(stateDirectory(named, env)));
   // bash replaces only what stands behind the last of its breaks.
   const kept = isBash ? Math.max(-1, ...Array.from(more[0] ?? "", (letter) => last.lastIndexOf(letter))) + 1 : 0;

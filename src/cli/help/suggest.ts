@@ -61,11 +61,17 @@ export function suggestion(word: string, group: string, names: readonly string[]
 
 /** The sentence about the one of `names` that is nearest to what was typed; undefined if none is near. */
 export function nearest(typed: string, names: readonly string[]): string | undefined {
+  const best = nearestOf(typed, names);
+  return best === undefined ? undefined : didYouMean([`decamp help ${best}`]);
+}
+
+/** The one of `names` that is nearest to what was typed; undefined if none is near. */
+export function nearestOf(typed: string, names: readonly string[]): string | undefined {
   const [best] = names
     .map((name) => ({ name, distance: distance(typed.toLowerCase(), name) }))
     .filter(({ name, distance: far }) => far <= Math.min(2, Math.floor(name.length / 3)))
     .sort((a, b) => a.distance - b.distance);
-  return best === undefined ? undefined : didYouMean([`decamp help ${best.name}`]);
+  return best?.name;
 }
 
 /** `archive ls` has the words archive and ls, `add-key` has add and key. */

@@ -128,7 +128,32 @@ Network:
 Files and display:
   XDG_STATE_HOME          decamp/ in it has journals and archives (--state-dir);
                           LOCALAPPDATA is that of Windows
+  DECAMP_CONFIG           the configuration file, as a whole path; /dev/null for
+                          none. Else it lies in decamp/ of XDG_CONFIG_HOME
   NO_COLOR, FORCE_COLOR   no colour; colour in any case
   TERM=dumb               on a terminal as --plain: ASCII, nothing is drawn over
+`,
+  configuration: `
+What you would type every night can stand in a file, in TOML:
+~/.config/decamp/config.toml, or decamp/config.toml in XDG_CONFIG_HOME. On macOS
+it lies in ~/Library/Application Support/decamp, on Windows in LOCALAPPDATA.
+
+  limit-rate = "2M"                what stands at the top is for every command
+  [export]                         and this for one
+  output = "/srv/backups"
+  json = true
+
+A setting is named like its flag: json, quiet, verbose, color, state-dir,
+limit-rate, concurrency, and below [export] also output and jobs. Paths are
+whole, or begin with ~/. A flag counts more than a variable, a variable more
+than the file; a command passes over what it has no flag for. --verbose says
+what the file gave.
+
+It takes no secrets, no commands that are run, and nothing that answers a
+question, agrees to a risk or says whom to believe: those are said with each
+run. quiet in it silences no command that changes something.
+
+  Without it, as for a job that nothing may surprise:
+    $ DECAMP_CONFIG=/dev/null decamp export alice.example.com
 `,
 };

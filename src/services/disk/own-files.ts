@@ -24,13 +24,13 @@ import { ownRules } from "../system-rules.ts";
 const ownFolders: ReadonlySet<string> = new Set(["migrations", "heads", "archives"]);
 
 /** Write permission for the group or for everybody. */
-const othersWrite = 0o022;
+export const othersWrite = 0o022;
 
 /** The sticky bit: others may add to the folder, and not touch what is not theirs. */
 const sticky = 0o1000;
 
 /** The administrator, on every system that has numbers for users. */
-const administrator = 0;
+export const administrator = 0;
 
 const { O_NOFOLLOW = 0, O_NONBLOCK = 0 } = constants as Partial<typeof constants>;
 
@@ -263,7 +263,7 @@ function notOurs(path: string, { what, hint }: Flaw): DecampError {
 }
 
 /** The number of the user who runs this; undefined where users have none. */
-function currentUser(): number | undefined {
+export function currentUser(): number | undefined {
   if (!ownRules.hasModes) {
     return undefined;
   }

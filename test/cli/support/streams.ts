@@ -33,7 +33,8 @@ export function captured({ env = {}, terminals = [], columns = 80, input }: Stre
   }
   const text = (name: "stdout" | "stderr"): string => Buffer.concat(written[name]).toString("utf8");
   return {
-    parts: { ...streams, env } as unknown as TerminalParts,
+    // Whoever runs the tests may have a configuration of their own.
+    parts: { ...streams, env: { DECAMP_CONFIG: "/dev/null", ...env } } as unknown as TerminalParts,
     stdout: () => text("stdout"),
     stdoutBytes: () => Buffer.concat(written.stdout),
     stderr: () => text("stderr"),
