@@ -33,6 +33,7 @@ export interface RawGlobals {
   readonly allowPrivateHosts?: true;
   readonly stateDir?: string;
   readonly limitRate?: number;
+  readonly logFile?: string;
   readonly limit?: Readonly<Record<string, number>>;
 }
 

@@ -32,8 +32,12 @@ export async function main(argv: readonly string[], parts: TerminalParts = proce
   const terminal = await openTerminal(parts, { noColor, plain });
   const { secrets } = terminal;
   const fail = (error: unknown): number => reportFailure(terminal, error, { json, verbose, ...packageFacts });
+  const end = (code: number): number => {
+    terminal.log.record({ type: "end", exitCode: code });
+    return code;
+  };
   const onBug = (error: unknown): void => {
-    process.exit(fail(error));
+    process.exit(end(fail(error)));
   };
   process.on("uncaughtException", onBug);
   let outlived: (() => void) | undefined;
@@ -62,13 +66,13 @@ export async function main(argv: readonly string[], parts: TerminalParts = proce
     await terminal.out.settled();
     const { failure } = terminal.out;
     if (failure === undefined) {
-      return code;
+      return end(code);
     }
     // What was done is done: a run that failed keeps its own code.
     const failed = fail(lostOutput(failure));
-    return code === 0 ? failed : code;
+    return end(code === 0 ? failed : code);
   } catch (error) {
-    const code = fail(resumable(error, argv));
+    const code = end(fail(resumable(error, argv)));
     if (terminal.out.abandoned) {
       // What is on its way to a reader that does not read would keep the process alive.
       process.exit(code);
@@ -77,6 +81,7 @@ export async function main(argv: readonly string[], parts: TerminalParts = proce
   } finally {
     process.off("uncaughtException", onBug);
     outlived?.();
+    await terminal.log.close();
   }
 }
 
@@ -131,7 +136,8 @@ async function readyHelp({ topic, command }: Asked): Promise<string | undefined>
 }
 
 /** Runs a command; an error that knows what to do next says it with all flags of this run. */
-async function runNamed({ invocation, given, run }: Ready, edge: Edge): Promise<number> {
+async function runNamed(ready: Ready, edge: Edge): Promise<number> {
+  const { invocation, given, run } = ready;
   const [{ processSettings, refuseRevealing }, { findCollector }, { collectWith }] = await Promise.all([
     import("./node-settings.ts"),
     import("./collector.ts"),
@@ -139,7 +145,10 @@ async function runNamed({ invocation, given, run }: Ready, edge: Edge): Promise<
   ]);
   collectWith(findCollector);
   refuseRevealing(invocation.command, edge.terminal.env, processSettings());
-  const { verbose, json } = invocation.globals;
+  const { verbose, json, logFile } = invocation.globals;
+  if (logFile !== undefined) {
+    await (await import("./open-log.ts")).openLog(logFile, ready, edge.terminal);
+  }
   if (given !== undefined && verbose === true && json !== true) {
     edge.terminal.err.line({ text: settingsLine(given), style: "dim" });
   }

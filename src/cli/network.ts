@@ -16,12 +16,13 @@ export function networkFor(globals: GlobalFlags, terminal: Terminal): OpenNetwor
 }
 
 /**
- * With --verbose, every answer is told on stderr.
+ * With --verbose, every request is told on stderr; in the log they all are.
  *
  * @throws DecampError `usage` for an environment that takes the safety out of TLS, and for a limit that is none
  */
 export function networkOptions(globals: GlobalFlags, terminal: Terminal): NetworkOptions {
   refuseUncheckedServers(terminal.env);
+  const isShown = globals.verbose && !globals.json;
   return {
     plcUrl: globals.plcUrl,
     allowPrivateHosts: globals.allowPrivateHosts,
@@ -30,11 +31,14 @@ export function networkOptions(globals: GlobalFlags, terminal: Terminal): Networ
     env: terminal.env,
     secrets: terminal.secrets,
     onWait: (wait) => tellWait(terminal, globals, wait),
-    ...(globals.verbose && !globals.json
+    ...(isShown || terminal.log.isOpen
       ? {
-          onAnswer: ({ method, url, status, milliseconds }) => {
-            const text = `${method} ${url} ${status} ${Math.round(milliseconds)} ms`;
-            terminal.err.line({ text, style: "dim" });
+          onRequest: (request) => {
+            terminal.log.record({ type: "request", ...request });
+            if (isShown) {
+              const { method, url, status, failure = "", milliseconds } = request;
+              terminal.err.line({ text: `${method} ${url} ${status ?? failure} ${milliseconds} ms`, style: "dim" });
+            }
           },
         }
       : {}),

@@ -28,6 +28,7 @@ export function nextCommand(words: readonly string[], { raw, globals, archive }:
     ...(raw.plain === true ? ["--plain"] : []),
     ...(raw.stateDir === undefined ? [] : ["--state-dir", raw.stateDir]),
     ...(raw.limitRate === undefined ? [] : ["--limit-rate", String(raw.limitRate)]),
+    ...(raw.logFile === undefined ? [] : ["--log-file", raw.logFile]),
     ...Object.entries(raw.limit ?? {}).flatMap(([name, value]) => ["--limit", `${name}=${value}`]),
   ]);
 }

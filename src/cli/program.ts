@@ -157,6 +157,7 @@ function addGlobals(program: Command): void {
     .addOption(
       new Option("--limit-rate <rate>", "send and fetch at most so many bytes a second: 500k, 2M").argParser(rate),
     )
+    .addOption(new Option("--log-file <file>", "write what happens to this file, too, a line of JSON each"))
     .addOption(
       new Option("--limit <name=number>", "raise a limit that an error names; may be repeated").argParser(
         collectLimits,

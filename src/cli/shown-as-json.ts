@@ -26,7 +26,7 @@ export interface Collected {
 }
 
 export function collectShown(terminal: Terminal): Collected {
-  const { out, err, env, secrets } = terminal;
+  const { out, err, env, secrets, log } = terminal;
   let text = "";
   let command = "help";
   const collecting = (channel: Channel): Channel => ({
@@ -48,6 +48,7 @@ export function collectShown(terminal: Terminal): Collected {
     },
     env,
     secrets,
+    log,
   };
   return {
     terminal: kept,

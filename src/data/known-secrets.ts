@@ -35,6 +35,7 @@ export class KnownSecrets {
   readonly #needles = new Map<string, readonly Needle[]>();
   /** By the letters that they may begin with. */
   #byFirst: ReadonlyMap<string, readonly Needle[]> | undefined;
+  #released: KnownSecrets | undefined;
 
   /** Keeps a text out of what is printed from now on, in all its forms. */
   add(secret: string): this {
@@ -45,8 +46,9 @@ export class KnownSecrets {
     return this;
   }
 
-  /** Lets a text be printed again: somebody has asked to see it. */
+  /** Lets a text be printed again: somebody has asked to see it. Out of what is kept it stays, see `redactForGood`. */
   release(secret: string): void {
+    this.#released = (this.#released ?? new KnownSecrets()).add(secret);
     // It may have been read with white space around it.
     for (const known of [...this.#needles.keys()].filter((one) => one.trim() === secret)) {
       this.#needles.delete(known);
@@ -88,6 +90,11 @@ export class KnownSecrets {
       return Object.fromEntries(Object.entries(value).map(([key, item]) => [this.redact(key), this.redactIn(item)]));
     }
     return value;
+  }
+
+  /** The same for what is kept, such as a log: also without what was released. */
+  redactForGood(value: unknown): unknown {
+    return this.redactIn(this.#released === undefined ? value : this.#released.redactIn(value));
   }
 
   /** Where they are, in order; those that overlap as one. */

@@ -16,6 +16,11 @@ export interface ConfigPlace {
 export const configVariable = "DECAMP_CONFIG";
 const none: ReadonlySet<string> = new Set(["/dev/null", devNull]);
 
+/** Whether a path is the one that stands for nothing, on any system. */
+export function isNowhere(path: string): boolean {
+  return none.has(path);
+}
+
 /**
  * The file that `DECAMP_CONFIG` names, else the one in its usual place, if there is one.
  *
@@ -26,7 +31,7 @@ export function findConfig(
   directory: (env: Readonly<NodeJS.ProcessEnv>) => string | undefined = configDirectory,
 ): ConfigPlace | undefined {
   const named = env[configVariable] ?? "";
-  if (none.has(named)) {
+  if (isNowhere(named)) {
     return undefined;
   }
   if (named !== "") {

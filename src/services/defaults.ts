@@ -1,7 +1,7 @@
 /** What is used where nobody says anything else. The command line reads it before anything else is loaded. */
 import { homedir } from "node:os";
 import { DecampError, isDecampError } from "../errors.ts";
-import { ownSystem, systemRules } from "./system-rules.ts";
+import { ownRules, ownSystem, systemRules } from "./system-rules.ts";
 
 /** The directory of did:plc that everybody uses. */
 export const defaultPlcUrl = "https://plc.directory";
@@ -33,6 +33,11 @@ export function stateDirectory(
   return named === undefined
     ? ownPlace("XDG_STATE_HOME", [".local", "state"], env, platform, home)
     : systemRules(platform).path.resolve(named);
+}
+
+/** Whether the environment names the folder of the state. */
+export function namesState(env: Readonly<NodeJS.ProcessEnv>): boolean {
+  return ownRules.path.isAbsolute(env["XDG_STATE_HOME"] ?? "");
 }
 
 /**

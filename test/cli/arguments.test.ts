@@ -57,7 +57,7 @@ describe("migrate: arguments to options", () => {
         `--skip-blob ${blob} --skip-blob ${blob} ` +
         "--accept-key did:key:zQ3shSpXWhf77qcjau2sSgLhTBG8ZCa7mA5Ur6Z5KmxXPDhvN " +
         "--recovery-key new.age --rotation-key-file k --passphrase-command e --curve p256 " +
-        "--plc-url http://localhost:2582 --json --no-input --no-color -v --limit-rate 500k --limit blob-bytes=2GB --limit stray-bytes=1KiB"
+        "--plc-url http://localhost:2582 --json --no-input --no-color -v --limit-rate 500k --log-file l --limit blob-bytes=2GB --limit stray-bytes=1KiB"
       ).split(" "),
     ]);
     expect(options).toEqual({

@@ -90,6 +90,7 @@ test("help starts with what the command does and with examples, and names all gl
       "--state-dir",
       "--limit",
       "--limit-rate",
+      "--log-file",
       "--version",
     ]) {
       expect(text).toContain(`  ${flag} `);

@@ -122,6 +122,7 @@ describe("what it gives", () => {
     const under = await given(text, command, env);
     expect(under).toMatchObject({ color: true });
     expect(under).not.toHaveProperty("stateDir");
+    expect(await given(text, command, { XDG_STATE_HOME: "relative" })).toMatchObject({ stateDir: "/file" });
   });
 
   test("quiet silences what looks or copies, and nothing that changes something", async () => {

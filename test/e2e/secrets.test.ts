@@ -14,6 +14,7 @@ import { auditLog, changeIdentity, generateUserKey, lastOperation } from "../net
 import type { PdsHandle } from "../network/pds.ts";
 import { populate } from "../network/populate.ts";
 import { runDecamp, type Ended } from "../network/run-decamp.ts";
+import { holdLog } from "../json/hold.ts";
 import { SecretSearch } from "../tools/find-secrets.ts";
 
 vi.setConfig({ maxConcurrency: 2 });
@@ -30,6 +31,7 @@ const given = path.join(folder, "given");
 const children = path.join(folder, "children");
 const stateDir = path.join(world, "state");
 const archive = path.join(world, "archive");
+const log = path.join(world, "log");
 
 const mark = (name: string): string => `${name}-${randomBytes(9).toString("hex")}`;
 const key = parsePrivateKey(randomBytes(32).toString("hex"));
@@ -83,7 +85,8 @@ const command = (secret: string): string => `cat ${fileWith(secret)}`;
 /** Runs decamp in its own world, and keeps what it printed. */
 async function decamp(args: readonly string[], env: NodeJS.ProcessEnv = {}, input?: string): Promise<Ended> {
   const globals = ["--plc-url", network.plcUrl, "--allow-private-hosts", "--no-input", "--state-dir", stateDir];
-  const ended = await runDecamp([...args, ...globals], {
+  // A rate that nothing here reaches: how bodies flow with one is tried on the way.
+  const ended = await runDecamp([...args, ...globals, "--log-file", log, "--limit-rate", "1G"], {
     cwd: world,
     input,
     env: {
@@ -303,5 +306,16 @@ test("what was searched is what was written", () => {
   known.add("a handle", "moving.secrets-old.test");
   const places = known.inFolder(world).map(({ where }) => where);
   expect(places.some((place) => place.startsWith(stateDir))).toBe(true);
+  expect(places).toContain(log);
   expect(places.some((place) => place.startsWith(archive))).toBe(true);
+});
+
+test("the log has what happened on the way of every move, and is as docs/JSON.md says", () => {
+  const lines = holdLog(readFileSync(log, "utf8"));
+  const types = new Set(lines.map(({ type }) => type));
+  for (const type of ["run", "step", "progress", "plan", "identity", "warning", "request", "error", "result", "end"]) {
+    expect([type, types.has(type)]).toEqual([type, true]);
+  }
+  expect(lines).toContainEqual(expect.objectContaining({ type: "step", id: "submit-operation", state: "done" }));
+  expect(lines).toContainEqual(expect.objectContaining({ type: "result", command: "migrate" }));
 });

@@ -83,6 +83,24 @@ export function holdLines(command: string, text: string): void {
   refuse(command, documents.flatMap(faultsOfDocument));
 }
 
+/**
+ * The same for the log of a run: each line is a document of the page, with the fields that only a log has.
+ *
+ * @returns the documents, with all their fields
+ */
+export function holdLog(text: string): { readonly type?: unknown }[] {
+  const lines = readLines(text);
+  const root = readSchema();
+  const faults = lines.flatMap(({ line, document }) => {
+    const { time, pid, ...rest } = Object(document ?? {}) as Record<string, unknown>;
+    return [...faultsIn({ time, pid }, { $ref: "#/$defs/LogLine" }, root), ...faultsOfDocument(rest)].map(
+      (fault) => `${fault}\n    in ${line.slice(0, 500)}`,
+    );
+  });
+  refuse("the log", faults);
+  return lines.flatMap(({ document }) => (document === undefined ? [] : [document]));
+}
+
 function refuse(command: string, faults: readonly string[]): void {
   if (faults.length > 0) {
     throw new Error(

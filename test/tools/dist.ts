@@ -178,8 +178,8 @@ function oldestNode(): string {
 }
 
 /**
- * Packages whose code is in `dist`, with their licences: most commands need them, and are quicker so. smol-toml is small,
- * and loaded where there is a configuration file.
+ * Packages whose code is in `dist`, with their licences: most commands need them, and are quicker so. smol-toml is
+ * small, and loaded where there is a configuration file.
  */
 export const bundled: readonly string[] = ["commander", "ipaddr.js", "smol-toml", "valibot"];
 

@@ -30,7 +30,7 @@ import { servicesFor } from "../services.ts";
 import { countText, plural } from "../talk/reporters/amounts.ts";
 import { warningLine } from "../talk/reporters/lines.ts";
 import { stoppable, tellStopping } from "../talk/signals.ts";
-import type { Terminal } from "../talk/terminal.ts";
+import { tellDocument, type Terminal } from "../talk/terminal.ts";
 import { isIncomplete, mendedText, resultFacts } from "./result.ts";
 
 const defaultJobs = 4;
@@ -307,16 +307,16 @@ function tell(
   outcome: Outcome,
   inactive: Inactive | undefined,
   { json, quiet }: GlobalFlags,
-  { out }: Terminal,
+  terminal: Terminal,
 ): void {
+  const { out } = terminal;
   const { name, did } = outcome;
   const archive = did === undefined ? undefined : joinPath(folder, archiveName(did));
-  if (json) {
-    const facts =
-      "error" in outcome
-        ? { ok: false, ...inactive, ...failureFacts(outcome.error) }
-        : { ok: true, ...resultFacts(archive ?? "", outcome.result) };
-    out.json({ type: "account", version: 1, account: name, did, archive, ...facts });
+  const facts =
+    "error" in outcome
+      ? { ok: false, ...inactive, ...failureFacts(outcome.error) }
+      : { ok: true, ...resultFacts(archive ?? "", outcome.result) };
+  if (tellDocument(terminal, json, { type: "account", version: 1, account: name, did, archive, ...facts })) {
     return;
   }
   if (inactive !== undefined) {
@@ -366,28 +366,33 @@ function damageText({ unmended }: ExportResult): string {
 }
 
 function warn(did: string, event: ExportEvent & { type: "warning" }, { json }: GlobalFlags, terminal: Terminal): void {
+  const document = { ...event, version: 1, did };
+  terminal.log.record(document);
   if (json) {
-    terminal.out.json({ ...event, version: 1, did });
+    terminal.out.json(document);
   } else {
     terminal.err.line(`${did}  `, ...warningLine(event));
   }
 }
 
-function summarize(folder: string, tally: Tally, { json, quiet }: GlobalFlags, { out }: Terminal): void {
+function summarize(folder: string, tally: Tally, { json, quiet }: GlobalFlags, terminal: Terminal): void {
+  const { out } = terminal;
   const { complete, unchanged, incomplete, mended, shrunk, failed, inactive, failures, losses } = tally;
   const total = totalOf(tally);
-  if (json) {
-    const accounts = { total, complete, unchanged, incomplete, mended, shrunk, failed, inactive };
-    out.json({
+  const accounts = { total, complete, unchanged, incomplete, mended, shrunk, failed, inactive };
+  const ok = failed + incomplete + shrunk === 0;
+  if (
+    tellDocument(terminal, json, {
       type: "result",
       version: 1,
       command: "export",
-      ok: failed + incomplete + shrunk === 0,
+      ok,
       folder,
       accounts,
       failures,
       losses,
-    });
+    })
+  ) {
     return;
   }
   const bad = failed + incomplete + shrunk > 0;

@@ -23,7 +23,7 @@ import { reportAndAsk } from "../talk/report-and-ask.ts";
 import { secretKinds } from "../secret-kinds.ts";
 import { checkSecretFlags, createSecrets, type AllSecretFlags, type Secrets } from "../talk/secrets.ts";
 import { stoppable, tellStopping } from "../talk/signals.ts";
-import type { Terminal } from "../talk/terminal.ts";
+import { tellDocument, type Terminal } from "../talk/terminal.ts";
 import { carFacts, carLines, tellCar } from "./car-result.ts";
 import { exportLines, keyFacts, lacksSomething, resultFacts } from "./result.ts";
 import { completer } from "../next-command.ts";
@@ -104,9 +104,8 @@ export async function exportAccount(
     );
     const begin = { type: "result", version: 1, command: "export" };
     if (ended.car !== undefined) {
-      if (globals.json) {
-        terminal.out.json({ ...begin, ...carFacts(ended.car) });
-      } else if (!globals.quiet || !ended.car.result.taken) {
+      const told = tellDocument(terminal, globals.json, { ...begin, ...carFacts(ended.car) });
+      if (!told && (!globals.quiet || !ended.car.result.taken)) {
         carLines(ended.car).forEach((line) => terminal.out.line(...line));
       }
       if (ended.car.result.futureRev) {
@@ -115,9 +114,8 @@ export async function exportAccount(
       return ended.car.result.taken ? 0 : exitCodeOf("incomplete");
     }
     const { located, result } = ended;
-    if (globals.json) {
-      terminal.out.json({ ...begin, archive, ...resultFacts(archive, result), ...keyFacts(located) });
-    } else {
+    const facts = { ...begin, archive, ...resultFacts(archive, result), ...keyFacts(located) };
+    if (!tellDocument(terminal, globals.json, facts)) {
       for (const line of exportLines(archive, located, result, {
         quiet: globals.quiet,
         complete: completer({ raw, globals }),

@@ -47,7 +47,7 @@ export async function checkTarget(target: CarTarget, { out }: Terminal): Promise
 
 /** The same terminal while the standard output carries the file: what would be said there is said beside it. */
 export function beside(terminal: Terminal, target: CarTarget | undefined): Terminal {
-  const { err, env, secrets } = terminal;
+  const { err, env, secrets, log } = terminal;
   return target !== "stdout"
     ? terminal
     : {
@@ -59,6 +59,7 @@ export function beside(terminal: Terminal, target: CarTarget | undefined): Termi
         },
         env,
         secrets,
+        log,
       };
 }
 

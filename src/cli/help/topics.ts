@@ -144,10 +144,10 @@ it lies in ~/Library/Application Support/decamp, on Windows in LOCALAPPDATA.
   json = true
 
 A setting is named like its flag: json, quiet, verbose, color, state-dir,
-limit-rate, concurrency, and below [export] also output and jobs. Paths are
-whole, or begin with ~/. A flag counts more than a variable, a variable more
-than the file; a command passes over what it has no flag for. --verbose says
-what the file gave.
+log-file, limit-rate, concurrency, and below [export] also output and jobs.
+Paths are whole, or begin with ~/. A flag counts more than a variable, a
+variable more than the file; a command passes over what it has no flag for.
+--verbose says what the file gave.
 
 It takes no secrets, no commands that are run, and nothing that answers a
 question, agrees to a risk or says whom to believe: those are said with each

@@ -5,6 +5,7 @@ import type { Edge, Invocation } from "../command.ts";
 import type { MigrateFlags } from "./declare.ts";
 import { readMigrateRequest } from "./request.ts";
 import { servicesFor } from "../services.ts";
+import { tellDocument } from "../talk/terminal.ts";
 
 /** Runs `decamp migrate cancel`. */
 export async function migrateCancelCommand(invocation: Invocation<MigrateFlags>, edge: Edge): Promise<number> {
@@ -16,9 +17,8 @@ export async function migrateCancelCommand(invocation: Invocation<MigrateFlags>,
     const result = await converse(request, edge, async (answers, report, signal) =>
       cancelMigration(options, services, answers, report, signal),
     );
-    if (globals.json) {
-      terminal.out.json({ type: "result", version: 1, command: "migrate cancel", ...result });
-    } else if (!globals.quiet) {
+    const document = { type: "result", version: 1, command: "migrate cancel", ...result };
+    if (!tellDocument(terminal, globals.json, document) && !globals.quiet) {
       const { handle, source, target, targetAccount, reactivated } = result;
       const nothing = targetAccount !== "deleted" && !reactivated;
       terminal.out.line({

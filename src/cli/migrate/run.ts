@@ -18,6 +18,7 @@ import { resultLines } from "./result.ts";
 import type { Line } from "../talk/line.ts";
 import { finishSoon } from "../talk/move-lines.ts";
 import { roomLines, sizeLines } from "../talk/size-lines.ts";
+import { tellDocument } from "../talk/terminal.ts";
 
 /** The use case with its services. */
 export type Move = (
@@ -60,9 +61,8 @@ export async function runMigrate({ invocation, key, isAgreed }: Guided, edge: Ed
   });
 
   const exitCode = exitCodeFor(result);
-  if (globals.json) {
-    terminal.out.json({ type: "result", version: 1, command: "migrate", ...result });
-  } else if (!globals.quiet || options.dryRun || exitCode !== 0) {
+  const document = { type: "result", version: 1, command: "migrate", ...result };
+  if (!tellDocument(terminal, globals.json, document) && (!globals.quiet || options.dryRun || exitCode !== 0)) {
     if (result.emailConfirmed !== undefined) {
       terminal.err.line(); // somebody was asked about it
     }

@@ -7,6 +7,7 @@ import type { Edge, Invocation } from "../command.ts";
 import type { PlcAddKeyFlags } from "./declare-change.ts";
 import { readNewKey } from "../inputs/new-key.ts";
 import { changeJson, changeLines } from "./plan-lines.ts";
+import { tellDocument } from "../talk/terminal.ts";
 
 /** Runs `decamp plc add-key`. */
 export async function plcAddKeyCommand(invocation: Invocation<PlcAddKeyFlags>, edge: Edge): Promise<number> {
@@ -45,12 +46,9 @@ export async function plcAddKeyCommand(invocation: Invocation<PlcAddKeyFlags>, e
     const { did, state } = result;
     const added = state === "added" ? result : undefined;
     const proved = proof !== undefined;
-    if (globals.json) {
-      const change = added === undefined ? {} : changeJson(added);
-      terminal.out.json({ type: "result", version: 1, command: "plc add-key", did, state, key, proved, ...change });
-      return 0;
-    }
-    if (globals.quiet) {
+    const change = added === undefined ? {} : changeJson(added);
+    const document = { type: "result", version: 1, command: "plc add-key", did, state, key, proved, ...change };
+    if (tellDocument(terminal, globals.json, document) || globals.quiet) {
       return 0;
     }
     if (added === undefined) {

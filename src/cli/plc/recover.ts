@@ -13,7 +13,7 @@ import { talkIdentity, type IdentityTalk } from "./identity-talk.ts";
 import type { Edge, Invocation } from "../command.ts";
 import { operationText } from "../inputs/operation-input.ts";
 import { changeJson, changeLines, planJson, planLines } from "./plan-lines.ts";
-import type { Terminal } from "../talk/terminal.ts";
+import { tellDocument, type Terminal } from "../talk/terminal.ts";
 
 /** Runs `decamp plc recover`. */
 export async function plcRecoverCommand(invocation: Invocation<PlcRecoverFlags>, edge: Edge): Promise<number> {
@@ -72,12 +72,9 @@ async function carryOut(
   const { allowPrivateHosts } = globals;
   const result = await recoverAccount(parts, plan, signer, { route: via, allowPrivateHosts });
   const { did } = plan.account;
-  if (globals.json) {
-    const change = changeJson(result);
-    terminal.out.json({ type: "result", version: 1, command: "plc recover", did, state: "recovered", ...change });
-    return 0;
-  }
-  if (globals.quiet) {
+  const change = changeJson(result);
+  const document = { type: "result", version: 1, command: "plc recover", did, state: "recovered", ...change };
+  if (tellDocument(terminal, globals.json, document) || globals.quiet) {
     return 0;
   }
   terminal.out.line({ text: "It is undone.", style: "bold" });

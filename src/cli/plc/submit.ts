@@ -5,6 +5,7 @@ import type { Edge, Invocation } from "../command.ts";
 import type { PlcSubmitFlags } from "./declare-change.ts";
 import { readOperationInput } from "../inputs/operation-input.ts";
 import { changeJson, changeLines } from "./plan-lines.ts";
+import { tellDocument } from "../talk/terminal.ts";
 
 /** Runs `decamp plc submit`. */
 export async function plcSubmitCommand(invocation: Invocation<PlcSubmitFlags>, edge: Edge): Promise<number> {
@@ -17,11 +18,8 @@ export async function plcSubmitCommand(invocation: Invocation<PlcSubmitFlags>, e
     const { allowPrivateHosts } = globals;
     const result = await submitSigned(parts, { account, from, operation, nullify, route: via, allowPrivateHosts });
     const { did, state } = result;
-    if (globals.json) {
-      terminal.out.json({ type: "result", version: 1, command: "plc submit", did, state, ...changeJson(result) });
-      return 0;
-    }
-    if (globals.quiet) {
+    const document = { type: "result", version: 1, command: "plc submit", did, state, ...changeJson(result) };
+    if (tellDocument(terminal, globals.json, document) || globals.quiet) {
       return 0;
     }
     if (state === "already-there") {

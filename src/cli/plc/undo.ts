@@ -6,6 +6,7 @@ import type { Edge, Invocation } from "../command.ts";
 import type { PlcUndoFlags } from "./declare-change.ts";
 import { changeJson, changeLines } from "./plan-lines.ts";
 import { warningLine } from "../talk/reporters/lines.ts";
+import { tellDocument } from "../talk/terminal.ts";
 
 /** Runs `decamp plc undo`. Exit code 8 if the account is still active on the new server. */
 export async function plcUndoCommand(invocation: Invocation<PlcUndoFlags>, edge: Edge): Promise<number> {
@@ -29,16 +30,10 @@ export async function plcUndoCommand(invocation: Invocation<PlcUndoFlags>, edge:
       const request = { account, from, operation: flags.operation, stateDir, allowPrivateHosts, openSigner };
       const result = await undoMove({ ...parts, services, warn }, request);
       const { state, did, source, target, undone, targetStillActive, targetState, change } = result;
-      if (globals.json) {
-        const facts = { state, did, source, target, undone, targetStillActive, targetState, warnings };
-        terminal.out.json({
-          type: "result",
-          version: 1,
-          command: "plc undo",
-          ...facts,
-          ...(change === undefined ? {} : changeJson(change)),
-        });
-      } else if (!globals.quiet || targetStillActive) {
+      const facts = { state, did, source, target, undone, targetStillActive, targetState, warnings };
+      const changed = change === undefined ? {} : changeJson(change);
+      const document = { type: "result", version: 1, command: "plc undo", ...facts, ...changed };
+      if (!tellDocument(terminal, globals.json, document) && (!globals.quiet || targetStillActive)) {
         terminal.out.line({ text: `The account lives at ${source} again, and is active there.`, style: "bold" });
         terminal.out.line(
           targetStillActive

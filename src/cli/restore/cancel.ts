@@ -5,6 +5,7 @@ import { servicesFor } from "../services.ts";
 import { converse } from "../talk/converse.ts";
 import type { RestoreFlags } from "./declare.ts";
 import { readRestoreRequest } from "./request.ts";
+import { tellDocument } from "../talk/terminal.ts";
 
 /** Runs `decamp restore cancel`. */
 export async function restoreCancelCommand(invocation: Invocation<RestoreFlags>, edge: Edge): Promise<number> {
@@ -16,9 +17,8 @@ export async function restoreCancelCommand(invocation: Invocation<RestoreFlags>,
     const result = await converse(request, edge, async (answers, report, signal) =>
       cancelRestore(options, services, answers, report, signal),
     );
-    if (globals.json) {
-      terminal.out.json({ type: "result", version: 1, command: "restore cancel", ...result });
-    } else if (!globals.quiet) {
+    const document = { type: "result", version: 1, command: "restore cancel", ...result };
+    if (!tellDocument(terminal, globals.json, document) && !globals.quiet) {
       const { handle, target, targetAccount, operation, document } = result;
       const outcomes: Record<typeof targetAccount, string> = {
         deleted: `The copy at ${target} is deleted.`,

@@ -12,6 +12,7 @@ import { finishSoon } from "../talk/move-lines.ts";
 import type { RestoreFlags } from "./declare.ts";
 import { readRestoreRequest } from "./request.ts";
 import { restoreLines } from "./result.ts";
+import { tellDocument } from "../talk/terminal.ts";
 
 /** Runs `decamp restore`. */
 export async function restoreCommand(invocation: Invocation<RestoreFlags>, edge: Edge): Promise<number> {
@@ -44,9 +45,8 @@ export async function restoreCommand(invocation: Invocation<RestoreFlags>, edge:
       throw resumable(error, invocation.argv, identityMoved ? finishSoon : undefined);
     });
     const exitCode = exitCodeFor(result);
-    if (globals.json) {
-      terminal.out.json({ type: "result", version: 1, command: "restore", ...result });
-    } else if (!globals.quiet || options.dryRun || exitCode !== 0) {
+    const document = { type: "result", version: 1, command: "restore", ...result };
+    if (!tellDocument(terminal, globals.json, document) && (!globals.quiet || options.dryRun || exitCode !== 0)) {
       for (const line of restoreLines(result, plan, { until: options.until, isTemporary: swapped && !identityMoved })) {
         terminal.out.line(...line);
       }

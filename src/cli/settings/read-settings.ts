@@ -8,6 +8,7 @@ import { DecampError } from "../../errors.ts";
 import { absolutePath } from "../../services/disk/named/absolute-path.ts";
 import { readConfigFile, withoutConfig } from "../../services/disk/named/config-file.ts";
 import type { ConfigPlace } from "../../services/config-place.ts";
+import { namesState } from "../../services/defaults.ts";
 import { byteRate, rateForm } from "../byte-rate.ts";
 import { nearestOf } from "../help/suggest.ts";
 import type { FileSettings, SettingValue, SettingValues } from "./apply-settings.ts";
@@ -166,7 +167,7 @@ function settle(command: string, layers: Layers, env: Readonly<NodeJS.ProcessEnv
   if (!mayBeQuiet.has(command)) {
     delete values["quiet"];
   }
-  if ((env["XDG_STATE_HOME"] ?? "") !== "") {
+  if (namesState(env)) {
     delete values["state-dir"];
   }
   if (env["FORCE_COLOR"] !== undefined) {

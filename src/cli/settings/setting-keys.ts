@@ -21,6 +21,7 @@ export const settingKeys: readonly SettingKey[] = [
   { name: "verbose", type: "switch", says: "more detail" },
   { name: "color", type: "switch", says: "`false`: no colour" },
   { name: "state-dir", type: "path", says: "where journals are kept" },
+  { name: "log-file", type: "path", says: "write what happens to this file, too" },
   { name: "limit-rate", type: "rate", says: "send and fetch at most so many bytes a second" },
   { name: "concurrency", type: "count", says: "blobs in flight at once" },
   { name: "output", type: "path", tables: ["export"], says: "the archive; of many accounts, the folder for them" },

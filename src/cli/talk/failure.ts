@@ -22,11 +22,13 @@ export function reportFailure(terminal: Terminal, error: unknown, options: Failu
   const facts = { code, message, hint, exitCode };
   // An expected error explains itself; what it was made from may tell more, to those who ask for more.
   const stack = expected && !(options.verbose && error.cause !== undefined) ? [] : stackLines(error);
+  // The data of an expected error are facts for scripts.
+  const data = expected && Object.keys(error.data).length > 0 ? { data: error.data } : {};
+  const more = expected ? {} : { stack, decamp: options.version };
+  const document = { type: "error", version: 1, ...facts, ...data, ...more };
+  terminal.log.record(document);
   if (options.json) {
-    // The data of an expected error are facts for scripts.
-    const data = expected && Object.keys(error.data).length > 0 ? { data: error.data } : {};
-    const more = expected ? {} : { stack, decamp: options.version };
-    terminal.err.json({ type: "error", version: 1, ...facts, ...data, ...more });
+    terminal.err.json(document);
     return facts.exitCode;
   }
   const { err } = terminal;

@@ -43,7 +43,13 @@ export async function reportAndAsk<T>(
     reporter = await createReporter(terminal, options);
     const { report, close } = reporter;
     try {
-      return await work(prompter, report);
+      return await work(prompter, (event) => {
+        // The command itself tells its result.
+        if (event.type !== "result") {
+          terminal.log.record({ ...event });
+        }
+        report(event);
+      });
     } finally {
       close();
     }

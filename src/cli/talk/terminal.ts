@@ -20,6 +20,7 @@ import type { ChalkInstance } from "chalk";
 import { KnownSecrets } from "../../data/known-secrets.ts";
 import type { Line, Piece } from "./line.ts";
 import { inAscii, showsUnicode } from "./plain/signs.ts";
+import { RunLog, type LogDocument } from "./run-log.ts";
 import { wrapLine } from "./wrap.ts";
 import { writeAllSync } from "../../services/disk/write-whole.ts";
 
@@ -75,6 +76,8 @@ export interface Terminal {
   readonly env: Readonly<NodeJS.ProcessEnv>;
   /** What is never printed. Whoever reads a secret, or is given one by a server, adds it. */
   readonly secrets: KnownSecrets;
+  /** The log of the run, which is open where one was asked for. */
+  readonly log: RunLog;
 }
 
 /** What a terminal is made from; a test hands over its own. */
@@ -127,6 +130,7 @@ export async function openTerminal(
 ): Promise<Terminal> {
   const secrets = new KnownSecrets();
   const { noColor, plain = false } = options;
+  const log = new RunLog((value) => printableJson(JSON.stringify(secrets.redactForGood(value))));
   const colored = (stream: NodeJS.WriteStream): boolean => showsColor(stream.isTTY, parts.env, noColor || plain);
   let chalk: ChalkInstance | undefined;
   if (colored(parts.stdout) || colored(parts.stderr)) {
@@ -147,6 +151,7 @@ export async function openTerminal(
       plain: plain || (stream.isTTY && parts.env["TERM"] === "dumb"),
       unicode: !stream.isTTY || showsUnicode(parts.env),
       secrets,
+      log,
     });
   };
   return {
@@ -157,6 +162,7 @@ export async function openTerminal(
     },
     env: parts.env,
     secrets,
+    log,
   };
 }
 
@@ -200,13 +206,38 @@ interface ChannelOptions {
   readonly plain: boolean;
   readonly unicode: boolean;
   readonly secrets: KnownSecrets;
+  readonly log: RunLog;
+}
+
+/** Whether a document that is printed goes to the log by that. What happens on the way goes there by itself. */
+function isLogged(value: unknown): value is LogDocument {
+  const type: unknown = typeof value === "object" && value !== null && "type" in value ? value.type : undefined;
+  return type === "result" || type === "account" || type === "pending";
+}
+
+/**
+ * A document that only `--json` prints; the log has it in any case.
+ *
+ * @returns whether it was printed
+ */
+export function tellDocument(
+  { out, log }: Pick<Terminal, "out" | "log">,
+  json: boolean,
+  document: LogDocument,
+): boolean {
+  if (json) {
+    out.json(document);
+  } else {
+    log.record(document);
+  }
+  return json;
 }
 
 /** @param put writes to the stream, or throws */
 function openChannel(
   stream: NodeJS.WriteStream,
   put: (content: string | Uint8Array) => void,
-  { chalk, plain, secrets, ...of }: ChannelOptions,
+  { chalk, plain, secrets, log, ...of }: ChannelOptions,
 ): Channel {
   const unicode = of.unicode && !plain;
   const isTerminal = stream.isTTY;
@@ -278,7 +309,12 @@ function openChannel(
       }
     },
     render,
-    json: (value) => write(`${printableJson(JSON.stringify(secrets.redactIn(value)))}\n`),
+    json: (value) => {
+      if (isLogged(value)) {
+        log.record(value);
+      }
+      write(`${printableJson(JSON.stringify(secrets.redactIn(value)))}\n`);
+    },
     // The line ends of JSON that is laid out over several lines are no part of a value.
     jsonText: (text) => write(`${secrets.redact(text).split("\n").map(printableJson).join("\n")}\n`),
     text: (text) => write(signed(secrets.redact(text))),

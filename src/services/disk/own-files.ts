@@ -11,26 +11,19 @@
  * Permissions are changed through what was opened and looked at, never by a path. Windows has other ones, and is left
  * to them.
  */
-import { constants, readFileSync, type Stats } from "node:fs";
+import { constants, type Stats } from "node:fs";
 import { lstat, open, readdir, stat, type FileHandle } from "node:fs/promises";
-import { userInfo } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { DecampError } from "../../errors.ts";
 import { makeDurableFolder, onDisk, privateFile, privateFolder } from "./files.ts";
+import { administrator, currentUser, othersWrite } from "./named/users.ts";
 import { systemCode } from "../system-error.ts";
-import { ownRules } from "../system-rules.ts";
 
 /** The folders that decamp makes in the folder of its state. */
 const ownFolders: ReadonlySet<string> = new Set(["migrations", "heads", "archives"]);
 
-/** Write permission for the group or for everybody. */
-export const othersWrite = 0o022;
-
 /** The sticky bit: others may add to the folder, and not touch what is not theirs. */
 const sticky = 0o1000;
-
-/** The administrator, on every system that has numbers for users. */
-export const administrator = 0;
 
 const { O_NOFOLLOW = 0, O_NONBLOCK = 0 } = constants as Partial<typeof constants>;
 
@@ -260,20 +253,6 @@ function flawOf(found: Stats): Flaw | undefined {
 
 function notOurs(path: string, { what, hint }: Flaw): DecampError {
   return new DecampError("unreadable-file", `Cannot use ${path}: ${what}.`, { hint, data: { path } });
-}
-
-/** The number of the user who runs this; undefined where users have none. */
-export function currentUser(): number | undefined {
-  if (!ownRules.hasModes) {
-    return undefined;
-  }
-  try {
-    // A user need not have a name, in a container; and where names come from the network, they take a while.
-    const [, effective] = /^Uid:\s+\d+\s+(\d+)/m.exec(readFileSync("/proc/self/status", "latin1")) ?? [];
-    return effective === undefined ? userInfo().uid : Number(effective);
-  } catch {
-    return userInfo().uid;
-  }
 }
 
 async function present<T>(found: Promise<T>): Promise<T | undefined> {

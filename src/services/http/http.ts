@@ -22,6 +22,7 @@ import { FlowRate, slowly, type FlowTime } from "./flow.ts";
 import { checkLiteralHost, publicLookup } from "./guard.ts";
 import { discardBody, type HttpAnswer } from "./http-answer.ts";
 import { findDecampError, isHopeless, neverSent, unreachable } from "./unreachable.ts";
+import { systemCode } from "../system-error.ts";
 import { pause } from "../wait.ts";
 
 /** A wait of less than this is not worth a word (milliseconds). */
@@ -55,8 +56,21 @@ export interface HttpOptions {
   readonly secrets?: KnownSecrets;
   /** Called before a server's wish is waited out that takes a while. */
   readonly onWait?: (wait: ServerWait) => void;
-  /** Called for every answer, for `--verbose`: method, origin and path without query, status. */
-  readonly onAnswer?: (line: { method: string; url: string; status: number; milliseconds: number }) => void;
+  /** Called for every request that was sent, once its answer has begun or there is none. */
+  readonly onRequest?: (request: SentRequest) => void;
+}
+
+/** A request, and what became of it. */
+export interface SentRequest {
+  readonly method: string;
+  /** Origin and path, without the query. */
+  readonly url: string;
+  /** Until its answer began, or there was none. */
+  readonly milliseconds: number;
+  /** Of the answer. */
+  readonly status?: number;
+  /** Why there is none, as the system calls it. */
+  readonly failure?: string;
 }
 
 /** A request to a server. */
@@ -186,7 +200,11 @@ export class Http {
     if (typeof req.body === "string" || req.body instanceof Uint8Array) {
       flow?.count(Buffer.byteLength(req.body));
     }
-    const answer = await this.#connections.request(req.url, {
+    const tell = (became: Pick<SentRequest, "status" | "failure">): void => {
+      const url = `${req.url.origin}${req.url.pathname}`;
+      this.#options.onRequest?.({ method, url, milliseconds: Math.round(performance.now() - started), ...became });
+    };
+    const sent = this.#connections.request(req.url, {
       method,
       headers: { "user-agent": this.#options.userAgent, "accept-encoding": "identity", ...req.headers },
       body: typeof req.body === "function" ? req.body() : req.body,
@@ -199,12 +217,11 @@ export class Http {
       headBytes: this.limits.httpHeaderBytes,
       through: rate === undefined || flow === undefined ? undefined : (body) => slowly(body, flow, rate.pieceBytes),
     });
-    this.#options.onAnswer?.({
-      method,
-      url: `${req.url.origin}${req.url.pathname}`,
-      status: answer.status,
-      milliseconds: performance.now() - started,
+    const answer = await sent.catch((error: unknown) => {
+      tell({ failure: systemCode(error) ?? (req.signal.aborted ? "aborted" : "unknown") });
+      throw error;
     });
+    tell({ status: answer.status });
     const headers: Record<string, string | undefined> = {};
     for (const [name, value] of Object.entries(answer.headers)) {
       headers[name] = Array.isArray(value) ? value.join(", ") : value;

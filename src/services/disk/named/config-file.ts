@@ -3,13 +3,12 @@
  * to the user or to the administrator, as ssh has it. Links are followed: who keeps such files elsewhere makes them.
  */
 import { closeSync, fstatSync, openSync, readSync, type Stats } from "node:fs";
-import { platform } from "node:os";
 import { budgets } from "../../../data/budgets.ts";
 import { DecampError, isDecampError } from "../../../errors.ts";
 import { configVariable, type ConfigPlace } from "../../config-place.ts";
-import { administrator, currentUser, othersWrite } from "../own-files.ts";
 import { checkPlain, readPlain } from "../plain-file.ts";
 import { unreadable } from "../unreadable.ts";
+import { administrator, currentUser, othersWrite } from "./users.ts";
 
 /** How to go on for now. */
 export const withoutConfig: string = `${configVariable}=/dev/null in the environment goes on without it.`;
@@ -39,7 +38,7 @@ export function readConfigFile({ path, isNamed }: ConfigPlace): string {
 /** One that the environment names may be another user's: whoever has set that knows. */
 function checkWhose(path: string, found: Stats, isNamed: boolean): void {
   const user = currentUser();
-  if (user === undefined || platform() === "win32") {
+  if (user === undefined) {
     return;
   }
   if (!isNamed && found.uid !== user && found.uid !== administrator) {
