@@ -147,7 +147,7 @@ async function runNamed(ready: Ready, edge: Edge): Promise<number> {
   refuseRevealing(invocation.command, edge.terminal.env, processSettings());
   const { verbose, json, logFile } = invocation.globals;
   if (logFile !== undefined) {
-    await (await import("./open-log.ts")).openLog(logFile, ready, edge.terminal);
+    await (await import("./talk/log/open-log.ts")).openLog(logFile, ready, edge.terminal);
   }
   if (given !== undefined && verbose === true && json !== true) {
     edge.terminal.err.line({ text: settingsLine(given), style: "dim" });

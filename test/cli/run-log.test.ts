@@ -6,7 +6,7 @@ import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { readGlobals } from "../../src/cli/globals.ts";
 import { networkOptions } from "../../src/cli/network.ts";
-import { RunLog } from "../../src/cli/talk/run-log.ts";
+import { RunLog } from "../../src/cli/talk/log/run-log.ts";
 import { openTerminal } from "../../src/cli/talk/terminal.ts";
 import { limitsWith } from "../../src/data/budgets.ts";
 import type { KnownSecrets } from "../../src/data/known-secrets.ts";

@@ -258,6 +258,18 @@ describe("the file", () => {
     expect((await withFile(verify, { DECAMP_CONFIG: "/dev/null" })).stderr).toContain(fails);
   });
 
+  test("plain lines are what it asks for, beside the flag", async () => {
+    write("[verify]\nplain = true");
+    const env = { FORCE_COLOR: "1", TERM: "xterm" };
+    const said = async (argv: readonly string[]): Promise<string> => (await withFile(argv, env)).stderr;
+    const plain = await said(verify);
+    expect(plain).toContain(fails);
+    expect(await said(["doctor", "--nonsense"])).toContain("\u001b[");
+    write("plain = false");
+    expect(await said(verify)).toContain("\u001b[");
+    expect(await said([...verify, "--plain"])).toBe(plain);
+  });
+
   test("--verbose says in one line which it is, and what it gave", async () => {
     write('verbose = true\nlimit-rate = "2k"\nquiet = false\n[export]\njobs = 3\n');
     const { stderr } = await withFile(verify);
@@ -349,7 +361,7 @@ test("its place, on each system; a user without a home has none", () => {
   expect(at({ XDG_CONFIG_HOME: "/x" }, "darwin")).toBe("/x/decamp");
   expect(at({ XDG_CONFIG_HOME: "relative" }, "linux")).toBe("/home/a/.config/decamp");
   expect(at({}, "darwin")).toBe("/home/a/Library/Application Support/decamp");
-  expect(at({ LOCALAPPDATA: "/local" }, "win32")).toBe("/local/decamp");
+  expect(at({ LOCALAPPDATA: "D:\\local" }, "win32")).toBe("D:\\local\\decamp");
   expect(homeless({})).toBeUndefined();
   expect(findConfig({}, homeless)).toBeUndefined();
 });

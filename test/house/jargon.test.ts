@@ -7,6 +7,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { everyCommand } from "../../src/cli/every-command.ts";
 import { declareAll } from "../../src/cli/program.ts";
+import { settingKeys } from "../../src/cli/settings/setting-keys.ts";
 import { said } from "./said.ts";
 
 const root = new URL("../../", import.meta.url);
@@ -48,7 +49,7 @@ const texts = [
 const names =
   "AT Bluesky Windows macOS Linux GNOME KWallet Keyring Docker docker GitHub Git git LFS lfs npm nginx cron systemd " +
   "openssl goat age gzip xz zstd Zstandard unzip ZIP HTML JSON SSH PGP IPFS ASCII HTTP https TLS DNS IP URL URI UTC RFC " +
-  "IMAP OAuth README Monday Sunday Ctrl-C Enter kB MB GB KiB MiB GiB chmod chown ps rm bash zsh fish PowerShell CI";
+  "IMAP OAuth README TOML Monday Sunday Ctrl-C Enter kB MB GB KiB MiB GiB chmod chown ps rm bash zsh fish PowerShell CI";
 
 /** Words of every computer user's day that a list of common words lacks. */
 const daily =
@@ -71,7 +72,8 @@ const placeholders = "ACCOUNT FILE FOLDER TOPIC PATH NAME CMD KEY SHELL STEP POR
 /** Names of fields, of programs' arguments and of commands, which are as they are wherever they stand. */
 const typed = new Set([
   ...commands.flatMap(({ name }) => name.split(/[ -]/)),
-  ..."cid prev ref dag pb pkey dgst json org bafyrei bafkrei XX LOCALAPPDATA TMPDIR EACCES lfs".split(" "),
+  ...settingKeys.flatMap(({ name }) => name.split("-")),
+  ..."cid prev ref dag pb pkey dgst json org bafyrei bafkrei XX HOME LOCALAPPDATA TMPDIR EACCES lfs".split(" "),
   ...placeholders.split(" "),
 ]);
 

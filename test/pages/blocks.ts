@@ -10,8 +10,8 @@
  *     ...
  *     ```
  *
- * An indented block is read as `sh`. A command may go on behind a backslash at the end of the line. On the screen a line
- * `...` stands for any lines, and `…` for any text in a line. `console exit=3` says how the last command of the
+ * An indented block is read as `sh`. A command may go on behind a backslash at the end of the line. On the screen a
+ * line `...` stands for any lines, and `…` for any text in a line. `console exit=3` says how the last command of the
  * block ends; without it, all end with 0. Every block says what it is; those of other languages have no commands.
  */
 import type { Session } from "../transcripts/parse.ts";

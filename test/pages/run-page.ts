@@ -14,7 +14,10 @@ import { openWorld } from "../transcripts/world.ts";
 import { prepared, sessionsOf } from "./blocks.ts";
 import { root, type Installation } from "./install.ts";
 
-/** What is asked, as it stands on the screen behind its "? ", and what is typed then; or the subject of the mail whose code is typed. */
+/**
+ * What is asked, as it stands on the screen behind its "? ", and what is typed then; or the subject of the mail whose
+ * code is typed.
+ */
 export type Answer = readonly [question: string, answer: string | { readonly mail: string }];
 
 /** What a page needs to be followed. */

@@ -17,6 +17,7 @@ export interface FileSettings {
     readonly json: boolean;
     readonly verbose: boolean;
     readonly noColor: boolean;
+    readonly plain: boolean;
   };
 }
 

@@ -40,8 +40,8 @@ export async function parseSettings(
     of: (command) => settle(command, layers, env),
     early: (argv) => {
       const word = argv.find((one) => settingTables.includes(one));
-      const { json, verbose, color } = settle(word ?? "", layers, env);
-      return { json: json === true, verbose: verbose === true, noColor: color === false };
+      const { json, verbose, color, plain } = settle(word ?? "", layers, env);
+      return { json: json === true, verbose: verbose === true, noColor: color === false, plain: plain === true };
     },
   };
 }

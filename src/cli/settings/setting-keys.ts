@@ -20,6 +20,7 @@ export const settingKeys: readonly SettingKey[] = [
   { name: "quiet", type: "switch", says: "nothing on success; only for commands that change no account and no key" },
   { name: "verbose", type: "switch", says: "more detail" },
   { name: "color", type: "switch", says: "`false`: no colour" },
+  { name: "plain", type: "switch", says: "plain lines in ASCII, for screen readers and logs" },
   { name: "state-dir", type: "path", says: "where journals are kept" },
   { name: "log-file", type: "path", says: "write what happens to this file, too" },
   { name: "limit-rate", type: "rate", says: "send and fetch at most so many bytes a second" },

@@ -20,7 +20,7 @@ import type { ChalkInstance } from "chalk";
 import { KnownSecrets } from "../../data/known-secrets.ts";
 import type { Line, Piece } from "./line.ts";
 import { inAscii, showsUnicode } from "./plain/signs.ts";
-import { RunLog, type LogDocument } from "./run-log.ts";
+import { RunLog, type LogDocument } from "./log/run-log.ts";
 import { wrapLine } from "./wrap.ts";
 import { writeAllSync } from "../../services/disk/write-whole.ts";
 

@@ -47,6 +47,12 @@ export const globalRows: readonly Row[] = [
   ["--allow-private-hosts", { allowPrivateHosts: true }],
   ["--state-dir s", { stateDir: resolve("s") }],
   ["--state-dir /s", { stateDir: resolve("/s") }],
+  ["--limit-rate 500k", { limitRate: 500 * 1024 }],
+  ["--limit-rate 2M", { limitRate: 2 * 1024 ** 2 }],
+  ["--limit-rate 100000", { limitRate: 100_000 }],
+  // Where the log goes is no part of what a command receives, nor is how the terminal draws.
+  ["--log-file l", {}],
+  ["--plain", {}],
   ["--limit block-bytes=10MB", { limit: { "block-bytes": 10_000_000 } }],
   // Short ones in one word; what is given twice; the last one counts, but for limits, which add up.
   ["-qy", { quiet: true, yes: true }],

@@ -1,12 +1,12 @@
 /** Opens the log of a run (`--log-file`), before anything happens that it is to tell. */
-import { isNowhere } from "../services/config-place.ts";
-import { LogFile } from "../services/disk/named/run-log-file.ts";
-import { packageFacts } from "../services/package.ts";
-import { systemCode } from "../services/system-error.ts";
-import { ownSystem } from "../services/system-rules.ts";
-import type { Ready } from "./command.ts";
-import { commandLine } from "./command-line.ts";
-import type { Terminal } from "./talk/terminal.ts";
+import { isNowhere } from "../../../services/config-place.ts";
+import { LogFile } from "../../../services/disk/named/run-log-file.ts";
+import { packageFacts } from "../../../services/package.ts";
+import { systemCode } from "../../../services/system-error.ts";
+import { ownSystem } from "../../../services/system-rules.ts";
+import type { Ready } from "../../command.ts";
+import { commandLine } from "../../command-line.ts";
+import type { Terminal } from "../terminal.ts";
 
 /**
  * The log is open when it resolves, and says which run it is that of. `/dev/null` stands for none.
