@@ -332,7 +332,8 @@ test.concurrent("what is needed of the new server after the switch is seen to wo
 test.concurrent("without an account, status lists the moves that this machine remembers", async () => {
   const account = await filled("listed");
   const move = await prepareMove(network, account, network.b);
-  const args = ["migrate", "status", "--state-dir", move.stateDir, "--plc-url", network.plcUrl];
+  const flags = ["--plc-url", network.plcUrl, "--allow-private-hosts"];
+  const args = ["migrate", "status", "--state-dir", move.stateDir, ...flags];
   expect((await runDecamp(args)).stdout).toContain("remembers no move");
   expect((await runDecamp([...move.args, "--until", "export"])).code).toBe(0);
   const { code, stdout } = await runDecamp([...args, "--json"]);

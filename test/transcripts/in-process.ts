@@ -51,8 +51,13 @@ function inProcess(terminals: readonly string[]): Perform {
 function unprivileged(perform: Perform): Perform {
   const isRoot = process.getuid?.() === 0;
   return async (command, folder, env) => {
-    await chmod(path.dirname(folder), 0o755);
     await chmod(folder, 0o777);
+    if (isRoot) {
+      // Nobody gets through the folders that were made for this run alone.
+      for (let above = path.dirname(folder); path.basename(above).startsWith("decamp-"); above = path.dirname(above)) {
+        await chmod(above, 0o755);
+      }
+    }
     if (isRoot) {
       process.seteuid?.(65_534);
     }

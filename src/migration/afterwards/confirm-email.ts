@@ -17,8 +17,12 @@ const tries = 5;
  * @returns the result, with what the new server says in the end
  */
 export async function offerConfirmation(context: Context, result: MigrationResult): Promise<MigrationResult> {
-  const { target, answers, signal, warn, warnings } = context;
-  if (!target.isSignedIn || answers.emailConfirmation === undefined || result.state !== "moved" || signal.aborted) {
+  const { answers, signal, warn, warnings } = context;
+  if (answers.emailConfirmation === undefined || result.state !== "moved" || signal.aborted) {
+    return result;
+  }
+  const { target } = context;
+  if (!target.isSignedIn) {
     return result;
   }
   try {
