@@ -28,9 +28,10 @@ beforeAll(() => {
   paths = packed.files.map((file) => file.path).sort();
 });
 
-test("the package is at most 380 kB", () => {
+// With commander, smol-toml, valibot and ipaddr.js in it, which nobody has to install beside it.
+test("the package is at most 390 kB", () => {
   expect(packed.size).toBeGreaterThan(100_000);
-  expect(packed.size).toBeLessThanOrEqual(380_000);
+  expect(packed.size).toBeLessThanOrEqual(390_000);
 });
 
 test("it has what runs, what describes it, and nothing else", () => {
