@@ -57,6 +57,8 @@ export interface Exchange {
    * seen yet
    */
   ask(change?: (body: Record<string, unknown>) => object): Promise<Answer>;
+  /** the same for a body of any kind */
+  askWith(change: (body: Buffer) => Promise<Buffer> | Buffer): Promise<Answer>;
   /** resolves when the client's whole request has been handed on */
   handedOn: Promise<void>;
   /** answers the client */
@@ -189,6 +191,16 @@ class ProxiedExchange implements Exchange {
   }
 
   async ask(change?: (body: Record<string, unknown>) => object): Promise<Answer> {
+    const inJson = (body: Buffer): Buffer =>
+      Buffer.from(JSON.stringify(change?.(JSON.parse(body.toString("utf8")) as Record<string, unknown>)));
+    return this.#whole(change === undefined ? undefined : inJson);
+  }
+
+  async askWith(change: (body: Buffer) => Promise<Buffer> | Buffer): Promise<Answer> {
+    return this.#whole(change);
+  }
+
+  async #whole(change?: (body: Buffer) => Promise<Buffer> | Buffer): Promise<Answer> {
     const answer = await this.#send(change);
     const { "content-length": _length, "transfer-encoding": _encoding, ...headers } = withoutHop(answer.headers);
     return { status: answer.statusCode ?? 502, headers, body: await collect(answer) };
@@ -203,17 +215,12 @@ class ProxiedExchange implements Exchange {
   }
 
   /** Hands the request on; resolves when the head of the answer is there. */
-  async #send(change?: (body: Record<string, unknown>) => object): Promise<IncomingMessage> {
+  async #send(change?: (body: Buffer) => Promise<Buffer> | Buffer): Promise<IncomingMessage> {
     const { request } = this;
     const options = upstreamOptions(this.#incoming, this.#port);
-    const changed =
-      change === undefined
-        ? undefined
-        : JSON.stringify(
-            change(JSON.parse((await collect(this.#incoming)).toString("utf8")) as Record<string, unknown>),
-          );
+    const changed = change === undefined ? undefined : await change(await collect(this.#incoming));
     if (changed !== undefined) {
-      options.headers["content-length"] = String(Buffer.byteLength(changed));
+      options.headers["content-length"] = String(changed.length);
     }
     const upstream = httpRequest(options);
     this.response.on("close", () => upstream.destroy());

@@ -1,0 +1,25 @@
+/** Moves to servers of other makes, as their fronts have it: interrupted and gone on with, proved, and taken back. */
+import { expect, inject, test } from "vitest";
+import { connectNetwork } from "../network/control.ts";
+import { cancelIt, moveInResumed, moveOut, statusOf } from "../network/habits/cells.ts";
+import type { Habit } from "../network/habits/index.ts";
+
+const network = connectNetwork(inject("network"));
+const makes: readonly Habit[] = ["rsky", "cocoon", "ezpds", "cirrus", "minimal"];
+
+test.each(makes)("a move to %s, in several runs, brings everything", async (make) => {
+  expect(await moveInResumed(network, make)).toEqual([]);
+});
+
+// The two that are not asked like the others: active at once, and without a way to delete.
+test.each<Habit>(["cocoon", "cirrus"])("a move to %s can be taken back", async (make) => {
+  expect(await cancelIt(network, make)).toEqual([]);
+});
+
+test("what a server says of an account that it does not have is understood", async () => {
+  expect(await statusOf(network, "ezpds")).toEqual([]);
+});
+
+test("a move out of a server that has only what it must have", async () => {
+  expect(await moveOut(network, "minimal")).toEqual([]);
+});

@@ -1,0 +1,226 @@
+/** What is tried with a server of another make: one cell of the table each, with an account of its own. */
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { startProxy, type Proxy } from "../../faults/proxy.ts";
+import type { Account } from "../account.ts";
+import type { Network } from "../control.ts";
+import type { PdsHandle } from "../pds.ts";
+import { createFilled } from "../populate.ts";
+import { freePort } from "../ports.ts";
+import { lookBefore, proveMove } from "../prove.ts";
+import { repoStatus } from "../read.ts";
+import { prepareMove, runDecamp, type Ended, type Move } from "../run-decamp.ts";
+import { procedure, query } from "../xrpc.ts";
+import { takeOn, type Habit } from "./index.ts";
+
+/** What is wrong, a line each; nothing if it went as it has to. */
+export type Cell = (network: Network, habit: Habit) => Promise<string[]>;
+
+/** Makes that write a commit of their own over what they import. */
+const signsAgain: ReadonlySet<Habit> = new Set(["cocoon", "tranquil"]);
+/** Where preferences have no place, a move is done and not whole. */
+const whole = (habit: Habit): number => (habit === "minimal" ? 6 : 0);
+
+const size = { records: 25, blobs: 3 };
+let count = 0;
+
+/** A server behind its front, and how it is reached without it. */
+interface Dressed {
+  pds: PdsHandle;
+  direct: PdsHandle;
+  proxy: Proxy;
+}
+
+async function undressed(network: Network, habit: Habit): Promise<Dressed> {
+  count += 1;
+  const publicPort = await freePort();
+  const pds = await network.addPds({ name: `${habit}${count}`, publicPort });
+  const proxy = await startProxy({ port: publicPort, targetPort: pds.port });
+  return { pds, direct: { ...pds, url: `http://localhost:${pds.port}` }, proxy };
+}
+
+/** Moves a filled account of the reference server in, as `how` says, and proves what came of it. */
+async function into(network: Network, habit: Habit, how: (move: Move) => Promise<Ended>): Promise<string[]> {
+  const { pds, direct, proxy } = await undressed(network, habit);
+  const account = await createFilled(network.a, `in${count}`, { ...size, seed: count });
+  takeOn({ proxy, server: pds }, habit, account.did);
+  const before = await lookBefore(network.plcUrl, account);
+  const move = await prepareMove(network, account, pds);
+  if (habit === "cirrus") {
+    await makeOnly(direct, account, move);
+  }
+  try {
+    const ended = await how(move);
+    if (ended.code !== whole(habit)) {
+      return [endOf(ended)];
+    }
+    const checks = await proveMove(network.plcUrl, before, direct, {
+      handle: move.newHandle,
+      password: move.newPassword,
+    });
+    return checks
+      .filter(({ ok, name }) => !ok && !isOther(habit, name))
+      .map(({ name, detail }) => `${name}: ${detail}`);
+  } finally {
+    await move.remove();
+    await proxy.stop();
+  }
+}
+
+/** What cannot be the same there: the commit of a server that writes its own, and what it has no place for. */
+function isOther(habit: Habit, check: string): boolean {
+  return (
+    (signsAgain.has(habit) && check.includes("the same head commit")) ||
+    (habit === "minimal" && check.includes("preferences"))
+  );
+}
+
+/** The account that a server of one account has before anything was imported. */
+async function makeOnly(direct: PdsHandle, account: Account, move: Move): Promise<void> {
+  const method = "com.atproto.server.createAccount";
+  const ask = `com.atproto.server.getServiceAuth?aud=${encodeURIComponent(direct.did)}&lxm=${method}`;
+  const { token } = await query<{ token: string }>(account.pds.url, ask, { token: account.accessJwt });
+  const input = { did: account.did, handle: move.newHandle, email: move.newEmail, password: move.newPassword };
+  await procedure(direct.url, method, input, { token });
+}
+
+/** An account that lives at such a server. */
+async function livingAt(network: Network, habit: Habit): Promise<Dressed & { account: Account }> {
+  const dressed = await undressed(network, habit);
+  const account = await createFilled(dressed.direct, `at${count}`, { ...size, seed: count });
+  takeOn({ proxy: dressed.proxy, server: dressed.pds }, habit, account.did, true);
+  return { ...dressed, account };
+}
+
+/** A move in, without interruption. */
+export const moveIn: Cell = async (network, habit) => into(network, habit, async ({ args }) => runDecamp(args));
+
+/** The same with the old account deactivated before the export. */
+export const moveInFrozen: Cell = async (network, habit) =>
+  into(network, habit, async ({ args }) => runDecamp([...args, "--freeze"]));
+
+/** A move in that stops behind each of these steps, and goes on. */
+export const moveInResumed: Cell = async (network, habit) =>
+  into(network, habit, async ({ args }) => {
+    for (const step of ["create-account", "import-repo", "compare", "sign-operation", "submit-operation"]) {
+      const stopped = await runDecamp([...args, "--until", step]);
+      // 8: the identity has changed, and the account waits to be activated.
+      if (![0, whole(habit), 8].includes(stopped.code ?? 1)) {
+        return stopped;
+      }
+    }
+    return runDecamp(args);
+  });
+
+/** A move out, to the reference server. */
+export const moveOut: Cell = async (network, habit) => {
+  const { pds, proxy, account } = await livingAt(network, habit);
+  const before = await lookBefore(network.plcUrl, account);
+  const move = await prepareMove(network, { ...account, pds }, network.b);
+  try {
+    const ended = await runDecamp(move.args);
+    if (ended.code !== whole(habit)) {
+      return [endOf(ended)];
+    }
+    const moved = { handle: move.newHandle, password: move.newPassword };
+    const checks = await proveMove(network.plcUrl, before, network.b, moved);
+    return checks
+      .filter(({ ok, name }) => !ok && !(habit === "minimal" && isOther(habit, name)))
+      .map(({ name, detail }) => `${name}: ${detail}`);
+  } finally {
+    await move.remove();
+    await proxy.stop();
+  }
+};
+
+/** An export, and a proof of what it made. */
+export const exportIt: Cell = async (network, habit) => {
+  const { pds, proxy, account } = await livingAt(network, habit);
+  const folder = await mkdtemp(path.join(tmpdir(), "decamp-habit-"));
+  try {
+    await writeFile(path.join(folder, "password"), account.password, { mode: 0o600 });
+    const archive = path.join(folder, "archive");
+    const flags = ["--plc-url", network.plcUrl, "--allow-private-hosts", "--no-input", "--from", pds.url];
+    const password = ["--password-file", path.join(folder, "password")];
+    const exported = await runDecamp(["export", account.did, "-o", archive, ...flags, ...password]);
+    if (exported.code !== whole(habit)) {
+      return [endOf(exported)];
+    }
+    const verified = await runDecamp(["verify", archive, "--json"]);
+    return verified.code === 0 ? [] : [endOf(verified)];
+  } finally {
+    await rm(folder, { recursive: true });
+    await proxy.stop();
+  }
+};
+
+/** `migrate status` towards such a server, before anything was begun. */
+export const statusOf: Cell = async (network, habit) => {
+  const { pds, direct, proxy } = await undressed(network, habit);
+  try {
+    // Somebody lives there, as nearly everywhere.
+    const other = await createFilled(direct, `other${count}`, { records: 20, blobs: 2, seed: count });
+    const account = await createFilled(network.a, `st${count}`, { records: 20, blobs: 2, seed: count });
+    takeOn({ proxy, server: pds }, habit, other.did, true);
+    const flags = ["--plc-url", network.plcUrl, "--allow-private-hosts", "--json"];
+    const asked = await runDecamp(["migrate", "status", account.did, "--to", pds.url, ...flags]);
+    if (asked.code !== 0) {
+      return [endOf(asked)];
+    }
+    const { state } = JSON.parse(asked.stdout) as { state: string };
+    // One that says the same of every account that it does not show, and names no other, says nothing.
+    const isMute = habit === "minimal" || habit === "cocoon";
+    return state === (isMute ? "target-unknown" : "not-begun") ? [] : [state];
+  } finally {
+    await proxy.stop();
+  }
+};
+
+/** A move that is taken back when everything is there, and the identity has not changed. */
+export const cancelIt: Cell = async (network, habit) => {
+  const { pds, direct, proxy } = await undressed(network, habit);
+  const account = await createFilled(network.a, `ca${count}`, { ...size, seed: count });
+  takeOn({ proxy, server: pds }, habit, account.did);
+  const move = await prepareMove(network, account, pds);
+  if (habit === "cirrus") {
+    await makeOnly(direct, account, move);
+  }
+  try {
+    const stopped = await runDecamp([...move.args, "--until", "compare"]);
+    if (stopped.code !== whole(habit)) {
+      return [`move: ${endOf(stopped)}`];
+    }
+    const value = (flag: string): string => move.args[move.args.indexOf(flag) + 1] ?? "";
+    const kept = ["--to", "--plc-url", "--state-dir", "--password-file", "--new-password-file"];
+    const reader = value("--plc-token-command").split(" ").slice(0, 3).join(" ");
+    const cancelled = await runDecamp([
+      "migrate",
+      "cancel",
+      account.did,
+      "--allow-private-hosts",
+      "--no-input",
+      "--yes",
+      ...kept.flatMap((flag) => [flag, value(flag)]),
+      "--delete-token-command",
+      `${reader} ${move.newEmail} 0 'Account Deletion'`,
+    ]);
+    if (cancelled.code !== 0) {
+      return [endOf(cancelled)];
+    }
+    const there = await repoStatus({ url: account.pds.url, did: account.did });
+    const here = await repoStatus({ url: direct.url, did: account.did });
+    const left = habit === "cirrus" ? "deactivated" : "absent";
+    return [
+      ...(there === "active" ? [] : [`the account is ${there} on the old server`]),
+      ...(here === left ? [] : [`the account is ${here} on the new server`]),
+    ];
+  } finally {
+    await move.remove();
+    await proxy.stop();
+  }
+};
+
+function endOf({ code, stdout, stderr }: Ended): string {
+  return `exit ${code}: ${(stderr.trim() || stdout.trim()).split("\n").slice(-3).join(" | ")}`;
+}
