@@ -18,7 +18,8 @@ export type { Clocks } from "./services/http/clocks.ts";
 
 export { KnownSecrets } from "./data/known-secrets.ts";
 export { Pds } from "./services/servers/pds.ts";
-export type { AccountStatus, NewAccount, OpenPds, RepoStatus, ServerDescription } from "./services/servers/pds.ts";
+export type { AccountStatus, NewAccount, OpenPds, ServerDescription } from "./services/servers/pds.ts";
+export type { RepoStatus } from "./services/servers/repo-status.ts";
 export type { Download } from "./services/servers/download.ts";
 export type { Upload } from "./services/upload.ts";
 export type { Credentials, SessionInfo } from "./services/servers/session.ts";

@@ -56,6 +56,7 @@ export async function stateAt(
 /**
  * The state of the account on a server that has been asked: what it said, or, where it did not say it, the reason.
  *
+ * @param how as `Pds.repoStatus`
  * @throws DecampError what asking again throws
  */
 export async function requireState(
@@ -63,8 +64,9 @@ export async function requireState(
   did: string,
   seen: Place | undefined,
   signal: AbortSignal,
+  how: { readonly presume?: true } = {},
 ): Promise<PlaceState> {
-  return seen === undefined || isSilent(seen) ? askState(pds, did, signal) : seen.state;
+  return seen === undefined || isSilent(seen) ? askState(pds, did, signal, how) : seen.state;
 }
 
 /** Whether a server has not said anything of the account. */
@@ -76,7 +78,7 @@ async function askState(
   pds: Pds,
   did: string,
   signal: AbortSignal,
-  how: { readonly attempts?: number } = {},
+  how: { readonly attempts?: number; readonly presume?: true } = {},
 ): Promise<PlaceState> {
   const status = await pds.repoStatus(did, signal, how);
   if (status === undefined) {

@@ -33,7 +33,7 @@ const mostServerKeys = 2;
  * @param sourceRotationKeys the old server's own keys, which leave
  * @param handle the handle from now on; what the new server recommends unless given
  * @param known keys that are the user's, which stay whatever a server calls its own; keys that were accepted by name;
- *   and which key signs, one of the old server's unless given
+ *   which key signs, one of the old server's unless given; and what the new server recommends, asked now unless given
  * @throws DecampError `refused` if the new server wants to be named by another address, or more keys than a server has,
  *   `bad-answer`, and what the services throw
  */
@@ -43,9 +43,9 @@ export async function planMove(
   sourceRotationKeys: readonly string[],
   handle: string | undefined,
   signal: AbortSignal,
-  known: Pick<KeyKnowledge, "user" | "accepted" | "signers"> = {},
+  known: Pick<KeyKnowledge, "user" | "accepted" | "signers"> & { readonly recommended?: RecommendedCredentials } = {},
 ): Promise<PlannedMove> {
-  const recommended = await recommendedBy(target, { keysNeeded: true }, signal);
+  const recommended = known.recommended ?? (await recommendedBy(target, { keysNeeded: true }, signal));
   if (recommended.rotationKeys.length > mostServerKeys) {
     throw new DecampError(
       "refused",

@@ -253,7 +253,9 @@ export function judgeWhere(past: Past, places: Places, now: number | undefined):
     livedAtTarget,
     // Where there is nothing, nothing is taken back that may have been more than a copy.
     reversible:
-      ["not-begun", "begun", "frozen"].includes(state) && (!livedAtTarget || (!isKnown && target?.state === "absent")),
+      (["not-begun", "begun", "frozen"].includes(state) &&
+        (!livedAtTarget || (!isKnown && target?.state === "absent"))) ||
+      (state === "copy-active" && !livedAtTarget && mayBeMereCopy(target, source)),
     ...(undo === undefined ? {} : { undo }),
     ...(isIdle(target) && !livedAtTarget ? { copyExpiresDays: copyDays } : {}),
     ...(next === undefined ? {} : { next }),
@@ -338,6 +340,15 @@ function isEmptyBeside({ head }: Place, source: Place | undefined): boolean {
     (source.state === "active" || isSilent(source)) &&
     source.head?.data !== emptyTree
   );
+}
+
+/**
+ * Whether what a server calls active, and the identity does not name, has nothing of its own, as far as anybody can
+ * see: no repository, an empty one, or the tree that is at home. Some servers call a copy active as soon as it is made.
+ */
+export function mayBeMereCopy(copy: Place | undefined, home: Place | undefined): boolean {
+  const data = copy?.head?.data;
+  return data === undefined || data === emptyTree || data === home?.head?.data;
 }
 
 /** Whether a server has the account without showing it. */

@@ -11,12 +11,15 @@ import { homeBefore, livesAt, requireHome, staysOf, whereIs, type Whereabouts } 
 import { DecampError, isDecampError, withStanding } from "../errors.ts";
 import { parseServerUrl } from "../identity/addresses.ts";
 import { parseAccount } from "../identity/names.ts";
+import { isMissingMethod } from "../services/servers/missing-method.ts";
 import type { Answers } from "./answers.ts";
 import { Context, type MigrationServices } from "./context.ts";
 import type { Report } from "./events.ts";
 import { findJournals, lockAccount, removeJournal, rememberedDids, type JournalState } from "./journal.ts";
 import type { MigrateOptions } from "./options.ts";
 import { signInToSource, signInToTarget } from "./sign-in.ts";
+import { isMereCopy } from "./checks/mere-copy.ts";
+import { isActiveThere, statusAtTarget } from "./checks/target-account.ts";
 import { withJournals } from "./web/recall.ts";
 
 /** What came of cancelling a move. */
@@ -25,8 +28,11 @@ export interface CancelResult {
   readonly handle: string;
   readonly source: string;
   readonly target: string;
-  /** `deleted` now; `absent` when there was none; `kept` where the account has lived. */
-  readonly targetAccount: "deleted" | "absent" | "kept";
+  /**
+   * `deleted` now; `absent` when there was none; `kept` where the account has lived; `left` at a server that deletes
+   * none.
+   */
+  readonly targetAccount: "deleted" | "absent" | "kept" | "left";
   /** True when the account on the old server was deactivated, and is active again. */
   readonly reactivated: boolean;
 }
@@ -179,7 +185,7 @@ function requireCancellable(
       },
     );
   }
-  if (where.target?.state === "active" && where.source?.state === "active") {
+  if (where.target?.state === "active" && where.source?.state === "active" && !where.reversible) {
     throw new DecampError("target-in-use", `The account at ${target} is active. It is not deleted.`, {
       hint: "Sign in there and deactivate it first, if it is the one that you do not want.",
       data: { state },
@@ -235,11 +241,18 @@ export async function removeFromTarget(context: Context): Promise<CancelResult["
     return "absent";
   }
   const { email } = await signInToTarget(context);
-  if ((await target.accountStatus(signal)).activated) {
+  if ((await isActiveThere(context, await statusAtTarget(context))) && !(await isMereCopy(context))) {
     throw new DecampError("target-in-use", `The account at ${target.host} is active. It is not deleted.`);
   }
   const password = await answers.targetPassword({ handle: newHandle ?? identity.handle, host: target.host });
-  await target.requestAccountDelete(signal);
+  try {
+    await target.requestAccountDelete(signal);
+  } catch (error) {
+    if (isMissingMethod(error)) {
+      return "left"; // a server of one account, which its owner runs
+    }
+    throw error;
+  }
   let again: string | undefined;
   for (let count = 1; ; count += 1) {
     const token = await answers.deletionCode({

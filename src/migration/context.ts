@@ -12,6 +12,7 @@ import { isStorageError, joinPath } from "../services/disk/files.ts";
 import type { Services } from "../services/open.ts";
 import type { Pds, ServerDescription } from "../services/servers/pds.ts";
 import type { PlcOperation, UnsignedOperation } from "../plc/operation.ts";
+import type { RecommendedCredentials } from "../plc/update.ts";
 import type { Expectation } from "../repo/verify.ts";
 import type { Answers } from "./answers.ts";
 import type { BlobNotMoved, Report, Warning } from "./events.ts";
@@ -60,6 +61,10 @@ export class Context {
   isFrozen = false;
   /** Whether the change of the identity has been sent, and nobody knows yet whether it was taken. */
   sent = false;
+  /** What the new server recommends for the identity, since this run has asked for it. */
+  recommended: RecommendedCredentials | undefined;
+  /** Whether the new server calls the account active although the identity does not name it: some do so at once. */
+  isActiveCopy = false;
   /** Whether the new server was proved to have what the old one has: in this run, or by what both servers show. */
   proved = false;
   /**
@@ -257,7 +262,8 @@ export class Context {
       ...(this.#journal?.state.temporaryKeys ?? []),
     ]);
     const now = this.options.acceptFutureRev || this.switched ? {} : { now: this.services.now() };
-    return { did, signingKeys: keys.filter((key) => !temporary.has(key)), ...now };
+    const pinned = this.recommended === undefined ? [] : [this.recommended.signingKey];
+    return { did, signingKeys: [...keys.filter((key) => !temporary.has(key)), ...pinned], ...now };
   }
 
   /** How many blobs are sent to the new server, or read back, at once. */

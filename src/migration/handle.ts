@@ -1,5 +1,6 @@
 /** The handle on the new server: chosen once, checked before anything is written. */
 
+import { isSilent } from "../account/places.ts";
 import { DecampError, isDecampError } from "../errors.ts";
 import { isHandle, isReservedHandle, noHandle } from "../identity/names.ts";
 import { warnIfHostIsSilent } from "./checks/handle-outside.ts";
@@ -97,11 +98,24 @@ async function objectionTo(
   if (did === identity.did) {
     return undefined;
   }
+  if (did === undefined && (await isNamedSoThere(context, handle))) {
+    context.warn(
+      "handle-unresolved",
+      `${target.host} calls the account ${handle}, but nothing else leads from that handle to it.`,
+    );
+    return undefined;
+  }
   return refused(
     did === undefined
-      ? `${handle} is not one of the names that ${target.host} gives out (${domains.join(", ")}), and it does not lead to your account.`
+      ? `${handle} is not one of the names that ${target.host} gives out (${domains.length === 0 ? "none" : domains.join(", ")}), and it does not lead to your account.`
       : `${handle} leads to another account.`,
   );
+}
+
+/** Whether the new server has the account already, and by this name, as a server of one account does. */
+async function isNamedSoThere({ target, where, identity, signal }: Context, handle: string): Promise<boolean> {
+  const isThere = where.target !== undefined && !isSilent(where.target) && where.target.state !== "absent";
+  return isThere && (await target.resolveHandle(handle, signal)) === identity.did;
 }
 
 interface Objection {

@@ -45,6 +45,8 @@ export type JournalEntry =
   | { type: "signing-key"; key: string }
   /** Of a did:web: the new server has said that it has no such account, and is asked to make one. */
   | { type: "made" }
+  /** The new server calls the copy active although the identity does not name that server. */
+  | { type: "active-copy" }
   /** The document of a did:web that is to be published, and the one before it. */
   | { type: "document"; signingKey: string; pds: string; file: string; kept: string }
   /** Of a did:web: its document was seen to name the new server as it has to. */
@@ -95,6 +97,7 @@ const entrySchema: v.GenericSchema<unknown, JournalEntry> = v.variant("type", [
   v.object({ type: v.literal("temporary-key"), key: v.optional(v.string()) }),
   v.object({ type: v.literal("signing-key"), key: v.string() }),
   v.object({ type: v.literal("made") }),
+  v.object({ type: v.literal("active-copy") }),
   v.object({
     type: v.literal("document"),
     signingKey: v.string(),
@@ -147,6 +150,11 @@ export interface JournalState {
   readonly signingKeys?: readonly string[];
   /** Whether the new server had no such account when this move asked it to make one; of a did:web only. */
   readonly made?: boolean;
+  /**
+   * The new server called the copy active before the identity named it, so that nothing there shows whether it was
+   * activated.
+   */
+  readonly activeCopy?: boolean;
   /** The document of a did:web that was last to be published, and the one that was there before any for this server. */
   readonly document?: {
     readonly signingKey: string;
@@ -421,6 +429,8 @@ function facts(entry: JournalEntry, { temporaryKeys = [], signingKeys = [], docu
       return { signingKeys: [...new Set([entry.key, ...signingKeys])] };
     case "made":
       return { made: true };
+    case "active-copy":
+      return { activeCopy: true };
     case "document": {
       // One that was published with a mistake in it is not the one before the move.
       const { signingKey, pds, file } = entry;

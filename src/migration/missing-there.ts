@@ -47,8 +47,11 @@ export async function isThere(
   try {
     return await isGenuineBlob(blob, await target.getBlob(identity.did, blob.cid, signal, busy));
   } catch (error) {
-    // A 404 without a name says as much as a refusal, and so does what goes on without end in place of the blob.
-    const isAbsent = isDecampError(error, "bad-answer") && error.data["status"] === 404;
+    // A 404 without a name says as much as a refusal; so does a refusal where the server leads to, and what goes on
+    // without end in place of the blob.
+    const { status, to } = isDecampError(error, "bad-answer") ? error.data : {};
+    const code = Number(status);
+    const isAbsent = code === 404 || (to !== undefined && code >= 400 && code < 500 && code !== 429);
     if (isAbsent || isDecampError(error, "server-refused", "limit-exceeded")) {
       return false;
     }

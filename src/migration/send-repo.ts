@@ -12,6 +12,9 @@ import { openForUpload } from "../services/disk/files.ts";
 import type { Upload } from "../services/upload.ts";
 import { agreeOnCar } from "../services/second-opinion.ts";
 import type { Context } from "./context.ts";
+import { headAt } from "../account/places.ts";
+import { isAtTarget, type Wanted } from "./checks/same-repo.ts";
+import { headAtTarget, isLostAnswer } from "./checks/target-account.ts";
 
 /** After a lost answer the server may still be at work: how often it is asked, and the pause (milliseconds). */
 const patience = { attempts: 20, pause: 3000 };
@@ -46,12 +49,12 @@ export function repoUpload(path: string, length: number): Upload {
  * Sends a CAR file, and asks for the head. Every file is first read by code that is not decamp's (`agreeOnCar`), since
  * a file does not show whether decamp has put it together.
  *
- * @throws DecampError `second-opinion` before anything is sent; `refused` if the head is another one than `commit`
- *   then; whatever sending throws, see `isTooMuch`
+ * @throws DecampError `second-opinion` before anything is sent; `refused` if the head is another one than `wanted`
+ *   then, by its commit and by its tree; whatever sending throws, see `isTooMuch`
  */
-export async function sendRepo(context: Context, car: Upload, commit: string): Promise<void> {
+export async function sendRepo(context: Context, car: Upload, wanted: Wanted): Promise<void> {
   const { target, signal } = context;
-  await agreeOnCar(car, commit, signal);
+  await agreeOnCar(car, wanted.commit, signal);
   let wasRead = false;
   const open = (): Readable => car.open().once("end", () => (wasRead = true));
   try {
@@ -62,11 +65,11 @@ export async function sendRepo(context: Context, car: Upload, commit: string): P
       throw error;
     }
     // The file is not sent again blindly: the server may have it, or soon will. It cannot have one that was cut short.
-    const there = await headAfterLostAnswer(context, commit, wasRead ? patience.attempts : 1);
-    if (there === commit) {
+    const isThere = await hasAfterLostAnswer(context, wanted, wasRead ? patience.attempts : 1);
+    if (isThere === true) {
       return;
     }
-    if (there === undefined || isTooMuch(error)) {
+    if (isThere === undefined || isTooMuch(error)) {
       throw error;
     }
     throw new DecampError("unreachable", `${target.host} broke off an import of ${car.length} bytes.`, {
@@ -75,29 +78,33 @@ export async function sendRepo(context: Context, car: Upload, commit: string): P
       cause: error,
     });
   }
-  const head = await headAtTarget(context);
-  if (head !== commit) {
-    throw new DecampError("refused", `After the import ${target.host} has the commit ${head}, not ${commit}.`, {
-      hint: "Run the same command again; if it stays like this, ask the operator of that server what it does with an import.",
-    });
+  if (!(await isAtTarget(context, wanted))) {
+    const head = await headAtTarget(context);
+    throw new DecampError(
+      "refused",
+      `After the import ${target.host} ${head === undefined ? "shows no commit" : `has the commit ${head}, not ${wanted.commit}`}.`,
+      {
+        hint: "Run the same command again; if it stays like this, ask the operator of that server what it does with an import.",
+      },
+    );
   }
 }
 
-/** The head once it is `commit`, or after some time; undefined if the server cannot be asked. */
-async function headAfterLostAnswer(context: Context, commit: string, attempts: number): Promise<string | undefined> {
+/** Whether the server has it, at once or after some time; undefined if the server cannot be asked. */
+async function hasAfterLostAnswer(context: Context, wanted: Wanted, attempts: number): Promise<boolean | undefined> {
   const { services, signal } = context;
   for (let attempt = 1; ; attempt += 1) {
-    const head = await headIfReachable(context);
-    if (head === commit || attempt >= attempts) {
-      return head;
+    const isThere = await hasIfReachable(context, wanted);
+    if (isThere === true || attempt >= attempts) {
+      return isThere;
     }
     await services.sleep(patience.pause, signal);
   }
 }
 
-async function headIfReachable(context: Context): Promise<string | undefined> {
+async function hasIfReachable(context: Context, wanted: Wanted): Promise<boolean | undefined> {
   try {
-    return await headAtTarget(context);
+    return await isAtTarget(context, wanted);
   } catch (error) {
     context.signal.throwIfAborted();
     if (isLostAnswer(error)) {
@@ -115,6 +122,7 @@ async function headIfReachable(context: Context): Promise<string | undefined> {
  */
 export async function sendParts(context: Context, path: string, length: number): Promise<void> {
   const { targetDescription, target, snapshot, report, signal } = context;
+  const { rev } = snapshot;
   const car = openCarFile(path);
   try {
     // A server that was given no limit for imports uses its limit for blobs.
@@ -123,9 +131,13 @@ export async function sendParts(context: Context, path: string, length: number):
       try {
         let index = 0;
         const from = await partsThere(context, splitRepo(car.source, size, signal));
-        for await (const { commit, car: bytes, records } of splitRepo(car.source, size, signal)) {
+        for await (const { commit, data, car: bytes, records } of splitRepo(car.source, size, signal)) {
           if (index++ >= from) {
-            await sendRepo(context, { length: bytes.length, open: () => Readable.from([bytes]) }, commit);
+            await sendRepo(
+              context,
+              { length: bytes.length, open: () => Readable.from([bytes]) },
+              { commit, data, rev },
+            );
           }
           report({ type: "progress", step: "import-repo", unit: "records", done: records, total: snapshot.records });
         }
@@ -152,21 +164,18 @@ export async function sendParts(context: Context, path: string, length: number):
 }
 
 /** How many of these parts the server has already: 0 if its head is none of them. */
-async function partsThere(context: Context, parts: AsyncIterable<{ commit: string }>): Promise<number> {
-  const head = await headAtTarget(context);
+async function partsThere(context: Context, parts: AsyncIterable<Omit<Wanted, "rev">>): Promise<number> {
+  const { target, identity, signal } = context;
+  const commitThere = await headAtTarget(context);
+  const dataThere = commitThere === undefined ? undefined : (await headAt(target, identity.did, signal))?.data;
   let count = 0;
-  for await (const { commit } of parts) {
+  for await (const { commit, data } of parts) {
     count++;
-    if (commit === head) {
+    if (commit === commitThere || data === dataThere) {
       return count;
     }
   }
   return 0;
-}
-
-/** The CID of the commit that the new server has. */
-export async function headAtTarget({ target, signal }: Context): Promise<string> {
-  return (await target.accountStatus(signal)).repoCommit;
 }
 
 /**
@@ -175,14 +184,5 @@ export async function headAtTarget({ target, signal }: Context): Promise<string>
 export function isTooMuch(error: unknown): boolean {
   return (
     isDecampError(error) && ([413, 524].includes(Number(error.data["status"])) || error.data["brokenOff"] === true)
-  );
-}
-
-/** Whether the server may have done it although we were told nothing. */
-function isLostAnswer(error: unknown): error is DecampError {
-  return (
-    isDecampError(error, "unreachable") ||
-    (isDecampError(error, "bad-answer", "server-refused") &&
-      [502, 503, 504, 524].includes(Number(error.data["status"])))
   );
 }

@@ -52,6 +52,7 @@ test("a handle that nobody typed is not said to have failed", async () => {
       openPds: () => ({ describe: async () => Promise.resolve({}) }),
     },
     target: { host: "new.example.com", resolveHandle: async () => Promise.resolve("did:plc:one") },
+    where: {},
     signal: AbortSignal.timeout(10_000),
   } as unknown as Context;
   await chooseHandle(context, [".pds.example.com"]);

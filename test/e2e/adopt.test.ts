@@ -110,7 +110,7 @@ test("a newer state of the same repository stops the move: an import would take 
   expect((await runDecamp(["repo", "ls", kept ?? ""])).stdout).toContain("3kadoptnewer2");
 });
 
-test("an active account stops the move before anybody signs in", async () => {
+test("an active account with records of its own stops the move before anybody signs in", async () => {
   const account = await newAccount("adopt-active");
   const move = await prepareMove(network, account, network.b, ["--password-file", "--new-password-file"]);
   const there = await makeThere(account, move);
@@ -118,6 +118,9 @@ test("an active account stops the move before anybody signs in", async () => {
   const { changes } = database.prepare("update actor set deactivatedAt = null where did = ?").run(account.did);
   database.close();
   expect(changes).toBe(1);
+  const { collection, rkey, value: record } = post("Written at the new server.", "3kadoptactiv2");
+  const input = { repo: account.did, collection, rkey, record };
+  await procedure(network.b.url, "com.atproto.repo.createRecord", input, { token: there });
   const { message } = await stopped(account, move, there);
   expect(message).toContain("active");
 });

@@ -5,6 +5,7 @@ import path from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { snapshotFile } from "../../src/archive/layout.ts";
 import { readManifests } from "../../src/archive/manifest.ts";
+import { defaultBudgets } from "../../src/data/budgets.ts";
 import { CidLink } from "../../src/data/cid.ts";
 import { recordsLines } from "../../src/cli/talk/reporters/lines.ts";
 import { DecampError } from "../../src/errors.ts";
@@ -146,6 +147,10 @@ test("a copy is replaced only once what would change is shown, and a person has 
         host: "new.example.com",
         accountStatus: async () => Promise.resolve({ activated: false, records: 3, repoCommit: commit.cid }),
         getRepo: async () => Promise.resolve({ bytes: [newerCar] }),
+        repoStatus: async () => Promise.resolve({ active: false, status: "deactivated" }),
+        latestCommit: async () => Promise.resolve({ cid: commit.cid }),
+        getBlocks: async () => Promise.resolve({ bytes: [newerCar] }),
+        limits: defaultBudgets,
       },
       identity: { did },
       snapshot: { snapshot: "before", rev: tid(testNow * 1000), commit: "another" },

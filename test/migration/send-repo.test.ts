@@ -8,6 +8,8 @@ import { afterAll, beforeEach, expect, test, vi } from "vitest";
 import { collect } from "../../src/data/slices.ts";
 import type { Context } from "../../src/migration/context.ts";
 import { repoUpload, sendParts, sendRepo } from "../../src/migration/send-repo.ts";
+import { defaultBudgets } from "../../src/data/budgets.ts";
+import { readHead } from "../../src/repo/head.ts";
 import { splitRepo } from "../../src/repo/write/split.ts";
 import { bytesSource } from "../../src/repo/source.ts";
 import type { Upload } from "../../src/services/servers/pds.ts";
@@ -38,6 +40,7 @@ afterAll(() => {
 
 const account = await makeAccount({ records: makeRecords(7, 1200) });
 const car = makeCar(account.commit.cid, account.blocks);
+const wanted = readHead(car, account.commit.cid)!;
 const path = join(folder, "repo.car");
 writeFileSync(path, car);
 // What decamp tries first: half of it.
@@ -56,11 +59,18 @@ function server(): { context: Context; imported: () => number } {
       imported += 1;
     },
     accountStatus: async () => Promise.resolve({ repoCommit: head }),
+    limits: defaultBudgets,
+    latestCommit: async () => Promise.resolve({ cid: head }),
+    getBlocks: async () => {
+      const held = [{ car, commit: account.commit.cid }, ...parts].find(({ commit }) => commit === head);
+      return Promise.resolve({ bytes: Readable.from(held === undefined ? [] : [held.car.subarray(0, 400)]) });
+    },
   };
   const context = {
     target,
+    identity: { did: account.did },
     targetDescription: {},
-    snapshot: { records: 1200 },
+    snapshot: { records: 1200, rev: wanted.rev },
     report: () => undefined,
     signal: new AbortController().signal,
     services: { sleep: () => Promise.reject(new Error("nothing is waited for")) },
@@ -74,10 +84,10 @@ const differs = { code: "second-opinion", exitCode: 9, data: { about: "car" } };
 test("a whole one is sent when it is read alike, and not when it is not", async () => {
   const { context, imported } = server();
   reading.rightly = 0;
-  await expect(sendRepo(context, upload(car), account.commit.cid)).rejects.toMatchObject(differs);
+  await expect(sendRepo(context, upload(car), wanted)).rejects.toMatchObject(differs);
   expect(imported()).toBe(0);
   reading.rightly = 1;
-  await sendRepo(context, upload(car), account.commit.cid);
+  await sendRepo(context, upload(car), wanted);
   expect(imported()).toBe(1);
 });
 
@@ -86,7 +96,7 @@ test("one with a byte that is wrong is not sent", async () => {
   const [part] = parts;
   const doctored = Uint8Array.from(part!.car);
   doctored[doctored.length - 9]! ^= 1;
-  await expect(sendRepo(context, upload(doctored), part!.commit)).rejects.toMatchObject(differs);
+  await expect(sendRepo(context, upload(doctored), { ...part!, rev: wanted.rev })).rejects.toMatchObject(differs);
   expect(imported()).toBe(0);
 });
 
@@ -111,8 +121,8 @@ test("a file whose header names two roots is sent with the one that is its commi
   const odd = join(folder, "two-roots.car");
   writeFileSync(odd, file);
   const { context, imported } = server();
-  await expect(sendRepo(context, upload(file), account.commit.cid)).rejects.toMatchObject(differs);
-  await sendRepo(context, repoUpload(odd, file.length), account.commit.cid);
-  await sendRepo(context, repoUpload(path, car.length), account.commit.cid);
+  await expect(sendRepo(context, upload(file), wanted)).rejects.toMatchObject(differs);
+  await sendRepo(context, repoUpload(odd, file.length), wanted);
+  await sendRepo(context, repoUpload(path, car.length), wanted);
   expect(imported()).toBe(2);
 });

@@ -45,7 +45,7 @@ async function bare(repo: Uint8Array | string, others: Record<string, object> = 
   return scriptedServer((request, response) => {
     const method = new URL(request.url ?? "", "http://localhost").pathname.replace("/xrpc/com.atproto.sync.", "");
     const other = others[method];
-    if (method === "getRepo") {
+    if (method === "getRepo" && other === undefined) {
       response.writeHead(200, { "content-type": "application/vnd.ipld.car" }).end(repo);
     } else if (other === undefined) {
       response.writeHead(404, { "content-type": "text/html" }).end("<h1>No</h1>");
@@ -87,11 +87,17 @@ describe("the head of a server without getLatestCommit", () => {
     });
   });
 
-  test("is not looked for there when the server refuses", async () => {
+  test("is looked for there, too, when the server refuses to say it of an account that is not active", async () => {
     await using server = await bare(car, { getLatestCommit: { error: "RepoDeactivated", message: "It is." } });
+    expect(await new Pds(http, server.origin).latestCommit(aliceDid, signal)).toEqual({ cid: account.commit.cid });
+  });
+
+  test("is refused where the repository is, too", async () => {
+    const refusal = { error: "RepoDeactivated", message: "It is." };
+    const refusals = { getLatestCommit: refusal, getRepo: { error: "RepoTakendown", message: "It was." } };
+    await using server = await bare(car, refusals);
     await expect(new Pds(http, server.origin).latestCommit(aliceDid, signal)).rejects.toMatchObject({
       data: { error: "RepoDeactivated" },
     });
-    expect(server.requests).toHaveLength(1);
   });
 });

@@ -20,7 +20,7 @@ export async function migrateCancelCommand(invocation: Invocation<MigrateFlags>,
     const document = { type: "result", version: 1, command: "migrate cancel", ...result };
     if (!tellDocument(terminal, globals.json, document) && !globals.quiet) {
       const { handle, source, target, targetAccount, reactivated } = result;
-      const nothing = targetAccount !== "deleted" && !reactivated;
+      const nothing = ["absent", "kept"].includes(targetAccount) && !reactivated;
       terminal.out.line({
         text: nothing ? `Nothing was left to cancel of a move of ${handle}.` : `The move of ${handle} is cancelled.`,
         style: "bold",
@@ -29,6 +29,7 @@ export async function migrateCancelCommand(invocation: Invocation<MigrateFlags>,
         deleted: `The copy at ${target} is deleted.`,
         absent: `There was no account at ${target}.`,
         kept: `What is at ${target} is kept: the account has lived there.`,
+        left: `What is at ${target} is left there: that server deletes no account.`,
       };
       terminal.out.line(outcomes[targetAccount]);
       terminal.out.line(

@@ -24,6 +24,7 @@ export async function restoreCancelCommand(invocation: Invocation<RestoreFlags>,
         deleted: `The copy at ${target} is deleted.`,
         absent: `There was no account at ${target}.`,
         kept: `What is at ${target} is kept: the account has lived there.`,
+        left: `What is at ${target} is left there: that server deletes no account.`,
       };
       terminal.out.line({ text: `The restore of ${handle} is taken back.`, style: "bold" });
       terminal.out.line(

@@ -11,9 +11,13 @@ import { describeChanges, type RecordChanges } from "../../archive/record-change
 import { collect } from "../../data/slices.ts";
 import { DecampError } from "../../errors.ts";
 import { diffInTurns } from "../../repo/diff.ts";
+import { emptyTree } from "../../repo/head.ts";
 import type { RepoReport } from "../../repo/report.ts";
 import type { RepoSource } from "../../repo/source.ts";
 import type { Context } from "../context.ts";
+import { headAt } from "../../account/places.ts";
+import { headAtTarget, isActiveThere, statusAtTarget } from "./target-account.ts";
+import { isMereCopy, noteActiveCopy } from "./mere-copy.ts";
 
 /**
  * @throws DecampError `target-in-use` if the account is active, holds the repository of another account, or records
@@ -22,8 +26,13 @@ import type { Context } from "../context.ts";
 export async function requireReplaceable(context: Context): Promise<void> {
   const { target, identity, snapshot, archive, signal } = context;
   const { host } = target;
-  const status = await target.accountStatus(signal);
-  if (status.activated && !(context.switched && status.records === 0)) {
+  const status = await statusAtTarget(context);
+  const isActive = await isActiveThere(context, status);
+  if (isActive && !context.switched && (await isMereCopy(context))) {
+    await noteActiveCopy(context);
+    return;
+  }
+  if (isActive && !(context.switched && status?.records === 0)) {
     throw new DecampError("target-in-use", `${host} has this account already, and it is active there.`, {
       hint: "An import would replace what is there; decamp does not do that.",
     });
@@ -31,12 +40,21 @@ export async function requireReplaceable(context: Context): Promise<void> {
   const ours = [snapshot, ...(await readManifests(archive))];
   // What a restore brings may be older than another snapshot, which an import would take away there all the same.
   const isOlder = ({ rev }: Manifest): boolean => context.restoring === undefined || rev <= snapshot.rev;
-  if (status.records === 0 || ours.some((one) => one.commit === status.repoCommit && isOlder(one))) {
+  const head = status?.records === 0 ? undefined : (status?.repoCommit ?? (await headAtTarget(context)));
+  if (head === undefined || ours.some((one) => one.commit === head && isOlder(one))) {
+    return;
+  }
+  // A commit of the server's own over a tree that was moved there.
+  const there = await headAt(target, identity.did, signal);
+  if (there?.did === identity.did && ours.some((one) => one.data === there.data && isOlder(one))) {
     return;
   }
   const download = await target.getRepo(identity.did, signal);
   await inspectDownload(archive, identity.did, download, signal, async (there, report) => {
     requireSameAccount(report, identity.did, host);
+    if (report.data === emptyTree) {
+      return undefined; // not all servers count their records
+    }
     const isNewer = report.rev !== undefined && report.rev > snapshot.rev;
     const others = isNewer ? [snapshot] : ours;
     const paths = await onlyThere(there, context, new Set(others.map((manifest) => manifest.snapshot)), isNewer);

@@ -16,6 +16,7 @@ import { DecampError, isDecampError } from "../../errors.ts";
 import { compareSigned, diffOperations } from "../../plc/diff.ts";
 import { contentOf, findSigner, rotationKeysOf, type PlcOperation } from "../../plc/operation.ts";
 import { loadOperationJudges } from "../../services/second-opinion.ts";
+import { pinnedCredentials } from "../checks/same-repo.ts";
 import type { Context, Step } from "../context.ts";
 import { leftBehindNow } from "../left-out.ts";
 
@@ -99,6 +100,7 @@ async function planOperation(context: Context): Promise<PlannedMove> {
   const handle = newHandle ?? identity.handle;
   const [signer] = answers.rotationKey === undefined ? [] : heldKeys;
   const planned = await planMove(identity, target, sourceRotationKeys, handle, signal, {
+    recommended: await pinnedCredentials(context),
     user: heldKeys,
     accepted: options.acceptKeys ?? [],
     ...(signer === undefined ? {} : { signers: [signer] }),

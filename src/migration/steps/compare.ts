@@ -2,6 +2,7 @@
 
 import { proveDownload } from "../../archive/export/fetch-repo.ts";
 import { DecampError } from "../../errors.ts";
+import { pinnedCredentials, whyNotSame } from "../checks/same-repo.ts";
 import type { Context, Step } from "../context.ts";
 import { noteLeftOut } from "../left-out.ts";
 import { exportNow, proveNow } from "./export.ts";
@@ -37,6 +38,7 @@ export const compare: Step = {
   run: async (context) => {
     const { archive, target, identity, snapshot, signal } = context;
     const { did } = identity;
+    const { signingKey } = await pinnedCredentials(context);
     const there = await proveDownload(
       archive,
       await target.getRepo(did, signal),
@@ -44,8 +46,9 @@ export const compare: Step = {
       signal,
       (_, repo) => repo,
     );
-    if (there.commit !== snapshot.commit || there.records !== snapshot.records) {
-      throw differs(context, `its repository is at ${there.commit}, not at ${snapshot.commit}`);
+    const why = whyNotSame(there, snapshot);
+    if (why !== undefined) {
+      throw differs(context, why);
     }
     if (context.preferencesLeft?.again !== false) {
       await bringPreferences(context); // they may have changed since
@@ -56,7 +59,9 @@ export const compare: Step = {
     context.lackingCount = 0;
     await noteLeftOut(context);
     await context.note({ type: "compared", commit: snapshot.commit });
-    return `the same commit, ${there.records} records`;
+    return there.commit === snapshot.commit
+      ? `the same commit, ${there.records} records`
+      : `the same tree under a commit of ${target.host}, signed with ${there.report.signingKey === signingKey ? "its own key" : "a key of the identity"}, ${there.records} records`;
   },
 };
 
@@ -73,10 +78,10 @@ async function requireReady(context: Context): Promise<void> {
     target.accountStatus(signal),
     target.latestCommit(did, signal),
   ]);
-  if (status === undefined || (status.active && !switched)) {
+  if (status === undefined || (status.active && !switched && !context.isActiveCopy)) {
     throw differs(context, `it says that the account is ${status === undefined ? "not there" : "active"}`);
   }
-  if (account.repoCommit !== head.cid) {
+  if (account.repoCommit !== undefined && account.repoCommit !== head.cid) {
     throw differs(context, `it names two heads, ${account.repoCommit} and ${head.cid}`);
   }
 }

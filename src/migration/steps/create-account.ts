@@ -4,10 +4,12 @@
  */
 
 import { DecampError, isDecampError } from "../../errors.ts";
+import { noteActiveCopy } from "../checks/mere-copy.ts";
 import { requireReplaceable } from "../checks/target-repo.ts";
 import { loadCarReader } from "../../services/second-opinion.ts";
 import type { Context, Step } from "../context.ts";
 import { signInToTarget } from "../sign-in.ts";
+import { isActiveThere } from "../checks/target-account.ts";
 
 const method = "com.atproto.server.createAccount";
 
@@ -18,7 +20,7 @@ export const createAccount: Step = {
   loadAhead: loadCarReader,
   run: async (context) => {
     const { target, identity, signal } = context;
-    if ((await target.repoStatus(identity.did, signal)) !== undefined) {
+    if ((await target.repoStatus(identity.did, signal, { presume: true })) !== undefined) {
       await adopt(context);
       return "it was there already";
     }
@@ -36,7 +38,7 @@ export const targetAccount: Step = {
   done: (context) => Promise.resolve(context.target.isSignedIn),
   run: async (context) => {
     const { answers, identity, target, newHandle, signal } = context;
-    if ((await target.repoStatus(identity.did, signal)) !== undefined) {
+    if ((await target.repoStatus(identity.did, signal, { presume: true })) !== undefined) {
       await adopt(context);
       return "it was there already";
     }
@@ -74,7 +76,9 @@ async function create(context: Context): Promise<void> {
       ...reasonOf(emailReason),
     });
     const password = await answers.targetPassword({ handle, host: target.host, isNew: true });
-    const serviceToken = await from.serviceToken(targetDescription.did, method, signal);
+    const serviceToken = await from.serviceToken(targetDescription.did, method, signal).catch((error: unknown) => {
+      throw asNoToken(error);
+    });
     try {
       await target.createAccount(
         {
@@ -118,6 +122,22 @@ async function create(context: Context): Promise<void> {
     context.newHandle = handle;
     await context.note({ type: "handle", newHandle: handle });
   }
+  // As it is from the beginning, it may stay: nobody has done that.
+  if (await isActiveThere(context, undefined)) {
+    await noteActiveCopy(context);
+  }
+}
+
+/** The error where the old server does not vouch for the account: some do so for nobody. */
+function asNoToken(error: unknown): unknown {
+  if (!isDecampError(error, "server-refused")) {
+    return error;
+  }
+  return new DecampError("server-refused", error.message, {
+    hint: "Without a token of your old server no other one can make the account. Ask its operator. With a rotation key of your own in the identity, decamp restore brings the account from an archive, and needs no token.",
+    data: error.data,
+    cause: error,
+  });
 }
 
 /** The error for an account that the new server neither makes, because it exists, nor has. */

@@ -10,6 +10,7 @@ import { handleFromOutside } from "../checks/handle-outside.ts";
 import type { Context, Step } from "../context.ts";
 import { noteLeftOut } from "../left-out.ts";
 import { signInToSource, signInToTarget } from "../sign-in.ts";
+import { isActiveThere, statusAtTarget } from "../checks/target-account.ts";
 import { provedHead } from "./first-write.ts";
 import { bringPreferencesAtLast } from "./import-preferences.ts";
 import { bringLacking } from "./late-writes.ts";
@@ -19,15 +20,16 @@ const mostRecalled = 200;
 
 export const activate: Step = {
   id: "activate",
-  // Where the server does not say it to strangers, the step signs in and asks.
-  done: async ({ target, identity, signal }) => (await stateAt(target, identity.did, signal)) === "active",
+  // Where the server does not say it to strangers, the step signs in and asks; where it said so too early, asks, too.
+  done: async ({ target, identity, journal, signal }) =>
+    journal.state.activeCopy !== true && (await stateAt(target, identity.did, signal)) === "active",
   run: async (context) => {
     const { target, signal } = context;
     if (!target.isSignedIn) {
       await signInToTarget(context);
     }
     await target.activate(signal);
-    if (!(await target.accountStatus(signal)).activated) {
+    if (!(await isActiveThere(context, await statusAtTarget(context)))) {
       throw new DecampError("server-refused", `${target.host} did not activate the account.`, {
         hint: "Run the same command again.",
       });

@@ -7,12 +7,15 @@ import { DecampError, isDecampError } from "../../errors.ts";
 import { fileSize } from "../../services/disk/files.ts";
 import type { Upload } from "../../services/upload.ts";
 import type { Context, Step } from "../context.ts";
+import { isMereCopy } from "../checks/mere-copy.ts";
+import { isAtTarget } from "../checks/same-repo.ts";
+import { isActiveThere, statusAtTarget } from "../checks/target-account.ts";
 import type { Report } from "../events.ts";
-import { headAtTarget, isTooMuch, repoUpload, sendParts, sendRepo } from "../send-repo.ts";
+import { isTooMuch, repoUpload, sendParts, sendRepo } from "../send-repo.ts";
 
 export const importRepo: Step = {
   id: "import-repo",
-  done: async (context) => (await headAtTarget(context)) === context.snapshot.commit,
+  done: async (context) => isAtTarget(context, context.snapshot),
   run: async (context) => {
     return bytesText(await importNow(context));
   },
@@ -23,9 +26,11 @@ export const importRepo: Step = {
  * @throws DecampError `target-in-use` if the account is active, `server-refused`, `refused` if the head is another one
  */
 export async function importNow(context: Context): Promise<number> {
-  const { target, snapshot, archive, options, report, signal } = context;
-  const { activated, records } = await target.accountStatus(signal);
-  if (activated && !(context.switched && records === 0)) {
+  const { target, snapshot, archive, options, report } = context;
+  const status = await statusAtTarget(context);
+  const isActive = await isActiveThere(context, status);
+  const isCopy = isActive && !context.switched && (await isMereCopy(context));
+  if (isActive && !isCopy && !(context.switched && status?.records === 0)) {
     throw new DecampError(
       "target-in-use",
       `The account at ${target.host} is active: an import would replace what it holds.`,
@@ -34,7 +39,7 @@ export async function importNow(context: Context): Promise<number> {
   const path = snapshotFile(archive, snapshot.snapshot, "repo");
   const length = (await fileSize(path)) ?? 0;
   try {
-    await sendRepo(context, counted(repoUpload(path, length), report), snapshot.commit);
+    await sendRepo(context, counted(repoUpload(path, length), report), snapshot);
   } catch (error) {
     if (!isTooMuch(error)) {
       throw error;

@@ -49,7 +49,7 @@ export const preflightRestore: Step = {
     context.target = services.openPds(targetOrigin);
     const { target, signal } = context;
     context.targetDescription = await target.describe(signal);
-    requireOwnDid(target.host, context.targetDescription);
+    requireOwnDid(target.host, context.targetDescription, identity.did);
     checkClocks(context);
     context.skipBlobs = new Set(options.skipBlobs);
     context.where = await whereIs(services, pastOf(identity), { source: source.origin, target: targetOrigin }, signal);
@@ -101,7 +101,7 @@ async function checkBefore(context: Context): Promise<void> {
   }
   await checkHome(context);
   await tellNewerElsewhere(context);
-  const there = await requireState(target, did, context.where.target, signal);
+  const there = await requireState(target, did, context.where.target, signal, { presume: true });
   if (there === "active") {
     throw (
       (identity.log === undefined ? undefined : takenBack(identity.log, targetOrigin, timeAtDirectory(services))) ??

@@ -1,7 +1,7 @@
 /** preflight: every reason against the move that can be seen before anything is written. */
 
 import { isSilent, requireState } from "../../account/places.ts";
-import { homeBefore, staysOf, whereIs } from "../../account/where.ts";
+import { homeBefore, mayBeMereCopy, staysOf, whereIs } from "../../account/where.ts";
 import { pastOf } from "../../account/web/any-identity.ts";
 import { documentUrl } from "../../account/web/wait-for-document.ts";
 import { requireArchiveFolder } from "../../archive/folder.ts";
@@ -44,7 +44,7 @@ export const preflight: Step = {
 async function checkBefore(context: Context): Promise<void> {
   const { options, targetOrigin, signal, source, target, identity } = context;
   const [description, sourceDescription] = await Promise.all([target.describe(signal), source.describe(signal)]);
-  requireOwnDid(target.host, description);
+  requireOwnDid(target.host, description, identity.did);
   context.targetDescription = description;
   await requireArchiveFolder(context.archive, identity.did);
   await requireSpace(context, 0);
@@ -147,10 +147,12 @@ export async function openJournalAfter(context: Context): Promise<void> {
 /**
  * A server that gives the DID of another one as its own would get tokens that are good there.
  *
+ * @param account the DID of the account that is to move
  * @throws DecampError `refused`
  */
-export function requireOwnDid(host: string, { did }: ServerDescription): void {
-  if (did !== `did:web:${host.replace(":", "%3A")}`) {
+export function requireOwnDid(host: string, { did }: ServerDescription, account?: string): void {
+  // A server of one account may call itself by that account's DID: it makes none, so it gets no token.
+  if (did !== account && did !== `did:web:${host.replace(":", "%3A")}`) {
     throw new DecampError("refused", `${host} calls itself ${did}, which is not its own name.`, {
       hint: "Check the address of the new server: it has to be the one that the server itself uses.",
       data: { host, did },
@@ -183,11 +185,13 @@ export async function checkAdmission(context: Context): Promise<void> {
 }
 
 /** @returns whether the new server has the account already, from an earlier run */
-async function checkAccounts({ source, target, identity, where, signal }: Context): Promise<boolean> {
+async function checkAccounts(context: Context): Promise<boolean> {
+  const { source, target, identity, where, signal } = context;
   const { did } = identity;
   const [there, here] = await Promise.all([
     requireState(source, did, where.source, signal),
-    requireState(target, did, where.target, signal),
+    // One that cannot tell says so when the account is to be made.
+    requireState(target, did, where.target, signal, { presume: true }),
   ]);
   if (there === "absent") {
     // A did:web has no rotation key that could do it.
@@ -204,7 +208,8 @@ async function checkAccounts({ source, target, identity, where, signal }: Contex
   if (there !== "active" && there !== "deactivated") {
     throw new DecampError("account-unavailable", `${source.host} says that the account is ${there}.`);
   }
-  if (here === "active") {
+  // Before anything is replaced there, it is looked at once more.
+  if (here === "active" && (where.livedAtTarget || !mayBeMereCopy(where.target, where.source))) {
     throw new DecampError("target-in-use", `${target.host} has an active account ${did} already.`, {
       hint: "An import would replace what is there; decamp does not do that.",
     });

@@ -17,8 +17,9 @@ import type { RepoSource } from "../source.ts";
 import { Walk } from "../walk.ts";
 
 export interface RepoPart {
-  /** The head that a server has when it has imported it. */
+  /** The head that a server has when it has imported it, and the top of its tree. */
   readonly commit: Cid;
+  readonly data: Cid;
   readonly car: Uint8Array;
   /** Records that the repository has then. */
   readonly records: number;
@@ -82,7 +83,8 @@ function* partSteps(source: RepoSource, bytes: number): Steps<RepoPart> {
         prev: null,
         sig: new Uint8Array(64),
       });
-      yield makePart(cidFor("dag-cbor", block), block, [...tree.nodes, ...waiting], records);
+      const head = { commit: cidFor("dag-cbor", block), data: tree.top };
+      yield makePart(head, block, [...tree.nodes, ...waiting], records);
       waiting = [];
       size = 0;
     }
@@ -96,14 +98,18 @@ function* partSteps(source: RepoSource, bytes: number): Steps<RepoPart> {
       hint: "Run decamp verify on it to see everything that is wrong.",
     });
   }
-  yield makePart(index.root, commitBlock, [...tree.nodes, ...waiting], records);
+  yield makePart({ commit: index.root, data: top }, commitBlock, [...tree.nodes, ...waiting], records);
 }
 
-function makePart(commit: Cid, data: Uint8Array, blocks: readonly CarBlock[], records: number): RepoPart {
-  const car = Buffer.concat(
-    Array.from(writeCar(commit, [{ cid: cidToBytes(commit), data }, ...blocks]), (piece) => Uint8Array.from(piece)),
-  );
-  return { commit, car, records };
+function makePart(
+  { commit, data }: Pick<RepoPart, "commit" | "data">,
+  block: Uint8Array,
+  blocks: readonly CarBlock[],
+  records: number,
+): RepoPart {
+  const all = [{ cid: cidToBytes(commit), data: block }, ...blocks];
+  const car = Buffer.concat(Array.from(writeCar(commit, all), (piece) => Uint8Array.from(piece)));
+  return { commit, data, car, records };
 }
 
 function namesOf(commitBlock: Uint8Array): { did: string; rev: string } {

@@ -14,6 +14,7 @@ import type { Allowance } from "../http/allowances.ts";
 import type { Http } from "../http/http.ts";
 import { mediaTypeToSend } from "../http/media-type.ts";
 import { isMissingMethod } from "./missing-method.ts";
+import { askRepoStatus, type RepoStatus } from "./repo-status.ts";
 import { allPages, pageEntries } from "./pages.ts";
 import { bearerToken, PinnedSession, type Credentials, type SessionInfo } from "./session.ts";
 import { readStart, type Download } from "./download.ts";
@@ -37,19 +38,15 @@ export interface ServerDescription {
   readonly privacyPolicy?: string;
 }
 
-/** What a server says about an account to the owner. */
+/** What a server says about an account to the owner. Of what is undefined it says nothing. */
 export interface AccountStatus {
-  readonly activated: boolean;
-  readonly repoCommit: string;
-  readonly records: number;
-  readonly expectedBlobs: number;
-  readonly importedBlobs: number;
-}
-
-/** The state of an account that anybody can see. */
-export interface RepoStatus {
-  readonly active: boolean;
-  readonly status?: string;
+  /** What it calls activated; some do so before the identity names them. */
+  readonly activated: boolean | undefined;
+  /** CID of the head; some have none before an import. */
+  readonly repoCommit: string | undefined;
+  readonly records: number | undefined;
+  readonly expectedBlobs: number | undefined;
+  readonly importedBlobs: number | undefined;
 }
 
 /** An account that is to be made on a server, for a DID that exists. */
@@ -85,13 +82,17 @@ const description = v.object({
 });
 const resolved = v.object({ did });
 const status = v.object({ active: v.boolean(), status: v.exactOptional(v.string()) });
-const counts = v.object({
-  activated: v.boolean(),
-  repoCommit: v.string(),
-  indexedRecords: v.number(),
-  expectedBlobs: v.number(),
-  importedBlobs: v.number(),
-});
+// Not all say all of it; what says nothing of it is another answer.
+const counts = v.pipe(
+  v.object({
+    activated: v.nullish(v.boolean()),
+    repoCommit: v.nullish(v.string()),
+    indexedRecords: v.nullish(v.number()),
+    expectedBlobs: v.nullish(v.number()),
+    importedBlobs: v.nullish(v.number()),
+  }),
+  v.check((said) => Object.keys(said).length > 0),
+);
 const address = v.object({ email: v.optional(v.unknown()), emailConfirmed: v.optional(v.unknown()) });
 const head = v.object({ cid: v.string(), rev: v.string() });
 // One entry that is not in order must not hide the others.
@@ -101,7 +102,8 @@ const listedBlobs = v.object({ cids: v.array(v.string()), ...pageEntries });
 const missingBlobs = v.object({ blobs: v.array(v.object({ cid: v.string() })), ...pageEntries });
 const uploaded = v.object({ blob: v.object({ ref: v.object({ $link: v.string() }) }) });
 const somePreferences = v.object({ preferences: v.array(v.unknown()) });
-const signedOperation: Shape<{ operation?: unknown }> = v.object({ operation: v.optional(v.unknown()) });
+/** Some servers answer with the operation itself. */
+const signedOperation: Shape<Readonly<Record<string, unknown>>> = v.record(v.string(), v.unknown());
 const newRecord = v.object({ uri: v.pipe(v.string(), v.regex(/\/[^/]+$/)) });
 
 /** A PDS, and one session with it. */
@@ -233,29 +235,60 @@ export class Pds {
 
   /** com.atproto.server.checkAccountStatus */
   async accountStatus(signal: AbortSignal): Promise<AccountStatus> {
-    const data = await this.#server.queryByLexicon("com.atproto.server.checkAccountStatus", {}, counts, signal);
-    const { activated, repoCommit, indexedRecords: records, expectedBlobs, importedBlobs } = data;
-    return { activated, repoCommit, records, expectedBlobs, importedBlobs };
+    const method = "com.atproto.server.checkAccountStatus";
+    const data = await this.#server.query(method, {}, counts, { signal });
+    const { activated, repoCommit, indexedRecords, expectedBlobs, importedBlobs } = data;
+    return {
+      activated: activated ?? undefined,
+      repoCommit: repoCommit ?? undefined,
+      records: indexedRecords ?? undefined,
+      expectedBlobs: expectedBlobs ?? undefined,
+      importedBlobs: importedBlobs ?? undefined,
+    };
   }
 
   /**
    * com.atproto.sync.getRepoStatus; undefined if the server does not have the account.
    *
-   * @param how `attempts`: how often it is asked at most, if it does not answer
+   * @param how `attempts`: how often it is asked at most, if it does not answer. `presume`: one that says the same of
+   *   an account that no server can have does not have this one, either; for what is seen to be so, or not, right
+   *   after
+   * @throws DecampError also what the server answered where that says nothing of the account
    */
   async repoStatus(
     did: string,
     signal: AbortSignal,
-    how: { readonly attempts?: number } = {},
+    how: { readonly attempts?: number; readonly presume?: true } = {},
   ): Promise<RepoStatus | undefined> {
-    try {
-      return await this.#server.query("com.atproto.sync.getRepoStatus", { did }, status, { ...how, signal });
-    } catch (error) {
-      if (isDecampError(error, "server-refused") && error.data["error"] === "RepoNotFound") {
-        return undefined;
-      }
-      throw error;
+    const method = "com.atproto.sync.getRepoStatus";
+    const ask = {
+      status: async (whose: string, attempts?: number) =>
+        this.#server.query(method, { did: whose }, status, {
+          ...(attempts === undefined ? {} : { attempts }),
+          signal,
+        }),
+      anyAccount: async () => this.#anyAccount(signal),
+    };
+    const said = await askRepoStatus(ask, did, how.attempts);
+    if (said === "absent") {
+      return undefined;
     }
+    if (!("unsaid" in said)) {
+      return said;
+    }
+    if (how.presume !== true) {
+      throw said.unsaid;
+    }
+    return undefined;
+  }
+
+  /** One that it names in its list. */
+  async #anyAccount(signal: AbortSignal): Promise<string | undefined> {
+    const page = await this.#server.query("com.atproto.sync.listRepos", { limit: "1" }, accounts, {
+      attempts: 1,
+      signal,
+    });
+    return page.repos.flatMap((repo) => (v.is(listedAccount, repo) ? [repo.did] : []))[0];
   }
 
   /**
@@ -269,18 +302,24 @@ export class Pds {
   }
 
   /**
-   * CID of the head: as `statedHead`, and from a server that has no such method, the root of the repository it gives
-   * out.
+   * CID of the head: as `statedHead`, and from a server that has no such method, or refuses to say it of an account
+   * that is not active, the root of the repository it gives out.
    */
   async latestCommit(did: string, signal: AbortSignal): Promise<{ cid: string }> {
+    let refusal: unknown;
     try {
       return await this.statedHead(did, signal);
     } catch (error) {
-      if (!isMissingMethod(error)) {
+      if (!isMissingMethod(error) && !isDecampError(error, "server-refused")) {
         throw error;
       }
+      refusal = error;
     }
-    const start = await readStart(await this.getRepo(did, signal), headerBytes);
+    const start = await this.getRepo(did, signal)
+      .then(async (download) => readStart(download, headerBytes))
+      .catch((error: unknown) => {
+        throw isMissingMethod(refusal) || !isDecampError(error, "server-refused") ? error : refusal;
+      });
     try {
       return { cid: readRoot(bytesSource(start)) };
     } catch (cause) {
@@ -416,10 +455,38 @@ export class Pds {
     try {
       const input = { value: { token, ...fields } };
       const method = "com.atproto.identity.signPlcOperation";
-      return (await this.#server.procedure(method, input, signedOperation, { signal })).operation;
+      const answer = await this.#server.procedure(method, input, signedOperation, { signal });
+      return "sig" in answer ? answer : answer["operation"];
     } catch (error) {
       // A token of the session that is refused has the same name, but another sentence.
-      throw asCodeRefusal(error, (detail) => detail === "Token is invalid");
+      const refusal = asCodeRefusal(error, (detail) => detail === "Token is invalid");
+      throw refusal === error && (await this.#meansCode(error, signal))
+        ? codeRefusal(error, "was not accepted")
+        : refusal;
+    }
+  }
+
+  /**
+   * Whether a refusal in words of the server's own is about the mailed code: any 400 or 401 that speaks of a token or a
+   * code, or of nothing, as long as the session itself is good.
+   */
+  async #meansCode(error: unknown, signal: AbortSignal): Promise<boolean> {
+    if (!isDecampError(error, "server-refused", "bad-answer") || ![400, 401].includes(Number(error.data["status"]))) {
+      return false;
+    }
+    const { error: name = "", detail = "" } = error.data;
+    const said = `${String(name)} ${String(detail)}`;
+    if (Number(error.data["status"]) === 400 && !/token|code|expired/i.test(said) && said.trim() !== "") {
+      return false;
+    }
+    try {
+      await this.accountStatus(signal);
+      return true;
+    } catch (reason) {
+      if (!isDecampError(reason) || isDecampError(reason, "interrupted")) {
+        throw reason;
+      }
+      return false;
     }
   }
 
@@ -505,8 +572,11 @@ function asCodeRefusal(error: unknown, meansCode: (detail: unknown) => boolean):
   if (name !== "ExpiredToken" && !(name === "InvalidToken" && meansCode(detail))) {
     return error;
   }
-  const what = name === "ExpiredToken" ? "has expired" : "is not the right one";
-  return new DecampError("plc-token-refused", `The mailed code ${what}.`, { cause: error });
+  return codeRefusal(error, name === "ExpiredToken" ? "has expired" : "is not the right one");
+}
+
+function codeRefusal(cause: unknown, what: string): DecampError {
+  return new DecampError("plc-token-refused", `The mailed code ${what}.`, { cause });
 }
 
 /** What stands for an entry without a DID. */

@@ -3,7 +3,6 @@
  * take long, so what was written on the old server meanwhile is brought along before the account is activated.
  */
 
-import { recommendedBy } from "../../../account/plan-move.ts";
 import { livesAt } from "../../../account/where.ts";
 import type { DidDocument } from "../../../identity/did-document.ts";
 import type { DocumentFields } from "../../../identity/web-document.ts";
@@ -11,6 +10,7 @@ import { unmetFields } from "../../../identity/web-document.ts";
 import { noHandle } from "../../../identity/names.ts";
 import { handleAmong } from "../../../plc/update.ts";
 import { DecampError, isDecampError } from "../../../errors.ts";
+import { pinnedCredentials } from "../../checks/same-repo.ts";
 import type { Context, Step } from "../../context.ts";
 import { signInToTarget } from "../../sign-in.ts";
 import { publish, webOf } from "../../web/publish.ts";
@@ -40,15 +40,15 @@ export async function isDocumentUnfit(context: Context): Promise<boolean> {
  * What the document has to say for the new server.
  *
  * @throws DecampError `refused` if the new server recommends a key or a handle that cannot be right, and as
- *   `recommendedBy`
+ *   `pinnedCredentials`
  */
 async function wantedFields(context: Context): Promise<DocumentFields> {
-  const { target, signal, newHandle } = context;
+  const { target, newHandle } = context;
   const { document, handle: now, past } = webOf(context);
   if (!target.isSignedIn) {
     await signInToTarget(context);
   }
-  const { signingKey, alsoKnownAs } = await recommendedBy(target, { keysNeeded: false }, signal);
+  const { signingKey, alsoKnownAs } = await pinnedCredentials(context);
   if (signingKey === document.signingKey && !livesAt(past, target.origin)) {
     throw new DecampError(
       "refused",

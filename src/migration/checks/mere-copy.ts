@@ -1,0 +1,59 @@
+/**
+ * An account that the new server calls active although the identity does not name that server. Some do so as soon as an
+ * account is made. As long as it has nothing of its own, and has never lived there, it is a copy as any other: an
+ * import may replace it, and it may be deleted.
+ */
+
+import { headAt } from "../../account/places.ts";
+import { whereIs } from "../../account/where.ts";
+import { pastOf } from "../../account/web/any-identity.ts";
+import { readableManifests } from "../../archive/manifest.ts";
+import { isDecampError } from "../../errors.ts";
+import { emptyTree } from "../../repo/head.ts";
+import type { Context } from "../context.ts";
+import { headAtTarget } from "./target-account.ts";
+
+/**
+ * Whether what the new server has is nothing, or the tree that the old server has, or that of a snapshot in the
+ * archive, and the log shows no stay there.
+ *
+ * @throws DecampError what the new server's answers throw, but for a refusal
+ */
+export async function isMereCopy(context: Context): Promise<boolean> {
+  const { services, target, source, identity, archive, signal } = context;
+  const { did } = identity;
+  const servers = { source: source.origin, target: target.origin };
+  const where = await whereIs(services, pastOf(identity), servers, signal);
+  if (where.livesAtTarget || where.livedAtTarget) {
+    return false;
+  }
+  if ((await headAtTarget(context)) === undefined) {
+    return true;
+  }
+  const there = await headAt(target, did, signal);
+  if (there?.did !== did) {
+    return false;
+  }
+  const trees = [emptyTree, where.source?.head?.data, ...(await snapshotsOf(archive, did))];
+  return trees.includes(there.data);
+}
+
+/** Takes down that the server calls it active already. */
+export async function noteActiveCopy(context: Context): Promise<void> {
+  context.isActiveCopy = true;
+  if (context.journal.state.activeCopy !== true) {
+    await context.note({ type: "active-copy" });
+  }
+}
+
+/** The tops of the archived trees; none from an archive that cannot be read. */
+async function snapshotsOf(archive: string, did: string): Promise<readonly string[]> {
+  try {
+    return (await readableManifests(archive)).flatMap((one) => (one.did === did ? [one.data] : []));
+  } catch (error) {
+    if (!isDecampError(error)) {
+      throw error;
+    }
+    return [];
+  }
+}
