@@ -16,8 +16,8 @@ import { headAtTarget } from "./target-account.ts";
 export type Wanted = Pick<Head, "commit" | "data" | "rev">;
 
 /**
- * Whether the head at the new server is this repository: by its commit, or by the top of its tree and a revision that is
- * not older, as where the account has lived before. Who signed a commit of the server's own is proved by `compare`.
+ * Whether the head at the new server is this repository: by its commit, or by the top of its tree and a revision that
+ * is not older, as where the account has lived before. Who signed a commit of the server's own is proved by `compare`.
  *
  * @throws DecampError what its answers throw
  */

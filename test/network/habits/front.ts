@@ -2,10 +2,10 @@
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import path from "node:path";
-import { TID } from "@atproto/common";
 import { Secp256k1Keypair } from "@atproto/crypto";
-import { decode } from "@atproto/lex-cbor";
 import { blocksToCarFile, readCarWithRoot, signCommit } from "@atproto/repo";
+import { decode } from "@ipld/dag-cbor";
+import { tid } from "../../repo/tools/account.ts";
 import type { Answer, Exchange, Fault, Proxy } from "../../faults/proxy.ts";
 import type { PdsHandle } from "../pds.ts";
 
@@ -89,10 +89,10 @@ export function signedIn({ request }: Exchange): string {
 /** The same tree under a commit of the server's own, signed with the account's key there, and newer. */
 export async function signAgain({ server }: Front, car: Buffer): Promise<Buffer> {
   const { root, blocks } = await readCarWithRoot(new Uint8Array(car));
-  const { sig: _sig, ...commit } = decode(blocks.get(root) ?? new Uint8Array()) as unknown as UnsignedCommit;
+  const { sig: _sig, ...commit } = decode<UnsignedCommit>(blocks.get(root) ?? new Uint8Array());
   const folder = createHash("sha256").update(commit.did).digest("hex").slice(0, 2);
   const key = await readFile(path.join(server.dataDirectory, "actors", folder, commit.did, "key"));
-  const rev = TID.nextStr(commit.rev);
+  const rev = tid(Date.now() * 1000);
   const keypair = await Secp256k1Keypair.import(new Uint8Array(key));
   const cid = await blocks.add(await signCommit({ ...commit, rev } as never, keypair));
   blocks.delete(root);
