@@ -4,6 +4,7 @@
  */
 import type { Command } from "commander";
 import type { KnownSecrets } from "../data/known-secrets.ts";
+import { takes } from "./every-command.ts";
 import { formedFlags, refuseTwoReaders } from "./typed/given-flags.ts";
 import type { RawGlobals } from "./globals.ts";
 import { plainArguments, plainFlags, sayOn, type Say } from "./pasted-names.ts";
@@ -48,6 +49,8 @@ export interface Ready {
   /** What the configuration file gave, if there is one. */
   readonly given?: GivenSettings | undefined;
   readonly run: (edge: Edge) => Promise<number>;
+  /** Whether it has a flag, such as `--from`. */
+  readonly takes: (flag: string) => boolean;
 }
 
 /** Declares the commands of one folder: help and flags, and none of their code. */
@@ -94,7 +97,7 @@ export function runs<Flags extends object>(
         const given = await received(quiet === true || json === true ? () => undefined : sayOn(edge.terminal.err));
         return (await load(given.flags))(given, edge);
       };
-      return { invocation, received, run };
+      return { invocation, received, run, takes: (flag) => takes(flagsOf, flag) };
     },
   };
 }

@@ -24,3 +24,8 @@ export function nameOf(command: Command): string {
   const { parent } = command;
   return parent === null ? "" : `${nameOf(parent)} ${command.name()}`.trim();
 }
+
+/** Whether a command has a flag, by itself or from those that it stands under. */
+export function takes(command: Command, flag: string): boolean {
+  return command.options.some(({ long }) => long === flag) || (command.parent !== null && takes(command.parent, flag));
+}

@@ -4,6 +4,7 @@ import { lostOutput, reportFailure } from "./talk/failure.ts";
 import type { Edge, Ready } from "./command.ts";
 import { readGlobals } from "./globals.ts";
 import { helpAsked, helpWidth, isShell, pageOf, type Asked } from "./help/asked.ts";
+import { withFittingHint } from "./fitting-hint.ts";
 import { withNextCommand } from "./next-command.ts";
 import { packageFacts } from "../services/package.ts";
 import type { Shown } from "./program.ts";
@@ -137,7 +138,7 @@ async function readyHelp({ topic, command }: Asked): Promise<string | undefined>
 
 /** Runs a command; an error that knows what to do next says it with all flags of this run. */
 async function runNamed(ready: Ready, edge: Edge): Promise<number> {
-  const { invocation, given, run } = ready;
+  const { invocation, given, run, takes } = ready;
   const [{ processSettings, refuseRevealing }, { findCollector }, { collectWith }] = await Promise.all([
     import("./node-settings.ts"),
     import("./collector.ts"),
@@ -156,6 +157,6 @@ async function runNamed(ready: Ready, edge: Edge): Promise<number> {
     return await run(edge);
   } catch (error) {
     const { quiet: _quiet, ...raw } = invocation.globals;
-    throw withNextCommand(error, { raw, globals: readGlobals(raw, edge.terminal.env) });
+    throw withNextCommand(withFittingHint(error, takes), { raw, globals: readGlobals(raw, edge.terminal.env) });
   }
 }

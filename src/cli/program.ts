@@ -7,7 +7,7 @@ import { Command, CommanderError, Option } from "commander";
 import { DecampError } from "../errors.ts";
 import { runs, type Declared, type Folder, type Ready } from "./command.ts";
 import { commands } from "./commands.ts";
-import { everyCommand, nameOf } from "./every-command.ts";
+import { everyCommand, nameOf, takes } from "./every-command.ts";
 import { helpWidth, topicNames } from "./help/asked.ts";
 import { fitted, layout } from "./help/help-layout.ts";
 import { suggestion } from "./help/suggest.ts";
@@ -221,9 +221,4 @@ function usageError({ code, message: text }: CommanderError, command: Command, m
   return new DecampError("usage", usageSentence(code, message, command), {
     hint: [meant ?? similar ?? "", help].join(" ").trim(),
   });
-}
-
-/** Whether a command has a flag, by itself or from those that it stands under. */
-function takes(command: Command, flag: string): boolean {
-  return command.options.some(({ long }) => long === flag) || (command.parent !== null && takes(command.parent, flag));
 }

@@ -1,4 +1,9 @@
+import { spawnSync } from "node:child_process";
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
 import { describe, expect, test } from "vitest";
+import { fittingHint, withFittingHint } from "../../src/cli/fitting-hint.ts";
 import { reportFailure } from "../../src/cli/talk/failure.ts";
 import { openTerminal } from "../../src/cli/talk/terminal.ts";
 import { DecampError } from "../../src/errors.ts";
@@ -103,5 +108,58 @@ test("secrets are cut out of messages, hints, stacks and JSON", async () => {
       expect(stderr).toContain("[secret]");
       expect(stderr).not.toContain("ter\\");
     }
+  }
+});
+
+describe("a hint and the flags of the command", () => {
+  const takes = (flag: string): boolean => flag === "--to" || flag === "--json";
+
+  test("a sentence that names a flag which the command does not take is left out", () => {
+    const both = "Give the account's DID. Or name the server that knows the handle with --from.";
+    expect(fittingHint(both, takes)).toBe("Give the account's DID.");
+    expect(fittingHint(both, () => true)).toBe(both);
+    expect(fittingHint("Name it with --to https://pds.example.org.", takes)).toMatch(/ --to https/);
+    expect(fittingHint("Leave out --to and --from.", takes)).toBe("");
+    expect(fittingHint("Leave it (--from) out. Wait.", takes)).toBe("Wait.");
+  });
+
+  test("what speaks of another command, or is one, stays", () => {
+    const command = "Go on from there:\n  decamp migrate DID --from URL";
+    expect(fittingHint(command, takes)).toBe(command);
+    expect(fittingHint("See decamp export --from.", takes)).toBe("See decamp export --from.");
+  });
+
+  test("all else of the error stays", () => {
+    const error = new DecampError("account-not-found", "It leads nowhere.", { hint: "Use --from.", data: { a: 1 } });
+    expect(withFittingHint(error, takes)).toMatchObject({
+      code: "account-not-found",
+      message: "It leads nowhere.",
+      hint: "",
+      data: { a: 1 },
+    });
+    expect(withFittingHint(error, () => true)).toBe(error);
+  });
+});
+
+test.each([
+  ["a package", 'import "no-such-package";'],
+  ["a part of its own", 'import "./no-such-part.js";'],
+])("where %s is missing, decamp says so in a sentence", (_, main) => {
+  const folder = mkdtempSync(path.join(tmpdir(), "decamp-parts-"));
+  try {
+    cpSync(new URL("../../bin/decamp.js", import.meta.url), path.join(folder, "bin/decamp.js"));
+    mkdirSync(path.join(folder, "dist/cli"), { recursive: true });
+    writeFileSync(path.join(folder, "package.json"), '{ "type": "module" }');
+    writeFileSync(path.join(folder, "dist/cli/main.js"), main);
+    const run = (...flags: string[]) =>
+      spawnSync(process.execPath, [path.join(folder, "bin/decamp.js"), ...flags], { encoding: "utf8" });
+    const { status, stderr } = run("--version");
+    expect({ status, stderr }).toEqual({
+      status: 2,
+      stderr: expect.stringMatching(/^Parts of decamp are missing [^\n]* npm ci and npm run build [^\n]*\.\n$/),
+    });
+    expect(JSON.parse(run("--json").stderr)).toMatchObject({ type: "error", code: "unsupported", exitCode: 2 });
+  } finally {
+    rmSync(folder, { recursive: true });
   }
 });

@@ -304,9 +304,8 @@ async function offerKey(
   const secrets = createSecrets(terminal, {}, prompter, known, signal);
   const made = makePrivateKey("k256", randomBytes);
   secrets.conceal(made.reveal());
-  const name = identity.handle === noHandle ? identity.did.replaceAll(":", "-") : identity.handle;
   const key = await until(
-    { message: "Where to keep it: a file, or the word keychain:", suggestion: `${name}-rotation-key.age` },
+    { message: "Where to keep it: a file, or the word keychain:", suggestion: "rotation-key.age" },
     async (place) => {
       const path = place.toLowerCase() === "keychain" ? undefined : place;
       if (path !== undefined) {
