@@ -42,7 +42,8 @@ export const whereStates = {
   elsewhere: "the identity names a third server",
   "home-absent": "the server that the identity names does not have the account, or none is named",
   "taken-down": "the server that the identity names has taken the account down",
-  "home-unknown": "the server that the identity names does not say",
+  "home-unknown":
+    "the server that the identity names does not answer, or not so that it tells whether the account is there",
   "target-unknown": "it lives at S, and T does not say whether it has a copy",
 } as const;
 

@@ -69,8 +69,8 @@ describe("plc diff", () => {
         "would change like this:",
         `  + rotationKeys[0]: ${fresh.did}`,
         "",
-        `It follows ${head()}, of ${String(log.at(-1)?.["createdAt"])}.`,
-        "9 operations can still be made in this hour.",
+        `It comes after the change of ${String(log.at(-1)?.["createdAt"])}: ${head()}`,
+        "The directory takes 9 more changes of it in this hour.",
         "",
       ].join("\n"),
     );
@@ -348,7 +348,7 @@ describe("plc recover", () => {
     const { exitCode, stdout, stderr } = await plc(["recover", bed.did, ...named]);
     expect(exitCode).toBe(0);
     expect(JSON.parse(stdout)).toMatchObject({ prev: renamed["prev"] });
-    expect(stderr).toContain(`It nullifies ${testCid(renamed)}, of `);
+    expect(stderr).toContain(`which ${server.did} signed: ${testCid(renamed)}`);
     expect(stderr).toContain("It can do so until ");
     expect(stderr).toContain("plc/signer-stays");
     expect(stderr).toContain(`These keys can sign it: ${user.did}.`);

@@ -124,6 +124,13 @@ test("a stale archive says how old it is, its newest record, and which source ha
   );
   expect(warning(said, "newer-elsewhere")).toBeUndefined();
 
+  const justNow = new Date(testNow - 60_000).toISOString();
+  write(
+    snapshotFile(archive, rev, "manifest"),
+    JSON.stringify({ ...manifest, files: { "repo.car": file }, createdAt: justNow }),
+  );
+  expect(warning((await run([genesis, withKey])).said, "archive-age")).toContain(`${justNow}, less than an hour old. `);
+
   const older = path.join(archive, "snapshots", first?.snapshot ?? "");
   const stale = await run([genesis, withKey], { archive: older });
   const elsewhere = /has something newer.* new there: 2; changed: 0; gone: 0\./;

@@ -26,12 +26,12 @@ export function planLines({ account, judgement }: PlanFacts, complete: Complete)
     ...identityLines(differences),
     ...(findings.length === 0 ? [] : [[], ...findingLines(findings)]),
     [],
-    [{ text: `It follows ${base.cid}, of ${base.createdAt}.`, style: "dim" }],
+    [{ text: `It comes after the change of ${base.createdAt}: ${base.cid}`, style: "dim" }],
     ...nullified.map(({ cid, createdAt, signer }): Line => [
-      { text: `It nullifies ${cid}, of ${createdAt}, signed by ${signer}.`, style: "yellow" },
+      { text: `It takes back the change of ${createdAt}, which ${signer} signed: ${cid}`, style: "yellow" },
     ]),
     deadline === undefined
-      ? [{ text: `${plural(left.hour, "operation")} can still be made in this hour.`, style: "dim" }]
+      ? [{ text: `The directory takes ${plural(left.hour, "more change")} of it in this hour.`, style: "dim" }]
       : [{ text: `It can do so until ${new Date(deadline).toISOString()}.`, style: "yellow" }],
   ];
 }
@@ -61,7 +61,7 @@ export function changeLines(result: ChangeResult, viaDirectory: boolean, complet
   return [
     [{ text: "The directory has it: ", style: "green" }, entry.cid],
     [`Signed by ${entry.signer}, on ${entry.createdAt}.`],
-    ...nullified.map((cid): Line => [`It nullified ${cid}.`]),
+    ...nullified.map((cid): Line => [`It took back an earlier change: ${cid}`]),
     until === undefined
       ? [nobodyCanUndo]
       : [

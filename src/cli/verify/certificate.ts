@@ -34,7 +34,7 @@ function lines({ did, source, target, oldCommit, newCommit, copy, findings }: Ce
   const verdicts: Record<typeof copy, Piece> = {
     identical: { text: "Proved: the new server has an identical copy of the repository.", style: "green" },
     unsigned: {
-      text: "Proved: the old server signed this repository, and the identity moved. The certificate has nothing that the new server signed.",
+      text: "Proved: the old server signed this repository, and the identity moved. What the new server signs is not in the certificate: that is usual, because it signs only once something is written there. A move with --first-write does that at its end.",
       style: "yellow",
     },
     different: {

@@ -45,9 +45,12 @@ async function newestText({ archive, snapshot, signal }: Context): Promise<strin
   }
 }
 
-/** In hours, and from two days on in days. @param age milliseconds */
+/** In hours, and from two days on in days; below one hour in words. @param age milliseconds */
 function ageText(age: number): string {
   const hours = Math.max(0, Math.floor(age / hour));
+  if (hours === 0) {
+    return "less than an hour";
+  }
   return hours < 48 ? `${hours} ${hours === 1 ? "hour" : "hours"}` : `${Math.floor(hours / 24)} days`;
 }
 
