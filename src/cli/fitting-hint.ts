@@ -19,9 +19,10 @@ export function withFittingHint(error: unknown, takes: (flag: string) => boolean
 
 /** The same for the hint alone. A line of its own is a command. */
 export function fittingHint(hint: string, takes: (flag: string) => boolean): string {
+  const isTaken = (flag: string): boolean => flag === "--help" || takes(flag);
   const [prose = "", ...lines] = hint.split(/(?=\n)/);
   const sentences = prose
     .split(/(?<=[.?!]) (?=[A-Z])/)
-    .filter((one) => /\b(?:decamp|age) /.test(one) || (one.match(/(?<=^|[ (])--[a-z][a-z-]*/g) ?? []).every(takes));
+    .filter((one) => /\b(?:decamp|age) /.test(one) || (one.match(/(?<=^|[ (])--[a-z][a-z-]*/g) ?? []).every(isTaken));
   return [sentences.join(" "), ...lines].join("");
 }

@@ -10,7 +10,7 @@ import { commands } from "./commands.ts";
 import { everyCommand, nameOf, takes } from "./every-command.ts";
 import { helpWidth, topicNames } from "./help/asked.ts";
 import { fitted, layout } from "./help/help-layout.ts";
-import { suggestion } from "./help/suggest.ts";
+import { nearestBelow, suggestion } from "./help/suggest.ts";
 import { collectLimits, helpStartsWith, rate } from "./shape.ts";
 import type { RawGlobals } from "./globals.ts";
 import { applySettings, type FileSettings } from "./settings/apply-settings.ts";
@@ -140,7 +140,11 @@ function addGlobals(program: Command): void {
     .addHelpText("after", () =>
       [
         "",
-        ...[`Topics: ${topicNames.join(", ")}.`, "Shown by: decamp help TOPIC"].map((line) => fitted(program, [line])),
+        ...[
+          `Topics: ${topicNames.join(", ")}.`,
+          "Shown by: decamp help TOPIC",
+          "New here: decamp migrate asks for one thing at a time.",
+        ].map((line) => fitted(program, [line])),
       ].join("\n"),
     )
     .version(version, "--version", "show the version")
@@ -172,7 +176,16 @@ function throwFromAll(command: Command, allNames: () => readonly string[]): void
       throw error;
     }
     const typed = error.code === "commander.unknownCommand" ? command.args[0] : undefined;
-    const meant = typed === undefined ? undefined : suggestion(typed, nameOf(command), allNames());
+    const meant =
+      error.code === "commander.excessArguments"
+        ? nearestBelow(
+            command.args[0] ?? "",
+            nameOf(command),
+            Array.from(command.commands, (one) => one.name()),
+          )
+        : typed === undefined
+          ? undefined
+          : suggestion(typed, nameOf(command), allNames());
     throw usageError(error, command, meant);
   });
   command.commands.forEach((one) => throwFromAll(one, allNames));

@@ -120,6 +120,7 @@ describe("a hint and the flags of the command", () => {
     expect(fittingHint(both, () => true)).toBe(both);
     expect(fittingHint("Name it with --to https://pds.example.org.", takes)).toMatch(/ --to https/);
     expect(fittingHint("Leave out --to and --from.", takes)).toBe("");
+    expect(fittingHint("Run it with --help.", takes)).toBe("Run it with --help.");
     expect(fittingHint("Leave it (--from) out. Wait.", takes)).toBe("Wait.");
   });
 

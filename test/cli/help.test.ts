@@ -6,6 +6,7 @@ import { afterAll, describe, expect, test } from "vitest";
 import { pageOf, topicNames } from "../../src/cli/help/asked.ts";
 import { pages } from "../../src/cli/help/ready-help.ts";
 import { topicText } from "../../src/cli/help/topics.ts";
+import { words } from "../../src/cli/help/words.ts";
 import { main } from "../../src/cli/main.ts";
 import { readArguments } from "../../src/cli/program.ts";
 import { openTerminal } from "../../src/cli/talk/terminal.ts";
@@ -232,6 +233,33 @@ describe("a topic of the help", () => {
   });
 });
 
+describe("a word of the field", () => {
+  const readme = readFileSync(fileURLToPath(new URL("../../README.md", import.meta.url)), "utf8");
+
+  test("is explained as in the README", () => {
+    const meanings = new Map(
+      Array.from(readme.matchAll(/^\| ([^|]+?) +\| ([^|]+?) +\|$/gm), ([, forms = "", meaning]) => [
+        forms.split(", ")[0]?.toLowerCase(),
+        meaning,
+      ]),
+    );
+    expect(Object.keys(words).length).toBeGreaterThan(8);
+    for (const [word, meaning] of Object.entries(words)) {
+      expect([word, meaning]).toEqual([word, meanings.get(word)]);
+    }
+  });
+
+  test.each(["DID", "handle", "PDS", "record", "records", "passphrase", "app-password"])("help %s", async (word) => {
+    const key = word.toLowerCase().replace("-", " ").replace(/rds$/, "rd");
+    expect(await shown(["help", word], 2000)).toEqual([0, `${words[key]}\n`, ""]);
+    expect((await shown(["help", word], 40))[1].split("\n").filter((line) => line.length > 40)).toEqual([]);
+  });
+
+  test("rotation is a topic", async () => {
+    expect(await shown(["help", "rotation"])).toEqual(await shown(["help", "rotation", "key"]));
+  });
+});
+
 const topics = "Topics: archive, rotation key, point of no return, exit codes, environment, configuration.";
 
 describe("a word that is no command there, or no topic, is wrong usage, and what may be meant is said", () => {
@@ -252,6 +280,9 @@ describe("a word that is no command there, or no topic, is wrong usage, and what
     ["plc key", "Unknown command 'key'.", "Did you mean decamp plc add-key or decamp key? Run decamp plc --help"],
     ["plc login --json", "Unknown command 'login'.", "one that needs your password asks for it."],
     ["archive verify", "Unknown command 'verify'.", "Did you mean decamp verify? Run decamp archive --help"],
+    ["version", "Unknown command 'version'.", "Did you mean decamp --version? Run decamp --help"],
+    ["migrate statu x", "takes 1 argument, and got 2: statu, x.", "Did you mean decamp migrate status? Run"],
+    ["migrate alice bob", "takes 1 argument, and got 2: alice, bob.", "Hint: Run decamp migrate --help"],
     ["plc histroy", "Unknown command 'histroy'.", "Did you mean history? Run decamp plc --help"],
     ["alice.example.com", "Unknown command 'alice.example.com'.", "decamp migrate alice.example.com --to URL?"],
     ["alice.CAR", "Unknown command 'alice.CAR'.", "Did you mean decamp verify alice.CAR?"],

@@ -69,6 +69,7 @@ export function pageOf({ blocks, pages }: Pages, command: string): string | unde
 /** Other names of a topic. */
 const otherNames: Readonly<Record<string, TopicName>> = {
   archives: "archive",
+  rotation: "rotation key",
   "rotation keys": "rotation key",
   "exit code": "exit codes",
   variables: "environment",

@@ -31,12 +31,13 @@ const otherWords: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Words for which there is nothing, and why. */
-const explained: Readonly<Record<string, string>> = Object.fromEntries(
-  ["login", "logout", "signin", "sign-in", "auth"].map((word) => [
+const explained: Readonly<Record<string, string>> = Object.fromEntries([
+  ["version", "Did you mean decamp --version?"],
+  ...["login", "logout", "signin", "sign-in", "auth"].map((word) => [
     word,
     "Nobody is signed in for longer than a command runs: one that needs your password asks for it.",
   ]),
-);
+]);
 
 /**
  * A sentence that says what may have been meant.
@@ -63,6 +64,12 @@ export function suggestion(word: string, group: string, names: readonly string[]
 export function nearest(typed: string, names: readonly string[]): string | undefined {
   const best = nearestOf(typed, names);
   return best === undefined ? undefined : didYouMean([`decamp help ${best}`]);
+}
+
+/** The same about the command below `group` that is nearest to what was typed as an argument of the group. */
+export function nearestBelow(typed: string, group: string, names: readonly string[]): string | undefined {
+  const best = nearestOf(typed, names);
+  return best === undefined ? undefined : didYouMean([`decamp ${group} ${best}`]);
 }
 
 /** The one of `names` that is nearest to what was typed; undefined if none is near. */

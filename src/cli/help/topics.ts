@@ -64,8 +64,9 @@ Before it, your account lives on your old server, and all that was done can be
 done again, or taken back:
     $ decamp migrate cancel alice.example.com
 
-At it, decamp shows what changes, and you type the DID of your account. --yes
-does not answer that; --confirm-did does. An empty line stops.
+At it, decamp shows what changes, and you type the DID, or the handle that the
+account has now (the old one). --yes does not answer that; --confirm-did does.
+An empty line stops.
 
 After it, your account is dark for everybody until the rest is done: it is
 activated on the new server, and deactivated on the old one. If that is
