@@ -4,7 +4,7 @@ import { lostOutput, reportFailure } from "./talk/failure.ts";
 import type { Edge, Ready } from "./command.ts";
 import { readGlobals } from "./globals.ts";
 import { helpAsked, helpWidth, isShell, pageOf, type Asked } from "./help/asked.ts";
-import { withFittingHint } from "./fitting-hint.ts";
+import { withFittingHint } from "./help/fitting-hint.ts";
 import { withNextCommand } from "./next-command.ts";
 import { packageFacts } from "../services/package.ts";
 import type { Shown } from "./program.ts";

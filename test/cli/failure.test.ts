@@ -3,7 +3,7 @@ import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { describe, expect, test } from "vitest";
-import { fittingHint, withFittingHint } from "../../src/cli/fitting-hint.ts";
+import { fittingHint, withFittingHint } from "../../src/cli/help/fitting-hint.ts";
 import { reportFailure } from "../../src/cli/talk/failure.ts";
 import { openTerminal } from "../../src/cli/talk/terminal.ts";
 import { DecampError } from "../../src/errors.ts";

@@ -8,6 +8,9 @@ import { fileURLToPath } from "node:url";
 import { envToCfg, envToSecrets, PDS, type ServerEnvironment } from "@atproto/pds";
 import { startProxy, type Proxy, type Recording } from "../faults/proxy.ts";
 import { freePort } from "./ports.ts";
+import { quietTimers } from "./quiet-timers.ts";
+
+quietTimers();
 
 /** How one server differs from the ordinary. Serialisable, so that a test in another process can ask for one. */
 export interface PdsOptions {

@@ -1,5 +1,5 @@
 /** A hint is written where nobody knows which command runs: what it says of flags is said only where there are such. */
-import { DecampError, isDecampError } from "../errors.ts";
+import { DecampError, isDecampError } from "../../errors.ts";
 
 /**
  * The error of a command, without the sentences of its hint that name a flag which the command does not take. What
