@@ -111,9 +111,9 @@ test("secrets are cut out of messages, hints, stacks and JSON", async () => {
   }
 });
 
-describe("a hint and the flags of the command", () => {
-  const takes = (flag: string): boolean => flag === "--to" || flag === "--json";
+const takes = (flag: string): boolean => flag === "--to" || flag === "--json";
 
+describe("a hint and the flags of the command", () => {
   test("a sentence that names a flag which the command does not take is left out", () => {
     const both = "Give the account's DID. Or name the server that knows the handle with --from.";
     expect(fittingHint(both, takes)).toBe("Give the account's DID.");

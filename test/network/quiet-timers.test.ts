@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { quietTimers } from "./quiet-timers.ts";
 
 test("the warning of negative times is left out, and any other is there", async () => {
-  const { emitWarning } = process;
+  const before = Object.getOwnPropertyDescriptor(process, "emitWarning") ?? {};
   const seen: string[] = [];
   const see = ({ name }: Error): void => void seen.push(name);
   process.on("warning", see);
@@ -15,7 +15,7 @@ test("the warning of negative times is left out, and any other is there", async 
     await told;
     expect(seen).toEqual(["OtherWarning"]);
   } finally {
-    process.emitWarning = emitWarning;
+    Object.defineProperty(process, "emitWarning", before);
     process.off("warning", see);
   }
 });
