@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// Says plainly which Node it needs, before anything is loaded that an older one cannot read; and that parts are missing.
+// Says plainly which Node it needs, before anything is loaded that an older one cannot read; and if parts are missing.
 const [major = 0, minor = 0, patch = 0] = process.versions.node.split(".").map(Number);
 const atLeast = (m, n, p) => major === m && (minor > n || (minor === n && patch >= p));
 // For scripts as all errors are: see docs/JSON.md.
@@ -22,7 +22,7 @@ if (!(atLeast(22, 22, 2) || atLeast(24, 15, 0) || major >= 26)) {
     }
   });
   if (loaded === undefined) {
-    const hint = "In a clone npm ci and npm run build bring them; a package is installed again.";
+    const hint = "In a clone npm ci and npm run build bring them; install a package again.";
     fail(`Parts of decamp are missing in its own folder, or npm is at work there. ${hint}`, hint);
   } else {
     process.exitCode = await loaded.main(process.argv.slice(2));
