@@ -195,23 +195,26 @@ export interface Journal {
 export async function openJournal(stateDir: string, did: string, target: string): Promise<Journal> {
   await ownFolder(stateDir, folderName, true);
   const path = journalPath(stateDir, did, target);
-  let state = readLines(await readOwn(path));
+  const bytes = await readOwn(path);
+  let { state } = readLines(bytes);
   if (state.newer !== undefined) {
     throw new DecampError("unsupported", `${path} was written by a later version of decamp: it has ${state.newer}.`, {
       hint: "Go on with that version.",
       data: { path, newer: state.newer },
     });
   }
-  const file = await AppendFile.open(path);
+  // What stops before its first line leaves no file: an empty one is one that has lost its lines.
+  let file = bytes === undefined ? undefined : await AppendFile.open(path);
   return {
     get state() {
       return state;
     },
     append: async (entry) => {
+      file ??= await AppendFile.open(path);
       await file.append(formatLine(entry));
       state = fold([entry], state);
     },
-    close: async () => file.close(),
+    close: async () => file?.close(),
   };
 }
 
@@ -236,6 +239,8 @@ export interface Journals {
   readonly states: readonly JournalState[];
   /** Paths of those that cannot be read: they help nobody, and hold nobody up. */
   readonly unreadable: readonly string[];
+  /** Paths of those that are empty, or have lines that were changed: what these said is not known. */
+  readonly damaged: readonly string[];
 }
 
 /**
@@ -245,11 +250,13 @@ export async function readJournals(stateDir: string): Promise<Journals> {
   const folder = await ownFolder(stateDir, folderName);
   const states: JournalState[] = [];
   const unreadable: string[] = [];
+  const damaged: string[] = [];
   for (const name of (await listFolder(folder)).filter((one) => one.endsWith(".journal"))) {
     const path = joinPath(folder, name);
     try {
-      const state = readLines(await readOwn(path));
+      const { state, isDamaged } = readLines(await readOwn(path));
       (state.did === undefined ? [] : states).push(state);
+      (isDamaged ? damaged : []).push(path);
     } catch (error) {
       if (!isDecampError(error)) {
         throw error;
@@ -257,7 +264,7 @@ export async function readJournals(stateDir: string): Promise<Journals> {
       unreadable.push(path);
     }
   }
-  return { states, unreadable };
+  return { states, unreadable, damaged };
 }
 
 /** The DIDs of accounts that had this handle, on their old or their new server, as far as this machine remembers. */
@@ -348,12 +355,14 @@ function checksum(text: string): string {
 }
 
 /** The state that whole lines add up to; what cannot be read, and is whole, is named. */
-function readLines(bytes: Uint8Array | undefined): JournalState {
+function readLines(bytes: Uint8Array | undefined): { readonly state: JournalState; readonly isDamaged: boolean } {
   let state: JournalState = {};
+  let isDamaged = bytes?.length === 0;
   for (const line of new TextDecoder().decode(bytes).split("\n")) {
     const text = line.slice(17);
-    if (line.length < 18 || line.slice(0, 16) !== checksum(text)) {
-      continue; // cut off, or changed
+    if (line.length < 18 || line.slice(0, 17) !== `${checksum(text)} `) {
+      isDamaged ||= !isPiece(line);
+      continue;
     }
     const value = parsed(text);
     const entry = v.safeParse(entrySchema, value);
@@ -368,7 +377,31 @@ function readLines(bytes: Uint8Array | undefined): JournalState {
       state = { ...state, newer: `a line of type ${type}` };
     }
   }
-  return state;
+  return { state, isDamaged };
+}
+
+/**
+ * Whether it is the beginning of a line, and no more: what a crash in the middle of writing leaves, perhaps with
+ * zeros where the bytes did not come, or half a character.
+ */
+function isPiece(line: string): boolean {
+  const [, json = ""] = /^[0-9a-f]{0,16}(?: |$)(.*)$/s.exec(line.replace(/\0+$/, "")) ?? [undefined, "no"];
+  // A value that is whole becomes one sign, from within; so does a string that has no end. One that ends with "}" has
+  // rather lost its quotation mark.
+  let left = json.replaceAll(/"(?:[^"\\]|\\.)*"/g, "@");
+  const open = left.indexOf('"');
+  if (open !== -1) {
+    if (left.endsWith("}")) {
+      return false;
+    }
+    left = `${left.slice(0, open)}@`;
+  }
+  left = left.replaceAll(/\b(?:true|false|null|\d+)\b(?=[,\]}])/g, "@");
+  for (let before = ""; before !== left;) {
+    before = left;
+    left = left.replaceAll(/\{(?:@:@(?:,@:@)*)?\}|\[(?:@(?:,@)*)?\]/g, "@");
+  }
+  return left === "" || /^\{(?:@?[,:{[])*(?:@|[a-z\d]*)$/.test(left);
 }
 
 /** Undefined for what is no JSON: a line of no known kind. */
@@ -464,9 +497,17 @@ export interface KnownMove {
   readonly begunAt?: string;
 }
 
-/** The moves that this machine remembers, whoever's they are. Nobody is asked. @throws DecampError `storage` */
-export async function knownMoves(stateDir: string): Promise<KnownMove[]> {
-  return (await readJournals(stateDir)).states.flatMap(({ did, handle, newHandle, source, target, at }) =>
+/** What this machine remembers of moves, whoever's they are. */
+export interface KnownMoves {
+  readonly moves: readonly KnownMove[];
+  /** Paths of journals that are damaged, or cannot be read: there may be more than `moves`. */
+  readonly damaged: readonly string[];
+}
+
+/** Reads them. Nobody is asked. @throws DecampError `storage` */
+export async function knownMoves(stateDir: string): Promise<KnownMoves> {
+  const { states, unreadable, damaged } = await readJournals(stateDir);
+  const moves = states.flatMap(({ did, handle, newHandle, source, target, at }) =>
     did === undefined || source === undefined || target === undefined
       ? []
       : [
@@ -480,4 +521,5 @@ export async function knownMoves(stateDir: string): Promise<KnownMove[]> {
           },
         ],
   );
+  return { moves, damaged: [...unreadable, ...damaged] };
 }

@@ -145,7 +145,7 @@ const known: Required<KnownMove> = { did, handle, newHandle: handle, source, tar
 test.each([
   ["migrate", result],
   ["restore", result],
-  ["migrate status", { knownMoves: [known] }],
+  ["migrate status", { knownMoves: [known], damaged: ["/state/migrations/a.journal"] }],
   // The commands are whole there.
   [
     "migrate status",

@@ -3,7 +3,7 @@ import { appendFile, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { findJournal, openJournal, rememberedDids } from "../../src/migration/journal.ts";
+import { findJournal, knownMoves, openJournal, readJournals, rememberedDids } from "../../src/migration/journal.ts";
 
 const did = "did:plc:ewvi7nxzyoun6zhxrhs64oiz";
 const target = "https://new.example.com";
@@ -113,6 +113,43 @@ test("lines of no known kind are passed over", async () => {
   const file = await write();
   await appendFile(file, "no checksum at all, and a good length\n\n");
   expect(await read()).toHaveProperty("signed");
+});
+
+test("a byte that was changed is damage, and every piece of a last line is none", async () => {
+  const file = await write();
+  const journal = await openJournal(stateDir, did, target);
+  await journal.append({
+    type: "left-out",
+    missing: [{ cid: "bafk", reason: "{é,", records: ["a/b"] }],
+    notMoved: [{ cid: "bafk", reason: "", records: [], size: 3, archived: true }],
+  });
+  await journal.close();
+  const whole = await readFile(file);
+  const last = whole.lastIndexOf("\n", whole.length - 2) + 1;
+  for (let at = 0; at < whole.length; at += 4) {
+    const changed = Buffer.from(whole);
+    changed[at] = 0x58;
+    await writeFile(file, changed);
+    expect([at, (await readJournals(stateDir)).damaged]).toEqual([at, [file]]);
+  }
+  for (let length = last; length < whole.length; length += 1) {
+    const piece = whole.subarray(0, length);
+    for (const torn of [piece, Buffer.concat([piece, Buffer.from("\n"), whole.subarray(0, last)])]) {
+      await writeFile(file, torn);
+      expect([length, (await readJournals(stateDir)).damaged]).toEqual([length, []]);
+    }
+  }
+});
+
+test("a journal that is empty is damaged; one that was opened, and told nothing, is not there", async () => {
+  const journal = await openJournal(stateDir, did, target);
+  await journal.close();
+  expect(await readdir(path.join(stateDir, "migrations"))).toEqual([]);
+  const file = await write();
+  await writeFile(file, "");
+  await writeFile(path.join(stateDir, "migrations", "other.journal"), line(begin));
+  const { moves, damaged } = await knownMoves(stateDir);
+  expect([moves.map((move) => move.did), damaged]).toEqual([[did], [file]]);
 });
 
 test("a journal is found by the DID, for its own target only", async () => {

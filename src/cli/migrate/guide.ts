@@ -195,7 +195,7 @@ async function askWhatIsMissing(
     "One question at a time; Enter takes the answer in brackets. Nothing is moved before you have seen the plan and agreed to it. Ctrl-C leaves, at any question.",
   );
   err.line();
-  const moves = await knownMoves(globals.stateDir);
+  const { moves } = await knownMoves(globals.stateDir);
   const identity = await askAccount(ask, draft, moves, services);
   const home = homeOf(pastOf(identity));
   const target = await askServer(ask, draft, { identity, home, moves }, globals, services);

@@ -1,5 +1,6 @@
 /** `decamp migrate status`: the moves that this machine remembers, or where one account stands. */
-import { knownMoves, type KnownMove } from "../../migration/journal.ts";
+import { exitCodeOf } from "../../errors.ts";
+import { knownMoves, type KnownMoves } from "../../migration/journal.ts";
 import type { Edge, Invocation } from "../command.ts";
 import { readGlobals } from "../globals.ts";
 import { nextCommand, type RunFlags } from "../next-command.ts";
@@ -15,21 +16,29 @@ export async function migrateStatusCommand(
   const run: RunFlags = { raw, globals, archive: flags.archive };
   const [account] = args;
   if (account === undefined) {
-    listMoves(await knownMoves(globals.stateDir), run, globals.json, terminal);
-    return 0;
+    return listMoves(await knownMoves(globals.stateDir), run, globals.json, terminal);
   }
   return (await import("./account-status.ts")).tellAccountStatus(account, flags, globals, run, terminal);
 }
 
-/** What this machine remembers. Where the accounts are is not asked. */
-function listMoves(moves: readonly KnownMove[], run: RunFlags, json: boolean, { out }: Terminal): void {
+/** What this machine remembers. Where the accounts are is not asked. Returns the exit code. */
+function listMoves(known: KnownMoves, run: RunFlags, json: boolean, { out, err }: Terminal): number {
+  const { moves, damaged } = known;
+  const code = damaged.length > 0 ? exitCodeOf("damaged") : 0;
   if (json) {
-    out.json({ type: "result", version: 1, command: "migrate status", knownMoves: moves });
-    return;
+    const more = damaged.length > 0 ? { damaged } : {};
+    out.json({ type: "result", version: 1, command: "migrate status", knownMoves: moves, ...more });
+    return code;
   }
-  if (moves.length === 0) {
+  for (const path of damaged) {
+    err.line(
+      { text: "Warning: ", style: "yellow" },
+      path,
+      " is damaged or cannot be read: a move may be missing here.",
+    );
+  }
+  if (moves.length === 0 && code === 0) {
     out.line("This machine remembers no move.");
-    return;
   }
   for (const { did, handle, newHandle, source, target, begunAt } of moves) {
     out.line({ text: handle ?? did, style: "bold" }, "  ", { text: did, style: "dim" });
@@ -37,4 +46,5 @@ function listMoves(moves: readonly KnownMove[], run: RunFlags, json: boolean, { 
     out.line(...(begunAt === undefined ? [] : ["  begun ", begunAt]));
     out.line("  ", nextCommand(["migrate", "status", did], run));
   }
+  return code;
 }
