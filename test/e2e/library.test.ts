@@ -142,6 +142,20 @@ test("an operation is planned, and nothing is sent", async () => {
   expect(existsSync(path.join(folder, "state", "decamp", "heads"))).toBe(true);
 });
 
+test("what is no account is said in a sentence and a hint", async () => {
+  const args = [
+    ["backup.js", "nobody", "none"],
+    ["plan.js", "nobody"],
+  ] as const;
+  for (const [name, ...rest] of args) {
+    const ended = runProgram(name, ...rest);
+    await expect(ended).rejects.toMatchObject({ code: 2, stdout: "" });
+    await expect(ended).rejects.toMatchObject({
+      stderr: expect.stringMatching(/^[^\n]*nobody[^\n]*\n[^\n]+\n$/) as string,
+    });
+  }
+});
+
 test("the programs and the declarations of the package fit together", async () => {
   const flags = [
     "--noEmit",

@@ -34,6 +34,18 @@ test("the package is at most 390 kB", () => {
   expect(packed.size).toBeLessThanOrEqual(390_000);
 });
 
+test("no line of code fills a screen: Node.js prints that of an error that nobody has caught", () => {
+  const code = paths.filter((file) => file.endsWith(".js"));
+  expect(code.length).toBeGreaterThan(20);
+  expect(
+    code.filter((file) =>
+      read(file)
+        .split("\n")
+        .some((line) => line.length > 2000),
+    ),
+  ).toEqual([]);
+});
+
 test("it has what runs, what describes it, and nothing else", () => {
   const rest = paths.filter((file) => !/^dist\/.*(?:\.js|\.d\.ts)$/.test(file));
   expect(rest).toEqual(["LICENSE", "README.md", "bin/decamp.js", "dist/LICENSES.txt", "package.json"]);

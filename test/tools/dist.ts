@@ -7,7 +7,7 @@
  * not. So what is loaded together is in one file, by stages: what every start needs, then what reads the command line,
  * then what opens the inputs, and then what works on them. What leads to a package, or is only shown, is apart, in a
  * file that is named after the module that the others of it are there for. Functions and classes keep their names, so
- * that a stack can be read.
+ * that a stack can be read. Node.js prints the line of an error that nobody has caught: so lines are short.
  *
  * What stands in the table of commands and is only shown, such as help, is made by the build: who asks for it waits for
  * no code that makes it.
@@ -23,7 +23,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import path from "node:path";
 import { rolldown, type CodeSplittingNameFunction, type Plugin, type PreRenderedChunk } from "rolldown";
 import { declarationsAt, neededDeclarations } from "./declarations.ts";
-import { transformSync } from "rolldown/utils";
+import { parseSync, transformSync } from "rolldown/utils";
 import { run } from "./run.ts";
 
 const folder = "dist";
@@ -143,7 +143,8 @@ async function writeCode(): Promise<void> {
     // What is local to a function gets a short name. Functions and classes keep theirs, which is what a stack shows.
     minify: {
       mangle: { toplevel: false, keepNames: { function: true, class: true } },
-      compress: false,
+      // Statements stay statements.
+      compress: { keepNames: { function: true, class: true }, sequences: false, joinVars: false },
       codegen: { removeWhitespace: true },
     },
     entryFileNames: "[name].js",
@@ -159,12 +160,62 @@ async function writeCode(): Promise<void> {
     },
   });
   const chunks = output.flatMap((file) => (file.type === "chunk" ? [file] : []));
+  for (const { fileName } of chunks) {
+    const file = path.join(folder, fileName);
+    writeFileSync(file, breakLines(readFileSync(file, "utf8")));
+  }
   // What the compiler adds is no module of ours.
   const modules = chunks.map(({ fileName, moduleIds }) => [
     fileName,
     moduleIds.filter((id) => !id.startsWith("\0@oxc-project")).map((id) => path.relative("src", id)),
   ]);
   writeFileSync(modulesFile, JSON.stringify(Object.fromEntries(modules)));
+}
+
+/** A line is broken before it is longer than this, where it can be. */
+const usualLine = 1900;
+
+/**
+ * Code in lines that can be shown: broken before statements, members, elements and arguments, where a line break means
+ * nothing.
+ */
+export function breakLines(code: string): string {
+  const starts: number[] = [];
+  const isNode = (value: unknown): value is { readonly start: number; readonly type: string } =>
+    typeof value === "object" && value !== null && "start" in value && typeof value.start === "number";
+  const walk = (node: object): void => {
+    for (const value of Object.values(node) as unknown[]) {
+      const list: unknown[] = Array.isArray(value) ? value : [];
+      for (const part of list.filter(isNode)) {
+        if (part.type !== "TemplateElement") {
+          starts.push(part.start);
+        }
+        walk(part);
+      }
+      if (isNode(value)) {
+        walk(value);
+      }
+    }
+  };
+  const { program, errors } = parseSync("chunk.js", code);
+  if (errors.length > 0) {
+    throw new Error(errors.map(({ message }) => message).join("\n"));
+  }
+  walk(program);
+  let made = "";
+  let [from, line] = [0, 0];
+  // Only behind these: `let a` has a list, too.
+  const places = starts.filter((at) => /[;{}[(,]/.test(code[at - 1] ?? "")).sort((a, b) => a - b);
+  const ends = [...new Set(places), code.length];
+  for (const [index, at] of ends.entries()) {
+    line = Math.max(line, code.lastIndexOf("\n", at - 1) + 1);
+    const next = ends[index + 1] ?? at;
+    if (next - line > usualLine && at > line) {
+      made += `${code.slice(from, at)}\n`;
+      [from, line] = [at, at];
+    }
+  }
+  return made + code.slice(from);
 }
 
 /** The oldest Node.js that package.json allows, as the compiler calls it: it has to read all that is written. */
