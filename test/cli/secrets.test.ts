@@ -54,6 +54,24 @@ describe("where a secret comes from", () => {
     expect(await from.read("sourcePassword", question)).toBe("from command");
   });
 
+  test.each(["two\nlines", "two\r\nlines", "a\ttab", "\nbefore", "an\u001Bescape"])(
+    "a passphrase that no prompt takes is refused wherever it comes from: %j",
+    async (passphrase) => {
+      const name = file("passphrase", `${passphrase}\n`);
+      const given = [
+        await secrets({ passphrase: { file: name } }),
+        await secrets({ passphrase: { command: `cat ${name}` } }),
+        await secrets({}, { env: { DECAMP_PASSPHRASE: passphrase } }),
+      ];
+      for (const one of given) {
+        await expect(one.readGiven("passphrase")).rejects.toMatchObject({ code: "usage", exitCode: 2 });
+      }
+      await expect(
+        (await secrets({ passphrase: { file: file("p", "one line \r\n") } })).readGiven("passphrase"),
+      ).resolves.toBe("one line ");
+    },
+  );
+
   test("our variable before the one of other tools; an empty one is none", async () => {
     expect(await (await secrets({}, { env })).read("sourcePassword", question)).toBe("from env");
     const other = await secrets({}, { env: { ...env, DECAMP_SOURCE_PASSWORD: "" } });

@@ -123,6 +123,11 @@ export function createSecrets(
 
   const remember = (name: SecretName, secret: string): string => {
     known.add(secret);
+    if (name === "passphrase" && hasControl(secret)) {
+      throw new DecampError("usage", "The passphrase has a line break, a tab or another control character in it.", {
+        hint: "Give one that is a single line: nobody can type another one at a prompt.",
+      });
+    }
     if (!secretKinds[name].once) {
       kept.set(name, secret);
     }
@@ -163,6 +168,11 @@ export function createSecrets(
       return remember(name, secret);
     },
   };
+}
+
+/** Whether no prompt takes it. */
+function hasControl(text: string): boolean {
+  return /[\p{Cc}\u2028\u2029]/u.test(text);
 }
 
 function withoutSecrets(env: Readonly<NodeJS.ProcessEnv>): NodeJS.ProcessEnv {
