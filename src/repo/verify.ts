@@ -223,7 +223,8 @@ export async function verifyRepo(
     signal?.throwIfAborted();
     const room = stream.room();
     const read = input.read(stream.bytes, room.length, room);
-    if (read.length === 0) {
+    // What has no header of a CAR is none, however long it is.
+    if (read.length === 0 || (stream.stopped && stream.framedBytes === 0)) {
       return verifier.finish(signal);
     }
     if (read.buffer !== room.buffer || read.byteOffset !== room.byteOffset) {

@@ -57,3 +57,15 @@ test("chunks of any size give the same report, with and without a way to read ba
     }
   }
 });
+
+test("of what is no CAR the beginning is read, and no more", async () => {
+  const zeros = new Uint8Array(1 << 20);
+  let bytes = 0;
+  const read = (_offset: number, length: number): Uint8Array => {
+    bytes += Math.min(length, zeros.length);
+    return bytes > 64 << 20 ? zeros.subarray(0, 0) : zeros.subarray(0, length);
+  };
+  const { ok, findings } = await verifyRepo({ read }, { now: testNow });
+  expect([ok, findings.map(({ rule }) => rule)]).toEqual([false, expect.arrayContaining(["car/header"])]);
+  expect(bytes).toBeLessThanOrEqual(1 << 20);
+});
