@@ -16,7 +16,7 @@
  *     IMAP_PORT            993
  *     IMAP_FOLDER          INBOX
  *     IMAP_CODE            a regular expression, for a server whose codes do not look like ABCDE-23456
- *     IMAP_SECONDS         after so many it gives up (600; the code is good for some 15 minutes)
+ *     IMAP_SECONDS         after so many, 1 to 86400, it gives up (600; the code is good for some 15 minutes)
  *
  * Exit code 0 with a code, 1 without.
  */
@@ -185,30 +185,59 @@ class Mailbox {
   }
 }
 
-/** The header fields of a mail or a part of it, and what comes behind them. */
+/** The header fields of a mail or a part of it, and what comes behind them: an empty line, also where no field is. */
 function split(entity) {
-  const [head = "", ...rest] = entity.split(/\r?\n\r?\n/);
+  const [head = "", ...rest] = `\n${entity}`.split(/\r?\n\r?\n/);
   const field = (name) =>
     new RegExp(`^${name}:(.*)`, "im").exec(head.replaceAll(/\r?\n[ \t]+/g, " "))?.[1].trim() ?? "";
   return { field, body: rest.join("\n\n") };
 }
 
+/** So deep may parts lie in parts. */
+const deepest = 10;
+
 /** All texts of a mail, decoded; what is plain comes first. */
-function texts(entity) {
+function texts(entity, depth = 0) {
   const { field, body } = split(entity);
   const type = field("content-type") || "text/plain";
-  const boundary = /^multipart\/.*boundary="?([^";]+)/is.exec(type)?.[1];
+  const parameter = (name) => new RegExp(`;\\s*${name}=(?:"([^"]*)"|([^";\\s]+))`, "i").exec(type)?.slice(1).join("");
+  const boundary = /^multipart\//i.test(type) ? parameter("boundary") : undefined;
   if (boundary !== undefined) {
-    const parts = body
-      .split(`--${boundary}`)
-      .slice(1)
-      .map((part) => texts(part.replace(/^\r?\n/, "")));
-    return parts.flat().sort((a, b) => Number(b.plain) - Number(a.plain));
+    const parts = depth < deepest ? body.split(`--${boundary}`).slice(1) : [];
+    const all = parts.flatMap((part) =>
+      part.startsWith("--") ? [] : texts(part.replace(/^[ \t]*\r?\n/, ""), depth + 1),
+    );
+    return all.sort((a, b) => Number(b.plain) - Number(a.plain));
   }
-  const plain = /^text\/plain/i.test(type);
-  return /^text\//i.test(type) ? [{ plain, text: decode(body, field("content-transfer-encoding").toLowerCase()) }] : [];
+  if (!/^text\//i.test(type)) {
+    return [];
+  }
+  const bytes = decode(body, field("content-transfer-encoding").toLowerCase());
+  const text = decoder(parameter("charset")).decode(Buffer.from(bytes, "latin1"));
+  return [{ plain: /^text\/plain/i.test(type), text: /^text\/html/i.test(type) ? visible(text) : text }];
 }
 
+/** For a character set; what is not known is read as if it were UTF-8. */
+function decoder(charset) {
+  try {
+    return new TextDecoder(charset);
+  } catch {
+    return new TextDecoder();
+  }
+}
+
+/** What of HTML is shown: no comments, no styles and scripts, no tags and what stands in them. */
+function visible(html) {
+  return html
+    .replaceAll(/<!--[^]*?(?:-->|$)/g, "")
+    .replaceAll(/<(style|script|head|title|template)\b[^]*?(?:<\/\1\s*>|$)/gi, " ")
+    .replaceAll(/<\/?(?:br|p|div|td|th|tr|table|li|h\d)\b(?:"[^"]*"|'[^']*'|[^"'>])*>/gi, " ")
+    .replaceAll(/<[a-z/!?](?:"[^"]*"|'[^']*'|[^"'>])*(?:>|$)/gi, "")
+    .replaceAll(/&#(\d{1,6});/g, (_, code) => String.fromCodePoint(Number(code)))
+    .replaceAll(/&(?:nbsp|ensp|emsp);/g, " ");
+}
+
+/** The bytes of a text, a character each. */
 function decode(body, encoding) {
   if (encoding === "base64") {
     return Buffer.from(body, "base64").toString("latin1");
@@ -222,7 +251,11 @@ function decode(body, encoding) {
 
 /** Whether a mail says that it comes from the address, or from the domain or one below it. */
 function isFrom(mail, wanted) {
-  const sender = split(mail).field("from");
+  // A comment in parentheses may stand behind it; in a quoted name there may be anything.
+  const sender = split(mail)
+    .field("from")
+    .replaceAll(/"(?:[^"\\]|\\.)*"/g, "")
+    .replaceAll(/\([^()]*\)/g, "");
   const address = (/<([^<>]+)>\s*$/.exec(sender)?.[1] ?? sender).trim().toLowerCase();
   const domain = address.slice(address.lastIndexOf("@") + 1);
   return wanted.includes("@") ? address === wanted : domain === wanted || domain.endsWith(`.${wanted}`);
@@ -289,6 +322,9 @@ async function main(args) {
   } else if (args.length === 0) {
     const mark = readMark(file);
     const seconds = Number(setting("IMAP_SECONDS", "600"));
+    if (!(seconds >= 1 && seconds <= 86_400)) {
+      throw new Error("IMAP_SECONDS is not a number from 1 to 86400.");
+    }
     setTimeout(() => {
       process.stderr.write(`read-mail: no new mail with a code came within ${seconds} seconds.\n`);
       process.exit(1);

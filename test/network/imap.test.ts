@@ -113,11 +113,40 @@ test("the code is found in whatever form the mail has, and in nothing that only 
   expect(await start([], { IMAP_CODE: "(?<=the code )\\w+" }).ended).toEqual(prints("abc123"));
 });
 
+test("of HTML what is shown counts, and mails of many shapes are read", async () => {
+  const multipart = (id: string): string => `Content-Type: multipart/mixed; boundary=${id}\r\n`;
+  const html =
+    '<style>.STYLE-22222{}</style><script>"SCRIP-22222"</script><!-- NOTES-22222 --><a href="/?ATTRI-22222" title=">">x</a> ';
+  const say = (text: string): string => part("text/html", "7bit", text);
+  mailbox.deliver(`From: ${from}\r\n${multipart("=_x")}\r\n${say(`${html}<b>SHOWN</b>-<i>22222</i>`)}--=_x--\r\n`);
+  expect(await start().ended).toEqual(prints("SHOWN-22222"));
+  // A part without headers; a comment behind the address.
+  mailbox.deliver(`From: x <${from}> (a comment)\r\n${multipart("b")}\r\n--b\r\n\r\nIt is PARTS-22222.\r\n--b--\r\n`);
+  expect(await start().ended).toEqual(prints("PARTS-22222"));
+  const wide = Buffer.from("It is WIDER-22222.", "utf16le").toString("base64");
+  const coded = `Content-Type: text/plain; charset="utf-16le"\r\nContent-Transfer-Encoding: base64\r\n`;
+  mailbox.deliver(`From: ${from}\r\n${coded}\r\n${wide}\r\n`);
+  expect(await start().ended).toEqual(prints("WIDER-22222"));
+  // One in another, very often, is passed over.
+  const deep = Array.from({ length: 5000 }, (_, index) => `${multipart(`b${index}`)}\r\n--b${index}\r\n`).join("");
+  mailbox.deliver(mail("UNDER-22222"));
+  mailbox.deliver(`From: ${from}\r\n${deep}\r\nDEEPS-22222`);
+  expect(await start().ended).toEqual(prints("UNDER-22222"));
+});
+
+test("seconds are a number from 1 to 86400", async () => {
+  const ended = await Promise.all(
+    ["soon", "0", "86401"].map(async (seconds) => start([], { IMAP_SECONDS: seconds }).ended),
+  );
+  const stderr = "read-mail: IMAP_SECONDS is not a number from 1 to 86400.\n";
+  expect(ended).toEqual(ended.map(() => ({ code: 1, stdout: "", stderr })));
+});
+
 test("what cannot be done is said, with no code and no password", async () => {
   const [wrong, untrusted, late, unset] = await Promise.all([
     start([], { IMAP_PASSWORD: "another" }).ended,
     start([], { NODE_EXTRA_CA_CERTS: "" }).ended,
-    start([], { IMAP_SECONDS: "0.2" }).ended,
+    start([], { IMAP_SECONDS: "1" }).ended,
     start([], { IMAP_FROM: "" }).ended,
   ]);
   expect(wrong).toEqual({
@@ -126,7 +155,7 @@ test("what cannot be done is said, with no code and no password", async () => {
     stderr: "read-mail: The mail server answered LOGIN with: NO [AUTHENTICATIONFAILED] Authentication failed.\n",
   });
   expect(untrusted).toEqual({ code: 1, stdout: "", stderr: expect.stringContaining("certificate") as string });
-  expect(late).toMatchObject({ code: 1, stdout: "", stderr: expect.stringContaining("within 0.2 seconds") as string });
+  expect(late).toMatchObject({ code: 1, stdout: "", stderr: expect.stringContaining("within 1 seconds") as string });
   expect(unset).toEqual({ code: 1, stdout: "", stderr: "read-mail: IMAP_FROM is not set.\n" });
 });
 
