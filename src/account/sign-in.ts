@@ -48,7 +48,8 @@ export async function signIn(
         throw new DecampError("refused", `${host} signed in ${info.did}, not ${did}.`);
       }
       return info;
-    } catch (error) {
+    } catch (caught) {
+      const error = toRead ? asReader(caught) : caught;
       if (isDecampError(error, "auth-refused") && (await isAbsent(pds, did, signal))) {
         throw new DecampError(
           "account-not-found",
@@ -72,6 +73,16 @@ export async function signIn(
       }
     }
   }
+}
+
+/** Who only reads may have an app password: the hint of the code says otherwise. */
+function asReader(error: unknown): unknown {
+  if (!isDecampError(error, "auth-refused")) {
+    return error;
+  }
+  const { code, message, data } = error;
+  const hint = "Try again with the account's password at that server, or with an app password of the account.";
+  return new DecampError(code, message, { hint, data, cause: error.cause });
 }
 
 /**

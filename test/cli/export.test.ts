@@ -551,6 +551,15 @@ test("preferences that the server does not give are not claimed, and make the ex
   await writeFile(password, "a long password");
   const args = ["export", did, "-o", join(folder, "archive"), "--from", server.origin, "--password-file", password];
 
+  const signIn = "/xrpc/com.atproto.server.createSession";
+  given[signIn] = [401, { error: "AuthenticationRequired", message: "Invalid identifier or password" }];
+  const refused = await run([...args, ...whereIs(server)]);
+  expect([refused.exitCode, refused.stderr.includes("an app password of the account")]).toEqual([4, true]);
+  const lost = await run([...args.slice(0, -1), join(folder, "nothing"), ...whereIs(server)]);
+  expect(lost.stderr).toContain("the password for your server");
+  expect(`${refused.stderr}${lost.stderr}`).not.toMatch(/old server|will not do/);
+  given[signIn] = [200, session];
+
   given[preferences] = [200, { preferences: [{ $type: "app.example.pref" }] }];
   const whole = await run([...args, ...whereIs(server)]);
   expect(whole.exitCode).toBe(0);

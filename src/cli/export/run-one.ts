@@ -84,7 +84,7 @@ export async function exportAccount(
             report({ type: "step", id: "locate", title: "Find the account", state: "done", detail: located.did });
             try {
               if (signsIn) {
-                const secrets = createSecrets(terminal, secretFlags, prompter, known, signal);
+                const secrets = createSecrets(terminal, secretFlags, prompter, known, signal, secretsHere);
                 report({ type: "step", id: "sign-in", title: "Sign in", state: "start" });
                 await openSession(pds, located, terminal, secrets, prompter, report, signal);
                 report({ type: "step", id: "sign-in", title: "Sign in", state: "done" });
@@ -131,6 +131,12 @@ export async function exportAccount(
     services.close();
   }
 }
+
+/** There is one server, and no old one. */
+const secretsHere = {
+  sourcePassword: "the password for your server",
+  authFactor: "the sign-in code that your server mailed to you",
+};
 
 /** A folder here, named like the account; with `_` before it where the system keeps that name for itself. */
 function folderOf(account: Account): string {

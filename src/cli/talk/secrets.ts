@@ -85,20 +85,26 @@ export function checkSecretFlags(flags: AllSecretFlags, stdinIsTerminal: boolean
   }
 }
 
-/** @param known every secret that is read is added to it, so that it can be kept out of what is printed */
+/**
+ * @param known every secret that is read is added to it, so that it can be kept out of what is printed
+ * @param called what secrets are in this command, in a sentence, where that is not what they usually are
+ */
 export function createSecrets(
   terminal: Terminal,
   flags: AllSecretFlags,
   prompter: Prompter,
   known: KnownSecrets,
   signal: AbortSignal,
+  called: Readonly<Partial<Record<SecretName, string>>> = {},
 ): Secrets {
+  const whatIs = (name: SecretName): string => called[name] ?? secretKinds[name].what;
   // Nobody types a password twice, and the standard input can be read only once.
   const kept = new Map<SecretName, string>();
 
   const fromFlags = async (name: SecretName): Promise<string | undefined> => {
     const { file, command } = flags[name] ?? {};
-    const { what, isClosed } = secretKinds[name];
+    const { isClosed } = secretKinds[name];
+    const what = whatIs(name);
     const mayBeSeen = isClosed === true ? isArmored : undefined;
     if (file === "-") {
       return readSecretStream(terminal.stdin, "the standard input", what, signal);
@@ -150,7 +156,7 @@ export function createSecrets(
       if (secret === undefined) {
         const { flag, env } = secretKinds[name];
         const ownWays = `--${flag}-file, --${flag}-command, or ${env.join(" or ")} in the environment`;
-        const { what = secretKinds[name].what, answeredBy = ownWays } = asked;
+        const { what = whatIs(name), answeredBy = ownWays } = asked;
         if (asked.isCode === true) {
           const { message, lead } = asked;
           secret = await prompter.text({ message, lead, what, answeredBy, mayBeEmpty: true });
