@@ -428,3 +428,9 @@ describe("plc history", () => {
     });
   });
 });
+
+test("a word that is no account, and is the name of a file, is led to its path", async () => {
+  const { exitCode, stderr } = await run(["plc", "audit", "bin"]);
+  expect([exitCode, stderr.includes("./bin")]).toEqual([2, true]);
+  expect((await run(["plc", "audit", "no-such-thing"])).stderr).not.toContain("./");
+});

@@ -140,6 +140,7 @@ async function withLog<T>(
   if (isPath(what)) {
     return ways.file(await readLogInput(what, terminal, signal));
   }
+  await refuseBareFile(what);
   const [{ servicesFor }, { parseServerUrl }] = await Promise.all([
     import("../services.ts"),
     import("../../identity/addresses.ts"),
@@ -151,6 +152,18 @@ async function withLog<T>(
     return await ways.account(services, what, from);
   } finally {
     services.close();
+  }
+}
+
+/** A word that can be no account, and is the name of a file. @throws DecampError `invalid-account` */
+async function refuseBareFile(what: string): Promise<void> {
+  if (/^[^.:@]+$/.test(what)) {
+    const { isThere } = await import("../../services/disk/files.ts");
+    if (await isThere(what)) {
+      throw new DecampError("invalid-account", `${what} is neither a handle nor a DID. There is something of that name here.`, {
+        hint: `Give the path of a file: ./${what}`,
+      });
+    }
   }
 }
 
