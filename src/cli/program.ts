@@ -57,6 +57,9 @@ export function readArguments(
     return { exitCode: 0 };
   }
   program.hook("preAction", (_, command) => refuseEmpty(command));
+  if (argv.includes("--version")) {
+    refuseUnknown(program, argv);
+  }
   try {
     program.parse(argv, { from: "user" });
   } catch (error) {
@@ -69,6 +72,18 @@ export function readArguments(
     throw new Error("no command took the arguments");
   }
   return read.now;
+}
+
+/** Commander shows the version at once, whatever else stands there. @throws DecampError `usage` for an unknown flag */
+function refuseUnknown(program: Command, argv: readonly string[]): void {
+  for (let index = 0; /^-./.test(argv[index] ?? ""); index += 1) {
+    const [word = ""] = (argv[index] ?? "").split("=");
+    const known = program.options.find((option) => option.is(word));
+    if (known === undefined && !/^(?:--|--help|-[a-z]+)$/.test(word)) {
+      throw usageError(new CommanderError(1, "commander.unknownOption", `error: unknown option '${word}'`), program);
+    }
+    index += known?.required === true && word === argv[index] ? 1 : 0;
+  }
 }
 
 /** All commands that there are, for who writes about them. */

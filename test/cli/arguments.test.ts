@@ -242,3 +242,13 @@ describe("what is empty is refused, not taken for the folder at hand", () => {
     );
   });
 });
+
+test.each([
+  [["--bogus", "--version"], 2, ""],
+  [["--json", "--plc-url", "--x", "--bogus=1", "--version"], 2, ""],
+  [["--plc-url", "https://plc.example", "-q", "--version"], 0, "version"],
+])("an unknown flag is refused beside --version, too: %j", async (argv, code, shown) => {
+  const streams = captured();
+  expect(await main(argv, streams.parts)).toBe(code);
+  expect(streams.stdout() === "").toBe(shown === "");
+});

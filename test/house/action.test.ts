@@ -44,6 +44,11 @@ test("the inputs are arguments of decamp, each a word of its own", () => {
 
 test.each([
   [{}, "The input mode is neither verify nor export."],
+  [
+    { mode: "verify", path: "a", arguments: "--online\n--version" },
+    "The input arguments has --version: with it nothing is done.",
+  ],
+  [{ mode: "verify", path: "a", arguments: " -qh \n" }, "The input arguments has -qh: with it nothing is done."],
   [{ mode: "toString" }, "The input mode is neither verify nor export."],
   [{ mode: "verify" }, "The input path is missing: verify needs it."],
   [{ mode: "export", account: "a.example" }, "The input output is missing: export needs it."],

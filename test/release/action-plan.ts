@@ -42,6 +42,11 @@ export function argumentsFor(inputs: ActionInputs): readonly string[] | string {
     return `The input ${stream} has to be a name, and not "-".`;
   }
   const more = inputs.arguments.split("\n").map((line) => line.trim());
+  // They say something else, and the step would be green with nothing proved.
+  const said = more.find((line) => /^(?:--version|--help|-[qvy]*h)$/.test(line));
+  if (said !== undefined) {
+    return `The input arguments has ${said}: with it nothing is done.`;
+  }
   const output = mode === "export" ? [`--output=${inputs.output}`] : [];
   const named = mode === "export" ? inputs.account : inputs.path;
   return [mode, ...output, ...more.filter((line) => line !== ""), "--json", "--no-input", "--", named];
