@@ -59,7 +59,9 @@ export async function buildExecutable(): Promise<Executable> {
   writeFileSync(made.licences, licencesOf(modules));
   const settings = { main: path.join(folder, "decamp.cjs"), output: path.join(folder, "decamp.blob") };
   const config = path.join(folder, "sea.json");
-  writeFileSync(config, JSON.stringify({ ...settings, disableExperimentalSEAWarning: true, useCodeCache: true }));
+  // A program that reads secrets loads nothing that NODE_OPTIONS names.
+  const how = { disableExperimentalSEAWarning: true, useCodeCache: true, execArgvExtension: "none" };
+  writeFileSync(config, JSON.stringify({ ...settings, ...how }));
   await must([process.execPath, "--experimental-sea-config", config]);
   const unfinished = `${made.program}.new`;
   copyFileSync(process.execPath, unfinished);
