@@ -99,26 +99,29 @@ test("of two new mails the newer one counts, and no code is printed twice", asyn
 test("the code is found in whatever form the mail has, and in nothing that only looks like one", async () => {
   const html = part("text/html", "7bit", "<b>HTMLS-22222</b>");
   const plain = Buffer.from("It is PLAIN-22222, and not XPLAIN-222222.").toString("base64");
-  const multipart = 'Content-Type: multipart/alternative;\r\n boundary="=_x"\r\n';
-  mailbox.deliver(`From: ${from}\r\n${multipart}\r\n${html}${part("text/plain", "base64", plain)}--=_x--\r\n`);
+  const alternative = 'Content-Type: multipart/alternative;\r\n boundary="=_x"\r\n';
+  mailbox.deliver(`From: ${from}\r\n${alternative}\r\n${html}${part("text/plain", "base64", plain)}--=_x--\r\n`);
   expect(await start().ended).toEqual(prints("PLAIN-22222"));
   const quoted = part(
     "text/html",
     "quoted-printable",
     "<p class=3D=22LONGER-NAMES=22>Gr=C3=BC=C3=9Fe: QUO=\r\nTE-22222</p>",
   );
-  mailbox.deliver(`From: ${from}\r\n${multipart}\r\n${quoted}--=_x--\r\n`);
+  mailbox.deliver(`From: ${from}\r\n${alternative}\r\n${quoted}--=_x--\r\n`);
   expect(await start().ended).toEqual(prints("QUOTE-22222"));
   mailbox.deliver(mail("abc123"));
   expect(await start([], { IMAP_CODE: "(?<=the code )\\w+" }).ended).toEqual(prints("abc123"));
 });
 
+/** The header of a mail of parts. */
+const multipart = (id: string): string => `Content-Type: multipart/mixed; boundary=${id}\r\n`;
+
 test("of HTML what is shown counts, and mails of many shapes are read", async () => {
-  const multipart = (id: string): string => `Content-Type: multipart/mixed; boundary=${id}\r\n`;
   const html =
     '<style>.STYLE-22222{}</style><script>"SCRIP-22222"</script><!-- NOTES-22222 --><a href="/?ATTRI-22222" title=">">x</a> ';
-  const say = (text: string): string => part("text/html", "7bit", text);
-  mailbox.deliver(`From: ${from}\r\n${multipart("=_x")}\r\n${say(`${html}<b>SHOWN</b>-<i>22222</i>`)}--=_x--\r\n`);
+  mailbox.deliver(
+    `From: ${from}\r\n${multipart("=_x")}\r\n${part("text/html", "7bit", `${html}<b>SHOWN</b>-<i>22222</i>`)}--=_x--\r\n`,
+  );
   expect(await start().ended).toEqual(prints("SHOWN-22222"));
   // A part without headers; a comment behind the address.
   mailbox.deliver(`From: x <${from}> (a comment)\r\n${multipart("b")}\r\n--b\r\n\r\nIt is PARTS-22222.\r\n--b--\r\n`);

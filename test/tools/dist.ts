@@ -172,6 +172,9 @@ async function writeCode(): Promise<void> {
   writeFileSync(modulesFile, JSON.stringify(Object.fromEntries(modules)));
 }
 
+const isNode = (value: unknown): value is { readonly start: number; readonly type: string } =>
+  typeof value === "object" && value !== null && "start" in value && typeof value.start === "number";
+
 /** A line is broken before it is longer than this, where it can be. */
 const usualLine = 1900;
 
@@ -179,10 +182,8 @@ const usualLine = 1900;
  * Code in lines that can be shown: broken before statements, members, elements and arguments, where a line break means
  * nothing.
  */
-export function breakLines(code: string): string {
+function breakLines(code: string): string {
   const starts: number[] = [];
-  const isNode = (value: unknown): value is { readonly start: number; readonly type: string } =>
-    typeof value === "object" && value !== null && "start" in value && typeof value.start === "number";
   const walk = (node: object): void => {
     for (const value of Object.values(node) as unknown[]) {
       const list: unknown[] = Array.isArray(value) ? value : [];

@@ -160,9 +160,13 @@ async function refuseBareFile(what: string): Promise<void> {
   if (/^[^.:@]+$/.test(what)) {
     const { isThere } = await import("../../services/disk/files.ts");
     if (await isThere(what)) {
-      throw new DecampError("invalid-account", `${what} is neither a handle nor a DID. There is something of that name here.`, {
-        hint: `Give the path of a file: ./${what}`,
-      });
+      throw new DecampError(
+        "invalid-account",
+        `${what} is neither a handle nor a DID. There is something of that name here.`,
+        {
+          hint: `Give the path of a file: ./${what}`,
+        },
+      );
     }
   }
 }
