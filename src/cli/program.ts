@@ -78,7 +78,7 @@ export function readArguments(
 function refuseUnknown(program: Command, argv: readonly string[]): void {
   for (let index = 0; /^-./.test(argv[index] ?? ""); index += 1) {
     const [word = ""] = (argv[index] ?? "").split("=");
-    const known = program.options.find((option) => option.is(word));
+    const known = program.options.find(({ short, long }) => word === short || word === long);
     if (known === undefined && !/^(?:--|--help|-[a-z]+)$/.test(word)) {
       throw usageError(new CommanderError(1, "commander.unknownOption", `error: unknown option '${word}'`), program);
     }
