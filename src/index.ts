@@ -11,7 +11,8 @@ export { parseAccount, type Account } from "./identity/names.ts";
 // Services: all of them, and each of them
 export { openServices, type OpenOptions, type OpenServices, type Services } from "./services/open.ts";
 export type { NetworkOptions } from "./services/open-network.ts";
-export { Http, type HttpOptions, type HttpRequest, type ServerWait } from "./services/http/http.ts";
+export { Http, type HttpOptions, type HttpRequest, type SentRequest, type ServerWait } from "./services/http/http.ts";
+export type { Flow, FlowTime } from "./services/http/flow.ts";
 export type { HttpAnswer } from "./services/http/http-answer.ts";
 export type { Allowance, Allowances, AnswerHeaders } from "./services/http/allowances.ts";
 export type { Clocks } from "./services/http/clocks.ts";
