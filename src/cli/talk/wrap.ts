@@ -55,10 +55,10 @@ interface Word {
 
 /**
  * Where a command begins that ends with the line: at its start, or behind a colon. A sentence that begins with the name
- * of a command ends like one.
+ * of a command ends like one. Flags may stand before the name of the command.
  */
 function startOfCommand(whole: string): number {
-  return /(?<=^ *|: )(?:\$ )?decamp [a-z](?!.*[^.][.?!:]$)/.exec(whole)?.index ?? whole.length;
+  return /(?<=^ *|: )(?:\$ )?decamp -{0,2}[a-z](?!.*[^\s./][.?!:]$)/.exec(whole)?.index ?? whole.length;
 }
 
 /** Words and the spaces between them, in turns. @param wholeFrom from here on all is one word */
