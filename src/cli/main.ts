@@ -139,11 +139,13 @@ async function readyHelp({ topic, command }: Asked): Promise<string | undefined>
 /** Runs a command; an error that knows what to do next says it with all flags of this run. */
 async function runNamed(ready: Ready, edge: Edge): Promise<number> {
   const { invocation, given, run, takes } = ready;
-  const [{ processSettings, refuseRevealing }, { findCollector }, { collectWith }] = await Promise.all([
+  const [{ allowNames }, { processSettings, refuseRevealing }, { findCollector }, { collectWith }] = await Promise.all([
+    import("./open-names.ts"),
     import("./node-settings.ts"),
     import("./collector.ts"),
     import("../services/spent-memory.ts"),
   ]);
+  allowNames(edge.secrets, invocation.argv);
   collectWith(findCollector);
   refuseRevealing(invocation.command, edge.terminal.env, processSettings());
   const { verbose, json, logFile } = invocation.globals;

@@ -36,6 +36,7 @@ export class KnownSecrets {
   /** By the letters that they may begin with. */
   #byFirst: ReadonlyMap<string, readonly Needle[]> | undefined;
   #released: KnownSecrets | undefined;
+  readonly #public = new Set<string>();
 
   /** Keeps a text out of what is printed from now on, in all its forms. */
   add(secret: string): this {
@@ -54,6 +55,16 @@ export class KnownSecrets {
       this.#needles.delete(known);
     }
     this.#byFirst = undefined;
+  }
+
+  /**
+   * A name that is shown whatever secrets are known: one that somebody has typed for a secret by mistake is no secret
+   * by that. In a text of a server's (`mayBeCut`) it is taken out all the same: there it may be what was sent.
+   */
+  allow(name: string): void {
+    if (name.length >= shortest) {
+      this.#public.add(name);
+    }
   }
 
   /**
@@ -101,10 +112,14 @@ export class KnownSecrets {
   #find(text: string, mayBeCut: boolean): { start: number; end: number }[] {
     const byFirst = (this.#byFirst ??= indexed([...this.#needles.values()].flat()));
     const places: { start: number; end: number }[] = [];
+    const open = mayBeCut ? [] : placesOf(text, this.#public);
     for (let start = 0; start < text.length; start += 1) {
       const needles = byFirst.get(text.charAt(start)) ?? [];
       const end = needles.reduce((furthest, needle) => Math.max(furthest, matchAt(text, start, needle, mayBeCut)), -1);
       const before = places.at(-1);
+      if (end > start && open.some((name) => name.start <= start && end <= name.end)) {
+        continue;
+      }
       if (end > start && before !== undefined && start < before.end) {
         before.end = Math.max(before.end, end);
       } else if (end > start) {
@@ -113,6 +128,17 @@ export class KnownSecrets {
     }
     return places;
   }
+}
+
+/** Where these names stand in a text as they are. */
+function placesOf(text: string, names: ReadonlySet<string>): { start: number; end: number }[] {
+  const found: { start: number; end: number }[] = [];
+  for (const name of names) {
+    for (let start = text.indexOf(name); start >= 0; start = text.indexOf(name, start + name.length)) {
+      found.push({ start, end: start + name.length });
+    }
+  }
+  return found;
 }
 
 const escapeMarks = ["\\", "%", "&"] as const;

@@ -172,6 +172,15 @@ describe("what is no secret stays", () => {
     expect(secrets.redact("password1")).toBe("password1");
   });
 
+  test("a name that was allowed, before or later; but not in a text that a server may have cut", () => {
+    const secrets = new KnownSecrets().add("carol.b.test").add("carol").add("is carol.b");
+    secrets.allow("carol.b.test");
+    expect(secrets.redact("at://carol.b.test, carol.b.test")).toBe("at://carol.b.test, carol.b.test");
+    expect(secrets.redactIn({ handle: "carol.b.test" })).toEqual({ handle: "carol.b.test" });
+    expect(secrets.redact("carol, is carol.b")).toBe("[secret], [secret]");
+    expect(secrets.redact("carol.b.test", true)).toBe("[secret]");
+  });
+
   test("JSON stays JSON: every text in it is searched, its numbers are not", () => {
     const secrets = new KnownSecrets().add("nabcdef").add("12345678");
     const value = { a: ["x nabcdef", { nabcdef: "\nabcdef", n: 12_345_678, none: null }] };

@@ -14,6 +14,7 @@ import { namesRotationKey, outsideSigner, rotationKeyOpener, rotationKeySecrets 
 import { checkSecretFlags, createSecrets, type AllSecretFlags, type Secrets } from "../talk/secrets.ts";
 import { stoppable, tellStopping } from "../talk/signals.ts";
 import { completer, type Complete } from "../next-command.ts";
+import { allowingNames, allowNames } from "../open-names.ts";
 
 export interface IdentityTalk {
   readonly parts: ChangeParts;
@@ -63,8 +64,12 @@ export async function talkIdentity<T>(
       async (signal, leave) =>
         withPrompter(terminal, { ...globals, signal, leave }, async (prompter) => {
           const secrets = createSecrets(terminal, secretFlags, prompter, known, signal);
-          const answers = createIdentityAnswers(terminal, flags, secrets, prompter, { ...usual, ...words });
+          const answers = allowingNames(
+            known,
+            createIdentityAnswers(terminal, flags, secrets, prompter, { ...usual, ...words }),
+          );
           const show: ChangeParts["show"] = (plan) => {
+            allowNames(known, [plan.account.did, plan.account.handle, plan.judgement.facts]);
             // Who is asked has to see it; with --json it is in the result.
             if (prompter.canAsk || !(globals.json || globals.quiet)) {
               for (const line of [...planLines(plan, complete), []]) {

@@ -6,6 +6,7 @@ import { createAnswers, type GivenAnswers } from "./move-answers.ts";
 import type { Edge } from "../command.ts";
 import type { GlobalFlags } from "../globals.ts";
 import type { Complete } from "../next-command.ts";
+import { allowingNames, allowNames } from "../open-names.ts";
 import { keyAtHand, rotationKeyOpener, type KeySources } from "./rotation-key.ts";
 import { reportAndAsk } from "./report-and-ask.ts";
 import type { ReporterOptions } from "./reporters/reporter.ts";
@@ -79,7 +80,21 @@ export async function converse<T>(
             ...(newRotationKey === undefined ? {} : { newRotationKey }),
             temporaryKey: async (of: { path: string; curve: Curve }) => keepTemporaryKey(of, secretSource),
           };
-          return work(answers, report, signal);
+          const result = await work(
+            allowingNames(secrets, answers),
+            (event) => {
+              if (event.type === "plan" || event.type === "identity") {
+                allowNames(secrets, event);
+              }
+              report(event);
+            },
+            signal,
+          );
+          if (typeof result === "object" && result !== null) {
+            const texts = Object.values(result).filter((text) => typeof text === "string");
+            allowNames(secrets, texts);
+          }
+          return result;
         },
       ),
     tellStopping(terminal, globals),
