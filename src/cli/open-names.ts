@@ -3,7 +3,8 @@ import type { KnownSecrets } from "../data/known-secrets.ts";
 import type { Answers } from "../migration/answers.ts";
 
 /** A DID, a handle or a host, perhaps within an address, or an e-mail address. */
-const shape = /^(?:did:(?:plc|web):[\w.:%-]+|(?:at:\/\/|https?:\/\/|[^\s@]+@)?(?:[a-z0-9-]+\.)+[a-z][a-z0-9-]*(?::\d+)?)$/i;
+const shape =
+  /^(?:did:(?:plc|web):[\w.:%-]+|(?:at:\/\/|https?:\/\/|[^\s@]+@)?(?:[a-z0-9-]+\.)+[a-z][a-z0-9-]*(?::\d+)?)$/i;
 
 /**
  * Has the names among the texts of a value shown. It is for what was given openly, and for what an identity or a server

@@ -67,7 +67,10 @@ async function objectionTo(
 ): Promise<Objection | undefined> {
   const { services, identity, signal, target } = context;
   if (!isHandle(handle) || isReservedHandle(handle)) {
-    return refused(`${JSON.stringify(handle)} is not a handle.`);
+    const [domain] = domains;
+    const name = /^[a-z0-9]{3,18}$/i.test(handle) ? handle.toLowerCase() : "name";
+    const example = `${name}${domain ?? ".example.com"}`;
+    return refused(`${JSON.stringify(handle)} is not a handle. One looks like this: ${example}`);
   }
   const domain = domains.find((one) => handle.endsWith(one));
   if (domain !== undefined) {

@@ -91,7 +91,9 @@ describe("the result", () => {
     const { stdout } = await run(() =>
       Promise.resolve({ ...result, undoKeys: [], certificate: "/archive/certificate.json" }),
     );
-    expect(stdout).toContain("No rotation key of your own could undo it: none ranks above the key that signs it.\n");
+    expect(stdout).toContain(
+      "It cannot be undone with a rotation key of your own: none is known to stand above the key that signs it.\n",
+    );
     expect(stdout).toContain("Do not delete it there for some days: something may turn out to be missing.\n");
     expect(stdout).not.toContain("way back");
     expect(stdout).toContain("The proof of the move is in /archive/certificate.json\n");

@@ -90,10 +90,13 @@ describe("the point of no return", () => {
     expect(shown).toContain(did);
     const sentences = shown.indexOf("Your old server's rotation key leaves: did:key:zOld\n");
     expect(sentences).toBeGreaterThan(0);
-    expect(shown.indexOf("- services.atproto_pds:")).toBeGreaterThan(sentences);
+    // What has to be on the screen with the question comes last.
+    expect(shown.indexOf("- services.atproto_pds:")).toBeLessThan(sentences);
+    expect(shown.indexOf("The point of no return\n")).toBeGreaterThan(sentences);
     expect(shown).toContain("- services.atproto_pds: https://old.example\n");
     expect(shown).toContain("+ services.atproto_pds: https://new.example\n");
     const [question] = asked;
+    expect(question?.message).toMatch(/^This is the point of no return\. Type the DID or the handle to go on/);
     expect(question?.check?.(did)).toBe(true);
     expect(question?.check?.(` ${did} `)).toBe(true);
     expect(question?.check?.("")).toBe(true);
@@ -214,7 +217,16 @@ describe("handle, e-mail address and invite code", () => {
     expect(streams.stderr()).toBe(
       "That did not work: It is taken.\nThat did not work: It is no address.\nThat did not work: It was used.\n",
     );
-    expect(asked.map((question) => question.suggestion)).toEqual([undefined, undefined, undefined]);
+    expect(asked.map((question) => question.suggestion)).toEqual(["alice.new.example", undefined, undefined]);
+  });
+
+  test("a suggestion stays after another answer was refused, and goes once it was refused itself", async () => {
+    const { answers, asked } = await setting({}, ["maybe", "alice.new.example", "free.new.example"]);
+    await answers.targetHandle(handle);
+    await answers.targetHandle({ ...handle, reason: "It is none." });
+    await answers.targetHandle({ ...handle, reason: "It is taken." });
+    const suggestion = "alice.new.example";
+    expect(asked.map((question) => question.suggestion)).toEqual([suggestion, suggestion, undefined]);
   });
 
   test("a person gets a suggestion", async () => {

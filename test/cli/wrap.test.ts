@@ -20,7 +20,12 @@ test.each<[string, Line, number, string[]]>([
   ],
   ["a command stays whole", ["  decamp verify alice.car --online"], 12, ["  decamp verify alice.car --online"]],
   ["a command at the end of a line, too", ["To undo it: decamp plc undo x"], 12, ["To undo it:", "decamp plc undo x"]],
-  ["flags before its name, too", ["  decamp --plain migrate a.b --archive ."], 12, ["  decamp --plain migrate a.b --archive ."]],
+  [
+    "flags before its name, too",
+    ["  decamp --plain migrate a.b --archive ."],
+    12,
+    ["  decamp --plain migrate a.b --archive ."],
+  ],
   ["but not a sentence", ["decamp --plain says less."], 14, ["decamp --plain", "says less."]],
   ["an example, too", ["    $ decamp verify alice.car"], 12, ["    $ decamp verify alice.car"]],
 ])("%s", (_, line, width, expected) => {

@@ -3,10 +3,13 @@
  * on the screen is compared with files that a person can read, in the folder beside this file; what the terminal itself
  * has broken, because it is one word or a command, stands there in one line.
  */
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { randomBytes } from "node:crypto";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
+import { makePrivateKey } from "../../src/identity/private-key.ts";
+import { encryptText } from "../../src/services/secrets/age-file.ts";
 import { onScreen, type Screen } from "../cli/support/pty.ts";
 import { connectNetwork } from "../network/control.ts";
 import { auditLog } from "../network/identity.ts";
@@ -69,9 +72,9 @@ test.each([
   }
   await first.answer("its address:", `${network.b.url}\r`);
   await answerUntilThePlan(first, keyFile);
-  await first.answer("? Begin?", columns === 40 ? "perhaps\r" : "\r");
+  await first.answer("? Begin?", columns === 40 ? "\r" : "yes\r");
   if (columns === 40) {
-    await first.answer("Please type yes or no.", "\u0015\r");
+    await first.answer("Please type an answer", "yes\r");
   }
   await first.answer("? Password of", "not-the-password\r");
   await first.answer("refuses the sign-in", "");
@@ -81,7 +84,7 @@ test.each([
   await first.answer("? The same password once more", "the-new-password\r");
   await first.answer("Your own rotation key", "");
   let asked = Date.now();
-  await first.answer("? Type the DID", `${account.did}\r`);
+  await first.answer("Type the DID", `${account.did}\r`);
   await first.answer("? Code from the mail", "AAAAA-AAAAA\r");
   await first.answer("is not the right one", "");
   await code(account.email, asked);
@@ -90,7 +93,7 @@ test.each([
   await first.answer("Another mail was asked for.", "");
   await first.answer("? Code from the mail", `${await code(account.email, asked)}\r`);
   await first.answer("The point of no return", "");
-  await first.answer("? Type the DID", "");
+  await first.answer("Type the DID", "");
   expect(seen(first, account.did)).toBe(await file(columns, "until-the-window-is-closed"));
   first.hangUp();
   await first.ended;
@@ -100,7 +103,7 @@ test.each([
   await second.answer("? Password of", `${account.password}\r`);
   await second.answer("? Passphrase", "a passphrase\r");
   await second.answer("? Password of", "the-new-password\r");
-  await second.answer("? Type the DID", `${account.did}\r`);
+  await second.answer("Type the DID", `${account.did}\r`);
   await second.answer("? Code from the mail", "\u0003");
   expect(await second.ended).toBe(130);
   expect(seen(second, account.did)).toBe(await file(columns, "left-at-the-code"));
@@ -144,18 +147,30 @@ test.each([
 test("on 40 columns: wrong answers, left and taken up again, and no", async () => {
   const { did } = await createFilled(network.a, "narrow", { records: 20, blobs: 2, seed: 32 });
   const first = guided(40);
-  await first.answer("its handle or its DID:", `${did}\r`);
-  await first.answer("its address:", `${network.b.url}\r`);
+  // The name is in no DNS, and Enter alone asks for another one.
+  await first.answer("its handle or its DID:", "narrow.a.test\r");
+  await first.answer("The address of your old server", "\r");
+  await first.answer("its handle or its DID:", "narrow.a.test\r");
+  await first.answer("The address of your old server", `${network.a.url}\r`);
+  await first.answer("Your new server, its address:", `${network.b.url}\r`);
   await first.answer("Make one now?", "no\r");
   await first.answer("? Your handle", "\u0003");
   expect(await first.ended).toBe(130);
   expect(seen(first, did)).toBe(await file(40, "left-at-the-handle"));
 
-  const second = guided(40, did, "--to", network.b.url, "--guide");
+  // A key file that an earlier run has left.
+  const key = makePrivateKey("k256", randomBytes);
+  await writeFile(path.join(folder, "left.age"), await encryptText(`${key.reveal()}\n`, "a passphrase", 8));
+  const second = guided(40, "narrow.a.test", "--from", network.a.url, "--to", network.b.url, "--guide");
   await second.answer("Make one now?", "perhaps\r");
-  await second.answer("Please type yes or no.", "\u0015no\r");
+  await second.answer("Please type yes or no.", "\u0015yes\r");
+  await second.answer("Where to keep it", "\u0015left.age\r");
+  await second.answer("Use the key in it?", "\r");
+  await second.answer("? Passphrase", "a passphrase\r");
+  await second.answer(`${key.didKey.slice(0, 20)}`, "");
   await second.answer("? Your handle", "\r");
   await second.answer("? Begin?", "no\r");
   expect(await second.ended).toBe(0);
+  expect(second.whole().join(" ")).toContain("--recovery-key left.age");
   expect(await repoStatus({ url: network.b.url, did })).toBe("absent");
 });

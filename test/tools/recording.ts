@@ -46,14 +46,14 @@ try {
   await answer("A passphrase for the key file:", "a passphrase\r");
   await answer("The same passphrase once more:", "a passphrase\r");
   await ask("? Your handle on the new server", "\r");
-  await ask("? Begin?", "\r");
+  await ask("? Begin?", "yes\r");
   await answer("? Password of", `${account.password}\r`);
   await ask("? Your e-mail address on the new server", `\u0015${name}@new.example.com\r`);
   await answer("? New password for", "the-new-password\r");
   await answer("? The same password once more", "the-new-password\r");
   for (const _ of ["the key", "the move"]) {
     const asked = Date.now();
-    await ask("? Type the DID", `${account.did}\r`);
+    await ask("Type the DID", `${account.did}\r`);
     await answer("? Code from the mail", "");
     await ask("", `${await code(account.email, asked)}\r`);
   }

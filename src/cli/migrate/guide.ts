@@ -7,7 +7,7 @@ import { randomBytes } from "node:crypto";
 import { findAnyIdentity } from "../../account/find.ts";
 import { pastOf, type AnyIdentity } from "../../account/web/any-identity.ts";
 import { homeOf } from "../../account/where.ts";
-import { isDecampError } from "../../errors.ts";
+import { DecampError, isDecampError } from "../../errors.ts";
 import { parseServerUrl } from "../../identity/addresses.ts";
 import { noHandle, parseAccount } from "../../identity/names.ts";
 import { makePrivateKey, type PrivateKey } from "../../identity/private-key.ts";
@@ -17,7 +17,7 @@ import { knownMoves, type KnownMove } from "../../migration/journal.ts";
 import { keysThatCameAlone } from "../../plc/came-alone.ts";
 import type { OpenServices } from "../../services/open.ts";
 import { createKeychain } from "../../services/secrets/keychain.ts";
-import { refuseTaken } from "../../services/secrets/key-store.ts";
+import { keyFileAt, refuseTaken } from "../../services/secrets/key-store.ts";
 import type { ServerDescription } from "../../services/servers/pds.ts";
 import type { Edge, Invocation } from "../command.ts";
 import { commandLine, resumable } from "../command-line.ts";
@@ -27,6 +27,7 @@ import { hostName } from "../talk/identity-answers.ts";
 import { keepNewKey } from "../talk/keys/keep-new-key.ts";
 import { askYesOrNo, withPrompter, type Prompter, type Question } from "../talk/prompter.ts";
 import { bytesText } from "../talk/reporters/amounts.ts";
+import { openKey } from "../talk/rotation-key.ts";
 import { createSecrets } from "../talk/secrets.ts";
 import { stoppable, tellStopping } from "../talk/signals.ts";
 import type { Channel, Line } from "../talk/terminal.ts";
@@ -63,6 +64,8 @@ export function isGuided({ args, flags, globals: raw }: Invocation<MigrateFlags>
 /** What was answered so far. */
 interface Draft {
   account: string | undefined;
+  /** The old server, where it was named. */
+  readonly from: string | undefined;
   to: string | undefined;
   recoveryKey: string | undefined;
   newHandle: string | undefined;
@@ -85,6 +88,7 @@ export async function guide(
   const { flags } = typed;
   const draft: Draft = {
     account: typed.args[0],
+    from: flags.from ?? nonEmpty(terminal.env["DECAMP_SOURCE_PDS"]),
     to: flags.to ?? nonEmpty(terminal.env["DECAMP_TARGET_PDS"]),
     recoveryKey: flags.recoveryKey,
     newHandle: flags.newHandle ?? nonEmpty(terminal.env["NEW_ACCOUNT_HANDLE"]),
@@ -146,7 +150,8 @@ interface Ask {
     question: Omit<Question, "what" | "answeredBy">,
     take: (answer: string) => Promise<T>,
   ) => Promise<T>;
-  readonly yes: (message: string) => Promise<boolean>;
+  /** @param isTyped whether a yes has to be typed; else Enter alone is one */
+  readonly yes: (message: string, isTyped?: boolean) => Promise<boolean>;
 }
 
 /** What would have answered, where nobody can. */
@@ -161,23 +166,31 @@ async function talk<T>(edge: Edge, globals: GlobalFlags, work: (ask: Ask) => Pro
         const text = async (question: Omit<Question, "what" | "answeredBy">): Promise<string> =>
           prompter.text({ ...question, what: question.message, answeredBy });
         const until: Ask["until"] = async (question, take) => {
-          for (let { suggestion } = question; ; suggestion = undefined) {
+          for (let { suggestion } = question; ;) {
+            const answer = await text({ ...question, suggestion });
             try {
-              return await take(await text({ ...question, suggestion }));
+              return await take(answer);
             } catch (error) {
               if (!isDecampError(error) || error.code === "interrupted") {
                 throw error;
               }
               err.line({ text: "That did not work:", style: "yellow" }, " ", error.message);
-              err.line(...(error.hint === "" ? [] : [error.hint]));
+              err.line(...(error.hint === "" ? [] : [hintHere(error.hint)]));
             }
+            suggestion = answer === suggestion ? undefined : suggestion;
           }
         };
-        const yes: Ask["yes"] = async (message) => askYesOrNo(prompter, { message, what: message, answeredBy });
+        const yes: Ask["yes"] = async (message, isTyped) =>
+          askYesOrNo(prompter, { message, what: message, answeredBy }, isTyped);
         return work({ err, prompter, signal, until, yes });
       }),
     tellStopping(terminal, globals),
   );
+}
+
+/** The hint of an error where the question is asked once more: nothing has to be run again for that. */
+function hintHere(hint: string): string {
+  return hint.replace("run the same command again", "type it again");
 }
 
 /** @returns the new rotation key, if one was made */
@@ -196,7 +209,7 @@ async function askWhatIsMissing(
   );
   err.line();
   const { moves } = await knownMoves(globals.stateDir);
-  const identity = await askAccount(ask, draft, moves, services);
+  const identity = await askAccount(ask, draft, moves, globals, services);
   const home = homeOf(pastOf(identity));
   const target = await askServer(ask, draft, { identity, home, moves }, globals, services);
   // Before a key is made: one that does not answer ends this.
@@ -207,21 +220,44 @@ async function askWhatIsMissing(
 }
 
 async function askAccount(
-  { err, signal, until }: Ask,
+  { err, prompter, signal, until }: Ask,
   draft: Draft,
   moves: readonly KnownMove[],
+  globals: GlobalFlags,
   services: OpenServices,
 ): Promise<AnyIdentity> {
-  const find = async (text: string): Promise<AnyIdentity> =>
-    findAnyIdentity(services, parseAccount(text), { past: true }, signal);
+  const find = async (text: string, server = draft.from): Promise<AnyIdentity> => {
+    const from = server === undefined ? undefined : serverAt(server, globals);
+    return findAnyIdentity(services, parseAccount(text), { past: true, from }, signal);
+  };
+  /** A name that leads nowhere from here may be known to the old server. Of an account that it finds the DID is kept. */
+  const findThere = async (text: string, error: unknown): Promise<AnyIdentity> => {
+    const isSilent = isDecampError(error, "account-not-found", "unreachable");
+    if (!isSilent || draft.from !== undefined || parseAccount(text).type === "did") {
+      throw error;
+    }
+    err.line({ text: "That did not work:", style: "yellow" }, " ", error.message);
+    const message = "The address of your old server, which may know the name (Enter alone: another name, or the DID):";
+    const server = await prompter.text({ message, what: message, answeredBy, mayBeEmpty: true });
+    if (server === "") {
+      throw new DecampError("account-not-found", `${text.trim()} was not found.`, {
+        hint: "Type another name, or the DID of your account: it begins with did:",
+      });
+    }
+    return find(text, server);
+  };
   const [begun] = moves.length === 1 ? moves : [];
   const identity =
     draft.account === undefined
       ? await until(
           { message: "Your account, its handle or its DID:", suggestion: begun?.handle ?? begun?.did },
           async (answer) => {
-            const found = await find(answer);
-            draft.account = answer.trim();
+            const found = await find(answer).catch(async (error: unknown) => {
+              const there = await findThere(answer, error);
+              draft.account = there.did;
+              return there;
+            });
+            draft.account ??= answer.trim();
             return found;
           },
         )
@@ -241,8 +277,7 @@ async function askServer(
   services: OpenServices,
 ): Promise<ServerDescription> {
   const look = async (text: string): Promise<ServerDescription> => {
-    const url = /^https?:\/\//i.test(text.trim()) ? text : `https://${text.trim()}`;
-    const origin = parseServerUrl(url, globals);
+    const origin = serverAt(text, globals);
     const description = await services.openPds(origin).describe(signal);
     draft.to = origin;
     return description;
@@ -276,6 +311,11 @@ async function askServer(
   return description;
 }
 
+/** The origin of a server as somebody types it. @throws DecampError as `parseServerUrl` */
+function serverAt(text: string, globals: GlobalFlags): string {
+  return parseServerUrl(/^https?:\/\//i.test(text.trim()) ? text : `https://${text.trim()}`, globals);
+}
+
 /** Offers a rotation key before anything else is done: who may undo the move is settled by what comes before it. */
 async function offerKey(
   { err, prompter, signal, until, yes }: Ask,
@@ -301,16 +341,28 @@ async function offerKey(
     err.line();
     return undefined;
   }
-  const secrets = createSecrets(terminal, {}, prompter, known, signal);
-  const made = makePrivateKey("k256", randomBytes);
-  secrets.conceal(made.reveal());
+  let isMade = true;
   const key = await until(
     { message: "Where to keep it: a file, or the word keychain:", suggestion: "rotation-key.age" },
     async (place) => {
       const path = place.toLowerCase() === "keychain" ? undefined : place;
+      // Another file has a passphrase of its own.
+      const secrets = createSecrets(terminal, {}, prompter, known, signal);
+      const there = path === undefined ? undefined : await keyFileAt(path);
+      if (
+        there !== undefined &&
+        (await yes(`${place} is there already, and looks like a key file. Use the key in it?`))
+      ) {
+        const opened = await openKey(there, secrets);
+        draft.recoveryKey = path;
+        isMade = false;
+        return opened;
+      }
       if (path !== undefined) {
         await refuseTaken(path);
       }
+      const made = makePrivateKey("k256", randomBytes);
+      secrets.conceal(made.reveal());
       const kept = await keepNewKey(made, path, { secrets, keychain: createKeychain(), signal });
       draft.recoveryKey = path ?? kept.didKey;
       return kept;
@@ -320,7 +372,9 @@ async function offerKey(
     err,
     draft.recoveryKey === key.didKey
       ? "  Kept in the keychain of this machine, read back and tried."
-      : `  Kept in ${draft.recoveryKey}, encrypted; read back and tried.`,
+      : isMade
+        ? `  Kept in ${draft.recoveryKey}, encrypted; read back and tried.`
+        : `  The key in ${draft.recoveryKey} is taken: ${key.didKey}`,
   );
   say(err, "  Keep a copy elsewhere, and the passphrase where you will find it in ten years.");
   err.line();
@@ -414,5 +468,5 @@ async function agree(
     err.line(...line);
   }
   err.line();
-  return yes("Begin?");
+  return yes("Begin?", true);
 }

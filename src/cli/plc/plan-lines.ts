@@ -1,7 +1,7 @@
 /** A change of an identity for people: before it is made, and after. */
 import type { ChangePlan, ChangeResult } from "../../account/change.ts";
 import { isMove } from "../../plc/came-alone.ts";
-import { factsLines, nobodyCanUndo, undoCommand } from "../talk/facts-lines.ts";
+import { factsLines, noUndoLine, undoCommand } from "../talk/facts-lines.ts";
 import { findingLines, type Line } from "./plc-lines.ts";
 import { plural } from "../talk/reporters/amounts.ts";
 import { identityLines } from "../talk/reporters/lines.ts";
@@ -57,13 +57,13 @@ export function planJson({ account, operation, judgement }: ChangePlan): object 
 
 /** What the log says about an operation that it has taken. @param complete makes a command complete */
 export function changeLines(result: ChangeResult, viaDirectory: boolean, complete: Complete): Line[] {
-  const { entry, nullified, undoKeys, recoverableUntil: until, log } = result;
+  const { entry, nullified, undoKeys, recoverableUntil: until, log, facts } = result;
   return [
     [{ text: "The directory has it: ", style: "green" }, entry.cid],
     [`Signed by ${entry.signer}, on ${entry.createdAt}.`],
     ...nullified.map((cid): Line => [`It took back an earlier change: ${cid}`]),
     until === undefined
-      ? [nobodyCanUndo]
+      ? noUndoLine(facts)
       : [
           `Until ${until} it can be undone with ${undoKeys.join(" or ")}: ${undoCommand({ did: log.did, complete }, isMove(log, entry) ? "move" : "other", entry.cid)}`,
         ],

@@ -13,8 +13,18 @@ export interface FactsContext {
   readonly document?: { readonly url: string; readonly file: string } | undefined;
 }
 
-/** Of an operation that no key but a server's stands above. */
-export const nobodyCanUndo = "No rotation key of your own could undo it: none ranks above the key that signs it.";
+/**
+ * Of an operation that no key of the user's stands above. @param facts say whether one stands first afterwards, if they
+ * are known
+ */
+export function noUndoLine(facts: Pick<ChangeFacts, "keys"> | undefined): Line {
+  const isFirst = facts?.keys.some(({ owner, rank }) => owner === "user" && rank === 0) === true;
+  return [
+    isFirst
+      ? "Your own rotation key stands first then, so none of yours is above it: whoever holds it can change the identity again at any time."
+      : "It cannot be undone with a rotation key of your own: none is known to stand above the key that signs it.",
+  ];
+}
 
 /** From which server to which, which handle, whose keys leave, come and stay with which rank, and who can undo it. */
 export function factsLines(facts: ChangeFacts, context: FactsContext): Line[] {
@@ -127,7 +137,7 @@ function remark({ owner, cameAlone, outranksServer }: KeyFact, facts: ChangeFact
 function undoLine(facts: ChangeFacts, context: FactsContext): Line {
   const { possible, keys } = facts.undo;
   if (possible === "no") {
-    return [nobodyCanUndo];
+    return noUndoLine(facts);
   }
   const command = undoCommand(context, moves(facts) ? "move" : "other", undefined);
   const named = keys.join(" or ");

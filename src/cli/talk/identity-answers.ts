@@ -15,6 +15,8 @@ export interface IdentityWords {
   readonly source: string;
   /** The server that will hold it. */
   readonly target: string;
+  /** What the question says before it asks, such as that there is no way back. */
+  readonly says?: (change: Parameters<Answers["confirmIdentityChange"]>[0]) => string;
   /** Says to a person what is about to be confirmed. */
   readonly explain: (err: Channel, change: Parameters<Answers["confirmIdentityChange"]>[0], complete: Complete) => void;
 }
@@ -84,7 +86,7 @@ export function createIdentityAnswers(
       }
       const names = isHandle(handle) && handle !== noHandle ? [did, handle] : [did];
       const typed = await prompter.text({
-        message: "Type the DID or the handle to go on, or nothing to stop here:",
+        message: `${words.says?.(change) ?? ""}Type the DID or the handle to go on, or nothing to stop here:`,
         what: "the confirmation that the identity may be changed",
         answeredBy: `--confirm-did ${did}`,
         mayBeEmpty: true,

@@ -56,8 +56,23 @@ const allThere = [["All data is on your new server; what is left is the identity
 const moveWords: IdentityWords = {
   source: "your old server",
   target: "your new server",
+  says: ({ purpose }) => (purpose === undefined ? "This is the point of no return. " : ""),
   explain: (err, { did, handle, differences, facts, purpose, leftBehind, document }, complete) => {
     err.line();
+    err.line("The identity of ", { text: handle, style: "bold" }, `, ${did},`);
+    err.line("will change like this:");
+    for (const line of identityLines(differences)) {
+      err.line(...line);
+    }
+    err.line();
+    const lines = factsLines(facts, { did, handle, complete, document });
+    // The last says that no key above the signer's could undo it: a key that can sign once more takes this back.
+    const isWithoutUndo = purpose === "temporary-key" || purpose === "old-signing-key";
+    for (const line of isWithoutUndo && document === undefined ? lines.slice(0, -1) : lines) {
+      err.line(...line);
+    }
+    err.line();
+    // Last, so that it stands on the screen together with the question.
     if (purpose === "recovery-key") {
       err.line({ text: "Your own rotation key", style: "bold" });
       err.line("It is put first, before the account moves.");
@@ -80,19 +95,6 @@ const moveWords: IdentityWords = {
       }
       err.line("From then on your account lives on your new server.");
       err.line("Your old server cannot take that back.");
-    }
-    err.line();
-    const lines = factsLines(facts, { did, handle, complete, document });
-    // The last says that no key above the signer's could undo it: a key that can sign once more takes this back.
-    const isWithoutUndo = purpose === "temporary-key" || purpose === "old-signing-key";
-    for (const line of isWithoutUndo && document === undefined ? lines.slice(0, -1) : lines) {
-      err.line(...line);
-    }
-    err.line();
-    err.line("The identity of ", { text: handle, style: "bold" }, `, ${did},`);
-    err.line("will change like this:");
-    for (const line of identityLines(differences)) {
-      err.line(...line);
     }
     err.line();
   },
@@ -124,6 +126,7 @@ export function createAnswers(
 ): Answers {
   const identity = createIdentityAnswers(terminal, given, secrets, prompter, moveWords, complete);
   const refused = refusalTeller(terminal, prompter);
+  let lastHandle: string | undefined;
 
   return {
     ...identity,
@@ -137,12 +140,14 @@ export function createAnswers(
         return current;
       }
       const suggestion = suggestHandle(current, domains);
-      return prompter.text({
+      // What Enter stands for stays, unless that was refused.
+      lastHandle = await prompter.text({
         message: `Your handle on the new server${domains.length === 0 ? "" : ` (it offers names under ${domains.join(", ")})`}:`,
         what: "your handle on the new server",
         answeredBy: "--new-handle, or NEW_ACCOUNT_HANDLE in the environment",
-        suggestion: again ? undefined : suggestion,
+        suggestion: again && (lastHandle ?? given.newHandle) === suggestion ? undefined : suggestion,
       });
+      return lastHandle;
     },
 
     targetEmail: async ({ current, reason }) => {

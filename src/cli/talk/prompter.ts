@@ -11,6 +11,8 @@ import { holdTyping, nobodyTypes, type Typing } from "./typing.ts";
 export interface Question {
   /** Said before, on a line of its own, to whoever can be asked. */
   readonly lead?: string | undefined;
+  /** Said once it is answered, where what follows takes a while. */
+  readonly afterwards?: string | undefined;
   /** What is shown: "Password for alice.example.com at old.example.com:". */
   readonly message: string;
   /** What is missing when nobody can be asked: "the password for your old server". */
@@ -91,7 +93,13 @@ export function createPrompter(terminal: Terminal, options: PrompterOptions, typ
       terminal.err.line(question.lead);
     }
     try {
-      return await askUntilAnswered(question, secret);
+      const answer = await askUntilAnswered(question, secret);
+      // What is typed from now on answers nothing, and the work may leave no time to notice it.
+      typing.hold();
+      if (question.afterwards !== undefined) {
+        terminal.err.line({ text: question.afterwards, style: "dim" });
+      }
+      return answer;
     } finally {
       typing.hold();
       options.afterAsking?.();
@@ -185,12 +193,16 @@ async function askDrawn(
   const { input, password } = await import("@inquirer/prompts");
   const context = { input: stdin, output: err.stream, signal };
   // The prompts break lines anywhere. Two columns are for what stands before the message.
-  const lines = wrapLine([question.message], err.width - 3);
+  const note = secret ? [" ", { text: "(hidden)", style: "dim" } as const] : [];
+  const lines = wrapLine([question.message, ...note], err.width - 3);
   const message = lines.map((line) => err.render(...line)).join("\n  ");
   // No tick for what was typed: whether the answer is good is often seen later.
   const theme = { prefix: { idle: err.render({ text: "?", style: "cyan" }), done: ">" } };
   return secret
-    ? password({ message, theme, toggleMask: false, validate: check }, { ...context, clearPromptOnDone: true })
+    ? password(
+        { message, theme: { ...theme, style: { maskedText: "" } }, toggleMask: false, validate: check },
+        { ...context, clearPromptOnDone: true },
+      )
     : input(
         {
           message,
@@ -207,15 +219,21 @@ function isLeft(error: unknown): boolean {
   return error instanceof Error && ["LeftQuestion", "ExitPromptError", "AbortPromptError"].includes(error.name);
 }
 
-/** Asks for yes or no; Enter alone is a yes. @throws as `Prompter.text` */
+/**
+ * Asks for yes or no.
+ *
+ * @param isTyped whether a yes has to be typed; else Enter alone is one
+ * @throws as `Prompter.text`
+ */
 export async function askYesOrNo(
   prompter: Prompter,
   question: Pick<Question, "message" | "what" | "answeredBy">,
+  isTyped = false,
 ): Promise<boolean> {
   const answer = await prompter.text({
     ...question,
     message: `${question.message} (yes or no)`,
-    suggestion: "yes",
+    suggestion: isTyped ? undefined : "yes",
     check: (text) => /^\s*(?:y|yes|n|no)\s*$/i.test(text) || "Please type yes or no.",
   });
   return /^y/i.test(answer);

@@ -1,6 +1,6 @@
 /** A place that keeps one private key: an encrypted file, or the keychain of the system. */
 import { DecampError, isDecampError } from "../../errors.ts";
-import { encryptText, isCutOff } from "./age-file.ts";
+import { encryptText, isArmored, isCutOff } from "./age-file.ts";
 import { readWhole, refuseExisting, writeNew } from "../disk/files.ts";
 import type { Keychain } from "./keychain.ts";
 
@@ -47,6 +47,14 @@ export async function refuseTaken(path: string): Promise<void> {
       cause: error,
     });
   }
+}
+
+/** The text of a whole key file that is encrypted with a passphrase, as it lies there; undefined for anything else. */
+export async function keyFileAt(path: string): Promise<string | undefined> {
+  // What cannot be looked at is no key file; who then writes there is told why.
+  const bytes = await readWhole(path).catch(() => undefined);
+  const text = new TextDecoder().decode(bytes);
+  return isArmored(text) && !isCutOff(text) ? text : undefined;
 }
 
 /** Why no key can be read from a file: empty, or cut off by an older version; undefined for any other file. */
