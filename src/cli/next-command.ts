@@ -38,6 +38,16 @@ export function completer(run: RunFlags): Complete {
   return (words) => nextCommand(words, run);
 }
 
+/** The same for a run that was given the file of the key that a command asks for. @param path none where it is unknown */
+export function withKeyFile(complete: Complete, path: string | undefined): Complete {
+  return (words) =>
+    complete(
+      words.map((word, index) =>
+        word === "FILE" && words[index - 1] === "--rotation-key-file" ? (path ?? word) : word,
+      ),
+    );
+}
+
 /** An error whose data names the words of the next command, with that command complete behind its hint. */
 export function withNextCommand(error: unknown, run: RunFlags): unknown {
   const words = isDecampError(error) ? error.data["next"] : undefined;

@@ -5,7 +5,7 @@ import type { Edge, Invocation } from "../command.ts";
 import { readGlobals } from "../globals.ts";
 import { completer, type Complete } from "../next-command.ts";
 import { servicesFor } from "../services.ts";
-import { createPrompter } from "../talk/prompter.ts";
+import { withPrompter } from "../talk/prompter.ts";
 import { namesRotationKey, outsideSigner, rotationKeyOpener, rotationKeySecrets } from "../talk/rotation-key.ts";
 import { checkSecretFlags, createSecrets } from "../talk/secrets.ts";
 import { stoppable } from "../talk/signals.ts";
@@ -26,16 +26,16 @@ export async function doctorCommand(
   const complete = completer({ raw, globals });
   try {
     const comeback = await stoppable(
-      async (signal, leave) => {
-        const prompter = createPrompter(terminal, { ...globals, signal, leave });
-        const secrets = createSecrets(terminal, secretFlags, prompter, known, signal);
-        // A timer never opens a key: it has to be named.
-        const openKey = namesRotationKey(flags, terminal.env)
-          ? rotationKeyOpener(secrets, flags.curve, outsideSigner(flags), signal)
-          : undefined;
-        const { allowPrivateHosts } = globals;
-        return couldComeBack({ account, archive, to, allowPrivateHosts }, services, openKey, signal);
-      },
+      async (signal, leave) =>
+        withPrompter(terminal, { ...globals, signal, leave }, async (prompter) => {
+          const secrets = createSecrets(terminal, secretFlags, prompter, known, signal);
+          // A timer never opens a key: it has to be named.
+          const openKey = namesRotationKey(flags, terminal.env)
+            ? rotationKeyOpener(secrets, flags.curve, outsideSigner(flags), signal)
+            : undefined;
+          const { allowPrivateHosts } = globals;
+          return couldComeBack({ account, archive, to, allowPrivateHosts }, services, openKey, signal);
+        }),
       () => undefined,
     );
     if (globals.json) {

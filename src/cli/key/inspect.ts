@@ -5,7 +5,7 @@ import type { KeyInspectFlags } from "./declare.ts";
 import { readGlobals, type GlobalFlags } from "../globals.ts";
 import type { Edge, Invocation } from "../command.ts";
 import { keyInputSecrets, readKeyInput } from "./key-input.ts";
-import { createPrompter } from "../talk/prompter.ts";
+import { withPrompter } from "../talk/prompter.ts";
 import { openKey } from "../talk/rotation-key.ts";
 import { checkSecretFlags, createSecrets } from "../talk/secrets.ts";
 import { stoppable } from "../talk/signals.ts";
@@ -28,15 +28,15 @@ export async function keyInspectCommand(
   const secretFlags = keyInputSecrets(what, flags, terminal);
   checkSecretFlags(secretFlags, terminal.stdin.isTTY);
   const { key, input, account } = await stoppable(
-    async (signal, leave) => {
-      const prompter = createPrompter(terminal, { ...globals, signal, leave });
-      const secrets = createSecrets(terminal, secretFlags, prompter, known, signal);
-      const asked = await readAccount(flags, globals, terminal, signal);
-      const found = await readKeyInput({ secrets, keychain: createKeychain(), signal }, what, asked?.rotationKeys);
-      const opened = await openKey(found.text, secrets, flags.curve);
-      await (await import("../../account/keep-key.ts")).trySigning(opened);
-      return { key: opened, input: found, account: asked };
-    },
+    async (signal, leave) =>
+      withPrompter(terminal, { ...globals, signal, leave }, async (prompter) => {
+        const secrets = createSecrets(terminal, secretFlags, prompter, known, signal);
+        const asked = await readAccount(flags, globals, terminal, signal);
+        const found = await readKeyInput({ secrets, keychain: createKeychain(), signal }, what, asked?.rotationKeys);
+        const opened = await openKey(found.text, secrets, flags.curve);
+        await (await import("../../account/keep-key.ts")).trySigning(opened);
+        return { key: opened, input: found, account: asked };
+      }),
     () => undefined,
   );
   const encrypted = isArmored(input.text);

@@ -9,7 +9,7 @@ import type { Edge, Invocation } from "../command.ts";
 import type { KeyKeepFlags } from "./declare.ts";
 import { keyInputSecrets, readKeyInput } from "./key-input.ts";
 import { keepNewKey } from "../talk/keys/keep-new-key.ts";
-import { createPrompter } from "../talk/prompter.ts";
+import { withPrompter } from "../talk/prompter.ts";
 import { openKey, rotationKeySecrets, type KeySources } from "../talk/rotation-key.ts";
 import { checkSecretFlags, createSecrets, type AllSecretFlags } from "../talk/secrets.ts";
 import { stoppable } from "../talk/signals.ts";
@@ -42,19 +42,19 @@ async function keep(
   const { out, reveal } = flags;
   checkSecretFlags(secretFlags, terminal.stdin.isTTY);
   const key = await stoppable(
-    async (signal, leave) => {
-      const prompter = createPrompter(terminal, { ...globals, signal, leave });
-      const secrets = createSecrets(terminal, secretFlags, prompter, known, signal);
-      const sources = { secrets, keychain: createKeychain(), signal };
-      if (out !== undefined) {
-        await refuseTaken(out);
-      }
-      const made = await make(sources);
-      secrets.conceal(made.reveal());
-      return keepNewKey(made, out, sources).catch((error: unknown) => {
-        throw out === undefined && isDecampError(error, "no-keychain") ? noKeychain(command, error) : error;
-      });
-    },
+    async (signal, leave) =>
+      withPrompter(terminal, { ...globals, signal, leave }, async (prompter) => {
+        const secrets = createSecrets(terminal, secretFlags, prompter, known, signal);
+        const sources = { secrets, keychain: createKeychain(), signal };
+        if (out !== undefined) {
+          await refuseTaken(out);
+        }
+        const made = await make(sources);
+        secrets.conceal(made.reveal());
+        return keepNewKey(made, out, sources).catch((error: unknown) => {
+          throw out === undefined && isDecampError(error, "no-keychain") ? noKeychain(command, error) : error;
+        });
+      }),
     () => undefined,
   );
   if (reveal === true) {

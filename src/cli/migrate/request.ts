@@ -13,7 +13,7 @@ import { documentWait } from "../shape.ts";
 import type { Invocation } from "../command.ts";
 import type { MigrateFlags } from "./declare.ts";
 import { namesRotationKey, outsideSigner, rotationKeySecrets } from "../talk/rotation-key.ts";
-import { completer } from "../next-command.ts";
+import { completer, withKeyFile } from "../next-command.ts";
 
 /** All that one run is told. */
 export interface MigrateRequest extends ConverseRequest {
@@ -97,7 +97,12 @@ export function readMigrateRequest(
     },
     globals,
     warnings,
-    complete: completer({ raw, globals, archive: flags.archive }),
+    complete: withKeyFile(completer({ raw, globals, archive: flags.archive }), keyFileOf(recoveryKey)),
     newKey: recoveryKey === undefined ? undefined : async (...of) => readNewKey(recoveryKey, flags.curve, ...of),
   };
+}
+
+/** The file of the key that is put first, and can undo the move; undefined if it is no file. */
+export function keyFileOf(recoveryKey: string | undefined): string | undefined {
+  return recoveryKey === undefined || recoveryKey === "-" || recoveryKey.startsWith("did:") ? undefined : recoveryKey;
 }

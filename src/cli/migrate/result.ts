@@ -1,7 +1,7 @@
 /** What people read when `decamp migrate` has ended well. */
 import type { MigrationPlan, MigrationResult } from "../../migration/events.ts";
 import type { StepId } from "../../migration/step-ids.ts";
-import { undoCommand, nobodyCanUndo } from "../talk/facts-lines.ts";
+import { noUndoLine, undoCommand } from "../talk/facts-lines.ts";
 import { leftLines } from "../talk/left-lines.ts";
 import { emailLines, figures, stepLines } from "../talk/move-lines.ts";
 import { roomLines, sizeLines } from "../talk/size-lines.ts";
@@ -10,13 +10,14 @@ import type { Line } from "../talk/terminal.ts";
 import type { Complete } from "../next-command.ts";
 import { commandLine } from "../command-line.ts";
 
-/** @param asked what a planned move is going to ask for */
+/** @param asked what a planned move is going to ask for @param keyFile of the rotation key that was put first */
 export function resultLines(
   result: MigrationResult,
   plan: MigrationPlan | undefined,
   until: StepId | undefined,
   complete: Complete = commandLine,
   asked: readonly Line[] = [],
+  keyFile?: string,
 ): readonly Line[] {
   switch (result.state) {
     case "planned":
@@ -71,6 +72,7 @@ export function resultLines(
         [keptThere(result)],
         ...archive(result),
         ...(result.certificate === undefined ? [] : [["The proof of the move is in ", result.certificate]]),
+        ...(keyFile === undefined ? [] : [["Your rotation key is in ", keyFile]]),
         ...undo(result, complete),
         ...documentLines(result, complete),
       ];
@@ -129,7 +131,7 @@ function undo({ did, recoverableUntil: until, undoKeys }: MigrationResult, compl
     const who = undoKeys === undefined ? "" : ` with ${undoKeys.join(" or ")}`;
     return [[`Until ${timeText(until)} it can be undone${who}: ${undoCommand({ did, complete }, "move", undefined)}`]];
   }
-  return undoKeys === undefined ? [] : [[nobodyCanUndo]];
+  return undoKeys === undefined ? [] : [noUndoLine(undefined)];
 }
 
 /** What of a did:web is kept, and the way back. */

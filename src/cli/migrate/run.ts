@@ -12,7 +12,7 @@ import type { Edge, Invocation } from "../command.ts";
 import { askedLines } from "./asked-for.ts";
 import type { MigrateFlags } from "./declare.ts";
 import { guide, isGuided, keyAtHand, type Guided } from "./guide.ts";
-import { readMigrateRequest } from "./request.ts";
+import { keyFileOf, readMigrateRequest } from "./request.ts";
 import { servicesFor } from "../services.ts";
 import { resultLines } from "./result.ts";
 import type { Line } from "../talk/line.ts";
@@ -67,7 +67,14 @@ export async function runMigrate({ invocation, key, isAgreed }: Guided, edge: Ed
       terminal.err.line(); // somebody was asked about it
     }
     const asked = plan === undefined || globals.noInput ? [] : askedLines(request, plan, terminal.env);
-    for (const line of resultLines(result, plan, options.until, complete, asked)) {
+    for (const line of resultLines(
+      result,
+      plan,
+      options.until,
+      complete,
+      asked,
+      keyFileOf(request.given.recoveryKey),
+    )) {
       terminal.out.line(...line);
     }
   }

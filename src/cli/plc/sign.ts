@@ -22,7 +22,7 @@ import { readLogInput, verifiedInput } from "../inputs/log-input.ts";
 import { operationText, readOperationInput } from "../inputs/operation-input.ts";
 import { planLines } from "./plan-lines.ts";
 import { contentLines, findingLines, type Line } from "./plc-lines.ts";
-import { createPrompter } from "../talk/prompter.ts";
+import { withPrompter } from "../talk/prompter.ts";
 import { outsideSigner, rotationKeyOpener, rotationKeySecrets } from "../talk/rotation-key.ts";
 import { checkSecretFlags, createSecrets } from "../talk/secrets.ts";
 import { stoppable } from "../talk/signals.ts";
@@ -63,12 +63,12 @@ export async function plcSignCommand(
   }
   requireNoErrors(findings, "Plan another operation. This command has not signed it.");
   const { signer, signed } = await stoppable(
-    async (signal, leave) => {
-      const prompter = createPrompter(terminal, { ...globals, signal, leave });
-      const secrets = createSecrets(terminal, secretFlags, prompter, known, signal);
-      const opener = rotationKeyOpener(secrets, flags.curve, outside, signal);
-      return sign(operation, await opener(judgement?.place.keys ?? []), judgement);
-    },
+    async (signal, leave) =>
+      withPrompter(terminal, { ...globals, signal, leave }, async (prompter) => {
+        const secrets = createSecrets(terminal, secretFlags, prompter, known, signal);
+        const opener = rotationKeyOpener(secrets, flags.curve, outside, signal);
+        return sign(operation, await opener(judgement?.place.keys ?? []), judgement);
+      }),
     () => undefined,
   );
   const cid = operationCid(signed);

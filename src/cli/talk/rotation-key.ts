@@ -209,7 +209,8 @@ async function decrypt(text: string, secrets: Secrets): Promise<string> {
       attempt === 1
         ? "Passphrase of the key file:"
         : `That passphrase does not open the key file. Once more (${attempt} of ${tries}):`;
-    const passphrase = given ?? (await secrets.read("passphrase", { message, again: attempt > 1 }));
+    const passphrase =
+      given ?? (await secrets.read("passphrase", { message, afterwards: "Opening the key file…", again: attempt > 1 }));
     try {
       const opened = await decryptText(text, passphrase);
       secrets.conceal(opened);

@@ -7,7 +7,7 @@ import { DecampError } from "../../errors.ts";
 import { isArmored } from "../../services/secrets/age-file.ts";
 import { readSecretFile, readSecretStream, runSecretCommand } from "../../services/secrets/secret-source.ts";
 import { secretKinds, secretNames, secretVariables, type SecretName } from "../secret-kinds.ts";
-import type { Prompter } from "./prompter.ts";
+import { askYesOrNo, type Prompter } from "./prompter.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** What the flags of one secret said. */
@@ -28,6 +28,10 @@ interface SecretQuestion {
   readonly answeredBy?: string;
   /** Asks a second time with this message, to catch a slip of the fingers. */
   readonly repeat?: string | undefined;
+  /** Said once it was typed, where what follows takes a while. */
+  readonly afterwards?: string;
+  /** It encrypts a file that others may get: a person who types a short one is asked whether to keep it. */
+  readonly guardsFile?: boolean;
   /** It is good for one use, and is checked against a mail: it is shown while it is typed, and may be left empty. */
   readonly isCode?: boolean;
   /** The first answer was refused: only a person can give another one. */
@@ -156,19 +160,26 @@ export function createSecrets(
       if (secret === undefined) {
         const { flag, env } = secretKinds[name];
         const ownWays = `--${flag}-file, --${flag}-command, or ${env.join(" or ")} in the environment`;
-        const { what = whatIs(name), answeredBy = ownWays } = asked;
+        const { what = whatIs(name), answeredBy = ownWays, afterwards, repeat, guardsFile = false } = asked;
         if (asked.isCode === true) {
           const { message, lead } = asked;
           secret = await prompter.text({ message, lead, what, answeredBy, mayBeEmpty: true });
           return secret === "" ? secret : remember(name, secret);
         }
-        for (let { message } = asked; ; message = `The two were not the same. ${asked.message}`) {
-          secret = await prompter.secret({ message, what, answeredBy });
+        for (let { message } = asked; ;) {
+          const last = repeat === undefined ? { afterwards } : {};
+          secret = await prompter.secret({ message, what, answeredBy, ...last });
+          if (guardsFile && secret.length < shortPassphrase && !(await isKept(prompter))) {
+            continue;
+          }
           // Both are asked for anew: what was typed cannot be seen, and a slip may be in either.
-          const { repeat } = asked;
-          if (repeat === undefined || (await prompter.secret({ message: repeat, what, answeredBy })) === secret) {
+          if (
+            repeat === undefined ||
+            (await prompter.secret({ message: repeat, what, answeredBy, afterwards })) === secret
+          ) {
             break;
           }
+          message = `The two were not the same. ${asked.message}`;
         }
       }
       return remember(name, secret);
@@ -183,4 +194,12 @@ function hasControl(text: string): boolean {
 
 function withoutSecrets(env: Readonly<NodeJS.ProcessEnv>): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(env).filter(([name]) => !secretVariables.has(name)));
+}
+
+/** A passphrase with fewer letters is guessed before long by whoever has the file. */
+const shortPassphrase = 10;
+
+async function isKept(prompter: Prompter): Promise<boolean> {
+  const message = `That has fewer than ${shortPassphrase} characters: whoever gets the file can try many such passphrases. Keep it all the same?`;
+  return askYesOrNo(prompter, { message, what: message, answeredBy: "a person" }, true);
 }

@@ -25,6 +25,8 @@ export async function keepNewKey(
   const passphrase = await secrets.read("passphrase", {
     message: "A passphrase for the key file:",
     repeat: "The same passphrase once more:",
+    afterwards: "Writing the key file, and opening it once…",
+    guardsFile: true,
   });
   return keepKey(createKeyFile(path, passphrase), key, { write: withRemarks, read });
 }

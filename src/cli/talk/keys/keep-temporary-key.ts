@@ -29,6 +29,8 @@ export async function keepTemporaryKey(
     message: "A passphrase for the temporary signing key:",
     what: "a passphrase for the temporary signing key, which lies encrypted on this machine until the account is back",
     repeat: "The same passphrase once more:",
+    afterwards: "Writing the key file, and opening it once…",
+    guardsFile: true,
   });
   const key = makePrivateKey(curve, randomBytes);
   secrets.conceal(key.reveal());
