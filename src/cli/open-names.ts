@@ -41,15 +41,18 @@ export function allowingNames<T extends Partial<Answers>>(secrets: KnownSecrets,
 }
 
 function answersIn<T extends object>(secrets: KnownSecrets, answers: T): T {
-  const heard = Object.entries(answers).map(([name, answer]: [string, unknown]) => {
+  const heard = { ...answers };
+  const entries: readonly (readonly [string, unknown])[] = Object.entries(answers);
+  for (const [name, answer] of entries) {
     if (typeof answer === "function") {
       const ask = (...of: readonly unknown[]): unknown => {
         allowNames(secrets, of);
         return Reflect.apply(answer, undefined, of);
       };
-      return [name, ask];
+      Object.assign(heard, { [name]: ask });
+    } else if (typeof answer === "object" && answer !== null) {
+      Object.assign(heard, { [name]: answersIn(secrets, answer) });
     }
-    return [name, typeof answer === "object" && answer !== null ? answersIn(secrets, answer) : answer];
-  });
-  return Object.fromEntries(heard) as T;
+  }
+  return heard;
 }

@@ -1,6 +1,7 @@
 /** A name that was typed for a secret by mistake stays readable where decamp says what an account is called. */
 import { expect, test } from "vitest";
 import { allowingNames, allowNames } from "../../src/cli/open-names.ts";
+import type { Answers } from "../../src/migration/answers.ts";
 import { openTerminal } from "../../src/cli/talk/terminal.ts";
 import { captured } from "./support/streams.ts";
 
@@ -11,7 +12,7 @@ test("names that were given openly, asked about or answered are shown; other sec
     secrets.add(typed);
   }
   allowNames(secrets, ["restore", "did:plc:abc", "--to", "https://old.example.com", "hunter2"]);
-  const answers = allowingNames(secrets, {
+  const answers = allowingNames<Required<Pick<Answers, "targetHandle" | "emailConfirmation">>>(secrets, {
     targetHandle: async () => Promise.resolve("carol.b.test"),
     emailConfirmation: { isWanted: async () => Promise.resolve(true), code: async () => Promise.resolve("hunter.two") },
   });

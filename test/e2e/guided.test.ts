@@ -167,7 +167,7 @@ test("on 40 columns: wrong answers, left and taken up again, and no", async () =
   await second.answer("Where to keep it", "\u0015left.age\r");
   await second.answer("Use the key in it?", "\r");
   await second.answer("? Passphrase", "a passphrase\r");
-  await second.answer(`${key.didKey.slice(0, 20)}`, "");
+  await second.answer(key.didKey.slice(0, 20), "");
   await second.answer("? Your handle", "\r");
   await second.answer("? Begin?", "no\r");
   expect(await second.ended).toBe(0);

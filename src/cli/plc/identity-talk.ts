@@ -37,8 +37,9 @@ const usual: IdentityWords = {
   source: "your server",
   target: "your new server",
   explain: (err) => {
-    err.line("This run has sent nothing so far. Once the directory has the change, running the");
-    err.line("command again does not take it back.");
+    err.line(
+      "This run has sent nothing so far. Once the directory has the change, running the command again does not take it back.",
+    );
     err.line();
   },
 };

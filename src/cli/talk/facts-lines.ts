@@ -21,7 +21,7 @@ export function noUndoLine(facts: Pick<ChangeFacts, "keys"> | undefined): Line {
   const isFirst = facts?.keys.some(({ owner, rank }) => owner === "user" && rank === 0) === true;
   return [
     isFirst
-      ? "Your own rotation key stands first then, so none of yours is above it: whoever holds it can change the identity again at any time."
+      ? "With this your own rotation key stands first, so none of yours is above it: whoever holds it can change the identity again at any time."
       : "It cannot be undone with a rotation key of your own: none is known to stand above the key that signs it.",
   ];
 }

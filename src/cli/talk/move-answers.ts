@@ -79,9 +79,9 @@ const moveWords: IdentityWords = {
       err.line("With it you can take the move back, and leave a server that does not help.");
     } else if (purpose === "temporary-key") {
       err.line({ text: "A change of the signing key, for a while", style: "bold" });
-      err.line("Your new server has to be shown that it is you who asks. Your account stays");
-      err.line("where it is named, but what is written there from now on does not count. This");
-      err.line("can be taken back, with decamp restore cancel.");
+      err.line(
+        "Your new server has to be shown that it is you who asks. Your account stays where it is named, but what is written there from now on does not count. This can be taken back, with decamp restore cancel.",
+      );
       for (const line of outranked(facts)) {
         err.line(...line);
       }
