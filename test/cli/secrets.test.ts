@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import type { KnownSecrets } from "../../src/data/known-secrets.ts";
-import { createPrompter } from "../../src/cli/talk/prompter.ts";
+import { createPrompter, type Prompter } from "../../src/cli/talk/prompter.ts";
 import { secretKinds } from "../../src/cli/secret-kinds.ts";
 import { createSecrets, type AllSecretFlags, type Secrets } from "../../src/cli/talk/secrets.ts";
 import { openTerminal } from "../../src/cli/talk/terminal.ts";
@@ -108,6 +108,31 @@ describe("where a secret comes from", () => {
       code: "input-needed",
     });
   });
+});
+
+test("a short passphrase for a key file is asked about, and not taken without a yes", async () => {
+  const typed = ["short", "also", "also", "long enough 1", "long enough 2", "long enough 3", "long enough 3"];
+  const said = ["no", "yes"];
+  const asked: string[] = [];
+  const { signal } = new AbortController();
+  const terminal = await openTerminal(captured({}).parts, { noColor: true });
+  const prompter: Prompter = {
+    ...createPrompter(terminal, { noInput: true, json: false, noColor: true, signal, leave: () => undefined }),
+    secret: async () => Promise.resolve(typed.shift() ?? ""),
+    text: async ({ message, suggestion }) => {
+      asked.push(`${message} ${suggestion ?? ""}`);
+      return Promise.resolve(said.shift() ?? "");
+    },
+  };
+  const forFile = { message: "A passphrase:", repeat: "Once more:", guardsFile: true };
+  const first = createSecrets(terminal, {}, prompter, terminal.secrets, signal);
+  expect(await first.read("passphrase", forFile)).toBe("also");
+  expect(asked).toHaveLength(2);
+  expect(asked[0]).toMatch(/fewer than 10 characters.* \(yes or no\) $/);
+  // Of a long one nothing is asked; two that differ are typed anew.
+  const second = createSecrets(terminal, {}, prompter, terminal.secrets, signal);
+  expect(await second.read("passphrase", forFile)).toBe("long enough 3");
+  expect(asked).toHaveLength(2);
 });
 
 describe("a command", () => {
