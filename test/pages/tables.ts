@@ -86,7 +86,7 @@ server pds.example.org
       ["New password for alice.example.com", "the-new-password"],
       ["The same password once more", "the-new-password"],
       ["Type the DID or the handle to go on", "alice.example.com"],
-      ["Type the DID or the handle to go on", "alice.example.com"],
+      ["This is the point of no return.", "alice.example.com"],
     ],
   },
   "docs/MOVE.md": {
@@ -108,7 +108,7 @@ server pds.example.org
       ["The same password once more", "the-new-password"],
       ["Type the DID or the handle to go on", "alice.example.com"],
       ["Code from the mail", { mail: "PLC Update" }],
-      ["Type the DID or the handle to go on", "alice.example.com"],
+      ["This is the point of no return.", "alice.example.com"],
       ["Code from the mail", { mail: "PLC Update" }],
       ["Have a code mailed there now", "no"],
       ["Password of alice.pds.example.org at your old server", "the-old-password"],
