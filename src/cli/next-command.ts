@@ -38,7 +38,9 @@ export function completer(run: RunFlags): Complete {
   return (words) => nextCommand(words, run);
 }
 
-/** The same for a run that was given the file of the key that a command asks for. @param path none where it is unknown */
+/**
+ * The same for a run that was given the file of the key that a command asks for. @param path none where it is unknown
+ */
 export function withKeyFile(complete: Complete, path: string | undefined): Complete {
   return (words) =>
     complete(

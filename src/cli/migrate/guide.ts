@@ -230,7 +230,7 @@ async function askAccount(
     const from = server === undefined ? undefined : serverAt(server, globals);
     return findAnyIdentity(services, parseAccount(text), { past: true, from }, signal);
   };
-  /** A name that leads nowhere from here may be known to the old server. Of an account that it finds the DID is kept. */
+  /** A name that leads nowhere from here may be known to the old server. Of what that finds the DID is kept. */
   const findThere = async (text: string, error: unknown): Promise<AnyIdentity> => {
     const isSilent = isDecampError(error, "account-not-found", "unreachable");
     if (!isSilent || draft.from !== undefined || parseAccount(text).type === "did") {
