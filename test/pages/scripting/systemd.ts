@@ -13,7 +13,9 @@ const units = "/etc/systemd/system";
 const aside: ReadonlySet<string> = new Set(
   (
     "Description Wants After Type TimeoutStartSec User DynamicUser StateDirectory StateDirectoryMode UMask ProtectHome " +
-    "PrivateDevices CapabilityBoundingSet Nice"
+    "PrivateDevices CapabilityBoundingSet Nice NoNewPrivileges RestrictAddressFamilies SystemCallArchitectures " +
+    "LockPersonality RestrictRealtime RestrictSUIDSGID RestrictNamespaces ProtectKernelTunables ProtectKernelModules " +
+    "ProtectKernelLogs ProtectControlGroups ProtectClock ProtectHostname"
   ).split(" "),
 );
 
