@@ -158,6 +158,17 @@ test("on 40 columns: wrong answers, left and taken up again, and no", async () =
   expect(await first.ended).toBe(130);
   expect(seen(first, did)).toBe(await file(40, "left-at-the-handle"));
 
+  // Ctrl-C while a key is made: it is kept, and nothing is asked behind it.
+  const making = guided(40, "narrow.a.test", "--from", network.a.url, "--to", network.b.url, "--guide");
+  await making.answer("Make one now?", "yes\r");
+  await making.answer("Where to keep it", "\u0015made.age\r");
+  await making.answer("A passphrase for the key file:", "a passphrase\r");
+  await making.answer("The same passphrase once more:", "a passphrase\r");
+  await making.answer("Writing the key file", "\u0003");
+  expect(await making.ended).toBe(130);
+  expect(making.whole().join(" ")).toContain("--recovery-key made.age");
+  expect(await readFile(path.join(folder, "made.age"), "utf8")).toContain("AGE ENCRYPTED FILE");
+
   // A key file that an earlier run has left.
   const key = makePrivateKey("k256", randomBytes);
   await writeFile(path.join(folder, "left.age"), await encryptText(`${key.reveal()}\n`, "a passphrase", 8));

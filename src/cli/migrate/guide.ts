@@ -182,7 +182,10 @@ async function talk<T>(edge: Edge, globals: GlobalFlags, work: (ask: Ask) => Pro
         };
         const yes: Ask["yes"] = async (message, isTyped) =>
           askYesOrNo(prompter, { message, what: message, answeredBy }, isTyped);
-        return work({ err, prompter, signal, until, yes });
+        const said = await work({ err, prompter, signal, until, yes });
+        // A key is made and kept to the end, whatever is pressed meanwhile; nothing is asked behind it.
+        signal.throwIfAborted();
+        return said;
       }),
     tellStopping(terminal, globals),
   );
