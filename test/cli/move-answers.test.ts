@@ -101,6 +101,7 @@ describe("the point of no return", () => {
     expect(question?.check?.(` ${did} `)).toBe(true);
     expect(question?.check?.("")).toBe(true);
     expect(question?.check?.("alice.example")).toBe(true);
+    expect(question?.check?.("Alice.Example")).toBe(true);
     for (const wrong of ["y", "yes", "bob.example", did.toUpperCase(), did.slice(0, -1)]) {
       expect(question?.check?.(wrong)).toContain("That is not this account.");
     }

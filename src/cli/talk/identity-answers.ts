@@ -92,15 +92,21 @@ export function createIdentityAnswers(
         mayBeEmpty: true,
         startsOver: true,
         check: (answer) =>
-          ["", ...names].includes(answer.trim()) ||
+          ["", ...names.map(named)].includes(named(answer)) ||
           `That is not this account. Type ${names.join(" or ")}, or leave the line empty to stop.`,
       });
-      if (!names.includes(typed)) {
+      if (!names.map(named).includes(named(typed))) {
         // The only other answer that the question takes: it was asked for, and is no danger.
         throw new DecampError("interrupted", "The change of the identity was not confirmed.");
       }
     },
   };
+}
+
+/** A handle is the same in capitals; a DID is not. */
+function named(answer: string): string {
+  const name = answer.trim();
+  return /^did:/i.test(name) ? name : name.toLowerCase();
 }
 
 /** Says why an earlier answer was refused; returns whether there was one. */
