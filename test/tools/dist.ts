@@ -255,7 +255,7 @@ const ownFiles: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ["repo", "plc"],
   ],
   start: [["cli/main"]],
-  program: [["cli/program", "cli/node-settings", "cli/collector"]],
+  program: [["cli/program", "cli/node-settings", "cli/collector", "cli/open-names"]],
   // What is pure: `decamp/repo` has the first two, `decamp/plc` the first and the third.
   core: [["repo"], ["plc"]],
   tree: [["repo"]],
