@@ -103,7 +103,7 @@ export const moveInFrozen: Cell = async (network, habit) =>
 /** A move in that stops behind each of these steps, and goes on. */
 export const moveInResumed: Cell = async (network, habit) =>
   into(network, habit, async ({ args }) => {
-    for (const step of ["create-account", "import-repo", "compare", "sign-operation", "submit-operation"]) {
+    for (const step of ["create-account", "compare", "submit-operation"]) {
       const stopped = await runDecamp([...args, "--until", step]);
       // 8: the identity has changed, and the account waits to be activated.
       if (![0, whole(habit), 8].includes(stopped.code ?? 1)) {
