@@ -1,10 +1,11 @@
-import { join, resolve } from "node:path";
+import { resolve } from "node:path";
 import { describe, expect, test } from "vitest";
 import { readMigrateRequest, type MigrateRequest } from "../../src/cli/migrate/request.ts";
 import { main } from "../../src/cli/main.ts";
 import { stateDirectory } from "../../src/services/defaults.ts";
 import { readArguments } from "../../src/cli/program.ts";
 import { openTerminal } from "../../src/cli/talk/terminal.ts";
+import { migrateReceives } from "./argv/rows.ts";
 import { captured } from "./support/streams.ts";
 
 async function request(argv: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<MigrateRequest> {
@@ -21,22 +22,7 @@ const base = ["migrate", "alice.example", "--to", "https://new.example"];
 
 describe("migrate: arguments to options", () => {
   test("only what is necessary", async () => {
-    expect((await request(base)).options).toEqual({
-      account: "alice.example",
-      to: "https://new.example",
-      homeIsLost: false,
-      replaceCopy: false,
-      dryRun: false,
-      stateDir: join("/state", "decamp"),
-      allowPrivateHosts: false,
-      allowMissingBlobs: false,
-      acceptFutureRev: false,
-      addRecoveryKey: false,
-      freeze: false,
-      chunkedImport: false,
-      firstWrite: false,
-      bringLateWrites: false,
-    });
+    expect((await request(base)).options).toEqual(migrateReceives.options);
   });
 
   test("a blob that is skipped is named by its CID", async () => {

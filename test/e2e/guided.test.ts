@@ -40,12 +40,17 @@ const seen = (screen: Screen, did: string): string => masked(screen.whole(), { n
 const file = async (columns: number, name: string): Promise<string> =>
   (await readFile(new URL(`guided/${name}-${columns}.txt`, import.meta.url), "utf8")).trimEnd();
 
-/** The answers up to the plan; the key is kept in a file of this name. */
-async function answerUntilThePlan(screen: GuidedKeys, keyFile: string): Promise<void> {
+/** The answers for a new key, which is kept in a file of this name. */
+async function answerForAKey(screen: GuidedKeys, keyFile: string): Promise<void> {
   await screen.answer("Make one now?", "\r");
   await screen.answer("Where to keep it", `\u0015${keyFile}\r`);
   await screen.answer("A passphrase for the key file:", "a passphrase\r");
   await screen.answer("The same passphrase once more:", "a passphrase\r");
+}
+
+/** The answers up to the plan. */
+async function answerUntilThePlan(screen: GuidedKeys, keyFile: string): Promise<void> {
+  await answerForAKey(screen, keyFile);
   await screen.answer("? Your handle on the new server", "\r");
 }
 
@@ -160,10 +165,7 @@ test("on 40 columns: wrong answers, left and taken up again, and no", async () =
 
   // Ctrl-C while a key is made: it is kept, and nothing is asked behind it.
   const making = guided(40, "narrow.a.test", "--from", network.a.url, "--to", network.b.url, "--guide");
-  await making.answer("Make one now?", "yes\r");
-  await making.answer("Where to keep it", "\u0015made.age\r");
-  await making.answer("A passphrase for the key file:", "a passphrase\r");
-  await making.answer("The same passphrase once more:", "a passphrase\r");
+  await answerForAKey(making, "made.age");
   await making.answer("Writing the key file", "\u0003");
   expect(await making.ended).toBe(130);
   expect(making.whole().join(" ")).toContain("--recovery-key made.age");

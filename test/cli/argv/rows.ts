@@ -151,7 +151,7 @@ function moving({ to, from, namesKey }: { to: string; from: readonly Row[]; name
   ];
 }
 
-const migrateReceives = {
+export const migrateReceives = {
   options: {
     account: "alice.example",
     to: "https://new.example",
