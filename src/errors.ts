@@ -211,6 +211,12 @@ export function isDecampError(error: unknown, ...codes: readonly ErrorCode[]): e
   return error instanceof DecampError && (codes.length === 0 || codes.includes(error.code));
 }
 
+/** The same error with another hint, where it is known better what helps. */
+export function withHint(error: DecampError, hint: string): DecampError {
+  const { code, message, data } = error;
+  return new DecampError(code, message, { hint, data, cause: error });
+}
+
 /**
  * The same error, with what is known of the identity. To be called by the one place that knows: the loop of a
  * migration, and whoever takes a change to the directory. An error that has been told once stays as it is, and so does

@@ -3,7 +3,7 @@
  * before it signs, and signs whatever it is asked: what comes back is compared field by field.
  */
 
-import { DecampError, isDecampError } from "../errors.ts";
+import { isDecampError, withHint } from "../errors.ts";
 import { compareSigned, type Predecessor, type SignedAnswer } from "../plc/diff.ts";
 import type { UnsignedOperation } from "../plc/operation.ts";
 import type { Pds } from "../services/servers/pds.ts";
@@ -59,10 +59,7 @@ export async function signByServer(
       }
       if (!answers.canAskAgain || count >= tries) {
         throw answers.hasPlcToken
-          ? new DecampError(error.code, error.message, {
-              hint: "Run the same command again without that code: then a new mail is asked for.",
-              cause: error,
-            })
+          ? withHint(error, "Run the same command again without that code: then a new mail is asked for.")
           : error;
       }
       again = error.message;

@@ -1,6 +1,6 @@
 /** Signing in at a server: asks again where a person can answer, and makes sure whose session it is. */
 
-import { DecampError, isDecampError } from "../errors.ts";
+import { DecampError, isDecampError, withHint } from "../errors.ts";
 import type { Pds } from "../services/servers/pds.ts";
 import type { SessionInfo } from "../services/servers/session.ts";
 import type { IdentityAnswers } from "./answers.ts";
@@ -77,12 +77,9 @@ export async function signIn(
 
 /** Who only reads may have an app password: the hint of the code says otherwise. */
 function asReader(error: unknown): unknown {
-  if (!isDecampError(error, "auth-refused")) {
-    return error;
-  }
-  const { code, message, data } = error;
-  const hint = "Try again with the account's password at that server, or with an app password of the account.";
-  return new DecampError(code, message, { hint, data, cause: error.cause });
+  return isDecampError(error, "auth-refused")
+    ? withHint(error, "Try again with the account's password at that server, or with an app password of the account.")
+    : error;
 }
 
 /**

@@ -2,7 +2,7 @@
 import type { ExportOptions } from "../../archive/export/export-options.ts";
 import type { Found } from "../../archive/export/find-and-export.ts";
 import type { ReceivedRepo } from "../../archive/export/fetch-repo.ts";
-import { DecampError, isDecampError } from "../../errors.ts";
+import { DecampError, isDecampError, withHint } from "../../errors.ts";
 import { fileSource } from "../../services/disk/car-file.ts";
 import { alreadyThere, fileSize, NewFile, unusedName } from "../../services/disk/files.ts";
 import { isFolder } from "../../services/disk/hash-file.ts";
@@ -110,11 +110,10 @@ async function onSpoolDisk<T>(work: Promise<T>): Promise<T> {
     if (!isDecampError(error, "storage")) {
       throw error;
     }
-    throw new DecampError("storage", error.message, {
-      hint: "With -o - the repository is kept there until it is proved. The environment variable TMPDIR names another folder for that.",
-      data: error.data,
-      cause: error,
-    });
+    throw withHint(
+      error,
+      "With -o - the repository is kept there until it is proved. The environment variable TMPDIR names another folder for that.",
+    );
   }
 }
 

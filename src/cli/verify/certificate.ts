@@ -1,5 +1,5 @@
 /** `decamp verify --certificate FILE`: what the certificate of a move proves. No network. */
-import { DecampError, exitCodeOf, isDecampError } from "../../errors.ts";
+import { exitCodeOf, isDecampError, withHint } from "../../errors.ts";
 import { certificateHint, verifyCertificate, type CertificateReport } from "../../migration/certificate.ts";
 import { readGlobals } from "../globals.ts";
 import type { Edge, Invocation } from "../command.ts";
@@ -15,9 +15,7 @@ export async function verifyCertificateCommand(
   const globals = readGlobals(raw, terminal.env);
   const [path = ""] = args;
   const value = await readJsonInput(path, terminal, { notJson: "damaged" }).catch((error: unknown) => {
-    throw isDecampError(error, "damaged")
-      ? new DecampError("damaged", error.message, { hint: certificateHint })
-      : error;
+    throw isDecampError(error, "damaged") ? withHint(error, certificateHint) : error;
   });
   const report = await verifyCertificate(value);
   if (globals.json) {

@@ -3,7 +3,7 @@
  * target-account, in a restore: what the new server will want is settled before the identity changes.
  */
 
-import { DecampError, isDecampError } from "../../errors.ts";
+import { DecampError, isDecampError, withHint } from "../../errors.ts";
 import { noteActiveCopy } from "../checks/mere-copy.ts";
 import { requireReplaceable } from "../checks/target-repo.ts";
 import { loadCarReader } from "../../services/second-opinion.ts";
@@ -130,14 +130,12 @@ async function create(context: Context): Promise<void> {
 
 /** The error where the old server does not vouch for the account: some do so for nobody. */
 function asNoToken(error: unknown): unknown {
-  if (!isDecampError(error, "server-refused")) {
-    return error;
-  }
-  return new DecampError("server-refused", error.message, {
-    hint: "Without a token of your old server no other one can make the account. Ask its operator. With a rotation key of your own in the identity, decamp restore brings the account from an archive, and needs no token.",
-    data: error.data,
-    cause: error,
-  });
+  return isDecampError(error, "server-refused")
+    ? withHint(
+        error,
+        "Without a token of your old server no other one can make the account. Ask its operator. With a rotation key of your own in the identity, decamp restore brings the account from an archive, and needs no token.",
+      )
+    : error;
 }
 
 /** The error for an account that the new server neither makes, because it exists, nor has. */
@@ -186,11 +184,10 @@ function explain(error: unknown, { host, handle, email }: { host: string; handle
     return as("email-refused", `the e-mail address ${email}`);
   }
   if (error.data["status"] === 500) {
-    return new DecampError("server-refused", error.message, {
-      hint: "Some servers answer like this when the handle or the e-mail address belongs to a deactivated account there. Try another --new-handle or --new-email.",
-      cause: error,
-      data: error.data,
-    });
+    return withHint(
+      error,
+      "Some servers answer like this when the handle or the e-mail address belongs to a deactivated account there. Try another --new-handle or --new-email.",
+    );
   }
   return error;
 }
