@@ -4,17 +4,18 @@
  */
 
 import { Readable } from "node:stream";
+import { headAt } from "../account/places.ts";
 import { DecampError, isDecampError } from "../errors.ts";
 import { oneRootHeader } from "../repo/write/one-root.ts";
 import { splitRepo } from "../repo/write/split.ts";
 import { openCarFile } from "../services/disk/car-file.ts";
 import { openForUpload } from "../services/disk/files.ts";
+import { isLostAnswer } from "../services/servers/refusal.ts";
 import type { Upload } from "../services/upload.ts";
 import { agreeOnCar } from "../services/second-opinion.ts";
 import type { Context } from "./context.ts";
-import { headAt } from "../account/places.ts";
 import { isAtTarget, type Wanted } from "./checks/same-repo.ts";
-import { headAtTarget, isLostAnswer } from "./checks/target-account.ts";
+import { headAtTarget } from "./checks/target-account.ts";
 
 /** After a lost answer the server may still be at work: how often it is asked, and the pause (milliseconds). */
 const patience = { attempts: 20, pause: 3000 };

@@ -1,7 +1,7 @@
 /** What the new server says of the account to its owner: as much as it says, since some say little before an import. */
 
-import { isDecampError, type DecampError } from "../../errors.ts";
 import type { AccountStatus } from "../../services/servers/pds.ts";
+import { isOwnRefusal } from "../../services/servers/refusal.ts";
 import type { Context } from "../context.ts";
 
 /**
@@ -43,21 +43,11 @@ export async function isActiveThere(
   return shown?.active ?? status?.activated ?? false;
 }
 
-/** Whether the server may have done it although we were told nothing. */
-export function isLostAnswer(error: unknown): error is DecampError {
-  return (
-    isDecampError(error, "unreachable") ||
-    (isDecampError(error, "bad-answer", "server-refused") &&
-      [502, 503, 504, 524].includes(Number(error.data["status"])))
-  );
-}
-
 async function unlessRefused<T>(ask: () => Promise<T>): Promise<T | undefined> {
   try {
     return await ask();
   } catch (error) {
-    const isRefusal = isDecampError(error, "server-refused", "bad-answer") && Number(error.data["status"]) >= 400;
-    if (isRefusal && !isLostAnswer(error)) {
+    if (isOwnRefusal(error)) {
       return undefined;
     }
     throw error;

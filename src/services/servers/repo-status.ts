@@ -11,6 +11,7 @@
 
 import { isDecampError, type DecampError } from "../../errors.ts";
 import { isMissingMethod } from "./missing-method.ts";
+import { isOwnRefusal } from "./refusal.ts";
 
 /** The state of an account that anybody can see. */
 export interface RepoStatus {
@@ -42,7 +43,7 @@ export async function askRepoStatus(
   try {
     return await status(did, 1);
   } catch (error) {
-    if (!isRefusal(error)) {
+    if (!isOwnRefusal(error)) {
       return askPatiently(status, did, attempts, error);
     }
     if (error.data["error"] === "RepoNotFound") {
@@ -65,13 +66,13 @@ async function askPatiently(
   attempts: number | undefined,
   first: unknown,
 ): Promise<RepoStatus | "absent"> {
-  if (attempts === 1 || (isRefusal(first) && Number(first.data["status"]) < 500)) {
+  if (attempts === 1 || (isOwnRefusal(first) && Number(first.data["status"]) < 500)) {
     throw first;
   }
   try {
     return await status(did, attempts);
   } catch (error) {
-    if (isRefusal(error) && error.data["error"] === "RepoNotFound") {
+    if (isOwnRefusal(error) && error.data["error"] === "RepoNotFound") {
       return "absent";
     }
     throw error;
@@ -99,17 +100,8 @@ async function refusalOf(ask: () => Promise<unknown>): Promise<DecampError | und
     if (!isDecampError(error) || isDecampError(error, "interrupted")) {
       throw error;
     }
-    return isRefusal(error) ? error : undefined;
+    return isOwnRefusal(error) ? error : undefined;
   }
-}
-
-/** An answer with a status of 4xx or 5xx that comes from the server itself, as far as that can be told. */
-function isRefusal(error: unknown): error is DecampError {
-  if (!isDecampError(error, "server-refused", "bad-answer")) {
-    return false;
-  }
-  const code = Number(error.data["status"]);
-  return code >= 400 && ![429, 502, 503, 504].includes(code);
 }
 
 function isSame(one: DecampError, other: DecampError): boolean {
