@@ -262,8 +262,14 @@ export class Context {
       ...(this.#journal?.state.temporaryKeys ?? []),
     ]);
     const now = this.options.acceptFutureRev || this.switched ? {} : { now: this.services.now() };
-    const pinned = this.recommended === undefined ? [] : [this.recommended.signingKey];
-    return { did, signingKeys: [...keys.filter((key) => !temporary.has(key)), ...pinned], ...now };
+    return { did, signingKeys: keys.filter((key) => !temporary.has(key)), ...now };
+  }
+
+  /** The same for what the new server gives out, which may be signed with the key that it recommends. */
+  get expectationThere(): Expectation {
+    const { expectation, recommended } = this;
+    const own = recommended === undefined ? [] : [recommended.signingKey];
+    return { ...expectation, signingKeys: [...(expectation.signingKeys ?? []), ...own] };
   }
 
   /** How many blobs are sent to the new server, or read back, at once. */

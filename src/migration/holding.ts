@@ -118,9 +118,9 @@ export async function* onlyIn(
 async function compareRecords(context: Context): Promise<Holding> {
   const { where, source, target, identity, archive, signal } = context;
   const { did } = identity;
-  const { expectation } = context;
+  const { expectation, expectationThere } = context;
   const compare = async (old: RepoSource): Promise<Holding> =>
-    proveDownload(archive, await target.getRepo(did, signal), expectation, signal, async (now) => {
+    proveDownload(archive, await target.getRepo(did, signal), expectationThere, signal, async (now) => {
       const paths: string[] = [];
       let count = 0;
       for await (const { path } of onlyIn(old, now, signal)) {

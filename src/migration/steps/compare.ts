@@ -3,6 +3,7 @@
 import { proveDownload } from "../../archive/export/fetch-repo.ts";
 import { DecampError } from "../../errors.ts";
 import { pinnedCredentials, whyNotSame } from "../checks/same-repo.ts";
+import { statusAtTarget } from "../checks/target-account.ts";
 import type { Context, Step } from "../context.ts";
 import { noteLeftOut } from "../left-out.ts";
 import { exportNow, proveNow } from "./export.ts";
@@ -42,7 +43,7 @@ export const compare: Step = {
     const there = await proveDownload(
       archive,
       await target.getRepo(did, signal),
-      context.expectation,
+      context.expectationThere,
       signal,
       (_, repo) => repo,
     );
@@ -75,14 +76,15 @@ async function requireReady(context: Context): Promise<void> {
   const { did } = identity;
   const [status, account, head] = await Promise.all([
     target.repoStatus(did, signal),
-    target.accountStatus(signal),
+    statusAtTarget(context),
     target.latestCommit(did, signal),
   ]);
   if (status === undefined || (status.active && !switched && !context.isActiveCopy)) {
     throw differs(context, `it says that the account is ${status === undefined ? "not there" : "active"}`);
   }
-  if (account.repoCommit !== undefined && account.repoCommit !== head.cid) {
-    throw differs(context, `it names two heads, ${account.repoCommit} and ${head.cid}`);
+  const named = account?.repoCommit ?? head.cid;
+  if (named !== head.cid) {
+    throw differs(context, `it names two heads, ${named} and ${head.cid}`);
   }
 }
 

@@ -88,9 +88,9 @@ async function withOld<T>(context: Context, look: (old: RepoSource) => Promise<T
 
 /** Writes all that the new server lacks, however much that is. @returns the paths of what it does not take */
 async function bringMissing(context: Context, old: RepoSource): Promise<string[]> {
-  const { target, identity, archive, expectation, signal } = context;
+  const { target, identity, archive, expectationThere, signal } = context;
   const there = await target.getRepo(identity.did, signal);
-  return proveDownload(archive, there, expectation, signal, async (now) =>
+  return proveDownload(archive, there, expectationThere, signal, async (now) =>
     bring(context, old, onlyIn(old, now, signal)),
   );
 }
