@@ -13,7 +13,7 @@
 import { carryOut, type ChangeParts, type ChangePlan, type ChangeResult } from "../account/change.ts";
 import { timeAtDirectory } from "../account/directory-time.ts";
 import { readAccount, type AccountLog } from "../account/find.ts";
-import { stateAt, type PlaceState } from "../account/places.ts";
+import { headAt, stateAt, type PlaceState } from "../account/places.ts";
 import { signByKey, type Signer } from "../account/sign-by-key.ts";
 import { signIn } from "../account/sign-in.ts";
 import { livesAt, moveBy, recentMoves, whereIs, type MoveInLog } from "../account/where.ts";
@@ -357,8 +357,12 @@ async function compareRepos(
     return;
   }
   try {
-    const [old, now] = await Promise.all([source.latestCommit(did, signal), target.latestCommit(did, signal)]);
-    if (old.cid !== now.cid) {
+    const [old, now] = await Promise.all([headAt(source, did, signal), headAt(target, did, signal)]);
+    if (old === undefined || now === undefined) {
+      throw new DecampError("bad-answer", "A server does not give out the commit that it names as its head.");
+    }
+    // The commit may be another one without a change: some servers write one of their own over what they import.
+    if (old.data !== now.data) {
       warn(
         "written-since",
         `The repository at ${target.host} has changed since the move. What was written there stays there, and is not at ${source.host}.`,
