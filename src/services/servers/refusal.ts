@@ -2,7 +2,7 @@
 
 import { isDecampError, type DecampError } from "../../errors.ts";
 
-/** With these something before the server speaks, or it has too much to do: whether the request was done is not known. */
+/** Something before the server speaks, or it has too much to do: nobody knows whether the request was done. */
 const passing: ReadonlySet<number> = new Set([502, 503, 504, 524]);
 
 /** Whether it is an answer of 4xx or 5xx by the server itself, as far as that can be told. */
