@@ -401,6 +401,8 @@ function nextCommand(state: WhereState, past: Past, { source, target }: Places):
       return target === undefined || source === undefined || source.url === target.url
         ? undefined
         : migrate(source.url, target.url);
+    case "copy-active":
+      return mayBeMereCopy(target, source) ? migrate(source?.url, target?.url) : undefined;
     case "switched-absent":
       return isWebPast(past) ? undefined : ["plc", "undo", did];
     case "return-unfinished":
@@ -408,7 +410,6 @@ function nextCommand(state: WhereState, past: Past, { source, target }: Places):
         ? ["plc", "undo", did]
         : migrate(target?.url, source?.url);
     case "at-home":
-    case "copy-active":
     case "returned":
     case "moved":
     case "elsewhere":

@@ -110,6 +110,18 @@ test.each(table)("%s: dark is what nobody can see, and nothing where the account
   }
 });
 
+test("a copy that is active at once goes on and back as long as it has nothing of its own", () => {
+  const other = { ...full, data: "other" };
+  const can = (here: Said): unknown => {
+    const { state, reversible, next } = judge("atS", ["active", full], here);
+    return [state, reversible, next?.[0]];
+  };
+  for (const head of [undefined, empty, full]) {
+    expect(can(["active", ...(head === undefined ? [] : [head])] as Said)).toEqual(["copy-active", true, "migrate"]);
+  }
+  expect(can(["active", other])).toEqual(["copy-active", false, undefined]);
+});
+
 describe("who can undo the move", () => {
   const command = ["plc", "undo", logs.atT.did];
 
