@@ -87,7 +87,9 @@ export async function cancelMigration(
     requireCancellable(where, { did, handle, target, past });
     context.identity = identity;
     context.oldHandle = handle;
-    context.newHandle = journals.find((journal) => journal.target === target)?.newHandle;
+    const journal = journals.find((one) => one.target === target);
+    context.newHandle = journal?.newHandle;
+    context.isActiveCopy = journal?.activeCopy === true;
     context.source = services.openPds(home);
     context.target = services.openPds(target);
     await confirmDeletion(context, where);
@@ -241,8 +243,13 @@ export async function removeFromTarget(context: Context): Promise<CancelResult["
     return "absent";
   }
   const { email } = await signInToTarget(context);
-  if ((await isActiveThere(context, await statusAtTarget(context))) && !(await isMereCopy(context))) {
-    throw new DecampError("target-in-use", `The account at ${target.host} is active. It is not deleted.`);
+  if (
+    (await isActiveThere(context, await statusAtTarget(context))) &&
+    !(await isMereCopy(context, context.isActiveCopy))
+  ) {
+    throw new DecampError("target-in-use", `The account at ${target.host} is active. It is not deleted.`, {
+      hint: "Nothing on this machine shows that it is only the copy that a move has made. Sign in there, and look at it first.",
+    });
   }
   const password = await answers.targetPassword({ handle: newHandle ?? identity.handle, host: target.host });
   try {

@@ -17,9 +17,11 @@ import { headAtTarget } from "./target-account.ts";
  * Whether what the new server has is nothing, or the tree that the old server has, or that of a snapshot in the
  * archive, and the log shows no stay there.
  *
+ * @param unseen what a copy is of which the server shows nothing at all: whoever would delete it has to know that it is
+ *   this move's
  * @throws DecampError what the new server's answers throw, but for a refusal
  */
-export async function isMereCopy(context: Context): Promise<boolean> {
+export async function isMereCopy(context: Context, unseen = true): Promise<boolean> {
   const { services, target, source, identity, archive, signal } = context;
   const { did } = identity;
   const servers = { source: source.origin, target: target.origin };
@@ -28,7 +30,7 @@ export async function isMereCopy(context: Context): Promise<boolean> {
     return false;
   }
   if ((await headAtTarget(context)) === undefined) {
-    return true;
+    return unseen;
   }
   const there = await headAt(target, did, signal);
   if (there?.did !== did) {

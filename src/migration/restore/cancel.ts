@@ -160,6 +160,7 @@ async function putBackAll(context: Context): Promise<CancelledRestore> {
     });
   }
   context.newHandle = context.journal.state.newHandle;
+  context.isActiveCopy = context.journal.state.activeCopy === true;
   const where = await whereIs(services, past, { source: undefined, target }, signal);
   await confirmDeletion(context, where);
   const { operation, document } = await putKeyBack(context, forgotten);

@@ -187,24 +187,35 @@ export const cancelIt: Cell = async (network, habit) => {
     await makeOnly(direct, account, move);
   }
   try {
+    const value = (flag: string): string => move.args[move.args.indexOf(flag) + 1] ?? "";
+    const reader = value("--plc-token-command").split(" ").slice(0, 3).join(" ");
+    const cancel = async (stateDir: string): Promise<Ended> =>
+      runDecamp([
+        "migrate",
+        "cancel",
+        account.did,
+        "--allow-private-hosts",
+        "--no-input",
+        "--yes",
+        "--state-dir",
+        stateDir,
+        ...["--to", "--plc-url", "--password-file", "--new-password-file"].flatMap((flag) => [flag, value(flag)]),
+        "--delete-token-command",
+        `${reader} ${move.newEmail} 0 'Account Deletion'`,
+      ]);
+    if (habit === "cocoon") {
+      // Active, and nothing of it is shown: only who has made it may delete it.
+      const made = await runDecamp([...move.args, "--until", "create-account"]);
+      const elsewhere = await cancel(path.join(value("--state-dir"), "elsewhere"));
+      if (made.code !== 0 || elsewhere.code === 0 || !elsewhere.stderr.includes("It is not deleted")) {
+        return [`made: ${endOf(made)}`, `from elsewhere: ${endOf(elsewhere)}`];
+      }
+    }
     const stopped = await runDecamp([...move.args, "--until", "compare"]);
     if (stopped.code !== whole(habit)) {
       return [`move: ${endOf(stopped)}`];
     }
-    const value = (flag: string): string => move.args[move.args.indexOf(flag) + 1] ?? "";
-    const kept = ["--to", "--plc-url", "--state-dir", "--password-file", "--new-password-file"];
-    const reader = value("--plc-token-command").split(" ").slice(0, 3).join(" ");
-    const cancelled = await runDecamp([
-      "migrate",
-      "cancel",
-      account.did,
-      "--allow-private-hosts",
-      "--no-input",
-      "--yes",
-      ...kept.flatMap((flag) => [flag, value(flag)]),
-      "--delete-token-command",
-      `${reader} ${move.newEmail} 0 'Account Deletion'`,
-    ]);
+    const cancelled = await cancel(value("--state-dir"));
     if (cancelled.code !== 0) {
       return [endOf(cancelled)];
     }
