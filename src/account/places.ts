@@ -2,6 +2,7 @@
 
 import { overLimit } from "../data/budgets.ts";
 import { isDecampError } from "../errors.ts";
+import { findCommit } from "../repo/commit-proof.ts";
 import { readHead, type Head } from "../repo/head.ts";
 import { isMissingMethod } from "../services/servers/missing-method.ts";
 import type { Download, Pds } from "../services/servers/pds.ts";
@@ -97,6 +98,17 @@ async function askState(
 export async function headAt(pds: Pds, did: string, signal: AbortSignal): Promise<Head | undefined> {
   const { cid } = await pds.latestCommit(did, signal);
   return readHead(await commitBytes(pds, did, cid, signal), cid);
+}
+
+/**
+ * The commit at the head of the repository on one server, as a CAR file of its own: who signed it can be proved.
+ *
+ * @returns undefined where the server does not give the commit's block
+ * @throws DecampError as `headAt`
+ */
+export async function commitAt(pds: Pds, did: string, signal: AbortSignal): Promise<Uint8Array | undefined> {
+  const { cid } = await pds.latestCommit(did, signal);
+  return findCommit(await commitBytes(pds, did, cid, signal), cid);
 }
 
 /**

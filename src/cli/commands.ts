@@ -1,4 +1,5 @@
 /** All commands, in the order of the help. */
+import { declareAccount } from "./account/declare.ts";
 import { declareArchive } from "./archive/declare.ts";
 import type { Folder } from "./command.ts";
 import { declareCompletion } from "./completion/declare.ts";
@@ -15,6 +16,7 @@ export const commands: readonly Folder[] = [
   { names: ["migrate"], declare: declareMigrate },
   { names: ["restore"], declare: declareRestore },
   { names: ["doctor"], declare: declareDoctor },
+  { names: ["account"], declare: declareAccount },
   { names: ["export"], declare: declareExport },
   { names: ["verify"], declare: declareVerify },
   { names: ["archive"], declare: declareArchive },

@@ -24,7 +24,7 @@ import { liveSource, type Source } from "./account-source.ts";
 import type { StepId } from "./step-ids.ts";
 
 /** What a migration talks to: what `openServices` opens, or one's own. */
-export type MigrationServices = AccountServices & Pick<Services, "writtenBy" | "lockOwner" | "relay">;
+export type MigrationServices = AccountServices & Pick<Services, "writtenBy" | "lockOwner" | "relay" | "appView">;
 
 /** By the directory of did:plc, or by a document on a host of one's own. */
 export type IdentityKind = "plc" | "web";

@@ -3,10 +3,11 @@
  * them with the same `data` prove that two servers hold the same records, whatever else they say.
  */
 import type { Cid } from "../data/cid.ts";
-import { cidToBytes } from "../data/cid.ts";
+import { cidFor, cidToBytes } from "../data/cid.ts";
 import { inTurns } from "../data/slices.ts";
 import { DecampError } from "../errors.ts";
 import { BlockIndex } from "./block-index.ts";
+import { framedBlocks } from "./car.ts";
 import { writeCar } from "./write/car-write.ts";
 import { bytesSource, type RepoSource } from "./source.ts";
 import { verifyRepo } from "./verify.ts";
@@ -32,6 +33,22 @@ export async function extractCommit(source: RepoSource, signal: AbortSignal): Pr
   const { root } = index;
   const commit = index.commitBlock();
   return Buffer.concat([...writeCar(root, [{ cid: cidToBytes(root), data: commit }], 0)]);
+}
+
+/**
+ * The same from a few blocks, whatever root they name. Its bytes are hashed.
+ *
+ * @param car a CAR file
+ * @returns undefined if the block is not there, or is another one
+ */
+export function findCommit(car: Uint8Array, commit: Cid): Uint8Array | undefined {
+  for (const { bytes, start, end } of framedBlocks(bytesSource(car))) {
+    const block = bytes.subarray(start, end);
+    if (cidFor("dag-cbor", block) === commit) {
+      return Buffer.concat([...writeCar(commit, [{ cid: cidToBytes(commit), data: block }], 0)]);
+    }
+  }
+  return undefined;
 }
 
 /**

@@ -9,6 +9,9 @@ export const defaultPlcUrl = "https://plc.directory";
 /** Asked about the new server when nobody names another one. Servers on private networks are no business of its. */
 export const publicRelay = "https://bsky.network";
 
+/** Asked what people see of an account when nobody names another one. */
+export const publicAppView = "https://public.api.bsky.app";
+
 /** Blobs that are fetched at once. */
 export const defaultDownloads = 24;
 /** Blobs that are sent, or read back, at once: more uploads than that wait for each other at the server. */

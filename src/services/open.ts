@@ -3,7 +3,7 @@
  * for the library, with a default for everything that has one.
  */
 import { parseServerUrl } from "../identity/addresses.ts";
-import { publicRelay, stateDirectory } from "./defaults.ts";
+import { publicAppView, publicRelay, stateDirectory } from "./defaults.ts";
 import type { LockOwner } from "./disk/lock.ts";
 import { thisProcess } from "./disk/lock-owner.ts";
 import { createSeenHeads, type SeenHeads } from "./disk/seen-heads.ts";
@@ -11,6 +11,7 @@ import { openNetwork, type NetworkOptions } from "./open-network.ts";
 import { packageFacts } from "./package.ts";
 import { Pds, type OpenPds } from "./servers/pds.ts";
 import type { PlcDirectory } from "./servers/plc-directory.ts";
+import { createAppView, type AppView } from "./servers/app-view.ts";
 import { createRelay, type Relay } from "./servers/relay.ts";
 import { createHandleResolver, type HandleResolver } from "./servers/resolver.ts";
 import { pause } from "./wait.ts";
@@ -38,6 +39,8 @@ export interface Services {
   readonly lockOwner: LockOwner;
   /** The relay that is asked about the new server of a move, if any. */
   readonly relay?: Relay | undefined;
+  /** The AppView that is asked what people see of an account, if any. */
+  readonly appView?: AppView | undefined;
 }
 
 /** Services that were opened, and are to be closed. */
@@ -52,6 +55,8 @@ export interface OpenServices extends Services {
 export interface OpenOptions extends NetworkOptions {
   /** Address of the relay; https://bsky.network, unless given, and none where private hosts are allowed. */
   readonly relay?: string | undefined;
+  /** The same of the AppView: https://public.api.bsky.app, unless given. */
+  readonly appView?: string | undefined;
   /** Folder of decamp's own state; the one of the command line, unless given, with `XDG_STATE_HOME` of `env`. */
   readonly stateDir?: string;
   /** Name and version of what writes archives and certificates; decamp's own, unless given. */
@@ -61,16 +66,26 @@ export interface OpenOptions extends NetworkOptions {
 /**
  * Opens the services. Nothing is asked for before somebody uses them, and nothing is written.
  *
- * @throws DecampError `invalid-url`, `insecure-url` for the address of the directory or of the relay; `usage` for a
+ * @throws DecampError `invalid-url`, `insecure-url` for the address of the directory, relay or AppView; `usage` for a
  *   proxy in the environment that cannot be used
  */
 export function openServices(options: OpenOptions = {}): OpenServices {
-  const { relay: named, stateDir, writtenBy = `decamp ${packageFacts.version}`, ...network } = options;
+  const {
+    relay: namedRelay,
+    appView: namedView,
+    stateDir,
+    writtenBy = `decamp ${packageFacts.version}`,
+    ...network
+  } = options;
   const { env = {}, allowPrivateHosts = false } = options;
   // The one gate: an address may come from a document, a log or a journal, and is judged like one that was typed.
   const originOf = (url: string): string => parseServerUrl(url, { allowPrivateHosts });
-  const relayUrl = named ?? (allowPrivateHosts ? undefined : publicRelay);
-  const relay = relayUrl === undefined ? undefined : originOf(relayUrl);
+  const given = (named: string | undefined, everybodys: string): string | undefined => {
+    const url = named ?? (allowPrivateHosts ? undefined : everybodys);
+    return url === undefined ? undefined : originOf(url);
+  };
+  const relay = given(namedRelay, publicRelay);
+  const appView = given(namedView, publicAppView);
   const folder = stateDirectory(stateDir, env);
   const { http, directory, webDocument, close } = openNetwork(network);
   return {
@@ -85,6 +100,7 @@ export function openServices(options: OpenOptions = {}): OpenServices {
     writtenBy,
     lockOwner: thisProcess(),
     ...(relay === undefined ? {} : { relay: createRelay(http, relay) }),
+    ...(appView === undefined ? {} : { appView: createAppView(http, appView) }),
     stateDir: folder,
     close,
   };

@@ -58,7 +58,7 @@ export const starts: readonly Start[] = [
   start("verify", 1.9, typed),
   start("bogus", 1.9, typed),
   start("export a.test --concurrency many", 1.9, typed),
-  start("doctor a.test", 1.9, typed),
+  start("doctor", 1.9, typed),
   start("verify missing.car", 1.9, opened),
   start("verify small.car", 1.9, [...opened, "files", "tree", "core", "proof"], ["crypto"]),
   start("repo ls missing.car", 1.9, opened),

@@ -28,8 +28,16 @@ test.each<[string, RegExp, readonly string[]]>([
       ...["did-web", "plc-directory", "resolver", "session"].map((name) => `services/servers/${name}.ts`),
     ],
   ],
-  ["opens a session", /\bnew PinnedSession\(/, ["services/servers/pds.ts", "services/servers/relay.ts"]],
-  ["calls a method", /\bnew Xrpc\(/, ["services/servers/pds.ts", "services/servers/relay.ts"]],
+  [
+    "opens a session",
+    /\bnew PinnedSession\(/,
+    ["services/servers/app-view.ts", "services/servers/pds.ts", "services/servers/relay.ts"],
+  ],
+  [
+    "calls a method",
+    /\bnew Xrpc\(/,
+    ["services/servers/app-view.ts", "services/servers/pds.ts", "services/servers/relay.ts"],
+  ],
   ["follows a redirect", /\bfollowRedirects\(/, ["services/http/redirects.ts", "services/servers/session.ts"]],
   ["says that a server may lead elsewhere", /\bmayLeadElsewhere: true/, ["services/servers/pds.ts"]],
   ["decides that a method is missing", /\bMethodNotImplemented\b/, ["services/servers/missing-method.ts"]],

@@ -59,7 +59,7 @@ const mayRemember: Readonly<Record<string, readonly string[]>> = {
   "migration/holding.ts": ["compared", "document", "signed"],
   "migration/left-out.ts": ["leftOut"],
   // Which of its keys is the temporary one, no log says.
-  "migration/restore/cancel.ts": ["did", "document", "newHandle", "restore"],
+  "migration/restore/cancel.ts": ["activeCopy", "did", "document", "newHandle", "restore"],
   "migration/steps/change-identity.ts": ["signed"],
   "migration/steps/late-writes.ts": ["sourceCompared"],
   "migration/steps/preflight.ts": [

@@ -1,5 +1,6 @@
 /** `decamp doctor`: what it is called with. */
 import type { Command } from "commander";
+import { DecampError } from "../../errors.ts";
 import { runs, type Declared } from "../command.ts";
 import { helpStartsWith, rotationKeyOptions, type RotationKeyFlags, type RotationSignerFlags } from "../shape.ts";
 
@@ -7,36 +8,72 @@ import { helpStartsWith, rotationKeyOptions, type RotationKeyFlags, type Rotatio
 export interface DoctorFlags extends RotationKeyFlags, RotationSignerFlags {
   readonly archive?: string;
   readonly to?: string;
+  readonly from?: string;
+  readonly quick?: true;
+  readonly relay?: string;
+  readonly appView?: string;
 }
 
 export function declareDoctor(program: Command): readonly Declared[] {
   const command = program
     .command("doctor")
-    .summary("say whether an account could come back today")
+    .summary("say what is wrong with an account, and what mends it")
     .argument("<account>", "its handle, or its DID")
-    .requiredOption(
-      "--archive <dir>",
-      "the archive that it would come back from: a folder that export or migrate has made",
-    )
-    .option("--to <url>", "the server that it would go to");
+    .option("--quick", "leave out the blobs: for them the whole repository is read")
+    .option("--from <url>", "the server that is asked for the handle")
+    .option("--relay <url>", "the relay that is asked (or ATP_RELAY_HOST)")
+    .option("--app-view <url>", "the AppView that is asked what people see (or ATP_APPVIEW_HOST)")
+    .option("--archive <dir>", "say instead whether the account could come back from this archive")
+    .option("--to <url>", "with --archive: the server that it would go to");
   rotationKeyOptions(command);
   helpStartsWith(
     command,
     [
-      "Says what you would have if the server of the account died now: proves the",
-      "archive, looks what is newer at the server, tries your rotation key if you name",
-      "it, and whether it stands above the server's. Changes nothing. Ends with 0 only",
-      "if the account could come back; without a key that is said of the log alone.",
+      "Looks an account over from outside, without a password: its identity and keys,",
+      "its handle, its server, the signature of its repository, its blobs, servers",
+      "where it has lived, the relay, and what people see in their apps. Each line says",
+      "what was seen; where something is wrong, what mends it, or whom to ask. Changes",
+      "nothing. Ends with 0 if nothing is wrong, with 3 if something is.",
+      "",
+      "With --archive it says what you would have if the server of the account died",
+      "now: proves the archive, looks what is newer at the server, tries your rotation",
+      "key if you name it, and whether it stands above the server's. It ends with 0",
+      "only if the account could come back, else with 6.",
     ],
     [
+      { says: "Is anything wrong with this account?", command: "decamp doctor alice.example.com" },
+      { says: "Could it come back from this archive?", command: "decamp doctor alice.example.com --archive backup" },
       {
-        says: "Could it come back, with this key and to this server?",
+        says: "And with this key, to this server?",
         command:
           "decamp doctor alice.example.com --archive backup --rotation-key-file rotation-key.age \\\n" +
           "        --to https://pds.example.org",
       },
-      { says: "The same at night, without the key:", command: "decamp doctor alice.example.com --archive backup" },
     ],
   );
-  return [runs<DoctorFlags>(command, async () => (await import("./run.ts")).doctorCommand)];
+  return [
+    runs<DoctorFlags>(command, async (flags) => {
+      if (flags.archive !== undefined) {
+        return (await import("./could-come-back.ts")).comebackCommand;
+      }
+      refuseWithoutArchive(flags);
+      return (await import("./look-over.ts")).lookOverCommand;
+    }),
+  ];
+}
+
+/** @throws DecampError `usage` for a flag that says something only of an archive */
+function refuseWithoutArchive(flags: DoctorFlags): void {
+  const given: Readonly<Record<string, string | undefined>> = {
+    "--to": flags.to,
+    "--rotation-key-file": flags.rotationKeyFile,
+    "--rotation-key-command": flags.rotationKeyCommand,
+    "--rotation-signer-command": flags.rotationSignerCommand,
+  };
+  const flag = Object.keys(given).find((name) => given[name] !== undefined);
+  if (flag !== undefined) {
+    throw new DecampError("usage", `${flag} belongs to --archive: whether the account could come back from one.`, {
+      hint: "Name the archive with --archive, or leave the flag out.",
+    });
+  }
 }

@@ -3,7 +3,6 @@
 /** Words of other tools, and of daily life → what they are called here. */
 const otherWords: Readonly<Record<string, readonly string[]>> = {
   abort: ["migrate cancel", "restore cancel"],
-  account: ["migrate status", "doctor"],
   backup: ["export"],
   check: ["verify", "doctor"],
   continue: ["migrate"],

@@ -34,7 +34,7 @@ export const rules: readonly Rule[] = [
       "Give it with its flag that ends in -file or -command, in the environment, or when you are asked: decamp help environment.",
   },
   {
-    of: /^(?:allow-private-hosts|plc-url|relay)$/,
+    of: /^(?:allow-private-hosts|plc-url|relay|app-view)$/,
     why: "it decides whom decamp talks to and believes, so it is said with each run",
     hint: (flag) =>
       flag === "--plc-url"

@@ -31,7 +31,7 @@ export const settingKeys: readonly SettingKey[] = [
 
 /** The first words of the commands that may have a table. */
 export const settingTables: readonly string[] = [
-  ["migrate", "restore", "doctor", "export", "verify"],
+  ["migrate", "restore", "doctor", "account", "export", "verify"],
   ["archive", "repo", "blob", "plc", "key"],
 ].flat();
 

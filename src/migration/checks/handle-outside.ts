@@ -15,7 +15,8 @@ export interface SeenHandle {
   readonly message: string;
 }
 
-type Asker = Pick<Context, "identity" | "services" | "signal"> & {
+type Asker = Pick<Context, "services" | "signal"> & {
+  readonly identity: Pick<Context["identity"], "did">;
   readonly options: Pick<Context["options"], "allowPrivateHosts">;
 };
 

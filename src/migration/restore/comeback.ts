@@ -20,7 +20,7 @@ import { parseAccount } from "../../identity/names.ts";
 import { keysThatCameAlone } from "../../plc/came-alone.ts";
 import type { VerifiedLog } from "../../plc/log.ts";
 import { rotationKeysOf } from "../../plc/operation.ts";
-import { keysOfServer } from "../../plc/server-keys.ts";
+import { rankOf } from "../../plc/rank.ts";
 import type { MigrationServices } from "../context.ts";
 import { keysApart } from "./keys-apart.ts";
 import { requireRestorePower } from "./swap.ts";
@@ -235,21 +235,17 @@ async function checkKey(
 
 /** Whether one of these keys stands above every key of the server. @param held whether they are known to be held */
 function checkRank(log: VerifiedLog, own: readonly string[], held: boolean): ComebackCheck {
-  const keys = rotationKeysOf(log.head.operation);
-  const first = keys.find((key) => own.includes(key));
-  if (first === undefined) {
+  const rank = rankOf(log, own, held);
+  if (rank.state === "none") {
     const message = "No rotation key of your own stands in the identity, so only the server can change it.";
     const help = "decamp plc add-key puts one first, as long as the server helps with it.";
     return { id: "rank", state: "fault", message: `${message} ${help}` };
   }
-  const servers = keysOfServer(log, log.head.operation, held ? own : [], []);
-  const above = servers.filter((key) => keys.indexOf(key) < keys.indexOf(first));
-  if (above.length > 0) {
-    const message = `A key of the server stands above ${first}, and could take back what it signs.`;
+  const { key: first, message } = rank;
+  if (rank.state === "below") {
     return { id: "rank", state: "fault", message: `${message} decamp plc add-key puts yours first.` };
   }
-  const whose = held ? "Your key" : `A key that is no server's, as far as the log shows (${first}),`;
-  const message = `${whose} stands above those of the server.`;
+  const keys = rotationKeysOf(log.head.operation);
   const { undecided } = keysApart(log, first, {});
   const open = keys.filter((key) => undecided.includes(key));
   return open.length === 0 || !held

@@ -80,6 +80,7 @@ const description = v.object({
   blobUploadLimit: v.optional(v.unknown()),
   links: v.optional(v.unknown()),
 });
+const health = v.object({ version: v.string() });
 const resolved = v.object({ did });
 const status = v.object({ active: v.boolean(), status: v.exactOptional(v.string()) });
 // Not all say all of it; what says nothing of it is another answer.
@@ -104,6 +105,7 @@ const uploaded = v.object({ blob: v.object({ ref: v.object({ $link: v.string() }
 const somePreferences = v.object({ preferences: v.array(v.unknown()) });
 /** Some servers answer with the operation itself. */
 const signedOperation: Shape<Readonly<Record<string, unknown>>> = v.record(v.string(), v.unknown());
+const someRecords = v.object({ records: v.array(v.object({ uri: v.string() })) });
 const newRecord = v.object({ uri: v.pipe(v.string(), v.regex(/\/[^/]+$/)) });
 
 /** A PDS, and one session with it. */
@@ -152,6 +154,20 @@ export class Pds {
       ...(typeof blobUploadLimit === "number" && blobUploadLimit >= 0 ? { blobUploadLimit } : {}),
       ...webLinks(links, ["termsOfService", "privacyPolicy"]),
     };
+  }
+
+  /** Name and version of the software, as `/xrpc/_health` says it; undefined where it does not. Never fails. */
+  async version(signal: AbortSignal): Promise<string | undefined> {
+    try {
+      const said = await this.#server.query("_health", {}, health, { signal, attempts: 1 });
+      return said.version;
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!isDecampError(error)) {
+        throw error;
+      }
+      return undefined;
+    }
   }
 
   /** com.atproto.identity.resolveHandle: what this server says; undefined if it knows no such handle. */
@@ -522,6 +538,17 @@ export class Pds {
     const start = JSON.stringify({ repo: did, collection, rkey, validate: false });
     const input = { json: `${start.slice(0, -1)},"record":${json}}` };
     await this.#server.procedure("com.atproto.repo.createRecord", input, anything, { signal });
+  }
+
+  /**
+   * com.atproto.repo.listRecords: addresses (at://) of the newest records of a collection, by their keys.
+   *
+   * @param count how many at most, up to 100
+   */
+  async newestRecords(did: string, collection: string, count: number, signal: AbortSignal): Promise<readonly string[]> {
+    const params = { repo: did, collection, limit: String(count) };
+    const { records } = await this.#server.query("com.atproto.repo.listRecords", params, someRecords, { signal });
+    return records.map(({ uri }) => uri);
   }
 
   /** com.atproto.repo.createRecord, and com.atproto.repo.deleteRecord right after it. */

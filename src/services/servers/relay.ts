@@ -7,6 +7,11 @@ import { PinnedSession } from "./session.ts";
 import { Xrpc } from "./xrpc.ts";
 
 const statusOfHost = v.object({ status: v.exactOptional(v.string()), accountCount: v.exactOptional(v.number()) });
+const statusOfAccount = v.object({
+  active: v.boolean(),
+  status: v.exactOptional(v.string()),
+  rev: v.exactOptional(v.string()),
+});
 
 /** What a relay says of a server. */
 export interface HostStatus {
@@ -16,9 +21,24 @@ export interface HostStatus {
   readonly accounts?: number;
 }
 
+/** What a relay says of an account. */
+export interface AccountAtRelay {
+  readonly active: boolean;
+  /** `throttled`, `deactivated`, `takendown` and others; where it is not active. */
+  readonly status?: string;
+  /** The revision that it has seen last. */
+  readonly rev?: string;
+}
+
 /** A relay. */
 export interface Relay {
   readonly host: string;
+  /**
+   * com.atproto.sync.getRepoStatus; undefined if the relay does not know the account.
+   *
+   * @throws DecampError as `hostStatus`
+   */
+  accountStatus(did: string, signal: AbortSignal): Promise<AccountAtRelay | undefined>;
   /**
    * com.atproto.sync.getHostStatus; undefined if the relay does not know the server.
    *
@@ -34,6 +54,16 @@ export function createRelay(http: Http, origin: string): Relay {
   const relay = new Xrpc(session);
   return {
     host: session.host,
+    async accountStatus(did, signal) {
+      try {
+        return await relay.query("com.atproto.sync.getRepoStatus", { did }, statusOfAccount, { signal });
+      } catch (error) {
+        if (isDecampError(error, "server-refused") && error.data["error"] === "RepoNotFound") {
+          return undefined;
+        }
+        throw error;
+      }
+    },
     async hostStatus(server, signal) {
       try {
         const method = "com.atproto.sync.getHostStatus";

@@ -292,8 +292,17 @@ export const commandRows: Readonly<Record<string, CommandRows>> = {
     rows: [
       ["--archive b", flags({ archive: "b" })],
       ["--to https://new.example", flags({ to: "https://new.example" })],
+      ["--quick", flags({ quick: true })],
+      from,
+      ["--relay https://relay.example", flags({ relay: "https://relay.example" })],
+      ["--app-view https://view.example", flags({ appView: "https://view.example" })],
       ...rotationKey,
     ],
+  },
+  "account activate": {
+    typed: "alice.example",
+    receives: nothingElse("alice.example"),
+    rows: [from, ...secret("password"), ...secret("auth-factor")],
   },
   export: {
     typed: "alice.example",

@@ -1,6 +1,6 @@
-/** `decamp doctor`: whether an account could come back, on one page. */
+/** `decamp doctor --archive`: whether an account could come back, on one page. */
 import { exitCodeOf } from "../../errors.ts";
-import { couldComeBack, type Comeback, type ComebackCheck } from "../../migration/restore/comeback.ts";
+import { couldComeBack, type Comeback } from "../../migration/restore/comeback.ts";
 import type { Edge, Invocation } from "../command.ts";
 import { readGlobals } from "../globals.ts";
 import { completer, type Complete } from "../next-command.ts";
@@ -11,9 +11,10 @@ import { checkSecretFlags, createSecrets } from "../talk/secrets.ts";
 import { stoppable } from "../talk/signals.ts";
 import type { Line } from "../talk/terminal.ts";
 import type { DoctorFlags } from "./declare.ts";
+import { stateWords } from "./state-words.ts";
 
-/** Runs `decamp doctor`. Exit code 6 if the account could not come back, or not whole. */
-export async function doctorCommand(
+/** Runs `decamp doctor --archive`. Exit code 6 if the account could not come back, or not whole. */
+export async function comebackCommand(
   { args, flags, globals: raw }: Invocation<DoctorFlags>,
   { terminal, secrets: known }: Edge,
 ): Promise<number> {
@@ -52,17 +53,11 @@ export async function doctorCommand(
   }
 }
 
-const words: Record<ComebackCheck["state"], Line[number]> = {
-  ok: { text: "ok       ", style: "green" },
-  warning: { text: "warning  ", style: "yellow" },
-  fault: { text: "fault    ", style: "red" },
-};
-
 function comebackLines({ did, handle, checks, ok, losses, next }: Comeback, complete: Complete): Line[] {
   const lost = losses.length === 0 ? "nothing that anybody knows of" : losses.join(", and ");
   return [
     [{ text: handle, style: "bold" }, "  ", { text: did, style: "dim" }],
-    ...checks.map(({ state, message }): Line => [words[state], message]),
+    ...checks.map(({ state, message }): Line => [stateWords[state], message]),
     [],
     ...(ok
       ? [

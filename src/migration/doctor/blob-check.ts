@@ -1,0 +1,119 @@
+/** The blobs that the records need, and whether the server has them: the whole repository is proved for it. */
+
+import { stateAt } from "../../account/places.ts";
+import { receiveInto } from "../../archive/export/fetch-repo.ts";
+import type { Cid } from "../../data/cid.ts";
+import { isDecampError } from "../../errors.ts";
+import { blobRefsInTurns } from "../../repo/records.ts";
+import { fileSource } from "../../services/disk/car-file.ts";
+import { forEachConcurrent } from "../../services/concurrent.ts";
+import { createSpool } from "../../services/disk/spool.ts";
+import { readStart } from "../../services/servers/download.ts";
+import type { Pds } from "../../services/servers/pds.ts";
+import type { MigrationServices } from "../context.ts";
+import { fine, found, type HealthCheck, type Subject } from "./health.ts";
+import { earlierHomes } from "./home-checks.ts";
+
+/** So many blobs are asked for; of more, every second or third one, and so on. */
+const mostAsked = 500;
+/** So many at once. */
+const atOnce = 8;
+
+/**
+ * Proves the repository at `home`, and looks for the blobs that its records need.
+ * A server where the account has lived may still have what is lost.
+ */
+export async function checkBlobs(
+  services: MigrationServices,
+  subject: Subject,
+  home: string,
+  signal: AbortSignal,
+): Promise<HealthCheck> {
+  const { did } = subject;
+  const pds = services.openPds(home);
+  try {
+    const needed = [...(await neededBlobs(pds, subject, signal))];
+    // What a server lists is what its records name, and not what it has: so each is asked for.
+    const step = Math.max(1, needed.length / mostAsked);
+    const asked = Array.from({ length: Math.min(needed.length, mostAsked) }, (_, index) => Math.floor(index * step));
+    const lost: { cid: Cid; path: string }[] = [];
+    const those = asked.flatMap((index) => (needed[index] === undefined ? [] : [needed[index]]));
+    await forEachConcurrent(those, atOnce, signal, async ([cid, path], stop) => {
+      if (!(await hasBlob(pds, did, cid, stop))) {
+        lost.push({ cid, path });
+      }
+    });
+    const count =
+      asked.length < needed.length ? `${asked.length} blobs, of ${needed.length},` : `${needed.length} blobs`;
+    if (lost.length === 0) {
+      return fine("blobs", `The repository is proved, and ${pds.host} has all ${count} that were asked for.`);
+    }
+    const [first] = lost;
+    const elsewhere = await firstWith(services, earlierHomes(subject), did, first?.cid ?? "", signal);
+    const message = `${pds.host} lacks ${lost.length} of the ${count} that were asked for, such as ${first?.cid ?? ""} of ${first?.path ?? ""}.`;
+    return found("blobs", "fault", `${message} Pictures or videos are missing in apps.`, {
+      help:
+        elsewhere === undefined
+          ? "If you have an archive of the account, they may be in it: decamp verify says which blobs it holds."
+          : `${elsewhere} still has it.`,
+    });
+  } catch (error) {
+    signal.throwIfAborted();
+    if (!isDecampError(error)) {
+      throw error;
+    }
+    return found("blobs", "unknown", error.message);
+  }
+}
+
+/** The blobs that the records of the proved repository refer to, each with a record that needs it. */
+async function neededBlobs(pds: Pds, { did, past }: Subject, signal: AbortSignal): Promise<Map<Cid, string>> {
+  const expectation = { did, signingKeys: past.signingKeys };
+  const spool = await createSpool();
+  try {
+    const download = await pds.getRepo(did, signal);
+    await receiveInto(spool.file, download, expectation, { signal, onProgress: () => undefined });
+    const refs = await blobRefsInTurns(fileSource(spool.file.descriptor, spool.file.path), { signal });
+    return new Map([...refs].map(([cid, { records }]) => [cid, records[0] ?? ""]));
+  } finally {
+    await spool.close();
+  }
+}
+
+/** @throws DecampError where the server does not say that it lacks it, either */
+async function hasBlob(pds: Pds, did: string, cid: string, signal: AbortSignal): Promise<boolean> {
+  try {
+    await readStart(await pds.getBlob(did, cid, signal), 1);
+    return true;
+  } catch (error) {
+    if (isDecampError(error, "server-refused")) {
+      return false;
+    }
+    throw error;
+  }
+}
+
+/** The host of the first of some servers that gives a blob. */
+async function firstWith(
+  services: MigrationServices,
+  origins: readonly string[],
+  did: string,
+  cid: string,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  for (const origin of origins) {
+    const pds = services.openPds(origin);
+    const state = await stateAt(pds, did, signal, { attempts: 1 });
+    try {
+      if (!["absent", "unreachable"].includes(state) && (await hasBlob(pds, did, cid, signal))) {
+        return pds.host;
+      }
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!isDecampError(error)) {
+        throw error;
+      }
+    }
+  }
+  return undefined;
+}

@@ -1,0 +1,112 @@
+/**
+ * An account seen from outside: everything that anybody can ask, and what of it is wrong. Nothing is changed anywhere,
+ * and nobody signs in.
+ */
+
+import { claimedHandle, findDid } from "../../account/find.ts";
+import type { Place } from "../../account/places.ts";
+import { readLog } from "../../account/read-log.ts";
+import { readWebIdentity } from "../../account/web/any-identity.ts";
+import { isDecampError } from "../../errors.ts";
+import { isWebDid, parseAccount } from "../../identity/names.ts";
+import type { VerifiedLog } from "../../plc/log.ts";
+import { contentOf, signingKeyOf } from "../../plc/operation.ts";
+import type { MigrationServices } from "../context.ts";
+import { checkBlobs } from "./blob-check.ts";
+import { fine, found, type Health, type HealthCheck, type Subject } from "./health.ts";
+import { askStanding, checkElsewhere, checkHome, checkSignature, type Standing } from "./home-checks.ts";
+import { checkDocument, checkHandle, checkKeys, checkLog, checkTombstone } from "./identity-checks.ts";
+import { checkAppView, checkRelay, checkRelayHost } from "./network-checks.ts";
+
+/** What is asked about. */
+export interface HealthQuestion {
+  /** A handle or a DID. */
+  readonly account: string;
+  /** Origin of the server that is asked for the handle, before others are. */
+  readonly from?: string | undefined;
+  /** Leave out what reads the whole repository. */
+  readonly quick: boolean;
+  readonly allowPrivateHosts: boolean;
+}
+
+/**
+ * Looks an account over.
+ *
+ * @throws DecampError what finding the account and reading its log throw, but for a log that does not verify
+ */
+export async function examine(
+  { account: text, from, quick, allowPrivateHosts }: HealthQuestion,
+  services: MigrationServices,
+  signal: AbortSignal,
+): Promise<Health> {
+  const account = parseAccount(text);
+  const did = await findDid(services, account, from, signal);
+  const asked = account.type === "handle" ? account.handle : undefined;
+  if (isWebDid(did)) {
+    const { document, past } = await readWebIdentity(services, did, signal);
+    const first = fine("identity", `The document of ${did} is on its host, which alone vouches for it.`);
+    return lookOver({ did, past, handle: document.handle, signingKey: document.signingKey }, [first]);
+  }
+  let log: VerifiedLog;
+  try {
+    ({ log } = await readLog(services, did, signal));
+  } catch (error) {
+    if (!isDecampError(error, "identity-invalid")) {
+      throw error;
+    }
+    return healthOf({ did }, [found("identity", "fault", error.message, { help: error.hint })]);
+  }
+  const { operation } = log.head;
+  if (operation.type === "plc_tombstone") {
+    return healthOf({ did }, [checkTombstone(services, log)]);
+  }
+  const handle = claimedHandle(contentOf(operation)?.alsoKnownAs ?? []);
+  const subject = { did, past: log, handle, signingKey: signingKeyOf(operation) };
+  return lookOver(subject, [checkLog(log), await checkDocument(services, log, signal), checkKeys(log)]);
+
+  async function lookOver(subject: Subject, first: readonly HealthCheck[]): Promise<Health> {
+    const standing = await askStanding(services, subject, signal);
+    const { home, active } = standing;
+    const question = { did, claimed: subject.handle, asked, home: active ? home?.url : undefined, allowPrivateHosts };
+    const checks = await Promise.all([
+      checkHandle(services, question, signal),
+      checkHome(services, did, standing, signal),
+      checkElsewhere(services, subject, standing, signal),
+      ...(home === undefined
+        ? []
+        : [
+            active ? checkSignature(services, subject, home.url, signal) : undefined,
+            active && !quick ? checkBlobs(services, subject, home.url, signal) : undefined,
+            ...carriedChecks(subject, standing, home),
+          ]),
+    ]);
+    const named = { did, handle: subject.handle, home: home?.url };
+    return healthOf(named, [...first, ...checks.flatMap((check) => check ?? [])]);
+  }
+
+  function carriedChecks({ handle }: Subject, { active }: Standing, { url, head }: Place): Promise<HealthCheck>[] {
+    const { relay, appView } = services;
+    const carried = { did, handle, pds: services.openPds(url), rev: head?.rev, active, now: services.now(), signal };
+    return [
+      ...(relay === undefined ? [] : [checkRelayHost(relay, carried), checkRelay(relay, carried)]),
+      ...(appView === undefined ? [] : [checkAppView(appView, carried)]),
+    ];
+  }
+}
+
+function healthOf(
+  {
+    did,
+    handle,
+    home,
+  }: { readonly did: string; readonly handle?: string | undefined; readonly home?: string | undefined },
+  checks: readonly HealthCheck[],
+): Health {
+  return {
+    did,
+    ...(handle === undefined ? {} : { handle }),
+    ...(home === undefined ? {} : { home }),
+    checks,
+    ok: checks.every(({ state }) => state !== "fault"),
+  };
+}

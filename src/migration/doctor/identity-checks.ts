@@ -1,0 +1,156 @@
+/** The identity of an account as the doctor sees it: its log, its document, its rotation keys, its handle. */
+
+import { directoryTime } from "../../account/directory-time.ts";
+import { readDocument } from "../../account/read-identity.ts";
+import { isDecampError } from "../../errors.ts";
+import { undoDeadline } from "../../plc/history.ts";
+import { keysThatCameAlone } from "../../plc/came-alone.ts";
+import type { VerifiedLog } from "../../plc/log.ts";
+import { normalizeOperation } from "../../plc/operation.ts";
+import { rankOf } from "../../plc/rank.ts";
+import { handleFromOutside } from "../checks/handle-outside.ts";
+import type { MigrationServices } from "../context.ts";
+import { fine, found, type HealthCheck } from "./health.ts";
+
+/** What was verified of the log. */
+export function checkLog({ did, entries, head }: VerifiedLog): HealthCheck {
+  const undone = entries.filter(({ nullified }) => nullified).length;
+  const said = `The identity is proved: ${entries.length} operations, the last one of ${head.createdAt}`;
+  return fine("identity", `${said}${undone === 0 ? "" : `, ${undone} of them undone`}. ${did} is genuine.`);
+}
+
+/** A log that ends with a tombstone. */
+export function checkTombstone(services: MigrationServices, log: VerifiedLog): HealthCheck {
+  const { did, head } = log;
+  const until = undoDeadline(head);
+  const message = `The identity was given up on ${head.createdAt}: its last operation is a tombstone.`;
+  const now = directoryTime(services);
+  return now === undefined || now <= until
+    ? found("identity", "fault", message, {
+        help: `Until ${new Date(until).toISOString()} a rotation key that stands above the signer's can undo that:`,
+        next: ["plc", "recover", did, "--operation", head.cid],
+      })
+    : found("identity", "fault", message, { help: "The time in which that could be undone, 72 hours, is over." });
+}
+
+/** Whether the document that others read says what the log says. */
+export async function checkDocument(
+  services: MigrationServices,
+  log: VerifiedLog,
+  signal: AbortSignal,
+): Promise<HealthCheck> {
+  const { operation } = log.head;
+  if (operation.type === "plc_tombstone") {
+    throw new TypeError("a tombstone has no document");
+  }
+  try {
+    await readDocument(services, log.did, normalizeOperation(operation), signal);
+    return fine("document", "The DID document says the same as the log.");
+  } catch (error) {
+    if (!isDecampError(error)) {
+      throw error;
+    }
+    return error.code === "identity-invalid"
+      ? found("document", "fault", error.message, { help: "Apps read the document. Ask whoever runs the directory." })
+      : found("document", "unknown", error.message);
+  }
+}
+
+/** Whether the user could undo what a server signs. */
+export function checkKeys(log: VerifiedLog): HealthCheck {
+  const { did } = log;
+  const rank = rankOf(log, keysThatCameAlone(log), false);
+  switch (rank.state) {
+    case "first":
+      return fine("keys", rank.message);
+    case "below":
+      return found("keys", "fault", rank.message, {
+        help: "This puts yours first:",
+        next: ["plc", "add-key", did, rank.key],
+      });
+    case "none":
+      return found(
+        "keys",
+        "warning",
+        "No rotation key of your own stands in the identity: only the server can change it.",
+        {
+          help: "With one you could leave a server that is gone or hostile. docs/KEYS.md says how to make one.",
+        },
+      );
+  }
+}
+
+/** Who asks for a handle. */
+interface HandleQuestion {
+  readonly did: string;
+  /** The handle that the identity claims, if it claims one. */
+  readonly claimed: string | undefined;
+  /** The handle that the account was asked for by. */
+  readonly asked: string | undefined;
+  /** Origin of the server that the identity names, if it has the account active: others lead no handle there. */
+  readonly home: string | undefined;
+  readonly allowPrivateHosts: boolean;
+}
+
+/** Whether the handle leads to the account, and the account claims it. */
+export async function checkHandle(
+  services: MigrationServices,
+  { did, claimed, asked, home, allowPrivateHosts }: HandleQuestion,
+  signal: AbortSignal,
+): Promise<HealthCheck> {
+  if (claimed === undefined) {
+    return found("handle", "fault", "The identity claims no handle: apps show the account as handle.invalid.", {
+      help: "Set a handle in the settings of your app.",
+    });
+  }
+  if (asked !== undefined && asked.toLowerCase() !== claimed) {
+    const message = `${asked} leads to the account, and the account calls itself ${claimed}.`;
+    return found("handle", "fault", `${message} Apps do not show it as ${asked}.`, {
+      help: `If ${asked} is to be its handle, set it in the settings of your app.`,
+    });
+  }
+  const context = { identity: { did }, services, signal, options: { allowPrivateHosts } };
+  const { seen, message } = await handleFromOutside(context, claimed);
+  switch (seen) {
+    case "leads-here":
+      return fine("handle", `The handle leads to the account, and the account claims it: ${claimed}.`);
+    case "not-asked":
+      return checkInside(services, { did, claimed, home }, message, signal);
+    case "unreachable":
+      return found("handle", "unknown", message);
+    case "nowhere":
+    case "leads-elsewhere":
+      return found("handle", "fault", `${message} Apps show the account as handle.invalid.`, {
+        help: `If ${claimed} is a domain of your own, set the record _atproto.${claimed} to did=${did}. Otherwise ask the operator of your server.`,
+      });
+  }
+}
+
+/** A handle of which only its own server can know. */
+async function checkInside(
+  services: MigrationServices,
+  { did, claimed, home }: { readonly did: string; readonly claimed: string; readonly home: string | undefined },
+  because: string,
+  signal: AbortSignal,
+): Promise<HealthCheck> {
+  if (home === undefined) {
+    return found("handle", "warning", `${because} Its server is not asked as long as the account is not active there.`);
+  }
+  const pds = services.openPds(home);
+  try {
+    const leads = await pds.resolveHandle(claimed, signal);
+    if (leads === did) {
+      return fine("handle", `${pds.host} leads ${claimed} to the account. ${because}`);
+    }
+    const where = leads === undefined ? "to no account" : `to another account, ${leads}`;
+    return found("handle", "fault", `By what ${pds.host} says, ${claimed} leads ${where}.`, {
+      help: `Ask the operator of ${pds.host}.`,
+    });
+  } catch (error) {
+    signal.throwIfAborted();
+    if (!isDecampError(error)) {
+      throw error;
+    }
+    return found("handle", "unknown", `Where ${claimed} leads could not be found out. ${error.message}`);
+  }
+}

@@ -1,0 +1,251 @@
+/**
+ * The doctor, before accounts that are broken for real: each state is named, the exit code is not 0, and the command
+ * that is offered, typed as it stands, mends it. What would be asked of a person is in the environment.
+ */
+import { execFile } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { promisify } from "node:util";
+import { Secp256k1Keypair } from "@atproto/crypto";
+import { afterAll, expect, inject, test, vi } from "vitest";
+import { scriptedServer, sendJson, type ScriptedServer } from "../faults/scripted-server.ts";
+import { createAccount, login, type Account } from "../network/account.ts";
+import { connectNetwork } from "../network/control.ts";
+import { addOwnParts, auditLog, changeIdentity, generateUserKey, sendOperation } from "../network/identity.ts";
+import { applyWrites, createFilled } from "../network/populate.ts";
+import { getLatestCommit, repoStatus } from "../network/read.ts";
+import { prepareMove, runDecamp } from "../network/run-decamp.ts";
+import { procedure } from "../network/xrpc.ts";
+
+vi.setConfig({ testTimeout: 120_000 });
+
+const { addSignature } = createRequire(import.meta.url)("@did-plc/lib") as {
+  addSignature: (value: object, key: Secp256k1Keypair) => Promise<object>;
+};
+const network = connectNetwork(inject("network"));
+const { a, b, plcUrl } = network;
+const home = mkdtempSync(path.join(tmpdir(), "decamp-doctor-"));
+afterAll(() => rmSync(home, { recursive: true }));
+const where = ["--plc-url", plcUrl, "--allow-private-hosts"];
+
+interface Seen {
+  code: number | null;
+  /** id → state */
+  states: Record<string, string>;
+  /** those that are not in order */
+  wrong: { id: string; state: string; message: string; help?: string; next?: string }[];
+}
+
+/** What the doctor says. */
+async function look(account: string, ...flags: string[]): Promise<Seen> {
+  const { code, stdout, stderr } = await runDecamp(["doctor", account, ...flags, ...where, "--json"]);
+  expect(stderr).toBe("");
+  const { checks } = JSON.parse(stdout) as { checks: Seen["wrong"] };
+  return {
+    code,
+    states: Object.fromEntries(checks.map(({ id, state }) => [id, state])),
+    wrong: checks.filter(({ state }) => state === "fault"),
+  };
+}
+
+/** Types a printed line. @param env what would be asked for */
+async function type(line: string | undefined, env: Record<string, string>, more = ""): Promise<void> {
+  expect(line).toMatch(/^decamp /);
+  const shell = `decamp() { "${process.execPath}" bin/decamp.js "$@"; }; ${line ?? ""} ${more}`;
+  await promisify(execFile)("sh", ["-c", shell], { env: { PATH: process.env["PATH"], HOME: home, ...env } });
+}
+
+async function filled(name: string): Promise<Account> {
+  return createFilled(a, name, { records: 20, blobs: 2, seed: 181 });
+}
+
+const healthy = { identity: "ok", document: "ok", handle: "ok", home: "ok", blobs: "ok" };
+
+test("an account that is well, by DID and by handle; then active on both servers, and then on neither", async () => {
+  const account = await filled("well");
+  expect(await look(account.did)).toMatchObject({ code: 0, states: { ...healthy, signature: "ok", keys: "warning" } });
+  expect(await look(account.handle, "--from", a.url)).toMatchObject({ code: 0, states: healthy });
+
+  const move = await prepareMove(network, account, b);
+  await runDecamp([...move.args, "--until", "activate"]);
+  const both = await look(account.did);
+  expect(both).toMatchObject({ code: 3, states: { home: "ok", elsewhere: "fault", signature: "warning" } });
+  const env = {
+    DECAMP_SOURCE_PASSWORD: account.password,
+    DECAMP_TARGET_PASSWORD: move.newPassword,
+    NEW_ACCOUNT_HANDLE: move.newHandle,
+    XDG_STATE_HOME: move.folder,
+  };
+  await type(both.wrong[0]?.next, env, `--archive ${move.folder}/archive`);
+  expect(await repoStatus({ url: a.url, did: account.did })).toBe("deactivated");
+  expect(await look(account.did)).toMatchObject({ code: 0, states: { ...healthy, elsewhere: "ok" } });
+
+  const there = await login(b, move.newHandle, move.newPassword);
+  await procedure(b.url, "com.atproto.server.deactivateAccount", {}, { token: there.accessJwt });
+  const neither = await look(account.did);
+  expect(neither).toMatchObject({ code: 3, states: { home: "fault", elsewhere: "ok" } });
+  await type(neither.wrong[0]?.next, env, `--archive ${move.folder}/archive`);
+  expect(await look(account.did)).toMatchObject({ code: 0, states: { home: "ok" } });
+  await move.remove();
+});
+
+test("deactivated at home, where it has always lived: account activate", async () => {
+  const account = await filled("asleep");
+  await procedure(a.url, "com.atproto.server.deactivateAccount", {}, { token: account.accessJwt });
+  const asleep = await look(account.did);
+  expect(asleep).toMatchObject({ code: 3, states: { home: "fault" } });
+  await type(asleep.wrong[0]?.next, { DECAMP_SOURCE_PASSWORD: account.password });
+  expect(await look(account.did)).toMatchObject({ code: 0, states: healthy });
+});
+
+test("a key below the server's, a strange signing key, a handle of nobody, a server without the account, a tombstone", async () => {
+  const account = await filled("broken");
+  const key = await addOwnParts(network, account);
+  const second = await generateUserKey();
+  await changeIdentity(network, account, ({ rotationKeys }) => ({
+    rotationKeys: [...rotationKeys.slice(1), key.didKey],
+  }));
+  const env = {
+    PLC_SIGNING_KEY: key.privateKeyHex,
+    DECAMP_SOURCE_PASSWORD: account.password,
+    XDG_STATE_HOME: home,
+  };
+  const yes = `--confirm-did ${account.did}`;
+  const below = await look(account.did);
+  expect(below).toMatchObject({ code: 3, states: { keys: "fault" } });
+  await type(below.wrong[0]?.next, env, yes);
+  expect(await look(account.did)).toMatchObject({ code: 0, states: { ...healthy, keys: "ok" } });
+
+  const [first] = await auditLog(plcUrl, account.did);
+  const { verificationMethods, alsoKnownAs, services } = first?.operation ?? expect.fail();
+  await changeIdentity(network, account, () => ({ verificationMethods: { atproto: second.didKey } }));
+  const strange = await look(account.did);
+  expect(strange).toMatchObject({ states: { signature: "warning" } });
+  // What is written later shows that it is no move that has just been made.
+  await sleep(5500);
+  const value = { $type: "app.bsky.feed.post", text: "later", createdAt: new Date(0).toISOString() };
+  await applyWrites(account, [{ collection: "app.bsky.feed.post", rkey: "3klater222222", value }]);
+  expect(await look(account.did)).toMatchObject({ code: 3, states: { signature: "fault" } });
+  await changeIdentity(network, account, () => ({ verificationMethods }));
+
+  await changeIdentity(network, account, () => ({ alsoKnownAs: ["at://nobody-at-all.a.test"] }));
+  const nobody = await look(account.did);
+  expect(nobody).toMatchObject({ code: 3, states: { handle: "fault" } });
+  const named = await look(account.handle, "--from", a.url);
+  expect(named).toMatchObject({ code: 3, states: { handle: "fault" } });
+  expect(named.wrong[0]?.message).toContain("calls itself nobody-at-all.a.test");
+  await changeIdentity(network, account, () => ({ alsoKnownAs }));
+
+  await changeIdentity(network, account, ({ rotationKeys }) => ({
+    rotationKeys: [key.didKey, second.didKey, ...rotationKeys.filter((one) => one !== key.didKey)],
+    services: { ...services, atproto_pds: { type: "AtprotoPersonalDataServer", endpoint: b.url } },
+  }));
+  const absent = await look(account.did);
+  expect(absent).toMatchObject({ code: 3, states: { home: "fault" } });
+  expect(absent.wrong[0]?.message).toContain("does not have the account");
+  await type(absent.wrong[0]?.next, env, yes);
+  expect(await look(account.did)).toMatchObject({ code: 0, states: healthy });
+});
+
+test("a tombstone can be taken back by a key above its signer", async () => {
+  const account = await filled("ended");
+  const key = await addOwnParts(network, account);
+  const second = await generateUserKey();
+  await changeIdentity(network, account, ({ rotationKeys: [mine = "", ...servers] }) => ({
+    rotationKeys: [mine, second.didKey, ...servers],
+  }));
+  const head = (await auditLog(plcUrl, account.did)).at(-1);
+  const signer = await Secp256k1Keypair.import(second.privateKeyHex);
+  await sendOperation(
+    plcUrl,
+    account.did,
+    await addSignature({ type: "plc_tombstone", prev: head?.cid ?? "" }, signer),
+  );
+  const ended = await look(account.did);
+  expect(ended).toMatchObject({ code: 3, states: { identity: "fault" } });
+  await type(ended.wrong[0]?.next, { PLC_SIGNING_KEY: key.privateKeyHex }, `--confirm-did ${account.did}`);
+  expect(await look(account.did)).toMatchObject({ code: 0, states: healthy });
+});
+
+test("a blob that did not come along", async () => {
+  const account = await filled("blobless");
+  const move = await prepareMove(network, account, b);
+  const { cids } = (await (await fetch(`${a.url}/xrpc/com.atproto.sync.listBlobs?did=${account.did}`)).json()) as {
+    cids: string[];
+  };
+  const [lost = ""] = cids;
+  await runDecamp([...move.args, "--skip-blob", lost]);
+  const seen = await look(account.did);
+  expect(seen).toMatchObject({ code: 3, states: { blobs: "fault" } });
+  expect(seen.wrong[0]?.message).toContain(lost);
+  expect(await look(account.did, "--quick")).toMatchObject({ code: 0 });
+  await move.remove();
+});
+
+test("what the relay and the AppView say: throttled, unknown, behind; no profile, another handle, an old one", async () => {
+  const account = await filled("carried");
+  const text = "the newest post";
+  const value = { $type: "app.bsky.feed.post", text, createdAt: new Date(0).toISOString() };
+  await applyWrites(account, [{ collection: "app.bsky.feed.post", rkey: "3zzzzzzzzzz22", value }]);
+  const { rev } = await getLatestCommit({ url: a.url, did: account.did });
+  const says: Record<string, [number, unknown]> = {};
+  await using network2: ScriptedServer = await scriptedServer((request, response) => {
+    const method = (request.url ?? "").replace(/^\/xrpc\/([^?]*).*$/, "$1");
+    sendJson(response, ...(says[method] ?? [404, {}]));
+  });
+  const flags = ["--quick", "--relay", network2.origin, "--app-view", network2.origin];
+  const uri = `at://${account.did}/app.bsky.feed.post/3zzzzzzzzzz22`;
+  const good: typeof says = {
+    "com.atproto.sync.getHostStatus": [200, { hostname: "x", status: "active", accountCount: 12 }],
+    "com.atproto.sync.getRepoStatus": [200, { did: account.did, active: true, rev }],
+    "app.bsky.actor.getProfile": [
+      200,
+      { did: account.did, handle: account.handle, followersCount: 3, followsCount: 4 },
+    ],
+    "app.bsky.feed.getPosts": [200, { posts: [{ uri }] }],
+  };
+  const told = async (change: typeof says): Promise<Seen> => {
+    Object.assign(says, good, change);
+    return look(account.did, ...flags);
+  };
+  const allGood = { "relay-host": "ok", relay: "ok", "app-view": "ok" };
+  expect(await told({})).toMatchObject({ code: 0, states: allGood });
+  const relay = "com.atproto.sync.getRepoStatus";
+  const did = account.did;
+  const host = "com.atproto.sync.getHostStatus";
+  expect(await told({ [host]: [200, { hostname: "x", status: "throttled" }] })).toMatchObject({
+    code: 3,
+    states: { ...allGood, "relay-host": "fault" },
+  });
+  for (const said of [
+    [400, { error: "RepoNotFound" }],
+    [200, { did, active: false, status: "throttled" }],
+    [200, { did, active: true, rev: "3aaaaaaaaaa22" }],
+  ] as const) {
+    const seen = await told({ [relay]: [...said] });
+    // What was written a moment ago may be on its way.
+    const behind = said[1] !== undefined && "rev" in said[1];
+    expect(seen).toMatchObject({ code: behind ? 0 : 3, states: { ...allGood, relay: behind ? "warning" : "fault" } });
+  }
+  const profile = "app.bsky.actor.getProfile";
+  for (const change of [
+    { [profile]: [400, { error: "InvalidRequest", message: "Profile not found" }] },
+    { [profile]: [200, { did, handle: "handle.invalid" }] },
+    { "app.bsky.feed.getPosts": [200, { posts: [] }] },
+  ] as (typeof says)[]) {
+    expect(await told(change)).toMatchObject({ code: 3, states: { ...allGood, "app-view": "fault" } });
+  }
+  expect(await told({ [profile]: [500, { error: "InternalServerError" }] })).toMatchObject({
+    code: 5,
+    states: { ...allGood, "app-view": "unknown" },
+  });
+});
+
+test("nobody is made active where the account does not live, and no empty copy", async () => {
+  const account = await createAccount(a, { handle: "awake.a.test", email: "awake@old.example.com", password: "pw" });
+  const again = await runDecamp(["account", "activate", account.did, ...where, "--no-input", "--json"]);
+  expect([again.code, JSON.parse(again.stdout)]).toMatchObject([0, { state: "already-active", server: a.url }]);
+});
