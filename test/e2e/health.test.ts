@@ -3,7 +3,7 @@
  * that is offered, typed as it stands, mends it. What would be asked of a person is in the environment.
  */
 import { execFile } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -242,6 +242,39 @@ test("what the relay and the AppView say: throttled, unknown, behind; no profile
     code: 5,
     states: { ...allGood, "app-view": "unknown" },
   });
+});
+
+test("whether a server would take an account; a report without names", async () => {
+  const account = await filled("asking");
+  const report = path.join(home, "report.json");
+  const asked = await look(account.did, "--server", b.url, "--report", report);
+  expect(asked).toMatchObject({
+    code: 0,
+    states: { server: "ok", admission: "ok", terms: "warning", limits: "ok", there: "ok" },
+  });
+  await using small = await scriptedServer(({ url = "" }, response) =>
+    url.includes("describeServer")
+      ? sendJson(response, 200, {
+          did: "did:web:small.example",
+          availableUserDomains: [".small.example"],
+          inviteCodeRequired: true,
+          blobUploadLimit: 10,
+        })
+      : sendJson(response, 400, { error: "RepoNotFound", message: "Could not find repo" }),
+  );
+  expect(await look(account.did, "--server", small.origin)).toMatchObject({
+    code: 3,
+    states: { server: "ok", admission: "warning", limits: "fault", there: "ok" },
+  });
+  expect(await look(account.did, "--server", "http://localhost:1")).toMatchObject({
+    code: 3,
+    states: { server: "fault" },
+  });
+  const text = readFileSync(report, "utf8");
+  expect(text).toContain('"did": "ACCOUNT-1"');
+  expect(text).not.toMatch(/did:|localhost|\.test/);
+  const again = await runDecamp(["doctor", account.did, "--quick", "--report", report, ...where]);
+  expect(again).toMatchObject({ code: 9, stdout: "" });
 });
 
 test("nobody is made active where the account does not live, and no empty copy", async () => {

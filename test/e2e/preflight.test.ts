@@ -165,9 +165,17 @@ test("a handle that somebody else has is refused in a dry run already", async ()
   await expectUntouched(account);
 });
 
-/** What a dry run says of a relay that answers like this, and how it was asked. */
-async function asRelay(answer: object, status = 200): Promise<{ warnings: Line[]; paths: string[] }> {
-  await using relay = await scriptedServer((_, response) => sendJson(response, status, answer));
+/** What a dry run says of a relay that answers like this, and how it was asked. @param ofAccount of the account */
+async function asRelay(
+  answer: object,
+  status = 200,
+  ofAccount: object = { error: "RepoNotFound" },
+): Promise<{ warnings: Line[]; paths: string[] }> {
+  await using relay = await scriptedServer(({ url = "" }, response) =>
+    url.includes("getRepoStatus")
+      ? sendJson(response, "error" in ofAccount ? 400 : 200, ofAccount)
+      : sendJson(response, status, answer),
+  );
   const account = await newAccount();
   const move = await prepareMove(network, account, network.b);
   const { code, warnings } = await run([...move.args, "--dry-run", "--relay", relay.origin]);
@@ -186,9 +194,20 @@ describe("the relay", () => {
   ])("%s", async (_, answer, codes) => {
     const { warnings, paths } = await asRelay({ hostname: "b", seq: 1, ...answer });
     expect(warnings.map((warning) => warning.code)).toEqual(codes);
-    expect(paths).toEqual([
+    expect(paths.toSorted()).toEqual([
       `/xrpc/com.atproto.sync.getHostStatus?hostname=${encodeURIComponent(new URL(network.b.url).host)}`,
+      expect.stringMatching(/^\/xrpc\/com\.atproto\.sync\.getRepoStatus\?did=did%3Aplc%3A/),
     ]);
+  });
+
+  // The limit holds for accounts that are new to it.
+  test.each([
+    ["carries", { active: true }, []],
+    ["has throttled", { active: false, status: "throttled" }, ["relay-limit", "relay-throttled"]],
+  ])("near its limit, that %s the account", async (_, ofAccount, codes) => {
+    const near = { hostname: "b", seq: 1, status: "active", accountCount: 97 };
+    const { warnings } = await asRelay(near, 200, { did: "did:plc:x", ...ofAccount });
+    expect(warnings.map(({ code }) => code).toSorted()).toEqual(codes);
   });
 
   test("that does not know the new server", async () => {

@@ -9,7 +9,10 @@ export interface DoctorFlags extends RotationKeyFlags, RotationSignerFlags {
   readonly archive?: string;
   readonly to?: string;
   readonly from?: string;
+  readonly server?: string;
   readonly quick?: true;
+  readonly watch?: true;
+  readonly report?: string;
   readonly relay?: string;
   readonly appView?: string;
 }
@@ -20,6 +23,9 @@ export function declareDoctor(program: Command): readonly Declared[] {
     .summary("say what is wrong with an account, and what mends it")
     .argument("<account>", "its handle, or its DID")
     .option("--quick", "leave out the blobs: for them the whole repository is read")
+    .option("--watch", "look again every half minute until nothing is wrong, for a day at the most")
+    .option("--server <url>", "say instead whether this server would take the account")
+    .option("--report <file>", "also write what was seen into a new file, without names: for whoever helps you")
     .option("--from <url>", "the server that is asked for the handle")
     .option("--relay <url>", "the relay that is asked (or ATP_RELAY_HOST)")
     .option("--app-view <url>", "the AppView that is asked what people see (or ATP_APPVIEW_HOST)")
@@ -42,6 +48,11 @@ export function declareDoctor(program: Command): readonly Declared[] {
     ],
     [
       { says: "Is anything wrong with this account?", command: "decamp doctor alice.example.com" },
+      { says: "After a move, until everything is seen:", command: "decamp doctor alice.example.com --watch" },
+      {
+        says: "Would this server take it?",
+        command: "decamp doctor alice.example.com --server https://pds.example.org",
+      },
       { says: "Could it come back from this archive?", command: "decamp doctor alice.example.com --archive backup" },
       {
         says: "And with this key, to this server?",

@@ -1,16 +1,33 @@
-/** `decamp doctor`: what is wrong with an account, and what mends it, on one page. */
+/** `decamp doctor`: what is wrong with an account, or a server, and what mends it, on one page. */
 import { exitCodeOf } from "../../errors.ts";
 import { parseServerUrl } from "../../identity/addresses.ts";
 import { examine } from "../../migration/doctor/examine.ts";
-import type { Health } from "../../migration/doctor/health.ts";
+import { examineServer } from "../../migration/doctor/examine-server.ts";
+import type { HealthCheck } from "../../migration/doctor/health.ts";
+import { refuseExisting } from "../../services/disk/files.ts";
+import type { OpenServices } from "../../services/open.ts";
 import type { Edge, Invocation } from "../command.ts";
 import { nonEmpty, readGlobals, relayOf } from "../globals.ts";
 import { completer, type Complete } from "../next-command.ts";
 import { servicesFor } from "../services.ts";
 import { stoppable } from "../talk/signals.ts";
-import type { Line } from "../talk/terminal.ts";
+import type { Channel, Line } from "../talk/terminal.ts";
 import type { DoctorFlags } from "./declare.ts";
+import { writeReport } from "./nameless-report.ts";
 import { stateWords } from "./state-words.ts";
+
+/** With --watch it is looked again after so long, and for so long (milliseconds). */
+const pace = 30_000;
+const longest = 24 * 60 * 60_000;
+
+/** What was found of an account, or of a server. */
+interface Found {
+  readonly did?: string;
+  readonly handle?: string;
+  readonly server?: string;
+  readonly checks: readonly HealthCheck[];
+  readonly ok: boolean;
+}
 
 /** Runs `decamp doctor`. Exit code 3 if something is wrong, 5 if somebody who was asked did not answer. */
 export async function lookOverCommand(
@@ -18,73 +35,118 @@ export async function lookOverCommand(
   { terminal }: Edge,
 ): Promise<number> {
   const globals = readGlobals(raw, terminal.env);
-  const { allowPrivateHosts } = globals;
   const [account = ""] = args;
-  const { quick = false, from, appView = nonEmpty(terminal.env["ATP_APPVIEW_HOST"]) } = flags;
+  const { report, watch = false, appView = nonEmpty(terminal.env["ATP_APPVIEW_HOST"]) } = flags;
   const services = servicesFor(globals, terminal, relayOf(flags, terminal.env), appView);
   const complete = completer({ raw, globals });
+  const look = async (signal: AbortSignal): Promise<Found> =>
+    lookOnce(account, flags, globals.allowPrivateHosts, services, signal);
   try {
-    const health = await stoppable(
+    if (report !== undefined) {
+      await refuseExisting(report);
+    }
+    const found = await stoppable(
       async (signal) =>
-        examine(
-          {
-            account,
-            quick,
-            allowPrivateHosts,
-            ...(from === undefined ? {} : { from: parseServerUrl(from, { allowPrivateHosts }) }),
-          },
-          services,
-          signal,
-        ),
+        watch
+          ? lookUntilWell(look, services, signal, (changed) => {
+              if (!globals.json && !globals.quiet) {
+                tell(terminal.err, changed, complete);
+              }
+            })
+          : look(signal),
       () => undefined,
     );
+    if (report !== undefined) {
+      await writeReport(report, found);
+    }
     if (globals.json) {
-      const checks = health.checks.map(({ next, ...check }) => ({
+      const checks = found.checks.map(({ next, ...check }) => ({
         ...check,
         ...(next === undefined ? {} : { next: complete(next) }),
       }));
-      terminal.out.json({ type: "result", version: 1, command: "doctor", ...health, checks });
-    } else if (!globals.quiet || !isQuiet(health)) {
-      for (const line of healthLines(health, complete)) {
-        terminal.out.line(...line);
+      terminal.out.json({ type: "result", version: 1, command: "doctor", ...found, checks });
+    } else if (!globals.quiet || !isWell(found)) {
+      const { handle, did, server } = found;
+      const name = server ?? handle ?? did ?? "";
+      terminal.out.line({ text: name, style: "bold" }, ...(did === undefined || did === name ? [] : ["  ", did]));
+      tell(terminal.out, found.checks, complete);
+      terminal.out.line();
+      terminal.out.line({ text: summary(found), style: "bold" });
+      if (report !== undefined) {
+        terminal.out.line(`The report, without names, is in ${report}. Read it before you give it to anybody.`);
       }
     }
-    return health.ok ? (isQuiet(health) ? 0 : exitCodeOf("unreachable")) : exitCodeOf("damaged");
+    return found.ok ? (isWell(found) ? 0 : exitCodeOf("unreachable")) : exitCodeOf("damaged");
   } finally {
     services.close();
   }
 }
 
+async function lookOnce(
+  account: string,
+  { from, server, quick: isQuick }: DoctorFlags,
+  allowPrivateHosts: boolean,
+  services: OpenServices,
+  signal: AbortSignal,
+): Promise<Found> {
+  const quick = isQuick === true;
+  const origin = from === undefined ? undefined : parseServerUrl(from, { allowPrivateHosts });
+  return server === undefined
+    ? examine({ account, quick, allowPrivateHosts, from: origin }, services, signal)
+    : examineServer(
+        { account, quick, from: origin, server: parseServerUrl(server, { allowPrivateHosts }) },
+        services,
+        signal,
+      );
+}
+
+/** Looks again and again until nothing is wrong. @param onChange told what is wrong, and later what has changed */
+async function lookUntilWell(
+  look: (signal: AbortSignal) => Promise<Found>,
+  { now, sleep }: Pick<OpenServices, "now" | "sleep">,
+  signal: AbortSignal,
+  onChange: (checks: readonly HealthCheck[]) => void,
+): Promise<Found> {
+  const end = now() + longest;
+  let before: Found | undefined;
+  for (;;) {
+    const found = await look(signal);
+    if (isWell(found) || now() + pace > end) {
+      return found;
+    }
+    const said = new Set(before?.checks.map(({ id, message }) => `${id} ${message}`));
+    onChange(
+      found.checks.filter(
+        ({ id, message, state }) => !said.has(`${id} ${message}`) && (before !== undefined || state !== "ok"),
+      ),
+    );
+    before = found;
+    await sleep(pace, signal);
+  }
+}
+
 /** Whether nothing is wrong, and everybody has answered. */
-function isQuiet({ checks }: Health): boolean {
+function isWell({ checks }: Found): boolean {
   return checks.every(({ state }) => state === "ok" || state === "warning");
 }
 
-function healthLines({ did, handle, checks, ok }: Health, complete: Complete): Line[] {
-  const faults = checks.filter(({ state }) => state === "fault").length;
-  const unknown = checks.filter(({ state }) => state === "unknown").length;
-  return [
-    [
-      { text: handle ?? did, style: "bold" },
-      ...(handle === undefined ? [] : ["  ", { text: did, style: "dim" } as const]),
-    ],
-    ...checks.flatMap(({ state, message, help, next }): Line[] => [
+function tell(channel: Channel, checks: readonly HealthCheck[], complete: Complete): void {
+  for (const { state, message, help, next } of checks) {
+    const lines: Line[] = [
       [stateWords[state], message],
       ...(help === undefined ? [] : [[`         ${help}`]]),
       ...(next === undefined ? [] : [[`           ${complete(next)}`]]),
-    ]),
-    [],
-    [
-      {
-        text: ok
-          ? unknown === 0
-            ? "Nothing is wrong with the account, as far as can be seen from outside."
-            : "Nothing wrong was seen, and not everybody has answered."
-          : faults === 1
-            ? "One thing is wrong."
-            : `${faults} things are wrong.`,
-        style: "bold",
-      },
-    ],
-  ];
+    ];
+    lines.forEach((line) => channel.line(...line));
+  }
+}
+
+function summary({ checks, ok }: Found): string {
+  const faults = checks.filter(({ state }) => state === "fault").length;
+  if (!ok) {
+    return faults === 1 ? "One thing is wrong." : `${faults} things are wrong.`;
+  }
+  return checks.some(({ state }) => state === "unknown")
+    ? "Nothing wrong was seen, and not everybody has answered."
+    : "Nothing is wrong, as far as can be seen from outside.";
 }

@@ -4,7 +4,7 @@ import { stateAt } from "../../account/places.ts";
 import { receiveInto } from "../../archive/export/fetch-repo.ts";
 import type { Cid } from "../../data/cid.ts";
 import { isDecampError } from "../../errors.ts";
-import { blobRefsInTurns } from "../../repo/records.ts";
+import { blobRefsInTurns, type ReferencedBlob } from "../../repo/records.ts";
 import { fileSource } from "../../services/disk/car-file.ts";
 import { forEachConcurrent } from "../../services/concurrent.ts";
 import { createSpool } from "../../services/disk/spool.ts";
@@ -32,7 +32,9 @@ export async function checkBlobs(
   const { did } = subject;
   const pds = services.openPds(home);
   try {
-    const needed = [...(await neededBlobs(pds, subject, signal))];
+    const needed = [...(await neededBlobs(pds, subject, signal))].map(
+      ([cid, { records }]) => [cid, records[0] ?? ""] as const,
+    );
     // What a server lists is what its records name, and not what it has: so each is asked for.
     const step = Math.max(1, needed.length / mostAsked);
     const asked = Array.from({ length: Math.min(needed.length, mostAsked) }, (_, index) => Math.floor(index * step));
@@ -66,15 +68,22 @@ export async function checkBlobs(
   }
 }
 
-/** The blobs that the records of the proved repository refer to, each with a record that needs it. */
-async function neededBlobs(pds: Pds, { did, past }: Subject, signal: AbortSignal): Promise<Map<Cid, string>> {
+/**
+ * The blobs that the records of the proved repository refer to.
+ *
+ * @throws DecampError `damaged` for what is no such repository, and what the services throw
+ */
+export async function neededBlobs(
+  pds: Pds,
+  { did, past }: Pick<Subject, "did" | "past">,
+  signal: AbortSignal,
+): Promise<Map<Cid, ReferencedBlob>> {
   const expectation = { did, signingKeys: past.signingKeys };
   const spool = await createSpool();
   try {
     const download = await pds.getRepo(did, signal);
     await receiveInto(spool.file, download, expectation, { signal, onProgress: () => undefined });
-    const refs = await blobRefsInTurns(fileSource(spool.file.descriptor, spool.file.path), { signal });
-    return new Map([...refs].map(([cid, { records }]) => [cid, records[0] ?? ""]));
+    return await blobRefsInTurns(fileSource(spool.file.descriptor, spool.file.path), { signal });
   } finally {
     await spool.close();
   }

@@ -24,7 +24,12 @@ export type HealthCheckId =
   | "blobs"
   | "relay-host"
   | "relay"
-  | "app-view";
+  | "app-view"
+  | "server"
+  | "admission"
+  | "terms"
+  | "limits"
+  | "there";
 
 /** One thing that was looked at. */
 export interface HealthCheck {

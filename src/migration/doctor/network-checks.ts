@@ -27,7 +27,10 @@ export interface Carried {
 }
 
 /** What a relay says of the server: it limits how many new accounts of one it carries. */
-export async function checkRelayHost(relay: Relay, { pds, signal }: Carried): Promise<HealthCheck> {
+export async function checkRelayHost(
+  relay: Relay,
+  { pds, signal }: Pick<Carried, "pds" | "signal">,
+): Promise<HealthCheck> {
   return answered("relay-host", relay.host, signal, async (stop) => {
     const said = await relay.hostStatus(pds.host, stop);
     if (said === undefined) {
