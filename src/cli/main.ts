@@ -147,7 +147,7 @@ async function runNamed(ready: Ready, edge: Edge): Promise<number> {
   ]);
   allowNames(edge.secrets, invocation.argv);
   collectWith(findCollector);
-  refuseRevealing(invocation.command, edge.terminal.env, processSettings());
+  refuseRevealing(invocation.command, edge.terminal.env, processSettings(), edge.secrets);
   const { verbose, json, logFile } = invocation.globals;
   if (logFile !== undefined) {
     await (await import("./talk/log/open-log.ts")).openLog(logFile, ready, edge.terminal);

@@ -4,6 +4,7 @@
  * decamp's own code runs that has begun, and the commands that it runs inherit it: so decamp refuses to go on, and says
  * what to take away.
  */
+import type { KnownSecrets } from "../data/known-secrets.ts";
 import { DecampError } from "../errors.ts";
 import { holdsSecret } from "./secret-kinds.ts";
 
@@ -12,15 +13,15 @@ export interface NodeSettings {
   /** Its flags, without those of `NODE_OPTIONS`. */
   readonly execArgv: readonly string[];
   /** Whether a debugger can connect now. */
-  readonly isInspected: boolean;
+  readonly isInspected: () => boolean;
 }
 
 /** How this process was started. */
 export function processSettings(): NodeSettings {
   return {
     execArgv: process.execArgv,
-    // Loading the inspector takes its time, and not every command has to know.
-    get isInspected() {
+    // Loading the inspector takes its time, and most commands end before they know any secret.
+    isInspected: () => {
       const inspector = process.features.inspector ? process.getBuiltinModule("node:inspector") : undefined;
       return inspector?.url() !== undefined;
     },
@@ -68,12 +69,20 @@ const revealing = [
 ];
 
 /**
- * Refuses what would show secrets, if the command may have any, or the environment holds one.
+ * Refuses what would show secrets, if the command may have any, or the environment holds one. Whether a debugger can
+ * connect is asked before the first of them: at once if that is in the environment.
  *
- * @throws DecampError `usage`
+ * @throws DecampError `usage`, and so does whoever takes the first of `secrets`
  */
-export function refuseRevealing(command: string, env: Readonly<NodeJS.ProcessEnv>, settings: NodeSettings): void {
-  if (withoutSecrets.has(command) && !holdsSecret(env)) {
+export function refuseRevealing(
+  command: string,
+  env: Readonly<NodeJS.ProcessEnv>,
+  settings: NodeSettings,
+  secrets: KnownSecrets,
+): void {
+  secrets.checkBeforeFirst(() => refuseDebugger(settings));
+  const isGiven = holdsSecret(env);
+  if (withoutSecrets.has(command) && !isGiven) {
     return;
   }
   const variable = debugVariables.find((name) => (env[name] ?? "") !== "");
@@ -90,7 +99,13 @@ export function refuseRevealing(command: string, env: Readonly<NodeJS.ProcessEnv
     const flag = nameOf(typed);
     throw revealed(`Started with ${flag}, Node.js would give away what is in its memory, secrets too.`, flag);
   }
-  if (settings.isInspected) {
+  if (isGiven) {
+    secrets.expect();
+  }
+}
+
+function refuseDebugger(settings: NodeSettings): void {
+  if (settings.isInspected()) {
     throw new DecampError("usage", "A debugger can connect to this process, and would see all secrets.", {
       hint: "Start decamp without one.",
     });

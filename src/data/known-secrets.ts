@@ -37,9 +37,22 @@ export class KnownSecrets {
   #byFirst: ReadonlyMap<string, readonly Needle[]> | undefined;
   #released: KnownSecrets | undefined;
   readonly #public = new Set<string>();
+  #check: (() => void) | undefined;
 
-  /** Keeps a text out of what is printed from now on, in all its forms. */
+  /** @param check is called once, before the first secret is taken. What it throws, whoever takes one throws */
+  checkBeforeFirst(check: () => void): void {
+    this.#check = check;
+  }
+
+  /** Says that a secret is about to be read, or made. @throws what the check throws, each time */
+  expect(): void {
+    this.#check?.();
+    this.#check = undefined;
+  }
+
+  /** Keeps a text out of what is printed from now on, in all its forms. @throws as `expect` does */
   add(secret: string): this {
+    this.expect();
     if (secret.length >= shortest && !this.#needles.has(secret)) {
       this.#needles.set(secret, needlesFor(secret));
       this.#byFirst = undefined;

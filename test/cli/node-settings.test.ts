@@ -1,5 +1,6 @@
 /** What Node.js must not have been told where secrets are at hand, or where servers are asked. */
 import { describe, expect, test } from "vitest";
+import { KnownSecrets } from "../../src/data/known-secrets.ts";
 import { refuseRevealing, refuseUncheckedServers } from "../../src/cli/node-settings.ts";
 import { isDecampError } from "../../src/errors.ts";
 import { scriptedServer, sendJson } from "../faults/scripted-server.ts";
@@ -11,7 +12,7 @@ type Command = Parameters<typeof refuseRevealing>[0];
 /** The flag or variable that was refused; undefined if nothing was. */
 function refused(env: NodeJS.ProcessEnv, execArgv: string[] = [], command: Command = "migrate"): unknown {
   try {
-    refuseRevealing(command, env, { execArgv, isInspected: false });
+    refuseRevealing(command, env, { execArgv, isInspected: () => false }, new KnownSecrets());
     return undefined;
   } catch (error) {
     return isDecampError(error, "usage") ? error.data["setting"] : error;
@@ -42,10 +43,32 @@ describe("what would show secrets", () => {
     expect(refused({}, ["--no-warnings", "--inspect=1"])).toBe("--inspect");
   });
 
-  test("a debugger that is there already", () => {
-    expect(() => refuseRevealing("key generate", {}, { execArgv: [], isInspected: true })).toThrow(
-      expect.objectContaining({ code: "usage", exitCode: 2 }),
-    );
+  test("a debugger that is there already, before the first secret, and again before the next try", () => {
+    const secrets = new KnownSecrets();
+    const settings = { execArgv: [], isInspected: () => true };
+    refuseRevealing("key generate", {}, settings, secrets);
+    const isRefused = expect.objectContaining({ code: "usage", exitCode: 2 });
+    expect(() => secrets.expect()).toThrow(isRefused);
+    expect(() => secrets.add("hunter2!")).toThrow(isRefused);
+    expect(() => refuseRevealing("verify", { ATP_PASSWORD: "x" }, settings, new KnownSecrets())).toThrow(isRefused);
+  });
+
+  test("a debugger is looked for once, where there is none", () => {
+    const secrets = new KnownSecrets();
+    let asked = 0;
+    const settings = { execArgv: [], isInspected: () => (asked += 1) > 1 };
+    refuseRevealing("key generate", {}, settings, secrets);
+    expect(asked).toBe(0);
+    expect(secrets.add("hunter2!").add("hunter3!").redact("hunter2! hunter3!")).toBe("[secret] [secret]");
+    expect(asked).toBe(1);
+  });
+
+  test("a process that can be debugged takes no secret", async () => {
+    const open = `data:text/javascript,import{open}from"node:inspector";open(0)`;
+    const args = ["--import", open, startScript, "key", "generate", "-o", "/nowhere/key", "--no-input"];
+    const { code, stdout, stderr } = await runNode(args, { DECAMP_PASSPHRASE: "long enough to do" });
+    expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+    expect(stderr).toContain("Error: A debugger can connect to this process, and would see all secrets.");
   });
 
   test.each(["NODE_DEBUG", "NODE_DEBUG_NATIVE"])("%s", (name) => {

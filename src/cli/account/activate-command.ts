@@ -23,7 +23,7 @@ export async function accountActivateCommand(
     sourcePassword: { file: flags.passwordFile, command: flags.passwordCommand },
     authFactor: { file: flags.authFactorFile, command: flags.authFactorCommand },
   };
-  checkSecretFlags(secretFlags, terminal.stdin.isTTY);
+  checkSecretFlags(secretFlags, terminal);
   const from = flags.from === undefined ? undefined : parseServerUrl(flags.from, globals);
   const services = servicesFor(globals, terminal);
   try {

@@ -22,7 +22,7 @@ export async function comebackCommand(
   const [account = ""] = args;
   const { archive = "", to } = flags;
   const secretFlags = rotationKeySecrets(flags);
-  checkSecretFlags(secretFlags, terminal.stdin.isTTY);
+  checkSecretFlags(secretFlags, terminal);
   const services = servicesFor(globals, terminal);
   const complete = completer({ raw, globals });
   try {

@@ -61,7 +61,7 @@ export async function exportAccount(
     sourcePassword: { file: flags.passwordFile, command: flags.passwordCommand },
     authFactor: { file: flags.authFactorFile, command: flags.authFactorCommand },
   };
-  checkSecretFlags(secretFlags, terminal.stdin.isTTY);
+  checkSecretFlags(secretFlags, terminal);
   const services = servicesFor(globals, terminal);
   try {
     const ended = await stoppable(

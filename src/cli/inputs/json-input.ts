@@ -17,25 +17,25 @@ const otherwise = "Give the path of a file, or pipe the JSON in.";
  */
 export async function readJsonInput(
   path: string,
-  { stdin }: Pick<Terminal, "stdin">,
+  terminal: Pick<Terminal, "stdin">,
   options: JsonOptions = {},
 ): Promise<unknown> {
   if (path !== "-") {
     return readJsonFile(path, options);
   }
-  requirePipe(stdin, otherwise);
-  return readJsonStream(stdin, "the standard input", options);
+  requirePipe(terminal.stdin, otherwise);
+  return readJsonStream(terminal.stdin, "the standard input", options);
 }
 
 /** The same for what may be lines of JSON. @throws DecampError as `readJsonInput` */
 export async function readJsonLinesInput(
   path: string,
-  { stdin }: Pick<Terminal, "stdin">,
+  terminal: Pick<Terminal, "stdin">,
   signal?: AbortSignal,
 ): Promise<JsonValues> {
   if (path !== "-") {
     return readJsonValues(path, signal);
   }
-  requirePipe(stdin, otherwise);
-  return readJsonValues({ stream: stdin, name: "the standard input" }, signal);
+  requirePipe(terminal.stdin, otherwise);
+  return readJsonValues({ stream: terminal.stdin, name: "the standard input" }, signal);
 }

@@ -26,7 +26,7 @@ export async function keyInspectCommand(
   const globals = readGlobals(raw, terminal.env);
   const [what] = args;
   const secretFlags = keyInputSecrets(what, flags, terminal);
-  checkSecretFlags(secretFlags, terminal.stdin.isTTY);
+  checkSecretFlags(secretFlags, terminal);
   const { key, input, account } = await stoppable(
     async (signal, leave) =>
       withPrompter(terminal, { ...globals, signal, leave }, async (prompter) => {

@@ -40,7 +40,7 @@ async function keep(
 ): Promise<number> {
   const globals = readGlobals(raw, terminal.env);
   const { out, reveal } = flags;
-  checkSecretFlags(secretFlags, terminal.stdin.isTTY);
+  checkSecretFlags(secretFlags, terminal);
   const key = await stoppable(
     async (signal, leave) =>
       withPrompter(terminal, { ...globals, signal, leave }, async (prompter) => {

@@ -24,11 +24,11 @@ export interface KeyInput {
 export function keyInputSecrets(
   what: string | undefined,
   flags: PassphraseFlags,
-  { stdin }: Pick<Terminal, "stdin">,
+  terminal: Pick<Terminal, "stdin">,
 ): AllSecretFlags {
   refusePrivateKey(what);
   if (what === "-") {
-    requirePipe(stdin, "Give the path of a file, or pipe the key in.");
+    requirePipe(terminal.stdin, "Give the path of a file, or pipe the key in.");
   }
   if (what !== undefined && isPublic(what)) {
     requireDidKey(what);

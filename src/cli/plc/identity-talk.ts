@@ -55,7 +55,7 @@ export async function talkIdentity<T>(
   const globals = readGlobals(raw, terminal.env);
   const complete = completer({ raw, globals });
   const secretFlags = secretFlagsOf(flags);
-  checkSecretFlags(secretFlags, terminal.stdin.isTTY);
+  checkSecretFlags(secretFlags, terminal);
   const outside = outsideSigner(flags);
   const hasRotationKey = namesRotationKey(flags, terminal.env);
   const from = flags.from === undefined ? undefined : parseServerUrl(flags.from, globals);

@@ -41,7 +41,7 @@ export async function plcSignCommand(
     });
   }
   const secretFlags = rotationKeySecrets(flags);
-  checkSecretFlags(secretFlags, terminal.stdin.isTTY);
+  checkSecretFlags(secretFlags, terminal);
   const outside = outsideSigner(flags);
   const operation = parseUnsignedOperation(await readOperationInput(path, terminal));
   const limits = readLimits(globals.limit);

@@ -46,7 +46,7 @@ export async function converse<T>(
   { terminal, secrets }: Edge,
   work: (answers: Answers, report: Report, signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
-  checkSecretFlags(secretFlags, terminal.stdin.isTTY);
+  checkSecretFlags(secretFlags, terminal);
   return stoppable(
     async (signal, leave) =>
       reportAndAsk(

@@ -78,7 +78,7 @@ export async function withPrompter<T>(
 }
 
 export function createPrompter(terminal: Terminal, options: PrompterOptions, typing: Typing = nobodyTypes): Prompter {
-  const canAsk = terminal.stdin.isTTY && terminal.err.isTerminal && !options.noInput && !options.json;
+  const canAsk = terminal.err.isTerminal && !options.noInput && !options.json && terminal.stdin.isTTY;
 
   const ask = async (question: Question, secret: boolean): Promise<string> => {
     if (!canAsk) {

@@ -64,7 +64,7 @@ export interface Secrets {
  *
  * @throws DecampError `usage` if one secret has two sources, or two secrets want the standard input
  */
-export function checkSecretFlags(flags: AllSecretFlags, stdinIsTerminal: boolean): void {
+export function checkSecretFlags(flags: AllSecretFlags, terminal: Pick<Terminal, "stdin">): void {
   const fromStdin: string[] = [];
   for (const name of secretNames) {
     const { flag } = secretKinds[name];
@@ -82,7 +82,7 @@ export function checkSecretFlags(flags: AllSecretFlags, stdinIsTerminal: boolean
       hint: "Put one of them into a file, or use the command form of the flag.",
     });
   }
-  if (first !== undefined && stdinIsTerminal) {
+  if (first !== undefined && terminal.stdin.isTTY) {
     throw new DecampError("usage", `${first} - reads the standard input, but that is a terminal.`, {
       hint: "Leave the flag out to be asked, or pipe the secret in.",
     });
@@ -111,6 +111,7 @@ export function createSecrets(
     const what = whatIs(name);
     const mayBeSeen = isClosed === true ? isArmored : undefined;
     if (file === "-") {
+      known.expect();
       return readSecretStream(terminal.stdin, "the standard input", what, signal);
     }
     if (file !== undefined) {
@@ -119,7 +120,10 @@ export function createSecrets(
     return command === undefined ? undefined : runOutside(async (env) => runSecretCommand(command, what, env, signal));
   };
 
-  const runOutside: Secrets["command"] = async (run) => prompter.lend(async () => run(withoutSecrets(terminal.env)));
+  const runOutside: Secrets["command"] = async (run) => {
+    known.expect();
+    return prompter.lend(async () => run(withoutSecrets(terminal.env)));
+  };
 
   const fromEnvironment = (name: SecretName): string | undefined =>
     secretKinds[name].env
@@ -158,6 +162,7 @@ export function createSecrets(
       const { again = false, ...asked } = question;
       let secret = again ? undefined : await readGiven(name);
       if (secret === undefined) {
+        known.expect();
         const { flag, env } = secretKinds[name];
         const ownWays = `--${flag}-file, --${flag}-command, or ${env.join(" or ")} in the environment`;
         const { what = whatIs(name), answeredBy = ownWays, afterwards, repeat, guardsFile = false } = asked;
