@@ -53,7 +53,10 @@ test.each([
   expect(new Set(ours)).toEqual(new Set(["cli", "data", "services"]));
   const services = new Set(loaded.flatMap((url) => /\/src\/services\/(.+)$/.exec(url)?.[1] ?? []));
   const few = new Set(
-    ["config-place.ts", "defaults.ts", "system-rules.ts"].concat("descriptor.ts", "disk/write-whole.ts", "package.ts"),
+    ["config-place.ts", "defaults.ts", "descriptor.ts", "package.ts", "system-error.ts", "system-rules.ts"].concat([
+      "disk/write-whole.ts",
+      "disk/output/direct-output.ts",
+    ]),
   );
   expect([...services].filter((file) => !few.has(file))).toEqual([]);
   expect(loaded.filter((url) => /^node:(?:net|http|https|tls|dns)/.test(url))).toEqual([]);

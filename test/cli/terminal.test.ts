@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { existsSync, mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { stripVTControlCharacters } from "node:util";
 import { assert, constantFrom, property, string } from "fast-check";
 import { describe, expect, test } from "vitest";
@@ -116,6 +117,24 @@ test("a reader that goes away is no error", async () => {
   child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text));
   const [code] = (await once(child, "close")) as [number | null];
   expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+});
+
+const longOutput = fileURLToPath(new URL("support/long-output.ts", import.meta.url));
+
+/** Runs a script of the shell; the program that writes much is its `"$0" "$@"`. */
+const inShell = async (script: string): Promise<Ended> =>
+  runProgram("sh", ["-c", script, process.execPath, longOutput]);
+
+test("all arrives in order, in a file and in a pipe, whose reader may be slow or leave", async () => {
+  const all = `begun\n${Array.from({ length: 50_000 }, (_, number) => `${number}\n`).join("")}`;
+  const slow = await inShell(`"$0" "$@" 2>&1 | { sleep 1; cat; }`);
+  expect(slow).toEqual({ code: 0, stdout: `${all}ended\n`, stderr: "" });
+  const folder = mkdtempSync(join(tmpdir(), "decamp-output-"));
+  const filed = await inShell(`"$0" "$@" > ${folder}/both 2>&1; cat ${folder}/both`);
+  expect(filed.stdout).toBe(`${all}ended\n`);
+  rmSync(folder, { recursive: true });
+  const left = await inShell(`"$0" "$@" | head -n 2`);
+  expect(left).toEqual({ code: 0, stdout: "0\n1\n", stderr: "begun\nended\n" });
 });
 
 /**

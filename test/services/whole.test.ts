@@ -21,7 +21,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { AppendFile } from "../../src/services/disk/append-file.ts";
 import { spoolCar } from "../../src/services/disk/car-file.ts";
 import { refuseTaken } from "../../src/services/secrets/key-store.ts";
-import { writeOutput } from "../../src/services/disk/output-file.ts";
+import { writeOutput } from "../../src/services/disk/output/output-file.ts";
 import { writeAll } from "../../src/services/disk/write-whole.ts";
 import type { Breakage } from "../faults/break-files.ts";
 

@@ -4,7 +4,7 @@ import { readAccount } from "../../account/find.ts";
 import { planChange, type WishedChange } from "../../account/plan-change.ts";
 import { DecampError, exitCodeOf } from "../../errors.ts";
 import { parseServerUrl } from "../../identity/addresses.ts";
-import { writeOutput } from "../../services/disk/output-file.ts";
+import { writeOutput } from "../../services/disk/output/output-file.ts";
 import type { PlcDiffFlags } from "./declare-change.ts";
 import { requireDidKey } from "../did-key.ts";
 import { talkIdentity, type IdentityTalk } from "./identity-talk.ts";

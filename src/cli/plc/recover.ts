@@ -6,7 +6,7 @@ import { planAccountRecovery, recoverAccount, type RecoveryPlan } from "../../ac
 import type { Signer } from "../../account/sign-by-key.ts";
 import { DecampError } from "../../errors.ts";
 import { rotationKeysOf } from "../../plc/operation.ts";
-import { writeOutput } from "../../services/disk/output-file.ts";
+import { writeOutput } from "../../services/disk/output/output-file.ts";
 import type { PlcRecoverFlags } from "./declare-change.ts";
 import { requireDidKey } from "../did-key.ts";
 import { talkIdentity, type IdentityTalk } from "./identity-talk.ts";

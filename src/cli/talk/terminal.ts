@@ -22,6 +22,7 @@ import type { Line, Piece } from "./line.ts";
 import { inAscii, showsUnicode } from "./plain/signs.ts";
 import { RunLog, type LogDocument } from "./log/run-log.ts";
 import { wrapLine } from "./wrap.ts";
+import { openDirectOutput, type DirectOutput } from "../../services/disk/output/direct-output.ts";
 import { writeAllSync } from "../../services/disk/write-whole.ts";
 
 /** One of the two output streams. */
@@ -85,18 +86,27 @@ export interface TerminalParts {
   readonly stdin: NodeJS.ReadStream;
   readonly stdout: NodeJS.WriteStream;
   readonly stderr: NodeJS.WriteStream;
+  /** What is written to in the place of a stream, as long as that works; the stream is not asked for then. */
+  readonly direct?: (name: OutputName) => DirectOutput | undefined;
   readonly env: Readonly<NodeJS.ProcessEnv>;
 }
+
+type OutputName = "stdout" | "stderr";
 
 /** The streams and the environment of this process. */
 export function processParts(): TerminalParts {
   return {
-    // Opened only when it is asked for.
+    // Each is opened only when it is asked for.
     get stdin() {
       return endsQuietly(process.stdin);
     },
-    stdout: process.stdout,
-    stderr: process.stderr,
+    get stdout() {
+      return process.stdout;
+    },
+    get stderr() {
+      return process.stderr;
+    },
+    direct: (name) => openDirectOutput(name === "stdout" ? 1 : 2),
     env: process.env,
   };
 }
@@ -131,32 +141,24 @@ export async function openTerminal(
   const secrets = new KnownSecrets();
   const { noColor, plain = false } = options;
   const log = new RunLog((value) => printableJson(JSON.stringify(secrets.redactForGood(value))));
-  const colored = (stream: NodeJS.WriteStream): boolean => showsColor(stream.isTTY, parts.env, noColor || plain);
+  const outputs = { stdout: new Output(parts, "stdout"), stderr: new Output(parts, "stderr") };
+  const colored = ({ isTerminal }: Output): boolean => showsColor(isTerminal, parts.env, noColor || plain);
   let chalk: ChalkInstance | undefined;
-  if (colored(parts.stdout) || colored(parts.stderr)) {
+  if (colored(outputs.stdout) || colored(outputs.stderr)) {
     const { Chalk } = await import("chalk");
     chalk = new Chalk({ level: 1 });
   }
-  const channel = (stream: NodeJS.WriteStream): Channel => {
-    const file = fileOf(stream);
-    const put = (text: string | Uint8Array): void => {
-      if (file === undefined) {
-        stream.write(text);
-      } else {
-        writeAllSync(file, Buffer.from(text));
-      }
-    };
-    return openChannel(stream, put, {
-      chalk: colored(stream) ? chalk : undefined,
-      plain: plain || (stream.isTTY && parts.env["TERM"] === "dumb"),
-      unicode: !stream.isTTY || showsUnicode(parts.env),
+  const channel = (output: Output): Channel =>
+    openChannel(output, {
+      chalk: colored(output) ? chalk : undefined,
+      plain: plain || (output.isTerminal && parts.env["TERM"] === "dumb"),
+      unicode: !output.isTerminal || showsUnicode(parts.env),
       secrets,
       log,
     });
-  };
   return {
-    out: channel(parts.stdout),
-    err: channel(parts.stderr),
+    out: channel(outputs.stdout),
+    err: channel(outputs.stderr),
     get stdin() {
       return parts.stdin;
     },
@@ -164,6 +166,57 @@ export async function openTerminal(
     secrets,
     log,
   };
+}
+
+/** One of the two outputs, written to in the shortest way. Its stream is opened when nothing else will do. */
+class Output {
+  readonly isTerminal: boolean;
+  readonly #parts: TerminalParts;
+  readonly #name: OutputName;
+  #direct: DirectOutput | undefined;
+  #opened: NodeJS.WriteStream | undefined;
+  #onError: (error: unknown) => void = () => undefined;
+
+  constructor(parts: TerminalParts, name: OutputName) {
+    this.#parts = parts;
+    this.#name = name;
+    this.#direct = parts.direct?.(name);
+    this.isTerminal = this.#direct === undefined && this.stream.isTTY;
+  }
+
+  /** The stream. Once it is open, all goes through it, so that nothing overtakes what waits there. */
+  get stream(): NodeJS.WriteStream {
+    if (this.#opened === undefined) {
+      this.#direct = undefined;
+      this.#opened = this.#parts[this.#name];
+      this.#opened.on("error", (error) => this.#onError(error));
+    }
+    return this.#opened;
+  }
+
+  /** The stream, if it was needed so far. */
+  get opened(): NodeJS.WriteStream | undefined {
+    return this.#opened;
+  }
+
+  /** @param onError hears of what the stream tells later */
+  hear(onError: (error: unknown) => void): void {
+    this.#onError = onError;
+  }
+
+  /** Writes, or throws. */
+  put(content: string | Uint8Array): void {
+    const left = this.#direct === undefined ? content : this.#direct(Buffer.from(content));
+    if (left.length === 0) {
+      return;
+    }
+    const file = fileOf(this.stream);
+    if (file === undefined) {
+      this.stream.write(left);
+    } else {
+      writeAllSync(file, Buffer.from(left));
+    }
+  }
 }
 
 /**
@@ -233,16 +286,11 @@ export function tellDocument(
   return json;
 }
 
-/** @param put writes to the stream, or throws */
-function openChannel(
-  stream: NodeJS.WriteStream,
-  put: (content: string | Uint8Array) => void,
-  { chalk, plain, secrets, log, ...of }: ChannelOptions,
-): Channel {
+function openChannel(output: Output, { chalk, plain, secrets, log, ...of }: ChannelOptions): Channel {
   const unicode = of.unicode && !plain;
-  const isTerminal = stream.isTTY;
+  const { isTerminal } = output;
   if (isTerminal) {
-    neverWithoutSize(stream);
+    neverWithoutSize(output.stream);
   }
   let closed = false;
   let abandoned = false;
@@ -256,16 +304,16 @@ function openChannel(
       failure = isGone ? undefined : code;
       // Whoever waits for it need not any longer. Only once: an animation writes again when it hears this, which fails
       // again.
-      stream.emit("drain");
+      output.opened?.emit("drain");
     }
   };
-  stream.on("error", lose);
+  output.hear(lose);
   const write = (content: string | Uint8Array): void => {
     if (closed) {
       return;
     }
     try {
-      put(content);
+      output.put(content);
     } catch (error) {
       lose(error);
     }
@@ -285,13 +333,14 @@ function openChannel(
   return {
     isTerminal,
     get canAnimate() {
-      return isTerminal && !plain && hasRoom(stream);
+      return isTerminal && !plain && hasRoom(output.stream);
     },
     isPlain: plain,
     unicode,
     color: chalk !== undefined,
     get width() {
-      return stream.columns > 0 ? stream.columns : 80;
+      const columns = output.opened?.columns ?? 0;
+      return columns > 0 ? columns : 80;
     },
     get closed() {
       return closed;
@@ -303,7 +352,7 @@ function openChannel(
       const shown = pieces.map((piece) =>
         typeof piece === "string" ? show(piece) : { ...piece, text: show(piece.text) },
       );
-      const told = isTerminal ? saidColumns.get(stream)?.() : undefined;
+      const told = isTerminal ? saidColumns.get(output.stream)?.() : undefined;
       for (const line of typeof told === "number" && told > 0 ? wrapLine(shown, told) : [shown]) {
         write(`${render(...line)}\n`);
       }
@@ -327,14 +376,16 @@ function openChannel(
       return abandoned;
     },
     drained: async () => {
-      if (!closed && stream.writableNeedDrain) {
+      const { opened: stream } = output;
+      if (!closed && stream?.writableNeedDrain === true) {
         await new Promise<void>((resolve) => {
           stream.once("drain", resolve);
         });
       }
     },
     settled: async () => {
-      if (!closed && stream.writableLength > 0) {
+      const { opened: stream } = output;
+      if (!closed && stream !== undefined && stream.writableLength > 0) {
         await new Promise<void>((resolve) => {
           stream.once("error", () => resolve());
           stream.write("", () => resolve());
@@ -343,7 +394,9 @@ function openChannel(
       // An error is told one turn of the loop later.
       await new Promise((resolve) => setImmediate(resolve));
     },
-    stream,
+    get stream() {
+      return output.stream;
+    },
   };
 }
 

@@ -4,6 +4,7 @@
  */
 import { writeSync } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
+import { systemCode } from "../system-error.ts";
 
 /**
  * Writes all bytes.
@@ -31,6 +32,26 @@ export function writeAllSync(descriptor: number, bytes: Uint8Array): void {
   for (let at = 0; at < bytes.length;) {
     at += taken(writeSync(descriptor, bytes, at));
   }
+}
+
+/**
+ * The same for a pipe that was opened so that writing to it does not wait.
+ *
+ * @returns how many bytes were taken: less than all once it is full
+ * @throws what the system says for any other reason
+ */
+export function writeSomeSync(descriptor: number, bytes: Uint8Array): number {
+  let at = 0;
+  try {
+    while (at < bytes.length) {
+      at += taken(writeSync(descriptor, bytes, at));
+    }
+  } catch (error) {
+    if (systemCode(error) !== "EAGAIN") {
+      throw error;
+    }
+  }
+  return at;
 }
 
 /** Nothing taken, and no reason given: to offer it again would never end. */

@@ -3,10 +3,10 @@
  * written to.
  */
 import { lstat, open, realpath, stat } from "node:fs/promises";
-import { DecampError } from "../../errors.ts";
-import { NewFile, onDisk, unusedName } from "./files.ts";
-import { systemCode } from "../system-error.ts";
-import { writeAll } from "./write-whole.ts";
+import { DecampError } from "../../../errors.ts";
+import { NewFile, onDisk, unusedName } from "../files.ts";
+import { systemCode } from "../../system-error.ts";
+import { writeAll } from "../write-whole.ts";
 
 /**
  * Writes a small file; what lies under its name is replaced when the new one is whole. A link of the user's is
