@@ -6,9 +6,9 @@ import { isJsonObject } from "../data/json-object.ts";
 import { DecampError, isDecampError } from "../errors.ts";
 import { isDid } from "../identity/names.ts";
 import { readWhole } from "../services/disk/files.ts";
-import { isNoFolder } from "../services/disk/hash-file.ts";
 import { listEntries } from "../services/disk/plain-entries.ts";
 import { compareSnapshotNames, snapshotFile, snapshotName, snapshotsFolder } from "./layout.ts";
+import { refuseFile } from "./no-archive.ts";
 
 /** A blob of a snapshot. */
 export interface ArchivedBlob {
@@ -170,16 +170,6 @@ export async function listSnapshots(archive: string): Promise<string[]> {
     .filter(({ name, kind }) => kind === "folder" && snapshotName.test(name))
     .map(({ name }) => name)
     .sort(compareSnapshotNames);
-}
-
-/** @throws DecampError `unreadable-file` for a file in the place of an archive */
-export async function refuseFile(path: string): Promise<void> {
-  if (await isNoFolder(path)) {
-    throw new DecampError("unreadable-file", `${path} is a file, not an archive.`, {
-      hint: "Give the folder of an archive. decamp repo ls and decamp repo diff look into CAR files.",
-      data: { path },
-    });
-  }
 }
 
 /**

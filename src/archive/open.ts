@@ -13,6 +13,7 @@ import {
   readManifests,
   type Manifest,
 } from "./manifest.ts";
+import { noArchiveIn } from "./no-archive.ts";
 import { findOddSnapshots, type OddSnapshot } from "./odd-snapshots.ts";
 import { listStoredBlobs } from "./stored-blobs.ts";
 
@@ -79,13 +80,7 @@ export async function openSnapshot(path: string): Promise<OpenSnapshot> {
 /** The error for a folder without a complete snapshot. @throws DecampError `usage`, `storage` */
 export async function noArchive(path: string): Promise<DecampError> {
   const isThere = await isFolder(path);
-  return (
-    (await notComplete(path)) ??
-    new DecampError("unreadable-file", `There is no ${isThere ? "archive in the folder" : "folder"} ${path}.`, {
-      hint: "An archive is a folder that decamp export or decamp migrate has made. In it is a folder snapshots, with a manifest.json in each snapshot that is complete.",
-      data: { path },
-    })
-  );
+  return (await notComplete(path)) ?? noArchiveIn(path, isThere);
 }
 
 /**

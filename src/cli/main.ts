@@ -108,8 +108,13 @@ async function understand(
   }
   const asked = terminal.out.width < helpWidth ? undefined : helpAsked(argv);
   const help = asked === undefined ? undefined : await readyHelp(asked);
-  if (help !== undefined) {
-    terminal.out.text(help);
+  if (help?.text !== undefined) {
+    terminal.out.text(help.text);
+    return { exitCode: 0 };
+  }
+  if (help !== undefined && argv[0] === "help") {
+    const { explainWord } = await import("./help/explain-word.ts");
+    explainWord(argv.slice(1), help.commands, terminal);
     return { exitCode: 0 };
   }
   const { readArguments } = await import("./program.ts");
@@ -129,11 +134,13 @@ async function readFile(
   return early[0] === "__complete" ? {} : { refused: found };
 }
 
-/** The text that is asked for; undefined if there is none. */
-async function readyHelp({ topic, command }: Asked): Promise<string | undefined> {
+/** The text that is asked for, if there is one, and the names of all commands. */
+async function readyHelp({ topic, command }: Asked): Promise<{ text?: string | undefined; commands: string[] }> {
   const about = topic === undefined ? undefined : (await import("./help/topics.ts")).topicText(topic);
-  const page = pageOf((await import("./help/ready-help.ts")).pages, command);
-  return about === undefined || page === undefined ? (about ?? page) : `${about}\n${page}`;
+  const { pages } = await import("./help/ready-help.ts");
+  const page = pageOf(pages, command);
+  const text = about === undefined || page === undefined ? (about ?? page) : `${about}\n${page}`;
+  return { text, commands: Object.keys(pages.pages) };
 }
 
 /** Runs a command; an error that knows what to do next says it with all flags of this run. */

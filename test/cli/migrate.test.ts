@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { runMigrate, type Move } from "../../src/cli/migrate/run.ts";
+import { runMigrate, type Move } from "../../src/cli/migrate/begin.ts";
 import { reportFailure } from "../../src/cli/talk/failure.ts";
 import { readArguments } from "../../src/cli/program.ts";
 import { openTerminal } from "../../src/cli/talk/terminal.ts";

@@ -1,5 +1,5 @@
 /** `decamp archive diff`: what has changed between two snapshots. */
-import { refuseFile } from "../../archive/manifest.ts";
+import { refuseFile } from "../../archive/no-archive.ts";
 import { compareBlobs, compareFiles, compareRecords } from "../../archive/compare-snapshots.ts";
 import { openSnapshot, type OpenSnapshot } from "../../archive/open.ts";
 import type { Edge, Invocation } from "../command.ts";

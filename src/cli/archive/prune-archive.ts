@@ -1,5 +1,5 @@
 /** `decamp archive prune`: which snapshots stay, and what goes with the others. */
-import { refuseFile } from "../../archive/manifest.ts";
+import { refuseFile } from "../../archive/no-archive.ts";
 import { holdsArchives } from "../../archive/archives.ts";
 import { hasRule, parseSpan, type KeepRules } from "../../archive/keep-rules.ts";
 import { privateReason, pruneArchive, type Pruned } from "../../archive/prune.ts";

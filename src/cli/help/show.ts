@@ -1,12 +1,10 @@
 /** Prints what `decamp help WORDS` asks for, where the help of a command is to be laid out for this terminal. */
 import type { Command } from "commander";
-import { DecampError } from "../../errors.ts";
 import type { Terminal } from "../talk/terminal.ts";
 import { everyCommand } from "../every-command.ts";
-import { askedByWords, helpWidth, topicNames } from "./asked.ts";
-import { nearest, suggestion } from "./suggest.ts";
+import { askedByWords, helpWidth } from "./asked.ts";
+import { explainWord } from "./explain-word.ts";
 import { topicText } from "./topics.ts";
-import { meaningOf } from "./words.ts";
 
 /**
  * @param words what stands behind `help`
@@ -22,18 +20,8 @@ export function showHelp(words: readonly string[], program: Command, terminal: P
     const shown = terminal.out.width < helpWidth ? paragraphs(lines) : lines;
     shown.forEach((line) => terminal.out.line(line));
   } else if (command === undefined) {
-    const meaning = meaningOf(name);
-    if (meaning !== undefined) {
-      terminal.out.line(meaning);
-      return;
-    }
-    const names = all.map((one) => one.name).filter((one) => one !== "");
-    const group = words.slice(0, -1).join(" ");
-    const meant = suggestion(words.at(-1) ?? "", group, names) ?? nearest(name, [...names, ...topicNames]);
-    const topics = `Topics: ${topicNames.join(", ")}. Run decamp help to see all commands. The README explains more words.`;
-    throw new DecampError("usage", `There is no help about '${name}'.`, {
-      hint: meant === undefined ? topics : `${meant} ${topics}`,
-    });
+    const names = all.map((one) => one.name);
+    explainWord(words, names, terminal);
   }
   command?.outputHelp();
 }

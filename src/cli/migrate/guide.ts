@@ -47,20 +47,6 @@ export interface Guided {
   readonly isAgreed?: true;
 }
 
-/** Whether there is somebody to ask, and something to ask for. */
-export function isGuided({ args, flags, globals: raw }: Invocation<MigrateFlags>, { terminal }: Edge): boolean {
-  const { json, noInput } = readGlobals(raw, terminal.env);
-  const isWhole = args[0] !== undefined && (flags.to ?? nonEmpty(terminal.env["DECAMP_TARGET_PDS"])) !== undefined;
-  return (
-    (flags.guide === true || !isWhole) &&
-    flags.dryRun !== true &&
-    !json &&
-    !noInput &&
-    terminal.err.isTerminal &&
-    terminal.stdin.isTTY
-  );
-}
-
 /** What was answered so far. */
 interface Draft {
   account: string | undefined;

@@ -12,6 +12,7 @@ import { nonEmpty, readGlobals } from "../globals.ts";
 import { documentWait } from "../shape.ts";
 import type { Invocation } from "../command.ts";
 import type { MigrateFlags } from "./declare.ts";
+import { readPlaces } from "./account-and-target.ts";
 import { namesRotationKey, outsideSigner, rotationKeySecrets } from "../talk/rotation-key.ts";
 import { completer, withKeyFile } from "../next-command.ts";
 
@@ -26,23 +27,12 @@ export interface MigrateRequest extends ConverseRequest {
  * @throws DecampError `usage` for what is missing, unknown or contradicts itself
  */
 export function readMigrateRequest(
-  { args, flags, globals: raw, command }: Invocation<MigrateFlags>,
+  invocation: Invocation<MigrateFlags>,
   env: Readonly<NodeJS.ProcessEnv>,
 ): MigrateRequest {
+  const { flags, globals: raw } = invocation;
   const globals = readGlobals(raw, env);
-  const [account] = args;
-  if (account === undefined) {
-    throw new DecampError("usage", "The account is missing.", {
-      hint: "Give its handle or its DID: decamp migrate alice.example.com --to https://pds.example.org",
-    });
-  }
-  // To cancel, the move that the journal knows of will do.
-  const to = flags.to ?? nonEmpty(env["DECAMP_TARGET_PDS"]) ?? (command === "migrate cancel" ? "" : undefined);
-  if (to === undefined) {
-    throw new DecampError("usage", "The address of your new server is missing.", {
-      hint: "Give it with --to https://pds.example.org, or DECAMP_TARGET_PDS in the environment.",
-    });
-  }
+  const { account, to } = readPlaces(invocation, env);
   const from = flags.from ?? nonEmpty(env["DECAMP_SOURCE_PDS"]);
   const { until, recoveryKey } = flags;
   refusePrivateKey(flags.recoveryKey);

@@ -1,11 +1,11 @@
 /** The SHA-256 and the size of a file, however large it is. */
 import { createHash } from "node:crypto";
-import { stat } from "node:fs";
+import { readdir, stat } from "node:fs";
 import { open } from "node:fs/promises";
 import { promisify } from "node:util";
 import { isDecampError } from "../../errors.ts";
 import { checkPlain, readPlain } from "./plain-file.ts";
-import { systemCode } from "../system-error.ts";
+import { isAbsent, systemCode } from "../system-error.ts";
 import { unreadable } from "./unreadable.ts";
 
 /** So much is read at a time, in bytes. */
@@ -74,5 +74,14 @@ export async function isFolder(path: string): Promise<boolean> {
     return (await promisify(stat)(path)).isDirectory();
   } catch {
     return false;
+  }
+}
+
+/** Whether there is nothing in a folder, or no folder. One that cannot be looked into may have something. */
+export async function holdsNothing(path: string): Promise<boolean> {
+  try {
+    return (await promisify(readdir)(path)).length === 0;
+  } catch (error) {
+    return isAbsent(error);
   }
 }

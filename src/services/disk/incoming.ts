@@ -3,7 +3,7 @@
  * what may never bring anything (a pipe, a terminal) the system tells when there is something, and no thread waits in a
  * read for it.
  */
-import { close, constants, createReadStream, fstat, open, read, type Stats } from "node:fs";
+import { close, constants, fstat, open, read, type Stats } from "node:fs";
 import { Socket } from "node:net";
 import { Readable } from "node:stream";
 import { setImmediate } from "node:timers/promises";
@@ -55,7 +55,7 @@ export async function* readOpened({ fd, stat }: Opened, signal?: AbortSignal): A
   } else if (stat.isCharacterDevice()) {
     yield* readDevice(fd, signal);
   } else {
-    yield* pieces(createReadStream("", { fd }), signal);
+    yield* readFile(fd, signal);
   }
 }
 
@@ -79,6 +79,39 @@ async function readNow(fd: number): Promise<Uint8Array | undefined> {
 
 async function lookAgain(signal: AbortSignal | undefined): Promise<void> {
   await pause(lookEvery, signal).catch(() => undefined);
+}
+
+/**
+ * A file on a disk. That may be slow, or gone: whoever is asked to stop waits for it no longer, and the file is closed
+ * once the disk has answered. Node's stream would do the same, and takes its time to load.
+ */
+async function* readFile(fd: number, signal: AbortSignal | undefined): AsyncGenerator<Uint8Array> {
+  const turns = new Turns(signal);
+  const stopped = Promise.withResolvers<never>();
+  stopped.promise.catch(() => undefined);
+  const stop = (): void => stopped.reject(signal?.reason);
+  signal?.addEventListener("abort", stop, { once: true });
+  let answered: Promise<unknown> = Promise.resolve();
+  try {
+    for (;;) {
+      signal?.throwIfAborted();
+      const memory = new Uint8Array(pieceSize);
+      const reading = promisify(read)(fd, memory, 0, memory.length, null);
+      answered = reading.catch(() => undefined);
+      const { bytesRead } = await Promise.race([reading, stopped.promise]);
+      if (bytesRead === 0) {
+        return;
+      }
+      yield memory.subarray(0, bytesRead);
+      await turns.take();
+    }
+  } finally {
+    signal?.removeEventListener("abort", stop);
+    const closed = answered.then(async () => promisify(close)(fd)).catch(() => undefined);
+    if (signal?.aborted !== true) {
+      await closed;
+    }
+  }
 }
 
 /** A terminal, or another device that was opened so that reading it does not wait. */
@@ -166,7 +199,9 @@ const longestTurn = 20;
 /** For work on what has come already, which would hold up everything else as long as there is more of it. */
 export class Turns {
   readonly #signal: AbortSignal | undefined;
-  #last: number = performance.now();
+  /** Of the first turn only the rest counts: most work is over by then, and needs no clock. */
+  #last: number | undefined;
+  #hasBegun = false;
 
   constructor(signal: AbortSignal | undefined) {
     this.#signal = signal;
@@ -174,7 +209,11 @@ export class Turns {
 
   /** To be awaited after each piece of the work: others have their turn if it is time. @throws the signal's reason */
   async take(): Promise<void> {
-    if (performance.now() - this.#last >= longestTurn) {
+    if (!this.#hasBegun) {
+      this.#hasBegun = true;
+    } else if (this.#last === undefined) {
+      this.#last = performance.now();
+    } else if (performance.now() - this.#last >= longestTurn) {
       await setImmediate();
       this.#last = performance.now();
       this.#signal?.throwIfAborted();
