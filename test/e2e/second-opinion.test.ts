@@ -43,7 +43,7 @@ async function packagesOf(args: readonly string[]): Promise<Set<string>> {
   const list = fileWith("");
   const { code, stderr } = await runDecamp(args, { preload, env: { MODULE_LIST: list } });
   expect({ code, stderr }).toMatchObject({ code: 0 });
-  const loaded = readFileSync(list, "utf8").split("\n");
+  const loaded = [...new Set(readFileSync(list, "utf8").split("\n"))];
   expect(loaded.filter((url) => url.endsWith("/dist/cli/main.js"))).toHaveLength(1);
   return new Set(loaded.flatMap((url) => /\/node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(url)?.[1] ?? []));
 }

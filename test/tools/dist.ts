@@ -117,7 +117,7 @@ function read(file: string): string | undefined {
 
 /** What somebody starts or imports: by its name in `dist`, the source. */
 function entries(): Record<string, string> {
-  const names = [...publicEntries().map((file) => path.relative(folder, file).replace(/\.d\.ts$/, "")), "cli/main"];
+  const names = [...publicEntries().map((file) => path.relative(folder, file).replace(/\.d\.ts$/, "")), started];
   return Object.fromEntries(
     names.map((name) => [name, `src/${name}.ts`]).filter(([, source]) => existsSync(source ?? "")),
   );
@@ -125,12 +125,13 @@ function entries(): Record<string, string> {
 
 async function writeCode(): Promise<void> {
   const input = entries();
+  const { [started]: start, ...given } = input;
   const bundle = await rolldown({
-    input,
+    input: given,
     // What the compiler itself adds is part of the code.
     external: (id) => /^(?![./]|\0|@oxc-project\/runtime\/)/.test(id) && !bundled.includes(id),
     platform: "node",
-    plugins: [runAtBuild, builtinsLater],
+    plugins: [runAtBuild, builtinsLater, ...(start === undefined ? [] : [startedFrom(start)])],
     treeshake: { moduleSideEffects: false },
     transform: { target: oldestNode() },
     // What a static import loads anyway is imported dynamically, too, by who need not wait for it.
@@ -140,6 +141,8 @@ async function writeCode(): Promise<void> {
     dir: folder,
     format: "esm",
     comments: false,
+    // Names are told apart by who imports them, too: short ones would have to be told twice.
+    minifyInternalExports: false,
     // What is local to a function gets a short name. Functions and classes keep theirs, which is what a stack shows.
     minify: {
       mangle: { toplevel: false, keepNames: { function: true, class: true } },
@@ -160,20 +163,144 @@ async function writeCode(): Promise<void> {
     },
   });
   const chunks = output.flatMap((file) => (file.type === "chunk" ? [file] : []));
-  for (const { fileName } of chunks) {
+  const helpers = helpersOf(read(path.join(folder, helperFile)) ?? "");
+  rmSync(path.join(folder, helperFile), { force: true });
+  for (const { fileName } of chunks.filter((chunk) => chunk.fileName !== helperFile)) {
     const file = path.join(folder, fileName);
-    writeFileSync(file, breakLines(readFileSync(file, "utf8")));
+    const whole = withHelpers(readFileSync(file, "utf8"), helpers);
+    writeFileSync(file, breakLines(readAtOnce.test(fileName) ? withoutDelay(whole) : whole));
   }
   // What the compiler adds is no module of ours.
   const modules = chunks.map(({ fileName, moduleIds }) => [
     fileName,
-    moduleIds.filter((id) => !id.startsWith("\0@oxc-project")).map((id) => path.relative("src", id)),
+    moduleIds.filter((id) => !id.startsWith("\0")).map((id) => path.relative("src", id)),
   ]);
   writeFileSync(modulesFile, JSON.stringify(Object.fromEntries(modules)));
 }
 
-const isNode = (value: unknown): value is { readonly start: number; readonly type: string } =>
+/** What `bin/decamp.js` starts. Nobody else imports it: so it may give out what the other files need, too. */
+const started = "cli/main";
+
+const startedFrom = (id: string): Plugin => ({
+  name: "started",
+  buildStart() {
+    this.emitFile({ type: "chunk", id, name: started, preserveSignature: "allow-extension" });
+  },
+});
+
+/** Functions that the compiler needs, in a file of their own, which costs more than they do. */
+const helperFile = "rolldown-runtime.js";
+
+/** The declarations in that file, by name, each with those that it needs, which stand before it. */
+function helpersOf(code: string): ReadonlyMap<string, string> {
+  const made = new Map<string, string>();
+  const { program } = parseSync(helperFile, code);
+  for (const statement of program.body) {
+    for (const { id, start, end } of statement.type === "VariableDeclaration" ? statement.declarations : []) {
+      if (id.type === "Identifier") {
+        made.set(id.name, `const ${code.slice(start, end)};`);
+      }
+    }
+  }
+  return made;
+}
+
+/** A file with the helpers that it imports in it. */
+function withHelpers(code: string, helpers: ReadonlyMap<string, string>): string {
+  const asked = /import\{([\w,]+)\}from"[./]+rolldown-runtime\.js";/;
+  const needed = new Set(asked.exec(code)?.[1]?.split(","));
+  // A set is walked to its end, also where it grows.
+  for (const name of needed) {
+    const declared = helpers.get(name);
+    if (declared === undefined) {
+      throw new Error(`the compiler needs ${name}, and it is nowhere`);
+    }
+    const words = new Set(declared.match(/\w+/g));
+    [...helpers.keys()].filter((one) => words.has(one)).forEach((one) => needed.add(one));
+  }
+  const inOrder = [...helpers].flatMap(([name, declared]) => (needed.has(name) ? [declared] : []));
+  const alone = code.replace(asked, () => inOrder.join(""));
+  if (alone.includes(helperFile)) {
+    throw new Error(`${helperFile} is imported in a way that the build does not know`);
+  }
+  return alone;
+}
+
+const isNode = (value: unknown): value is SyntaxNode =>
   typeof value === "object" && value !== null && "start" in value && typeof value.start === "number";
+
+interface SyntaxNode {
+  readonly start: number;
+  readonly end: number;
+  readonly type: string;
+  readonly [field: string]: unknown;
+}
+
+/** The parts of a piece of syntax, in order. */
+function partsOf(node: object): SyntaxNode[] {
+  return Object.values(node).flatMap((value: unknown) => (Array.isArray(value) ? value : [value]).filter(isNode));
+}
+
+function parsed(code: string): SyntaxNode {
+  const { program, errors } = parseSync("chunk.js", code);
+  if (errors.length > 0) {
+    throw new Error(errors.map(({ message }) => message).join("\n"));
+  }
+  return program as unknown as SyntaxNode;
+}
+
+/**
+ * The same code, whose functions the engine compiles when it reads it, so that `enableCompileCache` keeps what comes of
+ * it: what is compiled later, when it is called, is compiled in every run. A function in brackets is taken for one that
+ * is called at once. So each gets some; one that is declared for the whole file becomes a constant at its top, where it
+ * was for whoever calls it. Methods and asynchronous arrows are not taken so.
+ */
+function withoutDelay(code: string): string {
+  const brackets: (readonly [number, string])[] = [];
+  const declared: (SyntaxNode & { readonly name: string })[] = [];
+  const program = parsed(code);
+  const walk = (node: SyntaxNode): void => {
+    const isMethod =
+      node.type === "MethodDefinition" || node["method"] === true || /^[gs]et$/.test(String(node["kind"]));
+    for (const part of partsOf(node)) {
+      const { type, start, end, id } = part;
+      if (type === "FunctionDeclaration" && node === program && isNode(id)) {
+        declared.push({ ...part, name: String(id["name"]) });
+      } else if (
+        (type === "FunctionExpression" && !isMethod) ||
+        (type === "ArrowFunctionExpression" && part["async"] !== true)
+      ) {
+        brackets.push([start, "("], [end, ")"]);
+      }
+      walk(part);
+    }
+  };
+  walk(program);
+  // Where one ends and another begins, the end comes first.
+  brackets.sort(([a, one], [b, other]) => a - b || (one === other ? 0 : one === ")" ? -1 : 1));
+  let next = 0;
+  const copy = (from: number, to: number): string => {
+    let made = "";
+    let at = from;
+    for (let [place, bracket] = brackets[next] ?? [to, ""]; place < to || (place === to && bracket === ")");) {
+      made += code.slice(at, place) + bracket;
+      at = place;
+      next += 1;
+      [place, bracket] = brackets[next] ?? [to, ""];
+    }
+    return made + code.slice(at, to);
+  };
+  let [first, rest, at] = ["", "", 0];
+  for (const { start, end, name } of declared) {
+    rest += copy(at, start);
+    first += `const ${name}=(${copy(start, end)});`;
+    at = end;
+  }
+  return first + rest + copy(at, code.length);
+}
+
+/** Files that are small, or of which most runs that load them need much. */
+const readAtOnce = /^(?:basis|program|inputs|files|journal|listing|keys|identity|cli\/.*)\.js$/;
 
 /** A line is broken before it is longer than this, where it can be. */
 const usualLine = 1900;
@@ -184,25 +311,14 @@ const usualLine = 1900;
  */
 function breakLines(code: string): string {
   const starts: number[] = [];
-  const walk = (node: object): void => {
-    for (const value of Object.values(node) as unknown[]) {
+  const walk = (node: SyntaxNode): void => {
+    for (const value of Object.values(node)) {
       const list: unknown[] = Array.isArray(value) ? value : [];
-      for (const part of list.filter(isNode)) {
-        if (part.type !== "TemplateElement") {
-          starts.push(part.start);
-        }
-        walk(part);
-      }
-      if (isNode(value)) {
-        walk(value);
-      }
+      starts.push(...list.filter(isNode).flatMap(({ type, start }) => (type === "TemplateElement" ? [] : [start])));
     }
+    partsOf(node).forEach(walk);
   };
-  const { program, errors } = parseSync("chunk.js", code);
-  if (errors.length > 0) {
-    throw new Error(errors.map(({ message }) => message).join("\n"));
-  }
-  walk(program);
+  walk(parsed(code));
   let made = "";
   let [from, line] = [0, 0];
   // Only behind these: `let a` has a list, too.
@@ -254,20 +370,22 @@ const ownFiles: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ["cli/main", "cli/limit-flags", "repo/limits", "data/json-object"],
     ["repo", "plc"],
   ],
-  start: [["cli/main"]],
-  program: [["cli/program", "cli/node-settings", "cli/collector", "cli/open-names"]],
+  [started]: [["cli/main", "cli/help/suggest"]],
+  program: [["cli/program", "cli/node-settings", "cli/collector", "cli/open-names", "cli/migrate/run"]],
   // What is pure: `decamp/repo` has the first two, `decamp/plc` the first and the third.
   core: [["repo"], ["plc"]],
   tree: [["repo"]],
   log: [["plc"]],
   proof: [["repo/verify"]],
   // What commands need before they know whether there is anything to work on, and then to work.
-  inputs: [["cli/verify/run", "cli/look/run", "cli/inputs/json-input", "services/disk/hash-file", "archive/layout"]],
+  inputs: [
+    ["cli/verify/run", "cli/look/run", "cli/plc/read", "cli/archive/run", "services/disk/hash-file", "archive/layout"],
+  ],
   files: [["cli/verify/prove", "archive/unpack"]],
   journal: [["cli/migrate/status"]],
-  listing: [["cli/archive/run"]],
+  listing: [["cli/archive/list-archive"]],
   keys: [["cli/key/inspect"]],
-  identity: [["cli/plc/read"]],
+  identity: [["cli/plc/given-log", "cli/inputs/verified-log"]],
   signing: [["cli/plc/sign", "cli/key/keep"]],
   network: [["services/open", "account/find", "cli/services", "cli/network"]],
   archive: [["cli/archive/prune-archive"]],
@@ -280,7 +398,7 @@ const isPackage = (id: string): boolean => !path.isAbsolute(id) && !/^(?:node:|\
 
 /** Whoever needs one of these needs nothing else. */
 const readAlone =
-  /^(?:cli\/help\/(?:command-table|complete|ready-help|shell-scripts|show|topics)|cli\/completion\/run|services\/disk\/known-accounts)\.ts$/;
+  /^(?:cli\/help\/(?:command-table|complete|explain-word|ready-help|shell-scripts|show|topics|words)|cli\/completion\/run|services\/disk\/known-accounts)\.ts$/;
 
 /** Which of these files a module is in; none if it leads to a package, or to what is not cheap. */
 function ownFile(id: string, context: Parameters<CodeSplittingNameFunction>[1]): string | undefined {
