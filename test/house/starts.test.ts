@@ -7,7 +7,7 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Loaded } from "../bench/list-loaded.ts";
-import { always, costly, emptyScript, prepareStarts, starts } from "../bench/starts.ts";
+import { always, costly, emptyScript, firstWork, prepareStarts, starts } from "../bench/starts.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const bin = path.join(root, "bin/decamp.js");
@@ -33,7 +33,7 @@ beforeAll(async () => {
   bare = await loadedBy("bare", path.join(folder, emptyScript), []);
 });
 
-test.each(starts.map((start, index) => ({ ...start, index })))(
+test.each([...starts, ...firstWork].map((start, index) => ({ ...start, index })))(
   "decamp $words loads what it needs, and nothing else",
   async ({ words, files, modules, index }) => {
     const loaded = await loadedBy(String(index), bin, words.split(" "));
