@@ -69,7 +69,7 @@ export const starts: readonly Start[] = [
   start("repo ls missing.car", 1.9, opened),
   start("archive ls empty", 1.9, opened),
   start("plc audit missing.json", 1.9, opened),
-  start("key inspect missing.key", 1.9, [...opened, "keys", "core"]),
+  start("key inspect missing.key", 1.9, opened),
 ];
 
 export const firstWork: readonly Start[] = [

@@ -379,7 +379,15 @@ const ownFiles: Readonly<Record<string, readonly (readonly string[])[]>> = {
   proof: [["repo/verify"]],
   // What commands need before they know whether there is anything to work on, and then to work.
   inputs: [
-    ["cli/verify/run", "cli/look/run", "cli/plc/read", "cli/archive/run", "services/disk/hash-file", "archive/layout"],
+    [
+      "cli/verify/run",
+      "cli/look/run",
+      "cli/plc/read",
+      "cli/archive/run",
+      "cli/key/run",
+      "services/disk/hash-file",
+      "archive/layout",
+    ],
   ],
   files: [["cli/verify/prove", "archive/unpack"]],
   journal: [["cli/migrate/status"]],

@@ -33,7 +33,7 @@ export function declareKey(program: Command): readonly Declared[] {
   return [
     runs<KeyKeepFlags>(declareGenerate(key), async () => (await import("./keep.ts")).keyGenerateCommand),
     runs<KeyKeepFlags>(declareImport(key), async () => (await import("./keep.ts")).keyImportCommand),
-    runs<KeyInspectFlags>(declareInspect(key), async () => (await import("./inspect.ts")).keyInspectCommand),
+    runs<KeyInspectFlags>(declareInspect(key), async () => (await import("./run.ts")).keyInspectCommand),
   ];
 }
 

@@ -1,4 +1,4 @@
-/** `decamp key inspect`: which key it is, where it is kept, and what it can do for an account. */
+/** Which key it is, where it is kept, and what it can do for an account. */
 import { isArmored } from "../../services/secrets/age-file.ts";
 import { createKeychain } from "../../services/secrets/keychain.ts";
 import type { KeyInspectFlags } from "./declare.ts";
@@ -18,8 +18,8 @@ interface Asked {
   readonly rotationKeys: readonly string[];
 }
 
-/** Runs `decamp key inspect`. */
-export async function keyInspectCommand(
+/** Opens a key, tries it, and says what it is. Returns the exit code. */
+export async function inspectKey(
   { args, flags, globals: raw }: Invocation<KeyInspectFlags>,
   { terminal, secrets: known }: Edge,
 ): Promise<number> {

@@ -1,4 +1,6 @@
 /** A file or a stream that the operating system does not let us read: the reason in words, and a hint that fits it. */
+import { stat } from "node:fs";
+import { promisify } from "node:util";
 import { DecampError } from "../../errors.ts";
 import { pathFault, shownPath, systemCode } from "../system-error.ts";
 
@@ -31,5 +33,19 @@ export function unreadable(what: string, error: unknown): DecampError {
     hint,
     data: { reason: code },
     cause: error,
+  });
+}
+
+/**
+ * Says that there is no such file, before code is loaded that would read it.
+ *
+ * @param what as for `unreadable`
+ * @throws DecampError `unreadable-file` if nothing is at `path`; whatever else is wrong is for who reads it
+ */
+export async function refuseAbsent(path: string, what: string): Promise<void> {
+  await promisify(stat)(path).catch((error: unknown) => {
+    if (systemCode(error) === "ENOENT") {
+      throw unreadable(what, error);
+    }
   });
 }
