@@ -64,7 +64,7 @@ export const starts: readonly Start[] = [
   start("doctor", 1.9, typed),
   start("export not_a_name", 1.9, [...opened, "core"]),
   start("migrate a.test", 1.9, opened),
-  start("migrate status", 1.9, [...opened, "journal"], ["fs/promises"]),
+  start("migrate status", 1.9, [...opened, "journal"]),
   start("verify missing.car", 1.9, opened),
   start("repo ls missing.car", 1.9, opened),
   start("archive ls empty", 1.9, opened),

@@ -4,10 +4,11 @@
  */
 
 import { createHash, randomBytes, type Hash } from "node:crypto";
-import { constants, createReadStream } from "node:fs";
-import { copyFile, link, lstat, mkdir, open, readdir, rename, rm, stat, type FileHandle } from "node:fs/promises";
+import { constants, createReadStream, readdir } from "node:fs";
+import { copyFile, link, lstat, mkdir, open, rename, rm, stat, type FileHandle } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import type { Readable } from "node:stream";
+import { promisify } from "node:util";
 import { DecampError, isDecampError } from "../../errors.ts";
 import { checkPlain, readPlain } from "./plain-file.ts";
 import { noteSpent } from "../spent-memory.ts";
@@ -23,7 +24,7 @@ export const privateFolder = 0o700;
 export async function listFolder(path: string): Promise<string[]> {
   return onDisk(path, async () => {
     try {
-      return (await readdir(path)).sort();
+      return (await promisify(readdir)(path)).sort();
     } catch (error) {
       if (systemCode(error) === "ENOENT") {
         return [];
@@ -328,7 +329,7 @@ export async function isThere(path: string): Promise<boolean> {
 async function removeParts(path: string): Promise<void> {
   const folder = dirname(path);
   const start = `${basename(path)}.`;
-  for (const name of await readdir(folder)) {
+  for (const name of await promisify(readdir)(folder)) {
     if (name.startsWith(start) && /^[0-9a-f]{16}\.part$/.test(name.slice(start.length))) {
       await rm(join(folder, name), { force: true });
     }
@@ -342,7 +343,7 @@ async function removeParts(path: string): Promise<void> {
  */
 export async function refuseExisting(path: string): Promise<void> {
   await onDisk(path, async () => {
-    if ((await readdir(dirname(path))).includes(basename(path))) {
+    if ((await promisify(readdir)(dirname(path))).includes(basename(path))) {
       throw alreadyThere(path);
     }
   });

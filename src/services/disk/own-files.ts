@@ -11,9 +11,10 @@
  * Permissions are changed through what was opened and looked at, never by a path. Windows has other ones, and is left
  * to them.
  */
-import { constants, type Stats } from "node:fs";
-import { lstat, open, readdir, stat, type FileHandle } from "node:fs/promises";
+import { constants, lstat, readdir, stat, type Stats } from "node:fs";
+import { open, type FileHandle } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
+import { promisify } from "node:util";
 import { DecampError } from "../../errors.ts";
 import { makeDurableFolder, onDisk, privateFile, privateFolder } from "./files.ts";
 import { administrator, currentUser, othersWrite } from "./named/users.ts";
@@ -59,7 +60,7 @@ async function requireOwn(stateDir: string, folder: string): Promise<void> {
 /** Whoever makes a link on the way decides where it ends. */
 async function requireOwnLinks(path: string, user: number): Promise<void> {
   for (let at = path; at !== dirname(at); at = dirname(at)) {
-    const found = await present(lstat(at));
+    const found = await present(promisify(lstat)(at));
     if (found?.isSymbolicLink() === true && found.uid !== user && found.uid !== administrator) {
       throw new DecampError("refused", `${at} is a symbolic link that another user has made.`, {
         hint: "The folder of decamp's state must not depend on others. Name another one with --state-dir.",
@@ -71,7 +72,7 @@ async function requireOwnLinks(path: string, user: number): Promise<void> {
 
 /** @param inner whether it is one that decamp makes in the folder of its state */
 async function requireClosed(path: string, user: number, inner: boolean): Promise<void> {
-  const found = await present(inner ? lstat(path) : stat(path));
+  const found = await present(promisify(inner ? lstat : stat)(path));
   if (found === undefined) {
     return;
   }
@@ -99,7 +100,7 @@ async function requireClosed(path: string, user: number, inner: boolean): Promis
  * refused all the same, once: it may not be what the user has left there.
  */
 async function close(path: string, found: Stats, user: number, inner: boolean): Promise<void> {
-  const names = await readdir(path);
+  const names = await promisify(readdir)(path);
   const isOurs = found.uid === user && (inner || names.every((name) => ownFolders.has(name)));
   if (!isOurs || !(await closeOpened(path, found, inner))) {
     throw new DecampError("refused", `Others may write to the folder ${path}, and decamp keeps its state there.`, {
