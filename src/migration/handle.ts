@@ -48,6 +48,15 @@ export async function chooseHandle(context: Context, sourceDomains: readonly str
   }
 }
 
+/** Writes down which handle was chosen, and whether the new server has taken it, if that is news. */
+export async function noteHandle(context: Context, isTaken: boolean = context.switched): Promise<void> {
+  const { newHandle } = context;
+  const { newHandle: known, hasNewHandle } = context.journal.state;
+  if (newHandle !== undefined && (known !== newHandle || (isTaken && hasNewHandle !== true))) {
+    await context.note({ type: "handle", newHandle, ...(isTaken ? { state: "taken" } : {}) });
+  }
+}
+
 /** The error where nobody can be asked, with the reason why a handle is needed. */
 function asNameless(error: unknown, { identity, target }: Context): unknown {
   return isDecampError(error, "input-needed")

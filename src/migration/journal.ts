@@ -53,7 +53,8 @@ export type JournalEntry =
   | { type: "published" }
   /** The key that stands in the identity for now, a did:key; undefined when it is gone. */
   | { type: "temporary-key"; key?: string | undefined }
-  | { type: "handle"; newHandle: string }
+  /** The handle that was chosen, and what the new server has said of it, once it was asked. */
+  | { type: "handle"; newHandle: string; state?: "taken" | "refused" | undefined }
   | { type: "frozen"; frozen: boolean }
   | { type: "compared"; commit: string }
   | { type: "source-compared"; operation?: string | undefined }
@@ -106,7 +107,11 @@ const entrySchema: v.GenericSchema<unknown, JournalEntry> = v.variant("type", [
     kept: v.string(),
   }),
   v.object({ type: v.literal("published") }),
-  v.object({ type: v.literal("handle"), newHandle: v.string() }),
+  v.object({
+    type: v.literal("handle"),
+    newHandle: v.string(),
+    state: v.optional(v.picklist(["taken", "refused"])),
+  }),
   v.object({ type: v.literal("frozen"), frozen: v.boolean() }),
   v.object({ type: v.literal("compared"), commit: v.string() }),
   v.object({ type: v.literal("source-compared"), operation: v.optional(v.string()) }),
@@ -139,7 +144,10 @@ export interface JournalState {
   readonly at?: string;
   /** Folder of the archive, where it is not the usual one. */
   readonly archive?: string;
-  readonly newHandle?: string;
+  /** The handle that was chosen for the new server; none that it has refused. */
+  readonly newHandle?: string | undefined;
+  /** Whether the new server has taken it, as far as this was written down. */
+  readonly hasNewHandle?: boolean;
   /** Whether the account comes from the archive, and not from its server. */
   readonly restore?: boolean;
   /** The temporary signing key of a restore, a did:key, until it is destroyed. */
@@ -447,7 +455,10 @@ function facts(entry: JournalEntry, { temporaryKeys = [], signingKeys = [], docu
       };
     }
     case "handle":
-      return { newHandle: entry.newHandle };
+      return {
+        newHandle: entry.state === "refused" ? undefined : entry.newHandle,
+        hasNewHandle: entry.state === "taken",
+      };
     case "compared":
       return { compared: entry.commit };
     case "source-compared":
@@ -490,6 +501,7 @@ function facts(entry: JournalEntry, { temporaryKeys = [], signingKeys = [], docu
 export interface KnownMove {
   readonly did: string;
   readonly handle?: string;
+  /** Once the new server has taken it. */
   readonly newHandle?: string;
   readonly source: string;
   readonly target: string;
@@ -507,7 +519,7 @@ export interface KnownMoves {
 /** Reads them. Nobody is asked. @throws DecampError `storage` */
 export async function knownMoves(stateDir: string): Promise<KnownMoves> {
   const { states, unreadable, damaged } = await readJournals(stateDir);
-  const moves = states.flatMap(({ did, handle, newHandle, source, target, at }) =>
+  const moves = states.flatMap(({ did, handle, newHandle, hasNewHandle, source, target, at }) =>
     did === undefined || source === undefined || target === undefined
       ? []
       : [
@@ -516,7 +528,7 @@ export async function knownMoves(stateDir: string): Promise<KnownMoves> {
             source,
             target,
             ...(handle === undefined ? {} : { handle }),
-            ...(newHandle === undefined ? {} : { newHandle }),
+            ...(newHandle === undefined || hasNewHandle !== true ? {} : { newHandle }),
             ...(at === undefined ? {} : { begunAt: at }),
           },
         ],

@@ -23,7 +23,10 @@ beforeAll(async () => {
   const journal = await openJournal(stateDir, alice, target);
   const source = "https://old.example";
   await journal.append({ type: "begin", did: alice, handle: "alice.example.com", source, target, at: "2026-01-01" });
-  await journal.append({ type: "handle", newHandle: "alice.new.example" });
+  // One that was chosen, one that was refused, and the one that the server has taken.
+  await journal.append({ type: "handle", newHandle: "alice.wish.example" });
+  await journal.append({ type: "handle", newHandle: "alice.wish.example", state: "refused" });
+  await journal.append({ type: "handle", newHandle: "alice.new.example", state: "taken" });
   await journal.close();
 });
 afterAll(() => rmSync(folder, { recursive: true }));

@@ -3,6 +3,8 @@ import { readFileSync } from "node:fs";
 import { rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import { knownMoves } from "../../src/migration/journal.ts";
+import { knownAccounts } from "../../src/services/disk/known-accounts.ts";
 import { createAccount, createAppPassword, createInviteCode, type Account } from "../network/account.ts";
 import { connectNetwork } from "../network/control.ts";
 import { auditLog } from "../network/identity.ts";
@@ -162,6 +164,14 @@ describe("what is typed", () => {
     expect(error).toMatchObject({ exitCode: 5 });
     expect(["handle-refused", "handle-taken"]).toContain(error.code);
     expect(error.hint).toContain("--new-handle");
+    // It is nobody's, and offered nowhere; the next run asks for another one.
+    const { did, handle } = account;
+    expect(knownAccounts(move.stateDir)).toEqual({ handles: [handle], dids: [did] });
+    expect((await knownMoves(move.stateDir)).moves).toMatchObject([{ did, handle }]);
+    expect((await knownMoves(move.stateDir)).moves).not.toMatchObject([{ newHandle: "admin.b.test" }]);
+    const at = move.args.indexOf("--new-handle");
+    const without = await failing(account, move.args.toSpliced(at, 2), "and then none");
+    expect(without).toMatchObject({ code: "input-needed", exitCode: 7 });
   });
 });
 
@@ -214,6 +224,8 @@ describe("what the target refuses", () => {
     expect(error.hint).toContain("--new-handle");
     // Nothing is lost: with another handle it goes on.
     expect((await runDecamp(withFlags(move, { "--new-handle": "bad-free.b.test" }))).code).toBe(0);
+    expect((await knownMoves(move.stateDir)).moves).toMatchObject([{ newHandle: "bad-free.b.test" }]);
+    expect(knownAccounts(move.stateDir).handles).toEqual([account.handle, "bad-free.b.test"].toSorted());
     await move.remove();
   });
 

@@ -55,23 +55,14 @@ const mayRemember: Readonly<Record<string, readonly string[]>> = {
   // Whether it was activated, a server that calls every copy active does not show.
   "migration/checks/mere-copy.ts": ["activeCopy"],
   "migration/steps/finish.ts": ["activeCopy"],
-  "migration/handle.ts": ["newHandle"],
+  "migration/handle.ts": ["hasNewHandle", "newHandle"],
   "migration/holding.ts": ["compared", "document", "signed"],
   "migration/left-out.ts": ["leftOut"],
   // Which of its keys is the temporary one, no log says.
   "migration/restore/cancel.ts": ["activeCopy", "did", "document", "newHandle", "restore"],
   "migration/steps/change-identity.ts": ["signed"],
   "migration/steps/late-writes.ts": ["sourceCompared"],
-  "migration/steps/preflight.ts": [
-    "did",
-    "newHandle",
-    "published",
-    "signed",
-    "signingKeys",
-    "source",
-    "target",
-    "temporaryKeys",
-  ],
+  "migration/steps/preflight.ts": ["did", "published", "signed", "signingKeys", "source", "target", "temporaryKeys"],
   // Where the files are that this move has made.
   "migration/steps/run-step.ts": ["document"],
   "migration/steps/temporary-key.ts": ["temporaryKey", "temporaryKeys"],

@@ -49,6 +49,7 @@ test("what was written is read again", async () => {
     target,
     at: begin.at,
     newHandle: "alice.new.example.com",
+    hasNewHandle: false,
     signed: { cid: "bafy", operation: { type: "plc_operation" } },
   });
 });
@@ -164,6 +165,26 @@ test("the old and the new handle are remembered, and nobody else's", async () =>
   expect(await rememberedDids(stateDir, begin.handle)).toEqual([did]);
   expect(await rememberedDids(stateDir, "alice.new.example.com")).toEqual([did]);
   expect(await rememberedDids(stateDir, "bob.example.com")).toEqual([]);
+});
+
+/** Notes a handle; what a run then has chosen, and what is told of the move. */
+const told = async (state?: "taken" | "refused"): Promise<unknown[]> => {
+  const journal = await openJournal(stateDir, did, target);
+  await journal.append({
+    type: "handle",
+    newHandle: "alice.new.example.com",
+    ...(state === undefined ? {} : { state }),
+  });
+  await journal.close();
+  const { moves } = await knownMoves(stateDir);
+  return [(await read())["newHandle"], moves[0]?.newHandle];
+};
+
+test("a handle is chosen until the server has refused it, and told once it was taken", async () => {
+  await write();
+  expect(await told()).toEqual(["alice.new.example.com", undefined]);
+  expect(await told("refused")).toEqual([undefined, undefined]);
+  expect(await told("taken")).toEqual(["alice.new.example.com", "alice.new.example.com"]);
 });
 
 test("facts belong to one move: a new beginning has none", async () => {

@@ -4,6 +4,7 @@
  */
 
 import { DecampError, isDecampError, withHint } from "../../errors.ts";
+import { noteHandle } from "../handle.ts";
 import { noteActiveCopy } from "../checks/mere-copy.ts";
 import { requireReplaceable } from "../checks/target-repo.ts";
 import { loadCarReader } from "../../services/second-opinion.ts";
@@ -57,8 +58,8 @@ async function adopt(context: Context): Promise<void> {
   if (handle !== context.newHandle) {
     context.warn("handle-kept", `On ${target.host} the account is called ${handle}, from an earlier run.`);
     context.newHandle = handle;
-    await context.note({ type: "handle", newHandle: handle });
   }
+  await noteHandle(context, true);
 }
 
 async function create(context: Context): Promise<void> {
@@ -100,11 +101,15 @@ async function create(context: Context): Promise<void> {
         });
         return;
       }
+      const isOfHandle: boolean = isDecampError(refusal, "handle-refused", "handle-taken");
+      if (isOfHandle) {
+        await context.note({ type: "handle", newHandle: handle, state: "refused" });
+      }
       if (!answers.canAskAgain || !isDecampError(refusal)) {
         throw refusal;
       }
       const reason = refusal.message;
-      if (["handle-refused", "handle-taken"].includes(refusal.code)) {
+      if (isOfHandle) {
         const domains = targetDescription.availableUserDomains;
         handle = await answers.targetHandle({ current: identity.handle, keep: false, domains, reason });
       } else if (["email-refused", "email-taken"].includes(refusal.code)) {
@@ -118,10 +123,8 @@ async function create(context: Context): Promise<void> {
       }
     }
   }
-  if (handle !== context.newHandle) {
-    context.newHandle = handle;
-    await context.note({ type: "handle", newHandle: handle });
-  }
+  context.newHandle = handle;
+  await noteHandle(context, true);
   // As it is from the beginning, it may stay: nobody has done that.
   if (await isActiveThere(context, undefined)) {
     await noteActiveCopy(context);

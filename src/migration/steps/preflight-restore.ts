@@ -16,7 +16,7 @@ import { foreseeByArchive } from "../checks/foresee.ts";
 import { checkIdentity } from "../checks/identity.ts";
 import { checkRelay } from "../checks/relay-host.ts";
 import type { Context, Step } from "../context.ts";
-import { chooseHandle } from "../handle.ts";
+import { chooseHandle, noteHandle } from "../handle.ts";
 import { recallLeftOut } from "../left-out.ts";
 import { findJournal, journalFormat, openJournal } from "../journal.ts";
 import { wholePath } from "../../services/disk/files.ts";
@@ -28,7 +28,6 @@ import { requireNoMove } from "../restore/under-way.ts";
 import { forecastUploads } from "../upload-quota.ts";
 import {
   checkAdmission,
-  noteHandle,
   noteSigningKey,
   openJournalAfter,
   requireOwnDid,

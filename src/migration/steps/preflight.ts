@@ -17,7 +17,7 @@ import { checkIdentity } from "../checks/identity.ts";
 import { checkRelay } from "../checks/relay-host.ts";
 import { requireSpace } from "../checks/space.ts";
 import type { Context, Step } from "../context.ts";
-import { chooseHandle } from "../handle.ts";
+import { chooseHandle, noteHandle } from "../handle.ts";
 import { recallLeftOut } from "../left-out.ts";
 import { journalFormat, lostJournal, openJournal } from "../journal.ts";
 import { forecastUploads } from "../upload-quota.ts";
@@ -262,14 +262,6 @@ async function begin(context: Context): Promise<void> {
   await noteSigningKey(context);
   if (context.switched) {
     recallLeftOut(context);
-  }
-}
-
-/** Writes down which handle was chosen, if that is news. */
-export async function noteHandle(context: Context): Promise<void> {
-  const { newHandle } = context;
-  if (newHandle !== undefined && context.journal.state.newHandle !== newHandle) {
-    await context.note({ type: "handle", newHandle });
   }
 }
 

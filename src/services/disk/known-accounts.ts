@@ -12,7 +12,9 @@ export interface KnownAccounts {
 
 /** Reads the journals in the folder of the state; what cannot be read is left out. */
 export function knownAccounts(stateDir: string): KnownAccounts {
-  const lines = readSmallFiles(`${stateDir}/migrations`, ".journal").flatMap((text) => text.split("\n"));
+  const all = readSmallFiles(`${stateDir}/migrations`, ".journal").flatMap((text) => text.split("\n"));
+  // A handle that was chosen, and that the new server has not taken, is nobody's, or somebody else's.
+  const lines = all.filter((line) => !line.includes('"newHandle":') || line.includes('"state":"taken"'));
   const named = (field: string, form: RegExp): string[] => {
     const found = lines.flatMap((line) => [...line.matchAll(new RegExp(`"${field}":"([^"]*)"`, "g"))]);
     return [...new Set(found.map(([, value = ""]) => value))].filter((value) => form.test(value)).sort();
