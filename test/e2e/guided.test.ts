@@ -74,6 +74,8 @@ test.each([
   if (columns === 40) {
     await first.answer("its address:", "http://\r");
     await first.answer("That did not work:", "");
+    await first.answer("its address:", `${network.a.url}\r`);
+    await first.answer("is the server where your account lives now.", "");
   }
   await first.answer("its address:", `${network.b.url}\r`);
   await answerUntilThePlan(first, keyFile);

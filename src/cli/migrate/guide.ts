@@ -6,7 +6,7 @@
 import { randomBytes } from "node:crypto";
 import { findAnyIdentity } from "../../account/find.ts";
 import { pastOf, type AnyIdentity } from "../../account/web/any-identity.ts";
-import { homeOf } from "../../account/where.ts";
+import { homeBefore, homeOf, livesAt, whereIs } from "../../account/where.ts";
 import { DecampError, isDecampError } from "../../errors.ts";
 import { parseServerUrl } from "../../identity/addresses.ts";
 import { noHandle, parseAccount } from "../../identity/names.ts";
@@ -200,9 +200,9 @@ async function askWhatIsMissing(
   const { moves } = await knownMoves(globals.stateDir);
   const identity = await askAccount(ask, draft, moves, globals, services);
   const home = homeOf(pastOf(identity));
-  const target = await askServer(ask, draft, { identity, home, moves }, globals, services);
-  // Before a key is made: one that does not answer ends this.
+  // Before anything else is asked, or a key made: one that does not answer ends this.
   const source = home === undefined ? undefined : await services.openPds(home).describe(signal);
+  const target = await askServer(ask, draft, { identity, home, source, moves }, globals, services);
   const key = await offerKey(ask, draft, identity, edge);
   explainHandle(err, identity.handle, { home, source, target });
   return key;
@@ -261,21 +261,27 @@ async function askAccount(
 async function askServer(
   { err, signal, until }: Ask,
   draft: Draft,
-  { identity, home, moves }: { identity: AnyIdentity; home: string | undefined; moves: readonly KnownMove[] },
+  { identity, home, source, moves }: Home & { identity: AnyIdentity; moves: readonly KnownMove[] },
   globals: GlobalFlags,
   services: OpenServices,
 ): Promise<ServerDescription> {
-  const look = async (text: string): Promise<ServerDescription> => {
+  const look = async (text: string, isTyped = true): Promise<ServerDescription> => {
     const origin = serverAt(text, globals);
     const description = await services.openPds(origin).describe(signal);
+    const isHome = origin === home || description.did === source?.did;
+    if (isTyped && isHome && !(await isUnfinished(identity, origin, services, signal))) {
+      throw new DecampError("same-server", `${origin} is the server where your account lives now.`);
+    }
     draft.to = origin;
     return description;
   };
   const begun = moves.find(({ did, target }) => did === identity.did && target !== home);
   const description =
     draft.to === undefined
-      ? await until({ message: "Your new server, its address:", suggestion: begun?.target }, look)
-      : await look(draft.to);
+      ? await until({ message: "Your new server, its address:", suggestion: begun?.target }, async (answer) =>
+          look(answer),
+        )
+      : await look(draft.to, false);
   const { availableUserDomains, blobUploadLimit, inviteCodeRequired, termsOfService, privacyPolicy } = description;
   err.line("  ", { text: draft.to ?? "", style: "bold" }, " answers.");
   err.line(
@@ -298,6 +304,28 @@ async function askServer(
   }
   err.line();
   return description;
+}
+
+/** The server where the account lives: its origin, and what it says of itself. */
+interface Home {
+  readonly home: string | undefined;
+  readonly source: ServerDescription | undefined;
+}
+
+/** Whether a move to the server that the identity names still lacks something: the same command ends it. */
+async function isUnfinished(
+  identity: AnyIdentity,
+  target: string,
+  services: OpenServices,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const past = pastOf(identity);
+  const source = homeBefore(past);
+  if (source === undefined || !livesAt(past, target)) {
+    return false;
+  }
+  const { state } = await whereIs(services, past, { source, target }, signal);
+  return state !== "moved";
 }
 
 /** The origin of a server as somebody types it. @throws DecampError as `parseServerUrl` */
@@ -331,6 +359,7 @@ async function offerKey(
     return undefined;
   }
   let isMade = true;
+  let isGiven = false;
   const key = await until(
     { message: "Where to keep it: a file, or the word keychain:", suggestion: "rotation-key.age" },
     async (place) => {
@@ -352,6 +381,7 @@ async function offerKey(
       }
       const made = makePrivateKey("k256", randomBytes);
       secrets.conceal(made.reveal());
+      isGiven = secrets.isGivenBeforehand("passphrase");
       const kept = await keepNewKey(made, path, { secrets, keychain: createKeychain(), signal });
       draft.recoveryKey = path ?? kept.didKey;
       return kept;
@@ -362,7 +392,7 @@ async function offerKey(
     draft.recoveryKey === key.didKey
       ? "  Kept in the keychain of this machine, read back and tried."
       : isMade
-        ? `  Kept in ${draft.recoveryKey}, encrypted; read back and tried.`
+        ? `  Kept in ${draft.recoveryKey}, encrypted${isGiven ? " with the passphrase in DECAMP_PASSPHRASE" : ""}; read back and tried.`
         : `  The key in ${draft.recoveryKey} is taken: ${key.didKey}`,
   );
   say(err, "  Keep a copy elsewhere, and the passphrase where you will find it in ten years.");
@@ -377,11 +407,7 @@ function say(err: Channel, ...pieces: Line): void {
   }
 }
 
-function explainHandle(
-  err: Channel,
-  handle: string,
-  of: { home: string | undefined; source: ServerDescription | undefined; target: ServerDescription },
-): void {
+function explainHandle(err: Channel, handle: string, of: Home & { target: ServerDescription }): void {
   const { home = "", source, target } = of;
   err.line({ text: "Your handle", style: "bold" });
   if (handle === noHandle) {
