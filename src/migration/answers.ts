@@ -29,6 +29,12 @@ export interface Answers extends IdentityAnswers {
    */
   readonly keyAtHand?: () => Promise<Signer | undefined>;
   /**
+   * Looks whether the files can be read that answers are to come from: before anything is done, and not after hours.
+   *
+   * @throws DecampError `unreadable-file`, `refused`, `interrupted`
+   */
+  readonly lookAtFiles?: () => Promise<void>;
+  /**
    * The handle on the new server; `domains` are those under which it gives out handles, each with its leading dot.
    * `keep` says that the present handle is a domain of the user's own and can stay: then nobody has to be asked.
    */

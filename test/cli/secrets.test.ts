@@ -1,11 +1,13 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import type { KnownSecrets } from "../../src/data/known-secrets.ts";
 import { createPrompter, type Prompter } from "../../src/cli/talk/prompter.ts";
 import { secretKinds } from "../../src/cli/secret-kinds.ts";
-import { createSecrets, type AllSecretFlags, type Secrets } from "../../src/cli/talk/secrets.ts";
+import { createSecrets, lookAtSecretFiles, type AllSecretFlags, type Secrets } from "../../src/cli/talk/secrets.ts";
 import { openTerminal } from "../../src/cli/talk/terminal.ts";
 import { captured, type StreamOptions } from "./support/streams.ts";
 
@@ -171,6 +173,43 @@ describe("a command", () => {
     expect((error as Error).message).toBe(
       `The command that should print the code that your old server mailed to you to confirm the move ${why}.`,
     );
+  });
+});
+
+describe("before any work is done", () => {
+  const { signal } = new AbortController();
+  const nowhere = join(folder, "nowhere");
+
+  test.each<[string, AllSecretFlags, string | undefined]>([
+    ["a password", { targetPassword: { file: nowhere } }, undefined],
+    ["a passphrase", { passphrase: { file: nowhere } }, undefined],
+    ["the key that is put first", {}, nowhere],
+  ])("the file of %s has to be there", async (_name, flags, keyFile) => {
+    await expect(lookAtSecretFiles(flags, keyFile, signal)).rejects.toMatchObject({
+      code: "unreadable-file",
+      message: expect.stringContaining(`${nowhere}: there is no such file`) as string,
+    });
+  });
+
+  test("a code need not be there yet, and no command is run", async () => {
+    const ran = join(folder, "ran");
+    const flags = {
+      plcToken: { file: nowhere },
+      sourcePassword: { command: `touch ${ran}` },
+      passphrase: { file: "-" },
+    };
+    await lookAtSecretFiles(flags, undefined, signal);
+    expect(existsSync(ran)).toBe(false);
+  });
+
+  test.skipIf(process.platform === "win32")("what can be read only once is left for later", async () => {
+    const pipe = join(folder, "pipe");
+    execFileSync("mkfifo", [pipe]);
+    const flags = { sourcePassword: { file: pipe } };
+    const written = writeFile(pipe, "from the pipe");
+    await lookAtSecretFiles(flags, undefined, signal);
+    expect(await (await secrets(flags)).read("sourcePassword", question)).toBe("from the pipe");
+    await written;
   });
 });
 

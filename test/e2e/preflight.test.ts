@@ -94,6 +94,20 @@ describe("the folder for the archive", () => {
   });
 });
 
+test("the file of a key that is to be put first is looked at before anything is done, in a dry run, too", async () => {
+  const account = await newAccount();
+  const move = await prepareMove(network, account, network.b);
+  const keyFile = path.join(move.folder, "no-key.age");
+  for (const more of [[], ["--dry-run"]]) {
+    const { error } = await run([...move.args, "--recovery-key", keyFile, ...more]);
+    expect(error).toMatchObject({ code: "unreadable-file", exitCode: 2 });
+    expect(error?.message).toContain(keyFile);
+  }
+  // No journal, and no archive.
+  expect((await readdir(move.stateDir, { recursive: true })).filter((one) => /journal|archive/.test(one))).toEqual([]);
+  await expectUntouched(account);
+});
+
 describe("the clock of this machine", () => {
   test.each([60_000, -60_000])("%i milliseconds off is a warning", async (shift) => {
     const account = await newAccount();

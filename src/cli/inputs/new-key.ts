@@ -9,6 +9,7 @@ import { createKeychain } from "../../services/secrets/keychain.ts";
 import { readSecretFile, readSecretStream } from "../../services/secrets/secret-source.ts";
 import { requireDidKey } from "../did-key.ts";
 import { openKey, recallKey, type KeySources } from "../talk/rotation-key.ts";
+import { newKeyName } from "../talk/secrets.ts";
 import type { Terminal } from "../talk/terminal.ts";
 import { requirePipe } from "./standard-input.ts";
 
@@ -27,14 +28,13 @@ export async function readNewKey(
   terminal: Terminal,
 ): Promise<NewKey> {
   if (!what.startsWith("did:")) {
-    const name = "the new rotation key";
     if (what === "-") {
       requirePipe(terminal.stdin, "Give the path of a file, or pipe the key in.");
     }
     const text =
       what === "-"
-        ? await readSecretStream(terminal.stdin, "the standard input", name, signal)
-        : await readSecretFile(what, name, { mayBeSeen: isArmored, signal });
+        ? await readSecretStream(terminal.stdin, "the standard input", newKeyName, signal)
+        : await readSecretFile(what, newKeyName, { mayBeSeen: isArmored, signal });
     secrets.conceal(text);
     const proof = await openKey(text, secrets, curve);
     return { key: proof.didKey, proof };

@@ -13,7 +13,7 @@ import { documentWait } from "../shape.ts";
 import type { Invocation } from "../command.ts";
 import type { MigrateFlags } from "./declare.ts";
 import { readPlaces } from "./account-and-target.ts";
-import { namesRotationKey, outsideSigner, rotationKeySecrets } from "../talk/rotation-key.ts";
+import { keyFileOf, namesRotationKey, outsideSigner, rotationKeySecrets } from "../talk/rotation-key.ts";
 import { completer, withKeyFile } from "../next-command.ts";
 
 /** All that one run is told. */
@@ -90,9 +90,4 @@ export function readMigrateRequest(
     complete: withKeyFile(completer({ raw, globals, archive: flags.archive }), keyFileOf(recoveryKey)),
     newKey: recoveryKey === undefined ? undefined : async (...of) => readNewKey(recoveryKey, flags.curve, ...of),
   };
-}
-
-/** The file of the key that is put first, and can undo the move; undefined if it is no file. */
-export function keyFileOf(recoveryKey: string | undefined): string | undefined {
-  return recoveryKey === undefined || recoveryKey === "-" || recoveryKey.startsWith("did:") ? undefined : recoveryKey;
 }

@@ -7,10 +7,10 @@ import type { Edge } from "../command.ts";
 import type { GlobalFlags } from "../globals.ts";
 import type { Complete } from "../next-command.ts";
 import { allowingNames, allowNames } from "../open-names.ts";
-import { keyAtHand, rotationKeyOpener, type KeySources } from "./rotation-key.ts";
+import { keyAtHand, keyFileOf, rotationKeyOpener, type KeySources } from "./rotation-key.ts";
 import { reportAndAsk } from "./report-and-ask.ts";
 import type { ReporterOptions } from "./reporters/reporter.ts";
-import { checkSecretFlags, createSecrets, type AllSecretFlags } from "./secrets.ts";
+import { checkSecretFlags, createSecrets, lookAtSecretFiles, type AllSecretFlags } from "./secrets.ts";
 import { stoppable, tellStopping } from "./signals.ts";
 import type { Terminal } from "./terminal.ts";
 import { keepTemporaryKey } from "./keys/keep-temporary-key.ts";
@@ -78,6 +78,7 @@ export async function converse<T>(
               ? { rotationKey, ...(atHand === undefined ? {} : { keyAtHand: atHand }) }
               : {}),
             ...(newRotationKey === undefined ? {} : { newRotationKey }),
+            lookAtFiles: async () => lookAtSecretFiles(secretFlags, keyFileOf(given.recoveryKey), signal),
             temporaryKey: async (of: { path: string; curve: Curve }) => keepTemporaryKey(of, secretSource),
           };
           const result = await work(

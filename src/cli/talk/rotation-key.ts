@@ -77,6 +77,11 @@ export function rotationKeySecrets(flags: RotationKeyFlags): AllSecretFlags {
   };
 }
 
+/** The file of the key that `--recovery-key` names, which can undo the move then; undefined if it is no file. */
+export function keyFileOf(recoveryKey: string | undefined): string | undefined {
+  return recoveryKey === undefined || recoveryKey === "-" || recoveryKey.startsWith("did:") ? undefined : recoveryKey;
+}
+
 /** Whether a flag or the environment names a rotation key: then it signs, and nobody else is asked to. */
 export function namesRotationKey(
   flags: RotationKeyFlags & RotationSignerFlags,

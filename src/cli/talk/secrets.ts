@@ -5,7 +5,12 @@
 import type { KnownSecrets } from "../../data/known-secrets.ts";
 import { DecampError } from "../../errors.ts";
 import { isArmored } from "../../services/secrets/age-file.ts";
-import { readSecretFile, readSecretStream, runSecretCommand } from "../../services/secrets/secret-source.ts";
+import {
+  lookAtSecretFile,
+  readSecretFile,
+  readSecretStream,
+  runSecretCommand,
+} from "../../services/secrets/secret-source.ts";
 import { secretKinds, secretNames, secretVariables, type SecretName } from "../secret-kinds.ts";
 import { askYesOrNo, type Prompter } from "./prompter.ts";
 import type { Terminal } from "./terminal.ts";
@@ -36,6 +41,8 @@ interface SecretQuestion {
   readonly isCode?: boolean;
   /** The first answer was refused: only a person can give another one. */
   readonly again?: boolean;
+  /** It is for something new: what a person has typed for something else is not taken for it. */
+  readonly isNew?: boolean;
 }
 
 export interface Secrets {
@@ -51,6 +58,8 @@ export interface Secrets {
    * @throws DecampError `unreadable-file`, `refused`, `input-needed`, `interrupted`
    */
   readGiven(name: SecretName): Promise<string | undefined>;
+  /** Whether `readGiven` gives what a person has typed before, perhaps for something else. */
+  isTyped(name: SecretName): boolean;
   /** Keeps a text that was made from a secret out of what is printed, too. */
   conceal(text: string): void;
   /** Runs a command, without the secrets that stand in our environment, and with the terminal as it was before us. */
@@ -89,6 +98,35 @@ export function checkSecretFlags(flags: AllSecretFlags, terminal: Pick<Terminal,
   }
 }
 
+/** What is needed whatever course a move takes. A code may be mailed, and so its file be written, later. */
+const neededAnyhow: readonly SecretName[] = ["sourcePassword", "targetPassword", "rotationKey", "passphrase"];
+
+/**
+ * Looks, before any work is done, at the files that the flags name. None is kept: a secret is read when it is needed.
+ *
+ * @param keyFile of the key that is to be put first
+ * @throws DecampError `unreadable-file`, `refused`, `interrupted`
+ */
+export async function lookAtSecretFiles(
+  flags: AllSecretFlags,
+  keyFile: string | undefined,
+  signal: AbortSignal,
+): Promise<void> {
+  for (const name of neededAnyhow) {
+    const { file = "-" } = flags[name] ?? {};
+    const { what, isClosed } = secretKinds[name];
+    if (file !== "-") {
+      await lookAtSecretFile(file, what, { mayBeSeen: isClosed === true ? isArmored : undefined, signal });
+    }
+  }
+  if (keyFile !== undefined) {
+    await lookAtSecretFile(keyFile, newKeyName, { mayBeSeen: isArmored, signal });
+  }
+}
+
+/** What a key that is to be added is called in a sentence. */
+export const newKeyName = "the new rotation key";
+
 /**
  * @param known every secret that is read is added to it, so that it can be kept out of what is printed
  * @param called what secrets are in this command, in a sentence, where that is not what they usually are
@@ -104,6 +142,7 @@ export function createSecrets(
   const whatIs = (name: SecretName): string => called[name] ?? secretKinds[name].what;
   // Nobody types a password twice, and the standard input can be read only once.
   const kept = new Map<SecretName, string>();
+  const typed = new Set<SecretName>();
 
   const fromFlags = async (name: SecretName): Promise<string | undefined> => {
     const { file, command } = flags[name] ?? {};
@@ -150,6 +189,7 @@ export function createSecrets(
 
   return {
     readGiven,
+    isTyped: (name) => typed.has(name),
     conceal: (text) => void known.add(text),
     command: runOutside,
 
@@ -159,8 +199,8 @@ export function createSecrets(
     },
 
     read: async (name, question) => {
-      const { again = false, ...asked } = question;
-      let secret = again ? undefined : await readGiven(name);
+      const { again = false, isNew = false, ...asked } = question;
+      let secret = again || (isNew && typed.has(name)) ? undefined : await readGiven(name);
       if (secret === undefined) {
         known.expect();
         const { flag, env } = secretKinds[name];
@@ -186,6 +226,7 @@ export function createSecrets(
           }
           message = `The two were not the same. ${asked.message}`;
         }
+        typed.add(name);
       }
       return remember(name, secret);
     },

@@ -89,6 +89,7 @@ export const preflightRestore: Step = {
 async function checkBefore(context: Context): Promise<void> {
   const { options, services, targetOrigin, signal, source, target, identity, snapshot } = context;
   const { did } = identity;
+  await context.answers.lookAtFiles?.();
   if (source.origin === targetOrigin) {
     throw new DecampError("same-server", `The identity of ${did} names ${targetOrigin} already.`);
   }

@@ -43,6 +43,7 @@ export const preflight: Step = {
 /** Before the identity changes: both servers, the account on both, and what stands in the way. */
 async function checkBefore(context: Context): Promise<void> {
   const { options, targetOrigin, signal, source, target, identity } = context;
+  await context.answers.lookAtFiles?.();
   const [description, sourceDescription] = await Promise.all([target.describe(signal), source.describe(signal)]);
   requireOwnDid(target.host, description, identity.did);
   context.targetDescription = description;

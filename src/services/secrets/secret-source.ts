@@ -1,4 +1,5 @@
 /** Reads one secret from a file, from a stream, or from what a command prints. */
+import { stat } from "node:fs/promises";
 import { DecampError } from "../../errors.ts";
 import { runCommand } from "./run-command.ts";
 import { openNamed, pieces, readOpened } from "../disk/incoming.ts";
@@ -24,10 +25,9 @@ export async function readSecretFile(
   const { mayBeSeen = () => true, signal } = options;
   try {
     const file = await openNamed(path);
-    const { stat } = file;
     const secret = await readSecretStream(readOpened(file, signal), `the file ${path}`, what);
     // A pipe has no other readers.
-    const readByOthers = ownRules.hasModes && stat.isFile() && (stat.mode & 0o077) !== 0;
+    const readByOthers = ownRules.hasModes && file.stat.isFile() && (file.stat.mode & 0o077) !== 0;
     if (readByOthers && !mayBeSeen(secret)) {
       throw new DecampError("refused", `Others on this machine can read the file ${path}, which holds ${what}.`, {
         hint: `Run chmod 600 ${path}, and think about who may have read it.`,
@@ -40,6 +40,25 @@ export async function readSecretFile(
       throw error;
     }
     throw unreadable(`${what} from ${path}`, error);
+  }
+}
+
+/**
+ * Looks whether `readSecretFile` could read this file. What can be read only once, such as a pipe, is left alone.
+ *
+ * @throws DecampError as `readSecretFile`
+ */
+export async function lookAtSecretFile(...of: Parameters<typeof readSecretFile>): Promise<void> {
+  const [path, what] = of;
+  let isFile: boolean;
+  try {
+    const found = await stat(path);
+    isFile = found.isFile() || found.isDirectory();
+  } catch (error) {
+    throw unreadable(`${what} from ${path}`, error);
+  }
+  if (isFile) {
+    await readSecretFile(...of);
   }
 }
 
