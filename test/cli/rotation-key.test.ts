@@ -5,7 +5,7 @@ import { Command } from "commander";
 import { afterAll, describe, expect, test } from "vitest";
 import { rotationKeyOptions, type RotationKeyFlags } from "../../src/cli/shape.ts";
 import { createPrompter, type Prompter } from "../../src/cli/talk/prompter.ts";
-import { readRotationKey, rotationKeySecrets } from "../../src/cli/talk/rotation-key.ts";
+import { openKey, readRotationKey, rotationKeySecrets } from "../../src/cli/talk/rotation-key.ts";
 import { createSecrets } from "../../src/cli/talk/secrets.ts";
 import { openTerminal } from "../../src/cli/talk/terminal.ts";
 import { DecampError } from "../../src/errors.ts";
@@ -161,6 +161,26 @@ describe.skipIf(process.platform === "win32")("a file that others can read", () 
     const argv = ["--rotation-key-file", file("open.age", encrypted, 0o644)];
     expect(await read({ argv, env: { DECAMP_PASSPHRASE: "open sesame" } })).toMatchObject({ didKey: key.didKey });
   });
+});
+
+test("each of two files has its own passphrase, which nobody types twice", async () => {
+  const second = await encryptText(other.reveal(), "another one", 8);
+  const typed = ["open sesame", "another one"];
+  const { signal } = new AbortController();
+  const terminal = await openTerminal(captured({ env: {} }).parts, { noColor: true });
+  const prompter: Prompter = {
+    ...createPrompter(terminal, { noInput: true, json: false, noColor: true, signal, leave: () => undefined }),
+    secret: async () => Promise.resolve(typed.shift() ?? "asked too often"),
+  };
+  const secrets = createSecrets(terminal, {}, prompter, terminal.secrets, signal);
+  const opened = [];
+  for (const text of [encrypted, second, encrypted, second]) {
+    opened.push((await openKey(text, secrets)).didKey);
+  }
+  expect(opened).toEqual([key.didKey, other.didKey, key.didKey, other.didKey]);
+  // Of a new file it is not taken without a word.
+  typed.push("a third, and long");
+  expect(await secrets.read("passphrase", { message: "A passphrase:", isNew: true })).toBe("a third, and long");
 });
 
 test("who types the name of a file in place of the key is told how a file is named, and asked again", async () => {

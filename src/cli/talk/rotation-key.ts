@@ -207,21 +207,37 @@ export async function openKey(text: string, secrets: Secrets, curve?: Curve): Pr
   return key;
 }
 
+/** What was opened, by how it lay there: nobody types a passphrase twice for one file, where there are two. */
+const openedBefore = new WeakMap<Secrets, Map<string, string>>();
+
 async function decrypt(text: string, secrets: Secrets): Promise<string> {
+  const before = openedBefore.get(secrets) ?? new Map<string, string>();
+  openedBefore.set(secrets, before);
+  const opened = before.get(text) ?? (await decryptAnew(text, secrets));
+  before.set(text, opened);
+  secrets.conceal(opened);
+  return opened;
+}
+
+async function decryptAnew(text: string, secrets: Secrets): Promise<string> {
   const given = await secrets.readGiven("passphrase");
-  for (let attempt = 1; ; attempt += 1) {
+  // What was typed for another file may open this one, too, and need not.
+  const isOfAnother = secrets.isTyped("passphrase");
+  for (let attempt = given === undefined ? 1 : 0; ; attempt += 1) {
     const message =
-      attempt === 1
+      attempt <= 1
         ? "Passphrase of the key file:"
         : `That passphrase does not open the key file. Once more (${attempt} of ${tries}):`;
+    const again = attempt > 1 || given !== undefined;
     const passphrase =
-      given ?? (await secrets.read("passphrase", { message, afterwards: "Opening the key file…", again: attempt > 1 }));
+      attempt === 0 && given !== undefined
+        ? given
+        : await secrets.read("passphrase", { message, afterwards: "Opening the key file…", again });
     try {
-      const opened = await decryptText(text, passphrase);
-      secrets.conceal(opened);
-      return opened;
+      return await decryptText(text, passphrase);
     } catch (error) {
-      if (given !== undefined || attempt >= tries || !isDecampError(error, "passphrase-refused")) {
+      const isLast = attempt === 0 ? !isOfAnother : attempt >= tries;
+      if (isLast || !isDecampError(error, "passphrase-refused")) {
         throw error;
       }
     }

@@ -27,6 +27,7 @@ export async function keepNewKey(
     repeat: "The same passphrase once more:",
     afterwards: "Writing the key file, and opening it once…",
     guardsFile: true,
+    isNew: true,
   });
   return keepKey(createKeyFile(path, passphrase), key, { write: withRemarks, read });
 }
