@@ -30,6 +30,12 @@ interface Needle {
   readonly least: number;
 }
 
+/**
+ * Whose a field of a JSON object is. `own`: its name and its text, or the texts of its list, are its writer's words.
+ * `both`: its name is, and its text may be anybody's. `elsewhere`: all that is in it came whole from elsewhere.
+ */
+export type Whose = (field: string, value: unknown) => "own" | "both" | "elsewhere";
+
 /** Texts that are kept out of everything that is printed, and out of errors. */
 export class KnownSecrets {
   readonly #needles = new Map<string, readonly Needle[]>();
@@ -99,8 +105,12 @@ export class KnownSecrets {
     return clean + text.slice(at);
   }
 
-  /** The same for every text in a JSON value. */
-  redactIn(value: unknown): unknown {
+  /**
+   * The same for every text in a JSON value.
+   *
+   * @param whose what is its writer's own stays: no secret can be told by it. Nothing does without this
+   */
+  redactIn(value: unknown, whose?: Whose): unknown {
     if (this.#needles.size === 0) {
       return value;
     }
@@ -108,17 +118,27 @@ export class KnownSecrets {
       return this.redact(value);
     }
     if (Array.isArray(value)) {
-      return value.map((item) => this.redactIn(item));
+      return value.map((item) => this.redactIn(item, whose));
     }
     if (typeof value === "object" && value !== null && !("toJSON" in value)) {
-      return Object.fromEntries(Object.entries(value).map(([key, item]) => [this.redact(key), this.redactIn(item)]));
+      return Object.fromEntries(
+        Object.entries(value).map(([key, item]) => {
+          const owner = whose?.(key, item);
+          return owner === "own" && isText(item)
+            ? [key, item]
+            : [
+                whose === undefined ? this.redact(key) : key,
+                this.redactIn(item, owner === "elsewhere" ? undefined : whose),
+              ];
+        }),
+      );
     }
     return value;
   }
 
   /** The same for what is kept, such as a log: also without what was released. */
-  redactForGood(value: unknown): unknown {
-    return this.redactIn(this.#released === undefined ? value : this.#released.redactIn(value));
+  redactForGood(value: unknown, whose?: Whose): unknown {
+    return this.redactIn(this.#released === undefined ? value : this.#released.redactIn(value, whose), whose);
   }
 
   /** Where they are, in order; those that overlap as one. */
@@ -141,6 +161,10 @@ export class KnownSecrets {
     }
     return places;
   }
+}
+
+function isText(value: unknown): boolean {
+  return Array.isArray(value) ? value.every((item) => typeof item === "string") : typeof value === "string";
 }
 
 /** Where these names stand in a text as they are. */

@@ -4,7 +4,10 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Command } from "commander";
 import { expect, test } from "vitest";
+import { whereStates } from "../../src/account/where.ts";
 import { commands } from "../../src/cli/commands.ts";
+import { maybeWords, ofElsewhere, ownWords, whoseField } from "../../src/cli/talk/reporters/contract-words.ts";
+import { KnownSecrets } from "../../src/data/known-secrets.ts";
 import { faultsOfDocument, faultsOfRun } from "../json/hold.ts";
 import { readPage } from "../json/page.ts";
 import { schemaPath, schemaText } from "../json/schema.ts";
@@ -48,6 +51,52 @@ test("the facts that go with errors are on the page, whether a test sees the err
     .flatMap(([, body = ""]) => [...body.matchAll(/(?:^|,)\s*(\w+)\s*(?=[:,]|$)/g)].map(([, name = ""]) => name));
   expect(facts.length).toBeGreaterThan(100);
   expect([...new Set(facts)].filter((name) => !known.has(name))).toEqual([]);
+});
+
+const isWord = (type: string): boolean => /^(?:list of )?word(?: or count)?$|^"[^"]*"(?: or "[^"]*")*$/.test(type);
+const isOpen = (type: string): boolean => /^JSON$|^map of /.test(type);
+
+test("a secret is not looked for in the words that the page has, and in everything else it is", () => {
+  const all = page.tables.flatMap(({ rows }) =>
+    rows.map(({ field, type }) => ({ name: field.replaceAll("[]", "").split(".").at(-1) ?? "", type })),
+  );
+  const typesOf = Map.groupBy(all, ({ name }) => name);
+  const named = (fits: (types: readonly string[]) => boolean): string[] =>
+    [...typesOf].flatMap(([name, rows]) => (fits(rows.map(({ type }) => type)) ? [name] : [])).toSorted();
+  // They stand at the top of every document, and of every result; that of a run has its command as a name.
+  const atTop = ["command", "type"];
+  expect([...ownWords].toSorted()).toEqual([...named((types) => types.every(isWord)), ...atTop].toSorted());
+  expect([...ofElsewhere].toSorted()).toEqual(named((types) => types.some(isOpen)));
+  // Where a field has words in one table, and something else in another, all the words are known.
+  const words = (name: string): string[] =>
+    (typesOf.get(name) ?? []).flatMap(({ type }) => Array.from(type.matchAll(/"([^"]+)"/g), ([, one = ""]) => one));
+  for (const name of ["state", "reason", "document"]) {
+    expect([name, words(name).filter((one) => maybeWords[name]?.has(one) !== true)]).toEqual([name, []]);
+  }
+  expect(Object.keys(whereStates).filter((one) => maybeWords["state"]?.has(one) !== true)).toEqual([]);
+});
+
+test("what comes from elsewhere is without the secret, whatever it is called", () => {
+  const secrets = new KnownSecrets().add("version");
+  const document = {
+    type: "result",
+    version: 1,
+    command: "version",
+    message: "It says version.",
+    reason: "version",
+    source: { url: "https://old.example", state: "version" },
+    collections: { version: 1 },
+    value: { type: "version", code: "version", version: 2 },
+    rules: ["version", "car/version"],
+  };
+  expect(secrets.redactIn(document, whoseField)).toEqual({
+    ...document,
+    message: "It says [secret].",
+    reason: "[secret]",
+    source: { url: "https://old.example", state: "[secret]" },
+    collections: { "[secret]": 1 },
+    value: { type: "[secret]", code: "[secret]", "[secret]": 2 },
+  });
 });
 
 test.each([

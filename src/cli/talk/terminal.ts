@@ -19,6 +19,7 @@
 import type { ChalkInstance } from "chalk";
 import { KnownSecrets } from "../../data/known-secrets.ts";
 import type { Line, Piece } from "./line.ts";
+import { whoseField } from "./reporters/contract-words.ts";
 import { inAscii, showsUnicode } from "./plain/signs.ts";
 import { RunLog, type LogDocument } from "./log/run-log.ts";
 import { wrapLine } from "./wrap.ts";
@@ -140,7 +141,7 @@ export async function openTerminal(
 ): Promise<Terminal> {
   const secrets = new KnownSecrets();
   const { noColor, plain = false } = options;
-  const log = new RunLog((value) => printableJson(JSON.stringify(secrets.redactForGood(value))));
+  const log = new RunLog((value) => printableJson(JSON.stringify(secrets.redactForGood(value, whoseField))));
   const outputs = { stdout: new Output(parts, "stdout"), stderr: new Output(parts, "stderr") };
   const colored = ({ isTerminal }: Output): boolean => showsColor(isTerminal, parts.env, noColor || plain);
   let chalk: ChalkInstance | undefined;
@@ -362,7 +363,7 @@ function openChannel(output: Output, { chalk, plain, secrets, log, ...of }: Chan
       if (isLogged(value)) {
         log.record(value);
       }
-      write(`${printableJson(JSON.stringify(secrets.redactIn(value)))}\n`);
+      write(`${printableJson(JSON.stringify(secrets.redactIn(value, whoseField)))}\n`);
     },
     // The line ends of JSON that is laid out over several lines are no part of a value.
     jsonText: (text) => write(`${secrets.redact(text).split("\n").map(printableJson).join("\n")}\n`),
