@@ -384,6 +384,9 @@ function undoOf(log: Past, now: number | undefined): Undo | undefined {
   return keys.length === 0 ? undefined : { operation, keys: likely.length > 0 ? likely : keys, command };
 }
 
+/** The words with which a command is told of a rotation key of the user's own; the command line may know the file. */
+export const ownKeyFlag: readonly string[] = ["--rotation-key-file", "FILE"];
+
 function nextCommand(state: WhereState, past: Past, { source, target }: Places): readonly string[] | undefined {
   const { did } = past;
   const migrate = (from: string | undefined, to: string | undefined): readonly string[] | undefined =>

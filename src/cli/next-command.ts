@@ -39,9 +39,11 @@ export function completer(run: RunFlags): Complete {
 }
 
 /**
- * The same for a run that was given the file of the key that a command asks for. @param path none where it is unknown
+ * The same for a run that was given the file of the key that a command asks for. @param path none where it is unknown,
+ * or `-`, where it is no file
  */
-export function withKeyFile(complete: Complete, path: string | undefined): Complete {
+export function withKeyFile(complete: Complete, given: string | undefined): Complete {
+  const path = given === "-" ? undefined : given;
   return (words) =>
     complete(
       words.map((word, index) =>

@@ -7,7 +7,7 @@ import { findAnyIdentity } from "../account/find.ts";
 import { pastOf } from "../account/web/any-identity.ts";
 import { isRememberedAt, isWebPast, type Past } from "../account/web/past.ts";
 import { stateAt } from "../account/places.ts";
-import { homeBefore, livesAt, requireHome, staysOf, whereIs, type Whereabouts } from "../account/where.ts";
+import { homeBefore, livesAt, requireHome, staysOf, whereIs, type Whereabouts, ownKeyFlag } from "../account/where.ts";
 import { DecampError, isDecampError, withStanding } from "../errors.ts";
 import { parseServerUrl } from "../identity/addresses.ts";
 import { parseAccount } from "../identity/names.ts";
@@ -69,7 +69,10 @@ export async function cancelMigration(
       `What was begun towards ${target} is a restore, which may have changed the identity.`,
       {
         hint: "To take it back:",
-        data: { reason: "restore", next: ["restore", "cancel", did] },
+        data: {
+          reason: "restore",
+          next: ["restore", "cancel", did, ...(identity.log === undefined ? [] : ownKeyFlag)],
+        },
       },
     );
   }

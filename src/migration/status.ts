@@ -6,7 +6,15 @@ import { findAnyIdentity } from "../account/find.ts";
 import { pastOf, type AnyIdentity } from "../account/web/any-identity.ts";
 import type { Past } from "../account/web/past.ts";
 import type { Place, PlaceState } from "../account/places.ts";
-import { homeBefore, homeOf, livesAt, whereIs, type Whereabouts, type WhereState } from "../account/where.ts";
+import {
+  homeBefore,
+  homeOf,
+  livesAt,
+  whereIs,
+  type Whereabouts,
+  type WhereState,
+  ownKeyFlag,
+} from "../account/where.ts";
 import { parseServerUrl } from "../identity/addresses.ts";
 import { parseAccount } from "../identity/names.ts";
 import type { MigrationServices } from "./context.ts";
@@ -165,7 +173,7 @@ function describeMove(where: Whereabouts, pairs: readonly Pair[], index: number,
   // An undo that was begun is finished first.
   const next =
     restore && archive !== undefined && target !== undefined && state !== "moved"
-      ? ["restore", archive, "--to", target.url]
+      ? ["restore", archive, "--to", target.url, ...(identity.log === undefined ? [] : ownKeyFlag)]
       : state === "return-unfinished" && undoing !== undefined
         ? ["plc", "undo", identity.did]
         : where.next;

@@ -6,6 +6,8 @@ import { expect, test } from "vitest";
 import { restoreLines } from "../../src/cli/restore/result.ts";
 import { keepTemporaryKey } from "../../src/cli/talk/keys/keep-temporary-key.ts";
 import type { Secrets } from "../../src/cli/talk/secrets.ts";
+import { commandLine } from "../../src/cli/command-line.ts";
+import { withKeyFile } from "../../src/cli/next-command.ts";
 import type { Answers } from "../../src/migration/answers.ts";
 import type { Context } from "../../src/migration/context.ts";
 import type { MigrationResult } from "../../src/migration/events.ts";
@@ -24,10 +26,16 @@ test("a file with a temporary key that cannot be opened is named, and what to do
 });
 
 test("a run that stops where it was asked to says that the identity names a temporary key", () => {
-  const result = { state: "stopped", missingBlobs: [] } as unknown as MigrationResult;
+  const known = { did: "did:plc:one", target: "https://new.example", state: "stopped", missingBlobs: [] };
+  const complete = withKeyFile(commandLine, "my key.age");
   const text = (isTemporary: boolean): string =>
-    JSON.stringify(restoreLines(result, undefined, { until: "import-repo", isTemporary }));
+    restoreLines(known as unknown as MigrationResult, undefined, { until: "import-repo", isTemporary, complete })
+      .flatMap((line) => line.map((piece) => (typeof piece === "string" ? piece : piece.text)))
+      .join("\n");
   expect(text(true)).toContain("names a temporary signing key");
+  expect(text(true)).toContain(
+    "decamp restore cancel did:plc:one --to https://new.example --rotation-key-file 'my key.age'\n",
+  );
   expect(text(false)).not.toContain("temporary");
 });
 

@@ -122,10 +122,17 @@ test("a restore is taken back: the old signing key stands there again, and the c
   const { did } = account;
   const stopped = await runDecamp([...args, "--until", "transfer-blobs"]);
   expect(described(stopped)).toBe("exit 0");
+  const keyFile = args[args.indexOf("--rotation-key-file") + 1] ?? "";
+  expect(stopped.stdout).toContain(
+    `\n  decamp restore cancel ${did} --to ${b.url} --rotation-key-file ${keyFile} --plc-url`,
+  );
   const key = (await lastOperation(plcUrl, did)).verificationMethods["atproto"];
   expect(key).not.toBe(before.log.at(-1)?.operation.verificationMethods["atproto"]);
   const status = await runDecamp(["migrate", "status", did, ...where, "--json"]);
-  expect(result(status)).toMatchObject({ moves: [{ temporaryKey: key, archive }] });
+  const next = expect.stringMatching(
+    `^decamp restore ${archive} --to ${b.url} --rotation-key-file FILE --plc-url`,
+  ) as string;
+  expect(result(status)).toMatchObject({ moves: [{ temporaryKey: key, archive, next }] });
   const email = `${newHandle.split(".")[0] ?? ""}@new.example.com`;
   const readMail = new URL("../network/read-mail.ts", import.meta.url).pathname;
   const mailed = `node ${readMail} ${network.controlUrl} ${email} ${Date.now()} 'Account Deletion'`;

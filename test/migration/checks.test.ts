@@ -105,6 +105,7 @@ test("a move that is refused while the blobs are counted stops counting", async 
   const { did } = entries[0]!;
   const context = {
     options: { skipBlobs: [], dryRun: true },
+    answers: {},
     services: {
       now: () => Date.parse(at(100 * hour)),
       clockOffset: () => 0,

@@ -188,7 +188,7 @@ test("whose the other rotation keys are taken to be is said before anything is s
 
 test("a move in the middle of a restore is refused, and told how to go on; so is a restore in the middle of a move", async () => {
   await world.begun();
-  const next = ["restore", world.options.archive, "--to", target];
+  const next = ["restore", world.options.archive, "--to", target, "--rotation-key-file", "FILE"];
   const move = asMove(world.options, world.options.archive, did);
   const elsewhere = "https://third.example.com";
   for (const [operations, to] of [

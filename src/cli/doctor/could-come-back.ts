@@ -3,7 +3,7 @@ import { exitCodeOf } from "../../errors.ts";
 import { couldComeBack, type Comeback } from "../../migration/restore/comeback.ts";
 import type { Edge, Invocation } from "../command.ts";
 import { readGlobals } from "../globals.ts";
-import { completer, type Complete } from "../next-command.ts";
+import { completer, withKeyFile, type Complete } from "../next-command.ts";
 import { servicesFor } from "../services.ts";
 import { withPrompter } from "../talk/prompter.ts";
 import { namesRotationKey, outsideSigner, rotationKeyOpener, rotationKeySecrets } from "../talk/rotation-key.ts";
@@ -24,7 +24,7 @@ export async function comebackCommand(
   const secretFlags = rotationKeySecrets(flags);
   checkSecretFlags(secretFlags, terminal);
   const services = servicesFor(globals, terminal);
-  const complete = completer({ raw, globals });
+  const complete = withKeyFile(completer({ raw, globals }), flags.rotationKeyFile);
   try {
     const comeback = await stoppable(
       async (signal, leave) =>

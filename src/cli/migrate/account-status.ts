@@ -1,5 +1,6 @@
 /** `decamp migrate status ACCOUNT`: where an account stands, and what to do next. */
-import { whereStates, type WhereState } from "../../account/where.ts";
+import { whereStates, type WhereState, ownKeyFlag } from "../../account/where.ts";
+import { isWebDid } from "../../identity/names.ts";
 import { migrationStatus, type AccountStatusReport, type MoveStatus } from "../../migration/status.ts";
 import { nonEmpty, type GlobalFlags } from "../globals.ts";
 import { completer, type Complete, type RunFlags } from "../next-command.ts";
@@ -103,7 +104,13 @@ function moveLines({ did }: AccountStatusReport, move: MoveStatus, run: RunFlags
             `Some servers delete a copy that is not activated after ${copyExpiresDays} days${begunAt === undefined ? "" : `; this move began ${begunAt}`}.`,
           ],
         ]),
-    ...(next === undefined ? advice(state) : [[leads[state] ?? "To go on:"], [`  ${complete(next)}`]]),
+    ...(next === undefined
+      ? advice(state)
+      : [
+          [leads[state] ?? "To go on:"],
+          // A server that does not have the account signs nothing.
+          [`  ${complete(state === "switched-absent" ? [...next, ...ownKeyFlag] : next)}`],
+        ]),
     ...(reversible && state !== "not-begun" ? [["To take it back:"], [`  ${complete(cancel)}`]] : []),
     ...(temporaryKey === undefined
       ? []
@@ -117,7 +124,10 @@ function moveLines({ did }: AccountStatusReport, move: MoveStatus, run: RunFlags
           [`  ${temporaryKey}`],
         ]),
     ...(restore && temporaryKey !== undefined
-      ? [["To take it back:"], [`  ${complete(["restore", "cancel", archive ?? "", "--to", target.url])}`]]
+      ? [
+          ["To take it back:"],
+          [`  ${complete(["restore", "cancel", did, "--to", target.url, ...(isWebDid(did) ? [] : ownKeyFlag)])}`],
+        ]
       : []),
     ...undoLines(move, complete),
   ];
@@ -155,6 +165,6 @@ function undoLines({ undoUntil, undoKeys, undo }: MoveStatus, complete: Complete
   const until = undoUntil === undefined ? "" : `Until ${undoUntil} `;
   return [
     [`${until}${undoKeys.join(" or ")} can undo the change of the identity:`],
-    [`  ${complete(undo)} --rotation-key-file FILE`],
+    [`  ${complete([...undo, ...ownKeyFlag])}`],
   ];
 }

@@ -1,17 +1,26 @@
 /** What people read when `decamp restore` has ended well. */
+import { ownKeyFlag } from "../../account/where.ts";
 import { isWebDid } from "../../identity/names.ts";
 import type { MigrationPlan, MigrationResult } from "../../migration/events.ts";
 import type { StepId } from "../../migration/step-ids.ts";
 import { leftLines } from "../talk/left-lines.ts";
 import { emailLines, figures, stepLines } from "../talk/move-lines.ts";
 import { sizeLines } from "../talk/size-lines.ts";
+import type { Complete } from "../next-command.ts";
 import type { Line } from "../talk/terminal.ts";
 
-/** @param run where it was to stop, and whether the identity names a temporary key by now */
+/**
+ * @param run where it was to stop, whether the identity names a temporary key by now, and what makes a command complete
+ *   that asks for the key of this run
+ */
 export function restoreLines(
   result: MigrationResult,
   plan: MigrationPlan | undefined,
-  { until, isTemporary }: { readonly until: StepId | undefined; readonly isTemporary: boolean },
+  {
+    until,
+    isTemporary,
+    complete,
+  }: { readonly until: StepId | undefined; readonly isTemporary: boolean; readonly complete: Complete },
 ): readonly Line[] {
   switch (result.state) {
     case "planned":
@@ -25,7 +34,10 @@ export function restoreLines(
               ...(result.temporaryKey === undefined
                 ? []
                 : [["That is ", result.temporaryKey.key, ", in ", result.temporaryKey.file]]),
-              [`To take that back: decamp restore cancel ${result.did}`],
+              ["To take that back:"],
+              [
+                `  ${complete(["restore", "cancel", result.did, "--to", result.target, ...(isWeb(result) ? [] : ownKeyFlag)])}`,
+              ],
             ]
           : []),
         ["To go on, run the same command without --until."],

@@ -6,6 +6,7 @@ import { isPointOfNoReturn } from "../../migration/step-ids.ts";
 import { resumable } from "../command-line.ts";
 import type { Edge, Invocation } from "../command.ts";
 import { readGlobals, relayOf } from "../globals.ts";
+import { withKeyFile } from "../next-command.ts";
 import { servicesFor } from "../services.ts";
 import { converse } from "../talk/converse.ts";
 import { finishSoon } from "../talk/move-lines.ts";
@@ -47,7 +48,12 @@ export async function restoreCommand(invocation: Invocation<RestoreFlags>, edge:
     const exitCode = exitCodeFor(result);
     const document = { type: "result", version: 1, command: "restore", ...result };
     if (!tellDocument(terminal, globals.json, document) && (!globals.quiet || options.dryRun || exitCode !== 0)) {
-      for (const line of restoreLines(result, plan, { until: options.until, isTemporary: swapped && !identityMoved })) {
+      const run = {
+        until: options.until,
+        isTemporary: swapped && !identityMoved,
+        complete: withKeyFile(request.complete, invocation.flags.rotationKeyFile),
+      };
+      for (const line of restoreLines(result, plan, run)) {
         terminal.out.line(...line);
       }
     }

@@ -9,7 +9,7 @@ import { trySigning } from "../../account/keep-key.ts";
 import { askPlace } from "../../account/places.ts";
 import type { Identity } from "../../account/read-identity.ts";
 import type { Signer } from "../../account/sign-by-key.ts";
-import { homeOf } from "../../account/where.ts";
+import { homeOf, ownKeyFlag } from "../../account/where.ts";
 import { changesSince } from "../../archive/compare-snapshots.ts";
 import { proveDownload, proveSnapshot } from "../../archive/export/fetch-repo.ts";
 import type { Manifest } from "../../archive/manifest.ts";
@@ -111,7 +111,7 @@ export async function couldComeBack(
     checks,
     ok: checks.every(({ state }) => state !== "fault"),
     losses,
-    next: ["restore", archive, "--to", to ?? "URL", "--rotation-key-file", "FILE"],
+    next: ["restore", archive, "--to", to ?? "URL", ...ownKeyFlag],
   };
 }
 

@@ -1,5 +1,6 @@
 /** A move and a restore of the same account do not get into each other's way: whichever was begun is finished first. */
 
+import { ownKeyFlag } from "../../account/where.ts";
 import { DecampError } from "../../errors.ts";
 import { isWebPast, type Past } from "../../account/web/past.ts";
 import { signingKeyOf } from "../../plc/operation.ts";
@@ -20,7 +21,7 @@ export function requireNoRestore(past: Past, journals: readonly JournalState[], 
     return;
   }
   const to = found.target ?? target;
-  const words = ["restore", found.archive ?? "ARCHIVE", "--to", to];
+  const words = ["restore", found.archive ?? "ARCHIVE", "--to", to, ...(isWebPast(past) ? [] : ownKeyFlag)];
   throw new DecampError(
     "refused",
     `A restore of ${past.did} to ${to} is under way${named === undefined ? "" : ", and the identity names its temporary signing key"}.`,
