@@ -1,5 +1,5 @@
 /** The executable that `npm run executable` makes, on the real servers. It is built if it is not of these sources. */
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
@@ -57,6 +57,15 @@ describe.skipIf(reason !== undefined)(`the executable${reason === undefined ? ""
     expect(planned).toMatchObject({ code: 0, stderr: "" });
     expect(planned.stdout).toMatch(/"type":"plan"/);
     await move.remove();
+  });
+
+  test("it does not follow NODE_OPTIONS", async () => {
+    const [loaded, script] = [path.join(folder, "loaded"), path.join(folder, "load.cjs")];
+    await writeFile(script, `require("node:fs").writeFileSync(${JSON.stringify(loaded)}, "")`);
+    // An option that is not known would end Node.js, a debugger says where it listens.
+    const env = { PATH: "/usr/bin:/bin", NODE_OPTIONS: `--require ${script} --inspect=0 --no-such-option` };
+    expect(await hear([executable.program, "--version"], env)).toMatchObject({ code: 0, stderr: "" });
+    await expect(readFile(loaded)).rejects.toMatchObject({ code: "ENOENT" });
   });
 
   test("it says plainly that it has no keychain", async () => {
