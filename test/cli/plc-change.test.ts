@@ -63,6 +63,7 @@ describe("plc diff", () => {
         `A rotation key comes, at rank 1 of 3: ${fresh.did}. Nobody says whose it is.`,
         `A rotation key stays, at rank 2 of 3 (it was at rank 1): ${user.did}. Nobody says whose it is.`,
         `A rotation key stays, at rank 3 of 3 (it was at rank 2): ${server.did}. Nobody says whose it is.`,
+        "Rank 1 is the highest: for 72 hours a key can undo what one below it signs.",
         `Whether ${user.did} can undo it, within 72 hours, depends on the key that signs it: decamp plc recover ${bed.did} --rotation-key-file FILE --plc-url ${bed.origin} --allow-private-hosts --state-dir DIR`,
         "",
         `The identity of alice.example.com, ${bed.did},`,

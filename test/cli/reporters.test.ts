@@ -145,6 +145,7 @@ test("the change of the identity is said in sentences first, and is readable wit
     "Your old server's rotation key leaves: did:key:zOld",
     "Your new server's rotation key comes, at rank 2 of 2: did:key:zNew",
     "Your own rotation key stays, at rank 1 of 2: did:key:zUser",
+    "Rank 1 is the highest: for 72 hours a key can undo what one below it signs.",
     "For 72 hours it can be undone with did:key:zUser: decamp plc undo did:plc:abc --rotation-key-file FILE",
     "The identity changes like this:",
     "  - services.atproto_pds: https://old.example",

@@ -68,11 +68,11 @@ function whatIsAsked(
           ...(isOpen("passphrase") && !hasNewKey
             ? ["the passphrase of your new rotation key, if it lies in a file that has one"]
             : []),
-          `your DID${signsByKey ? "" : " and a mailed code"}, to put your new rotation key first${isThere ? ", unless it is by now" : ""}`,
+          `your DID or handle${signsByKey ? "" : " and a mailed code"}, to put your new rotation key first${isThere ? ", unless it is by now" : ""}`,
         ]
       : []),
     ...(given.confirmDid === undefined
-      ? ["your DID, typed, before the identity changes: that is the point of no return"]
+      ? ["your DID or handle before the identity changes: the point of no return"]
       : []),
     ...(isWebDid(did)
       ? ["to publish the document that decamp makes then, on the host of your did:web"]

@@ -42,9 +42,12 @@ export function factsLines(facts: ChangeFacts, context: FactsContext): Line[] {
     serverLine(facts, context),
     handleLine(facts),
     ...facts.keys.map((key) => keyLine(key, facts)),
+    ...(facts.keyCount > 1 ? [[whatRankIs]] : []),
     undoLine(facts, context),
   ];
 }
+
+const whatRankIs = "Rank 1 is the highest: for 72 hours a key can undo what one below it signs.";
 
 /** The command that undoes an operation with a rotation key. @param operation its CID, where it is made already */
 export function undoCommand(
