@@ -14,6 +14,8 @@
  *
  * Ids are from 0 on; −1 says that a digest is not in a table.
  */
+import { randomFillSync } from "node:crypto";
+
 const segmentBits = 12;
 const segmentSize = 1 << segmentBits;
 const segmentMask = segmentSize - 1;
@@ -25,10 +27,9 @@ const idMask = (1 << idBits) - 1;
 const grave = 1 << idBits;
 
 // A hostile file chooses the CIDs that it awaits. Multipliers that it cannot know keep them from all falling into one
-// place. They change the speed, never a result. The engine's own random numbers start from the system's: that is
-// enough, and the crypto library is not loaded for them.
-// oxlint-disable-next-line no-restricted-properties -- as CONTRIBUTING.md has it: the seeds of hash tables
-export const multipliers: Int32Array = Int32Array.from({ length: 8 }, () => (Math.random() * 2 ** 32) | 1);
+// place. They change the speed, never a result, so they are no argument (CONTRIBUTING.md). They are the system's, and
+// not the engine's: of those a program that uses the library may give some away, and the others follow from them.
+export const multipliers: Int32Array = randomFillSync(new Int32Array(8)).map((word) => word | 1);
 const m0 = multipliers[0]!;
 const m1 = multipliers[1]!;
 const m2 = multipliers[2]!;

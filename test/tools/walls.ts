@@ -148,8 +148,8 @@ const packages: readonly Package[] = [
 
 const pure = /^(data|identity|repo|plc)\//;
 
-/** The seeds of a hash table, which change the speed and never a result. */
-const seeded = /^repo\/proof\/distinct\.ts$/;
+/** The seeds of hash tables, which change the speed and never a result. */
+const seeded = /^repo\/(?:proof\/distinct|tables)\.ts$/;
 
 /**
  * What speaks against taking `name` from a package that may be imported: time and randomness are arguments of what is
