@@ -19,27 +19,40 @@ const margin = 16;
 const letter = 7.83;
 const columns = 86;
 
+/** The two servers, as the pages call them. */
+const [oldHost, newHost] = ["pds.example.com", "pds.example.org"];
+
 /**
  * What stands in the picture for a masked line of a screen: names of servers as people know them, and nothing of the
  * flags that only a test network needs.
  */
 export function shownAs(masked: string): string {
-  return masked
-    .replaceAll(/ --plc-url http:\/\/plc --allow-private-hosts --state-dir {1,2}FOLDER\/state/g, "")
-    .replaceAll("FOLDER/state/", "~/.local/state/decamp/")
-    .replaceAll(/ {0,2}FOLDER\//g, " ~/")
-    .replaceAll("did:plc:ALICE", "did:plc:ewvi7nxzyoun6zhxrhs64oiz")
-    .replaceAll("did-plc-ALICE", "did-plc-…")
-    .replaceAll("did:key:KEY", "did:key:zQ3sh…")
-    .replaceAll("CID", "bafyrei…")
-    .replaceAll("CODE", "ABCDE-23456")
-    .replaceAll("TIME", "2026-12-02 21:40 (UTC)")
-    .replaceAll("SOME GB", "210 GB")
-    .replaceAll(/http:\/\/(old|new)\b/g, "https://$1.example")
-    .replaceAll(".a.test", ".old.example")
-    .replaceAll(".b.test", ".new.example")
-    .replaceAll(/\bguided80\b/g, "alice")
-    .trimEnd();
+  return (
+    masked
+      .replaceAll(/ --plc-url http:\/\/plc --allow-private-hosts --state-dir {1,2}FOLDER\/state/g, "")
+      .replaceAll("FOLDER/state/", "~/.local/state/decamp/")
+      .replaceAll(/ {0,2}FOLDER\//g, " ~/")
+      .replaceAll("did:plc:ALICE", "did:plc:ewvi7nxzyoun6zhxrhs64oiz")
+      .replaceAll("did-plc-ALICE", "did-plc-…")
+      .replaceAll("did:key:KEY", "did:key:zQ3sh…")
+      .replaceAll("CID", "bafyrei…")
+      .replaceAll("CODE", "ABCDE-23456")
+      .replaceAll("TIME", "2026-12-02 21:40 (UTC)")
+      .replaceAll("SOME GB", "210 GB")
+      .replaceAll("http://old", `https://${oldHost}`)
+      .replaceAll("http://new", `https://${newHost}`)
+      .replaceAll(/\bOLD\b/g, oldHost)
+      .replaceAll(/\bNEW\b/g, newHost)
+      .replaceAll(".a.test", `.${oldHost}`)
+      .replaceAll(".b.test", `.${newHost}`)
+      .replaceAll("@old.example.com", "@mail.example")
+      .replaceAll("@new.example.com", "@mail.example")
+      .replaceAll(/\bguided80\b/g, "alice")
+      // Of names that only a test network has.
+      .replace(/^(✔ Confirm from outside .*)\. Where$/, "$1")
+      .replace(/^\S+ leads was not asked from outside: .*|^public DNS\.$/, "")
+      .trimEnd()
+  );
 }
 
 /** The whole picture. @param beats in order; the last is the end */

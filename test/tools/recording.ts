@@ -81,7 +81,10 @@ function beatsOf(lines: readonly (readonly Styled[])[], questions: ReadonlySet<n
   for (const [at, pieces] of lines.entries()) {
     const count = at + 1;
     const isStep = /^[✔–]/.test(pieces[0]?.text ?? "");
-    const seconds = count === lines.length ? 8 : questions.has(count) ? 3 : isStep ? 0.6 : count - last >= 12 ? 2 : 0;
+    // What comes first is short, and nobody waits to see that it moves.
+    const atQuestion = beats.length === 0 ? 1 : beats.length < 3 ? 2 : 3;
+    const seconds =
+      count === lines.length ? 8 : questions.has(count) ? atQuestion : isStep ? 0.6 : count - last >= 12 ? 2 : 0;
     if (seconds > 0) {
       beats.push({ lines: count, seconds });
       last = count;
