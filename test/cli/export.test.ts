@@ -563,7 +563,7 @@ test("preferences that the server does not give are not claimed, and make the ex
   given[preferences] = [200, { preferences: [{ $type: "app.example.pref" }] }];
   const whole = await run([...args, ...whereIs(server)]);
   expect(whole.exitCode).toBe(0);
-  expect(whole.stdout).toContain("Private parts preferences and e-mail address: keep");
+  expect(whole.stdout).toContain("Private data  preferences and e-mail address: keep");
 
   // What is refused, and what is no answer; where nothing else has changed, and where a new snapshot is made.
   for (const [answer, more] of [
@@ -582,5 +582,5 @@ test("preferences that the server does not give are not claimed, and make the ex
   const poor = await run([...args, ...whereIs(server)]);
   expect(poor.exitCode).toBe(6);
   expect(poor.stdout).toContain("is not complete: the server did not give the preferences.");
-  expect(poor.stdout).toContain("Private parts e-mail address: keep");
+  expect(poor.stdout).toContain("Private data  e-mail address: keep");
 });

@@ -59,7 +59,7 @@ export function exportLines(
     ["Records       ", countText(records)],
     ["Blobs         ", `${countText(blobs.length)}, ${bytesText(blobBytes)}`],
     [
-      "Private parts ",
+      "Private data  ",
       hasPrivateParts(manifest)
         ? `${privateText(manifest)}: keep this folder to yourself`
         : "none: what only the owner can see is not in it",
