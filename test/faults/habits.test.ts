@@ -1,7 +1,7 @@
 /** Moves to servers of other makes, as their fronts have it: interrupted and gone on with, proved, and taken back. */
 import { expect, inject, test } from "vitest";
 import { connectNetwork } from "../network/control.ts";
-import { cancelIt, moveInResumed, moveOut, statusOf } from "../network/habits/cells.ts";
+import { cancelIt, moveInResumed, moveOut, moveOutFrozen, statusOf } from "../network/habits/cells.ts";
 import type { Habit } from "../network/habits/index.ts";
 
 const network = connectNetwork(inject("network"));
@@ -18,6 +18,11 @@ test.each<Habit>(["cocoon", "cirrus"])("a move to %s can be taken back", async (
 
 test("what a server says of an account that it does not have is understood", async () => {
   expect(await statusOf(network, "ezpds")).toEqual([]);
+});
+
+// It shows no blob of a deactivated account.
+test("an account that could not be read frozen is active again, after a kill, too", async () => {
+  expect(await moveOutFrozen(network, "cocoon")).toEqual([]);
 });
 
 test("a move out of a server that has only what it must have", async () => {

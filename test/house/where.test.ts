@@ -61,6 +61,8 @@ const mayRemember: Readonly<Record<string, readonly string[]>> = {
   // Which of its keys is the temporary one, no log says.
   "migration/restore/cancel.ts": ["activeCopy", "did", "document", "newHandle", "restore"],
   "migration/steps/change-identity.ts": ["signed"],
+  // Whether a run of this move has deactivated it, and so may take that back.
+  "migration/steps/freeze.ts": ["frozen"],
   "migration/steps/late-writes.ts": ["sourceCompared"],
   "migration/steps/preflight.ts": ["did", "published", "signed", "signingKeys", "source", "target", "temporaryKeys"],
   // Where the files are that this move has made.

@@ -5,7 +5,7 @@ import { startNetwork } from "../network/index.ts";
 
 const table: Record<string, cells.Cell> = {
   in: cells.moveIn,
-  frozen: cells.moveInFrozen,
+  frozen: cells.moveOutFrozen,
   resumed: cells.moveInResumed,
   out: cells.moveOut,
   export: cells.exportIt,

@@ -359,7 +359,8 @@ async function readHead({ pds, did }: ExportSource, ahead: Ahead): Promise<Head 
   } catch (error) {
     const unavailable = asUnavailable(error, pds, did);
     const toldNobody = unavailable === error && isMissingMethod(error);
-    if (toldNobody || (unavailable === error && pds.isSignedIn && isDecampError(error, "server-refused"))) {
+    // Some refuse it of a deactivated account, and give its owner the repository all the same.
+    if (toldNobody || (pds.isSignedIn && isDecampError(error, "server-refused"))) {
       return undefined;
     }
     throw unavailable;

@@ -63,7 +63,7 @@ async function adopt(context: Context): Promise<void> {
 }
 
 async function create(context: Context): Promise<void> {
-  const { answers, from, target, targetDescription, identity, signal } = context;
+  const { answers, target, targetDescription, identity, signal } = context;
   let handle = context.newHandle ?? identity.handle;
   let emailReason: string | undefined;
   let inviteReason: string | undefined;
@@ -77,9 +77,7 @@ async function create(context: Context): Promise<void> {
       ...reasonOf(emailReason),
     });
     const password = await answers.targetPassword({ handle, host: target.host, isNew: true });
-    const serviceToken = await from.serviceToken(targetDescription.did, method, signal).catch((error: unknown) => {
-      throw asNoToken(error);
-    });
+    const serviceToken = await tokenFor(context);
     try {
       await target.createAccount(
         {
@@ -128,6 +126,15 @@ async function create(context: Context): Promise<void> {
   // As it is from the beginning, it may stay: nobody has done that.
   if (await isActiveThere(context, undefined)) {
     await noteActiveCopy(context);
+  }
+}
+
+/** A token with which the new server makes the account. @throws DecampError what the old server answers */
+export async function tokenFor({ from, targetDescription, signal }: Context): Promise<string> {
+  try {
+    return await from.serviceToken(targetDescription.did, method, signal);
+  } catch (error) {
+    throw asNoToken(error);
   }
 }
 

@@ -12,6 +12,7 @@ import { loadLexicons } from "../../services/servers/xrpc.ts";
 import { belowServer } from "../checks/identity.ts";
 import type { Context, Step } from "../context.ts";
 import { signInToSource } from "../sign-in.ts";
+import { requireReadable } from "./freeze.ts";
 import { newKey } from "./recovery-key.ts";
 
 export const signIn: Step = {
@@ -20,6 +21,9 @@ export const signIn: Step = {
   loadAhead: loadLexicons,
   run: async (context) => {
     const session = await signInToSource(context);
+    if (context.isFrozen && !context.options.freeze && !context.switched) {
+      await requireReadable(context); // whoever has deactivated it
+    }
     if (context.identity.log === undefined) {
       return undefined; // no server signs a change of its identity
     }

@@ -2,6 +2,7 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { end } from "../../faults/faults.ts";
 import { startProxy, type Proxy } from "../../faults/proxy.ts";
 import type { Account } from "../account.ts";
 import type { Network } from "../control.ts";
@@ -10,7 +11,7 @@ import { createFilled } from "../populate.ts";
 import { freePort } from "../ports.ts";
 import { lookBefore, proveMove } from "../prove.ts";
 import { repoStatus } from "../read.ts";
-import { prepareMove, runDecamp, type Ended, type Move } from "../run-decamp.ts";
+import { prepareMove, runDecamp, startDecamp, type Ended, type Move, type Run } from "../run-decamp.ts";
 import { procedure, query } from "../xrpc.ts";
 import { takeOn, type Habit } from "./index.ts";
 
@@ -96,10 +97,6 @@ async function livingAt(network: Network, habit: Habit): Promise<Dressed & { acc
 /** A move in, without interruption. */
 export const moveIn: Cell = async (network, habit) => into(network, habit, async ({ args }) => runDecamp(args));
 
-/** The same with the old account deactivated before the export. */
-export const moveInFrozen: Cell = async (network, habit) =>
-  into(network, habit, async ({ args }) => runDecamp([...args, "--freeze"]));
-
 /** A move in that stops behind each of these steps, and goes on. */
 export const moveInResumed: Cell = async (network, habit) =>
   into(network, habit, async ({ args }) => {
@@ -114,12 +111,65 @@ export const moveInResumed: Cell = async (network, habit) =>
   });
 
 /** A move out, to the reference server. */
-export const moveOut: Cell = async (network, habit) => {
-  const { pds, proxy, account } = await livingAt(network, habit);
+export const moveOut: Cell = async (network, habit) => out(network, habit, async ({ args }) => runDecamp(args));
+
+/** Makes that show nothing of a deactivated account, or not its blobs, not even to its owner. */
+const hides: ReadonlySet<Habit> = new Set(["cocoon", "tranquil"]);
+
+/**
+ * A move out with `--freeze`. Where a frozen account cannot be read, it is refused before anything is made, with the
+ * account active; and the move goes on without it, after a kill in the middle, too.
+ */
+export const moveOutFrozen: Cell = async (network, habit) =>
+  out(network, habit, async ({ args }, { account, direct, proxy }) => {
+    const frozen = await runDecamp([...args, "--freeze", "--json"]);
+    if (!hides.has(habit) && frozen.code === whole(habit)) {
+      return frozen;
+    }
+    if (habit === "rsky") {
+      // It vouches for nobody: said before it is frozen.
+      const state = await repoStatus({ url: direct.url, did: account.did });
+      return frozen.stderr.includes("getServiceAuth") && state === "active" ? "refused" : frozen;
+    }
+    const { data } = JSON.parse(frozen.stderr.trim().split("\n").at(-1) ?? "{}") as { data?: { reason?: string } };
+    const states = [
+      await repoStatus({ url: direct.url, did: account.did }),
+      await repoStatus({ url: network.b.url, did: account.did }),
+    ];
+    if (frozen.code !== 9 || data?.reason !== "frozen-unreadable" || states.join() !== "active,absent") {
+      return { ...frozen, code: frozen.code === 0 ? 1 : frozen.code, stderr: `${frozen.stderr} ${states.join()}` };
+    }
+    // Killed before it is active again: the next run mends that, whatever it is asked for.
+    const run: Run = startDecamp([...args, "--freeze"]);
+    const kill = async (): Promise<void> => void run.child.kill("SIGKILL");
+    proxy.when({ kind: "com.atproto.server.activateAccount", times: 1 }, end("before", kill));
+    const killed = await run.ended;
+    if ((await repoStatus({ url: direct.url, did: account.did })) !== "deactivated") {
+      return { ...killed, code: 1, stderr: "the account is not deactivated after the kill" };
+    }
+    const mended = await runDecamp([...args, "--until", "sign-in"]);
+    const state = await repoStatus({ url: direct.url, did: account.did });
+    if (mended.code !== 0 || state !== "active") {
+      return { ...mended, code: mended.code === 0 ? 1 : mended.code };
+    }
+    // Whoever cannot be left without a key of one's own is left by other cells.
+    return habit === "tranquil" ? "refused" : runDecamp(args);
+  });
+
+async function out(
+  network: Network,
+  habit: Habit,
+  how: (move: Move, at: Dressed & { account: Account }) => Promise<Ended | "refused">,
+): Promise<string[]> {
+  const dressed = await livingAt(network, habit);
+  const { pds, proxy, account } = dressed;
   const before = await lookBefore(network.plcUrl, account);
   const move = await prepareMove(network, { ...account, pds }, network.b);
   try {
-    const ended = await runDecamp(move.args);
+    const ended = await how(move, dressed);
+    if (ended === "refused") {
+      return [];
+    }
     if (ended.code !== whole(habit)) {
       return [endOf(ended)];
     }
@@ -132,7 +182,7 @@ export const moveOut: Cell = async (network, habit) => {
     await move.remove();
     await proxy.stop();
   }
-};
+}
 
 /** An export, and a proof of what it made. */
 export const exportIt: Cell = async (network, habit) => {

@@ -3,7 +3,7 @@
  * server writes a commit of its own over what was imported; checkAccountStatus says what nobody has counted; errors
  * have no sentence; a refresh token is good once.
  */
-import { changed, changedJson } from "../../faults/faults.ts";
+import { changedJson } from "../../faults/faults.ts";
 import { asOperator, inOtherWords, json, param, signAgain, signedIn, valueOf, type Front } from "./front.ts";
 
 const failure = json(500, { error: "Internal server error" });
@@ -63,7 +63,9 @@ export function cocoon(front: Front): void {
       exchange.reply(json(400, { error: "RepoDeactivated" }));
       return;
     }
-    await inOtherWords(() => failure)(exchange);
+    const answer = await exchange.ask();
+    const headers = { ...answer.headers, "content-type": "application/octet-stream" };
+    exchange.reply(answer.status < 400 ? { ...answer, headers } : failure);
   });
   proxy.when({ kind: "com.atproto.sync.listRepos" }, (exchange) => exchange.reply(failure));
   proxy.when({ kind: "com.atproto.server.checkAccountStatus" }, async (exchange) => {
@@ -100,12 +102,5 @@ export function cocoon(front: Front): void {
     inOtherWords(({ error }) =>
       error === "ExpiredToken" ? json(400, { error, message: "*" }) : json(400, { error: "InvalidToken" }),
     ),
-  );
-  proxy.when(
-    { kind: "com.atproto.sync.getBlob" },
-    changed((answer) => ({
-      ...answer,
-      headers: { ...answer.headers, ...(answer.status === 200 ? { "content-type": "application/octet-stream" } : {}) },
-    })),
   );
 }
