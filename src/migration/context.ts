@@ -114,6 +114,11 @@ export class Context {
   /** Path of the certificate that this run has written. */
   certificate: string | undefined;
   lateWrites: readonly string[] = [];
+  /**
+   * CID of the head of the old server when it was looked at before the account was deactivated there, and how many late
+   * writes there were.
+   */
+  looked: { readonly head: string; readonly count: number } | undefined;
   recoverableUntil: string | undefined;
   /** The keys that can undo the change that this run made; none where nobody can. */
   undoKeys: readonly string[] | undefined;

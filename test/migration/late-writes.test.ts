@@ -27,6 +27,7 @@ test("one that breaks the data model is named, and holds up no other", async () 
   mkdirSync(dirname(path), { recursive: true });
   writeFileSync(path, assemble(await repo("before", "", ok, { records: before }), "as-made"));
   const car = assemble(await repo("after", "", ok, { records: after }), "as-made");
+  const carThere = assemble(await repo("there", "", ok, { records: before }), "as-made");
   const bytes = async function* (): AsyncGenerator<Uint8Array> {
     yield await Promise.resolve(car);
   };
@@ -53,6 +54,7 @@ test("one that breaks the data model is named, and holds up no other", async () 
     },
     target: {
       isSignedIn: true,
+      getRepo: () => Promise.resolve({ bytes: [carThere] }),
       createRecord: (record: object, json: string) => {
         created.push([record, JSON.parse(json)]);
         return Promise.resolve();

@@ -13,7 +13,7 @@ import { signInToSource, signInToTarget } from "../sign-in.ts";
 import { isActiveThere, statusAtTarget } from "../checks/target-account.ts";
 import { provedHead } from "./first-write.ts";
 import { bringPreferencesAtLast } from "./import-preferences.ts";
-import { bringLacking } from "./late-writes.ts";
+import { bringLacking, lookBeforeClosing } from "./late-writes.ts";
 
 /** At most so many blobs are asked for at the end, to spare the new server. */
 const mostRecalled = 200;
@@ -64,6 +64,10 @@ export const deactivateSource: Step = {
       }
       if (!source.isSignedIn) {
         await signInToSource(context);
+      }
+      const why = await lookBeforeClosing(context);
+      if (why !== undefined) {
+        return keepSource(context, why);
       }
       await source.deactivate(signal);
       return undefined;

@@ -1,8 +1,9 @@
 /**
  * late-writes: an app that was still signed in at the old server may have written there after the last look before the
- * switch. The old repository is compared once more, now that nothing can be written there; records that exist only
- * there are named, and with `--bring-late-writes` written to the new server. What was changed or deleted there is only
- * named.
+ * switch. The old repository is compared before the account is deactivated there, since not every server shows it
+ * then, and once more afterwards, when nothing can be written any more. Records that exist only there are named, and
+ * with `--bring-late-writes` written to the new server; as long as they are not, the account stays active there. What
+ * was changed or deleted there is only named.
  */
 
 import { stateAt } from "../../account/places.ts";
@@ -16,6 +17,7 @@ import { recordBlobRefs } from "../../data/blob-refs.ts";
 import { isDecampError } from "../../errors.ts";
 import { recordsInTurns, type RepoRecord } from "../../repo/records.ts";
 import type { RepoSource } from "../../repo/source.ts";
+import { isOwnRefusal } from "../../services/servers/refusal.ts";
 import { defaultDownloads } from "../../services/defaults.ts";
 import { openForUpload } from "../../services/disk/files.ts";
 import type { Context, Step } from "../context.ts";
@@ -28,7 +30,10 @@ export const lateWrites: Step = {
   done: (context) =>
     Promise.resolve(context.lacking.length === 0 && context.journal.state.sourceCompared === arrivalOf(context)),
   run: async (context) => {
-    const { source, signal } = context;
+    const { source, signal, looked } = context;
+    if (looked !== undefined && context.sourceStillActive) {
+      return told(context.lateWrites, looked.count); // it was said a moment ago
+    }
     const last = context.hasSnapshot ? context.snapshot : await context.lastSnapshot();
     if (last === undefined && context.lacking.length === 0) {
       return "there is no archive to compare with";
@@ -45,17 +50,55 @@ export const lateWrites: Step = {
       if (count === 0) {
         await context.note({ type: "source-compared", operation: arrivalOf(context) });
       }
-      return count === 0 ? "none" : `${count}: ${paths.slice(0, 5).join(", ")}`;
+      return told(paths, count);
     } catch (error) {
       signal.throwIfAborted();
       if (!isDecampError(error) || error.code === "interrupted") {
         throw error;
+      }
+      if (looked?.count === 0 && isOwnRefusal(error)) {
+        await context.note({ type: "source-compared", operation: arrivalOf(context) });
+        return `none right before it was deactivated; ${source.host} shows nothing of it since`;
       }
       context.leave("late-writes-unknown", `The old server could not be looked at once more: ${error.message}`);
       return "not looked at";
     }
   },
 };
+
+function told(paths: readonly string[], count: number): string {
+  return count === 0 ? "none" : `${count}: ${paths.slice(0, 5).join(", ")}`;
+}
+
+/**
+ * Looks for late writes while the account is still active on the old server, and brings them if that is asked for.
+ *
+ * @returns why the account should stay active there; undefined where nothing holds it up
+ * @throws DecampError where something was written there, and cannot be read
+ */
+export async function lookBeforeClosing(context: Context): Promise<string | undefined> {
+  const { source, identity, options, target, signal } = context;
+  const last = context.hasSnapshot ? context.snapshot : await context.lastSnapshot();
+  if (last === undefined) {
+    return undefined;
+  }
+  context.snapshot = last;
+  let head: string;
+  try {
+    head = (await source.latestCommit(identity.did, signal)).cid;
+  } catch (error) {
+    if (!isOwnRefusal(error)) {
+      throw error;
+    }
+    return undefined; // the step of its own says so
+  }
+  const { paths, count } = await findLateWrites(context, head);
+  context.lateWrites = paths;
+  context.looked = { head, count };
+  return count === 0 || options.bringLateWrites
+    ? undefined
+    : `${count} of its records are not on ${target.host}, such as ${paths[0] ?? ""}`;
+}
 
 /**
  * CID of the operation that brought the account to the new server: this run's, or the one that was there. Of a did:web,
@@ -101,11 +144,17 @@ interface Late {
   readonly count: number;
 }
 
-async function findLateWrites(context: Context): Promise<Late> {
-  const { source, identity, options, lacking, lackingCount, signal } = context;
-  const { did } = identity;
-  if (lacking.length === 0 && (await source.latestCommit(did, signal)).cid === context.snapshot.commit) {
-    return { paths: [], count: 0 };
+/** @param seen CID of the head of the old server, if it was just asked for */
+async function findLateWrites(context: Context, seen?: string): Promise<Late> {
+  const { source, identity, options, lacking, lackingCount, looked, signal } = context;
+  if (lacking.length === 0) {
+    const head = seen ?? (await source.latestCommit(identity.did, signal)).cid;
+    if (head === context.snapshot.commit) {
+      return { paths: [], count: 0 };
+    }
+    if (head === looked?.head) {
+      return { paths: context.lateWrites, count: looked.count };
+    }
   }
   return withOld(context, async (now) => {
     const paths = lacking.length > 0 ? lacking : await writtenSince(context, now);
@@ -142,7 +191,24 @@ async function writtenSince(context: Context, now: RepoSource): Promise<string[]
       `After the move ${others.length} records were changed or deleted on the old server, such as ${others[0] ?? ""}. That is not brought along.`,
     );
   }
-  return changes.filter(({ kind }) => kind === "added").map(({ path }) => path);
+  const added = changes.filter(({ kind }) => kind === "added").map(({ path }) => path);
+  return added.length === 0 ? added : notThere(context, now, added);
+}
+
+/** Those of them that the new server does not have: an earlier run may have brought some. */
+async function notThere(context: Context, now: RepoSource, added: readonly string[]): Promise<string[]> {
+  const { target, identity, archive, expectationThere, signal } = context;
+  const wanted = new Set(added);
+  const download = await target.getRepo(identity.did, signal);
+  return proveDownload(archive, download, expectationThere, signal, async (there) => {
+    const paths: string[] = [];
+    for await (const { path } of onlyIn(now, there, signal)) {
+      if (wanted.has(path)) {
+        paths.push(path);
+      }
+    }
+    return paths;
+  });
 }
 
 /**
