@@ -41,6 +41,7 @@ export type ErrorCode =
   | "no-keychain"
   | "rate-limited"
   | "not-published"
+  | "account-unconfirmed"
   | "private-address"
   | "refused"
   | "identity-invalid"
@@ -84,6 +85,7 @@ const exitCodes: Record<ErrorCode, number> = {
   "no-keychain": 7,
   "rate-limited": 8,
   "not-published": 8,
+  "account-unconfirmed": 8,
   "private-address": 9,
   refused: 9,
   "identity-invalid": 9,
@@ -132,6 +134,8 @@ const hints: Record<ErrorCode, string> = {
   "input-needed": "Answer it with a flag, a file, a command or an environment variable: see --help.",
   "no-keychain": "Keep the key in an encrypted file instead, or start the system's keychain and unlock it.",
   "rate-limited": "Wait, then run the same command again.",
+  "account-unconfirmed":
+    "Confirm the account as that server asks for it, most likely in a mail. Then run the same command again.",
   "not-published": "Publish the document, then run the same command again.",
   "private-address": "If that is your own machine or network, add --allow-private-hosts.",
   refused: "Read the reason, and run the same command again once it is out of the way.",

@@ -57,6 +57,11 @@ export interface Answers extends IdentityAnswers {
   confirmDeletion?(of: { did: string; handle: string; host: string }): Promise<void>;
   /** The code that the new server has mailed for deleting the account there, when a move is cancelled. */
   deletionCode(of: { host: string; email?: string; again?: string }): Promise<string>;
+  /**
+   * Waits until a person says that the account is confirmed at the new server, which lets nobody sign in before; `said`
+   * is what that server says. Unset where nobody can be asked. Throws `interrupted` where a person stops.
+   */
+  readonly accountConfirmed?: (of: { host: string; said: string }) => Promise<void>;
   /** Has the e-mail address confirmed at the new server, once the move is done. Unset where nobody can be asked. */
   readonly emailConfirmation?: {
     /** Whether a code is to be mailed to it. */

@@ -57,6 +57,8 @@ export type JournalEntry =
   | { type: "handle"; newHandle: string; state?: "taken" | "refused" | undefined }
   | { type: "frozen"; frozen: boolean }
   | { type: "compared"; commit: string }
+  /** Before the identity changed, the new server let the account's password in. */
+  | { type: "signed-in" }
   | { type: "source-compared"; operation?: string | undefined }
   /** Earlier versions wrote it. What is skipped is an order of one command, and not remembered. */
   | { type: "skip-blobs"; cids: readonly string[] }
@@ -114,6 +116,7 @@ const entrySchema: v.GenericSchema<unknown, JournalEntry> = v.variant("type", [
   }),
   v.object({ type: v.literal("frozen"), frozen: v.boolean() }),
   v.object({ type: v.literal("compared"), commit: v.string() }),
+  v.object({ type: v.literal("signed-in") }),
   v.object({ type: v.literal("source-compared"), operation: v.optional(v.string()) }),
   v.object({ type: v.literal("skip-blobs"), cids: v.array(v.string()) }),
   v.object({
@@ -176,6 +179,8 @@ export interface JournalState {
   readonly frozen?: boolean;
   /** The commit that the new server was proved to have, with every blob, right before the identity changed. */
   readonly compared?: string;
+  /** Whether the new server was seen to let the account's password in: a sign-in, and not the session of a new account. */
+  readonly signedIn?: boolean;
   /** What is not on the new server, as it was right before the identity changed, or later. */
   readonly leftOut?: LeftOut;
   /** CID of the operation after which the old server was looked at once more, and nothing was left there. */
@@ -461,6 +466,8 @@ function facts(entry: JournalEntry, { temporaryKeys = [], signingKeys = [], docu
       };
     case "compared":
       return { compared: entry.commit };
+    case "signed-in":
+      return { signedIn: true };
     case "source-compared":
       return entry.operation === undefined ? {} : { sourceCompared: entry.operation };
     case "skip-blobs":

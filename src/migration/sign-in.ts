@@ -1,7 +1,9 @@
 /** Signing in at either server of a migration. */
 
 import { signIn } from "../account/sign-in.ts";
+import { isDecampError } from "../errors.ts";
 import { noHandle } from "../identity/names.ts";
+import type { Pds } from "../services/servers/pds.ts";
 import type { SessionInfo } from "../services/servers/session.ts";
 import type { Context } from "./context.ts";
 
@@ -14,8 +16,57 @@ export async function signInToSource(context: Context): Promise<SessionInfo> {
   return info;
 }
 
-/** @throws as `signInToSource` */
-export async function signInToTarget({ answers, identity, newHandle, target, signal }: Context): Promise<SessionInfo> {
+/**
+ * Waits for a person where the account has to be confirmed first.
+ *
+ * @throws as `signInToSource`; `account-unconfirmed` where nobody can be asked
+ */
+export async function signInToTarget(context: Context): Promise<SessionInfo> {
+  const { answers, target } = context;
+  for (;;) {
+    try {
+      return await signInThere(context, target);
+    } catch (error) {
+      if (!isDecampError(error, "account-unconfirmed") || answers.accountConfirmed === undefined) {
+        throw error;
+      }
+      await answers.accountConfirmed({ host: target.host, said: error.message });
+    }
+  }
+}
+
+/**
+ * Sees a sign-in work at the new server, once in a move and before the identity changes: the session that came with a
+ * new account proves nothing of the next one.
+ *
+ * @returns what waits for a person, if somebody has to confirm the account first; to be called once all is there
+ * @throws as `signInToTarget`, but for `account-unconfirmed`
+ */
+export async function trySignIn(context: Context): Promise<(() => Promise<void>) | undefined> {
+  const { services, targetOrigin, journal, switched } = context;
+  if (switched || journal.state.signedIn === true) {
+    return undefined;
+  }
+  const fresh = services.openPds(targetOrigin);
+  try {
+    await signInThere(context, fresh);
+    return undefined;
+  } catch (error) {
+    if (!isDecampError(error, "account-unconfirmed")) {
+      throw error;
+    }
+    return async () => void (await signInToTarget(context));
+  } finally {
+    await fresh.signOut();
+  }
+}
+
+async function signInThere(context: Context, at: Pds): Promise<SessionInfo> {
+  const { answers, identity, newHandle, signal } = context;
   const handle = newHandle ?? identity.handle;
-  return signIn(target, { did: identity.did, handle }, answers, "targetPassword", signal);
+  const info = await signIn(at, { did: identity.did, handle }, answers, "targetPassword", signal);
+  if (context.hasJournal && !context.switched && context.journal.state.signedIn !== true) {
+    await context.note({ type: "signed-in" });
+  }
+  return info;
 }

@@ -1,7 +1,14 @@
 /** Moves to servers of other makes, as their fronts have it: interrupted and gone on with, proved, and taken back. */
 import { expect, inject, test } from "vitest";
 import { connectNetwork } from "../network/control.ts";
-import { cancelIt, moveInResumed, moveOut, moveOutFrozen, statusOf } from "../network/habits/cells.ts";
+import {
+  cancelIt,
+  moveInResumed,
+  moveInUnconfirmed,
+  moveOut,
+  moveOutFrozen,
+  statusOf,
+} from "../network/habits/cells.ts";
 import type { Habit } from "../network/habits/index.ts";
 
 const network = connectNetwork(inject("network"));
@@ -23,6 +30,10 @@ test("what a server says of an account that it does not have is understood", asy
 // It shows no blob of a deactivated account.
 test("an account that could not be read frozen is active again, after a kill, too", async () => {
   expect(await moveOutFrozen(network, "cocoon")).toEqual([]);
+});
+
+test("a sign-in at the new server is seen to work before the identity changes; who has to be confirmed is waited for", async () => {
+  expect(await moveInUnconfirmed(network, "ezpds")).toEqual([]);
 });
 
 test("a move out of a server that has only what it must have", async () => {

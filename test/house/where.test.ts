@@ -60,6 +60,8 @@ const mayRemember: Readonly<Record<string, readonly string[]>> = {
   "migration/left-out.ts": ["leftOut"],
   // Which of its keys is the temporary one, no log says.
   "migration/restore/cancel.ts": ["activeCopy", "did", "document", "newHandle", "restore"],
+  // Whether a sign-in was seen to work there.
+  "migration/sign-in.ts": ["signedIn"],
   "migration/steps/change-identity.ts": ["signed"],
   // Whether a run of this move has deactivated it, and so may take that back.
   "migration/steps/freeze.ts": ["frozen"],

@@ -114,7 +114,7 @@ describe("sign-in", () => {
     [401, { error: "AuthRequired", message: "Invalid password. You can use OAuth instead" }, "auth-refused"],
     [401, { error: "AuthFactorTokenRequired", message: "A sign in code has been sent" }, "auth-factor-required"],
     [401, { error: "AccountTakedown", message: "Account has been taken down" }, "account-unavailable"],
-    [403, { error: "account_not_verified", message: "Confirm your address" }, "account-unavailable"],
+    [403, { error: "account_not_verified", message: "Confirm your address" }, "account-unconfirmed"],
     [501, { error: "MethodNotImplemented", message: "Method Not Implemented" }, "unsupported"],
     [404, { error: "XRPCNotSupported", message: "XRPCNotSupported" }, "unsupported"],
     [404, {}, "unsupported"],

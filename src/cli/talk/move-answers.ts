@@ -197,6 +197,23 @@ export function createAnswers(
       await requireYes(prompter, "delete it", "deleted", "deletion");
     },
 
+    ...(prompter.canAsk
+      ? {
+          accountConfirmed: async ({ host, said }: { host: string; said: string }) => {
+            prompter.makeRoom();
+            terminal.err.line({ text: "The account is not confirmed yet.", style: "bold" });
+            terminal.err.line(said);
+            await prompter.text({
+              lead: `Do what the mail of ${hostName(host)} says. Ctrl-C leaves; the same command goes on later.`,
+              message: "Enter once it is confirmed:",
+              what: "whether the account is confirmed",
+              answeredBy: "a person",
+              mayBeEmpty: true,
+            });
+          },
+        }
+      : {}),
+
     // Who wants to be asked for little has said so; what is left is said at the end.
     ...(prompter.canAsk && !given.yes ? { emailConfirmation: emailAnswers(terminal, secrets, prompter, refused) } : {}),
 

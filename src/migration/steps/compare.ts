@@ -6,6 +6,7 @@ import { pinnedCredentials, whyNotSame } from "../checks/same-repo.ts";
 import { statusAtTarget } from "../checks/target-account.ts";
 import type { Context, Step } from "../context.ts";
 import { noteLeftOut } from "../left-out.ts";
+import { trySignIn } from "../sign-in.ts";
 import { exportNow, proveNow } from "./export.ts";
 import { importNow } from "./import-repo.ts";
 import { bringPreferences } from "./import-preferences.ts";
@@ -40,6 +41,8 @@ export const compare: Step = {
     const { archive, target, identity, snapshot, signal } = context;
     const { did } = identity;
     const { signingKey } = await pinnedCredentials(context);
+    const signingIn = trySignIn(context); // a server takes its time for that
+    signingIn.catch(() => undefined); // whoever waits for it gets the error
     const there = await proveDownload(
       archive,
       await target.getRepo(did, signal),
@@ -55,6 +58,9 @@ export const compare: Step = {
       await bringPreferences(context); // they may have changed since
     }
     await requireReady(context);
+    await (
+      await signingIn
+    )?.();
     context.proved = true;
     context.lacking = [];
     context.lackingCount = 0;

@@ -79,7 +79,7 @@ async function create(context: Context): Promise<void> {
     const password = await answers.targetPassword({ handle, host: target.host, isNew: true });
     const serviceToken = await tokenFor(context);
     try {
-      await target.createAccount(
+      const made = await target.createAccount(
         {
           did: identity.did,
           handle,
@@ -90,6 +90,12 @@ async function create(context: Context): Promise<void> {
         },
         signal,
       );
+      if (made.mustBeConfirmed === true) {
+        context.warn(
+          "account-unconfirmed",
+          `${target.host} lets nobody sign in before the account is confirmed. Look for its mail to ${email}, and do what it says: your identity does not change before a sign-in there was seen to work.`,
+        );
+      }
       break;
     } catch (error) {
       const refusal = explain(error, { host: target.host, handle, email });

@@ -24,6 +24,8 @@ export interface SessionInfo {
   readonly email?: string;
   /** Whether the owner has confirmed that address, if the server says so. */
   readonly emailConfirmed?: boolean;
+  /** Whether a server that has just made the account says that it has to be confirmed before anybody signs in. */
+  readonly mustBeConfirmed?: true;
   /** False when the account is deactivated or taken down. */
   readonly active: boolean;
   /** Why it is not active, in the server's word, such as `deactivated` or `takendown`. */
@@ -58,6 +60,7 @@ const openedSession = v.object({
   status: v.optional(v.unknown()),
   email: v.optional(v.unknown()),
   emailConfirmed: v.optional(v.unknown()),
+  verificationRequired: v.optional(v.unknown()),
 });
 
 /** A request below `/xrpc/` of one host. */
@@ -128,8 +131,8 @@ export class PinnedSession {
    * Signs in with a password.
    *
    * @param credentials `allowTakendown`: be content with a session that may only read, if the account is taken down
-   * @throws DecampError `auth-refused`, `auth-factor-required`, `account-unavailable` if the server says so of the
-   *   account, `unsupported` if it takes no password, `bad-answer`, and what `send` throws
+   * @throws DecampError `auth-refused`, `auth-factor-required`, `account-unavailable` and `account-unconfirmed` if the
+   *   server says so of the account, `unsupported` if it takes no password, `bad-answer`, and what `send` throws
    */
   async signIn(credentials: Credentials, signal: AbortSignal): Promise<SessionInfo> {
     try {
@@ -154,7 +157,8 @@ export class PinnedSession {
     if (!read.success) {
       throw new DecampError("bad-answer", `${this.host} answered a sign-in with something that is no session.`);
     }
-    const { accessJwt, refreshJwt, active, status, email, emailConfirmed, ...names } = read.output;
+    const { accessJwt, refreshJwt, active, status, email, emailConfirmed, verificationRequired, ...names } =
+      read.output;
     this.#tokens = { access: accessJwt, refresh: refreshJwt };
     this.#http.secrets.add(accessJwt).add(refreshJwt);
     this.#account = {
@@ -163,6 +167,7 @@ export class PinnedSession {
       ...(typeof status === "string" ? { status } : {}),
       ...(typeof email === "string" ? { email } : {}),
       ...(typeof emailConfirmed === "boolean" ? { emailConfirmed } : {}),
+      ...(verificationRequired === true ? { mustBeConfirmed: true as const } : {}),
     };
     return this.#account;
   }
@@ -265,7 +270,9 @@ export class PinnedSession {
 }
 
 /** What servers call an account that may not sign in, whatever the password. */
-const unavailable = /^(Account|Repo)?_?(Takendown|Takedown|Suspended|Deactivated|NotVerified|Not_Verified)$/i;
+const unavailable = /^(Account|Repo)?_?(Takendown|Takedown|Suspended|Deactivated)$/i;
+/** The same of one whose owner has to confirm it first: the address, mostly. */
+const unconfirmed = /^(Account|Email)?_?(Not_?|Un)(Verified|Confirmed)$/i;
 /** What servers say that have no passwords, or none for this account. */
 const passwordless = /LegacyLoginBlocked|OAuth|passkey|WebAuthn|passwordless/i;
 
@@ -282,6 +289,12 @@ function asSignInRefusal(error: unknown, host: string): unknown {
   }
   if (typeof name === "string" && unavailable.test(name)) {
     return new DecampError("account-unavailable", `${host} lets nobody sign in to this account: ${said}.`, {
+      data: { ...data, state: name },
+      cause: error,
+    });
+  }
+  if (typeof name === "string" && unconfirmed.test(name)) {
+    return new DecampError("account-unconfirmed", `${host} lets nobody sign in to this account yet: ${said}.`, {
       data: { ...data, state: name },
       cause: error,
     });

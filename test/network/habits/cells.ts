@@ -2,7 +2,7 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { end } from "../../faults/faults.ts";
+import { changedJson, end } from "../../faults/faults.ts";
 import { startProxy, type Proxy } from "../../faults/proxy.ts";
 import type { Account } from "../account.ts";
 import type { Network } from "../control.ts";
@@ -13,6 +13,7 @@ import { lookBefore, proveMove } from "../prove.ts";
 import { repoStatus } from "../read.ts";
 import { prepareMove, runDecamp, startDecamp, type Ended, type Move, type Run } from "../run-decamp.ts";
 import { procedure, query } from "../xrpc.ts";
+import { json } from "./front.ts";
 import { takeOn, type Habit } from "./index.ts";
 
 /** What is wrong, a line each; nothing if it went as it has to. */
@@ -42,8 +43,13 @@ async function undressed(network: Network, habit: Habit): Promise<Dressed> {
 }
 
 /** Moves a filled account of the reference server in, as `how` says, and proves what came of it. */
-async function into(network: Network, habit: Habit, how: (move: Move) => Promise<Ended>): Promise<string[]> {
-  const { pds, direct, proxy } = await undressed(network, habit);
+async function into(
+  network: Network,
+  habit: Habit,
+  how: (move: Move, at: Dressed & { account: Account }) => Promise<Ended>,
+): Promise<string[]> {
+  const dressed = await undressed(network, habit);
+  const { pds, direct, proxy } = dressed;
   const account = await createFilled(network.a, `in${count}`, { ...size, seed: count });
   takeOn({ proxy, server: pds }, habit, account.did);
   const before = await lookBefore(network.plcUrl, account);
@@ -52,7 +58,7 @@ async function into(network: Network, habit: Habit, how: (move: Move) => Promise
     await makeOnly(direct, account, move);
   }
   try {
-    const ended = await how(move);
+    const ended = await how(move, { ...dressed, account });
     if (ended.code !== whole(habit)) {
       return [endOf(ended)];
     }
@@ -109,6 +115,29 @@ export const moveInResumed: Cell = async (network, habit) =>
     }
     return runDecamp(args);
   });
+
+/** A move in to a server that lets nobody sign in before the account is confirmed: it waits for that, and goes on. */
+export const moveInUnconfirmed: Cell = async (network, habit) =>
+  into(network, habit, async ({ args }, { proxy, account }) => {
+    let isConfirmed = false;
+    proxy.when({ kind: "com.atproto.server.createAccount" }, changedJson(asksForConfirmation));
+    proxy.when({ kind: "com.atproto.server.createSession" }, async (exchange) => {
+      const refusal = { error: "account_not_verified", message: "Please verify your account before logging in" };
+      await (isConfirmed ? exchange.pass() : exchange.reply(json(403, refusal)));
+    });
+    const stopped = await runDecamp(args);
+    const isUntouched = (await repoStatus({ url: account.pds.url, did: account.did })) === "active";
+    const isSaid = /account is confirmed[\s\S]*Please verify[\s\S]*unchanged/.test(stopped.stderr);
+    if (stopped.code !== 8 || !isSaid || !isUntouched) {
+      return { ...stopped, code: stopped.code === 0 ? 1 : stopped.code };
+    }
+    isConfirmed = true;
+    return runDecamp(args);
+  });
+
+function asksForConfirmation(answer: Record<string, unknown>): object {
+  return { ...answer, verificationRequired: true, verificationChannel: "email" };
+}
 
 /** A move out, to the reference server. */
 export const moveOut: Cell = async (network, habit) => out(network, habit, async ({ args }) => runDecamp(args));
