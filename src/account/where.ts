@@ -13,11 +13,11 @@
  */
 
 import { DecampError } from "../errors.ts";
-import { originOfPds } from "../identity/did-document.ts";
+import { claimedHandle, originOfPds } from "../identity/did-document.ts";
 import { keysThatCameAlone } from "../plc/came-alone.ts";
 import { undoPower } from "../plc/history.ts";
 import type { LogEntry, VerifiedLog } from "../plc/log.ts";
-import { pdsOf, rotationKeysOf } from "../plc/operation.ts";
+import { contentOf, pdsOf, rotationKeysOf } from "../plc/operation.ts";
 import { emptyTree } from "../repo/head.ts";
 import { directoryTime } from "./directory-time.ts";
 import { askPlace, isSilent, type Place } from "./places.ts";
@@ -113,6 +113,21 @@ export function staysOf(log: VerifiedLog): readonly Stay[] {
     }
   }
   return stays;
+}
+
+/** Origins of the servers that the identity names, or has named: where it is now first, each once. */
+export function serversOf(log: VerifiedLog): readonly string[] {
+  const named = staysOf(log).flatMap(({ server }) => (server === undefined ? [] : [server]));
+  return [...new Set(named.toReversed())];
+}
+
+/** The handle that the identity claimed when it last named a server, in operations that count. */
+export function handleAt(log: VerifiedLog, origin: string): string | undefined {
+  const last = log.entries.findLast(
+    ({ nullified, operation }) => !nullified && originOfPds(pdsOf(operation)) === origin,
+  );
+  const content = last === undefined ? undefined : contentOf(last.operation);
+  return content === undefined ? undefined : claimedHandle(content.alsoKnownAs);
 }
 
 /** Origin of the server that the identity names now; undefined if it names none that can be used. */

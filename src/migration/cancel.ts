@@ -3,6 +3,7 @@
  * active again. Where the account has lived, nothing is deleted: that may be the way back.
  */
 
+import { hostBehind } from "../account/entryway.ts";
 import { findAnyIdentity } from "../account/find.ts";
 import { pastOf } from "../account/web/any-identity.ts";
 import { isRememberedAt, isWebPast, type Past } from "../account/web/past.ts";
@@ -61,8 +62,9 @@ export async function cancelMigration(
   const journals = await findJournals(stateDir, did);
   const identity = found.log === undefined ? withJournals(found, journals) : found;
   const past = pastOf(identity);
-  const target =
+  const named =
     options.to === "" ? onlyTarget(options.account, past, journals) : parseServerUrl(options.to, { allowPrivateHosts });
+  const target = (await hostBehind(services, past, named, signal))?.host ?? named;
   if (journals.some((journal) => journal.target === target && journal.restore === true) && !livesAt(past, target)) {
     throw new DecampError(
       "refused",

@@ -49,8 +49,8 @@ export class Context {
   readonly answers: Answers;
   readonly report: Report;
   readonly signal: AbortSignal;
-  /** Origin of the new server. */
-  readonly targetOrigin: string;
+  /** Origin of the new server; of the host, once the one that was named turns out to be the entryway to it. */
+  targetOrigin: string;
 
   /** What only a restore has; a move has none of it. */
   readonly restoring: Restoring | undefined;

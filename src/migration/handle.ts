@@ -1,6 +1,7 @@
 /** The handle on the new server: chosen once, checked before anything is written. */
 
 import { isSilent } from "../account/places.ts";
+import { handleAt } from "../account/where.ts";
 import { DecampError, isDecampError } from "../errors.ts";
 import { isHandle, isReservedHandle, noHandle } from "../identity/names.ts";
 import { warnIfHostIsSilent } from "./checks/handle-outside.ts";
@@ -16,12 +17,14 @@ import type { Context } from "./context.ts";
 export async function chooseHandle(context: Context, sourceDomains: readonly string[]): Promise<void> {
   const { answers, identity, options, targetDescription } = context;
   const domains = targetDescription.availableUserDomains;
+  let back = handleThere(context);
   const chosen = context.hasJournal ? context.journal.state.newHandle : undefined;
   const hasHandle = identity.handle !== noHandle;
   let keep = hasHandle && !sourceDomains.some((domain) => identity.handle.endsWith(domain));
   let reason: string | undefined;
   for (;;) {
-    const question = { current: chosen ?? identity.handle, keep: keep || chosen !== undefined, domains };
+    const known = chosen ?? back;
+    const question = { current: known ?? identity.handle, keep: keep || known !== undefined, domains };
     let handle: string;
     try {
       handle = (await answers.targetHandle({ ...question, ...(reason === undefined ? {} : { reason }) }))
@@ -39,6 +42,10 @@ export async function chooseHandle(context: Context, sourceDomains: readonly str
       context.newHandle = handle;
       return;
     }
+    if (back !== undefined && handle === back) {
+      back = undefined; // nobody has chosen it
+      continue;
+    }
     if (!answers.canAskAgain) {
       throw new DecampError(objection.code, objection.reason, { data: { handle } });
     }
@@ -55,6 +62,12 @@ export async function noteHandle(context: Context, isTaken: boolean = context.sw
   if (newHandle !== undefined && (known !== newHandle || (isTaken && hasNewHandle !== true))) {
     await context.note({ type: "handle", newHandle, ...(isTaken ? { state: "taken" } : {}) });
   }
+}
+
+/** What the account is called where it has lived, and still is: there nobody can choose. */
+function handleThere({ identity, target, where }: Context): string | undefined {
+  const isThere = where.target !== undefined && !isSilent(where.target) && where.target.state !== "absent";
+  return isThere && identity.log !== undefined ? handleAt(identity.log, target.origin) : undefined;
 }
 
 /** The error where nobody can be asked, with the reason why a handle is needed. */

@@ -101,7 +101,7 @@ export async function migrate(
       const { did } = context.identity;
       context.warn(
         "source-frozen",
-        `The account is deactivated on your old server, so nobody can see it. Run the same command again to go on, or take it back: decamp migrate cancel ${did} --to ${targetOrigin}`,
+        `The account is deactivated on your old server, so nobody can see it. Run the same command again to go on, or take it back: decamp migrate cancel ${did} --to ${context.targetOrigin}`,
       );
     }
     throw context.hasIdentity ? withStanding(error, ...standingOf(context, error)) : error;

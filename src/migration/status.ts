@@ -2,6 +2,7 @@
  * Where an account stands, asked from both servers and the directory. Nothing is changed, and nobody has to sign in.
  */
 
+import { hostBehind } from "../account/entryway.ts";
 import { findAnyIdentity } from "../account/find.ts";
 import { pastOf, type AnyIdentity } from "../account/web/any-identity.ts";
 import type { Past } from "../account/web/past.ts";
@@ -123,7 +124,8 @@ export async function migrationStatus(
   const journals = await findJournals(stateDir, did);
   const identity = found.log === undefined ? withJournals(found, journals) : found;
   const past = pastOf(identity);
-  const pairs = pairsOf(past, journals, from, to);
+  const behind = to === undefined ? undefined : await hostBehind(services, past, to, signal);
+  const pairs = pairsOf(past, journals, from, behind?.host ?? to);
   const [home, ...moves] = await Promise.all([
     whereIs(services, past, undefined, signal),
     ...pairs.map(async (pair) => whereIs(services, past, pair, signal)),

@@ -8,9 +8,12 @@ const table: Record<string, cells.Cell> = {
   frozen: cells.moveOutFrozen,
   resumed: cells.moveInResumed,
   out: cells.moveOut,
+  back: cells.moveBack,
+  home: cells.moveHome,
   export: cells.exportIt,
   status: cells.statusOf,
   cancel: cells.cancelIt,
+  undo: cells.undoIt,
 };
 const wanted = new Set(process.argv.slice(2));
 const chosen = <T extends string>(all: readonly T[]): readonly T[] => {

@@ -7,6 +7,7 @@ import { signerOf } from "../../archive/export/fetch-repo.ts";
 import { rememberedKeys } from "../../archive/check/remembered-keys.ts";
 import { DecampError, isDecampError } from "../../errors.ts";
 import { parseAccount } from "../../identity/names.ts";
+import { goThroughEntryway } from "../checks/entryway.ts";
 import type { Context, Step } from "../context.ts";
 import { findJournal } from "../journal.ts";
 import { strangeArrival } from "../restore/swap.ts";
@@ -18,12 +19,14 @@ export const findArchived: Step = {
   id: "resolve",
   done: () => Promise.resolve(false),
   run: async (context) => {
-    const { options, services, signal, targetOrigin, snapshot } = context;
+    const { options, services, signal, snapshot } = context;
     const found = await findAnyIdentity(services, parseAccount(snapshot.did), { past: true }, signal);
     const identity = await recall(found, options.stateDir);
     context.identity = identity;
     const past = pastOf(identity);
     const home = requireHome(past);
+    await goThroughEntryway(context);
+    const { targetOrigin } = context;
     context.switched = livesAt(past, targetOrigin);
     const earlier = await findJournal(options.stateDir, identity.did, targetOrigin);
     restoringOf(context).earlierKeys = earlier?.temporaryKeys ?? [];

@@ -15,13 +15,14 @@ import type { Context, Step } from "../context.ts";
 import { findJournals, rememberedDids } from "../journal.ts";
 import { requireNoRestore } from "../restore/under-way.ts";
 import { requireNoPlcWishes } from "../web/publish.ts";
+import { goThroughEntryway } from "../checks/entryway.ts";
 import { recall } from "../web/recall.ts";
 
 export const resolve: Step = {
   id: "resolve",
   done: () => Promise.resolve(false),
   run: async (context) => {
-    const { options, services, signal, targetOrigin } = context;
+    const { options, services, signal } = context;
     const { allowPrivateHosts, stateDir } = options;
     const account = parseAccount(options.account);
     const from = options.from === undefined ? undefined : parseServerUrl(options.from, { allowPrivateHosts });
@@ -40,6 +41,8 @@ export const resolve: Step = {
     }
     const past = pastOf(identity);
     const home = requireHome(past);
+    await goThroughEntryway(context);
+    const { targetOrigin } = context;
     const journals = await findJournals(stateDir, identity.did);
     requireNoRestore(past, journals, targetOrigin);
     context.switched = livesAt(past, targetOrigin);

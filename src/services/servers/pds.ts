@@ -81,6 +81,7 @@ const description = v.object({
   links: v.optional(v.unknown()),
 });
 const health = v.object({ version: v.string() });
+const signedInBy = v.object({ authorization_servers: v.array(v.pipe(v.string(), v.url())) });
 const resolved = v.object({ did });
 const status = v.object({ active: v.boolean(), status: v.exactOptional(v.string()) });
 // Not all say all of it; what says nothing of it is another answer.
@@ -168,6 +169,12 @@ export class Pds {
       }
       return undefined;
     }
+  }
+
+  /** Origins of the servers that sign its accounts in (RFC 9728). Most name themselves. */
+  async authorizationServers(signal: AbortSignal): Promise<readonly string[]> {
+    const named = await this.#server.wellKnown("oauth-protected-resource", signedInBy, { attempts: 1, signal });
+    return named.authorization_servers.map((url) => new URL(url).origin);
   }
 
   /** com.atproto.identity.resolveHandle: what this server says; undefined if it knows no such handle. */

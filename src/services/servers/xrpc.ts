@@ -54,6 +54,12 @@ export class Xrpc {
     return this.#inShape(nsid, shape, await this.#session.json({ ...options, path: pathOf(nsid, params) }));
   }
 
+  /** Asks for a document below `/.well-known/`, without the session. @throws DecampError as `query` */
+  async wellKnown<T>(name: string, shape: Shape<T>, options: CallOptions): Promise<T> {
+    const answer = await this.#session.json({ ...options, token: "none", path: `/.well-known/${name}` });
+    return this.#inShape(name, shape, answer);
+  }
+
   /**
    * Asks through `@atproto/api`, which looks at the whole answer with the lexicon of the method; then it has the shape,
    * too. It is loaded only now, unless somebody has done so ahead.

@@ -2,17 +2,20 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import { changedJson, end } from "../../faults/faults.ts";
+import { addOwnParts } from "../identity.ts";
 import { startProxy, type Proxy } from "../../faults/proxy.ts";
-import type { Account } from "../account.ts";
+import { login, type Account } from "../account.ts";
 import type { Network } from "../control.ts";
 import type { PdsHandle } from "../pds.ts";
-import { createFilled } from "../populate.ts";
+import { applyWrites, createFilled } from "../populate.ts";
 import { freePort } from "../ports.ts";
 import { lookBefore, proveMove } from "../prove.ts";
 import { repoStatus } from "../read.ts";
 import { prepareMove, runDecamp, startDecamp, type Ended, type Move, type Run } from "../run-decamp.ts";
 import { procedure, query } from "../xrpc.ts";
+import { entrywayOf } from "./entryway.ts";
 import { json } from "./front.ts";
 import { takeOn, type Habit } from "./index.ts";
 
@@ -46,7 +49,7 @@ async function undressed(network: Network, habit: Habit): Promise<Dressed> {
 async function into(
   network: Network,
   habit: Habit,
-  how: (move: Move, at: Dressed & { account: Account }) => Promise<Ended>,
+  how: (move: Move, at: Dressed & { account: Account }) => Promise<Ended | "proved">,
 ): Promise<string[]> {
   const dressed = await undressed(network, habit);
   const { pds, direct, proxy } = dressed;
@@ -59,6 +62,9 @@ async function into(
   }
   try {
     const ended = await how(move, { ...dressed, account });
+    if (ended === "proved") {
+      return [];
+    }
     if (ended.code !== whole(habit)) {
       return [endOf(ended)];
     }
@@ -102,6 +108,119 @@ async function livingAt(network: Network, habit: Habit): Promise<Dressed & { acc
 
 /** A move in, without interruption. */
 export const moveIn: Cell = async (network, habit) => into(network, habit, async ({ args }) => runDecamp(args));
+
+/** A move to the reference server, and back to the server where the account began, by the name that people know. */
+export const moveHome: Cell = async (network, habit) =>
+  out(network, habit, async ({ args }, { account, pds, direct }) => {
+    const away = await runDecamp(args);
+    if (away.code !== whole(habit)) {
+      return away;
+    }
+    const name = account.handle.split(".")[0] ?? "";
+    const guest = await login(network.b, `${name}${network.b.handleDomain}`, "the-new-password");
+    await applyWrites(guest, [post("From abroad.")]);
+    return goBack(
+      network,
+      { ...guest, email: `${name}@new.example.com` },
+      {
+        pds: habit === "entryway" ? { ...pds, url: entrywayOf(pds) } : pds,
+        direct,
+        password: account.password,
+        handle: account.handle,
+        habit,
+      },
+    );
+  });
+
+/** A move in that is undone within the 72 hours, with a rotation key of the user's own. */
+export const undoIt: Cell = async (network, habit) =>
+  into(network, habit, async ({ args, folder, stateDir }, { account, pds, direct }) => {
+    const key = await addOwnParts(network, account);
+    const before = await lookBefore(network.plcUrl, account);
+    const moved = await runDecamp(args);
+    if (moved.code !== whole(habit)) {
+      return moved;
+    }
+    const file = async (name: string, text: string): Promise<string> => {
+      const place = path.join(folder, name);
+      await writeFile(place, text, { mode: 0o600 });
+      return place;
+    };
+    const undone = await runDecamp([
+      ...["plc", "undo", account.did, "--plc-url", network.plcUrl, "--allow-private-hosts", "--no-input"],
+      ...["--state-dir", stateDir, "--confirm-did", account.did, "--from", pds.url],
+      ...["--rotation-key-file", await file("key", key.privateKeyHex)],
+      ...["--password-file", path.join(folder, "old"), "--new-password-file", path.join(folder, "new")],
+    ]);
+    if (undone.code !== 0) {
+      return undone;
+    }
+    const [there, here] = await Promise.all(
+      [account.pds, direct].map(async ({ url }) => repoStatus({ url, did: account.did })),
+    );
+    const now = await lookBefore(network.plcUrl, await login(account.pds, account.handle, account.password));
+    const isBack = isDeepStrictEqual([now.head, now.document, now.blobs], [before.head, before.document, before.blobs]);
+    return there === "active" && here === "deactivated" && isBack
+      ? "proved"
+      : { ...undone, code: 1, stderr: `${there} on the old server, ${here} on the new one, as before: ${isBack}` };
+  });
+
+/** A move in, and back to the server that the account came from. */
+export const moveBack: Cell = async (network, habit) =>
+  into(network, habit, async ({ args, newHandle, newEmail, newPassword }, { account, pds, direct }) => {
+    const there = await runDecamp(args);
+    if (there.code !== whole(habit)) {
+      return there;
+    }
+    const guest = await login(direct, newHandle, newPassword);
+    await applyWrites(guest, [post("From abroad.")]);
+    const { handle, password } = account;
+    const home = { pds: network.a, direct: network.a, password, handle, habit };
+    return goBack(network, { ...guest, pds, email: newEmail }, home, direct);
+  });
+
+interface Home {
+  /** as it is named on the command line */
+  pds: PdsHandle;
+  direct: PdsHandle;
+  password: string;
+  handle: string;
+  habit: Habit;
+}
+
+/**
+ * Goes back to where the account has lived, and proves it: nothing is asked but passwords and the mailed code.
+ *
+ * @param now where it is now, if not through the front
+ */
+async function goBack(
+  network: Network,
+  guest: Account,
+  { pds, direct, password, handle, habit }: Home,
+  now: PdsHandle = guest.pds,
+): Promise<"proved" | Ended> {
+  const before = await lookBefore(network.plcUrl, { ...guest, pds: now });
+  const back = await prepareMove(network, guest, pds, ["--new-handle", "--new-email"]);
+  try {
+    await writeFile(path.join(back.folder, "new"), password);
+    const ended = await runDecamp(back.args);
+    // Where nothing is brought out, there is nothing to bring back that has no place.
+    if (ended.code !== 0 && ended.code !== whole(habit)) {
+      return ended;
+    }
+    const checks = await proveMove(network.plcUrl, before, direct, { handle, password });
+    const wrong = checks.filter(({ ok, name }) => !ok && !isOther(habit, name));
+    const stderr = wrong.map(({ name, detail }) => `${name}: ${detail}`).join("; ");
+    return wrong.length === 0 ? "proved" : { ...ended, code: 1, stderr };
+  } finally {
+    await back.remove();
+  }
+}
+
+function post(text: string): Parameters<typeof applyWrites>[1][number] {
+  const value = { $type: "app.bsky.feed.post", text, createdAt: new Date().toISOString() };
+  return { collection: "app.bsky.feed.post", rkey: "3kabroadpost2", value };
+}
 
 /** A move in that stops behind each of these steps, and goes on. */
 export const moveInResumed: Cell = async (network, habit) =>
@@ -188,7 +307,7 @@ export const moveOutFrozen: Cell = async (network, habit) =>
 async function out(
   network: Network,
   habit: Habit,
-  how: (move: Move, at: Dressed & { account: Account }) => Promise<Ended | "refused">,
+  how: (move: Move, at: Dressed & { account: Account }) => Promise<Ended | "refused" | "proved">,
 ): Promise<string[]> {
   const dressed = await livingAt(network, habit);
   const { pds, proxy, account } = dressed;
@@ -196,7 +315,7 @@ async function out(
   const move = await prepareMove(network, { ...account, pds }, network.b);
   try {
     const ended = await how(move, dressed);
-    if (ended === "refused") {
+    if (typeof ended === "string") {
       return [];
     }
     if (ended.code !== whole(habit)) {

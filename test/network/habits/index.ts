@@ -4,6 +4,7 @@
  */
 import { cirrus } from "./cirrus.ts";
 import { cocoon } from "./cocoon.ts";
+import { entryway } from "./entryway.ts";
 import { ezpds } from "./ezpds.ts";
 import type { Front } from "./front.ts";
 import { minimal } from "./minimal.ts";
@@ -11,10 +12,10 @@ import { rsky } from "./rsky.ts";
 import { tranquil } from "./tranquil.ts";
 
 /** Which make. */
-export type Habit = "cirrus" | "cocoon" | "ezpds" | "minimal" | "rsky" | "tranquil";
+export type Habit = "cirrus" | "cocoon" | "entryway" | "ezpds" | "minimal" | "rsky" | "tranquil";
 
 /** All of them. */
-export const habits: readonly Habit[] = ["rsky", "cocoon", "ezpds", "cirrus", "tranquil", "minimal"];
+export const habits: readonly Habit[] = ["rsky", "cocoon", "ezpds", "cirrus", "tranquil", "minimal", "entryway"];
 
 /**
  * Has a server answer as one of that make does, from now on.
@@ -27,5 +28,5 @@ export function takeOn(front: Front, habit: Habit, did: string = "", livesThere:
     cirrus(front, did, livesThere);
     return;
   }
-  ({ cocoon, ezpds, minimal, rsky, tranquil })[habit](front);
+  ({ cocoon, entryway, ezpds, minimal, rsky, tranquil })[habit](front);
 }

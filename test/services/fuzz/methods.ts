@@ -114,6 +114,12 @@ export const methods: readonly Method[] = [
     has({ did: "string", inviteCodeRequired: "boolean", phoneVerificationRequired: "boolean" }),
   ),
   pds(
+    ".well-known/oauth-protected-resource",
+    { resource: "https://pds.test", authorization_servers: ["https://entryway.test"] },
+    async (one, signal) => one.authorizationServers(signal),
+    isTexts,
+  ),
+  pds(
     "com.atproto.identity.resolveHandle",
     { did },
     async (one, signal) => one.resolveHandle("alice.test", signal),
