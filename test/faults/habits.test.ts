@@ -3,6 +3,7 @@ import { expect, inject, test } from "vitest";
 import { connectNetwork } from "../network/control.ts";
 import {
   cancelIt,
+  moveHome,
   moveInResumed,
   moveInUnconfirmed,
   moveOut,
@@ -34,6 +35,10 @@ test("an account that could not be read frozen is active again, after a kill, to
 
 test("a sign-in at the new server is seen to work before the identity changes; who has to be confirmed is waited for", async () => {
   expect(await moveInUnconfirmed(network, "ezpds")).toEqual([]);
+});
+
+test("who went away comes back by the entryway: to the host that the log names, under the old name", async () => {
+  expect(await moveHome(network, "entryway")).toEqual([]);
 });
 
 test("a move out of a server that has only what it must have", async () => {

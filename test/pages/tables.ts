@@ -117,6 +117,27 @@ server pds.example.org
       ["Password of alice.pds.example.org at your new server", "the-new-password"],
     ],
   },
+  "docs/RETURN.md": {
+    setting: `account alice records=30 blobs=3
+home morel.us-east.host.bsky.network
+server pds.example.org
+`,
+    before: {
+      "": [
+        "DECAMP_SOURCE_PASSWORD=the-old-password DECAMP_TARGET_PASSWORD=the-new-password decamp migrate alice.example.com " +
+          "--to https://pds.example.org --new-handle alice.pds.example.org --new-email alice@return.example.com " +
+          '--plc-token-command "$MAILBOX alice@return.example.com $BEGAN" --confirm-did <did-alice> --no-input -q',
+        "rm -rf .local",
+      ],
+    },
+    answers: [
+      ["Password of alice.pds.example.org", "the-new-password"],
+      ["Password of alice.example.com at your new server", "the-old-password"],
+      ["This is the point of no return.", "alice.pds.example.org"],
+      ["Code from the mail", { mail: "PLC Update" }],
+      ["Have a code mailed there now", "no"],
+    ],
+  },
   "docs/OPERATORS.md": {
     stands: { "did:plc:ewvi7nxzyoun6zhxrhs64oiz": "<did-alice>" },
     setting: `account alice records=20 blobs=2

@@ -55,6 +55,24 @@ async function bare(repo: Uint8Array | string, others: Record<string, object> = 
   });
 }
 
+test("a method that has answered is there: it cannot vanish within a run", async () => {
+  let asked = 0;
+  await using server = await scriptedServer((_, response) => {
+    asked += 1;
+    sendJson(
+      response,
+      asked === 1 ? 200 : 501,
+      asked === 1 ? { cid: "bafy", rev: "3k" } : { error: "MethodNotImplemented" },
+    );
+  });
+  const pds = new Pds(http, server.origin);
+  await pds.statedHead(aliceDid, signal);
+  const vanished = { code: "bad-answer", message: expect.stringContaining("has answered") as string };
+  await expect(pds.latestCommit(aliceDid, signal)).rejects.toMatchObject(vanished);
+  // One that never did is done without.
+  await expect(pds.getBlocks(aliceDid, [], signal)).rejects.toSatisfy(isMissingMethod);
+});
+
 describe("the head of a server without getLatestCommit", () => {
   test("is the root of the repository that it gives out, of which no more than the beginning is read", async () => {
     await using server = await scriptedServer((request, response) => {

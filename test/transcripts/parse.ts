@@ -6,6 +6,7 @@
  *     set NAME=VALUE                        for all commands
  *     account alice records=20 blobs=2      alice.example.com, her own domain, at pds.example.com; "the-old-password"
  *     server pds.example.org                one more server; without account and server there is no network
+ *     home pds.example.net                  where the accounts are, if not at pds.example.com
  *     copy plc-log.json fixtures/a.json log a file of the house, or one field of it
  *     file password.txt                     a file with the lines that are indented below it
  *     program read-mail                     the same, and it can be run: as ./read-mail, and by its name alone
@@ -39,6 +40,8 @@ export interface Setting {
   readonly env: Readonly<Record<string, string>>;
   readonly accounts: readonly { readonly name: string; readonly records: number; readonly blobs: number }[];
   readonly servers: readonly string[];
+  /** Where the accounts are; `pds.example.com` unless named. */
+  readonly home?: string;
   readonly files: readonly GivenFile[];
   readonly modes?: readonly { readonly name: string; readonly mode: number }[];
   readonly terminals?: readonly string[];
@@ -90,6 +93,7 @@ export function readSetting(lines: readonly string[]): Setting {
   const env: Record<string, string> = {};
   const accounts: Setting["accounts"][number][] = [];
   const servers: string[] = [];
+  let home: string | undefined;
   const files: GivenFile[] = [];
   const modes: NonNullable<Setting["modes"]>[number][] = [];
   const terminals: string[] = [];
@@ -111,6 +115,9 @@ export function readSetting(lines: readonly string[]): Setting {
       }
       case "server":
         servers.push(name);
+        break;
+      case "home":
+        home = name;
         break;
       case "mode": {
         const [, mode = "", place = ""] = understood(/^mode ([0-7]{3}) (\S+)$/, line, index);
@@ -134,7 +141,7 @@ export function readSetting(lines: readonly string[]): Setting {
         throw notUnderstood(line, index);
     }
   }
-  return { env, accounts, servers, files, modes, terminals };
+  return { env, accounts, servers, ...(home === undefined ? {} : { home }), files, modes, terminals };
 }
 
 function understood(form: RegExp, line: string, index: number): RegExpExecArray {

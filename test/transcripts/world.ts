@@ -12,8 +12,8 @@ import type { World } from "./run.ts";
 
 const readMail = fileURLToPath(new URL("../network/read-mail.ts", import.meta.url));
 
-/** Where the accounts of a transcript are; its handles are those of example.com. */
-const home = "pds.example.com";
+/** Where the accounts of a transcript are, unless it names another server; its handles are those of example.com. */
+const usualHome = "pds.example.com";
 
 /** A world whose servers can be taken away. */
 export interface OpenWorld extends World, AsyncDisposable {
@@ -23,6 +23,7 @@ export interface OpenWorld extends World, AsyncDisposable {
 
 /** @param name of the transcript */
 export async function openWorld(network: Network, name: string, setting: Setting): Promise<OpenWorld> {
+  const { home = usualHome } = setting;
   const hosts = [home, ...setting.servers];
   const servers = new Map<string, PdsHandle>();
   for (const host of hosts) {

@@ -7,9 +7,10 @@
 import type { Agent } from "@atproto/api";
 import * as v from "valibot";
 import type { BudgetName } from "../../data/budgets.ts";
-import { DecampError } from "../../errors.ts";
+import { DecampError, isDecampError } from "../../errors.ts";
 import { discardBody, readBytes } from "../http/http-answer.ts";
 import type { Download } from "./download.ts";
+import { isMissingMethod } from "./missing-method.ts";
 import { serverMessage } from "./server-message.ts";
 import type { PinnedSession, XrpcRequest } from "./session.ts";
 import { findDecampError } from "../http/unreachable.ts";
@@ -40,6 +41,8 @@ export async function loadLexicons(): Promise<typeof Agent> {
 export class Xrpc {
   readonly #session: PinnedSession;
   #agent: Promise<Agent> | undefined;
+  /** Methods that have answered in this run. */
+  readonly #answered = new Set<string>();
 
   constructor(session: PinnedSession) {
     this.#session = session;
@@ -51,7 +54,8 @@ export class Xrpc {
    * @throws DecampError `bad-answer` for what has not this shape, and as `PinnedSession.json`
    */
   async query<T>(nsid: string, params: Params, shape: Shape<T>, options: CallOptions): Promise<T> {
-    return this.#inShape(nsid, shape, await this.#session.json({ ...options, path: pathOf(nsid, params) }));
+    const path = pathOf(nsid, params);
+    return this.#inShape(nsid, shape, await this.#once(nsid, async () => this.#session.json({ ...options, path })));
   }
 
   /** Asks for a document below `/.well-known/`, without the session. @throws DecampError as `query` */
@@ -93,7 +97,29 @@ export class Xrpc {
    */
   async procedure<T>(nsid: string, input: Input, shape: Shape<T>, options: CallOptions): Promise<T> {
     const request: XrpcRequest = { ...options, method: "POST", path: pathOf(nsid), ...sent(input) };
-    return this.#inShape(nsid, shape, await this.#session.json(request));
+    return this.#inShape(nsid, shape, await this.#once(nsid, async () => this.#session.json(request)));
+  }
+
+  /**
+   * Calls a method. One that has answered is there: no server gets out of a proof by saying later that it has no such
+   * method. (A 404 without a name may mean what was asked for.)
+   */
+  async #once<T>(nsid: string, call: () => Promise<T>): Promise<T> {
+    try {
+      const answer = await call();
+      this.#answered.add(nsid);
+      return answer;
+    } catch (error) {
+      const { host } = this.#session;
+      if (this.#answered.has(nsid) && isMissingMethod(error) && !isNameless404(error)) {
+        throw new DecampError(
+          "bad-answer",
+          `${host} has answered ${nsid} in this run, and says now that it has no such method.`,
+          { data: { host, method: nsid }, cause: error },
+        );
+      }
+      throw error;
+    }
   }
 
   /**
@@ -112,7 +138,7 @@ export class Xrpc {
     { type, ...how }: { readonly type?: string; readonly mayLeadElsewhere?: true } = {},
   ): Promise<Download> {
     const path = pathOf(nsid, params);
-    const answer = await this.#session.send({ ...options, ...how, path });
+    const answer = await this.#once(nsid, async () => this.#session.send({ ...options, ...how, path }));
     const { status, headers, body, from } = answer;
     const { host, origin } = this.#session;
     const said = headers["content-type"];
@@ -163,6 +189,10 @@ export class Xrpc {
     const value = await this.#session.json({ ...request, signal: signal ?? new AbortController().signal });
     return Response.json(value);
   }
+}
+
+function isNameless404(error: unknown): boolean {
+  return isDecampError(error) && error.data["status"] === 404 && error.data["error"] === undefined;
 }
 
 function pathOf(nsid: string, params: Params = {}): string {

@@ -1,0 +1,95 @@
+/** The host behind an entryway, by the log and by what hosts say; and who hears that nobody takes it in. */
+import { expect, test } from "vitest";
+import { hostBehind, requireReturn } from "../../src/account/entryway.ts";
+import { DecampError } from "../../src/errors.ts";
+import { verifyLog, type VerifiedLog } from "../../src/plc/log.ts";
+import type { Pds } from "../../src/services/servers/pds.ts";
+import { auditLog, operation, servedAt, signed, testCid, testDid, testKey } from "../tools/plc.ts";
+import { forever } from "./support.ts";
+
+const key = await testKey("server");
+const morel = "https://morel.us-east.host.bsky.network";
+const enoki = "https://enoki.us-east.host.bsky.network";
+const bluesky = "https://bsky.social";
+const own = "https://pds.example.com";
+const third = "https://third.example.com";
+
+/** The log of an account that has lived at these servers, in this order. */
+async function lived(...servers: readonly string[]): Promise<VerifiedLog> {
+  const made: Awaited<ReturnType<typeof at>>[] = [];
+  const at = async (endpoint: string) =>
+    signed(
+      operation(made.length === 0 ? null : testCid(made.at(-1)), { rotationKeys: [key.did], ...servedAt(endpoint) }),
+      key,
+    );
+  for (const server of servers) {
+    made.push(await at(server));
+  }
+  return verifyLog(testDid(made[0]!), auditLog(made));
+}
+
+type State = "active" | "deactivated" | "absent" | "gone";
+
+/** @param states what each server says of the account @param signsIn who signs in for a server, if not itself */
+function world(states: Record<string, State>, signsIn: Record<string, string> = {}) {
+  const asked: string[] = [];
+  const openPds = (origin: string): Pds => {
+    const status = async () => {
+      const state = states[origin] ?? "gone";
+      await Promise.resolve();
+      if (state === "gone") {
+        throw new DecampError("unreachable", `${origin} does not answer.`);
+      }
+      return state === "absent" ? undefined : { active: state === "active", status: state };
+    };
+    const authorizationServers = async () => {
+      asked.push(origin);
+      await status();
+      return [signsIn[origin] ?? origin];
+    };
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what is asked of a server here
+    return { origin, repoStatus: status, authorizationServers } as unknown as Pds;
+  };
+  return { services: { openPds }, asked };
+}
+
+test("an account goes back to its own host, the newest that still has it", async () => {
+  const log = await lived(morel, enoki, own);
+  const at = async (states: Record<string, State>) => hostBehind(world(states).services, log, bluesky, forever);
+  expect(await at({ [morel]: "deactivated", [enoki]: "deactivated" })).toEqual({ host: enoki, state: "deactivated" });
+  expect(await at({ [morel]: "deactivated", [enoki]: "absent" })).toEqual({ host: morel, state: "deactivated" });
+  expect(await at({ [morel]: "absent", [enoki]: "gone" })).toEqual({ host: enoki, state: "unreachable" });
+  expect(await at({ [morel]: "absent", [enoki]: "absent" })).toBe(undefined);
+  // Where it is already, too: the same command goes on after the identity has changed.
+  const back = await lived(morel, own, morel);
+  const { services } = world({ [morel]: "deactivated" });
+  expect(await hostBehind(services, back, bluesky, forever)).toEqual({ host: morel, state: "deactivated" });
+});
+
+test("another entryway is known by what its host says, and a host that is named is the new server itself", async () => {
+  const entry = "https://entry.example.com";
+  const log = await lived(own, third);
+  const { services, asked } = world({ [own]: "deactivated", [third]: "active" }, { [own]: entry });
+  expect(await hostBehind(services, log, entry, forever)).toEqual({ host: own, state: "deactivated" });
+  expect(await hostBehind(services, log, "https://other.example.com", forever)).toBe(undefined);
+  asked.length = 0;
+  expect(await hostBehind(services, log, own, forever)).toBe(undefined);
+  // Who moves for the first time has nowhere to go back to: nobody is asked.
+  expect(await hostBehind(services, await lived(own), entry, forever)).toBe(undefined);
+  expect(asked).toEqual([]);
+});
+
+test("who has never lived at Bluesky hears that it is not taken in; who has is led to the right host", async () => {
+  const [never, once] = await Promise.all([lived(own), lived(morel, own)]);
+  expect(() => requireReturn(never, bluesky)).toThrow("takes in no others. The log of did:plc:");
+  expect(() => requireReturn(never, morel)).toThrow("takes in no others");
+  expect(() => requireReturn(once, bluesky)).toThrow(`${morel}, which does not have the account any more`);
+  expect(() => requireReturn(once, enoki)).toThrow(`where they lived. That was ${morel}.`);
+  for (const [log, target] of [
+    [once, morel],
+    [never, third],
+    [never, "https://host.bsky.network.example.com"],
+  ] as const) {
+    expect(() => requireReturn(log, target)).not.toThrow();
+  }
+});
