@@ -25,8 +25,8 @@ export interface SessionOwner {
  * @param toRead the session is only for reading: an app password will do, and an account that was taken down
  * @throws DecampError `auth-refused` for the password; `account-not-found` if the server refuses and says that it has
  *   no such account; `account-unavailable`, `account-unconfirmed`, `unsupported` as `PinnedSession.signIn`;
- *   `app-password`, `auth-factor-required`, `input-needed`; `refused` if it is the session of another account; and what the services
- *   throw
+ *   `app-password`, `auth-factor-required`, `input-needed`; `refused` if it is the session of another account; and what
+ *   the services throw
  */
 export async function signIn(
   pds: Pds,

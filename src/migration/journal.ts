@@ -179,7 +179,7 @@ export interface JournalState {
   readonly frozen?: boolean;
   /** The commit that the new server was proved to have, with every blob, right before the identity changed. */
   readonly compared?: string;
-  /** Whether the new server was seen to let the account's password in: a sign-in, and not the session of a new account. */
+  /** Whether a sign-in at the new server was seen to work: the session that comes with a new account is none. */
   readonly signedIn?: boolean;
   /** What is not on the new server, as it was right before the identity changed, or later. */
   readonly leftOut?: LeftOut;

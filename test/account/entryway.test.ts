@@ -16,7 +16,7 @@ const third = "https://third.example.com";
 
 /** The log of an account that has lived at these servers, in this order. */
 async function lived(...servers: readonly string[]): Promise<VerifiedLog> {
-  const made: Awaited<ReturnType<typeof at>>[] = [];
+  const made: object[] = [];
   const at = async (endpoint: string) =>
     signed(
       operation(made.length === 0 ? null : testCid(made.at(-1)), { rotationKeys: [key.did], ...servedAt(endpoint) }),
@@ -25,7 +25,7 @@ async function lived(...servers: readonly string[]): Promise<VerifiedLog> {
   for (const server of servers) {
     made.push(await at(server));
   }
-  return verifyLog(testDid(made[0]!), auditLog(made));
+  return verifyLog(testDid(made[0]), auditLog(made));
 }
 
 type State = "active" | "deactivated" | "absent" | "gone";

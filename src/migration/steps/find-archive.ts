@@ -7,7 +7,7 @@ import { signerOf } from "../../archive/export/fetch-repo.ts";
 import { rememberedKeys } from "../../archive/check/remembered-keys.ts";
 import { DecampError, isDecampError } from "../../errors.ts";
 import { parseAccount } from "../../identity/names.ts";
-import { goThroughEntryway } from "../checks/entryway.ts";
+import { goThroughEntryway } from "../checks/host-behind.ts";
 import type { Context, Step } from "../context.ts";
 import { findJournal } from "../journal.ts";
 import { strangeArrival } from "../restore/swap.ts";

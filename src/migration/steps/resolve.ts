@@ -15,7 +15,7 @@ import type { Context, Step } from "../context.ts";
 import { findJournals, rememberedDids } from "../journal.ts";
 import { requireNoRestore } from "../restore/under-way.ts";
 import { requireNoPlcWishes } from "../web/publish.ts";
-import { goThroughEntryway } from "../checks/entryway.ts";
+import { goThroughEntryway } from "../checks/host-behind.ts";
 import { recall } from "../web/recall.ts";
 
 export const resolve: Step = {

@@ -147,10 +147,20 @@ export const undoIt: Cell = async (network, habit) =>
       return place;
     };
     const undone = await runDecamp([
-      ...["plc", "undo", account.did, "--plc-url", network.plcUrl, "--allow-private-hosts", "--no-input"],
-      ...["--state-dir", stateDir, "--confirm-did", account.did, "--from", pds.url],
-      ...["--rotation-key-file", await file("key", key.privateKeyHex)],
-      ...["--password-file", path.join(folder, "old"), "--new-password-file", path.join(folder, "new")],
+      "plc",
+      "undo",
+      account.did,
+      "--allow-private-hosts",
+      "--no-input",
+      ...flags({
+        "--plc-url": network.plcUrl,
+        "--state-dir": stateDir,
+        "--confirm-did": account.did,
+        "--from": pds.url,
+        "--rotation-key-file": await file("key", key.privateKeyHex),
+        "--password-file": path.join(folder, "old"),
+        "--new-password-file": path.join(folder, "new"),
+      }),
     ]);
     if (undone.code !== 0) {
       return undone;
@@ -164,6 +174,10 @@ export const undoIt: Cell = async (network, habit) =>
       ? "proved"
       : { ...undone, code: 1, stderr: `${there} on the old server, ${here} on the new one, as before: ${isBack}` };
   });
+
+function flags(values: Record<string, string>): string[] {
+  return Object.entries(values).flat();
+}
 
 /** A move in, and back to the server that the account came from. */
 export const moveBack: Cell = async (network, habit) =>
