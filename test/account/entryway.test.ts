@@ -4,7 +4,7 @@ import { hostBehind, requireReturn } from "../../src/account/entryway.ts";
 import { DecampError } from "../../src/errors.ts";
 import { verifyLog, type VerifiedLog } from "../../src/plc/log.ts";
 import type { Pds } from "../../src/services/servers/pds.ts";
-import { auditLog, operation, servedAt, signed, testCid, testDid, testKey } from "../tools/plc.ts";
+import { auditLog, operation, servedAt, signed, testCid, testDid, testKey, type Json } from "../tools/plc.ts";
 import { forever } from "./support.ts";
 
 const key = await testKey("server");
@@ -16,7 +16,7 @@ const third = "https://third.example.com";
 
 /** The log of an account that has lived at these servers, in this order. */
 async function lived(...servers: readonly string[]): Promise<VerifiedLog> {
-  const made: object[] = [];
+  const made: Json[] = [];
   const at = async (endpoint: string) =>
     signed(
       operation(made.length === 0 ? null : testCid(made.at(-1)), { rotationKeys: [key.did], ...servedAt(endpoint) }),
