@@ -3,7 +3,6 @@
  * active again. Where the account has lived, nothing is deleted: that may be the way back.
  */
 
-import { hostBehind } from "../account/entryway.ts";
 import { findAnyIdentity } from "../account/find.ts";
 import { pastOf } from "../account/web/any-identity.ts";
 import { isRememberedAt, isWebPast, type Past } from "../account/web/past.ts";
@@ -14,6 +13,7 @@ import { parseServerUrl } from "../identity/addresses.ts";
 import { parseAccount } from "../identity/names.ts";
 import { isMissingMethod } from "../services/servers/missing-method.ts";
 import type { Answers } from "./answers.ts";
+import { hostBehind } from "./checks/host-behind.ts";
 import { Context, type MigrationServices } from "./context.ts";
 import type { Report } from "./events.ts";
 import { findJournals, lockAccount, removeJournal, rememberedDids, type JournalState } from "./journal.ts";

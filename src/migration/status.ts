@@ -2,7 +2,6 @@
  * Where an account stands, asked from both servers and the directory. Nothing is changed, and nobody has to sign in.
  */
 
-import { hostBehind } from "../account/entryway.ts";
 import { findAnyIdentity } from "../account/find.ts";
 import { pastOf, type AnyIdentity } from "../account/web/any-identity.ts";
 import type { Past } from "../account/web/past.ts";
@@ -18,6 +17,7 @@ import {
 } from "../account/where.ts";
 import { parseServerUrl } from "../identity/addresses.ts";
 import { parseAccount } from "../identity/names.ts";
+import { hostBehind } from "./checks/host-behind.ts";
 import type { MigrationServices } from "./context.ts";
 import type { PublishedDocument } from "./events.ts";
 import { findJournals, rememberedDids, type JournalState } from "./journal.ts";

@@ -1,11 +1,89 @@
 /**
- * A new server that only lets in: the account goes to the host behind it where it has lived. That is said before
- * anything is asked or transferred.
+ * Servers that only let in. Behind an entryway stand hosts, which keep the accounts: an identity names a host, and the
+ * owner knows the entryway. On which host an account was, the verified log says.
+ *
+ * The hosts of Bluesky are known by their names. Any other host says itself who signs its accounts in (RFC 9728,
+ * "authorization_servers", as OAuth in atproto has it).
  */
 
-import { hostBehind, requireReturn } from "../../account/entryway.ts";
+import { stateAt, type PlaceState } from "../../account/places.ts";
+import type { AccountServices } from "../../account/services.ts";
 import { pastOf } from "../../account/web/any-identity.ts";
+import { isWebPast, type Past } from "../../account/web/past.ts";
+import { serversOf } from "../../account/where.ts";
+import { DecampError, isDecampError } from "../../errors.ts";
 import type { Context } from "../context.ts";
+
+const bluesky = "https://bsky.social";
+const blueskyHost = /^https:\/\/(?:[a-z0-9-]+\.)+host\.bsky\.network$/;
+
+/** How long a host may take to say who signs in for it (milliseconds): it may be gone for long. */
+const patience = 4000;
+
+/** The host behind an entryway to which an account can go back, or where it is. */
+export interface HostBehind {
+  /** Origin. */
+  readonly host: string;
+  /** What it says of the account. */
+  readonly state: PlaceState;
+}
+
+/**
+ * Where an account lived, or lives, if the server that was named is the entryway to that.
+ *
+ * @param entry origin of the server that was named
+ * @returns undefined for any other server, as far as can be found out
+ */
+export async function hostBehind(
+  { openPds }: Pick<AccountServices, "openPds">,
+  past: Past,
+  entry: string,
+  signal: AbortSignal,
+): Promise<HostBehind | undefined> {
+  const servers = isWebPast(past) ? [] : serversOf(past);
+  if (servers.includes(entry) || (servers.length < 2 && entry !== bluesky)) {
+    return undefined;
+  }
+  const isBehind = await Promise.all(
+    servers.map(async (server) => (await entrywaysOf(openPds, server, signal)).includes(entry)),
+  );
+  let silent: HostBehind | undefined;
+  for (const host of servers.filter((_, index) => isBehind[index])) {
+    const state = await stateAt(openPds(host), past.did, signal, { attempts: 1 });
+    if (host === servers[0] || !["absent", "unreachable", "unknown"].includes(state)) {
+      return { host, state };
+    }
+    silent ??= state === "absent" ? undefined : { host, state };
+  }
+  return silent;
+}
+
+/**
+ * Bluesky takes in no account that has not lived there. (Since September 2025 it takes those back that have.)
+ *
+ * @param target origin of the new server
+ * @throws DecampError `unsupported`
+ */
+export function requireReturn(past: Past, target: string): void {
+  const servers = isWebPast(past) ? [] : serversOf(past);
+  if ((target !== bluesky && !blueskyHost.test(target)) || servers.includes(target)) {
+    return;
+  }
+  const hosts = servers.filter((server) => blueskyHost.test(server));
+  throw new DecampError(
+    "unsupported",
+    hosts.length === 0
+      ? `${target} takes back accounts that began there, and takes in no others. The log of ${past.did} names no host of it.`
+      : `${target} takes back accounts that have lived there, where they lived. That was ${hosts.join(", ")}${target === bluesky ? ", which does not have the account any more" : ""}.`,
+    {
+      hint:
+        hosts.length === 0 || target === bluesky
+          ? "Choose another server."
+          : `Name ${bluesky}, and decamp finds the host.`,
+      data: { target, hosts },
+    },
+  );
+}
 
 /**
  * Puts the host in the place of its entryway, where the identity says that the account has lived there.
@@ -28,4 +106,25 @@ export async function goThroughEntryway(context: Context): Promise<void> {
     "entryway",
     `${targetOrigin} signs in for many servers, and keeps no accounts itself. By the log of the identity the account was at ${host}, which ${says}: that is the new server.`,
   );
+}
+
+/** Origins of the servers that let in at a host; none where it does not say. */
+async function entrywaysOf(
+  openPds: AccountServices["openPds"],
+  host: string,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  if (blueskyHost.test(host)) {
+    return [bluesky];
+  }
+  const late = AbortSignal.timeout(patience);
+  try {
+    return await openPds(host).authorizationServers(AbortSignal.any([signal, late]));
+  } catch (error) {
+    signal.throwIfAborted();
+    if (!late.aborted && !isDecampError(error)) {
+      throw error;
+    }
+    return [];
+  }
 }

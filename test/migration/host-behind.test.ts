@@ -1,11 +1,11 @@
 /** The host behind an entryway, by the log and by what hosts say; and who hears that nobody takes it in. */
 import { expect, test } from "vitest";
-import { hostBehind, requireReturn } from "../../src/account/entryway.ts";
+import { hostBehind, requireReturn } from "../../src/migration/checks/host-behind.ts";
 import { DecampError } from "../../src/errors.ts";
 import { verifyLog, type VerifiedLog } from "../../src/plc/log.ts";
 import type { Pds } from "../../src/services/servers/pds.ts";
 import { auditLog, operation, servedAt, signed, testCid, testDid, testKey, type Json } from "../tools/plc.ts";
-import { forever } from "./support.ts";
+import { forever } from "../account/support.ts";
 
 const key = await testKey("server");
 const morel = "https://morel.us-east.host.bsky.network";
