@@ -53,6 +53,15 @@ async function setting(given: Partial<GivenAnswers> = {}, typed?: readonly strin
 
 const hint = (text: string) => ({ code: "input-needed", hint: expect.stringContaining(text) as string });
 
+test("a person who has to confirm the account reads what the server says, and is waited for", async () => {
+  const said = "new.example lets nobody sign in to this account yet: Please verify your account.";
+  const { answers, asked, streams } = await setting({}, [""]);
+  await answers.accountConfirmed?.({ host: "new.example", said });
+  expect(asked).toMatchObject([{ message: "Enter once it is confirmed:", mayBeEmpty: true }]);
+  expect(streams.stderr()).toContain(said);
+  expect((await setting()).answers.accountConfirmed).toBe(undefined);
+});
+
 describe("the point of no return", () => {
   test("--confirm-did with the right DID is a yes, and nothing is asked", async () => {
     const { answers, asked } = await setting({ confirmDid: did }, []);
