@@ -20,6 +20,7 @@ import { guidedKeys, masked, type GuidedKeys } from "../tools/guided-keys.ts";
 
 const network = connectNetwork(inject("network"));
 const bin = new URL("../../bin/decamp.js", import.meta.url);
+const lightKeys = new URL("../pages/light-keys.ts", import.meta.url).href;
 let folder = "";
 
 beforeAll(async () => {
@@ -27,10 +28,14 @@ beforeAll(async () => {
 });
 afterAll(async () => rm(folder, { recursive: true }));
 
-/** `decamp migrate` on a terminal of so many columns. */
+/** `decamp migrate` on a terminal of so many columns. What key files cost is of no interest here. */
 function guided(columns: number, ...args: string[]): Screen & Pick<GuidedKeys, "answer"> {
+  return guidedWith({ NODE_OPTIONS: `--import=${lightKeys}` }, columns, ...args);
+}
+
+function guidedWith(env: NodeJS.ProcessEnv, columns: number, ...args: string[]): Screen & Pick<GuidedKeys, "answer"> {
   const where = ["--plc-url", network.plcUrl, "--allow-private-hosts", "--state-dir", path.join(folder, "state")];
-  const screen = onScreen(bin, ["migrate", ...where, ...args], {}, columns, folder);
+  const screen = onScreen(bin, ["migrate", ...where, ...args], env, columns, folder);
   return { ...screen, ...guidedKeys(screen) };
 }
 
@@ -165,8 +170,8 @@ test("on 40 columns: wrong answers, left and taken up again, and no", async () =
   expect(await first.ended).toBe(130);
   expect(seen(first, did)).toBe(await file(40, "left-at-the-handle"));
 
-  // Ctrl-C while a key is made: it is kept, and nothing is asked behind it.
-  const making = guided(40, "narrow.a.test", "--from", network.a.url, "--to", network.b.url, "--guide");
+  // Ctrl-C while a key is made, which takes its time: it is kept, and nothing is asked behind it.
+  const making = guidedWith({}, 40, "narrow.a.test", "--from", network.a.url, "--to", network.b.url, "--guide");
   await answerForAKey(making, "made.age");
   await making.answer("Writing the key file", "\u0003");
   expect(await making.ended).toBe(130);
