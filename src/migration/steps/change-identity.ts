@@ -12,9 +12,16 @@ import { planMove, requireNoErrors, type PlannedMove } from "../../account/plan-
 import { signByKey } from "../../account/sign-by-key.ts";
 import { signByServer } from "../../account/sign-by-server.ts";
 import { submitOperation as submit } from "../../account/submit.ts";
-import { DecampError, isDecampError } from "../../errors.ts";
-import { compareSigned, diffOperations } from "../../plc/diff.ts";
-import { contentOf, findSigner, rotationKeysOf, type PlcOperation } from "../../plc/operation.ts";
+import { DecampError, isDecampError, withHint } from "../../errors.ts";
+import { compareSigned, diffOperations, type SignedAnswer } from "../../plc/diff.ts";
+import {
+  contentOf,
+  findSigner,
+  rotationKeysOf,
+  type PlcOperation,
+  type UnsignedOperation,
+} from "../../plc/operation.ts";
+import { isOwnRefusal } from "../../services/servers/refusal.ts";
 import { loadOperationJudges } from "../../services/second-opinion.ts";
 import { pinnedCredentials } from "../checks/same-repo.ts";
 import type { Context, Step } from "../context.ts";
@@ -54,7 +61,9 @@ export const signOperation: Step = {
     const { head } = identity.log;
     const { operation, cid } =
       answers.rotationKey === undefined
-        ? await signByServer({ pds: source, asked, head, email }, answers, signal)
+        ? await signByServer({ pds: source, asked, head, email }, answers, signal).catch(async (error: unknown) =>
+            signForServer(context, asked, error),
+          )
         : await signByKey(asked, await answers.rotationKey(rotationKeysOf(head.operation)), head);
     requireNoHiddenKey(context, operation);
     await context.note({ type: "signed", cid, operation: { ...operation } });
@@ -94,11 +103,44 @@ export const submitOperation: Step = {
   },
 };
 
+/**
+ * Some servers sign nothing that takes their own keys out of the identity. The key that was put first just before signs
+ * in their place, where its private part is at hand: what is signed is the same, and who signs it is shown.
+ *
+ * @throws `error` where that is not what it says, and where nobody here can sign
+ */
+async function signForServer(context: Context, asked: UnsignedOperation, error: unknown): Promise<SignedAnswer> {
+  const { source, plc: identity, options, answers, sourceRotationKeys } = context;
+  const { head } = identity.log;
+  const keys = rotationKeysOf(head.operation);
+  const leaving = keys.some((key) => sourceRotationKeys.includes(key) && !asked.rotationKeys.includes(key));
+  if (!leaving || !isOwnRefusal(error) || !/rotation ?key/i.test(String(error.data["detail"]))) {
+    throw error;
+  }
+  const { proof } = options.addRecoveryKey ? ((await answers.newRotationKey?.()) ?? {}) : {};
+  if (proof === undefined || !keys.includes(proof.didKey)) {
+    throw withHint(
+      error,
+      `${source.host} signs nothing that takes its own keys out of the identity, so a rotation key of yours has to sign the move. Make one with decamp key generate -o FILE, then run the same command again with --recovery-key FILE: ${source.host} puts your key first, which takes nothing of its own out, and your key signs the move. If your key is in the identity already, name its file with --rotation-key-file.`,
+    );
+  }
+  context.warn(
+    "signed-by-key",
+    `${source.host} signs nothing that takes its own keys out of the identity, so your key signs in its place: ${proof.didKey}`,
+  );
+  const planned = await planOperation(context, [proof.didKey]);
+  if (diffOperations(asked, planned.operation).length > 0) {
+    throw error; // the new server recommends something else by now: the next run asks for that
+  }
+  await confirmChange(context, planned);
+  return signByKey(asked, proof, head);
+}
+
 /** The operation that moves the account, checked against every rule that is known. */
-async function planOperation(context: Context): Promise<PlannedMove> {
+async function planOperation(context: Context, signers?: readonly string[]): Promise<PlannedMove> {
   const { plc: identity, source, target, sourceRotationKeys, heldKeys, newHandle, options, answers, signal } = context;
   const handle = newHandle ?? identity.handle;
-  const [signer] = answers.rotationKey === undefined ? [] : heldKeys;
+  const [signer] = signers ?? (answers.rotationKey === undefined ? [] : heldKeys);
   const planned = await planMove(identity, target, sourceRotationKeys, handle, signal, {
     recommended: await pinnedCredentials(context),
     user: heldKeys,
