@@ -113,6 +113,7 @@ export type {
   LeftBehindNow,
   MissingBlob,
   PlannedStep,
+  WeakerProof,
   PreferencesFromArchive,
   PreferencesNotMoved,
   PublishedDocument,

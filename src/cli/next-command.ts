@@ -52,6 +52,22 @@ export function withKeyFile(complete: Complete, given: string | undefined): Comp
     );
 }
 
+/** An error whose next command needs a rotation key, with the flags of the key that this run has used. */
+export function withOwnKey(error: unknown, flags: readonly string[]): unknown {
+  const words = isDecampError(error) ? error.data["next"] : undefined;
+  if (!isDecampError(error) || !Array.isArray(words) || words.at(-2) !== "--rotation-key-file") {
+    return error;
+  }
+  const { code, message, hint, data, cause, known } = error;
+  const own = known === undefined ? hint : hint.replace(known.sentence, "").trim();
+  return new DecampError(code, message, {
+    hint: own,
+    data: { ...data, next: [...words.slice(0, -2).map(String), ...flags] },
+    cause,
+    known,
+  });
+}
+
 /** An error whose data names the words of the next command, with that command complete behind its hint. */
 export function withNextCommand(error: unknown, run: RunFlags): unknown {
   const words = isDecampError(error) ? error.data["next"] : undefined;

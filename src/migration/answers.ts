@@ -14,9 +14,12 @@ import type { LeftBehindNow } from "./events.ts";
 
 /** The answers that a move may need: of a person, or of a program. */
 export interface Answers extends IdentityAnswers {
-  /** Beside the change, `leftBehind`: what is not on the new server; missing where all of it is there. */
+  /**
+   * Beside the change, `leftBehind`: what is not on the new server; missing where all of it is there.
+   * `provedLater`: the new server shows nothing of it yet.
+   */
   confirmIdentityChange(
-    of: Parameters<IdentityAnswers["confirmIdentityChange"]>[0] & { leftBehind?: LeftBehindNow },
+    of: Parameters<IdentityAnswers["confirmIdentityChange"]>[0] & { leftBehind?: LeftBehindNow; provedLater?: true },
   ): Promise<void>;
   /**
    * The rotation key that is put first before the move, and its private part where that is at hand; only if one is
@@ -53,6 +56,11 @@ export interface Answers extends IdentityAnswers {
    * `interrupted` for a no.
    */
   confirmReplacement?(of: { host: string; changes: RecordChanges }): Promise<void>;
+  /**
+   * The yes to moving although `host` shows what it has only once the account is active there. Throws `interrupted` for
+   * a no. Not asked where the options say yes.
+   */
+  agreeToLateProof?(of: { host: string }): Promise<void>;
   /** The yes to deleting the copy at `host`, when a move is cancelled. Throws `interrupted` for a no. */
   confirmDeletion?(of: { did: string; handle: string; host: string }): Promise<void>;
   /** The code that the new server has mailed for deleting the account there, when a move is cancelled. */

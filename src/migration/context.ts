@@ -36,6 +36,8 @@ export interface Step {
   readonly only?: IdentityKind;
   /** Whether the options ask for it at all; always, unless given. */
   readonly applies?: (options: MigrateOptions) => boolean;
+  /** Whether what was found on the way asks for it, or may still; always, unless given. Else nothing is said of it. */
+  readonly arises?: (context: Context) => boolean;
   readonly done: (context: Context) => Promise<boolean>;
   readonly run: (context: Context) => Promise<string | undefined>;
   /** Loads code that a later step needs, while this one waits for a server. */
@@ -63,6 +65,13 @@ export class Context {
   sent = false;
   /** What the new server recommends for the identity, since this run has asked for it. */
   recommended: RecommendedCredentials | undefined;
+  /**
+   * Whether the new server shows nothing of the copy to its owner as long as that is not active, and it was agreed that
+   * what it has is proved once it is (checks/unseen.ts).
+   */
+  isUnseen = false;
+  /** Whether the new server has shown the copy to its owner in this run. */
+  wasSeen = false;
   /** Whether the new server calls the account active although the identity does not name it: some do so at once. */
   isActiveCopy = false;
   /** Whether the new server was proved to have what the old one has: in this run, or by what both servers show. */

@@ -44,11 +44,19 @@ export interface MigrationPlan {
   readonly free?: number;
   /** CIDs of the blobs that are left behind, as it was asked for. */
   readonly skipBlobs?: readonly string[];
+  /** Which proofs are weaker than usual, as it was asked for: each by the name of its flag, and what is weaker. */
+  readonly weakerProofs?: readonly WeakerProof[];
   /** The user's rotation key, a did:key, if a restore has opened it and it has signed a test. */
   readonly rotationKey?: string;
   /** CID of the last operation of the verified PLC log; unset for a did:web. */
   readonly plcHead?: string;
   readonly steps: readonly PlannedStep[];
+}
+
+/** A proof that somebody has agreed to do without, or to have later. */
+export interface WeakerProof {
+  readonly name: "prove-after-activation" | "allow-missing-blobs";
+  readonly message: string;
 }
 
 /** A step that a move would take. */
@@ -227,6 +235,8 @@ export type MigrationEvent =
       readonly facts: ChangeFacts;
       /** What is not on the new server; missing where all of it is there. */
       readonly leftBehind?: LeftBehindNow;
+      /** The new server shows nothing of it yet: what it has is proved once the account is active there. */
+      readonly provedLater?: true;
       /** Of a did:web: where its document lies, and the file that is to be published there. */
       readonly document?: Pick<PublishedDocument, "url" | "file">;
     }

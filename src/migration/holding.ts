@@ -7,7 +7,6 @@
  * records); what the journal of exactly this operation says was proved before it; and at last every record of both.
  */
 
-import { headAt } from "../account/places.ts";
 import { staysOf } from "../account/where.ts";
 import { proveDownload } from "../archive/export/fetch-repo.ts";
 import { withRepo } from "../archive/open-repo.ts";
@@ -15,6 +14,7 @@ import { DecampError, isDecampError } from "../errors.ts";
 import { diffInTurns } from "../repo/diff.ts";
 import { emptyTree, type Head } from "../repo/head.ts";
 import type { RepoSource } from "../repo/source.ts";
+import { headOrHidden, owesProof, saidOfCopy } from "./checks/unseen.ts";
 import type { Context } from "./context.ts";
 import { signInToTarget } from "./sign-in.ts";
 
@@ -41,12 +41,21 @@ const mostPaths = 1000;
  * @throws DecampError what signing in and the new server's answers throw; what the old server answers stops nothing
  */
 export async function findHolding(context: Context, options: { readonly isFresh?: boolean } = {}): Promise<Holding> {
-  const { where, target, identity, signal } = context;
+  const { where, target, identity } = context;
   const { did } = identity;
   if (where.target?.state !== "active" && !target.isSignedIn) {
     await signInToTarget(context);
   }
-  const there = (options.isFresh === true ? undefined : where.target?.head) ?? (await headAt(target, did, signal));
+  const there = (options.isFresh === true ? undefined : where.target?.head) ?? (await headOrHidden(context));
+  if (there === "hidden") {
+    const said = await saidOfCopy(context);
+    if (said === undefined || said.records === 0) {
+      return { kind: "lacking", paths: [], count: 0, isEmpty: true };
+    }
+    // It is proved once it is active, also where the journal was lost that would say so.
+    await context.note({ type: "compared", commit: said.head, unseen: true });
+    return { kind: "unknown" };
+  }
   if (there === undefined) {
     throw new DecampError("bad-answer", `${target.host} does not give out the commit that it names as its head.`);
   }
@@ -83,14 +92,15 @@ export async function findHolding(context: Context, options: { readonly isFresh?
 }
 
 /** Whether the journal of the operation that brought the account here says that the data was proved before it. */
-function wasProved({ identity, journal, where }: Context): boolean {
+function wasProved(context: Context): boolean {
+  const { identity, journal, where } = context;
   const { signed, compared, document } = journal.state;
   if (identity.log === undefined) {
     // Until the document was published, hours may have gone by: what the old server has since counts.
     const isAsProved = where.source?.state !== "active" || where.source.head?.commit === compared;
     return compared !== undefined && document?.signingKey === identity.document.signingKey && isAsProved;
   }
-  return compared !== undefined && signed?.cid === staysOf(identity.log).at(-1)?.arrival.cid;
+  return !owesProof(context) && compared !== undefined && signed?.cid === staysOf(identity.log).at(-1)?.arrival.cid;
 }
 
 /** What the old server has: its own head where it shows it, else that of the newest snapshot. */

@@ -56,7 +56,16 @@ export type JournalEntry =
   /** The handle that was chosen, and what the new server has said of it, once it was asked. */
   | { type: "handle"; newHandle: string; state?: "taken" | "refused" | undefined }
   | { type: "frozen"; frozen: boolean }
-  | { type: "compared"; commit: string }
+  /** `unseen`: by what the new server says of it, without having shown it. */
+  | { type: "compared"; commit: string; unseen?: boolean | undefined }
+  /** It was agreed that what the new server has is proved once the account is active there. */
+  | { type: "late-proof" }
+  /** What the new server says that its head is, after it took this commit and showed nothing of it. */
+  | { type: "unseen-import"; commit: string; there: string }
+  /** Blobs that the new server took under these CIDs, and does not show. */
+  | { type: "uploaded"; cids: readonly string[] }
+  /** All was read back from the new server, and proved, after this operation. */
+  | { type: "proved-there"; operation: string }
   /** Before the identity changed, the new server let the account's password in. */
   | { type: "signed-in" }
   | { type: "source-compared"; operation?: string | undefined }
@@ -115,7 +124,11 @@ const entrySchema: v.GenericSchema<unknown, JournalEntry> = v.variant("type", [
     state: v.optional(v.picklist(["taken", "refused"])),
   }),
   v.object({ type: v.literal("frozen"), frozen: v.boolean() }),
-  v.object({ type: v.literal("compared"), commit: v.string() }),
+  v.object({ type: v.literal("compared"), commit: v.string(), unseen: v.optional(v.boolean()) }),
+  v.object({ type: v.literal("late-proof") }),
+  v.object({ type: v.literal("unseen-import"), commit: v.string(), there: v.string() }),
+  v.object({ type: v.literal("uploaded"), cids: v.array(v.string()) }),
+  v.object({ type: v.literal("proved-there"), operation: v.string() }),
   v.object({ type: v.literal("signed-in") }),
   v.object({ type: v.literal("source-compared"), operation: v.optional(v.string()) }),
   v.object({ type: v.literal("skip-blobs"), cids: v.array(v.string()) }),
@@ -179,6 +192,16 @@ export interface JournalState {
   readonly frozen?: boolean;
   /** The commit that the new server was proved to have, with every blob, right before the identity changed. */
   readonly compared?: string;
+  /** Whether the new server has shown nothing of that commit: it is proved only once the account is active there. */
+  readonly isUnseen?: boolean;
+  /** Whether somebody has agreed to that. */
+  readonly lateProof?: boolean;
+  /** The commit that was imported last where nothing is shown, and what the new server calls its head since. */
+  readonly unseenImport?: { readonly commit: string; readonly there: string };
+  /** CIDs of the blobs that the new server took under these, where it does not show them. */
+  readonly uploaded?: ReadonlySet<string>;
+  /** CID of the operation after which all was read back from the new server, and proved. */
+  readonly provedThere?: string;
   /** Whether a sign-in at the new server was seen to work: the session that comes with a new account is none. */
   readonly signedIn?: boolean;
   /** What is not on the new server, as it was right before the identity changed, or later. */
@@ -278,6 +301,16 @@ export async function readJournals(stateDir: string): Promise<Journals> {
     }
   }
   return { states, unreadable, damaged };
+}
+
+/**
+ * Whether what the new server has is still to be proved, by what the journal of the move says. One that was lost, and
+ * begun anew after the identity had changed, does not know the operation.
+ *
+ * @param arrival CID of the operation that brought the account where it is
+ */
+export function isProofOwed({ isUnseen = false, signed, provedThere }: JournalState, arrival: string): boolean {
+  return isUnseen && (signed?.cid ?? arrival) === arrival && provedThere !== arrival;
 }
 
 /** The DIDs of accounts that had this handle, on their old or their new server, as far as this machine remembers. */
@@ -445,7 +478,10 @@ function keysOf({ temporaryKey, temporaryKeys, signingKeys }: JournalState): Jou
   };
 }
 
-function facts(entry: JournalEntry, { temporaryKeys = [], signingKeys = [], document }: JournalState): JournalState {
+function facts(
+  entry: JournalEntry,
+  { temporaryKeys = [], signingKeys = [], document, uploaded }: JournalState,
+): JournalState {
   switch (entry.type) {
     case "begin": {
       const { did, handle, source, target, at, archive, restore } = entry;
@@ -465,7 +501,15 @@ function facts(entry: JournalEntry, { temporaryKeys = [], signingKeys = [], docu
         hasNewHandle: entry.state === "taken",
       };
     case "compared":
-      return { compared: entry.commit };
+      return { compared: entry.commit, isUnseen: entry.unseen ?? false };
+    case "late-proof":
+      return { lateProof: true };
+    case "unseen-import":
+      return { unseenImport: { commit: entry.commit, there: entry.there } };
+    case "uploaded":
+      return { uploaded: new Set([...(uploaded ?? []), ...entry.cids]) };
+    case "proved-there":
+      return { provedThere: entry.operation };
     case "signed-in":
       return { signedIn: true };
     case "source-compared":

@@ -2,7 +2,7 @@
 
 import { isGenuineBlob } from "../archive/export/fetch-blobs.ts";
 import type { ArchivedBlob } from "../archive/manifest.ts";
-import { isDecampError } from "../errors.ts";
+import { DecampError, isDecampError } from "../errors.ts";
 import { forEachConcurrent } from "../services/concurrent.ts";
 import { isMissingMethod } from "../services/servers/missing-method.ts";
 import type { Context } from "./context.ts";
@@ -26,6 +26,13 @@ export async function* missingThere(context: Context, needed: readonly ArchivedB
     if (begun || !isMissingMethod(error)) {
       throw error;
     }
+  }
+  if (context.isUnseen) {
+    throw new DecampError(
+      "refused",
+      `${target.host} neither shows the blobs that it has nor says which it misses: nothing shows that they are there.`,
+      { hint: "Move to another server.", data: { reason: "hides-copy", host: target.host } },
+    );
   }
   warn("no-missing-list", `${target.host} does not say which blobs it misses, so it is asked for each of them.`);
   const missing: string[] = [];

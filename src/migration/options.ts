@@ -47,6 +47,12 @@ export interface MigrateOptions {
    */
   readonly acceptKeys?: readonly string[];
   /**
+   * Go on although the new server shows nothing of the account to its owner before it is active: what it has is proved
+   * then, and the account on the old server stays active until that is done. Only with a rotation key of the user's
+   * that stands above the new server's.
+   */
+  readonly proveAfterActivation: boolean;
+  /**
    * Go on although the old server does not give some blobs, or the new one does not take some. The result is then
    * incomplete.
    */

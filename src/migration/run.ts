@@ -13,6 +13,7 @@ import { parseAccount } from "../identity/names.ts";
 import { diffOperations } from "../plc/diff.ts";
 import { contentOf } from "../plc/operation.ts";
 import type { Answers } from "./answers.ts";
+import { owesProof } from "./checks/unseen.ts";
 import { offerConfirmation } from "./afterwards/confirm-email.ts";
 import { Context, endSessions, type MigrationServices, type Step } from "./context.ts";
 import type { MigrationResult, Report } from "./events.ts";
@@ -36,6 +37,7 @@ import { resolve } from "./steps/resolve.ts";
 import { pressOn, standingOf, takeSteps } from "./steps/run-step.ts";
 import { signIn } from "./steps/sign-in.ts";
 import { transferBlobs } from "./steps/transfer-blobs.ts";
+import { proveThere } from "./steps/unseen/prove-there.ts";
 import { isDocumentUnfit, publishDocument } from "./steps/web/publish-document.ts";
 
 /** What is always asked. */
@@ -59,7 +61,15 @@ const data: readonly Step[] = [
  */
 const identity: readonly Step[] = [recoveryKey, requestToken, signOperation, submitOperation, publishDocument];
 /** What is left then needs only the new server. */
-const after: readonly Step[] = [activate, deactivateSource, lateWrites, firstWrite, firstWriteOfWeb, confirm];
+const after: readonly Step[] = [
+  activate,
+  proveThere,
+  deactivateSource,
+  lateWrites,
+  firstWrite,
+  firstWriteOfWeb,
+  confirm,
+];
 
 const steps: readonly Step[] = [...facts, ...data, ...identity, ...after];
 
@@ -80,7 +90,7 @@ export async function migrate(
   const targetOrigin = parseServerUrl(options.to, { allowPrivateHosts: options.allowPrivateHosts });
   if (options.until !== undefined && !canStopAfter(options.until, options)) {
     throw new DecampError("usage", `The step ${options.until} is no part of this move: it has to be asked for.`, {
-      hint: "--freeze, --recovery-key and --first-write ask for the steps of their names.",
+      hint: "--freeze, --recovery-key, --first-write and --prove-after-activation ask for the steps of their names.",
     });
   }
   const context = new Context({ options, services, answers, report, signal, targetOrigin });
@@ -113,7 +123,8 @@ export async function migrate(
 
 /** One that is taken unasked is none to stop after: nobody has named it. */
 function canStopAfter(until: StepId, options: MigrateOptions): boolean {
-  return applicable(options).some((step) => step.id === until && step !== firstWriteOfWeb);
+  const mayArise = (step: Step): boolean => step !== proveThere || options.proveAfterActivation;
+  return applicable(options).some((step) => step.id === until && step !== firstWriteOfWeb && mayArise(step));
 }
 
 function applicable(options: MigrateOptions): Step[] {
@@ -124,6 +135,9 @@ function applicable(options: MigrateOptions): Step[] {
 async function chooseCourse(context: Context): Promise<ReadonlySet<Step>> {
   if (!context.switched) {
     return new Set(steps);
+  }
+  if (owesProof(context)) {
+    return new Set(after); // what is there shows once it is active, and is proved then
   }
   const holding = await pressOn(context, async () => findHolding(context));
   if (holding.kind === "lacking") {

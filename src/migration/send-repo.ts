@@ -16,6 +16,7 @@ import { agreeOnCar } from "../services/second-opinion.ts";
 import type { Context } from "./context.ts";
 import { isAtTarget, type Wanted } from "./checks/same-repo.ts";
 import { headAtTarget } from "./checks/target-account.ts";
+import { fits, saidOfCopy } from "./checks/unseen.ts";
 
 /** After a lost answer the server may still be at work: how often it is asked, and the pause (milliseconds). */
 const patience = { attempts: 20, pause: 3000 };
@@ -56,6 +57,9 @@ export function repoUpload(path: string, length: number): Upload {
 export async function sendRepo(context: Context, car: Upload, wanted: Wanted): Promise<void> {
   const { target, signal } = context;
   await agreeOnCar(car, wanted.commit, signal);
+  const before = context.isUnseen ? await headAtTarget(context) : undefined;
+  const hasArrived = async (): Promise<boolean> =>
+    (await isAtTarget(context, wanted)) || (context.isUnseen && (await wasTaken(context, wanted, before)));
   let wasRead = false;
   const open = (): Readable => car.open().once("end", () => (wasRead = true));
   try {
@@ -66,7 +70,7 @@ export async function sendRepo(context: Context, car: Upload, wanted: Wanted): P
       throw error;
     }
     // The file is not sent again blindly: the server may have it, or soon will. It cannot have one that was cut short.
-    const isThere = await hasAfterLostAnswer(context, wanted, wasRead ? patience.attempts : 1);
+    const isThere = await hasAfterLostAnswer(context, hasArrived, wasRead ? patience.attempts : 1);
     if (isThere === true) {
       return;
     }
@@ -79,23 +83,41 @@ export async function sendRepo(context: Context, car: Upload, wanted: Wanted): P
       cause: error,
     });
   }
-  if (!(await isAtTarget(context, wanted))) {
+  if (!(await hasArrived())) {
     const head = await headAtTarget(context);
-    throw new DecampError(
-      "refused",
-      `After the import ${target.host} ${head === undefined ? "shows no commit" : `has the commit ${head}, not ${wanted.commit}`}.`,
-      {
-        hint: "Run the same command again; if it stays like this, ask the operator of that server what it does with an import.",
-      },
-    );
+    const what = context.isUnseen
+      ? `does not say that it has taken the ${context.snapshot.records} records`
+      : head === undefined
+        ? "shows no commit"
+        : `has the commit ${head}, not ${wanted.commit}`;
+    throw new DecampError("refused", `After the import ${target.host} ${what}.`, {
+      hint: "Run the same command again; if it stays like this, ask the operator of that server what it does with an import.",
+    });
   }
 }
 
+/**
+ * Whether a server that shows nothing of the copy has taken it: it names another head than before, and counts as many
+ * records. That is taken down, since nothing else says later which head is that of this import.
+ */
+async function wasTaken(context: Context, { commit }: Wanted, before: string | undefined): Promise<boolean> {
+  const said = await saidOfCopy(context);
+  if (said === undefined || said.head === before || !fits(said, { commit, records: context.snapshot.records })) {
+    return false;
+  }
+  await context.note({ type: "unseen-import", commit, there: said.head });
+  return true;
+}
+
 /** Whether the server has it, at once or after some time; undefined if the server cannot be asked. */
-async function hasAfterLostAnswer(context: Context, wanted: Wanted, attempts: number): Promise<boolean | undefined> {
+async function hasAfterLostAnswer(
+  context: Context,
+  hasArrived: () => Promise<boolean>,
+  attempts: number,
+): Promise<boolean | undefined> {
   const { services, signal } = context;
   for (let attempt = 1; ; attempt += 1) {
-    const isThere = await hasIfReachable(context, wanted);
+    const isThere = await hasIfReachable(context, hasArrived);
     if (isThere === true || attempt >= attempts) {
       return isThere;
     }
@@ -103,11 +125,11 @@ async function hasAfterLostAnswer(context: Context, wanted: Wanted, attempts: nu
   }
 }
 
-async function hasIfReachable(context: Context, wanted: Wanted): Promise<boolean | undefined> {
+async function hasIfReachable({ signal }: Context, hasArrived: () => Promise<boolean>): Promise<boolean | undefined> {
   try {
-    return await isAtTarget(context, wanted);
+    return await hasArrived();
   } catch (error) {
-    context.signal.throwIfAborted();
+    signal.throwIfAborted();
     if (isLostAnswer(error)) {
       return undefined;
     }

@@ -10,6 +10,7 @@ import {
   homeBefore,
   homeOf,
   livesAt,
+  staysOf,
   whereIs,
   type Whereabouts,
   type WhereState,
@@ -20,7 +21,7 @@ import { parseAccount } from "../identity/names.ts";
 import { hostBehind } from "./checks/host-behind.ts";
 import type { MigrationServices } from "./context.ts";
 import type { PublishedDocument } from "./events.ts";
-import { findJournals, rememberedDids, type JournalState } from "./journal.ts";
+import { findJournals, isProofOwed, rememberedDids, type JournalState } from "./journal.ts";
 import { publishedAs } from "./web/document-files.ts";
 import { withJournals } from "./web/recall.ts";
 
@@ -56,6 +57,8 @@ export interface MoveStatus {
   readonly next?: readonly string[];
   /** The words of the command that lets the identity name the old server again. */
   readonly undo?: readonly string[];
+  /** What the new server has was not to be seen before the identity changed, and is not proved yet. */
+  readonly unproved?: boolean;
   /** Folder of the archive, where the move was told of one. */
   readonly archive?: string;
   /** Whether the account comes from that archive, and not from its server. */
@@ -195,10 +198,17 @@ function describeMove(where: Whereabouts, pairs: readonly Pair[], index: number,
     ...(undo === undefined || isHistory ? {} : { undoKeys: undo.keys }),
     ...(copyExpiresDays === undefined ? {} : { copyExpiresDays }),
     ...(at === undefined ? {} : { begunAt: at }),
+    ...(isUnproved(pair?.journal, identity) && !isHistory ? { unproved: true } : {}),
     ...(archive === undefined ? {} : { archive }),
     ...(next === undefined || isHistory ? {} : { next }),
     ...(undo === undefined || isHistory ? {} : { undo: undo.command }),
   };
+}
+
+/** Whether its proof was put off until the account is active at the new server, and is still owed. */
+function isUnproved(journal: JournalState | undefined, { log }: AnyIdentity): boolean {
+  const arrival = log === undefined ? undefined : staysOf(log).at(-1)?.arrival.cid;
+  return journal !== undefined && arrival !== undefined && isProofOwed(journal, arrival);
 }
 
 /**

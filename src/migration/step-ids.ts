@@ -20,6 +20,7 @@ const titles = {
   "submit-operation": "Change the identity",
   "publish-document": "Publish the document of your did:web",
   activate: "Activate the account on your new server",
+  "prove-there": "Prove what your new server has",
   "deactivate-source": "Deactivate the account on your old server",
   "late-writes": "Look for late writes on your old server",
   "first-write": "Let your new server sign the repository",

@@ -36,7 +36,7 @@ describe("migrate: arguments to options", () => {
     const { options, given, secretFlags, globals } = await request([
       ...base,
       ...(
-        "--from https://old.example --home-is-lost --replace-copy --dry-run --until verify --archive a/b --concurrency 3 " +
+        "--from https://old.example --home-is-lost --replace-copy --prove-after-activation --dry-run --until verify --archive a/b --concurrency 3 " +
         "--new-handle alice.new.example --new-email a@b.example --invite-code new-1 --yes " +
         "--confirm-did did:plc:x --allow-missing-blobs --accept-future-rev --freeze --chunked-import --first-write --bring-late-writes --allow-private-hosts --state-dir s " +
         "--password-file p --auth-factor-command c --new-password-file - --plc-token-command d " +
@@ -52,6 +52,7 @@ describe("migrate: arguments to options", () => {
       from: "https://old.example",
       homeIsLost: true,
       replaceCopy: true,
+      proveAfterActivation: true,
       dryRun: true,
       until: "verify",
       archive: "a/b",

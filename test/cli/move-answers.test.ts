@@ -191,6 +191,13 @@ describe("the point of no return", () => {
     }
   });
 
+  test("says that nobody has seen yet what the new server has", async () => {
+    const { answers, streams } = await setting({}, [did]);
+    await answers.confirmIdentityChange({ ...change, provedLater: true });
+    expect(streams.stderr()).toContain("Nobody has seen yet what your new server has.");
+    expect(streams.stderr()).not.toContain("All data");
+  });
+
   test("an empty line stops, as Ctrl-C at the question does", async () => {
     const { answers } = await setting({}, [""]);
     await expect(answers.confirmIdentityChange(change)).rejects.toMatchObject({ code: "interrupted", exitCode: 130 });
@@ -314,4 +321,20 @@ test("a copy is replaced once a person says yes; a flag has said it where nobody
   await expect(answers.confirmReplacement?.(of)).rejects.toMatchObject({ code: "interrupted" });
   await answers.confirmReplacement?.(of);
   expect(asked[0]?.message).toBe("Type yes to replace what new.example has, or nothing to stop here:");
+});
+
+test("a proof that comes later is agreed to by the name of the server, and --yes is none", async () => {
+  const of = { host: "new.example" };
+  const yes = await setting({ yes: true });
+  await expect(yes.answers.agreeToLateProof?.(of)).rejects.toMatchObject({
+    code: "input-needed",
+    message: expect.stringContaining("new.example") as string,
+    hint: expect.stringContaining("--prove-after-activation") as string,
+  });
+  const { answers, streams } = await setting({ yes: true }, ["", "yes", "New.Example"]);
+  for (const _ of ["", "yes"]) {
+    await expect(answers.agreeToLateProof?.(of)).rejects.toMatchObject({ code: "interrupted", exitCode: 130 });
+  }
+  expect(streams.stderr()).toContain("decamp plc undo");
+  await answers.agreeToLateProof?.(of);
 });

@@ -8,12 +8,14 @@ import {
   moveInUnconfirmed,
   moveOut,
   moveOutFrozen,
+  refuseIt,
   statusOf,
+  takeBack,
 } from "../network/habits/cells.ts";
 import type { Habit } from "../network/habits/index.ts";
 
 const network = connectNetwork(inject("network"));
-const makes: readonly Habit[] = ["rsky", "cocoon", "ezpds", "cirrus", "minimal"];
+const makes: readonly Habit[] = ["rsky", "cocoon", "ezpds", "cirrus", "tranquil", "minimal"];
 
 test.each(makes)("a move to %s, in several runs, brings everything", async (make) => {
   expect(await moveInResumed(network, make)).toEqual([]);
@@ -43,4 +45,16 @@ test("who went away comes back by the entryway: to the host that the log names, 
 
 test("a move out of a server that has only what it must have", async () => {
   expect(await moveOut(network, "minimal")).toEqual([]);
+});
+
+test("a server that shows something else once the account is active there: the old one stays, and the way back works", async () => {
+  expect(await takeBack(network, "tranquil")).toEqual([]);
+});
+
+test("what is not agreed to, or has no way back, is refused before the identity changes", async () => {
+  expect(await refuseIt(network, "tranquil")).toEqual([]);
+});
+
+test("a move out of a server that signs nothing without its own keys", async () => {
+  expect(await moveOut(network, "tranquil")).toEqual([]);
 });

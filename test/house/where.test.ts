@@ -55,6 +55,9 @@ const mayRemember: Readonly<Record<string, readonly string[]>> = {
   // Whether it was activated, a server that calls every copy active does not show.
   "migration/checks/mere-copy.ts": ["activeCopy"],
   "migration/steps/finish.ts": ["activeCopy"],
+  // What a server took that shows nothing of it, and what was agreed to then, nobody else can say.
+  "migration/checks/unseen.ts": ["compared", "isUnseen", "lateProof", "unseenImport"],
+  "migration/steps/unseen/taken-blobs.ts": ["uploaded"],
   "migration/handle.ts": ["hasNewHandle", "newHandle"],
   "migration/holding.ts": ["compared", "document", "signed"],
   "migration/left-out.ts": ["leftOut"],

@@ -6,6 +6,7 @@ import path from "node:path";
 import { describe, expect, test } from "vitest";
 import type { Context, MigrationServices } from "../../src/migration/context.ts";
 import { checkIdentity } from "../../src/migration/checks/identity.ts";
+import { isAbove } from "../../src/migration/checks/unseen.ts";
 import { requireSpace } from "../../src/migration/checks/space.ts";
 import { preflight } from "../../src/migration/steps/preflight.ts";
 import { verifyLog } from "../../src/plc/log.ts";
@@ -121,4 +122,12 @@ test("a move that is refused while the blobs are counted stops counting", async 
   } as unknown as Context;
   await expect(preflight.run(context)).rejects.toMatchObject({ code: "account-unavailable" });
   expect(counting?.aborted).toBe(true);
+});
+
+test("a key that can take back what a server signs stands above all of its keys", () => {
+  expect(isAbove("mine", ["mine", "other"], ["a", "b"])).toBe(true);
+  expect(isAbove("mine", ["other", "mine", "a"], ["a", "b"])).toBe(true);
+  expect(isAbove("mine", ["b", "mine"], ["a", "b"])).toBe(false);
+  expect(isAbove("mine", ["other"], ["a"])).toBe(false);
+  expect(isAbove("mine", ["mine"], ["mine", "a"])).toBe(false);
 });

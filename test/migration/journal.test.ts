@@ -3,7 +3,14 @@ import { appendFile, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { findJournal, knownMoves, openJournal, readJournals, rememberedDids } from "../../src/migration/journal.ts";
+import {
+  findJournal,
+  isProofOwed,
+  knownMoves,
+  openJournal,
+  readJournals,
+  rememberedDids,
+} from "../../src/migration/journal.ts";
 
 const did = "did:plc:ewvi7nxzyoun6zhxrhs64oiz";
 const target = "https://new.example.com";
@@ -52,6 +59,29 @@ test("what was written is read again", async () => {
     hasNewHandle: false,
     signed: { cid: "bafy", operation: { type: "plc_operation" } },
   });
+});
+
+test("what was taken unseen is read again, and is owed a proof until that is taken down", async () => {
+  await write();
+  const journal = await openJournal(stateDir, did, target);
+  await journal.append({ type: "late-proof" });
+  await journal.append({ type: "unseen-import", commit: "bafyours", there: "bafytheirs" });
+  await journal.append({ type: "uploaded", cids: ["bafka", "bafkb"] });
+  await journal.append({ type: "uploaded", cids: ["bafkc"] });
+  await journal.append({ type: "compared", commit: "bafyours", unseen: true });
+  await journal.close();
+  const state = await findJournal(stateDir, did, target);
+  expect(state).toMatchObject({
+    lateProof: true,
+    unseenImport: { commit: "bafyours", there: "bafytheirs" },
+    uploaded: new Set(["bafka", "bafkb", "bafkc"]),
+    isUnseen: true,
+  });
+  expect(["bafy", "bafyother"].map((arrival) => isProofOwed(state ?? {}, arrival))).toEqual([true, false]);
+  const later = await openJournal(stateDir, did, target);
+  await later.append({ type: "proved-there", operation: "bafy" });
+  await later.close();
+  expect(isProofOwed((await findJournal(stateDir, did, target)) ?? {}, "bafy")).toBe(false);
 });
 
 test("what is left behind is read again as the last of it was", async () => {

@@ -14,6 +14,15 @@ const table: Record<string, cells.Cell> = {
   status: cells.statusOf,
   cancel: cells.cancelIt,
   undo: cells.undoIt,
+  refused: cells.refuseIt,
+  "taken back": cells.takeBack,
+};
+/** What only some makes have. */
+const only: Partial<Record<string, readonly string[]>> = {
+  refused: ["tranquil"],
+  "taken back": ["tranquil"],
+  // What it has from before nobody can see, and so it is not replaced.
+  home: habits.filter((habit) => habit !== "tranquil"),
 };
 const wanted = new Set(process.argv.slice(2));
 const chosen = <T extends string>(all: readonly T[]): readonly T[] => {
@@ -24,7 +33,7 @@ const chosen = <T extends string>(all: readonly T[]): readonly T[] => {
 const network = await startNetwork();
 let wrong = 0;
 for (const habit of chosen(habits)) {
-  for (const name of chosen(Object.keys(table))) {
+  for (const name of chosen(Object.keys(table)).filter((one) => only[one]?.includes(habit) ?? true)) {
     const found = await table[name]?.(network, habit).catch((error: unknown) => [
       `broke: ${error instanceof Error ? error.message : String(error)}`,
     ]);

@@ -104,6 +104,16 @@ function moveLines({ did }: AccountStatusReport, move: MoveStatus, run: RunFlags
             `Some servers delete a copy that is not activated after ${copyExpiresDays} days${begunAt === undefined ? "" : `; this move began ${begunAt}`}.`,
           ],
         ]),
+    ...(move.unproved === true
+      ? [
+          [
+            {
+              text: "What your new server has is not proved yet: it did not show it before the identity changed.",
+              style: "yellow",
+            } as const,
+          ],
+        ]
+      : []),
     ...(next === undefined
       ? advice(state)
       : [

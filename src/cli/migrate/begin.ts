@@ -6,6 +6,7 @@ import type { MigrateOptions } from "../../migration/options.ts";
 import { migrate } from "../../migration/run.ts";
 import { isPointOfNoReturn } from "../../migration/step-ids.ts";
 import { resumable } from "../command-line.ts";
+import { withOwnKey } from "../next-command.ts";
 import { converse } from "../talk/converse.ts";
 import { readGlobals, relayOf } from "../globals.ts";
 import type { Edge, Invocation } from "../command.ts";
@@ -58,7 +59,8 @@ export async function runMigrate({ invocation, key, isAgreed }: Guided, edge: Ed
       signal,
     ),
   ).catch((error: unknown) => {
-    throw resumable(error, invocation.argv, identityMoved ? finishSoon : undefined);
+    const own = withOwnKey(error, ownKeyWords(invocation.flags));
+    throw resumable(own, invocation.argv, identityMoved ? finishSoon : undefined);
   });
 
   const exitCode = exitCodeFor(result);
@@ -80,6 +82,18 @@ export async function runMigrate({ invocation, key, isAgreed }: Guided, edge: Ed
     }
   }
   return exitCode;
+}
+
+/** The flags with which another command opens the same rotation key; none where it finds the key by itself. */
+function ownKeyWords(flags: MigrateFlags): readonly string[] {
+  const file = keyFileOf(flags.recoveryKey) ?? flags.rotationKeyFile;
+  const { rotationKeyCommand, rotationSignerCommand, rotationSignerKey } = flags;
+  return Object.entries({
+    "--rotation-key-file": file,
+    "--rotation-key-command": file === undefined ? rotationKeyCommand : undefined,
+    "--rotation-signer-command": file === undefined ? rotationSignerCommand : undefined,
+    "--rotation-signer-key": file === undefined ? rotationSignerKey : undefined,
+  }).flatMap(([flag, value]) => (value === undefined ? [] : [flag, value]));
 }
 
 /** A move that is done and lacks something says so to scripts, too. */

@@ -21,6 +21,7 @@ export interface MigrateFlags extends NewAccountFlags, RotationKeyFlags, Rotatio
   readonly from?: string;
   readonly homeIsLost?: true;
   readonly replaceCopy?: true;
+  readonly proveAfterActivation?: true;
   readonly guide?: true;
   readonly dryRun?: true;
   readonly until?: string;
@@ -81,6 +82,10 @@ export function declareMigrate(program: Command): readonly Declared[] {
       "--skip-blob <cid>",
       "leave this blob behind in this run; it stays in the archive, if the old server gives it; exit code 6; may be repeated",
       collect,
+    )
+    .option(
+      "--prove-after-activation",
+      "go on although the new server shows what it has only once the account is active there; with a rotation key of your own",
     )
     .option("--accept-future-rev", "move the account although the revision of its repository lies in the future")
     .addOption(documentWaitOption())

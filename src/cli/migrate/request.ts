@@ -55,6 +55,7 @@ export function readMigrateRequest(
       ...(from === undefined ? {} : { from }),
       homeIsLost: flags.homeIsLost ?? false,
       replaceCopy: flags.replaceCopy ?? false,
+      proveAfterActivation: flags.proveAfterActivation ?? false,
       dryRun: flags.dryRun ?? false,
       ...(until === undefined ? {} : { until }),
       ...(flags.archive === undefined ? {} : { archive: flags.archive }),

@@ -6,6 +6,7 @@ import { leftLines } from "../talk/left-lines.ts";
 import { emailLines, figures, stepLines } from "../talk/move-lines.ts";
 import { roomLines, sizeLines } from "../talk/size-lines.ts";
 import { bytesText, timeText } from "../talk/reporters/amounts.ts";
+import { weakerLines } from "../talk/reporters/lines.ts";
 import type { Line } from "../talk/terminal.ts";
 import type { Complete } from "../next-command.ts";
 import { commandLine } from "../command-line.ts";
@@ -113,6 +114,7 @@ function planLines(plan: MigrationPlan, asked: readonly Line[]): Line[] {
     ...(plan.skipBlobs === undefined ? [] : [["To skip     ", plan.skipBlobs.join(", ")]]),
     ["Archive     ", plan.archive],
     ...roomLines(plan),
+    ...(plan.weakerProofs === undefined ? [] : [[], ...weakerLines(plan)]),
     [],
     ...stepLines(plan),
     [],

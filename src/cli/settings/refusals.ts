@@ -17,7 +17,7 @@ interface Rule {
 
 const answers = [
   ["yes", "confirm-did", "allow-missing-blobs", "accept-key", "accept-future-rev", "home-is-lost", "replace-copy"],
-  ["skip-blob", "without-log"],
+  ["skip-blob", "without-log", "prove-after-activation"],
 ].flat();
 
 /** The first one that fits. */

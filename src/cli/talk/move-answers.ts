@@ -8,7 +8,7 @@ import { factsLines } from "./facts-lines.ts";
 import { nonEmpty } from "../globals.ts";
 import { createIdentityAnswers, hostName, refusalTeller, type IdentityWords } from "./identity-answers.ts";
 import { askYesOrNo, type Prompter } from "./prompter.ts";
-import { identityLines, notAllThere } from "./reporters/lines.ts";
+import { identityLines, notAllThere, notProvedYet } from "./reporters/lines.ts";
 import type { OutsideSigner } from "./rotation-key.ts";
 import type { Secrets } from "./secrets.ts";
 import type { Line, Terminal } from "./terminal.ts";
@@ -57,7 +57,7 @@ const moveWords: IdentityWords = {
   source: "your old server",
   target: "your new server",
   says: ({ purpose }) => (purpose === undefined ? "This is the point of no return. " : ""),
-  explain: (err, { did, handle, differences, facts, purpose, leftBehind, document }, complete) => {
+  explain: (err, { did, handle, differences, facts, purpose, leftBehind, provedLater, document }, complete) => {
     err.line();
     err.line("The identity of ", { text: handle, style: "bold" }, `, ${did},`);
     err.line("will change like this:");
@@ -90,7 +90,13 @@ const moveWords: IdentityWords = {
       err.line("It takes the place of the temporary one. What the old server signs counts again.");
     } else {
       err.line({ text: "The point of no return", style: "bold" });
-      for (const line of leftBehind === undefined ? allThere : notAllThere(leftBehind)) {
+      for (const line of leftBehind === undefined && provedLater === undefined ? allThere : []) {
+        err.line(...line);
+      }
+      for (const line of leftBehind === undefined ? [] : notAllThere(leftBehind)) {
+        err.line(...line);
+      }
+      for (const line of provedLater === undefined ? [] : notProvedYet) {
         err.line(...line);
       }
       err.line("From then on your account lives on your new server.");
@@ -186,6 +192,31 @@ export function createAnswers(
       }
     },
 
+    // `--yes` does not cover it: whoever agrees names the server.
+    agreeToLateProof: async ({ host }) => {
+      const name = hostName(host);
+      if (prompter.canAsk) {
+        prompter.makeRoom();
+        terminal.err.line();
+        terminal.err.line({ text: "A weaker proof", style: "bold" });
+        for (const line of lateProof(name)) {
+          terminal.err.line(line);
+        }
+      }
+      const typed = await prompter.text({
+        message: `Type ${name} to go on like this, or nothing to stop here:`,
+        what: `the yes to proving what ${name} has only after the identity has changed`,
+        answeredBy: "--prove-after-activation",
+        mayBeEmpty: true,
+        startsOver: true,
+        check: (answer) =>
+          ["", name].includes(answer.trim().toLowerCase()) || `Type ${name}, or leave the line empty to stop.`,
+      });
+      if (typed.trim().toLowerCase() !== name) {
+        throw new DecampError("interrupted", "The weaker proof was not agreed to.");
+      }
+    },
+
     confirmDeletion: async ({ did, handle, host }) => {
       // Who cannot be asked has said so with the code that the server mails.
       if (given.yes || !prompter.canAsk) {
@@ -223,6 +254,16 @@ export function createAnswers(
         again: refused(again),
       }),
   };
+}
+
+/** What is weaker, and what holds all the same. */
+function lateProof(name: string): readonly string[] {
+  return [
+    `${name} shows nothing of your account before it is active there, not even to you.`,
+    "So nobody can look, before the identity changes, whether all that was sent has arrived as it should: your records are only counted, and that server only says that it has the blobs.",
+    "Once the account is active there, all of it is read back and proved. Only then is your old account deactivated.",
+    "If something is wrong then, your rotation key takes the change back, with decamp plc undo. In between, others may see what that server shows.",
+  ];
 }
 
 /** The questions of `emailConfirmation`: each can be left, and that is said. */

@@ -4,13 +4,11 @@
  * a signature by a key that may sign (spec: Repository, "Commit Objects").
  */
 
-import { headAt } from "../../account/places.ts";
-import { recommendedBy } from "../../account/plan-move.ts";
 import type { ProvedRepo } from "../../archive/export/fetch-repo.ts";
-import type { RecommendedCredentials } from "../../plc/update.ts";
 import type { Head } from "../../repo/head.ts";
 import type { Context } from "../context.ts";
 import { headAtTarget } from "./target-account.ts";
+import { headOrHidden, isHeadOf } from "./unseen.ts";
 
 /** What is looked for. A commit of the server's own is not older. */
 export type Wanted = Pick<Head, "commit" | "data" | "rev">;
@@ -26,22 +24,11 @@ export async function isAtTarget(context: Context, wanted: Wanted): Promise<bool
   if (commit === undefined || commit === wanted.commit) {
     return commit !== undefined;
   }
-  const { target, identity, signal } = context;
-  const head = await headAt(target, identity.did, signal);
-  return head?.did === identity.did && head.data === wanted.data && head.rev >= wanted.rev;
-}
-
-/**
- * What the new server says that the identity has to say, asked once in a run: a commit of its own is signed with that
- * key, the plan shows it, and the operation names it.
- *
- * @throws DecampError as `recommendedBy`
- */
-export async function pinnedCredentials(context: Context): Promise<RecommendedCredentials> {
-  const { target, identity, signal } = context;
-  // A did:web has no rotation keys.
-  context.recommended ??= await recommendedBy(target, { keysNeeded: identity.log !== undefined }, signal);
-  return context.recommended;
+  const head = await headOrHidden(context);
+  if (head === "hidden") {
+    return isHeadOf(context, wanted, commit);
+  }
+  return head?.did === context.identity.did && head.data === wanted.data && head.rev >= wanted.rev;
 }
 
 /**

@@ -1,5 +1,7 @@
 /** What the new server says of the account to its owner: as much as it says, since some say little before an import. */
 
+import { recommendedBy } from "../../account/plan-move.ts";
+import type { RecommendedCredentials } from "../../plc/update.ts";
 import type { AccountStatus } from "../../services/servers/pds.ts";
 import { isOwnRefusal } from "../../services/servers/refusal.ts";
 import type { Context } from "../context.ts";
@@ -41,6 +43,19 @@ export async function isActiveThere(
 ): Promise<boolean> {
   const shown = await unlessRefused(async () => target.repoStatus(identity.did, signal));
   return shown?.active ?? status?.activated ?? false;
+}
+
+/**
+ * What the new server says that the identity has to say, asked once in a run: a commit of its own is signed with that
+ * key, the plan shows it, and the operation names it.
+ *
+ * @throws DecampError as `recommendedBy`
+ */
+export async function pinnedCredentials(context: Context): Promise<RecommendedCredentials> {
+  const { target, identity, signal } = context;
+  // A did:web has no rotation keys.
+  context.recommended ??= await recommendedBy(target, { keysNeeded: identity.log !== undefined }, signal);
+  return context.recommended;
 }
 
 async function unlessRefused<T>(ask: () => Promise<T>): Promise<T | undefined> {

@@ -15,9 +15,9 @@ import { emptyTree } from "../../repo/head.ts";
 import type { RepoReport } from "../../repo/report.ts";
 import type { RepoSource } from "../../repo/source.ts";
 import type { Context } from "../context.ts";
-import { headAt } from "../../account/places.ts";
 import { headAtTarget, isActiveThere, statusAtTarget } from "./target-account.ts";
 import { isMereCopy, noteActiveCopy } from "./mere-copy.ts";
+import { headOrHidden } from "./unseen.ts";
 
 /**
  * @throws DecampError `target-in-use` if the account is active, holds the repository of another account, or records
@@ -45,7 +45,11 @@ export async function requireReplaceable(context: Context): Promise<void> {
     return;
   }
   // A commit of the server's own over a tree that was moved there.
-  const there = await headAt(target, identity.did, signal);
+  const there = await headOrHidden(context);
+  if (there === "hidden") {
+    requireMereCopy(context);
+    return;
+  }
   if (there?.did === identity.did && ours.some((one) => one.data === there.data && isOlder(one))) {
     return;
   }
@@ -62,6 +66,24 @@ export async function requireReplaceable(context: Context): Promise<void> {
       ? undefined
       : settle(context, { paths, changes: await showChanges(context, there) }, report);
   });
+}
+
+/**
+ * What nobody can see there may be replaced only if it is a copy: the account has never lived there.
+ *
+ * @throws DecampError `target-in-use`
+ */
+function requireMereCopy({ where, target, switched }: Context): void {
+  if (switched || where.livedAtTarget) {
+    throw new DecampError(
+      "target-in-use",
+      `The account has lived at ${target.host}, which does not show what it has of it as long as it is not active.`,
+      {
+        hint: "An import would take that away, whatever it is. decamp does not do that.",
+        data: { host: target.host, reason: "hides-copy" },
+      },
+    );
+  }
 }
 
 function requireSameAccount({ did }: RepoReport, wanted: string, host: string): void {

@@ -89,6 +89,7 @@ export function asMove(options: RestoreOptions, archive: string | undefined, acc
     account,
     ...(archive === undefined ? {} : { archive }),
     replaceCopy: replaceNewer,
+    proveAfterActivation: false,
     freeze: false,
     bringLateWrites: false,
     firstWrite: false,

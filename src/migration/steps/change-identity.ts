@@ -23,7 +23,7 @@ import {
 } from "../../plc/operation.ts";
 import { isOwnRefusal } from "../../services/servers/refusal.ts";
 import { loadOperationJudges } from "../../services/second-opinion.ts";
-import { pinnedCredentials } from "../checks/same-repo.ts";
+import { pinnedCredentials } from "../checks/target-account.ts";
 import type { Context, Step } from "../context.ts";
 import { leftBehindNow } from "../left-out.ts";
 
@@ -150,10 +150,27 @@ async function planOperation(context: Context, signers?: readonly string[]): Pro
   const unchanged = `Your account is still on ${source.host}, unchanged.`;
   // The old server of a restore may not even be there, and the identity has a temporary key.
   requireNoErrors(planned.findings, context.restoring === undefined ? unchanged : undefined);
+  if (context.isUnseen) {
+    requireOutranking(context, planned);
+  }
   for (const { rule, message } of planned.findings) {
     context.warn(rule, message);
   }
   return planned;
+}
+
+/** @throws DecampError `refused` if no key of the user's would stand above the new server's */
+function requireOutranking({ target }: Context, { facts }: PlannedMove): void {
+  if (!facts.keys.some(({ owner, outranksServer }) => owner === "user" && outranksServer === true)) {
+    throw new DecampError(
+      "refused",
+      `What ${target.host} has can be proved only after the identity has changed, and no key of yours would stand above its own then.`,
+      {
+        hint: "Run the same command again with --recovery-key FILE, which puts a key of yours first.",
+        data: { reason: "no-way-back" },
+      },
+    );
+  }
 }
 
 /**
@@ -222,6 +239,7 @@ async function confirmChange(context: Context, { operation, facts }: PlannedMove
     differences,
     facts,
     ...leftBehindNow(context),
+    ...(context.isUnseen ? { provedLater: true as const } : {}),
   };
   report({ type: "identity", ...change });
   await answers.confirmIdentityChange(change);

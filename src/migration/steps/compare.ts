@@ -1,14 +1,19 @@
-/** catch-up and compare: nothing was written meanwhile, and the new server gives out the same repository, proved. */
+/**
+ * catch-up and compare: nothing was written meanwhile, and the new server gives out the same repository, proved. One
+ * that shows nothing of it yet is held to what it says (checks/unseen.ts).
+ */
 
 import { proveDownload } from "../../archive/export/fetch-repo.ts";
 import { DecampError } from "../../errors.ts";
-import { pinnedCredentials, whyNotSame } from "../checks/same-repo.ts";
-import { statusAtTarget } from "../checks/target-account.ts";
+import { whyNotSame } from "../checks/same-repo.ts";
+import { isActiveThere, pinnedCredentials, statusAtTarget } from "../checks/target-account.ts";
+import { fits, isHeadOf, saidOfCopy } from "../checks/unseen.ts";
 import type { Context, Step } from "../context.ts";
 import { noteLeftOut } from "../left-out.ts";
 import { trySignIn } from "../sign-in.ts";
 import { exportNow, proveNow } from "./export.ts";
 import { importNow } from "./import-repo.ts";
+import { namesSameRecords } from "./unseen/named-records.ts";
 import { bringPreferences } from "./import-preferences.ts";
 import { transferNow } from "./transfer-blobs.ts";
 
@@ -43,6 +48,9 @@ export const compare: Step = {
     const { signingKey } = await pinnedCredentials(context);
     const signingIn = trySignIn(context); // a server takes its time for that
     signingIn.catch(() => undefined); // whoever waits for it gets the error
+    if (context.isUnseen) {
+      return compareUnseen(context, signingIn);
+    }
     const there = await proveDownload(
       archive,
       await target.getRepo(did, signal),
@@ -71,6 +79,37 @@ export const compare: Step = {
       : `the same tree under a commit of ${target.host}, signed with ${there.report.signingKey === signingKey ? "its own key" : "a key of the identity"}, ${there.records} records`;
   },
 };
+
+/** What can be held against what was sent before anybody has seen it. @throws DecampError `refused` */
+async function compareUnseen(context: Context, signingIn: ReturnType<typeof trySignIn>): Promise<string> {
+  const { target, snapshot, transferred } = context;
+  const said = await saidOfCopy(context);
+  if (said === undefined || (said.head !== snapshot.commit && !isHeadOf(context, snapshot, said.head))) {
+    throw differs(context, `it says that its head is ${said?.head ?? "none"}`);
+  }
+  if (!fits(said, snapshot)) {
+    throw differs(context, `it says that it has ${said.records ?? "no"} records, and ${snapshot.records} were sent`);
+  }
+  const isNamed = await namesSameRecords(context);
+  if (isNamed === false) {
+    throw differs(context, "it names other records than were sent");
+  }
+  if (context.preferencesLeft?.again !== false) {
+    await bringPreferences(context);
+  }
+  if (await isActiveThere(context, undefined)) {
+    throw differs(context, "it says that the account is active");
+  }
+  await (
+    await signingIn
+  )?.();
+  context.lacking = [];
+  context.lackingCount = 0;
+  await noteLeftOut(context);
+  await context.note({ type: "compared", commit: snapshot.commit, unseen: true });
+  const records = `${isNamed === true ? "names" : "counts"} the ${snapshot.records} records`;
+  return `${target.host} does not show it yet, ${records}, and has taken ${transferred.there} blobs`;
+}
 
 /**
  * Sees everything work that is needed from the new server once the identity names it: after that it is too late.

@@ -44,12 +44,13 @@ export async function importNow(context: Context): Promise<number> {
     if (!isTooMuch(error)) {
       throw error;
     }
-    if (!options.chunkedImport) {
+    // A part is proved by what the server has after it, which such a one does not show.
+    if (!options.chunkedImport || context.isUnseen) {
       if (isDecampError(error, "unreachable")) {
         throw error;
       }
       throw new DecampError("server-refused", `${target.host} takes no repository of ${length} bytes.`, {
-        hint: "Ask its operator to raise the limit for imports (PDS_MAX_REPO_IMPORT_SIZE, and whatever a proxy before it allows), then run the same command again; or let decamp send it in parts, with --chunked-import.",
+        hint: `Ask its operator to raise the limit for imports (PDS_MAX_REPO_IMPORT_SIZE, and whatever a proxy before it allows), then run the same command again${context.isUnseen ? "." : "; or let decamp send it in parts, with --chunked-import."}`,
         data: { bytes: length },
         cause: error,
       });

@@ -16,6 +16,7 @@ import { foresee } from "../checks/foresee.ts";
 import { checkIdentity } from "../checks/identity.ts";
 import { checkRelay } from "../checks/relay-host.ts";
 import { requireSpace } from "../checks/space.ts";
+import { requireLateProofWishes } from "../checks/unseen.ts";
 import type { Context, Step } from "../context.ts";
 import { chooseHandle, noteHandle } from "../handle.ts";
 import { recallLeftOut } from "../left-out.ts";
@@ -43,6 +44,7 @@ export const preflight: Step = {
 /** Before the identity changes: both servers, the account on both, and what stands in the way. */
 async function checkBefore(context: Context): Promise<void> {
   const { options, targetOrigin, signal, source, target, identity } = context;
+  requireLateProofWishes(context);
   await context.answers.lookAtFiles?.();
   const [description, sourceDescription] = await Promise.all([target.describe(signal), source.describe(signal)]);
   requireOwnDid(target.host, description, identity.did);

@@ -35,6 +35,7 @@ export const resolve: Step = {
       requireNoPlcWishes(identity.did, {
         "a rotation key": answers.rotationKey !== undefined,
         "--recovery-key": options.addRecoveryKey,
+        "--prove-after-activation": options.proveAfterActivation,
         "--accept-key": options.acceptKeys !== undefined,
         "a code that confirms a PLC operation": answers.hasPlcToken,
       });

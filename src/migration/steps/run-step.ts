@@ -6,8 +6,9 @@ import { stateAt, type PlaceState } from "../../account/places.ts";
 import { homeOf, whereIs } from "../../account/where.ts";
 import { pastOf, readAnyIdentity } from "../../account/web/any-identity.ts";
 import { DecampError, isDecampError } from "../../errors.ts";
+import { isAgreedTo } from "../checks/unseen.ts";
 import type { Context, Step } from "../context.ts";
-import type { MigrationPlan, MigrationResult } from "../events.ts";
+import type { MigrationPlan, MigrationResult, WeakerProof } from "../events.ts";
 import { lockAccount, temporaryKeyFile } from "../journal.ts";
 import { leftBehind } from "../left-out.ts";
 import { publishedAs } from "../web/document-files.ts";
@@ -50,7 +51,9 @@ export async function takeSteps(
     if (!isForKind(context, step)) {
       continue;
     }
-    await runStep(context, step, needed.has(step));
+    if (step.arises?.(context) !== false) {
+      await runStep(context, step, needed.has(step));
+    }
     if (step === find) {
       requireReachable(context, steps, options.until);
     }
@@ -62,7 +65,7 @@ export async function takeSteps(
         type: "plan",
         plan: makePlan(
           context,
-          steps.filter((one) => isForKind(context, one)),
+          steps.filter((one) => isForKind(context, one) && one.arises?.(context) !== false),
         ),
       });
       if (options.dryRun) {
@@ -188,10 +191,31 @@ function makePlan(context: Context, planned: readonly Step[]): MigrationPlan {
     ...(blobUploadLimit === undefined ? {} : { blobLimit: blobUploadLimit }),
     ...context.forecast,
     ...(skipBlobs.size === 0 ? {} : { skipBlobs: [...skipBlobs] }),
+    ...weakerProofs(context),
     ...(restoring?.signer === undefined ? {} : { rotationKey: restoring.signer.didKey }),
     ...(identity.log === undefined ? {} : { plcHead: identity.log.head.cid }),
     steps: planned.map(({ id }) => ({ id, title: stepTitle(id), pointOfNoReturn: isPointOfNoReturn(id) })),
   };
+}
+
+/** The proofs that are weaker than usual, where there are any. */
+function weakerProofs(context: Context): Pick<MigrationPlan, "weakerProofs"> {
+  const { options, target, switched } = context;
+  const isLate = !switched && (options.proveAfterActivation || isAgreedTo(context));
+  const weaker: WeakerProof[] = [
+    ...(isLate
+      ? [
+          {
+            name: "prove-after-activation" as const,
+            message: `If ${target.host} shows nothing of an account that is not active, what it has is proved only after the identity has changed. Until then your old account stays active, and your rotation key can take the change back.`,
+          },
+        ]
+      : []),
+    ...(options.allowMissingBlobs
+      ? [{ name: "allow-missing-blobs" as const, message: "Blobs that cannot be moved are left behind, and named." }]
+      : []),
+  ];
+  return weaker.length === 0 ? {} : { weakerProofs: weaker };
 }
 
 /** What was done and left behind, by what is known now. */

@@ -10,6 +10,7 @@ import type { RecommendedCredentials } from "../../plc/update.ts";
 import type { SessionInfo } from "../../services/servers/session.ts";
 import { loadLexicons } from "../../services/servers/xrpc.ts";
 import { belowServer } from "../checks/identity.ts";
+import { requireWayBack } from "../checks/unseen.ts";
 import type { Context, Step } from "../context.ts";
 import { signInToSource } from "../sign-in.ts";
 import { requireReadable } from "./freeze.ts";
@@ -45,6 +46,9 @@ export const signIn: Step = {
     context.sourceRotationKeys = own?.rotationKeys ?? [];
     if (signer === undefined) {
       requireSigningPower(context);
+    }
+    if (options.proveAfterActivation) {
+      await requireWayBack(context);
     }
     if (options.addRecoveryKey) {
       requireTakesKey(context, own);

@@ -18,6 +18,8 @@ import type { Context, Step } from "../context.ts";
 import { blobsStop, describeBlobs, snapshotCar } from "../left-out.ts";
 import { isThere, missingThere } from "../missing-there.ts";
 import { UploadQuota } from "../upload-quota.ts";
+import { lookWhetherHidden } from "../checks/unseen.ts";
+import { requireNoneMissing, TakenBlobs } from "./unseen/taken-blobs.ts";
 
 export const transferBlobs: Step = {
   id: "transfer-blobs",
@@ -25,7 +27,8 @@ export const transferBlobs: Step = {
   run: async (context) => {
     const bytes = await transferNow(context);
     const { there, of } = context.transferred;
-    return `${there === of ? "" : `${there} of `}${of} blobs, ${bytesText(bytes)}, each read back and hashed`;
+    const how = context.isUnseen ? "each taken under its CID" : "each read back and hashed";
+    return `${there === of ? "" : `${there} of `}${of} blobs, ${bytesText(bytes)}, ${how}`;
   },
 };
 
@@ -39,6 +42,7 @@ export const transferBlobs: Step = {
  */
 export async function transferNow(context: Context): Promise<number> {
   const { signal, report, snapshot } = context;
+  await lookWhetherHidden(context);
   const refs = await readRefs(context);
   leaveSkipped(context, refs);
   const before = leftOut(context);
@@ -50,7 +54,10 @@ export async function transferNow(context: Context): Promise<number> {
   const arrived = await takeBackArrived(context, misses);
   const left = leftOut(context);
   const needed = snapshot.blobs.filter(({ cid }) => refs.has(cid) && !left.has(cid));
-  const wanted = wantedBlobs(context, misses, refs, left);
+  // What it does not show is there if it has taken it under its CID, and does not miss it.
+  const taken = context.isUnseen ? new TakenBlobs(context) : undefined;
+  const missed = wantedBlobs(context, misses, refs, left);
+  const wanted = taken === undefined ? missed : needed.filter(({ cid }) => misses.has(cid) || !taken.has(cid));
   const failures = new BlobFailures(context);
   const proved = new Set(needed.flatMap(({ cid }) => (arrived.has(cid) ? [cid] : [])));
   const unarchived = arrived.size - proved.size;
@@ -65,19 +72,35 @@ export async function transferNow(context: Context): Promise<number> {
       settle(blob);
     }
   };
+  const settleSent =
+    taken === undefined
+      ? proveIt
+      : async (blob: ArchivedBlob): Promise<void> => {
+          await taken.add(blob.cid);
+          settle(blob);
+        };
   const quota = new UploadQuota(context, wanted.length);
-  await forEachConcurrent(quota.whileItLasts(wanted), context.uploads, signal, async (blob, either, busy) => {
-    let isUploaded = false;
-    const lasts = await quota.within(async () => {
-      isUploaded = await failures.attempt(blob, either, async () => upload(context, blob, either, busy));
+  try {
+    await forEachConcurrent(quota.whileItLasts(wanted), context.uploads, signal, async (blob, either, busy) => {
+      let isUploaded = false;
+      const lasts = await quota.within(async () => {
+        isUploaded = await failures.attempt(blob, either, async () => upload(context, blob, either, busy));
+      });
+      if (lasts && isUploaded) {
+        await settleSent(blob, either, busy);
+      }
     });
-    if (lasts && isUploaded) {
-      await proveIt(blob, either, busy);
-    }
-  });
+  } finally {
+    await taken?.keep();
+  }
   quota.requireLasted();
   const there = needed.filter(({ cid }) => !proved.has(cid) && !failures.all.has(cid));
-  await forEachConcurrent(there, context.uploads, signal, proveIt);
+  if (taken === undefined) {
+    await forEachConcurrent(there, context.uploads, signal, proveIt);
+  } else {
+    there.forEach(settle);
+    await requireNoneMissing(context, proved);
+  }
   await settleFailures(context, failures.all, refs);
   const among = needed.length + unarchived;
   context.transferred = { there: among - failures.all.size, of: among + left.size };

@@ -103,6 +103,10 @@ const listedAccount = v.object({ did: v.string() });
 const listedBlobs = v.object({ cids: v.array(v.string()), ...pageEntries });
 const missingBlobs = v.object({ blobs: v.array(v.object({ cid: v.string() })), ...pageEntries });
 const uploaded = v.object({ blob: v.object({ ref: v.object({ $link: v.string() }) }) });
+const listedRecords = v.object({
+  records: v.array(v.object({ uri: v.pipe(v.string(), v.regex(/[^/]+\/[^/]+$/)), cid: v.string() })),
+  ...pageEntries,
+});
 const somePreferences = v.object({ preferences: v.array(v.unknown()) });
 /** Some servers answer with the operation itself. */
 const signedOperation: Shape<Readonly<Record<string, unknown>>> = v.record(v.string(), v.unknown());
@@ -444,6 +448,19 @@ export class Pds {
       const params = { limit: "1000", ...cursor };
       const page = await this.#server.query("com.atproto.repo.listMissingBlobs", params, missingBlobs, { signal });
       return { items: page.blobs.map(({ cid }) => cid), cursor: page.cursor };
+    });
+  }
+
+  /**
+   * com.atproto.repo.listRecords, all pages: of each record of a collection the path and the CID, with a space between
+   * them, as the server says. In no order.
+   */
+  async *listRecords(did: string, collection: string, signal: AbortSignal): AsyncGenerator<string> {
+    yield* allPages(this, async (cursor) => {
+      const params = { repo: did, collection, limit: "50", ...cursor };
+      const page = await this.#server.query("com.atproto.repo.listRecords", params, listedRecords, { signal });
+      const items = page.records.map(({ uri, cid }) => `${uri.split("/").slice(-2).join("/")} ${cid}`);
+      return { items, cursor: page.cursor };
     });
   }
 

@@ -3,8 +3,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { isDeepStrictEqual } from "node:util";
-import { changedJson, end } from "../../faults/faults.ts";
-import { addOwnParts } from "../identity.ts";
+import { changedJson, end, meanwhile } from "../../faults/faults.ts";
 import { startProxy, type Proxy } from "../../faults/proxy.ts";
 import { login, type Account } from "../account.ts";
 import type { Network } from "../control.ts";
@@ -15,6 +14,7 @@ import { lookBefore, proveMove } from "../prove.ts";
 import { repoStatus } from "../read.ts";
 import { prepareMove, runDecamp, startDecamp, type Ended, type Move, type Run } from "../run-decamp.ts";
 import { procedure, query } from "../xrpc.ts";
+import { addOwnParts, auditLog, didDocument, generateUserKey } from "../identity.ts";
 import { entrywayOf } from "./entryway.ts";
 import { json } from "./front.ts";
 import { takeOn, type Habit } from "./index.ts";
@@ -24,6 +24,8 @@ export type Cell = (network: Network, habit: Habit) => Promise<string[]>;
 
 /** Makes that write a commit of their own over what they import. */
 const signsAgain: ReadonlySet<Habit> = new Set(["cocoon", "tranquil"]);
+/** Makes that show nothing of a copy: a key of one's own is needed there, and a yes to a proof that comes later. */
+const hidesCopy: ReadonlySet<Habit> = new Set(["tranquil"]);
 /** Where preferences have no place, a move is done and not whole. */
 const whole = (habit: Habit): number => (habit === "minimal" ? 6 : 0);
 
@@ -45,6 +47,20 @@ async function undressed(network: Network, habit: Habit): Promise<Dressed> {
   return { pds, direct: { ...pds, url: `http://localhost:${pds.port}` }, proxy };
 }
 
+/** A file with a private key. */
+async function keyFile({ folder }: Move, hex: string): Promise<string> {
+  const file = path.join(folder, "key");
+  await writeFile(file, hex, { mode: 0o600 });
+  return file;
+}
+
+/** The same move with a key of the user's own that is in the identity, and the yes to a proof that comes later. */
+async function withWayBack(network: Network, account: Account, move: Move): Promise<Move> {
+  const { privateKeyHex } = await addOwnParts(network, account);
+  const key = await keyFile(move, privateKeyHex);
+  return { ...move, args: [...move.args, "--rotation-key-file", key, "--prove-after-activation"] };
+}
+
 /** Moves a filled account of the reference server in, as `how` says, and proves what came of it. */
 async function into(
   network: Network,
@@ -55,8 +71,9 @@ async function into(
   const { pds, direct, proxy } = dressed;
   const account = await createFilled(network.a, `in${count}`, { ...size, seed: count });
   takeOn({ proxy, server: pds }, habit, account.did);
+  const plain = await prepareMove(network, account, pds);
+  const move = hidesCopy.has(habit) ? await withWayBack(network, account, plain) : plain;
   const before = await lookBefore(network.plcUrl, account);
-  const move = await prepareMove(network, account, pds);
   if (habit === "cirrus") {
     await makeOnly(direct, account, move);
   }
@@ -135,7 +152,7 @@ export const moveHome: Cell = async (network, habit) =>
 /** A move in that is undone within the 72 hours, with a rotation key of the user's own. */
 export const undoIt: Cell = async (network, habit) =>
   into(network, habit, async ({ args, folder, stateDir }, { account, pds, direct }) => {
-    const key = await addOwnParts(network, account);
+    const key = hidesCopy.has(habit) ? undefined : await addOwnParts(network, account);
     const before = await lookBefore(network.plcUrl, account);
     const moved = await runDecamp(args);
     if (moved.code !== whole(habit)) {
@@ -157,7 +174,7 @@ export const undoIt: Cell = async (network, habit) =>
         "--state-dir": stateDir,
         "--confirm-did": account.did,
         "--from": pds.url,
-        "--rotation-key-file": await file("key", key.privateKeyHex),
+        "--rotation-key-file": key === undefined ? path.join(folder, "key") : await file("key", key.privateKeyHex),
         "--password-file": path.join(folder, "old"),
         "--new-password-file": path.join(folder, "new"),
       }),
@@ -181,7 +198,7 @@ function flags(values: Record<string, string>): string[] {
 
 /** A move in, and back to the server that the account came from. */
 export const moveBack: Cell = async (network, habit) =>
-  into(network, habit, async ({ args, newHandle, newEmail, newPassword }, { account, pds, direct }) => {
+  into(network, habit, async ({ args, folder, newHandle, newEmail, newPassword }, { account, pds, direct }) => {
     const there = await runDecamp(args);
     if (there.code !== whole(habit)) {
       return there;
@@ -190,7 +207,8 @@ export const moveBack: Cell = async (network, habit) =>
     await applyWrites(guest, [post("From abroad.")]);
     const { handle, password } = account;
     const home = { pds: network.a, direct: network.a, password, handle, habit };
-    return goBack(network, { ...guest, pds, email: newEmail }, home, direct);
+    const key = hidesCopy.has(habit) ? ["--rotation-key-file", path.join(folder, "key")] : [];
+    return goBack(network, { ...guest, pds, email: newEmail }, home, { now: direct, key });
   });
 
 interface Home {
@@ -205,19 +223,19 @@ interface Home {
 /**
  * Goes back to where the account has lived, and proves it: nothing is asked but passwords and the mailed code.
  *
- * @param now where it is now, if not through the front
+ * @param how `now`: where it is now, if not through the front; `key`: the flags of a key that signs
  */
 async function goBack(
   network: Network,
   guest: Account,
   { pds, direct, password, handle, habit }: Home,
-  now: PdsHandle = guest.pds,
+  { now = guest.pds, key = [] }: { now?: PdsHandle; key?: readonly string[] } = {},
 ): Promise<"proved" | Ended> {
   const before = await lookBefore(network.plcUrl, { ...guest, pds: now });
   const back = await prepareMove(network, guest, pds, ["--new-handle", "--new-email"]);
   try {
     await writeFile(path.join(back.folder, "new"), password);
-    const ended = await runDecamp(back.args);
+    const ended = await runDecamp([...back.args, ...key]);
     // Where nothing is brought out, there is nothing to bring back that has no place.
     if (ended.code !== 0 && ended.code !== whole(habit)) {
       return ended;
@@ -236,14 +254,18 @@ function post(text: string): Parameters<typeof applyWrites>[1][number] {
   return { collection: "app.bsky.feed.post", rkey: "3kabroadpost2", value };
 }
 
-/** A move in that stops behind each of these steps, and goes on. */
+/** A move in that stops behind each of these steps, and goes on; of a copy that is not shown also without a journal. */
 export const moveInResumed: Cell = async (network, habit) =>
-  into(network, habit, async ({ args }) => {
-    for (const step of ["create-account", "compare", "submit-operation"]) {
+  into(network, habit, async ({ args, stateDir }) => {
+    const unseen = ["import-repo", "transfer-blobs", "submit-operation", "activate", "prove-there"];
+    for (const step of hidesCopy.has(habit) ? unseen : ["create-account", "compare", "submit-operation"]) {
       const stopped = await runDecamp([...args, "--until", step]);
       // 8: the identity has changed, and the account waits to be activated.
       if (![0, whole(habit), 8].includes(stopped.code ?? 1)) {
         return stopped;
+      }
+      if (hidesCopy.has(habit) && step === "submit-operation") {
+        await rm(path.join(stateDir, "migrations"), { recursive: true });
       }
     }
     return runDecamp(args);
@@ -273,7 +295,16 @@ function asksForConfirmation(answer: Record<string, unknown>): object {
 }
 
 /** A move out, to the reference server. */
-export const moveOut: Cell = async (network, habit) => out(network, habit, async ({ args }) => runDecamp(args));
+export const moveOut: Cell = async (network, habit) =>
+  out(network, habit, async ({ args }) => {
+    if (habit === "tranquil") {
+      const { code, ...refused } = await runDecamp(args.slice(0, -2));
+      if (code !== 5 || !refused.stderr.includes("--recovery-key")) {
+        return { ...refused, code: code === 0 ? 1 : code };
+      }
+    }
+    return runDecamp(args);
+  });
 
 /** Makes that show nothing of a deactivated account, or not its blobs, not even to its owner. */
 const hides: ReadonlySet<Habit> = new Set(["cocoon", "tranquil"]);
@@ -314,8 +345,7 @@ export const moveOutFrozen: Cell = async (network, habit) =>
     if (mended.code !== 0 || state !== "active") {
       return { ...mended, code: mended.code === 0 ? 1 : mended.code };
     }
-    // Whoever cannot be left without a key of one's own is left by other cells.
-    return habit === "tranquil" ? "refused" : runDecamp(args);
+    return runDecamp(args);
   });
 
 async function out(
@@ -326,7 +356,11 @@ async function out(
   const dressed = await livingAt(network, habit);
   const { pds, proxy, account } = dressed;
   const before = await lookBefore(network.plcUrl, account);
-  const move = await prepareMove(network, { ...account, pds }, network.b);
+  const plain = await prepareMove(network, { ...account, pds }, network.b);
+  // One that signs nothing without its own keys puts that of the user first, which signs in its place then.
+  const key = habit === "tranquil" ? await generateUserKey() : undefined;
+  const added = key === undefined ? [] : ["--recovery-key", await keyFile(plain, key.privateKeyHex)];
+  const move = { ...plain, args: [...plain.args, ...added] };
   try {
     const ended = await how(move, dressed);
     if (typeof ended === "string") {
@@ -337,13 +371,28 @@ async function out(
     }
     const moved = { handle: move.newHandle, password: move.newPassword };
     const checks = await proveMove(network.plcUrl, before, network.b, moved);
-    return checks
+    const wrong = checks
       .filter(({ ok, name }) => !ok && !(habit === "minimal" && isOther(habit, name)))
+      .filter(({ name }) => key === undefined || !oneOperation.has(name))
       .map(({ name, detail }) => `${name}: ${detail}`);
+    return [...wrong, ...(key === undefined ? [] : await faultsOfTwo(network, account, key.didKey))];
   } finally {
     await move.remove();
     await proxy.stop();
   }
+}
+
+/** What cannot hold of a move with an operation for the key before it. */
+const oneOperation: ReadonlySet<string> = new Set(["one operation was added", "it follows the one before"]);
+
+/** Of a move in two operations: the first adds the key and nothing else, the second moves, and leaves no old key. */
+async function faultsOfTwo(network: Network, { did }: Account, key: string): Promise<string[]> {
+  const [genesis, added, moved, ...more] = (await auditLog(network.plcUrl, did)).map(({ operation }) => operation);
+  const old = genesis?.rotationKeys ?? [];
+  const isAdded =
+    isDeepStrictEqual(added?.rotationKeys, [key, ...old]) && isDeepStrictEqual(added?.services, genesis?.services);
+  const isMoved = moved?.rotationKeys[0] === key && !moved.rotationKeys.some((one) => old.includes(one));
+  return isAdded && isMoved && more.length === 0 ? [] : ["the two operations are not as they have to be"];
 }
 
 /** An export, and a proof of what it made. */
@@ -394,7 +443,8 @@ export const cancelIt: Cell = async (network, habit) => {
   const { pds, direct, proxy } = await undressed(network, habit);
   const account = await createFilled(network.a, `ca${count}`, { ...size, seed: count });
   takeOn({ proxy, server: pds }, habit, account.did);
-  const move = await prepareMove(network, account, pds);
+  const plain = await prepareMove(network, account, pds);
+  const move = hidesCopy.has(habit) ? await withWayBack(network, account, plain) : plain;
   if (habit === "cirrus") {
     await makeOnly(direct, account, move);
   }
@@ -443,6 +493,97 @@ export const cancelIt: Cell = async (network, habit) => {
     await proxy.stop();
   }
 };
+
+/** A make that shows nothing of a copy is not moved to unless that was agreed to, and there is a way back. */
+export const refuseIt: Cell = async (network, habit) => {
+  const { pds, direct, proxy } = await undressed(network, habit);
+  const account = await createFilled(network.a, `re${count}`, { ...size, seed: count });
+  takeOn({ proxy, server: pds }, habit, account.did);
+  const plain = await prepareMove(network, account, pds);
+  const wrong: string[] = [];
+  const expect = async (what: string, flags: readonly string[], code: number, word: string, copy: string) => {
+    const ended = await runDecamp([...plain.args, ...flags]);
+    if (ended.code !== code || !ended.stderr.includes(word)) {
+      wrong.push(`${what}: ${endOf(ended)}`);
+    }
+    const [here, there] = await Promise.all(
+      [account.pds.url, direct.url].map(async (url) => repoStatus({ url, did: account.did })),
+    );
+    if (here !== "active" || there !== copy) {
+      wrong.push(`${what}: ${here} on the old server, ${there} on the new one`);
+    }
+  };
+  try {
+    const agreed = "--prove-after-activation";
+    await expect("no key", [agreed], 9, "--rotation-key-file", "absent");
+    await expect("frozen", [agreed, "--freeze"], 9, "--freeze", "absent");
+    await expect("no key and no yes", ["--yes"], 9, "--recovery-key", "deactivated");
+    const log = await auditLog(network.plcUrl, account.did);
+    const key = ["--rotation-key-file", await keyFile(plain, (await addOwnParts(network, account)).privateKeyHex)];
+    await expect("no yes", [...key, "--yes"], 7, agreed, "deactivated");
+    proxy.when({ kind: "com.atproto.repo.listRecords" }, (exchange) => exchange.reply(json(200, { records: [] })));
+    await expect("other records", [...key, agreed], 9, "names other records", "deactivated");
+    return [...wrong, ...(log.length === 1 ? [] : ["the identity was changed"])];
+  } finally {
+    await plain.remove();
+    await proxy.stop();
+  }
+};
+
+/** A server that shows something else once the account is active: the old one stays, and the way back works. */
+export const takeBack: Cell = async (network, habit) => {
+  const { pds, direct, proxy } = await undressed(network, habit);
+  const account = await createFilled(network.a, `un${count}`, { ...size, seed: count });
+  takeOn({ proxy, server: pds }, habit, account.did);
+  const move = await withWayBack(network, account, await prepareMove(network, account, pds));
+  const before = await didDocument(network.plcUrl, account.did);
+  proxy.when(
+    { kind: "com.atproto.server.activateAccount" },
+    meanwhile("after", async () => loseRecord(direct, move)),
+  );
+  try {
+    const failed = await runDecamp([...move.args, "--json"]);
+    const status = ["migrate", "status", account.did, "--json", "--state-dir", move.stateDir];
+    const directory = ["--plc-url", network.plcUrl, "--allow-private-hosts"];
+    const where = JSON.parse((await runDecamp([...status, ...directory])).stdout) as { moves: object[]; state: string };
+    const error = JSON.parse(failed.stderr.trim().split("\n").at(-1) ?? "{}") as { data?: { next?: string } };
+    const undo = (error.data?.next ?? "").split(" ").slice(1);
+    const passwords = ["--password-file", "--new-password-file"].flatMap((flag) => [
+      flag,
+      move.args[move.args.indexOf(flag) + 1] ?? "",
+    ]);
+    const more = ["--state-dir", move.stateDir, "--no-input", "--confirm-did", account.did, ...passwords];
+    const undone = await runDecamp([...undo, ...more]);
+    const [here, there] = await Promise.all(
+      [account.pds.url, direct.url].map(async (url) => repoStatus({ url, did: account.did })),
+    );
+    const after = await didDocument(network.plcUrl, account.did);
+    return [
+      ...(failed.code === 9 && failed.stderr.includes("not-proved") ? [] : [`move: ${endOf(failed)}`]),
+      ...(where.state === "source-active" && isUnproved(where.moves[0]) ? [] : [`status: ${JSON.stringify(where)}`]),
+      ...(undone.code === 0 ? [] : [`undo: ${endOf(undone)}`]),
+      ...(here === "active" && there === "deactivated" ? [] : [`${here} on the old server, ${there} on the new one`]),
+      ...(isDeepStrictEqual(after, before) ? [] : ["the identity is not as it was"]),
+    ];
+  } finally {
+    await move.remove();
+    await proxy.stop();
+  }
+};
+
+function isUnproved(move: object | undefined): boolean {
+  return move !== undefined && "unproved" in move && move.unproved === true;
+}
+
+/** One record less, and signed as it has to be. */
+async function loseRecord(direct: PdsHandle, { newHandle, newPassword }: Move): Promise<void> {
+  const { did, accessJwt } = await login(direct, newHandle, newPassword);
+  const collection = "app.bsky.feed.post";
+  const list = `com.atproto.repo.listRecords?repo=${did}&collection=${collection}&limit=1`;
+  const { records } = await query<{ records: { uri: string }[] }>(direct.url, list);
+  const rkey = records[0]?.uri.split("/").at(-1) ?? "";
+  await procedure(direct.url, "com.atproto.repo.deleteRecord", { repo: did, collection, rkey }, { token: accessJwt });
+}
 
 function endOf({ code, stdout, stderr }: Ended): string {
   return `exit ${code}: ${(stderr.trim() || stdout.trim()).split("\n").slice(-3).join(" | ")}`;

@@ -1,9 +1,12 @@
 /**
- * Tranquil (July 2026): shows nothing of a deactivated account, not even to its owner; writes a commit of its own over
+ * Tranquil (July 2026): shows no repository and no blob of a deactivated account, not even to its owner, and lists its
+ * records to everybody; writes a commit of its own over
  * what was imported; signs no operation that takes its own keys out; a code it does not take is a 400 or 401 in words
  * of its own.
  */
-import { inOtherWords, json, param, signAgain, signedIn, valueOf, type Front } from "./front.ts";
+import { MemoryBlockstore, Repo, readCarWithRoot } from "@atproto/repo";
+import type { Answer, Exchange } from "../../faults/proxy.ts";
+import { askAsOperator, inOtherWords, json, param, signAgain, valueOf, type Front } from "./front.ts";
 
 export function tranquil(front: Front): void {
   const { proxy, server } = front;
@@ -19,6 +22,11 @@ export function tranquil(front: Front): void {
         : exchange.pass());
     },
   );
+  // The records themselves it lists to everybody.
+  proxy.when({ kind: "com.atproto.repo.listRecords" }, async (exchange) => {
+    const did = param(exchange, "repo");
+    await ((await isOff(did)) ? exchange.reply(await listRecords(front, did, exchange)) : exchange.pass());
+  });
   proxy.when({ kind: "com.atproto.repo.importRepo" }, async (exchange) => {
     exchange.reply(await exchange.askWith(async (car) => signAgain(front, car)));
   });
@@ -49,5 +57,20 @@ export function tranquil(front: Front): void {
       error === "AlreadyExists" ? json(status, { error: "AccountExists" }) : undefined,
     ),
   );
-  void signedIn;
+}
+
+/** A page of ten, with a cursor as long as there is anything on it. */
+async function listRecords(front: Front, did: string, exchange: Exchange): Promise<Answer> {
+  const { body } = await askAsOperator(front, `/xrpc/com.atproto.sync.getRepo?did=${did}`);
+  const { root, blocks } = await readCarWithRoot(new Uint8Array(body));
+  const repo = await Repo.load(new MemoryBlockstore(blocks), root);
+  const [collection, after] = [param(exchange, "collection"), param(exchange, "cursor")];
+  const records: { uri: string; cid: string; value: object }[] = [];
+  for await (const { collection: of, rkey, cid } of repo.walkRecords()) {
+    if (of === collection && rkey > after && records.length < 10) {
+      records.push({ uri: `at://${did}/${of}/${rkey}`, cid: cid.toString(), value: {} });
+    }
+  }
+  const cursor = records.at(-1)?.uri.split("/").at(-1);
+  return json(200, { records, ...(cursor === undefined ? {} : { cursor }) });
 }

@@ -222,6 +222,12 @@ export const methods: readonly Method[] = [
     isTexts,
   ),
   pds(
+    "com.atproto.repo.listRecords",
+    { records: [{ uri: `at://${did}/app.bsky.feed.post/3l`, cid, value: {} }] },
+    async (one, signal) => all(one.listRecords(did, "app.bsky.feed.post", signal)),
+    isTexts,
+  ),
+  pds(
     "app.bsky.actor.getPreferences",
     { preferences: [{ $type: "app.bsky.actor.defs#adultContentPref", enabled: false }] },
     async (one, signal) => {

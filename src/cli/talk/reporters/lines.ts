@@ -31,11 +31,12 @@ export function identityLines(differences: readonly Difference[], indent = "  ")
 
 /** What the change of the identity means, and its fields. @param complete makes a command complete */
 export function identityEventLines(
-  { did, handle, differences, facts, leftBehind, document }: MigrationEvent & { type: "identity" },
+  { did, handle, differences, facts, leftBehind, provedLater, document }: MigrationEvent & { type: "identity" },
   complete: Complete | undefined,
 ): readonly Line[] {
   return [
     ...(leftBehind === undefined ? [] : notAllThere(leftBehind)),
+    ...(provedLater === undefined ? [] : notProvedYet),
     ...factsLines(facts, { did, handle, complete, document }),
     ["The identity changes like this:"],
     ...identityLines(differences),
@@ -54,6 +55,16 @@ export function notAllThere(left: LeftBehindNow): readonly Line[] {
     [],
   ];
 }
+
+/** What is not proved while all of it can still be taken back. */
+export const notProvedYet: readonly Line[] = [
+  [{ text: "Nobody has seen yet what your new server has.", style: "yellow" }],
+  [
+    "It has taken all that was sent. It shows it once your account is active there, and then all is read back and proved.",
+  ],
+  ["Until that is done your old account stays active, and your rotation key can take the change back."],
+  [],
+];
 
 /** So many changes of each kind are on the screen; `--json` has more. */
 const shownChanges = 20;
@@ -96,10 +107,16 @@ export function documentLines({ url, file, kept, until }: MigrationEvent & { typ
   ];
 }
 
+/** What is proved less, or later, than usual; nothing where all is as usual. */
+export function weakerLines({ weakerProofs = [] }: MigrationPlan): Piece[][] {
+  return weakerProofs.map(({ name, message }) => [{ text: `--${name}: `, style: "yellow" }, message]);
+}
+
 /** What is going to happen. */
 export function movingLines(plan: MigrationPlan): Piece[][] {
   return [
     ["Moving ", { text: plan.handle, style: "bold" }, " to ", { text: plan.target, style: "bold" }],
     [{ text: `${plan.did}, from ${plan.source}`, style: "dim" }],
+    ...weakerLines(plan),
   ];
 }

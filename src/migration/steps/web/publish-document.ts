@@ -10,7 +10,7 @@ import { unmetFields } from "../../../identity/web-document.ts";
 import { noHandle } from "../../../identity/names.ts";
 import { handleAmong } from "../../../plc/update.ts";
 import { DecampError, isDecampError } from "../../../errors.ts";
-import { pinnedCredentials } from "../../checks/same-repo.ts";
+import { pinnedCredentials } from "../../checks/target-account.ts";
 import type { Context, Step } from "../../context.ts";
 import { signInToTarget } from "../../sign-in.ts";
 import { publish, webOf } from "../../web/publish.ts";
