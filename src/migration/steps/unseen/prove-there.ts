@@ -28,9 +28,7 @@ type Fault = string | undefined;
 export const proveThere: Step = {
   id: "prove-there",
   arises: (context) =>
-    context.isUnseen ||
-    owesProof(context) ||
-    (!context.switched && (context.options.proveAfterActivation || isAgreedTo(context))),
+    context.isUnseen || owesProof(context) || context.options.proveAfterActivation || isAgreedTo(context),
   done: (context) => Promise.resolve(!context.isUnseen && !owesProof(context)),
   run: async (context) => {
     const { target, identity, services, signal } = context;
