@@ -55,7 +55,8 @@ export interface MigrationPlan {
 
 /** A proof that somebody has agreed to do without, or to have later. */
 export interface WeakerProof {
-  readonly name: "prove-after-activation" | "allow-missing-blobs";
+  /** The name of the flag. */
+  readonly id: "prove-after-activation" | "allow-missing-blobs";
   readonly message: string;
 }
 

@@ -38,7 +38,7 @@ const plan: Required<MigrationPlan> = {
   seconds: { least: 1, most: 4 },
   free: 5_000_000,
   skipBlobs: [cid],
-  weakerProofs: [{ name: "prove-after-activation", message: "It is proved later." }],
+  weakerProofs: [{ id: "prove-after-activation", message: "It is proved later." }],
   plcHead: cid,
   rotationKey: key,
   steps: [{ id: "resolve", title: "Find the account", pointOfNoReturn: false }],

@@ -206,13 +206,13 @@ function weakerProofs(context: Context): Pick<MigrationPlan, "weakerProofs"> {
     ...(isLate
       ? [
           {
-            name: "prove-after-activation" as const,
+            id: "prove-after-activation" as const,
             message: `If ${target.host} shows nothing of an account that is not active, what it has is proved only after the identity has changed. Until then your old account stays active, and your rotation key can take the change back.`,
           },
         ]
       : []),
     ...(options.allowMissingBlobs
-      ? [{ name: "allow-missing-blobs" as const, message: "Blobs that cannot be moved are left behind, and named." }]
+      ? [{ id: "allow-missing-blobs" as const, message: "Blobs that cannot be moved are left behind, and named." }]
       : []),
   ];
   return weaker.length === 0 ? {} : { weakerProofs: weaker };

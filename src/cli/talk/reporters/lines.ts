@@ -109,7 +109,7 @@ export function documentLines({ url, file, kept, until }: MigrationEvent & { typ
 
 /** What is proved less, or later, than usual; nothing where all is as usual. */
 export function weakerLines({ weakerProofs = [] }: MigrationPlan): Piece[][] {
-  return weakerProofs.map(({ name, message }) => [{ text: `--${name}: `, style: "yellow" }, message]);
+  return weakerProofs.map(({ id, message }) => [{ text: `--${id}: `, style: "yellow" }, message]);
 }
 
 /** What is going to happen. */
