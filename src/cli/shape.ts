@@ -33,6 +33,22 @@ export function secretOptions(command: Command, flag: string, what: string, vari
     .addOption(new Option(`--${flag}-command <cmd>`, "the same, from what a command prints").helpGroup(secrets));
 }
 
+/** The flags of a command that signs in at the server of an account. */
+export interface OwnerFlags {
+  readonly from?: string;
+  readonly passwordFile?: string;
+  readonly passwordCommand?: string;
+  readonly authFactorFile?: string;
+  readonly authFactorCommand?: string;
+}
+
+/** All of `OwnerFlags`. */
+export function ownerOptions(command: Command): Command {
+  command.option("--from <url>", "the server that is asked for the handle");
+  secretOptions(command, "password", "password of the account", "DECAMP_SOURCE_PASSWORD, ATP_PASSWORD");
+  return secretOptions(command, "auth-factor", "mailed sign-in code", "ATP_AUTH_FACTOR_TOKEN");
+}
+
 export interface PassphraseFlags {
   readonly passphraseFile?: string;
   readonly passphraseCommand?: string;

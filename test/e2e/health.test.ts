@@ -3,7 +3,7 @@
  * that is offered, typed as it stands, mends it. What would be asked of a person is in the environment.
  */
 import { execFile } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -177,11 +177,28 @@ test("a blob that did not come along", async () => {
     cids: string[];
   };
   const [lost = ""] = cids;
-  await runDecamp([...move.args, "--skip-blob", lost]);
+  await runDecamp([...move.args, "--archive", path.join(move.folder, "archive"), "--skip-blob", lost]);
   const seen = await look(account.did);
   expect(seen).toMatchObject({ code: 3, states: { blobs: "fault" } });
   expect(seen.wrong[0]?.message).toContain(lost);
   expect(await look(account.did, "--quick")).toMatchObject({ code: 0 });
+
+  const push = ["blob", "push", account.did, path.join(move.folder, "archive"), "--password-file"];
+  const own = [path.join(move.folder, "new"), ...where, "--no-input", "--json"];
+  const [at = ""] = globSync(`${move.folder}/archive/blobs/*/${lost}`);
+  const bytes = readFileSync(at);
+  writeFileSync(at, Buffer.alloc(bytes.length));
+  const damaged = await runDecamp([...push, ...own]);
+  expect([damaged.code, JSON.parse(damaged.stdout)]).toMatchObject([
+    6,
+    { missing: 1, pushed: [], left: [{ cid: lost }] },
+  ]);
+  writeFileSync(at, bytes);
+  const pushed = await runDecamp([...push, ...own]);
+  expect([pushed.code, JSON.parse(pushed.stdout)]).toMatchObject([0, { missing: 1, pushed: [lost], left: [] }]);
+  expect(await look(account.did)).toMatchObject({ code: 0, states: healthy });
+  const stranger = await filled("stranger");
+  expect((await runDecamp([...push.with(2, stranger.did), ...own])).code).toBe(9);
   await move.remove();
 });
 

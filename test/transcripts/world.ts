@@ -50,9 +50,13 @@ export async function openWorld(network: Network, name: string, setting: Setting
     known[`folder-${person}`] = account.did.replaceAll(":", "-");
   }
   const domains = await startDomains(dids);
+  const everybodys = await startEverybodys(dids);
   const lead = (host: string): string | undefined => {
     if (host === "plc.directory") {
       return network.plcUrl;
+    }
+    if (host === "bsky.network" || host === "public.api.bsky.app") {
+      return everybodys.url;
     }
     // A server answers for the handles that it gives out, too: those of one that is not the home.
     const parent = host.slice(host.indexOf(".") + 1);
@@ -77,7 +81,7 @@ export async function openWorld(network: Network, name: string, setting: Setting
     },
     [Symbol.asyncDispose]: async () => {
       await names[Symbol.asyncDispose]();
-      await domains.stop();
+      await Promise.all([domains.stop(), everybodys.stop()]);
       await Promise.all([...servers.values()].map(async (server) => network.stopPds(server)));
     },
   };
@@ -88,6 +92,27 @@ async function startDomains(dids: ReadonlyMap<string, string>): Promise<{ url: s
   const server = createServer(({ url, headers }, response) => {
     const did = url === "/.well-known/atproto-did" ? dids.get(headers.host ?? "") : undefined;
     response.writeHead(did === undefined ? 404 : 200, { "content-type": "text/plain" }).end(did);
+  });
+  const port = await listen(server, 0);
+  return { url: `http://127.0.0.1:${port}`, stop: async () => stopServer(server) };
+}
+
+/** A relay that carries everybody, and an AppView that shows them, as the big ones do. */
+async function startEverybodys(dids: ReadonlyMap<string, string>): Promise<{ url: string; stop: () => Promise<void> }> {
+  const server = createServer(({ url = "" }, response) => {
+    const { pathname, searchParams } = new URL(url, "http://localhost");
+    const did = searchParams.get("actor") ?? searchParams.get("did");
+    const [handle] = [...dids].find(([, one]) => one === did) ?? [];
+    const answers: Readonly<Record<string, object>> = {
+      "/xrpc/com.atproto.sync.getHostStatus": { hostname: searchParams.get("hostname"), status: "active" },
+      "/xrpc/com.atproto.sync.getRepoStatus": { did, active: true },
+      "/xrpc/app.bsky.actor.getProfile": { did, handle, followersCount: 0, followsCount: 0 },
+      "/xrpc/app.bsky.feed.getPosts": { posts: searchParams.getAll("uris").map((uri) => ({ uri })) },
+    };
+    const answer = answers[pathname];
+    response
+      .writeHead(answer === undefined ? 404 : 200, { "content-type": "application/json" })
+      .end(JSON.stringify(answer ?? { error: "NotFound" }));
   });
   const port = await listen(server, 0);
   return { url: `http://127.0.0.1:${port}`, stop: async () => stopServer(server) };

@@ -1,16 +1,7 @@
 /** `decamp account …`: what it is called with. */
 import type { Command } from "commander";
 import { runs, type Declared } from "../command.ts";
-import { helpStartsWith, secretOptions } from "../shape.ts";
-
-/** The flags as commander hands them over. */
-export interface AccountFlags {
-  readonly from?: string;
-  readonly passwordFile?: string;
-  readonly passwordCommand?: string;
-  readonly authFactorFile?: string;
-  readonly authFactorCommand?: string;
-}
+import { helpStartsWith, ownerOptions, type OwnerFlags } from "../shape.ts";
 
 export function declareAccount(program: Command): readonly Declared[] {
   const account = helpStartsWith(
@@ -26,10 +17,8 @@ export function declareAccount(program: Command): readonly Declared[] {
   const activate = account
     .command("activate")
     .summary("activate an account where it lives")
-    .argument("<account>", "its handle, or its DID")
-    .option("--from <url>", "the server that is asked for the handle");
-  secretOptions(activate, "password", "password of the account", "DECAMP_SOURCE_PASSWORD, ATP_PASSWORD");
-  secretOptions(activate, "auth-factor", "mailed sign-in code", "ATP_AUTH_FACTOR_TOKEN");
+    .argument("<account>", "its handle, or its DID");
+  ownerOptions(activate);
   helpStartsWith(
     activate,
     [
@@ -44,5 +33,5 @@ export function declareAccount(program: Command): readonly Declared[] {
       },
     ],
   );
-  return [runs<AccountFlags>(activate, async () => (await import("./activate-command.ts")).accountActivateCommand)];
+  return [runs<OwnerFlags>(activate, async () => (await import("./activate-command.ts")).accountActivateCommand)];
 }

@@ -7,8 +7,10 @@ import type { KeyInspectFlags } from "./declare.ts";
 /** Runs `decamp key inspect`. */
 export async function keyInspectCommand(invocation: Invocation<KeyInspectFlags>, edge: Edge): Promise<number> {
   const [path] = invocation.args;
-  // What is longer could be a key: nobody repeats it before that is known.
-  if (path !== undefined && path !== "-" && !/\w{25}/.test(path)) {
+  const { passphraseFile, passphraseCommand } = invocation.flags;
+  // What is longer could be a key: nobody repeats it before that is known. What else was typed is looked at first.
+  const isPlain = path !== undefined && path !== "-" && !path.startsWith("did:") && !/\w{25}/.test(path);
+  if (isPlain && (passphraseFile ?? passphraseCommand) === undefined) {
     await refuseAbsent(path, `${secretKinds.rotationKey.what} from ${path}`);
   }
   return (await import("./inspect.ts")).inspectKey(invocation, edge);

@@ -1,7 +1,7 @@
 /** `decamp repo …` and `decamp blob …`: what they are called with. */
 import type { Command } from "commander";
 import { runs, type Declared } from "../command.ts";
-import { collect, helpStartsWith } from "../shape.ts";
+import { collect, helpStartsWith, ownerOptions, type OwnerFlags } from "../shape.ts";
 
 export interface LsFlags {
   readonly collection?: readonly string[];
@@ -78,7 +78,7 @@ export function declareLook(program: Command): readonly Declared[] {
     [{ says: "What is new since the last copy:", command: "decamp repo diff last-week.car today.car" }],
   );
   const blob = helpStartsWith(
-    program.command("blob").summary("look at the blobs that records need"),
+    program.command("blob").summary("the blobs that records need: look at them, bring missing ones"),
     ["Looks at the blobs that the records of a repository refer to."],
     [{ says: "All blobs:", command: "decamp blob ls alice.car" }],
   );
@@ -97,5 +97,24 @@ export function declareLook(program: Command): readonly Declared[] {
     runs(repoUnpack, async () => (await import("./run.ts")).repoUnpackCommand),
     runs(repoDiff, async () => (await import("./run.ts")).repoDiffCommand),
     runs(blobLs, async () => (await import("./run.ts")).blobLsCommand),
+    runs<OwnerFlags>(declarePush(blob), async () => (await import("./push.ts")).blobPushCommand),
   ];
+}
+
+function declarePush(blob: Command): Command {
+  const command = blob
+    .command("push")
+    .summary("bring blobs from an archive that the server lacks")
+    .argument("<account>", "its handle, or its DID")
+    .argument("<archive>", "the folder of its archive");
+  ownerOptions(command);
+  return helpStartsWith(
+    command,
+    [
+      "Asks the server of the account which blobs it lacks, and brings those that the",
+      "archive has: after a move that left some behind, or a loss at the server. Each is",
+      "read back and hashed. Ends with 6 if the server still lacks some.",
+    ],
+    [{ says: "What the move could not bring then:", command: "decamp blob push alice.example.com backup" }],
+  );
 }

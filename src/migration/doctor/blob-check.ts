@@ -45,19 +45,20 @@ export async function checkBlobs(
         lost.push({ cid, path });
       }
     });
-    const count =
-      asked.length < needed.length ? `${asked.length} blobs, of ${needed.length},` : `${needed.length} blobs`;
+    const some = asked.length < needed.length;
+    const count = `${asked.length} blobs${some ? `, of ${needed.length},` : ""} that were asked for`;
     if (lost.length === 0) {
-      return fine("blobs", `The repository is proved, and ${pds.host} has all ${count} that were asked for.`);
+      const all = needed.length === 0 ? "no record needs a blob" : `${pds.host} has all ${count}`;
+      return fine("blobs", `The repository is proved, and ${all}.`);
     }
     const [first] = lost;
     const elsewhere = await firstWith(services, earlierHomes(subject), did, first?.cid ?? "", signal);
-    const message = `${pds.host} lacks ${lost.length} of the ${count} that were asked for, such as ${first?.cid ?? ""} of ${first?.path ?? ""}.`;
+    const message = `${pds.host} lacks ${lost.length} of the ${count}, such as ${first?.cid ?? ""} of ${first?.path ?? ""}.`;
     return found("blobs", "fault", `${message} Pictures or videos are missing in apps.`, {
       help:
         elsewhere === undefined
-          ? "If you have an archive of the account, they may be in it: decamp verify says which blobs it holds."
-          : `${elsewhere} still has it.`,
+          ? `If you have an archive of the account, decamp blob push ${did} ARCHIVE brings those that are in it.`
+          : `${elsewhere} still has it. decamp export brings it into an archive, and decamp blob push from there.`,
     });
   } catch (error) {
     signal.throwIfAborted();

@@ -13,10 +13,11 @@ import type { MigrationServices } from "../context.ts";
 import { fine, found, type HealthCheck } from "./health.ts";
 
 /** What was verified of the log. */
-export function checkLog({ did, entries, head }: VerifiedLog): HealthCheck {
+export function checkLog({ entries, head }: VerifiedLog): HealthCheck {
   const undone = entries.filter(({ nullified }) => nullified).length;
-  const said = `The identity is proved: ${entries.length} operations, the last one of ${head.createdAt}`;
-  return fine("identity", `${said}${undone === 0 ? "" : `, ${undone} of them undone`}. ${did} is genuine.`);
+  const count = entries.length === 1 ? "1 operation, of" : `${entries.length} operations, the last one of`;
+  const taken = undone === 0 ? "" : `; ${undone} of them undone`;
+  return fine("identity", `The log of the identity is proved: ${count} ${head.createdAt}${taken}.`);
 }
 
 /** A log that ends with a tombstone. */

@@ -39,7 +39,7 @@ export async function checkRelayHost(
       });
     }
     const { status = "no status", accounts } = said;
-    const what = `The relay ${relay.host} has ${pds.host} as ${status}${accounts === undefined ? "" : `, with ${accounts} accounts`}.`;
+    const what = `The relay ${relay.host} calls ${pds.host} ${status}${accounts === undefined ? "" : `, with ${accounts} accounts`}.`;
     if (status === "throttled" || status === "banned") {
       return found("relay-host", "fault", `${what} What is written there may be seen by nobody.`, {
         help: `Ask the operator of ${pds.host}, or of the relay.`,

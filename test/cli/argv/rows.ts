@@ -304,6 +304,11 @@ export const commandRows: Readonly<Record<string, CommandRows>> = {
       ...rotationKey,
     ],
   },
+  "blob push": {
+    typed: "alice.example backup",
+    receives: nothingElse("alice.example", "backup"),
+    rows: [from, ...secret("password"), ...secret("auth-factor")],
+  },
   "account activate": {
     typed: "alice.example",
     receives: nothingElse("alice.example"),

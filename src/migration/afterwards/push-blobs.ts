@@ -1,0 +1,145 @@
+/**
+ * Blobs that a server lacks, from an archive: after a move that left some behind, or a loss at the server. Each is
+ * hashed on the way, taken under its CID, read back, and hashed again.
+ */
+
+import type { IdentityAnswers } from "../../account/answers.ts";
+import { findAnyIdentity } from "../../account/find.ts";
+import type { AccountServices } from "../../account/services.ts";
+import { signIn } from "../../account/sign-in.ts";
+import { pastOf } from "../../account/web/any-identity.ts";
+import { requireHome } from "../../account/where.ts";
+import { DecampError, isDecampError } from "../../errors.ts";
+import { parseServerUrl } from "../../identity/addresses.ts";
+import { parseAccount } from "../../identity/names.ts";
+import { forEachConcurrent } from "../../services/concurrent.ts";
+import { defaultUploads } from "../../services/defaults.ts";
+import { openForUpload } from "../../services/disk/files.ts";
+import { isMissingMethod } from "../../services/servers/missing-method.ts";
+import type { Pds } from "../../services/servers/pds.ts";
+import { isGenuineBlob } from "../../archive/export/fetch-blobs.ts";
+import { blobFile } from "../../archive/layout.ts";
+import type { ArchivedBlob, Manifest } from "../../archive/manifest.ts";
+import { readArchive } from "../../archive/open.ts";
+
+/** Whose blobs, and where they are. */
+export interface PushRequest {
+  /** A handle or a DID. */
+  readonly account: string;
+  /** Folder of the archive. */
+  readonly archive: string;
+  /** Origin of the server that is asked for the handle. */
+  readonly from?: string | undefined;
+  readonly allowPrivateHosts: boolean;
+}
+
+/** What came of it. */
+export interface Pushed {
+  readonly did: string;
+  readonly handle: string;
+  /** Origin of the server that the identity names. */
+  readonly server: string;
+  /** How many the server lacked. */
+  readonly missing: number;
+  /** CIDs of those that are there now, read back and hashed. */
+  readonly pushed: readonly string[];
+  /** Those that it still lacks. */
+  readonly left: readonly { readonly cid: string; readonly reason: string }[];
+}
+
+/**
+ * Brings what the server lacks, as far as the archive has it.
+ *
+ * @throws DecampError `refused` for the archive of another account; `unsupported` for a server that does not say what
+ *   it lacks; what opening the archive, finding the account and signing in throw
+ */
+export async function pushBlobs(
+  services: AccountServices,
+  answers: IdentityAnswers,
+  { account, archive, from, allowPrivateHosts }: PushRequest,
+  signal: AbortSignal,
+): Promise<Pushed> {
+  const { snapshots } = await readArchive(archive);
+  const identity = await findAnyIdentity(services, parseAccount(account), { from, past: true }, signal);
+  const { did, handle } = identity;
+  const other = snapshots.find((one) => one.did !== did);
+  if (other !== undefined) {
+    throw new DecampError("refused", `${archive} is the archive of ${other.did}, and not of ${did}.`, {
+      hint: "Name the archive of this account.",
+    });
+  }
+  const server = parseServerUrl(requireHome(pastOf(identity)), { allowPrivateHosts });
+  const pds = services.openPds(server);
+  try {
+    await signIn(pds, { did, handle }, answers, "sourcePassword", signal);
+    const missing = await missingAt(pds, signal);
+    const held = blobsOf(snapshots);
+    const pushed: string[] = [];
+    const left: { cid: string; reason: string }[] = [];
+    await forEachConcurrent(missing, defaultUploads, signal, async (cid, either, busy) => {
+      const blob = held.get(cid);
+      const reason =
+        blob === undefined ? "the archive does not have it" : await push(pds, did, archive, blob, either, busy);
+      if (reason === undefined) {
+        pushed.push(cid);
+      } else {
+        left.push({ cid, reason });
+      }
+    });
+    return { did, handle, server, missing: missing.length, pushed: pushed.toSorted(), left };
+  } finally {
+    await pds.signOut();
+  }
+}
+
+/** What the server lacks of what its records need. @throws DecampError `unsupported` where it does not say it */
+async function missingAt(pds: Pds, signal: AbortSignal): Promise<readonly string[]> {
+  const cids = new Set<string>();
+  try {
+    for await (const cid of pds.listMissingBlobs(signal)) {
+      cids.add(cid);
+    }
+  } catch (error) {
+    if (!isMissingMethod(error)) {
+      throw error;
+    }
+    throw new DecampError("unsupported", `${pds.host} does not say which blobs it lacks.`, {
+      hint: "Ask its operator.",
+      cause: error,
+    });
+  }
+  return [...cids];
+}
+
+/** The blobs of all snapshots, by CID. */
+function blobsOf(snapshots: readonly Manifest[]): ReadonlyMap<string, ArchivedBlob> {
+  return new Map(snapshots.flatMap(({ blobs }) => blobs.map((blob) => [blob.cid, blob] as const)));
+}
+
+/** @returns why it is not there, in half a sentence; undefined once it was read back */
+async function push(
+  pds: Pds,
+  did: string,
+  archive: string,
+  blob: ArchivedBlob,
+  signal: AbortSignal,
+  busy: () => void,
+): Promise<string | undefined> {
+  const { cid, size, mimeType } = blob;
+  try {
+    const body = { length: size, open: () => openForUpload(blobFile(archive, cid), size) };
+    const stored = await pds.uploadBlob(body, mimeType, signal, busy);
+    if (stored !== cid) {
+      return `its file in the archive is damaged: ${pds.host} took it as ${stored}`;
+    }
+    return (await isGenuineBlob(blob, await pds.getBlob(did, cid, signal, busy)))
+      ? undefined
+      : `${pds.host} gives out other bytes than it took`;
+  } catch (error) {
+    signal.throwIfAborted();
+    if (!isDecampError(error) || error.code === "interrupted" || error.code === "rate-limited") {
+      throw error;
+    }
+    return error.message;
+  }
+}
