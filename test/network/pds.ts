@@ -5,8 +5,10 @@ import { once } from "node:events";
 import { mkdir } from "node:fs/promises";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
-import { envToCfg, envToSecrets, PDS, type ServerEnvironment } from "@atproto/pds";
+import * as current from "@atproto/pds";
+import type { ServerEnvironment } from "@atproto/pds";
 import { startProxy, type Proxy, type Recording } from "../faults/proxy.ts";
+import { listen, type Listening } from "./listen-pds.ts";
 import { freePort } from "./ports.ts";
 import { quietTimers } from "./quiet-timers.ts";
 
@@ -35,6 +37,8 @@ export interface PdsOptions {
   /** the environment of its process, and the address of a module that is loaded before it; only `apart` */
   processEnv?: NodeJS.ProcessEnv;
   preload?: string;
+  /** the folder in which another version of the server is installed; only `apart` */
+  from?: string;
   /** any other setting of the server */
   env?: ServerEnvironment;
 }
@@ -126,7 +130,7 @@ export async function startPds(
     proxy = await startProxy({ port, targetPort: ownPort });
   }
   const open = async (settings: ServerEnvironment, at: number): Promise<Listening> =>
-    options.apart === true ? listenApart(settings, at, options) : listen(settings, at);
+    options.apart === true ? listenApart(settings, at, options) : listen(current, settings, at);
   let pds = await open(env, ownPort);
   let running = true;
   return {
@@ -156,17 +160,11 @@ export async function startPds(
   };
 }
 
-/** A server that listens. */
-interface Listening {
-  destroy(): Promise<unknown>;
-  kill(): Promise<void>;
-}
-
 /** Starts a server in a process of its own, which ends with this one. */
 async function listenApart(
   env: ServerEnvironment,
   port: number,
-  { processEnv, preload }: Pick<PdsOptions, "processEnv" | "preload">,
+  { processEnv, preload, from }: Pick<PdsOptions, "processEnv" | "preload" | "from">,
 ): Promise<Listening> {
   const script = fileURLToPath(new URL("pds-process.ts", import.meta.url));
   const before = preload === undefined ? [] : ["--import", preload];
@@ -174,7 +172,7 @@ async function listenApart(
     stdio: ["pipe", "pipe", "inherit"],
     env: { ...process.env, ...processEnv },
   });
-  child.stdin.write(`${JSON.stringify({ env, port })}\n`);
+  child.stdin.write(`${JSON.stringify({ env, port, from })}\n`);
   await once(child.stdout, "data");
   const exit = once(child, "exit");
   return {
@@ -186,20 +184,5 @@ async function listenApart(
       child.kill("SIGKILL");
       await exit;
     },
-  };
-}
-
-/** Starts a server in this process. */
-export async function listen(env: ServerEnvironment, port: number): Promise<Listening> {
-  const config = envToCfg(env);
-  config.service.port = port;
-  const pds = await PDS.create(config, envToSecrets(env));
-  const { app } = pds;
-  const listenAnywhere = app.listen.bind(app) as (port: number, host: string) => ReturnType<typeof app.listen>;
-  app.listen = ((at: number) => listenAnywhere(at, "127.0.0.1")) as typeof app.listen;
-  await pds.start();
-  return {
-    destroy: async () => pds.destroy(),
-    kill: async () => Promise.reject(new Error("this server was not started with { apart: true }")),
   };
 }
