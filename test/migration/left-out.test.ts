@@ -82,6 +82,36 @@ test.each([
   expect(warnings).toHaveLength(again === false ? 1 : 0);
 });
 
+const details = (birthDate: string): object => ({ $type: "app.bsky.actor.defs#personalDetailsPref", birthDate });
+const muted = (item: object): object => ({ $type: "app.bsky.actor.defs#mutedWordsPref", items: [item] });
+
+test.each<[string, object[], object[], RegExp | undefined]>([
+  ["writes a time anew", [details("1990-04-01T00:00:00.000Z")], [details("1990-04-01T00:00:00Z")], undefined],
+  ["has another day", [details("1990-04-01T00:00:00Z")], [details("1990-04-02T00:00:00Z")], /personalDetailsPref/],
+  ["adds a default", [muted({ value: "x" })], [muted({ value: "x", actorTarget: "all" })], undefined],
+  ["drops a field", [...list, muted({ id: "3k", value: "x" })], [...list, muted({ value: "x" })], /: mutedWordsPref\./],
+  [
+    "has another order",
+    [...list, details("1990-04-01T00:00:00Z")],
+    [details("1990-04-01T00:00:00Z"), ...list],
+    undefined,
+  ],
+  ["keeps what was there", list, [...list, details("1990-04-01T00:00:00Z")], /others beside them/],
+  ["has one for two", [muted({ value: "x" }), muted({ value: "x" })], [muted({ value: "x" })], /mutedWordsPref/],
+])("preferences at a server that %s", async (_, ours, theirs, said) => {
+  const warnings: string[] = [];
+  const context = {
+    from: liveSource(server({}, ours) as unknown as Pds),
+    target: server({ forgets: true }, theirs),
+    signal,
+    identity: { did: "did:plc:x" },
+    archive: "archive",
+    warn: (_code: string, message: string) => warnings.push(message),
+  } as unknown as Context;
+  await bringPreferences(context);
+  expect(warnings).toEqual(said === undefined ? [] : [expect.stringMatching(said)]);
+});
+
 test("what the old server does not give comes from the archive, and how old it is comes with it", async () => {
   const folder = await mkdtemp(path.join(tmpdir(), "decamp-preferences-"));
   const archive = makeArchive(folder);

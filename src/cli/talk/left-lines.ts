@@ -28,7 +28,7 @@ export function leftLines(left: LeftBehind): Line[] {
       ? []
       : [
           [],
-          [{ text: "Left behind: the preferences", style: "yellow" } as const],
+          [{ text: "Left behind: preferences", style: "yellow" } as const],
           [`  ${preferencesNotMoved.reason}`],
           ...(preferencesNotMoved.archived === undefined ? [] : [[`  they are in ${preferencesNotMoved.archived}`]]),
         ]),

@@ -8,6 +8,7 @@ import { isDeepStrictEqual } from "node:util";
 import { newestPreferences, type ArchivedPreferences } from "../../archive/archived-preferences.ts";
 import { snapshotFile, snapshotFiles } from "../../archive/layout.ts";
 import { isJsonObject } from "../../data/json-object.ts";
+import { shortened } from "../../data/shortened.ts";
 import { isDecampError, type DecampError } from "../../errors.ts";
 import type { Context, Step } from "../context.ts";
 import { noteLeftOut } from "../left-out.ts";
@@ -15,6 +16,8 @@ import { signInToSource, signInToTarget } from "../sign-in.ts";
 
 /** Computed by the server and never stored, so it can differ. */
 const computed = "app.bsky.actor.defs#declaredAgePref";
+/** A time in the form that the protocol has for them (spec: Lexicon, "datetime"), and not more exact than clocks here. */
+const time = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,3}0*)?(?:Z|[+-]\d\d:\d\d)$/;
 
 export const importPreferences: Step = {
   id: "import-preferences",
@@ -68,7 +71,7 @@ interface Failed {
 /** Writes them, unless they are there, and reads them back. @returns why they are not there then */
 async function write(context: Context, list: readonly unknown[], theirs: Asked): Promise<Failed | undefined> {
   const { target, signal } = context;
-  if (isSame(list, theirs)) {
+  if ("list" in theirs && isDeepStrictEqual(list, theirs.list)) {
     return undefined;
   }
   try {
@@ -77,12 +80,12 @@ async function write(context: Context, list: readonly unknown[], theirs: Asked):
     return { why: `they could not be written: ${asAbout(error, signal).message}`, again: false };
   }
   const back = await ask(context, async () => target.getPreferences(signal));
-  if (isSame(list, back)) {
+  if (areIn(back, list)) {
     return undefined;
   }
   return "error" in back
     ? { why: `they could not be read back: ${back.error.message}`, again: mayPass(back.error) }
-    : { why: `${target.host} does not give them back as they were written.`, again: false };
+    : { why: keptOtherwise(target.host, list, back.list), again: false };
 }
 
 /**
@@ -169,8 +172,53 @@ function mayPass({ data }: DecampError): boolean {
   return ![404, 501].includes(Number(data["status"]));
 }
 
-function isSame(list: readonly unknown[], theirs: Asked): boolean {
-  return "list" in theirs && isDeepStrictEqual(list, theirs.list);
+/** Whether they, and no others, were given back. */
+function areIn(theirs: Asked, list: readonly unknown[]): boolean {
+  return "list" in theirs && list.length === theirs.list.length && lacking(list, theirs.list).length === 0;
+}
+
+/** Those that are not among `there`, in whatever order. */
+function lacking(list: readonly unknown[], there: readonly unknown[]): unknown[] {
+  const left = [...there];
+  return list.filter((one) => {
+    const at = left.findIndex((other) => holds(other, one));
+    if (at !== -1) {
+      left.splice(at, 1);
+    }
+    return at === -1;
+  });
+}
+
+/** Whether all of `ours` is in it. Servers write times anew, and add what the protocol has where nothing is said. */
+function holds(theirs: unknown, ours: unknown): boolean {
+  if (Array.isArray(ours)) {
+    return (
+      Array.isArray(theirs) && theirs.length === ours.length && ours.every((one, index) => holds(theirs[index], one))
+    );
+  }
+  if (isJsonObject(ours)) {
+    return isJsonObject(theirs) && Object.entries(ours).every(([name, one]) => holds(theirs[name], one));
+  }
+  return theirs === ours || (isTime(theirs) && isTime(ours) && Date.parse(theirs) === Date.parse(ours));
+}
+
+function isTime(value: unknown): value is string {
+  return typeof value === "string" && time.test(value);
+}
+
+/** What the new server has otherwise, or not at all, by the kinds of preferences. */
+function keptOtherwise(host: string, list: readonly unknown[], there: readonly unknown[]): string {
+  const kinds = new Set(lacking(list, there).map(kindOf));
+  if (kinds.size === 0) {
+    return `${host} gives back others beside them.`;
+  }
+  return `${host} does not give these back as they were written: ${[...kinds].slice(0, 10).join(", ")}.`;
+}
+
+/** What comes behind the `#` of its type: the field's own name for it. */
+function kindOf(preference: unknown): string {
+  const type = isJsonObject(preference) ? preference["$type"] : undefined;
+  return typeof type === "string" ? shortened(type.split("#").at(-1) ?? type) : "one without a name";
 }
 
 /** An error that is about preferences, or nothing that would not show elsewhere. @throws any other */
@@ -215,7 +263,7 @@ function tell({ preferencesLeft, warnings, warn }: Context): void {
     return;
   }
   const where = archived === undefined ? "" : ` They are in ${archived}.`;
-  warn("preferences-not-moved", `The preferences did not come along: ${reason}${where}`);
+  warn("preferences-not-moved", `Not all preferences came along: ${reason}${where}`);
 }
 
 function stored(preferences: readonly unknown[]): unknown[] {

@@ -1,9 +1,9 @@
 /**
  * rsky-pds 0.13 (Blacksky): an account that it does not have is an error of the server; a session says nothing of the
- * account's state; a signed operation comes without its wrapper; and it gives out no token for createAccount elsewhere.
+ * account's state; a signed operation comes without its wrapper; times in preferences are written anew.
  */
 import { changedJson } from "../../faults/faults.ts";
-import { inOtherWords, json, param, valueOf, type Front } from "./front.ts";
+import { inOtherWords, json, valueOf, type Front } from "./front.ts";
 
 const failure = json(500, { error: "InternalServerError", message: "Something went wrong" });
 
@@ -25,12 +25,10 @@ export function rsky({ proxy }: Front): void {
     { kind: "com.atproto.server.refreshSession" },
     changedJson(({ active: _active, status: _status, ...rest }) => rest),
   );
-  proxy.when({ kind: "com.atproto.server.getServiceAuth" }, async (exchange) => {
-    if (param(exchange, "lxm") === "com.atproto.server.createAccount") {
-      exchange.reply(failure);
-    } else {
-      await exchange.pass();
-    }
+  proxy.when({ kind: "app.bsky.actor.getPreferences" }, async (exchange) => {
+    const answer = await exchange.ask();
+    const body = answer.body.toString("utf8").replaceAll(/(T\d\d:\d\d:\d\d)\.0+Z/g, "$1Z");
+    exchange.reply({ ...answer, body: Buffer.from(body) });
   });
   proxy.when({ kind: "com.atproto.identity.signPlcOperation" }, async (exchange) => {
     const answer = await exchange.ask();
