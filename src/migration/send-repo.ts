@@ -10,7 +10,7 @@ import { oneRootHeader } from "../repo/write/one-root.ts";
 import { splitRepo } from "../repo/write/split.ts";
 import { openCarFile } from "../services/disk/car-file.ts";
 import { openForUpload } from "../services/disk/files.ts";
-import { isLostAnswer } from "../services/servers/refusal.ts";
+import { isLostAnswer, isTooLarge } from "../services/servers/refusal.ts";
 import type { Upload } from "../services/upload.ts";
 import { agreeOnCar } from "../services/second-opinion.ts";
 import type { Context } from "./context.ts";
@@ -206,6 +206,7 @@ async function partsThere(context: Context, parts: AsyncIterable<Omit<Wanted, "r
  */
 export function isTooMuch(error: unknown): boolean {
   return (
-    isDecampError(error) && ([413, 524].includes(Number(error.data["status"])) || error.data["brokenOff"] === true)
+    isTooLarge(error) ||
+    (isDecampError(error) && (Number(error.data["status"]) === 524 || error.data["brokenOff"] === true))
   );
 }

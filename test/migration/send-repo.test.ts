@@ -1,12 +1,15 @@
 /** A CAR file that somebody else's code reads otherwise is not sent to a server. */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { Readable } from "node:stream";
 import type * as Iterator from "@ipld/car/iterator";
 import { afterAll, beforeEach, expect, test, vi } from "vitest";
+import { snapshotFile } from "../../src/archive/layout.ts";
 import { collect } from "../../src/data/slices.ts";
+import { DecampError } from "../../src/errors.ts";
 import type { Context } from "../../src/migration/context.ts";
+import { importNow } from "../../src/migration/steps/import-repo.ts";
 import { repoUpload, sendParts, sendRepo } from "../../src/migration/send-repo.ts";
 import { defaultBudgets } from "../../src/data/budgets.ts";
 import { readHead } from "../../src/repo/head.ts";
@@ -113,6 +116,31 @@ test("every part is looked at before it is sent, and the first that is read othe
   await sendParts(context, path, car.length);
   expect(imported()).toBe(parts.length);
 });
+
+test.each([
+  ["did:web:new.example.com", true],
+  [account.did, false], // of a server of one account, which keeps only what came last
+])(
+  "of one that is too large, and says so in a 400, parts are offered where they can work: %s",
+  async (did, offered) => {
+    const { context } = server();
+    const refusal = new DecampError("server-refused", "No.", { data: { status: 400, error: "RepoTooLarge" } });
+    Object.assign(context.target, {
+      importRepo: async () => Promise.reject(refusal),
+      repoStatus: async () => Promise.resolve({ active: false }),
+    });
+    const archive = join(folder, did.replaceAll(":", "-"));
+    const file = snapshotFile(archive, "3k", "repo");
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(file, car);
+    Object.assign(context, { targetDescription: { did }, archive, options: {} });
+    Object.assign(context.snapshot, { ...wanted, snapshot: "3k" });
+    reading.rightly = 1;
+    const error = await importNow(context).catch((thrown: unknown) => thrown as DecampError);
+    expect(error).toMatchObject({ code: "server-refused", data: { bytes: car.length } });
+    expect((error as DecampError).hint.includes("--chunked-import")).toBe(offered);
+  },
+);
 
 test("a file whose header names two roots is sent with the one that is its commit; any other as it is", async () => {
   const roots = [new CidLink(account.commit.cid), new CidLink(cidFor("dag-cbor", Uint8Array.of(1)))];

@@ -26,7 +26,7 @@ export const importRepo: Step = {
  * @throws DecampError `target-in-use` if the account is active, `server-refused`, `refused` if the head is another one
  */
 export async function importNow(context: Context): Promise<number> {
-  const { target, snapshot, archive, options, report } = context;
+  const { target, targetDescription, identity, snapshot, archive, options, report } = context;
   const status = await statusAtTarget(context);
   const isActive = await isActiveThere(context, status);
   const isCopy = isActive && !context.switched && (await isMereCopy(context));
@@ -50,7 +50,8 @@ export async function importNow(context: Context): Promise<number> {
         throw error;
       }
       throw new DecampError("server-refused", `${target.host} takes no repository of ${length} bytes.`, {
-        hint: `Ask its operator to raise the limit for imports (PDS_MAX_REPO_IMPORT_SIZE, and whatever a proxy before it allows), then run the same command again${context.isUnseen ? "." : "; or let decamp send it in parts, with --chunked-import."}`,
+        // A server of one account empties itself before each import: of parts it would keep the last.
+        hint: `Ask its operator to raise the limit for imports (PDS_MAX_REPO_IMPORT_SIZE, and whatever a proxy before it allows), then run the same command again${context.isUnseen || targetDescription.did === identity.did ? "." : "; or let decamp send it in parts, with --chunked-import."}`,
         data: { bytes: length },
         cause: error,
       });

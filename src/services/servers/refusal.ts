@@ -21,3 +21,16 @@ export function isLostAnswer(error: unknown): error is DecampError {
     (isDecampError(error, "bad-answer", "server-refused") && passing.has(Number(error.data["status"])))
   );
 }
+
+/** How servers say of a request that it is too large, where they do not answer 413: by name, or in a sentence. */
+const tooLarge =
+  /TooLarge|\btoo (?:large|big)\b|\b(?:exceeds|(?:greater|larger|more) than|over) (?:\w+ ){0,2}(?:maximum|max|limit)/i;
+
+/** Whether the server, or a proxy before it, refuses a request for its size. */
+export function isTooLarge(error: unknown): boolean {
+  if (!isDecampError(error, "server-refused", "bad-answer")) {
+    return false;
+  }
+  const { status, error: name, detail } = error.data;
+  return status === 413 || (status === 400 && tooLarge.test(`${String(name)} ${String(detail)}`));
+}
