@@ -52,7 +52,7 @@ export function resultLines(
           "Moved ",
           result.sourceStillActive === true || result.lateWrites !== undefined
             ? ""
-            : ", the same on both sides when it moved",
+            : ", the same tree on both sides when it moved",
         ),
         ...leftLines(result),
         [],

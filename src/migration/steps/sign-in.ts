@@ -62,7 +62,10 @@ export const signIn: Step = {
 /** The code that the move needs comes by mail: to an address that nobody has confirmed it may never come. */
 function warnAboutMail({ source, warn }: Context, { email, emailConfirmed }: SessionInfo): void {
   if (email === undefined) {
-    warn("email-unknown", `${source.host} names no e-mail address of yours. The code that the move needs goes there.`);
+    warn(
+      "email-unknown",
+      `${source.host} names no e-mail address of yours. The move needs a code from that server: make sure that you know how it comes to you.`,
+    );
   } else if (emailConfirmed === false) {
     warn(
       "email-unconfirmed",
