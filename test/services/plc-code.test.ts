@@ -1,5 +1,6 @@
 /** A mailed code that is wrong or old is refused in other words at each server; what is about something else is not that. */
 import { afterAll, expect, test } from "vitest";
+import type { DecampError } from "../../src/errors.ts";
 import { Http } from "../../src/services/http/http.ts";
 import { Pds } from "../../src/services/servers/pds.ts";
 import { scriptedServer, sendJson } from "../faults/scripted-server.ts";
@@ -18,7 +19,9 @@ async function refusalOf(status: number, refusal: object, session: [number, obje
     const [code, body] = request.url?.includes(sign) === true ? [status, refusal] : session;
     sendJson(response, code, body);
   });
-  return await new Pds(http, server.origin).signPlcOperation("AAAAA-AAAAA", {}, signal).catch((error: unknown) => error);
+  return await new Pds(http, server.origin)
+    .signPlcOperation("AAAAA-AAAAA", {}, signal)
+    .catch((error: unknown) => error);
 }
 
 test.each<[string, number, object]>([
@@ -41,7 +44,14 @@ test.each<[string, number, object, [number, object]]>([
     { error: "InvalidRequest", message: "Rotation keys do not include server's rotation key" },
     [200, good],
   ],
-  ["the server fails", 500, { error: "InternalServerError" }, [200, good]],
+  ["a server before it fails", 502, { error: "UpstreamFailure" }, [200, good]],
 ])("where %s, the code is not blamed", async (_, status, refusal, session) => {
-  expect(await refusalOf(status, refusal, session)).toMatchObject({ code: "server-refused" });
+  const error = (await refusalOf(status, refusal, session)) as DecampError;
+  expect(error.code).toBe("server-refused");
+  expect(error.hint).not.toContain("code");
+});
+
+test("rsky fails: nobody knows whether that is the code, and it is said so", async () => {
+  const failed = (await refusalOf(500, { error: "InternalServerError" }, [200, good])) as DecampError;
+  expect([failed.code, failed.hint]).toEqual(["server-refused", expect.stringContaining("code is wrong or old")]);
 });

@@ -6,7 +6,7 @@
 import * as v from "valibot";
 import type { Limits } from "../../data/budgets.ts";
 import { isJsonObject } from "../../data/json-object.ts";
-import { DecampError, isDecampError } from "../../errors.ts";
+import { DecampError, isDecampError, withHint } from "../../errors.ts";
 import { isDid } from "../../identity/names.ts";
 import { readRoot } from "../../repo/block-index.ts";
 import { bytesSource } from "../../repo/source.ts";
@@ -14,6 +14,7 @@ import type { Allowance } from "../http/allowances.ts";
 import type { Http } from "../http/http.ts";
 import { mediaTypeToSend } from "../http/media-type.ts";
 import { isMissingMethod } from "./missing-method.ts";
+import { isOwnRefusal } from "./refusal.ts";
 import { askRepoStatus, type RepoStatus } from "./repo-status.ts";
 import { allPages, pageEntries } from "./pages.ts";
 import { bearerToken, PinnedSession, type Credentials, type SessionInfo } from "./session.ts";
@@ -68,6 +69,9 @@ const headerBytes = 4096;
 
 const carType = "application/vnd.ipld.car";
 const uploadBlob = "com.atproto.repo.uploadBlob";
+/** For a failure where a mailed code was sent. */
+const mayMeanCode =
+  "Some servers fail like that when the mailed code is wrong or old. Run the same command again: it asks for a new mail with a new code.";
 
 const did = v.pipe(v.string(), v.check(isDid));
 // What anybody may ask is asked without the package that has the lexicons: it takes longer to load than the answers to
@@ -500,9 +504,13 @@ export class Pds {
     } catch (error) {
       // A token of the session that is refused has the same name, but another sentence.
       const refusal = asCodeRefusal(error, (detail) => detail === "Token is invalid");
-      throw refusal === error && (await this.#meansCode(error, signal))
-        ? codeRefusal(error, "was not accepted")
-        : refusal;
+      if (refusal !== error) {
+        throw refusal;
+      }
+      if (await this.#meansCode(error, signal)) {
+        throw codeRefusal(error, "was not accepted");
+      }
+      throw isOwnRefusal(error) && Number(error.data["status"]) >= 500 ? withHint(error, mayMeanCode) : error;
     }
   }
 

@@ -1,6 +1,6 @@
 /**
  * rsky-pds 0.13 (Blacksky): an account that it does not have is an error of the server; a session says nothing of the
- * account's state; a signed operation comes without its wrapper; times in preferences are written anew.
+ * account's state; a signed operation comes without its wrapper, and a wrong code is a failure; times in preferences are written anew.
  */
 import { changedJson } from "../../faults/faults.ts";
 import { inOtherWords, json, valueOf, type Front } from "./front.ts";
@@ -32,6 +32,6 @@ export function rsky({ proxy }: Front): void {
   });
   proxy.when({ kind: "com.atproto.identity.signPlcOperation" }, async (exchange) => {
     const answer = await exchange.ask();
-    exchange.reply(answer.status === 200 ? json(200, valueOf(answer)["operation"]) : answer);
+    exchange.reply(answer.status === 200 ? json(200, valueOf(answer)["operation"]) : failure);
   });
 }
