@@ -23,7 +23,10 @@ const rows = Array.from(table.matchAll(/^\| ([^|]+?) +\| ([^|]+?) +\|$/gm), ([, 
 const explained = rows.flatMap(({ forms }) => forms);
 
 /** Pages for people. Those for programmers have words of their own. */
-const pages = ["README.md", ...["BACKUP", "MOVE", "SERVER-GONE", "OPERATORS", "KEYS"].map((name) => `docs/${name}.md`)];
+const pages = [
+  "README.md",
+  ...["BACKUP", "MOVE", "SERVER-GONE", "OPERATORS", "KEYS", "SERVERS"].map((name) => `docs/${name}.md`),
+];
 
 /** A page without its code, and the README without the table of words. */
 function prose(name: string): string {
@@ -49,6 +52,7 @@ const texts = [
 const names =
   "AT Bluesky Windows macOS Linux GNOME KWallet Keyring Docker docker GitHub Git git LFS lfs npm nginx cron systemd " +
   "openssl goat age gzip xz zstd Zstandard unzip ZIP HTML JSON SSH PGP IPFS ASCII HTTP https TLS DNS IP URL URI UTC RFC " +
+  "Cirrus cocoon rsky rsky-pds ezpds Custos arroba millipds blue-nile openfederation ePDS Tranquil SQLite " +
   "IMAP OAuth README TOML Monday Sunday Ctrl-C Enter kB MB GB KiB MiB GiB chmod chown ps rm bash zsh fish PowerShell CI";
 
 /** Words of every computer user's day that a list of common words lacks. */

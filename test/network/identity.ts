@@ -56,8 +56,8 @@ export async function changeIdentity(
   await procedure(url, "com.atproto.identity.requestPlcOperationSignature", undefined, call);
   const { token } = await network.waitForMail({ to: account.email, subject: "PLC Update", after });
   const fields = change(await lastOperation(network.plcUrl, account.did));
-  const { operation } = await procedure(url, "com.atproto.identity.signPlcOperation", { token, ...fields }, call);
-  await sendOperation(network.plcUrl, account.did, operation);
+  const signed = await procedure(url, "com.atproto.identity.signPlcOperation", { token, ...fields }, call);
+  await sendOperation(network.plcUrl, account.did, signed["operation"] ?? signed); // some leave out the wrapper
 }
 
 /** Hands a signed operation to the directory. */

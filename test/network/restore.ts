@@ -31,7 +31,8 @@ export interface Archived {
   remove: () => Promise<void>;
 }
 
-const newPassword = "the-new-password";
+/** At the target. */
+export const newPassword = "the-new-password";
 
 /** Makes one at `home` that is to come back at `target`. @param seen the addresses that decamp gets, if others */
 export async function archivedAccount(

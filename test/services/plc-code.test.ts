@@ -1,4 +1,4 @@
-/** A mailed code that is wrong or old is refused in other words at each server; what is about something else is not that. */
+/** A mailed code that is wrong is refused in other words at each server; what is about something else is not that. */
 import { afterAll, expect, test } from "vitest";
 import type { DecampError } from "../../src/errors.ts";
 import { Http } from "../../src/services/http/http.ts";

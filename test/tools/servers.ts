@@ -1,45 +1,56 @@
-/** `npm run servers -- [MAKE | CELL] …`: moves accounts in and out for every make of server, and says what held. */
-import * as cells from "../network/habits/cells.ts";
+/**
+ * `npm run servers [-- [MAKE | COLUMN] …]`: moves accounts in and out for every make of server, and says what held.
+ * Without a name it writes the table of docs/SERVERS.md. Half an hour.
+ */
+import { execFileSync } from "node:child_process";
+import { readFile, writeFile } from "node:fs/promises";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
 import { habits } from "../network/habits/index.ts";
+import { nameOf, tableOf, withTable } from "../network/habits/page.ts";
+import { columns, fieldOf } from "../network/habits/table.ts";
 import { startNetwork } from "../network/index.ts";
+import { buildIfStale } from "./dist.ts";
 
-const table: Record<string, cells.Cell> = {
-  in: cells.moveIn,
-  frozen: cells.moveOutFrozen,
-  resumed: cells.moveInResumed,
-  out: cells.moveOut,
-  back: cells.moveBack,
-  home: cells.moveHome,
-  export: cells.exportIt,
-  status: cells.statusOf,
-  cancel: cells.cancelIt,
-  undo: cells.undoIt,
-  refused: cells.refuseIt,
-  "taken back": cells.takeBack,
-};
-/** What only some makes have. */
-const only: Partial<Record<string, readonly string[]>> = {
-  refused: ["tranquil"],
-  "taken back": ["tranquil"],
-  // What it has from before nobody can see, and so it is not replaced.
-  home: habits.filter((habit) => habit !== "tranquil"),
-};
-const wanted = new Set(process.argv.slice(2));
+const root = fileURLToPath(new URL("../../", import.meta.url));
+const names = Object.keys(columns);
+const wanted = process.argv.slice(2);
+const unknown = wanted.filter((name) => !names.includes(name) && !habits.some((habit) => habit === name));
+if (unknown.length > 0) {
+  throw new Error(`neither a make nor a column: ${unknown.join(", ")}`);
+}
 const chosen = <T extends string>(all: readonly T[]): readonly T[] => {
-  const named = all.filter((one) => wanted.has(one));
+  const named = all.filter((one) => wanted.includes(one));
   return named.length === 0 ? all : named;
 };
+if ((await buildIfStale()) !== 0) {
+  throw new Error("there is no build to try");
+}
 
 const network = await startNetwork();
-let wrong = 0;
+const found = new Map<string, string[]>();
 for (const habit of chosen(habits)) {
-  for (const name of chosen(Object.keys(table)).filter((one) => only[one]?.includes(habit) ?? true)) {
-    const found = await table[name]?.(network, habit).catch((error: unknown) => [
-      `broke: ${error instanceof Error ? error.message : String(error)}`,
-    ]);
-    wrong += found?.length === 0 ? 0 : 1;
-    console.log(`${habit} ${name}: ${found?.length === 0 ? "right" : found?.join("; ")}`);
+  for (const column of chosen(names)) {
+    const { cells, refusal } = fieldOf(column, habit);
+    const wrong: string[] = [];
+    for (const cell of cells) {
+      try {
+        wrong.push(...(await cell(network, habit, refusal?.sentence)));
+      } catch (error) {
+        wrong.push(`broke: ${error instanceof Error ? error.message : String(error)}`);
+      }
+    }
+    if (cells.length > 0) {
+      found.set(nameOf(habit, column), wrong);
+      console.log(`${habit} ${column}: ${wrong.length === 0 ? "right" : wrong.join("; ")}`);
+    }
   }
 }
 await network.stop();
-process.exit(wrong === 0 ? 0 : 1);
+if (wanted.length === 0) {
+  const file = path.join(root, "docs/SERVERS.md");
+  const table = tableOf(found, new Date().toISOString().slice(0, 10));
+  await writeFile(file, withTable(await readFile(file, "utf8"), table));
+  execFileSync("npx", ["prettier", "--write", "docs/SERVERS.md"], { cwd: root });
+}
+process.exit([...found.values()].every((wrong) => wrong.length === 0) ? 0 : 1);

@@ -16,7 +16,7 @@ import { signInToSource, signInToTarget } from "../sign-in.ts";
 
 /** Computed by the server and never stored, so it can differ. */
 const computed = "app.bsky.actor.defs#declaredAgePref";
-/** A time in the form that the protocol has for them (spec: Lexicon, "datetime"), and not more exact than clocks here. */
+/** A time as the protocol writes them (spec: Lexicon, "datetime"), and no more exact than a number of it is here. */
 const time = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,3}0*)?(?:Z|[+-]\d\d:\d\d)$/;
 
 export const importPreferences: Step = {

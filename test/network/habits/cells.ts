@@ -19,32 +19,44 @@ import { entrywayOf } from "./entryway.ts";
 import { json } from "./front.ts";
 import { takeOn, type Habit } from "./index.ts";
 
-/** What is wrong, a line each; nothing if it went as it has to. */
-export type Cell = (network: Network, habit: Habit) => Promise<string[]>;
+/**
+ * What is wrong, a line each; nothing if it went as it has to.
+ *
+ * @param sentence of a move that is to be refused: what has to be said then, with nothing changed
+ */
+export type Cell = (network: Network, habit: Habit, sentence?: string) => Promise<string[]>;
 
 /** Makes that write a commit of their own over what they import. */
-const signsAgain: ReadonlySet<Habit> = new Set(["cocoon", "tranquil"]);
+export const signsAgain: ReadonlySet<Habit> = new Set(["cocoon", "tranquil"]);
 /** Makes that show nothing of a copy: a key of one's own is needed there, and a yes to a proof that comes later. */
 const hidesCopy: ReadonlySet<Habit> = new Set(["tranquil"]);
 /** Where preferences have no place, a move is done and not whole. */
-const whole = (habit: Habit): number => (habit === "minimal" ? 6 : 0);
+export const whole = (habit: Habit): number => (habit === "minimal" ? 6 : 0);
 
 const size = { records: 25, blobs: 3 };
 let count = 0;
 
 /** A server behind its front, and how it is reached without it. */
-interface Dressed {
+export interface Dressed {
   pds: PdsHandle;
   direct: PdsHandle;
   proxy: Proxy;
+  /** before the front: what is done here leaves its habits alone */
+  gate: Proxy;
+  /** which no other one has */
+  name: string;
 }
 
-async function undressed(network: Network, habit: Habit): Promise<Dressed> {
+/** A server of its own, which has no habits yet. */
+export async function undressed(network: Network, habit: Habit): Promise<Dressed> {
   count += 1;
   const publicPort = await freePort();
-  const pds = await network.addPds({ name: `${habit}${count}`, publicPort });
-  const proxy = await startProxy({ port: publicPort, targetPort: pds.port });
-  return { pds, direct: { ...pds, url: `http://localhost:${pds.port}` }, proxy };
+  const name = `${habit}${count}`;
+  const pds = await network.addPds({ name, publicPort });
+  const front = await startProxy({ targetPort: pds.port });
+  const gate = await startProxy({ port: publicPort, targetPort: Number(new URL(front.url).port) });
+  const stop = async (): Promise<void> => void (await Promise.all([gate.stop(), front.stop()]));
+  return { pds, direct: { ...pds, url: `http://localhost:${pds.port}` }, proxy: { ...front, stop }, gate, name };
 }
 
 /** A file with a private key. */
@@ -62,7 +74,7 @@ async function withWayBack(network: Network, account: Account, move: Move): Prom
 }
 
 /** Moves a filled account of the reference server in, as `how` says, and proves what came of it. */
-async function into(
+export async function into(
   network: Network,
   habit: Habit,
   how: (move: Move, at: Dressed & { account: Account }) => Promise<Ended | "proved">,
@@ -107,7 +119,11 @@ function isOther(habit: Habit, check: string): boolean {
 }
 
 /** The account that a server of one account has before anything was imported. */
-async function makeOnly(direct: PdsHandle, account: Account, move: Move): Promise<void> {
+export async function makeOnly(
+  direct: PdsHandle,
+  account: Account,
+  move: Pick<Move, "newHandle" | "newEmail" | "newPassword">,
+): Promise<void> {
   const method = "com.atproto.server.createAccount";
   const ask = `com.atproto.server.getServiceAuth?aud=${encodeURIComponent(direct.did)}&lxm=${method}`;
   const { token } = await query<{ token: string }>(account.pds.url, ask, { token: account.accessJwt });
@@ -116,7 +132,7 @@ async function makeOnly(direct: PdsHandle, account: Account, move: Move): Promis
 }
 
 /** An account that lives at such a server. */
-async function livingAt(network: Network, habit: Habit): Promise<Dressed & { account: Account }> {
+export async function livingAt(network: Network, habit: Habit): Promise<Dressed & { account: Account }> {
   const dressed = await undressed(network, habit);
   const account = await createFilled(dressed.direct, `at${count}`, { ...size, seed: count });
   takeOn({ proxy: dressed.proxy, server: dressed.pds }, habit, account.did, true);
@@ -585,6 +601,7 @@ async function loseRecord(direct: PdsHandle, { newHandle, newPassword }: Move): 
   await procedure(direct.url, "com.atproto.repo.deleteRecord", { repo: did, collection, rkey }, { token: accessJwt });
 }
 
-function endOf({ code, stdout, stderr }: Ended): string {
+/** How it ended, and its last words. */
+export function endOf({ code, stdout, stderr }: Ended): string {
   return `exit ${code}: ${(stderr.trim() || stdout.trim()).split("\n").slice(-3).join(" | ")}`;
 }

@@ -1,6 +1,7 @@
 /**
  * rsky-pds 0.13 (Blacksky): an account that it does not have is an error of the server; a session says nothing of the
- * account's state; a signed operation comes without its wrapper, and a wrong code is a failure; times in preferences are written anew.
+ * account's state; a signed operation comes without its wrapper, and a wrong code is a failure; times in preferences
+ * are written anew.
  */
 import { changedJson } from "../../faults/faults.ts";
 import { inOtherWords, json, valueOf, type Front } from "./front.ts";
