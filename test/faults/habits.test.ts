@@ -4,6 +4,7 @@ import { connectNetwork } from "../network/control.ts";
 import {
   cancelIt,
   moveHome,
+  moveInLate,
   moveInResumed,
   moveInUnconfirmed,
   moveOut,
@@ -19,6 +20,10 @@ const makes: readonly Habit[] = ["rsky", "cocoon", "ezpds", "cirrus", "tranquil"
 
 test.each(makes)("a move to %s, in several runs, brings everything", async (make) => {
   expect(await moveInResumed(network, make)).toEqual([]);
+});
+
+test("what is written meanwhile comes along to a server that calls a copy active at once", async () => {
+  expect(await moveInLate(network, "cocoon")).toEqual([]);
 });
 
 // The two that are not asked like the others: active at once, and without a way to delete.

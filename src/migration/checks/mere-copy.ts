@@ -5,7 +5,7 @@
  */
 
 import { headAt } from "../../account/places.ts";
-import { whereIs } from "../../account/where.ts";
+import { mayBeMereCopy, whereIs } from "../../account/where.ts";
 import { pastOf } from "../../account/web/any-identity.ts";
 import { readableManifests } from "../../archive/manifest.ts";
 import { isDecampError } from "../../errors.ts";
@@ -38,6 +38,27 @@ export async function isMereCopy(context: Context, unseen = true): Promise<boole
   }
   const trees = [emptyTree, where.source?.head?.data, ...(await snapshotsOf(archive, did))];
   return trees.includes(there.data);
+}
+
+/**
+ * The same as far as anybody can see, and the archive shows: before anybody has signed in.
+ *
+ * @param where what both servers say
+ */
+export async function looksLikeMereCopy({
+  where,
+  archive,
+  identity,
+}: Pick<Context, "where" | "archive" | "identity">): Promise<boolean> {
+  if (where.livedAtTarget) {
+    return false;
+  }
+  const data = where.target?.head?.data;
+  return (
+    mayBeMereCopy(where.target, where.source) ||
+    // What an earlier run has brought there, and the old server has more by now.
+    (data !== undefined && (await snapshotsOf(archive, identity.did)).includes(data))
+  );
 }
 
 /** Takes down that the server calls it active already. */

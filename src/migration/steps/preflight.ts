@@ -1,7 +1,7 @@
 /** preflight: every reason against the move that can be seen before anything is written. */
 
 import { isSilent, requireState } from "../../account/places.ts";
-import { homeBefore, mayBeMereCopy, staysOf, whereIs } from "../../account/where.ts";
+import { homeBefore, staysOf, whereIs } from "../../account/where.ts";
 import { pastOf } from "../../account/web/any-identity.ts";
 import { documentUrl } from "../../account/web/wait-for-document.ts";
 import { requireArchiveFolder } from "../../archive/folder.ts";
@@ -14,6 +14,7 @@ import type { ServerDescription } from "../../services/servers/pds.ts";
 import { checkClocks } from "../checks/clock.ts";
 import { foresee } from "../checks/foresee.ts";
 import { checkIdentity } from "../checks/identity.ts";
+import { looksLikeMereCopy } from "../checks/mere-copy.ts";
 import { checkRelay } from "../checks/relay-host.ts";
 import { requireSpace } from "../checks/space.ts";
 import { requireLateProofWishes } from "../checks/unseen.ts";
@@ -212,7 +213,7 @@ async function checkAccounts(context: Context): Promise<boolean> {
     throw new DecampError("account-unavailable", `${source.host} says that the account is ${there}.`);
   }
   // Before anything is replaced there, it is looked at once more.
-  if (here === "active" && (where.livedAtTarget || !mayBeMereCopy(where.target, where.source))) {
+  if (here === "active" && !(await looksLikeMereCopy(context))) {
     throw new DecampError("target-in-use", `${target.host} has an active account ${did} already.`, {
       hint: "An import would replace what is there; decamp does not do that.",
     });

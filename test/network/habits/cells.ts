@@ -8,9 +8,11 @@ import { startProxy, type Proxy } from "../../faults/proxy.ts";
 import { login, type Account } from "../account.ts";
 import type { Network } from "../control.ts";
 import type { PdsHandle } from "../pds.ts";
-import { applyWrites, createFilled } from "../populate.ts";
+import { png } from "../pictures.ts";
+import { applyWrites, createFilled, uploadBlob } from "../populate.ts";
 import { freePort } from "../ports.ts";
-import { lookBefore, proveMove } from "../prove.ts";
+import { lookBefore, proveMove, type Before } from "../prove.ts";
+import { seededRandom } from "../random.ts";
 import { repoStatus } from "../read.ts";
 import { prepareMove, runDecamp, startDecamp, type Ended, type Move, type Run } from "../run-decamp.ts";
 import { procedure, query } from "../xrpc.ts";
@@ -77,7 +79,7 @@ async function withWayBack(network: Network, account: Account, move: Move): Prom
 export async function into(
   network: Network,
   habit: Habit,
-  how: (move: Move, at: Dressed & { account: Account }) => Promise<Ended | "proved">,
+  how: (move: Move, at: Dressed & { account: Account; late: () => Promise<void> }) => Promise<Ended | "proved">,
 ): Promise<string[]> {
   const dressed = await undressed(network, habit);
   const { pds, direct, proxy } = dressed;
@@ -90,7 +92,8 @@ export async function into(
     await makeOnly(direct, account, move);
   }
   try {
-    const ended = await how(move, { ...dressed, account });
+    const late = async (): Promise<void> => void Object.assign(before, await writeLate(network, account));
+    const ended = await how(move, { ...dressed, account, late });
     if (ended === "proved") {
       return [];
     }
@@ -108,6 +111,14 @@ export async function into(
     await move.remove();
     await proxy.stop();
   }
+}
+
+/** One post with a picture more, at the old server. @returns the account as it is then */
+async function writeLate({ plcUrl }: Network, account: Account): Promise<Before> {
+  const image = await uploadBlob(account, png(seededRandom(count)));
+  const value = { $type: "app.example.picture", text: "late", image };
+  await applyWrites(account, [{ collection: "app.example.picture", rkey: "late", value }]);
+  return lookBefore(plcUrl, account);
 }
 
 /** What cannot be the same there: the commit of a server that writes its own, and what it has no place for. */
@@ -141,6 +152,17 @@ export async function livingAt(network: Network, habit: Habit): Promise<Dressed 
 
 /** A move in, without interruption. */
 export const moveIn: Cell = async (network, habit) => into(network, habit, async ({ args }) => runDecamp(args));
+
+/** A move in that stops when all is there; what is posted at the old server by then comes along when it goes on. */
+export const moveInLate: Cell = async (network, habit) =>
+  into(network, habit, async ({ args }, { late }) => {
+    const stopped = await runDecamp([...args, "--until", "compare"]);
+    if (stopped.code !== whole(habit)) {
+      return stopped;
+    }
+    await late();
+    return runDecamp(args);
+  });
 
 /** A move to the reference server, and back to the server where the account began, by the name that people know. */
 export const moveHome: Cell = async (network, habit) =>

@@ -27,7 +27,7 @@ const notTried: Field = { cells: [] };
 
 /** All columns, in their order. This is the one list of what is tried, and of what may be refused. */
 export const columns: Readonly<Record<string, Column>> = {
-  in: { holds: moved, all: { cells: [cells.moveIn] }, but: { tranquil: notTried } },
+  in: { holds: moved, all: { cells: [cells.moveIn, cells.moveInLate] }, but: { tranquil: notTried } },
   out: { holds: moved, all: { cells: [cells.moveOut] }, but: { tranquil: notTried } },
   back: { holds: moved, all: notTried },
   export: { holds: "exported and proved", all: { cells: [cells.exportIt] } },
