@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { habits } from "../network/habits/index.ts";
-import { nameOf, tableIn, tableOf, withTable } from "../network/habits/page.ts";
+import { foundIn, nameOf, tableIn, tableOf, withTable } from "../network/habits/page.ts";
 import { columns, fieldOf } from "../network/habits/table.ts";
 
 const page = readFileSync(new URL("../../docs/SERVERS.md", import.meta.url), "utf8");
@@ -31,7 +31,10 @@ test("what does not hold is said in the table, and a page without a place for it
   const first = fields.find(({ cells, refusal }) => cells.length > 0 && refusal === undefined);
   const found = new Map(fields.map(({ habit, column }) => [nameOf(habit, column), [] as string[]]));
   found.set(nameOf(first!.habit, first!.column), ["a blob is lost"]);
-  const table = tableOf(found, "2026-11-30");
-  expect(tableIn(withTable(page, table)).flat()).toContain("**does not hold**");
-  expect(() => withTable("# Another page\n", table)).toThrow("no place");
+  const changed = withTable(page, tableOf(found, "2026-11-30"));
+  expect(tableIn(changed).flat()).toContain("**does not hold**");
+  // What is not tried anew stays.
+  const again = withTable(changed, tableOf(foundIn(changed), "2026-11-30"));
+  expect(again).toBe(changed);
+  expect(() => withTable("# Another page\n", "")).toThrow("no place");
 });

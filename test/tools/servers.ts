@@ -1,13 +1,13 @@
 /**
- * `npm run servers [-- [MAKE | COLUMN] …]`: moves accounts in and out for every make of server, and says what held.
- * Without a name it writes the table of docs/SERVERS.md. Half an hour.
+ * `npm run servers [-- [MAKE | COLUMN] …]`: moves accounts in and out for every make of server, says what held, and
+ * writes that into the table of docs/SERVERS.md. All of it takes half an hour; by name only some is tried.
  */
 import { execFileSync } from "node:child_process";
 import { readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { habits } from "../network/habits/index.ts";
-import { nameOf, tableOf, withTable } from "../network/habits/page.ts";
+import { foundIn, nameOf, tableOf, withTable } from "../network/habits/page.ts";
 import { columns, fieldOf } from "../network/habits/table.ts";
 import { startNetwork } from "../network/index.ts";
 import { buildIfStale } from "./dist.ts";
@@ -47,10 +47,9 @@ for (const habit of chosen(habits)) {
   }
 }
 await network.stop();
-if (wanted.length === 0) {
-  const file = path.join(root, "docs/SERVERS.md");
-  const table = tableOf(found, new Date().toISOString().slice(0, 10));
-  await writeFile(file, withTable(await readFile(file, "utf8"), table));
-  execFileSync("npx", ["prettier", "--write", "docs/SERVERS.md"], { cwd: root });
-}
+const file = path.join(root, "docs/SERVERS.md");
+const page = await readFile(file, "utf8");
+const all = new Map([...foundIn(page), ...found]);
+await writeFile(file, withTable(page, tableOf(all, new Date().toISOString().slice(0, 10))));
+execFileSync("npx", ["prettier", "--write", "docs/SERVERS.md"], { cwd: root });
 process.exit([...found.values()].every((wrong) => wrong.length === 0) ? 0 : 1);

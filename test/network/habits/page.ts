@@ -2,7 +2,7 @@
 import { habits, type Habit } from "./index.ts";
 import { columns, fieldOf } from "./table.ts";
 
-/** What was found in each field that was tried; nothing if it holds. */
+/** What was found in each field that was tried: nothing if it holds. */
 export type Found = ReadonlyMap<string, readonly string[]>;
 
 const begin = "<!-- Written by npm run servers, down to the end of the notes. -->";
@@ -39,7 +39,7 @@ export function tableOf(found: Found, day: string): string {
   return [
     begin,
     "",
-    `Tried on ${day}, with the server in each row:`,
+    `Last tried on ${day}:`,
     "",
     ...[
       ["", ...names.map((name) => (name.startsWith("-") ? `\`${name}\`` : name))],
@@ -60,6 +60,21 @@ export function withTable(page: string, table: string): string {
     throw new Error("the page has no place for the table");
   }
   return page.slice(0, from) + table + page.slice(to + end.length);
+}
+
+/** What the page says that holds, or does not: for fields that are not tried anew. */
+export function foundIn(page: string): Map<string, readonly string[]> {
+  const [heads = [], , ...rows] = tableIn(page);
+  const found = new Map<string, readonly string[]>();
+  for (const [make = "", ...fields] of rows) {
+    fields.forEach((said, at) => {
+      if (said !== "not tried") {
+        const column = (heads[at + 1] ?? "").replaceAll("`", "");
+        found.set(`${make} ${column}`, said.startsWith("**") ? [said] : []);
+      }
+    });
+  }
+  return found;
 }
 
 /** What the page has now, as cells of a table, heads first. */
