@@ -35,7 +35,7 @@ export function tableOf(found: Found, day: string): string {
       : `refused${note(`“${refusal.sentence}” ${refusal.why} Nothing was changed.`)}${behind}`;
   };
   const names = Object.keys(columns);
-  const rows = habits.map((habit) => [habit, ...names.map((column) => cell(habit, column))]);
+  const rows = habits.map((habit) => [`\`${habit}\``, ...names.map((column) => cell(habit, column))]);
   return [
     begin,
     "",
@@ -69,8 +69,7 @@ export function foundIn(page: string): Map<string, readonly string[]> {
   for (const [make = "", ...fields] of rows) {
     fields.forEach((said, at) => {
       if (said !== "not tried") {
-        const column = (heads[at + 1] ?? "").replaceAll("`", "");
-        found.set(`${make} ${column}`, said.startsWith("**") ? [said] : []);
+        found.set(`${make} ${heads[at + 1] ?? ""}`, said.startsWith("**") ? [said] : []);
       }
     });
   }
@@ -87,6 +86,6 @@ export function tableIn(page: string): string[][] {
       line
         .split("|")
         .slice(1, -1)
-        .map((text) => text.trim()),
+        .map((text) => text.trim().replace(/^`(.*)`$/, "$1")),
     );
 }

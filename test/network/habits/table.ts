@@ -25,18 +25,35 @@ interface Column {
 const moved = "moved and proved";
 const notTried: Field = { cells: [] };
 
+/** The same with a make that has no place for preferences, where that is said. */
+function partly(cells: readonly Cell[]): Field {
+  return {
+    cells,
+    note: "All but the preferences, which have no place there. decamp says so, and ends with exit code 6.",
+  };
+}
+
+const into = [cells.moveIn, cells.moveInLate];
+const out = [cells.moveOut];
+const frozen = [cells.moveOutFrozen];
+const killed = [cells.moveInResumed, moveInKilled];
+
 /** All columns, in their order. This is the one list of what is tried, and of what may be refused. */
 export const columns: Readonly<Record<string, Column>> = {
-  in: { holds: moved, all: { cells: [cells.moveIn, cells.moveInLate] }, but: { tranquil: notTried } },
-  out: { holds: moved, all: { cells: [cells.moveOut] }, but: { tranquil: notTried } },
+  in: { holds: moved, all: { cells: into }, but: { tranquil: notTried, minimal: partly(into) } },
+  out: { holds: moved, all: { cells: out }, but: { tranquil: notTried, minimal: partly(out) } },
   back: { holds: moved, all: notTried },
   export: { holds: "exported and proved", all: { cells: [cells.exportIt] } },
   status: { holds: "says what is so", all: { cells: [cells.statusOf] } },
   cancel: { holds: "taken back and proved", all: { cells: [cells.cancelIt] }, but: { tranquil: notTried } },
   undo: { holds: "taken back and proved", all: notTried },
-  "--freeze": { holds: moved, all: { cells: [cells.moveOutFrozen] }, but: { tranquil: notTried } },
-  "after a kill": { holds: moved, all: { cells: [cells.moveInResumed, moveInKilled] }, but: { tranquil: notTried } },
-  restore: { holds: "restored and proved", all: { cells: [restoreOnto] }, but: { tranquil: notTried } },
+  "--freeze": { holds: moved, all: { cells: frozen }, but: { tranquil: notTried, minimal: partly(frozen) } },
+  "after a kill": { holds: moved, all: { cells: killed }, but: { tranquil: notTried, minimal: partly(killed) } },
+  restore: {
+    holds: "restored and proved",
+    all: { cells: [restoreOnto] },
+    but: { tranquil: notTried, minimal: partly([restoreOnto]) },
+  },
 };
 
 /** The field of this make in this column. */
