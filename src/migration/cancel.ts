@@ -19,7 +19,7 @@ import type { Report } from "./events.ts";
 import { findJournals, lockAccount, removeJournal, rememberedDids, type JournalState } from "./journal.ts";
 import type { MigrateOptions } from "./options.ts";
 import { signInToSource, signInToTarget } from "./sign-in.ts";
-import { isMereCopy } from "./checks/mere-copy.ts";
+import { isMereCopy, looksLikeMereCopy } from "./checks/mere-copy.ts";
 import { isActiveThere, statusAtTarget } from "./checks/target-account.ts";
 import { withJournals } from "./web/recall.ts";
 
@@ -89,8 +89,9 @@ export async function cancelMigration(
     const where = await whereIs(services, past, { source, target }, signal);
     const frozen = where.source?.state === "deactivated";
     isDark = (isThere ? where.target : where.source)?.state === "deactivated";
-    requireCancellable(where, { did, handle, target, past });
     context.identity = identity;
+    const isCopy = where.reversible || (await looksLikeMereCopy({ where, identity, archive: context.archive }));
+    requireCancellable(where, { did, handle, target, past, isCopy });
     context.oldHandle = handle;
     const journal = journals.find((one) => one.target === target);
     context.newHandle = journal?.newHandle;
@@ -151,10 +152,10 @@ function targetsOf(journals: readonly JournalState[]): string[] {
 /** @throws DecampError `refused` for what cannot be taken back like this, `target-in-use` */
 function requireCancellable(
   where: Whereabouts,
-  account: { did: string; handle: string; target: string; past: Past },
+  account: { did: string; handle: string; target: string; past: Past; isCopy: boolean },
 ): void {
   const { home, state, livedAtTarget } = where;
-  const { target, past } = account;
+  const { target, past, isCopy } = account;
   if (where.livesAtTarget) {
     throw tooLate(where, account);
   }
@@ -192,7 +193,7 @@ function requireCancellable(
       },
     );
   }
-  if (where.target?.state === "active" && where.source?.state === "active" && !where.reversible) {
+  if (where.target?.state === "active" && where.source?.state === "active" && !isCopy) {
     throw new DecampError("target-in-use", `The account at ${target} is active. It is not deleted.`, {
       hint: "Sign in there and deactivate it first, if it is the one that you do not want.",
       data: { state },

@@ -515,6 +515,7 @@ export const cancelIt: Cell = async (network, habit) => {
     if (stopped.code !== whole(habit)) {
       return [`move: ${endOf(stopped)}`];
     }
+    await writeLate(network, account);
     const cancelled = await cancel(value("--state-dir"));
     if (cancelled.code !== 0) {
       return [endOf(cancelled)];
