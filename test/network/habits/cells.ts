@@ -351,23 +351,19 @@ const hides: ReadonlySet<Habit> = new Set(["cocoon", "tranquil"]);
  * A move out with `--freeze`. Where a frozen account cannot be read, it is refused before anything is made, with the
  * account active; and the move goes on without it, after a kill in the middle, too.
  */
-export const moveOutFrozen: Cell = async (network, habit) =>
+export const moveOutFrozen: Cell = async (network, habit, sentence = "") =>
   out(network, habit, async ({ args }, { account, direct, proxy }) => {
     const frozen = await runDecamp([...args, "--freeze", "--json"]);
     if (!hides.has(habit) && frozen.code === whole(habit)) {
       return frozen;
-    }
-    if (habit === "rsky") {
-      // It vouches for nobody: said before it is frozen.
-      const state = await repoStatus({ url: direct.url, did: account.did });
-      return frozen.stderr.includes("getServiceAuth") && state === "active" ? "refused" : frozen;
     }
     const { data } = JSON.parse(frozen.stderr.trim().split("\n").at(-1) ?? "{}") as { data?: { reason?: string } };
     const states = [
       await repoStatus({ url: direct.url, did: account.did }),
       await repoStatus({ url: network.b.url, did: account.did }),
     ];
-    if (frozen.code !== 9 || data?.reason !== "frozen-unreadable" || states.join() !== "active,absent") {
+    const isRefused = frozen.code === 9 && data?.reason === "frozen-unreadable" && frozen.stderr.includes(sentence);
+    if (!isRefused || states.join() !== "active,absent") {
       return { ...frozen, code: frozen.code === 0 ? 1 : frozen.code, stderr: `${frozen.stderr} ${states.join()}` };
     }
     // Killed before it is active again: the next run mends that, whatever it is asked for.

@@ -33,22 +33,55 @@ function partly(cells: readonly Cell[]): Field {
   };
 }
 
+/** Of one that shows nothing of a copy. */
+const later =
+  "With `--prove-after-activation` and a rotation key of one's own that stands above the server's: it shows nothing of a copy, so what it has is proved once the account is active there. Without both it is refused, and nothing is changed.";
+
 const into = [cells.moveIn, cells.moveInLate];
 const out = [cells.moveOut];
-const frozen = [cells.moveOutFrozen];
 const killed = [cells.moveInResumed, moveInKilled];
+
+/** A freeze that is taken back at once. */
+const unreadable: Field = {
+  cells: [cells.moveOutFrozen],
+  refusal: {
+    sentence: "does not give out an account that is deactivated there, not even to its owner",
+    why: "The account is active again at once, and moves without `--freeze`.",
+  },
+};
 
 /** All columns, in their order. This is the one list of what is tried, and of what may be refused. */
 export const columns: Readonly<Record<string, Column>> = {
-  in: { holds: moved, all: { cells: into }, but: { tranquil: notTried, minimal: partly(into) } },
-  out: { holds: moved, all: { cells: out }, but: { tranquil: notTried, minimal: partly(out) } },
-  back: { holds: moved, all: notTried },
+  in: {
+    holds: moved,
+    all: { cells: into },
+    but: { tranquil: { cells: [cells.moveIn, cells.refuseIt], note: later }, minimal: partly(into) },
+  },
+  out: { holds: moved, all: { cells: out }, but: { minimal: partly(out) } },
+  // What a server has from before and shows to nobody is not replaced.
+  back: {
+    holds: moved,
+    all: { cells: [cells.moveBack, cells.moveHome] },
+    but: { tranquil: { cells: [cells.moveBack] }, minimal: partly([cells.moveBack, cells.moveHome]) },
+  },
   export: { holds: "exported and proved", all: { cells: [cells.exportIt] } },
   status: { holds: "says what is so", all: { cells: [cells.statusOf] } },
-  cancel: { holds: "taken back and proved", all: { cells: [cells.cancelIt] }, but: { tranquil: notTried } },
-  undo: { holds: "taken back and proved", all: notTried },
-  "--freeze": { holds: moved, all: { cells: frozen }, but: { tranquil: notTried, minimal: partly(frozen) } },
-  "after a kill": { holds: moved, all: { cells: killed }, but: { tranquil: notTried, minimal: partly(killed) } },
+  cancel: { holds: "taken back and proved", all: { cells: [cells.cancelIt] } },
+  undo: {
+    holds: "taken back and proved",
+    all: { cells: [cells.undoIt] },
+    but: { tranquil: { cells: [cells.undoIt, cells.takeBack] } },
+  },
+  "--freeze": {
+    holds: moved,
+    all: { cells: [cells.moveOutFrozen] },
+    but: { cocoon: unreadable, tranquil: unreadable, minimal: partly([cells.moveOutFrozen]) },
+  },
+  "after a kill": {
+    holds: moved,
+    all: { cells: killed },
+    but: { tranquil: { cells: killed, note: later }, minimal: partly(killed) },
+  },
   restore: {
     holds: "restored and proved",
     all: { cells: [restoreOnto] },
