@@ -62,7 +62,14 @@ export const columns: Readonly<Record<string, Column>> = {
   back: {
     holds: moved,
     all: { cells: [cells.moveBack, cells.moveHome] },
-    but: { tranquil: { cells: [cells.moveBack] }, minimal: partly([cells.moveBack, cells.moveHome]) },
+    but: {
+      cocoon: {
+        cells: [cells.moveBack],
+        note: "Away from it, and home to the server before. A return to an account that has left it stops before the identity changes: it shows no blob of a deactivated account, so none can be proved to be there.",
+      },
+      tranquil: { cells: [cells.moveBack] },
+      minimal: partly([cells.moveBack, cells.moveHome]),
+    },
   },
   export: { holds: "exported and proved", all: { cells: [cells.exportIt] } },
   status: { holds: "says what is so", all: { cells: [cells.statusOf] } },
