@@ -5,6 +5,7 @@
 import { packageFacts } from "../../services/package.ts";
 import { defaultPlcUrl, publicAppView, publicRelay } from "../../services/defaults.ts";
 import { writeNew } from "../../services/disk/files.ts";
+import { ownSystem } from "../../services/system-rules.ts";
 
 /** Names of services that everybody uses: they say nothing of anybody. */
 const everybodys: ReadonlySet<string> = new Set(
@@ -41,6 +42,6 @@ export function withoutNames(text: string): string {
  */
 export async function writeReport(path: string, found: object): Promise<void> {
   const { version } = packageFacts;
-  const report = { decamp: version, node: process.versions.node, system: process.platform, ...found };
+  const report = { decamp: version, node: process.versions.node, system: ownSystem, ...found };
   await writeNew(path, `${withoutNames(JSON.stringify(report, undefined, 2))}\n`);
 }
