@@ -17,7 +17,7 @@ export type { HttpAnswer } from "./services/http/http-answer.ts";
 export type { Allowance, Allowances, AnswerHeaders } from "./services/http/allowances.ts";
 export type { Clocks } from "./services/http/clocks.ts";
 
-export { KnownSecrets } from "./data/known-secrets.ts";
+export { KnownSecrets, type Whose } from "./data/known-secrets.ts";
 export { Pds } from "./services/servers/pds.ts";
 export type { AccountStatus, NewAccount, OpenPds, ServerDescription } from "./services/servers/pds.ts";
 export type { RepoStatus } from "./services/servers/repo-status.ts";
@@ -25,7 +25,8 @@ export type { Download } from "./services/servers/download.ts";
 export type { Upload } from "./services/upload.ts";
 export type { Credentials, SessionInfo } from "./services/servers/session.ts";
 export { createPlcDirectory, type PlcDirectory } from "./services/servers/plc-directory.ts";
-export { createRelay, type HostStatus, type Relay } from "./services/servers/relay.ts";
+export { createAppView, type AppView, type Profile } from "./services/servers/app-view.ts";
+export { createRelay, type AccountAtRelay, type HostStatus, type Relay } from "./services/servers/relay.ts";
 export { createHandleResolver, type HandleResolver } from "./services/servers/resolver.ts";
 export { createSeenHeads, type SeenHead, type SeenHeads } from "./services/disk/seen-heads.ts";
 export { openCarFile, type CarFile } from "./services/disk/car-file.ts";
