@@ -40,6 +40,22 @@ describe("repeating", () => {
     expect(server.requests).toHaveLength(1);
   });
 
+  test("a question that was answered 500 to the end is asked less often the next time, until there is an answer", async () => {
+    let status = 500;
+    await using server = await scriptedServer((_, response) => response.writeHead(status).end());
+    const http = open();
+    const ask = async (path: string): Promise<number> => {
+      const before = server.requests.length;
+      (await http.send(get(server.origin, { url: new URL(path, server.origin) }))).body.resume();
+      return server.requests.length - before;
+    };
+    expect([await ask("/one"), await ask("/one"), await ask("/other")]).toEqual([4, 2, 4]);
+    status = 404;
+    expect([await ask("/one"), await ask("/other")]).toEqual([1, 1]);
+    status = 500;
+    expect(await ask("/one")).toBe(4);
+  });
+
   test("a POST that is answered 500 is not", async () => {
     await using server = await scriptedServer((_, response) => response.writeHead(500).end());
     const answer = await open().send(get(server.origin, { method: "POST", body: "{}" }));

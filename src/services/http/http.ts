@@ -94,6 +94,11 @@ export interface HttpRequest {
   readonly onBusy?: () => void;
 }
 
+/** How often a question is asked anew to which a server had only failures before. */
+const anew = 2;
+/** So many such questions are remembered. */
+const mostFailing = 1000;
+
 /** The one way to servers. To be closed when the work is over. */
 export class Http {
   /** The clocks of those who answered. */
@@ -102,6 +107,8 @@ export class Http {
   readonly allowances: Allowances = new Allowances();
   /** The secrets that were sent to somebody or came from there, and others that are known. */
   readonly secrets: KnownSecrets;
+  /** Questions to which a server had only a failure of its own, however often they were asked. */
+  readonly #failing = new Set<string>();
   /** Until when we wait for a host, as it was told last. */
   readonly #told = new Map<string, number>();
   /** What is taken from servers before they are given up. */
@@ -139,9 +146,12 @@ export class Http {
     if (!this.#options.allowPrivateHosts) {
       checkLiteralHost(req.url);
     }
-    const repeatable = req.repeatable ?? (req.method ?? "GET") === "GET";
+    const asks = (req.method ?? "GET") === "GET";
+    const repeatable = req.repeatable ?? asks;
     const { longestWait } = this.limits;
-    const attempts = Math.min(req.attempts ?? Infinity, this.limits.attempts);
+    const question = `${req.url.href} ${req.headers?.["authorization"] === undefined ? "" : "signed in"}`;
+    const most = this.#failing.has(question) ? anew : Infinity;
+    const attempts = Math.min(req.attempts ?? Infinity, this.limits.attempts, most);
     for (let attempt = 1; ; attempt += 1) {
       req.signal.throwIfAborted();
       const last = attempt >= attempts;
@@ -154,6 +164,7 @@ export class Http {
         }
         const retry = answer.status === 429 || (repeatable && stumbled);
         if (!retry || (last && answer.status !== 429)) {
+          this.#learn(question, asks && answer.status === 500);
           return answer;
         }
         const wait = announcedWait(answer.headers, Date.now());
@@ -182,6 +193,15 @@ export class Http {
         }
         await this.#wait(this.#backoff(attempt), req.signal);
       }
+    }
+  }
+
+  /** Takes note of how a question ended. Some servers say with 500 what others say with 404: for long, or for good. */
+  #learn(question: string, failed: boolean): void {
+    if (!failed) {
+      this.#failing.delete(question);
+    } else if (this.#failing.size < mostFailing) {
+      this.#failing.add(question);
     }
   }
 
