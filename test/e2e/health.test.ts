@@ -59,7 +59,7 @@ async function type(line: string | undefined, env: Record<string, string>, more 
 }
 
 async function filled(name: string): Promise<Account> {
-  return createFilled(a, name, { records: 20, blobs: 2, seed: 181 });
+  return createFilled(a, `${name}-doctor`, { records: 20, blobs: 2, seed: 181 });
 }
 
 const healthy = { identity: "ok", document: "ok", handle: "ok", home: "ok", blobs: "ok" };
@@ -295,7 +295,7 @@ test("whether a server would take an account; a report without names", async () 
 });
 
 test("nobody is made active where the account does not live, and no empty copy", async () => {
-  const account = await createAccount(a, { handle: "awake.a.test", email: "awake@old.example.com", password: "pw" });
+  const account = await createAccount(a, { handle: "awake-doctor.a.test", email: "awake-doctor@old.example.com", password: "pw" });
   const again = await runDecamp(["account", "activate", account.did, ...where, "--no-input", "--json"]);
   expect([again.code, JSON.parse(again.stdout)]).toMatchObject([0, { state: "already-active", server: a.url }]);
 });
