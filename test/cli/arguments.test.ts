@@ -231,6 +231,20 @@ describe("what is empty is refused, not taken for the folder at hand", () => {
 });
 
 test.each([
+  "--server https://new.example",
+  "--quick",
+  "--watch",
+  "--report report.json",
+  "--from https://old.example",
+  "--relay https://relay.example",
+  "--app-view https://view.example",
+])("doctor --archive takes no %s: what it asks for would not be done", async (more) => {
+  const streams = captured();
+  expect(await main(["doctor", "alice.example", "--archive", "backup", ...more.split(" ")], streams.parts)).toBe(2);
+  expect(streams.stderr()).toContain(`${more.split(" ")[0] ?? ""} and --archive do not go together.`);
+});
+
+test.each([
   [["--bogus", "--version"], 2, ""],
   [["--json", "--plc-url", "--x", "--bogus=1", "--version"], 2, ""],
   [["--plc-url", "https://plc.example", "-q", "--version"], 0, "version"],

@@ -39,7 +39,8 @@ export function declareDoctor(program: Command): readonly Declared[] {
       "its handle, its server, the signature of its repository, its blobs, servers",
       "where it has lived, the relay, and what people see in their apps. Each line says",
       "what was seen; where something is wrong, what mends it, or whom to ask. Changes",
-      "nothing. Ends with 0 if nothing is wrong, with 3 if something is.",
+      "nothing. Ends with 0 if nothing is wrong, with 3 if something is, and with 5 if",
+      "nothing wrong was seen, but somebody who was asked did not say it.",
       "",
       "With --archive it says what you would have if the server of the account died",
       "now: proves the archive, looks what is newer at the server, tries your rotation",
@@ -57,20 +58,40 @@ export function declareDoctor(program: Command): readonly Declared[] {
       {
         says: "And with this key, to this server?",
         command:
-          "decamp doctor alice.example.com --archive backup --rotation-key-file rotation-key.age \\\n" +
-          "        --to https://pds.example.org",
+          "decamp doctor alice.example.com --archive backup \\\n" +
+          "        --rotation-key-file rotation-key.age --to https://pds.example.org",
       },
     ],
   );
   return [
     runs<DoctorFlags>(command, async (flags) => {
       if (flags.archive !== undefined) {
+        refuseBesideArchive(flags);
         return (await import("./could-come-back.ts")).comebackCommand;
       }
       refuseWithoutArchive(flags);
       return (await import("./look-over.ts")).lookOverCommand;
     }),
   ];
+}
+
+/** @throws DecampError `usage` for a flag that says nothing of an archive: a report would be missed */
+function refuseBesideArchive(flags: DoctorFlags): void {
+  const given: Readonly<Record<string, string | true | undefined>> = {
+    "--server": flags.server,
+    "--quick": flags.quick,
+    "--watch": flags.watch,
+    "--report": flags.report,
+    "--from": flags.from,
+    "--relay": flags.relay,
+    "--app-view": flags.appView,
+  };
+  const flag = Object.keys(given).find((name) => given[name] !== undefined);
+  if (flag !== undefined) {
+    throw new DecampError("usage", `${flag} and --archive do not go together.`, {
+      hint: `Leave out --archive: then the account is looked over from outside. Or leave out ${flag}.`,
+    });
+  }
 }
 
 /** @throws DecampError `usage` for a flag that says something only of an archive */
