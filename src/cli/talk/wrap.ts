@@ -7,7 +7,7 @@
  */
 import type { Line, Piece } from "./line.ts";
 
-/** What follows a first line that begins further in, begins there, too; but no further than this. */
+/** What follows a first line that begins further in, or behind a label, begins there, too; but no further than this. */
 const deepest = 16;
 
 /**
@@ -21,8 +21,12 @@ export function wrapLine(line: Line, width: number): readonly Line[] {
   if (columns(whole) <= width) {
     return [line];
   }
-  const indent = /^ */.exec(whole)?.[0] ?? "";
-  const margin = indent.length > Math.min(deepest, width / 2) ? "" : indent;
+  const [first] = line;
+  const label = typeof first === "object" && first.hangs === true ? columns(first.text) : undefined;
+  const indent = label === undefined ? (/^ */.exec(whole)?.[0] ?? "") : " ".repeat(label);
+  // A narrow screen needs its columns for the text.
+  const isDeep = label === undefined ? indent.length > Math.min(deepest, width / 2) : label > width / 8;
+  const margin = isDeep ? "" : indent;
   const lines: Piece[][] = [[]];
   let used = 0;
   let gap: Piece | undefined;
