@@ -150,6 +150,22 @@ test("a key below the server's, a strange signing key, a handle of nobody, a ser
   expect(await look(account.did)).toMatchObject({ code: 0, states: healthy });
 });
 
+test("of a server that is gone nobody knows whether it has the account active", async () => {
+  const account = await filled("gone");
+  const { services } = (await auditLog(plcUrl, account.did)).at(-1)?.operation ?? expect.fail();
+  const gone = { type: "AtprotoPersonalDataServer", endpoint: "http://localhost:1" };
+  await changeIdentity(network, account, () => ({ services: { ...services, atproto_pds: gone } }));
+  await changeIdentity(network, account, () => ({ services }));
+  expect(await look(account.did, "--quick")).toMatchObject({ code: 0, states: { home: "ok", elsewhere: "warning" } });
+
+  const flags = ["--quick", "--relay", "http://localhost:1", "--app-view", "http://localhost:1"];
+  const { code, stdout } = await runDecamp(["doctor", account.did, ...flags, ...where]);
+  expect(code).toBe(5);
+  // Whoever reads it need not know whose address that is.
+  expect(stdout).toContain("What the relay says of the account is not known: localhost:1 ");
+  expect(stdout).toContain("What people see of the account is not known: localhost:1 ");
+});
+
 test("a tombstone can be taken back by a key above its signer", async () => {
   const account = await filled("ended");
   const key = await addOwnParts(network, account);
@@ -287,6 +303,10 @@ test("whether a server would take an account; a report without names", async () 
     code: 3,
     states: { server: "fault" },
   });
+  const there = await runDecamp(["doctor", account.did, "--server", a.url, ...where]);
+  expect(there).toMatchObject({ code: 0 });
+  expect(there.stdout).toContain("lives at localhost");
+  expect(there.stdout).toContain("Nothing speaks against this server");
   const text = readFileSync(report, "utf8");
   expect(text).toContain('"did": "ACCOUNT-1"');
   expect(text).not.toMatch(/did:|localhost|\.test/);

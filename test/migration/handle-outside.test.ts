@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { DecampError } from "../../src/errors.ts";
 import { handleFromOutside, warnIfHostIsSilent } from "../../src/migration/checks/handle-outside.ts";
 import type { Context } from "../../src/migration/context.ts";
+import { checkHandle } from "../../src/migration/doctor/identity-checks.ts";
 
 const did = "did:plc:ewvi7nxzyoun6zhxrhs64oiz";
 const handle = "alice.example.com";
@@ -30,6 +31,16 @@ function contextOf({ answer, allowPrivateHosts = false }: World) {
   } as unknown as Context;
   return { context, asked, warned };
 }
+
+test("the doctor calls no handle wrong that leads nowhere while the account is not active at its server", async () => {
+  const { context } = contextOf({ answer: async () => undefined });
+  const asks = { did, claimed: handle, asked: undefined, allowPrivateHosts: false };
+  const signal = new AbortController().signal;
+  const states = ["https://pds.example.com", undefined].map(
+    async (home) => (await checkHandle(context.services, { ...asks, home }, signal)).state,
+  );
+  expect(await Promise.all(states)).toEqual(["fault", "warning"]);
+});
 
 describe("where a handle leads", () => {
   test.each<[string, () => Promise<unknown>, string]>([

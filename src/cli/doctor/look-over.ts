@@ -48,9 +48,12 @@ export async function lookOverCommand(
     const found = await stoppable(
       async (signal) =>
         watch
-          ? lookUntilWell(look, services, signal, (changed) => {
+          ? lookUntilWell(look, services, signal, (changed, isFirst) => {
               if (!globals.json && !globals.quiet) {
                 tell(terminal.err, changed, complete);
+                if (isFirst) {
+                  terminal.err.line("Looking again every half minute; what changes is shown. Ctrl-C ends that.");
+                }
               }
             })
           : look(signal),
@@ -105,7 +108,7 @@ async function lookUntilWell(
   look: (signal: AbortSignal) => Promise<Found>,
   { now, sleep }: Pick<OpenServices, "now" | "sleep">,
   signal: AbortSignal,
-  onChange: (checks: readonly HealthCheck[]) => void,
+  onChange: (checks: readonly HealthCheck[], isFirst: boolean) => void,
 ): Promise<Found> {
   const end = now() + longest;
   let before: Found | undefined;
@@ -119,6 +122,7 @@ async function lookUntilWell(
       found.checks.filter(
         ({ id, message, state }) => !said.has(`${id} ${message}`) && (before !== undefined || state !== "ok"),
       ),
+      before === undefined,
     );
     before = found;
     await sleep(pace, signal);
@@ -141,12 +145,18 @@ function tell(channel: Channel, checks: readonly HealthCheck[], complete: Comple
   }
 }
 
-function summary({ checks, ok }: Found): string {
+function summary({ checks, ok, server }: Found): string {
   const faults = checks.filter(({ state }) => state === "fault").length;
+  const isUnknown = checks.some(({ state }) => state === "unknown");
+  if (server !== undefined) {
+    return ok
+      ? `Nothing ${isUnknown ? "that was seen " : ""}speaks against this server${isUnknown ? ", and not everybody has answered" : ", as far as can be seen from outside"}.`
+      : `${faults === 1 ? "One thing speaks" : `${faults} things speak`} against this server.`;
+  }
   if (!ok) {
     return faults === 1 ? "One thing is wrong." : `${faults} things are wrong.`;
   }
-  return checks.some(({ state }) => state === "unknown")
+  return isUnknown
     ? "Nothing wrong was seen, and not everybody has answered."
     : "Nothing is wrong, as far as can be seen from outside.";
 }

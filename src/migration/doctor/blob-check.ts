@@ -65,7 +65,7 @@ export async function checkBlobs(
     if (!isDecampError(error)) {
       throw error;
     }
-    return found("blobs", "unknown", error.message);
+    return found("blobs", "unknown", `Whether the blobs are there is not known: ${error.message}`);
   }
 }
 

@@ -3,7 +3,7 @@
 import { findAnyIdentity } from "../../account/find.ts";
 import { stateAt } from "../../account/places.ts";
 import { pastOf, type AnyIdentity } from "../../account/web/any-identity.ts";
-import { homeOf } from "../../account/where.ts";
+import { homeOf, livesAt } from "../../account/where.ts";
 import { bytesText } from "../../data/bytes-text.ts";
 import { isDecampError } from "../../errors.ts";
 import { parseAccount } from "../../identity/names.ts";
@@ -72,7 +72,7 @@ async function lookOver(
   const version = await pds.version(signal);
   const [limits, there, carried] = await Promise.all([
     checkLimits(pds, description, quick ? undefined : identity, services, signal),
-    checkThere(pds, identity.did, signal),
+    checkThere(pds, identity, signal),
     relay === undefined ? undefined : checkRelayHost(relay, { pds, signal }),
   ]);
   return [
@@ -140,7 +140,11 @@ async function checkLimits(
   }
 }
 
-async function checkThere(pds: Pds, did: string, signal: AbortSignal): Promise<HealthCheck> {
+async function checkThere(pds: Pds, identity: AnyIdentity, signal: AbortSignal): Promise<HealthCheck> {
+  const { did } = identity;
+  if (livesAt(pastOf(identity), pds.origin)) {
+    return found("there", "warning", `The account lives at ${pds.host} already: the identity names it.`);
+  }
   const state = await stateAt(pds, did, signal);
   switch (state) {
     case "absent":
@@ -150,7 +154,8 @@ async function checkThere(pds: Pds, did: string, signal: AbortSignal): Promise<H
       return found("there", "unknown", `${pds.host} does not say whether it has the account.`);
     default:
       return found("there", "warning", `${pds.host} has the account already (${state}).`, {
-        help: `decamp migrate status ${did} --to ${pds.origin} says what that means.`,
+        help: "This says what that means:",
+        next: ["migrate", "status", did, "--to", pds.origin],
       });
   }
 }

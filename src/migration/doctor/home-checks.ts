@@ -129,6 +129,13 @@ export async function checkElsewhere(
       ...(home === undefined ? {} : { next: ["migrate", did, "--from", active.url, "--to", home] }),
     });
   }
+  const silent = places.filter(({ state }) => state === "unreachable" || state === "unknown");
+  if (silent.length > 0) {
+    const names = silent.map(({ host, state }) => `${host} (${state})`).join(", ");
+    return found("elsewhere", "warning", `Whether it is still active where it has lived is not known of ${names}.`, {
+      help: "If that server is gone for good, nothing has to be done.",
+    });
+  }
   return fine(
     "elsewhere",
     `No server where it has lived has it active: ${places.map(({ host, state }) => `${host} (${state})`).join(", ")}.`,
@@ -186,6 +193,6 @@ export async function checkSignature(
       ? found("signature", "fault", `${pds.host} signs the repository with a key that the identity has never named.`, {
           help: `Relays refuse what is written there. Ask the operator of ${pds.host} which key it signs with; then decamp plc diff --signing-key plans the change of the identity.`,
         })
-      : found("signature", "unknown", error.message);
+      : found("signature", "unknown", `With which key the repository is signed is not known: ${error.message}`);
   }
 }

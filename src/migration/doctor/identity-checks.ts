@@ -53,7 +53,7 @@ export async function checkDocument(
     }
     return error.code === "identity-invalid"
       ? found("document", "fault", error.message, { help: "Apps read the document. Ask whoever runs the directory." })
-      : found("document", "unknown", error.message);
+      : found("document", "unknown", `What the DID document says is not known: ${error.message}`);
   }
 }
 
@@ -121,6 +121,9 @@ export async function checkHandle(
       return found("handle", "unknown", message);
     case "nowhere":
     case "leads-elsewhere":
+      if (seen === "nowhere" && home === undefined) {
+        return found("handle", "warning", `${message} Many servers lead no handle to an account that is not active.`);
+      }
       return found("handle", "fault", `${message} Apps show the account as handle.invalid.`, {
         help: `If ${claimed} is a domain of your own, set the record _atproto.${claimed} to did=${did}. Otherwise ask the operator of your server.`,
       });

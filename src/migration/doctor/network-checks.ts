@@ -31,7 +31,8 @@ export async function checkRelayHost(
   relay: Relay,
   { pds, signal }: Pick<Carried, "pds" | "signal">,
 ): Promise<HealthCheck> {
-  return answered("relay-host", relay.host, signal, async (stop) => {
+  const whose = `What the relay says of ${pds.host}`;
+  return answered("relay-host", { whose, host: relay.host, signal }, async (stop) => {
     const said = await relay.hostStatus(pds.host, stop);
     if (said === undefined) {
       return found("relay-host", "fault", `The relay ${relay.host} does not know ${pds.host}.`, {
@@ -54,7 +55,8 @@ export async function checkRelayHost(
 /** What a relay says of the account itself, which is what counts. */
 export async function checkRelay(relay: Relay, carried: Carried): Promise<HealthCheck> {
   const { did, pds, rev, active, now, signal } = carried;
-  return answered("relay", relay.host, signal, async (stop) => {
+  const whose = "What the relay says of the account";
+  return answered("relay", { whose, host: relay.host, signal }, async (stop) => {
     const said = await relay.accountStatus(did, stop);
     if (said === undefined) {
       return found("relay", "fault", `The relay ${relay.host} does not know the account: nobody sees what it writes.`, {
@@ -84,7 +86,8 @@ export async function checkRelay(relay: Relay, carried: Carried): Promise<Health
 /** What people see of the account in their apps. */
 export async function checkAppView(view: AppView, carried: Carried): Promise<HealthCheck> {
   const { did, handle, pds, active, now, signal } = carried;
-  return answered("app-view", view.host, signal, async (stop) => {
+  const whose = "What people see of the account";
+  return answered("app-view", { whose, host: view.host, signal }, async (stop) => {
     const profile = await view.profile(did, stop);
     if ("hidden" in profile) {
       return found("app-view", "fault", `${view.host} shows no profile of the account: ${profile.hidden}.`, {
@@ -117,11 +120,10 @@ function isOld(tid: string, now: number): boolean {
   return time === undefined || Math.abs(now - Date.parse(time)) > patience;
 }
 
-/** A finding, or that nobody answered in time. */
+/** A finding, or that nobody answered in time. @param whose what is asked for: an address says nothing to a person */
 async function answered(
   id: HealthCheckId,
-  host: string,
-  signal: AbortSignal,
+  { whose, host, signal }: { readonly whose: string; readonly host: string; readonly signal: AbortSignal },
   ask: (stop: AbortSignal) => Promise<HealthCheck>,
 ): Promise<HealthCheck> {
   const limit = AbortSignal.timeout(deadline);
@@ -130,11 +132,11 @@ async function answered(
   } catch (error) {
     signal.throwIfAborted();
     if (limit.aborted) {
-      return found(id, "unknown", `${host} gave no answer within the time limit.`);
+      return found(id, "unknown", `${whose} is not known: ${host} gave no answer within the time limit.`);
     }
     if (!isDecampError(error)) {
       throw error;
     }
-    return found(id, "unknown", error.message);
+    return found(id, "unknown", `${whose} is not known: ${error.message}`);
   }
 }
