@@ -242,7 +242,7 @@ async function lookUp(
   throw (
     silent ??
     new DecampError("account-not-found", `The handle ${handle} leads to no account.`, {
-      hint: "Give the account's DID. Or name the server that knows the handle with --from.",
+      hint: "Look at the name once more: after a move it may be another one. Give the account's DID. Or name the server that knows the handle with --from.",
       data: { handle },
     })
   );

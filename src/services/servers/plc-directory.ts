@@ -58,7 +58,10 @@ async function readAnswer(did: string, url: URL, answer: HttpAnswer, limit: Budg
   }
   discardBody(answer.body);
   if (answer.status === 404 || answer.status === 410) {
-    throw new DecampError("account-not-found", `The directory ${url.host} does not know ${did}.`, { data: { did } });
+    throw new DecampError("account-not-found", `The directory ${url.host} does not know ${did}.`, {
+      hint: "Look at the DID once more, letter by letter. A handle will do, too, if you know it.",
+      data: { did },
+    });
   }
   throw new DecampError("server-refused", `The directory ${url.host} answered with status ${answer.status}.`, {
     data: { host: url.host, status: answer.status },
