@@ -168,6 +168,6 @@ test("a meaning is told in at most two short sentences, with words that are comm
   }
 });
 
-test.each(["Merkle", "DPoP", "XRPC", "AppView", "blockstore", "JWT"])("%s would be found", (word) => {
+test.each(["Merkle", "DPoP", "XRPC", "firehose", "blockstore", "JWT"])("%s would be found", (word) => {
   expect(wordsOf(`This is ${word} of the server.`).filter((one) => !isKnown(one))).toEqual([word]);
 });

@@ -86,9 +86,11 @@ What a command ends with. A code that is not named here means that it failed.
     0  done
     1  failed: unexpected
     2  wrong usage; also a folder that is not the archive of this account
-    3  verification failed: the data is damaged, or is not what it should be
+    3  verification failed: the data is damaged, or is not what it should be;
+       of decamp doctor: something is wrong with the account
     4  authentication needed or refused
-    5  a server could not be reached, or refused
+    5  a server could not be reached, or refused; of decamp doctor: nothing
+       wrong was seen, but somebody who was asked did not say it
     6  finished but incomplete: something could not be had, taken or read
     7  input needed, and no way to ask
     8  pending: waits for a person, a rate limit or a server; run it again
