@@ -315,7 +315,11 @@ test("whether a server would take an account; a report without names", async () 
 });
 
 test("nobody is made active where the account does not live, and no empty copy", async () => {
-  const account = await createAccount(a, { handle: "awake-doctor.a.test", email: "awake-doctor@old.example.com", password: "pw" });
+  const account = await createAccount(a, {
+    handle: "awake-doctor.a.test",
+    email: "awake-doctor@old.example.com",
+    password: "pw",
+  });
   const again = await runDecamp(["account", "activate", account.did, ...where, "--no-input", "--json"]);
   expect([again.code, JSON.parse(again.stdout)]).toMatchObject([0, { state: "already-active", server: a.url }]);
 });
