@@ -77,6 +77,11 @@ export class Context {
   /** Whether the new server was proved to have what the old one has: in this run, or by what both servers show. */
   proved = false;
   /**
+   * Whether nothing shows that the blobs are at the new server although the identity names it: no journal says that
+   * they were proved, and this run has not.
+   */
+  owesBlobs = false;
+  /**
    * Paths of records that the new server lacks although the identity names it, where that was found out: the first
    * ones, and how many there are.
    */

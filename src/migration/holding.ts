@@ -92,7 +92,7 @@ export async function findHolding(context: Context, options: { readonly isFresh?
 }
 
 /** Whether the journal of the operation that brought the account here says that the data was proved before it. */
-function wasProved(context: Context): boolean {
+export function wasProved(context: Context): boolean {
   const { identity, journal, where } = context;
   const { signed, compared, document } = journal.state;
   if (identity.log === undefined) {

@@ -17,7 +17,7 @@ import { owesProof } from "./checks/unseen.ts";
 import { offerConfirmation } from "./afterwards/confirm-email.ts";
 import { Context, endSessions, type MigrationServices, type Step } from "./context.ts";
 import type { MigrationResult, Report } from "./events.ts";
-import { findHolding } from "./holding.ts";
+import { findHolding, wasProved } from "./holding.ts";
 import type { MigrateOptions } from "./options.ts";
 import { signInToTarget } from "./sign-in.ts";
 import type { StepId } from "./step-ids.ts";
@@ -140,6 +140,7 @@ async function chooseCourse(context: Context): Promise<ReadonlySet<Step>> {
     return new Set(after); // what is there shows once it is active, and is proved then
   }
   const holding = await pressOn(context, async () => findHolding(context));
+  context.owesBlobs = !wasProved(context);
   if (holding.kind === "lacking") {
     context.lacking = holding.paths;
     context.lackingCount = holding.count;

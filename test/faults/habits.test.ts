@@ -9,6 +9,7 @@ import {
   moveInUnconfirmed,
   moveOut,
   moveOutFrozen,
+  proveLost,
   refuseIt,
   statusOf,
   takeBack,
@@ -54,6 +55,10 @@ test("a move out of a server that has only what it must have", async () => {
 
 test("a server that shows something else once the account is active there: the old one stays, and the way back works", async () => {
   expect(await takeBack(network, "tranquil")).toEqual([]);
+});
+
+test("what nobody remembers to have proved is read back before the old account is deactivated", async () => {
+  expect(await proveLost(network, "tranquil")).toEqual([]);
 });
 
 test("what is not agreed to, or has no way back, is refused before the identity changes", async () => {

@@ -14,6 +14,7 @@ import { isActiveThere, statusAtTarget } from "../checks/target-account.ts";
 import { provedHead } from "./first-write.ts";
 import { bringPreferencesAtLast } from "./import-preferences.ts";
 import { bringLacking, lookBeforeClosing } from "./late-writes.ts";
+import { proveOwedBlobs } from "./unseen/prove-blobs.ts";
 
 /** At most so many blobs are asked for at the end, to spare the new server. */
 const mostRecalled = 200;
@@ -65,7 +66,7 @@ export const deactivateSource: Step = {
       if (!source.isSignedIn) {
         await signInToSource(context);
       }
-      const why = await lookBeforeClosing(context);
+      const why = (await proveOwedBlobs(context)) ?? (await lookBeforeClosing(context));
       if (why !== undefined) {
         return keepSource(context, why);
       }

@@ -102,6 +102,7 @@ export async function transferNow(context: Context): Promise<number> {
     await requireNoneMissing(context, proved);
   }
   await settleFailures(context, failures.all, refs);
+  context.owesBlobs &&= context.isUnseen;
   const among = needed.length + unarchived;
   context.transferred = { there: among - failures.all.size, of: among + left.size };
   return bytes;

@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { isDeepStrictEqual } from "node:util";
-import { changedJson, end, meanwhile } from "../../faults/faults.ts";
+import { changedJson, end, meanwhile, refuse } from "../../faults/faults.ts";
 import { startProxy, type Proxy } from "../../faults/proxy.ts";
 import { login, type Account } from "../account.ts";
 import type { Network } from "../control.ts";
@@ -13,7 +13,7 @@ import { applyWrites, createFilled, uploadBlob } from "../populate.ts";
 import { freePort } from "../ports.ts";
 import { lookBefore, proveMove, type Before } from "../prove.ts";
 import { seededRandom } from "../random.ts";
-import { repoStatus } from "../read.ts";
+import { listBlobs, repoStatus } from "../read.ts";
 import { prepareMove, runDecamp, startDecamp, type Ended, type Move, type Run } from "../run-decamp.ts";
 import { procedure, query } from "../xrpc.ts";
 import { addOwnParts, auditLog, didDocument, generateUserKey } from "../identity.ts";
@@ -605,6 +605,35 @@ export const takeBack: Cell = async (network, habit) => {
     await proxy.stop();
   }
 };
+
+/**
+ * Killed once the account is active there, and all that decamp keeps is lost: that both have the same records shows no
+ * blob, so the old account stays until each was read back.
+ */
+export const proveLost: Cell = async (network, habit) =>
+  into(network, habit, async ({ args, stateDir }, { proxy, account, pds }) => {
+    const run = startDecamp(args);
+    const kill = end("after", async () => {
+      run.child.kill("SIGKILL");
+      await run.ended;
+    });
+    proxy.when({ kind: "com.atproto.server.activateAccount", times: 1 }, kill);
+    await run.ended;
+    await rm(stateDir, { recursive: true });
+    const [blob = ""] = await listBlobs({ url: account.pds.url, did: account.did });
+    proxy.when({ kind: "com.atproto.sync.getBlob" }, async (exchange) => {
+      const isIt = exchange.request.path.includes(blob);
+      await (isIt ? refuse(400, "BlobNotFound", "Blob not found")(exchange) : exchange.pass());
+    });
+    const kept = await runDecamp(args);
+    const state = await repoStatus({ url: account.pds.url, did: account.did });
+    if (kept.code !== 8 || state !== "active" || !kept.stderr.includes(blob)) {
+      return { ...kept, code: kept.code === 0 ? 1 : kept.code };
+    }
+    proxy.behave();
+    takeOn({ proxy, server: pds }, habit, account.did);
+    return runDecamp(args);
+  });
 
 function isUnproved(move: object | undefined): boolean {
   return move !== undefined && "unproved" in move && move.unproved === true;
