@@ -28,7 +28,7 @@ async function lived(...servers: readonly string[]): Promise<VerifiedLog> {
   return verifyLog(testDid(made[0]), auditLog(made));
 }
 
-type State = "active" | "deactivated" | "absent" | "gone";
+type State = "active" | "deactivated" | "taken-down" | "absent" | "gone";
 
 /** @param states what each server says of the account @param signsIn who signs in for a server, if not itself */
 function world(states: Record<string, State>, signsIn: Record<string, string> = {}) {
@@ -69,7 +69,8 @@ test("an account goes back to its own host, the newest that still has it", async
 test("another entryway is known by what its host says, and a host that is named is the new server itself", async () => {
   const entry = "https://entry.example.com";
   const log = await lived(own, third);
-  const { services, asked } = world({ [own]: "deactivated", [third]: "active" }, { [own]: entry });
+  const states = { [own]: "deactivated", [third]: "active", [entry]: "deactivated" } as const;
+  const { services, asked } = world(states, { [own]: entry });
   expect(await hostBehind(services, log, entry, forever)).toEqual({ host: own, state: "deactivated" });
   expect(await hostBehind(services, log, "https://other.example.com", forever)).toBe(undefined);
   asked.length = 0;
@@ -77,6 +78,17 @@ test("another entryway is known by what its host says, and a host that is named 
   // Who moves for the first time has nowhere to go back to: nobody is asked.
   expect(await hostBehind(services, await lived(own), entry, forever)).toBe(undefined);
   expect(asked).toEqual([]);
+});
+
+test("a host that names a server which does not know the account, or knows it otherwise, gets nobody from there", async () => {
+  const entry = "https://entry.example.com";
+  const log = await lived(own, third);
+  for (const liar of [own, third]) {
+    for (const there of ["absent", "gone", "taken-down"] as const) {
+      const { services } = world({ [own]: "deactivated", [third]: "active", [entry]: there }, { [liar]: entry });
+      expect(await hostBehind(services, log, entry, forever)).toBe(undefined);
+    }
+  }
 });
 
 test("who has never lived at Bluesky hears that it is not taken in; who has is led to the right host", async () => {

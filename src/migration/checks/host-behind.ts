@@ -3,7 +3,8 @@
  * owner knows the entryway. On which host an account was, the verified log says.
  *
  * The hosts of Bluesky are known by their names. Any other host says itself who signs its accounts in (RFC 9728,
- * "authorization_servers", as OAuth in atproto has it).
+ * "authorization_servers", as OAuth in atproto has it). It could name any server, to have an account that goes there:
+ * so the server that was named has to know the account, too, as the host does.
  */
 
 import { stateAt, type PlaceState } from "../../account/places.ts";
@@ -19,6 +20,9 @@ const blueskyHost = /^https:\/\/(?:[a-z0-9-]+\.)+host\.bsky\.network$/;
 
 /** How long a host may take to say who signs in for it (milliseconds): it may be gone for long. */
 const patience = 4000;
+
+/** States that say nothing of an account that is there. */
+const unsaid: ReadonlySet<PlaceState> = new Set(["absent", "unreachable", "unknown"]);
 
 /** The host behind an entryway to which an account can go back, or where it is. */
 export interface HostBehind {
@@ -50,7 +54,10 @@ export async function hostBehind(
   let silent: HostBehind | undefined;
   for (const host of servers.filter((_, index) => isBehind[index])) {
     const state = await stateAt(openPds(host), past.did, signal, { attempts: 1 });
-    if (host === servers[0] || !["absent", "unreachable", "unknown"].includes(state)) {
+    if (entry !== bluesky && (unsaid.has(state) || (await stateAt(openPds(entry), past.did, signal)) !== state)) {
+      continue;
+    }
+    if (host === servers[0] || !unsaid.has(state)) {
       return { host, state };
     }
     silent ??= state === "absent" ? undefined : { host, state };
