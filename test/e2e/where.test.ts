@@ -14,7 +14,7 @@ import { lookBefore, proveMove } from "../network/prove.ts";
 import { listRecords, repoStatus } from "../network/read.ts";
 import { prepareMove, runDecamp, type Ended, type Move } from "../network/run-decamp.ts";
 import { procedure, query } from "../network/xrpc.ts";
-import { refuse } from "../faults/faults.ts";
+import { drop, loseAnswer, refuse } from "../faults/faults.ts";
 import { openLane } from "../faults/lane.ts";
 
 vi.setConfig({ maxConcurrency: 2 });
@@ -453,6 +453,29 @@ test.concurrent(
     await move.remove();
   },
 );
+
+test.concurrent("a freeze that the old server does not answer is seen, or it is said that nobody knows", async () => {
+  await using lane = await openLane(network, "unanswered");
+  const { source } = lane.proxies;
+  const deactivation = "com.atproto.server.deactivateAccount";
+  const first = await lane.newSubject({ blobs: 2 });
+  source.when({ kind: deactivation }, loseAnswer());
+  const seen = await runDecamp([...first.move.args, "--freeze", "--until", "freeze", "--json"], { preload });
+  expect([seen.code, result(seen)]).toMatchObject([8, { state: "stopped", dark: true }]);
+  await first.move.remove();
+
+  source.behave();
+  const second = await lane.newSubject({ blobs: 2 });
+  source.when({ kind: deactivation }, async (exchange) => {
+    source.when({}, drop());
+    await loseAnswer()(exchange);
+  });
+  const unknown = await runDecamp([...second.move.args, "--freeze"], { preload });
+  expect(unknown.code).toBe(5);
+  expect(unknown.stderr).toContain("Nobody knows whether");
+  expect(unknown.stderr).toContain(`decamp migrate cancel ${second.account.did} --to `);
+  await second.move.remove();
+});
 
 test.concurrent(
   "an old server that hides its head is compared record by record; one that breaks off then holds nothing up",

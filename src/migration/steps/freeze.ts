@@ -28,12 +28,33 @@ export const freeze: Step = {
     }
     // Before it is done: whatever interrupts this run, the next one knows that it may have to be taken back.
     await context.note({ type: "frozen", frozen: true });
-    await source.deactivate(signal);
-    context.isFrozen = true;
+    try {
+      await source.deactivate(signal);
+      context.isFrozen = true;
+    } catch (error) {
+      await lookWhetherDone(context, error);
+    }
     await requireReadable(context);
     return "until the move is done, or cancelled";
   },
 };
+
+/** A server that does not say that it did it may have done it. @throws `error` unless it has */
+async function lookWhetherDone(context: Context, error: unknown): Promise<void> {
+  try {
+    await lookWhetherFrozen(context);
+  } catch {
+    const { source, identity, targetOrigin, warn } = context;
+    warn(
+      "source-frozen",
+      `Nobody knows whether ${source.host} has deactivated the account: if so, nobody can see it. Run the same command again to go on, or take it back: decamp migrate cancel ${identity.did} --to ${targetOrigin}`,
+    );
+    throw error;
+  }
+  if (!context.isFrozen) {
+    throw error;
+  }
+}
 
 async function lookWhetherFrozen(context: Context): Promise<void> {
   const { source, identity, signal } = context;
