@@ -14,7 +14,7 @@ import { lookBefore, proveMove } from "../network/prove.ts";
 import { listRecords, repoStatus } from "../network/read.ts";
 import { prepareMove, runDecamp, type Ended, type Move } from "../network/run-decamp.ts";
 import { procedure, query } from "../network/xrpc.ts";
-import { drop, loseAnswer, refuse } from "../faults/faults.ts";
+import { drop, loseAnswer, meanwhile, refuse } from "../faults/faults.ts";
 import { openLane } from "../faults/lane.ts";
 
 vi.setConfig({ maxConcurrency: 2 });
@@ -476,6 +476,26 @@ test.concurrent("a freeze that the old server does not answer is seen, or it is 
   expect(unknown.stderr).toContain(`decamp migrate cancel ${second.account.did} --to `);
   await second.move.remove();
 });
+
+test.concurrent(
+  "what is written while the account is being deactivated is named, and waits to be brought",
+  async () => {
+    await using lane = await openLane(network, "between");
+    const { account, move } = await lane.newSubject({ blobs: 2 });
+    const late = "app.bsky.feed.post/3kbetween2222";
+    lane.proxies.source.when(
+      { kind: "com.atproto.server.deactivateAccount", times: 1 },
+      meanwhile("before", async () => applyWrites(account, [post("At the last moment.", "3kbetween2222")])),
+    );
+    const ended = await runDecamp([...move.args, "--json"]);
+    expect([ended.code, result(ended)]).toMatchObject([8, { lateWrites: [late], sourceState: "deactivated" }]);
+    const brought = await runDecamp([...move.args.with(1, account.did), "--bring-late-writes"]);
+    expect(brought.code).toBe(0);
+    const there = await listRecords({ url: lane.target.url, did: account.did });
+    expect(there.some(({ uri }) => uri.endsWith("3kbetween2222"))).toBe(true);
+    await move.remove();
+  },
+);
 
 test.concurrent(
   "an old server that hides its head is compared record by record; one that breaks off then holds nothing up",

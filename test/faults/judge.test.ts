@@ -80,7 +80,7 @@ describe("a command", () => {
     [
       "a post that stays behind and is named",
       [],
-      command("move", 0, { state: "moved", lateWrites: [pathOf("3")] }),
+      command("move", 8, { state: "moved", lateWrites: [pathOf("3")] }),
       world("A", { A: place("active", "1 2 3") }),
       world("B", { A: place("deactivated", "1 2 3"), B: place("active", "1 2") }, ["A"]),
       model("1 2 3"),

@@ -98,15 +98,16 @@ function ownKeyWords(flags: MigrateFlags): readonly string[] {
 
 /** A move that is done and lacks something says so to scripts, too. */
 function exitCodeFor(result: MigrationResult): number {
-  const { missingBlobs, blobsNotMoved = [], preferencesNotMoved, sourceStillActive, dark } = result;
+  const { missingBlobs, blobsNotMoved = [], preferencesNotMoved, sourceStillActive, lateWrites, dark } = result;
   if (dark === true) {
     return exitCodeOf("rate-limited"); // pending: somebody has to go on
   }
   if (missingBlobs.length > 0 || blobsNotMoved.length > 0 || preferencesNotMoved !== undefined) {
     return exitCodeOf("incomplete");
   }
-  // The old account waits to be deactivated: the same command does it, once the old server can be reached.
-  return sourceStillActive === true ? exitCodeOf("rate-limited") : 0;
+  // The old account waits to be deactivated: the same command does it, once the old server can be reached. Or records
+  // that only the old server has wait to be brought.
+  return sourceStillActive === true || lateWrites !== undefined ? exitCodeOf("rate-limited") : 0;
 }
 
 /** Begins a move, or goes on with one. Returns the exit code. @param asks whether what is missing is asked for */
