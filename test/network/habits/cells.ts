@@ -529,6 +529,28 @@ export const cancelIt: Cell = async (network, habit) => {
   }
 };
 
+/** A make that takes in no account that has not lived there says so, and nothing is changed. */
+export const refuseNew: Cell = async (network, habit, sentence = "") => {
+  const { pds, direct, proxy } = await undressed(network, habit);
+  const account = await createFilled(network.a, `no${count}`, { ...size, seed: count });
+  takeOn({ proxy, server: pds }, habit, account.did);
+  const move = await prepareMove(network, account, pds);
+  try {
+    const ended = await runDecamp(move.args);
+    const [here, there] = await Promise.all(
+      [account.pds.url, direct.url].map(async (url) => repoStatus({ url, did: account.did })),
+    );
+    return [
+      ...(ended.code === 5 && ended.stderr.includes(sentence) ? [] : [endOf(ended)]),
+      ...(here === "active" && there === "absent" ? [] : [`${here} on the old server, ${there} on the new one`]),
+      ...((await auditLog(network.plcUrl, account.did)).length === 1 ? [] : ["the identity was changed"]),
+    ];
+  } finally {
+    await move.remove();
+    await proxy.stop();
+  }
+};
+
 /** A make that shows nothing of a copy is not moved to unless that was agreed to, and there is a way back. */
 export const refuseIt: Cell = async (network, habit) => {
   const { pds, direct, proxy } = await undressed(network, habit);

@@ -50,12 +50,25 @@ const unreadable: Field = {
   },
 };
 
+/** An account that has not lived behind an entryway. */
+const strange: Field = {
+  cells: [cells.refuseNew],
+  refusal: {
+    sentence: "non-entryway pds requires bringing a DID and plcOp",
+    why: "An entryway takes in no account that has not lived behind it: `back` is the way of those that have.",
+  },
+};
+
 /** All columns, in their order. This is the one list of what is tried, and of what may be refused. */
 export const columns: Readonly<Record<string, Column>> = {
   in: {
     holds: moved,
     all: { cells: into },
-    but: { tranquil: { cells: [cells.moveIn, cells.refuseIt], note: later }, minimal: partly(into) },
+    but: {
+      tranquil: { cells: [cells.moveIn, cells.refuseIt], note: later },
+      minimal: partly(into),
+      entryway: strange,
+    },
   },
   out: { holds: moved, all: { cells: out }, but: { minimal: partly(out) } },
   // What a server has from before and shows to nobody is not replaced.
@@ -69,15 +82,16 @@ export const columns: Readonly<Record<string, Column>> = {
       },
       tranquil: { cells: [cells.moveBack] },
       minimal: partly([cells.moveBack, cells.moveHome]),
+      entryway: { cells: [cells.moveHome], note: "To the host behind it where the account has lived." },
     },
   },
   export: { holds: "exported and proved", all: { cells: [cells.exportIt] } },
   status: { holds: "says what is so", all: { cells: [cells.statusOf] } },
-  cancel: { holds: "taken back and proved", all: { cells: [cells.cancelIt] } },
+  cancel: { holds: "taken back and proved", all: { cells: [cells.cancelIt] }, but: { entryway: strange } },
   undo: {
     holds: "taken back and proved",
     all: { cells: [cells.undoIt] },
-    but: { tranquil: { cells: [cells.undoIt, cells.takeBack] } },
+    but: { tranquil: { cells: [cells.undoIt, cells.takeBack] }, entryway: strange },
   },
   "--freeze": {
     holds: moved,
@@ -87,12 +101,12 @@ export const columns: Readonly<Record<string, Column>> = {
   "after a kill": {
     holds: moved,
     all: { cells: killed },
-    but: { tranquil: { cells: killed, note: later }, minimal: partly(killed) },
+    but: { tranquil: { cells: killed, note: later }, minimal: partly(killed), entryway: strange },
   },
   restore: {
     holds: "restored and proved",
     all: { cells: [restoreOnto] },
-    but: { tranquil: notTried, minimal: partly([restoreOnto]) },
+    but: { tranquil: notTried, minimal: partly([restoreOnto]), entryway: notTried },
   },
 };
 
