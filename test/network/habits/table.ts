@@ -54,8 +54,8 @@ const unreadable: Field = {
 const strange: Field = {
   cells: [cells.refuseNew],
   refusal: {
-    sentence: "non-entryway pds requires bringing a DID and plcOp",
-    why: "An entryway takes in no account that has not lived behind it: `back` is the way of those that have.",
+    sentence: "requires bringing a DID",
+    why: "Such a server takes in no account that has not lived behind it: `back` is the way of those that have.",
   },
 };
 
