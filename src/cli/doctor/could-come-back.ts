@@ -9,6 +9,7 @@ import { withPrompter } from "../talk/prompter.ts";
 import { namesRotationKey, outsideSigner, rotationKeyOpener, rotationKeySecrets } from "../talk/rotation-key.ts";
 import { checkSecretFlags, createSecrets } from "../talk/secrets.ts";
 import { stoppable } from "../talk/signals.ts";
+import { withLocalTimes } from "../talk/reporters/amounts.ts";
 import type { Line } from "../talk/terminal.ts";
 import type { DoctorFlags } from "./declare.ts";
 import { stateWords } from "./state-words.ts";
@@ -57,7 +58,7 @@ function comebackLines({ did, handle, checks, ok, losses, next }: Comeback, comp
   const lost = losses.length === 0 ? "nothing that anybody knows of" : losses.join(", and ");
   return [
     [{ text: handle, style: "bold" }, "  ", { text: did, style: "dim" }],
-    ...checks.map(({ state, message }): Line => [stateWords[state], message]),
+    ...checks.map(({ state, message }): Line => [stateWords[state], withLocalTimes(message)]),
     [],
     ...(ok
       ? [

@@ -11,6 +11,7 @@ import { nonEmpty, readGlobals, relayOf } from "../globals.ts";
 import { completer, type Complete } from "../next-command.ts";
 import { servicesFor } from "../services.ts";
 import { stoppable } from "../talk/signals.ts";
+import { withLocalTimes } from "../talk/reporters/amounts.ts";
 import type { Channel, Line } from "../talk/terminal.ts";
 import type { DoctorFlags } from "./declare.ts";
 import { writeReport } from "./nameless-report.ts";
@@ -137,8 +138,8 @@ function isWell({ checks }: Found): boolean {
 function tell(channel: Channel, checks: readonly HealthCheck[], complete: Complete): void {
   for (const { state, message, help, next } of checks) {
     const lines: Line[] = [
-      [stateWords[state], message],
-      ...(help === undefined ? [] : [[`         ${help}`]]),
+      [stateWords[state], withLocalTimes(message)],
+      ...(help === undefined ? [] : [[`         ${withLocalTimes(help)}`]]),
       ...(next === undefined ? [] : [[`           ${complete(next)}`]]),
     ];
     lines.forEach((line) => channel.line(...line));

@@ -5,6 +5,7 @@ import { migrationStatus, type AccountStatusReport, type MoveStatus } from "../.
 import { nonEmpty, type GlobalFlags } from "../globals.ts";
 import { completer, type Complete, type RunFlags } from "../next-command.ts";
 import { servicesFor } from "../services.ts";
+import { timeText } from "../talk/reporters/amounts.ts";
 import { stoppable } from "../talk/signals.ts";
 import type { Line, Terminal } from "../talk/terminal.ts";
 import type { MigrateFlags } from "./declare.ts";
@@ -101,7 +102,7 @@ function moveLines({ did }: AccountStatusReport, move: MoveStatus, run: RunFlags
       ? []
       : [
           [
-            `Some servers delete a copy that is not activated after ${copyExpiresDays} days${begunAt === undefined ? "" : `; this move began ${begunAt}`}.`,
+            `Some servers delete a copy that is not activated after ${copyExpiresDays} days${begunAt === undefined ? "" : `; this move began ${timeText(begunAt)}`}.`,
           ],
         ]),
     ...(move.unproved === true
@@ -172,7 +173,7 @@ function undoLines({ undoUntil, undoKeys, undo }: MoveStatus, complete: Complete
   if (undoKeys === undefined || undo === undefined) {
     return [];
   }
-  const until = undoUntil === undefined ? "" : `Until ${undoUntil} `;
+  const until = undoUntil === undefined ? "" : `Until ${timeText(undoUntil)} `;
   return [
     [`${until}${undoKeys.join(" or ")} can undo the change of the identity:`],
     [`  ${complete([...undo, ...ownKeyFlag])}`],

@@ -4,6 +4,7 @@ import { knownMoves, type KnownMoves } from "../../migration/journal.ts";
 import type { Edge, Invocation } from "../command.ts";
 import { readGlobals } from "../globals.ts";
 import { nextCommand, type RunFlags } from "../next-command.ts";
+import { timeText } from "../talk/reporters/amounts.ts";
 import type { Terminal } from "../talk/terminal.ts";
 import type { MigrateFlags } from "./declare.ts";
 
@@ -43,7 +44,7 @@ function listMoves(known: KnownMoves, run: RunFlags, json: boolean, { out, err }
   for (const { did, handle, newHandle, source, target, begunAt } of moves) {
     out.line({ text: handle ?? did, style: "bold" }, "  ", { text: did, style: "dim" });
     out.line("  from ", source, " to ", target, ...(newHandle === undefined ? [] : [" as ", newHandle]));
-    out.line(...(begunAt === undefined ? [] : ["  begun ", begunAt]));
+    out.line(...(begunAt === undefined ? [] : ["  begun ", timeText(begunAt)]));
     out.line("  ", nextCommand(["migrate", "status", did], run));
   }
   return code;

@@ -60,6 +60,11 @@ export function timeText(iso: string): string {
   return `${day} ${two(time.getHours())}:${two(time.getMinutes())} (UTC${ahead === 0 ? "" : `${hours}${minutes}`})`;
 }
 
+/** A sentence with its times (ISO 8601, UTC) as the person's clock shows them. */
+export function withLocalTimes(sentence: string): string {
+  return sentence.replaceAll(/\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z/g, timeText);
+}
+
 /** A bar of `width` characters. */
 export function barText(done: number, total: number, width: number, unicode: boolean): string {
   const share = total > 0 ? Math.min(1, done / total) : 1;
