@@ -13,11 +13,12 @@
  */
 
 import { DecampError } from "../errors.ts";
-import { claimedHandle, originOfPds } from "../identity/did-document.ts";
+import { originOfPds } from "../identity/did-document.ts";
 import { keysThatCameAlone } from "../plc/came-alone.ts";
 import { undoPower } from "../plc/history.ts";
 import type { LogEntry, VerifiedLog } from "../plc/log.ts";
 import { contentOf, pdsOf, rotationKeysOf } from "../plc/operation.ts";
+import { handleAmong } from "../plc/update.ts";
 import { emptyTree } from "../repo/head.ts";
 import { directoryTime } from "./directory-time.ts";
 import { askPlace, isSilent, type Place } from "./places.ts";
@@ -127,7 +128,7 @@ export function handleAt(log: VerifiedLog, origin: string): string | undefined {
     ({ nullified, operation }) => !nullified && originOfPds(pdsOf(operation)) === origin,
   );
   const content = last === undefined ? undefined : contentOf(last.operation);
-  return content === undefined ? undefined : claimedHandle(content.alsoKnownAs);
+  return handleAmong(content?.alsoKnownAs ?? [])?.toLowerCase();
 }
 
 /** Origin of the server that the identity names now; undefined if it names none that can be used. */

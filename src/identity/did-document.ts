@@ -57,7 +57,7 @@ export function parseDidDocument(value: unknown, did: string): DidDocument {
 }
 
 /** The handle that a list of aliases claims: the first that is `at://` and a valid handle. Later ones do not count. */
-export function claimedHandle(alsoKnownAs: readonly string[]): string | undefined {
+function claimedHandle(alsoKnownAs: readonly string[]): string | undefined {
   for (const alias of alsoKnownAs) {
     const name = alias.startsWith("at://") ? alias.slice("at://".length).toLowerCase() : "";
     if (isHandle(name)) {
