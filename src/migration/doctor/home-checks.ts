@@ -2,7 +2,7 @@
 
 import { askPlace, commitAt, stateAt, type Place } from "../../account/places.ts";
 import { isWebPast } from "../../account/web/past.ts";
-import { homeBefore, homeOf, staysOf, whereIs, type Whereabouts } from "../../account/where.ts";
+import { homeBefore, homeOf, serversOf, whereIs, type Whereabouts } from "../../account/where.ts";
 import { isDecampError } from "../../errors.ts";
 import type { VerifiedLog } from "../../plc/log.ts";
 import { signingKeyOf } from "../../plc/operation.ts";
@@ -96,9 +96,11 @@ function mend(next: readonly string[] | undefined): { help?: string; next?: read
 
 /** Origins of the servers where the account has lived and does not live now, the last ones; none of a did:web. */
 export function earlierHomes({ past }: Subject): readonly string[] {
-  const home = homeOf(past);
-  const lived = isWebPast(past) ? [] : staysOf(past).map(({ server }) => server);
-  return [...new Set(lived)].flatMap((url) => (url === undefined || url === home ? [] : [url])).slice(-mostServers);
+  return isWebPast(past)
+    ? []
+    : serversOf(past)
+        .filter((url) => url !== homeOf(past))
+        .slice(0, mostServers);
 }
 
 /** Whether a server where the account has lived still has it active. */
