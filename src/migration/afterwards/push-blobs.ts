@@ -1,6 +1,6 @@
 /**
- * Blobs that a server lacks, from an archive: after a move that left some behind, or a loss at the server. Each is
- * hashed on the way, taken under its CID, read back, and hashed again.
+ * Blobs that a server lacks, from an archive: after a move that left some behind, or a loss at the server. Each has
+ * to be taken under its CID, is read back, and hashed.
  */
 
 import type { IdentityAnswers } from "../../account/answers.ts";
@@ -130,7 +130,7 @@ async function push(
     const body = { length: size, open: () => openForUpload(blobFile(archive, cid), size) };
     const stored = await pds.uploadBlob(body, mimeType, signal, busy);
     if (stored !== cid) {
-      return `its file in the archive is damaged: ${pds.host} took it as ${stored}`;
+      return `${pds.host} took it as ${stored}, so it came as other bytes: decamp verify says whether the archive is damaged`;
     }
     return (await isGenuineBlob(blob, await pds.getBlob(did, cid, signal, busy)))
       ? undefined
