@@ -11,10 +11,12 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { Secp256k1Keypair } from "@atproto/crypto";
 import { afterAll, expect, inject, test, vi } from "vitest";
+import { startProxy } from "../faults/proxy.ts";
 import { scriptedServer, sendJson, type ScriptedServer } from "../faults/scripted-server.ts";
 import { createAccount, login, type Account } from "../network/account.ts";
 import { connectNetwork } from "../network/control.ts";
 import { addOwnParts, auditLog, changeIdentity, generateUserKey, sendOperation } from "../network/identity.ts";
+import { freePort } from "../network/ports.ts";
 import { applyWrites, createFilled } from "../network/populate.ts";
 import { getLatestCommit, repoStatus } from "../network/read.ts";
 import { prepareMove, runDecamp } from "../network/run-decamp.ts";
@@ -216,6 +218,21 @@ test("a blob that did not come along", async () => {
   const stranger = await filled("stranger");
   expect((await runDecamp([...push.with(2, stranger.did), ...own])).code).toBe(9);
   await move.remove();
+});
+
+test("a blob that a server does not give, and does not say that it lacks, is not called lost", async () => {
+  const port = await freePort();
+  const pds = await network.addPds({ name: "silentdoctor", publicPort: port });
+  const proxy = await startProxy({ port, targetPort: pds.port });
+  const account = await createFilled({ ...pds, url: `http://localhost:${pds.port}` }, "silent", {
+    records: 20,
+    blobs: 2,
+  });
+  proxy.when({ kind: "com.atproto.sync.getBlob" }, (exchange) =>
+    exchange.reply({ status: 500, headers: {}, body: Buffer.from("{}") }),
+  );
+  expect(await look(account.did)).toMatchObject({ code: 5, states: { ...healthy, blobs: "unknown" } });
+  await proxy.stop();
 });
 
 test("what the relay and the AppView say: throttled, unknown, behind; no profile, another handle, an old one", async () => {

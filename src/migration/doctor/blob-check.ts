@@ -2,6 +2,7 @@
 
 import { stateAt } from "../../account/places.ts";
 import { receiveInto } from "../../archive/export/fetch-repo.ts";
+import { isBlobNotFound } from "../../archive/unavailable.ts";
 import type { Cid } from "../../data/cid.ts";
 import { isDecampError } from "../../errors.ts";
 import { blobRefsInTurns, type ReferencedBlob } from "../../repo/records.ts";
@@ -39,14 +40,21 @@ export async function checkBlobs(
     const step = Math.max(1, needed.length / mostAsked);
     const asked = Array.from({ length: Math.min(needed.length, mostAsked) }, (_, index) => Math.floor(index * step));
     const lost: { cid: Cid; path: string }[] = [];
+    const notGiven: typeof lost = [];
     const those = asked.flatMap((index) => (needed[index] === undefined ? [] : [needed[index]]));
     await forEachConcurrent(those, atOnce, signal, async ([cid, path], stop) => {
-      if (!(await hasBlob(pds, did, cid, stop))) {
-        lost.push({ cid, path });
+      const seen = await askBlob(pds, did, cid, stop);
+      if (seen !== "there") {
+        (seen === "lost" ? lost : notGiven).push({ cid, path });
       }
     });
-    const some = asked.length < needed.length;
-    const count = `${asked.length} blobs${some ? `, of ${needed.length},` : ""} that were asked for`;
+    const isSample = asked.length < needed.length;
+    const count = `${asked.length} blobs${isSample ? `, of ${needed.length},` : ""} that were asked for`;
+    const [unclear] = notGiven;
+    if (lost.length === 0 && unclear !== undefined) {
+      const some = `${pds.host} does not give ${notGiven.length} of the ${count}, such as ${unclear.cid} of ${unclear.path}`;
+      return found("blobs", "unknown", `${some}, and does not say that it lacks them.`);
+    }
     if (lost.length === 0) {
       const all = needed.length === 0 ? "no record needs a blob" : `${pds.host} has all ${count}`;
       return fine("blobs", `The repository is proved, and ${all}.`);
@@ -90,14 +98,23 @@ export async function neededBlobs(
   }
 }
 
-/** @throws DecampError where the server does not say that it lacks it, either */
-async function hasBlob(pds: Pds, did: string, cid: string, signal: AbortSignal): Promise<boolean> {
+/**
+ * What a server makes of a blob: only one that says that it does not have it has lost it.
+ *
+ * @throws DecampError where it does not answer
+ */
+async function askBlob(
+  pds: Pds,
+  did: string,
+  cid: string,
+  signal: AbortSignal,
+): Promise<"there" | "lost" | "not-given"> {
   try {
     await readStart(await pds.getBlob(did, cid, signal), 1);
-    return true;
+    return "there";
   } catch (error) {
     if (isDecampError(error, "server-refused")) {
-      return false;
+      return isBlobNotFound(error) ? "lost" : "not-given";
     }
     throw error;
   }
@@ -115,7 +132,7 @@ async function firstWith(
     const pds = services.openPds(origin);
     const state = await stateAt(pds, did, signal, { attempts: 1 });
     try {
-      if (!["absent", "unreachable"].includes(state) && (await hasBlob(pds, did, cid, signal))) {
+      if (!["absent", "unreachable"].includes(state) && (await askBlob(pds, did, cid, signal)) === "there") {
         return pds.host;
       }
     } catch (error) {
