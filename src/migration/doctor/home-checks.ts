@@ -2,7 +2,7 @@
 
 import { askPlace, commitAt, stateAt, type Place } from "../../account/places.ts";
 import { isWebPast } from "../../account/web/past.ts";
-import { homeBefore, homeOf, serversOf, whereIs, type Whereabouts } from "../../account/where.ts";
+import { homeBefore, homeOf, livesAt, serversOf, whereIs, type Whereabouts } from "../../account/where.ts";
 import { isDecampError } from "../../errors.ts";
 import type { VerifiedLog } from "../../plc/log.ts";
 import { signingKeyOf } from "../../plc/operation.ts";
@@ -99,7 +99,7 @@ export function earlierHomes({ past }: Subject): readonly string[] {
   return isWebPast(past)
     ? []
     : serversOf(past)
-        .filter((url) => url !== homeOf(past))
+        .filter((url) => !livesAt(past, url))
         .slice(0, mostServers);
 }
 
