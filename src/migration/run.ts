@@ -13,6 +13,7 @@ import { parseAccount } from "../identity/names.ts";
 import { diffOperations } from "../plc/diff.ts";
 import { contentOf } from "../plc/operation.ts";
 import type { Answers } from "./answers.ts";
+import { withBothSides } from "./checks/both-sides.ts";
 import { owesProof } from "./checks/unseen.ts";
 import { offerConfirmation } from "./afterwards/confirm-email.ts";
 import { Context, endSessions, type MigrationServices, type Step } from "./context.ts";
@@ -111,10 +112,12 @@ export async function migrate(
       const { did } = context.identity;
       context.warn(
         "source-frozen",
-        `The account is deactivated on your old server, so nobody can see it. Run the same command again to go on, or take it back: decamp migrate cancel ${did} --to ${context.targetOrigin}`,
+        "The account is deactivated on your old server, so nobody can see it. Run the same command again to go on. Or take it back, with migrate cancel.",
+        ["migrate", "cancel", did, "--to", context.targetOrigin],
       );
     }
-    throw context.hasIdentity ? withStanding(error, ...standingOf(context, error)) : error;
+    const whole = context.hasIdentity ? withStanding(error, ...standingOf(context, error)) : error;
+    throw context.switched ? await withBothSides(context, whole) : whole;
   } finally {
     await endSessions(context);
     await unlock?.();
