@@ -308,11 +308,11 @@ export class Context {
 
   /** What was warned of, each once, for the result. */
   readonly warnings: Warning[] = [];
-  readonly warn = (code: string, message: string): void => {
+  readonly warn = (code: string, message: string, next?: readonly string[]): void => {
     if (!this.warnings.some((warning) => warning.code === code && warning.message === message)) {
       this.warnings.push({ code, message });
     }
-    this.report({ type: "warning", code, message });
+    this.report({ type: "warning", code, message, ...(next === undefined ? {} : { next }) });
   };
 
   /** Whether the step at hand could not do what it is for, and the move goes on without it. */

@@ -162,6 +162,8 @@ export interface PublishedDocument {
 export interface Warning {
   readonly code: string;
   readonly message: string;
+  /** A command that helps, as words. */
+  readonly next?: readonly string[];
 }
 
 /** A blob that the old server does not give. */

@@ -27,7 +27,7 @@ export function checkIdentity(
     });
   }
   for (const key of powerlessKeys(log)) {
-    context.warn("key-below-server", belowServer(did, key));
+    context.warn("key-below-server", belowServer(key), ["plc", "add-key", did, key]);
   }
   const now = directoryTime(services);
   if (now === undefined) {
@@ -48,7 +48,8 @@ export function checkIdentity(
   if (undone !== undefined && now - Date.parse(undone.entry.createdAt) < recent) {
     context.warn(
       "plc-nullified",
-      `A change of this identity from ${undone.entry.createdAt} was undone by a key of higher rank. See who did that with decamp plc history ${did} before you go on.`,
+      `A change of this identity from ${undone.entry.createdAt} was undone by a key of higher rank. See who did that before you go on.`,
+      ["plc", "history", did],
     );
   }
   const head = history.find(({ entry }) => entry.cid === log.head.cid);
@@ -61,6 +62,6 @@ export function checkIdentity(
 }
 
 /** The sentence for a key that is no server's, and of no use where it stands. */
-export function belowServer(did: string, key: string): string {
-  return `The rotation key ${key} stands below a server's, so it cannot undo what a server signs. If it is yours, put it first: decamp plc add-key ${did} ${key}`;
+export function belowServer(key: string): string {
+  return `The rotation key ${key} stands below a server's, so it cannot undo what a server signs. If it is yours, put it first.`;
 }

@@ -33,7 +33,8 @@ export const findArchived: Step = {
     // A finished restore is asked about once more, or its last steps are left.
     if (context.switched && earlier?.restore !== true) {
       throw new DecampError("same-server", `The identity of ${identity.did} names ${targetOrigin} already.`, {
-        hint: `What is missing there a move brings; see where the account stands with decamp migrate status ${identity.did}`,
+        hint: "What is missing there a move brings. Where the account stands:",
+        data: { next: ["migrate", "status", identity.did] },
       });
     }
     if (identity.log === undefined) {

@@ -47,7 +47,8 @@ async function lookWhetherDone(context: Context, error: unknown): Promise<void> 
     const { source, identity, targetOrigin, warn } = context;
     warn(
       "source-frozen",
-      `Nobody knows whether ${source.host} has deactivated the account: if so, nobody can see it. Run the same command again to go on, or take it back: decamp migrate cancel ${identity.did} --to ${targetOrigin}`,
+      `Nobody knows whether ${source.host} has deactivated the account: if so, nobody can see it. Run the same command again to go on. Or take it back, with migrate cancel.`,
+      ["migrate", "cancel", identity.did, "--to", targetOrigin],
     );
     throw error;
   }

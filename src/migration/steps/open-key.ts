@@ -92,7 +92,7 @@ function warnOfKeys(
   }
   const above = keys.slice(0, Math.max(0, keys.indexOf(held))).filter((key) => servers.includes(key));
   if (above.length > 0) {
-    warn("key-below-server", belowServer(did, held));
+    warn("key-below-server", belowServer(held), ["plc", "add-key", did, held]);
     warn(
       "server-can-undo",
       `The old server can take back both changes of a restore, for 72 hours each, with ${above.join(" or ")}.`,

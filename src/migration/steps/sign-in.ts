@@ -110,7 +110,8 @@ function requireTakesKey({ plc: identity, source }: Context, own: RecommendedCre
   const objection = content === undefined ? undefined : objectionOf(source, content, own);
   if (objection !== undefined) {
     throw new DecampError("refused", `${source.host} would not submit the operation that adds your key: ${objection}`, {
-      hint: `Add the key by itself, then move without --recovery-key: decamp plc add-key ${identity.did} KEY --via directory`,
+      hint: "Add the key by itself, then move without --recovery-key:",
+      data: { next: ["plc", "add-key", identity.did, "KEY", "--via", "directory"] },
     });
   }
 }
@@ -129,6 +130,6 @@ function warnAboutOwnKeys({ plc: identity, sourceRotationKeys, warn }: Context):
   const lastOfServer = keys.findLastIndex((key) => sourceRotationKeys.includes(key));
   const told = powerlessKeys(log);
   for (const key of lastOfServer < 0 ? [] : keys.slice(lastOfServer + 1).filter((one) => !told.includes(one))) {
-    warn("key-below-server", belowServer(did, key));
+    warn("key-below-server", belowServer(key), ["plc", "add-key", did, key]);
   }
 }

@@ -1,5 +1,6 @@
 /** JSON Lines on stdout: one event a line, progress at most once a second. */
 import type { Channel } from "../terminal.ts";
+import { commandLine } from "../../command-line.ts";
 import type { Reporter, ReporterOptions } from "./reporter.ts";
 
 const progressEvery = 1000;
@@ -7,9 +8,10 @@ const progressEvery = 1000;
 /** @param now the clock, in milliseconds */
 export function createJsonReporter(
   out: Channel,
-  options: Pick<ReporterOptions, "quiet">,
+  options: Pick<ReporterOptions, "quiet" | "complete">,
   now: () => number = () => performance.now(),
 ): Reporter {
+  const { complete = commandLine } = options;
   let last = -Infinity;
   return {
     report: (event) => {
@@ -24,7 +26,8 @@ export function createJsonReporter(
         }
         last = now();
       }
-      out.json({ type, version: 1, ...rest });
+      const next = "next" in rest && rest.next !== undefined ? { next: complete(rest.next) } : {};
+      out.json({ type, version: 1, ...rest, ...next });
     },
     suspend: () => undefined,
     resume: () => undefined,

@@ -2,6 +2,7 @@
 import type { Difference } from "../../../plc/diff.ts";
 import type { LeftBehindNow, MigrationEvent, MigrationPlan, ShownChanges } from "../../../migration/events.ts";
 import { factsLines } from "../facts-lines.ts";
+import { commandLine } from "../../command-line.ts";
 import { leftLines, someOf } from "../left-lines.ts";
 import { countText, plural } from "./amounts.ts";
 import type { Line, Piece } from "../terminal.ts";
@@ -9,6 +10,14 @@ import type { Complete } from "../../next-command.ts";
 
 export function warningLine(warning: { message: string }): Piece[] {
   return [{ text: "Warning:", style: "yellow" }, " ", warning.message];
+}
+
+/** The same with the command that helps, if there is one. @param complete makes a command complete */
+export function warningLines(
+  warning: { readonly message: string; readonly next?: readonly string[] | undefined },
+  complete: Complete = commandLine,
+): Line[] {
+  return [warningLine(warning), ...(warning.next === undefined ? [] : [[`  ${complete(warning.next)}`]])];
 }
 
 /** What is about to change in the identity: one difference a line, its sign in front, so that colour is not needed. */

@@ -1,7 +1,7 @@
 /** A person's terminal: a spinner with a bar for the step at hand, one line for each step that is over. On stderr. */
 import type { Piece, Terminal } from "../terminal.ts";
 import { durationText } from "./amounts.ts";
-import { documentLines, identityEventLines, movingLines, recordsLines, warningLine } from "./lines.ts";
+import { documentLines, identityEventLines, movingLines, recordsLines, warningLines } from "./lines.ts";
 import type { Reporter, ReporterOptions } from "./reporter.ts";
 import { createSpinner } from "./spinner.ts";
 
@@ -41,7 +41,9 @@ export async function createPersonReporter(
           spinner.progress(event);
           break;
         case "warning":
-          spinner.say(...warningLine(event));
+          for (const line of warningLines(event, options.complete)) {
+            spinner.say(...line);
+          }
           break;
         case "records":
           for (const line of recordsLines(event)) {

@@ -1,7 +1,7 @@
 /** Plain lines on stderr, for a log: one line a change of state, a sign of life at most every ten seconds. */
 import type { Channel } from "../terminal.ts";
 import { createMeter, statusText, type Meter } from "./amounts.ts";
-import { documentLines, identityEventLines, movingLines, recordsLines, warningLine } from "./lines.ts";
+import { documentLines, identityEventLines, movingLines, recordsLines, warningLines } from "./lines.ts";
 import type { Reporter, ReporterOptions } from "./reporter.ts";
 
 const heartbeatEvery = 10_000;
@@ -44,7 +44,9 @@ export function createPlainReporter(
           }
           break;
         case "warning":
-          err.line(...warningLine(event));
+          for (const line of warningLines(event, options.complete)) {
+            err.line(...line);
+          }
           break;
         case "records":
           for (const line of recordsLines(event)) {
