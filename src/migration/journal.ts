@@ -58,6 +58,8 @@ export type JournalEntry =
   | { type: "frozen"; frozen: boolean }
   /** `unseen`: by what the new server says of it, without having shown it. */
   | { type: "compared"; commit: string; unseen?: boolean | undefined }
+  /** The new server has shown the copy: from then on it may not hide it. */
+  | { type: "shown" }
   /** It was agreed that what the new server has is proved once the account is active there. */
   | { type: "late-proof" }
   /** What the new server says that its head is, after it took this commit and showed nothing of it. */
@@ -125,6 +127,7 @@ const entrySchema: v.GenericSchema<unknown, JournalEntry> = v.variant("type", [
   }),
   v.object({ type: v.literal("frozen"), frozen: v.boolean() }),
   v.object({ type: v.literal("compared"), commit: v.string(), unseen: v.optional(v.boolean()) }),
+  v.object({ type: v.literal("shown") }),
   v.object({ type: v.literal("late-proof") }),
   v.object({ type: v.literal("unseen-import"), commit: v.string(), there: v.string() }),
   v.object({ type: v.literal("uploaded"), cids: v.array(v.string()) }),
@@ -192,6 +195,8 @@ export interface JournalState {
   readonly frozen?: boolean;
   /** The commit that the new server was proved to have, with every blob, right before the identity changed. */
   readonly compared?: string;
+  /** Whether the new server has shown the copy, in any run. */
+  readonly wasShown?: boolean;
   /** Whether the new server has shown nothing of that commit: it is proved only once the account is active there. */
   readonly isUnseen?: boolean;
   /** Whether somebody has agreed to that. */
@@ -502,6 +507,8 @@ function facts(
       };
     case "compared":
       return { compared: entry.commit, isUnseen: entry.unseen ?? false };
+    case "shown":
+      return { wasShown: true };
     case "late-proof":
       return { lateProof: true };
     case "unseen-import":

@@ -3,6 +3,7 @@ import { expect, inject, test } from "vitest";
 import { connectNetwork } from "../network/control.ts";
 import {
   cancelIt,
+  hideAgain,
   moveHome,
   moveInLate,
   moveInResumed,
@@ -12,6 +13,7 @@ import {
   proveLost,
   refuseIt,
   statusOf,
+  stumble,
   takeBack,
 } from "../network/habits/cells.ts";
 import type { Habit } from "../network/habits/index.ts";
@@ -55,6 +57,14 @@ test("a move out of a server that has only what it must have", async () => {
 
 test("a server that shows something else once the account is active there: the old one stays, and the way back works", async () => {
   expect(await takeBack(network, "tranquil")).toEqual([]);
+});
+
+test("after the switch both sides are told of: one that does not activate, one that does not say what it has", async () => {
+  expect(await stumble(network, "tranquil")).toEqual([]);
+});
+
+test("a server that has shown the copy may not hide it in the next run, whatever is agreed to", async () => {
+  expect(await hideAgain(network, "ezpds")).toEqual([]);
 });
 
 test("what nobody remembers to have proved is read back before the old account is deactivated", async () => {

@@ -56,7 +56,7 @@ const mayRemember: Readonly<Record<string, readonly string[]>> = {
   "migration/checks/mere-copy.ts": ["activeCopy"],
   "migration/steps/finish.ts": ["activeCopy"],
   // What a server took that shows nothing of it, and what was agreed to then, nobody else can say.
-  "migration/checks/unseen.ts": ["compared", "isUnseen", "lateProof", "unseenImport"],
+  "migration/checks/unseen.ts": ["compared", "isUnseen", "lateProof", "unseenImport", "wasShown"],
   "migration/steps/unseen/taken-blobs.ts": ["uploaded"],
   "migration/handle.ts": ["hasNewHandle", "newHandle"],
   "migration/holding.ts": ["compared", "document", "signed"],

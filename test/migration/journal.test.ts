@@ -64,6 +64,7 @@ test("what was written is read again", async () => {
 test("what was taken unseen is read again, and is owed a proof until that is taken down", async () => {
   await write();
   const journal = await openJournal(stateDir, did, target);
+  await journal.append({ type: "shown" });
   await journal.append({ type: "late-proof" });
   await journal.append({ type: "unseen-import", commit: "bafyours", there: "bafytheirs" });
   await journal.append({ type: "uploaded", cids: ["bafka", "bafkb"] });
@@ -72,6 +73,7 @@ test("what was taken unseen is read again, and is owed a proof until that is tak
   await journal.close();
   const state = await findJournal(stateDir, did, target);
   expect(state).toMatchObject({
+    wasShown: true,
     lateProof: true,
     unseenImport: { commit: "bafyours", there: "bafytheirs" },
     uploaded: new Set(["bafka", "bafkb", "bafkc"]),

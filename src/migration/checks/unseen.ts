@@ -32,7 +32,7 @@ export async function headOrHidden(context: Context): Promise<Head | "hidden" | 
   }
   try {
     const head = await headAt(target, identity.did, signal);
-    context.wasSeen = true;
+    await noteShown(context);
     return head;
   } catch (error) {
     if (!(await isHidden(context, error))) {
@@ -55,11 +55,19 @@ export async function lookWhetherHidden(context: Context): Promise<void> {
   }
   try {
     await target.latestCommit(identity.did, signal);
-    context.wasSeen = true;
+    await noteShown(context);
   } catch (error) {
     if (await isHidden(context, error)) {
       await settle(context);
     }
+  }
+}
+
+/** Takes down that the new server shows the copy: what it has shown in one run it may not hide in the next. */
+async function noteShown(context: Context): Promise<void> {
+  context.wasSeen = true;
+  if (context.hasJournal && !context.switched && context.journal.state.wasShown !== true) {
+    await context.note({ type: "shown" });
   }
 }
 
@@ -78,7 +86,7 @@ async function isHidden(context: Context, error: unknown): Promise<boolean> {
 async function settle(context: Context): Promise<void> {
   const { target, journal, options, answers, identity, restoring } = context;
   const { host } = target;
-  const { compared, isUnseen } = journal.state;
+  const { compared, isUnseen, wasShown } = journal.state;
   const hides = `${host} shows nothing of an account that is not active, not even to its owner`;
   if (restoring !== undefined) {
     throw new DecampError(
@@ -90,7 +98,7 @@ async function settle(context: Context): Promise<void> {
       },
     );
   }
-  if (context.wasSeen || (compared !== undefined && isUnseen !== true)) {
+  if (context.wasSeen || wasShown === true || (compared !== undefined && isUnseen !== true)) {
     throw new DecampError("refused", `${host} has shown the copy of the account before, and does not any more.`, {
       hint: "Ask the operator of the new server why, then run the same command again.",
       data: { reason: "hides-copy", host },

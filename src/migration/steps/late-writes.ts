@@ -57,14 +57,41 @@ export const lateWrites: Step = {
         throw error;
       }
       if (looked?.count === 0 && isOwnRefusal(error)) {
-        await context.note({ type: "source-compared", operation: arrivalOf(context) });
-        return `none right before it was deactivated; ${source.host} shows nothing of it since`;
+        return lookAtItsHead(context, looked.head);
       }
       context.leave("late-writes-unknown", `The old server could not be looked at once more: ${error.message}`);
       return "not looked at";
     }
   },
 };
+
+/**
+ * The old server shows nothing of an account that is deactivated there. What it says of it to the owner names the head:
+ * whether that is the one that was there right before.
+ */
+async function lookAtItsHead(context: Context, before: string): Promise<string> {
+  const { source, signal } = context;
+  const head = await source.accountStatus(signal).then(
+    ({ repoCommit }) => repoCommit,
+    (error: unknown) => {
+      if (!isDecampError(error) || error.code === "interrupted") {
+        throw error;
+      }
+      return undefined;
+    },
+  );
+  if (head !== undefined && head !== before) {
+    context.leave(
+      "late-writes-unknown",
+      `Something was written at ${source.host} right before the account was deactivated there, and that server does not show what.`,
+    );
+    return "not looked at";
+  }
+  await context.note({ type: "source-compared", operation: arrivalOf(context) });
+  return head === before
+    ? `none: ${source.host} still names the head that it had`
+    : `none right before it was deactivated; ${source.host} shows nothing of it since`;
+}
 
 function told(paths: readonly string[], count: number): string {
   return count === 0 ? "none" : `${count}: ${paths.slice(0, 5).join(", ")}`;

@@ -101,7 +101,7 @@ export async function transferNow(context: Context): Promise<number> {
     there.forEach(settle);
     await requireNoneMissing(context, proved);
   }
-  await settleFailures(context, failures.all, refs);
+  await settleFailures(context, failures.all, refs, proved.size === 0);
   context.owesBlobs &&= context.isUnseen;
   const among = needed.length + unarchived;
   context.transferred = { there: among - failures.all.size, of: among + left.size };
@@ -150,8 +150,17 @@ function leaveSkipped(context: Context, refs: Refs): void {
   }
 }
 
+/** Where not a single blob is there, it is hardly about the blobs. */
+const noneArrived =
+  "No blob arrived at all, so it is hardly about these. Some servers show no blob of an account that is not active: an account that has left such a server and goes back cannot be proved there, and another server is the way. Ask its operator.";
+
 /** @throws DecampError `incomplete`, `refused` for blobs that did not arrive, and may not be left out */
-async function settleFailures(context: Context, failed: ReadonlyMap<string, DecampError>, refs: Refs): Promise<void> {
+async function settleFailures(
+  context: Context,
+  failed: ReadonlyMap<string, DecampError>,
+  refs: Refs,
+  isNone: boolean,
+): Promise<void> {
   const { snapshot, target, options, signal, warn } = context;
   if (failed.size === 0) {
     return;
@@ -165,7 +174,10 @@ async function settleFailures(context: Context, failed: ReadonlyMap<string, Deca
   if (!options.allowMissingBlobs) {
     const isBroken = [...failed.values()].some(({ code }) => code === "refused");
     const sentence = `${target.host} does not take ${blobs.length} of your blobs`;
-    throw blobsStop(sentence, blobs, described, { code: isBroken ? "refused" : "incomplete" });
+    throw blobsStop(sentence, blobs, described, {
+      code: isBroken ? "refused" : "incomplete",
+      ...(isNone && failed.size > 1 ? { hint: noneArrived } : {}),
+    });
   }
   for (const blob of blobs) {
     context.notMoved.set(blob.cid, { ...blob, archived: true });

@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { isDeepStrictEqual } from "node:util";
-import { changedJson, end, meanwhile, refuse } from "../../faults/faults.ts";
+import { changedJson, end, meanwhile, refuse, status } from "../../faults/faults.ts";
 import { startProxy, type Proxy } from "../../faults/proxy.ts";
 import { login, type Account } from "../account.ts";
 import type { Network } from "../control.ts";
@@ -34,6 +34,9 @@ export const signsAgain: ReadonlySet<Habit> = new Set(["cocoon", "tranquil"]);
 const hidesCopy: ReadonlySet<Habit> = new Set(["tranquil"]);
 /** Where preferences have no place, a move is done and not whole. */
 export const whole = (habit: Habit): number => (habit === "minimal" ? 6 : 0);
+
+/** With it decamp's waits are short. */
+const hurry = new URL("../../faults/hurry.ts", import.meta.url);
 
 const size = { records: 25, blobs: 3 };
 let count = 0;
@@ -655,6 +658,65 @@ export const proveLost: Cell = async (network, habit) =>
     proxy.behave();
     takeOn({ proxy, server: pds }, habit, account.did);
     return runDecamp(args);
+  });
+
+/**
+ * After the switch: a server that does not activate the account, and then one that does not say what it has. Both ends
+ * say how the account is on both sides, and the same command goes on.
+ */
+export const stumble: Cell = async (network, habit) =>
+  into(network, habit, async ({ args }, { proxy, account, pds, direct }) => {
+    const run = async (): Promise<Ended> => runDecamp([...args, "--json"], { preload: hurry });
+    const states = async (): Promise<string> => {
+      const urls = [account.pds.url, direct.url];
+      return (await Promise.all(urls.map(async (url) => repoStatus({ url, did: account.did })))).join(", ");
+    };
+    const dress = (): void => {
+      proxy.behave();
+      takeOn({ proxy, server: pds }, habit, account.did);
+    };
+    proxy.when({ kind: "com.atproto.server.activateAccount" }, refuse(400, "InvalidRequest", "Not today"));
+    const refused = await run();
+    const { hint = "", data = {} } = lastError(refused);
+    const says = `does not have the account active, and ${new URL(account.pds.url).host} still has.`;
+    const undo = `plc undo ${account.did} --rotation-key-file`;
+    if (refused.code !== 5 || !hint.includes(says) || !String(data["next"]).includes(undo)) {
+      return { ...refused, code: 1 };
+    }
+    dress();
+    proxy.when({ kind: "com.atproto.sync.getRepo" }, status(500));
+    const silent = await run();
+    const there = await states();
+    if (silent.code !== 5 || !String(lastError(silent).hint).includes("has not said what it has") || there !== both) {
+      return { ...silent, code: 1 };
+    }
+    dress();
+    return run();
+  });
+
+const both = "active, active";
+
+function lastError({ stderr }: Ended): { hint?: string; data?: Record<string, unknown> } {
+  return JSON.parse(stderr.trim().split("\n").at(-1) ?? "{}") as { hint?: string; data?: Record<string, unknown> };
+}
+
+/** What a server has shown of a copy in one run it may not hide in the next, whatever is agreed to. */
+export const hideAgain: Cell = async (network, habit) =>
+  into(network, habit, async (plain, { proxy, account, pds, late }) => {
+    const { args } = await withWayBack(network, account, plain);
+    await late(); // the key came by an operation of its own, which is not the move's
+    await runDecamp([...plain.args, "--until", "transfer-blobs"]);
+    proxy.when(
+      { kind: /^com\.atproto\.sync\.(getRepo|getLatestCommit|getBlob|listBlobs)$/ },
+      refuse(400, "RepoDeactivated"),
+    );
+    const hidden = await runDecamp(args);
+    if (hidden.code !== 9 || !hidden.stderr.includes("has shown the copy of the account before")) {
+      return { ...hidden, code: 1 };
+    }
+    proxy.behave();
+    takeOn({ proxy, server: pds }, habit, account.did);
+    return runDecamp(plain.args);
   });
 
 function isUnproved(move: object | undefined): boolean {

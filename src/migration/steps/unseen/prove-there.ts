@@ -19,8 +19,16 @@ import { signInToTarget } from "../../sign-in.ts";
 import { pressOn } from "../run-step.ts";
 import { transferNow } from "../transfer-blobs.ts";
 
-/** What says that it is not there; one that does not answer is asked again by the same command. */
-const failures = ["refused", "damaged", "incomplete", "limit-exceeded", "server-refused", "bad-answer"] as const;
+/** What says that it is not there, unless the server only stumbles. */
+const failures = ["refused", "damaged", "incomplete", "limit-exceeded", "server-refused"] as const;
+
+/** A server that does not answer, or says no more than that it failed: nothing is known of what it has. */
+function isStumble(error: unknown): error is DecampError {
+  return (
+    isDecampError(error, "unreachable", "bad-answer") ||
+    (isDecampError(error, "server-refused") && Number(error.data["status"]) >= 500)
+  );
+}
 
 /** What would say so if what is there is not what was sent. */
 type Fault = string | undefined;
@@ -58,7 +66,11 @@ export const proveThere: Step = {
       return `${last.records} records and ${there} blobs, read back${added === 0 ? "" : `; ${added} records were written there since`}`;
     } catch (error) {
       context.isUnseen = true;
-      throw isDecampError(error, ...failures) ? asFailed(context, error) : error;
+      throw isStumble(error)
+        ? asUnproved(context, error)
+        : isDecampError(error, ...failures)
+          ? asFailed(context, error)
+          : error;
     }
   },
 };
@@ -124,6 +136,15 @@ async function judge(
     }
     const fault = `${count} records are not there, or are others, such as ${others.join(", ")}`;
     return { fault: count === 0 ? undefined : fault, added };
+  });
+}
+
+/** Nothing is proved, and nothing is known to be wrong: the same command asks again. */
+function asUnproved({ source, target }: Context, { code, message, data, cause }: DecampError): DecampError {
+  return new DecampError(code, message, {
+    hint: `Nothing shows that anything is missing: ${target.host} has not said what it has. The account on ${source.host} stays active until that is proved. Run the same command again.`,
+    data,
+    cause,
   });
 }
 
