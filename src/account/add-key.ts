@@ -5,24 +5,21 @@
  */
 
 import { DecampError } from "../errors.ts";
-import { parseServerUrl } from "../identity/addresses.ts";
 import { parseDidKey } from "../identity/keys.ts";
 import type { SignedAnswer } from "../plc/diff.ts";
 import { editOperation } from "../plc/edit.ts";
 import { judgeOperation } from "../plc/judge.ts";
 import type { KeyKnowledge } from "../plc/change-facts.ts";
-import { pdsOf, rotationKeysOf, type UnsignedOperation } from "../plc/operation.ts";
+import { rotationKeysOf, type UnsignedOperation } from "../plc/operation.ts";
 import { handleAmong, type RecommendedCredentials } from "../plc/update.ts";
 import { predecessorAt } from "../plc/place.ts";
 import type { Pds } from "../services/servers/pds.ts";
 import { carryOut, type ChangeOptions, type ChangeParts, type ChangePlan, type ChangeResult } from "./change.ts";
 import { timeAtDirectory } from "./directory-time.ts";
 import { trySigning } from "./keep-key.ts";
-import { ownCredentials } from "./plan-move.ts";
 import { readAccount, type AccountLog } from "./find.ts";
+import { changeByServer, withSession, type ServerSession } from "./repair/own-server.ts";
 import { signByKey, type Signer } from "./sign-by-key.ts";
-import { signByServer } from "./sign-by-server.ts";
-import { signIn } from "./sign-in.ts";
 
 /** Which rotation key is to come, and how. */
 export interface NewKeyRequest extends ChangeOptions {
@@ -42,15 +39,6 @@ export interface AddKeyRequest extends NewKeyRequest {
   readonly account: string;
   /** Origin of the server that is asked for the handle. */
   readonly from?: string | undefined;
-}
-
-/** The server that holds the account, signed in. */
-export interface ServerSession {
-  readonly pds: Pds;
-  /** Where it mails its codes to, if that is known. */
-  readonly email?: string | undefined;
-  /** Its own part of the identity, if it says. */
-  readonly own?: RecommendedCredentials | undefined;
 }
 
 /** What came of it: the key was added, or stood first already. */
@@ -103,7 +91,7 @@ export async function addKeyTo(
       }
       const signers = keys.filter((one) => own?.rotationKeys.includes(one));
       const known = { user, oldServer: own?.rotationKeys ?? [], ...(signers.length > 0 ? { signers } : {}) };
-      return addByServer(parts, plan(known), request, open);
+      return changeByServer(parts, plan(known), request, open);
     });
     return { state: "added", did, ...result };
   }
@@ -145,49 +133,6 @@ function requireTaken(pds: Pds, operation: UnsignedOperation, own: RecommendedCr
       hint: "It can sign it all the same: run the same command again with --via directory.",
       data: { reason: "server-would-refuse" },
     });
-  }
-}
-
-async function addByServer(
-  parts: ChangeParts,
-  plan: ChangePlan,
-  request: NewKeyRequest,
-  { pds, email }: ServerSession,
-): Promise<ChangeResult> {
-  const { answers, signal } = parts;
-  const sign = async (): Promise<SignedAnswer> => {
-    if (!answers.hasPlcToken) {
-      await pds.requestPlcToken(signal);
-    }
-    const head = predecessorAt(plan.judgement.place);
-    return signByServer({ pds, asked: plan.operation, head, email }, answers, signal);
-  };
-  return carryOut(parts, plan, request, sign, pds);
-}
-
-/** Signs in at the server that holds the account, unless somebody has. */
-async function withSession<T>(
-  { services, answers, signal }: ChangeParts,
-  account: AccountLog,
-  request: NewKeyRequest,
-  session: ServerSession | undefined,
-  work: (session: ServerSession) => Promise<T>,
-): Promise<T> {
-  if (session !== undefined) {
-    return work(session);
-  }
-  const endpoint = pdsOf(account.log.head.operation);
-  if (endpoint === undefined) {
-    throw new DecampError("refused", "The identity names no server that could sign this.", {
-      hint: "Sign it with a rotation key that you hold.",
-    });
-  }
-  const pds = services.openPds(parseServerUrl(endpoint, request));
-  try {
-    const { email } = await signIn(pds, account, answers, "sourcePassword", signal);
-    return await work({ pds, email, own: await ownCredentials(pds, signal) });
-  } finally {
-    await pds.signOut();
   }
 }
 

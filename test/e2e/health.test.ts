@@ -130,8 +130,11 @@ test("a key below the server's, a strange signing key, a handle of nobody, a ser
   await sleep(5500);
   const value = { $type: "app.bsky.feed.post", text: "later", createdAt: new Date(0).toISOString() };
   await applyWrites(account, [{ collection: "app.bsky.feed.post", rkey: "3klater222222", value }]);
-  expect(await look(account.did)).toMatchObject({ code: 3, states: { signature: "fault" } });
-  await changeIdentity(network, account, () => ({ verificationMethods }));
+  const refused = await look(account.did);
+  expect(refused).toMatchObject({ code: 3, states: { signature: "fault" } });
+  await type(refused.wrong[0]?.next, env, yes);
+  expect(await look(account.did)).toMatchObject({ code: 0, states: { ...healthy, signature: "ok" } });
+  expect((await auditLog(plcUrl, account.did)).at(-1)?.operation.verificationMethods).toEqual(verificationMethods);
 
   await changeIdentity(network, account, () => ({ alsoKnownAs: ["at://nobody-at-all.a.test"] }));
   const nobody = await look(account.did);
@@ -154,10 +157,23 @@ test("a key below the server's, a strange signing key, a handle of nobody, a ser
 
 test("of a server that is gone nobody knows whether it has the account active", async () => {
   const account = await filled("gone");
+  const key = await addOwnParts(network, account);
   const { services } = (await auditLog(plcUrl, account.did)).at(-1)?.operation ?? expect.fail();
   const gone = { type: "AtprotoPersonalDataServer", endpoint: "http://localhost:1" };
   await changeIdentity(network, account, () => ({ services: { ...services, atproto_pds: gone } }));
-  await changeIdentity(network, account, () => ({ services }));
+  // The server is at another address than the identity names: that is taken only from who types it, and with a proof.
+  const archive = path.join(home, "gone");
+  await runDecamp(["export", account.did, "--from", a.url, "-o", archive, ...where]);
+  const env = { PLC_SIGNING_KEY: key.privateKeyHex, DECAMP_SOURCE_PASSWORD: account.password, XDG_STATE_HOME: home };
+  const line = `decamp plc repair ${account.did} --server ${a.url} ${where.join(" ")} --no-input --confirm-did ${account.did}`;
+  const value = { $type: "app.bsky.feed.post", text: "later", createdAt: new Date(0).toISOString() };
+  await applyWrites(account, [{ collection: "app.bsky.feed.post", rkey: "3klater222222", value }]);
+  await expect(type(line, env)).rejects.toMatchObject({
+    code: 9,
+    stderr: expect.stringContaining("--archive") as string,
+  });
+  await type(line, env, `--archive ${archive}`);
+  expect((await auditLog(plcUrl, account.did)).at(-1)?.operation.services).toEqual(services);
   expect(await look(account.did, "--quick")).toMatchObject({ code: 0, states: { home: "ok", elsewhere: "warning" } });
 
   const flags = ["--quick", "--relay", "http://localhost:1", "--app-view", "http://localhost:1"];

@@ -45,6 +45,12 @@ export interface PlcAddKeyFlags extends ChangeFlags {
   readonly replace?: string;
 }
 
+export interface PlcRepairFlags extends ChangeFlags {
+  readonly signBy?: "server" | "key";
+  readonly server?: string;
+  readonly archive?: string;
+}
+
 export interface PlcSignFlags extends RotationKeyFlags, RotationSignerFlags {
   readonly log?: string;
   readonly withoutLog?: true;
@@ -174,12 +180,7 @@ export function declareAddKey(plc: Command): Command {
       .argument("<account>", "its handle, or its DID")
       .argument("<key>", "a file with the key, - for the standard input, or its public part: did:key:…")
       .option("--replace <did:key>", "take this key away at the same time")
-      .addOption(
-        new Option(
-          "--sign-by <way>",
-          "who signs: the server, with a code that it mails, or a rotation key that is in the list already (default: key if one is given)",
-        ).choices(["server", "key"]),
-      ),
+      .addOption(signByOption()),
     "server",
   );
   ownPasswordOptions(command);
@@ -215,6 +216,49 @@ export function declareAddKey(plc: Command): Command {
       },
     ],
   );
+}
+
+export function declareRepair(plc: Command): Command {
+  const command = changeOptions(
+    fromOption(plc.command("repair").summary("let the identity say what the server needs"))
+      .argument("<account>", "its DID, or its handle")
+      .option("--server <url>", "the address that the server has now, if the identity names an old one")
+      .option("--archive <path>", "with --server: the archive that shows which revision was seen last")
+      .addOption(signByOption()),
+    "server",
+  );
+  ownPasswordOptions(command);
+  secretOptions(command, "plc-token", "mailed code that confirms the change", "PLC_SIGN_TOKEN");
+  rotationKeyOptions(command);
+  return helpStartsWith(
+    command,
+    [
+      "For an identity that names another signing key than the server has, so that",
+      "relays refuse what is written, and for a server that has a new address. The server",
+      "is asked what it needs, and has to prove that it has the account: its newest",
+      "commit is signed with that key, or with one that the identity has named. A new",
+      "address counts only if you give it, and if the server there has the account at",
+      "the revision that was seen last, or a newer one. Nothing else changes.",
+    ],
+    [
+      {
+        says: "The signing key, signed by the server, which mails a code for that:",
+        command: "decamp plc repair alice.example.com",
+      },
+      {
+        says: "A server that has a new address:",
+        command:
+          "decamp plc repair alice.example.com --server https://pds.example.com \\\n        --archive backup",
+      },
+    ],
+  );
+}
+
+function signByOption(): Option {
+  return new Option(
+    "--sign-by <way>",
+    "who signs: the server, with a code that it mails, or a rotation key that is in the list already (default: key if one is given)",
+  ).choices(["server", "key"]);
 }
 
 export function declareRecover(plc: Command): Command {

@@ -5,12 +5,14 @@ import {
   declareAddKey,
   declareDiff,
   declareRecover,
+  declareRepair,
   declareSign,
   declareSubmit,
   declareUndo,
   type PlcAddKeyFlags,
   type PlcDiffFlags,
   type PlcRecoverFlags,
+  type PlcRepairFlags,
   type PlcSignFlags,
   type PlcSubmitFlags,
   type PlcUndoFlags,
@@ -48,6 +50,7 @@ export function declarePlc(program: Command): readonly Declared[] {
     runs<PlcSubmitFlags>(declareSubmit(plc), async () => (await import("./submit.ts")).plcSubmitCommand),
     runs<PlcAddKeyFlags>(declareAddKey(plc), async () => (await import("./add-key.ts")).plcAddKeyCommand),
     runs<PlcRecoverFlags>(declareRecover(plc), async () => (await import("./recover.ts")).plcRecoverCommand),
+    runs<PlcRepairFlags>(declareRepair(plc), async () => (await import("./repair.ts")).plcRepairCommand),
     runs<PlcUndoFlags>(declareUndo(plc), async () => (await import("./undo.ts")).plcUndoCommand),
   ];
 }

@@ -183,7 +183,8 @@ export async function checkSignature(
           "fault",
           `${pds.host} signs with ${signingKey}, and the identity names another key since ${since}.`,
           {
-            help: `Relays refuse what is written there. With your rotation key decamp plc diff ${did} --signing-key ${signingKey} plans the change back, decamp plc sign and decamp plc submit make it.`,
+            help: "Relays refuse what is written there. This lets the identity name the key that the server has:",
+            next: ["plc", "repair", did],
           },
         );
   } catch (error) {
@@ -193,7 +194,8 @@ export async function checkSignature(
     }
     return error.code === "damaged"
       ? found("signature", "fault", `${pds.host} signs the repository with a key that the identity has never named.`, {
-          help: `Relays refuse what is written there. Ask the operator of ${pds.host} which key it signs with; then decamp plc diff --signing-key plans the change of the identity.`,
+          help: "Relays refuse what is written there. This asks the server for its key, proves it, and lets the identity name it:",
+          next: ["plc", "repair", did],
         })
       : found("signature", "unknown", `With which key the repository is signed is not known: ${error.message}`);
   }

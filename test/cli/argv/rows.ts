@@ -465,6 +465,23 @@ export const commandRows: Readonly<Record<string, CommandRows>> = {
     ],
     lines: [[`alice.example ${keyA}`, { args: ["alice.example", keyA] }]],
   },
+  "plc repair": {
+    typed: "alice.example",
+    receives: { args: ["alice.example"], flags: { via: "server", curve: "k256" } },
+    rows: [
+      from,
+      ["--server https://pds.example", flags({ server: "https://pds.example" })],
+      ["--archive backup", flags({ archive: "backup" })],
+      ["--sign-by key", flags({ signBy: "key" })],
+      ["--sign-by server", flags({ signBy: "server" })],
+      ["--via directory", flags({ via: "directory" })],
+      confirmDid,
+      ...secret("password"),
+      ...secret("auth-factor"),
+      ...secret("plc-token"),
+      ...rotationKey,
+    ],
+  },
   "plc recover": {
     typed: "alice.example",
     receives: { args: ["alice.example"], flags: { via: "directory", curve: "k256" } },
