@@ -19,10 +19,30 @@ const statuses: Readonly<Partial<Record<string, string>>> = {
   RepoSuspended: "suspended",
 };
 
+const signInHint =
+  "Many servers still give it to its owner: sign in with --sign-in, --password-file or --password-command.";
+
 /** Why an account is not active, if that is why its server does not hand it out. */
 export function inactiveStatus(error: unknown): string | undefined {
   const state = isDecampError(error, "account-unavailable") ? error.data["state"] : undefined;
   return typeof state === "string" && Object.hasOwn(statuses, state) ? statuses[state] : undefined;
+}
+
+/**
+ * The error for an account that a server's list says it does not hand out.
+ *
+ * @param status the word of the list
+ * @returns undefined for a word that has no name here: then the server is asked
+ */
+export function listedUnavailable(host: string, did: string, status: string | undefined): DecampError | undefined {
+  const state = Object.keys(statuses).find((name) => statuses[name] === status);
+  const says = state === undefined ? undefined : states[state];
+  return says === undefined
+    ? undefined
+    : new DecampError("account-unavailable", `${host} says in its list that the account ${did} ${says}.`, {
+        hint: signInHint,
+        data: { did, host, state },
+      });
 }
 
 /**
@@ -72,9 +92,7 @@ export function asUnavailable(error: unknown, pds: Pds, did: string): unknown {
     });
   }
   return new DecampError("account-unavailable", `${host} says that the account ${did} ${says}.`, {
-    hint: isSignedIn
-      ? "It was asked for with the account's session. Ask the operator of that server."
-      : "Many servers still give it to its owner: sign in with --sign-in, --password-file or --password-command.",
+    hint: isSignedIn ? "It was asked for with the account's session. Ask the operator of that server." : signInHint,
     data,
     cause: error,
   });

@@ -1,11 +1,10 @@
 /** All accounts of a server, an archive each, by the real command against a real server. */
 import { createHash } from "node:crypto";
-import { existsSync } from "node:fs";
 import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
-import { refuse, samePage } from "../faults/faults.ts";
+import { changedJson, drop, refuse, samePage } from "../faults/faults.ts";
 import { startProxy, type Proxy } from "../faults/proxy.ts";
 import { createAccount, type Account } from "../network/account.ts";
 import { connectNetwork } from "../network/control.ts";
@@ -93,6 +92,16 @@ async function exportMany(output: string, ...more: string[]): Promise<Many> {
 const everyone = (): string[] => ["--all", "--pds", pds.url];
 const sorted = (values: readonly (string | undefined)[]): string[] => values.map((value = "") => value).sort();
 
+/** Whether an account is asked for its real head today, as the documentation says it. */
+function isAskedToday(did: string): boolean {
+  const digits = createHash("sha256").update(did).digest("hex").slice(8, 16);
+  return (Number.parseInt(digits, 16) + Math.floor(Date.now() / 86_400_000)) % 100 === 0;
+}
+
+function archiveOf({ did }: Account): string {
+  return path.join(folder, "all", did.replaceAll(":", "-"));
+}
+
 function isAbout({ did }: Account, requestPath: string): boolean {
   return new URL(requestPath, "http://localhost").searchParams.get("did") === did;
 }
@@ -124,14 +133,24 @@ test("every account of a server, then nothing, then only what is new", async () 
     await expectProved("all", account);
   }
 
-  // Two requests an account, and those for the list.
+  // The list shows that nothing is new: an account costs no request, but for the few that are asked all the same, and
+  // the half of the identities that is looked up this time.
+  const asked = accounts.filter(({ did }) => isAskedToday(did)).map(({ did }) => did);
   const second = await exportMany("all", ...everyone());
   expect(second.code).toBe(0);
   expect(second.summary.accounts).toMatchObject({ total: 6, complete: 6, unchanged: 6 });
-  const pages = second.requests.filter((kind) => kind === "com.atproto.sync.listRepos");
-  expect(second.requests).toEqual(
-    [...pages, ...accounts.flatMap(() => ["com.atproto.sync.getLatestCommit", "DID/log/audit"])].sort(),
-  );
+  expect(second.lines.every(({ mode, received }) => mode === "unchanged" && received?.repoBytes === 0)).toBe(true);
+  const third = await exportMany("all", ...everyone());
+  for (const { requests } of [second, third]) {
+    const kinds = new Set(requests.filter((kind) => kind !== "com.atproto.sync.listRepos"));
+    expect(requests.filter((kind) => kind === "com.atproto.sync.getLatestCommit")).toHaveLength(asked.length);
+    expect([...kinds].filter((kind) => !["com.atproto.sync.getLatestCommit", "DID/log/audit"].includes(kind))).toEqual(
+      [],
+    );
+  }
+  // In two nights each identity was looked up once.
+  const looks = [second, third].flatMap(({ requests }) => requests.filter((kind) => kind === "DID/log/audit"));
+  expect(looks).toHaveLength(accounts.length + asked.length);
 
   const [, ben] = accounts;
   await procedure(
@@ -140,10 +159,83 @@ test("every account of a server, then nothing, then only what is new", async () 
     { repo: ben!.did, collection: "app.example.note", record: { $type: "app.example.note", text: "new" } },
     { token: ben!.accessJwt },
   );
-  const third = await exportMany("all", ...everyone());
-  const changed = third.lines.filter(({ mode }) => mode !== "unchanged");
+  const fourth = await exportMany("all", ...everyone());
+  const changed = fourth.lines.filter(({ mode }) => mode !== "unchanged");
   expect(changed).toMatchObject([{ did: ben!.did, mode: "incremental", received: { blobs: 0 } }]);
   await expectProved("all", ben!);
+});
+
+test("what is gone from the disk is noticed in the next night, whatever the list says", async () => {
+  const [ann, ben] = accounts as [Account, Account];
+  const blobs = await readdir(path.join(archiveOf(ann), "blobs"), { recursive: true });
+  await rm(path.join(archiveOf(ann), "blobs", blobs.find((name) => name.includes("baf")) ?? ""));
+  const [snapshot = ""] = (await readdir(path.join(archiveOf(ben), "snapshots"))).slice(-1);
+  await rm(path.join(archiveOf(ben), "snapshots", snapshot, "repo.car"));
+  const { code, summary } = await exportMany("all", ...everyone());
+  expect({ code, accounts: summary.accounts }).toMatchObject({ code: 0, accounts: { complete: 6, mended: 2 } });
+  await expectProved("all", ann);
+  await expectProved("all", ben);
+});
+
+test("an account that the list has no more is gone, one whose identity names another server has moved: no failures", async () => {
+  const [ann, ben] = accounts as [Account, Account];
+  const hide = changedJson((page) => ({
+    ...page,
+    repos: (page["repos"] as { did: string }[]).flatMap((repo) =>
+      repo.did === ann.did ? [] : [repo.did === ben.did ? { ...repo, active: false, status: "deactivated" } : repo],
+    ),
+  }));
+  pds.when({ kind: "com.atproto.sync.listRepos" }, hide);
+  const first = await exportMany("all", ...everyone());
+  expect(first).toMatchObject({
+    code: 0,
+    summary: { ok: true, accounts: { total: 6, complete: 4, inactive: 1, gone: 1 } },
+  });
+  expect(first.lines.find(({ did }) => did === ann.did)).toMatchObject({ ok: false, class: "gone" });
+  expect((await exportMany("all", ...everyone(), "--fail-on", "gone,moved")).code).toBe(6);
+  pds.behave();
+  expect((await exportMany("all", ...everyone())).summary.accounts).toMatchObject({
+    complete: 6,
+    gone: 0,
+    inactive: 0,
+  });
+});
+
+test("a directory that does not answer is one error; what needs no look at it is as good as ever", async () => {
+  const [, , , , emil] = accounts as [Account, Account, Account, Account, Account];
+  await procedure(
+    emil.pds.url,
+    "com.atproto.repo.createRecord",
+    { repo: emil.did, collection: "app.example.note", record: { $type: "app.example.note", text: "new" } },
+    { token: emil.accessJwt },
+  );
+  plc.when({}, drop());
+  const { code, lines, summary } = await exportMany("all", ...everyone());
+  plc.behave();
+  expect(code).toBe(6);
+  expect(summary).toMatchObject({ ok: false, accounts: { total: 6, failed: 0 }, unanswered: { code: "unreachable" } });
+  expect(lines.filter(({ ok }) => !ok)).toEqual([]);
+  expect(lines.map(({ did }) => did)).not.toContain(emil.did);
+  const next = await exportMany("all", ...everyone());
+  expect(next).toMatchObject({ code: 0, summary: { accounts: { complete: 6 } } });
+  await expectProved("all", emil);
+});
+
+test("a second run over the same accounts ends at once, with its own exit code", async () => {
+  const release = Promise.withResolvers<void>();
+  const reached = Promise.withResolvers<void>();
+  pds.when({ kind: "com.atproto.sync.listRepos" }, async (exchange) => {
+    reached.resolve();
+    await release.promise;
+    await exchange.pass();
+  });
+  const first = exportMany("all", ...everyone());
+  await reached.promise;
+  const second = await runDecamp(["export", "-o", path.join(folder, "all"), ...everyone(), ...flags()]);
+  expect(second.code).toBe(11);
+  release.resolve();
+  expect((await first).code).toBe(0);
+  pds.behave();
 });
 
 test("what happens to one does not stop the others: each failure is named, and tried again by the next run", async () => {
@@ -193,7 +285,8 @@ test("the shards of a server have each account exactly once, where the hash of i
       dids.push(did);
     }
     const output = path.join(folder, `shard-${index}`);
-    expect(existsSync(output) ? await readdir(output) : []).toHaveLength(lines.length);
+    const archives = (await readdir(output)).filter((name) => name.startsWith("did-"));
+    expect(archives).toHaveLength(lines.length);
   }
   expect(sorted(dids)).toEqual(sorted(accounts.map(({ did }) => did)));
 });

@@ -100,8 +100,8 @@ describe("lists", () => {
       sendJson(response, 200, { repos: [{ toString: 1, valueOf: 1 }, { did }, null] }),
     );
     const found: string[] = [];
-    for await (const name of new Pds(http, server.origin).listRepos(signal)) {
-      found.push(name);
+    for await (const listed of new Pds(http, server.origin).listRepos(signal)) {
+      found.push(listed.did);
     }
     expect(found).toEqual(['{"toString":1,"valueOf":1}', did, "null"]);
   });

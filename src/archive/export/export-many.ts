@@ -6,6 +6,7 @@
 import { DecampError, isDecampError } from "../../errors.ts";
 import type { Account } from "../../identity/names.ts";
 import { forEachConcurrent } from "../../services/concurrent.ts";
+import type { ListedRepo } from "../../services/servers/pds.ts";
 import type { ExportResult } from "./export-account.ts";
 import { shardOf, type Shard } from "./shard.ts";
 
@@ -14,11 +15,18 @@ export interface Listed {
   /** As it stands in the list. */
   readonly name: string;
   readonly account: Account | DecampError;
+  /** What the list says of it, if it is a server's. */
+  readonly stated?: ListedRepo | undefined;
 }
 
 /** How it went with one account. */
 export type Outcome = { readonly name: string; readonly did?: string } & (
-  { readonly result: ExportResult } | { readonly error: unknown }
+  | { readonly result: ExportResult }
+  | {
+      readonly error: unknown;
+      /** That the server's list does not have it any more. */
+      readonly isGone?: true;
+    }
 );
 
 /** How many accounts are exported. */
@@ -30,7 +38,12 @@ export interface ManyOptions {
   readonly signal: AbortSignal;
   /** The DID of an account. */
   readonly findDid: (account: Account, signal: AbortSignal) => Promise<string>;
-  readonly export: (did: string, account: Account, signal: AbortSignal) => Promise<ExportResult>;
+  readonly export: (
+    did: string,
+    account: Account,
+    stated: ListedRepo | undefined,
+    signal: AbortSignal,
+  ) => Promise<ExportResult>;
   /** Told how it went, account by account. The next one waits for it. */
   readonly onOutcome: (outcome: Outcome) => Promise<void>;
 }
@@ -56,7 +69,7 @@ export async function exportMany(
 ): Promise<ListEnd> {
   const running = new Set<string>();
   const ended: ListEnd = {};
-  await forEachConcurrent(untilError(list, ended), jobs, signal, async ({ name, account }, either) => {
+  await forEachConcurrent(untilError(list, ended), jobs, signal, async ({ name, account, stated }, either) => {
     let did: string | undefined;
     try {
       if (account instanceof DecampError) {
@@ -68,7 +81,7 @@ export async function exportMany(
       }
       running.add(did);
       try {
-        await work.onOutcome({ name, did, result: await work.export(did, account, either) });
+        await work.onOutcome({ name, did, result: await work.export(did, account, stated, either) });
       } finally {
         running.delete(did);
       }

@@ -72,6 +72,11 @@ export function isInSnapshot({ part, described }: Part, snapshot: Manifest | und
   return snapshot?.files[snapshotFiles[part]]?.sha256 === described.sha256;
 }
 
+/** What the manifest of a snapshot with this log says of its file. @param raw as the directory sent it */
+export function describeLog(raw: unknown): ArchivedFile {
+  return makePart("log", raw).described;
+}
+
 function makePart(part: Part["part"], value: unknown): Part {
   return describe(part, `${JSON.stringify(value, undefined, 2)}\n`);
 }

@@ -4,6 +4,9 @@ import { runs, type Declared } from "../command.ts";
 import type { Shard } from "../../archive/export/shard.ts";
 import { concurrencyOption, helpStartsWith, secretOptions, wholeNumber } from "../shape.ts";
 
+/** Why there is nothing to export of an account, and that is no failure; see `Absent`. */
+export type AbsentClass = "inactive" | "moved" | "gone";
+
 /** The flags as commander hands them over. */
 export interface ExportFlags {
   readonly all?: true;
@@ -11,6 +14,7 @@ export interface ExportFlags {
   readonly accounts?: string;
   readonly jobs?: number;
   readonly shard?: Shard;
+  readonly failOn?: readonly AbsentClass[];
   readonly output?: string;
   readonly from?: string;
   readonly signIn?: true;
@@ -48,6 +52,10 @@ export function declareExport(program: Command): readonly Declared[] {
     new Option("--shard <i/n>", "only part I of N, from 0: a machine each (by the SHA-256 of the DID)").argParser(
       shard,
     ),
+    new Option(
+      "--fail-on <classes>",
+      "exit code 6 also for accounts that are inactive, moved or gone: these words, with commas between",
+    ).argParser(absentClasses),
   ]) {
     command.addOption(option.helpGroup(group));
   }
@@ -97,4 +105,14 @@ function shard(text: string): Shard {
     throw new InvalidArgumentError("It must look like 0/3, 1/3 or 2/3: the first part is 0.");
   }
   return { index: Number(index), count: Number(count) };
+}
+
+function absentClasses(text: string): readonly AbsentClass[] {
+  return text.split(",").map((word) => {
+    const known = (["inactive", "moved", "gone"] as const).find((one) => one === word);
+    if (known === undefined) {
+      throw new InvalidArgumentError("It takes inactive, moved and gone, with commas between.");
+    }
+    return known;
+  });
 }

@@ -4,82 +4,39 @@
 import { exportOptions } from "../../archive/export/export-options.ts";
 import { exportFound, findToExport } from "../../archive/export/find-and-export.ts";
 import { findDid } from "../../account/find.ts";
-import type { ExportEvent, ReportExport } from "../../archive/events.ts";
+import type { ReportExport } from "../../archive/events.ts";
 import { exportMany, type Listed, type Outcome } from "../../archive/export/export-many.ts";
 import type { ExportResult } from "../../archive/export/export-account.ts";
 import { requireNoArchive } from "../../archive/folder.ts";
-import { archiveName, snapshotFile } from "../../archive/layout.ts";
+import { archiveName } from "../../archive/layout.ts";
+import { Night, nightLock } from "../../archive/export/night.ts";
 import { inactiveStatus } from "../../archive/unavailable.ts";
-import { hasAllBlobs, readManifests } from "../../archive/manifest.ts";
-import { lossText } from "../../archive/shrink.ts";
+import { readManifests } from "../../archive/manifest.ts";
 import { budgets } from "../../data/budgets.ts";
 import { DecampError, exitCodeOf, isDecampError } from "../../errors.ts";
 import { parseServerUrl } from "../../identity/addresses.ts";
 import { parseAccount, type Account } from "../../identity/names.ts";
 import type { MigrationServices } from "../../migration/context.ts";
 import { joinPath } from "../../services/disk/files.ts";
+import { takeLock } from "../../services/disk/lock.ts";
 import { fileLines, streamLines } from "../../services/disk/text-lines.ts";
+import { withPatience, type PatientDirectory } from "../../services/servers/patient-directory.ts";
+import type { ListedRepo } from "../../services/servers/pds.ts";
 import type { ExportFlags } from "./declare.ts";
 import { readGlobals, type GlobalFlags } from "../globals.ts";
 import { carTarget } from "./to-car.ts";
-import { commandLine } from "../command-line.ts";
-import { failureFacts } from "../talk/failure.ts";
 import type { Edge, Invocation } from "../command.ts";
 import { requirePipe } from "../inputs/standard-input.ts";
 import { servicesFor } from "../services.ts";
-import { countText, plural } from "../talk/reporters/amounts.ts";
-import { warningLine } from "../talk/reporters/lines.ts";
 import { stoppable, tellStopping } from "../talk/signals.ts";
-import { tellDocument, type Terminal } from "../talk/terminal.ts";
-import { isIncomplete, mendedText, resultFacts } from "./result.ts";
+import type { Terminal } from "../talk/terminal.ts";
+import { summarize, tell, warn } from "./many-lines.ts";
+import { count, newTally, totalOf, type Absent, type Tally } from "./many-tally.ts";
 
 const defaultJobs = 4;
-/** So many failures, and accounts from which much is gone, are named again at the end. */
-const named = 100;
-
-/** And so many different hints are given for them. */
-const hinted = 3;
-
-/** What became of all of them. */
-interface Tally {
-  complete: number;
-  unchanged: number;
-  incomplete: number;
-  /** Of those that came: in which damage was mended, and from which much is gone. */
-  mended: number;
-  shrunk: number;
-  failed: number;
-  /** Those that their server does not hand out, because they are not active. */
-  inactive: number;
-  /** The first ones. */
-  readonly failures: {
-    readonly account: string;
-    readonly code: string;
-    readonly message: string;
-    readonly hint: string;
-  }[];
-  readonly losses: ({ readonly account: string } & Shrunk)[];
-}
-
-type Shrunk = NonNullable<ExportResult["shrunk"]>;
-
-function newTally(): Tally {
-  return {
-    complete: 0,
-    unchanged: 0,
-    incomplete: 0,
-    mended: 0,
-    shrunk: 0,
-    failed: 0,
-    inactive: 0,
-    failures: [],
-    losses: [],
-  };
-}
-
 /**
- * Runs `decamp export` for many accounts. Exit code 6 if one of them failed, lacks blobs, or has lost much; not for one
- * that is not active.
+ * Runs `decamp export` for many accounts. Exit code 6 if one of them failed, was not looked at, lacks blobs, or has
+ * lost much; not for one that is not active, has moved away, or is gone, unless `--fail-on` names that.
  */
 export async function exportManyCommand(
   { args, flags, globals: raw }: Invocation<ExportFlags>,
@@ -96,37 +53,66 @@ export async function exportManyCommand(
   await requireNoArchive(folder);
   const from = flags.all === true ? flags.pds : flags.from;
   const origin = from === undefined ? undefined : parseServerUrl(from, globals);
-  const services = servicesFor(globals, terminal);
-  const setting: Setting = { folder, origin, flags, services, globals, terminal };
-  const tally: Tally = newTally();
+  const opened = servicesFor(globals, terminal);
+  const services = { ...opened, directory: withPatience(opened.directory, opened.now) };
   try {
-    const { listError } = await stoppable(
-      async (signal) =>
-        exportMany(listAccounts(setting, signal), {
-          jobs: flags.jobs ?? defaultJobs,
-          shard: flags.shard,
-          signal,
-          findDid: async (account, either) => findDid(services, account, origin, either),
-          export: async (did, account, either) => exportOne(did, account, setting, either),
-          onOutcome: async (outcome) => {
-            const inactive = await findInactive(outcome, setting);
-            count(tally, outcome, inactive);
-            tell(folder, outcome, inactive, globals, terminal);
-            await terminal.out.drained();
-          },
-        }),
-      tellStopping(terminal, globals),
-    );
-    if (listError === undefined || totalOf(tally) > 0) {
-      summarize(folder, tally, globals, terminal);
+    if (flags.all !== true || origin === undefined) {
+      return await exportAll({ folder, origin, flags, services, globals, terminal, night: undefined });
     }
-    if (listError !== undefined) {
-      throw listError;
+    const { shard } = flags;
+    const unlock = await takeLock(nightLock({ folder, shard }), services.lockOwner, services.now());
+    try {
+      const night = await Night.begin({ folder, origin, shard, services });
+      return await exportAll({ folder, origin, flags, services, globals, terminal, night });
+    } finally {
+      await unlock();
     }
-    return tally.failed + tally.incomplete + tally.shrunk > 0 ? exitCodeOf("incomplete") : 0;
   } finally {
-    services.close();
+    opened.close();
   }
+}
+
+async function exportAll(setting: Setting): Promise<number> {
+  const { folder, origin, flags, services, globals, terminal, night } = setting;
+  const tally: Tally = newTally();
+  const { listError } = await stoppable(
+    async (signal) => {
+      const onOutcome = async (outcome: Outcome): Promise<void> => {
+        const isUnasked = "error" in outcome && outcome.error === services.directory.silence;
+        const absent = await findAbsent(outcome, setting, signal);
+        count(tally, outcome, absent, isUnasked);
+        if (!isUnasked) {
+          tell(folder, outcome, absent, globals, terminal);
+        }
+        await terminal.out.drained();
+      };
+      const ended = await exportMany(listAccounts(setting, signal), {
+        jobs: flags.jobs ?? defaultJobs,
+        shard: flags.shard,
+        signal,
+        findDid: async (account, either) => findDid(services, account, origin, either),
+        export: async (did, account, stated, either) => exportOne(did, account, stated, setting, either),
+        onOutcome,
+      });
+      if (night !== undefined && ended.listError === undefined) {
+        for await (const gone of night.findGone(signal)) {
+          await onOutcome(gone);
+        }
+        await night.end();
+      }
+      return ended;
+    },
+    tellStopping(terminal, globals),
+  );
+  const { silence } = services.directory;
+  if (listError === undefined || totalOf(tally) > 0) {
+    summarize(folder, tally, { silence, notLookedUp: night?.notLookedUp ?? 0 }, globals, terminal);
+  }
+  if (listError !== undefined) {
+    throw listError;
+  }
+  const isBad = tally.failed + tally.incomplete + tally.shrunk + tally.unasked > 0 || (night?.notLookedUp ?? 0) > 0;
+  return isBad || (flags.failOn ?? []).some((one) => tally[one] > 0) ? exitCodeOf("incomplete") : 0;
 }
 
 /** What is the same for all of them. */
@@ -135,17 +121,26 @@ interface Setting {
   /** Of the server that holds them, if it was named. */
   readonly origin: string | undefined;
   readonly flags: ExportFlags;
-  readonly services: MigrationServices;
+  readonly services: MigrationServices & { readonly directory: PatientDirectory };
   readonly globals: GlobalFlags;
   readonly terminal: Terminal;
+  /** For all accounts of a server. */
+  readonly night: Night | undefined;
 }
 
 async function exportOne(
   did: string,
   account: Account,
-  { folder, origin, flags, services, globals, terminal }: Setting,
+  stated: ListedRepo | undefined,
+  { folder, origin, flags, services, globals, terminal, night }: Setting,
   signal: AbortSignal,
 ): Promise<ExportResult> {
+  const { concurrency, recheck } = flags;
+  night?.see(did);
+  const kept = stated === undefined || recheck === true ? undefined : await night?.kept(did, stated, signal);
+  if (kept !== undefined) {
+    return kept;
+  }
   const archive = joinPath(folder, archiveName(did));
   const known = { origin, did, asksAhead: true };
   const found = await findToExport(archive, account, known, services, signal);
@@ -155,7 +150,6 @@ async function exportOne(
         warn(did, event, globals, terminal);
       }
     };
-    const { concurrency, recheck } = flags;
     const options = exportOptions(services, { signal, concurrency, recheck, publicOnly: true, report });
     return await exportFound(archive, found, options);
   } finally {
@@ -192,8 +186,8 @@ async function* listAccounts(
 ): AsyncGenerator<Listed> {
   if (accounts === undefined) {
     // Whatever a server has in its list it gives for an account.
-    for await (const name of services.openPds(origin ?? "").listRepos(signal)) {
-      yield listed(name);
+    for await (const stated of services.openPds(origin ?? "").listRepos(signal)) {
+      yield { ...listed(stated.did), stated };
     }
     return;
   }
@@ -239,194 +233,34 @@ function read(name: string, short: string): Account | DecampError {
   }
 }
 
-/** An account that is not active. */
-interface Inactive {
-  /** Why, in the server's word. */
-  readonly status: string;
-  /** The newest snapshot of its archive, if there is one. */
-  readonly snapshot: string | undefined;
-}
-
 /**
- * Whether an account was not handed out because it is not active: no failure if all accounts of a server are asked for,
- * whatever their state, or if it has an archive already. One that a list names and that has none has failed, and so has
- * one whose archive cannot be read: what is in it nobody knows.
+ * Whether there is nothing to export of an account because it is not active: no failure if all accounts of a server are
+ * asked for, whatever their state, or if it has an archive already. One that a list names and that has none has failed,
+ * and so has one whose archive cannot be read: what is in it nobody knows.
  */
-async function findInactive(outcome: Outcome, { folder, flags }: Setting): Promise<Inactive | undefined> {
-  const status = "error" in outcome ? inactiveStatus(outcome.error) : undefined;
-  if (status === undefined || outcome.did === undefined) {
-    return undefined;
-  }
-  try {
-    const snapshot = (await readManifests(joinPath(folder, archiveName(outcome.did)))).at(-1)?.snapshot;
-    return flags.all === true || snapshot !== undefined ? { status, snapshot } : undefined;
-  } catch (error) {
-    if (!isDecampError(error)) {
-      throw error;
-    }
-    return undefined;
-  }
-}
-
-function totalOf({ complete, incomplete, failed, inactive }: Tally): number {
-  return complete + incomplete + failed + inactive;
-}
-
-function count(tally: Tally, outcome: Outcome, inactive: Inactive | undefined): void {
-  if (inactive !== undefined) {
-    tally.inactive += 1;
-    return;
-  }
-  if ("error" in outcome) {
-    tally.failed += 1;
-    if (tally.failures.length < named) {
-      const { code, message, hint = "" } = failureFacts(outcome.error);
-      tally.failures.push({ account: outcome.did ?? outcome.name, code, message, hint });
-    }
-    return;
-  }
-  const { manifest, mode, mended, shrunk } = outcome.result;
-  if (isIncomplete(outcome.result)) {
-    tally.incomplete += 1;
-  } else {
-    tally.complete += 1;
-    tally.unchanged += mode === "unchanged" ? 1 : 0;
-  }
-  tally.mended += mendedText(mended) === undefined ? 0 : 1;
-  if (shrunk !== undefined) {
-    tally.shrunk += 1;
-    if (tally.losses.length < named) {
-      tally.losses.push({ account: manifest.did, ...shrunk });
-    }
-  }
-}
-
-/** The line of one account. */
-function tell(
-  folder: string,
+async function findAbsent(
   outcome: Outcome,
-  inactive: Inactive | undefined,
-  { json, quiet }: GlobalFlags,
-  terminal: Terminal,
-): void {
-  const { out } = terminal;
-  const { name, did } = outcome;
-  const archive = did === undefined ? undefined : joinPath(folder, archiveName(did));
-  const facts =
-    "error" in outcome
-      ? { ok: false, ...inactive, ...failureFacts(outcome.error) }
-      : { ok: true, ...resultFacts(archive ?? "", outcome.result) };
-  if (tellDocument(terminal, json, { type: "account", version: 1, account: name, did, archive, ...facts })) {
-    return;
+  { folder, flags, night }: Setting,
+  signal: AbortSignal,
+): Promise<Absent | undefined> {
+  const isGone = "error" in outcome && isDecampError(outcome.error, "account-not-found") && outcome.isGone === true;
+  const status = "error" in outcome ? inactiveStatus(outcome.error) : undefined;
+  if ((status === undefined && !isGone) || outcome.did === undefined) {
+    return undefined;
   }
-  if (inactive !== undefined) {
-    if (!quiet) {
-      const { status, snapshot } = inactive;
-      const kept =
-        snapshot === undefined
-          ? "there is no archive of it"
-          : `its archive stays as it is, the newest snapshot is ${snapshot}`;
-      out.line(did ?? name, "  ", { text: `not active: ${status}`, style: "dim" }, `; ${kept}`);
-    }
-    return;
-  }
-  if ("error" in outcome) {
-    out.line(did ?? name, "  ", { text: "failed", style: "red" }, `: ${failureFacts(outcome.error).message}`);
-    return;
-  }
-  const { manifest, mode, mended, shrunk, unmended } = outcome.result;
-  const good = mendedText(mended);
-  const repaired = good === undefined ? "" : `; mended ${good}`;
-  const { missing, records, blobs, snapshot, unreadRecords = [] } = manifest;
-  if (shrunk !== undefined) {
-    const text = `shrunk by ${lossText(shrunk.losses)}`;
-    out.line(manifest.did, "  ", { text, style: "yellow" }, `: held is ${shrunk.held.join(", ")}`);
-  }
-  if (hasAllBlobs(manifest) && unmended.length > 0) {
-    out.line(manifest.did, "  ", { text: "damaged", style: "yellow" }, `: ${damageText(outcome.result)}${repaired}`);
-  } else if (!hasAllBlobs(manifest)) {
-    const text = [
-      ...(missing.length === 0 ? [] : [`${plural(missing.length, "blob")} missing`]),
-      ...(unreadRecords.length === 0 ? [] : [`${plural(unreadRecords.length, "record")} not readable to the end`]),
-    ].join(", ");
-    out.line(manifest.did, "  ", { text, style: "yellow" }, `: the manifest of ${snapshot} names them${repaired}`);
-  } else if (!quiet) {
-    const state = mode === "unchanged" ? "unchanged" : "complete";
-    const amounts = `: ${plural(records, "record")}, ${plural(blobs.length, "blob")}`;
-    const car = snapshotFile(archive ?? "", snapshot, "repo");
-    out.line(manifest.did, "  ", { text: state, style: "green" }, `${amounts}${repaired}; ${car}`);
-  }
-}
-
-/** What of an archive is damaged and stays so, with the first of it. */
-function damageText({ unmended }: ExportResult): string {
-  const [first] = unmended;
-  const name = first === undefined ? "" : "cid" in first ? first.cid : `${first.file} in ${first.snapshot}`;
-  return `${plural(unmended.length, "file")} cannot be fetched again, such as ${name}`;
-}
-
-function warn(did: string, event: ExportEvent & { type: "warning" }, { json }: GlobalFlags, terminal: Terminal): void {
-  const document = { ...event, version: 1, did };
-  terminal.log.record(document);
-  if (json) {
-    terminal.out.json(document);
-  } else {
-    terminal.err.line(`${did}  `, ...warningLine(event));
-  }
-}
-
-function summarize(folder: string, tally: Tally, { json, quiet }: GlobalFlags, terminal: Terminal): void {
-  const { out } = terminal;
-  const { complete, unchanged, incomplete, mended, shrunk, failed, inactive, failures, losses } = tally;
-  const total = totalOf(tally);
-  const accounts = { total, complete, unchanged, incomplete, mended, shrunk, failed, inactive };
-  const ok = failed + incomplete + shrunk === 0;
-  if (
-    tellDocument(terminal, json, {
-      type: "result",
-      version: 1,
-      command: "export",
-      ok,
-      folder,
-      accounts,
-      failures,
-      losses,
-    })
-  ) {
-    return;
-  }
-  const bad = failed + incomplete + shrunk > 0;
-  if (quiet && !bad) {
-    return;
-  }
-  out.line();
-  const absent = inactive === 0 ? "" : `, ${countText(inactive)} not active`;
-  const repaired =
-    mended === 0 ? "" : ` In ${countText(mended)} of them something was missing or damaged, and is good again.`;
-  const gone = shrunk === 0 ? "" : ` From ${countText(shrunk)} of them much is gone.`;
-  out.line(
-    { text: `${plural(total, "account")}: ${countText(complete)} complete`, style: bad ? "yellow" : "green" },
-    ` (${countText(unchanged)} of them unchanged), ${countText(incomplete)} with blobs missing or damaged files, ${countText(failed)} failed${absent}.${repaired}${gone}`,
+  const newest = await readManifests(joinPath(folder, archiveName(outcome.did))).then(
+    (manifests) => manifests.at(-1),
+    (error: unknown) => {
+      if (!isDecampError(error)) {
+        throw error;
+      }
+      return "unreadable" as const;
+    },
   );
-  for (const { account, losses: lost, held } of losses) {
-    out.line(`  ${account}  ${lossText(lost)} gone: held is ${held.join(", ")}`);
+  if (newest === "unreadable" || (flags.all !== true && newest === undefined)) {
+    return undefined;
   }
-  if (shrunk > losses.length) {
-    out.line(`  and ${countText(shrunk - losses.length)} more: each has its line above`);
-  }
-  const [loss] = losses;
-  if (loss !== undefined) {
-    const look = commandLine(["archive", "ls", joinPath(folder, archiveName(loss.account))]);
-    out.line(`  How to see what is gone, and how to let it go: ${look}`);
-  }
-  for (const { account, message } of failures) {
-    out.line(`  ${account}  ${message}`);
-  }
-  if (failed > failures.length) {
-    out.line(`  and ${countText(failed - failures.length)} more: each has its line above`);
-  }
-  const hints = new Set(failures.map(({ hint }) => hint).filter((hint) => hint !== ""));
-  for (const hint of [...hints].slice(0, hinted)) {
-    out.line({ text: "Hint:", style: "cyan" }, ` ${hint}`);
-  }
+  const home = newest === undefined ? undefined : await night?.whereTo(newest, signal);
+  const kind = home !== undefined ? "moved" : isGone ? "gone" : "inactive";
+  return { class: kind, status, home, snapshot: newest?.snapshot };
 }

@@ -247,8 +247,7 @@ export function declareRepair(plc: Command): Command {
       },
       {
         says: "A server that has a new address:",
-        command:
-          "decamp plc repair alice.example.com --server https://pds.example.com \\\n        --archive backup",
+        command: "decamp plc repair alice.example.com --server https://pds.example.com \\\n        --archive backup",
       },
     ],
   );

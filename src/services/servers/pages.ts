@@ -25,13 +25,15 @@ function isExact(cursor: number): boolean {
  *
  * @param server whose list it is
  * @param fetchPage gives the page of this name; the first one without a name
+ * @param nameOf what an item is called: no two pages begin with the same
  * @throws DecampError `bad-answer` when the pages do not end or come again, when an entry or a name of a page is too
  *   long to be one, and what `fetchPage` throws
  */
-export async function* allPages(
+export async function* allPages<T = string>(
   { host, limits }: { readonly host: string; readonly limits: Limits },
-  fetchPage: (cursor: { cursor?: string }) => Promise<{ items: readonly string[]; cursor: Cursor }>,
-): AsyncGenerator<string> {
+  fetchPage: (cursor: { cursor?: string }) => Promise<{ items: readonly T[]; cursor: Cursor }>,
+  nameOf: (item: T) => string = String,
+): AsyncGenerator<T> {
   // Neither a name of a page nor its first item comes twice in a list that ends.
   const cursors = new Set<string>();
   const firsts = new Set<string>();
@@ -40,7 +42,7 @@ export async function* allPages(
   let name: string | undefined;
   do {
     const { items, cursor } = await fetchPage(name === undefined ? {} : { cursor: name });
-    const [first] = items;
+    const first = items[0] === undefined ? undefined : nameOf(items[0]);
     name = (cursor ?? "") === "" ? undefined : String(cursor);
     empty = first === undefined ? empty + 1 : 0;
     if ((first !== undefined && firsts.has(first)) || (name !== undefined && cursors.has(name))) {
@@ -57,7 +59,7 @@ export async function* allPages(
     if (entries > limits.listEntries) {
       throw overLimit("listEntries", what, limits.listEntries, "entries");
     }
-    if (items.some(({ length }) => length > limits.entryLength)) {
+    if (items.some((item) => nameOf(item).length > limits.entryLength)) {
       throw overLimit("entryLength", `${host} gives a list with an entry of`, limits.entryLength, "letters");
     }
     if ((name ?? "").length > limits.cursorLength) {

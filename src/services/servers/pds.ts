@@ -5,6 +5,7 @@
 
 import * as v from "valibot";
 import type { Limits } from "../../data/budgets.ts";
+import { isCid } from "../../data/cid.ts";
 import { isJsonObject } from "../../data/json-object.ts";
 import { DecampError, isDecampError, withHint } from "../../errors.ts";
 import { isDid } from "../../identity/names.ts";
@@ -61,6 +62,18 @@ export interface NewAccount {
   readonly serviceToken: string;
 }
 
+/** What a server's list of its accounts says of one. What it does not say, or not in order, is undefined. */
+export interface ListedRepo {
+  readonly did: string;
+  /** CID of its newest commit, and the revision of that. */
+  readonly head?: string | undefined;
+  readonly rev?: string | undefined;
+  /** False if the server does not hand it out. */
+  readonly active?: boolean | undefined;
+  /** Why it is not active, in the server's word. */
+  readonly status?: string | undefined;
+}
+
 /** How long ending a session may take (milliseconds): nothing depends on it. */
 const briefly = 5000;
 
@@ -104,6 +117,13 @@ const head = v.object({ cid: v.string(), rev: v.string() });
 // One entry that is not in order must not hide the others.
 const accounts = v.object({ repos: v.array(v.unknown()), ...pageEntries });
 const listedAccount = v.object({ did: v.string() });
+// What is not in order is as good as not said.
+const statedState = v.object({
+  head: v.optional(v.pipe(v.string(), v.check(isCid))),
+  rev: v.optional(v.pipe(v.string(), v.regex(/^[2-7a-z]{13}$/))),
+  active: v.optional(v.boolean()),
+  status: v.optional(v.pipe(v.string(), v.regex(/^[a-z]{1,40}$/i))),
+});
 const listedBlobs = v.object({ cids: v.array(v.string()), ...pageEntries });
 const missingBlobs = v.object({ blobs: v.array(v.object({ cid: v.string() })), ...pageEntries });
 const uploaded = v.object({ blob: v.object({ ref: v.object({ $link: v.string() }) }) });
@@ -423,18 +443,22 @@ export class Pds {
   }
 
   /**
-   * com.atproto.sync.listRepos, all pages: the DIDs of the accounts, whatever their state. Each is a name that the
-   * server gives, to be judged by whoever uses it.
+   * com.atproto.sync.listRepos, all pages: the DIDs of the accounts, whatever their state, and what the list says of
+   * that. Each DID is a name that the server gives, to be judged by whoever uses it.
    *
    * @throws DecampError `bad-answer` when the pages do not end
    */
-  async *listRepos(signal: AbortSignal): AsyncGenerator<string> {
-    yield* allPages(this, async (cursor) => {
-      const params = { limit: "1000", ...cursor };
-      const page = await this.#server.query("com.atproto.sync.listRepos", params, accounts, { signal });
-      const items = page.repos.map((repo) => (v.is(listedAccount, repo) ? repo.did : nameless(repo)));
-      return { items, cursor: page.cursor };
-    });
+  async *listRepos(signal: AbortSignal): AsyncGenerator<ListedRepo> {
+    yield* allPages(
+      this,
+      async (cursor) => {
+        const params = { limit: "1000", ...cursor };
+        const page = await this.#server.query("com.atproto.sync.listRepos", params, accounts, { signal });
+        const items = page.repos.map(readListed);
+        return { items, cursor: page.cursor };
+      },
+      ({ did }) => did,
+    );
   }
 
   /** com.atproto.sync.listBlobs, all pages. @throws DecampError `bad-answer` when the pages do not end */
@@ -636,6 +660,14 @@ function asCodeRefusal(error: unknown, meansCode: (detail: unknown) => boolean):
 
 function codeRefusal(cause: unknown, what: string): DecampError {
   return new DecampError("plc-token-refused", `The mailed code ${what}.`, { cause });
+}
+
+function readListed(repo: unknown): ListedRepo {
+  if (!v.is(listedAccount, repo)) {
+    return { did: nameless(repo) };
+  }
+  const state = v.safeParse(statedState, repo);
+  return { did: repo.did, ...(state.success ? state.output : {}) };
 }
 
 /** What stands for an entry without a DID. */

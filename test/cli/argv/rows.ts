@@ -335,6 +335,7 @@ export const commandRows: Readonly<Record<string, CommandRows>> = {
       ["--accounts -", flags({ accounts: "-" })],
       ["--jobs 8", flags({ jobs: 8 })],
       ["--shard 0/3", flags({ shard: { index: 0, count: 3 } })],
+      ["--fail-on moved,gone", flags({ failOn: ["moved", "gone"] })],
       ["--shard 2/3", flags({ shard: { index: 2, count: 3 } })],
     ],
     lines: [

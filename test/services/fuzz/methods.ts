@@ -63,8 +63,8 @@ const has =
     Object.entries(fields).every(([name, type]) => type.split("|").includes(typeof (value as never)[name]));
 const isTexts = (value: unknown): boolean => Array.isArray(value) && value.every((item) => isText(item));
 
-async function all(items: AsyncIterable<string>): Promise<string[]> {
-  const found: string[] = [];
+async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const found: T[] = [];
   for await (const item of items) {
     found.push(item);
   }
@@ -210,9 +210,9 @@ export const methods: readonly Method[] = [
   ),
   pds(
     "com.atproto.sync.listRepos",
-    { repos: [{ did, head: cid, rev: "3l" }] },
+    { repos: [{ did, head: cid, rev: "3lfuzz2222222", active: true }] },
     async (one, signal) => all(one.listRepos(signal)),
-    isTexts,
+    (result) => Array.isArray(result) && result.every(isListed),
   ),
   pds("com.atproto.sync.listBlobs", { cids: [cid] }, async (one, signal) => all(one.listBlobs(did, signal)), isTexts),
   pds(
@@ -355,3 +355,15 @@ export const methods: readonly Method[] = [
     isRight: (result) => result === undefined || isText(result),
   },
 ];
+
+/** A DID as it stands there, and what is in order of the rest. */
+function isListed(one: unknown): boolean {
+  const { did: name, head, rev, active, status } = one as Record<string, unknown>;
+  return (
+    typeof name === "string" &&
+    (head === undefined || head === cid) &&
+    (rev === undefined || (typeof rev === "string" && /^[2-7a-z]{13}$/.test(rev))) &&
+    (active === undefined || typeof active === "boolean") &&
+    (status === undefined || (typeof status === "string" && /^[a-z]+$/i.test(status)))
+  );
+}

@@ -8,7 +8,7 @@ import type { Whose } from "../../../data/known-secrets.ts";
 
 /** Fields with a word of decamp's, in every table that has them. */
 export const ownWords: ReadonlySet<string> = wordsOf(
-  "about change code command completeness copy curve failure id identity kind",
+  "about change class code command completeness copy curve failure id identity kind",
   "limit log method mode outcome owner part phase possible purpose rule rules",
   "severity signature step structure targetAccount type unit what",
 );

@@ -1,0 +1,74 @@
+/**
+ * Whether an archive holds what a server's list of its accounts says of one: then that account need not be asked for.
+ *
+ * Nothing is remembered for it: the newest manifest is read, and its files and blobs are looked for on the disk, with
+ * their sizes, each time. A list is believed only in what it costs nothing to believe: whoever names the head of the
+ * archive says that there is nothing new. Accounts in their turn are asked all the same, so that a list which stands
+ * still is noticed, and the content of files is proved then, as in every export.
+ */
+import { hash } from "node:crypto";
+import { joinPath } from "../../services/disk/files.ts";
+import { contentAtOnce, namesAtOnce, sizeAtOnce } from "../../services/disk/quick-look.ts";
+import type { ListedRepo } from "../../services/servers/pds.ts";
+import {
+  blobFile,
+  compareSnapshotNames,
+  snapshotFile,
+  snapshotFiles,
+  snapshotFolder,
+  snapshotName,
+  snapshotsFolder,
+} from "../layout.ts";
+import { hasAllBlobs, parseSoundManifest, type Manifest } from "../manifest.ts";
+
+/** A longer manifest is left to the export itself (bytes): to read it here would hold everything else up. */
+const longest = 16 << 20;
+
+/**
+ * Looks whether the newest snapshot of an archive has the head that is stated, lacks no blob, and lies on the disk with
+ * all files and blobs in the sizes that its manifest names.
+ *
+ * @param origin of the server whose list it is: the snapshot has to come from there
+ * @returns undefined if that is not so, or cannot be seen, for whatever reason: then an export finds out
+ */
+export function keptAsListed(archive: string, did: string, origin: string, stated: ListedRepo): Manifest | undefined {
+  const newest = namesAtOnce(snapshotsFolder(archive))
+    ?.filter((name) => snapshotName.test(name))
+    .reduce((last, name) => (last === "" || compareSnapshotNames(name, last) > 0 ? name : last), "");
+  if (newest === undefined || newest === "") {
+    return undefined;
+  }
+  const bytes = contentAtOnce(snapshotFile(archive, newest, "manifest"), longest);
+  const manifest = bytes === undefined ? undefined : parseSoundManifest(bytes);
+  if (
+    manifest === undefined ||
+    manifest.snapshot !== newest ||
+    manifest.did !== did ||
+    manifest.source !== origin ||
+    manifest.commit !== stated.head ||
+    manifest.rev !== stated.rev ||
+    !hasAllBlobs(manifest)
+  ) {
+    return undefined;
+  }
+  const { files, blobs } = manifest;
+  const folder = snapshotFolder(archive, newest);
+  const isWhole =
+    files[snapshotFiles.repo] !== undefined &&
+    Object.entries(files).every(([name, { size }]) => sizeAtOnce(joinPath(folder, name)) === size) &&
+    blobs.every(({ cid, size }) => sizeAtOnce(blobFile(archive, cid)) === size);
+  return isWhole ? manifest : undefined;
+}
+
+const day = 86_400_000;
+
+/**
+ * Whether it is an account's turn: of `parts` days that follow each other, once. Which day that is follows from the DID
+ * alone, so the accounts are spread over all of them.
+ *
+ * @param now epoch milliseconds
+ */
+export function isInTurn(did: string, parts: number, now: number): boolean {
+  // Other bytes than those that say which shard an account belongs to.
+  return (hash("sha256", did, "buffer").readUInt32BE(4) + Math.floor(now / day)) % parts === 0;
+}
