@@ -72,10 +72,14 @@ export const secretNames: readonly SecretName[] = [
   "passphrase",
 ];
 
-/** Variables that hold secrets: the commands that we run do not inherit them. */
-export const secretVariables: ReadonlySet<string> = new Set(Object.values(secretKinds).flatMap((kind) => kind.env));
+const secretVariables: ReadonlySet<string> = new Set(Object.values(secretKinds).flatMap((kind) => kind.env));
 
 /** Whether one of them is set. */
 export function holdsSecret(env: Readonly<NodeJS.ProcessEnv>): boolean {
   return [...secretVariables].some((name) => (env[name] ?? "") !== "");
+}
+
+/** What the commands that we run inherit: all but the variables that hold secrets. */
+export function withoutSecrets(env: Readonly<NodeJS.ProcessEnv>): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !secretVariables.has(name)));
 }

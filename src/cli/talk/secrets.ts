@@ -11,7 +11,7 @@ import {
   readSecretStream,
   runSecretCommand,
 } from "../../services/secrets/secret-source.ts";
-import { secretKinds, secretNames, secretVariables, type SecretName } from "../secret-kinds.ts";
+import { secretKinds, secretNames, withoutSecrets, type SecretName } from "../secret-kinds.ts";
 import { askYesOrNo, type Prompter } from "./prompter.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -236,10 +236,6 @@ export function createSecrets(
 /** Whether no prompt takes it. */
 function hasControl(text: string): boolean {
   return /[\p{Cc}\u2028\u2029]/u.test(text);
-}
-
-function withoutSecrets(env: Readonly<NodeJS.ProcessEnv>): NodeJS.ProcessEnv {
-  return Object.fromEntries(Object.entries(env).filter(([name]) => !secretVariables.has(name)));
 }
 
 /** A passphrase with fewer letters is guessed before long by whoever has the file. */

@@ -1,4 +1,4 @@
-/** Runs a command that a person has named, and takes what it prints. */
+/** Runs a command that a person has named, and takes what it prints, if that is wanted. */
 import { spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
@@ -27,7 +27,27 @@ export interface CommandOptions {
 export async function runCommand<T>(
   command: string,
   purpose: string,
+  options: CommandOptions,
+  read: (stdout: AsyncIterable<Uint8Array>) => Promise<T>,
+): Promise<T> {
+  return attend(command, purpose, options, "pipe", read);
+}
+
+/**
+ * The same for a command that only has to do something: what it prints on its standard output goes nowhere, and whatever
+ * it leaves running is not waited for.
+ *
+ * @throws DecampError `input-needed` if it fails or takes too long, `interrupted` if the signal fires
+ */
+export async function runSilentCommand(command: string, purpose: string, options: CommandOptions): Promise<void> {
+  await attend(command, purpose, options, "ignore", async () => undefined);
+}
+
+async function attend<T>(
+  command: string,
+  purpose: string,
   { env, input, deadline, signal }: CommandOptions,
+  output: "pipe" | "ignore",
   read: (stdout: AsyncIterable<Uint8Array>) => Promise<T>,
 ): Promise<T> {
   refuseIfAborted(signal);
@@ -40,8 +60,9 @@ export async function runCommand<T>(
   const child = spawn(command, {
     shell: true,
     env: { ...env, [mark.name]: mark.value },
-    stdio: ["pipe", "pipe", "inherit"],
+    stdio: ["pipe", output, "inherit"],
   });
+  const { stdin, stdout } = child;
   const stopped = Promise.withResolvers<never>();
   const stop = (): void => stopped.reject(new DecampError("interrupted", "Interrupted."));
   signal?.addEventListener("abort", stop, { once: true });
@@ -49,20 +70,20 @@ export async function runCommand<T>(
     deadline === undefined
       ? undefined
       : setDeadline(deadline, () => stopped.reject(failed(`did not answer within ${deadline / 1000} seconds`)));
-  const closed = once(child, "close");
-  const output = read(
-    untilLeft(child.stdout, () => stopped.reject(failed("printed more than can be used, and was stopped"))),
+  const ended = once(child, output === "pipe" ? "close" : "exit");
+  const result = read(
+    untilLeft(stdout ?? nothing(), () => stopped.reject(failed("printed more than can be used, and was stopped"))),
   );
-  for (const promise of [closed, output, stopped.promise]) {
+  for (const promise of [ended, result, stopped.promise]) {
     // Whoever fails first is seen by an await below; the others must not count as unhandled.
     promise.catch(() => undefined);
   }
   // A command that does not read to the end is judged by what it prints.
-  child.stdin.on("error", () => undefined).end(input);
+  stdin?.on("error", () => undefined).end(input);
   let hasEnded = false;
   try {
     const [code, killedBy]: readonly (number | string | null | undefined)[] = await Promise.race([
-      closed,
+      ended,
       stopped.promise,
     ]);
     hasEnded = true;
@@ -70,7 +91,7 @@ export async function runCommand<T>(
     if (code !== 0) {
       throw failed(killedBy === null ? `ended with exit code ${String(code)}` : `was ended by ${String(killedBy)}`);
     }
-    return await output.catch((error: unknown) => {
+    return await result.catch((error: unknown) => {
       throw failed("printed nothing that can be used", error);
     });
   } catch (error) {
@@ -85,10 +106,14 @@ export async function runCommand<T>(
     if (!hasEnded && child.pid !== undefined) {
       endTree(child.pid, `${mark.name}=${mark.value}`);
     }
-    child.stdin.destroy();
-    child.stdout.destroy();
+    stdin?.destroy();
+    stdout?.destroy();
     child.unref();
   }
+}
+
+async function* nothing(): AsyncGenerator<Uint8Array> {
+  // The output goes elsewhere.
 }
 
 /**
