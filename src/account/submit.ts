@@ -103,6 +103,8 @@ async function sendAndReadBack(
   }
   const previous = before.entries.find((entry) => entry.cid === operation.prev);
   await agreeOnOperation(operation, cid, previous === undefined ? [] : rotationKeysOf(previous.operation));
+  // A watch that does not know whose it is only asks once more.
+  await services.heads.noteMade?.(did, cid).catch(() => undefined);
   let failure: DecampError | undefined;
   progress.sent = true;
   try {

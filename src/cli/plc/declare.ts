@@ -17,6 +17,7 @@ import {
   type PlcSubmitFlags,
   type PlcUndoFlags,
 } from "./declare-change.ts";
+import { declareWatch, type PlcWatchFlags } from "./declare-watch.ts";
 import { helpStartsWith } from "../shape.ts";
 
 /** Flags of the commands that only read. */
@@ -30,7 +31,7 @@ const accountOrLog = "a handle, a DID, a file with its audit log (.json), an arc
 
 export function declarePlc(program: Command): readonly Declared[] {
   const plc = helpStartsWith(
-    program.command("plc").summary("the identity: read, prove, change, recover"),
+    program.command("plc").summary("the identity: read, prove, change, recover, watch"),
     [
       "The identity of an account, a did:plc: its log, and changes of it. Nothing that a",
       "directory answers is believed.",
@@ -52,6 +53,7 @@ export function declarePlc(program: Command): readonly Declared[] {
     runs<PlcRecoverFlags>(declareRecover(plc), async () => (await import("./recover.ts")).plcRecoverCommand),
     runs<PlcRepairFlags>(declareRepair(plc), async () => (await import("./repair.ts")).plcRepairCommand),
     runs<PlcUndoFlags>(declareUndo(plc), async () => (await import("./undo.ts")).plcUndoCommand),
+    runs<PlcWatchFlags>(declareWatch(plc), async () => (await import("./watch.ts")).plcWatchCommand),
   ];
 }
 

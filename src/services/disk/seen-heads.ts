@@ -6,6 +6,7 @@
 import { isJsonObject } from "../../data/json-object.ts";
 import { DecampError } from "../../errors.ts";
 import { joinPath, writeShared } from "./files.ts";
+import { noteMade } from "./made-operations.ts";
 import { ownFolder, readOwn } from "./own-files.ts";
 
 export interface SeenHead {
@@ -25,6 +26,10 @@ export interface SeenHeads {
   recall(did: string): Promise<SeenHead | undefined>;
   /** Durable when it resolves. @throws DecampError `refused` as own-files.ts, `storage` */
   remember(head: SeenHead): Promise<void>;
+  /**
+   * Remembers that decamp is about to submit an operation, so that a watch knows whose it is. @throws as `remember`
+   */
+  noteMade?(did: string, cid: string): Promise<void>;
   /** Where the head of a DID is kept, for messages. */
   place(did: string): string;
 }
@@ -45,6 +50,7 @@ export function createSeenHeads(stateDir: string): SeenHeads {
       await ownFolder(stateDir, folder, true);
       await writeShared(place(did), `${JSON.stringify({ did, cid, seenAt })}\n`);
     },
+    noteMade: async (did, cid) => noteMade(stateDir, did, cid),
   };
 }
 

@@ -1,0 +1,54 @@
+/** `decamp plc watch`: what it is called with. */
+import type { Command } from "commander";
+import { collect, helpStartsWith, wholeNumber } from "../shape.ts";
+
+/** The flags as commander hands them over. */
+export interface PlcWatchFlags {
+  readonly archives?: string;
+  readonly secondDirectory?: string;
+  readonly ownKey?: readonly string[];
+  readonly notifyCommand?: string;
+  readonly once?: true;
+  readonly interval?: number;
+  readonly memory?: string;
+  readonly from?: string;
+}
+
+export function declareWatch(plc: Command): Command {
+  const command = plc
+    .command("watch")
+    .summary("be told when somebody else changes an identity")
+    .argument("[accounts...]", "their handles, or their DIDs")
+    .option("--archives <dir>", "watch every account that has an archive in this folder")
+    .option("--second-directory <url>", "also ask this directory: it shows what the other one hides")
+    .option("--own-key <did:key>", "a rotation key that is yours: what it signs is yours; may be repeated", collect)
+    .option("--notify-command <cmd>", "run this for what is noticed, with JSON on its standard input")
+    .option("--once", "look once, and end with 3 if something was noticed")
+    .option("--interval <minutes>", "how often the directory is asked, in minutes (default: 1)", wholeNumber(1, 1440))
+    .option("--memory <file>", "where to remember what was seen (default: in the folder of the state)")
+    .option("--from <url>", "the server that is asked for a handle");
+  return helpStartsWith(
+    command,
+    [
+      "Follows the logs of identities, and tells of every operation that neither decamp",
+      "on this machine nor a key of yours has made: what it changed, how long it can be",
+      "undone, and the command for that, which needs only your key. Also tells when a",
+      "directory hides an operation, gives a log that does not prove itself, or has not",
+      "answered for a day. Changes nothing. Runs until Ctrl-C.",
+      "",
+      "With --once it ends with 0 if there is nothing to tell, with 3 if there is, and",
+      "with 5 if nothing was noticed, but a directory did not answer.",
+    ],
+    [
+      {
+        says: "One account, with your own rotation key:",
+        command: "decamp plc watch alice.example.com --own-key did:key:zQ3sh…",
+      },
+      {
+        says: "Every account that you keep archives of, with a message to your phone:",
+        command: "decamp plc watch --archives backups --notify-command ./tell-me.sh",
+      },
+      { says: "From a timer:", command: "decamp plc watch alice.example.com --once --json" },
+    ],
+  );
+}
