@@ -6,7 +6,7 @@ import { DecampError } from "../../src/errors.ts";
 import type { Ours } from "../../src/plc/foreign.ts";
 import type { WatchEvent } from "../../src/account/watch/events.ts";
 import type { WatchedDirectory } from "../../src/account/watch/follow.ts";
-import type { WatchServices } from "../../src/account/watch/watch.ts";
+import type { WatchServices } from "../../src/account/watch/watch-logs.ts";
 import type { ExportCursor, ExportLine } from "../../src/services/servers/plc-export.ts";
 import { hour, testCid, testDid, type Json, type TestEntry } from "../tools/plc.ts";
 

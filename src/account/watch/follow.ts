@@ -1,6 +1,6 @@
 /**
- * One directory, followed for as long as it takes: which logs are to be read when, and what is noticed in them. Time and
- * randomness are arguments: nothing here waits.
+ * One directory, followed for as long as it takes: which logs are to be read, and when. Time and randomness are
+ * arguments: nothing here waits.
  *
  * Tricky bits:
  * - `/export` only says where to look. Its lines are not believed: the log is read, and verified.

@@ -6,7 +6,7 @@
 import { isJsonObject } from "../../data/json-object.ts";
 import { DecampError } from "../../errors.ts";
 import { joinPath, writeShared } from "./files.ts";
-import { noteMade } from "./made-operations.ts";
+import { noteMade } from "./remembered/made-operations.ts";
 import { ownFolder, readOwn } from "./own-files.ts";
 
 export interface SeenHead {

@@ -34,8 +34,8 @@ export async function runCommand<T>(
 }
 
 /**
- * The same for a command that only has to do something: what it prints on its standard output goes nowhere, and whatever
- * it leaves running is not waited for.
+ * The same for a command that only has to do something: what it prints on its standard output goes nowhere, and what it
+ * leaves running is not waited for.
  *
  * @throws DecampError `input-needed` if it fails or takes too long, `interrupted` if the signal fires
  */

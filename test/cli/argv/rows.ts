@@ -503,6 +503,24 @@ export const commandRows: Readonly<Record<string, CommandRows>> = {
     receives: { args: ["alice.example"], flags: { curve: "k256" } },
     rows: [from, [`--operation ${operation}`, flags({ operation })], confirmDid, ...passwords, ...rotationKey],
   },
+  "plc watch": {
+    typed: "alice.example",
+    receives: nothingElse("alice.example"),
+    rows: [
+      from,
+      ["--archives backups", flags({ archives: "backups" })],
+      ["--second-directory https://plc.example", flags({ secondDirectory: "https://plc.example" })],
+      [`--own-key ${keyA} --own-key ${keyB}`, flags({ ownKey: [keyA, keyB] })],
+      ["--notify-command ./tell", flags({ notifyCommand: "./tell" })],
+      ["--once", flags({ once: true })],
+      ["--interval 5", flags({ interval: 5 })],
+      ["--memory seen.json", flags({ memory: "seen.json" })],
+    ],
+    lines: [
+      ["", { args: [] }],
+      ["alice.example bob.example", { args: ["alice.example", "bob.example"] }],
+    ],
+  },
   "key generate": { typed: "", receives: { args: [], flags: { curve: "k256" } }, rows: keepKey },
   "key import": {
     typed: "key.txt",

@@ -8,8 +8,8 @@ import type { Whose } from "../../../data/known-secrets.ts";
 
 /** Fields with a word of decamp's, in every table that has them. */
 export const ownWords: ReadonlySet<string> = wordsOf(
-  "about change class code command completeness copy curve failure id identity kind",
-  "limit log method mode outcome owner part phase possible purpose rule rules",
+  "about change class code command completeness copy curve failure id identity kind event",
+  "limit log method mode outcome owner part phase possible purpose rule rules noUndo",
   "severity signature step structure targetAccount type unit what",
 );
 

@@ -2,9 +2,9 @@
  * The operations that decamp has made on this machine, one small file a DID, so that a watch does not take them for
  * somebody else's. Earlier versions have left those of moves in their journals alone.
  */
-import { isJsonObject } from "../../data/json-object.ts";
-import { joinPath, listFolder, writeShared } from "./files.ts";
-import { ownFolder, readOwn } from "./own-files.ts";
+import { isJsonObject } from "../../../data/json-object.ts";
+import { joinPath, listFolder, writeShared } from "../files.ts";
+import { ownFolder, readOwn } from "../own-files.ts";
 
 const folder = "made";
 /** So many are kept for each DID: what is older nobody can undo. */

@@ -1,9 +1,9 @@
 /** The newest operations that a watch has told of: one file for all of its accounts. */
-import { isJsonObject } from "../../data/json-object.ts";
-import { DecampError } from "../../errors.ts";
-import { joinPath, writeWhole } from "./files.ts";
-import { takeLock, type LockOwner } from "./lock.ts";
-import { ownFolder, readOwn } from "./own-files.ts";
+import { isJsonObject } from "../../../data/json-object.ts";
+import { DecampError } from "../../../errors.ts";
+import { joinPath, writeWhole } from "../files.ts";
+import { takeLock, type LockOwner } from "../lock.ts";
+import { ownFolder, readOwn } from "../own-files.ts";
 
 /** What is remembered, and a place for more. */
 export interface WatchMemory {
