@@ -25,7 +25,7 @@ test.each<[string, RegExp, readonly string[]]>([
     /\bhttp\.send\(/,
     [
       "services/http/redirects.ts",
-      ...["did-web", "plc-directory", "resolver", "session"].map((name) => `services/servers/${name}.ts`),
+      ...["did-web", "plc-directory", "plc-export", "resolver", "session"].map((name) => `services/servers/${name}.ts`),
     ],
   ],
   [

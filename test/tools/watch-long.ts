@@ -1,7 +1,6 @@
 /**
- * `npm run watch-long [-- ACCOUNTS [DAYS]]`: what a watch of very many accounts takes, 10,000 over 30 days unless given.
- * The days pass on a clock of their own; the requests are real. Then the built command looks once at all of them. Ends
- * with 1 when a bar is missed.
+ * `npm run watch-long [-- ACCOUNTS [DAYS]]`: what a watch of very many accounts takes, 10,000 over 30 days unless
+ * given. The days pass on a clock of their own; the requests are real. Ends with 1 when a bar is missed.
  */
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
@@ -10,8 +9,13 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { watchLogs } from "../../src/account/watch/watch-logs.ts";
 import { DecampError, isDecampError } from "../../src/errors.ts";
+import { findCollector } from "../../src/cli/collector.ts";
 import { openNetwork } from "../../src/services/open-network.ts";
+import { collectWith } from "../../src/services/spent-memory.ts";
 import { fetchExport } from "../../src/services/servers/plc-export.ts";
+
+// As the command line has it.
+collectWith(findCollector);
 
 const accounts = Number(process.argv[2] ?? 10_000);
 const days = Number(process.argv[3] ?? 30);
@@ -94,7 +98,7 @@ async function passDays(url: string, dids: readonly string[]): Promise<void> {
     sleep: async (milliseconds: number) => {
       afterFirst = afterFirst === 0 ? audits : afterFirst;
       const wakes = now + milliseconds;
-      if (nextChange <= wakes) {
+      if (nextChange <= wakes && nextChange < start + days * day - day / 8) {
         const account = (changedAt.size * 7919) % dids.length;
         const answer = await fetch(`${url}/add?account=${account}&time=${nextChange}`);
         changedAt.set(await answer.text(), nextChange);

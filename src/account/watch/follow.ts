@@ -11,6 +11,7 @@
 import { isDecampError } from "../../errors.ts";
 import { proveLog, type VerifiedLog } from "../../plc/log.ts";
 import type { Limits } from "../../data/budgets.ts";
+import { noteSpent } from "../../services/spent-memory.ts";
 import type { ExportCursor, ExportLine } from "../../services/servers/plc-export.ts";
 
 /** A directory that is followed. */
@@ -40,6 +41,9 @@ const skew = 300_000;
 const longestPause = 60 * 60_000;
 /** So many logs in a row that cannot be had: then it is the directory. */
 const mostFailures = 3;
+
+/** What is left over of a log that was proved, about (bytes): the engine would let it pile up. */
+const spentOnLog = 64 * 1024;
 
 /** What one reading of a log gave. */
 export type Reading =
@@ -205,6 +209,7 @@ export class Follower {
       }
       this.queue.delete(did);
       await onReading(this, did, reading);
+      noteSpent(spentOnLog);
     }
   }
 

@@ -41,14 +41,14 @@ export function declareWatch(plc: Command): Command {
     ],
     [
       {
-        says: "One account, with your own rotation key:",
-        command: "decamp plc watch alice.example.com --own-key did:key:zQ3sh…",
+        says: "One look, as a timer does it; without --once it goes on until Ctrl-C:",
+        command: "decamp plc watch alice.example.com --own-key did:key:zQ3sh… --once",
       },
       {
         says: "Every account that you keep archives of, with a message to your phone:",
-        command: "decamp plc watch --archives backups --notify-command ./tell-me.sh",
+        command: "decamp plc watch --archives backups --notify-command ./tell-me --once",
       },
-      { says: "From a timer:", command: "decamp plc watch alice.example.com --once --json" },
+      { says: "For a script:", command: "decamp plc watch alice.example.com --once --json" },
     ],
   );
 }

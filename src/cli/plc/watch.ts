@@ -51,7 +51,7 @@ export async function plcWatchCommand(invocation: Invocation<PlcWatchFlags>, edg
       "usage",
       "Name the accounts that are to be watched, or a folder of archives with --archives.",
       {
-        hint: "One of the two: decamp plc watch alice.example.com, or decamp plc watch --archives backups",
+        hint: "One of the two, such as decamp plc watch alice.example.com. decamp plc watch --help has more.",
       },
     );
   }
