@@ -55,7 +55,7 @@ function add(after: number, ...operations: readonly Json[]): void {
   world.plan(start + after, () => log.add(start + after, ...operations));
 }
 
-const events = (): readonly unknown[] => world.told.map(({ event }) => event);
+const events = (): readonly string[] => world.told.map(({ event }) => event);
 
 describe.each(["time", "seq"] as const)("at a directory whose export counts by %s", (cursors) => {
   test("asks once a minute after the first reading, whatever others do there", async () => {

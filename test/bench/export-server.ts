@@ -32,6 +32,12 @@ for (let index = 0; index < count; index += 1) {
 }
 const dids = [...logs.keys()];
 
+const change = async (did: string, time: number): Promise<string> => {
+  const prev = logs.get(did)?.at(-1)?.cid ?? "";
+  const content = { ...usual, alsoKnownAs: [`at://x${lines.length}.example.com`] };
+  return add(did, await signed(operation(prev, content), key), time).cid;
+};
+
 const server = createServer((request, response) => {
   const { pathname, searchParams } = new URL(request.url ?? "", "http://localhost");
   const [, did = "", log] = pathname.split("/");
@@ -51,10 +57,7 @@ const server = createServer((request, response) => {
     );
   } else if (pathname === "/add") {
     const chosen = dids[Number(searchParams.get("account"))] ?? "";
-    const prev = logs.get(chosen)?.at(-1)?.cid ?? "";
-    void signed(operation(prev, { ...usual, alsoKnownAs: [`at://x${lines.length}.example.com`] }), key).then((next) => {
-      response.end(add(chosen, next, Number(searchParams.get("time"))).cid);
-    });
+    void change(chosen, Number(searchParams.get("time"))).then((cid) => response.end(cid));
   } else if (pathname === "/dids") {
     response.end(dids.join("\n"));
   } else if (log === "log") {

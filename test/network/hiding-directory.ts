@@ -17,25 +17,30 @@ export async function startHidingDirectory(url: string): Promise<HidingDirectory
   const hidden = new Set<string>();
   const asked: string[] = [];
   const shows = (entry: unknown): boolean => !hidden.has(String((entry as { cid?: unknown }).cid));
+  const answer = async (path: string): Promise<{ status: number; text: string }> => {
+    const real = await fetch(`${url}${path}`);
+    const text = await real.text();
+    if (front.isAway) {
+      throw new Error("away");
+    }
+    if (path.startsWith("/export")) {
+      const lines = text.split("\n").filter((line) => line !== "" && shows(JSON.parse(line)));
+      return { status: real.status, text: lines.join("\n") };
+    }
+    const isLog = path.endsWith("/log/audit") && real.ok;
+    return { status: real.status, text: isLog ? JSON.stringify((JSON.parse(text) as unknown[]).filter(shows)) : text };
+  };
   const server = createServer((request, response) => {
     const path = request.url ?? "";
     asked.push(path);
-    void fetch(`${url}${path}`).then(async (answer) => {
-      const text = await answer.text();
-      if (front.isAway) {
-        response.destroy();
-        return;
-      }
-      response.statusCode = answer.status;
-      if (path.startsWith("/export")) {
-        const lines = text.split("\n").filter((line) => line !== "");
-        response.end(lines.filter((line) => shows(JSON.parse(line))).join("\n"));
-      } else if (path.endsWith("/log/audit") && answer.ok) {
-        response.end(JSON.stringify((JSON.parse(text) as unknown[]).filter(shows)));
-      } else {
+    void answer(path).then(
+      ({ status, text }) => {
+        response.statusCode = status;
         response.end(text);
-      }
-    });
+        return undefined;
+      },
+      () => response.destroy(),
+    );
   });
   const port = await listen(server, 0);
   const front: HidingDirectory = {

@@ -48,7 +48,7 @@ export async function startPlc(): Promise<RunningPlc> {
     all()
       .filter(({ createdAt }) => after === undefined || Date.parse(createdAt) > after.getTime())
       .slice(0, count)
-      .map(({ seq: _, ...line }) => line as Awaited<ReturnType<typeof db.exportOps>>[number]);
+      .map((line) => ({ ...line, seq: undefined }) as unknown as Awaited<ReturnType<typeof db.exportOps>>[number]);
   const plc = PlcServer.create({ db });
   const server = createServer((request, response) => {
     const { pathname, searchParams } = new URL(request.url ?? "", "http://localhost");
@@ -57,7 +57,7 @@ export async function startPlc(): Promise<RunningPlc> {
       const lines = all().filter(({ seq }) => seq > Number(after));
       sendLines(
         response,
-        lines.slice(0, pageSize).map(({ nullified: _, ...line }) => ({ type: "sequenced_op", ...line })),
+        lines.slice(0, pageSize).map((line) => ({ type: "sequenced_op", ...line, nullified: undefined })),
       );
       return;
     }

@@ -194,7 +194,8 @@ export class Follower {
   async #readQueue(onReading: OnReading, signal: AbortSignal): Promise<void> {
     let failures = 0;
     // What is put into it meanwhile waits for the next step.
-    for (const did of [...this.queue]) {
+    const dids = Array.from(this.queue);
+    for (const did of dids) {
       let reading: Reading;
       try {
         reading = await this.#read(did, signal);

@@ -128,22 +128,22 @@ class Watch {
 
   /** Asks a directory once. @returns whether it answered */
   async ask(follower: Follower): Promise<boolean> {
-    const { now, random, onFailure } = this.#services;
+    const services = this.#services;
     const { interval, signal } = this.#options;
     const isFirst = !follower.hasReadAll;
     try {
-      const { isBehind } = await follower.step(now(), this.#notice, signal);
+      const { isBehind } = await follower.step(services.now(), this.#notice, signal);
       await this.#tellBack(follower);
       // Many watches that were started together do not ask together; after that, each keeps its pace.
-      follower.succeeded(now(), isBehind ? catchingUp : isFirst ? interval * random() : interval);
+      follower.succeeded(services.now(), isBehind ? catchingUp : isFirst ? interval * services.random() : interval);
       return true;
     } catch (error) {
       signal.throwIfAborted();
       if (!isDecampError(error, "unreachable", "server-refused", "rate-limited", "bad-answer", "limit-exceeded")) {
         throw error;
       }
-      onFailure?.(follower.directory.host, error);
-      follower.failed(now(), interval, random);
+      services.onFailure?.(follower.directory.host, error);
+      follower.failed(services.now(), interval, () => services.random());
       await this.#tellSilence(follower);
       return false;
     } finally {

@@ -88,7 +88,8 @@ export async function plcWatchCommand(invocation: Invocation<PlcWatchFlags>, edg
                 }
                 terminal.err.line(`${error.message} What was seen is not remembered.`);
               }),
-            tell: async (event) => tell(event, completes, globals, terminal, notifier.notify),
+            tell: async (event) =>
+              tell(event, completes, globals, terminal, async (message) => notifier.notify(message)),
             onFailure: (_host, error) => {
               if (globals.verbose && isDecampError(error)) {
                 terminal.err.line({ text: error.message, style: "dim" });
