@@ -5,6 +5,7 @@ import type { Folder } from "./command.ts";
 import { declareCompletion } from "./completion/declare.ts";
 import { declareDoctor } from "./doctor/declare.ts";
 import { declareExport } from "./export/declare.ts";
+import { declareInsure } from "./insure/declare.ts";
 import { declareKey } from "./key/declare.ts";
 import { declareLook } from "./look/declare.ts";
 import { declareMigrate } from "./migrate/declare.ts";
@@ -19,6 +20,7 @@ export const commands: readonly Folder[] = [
   { names: ["account"], declare: declareAccount },
   { names: ["export"], declare: declareExport },
   { names: ["verify"], declare: declareVerify },
+  { names: ["insure"], declare: declareInsure },
   { names: ["archive"], declare: declareArchive },
   { names: ["repo", "blob"], declare: declareLook },
   { names: ["plc"], declare: declarePlc },

@@ -19,8 +19,13 @@ export type Complete = (words: readonly string[]) => string;
  * @param words the command and its own arguments, as a use case names them
  * @returns one line for a shell
  */
-export function nextCommand(words: readonly string[], { raw, globals, archive }: RunFlags): string {
-  return commandLine([
+export function nextCommand(words: readonly string[], run: RunFlags): string {
+  return commandLine(completeWords(words, run));
+}
+
+/** The same, word by word. */
+export function completeWords(words: readonly string[], { raw, globals, archive }: RunFlags): string[] {
+  return [
     ...words,
     ...(words[0] === "migrate" && archive !== undefined ? ["--archive", archive] : []),
     ...(globals.plcUrl === defaultPlcUrl ? [] : ["--plc-url", globals.plcUrl]),
@@ -30,7 +35,7 @@ export function nextCommand(words: readonly string[], { raw, globals, archive }:
     ...(raw.limitRate === undefined ? [] : ["--limit-rate", String(raw.limitRate)]),
     ...(raw.logFile === undefined ? [] : ["--log-file", raw.logFile]),
     ...Object.entries(raw.limit ?? {}).flatMap(([name, value]) => ["--limit", `${name}=${value}`]),
-  ]);
+  ];
 }
 
 /** The same for whoever does not know the run. */

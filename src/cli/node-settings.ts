@@ -42,6 +42,7 @@ const withoutSecrets: ReadonlySet<string> = new Set([
   "plc history",
   "plc audit",
   "plc diff",
+  "insure",
   "completion",
   "help",
 ] as const);

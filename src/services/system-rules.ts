@@ -8,6 +8,9 @@
 import { platform } from "node:os";
 import { posix, win32, type PlatformPath } from "node:path";
 
+/** What starts commands at a time of day. */
+export type Scheduler = "systemd" | "launchd" | "cron";
+
 export interface SystemRules {
   /** How paths are written. */
   readonly path: PlatformPath;
@@ -25,6 +28,8 @@ export interface SystemRules {
   readonly sendsSignals: boolean;
   /** What asks a process to end. Windows has one more key for it, and sends SIGHUP where a console is closed. */
   readonly stopSignals: readonly NodeJS.Signals[];
+  /** What starts commands at a time of day, the best first; nothing of it may be there. */
+  readonly schedulers: readonly Scheduler[];
   /** A word as a shell takes it, unchanged: that of `sh`; on Windows of PowerShell and of cmd, as far as both agree. */
   readonly quoted: (word: string) => string;
   /** Whether a file or folder cannot be called so: Windows keeps some names for devices, with any ending. */
@@ -43,6 +48,7 @@ export function systemRules(system: NodeJS.Platform): SystemRules {
     hasProc: system === "linux",
     sendsSignals: !windows,
     stopSignals: windows ? ["SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"] : ["SIGINT", "SIGTERM", "SIGHUP"],
+    schedulers: windows ? [] : system === "darwin" ? ["launchd"] : system === "linux" ? ["systemd", "cron"] : ["cron"],
     quoted: (word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : (windows ? quotedOnWindows : quotedForSh)(word)),
     isReserved: (name) => windows && isDeviceName(name),
   };

@@ -1,0 +1,20 @@
+/** An insurance as lines of a crontab (crontab(5)): what a job prints is mailed by cron itself. */
+import { jobsOf, jobVariable, type Insurance, type Job, type Units } from "./jobs.ts";
+import { shellLine } from "./shell-line.ts";
+
+export function cronLines(insurance: Insurance): Units {
+  const lines = jobsOf(insurance).map((job) => {
+    // A bare % ends a line of a crontab, and begins what the command reads.
+    const line = shellLine(job, insurance.notifyCommand).replaceAll("%", "\\%");
+    return `${timeOf(job)}  umask 077; export ${jobVariable}=${job.name}; ${line}`;
+  });
+  return {
+    system: "cron",
+    units: [{ name: "crontab", path: "crontab", content: `${lines.join("\n")}\n` }],
+    install: ["crontab -e"],
+  };
+}
+
+function timeOf({ id, minute }: Job): string {
+  return { export: `${minute} 3 * * *`, watch: `${minute} * * * *`, check: `${minute} 5 * * 0` }[id];
+}

@@ -1,0 +1,48 @@
+/** `decamp insure`: what it is called with. */
+import { Option, type Command } from "commander";
+import type { Scheduler } from "../../services/system-rules.ts";
+import { runs, type Declared } from "../command.ts";
+import { helpStartsWith } from "../shape.ts";
+
+/** The flags as commander hands them over. */
+export interface InsureFlags {
+  readonly output?: string;
+  readonly for?: Scheduler;
+  readonly passwordFile?: string;
+  readonly notifyCommand?: string;
+  readonly pingCommand?: string;
+}
+
+export function declareInsure(program: Command): readonly Declared[] {
+  const command = helpStartsWith(
+    program
+      .command("insure")
+      .summary("print what has this machine back an account up and watch it")
+      .argument("<account>", "its handle, or better its DID, which stays when the handle changes")
+      .option("-o, --output <dir>", "the archive")
+      .addOption(
+        new Option("--for <system>", "what starts the jobs, if not what this machine has").choices([
+          "systemd",
+          "launchd",
+          "cron",
+        ] satisfies Scheduler[]),
+      )
+      .option("--password-file <path>", "a file with a password of the account, which the export reads each time")
+      .option("--notify-command <cmd>", "what is run when a job fails (default: a notice on the desktop; cron mails)")
+      .option("--ping-command <cmd>", "what each export that is complete runs: whoever misses that can tell you"),
+    [
+      "Prints the files that have this machine export the account every night and remove",
+      "old snapshots, look every hour whether somebody has changed the identity, and try",
+      "every week whether the account could come back; and the commands that install",
+      "them. Installs nothing itself, asks nobody, and needs no network.",
+    ],
+    [
+      { says: "For what this machine has:", command: "decamp insure alice.example.com -o backup" },
+      {
+        says: "For cron, with what only you can see:",
+        command: "decamp insure alice.example.com -o backup --for cron --password-file pw",
+      },
+    ],
+  );
+  return [runs<InsureFlags>(command, async () => (await import("./run.ts")).insureCommand)];
+}

@@ -1,0 +1,78 @@
+/** What an insurance is made of: three jobs, each a few commands. Whatever starts them has its own form for them. */
+import type { Scheduler } from "../../services/system-rules.ts";
+
+/** What is to be insured, and how. Paths are whole, and no value has a control character. */
+export interface Insurance {
+  /** As it was named: a handle or a DID. */
+  readonly account: string;
+  readonly archive: string;
+  /** What starts decamp: a program, and what stands before decamp's own words. */
+  readonly launcher: readonly string[];
+  /** Makes decamp's own words complete, with what is the same for all commands. */
+  readonly complete: (words: readonly string[]) => readonly string[];
+  readonly passwordFile?: string | undefined;
+  readonly notifyCommand?: string | undefined;
+  readonly pingCommand?: string | undefined;
+}
+
+/** A file of an insurance. */
+export interface Unit {
+  /** Of the file. */
+  readonly name: string;
+  /** Where it belongs; `~` is the home of the user. */
+  readonly path: string;
+  readonly content: string;
+}
+
+/** All files, and what installs them: commands to type. */
+export interface Units {
+  readonly system: Scheduler;
+  readonly units: readonly Unit[];
+  readonly install: readonly string[];
+}
+
+/** Something that is done again and again. */
+export interface Job {
+  readonly id: "export" | "watch" | "check";
+  /** The job of this account, in letters that every system takes as the name of a file. */
+  readonly name: string;
+  /** What it is, for people. */
+  readonly says: string;
+  /** One after the other; the first that fails ends the job. */
+  readonly commands: readonly (readonly string[])[];
+  /** The minute of its hour: not the same for everybody. */
+  readonly minute: number;
+}
+
+/** The variable that has a command remember, by the name of its job, when it last ended well. */
+export const jobVariable = "DECAMP_INSURED";
+
+/** @param passwordFile the path that the export is given */
+export function jobsOf(
+  insurance: Insurance,
+  passwordFile: string | undefined = insurance.passwordFile,
+): readonly Job[] {
+  const { account, archive, launcher, complete, pingCommand } = insurance;
+  const command = (...words: string[]): string[] => [...launcher, ...complete(words)];
+  const short = account.replaceAll(/[^A-Za-z0-9.-]/g, "-");
+  const minute = [...account].reduce((sum, letter) => sum + (letter.codePointAt(0) ?? 0), 0) % 60;
+  const job = (id: Job["id"], says: string, commands: readonly (readonly string[])[]): Job => ({
+    id,
+    name: `${id}-${short}`,
+    says: `${says} ${account}`,
+    commands,
+    minute,
+  });
+  const secret = passwordFile === undefined ? [] : ["--password-file", passwordFile];
+  const ping = pingCommand === undefined ? [] : ["--ping-command", pingCommand];
+  const exporting = command("export", account, "--output", archive, ...secret, ...ping, "--no-input", "--quiet");
+  const keep = ["--keep-daily", "7", "--keep-weekly", "5", "--keep-monthly", "12"];
+  return [
+    job("export", "decamp export of", [exporting, command("archive", "prune", archive, ...keep, "--quiet")]),
+    // Of a did:web there is no log to watch.
+    ...(account.startsWith("did:web:")
+      ? []
+      : [job("watch", "decamp watch over", [command("plc", "watch", account, "--once", "--quiet")])]),
+    job("check", "decamp check of", [command("doctor", account, "--archive", archive, "--quiet")]),
+  ];
+}

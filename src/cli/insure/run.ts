@@ -1,0 +1,126 @@
+/** `decamp insure`: the files of an insurance, and what installs them, on one page. Nothing is asked or written. */
+import { existsSync, realpathSync } from "node:fs";
+import { DecampError } from "../../errors.ts";
+import { parseAccount } from "../../identity/names.ts";
+import { namesState } from "../../services/defaults.ts";
+import { ownRules, type Scheduler } from "../../services/system-rules.ts";
+import type { Edge, Invocation } from "../command.ts";
+import { readGlobals } from "../globals.ts";
+import { completeWords } from "../next-command.ts";
+import { cronLines } from "./cron.ts";
+import type { InsureFlags } from "./declare.ts";
+import type { Insurance, Units } from "./jobs.ts";
+import { findLauncher } from "./launcher.ts";
+import { launchdUnits } from "./launchd.ts";
+import { systemdUnits } from "./systemd.ts";
+
+const forms: Readonly<Record<Scheduler, (insurance: Insurance) => Units>> = {
+  systemd: systemdUnits,
+  launchd: launchdUnits,
+  cron: cronLines,
+};
+
+/** Runs `decamp insure`. */
+export function insureCommand(
+  { args: [name = ""], flags, globals: raw }: Invocation<InsureFlags>,
+  { terminal }: Edge,
+): Promise<number> {
+  const globals = readGlobals(raw, terminal.env);
+  const named = parseAccount(name);
+  const account = named.type === "did" ? named.did : named.handle;
+  const { output, passwordFile, notifyCommand, pingCommand } = flags;
+  if (output === undefined) {
+    throw new DecampError("usage", "-o is missing: the archive that the export is to keep.", {
+      hint: "Run decamp insure --help to see how it is used.",
+    });
+  }
+  const system = flags.for ?? ownScheduler();
+  const { path } = ownRules;
+  const launcher = findLauncher(started(terminal.env));
+  const { plain: _, logFile, stateDir, ...rest } = raw;
+  const lasting = {
+    ...rest,
+    ...(logFile === undefined ? {} : { logFile: path.resolve(logFile) }),
+    // What names the folder here does not hold for what a timer starts.
+    ...(stateDir === undefined && !namesState(terminal.env) ? {} : { stateDir: globals.stateDir }),
+  };
+  const insurance: Insurance = {
+    account,
+    archive: path.resolve(output),
+    launcher: launcher.words,
+    complete: (words) => completeWords(words, { raw: lasting, globals }),
+    passwordFile: passwordFile === undefined ? undefined : path.resolve(passwordFile),
+    notifyCommand,
+    pingCommand,
+  };
+  refuseBroken(insurance);
+  const { units, install } = forms[system](insurance);
+  const warnings =
+    launcher.passing === undefined
+      ? []
+      : [`${launcher.passing} is likely to be gone after an update of Node.js: run this command again then.`];
+  if (globals.json) {
+    terminal.out.json({
+      type: "result",
+      version: 1,
+      command: "insure",
+      account,
+      system,
+      archive: insurance.archive,
+      units,
+      install,
+      warnings,
+    });
+    return Promise.resolve(0);
+  }
+  const page = [
+    ...units.flatMap(({ path: at, content }) => [at === "crontab" ? "# Lines for your crontab:" : `# ${at}`, content]),
+    "# Nothing was installed. Once these are in place, type:",
+    ...install,
+    "",
+  ];
+  terminal.out.text(page.join("\n"));
+  for (const warning of warnings) {
+    terminal.err.line({ text: "Warning:", style: "yellow" }, ` ${warning}`);
+  }
+  return Promise.resolve(0);
+}
+
+/** @throws DecampError `usage` where nothing that is known here starts commands */
+function ownScheduler(): Scheduler {
+  const [first, second] = ownRules.schedulers;
+  // systemd says itself, by this folder, that it runs: sd_booted(3).
+  const system = first === "systemd" && !existsSync("/run/systemd/system") ? second : first;
+  if (system === undefined) {
+    throw new DecampError("usage", "This system has neither systemd nor launchd nor cron.", {
+      hint: "Name the one of another machine with --for.",
+    });
+  }
+  return system;
+}
+
+function started(env: Readonly<NodeJS.ProcessEnv>): Parameters<typeof findLauncher>[0] {
+  const isOneFile = process.getBuiltinModule("node:sea").isSea();
+  return {
+    program: process.execPath,
+    script: isOneFile ? undefined : process.argv[1],
+    folders: (env["PATH"] ?? "").split(ownRules.path.delimiter).filter((folder) => ownRules.path.isAbsolute(folder)),
+    follow: (path) => {
+      try {
+        return realpathSync(path);
+      } catch {
+        return undefined;
+      }
+    },
+  };
+}
+
+/** @throws DecampError `usage` for what no unit can hold: a line in it would become one of the unit's */
+function refuseBroken({ archive, launcher, passwordFile, notifyCommand, pingCommand }: Insurance): void {
+  const values = [archive, ...launcher, passwordFile, notifyCommand, pingCommand];
+  if (values.some((value) => /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u.test(value ?? ""))) {
+    throw new DecampError("usage", "A path or a command has a line end, or a character that is not shown.", {
+      hint: "A command of several lines belongs into a file of its own: name that.",
+    });
+  }
+}
