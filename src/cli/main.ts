@@ -163,9 +163,21 @@ async function runNamed(ready: Ready, edge: Edge): Promise<number> {
     edge.terminal.err.line({ text: settingsLine(given), style: "dim" });
   }
   try {
-    return await run(edge);
+    const code = await run(edge);
+    await aboutInsurance(ready, code, edge.terminal);
+    return code;
   } catch (error) {
     const { quiet: _quiet, ...raw } = invocation.globals;
     throw withNextCommand(withFittingHint(error, takes), { raw, globals: readGlobals(raw, edge.terminal.env) });
+  }
+}
+
+/** A job of an insurance remembers that it was well; else a person hears of one that is overdue. */
+async function aboutInsurance({ invocation }: Ready, code: number, terminal: Terminal): Promise<void> {
+  const { DECAMP_INSURED: job = "" } = terminal.env;
+  const { quiet, json } = invocation.globals;
+  if (job !== "" || (terminal.err.isTerminal && quiet !== true && json !== true)) {
+    const { tellInsurance } = await import("./talk/insured.ts");
+    await tellInsurance(job === "" ? undefined : job, code, invocation.globals, terminal, Date.now());
   }
 }

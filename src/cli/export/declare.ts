@@ -20,6 +20,7 @@ export interface ExportFlags {
   readonly signIn?: true;
   readonly publicOnly?: true;
   readonly recheck?: true;
+  readonly pingCommand?: string;
   readonly concurrency?: number;
   readonly passwordFile?: string;
   readonly passwordCommand?: string;
@@ -40,6 +41,7 @@ export function declareExport(program: Command): readonly Declared[] {
     .option("--sign-in", "ask for the password: preferences come along, and accounts that are not active")
     .option("--public-only", "leave out what is not public, also when signed in")
     .option("--recheck", "prove every file that is in the archive, and fetch again what is damaged")
+    .option("--ping-command <cmd>", "run this once all is well: whoever misses that can tell you")
     .addOption(concurrencyOption());
   secretOptions(command, "password", "password, or an app password", "DECAMP_SOURCE_PASSWORD, ATP_PASSWORD");
   secretOptions(command, "auth-factor", "mailed sign-in code", "ATP_AUTH_FACTOR_TOKEN");

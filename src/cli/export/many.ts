@@ -28,6 +28,7 @@ import { carTarget } from "./to-car.ts";
 import type { Edge, Invocation } from "../command.ts";
 import { requirePipe } from "../inputs/standard-input.ts";
 import { servicesFor } from "../services.ts";
+import { ping } from "../talk/ping.ts";
 import { stoppable, tellStopping } from "../talk/signals.ts";
 import type { Terminal } from "../talk/terminal.ts";
 import { summarize, tell, warn } from "./many-lines.ts";
@@ -105,14 +106,19 @@ async function exportAll(setting: Setting): Promise<number> {
     tellStopping(terminal, globals),
   );
   const { silence } = services.directory;
+  const notLookedUp = night?.notLookedUp ?? 0;
+  const isBad = tally.failed + tally.incomplete + tally.shrunk + tally.unasked + notLookedUp > 0;
+  const code = isBad || (flags.failOn ?? []).some((one) => tally[one] > 0) ? exitCodeOf("incomplete") : 0;
+  if (listError === undefined) {
+    await ping(flags.pingCommand, code, globals, terminal);
+  }
   if (listError === undefined || totalOf(tally) > 0) {
-    summarize(folder, tally, { silence, notLookedUp: night?.notLookedUp ?? 0 }, globals, terminal);
+    summarize(folder, tally, { silence, notLookedUp }, globals, terminal);
   }
   if (listError !== undefined) {
     throw listError;
   }
-  const isBad = tally.failed + tally.incomplete + tally.shrunk + tally.unasked > 0 || (night?.notLookedUp ?? 0) > 0;
-  return isBad || (flags.failOn ?? []).some((one) => tally[one] > 0) ? exitCodeOf("incomplete") : 0;
+  return code;
 }
 
 /** What is the same for all of them. */

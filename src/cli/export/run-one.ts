@@ -18,6 +18,7 @@ import { beside, carTarget, checkTarget, exportToCar, type CarTarget } from "./t
 import { createIdentityAnswers } from "../talk/identity-answers.ts";
 import type { Edge, Invocation } from "../command.ts";
 import { servicesFor } from "../services.ts";
+import { ping } from "../talk/ping.ts";
 import type { Prompter } from "../talk/prompter.ts";
 import { reportAndAsk } from "../talk/report-and-ask.ts";
 import { secretKinds } from "../secret-kinds.ts";
@@ -104,16 +105,20 @@ export async function exportAccount(
     );
     const begin = { type: "result", version: 1, command: "export" };
     if (ended.car !== undefined) {
+      const { futureRev, taken } = ended.car.result;
+      // A revision of the future: as verify has it.
+      const code = futureRev ? exitCodeOf("damaged") : taken ? 0 : exitCodeOf("incomplete");
+      await ping(flags.pingCommand, code, globals, terminal);
       const told = tellDocument(terminal, globals.json, { ...begin, ...carFacts(ended.car) });
-      if (!told && (!globals.quiet || !ended.car.result.taken)) {
+      if (!told && (!globals.quiet || !taken)) {
         carLines(ended.car).forEach((line) => terminal.out.line(...line));
       }
-      if (ended.car.result.futureRev) {
-        return exitCodeOf("damaged"); // as verify has it
-      }
-      return ended.car.result.taken ? 0 : exitCodeOf("incomplete");
+      return code;
     }
     const { located, result } = ended;
+    const lacks = lacksSomething(result) ? exitCodeOf("incomplete") : 0;
+    const code = result.futureRev ? exitCodeOf("damaged") : lacks;
+    await ping(flags.pingCommand, code, globals, terminal);
     const facts = { ...begin, archive, ...resultFacts(archive, result), ...keyFacts(located) };
     if (!tellDocument(terminal, globals.json, facts)) {
       for (const line of exportLines(archive, located, result, {
@@ -123,10 +128,7 @@ export async function exportAccount(
         terminal.out.line(...line);
       }
     }
-    if (result.futureRev) {
-      return exitCodeOf("damaged"); // as verify has it
-    }
-    return lacksSomething(result) ? exitCodeOf("incomplete") : 0;
+    return code;
   } finally {
     services.close();
   }

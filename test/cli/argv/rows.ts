@@ -304,6 +304,20 @@ export const commandRows: Readonly<Record<string, CommandRows>> = {
       ...rotationKey,
     ],
   },
+  insure: {
+    typed: "alice.example -o backup",
+    receives: { args: ["alice.example"], flags: { output: "backup" } },
+    rows: [
+      ["--output b", flags({ output: "b" })],
+      ["-o b", flags({ output: "b" })],
+      ["--for systemd", flags({ for: "systemd" })],
+      ["--for launchd", flags({ for: "launchd" })],
+      ["--for cron", flags({ for: "cron" })],
+      ["--password-file f", flags({ passwordFile: "f" })],
+      ["--notify-command c", flags({ notifyCommand: "c" })],
+      ["--ping-command c", flags({ pingCommand: "c" })],
+    ],
+  },
   "blob push": {
     typed: "alice.example backup",
     receives: nothingElse("alice.example", "backup"),
@@ -325,6 +339,7 @@ export const commandRows: Readonly<Record<string, CommandRows>> = {
       ["--sign-in", flags({ signIn: true })],
       ["--public-only", flags({ publicOnly: true })],
       ["--recheck", flags({ recheck: true })],
+      ["--ping-command c", flags({ pingCommand: "c" })],
       ["--concurrency 12", flags({ concurrency: 12 })],
       ...secret("password"),
       ...secret("auth-factor"),
