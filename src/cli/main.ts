@@ -6,6 +6,7 @@ import { readGlobals } from "./globals.ts";
 import { helpAsked, helpWidth, isShell, pageOf, type Asked } from "./help/asked.ts";
 import { withFittingHint } from "./help/fitting-hint.ts";
 import { withNextCommand } from "./next-command.ts";
+import { hasInsurance } from "../services/config-place.ts";
 import { packageFacts } from "../services/package.ts";
 import type { Shown } from "./program.ts";
 import { settingsLine, type FileSettings } from "./settings/apply-settings.ts";
@@ -176,8 +177,10 @@ async function runNamed(ready: Ready, edge: Edge): Promise<number> {
 async function aboutInsurance({ invocation }: Ready, code: number, terminal: Terminal): Promise<void> {
   const { DECAMP_INSURED: job = "" } = terminal.env;
   const { quiet, json } = invocation.globals;
-  if (job !== "" || (terminal.err.isTerminal && quiet !== true && json !== true)) {
+  const isSeen = terminal.err.isTerminal && quiet !== true && json !== true;
+  const stateDir = job !== "" || isSeen ? readGlobals(invocation.globals, terminal.env).stateDir : "";
+  if (job !== "" || (isSeen && hasInsurance(stateDir))) {
     const { tellInsurance } = await import("./talk/insured.ts");
-    await tellInsurance(job === "" ? undefined : job, code, invocation.globals, terminal, Date.now());
+    await tellInsurance(job === "" ? undefined : job, code, stateDir, terminal, Date.now());
   }
 }

@@ -1,4 +1,4 @@
-/** Where the configuration file lies. Every start asks, and most have none: so nothing else is loaded for that. */
+/** Where the configuration file lies, and whether jobs are remembered. Every start asks, and most have none: so nothing else is loaded for that. */
 import { existsSync } from "node:fs";
 import { devNull } from "node:os";
 import { isAbsolute, join } from "node:path";
@@ -45,4 +45,12 @@ export function findConfig(
   const folder = directory(env);
   const path = folder === undefined ? undefined : join(folder, "config.toml");
   return path !== undefined && existsSync(path) ? { path, isNamed: false } : undefined;
+}
+
+/** The folder, in that of the state, in which the jobs of an insurance remember when they ended well. */
+export const insuredFolder = "insured";
+
+/** Whether any job has. Every start that somebody sees asks: so this, too, loads nothing more. */
+export function hasInsurance(stateDir: string): boolean {
+  return existsSync(join(stateDir, insuredFolder));
 }

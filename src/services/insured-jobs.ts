@@ -1,9 +1,11 @@
 /**
- * When the jobs of an insurance last ended well: a file for each in the folder of the state, named like the job, whose
- * time says it. It only helps: where it cannot be read or written, nothing is said.
+ * When the jobs of an insurance last ended well: a file for each in the folder of the state, named like the job. It only
+ * helps: where it cannot be read or written, nothing is said.
  */
-import { mkdir, readdir, stat, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { insuredFolder } from "./config-place.ts";
+import { isDecampError } from "../errors.ts";
+import { joinPath, listFolder, writeShared } from "./disk/files.ts";
+import { ownFolder, readOwn } from "./disk/own-files.ts";
 
 const day = 24 * 60 * 60_000;
 
@@ -19,25 +21,30 @@ export interface LateJob {
   readonly path: string;
 }
 
-/** Remembers that a job has ended well now. @param name as its unit has it, such as `export-alice.example.com` */
-export async function rememberJob(stateDir: string, name: string): Promise<void> {
-  if (parseName(name) === undefined) {
-    return;
+/**
+ * Remembers that a job has ended well.
+ *
+ * @param name as its unit has it, such as `export-alice.example.com`
+ * @param now milliseconds since 1970
+ */
+export async function rememberJob(stateDir: string, name: string, now: number): Promise<void> {
+  if (parseName(name) !== undefined) {
+    await quietly(async () => {
+      const folder = await ownFolder(stateDir, insuredFolder, true);
+      await writeShared(joinPath(folder, name), `${new Date(now).toISOString()}\n`);
+    });
   }
-  await quietly(async () => {
-    await mkdir(folderIn(stateDir), { recursive: true, mode: 0o700 });
-    await writeFile(join(folderIn(stateDir), name), "", { mode: 0o600 });
-  });
 }
 
 /** The job that is late by the most days, if one is. @param now milliseconds since 1970 */
 export async function lateJob(stateDir: string, now: number): Promise<LateJob | undefined> {
   const late: LateJob[] = [];
-  for (const name of (await quietly(async () => readdir(folderIn(stateDir)))) ?? []) {
+  const folder = joinPath(stateDir, insuredFolder);
+  for (const name of (await quietly(async () => listFolder(folder))) ?? []) {
     const { kind = "", account = "" } = parseName(name) ?? {};
-    const path = join(folderIn(stateDir), name);
-    const ended = await quietly(async () => stat(path));
-    const days = Math.floor((now - (ended?.mtimeMs ?? now)) / day);
+    const path = joinPath(folder, name);
+    const ended = Date.parse(new TextDecoder().decode(await quietly(async () => readOwn(path))).trim());
+    const days = Math.floor((now - ended) / day);
     if (days >= (longAgo[kind] ?? Infinity)) {
       late.push({ kind, account, days, path });
     }
@@ -45,19 +52,18 @@ export async function lateJob(stateDir: string, now: number): Promise<LateJob | 
   return late.toSorted((one, other) => other.days - one.days)[0];
 }
 
-function folderIn(stateDir: string): string {
-  return join(stateDir, "insured");
-}
-
 function parseName(name: string): { readonly kind: string; readonly account: string } | undefined {
-  const [, kind, account] = /^(export|watch|check)-([A-Za-z0-9.-]{1,253})$/.exec(name) ?? [];
+  const [, kind, account] = /^(export|watch|check)-([A-Za-z0-9.-]{1,200})$/.exec(name) ?? [];
   return kind === undefined || account === undefined ? undefined : { kind, account };
 }
 
 async function quietly<T>(work: () => Promise<T>): Promise<T | undefined> {
   try {
     return await work();
-  } catch {
-    return undefined;
+  } catch (error) {
+    if (isDecampError(error) || (error instanceof Error && "code" in error)) {
+      return undefined;
+    }
+    throw error;
   }
 }

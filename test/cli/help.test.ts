@@ -219,8 +219,8 @@ describe("a topic of the help", () => {
       .map((file) => readFileSync(join(src, file), "utf8"))
       .join("");
     const read = [...sources.matchAll(/env\["([A-Z_]+)"\]|"((?:DECAMP|ATP|PLC|NEW_ACCOUNT|HTTPS?)_[A-Z_]+)"/g)];
-    // What says which terminal and which language there is, and what is refused.
-    const notAsked = /^(?:LANG|LC_.*|TERM_PROGRAM|WT_SESSION|NODE_.*|DECAMP_COMMAND)$/;
+    // What says which terminal and which language there is, what is refused, and what the units of an insurance set.
+    const notAsked = /^(?:LANG|LC_.*|TERM_PROGRAM|WT_SESSION|NODE_.*|DECAMP_COMMAND|DECAMP_INSURED)$/;
     const wanted = new Set(read.map(([, one, other]) => one ?? other ?? "").filter((name) => !notAsked.test(name)));
     expect(wanted.size).toBeGreaterThan(15);
     expect([...wanted].filter((name) => !text.includes(name))).toEqual([]);

@@ -55,7 +55,7 @@ export function jobsOf(
   const { account, archive, launcher, complete, pingCommand } = insurance;
   const command = (...words: string[]): string[] => [...launcher, ...complete(words)];
   const short = account.replaceAll(/[^A-Za-z0-9.-]/g, "-");
-  const minute = [...account].reduce((sum, letter) => sum + (letter.codePointAt(0) ?? 0), 0) % 60;
+  const minute = Array.from(account, (letter) => letter.charCodeAt(0)).reduce((sum, code) => sum + code, 0) % 60;
   const job = (id: Job["id"], says: string, commands: readonly (readonly string[])[]): Job => ({
     id,
     name: `${id}-${short}`,

@@ -1,8 +1,9 @@
 /** `decamp insure`: the files of an insurance, and what installs them, on one page. Nothing is asked or written. */
-import { existsSync, realpathSync } from "node:fs";
 import { DecampError } from "../../errors.ts";
 import { parseAccount } from "../../identity/names.ts";
 import { namesState } from "../../services/defaults.ts";
+import { isNoFolder } from "../../services/disk/hash-file.ts";
+import { behindLinks, runsSystemd } from "../../services/lasting-paths.ts";
 import { ownRules, type Scheduler } from "../../services/system-rules.ts";
 import type { Edge, Invocation } from "../command.ts";
 import { readGlobals } from "../globals.ts";
@@ -21,7 +22,7 @@ const forms: Readonly<Record<Scheduler, (insurance: Insurance) => Units>> = {
 };
 
 /** Runs `decamp insure`. */
-export function insureCommand(
+export async function insureCommand(
   { args: [name = ""], flags, globals: raw }: Invocation<InsureFlags>,
   { terminal }: Edge,
 ): Promise<number> {
@@ -32,6 +33,12 @@ export function insureCommand(
   if (output === undefined) {
     throw new DecampError("usage", "-o is missing: the archive that the export is to keep.", {
       hint: "Run decamp insure --help to see how it is used.",
+    });
+  }
+  if (await isNoFolder(output)) {
+    throw new DecampError("usage", `${output} is a file, not an archive.`, {
+      hint: "Name a folder: the export makes it if there is none.",
+      data: { path: output },
     });
   }
   const system = flags.for ?? ownScheduler();
@@ -71,7 +78,7 @@ export function insureCommand(
       install,
       warnings,
     });
-    return Promise.resolve(0);
+    return 0;
   }
   const page = [
     ...units.flatMap(({ path: at, content }) => [at === "crontab" ? "# Lines for your crontab:" : `# ${at}`, content]),
@@ -83,14 +90,13 @@ export function insureCommand(
   for (const warning of warnings) {
     terminal.err.line({ text: "Warning:", style: "yellow" }, ` ${warning}`);
   }
-  return Promise.resolve(0);
+  return 0;
 }
 
 /** @throws DecampError `usage` where nothing that is known here starts commands */
 function ownScheduler(): Scheduler {
   const [first, second] = ownRules.schedulers;
-  // systemd says itself, by this folder, that it runs: sd_booted(3).
-  const system = first === "systemd" && !existsSync("/run/systemd/system") ? second : first;
+  const system = first === "systemd" && !runsSystemd() ? second : first;
   if (system === undefined) {
     throw new DecampError("usage", "This system has neither systemd nor launchd nor cron.", {
       hint: "Name the one of another machine with --for.",
@@ -99,19 +105,13 @@ function ownScheduler(): Scheduler {
   return system;
 }
 
-function started(env: Readonly<NodeJS.ProcessEnv>): Parameters<typeof findLauncher>[0] {
+function started({ PATH = "" }: Readonly<NodeJS.ProcessEnv>): Parameters<typeof findLauncher>[0] {
   const isOneFile = process.getBuiltinModule("node:sea").isSea();
   return {
     program: process.execPath,
     script: isOneFile ? undefined : process.argv[1],
-    folders: (env["PATH"] ?? "").split(ownRules.path.delimiter).filter((folder) => ownRules.path.isAbsolute(folder)),
-    follow: (path) => {
-      try {
-        return realpathSync(path);
-      } catch {
-        return undefined;
-      }
-    },
+    folders: PATH.split(ownRules.path.delimiter).filter((folder) => ownRules.path.isAbsolute(folder)),
+    follow: behindLinks,
   };
 }
 

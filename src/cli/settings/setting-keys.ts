@@ -32,7 +32,7 @@ export const settingKeys: readonly SettingKey[] = [
 /** The first words of the commands that may have a table. */
 export const settingTables: readonly string[] = [
   ["migrate", "restore", "doctor", "account", "export", "verify"],
-  ["archive", "repo", "blob", "plc", "key"],
+  ["insure", "archive", "repo", "blob", "plc", "key"],
 ].flat();
 
 /** The range of a count. */

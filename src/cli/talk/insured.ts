@@ -1,6 +1,5 @@
 /** What a run has to do with an insurance of this machine: a job remembers that it ended well, a person hears of it. */
 import { lateJob, rememberJob } from "../../services/insured-jobs.ts";
-import { readGlobals, type RawGlobals } from "../globals.ts";
 import type { Terminal } from "./terminal.ts";
 
 /**
@@ -12,19 +11,18 @@ import type { Terminal } from "./terminal.ts";
 export async function tellInsurance(
   job: string | undefined,
   exitCode: number,
-  raw: RawGlobals,
-  terminal: Terminal,
+  stateDir: string,
+  { err }: Pick<Terminal, "err">,
   now: number,
 ): Promise<void> {
-  const { stateDir } = readGlobals(raw, terminal.env);
   if (job !== undefined) {
-    await (exitCode === 0 ? rememberJob(stateDir, job) : undefined);
+    await (exitCode === 0 ? rememberJob(stateDir, job, now) : undefined);
     return;
   }
   const late = await lateJob(stateDir, now);
   if (late !== undefined) {
     const { kind, account, days, path } = late;
-    terminal.err.line(
+    err.line(
       { text: "Warning:", style: "yellow" },
       ` the last ${kind} of ${account} that ended well, by a timer of this machine, was ${days} days ago. `,
       `See why it does not run. If it is not wanted any more, remove ${path}.`,

@@ -305,7 +305,7 @@ export const commandRows: Readonly<Record<string, CommandRows>> = {
     ],
   },
   insure: {
-    typed: "alice.example -o backup",
+    typed: "alice.example --output backup",
     receives: { args: ["alice.example"], flags: { output: "backup" } },
     rows: [
       ["--output b", flags({ output: "b" })],
