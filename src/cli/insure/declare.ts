@@ -9,6 +9,7 @@ export interface InsureFlags {
   readonly output?: string;
   readonly for?: Scheduler;
   readonly passwordFile?: string;
+  readonly passwordCommand?: string;
   readonly notifyCommand?: string;
   readonly pingCommand?: string;
 }
@@ -28,6 +29,7 @@ export function declareInsure(program: Command): readonly Declared[] {
         ] satisfies Scheduler[]),
       )
       .option("--password-file <path>", "a file with a password of the account, which the export reads each time")
+      .option("--password-command <cmd>", "the same, from what a command prints each time")
       .option("--notify-command <cmd>", "what is run when a job fails (default: a notice on the desktop; cron mails)")
       .option("--ping-command <cmd>", "what each export that is complete runs: whoever misses that can tell you"),
     [

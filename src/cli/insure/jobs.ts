@@ -11,6 +11,7 @@ export interface Insurance {
   /** Makes decamp's own words complete, with what is the same for all commands. */
   readonly complete: (words: readonly string[]) => readonly string[];
   readonly passwordFile?: string | undefined;
+  readonly passwordCommand?: string | undefined;
   readonly notifyCommand?: string | undefined;
   readonly pingCommand?: string | undefined;
 }
@@ -52,7 +53,7 @@ export function jobsOf(
   insurance: Insurance,
   passwordFile: string | undefined = insurance.passwordFile,
 ): readonly Job[] {
-  const { account, archive, launcher, complete, pingCommand } = insurance;
+  const { account, archive, launcher, complete, passwordCommand, pingCommand } = insurance;
   const command = (...words: string[]): string[] => [...launcher, ...complete(words)];
   const short = account.replaceAll(/[^A-Za-z0-9.-]/g, "-");
   const minute = Array.from(account, (letter) => letter.charCodeAt(0)).reduce((sum, code) => sum + code, 0) % 60;
@@ -63,7 +64,10 @@ export function jobsOf(
     commands,
     minute,
   });
-  const secret = passwordFile === undefined ? [] : ["--password-file", passwordFile];
+  const secret = [
+    ...(passwordFile === undefined ? [] : ["--password-file", passwordFile]),
+    ...(passwordCommand === undefined ? [] : ["--password-command", passwordCommand]),
+  ];
   const ping = pingCommand === undefined ? [] : ["--ping-command", pingCommand];
   const exporting = command("export", account, "--output", archive, ...secret, ...ping, "--no-input", "--quiet");
   const keep = ["--keep-daily", "7", "--keep-weekly", "5", "--keep-monthly", "12"];

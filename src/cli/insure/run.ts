@@ -29,10 +29,18 @@ export async function insureCommand(
   const globals = readGlobals(raw, terminal.env);
   const named = parseAccount(name);
   const account = named.type === "did" ? named.did : named.handle;
-  const { output, passwordFile, notifyCommand, pingCommand } = flags;
+  const { output, passwordFile, passwordCommand, notifyCommand, pingCommand } = flags;
   if (output === undefined) {
     throw new DecampError("usage", "-o is missing: the archive that the export is to keep.", {
       hint: "Run decamp insure --help to see how it is used.",
+    });
+  }
+  if (passwordFile !== undefined && passwordCommand !== undefined) {
+    throw new DecampError("usage", "--password-file and --password-command both name the password: give only one.");
+  }
+  if (passwordFile === "-") {
+    throw new DecampError("usage", "--password-file - reads what is typed, and a timer types nothing.", {
+      hint: "Name a file that only you can read.",
     });
   }
   if (await isNoFolder(output)) {
@@ -57,6 +65,7 @@ export async function insureCommand(
     launcher: launcher.words,
     complete: (words) => completeWords(words, { raw: lasting, globals }),
     passwordFile: passwordFile === undefined ? undefined : path.resolve(passwordFile),
+    passwordCommand,
     notifyCommand,
     pingCommand,
   };
@@ -116,8 +125,15 @@ function started({ PATH = "" }: Readonly<NodeJS.ProcessEnv>): Parameters<typeof 
 }
 
 /** @throws DecampError `usage` for what no unit can hold: a line in it would become one of the unit's */
-function refuseBroken({ archive, launcher, passwordFile, notifyCommand, pingCommand }: Insurance): void {
-  const values = [archive, ...launcher, passwordFile, notifyCommand, pingCommand];
+function refuseBroken({
+  archive,
+  launcher,
+  passwordFile,
+  passwordCommand,
+  notifyCommand,
+  pingCommand,
+}: Insurance): void {
+  const values = [archive, ...launcher, passwordFile, passwordCommand, notifyCommand, pingCommand];
   if (values.some((value) => /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u.test(value ?? ""))) {
     throw new DecampError("usage", "A path or a command has a line end, or a character that is not shown.", {
       hint: "A command of several lines belongs into a file of its own: name that.",

@@ -314,6 +314,7 @@ export const commandRows: Readonly<Record<string, CommandRows>> = {
       ["--for launchd", flags({ for: "launchd" })],
       ["--for cron", flags({ for: "cron" })],
       ["--password-file f", flags({ passwordFile: "f" })],
+      ["--password-command c", flags({ passwordCommand: "c" })],
       ["--notify-command c", flags({ notifyCommand: "c" })],
       ["--ping-command c", flags({ pingCommand: "c" })],
     ],
