@@ -1,4 +1,7 @@
-/** Where the configuration file lies, and whether jobs are remembered. Every start asks, and most have none: so nothing else is loaded for that. */
+/**
+ * Where the configuration file lies, and whether jobs are remembered. Every start asks, and most have none: so nothing
+ * else is loaded for that.
+ */
 import { existsSync } from "node:fs";
 import { devNull } from "node:os";
 import { isAbsolute, join } from "node:path";

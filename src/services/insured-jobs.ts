@@ -1,6 +1,6 @@
 /**
- * When the jobs of an insurance last ended well: a file for each in the folder of the state, named like the job. It only
- * helps: where it cannot be read or written, nothing is said.
+ * When the jobs of an insurance last ended well: a file for each in the folder of the state, named like the job. It
+ * only helps: where it cannot be read or written, nothing is said.
  */
 import { insuredFolder } from "./config-place.ts";
 import { isDecampError } from "../errors.ts";

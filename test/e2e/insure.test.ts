@@ -29,16 +29,29 @@ async function ended([program = "", ...words]: readonly string[], env: NodeJS.Pr
 }
 
 test("the jobs run as they are printed, remember that they ended well, and ping", async () => {
-  const account = await createFilled(network.a, "insured", { records: 8, blobs: 1, seed: 5 });
+  const account = await createFilled(network.a, "insured", { records: 20, blobs: 2, seed: 5 });
   const password = path.join(folder, "pass word");
   await writeFile(password, `${account.password}\n`, { mode: 0o600 });
   const [state, archive] = [path.join(folder, "100% state"), path.join(folder, "my $archive")];
   const print = async (system: string): Promise<Printed> => {
     const pinged = path.join(folder, `pinged-${system}`);
     const { code, stdout, stderr } = await runDecamp([
-      ...["insure", account.did, "-o", archive, "--for", system, "--password-file", password, "--json"],
-      ...["--ping-command", `touch '${pinged}'`, "--plc-url", network.plcUrl],
-      ...["--allow-private-hosts", "--state-dir", state],
+      "insure",
+      account.did,
+      "-o",
+      archive,
+      "--for",
+      system,
+      "--password-file",
+      password,
+      "--json",
+      "--ping-command",
+      `touch '${pinged}'`,
+      "--plc-url",
+      network.plcUrl,
+      "--allow-private-hosts",
+      "--state-dir",
+      state,
     ]);
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     return JSON.parse(stdout) as Printed;

@@ -28,10 +28,10 @@ import { carTarget } from "./to-car.ts";
 import type { Edge, Invocation } from "../command.ts";
 import { requirePipe } from "../inputs/standard-input.ts";
 import { servicesFor } from "../services.ts";
-import { ping } from "../talk/ping.ts";
 import { stoppable, tellStopping } from "../talk/signals.ts";
 import type { Terminal } from "../talk/terminal.ts";
 import { summarize, tell, warn } from "./many-lines.ts";
+import { ping } from "./ping.ts";
 import { count, newTally, totalOf, type Absent, type Tally } from "./many-tally.ts";
 
 const defaultJobs = 4;

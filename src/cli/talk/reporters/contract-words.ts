@@ -10,7 +10,7 @@ import type { Whose } from "../../../data/known-secrets.ts";
 export const ownWords: ReadonlySet<string> = wordsOf(
   "about change class code command completeness copy curve failure id identity kind event",
   "limit log method mode outcome owner part phase possible purpose rule rules noUndo",
-  "severity signature step structure targetAccount type unit what",
+  "severity signature step structure system targetAccount type unit what",
 );
 
 /** Fields in which a text may be of elsewhere, too, and the words of decamp's, and of the protocol, that it may be. */

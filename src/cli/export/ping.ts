@@ -2,9 +2,9 @@
 import { runHook } from "../../services/secrets/hook-command.ts";
 import type { GlobalFlags } from "../globals.ts";
 import { withoutSecrets } from "../secret-kinds.ts";
-import { warningLine } from "./reporters/lines.ts";
-import { stoppable } from "./signals.ts";
-import type { Terminal } from "./terminal.ts";
+import { warningLine } from "../talk/reporters/lines.ts";
+import { stoppable } from "../talk/signals.ts";
+import type { Terminal } from "../talk/terminal.ts";
 
 /**
  * Runs the command, if there is one and all was well; that it failed is said, and no more. To be called before the
