@@ -1,5 +1,5 @@
 /** What a run has to do with an insurance of this machine: a job remembers that it ended well, a person hears of it. */
-import { lateJob, rememberJob } from "../services/insured-jobs.ts";
+import { lateJob, rememberJob } from "../services/disk/remembered/insured-jobs.ts";
 import type { Terminal } from "./talk/terminal.ts";
 
 /**

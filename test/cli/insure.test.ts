@@ -51,9 +51,9 @@ function expected(insurance: Insurance): unknown[][] {
   );
 }
 
-describe("whatever stands in a path or a command comes to decamp as it was typed", () => {
-  const contents = ({ units }: Units): string[] => units.map(({ content }) => content);
+const contents = ({ units }: Units): string[] => units.map(({ content }) => content);
 
+describe("whatever stands in a path or a command comes to decamp as it was typed", () => {
   test.each([
     ["cron", (): string[][] => contents(cronLines(awkward)).flatMap(cronCommands)],
     ["launchd", (): string[][] => contents(launchdUnits(awkward)).map(listedStrings)],
@@ -156,19 +156,20 @@ describe("the paths of decamp and of Node.js", () => {
   });
 });
 
+/** What a run of a job, or of a person, says at its end. */
+const after = async (job: string | undefined, code: number, state: string, at: number): Promise<string[]> => {
+  const lines: string[] = [];
+  const line = (...pieces: readonly Piece[]): void => {
+    lines.push(pieces.map((piece) => (typeof piece === "string" ? piece : piece.text)).join(""));
+  };
+  const err = { line } as unknown as Parameters<typeof tellInsurance>[3]["err"];
+  await tellInsurance(job, code, state, { err }, at);
+  return lines;
+};
+
 describe("a job that is overdue", () => {
   const day = 24 * 60 * 60_000;
   const now = Date.UTC(2026, 10, 30);
-  const after = async (job: string | undefined, code: number, state: string, at: number): Promise<string[]> => {
-    const lines: string[] = [];
-    const line = (...pieces: readonly Piece[]): void => {
-      lines.push(pieces.map((piece) => (typeof piece === "string" ? piece : piece.text)).join(""));
-    };
-    const err = { line } as unknown as Parameters<typeof tellInsurance>[3]["err"];
-    await tellInsurance(job, code, state, { err }, at);
-    return lines;
-  };
-
   test("is said once, and one that failed counts as none", async () => {
     const state = path.join(scratch, "state");
     expect(await after("export-a.example", 0, state, now)).toEqual([]);
@@ -192,9 +193,7 @@ describe("a job that is overdue", () => {
     const told = async (...flags: string[]): Promise<boolean> => {
       const stderr = flags[0] !== "no-terminal";
       const words = ["archive", "ls", archive, ...flags.filter((flag) => flag.startsWith("-"))];
-      return (await run(words, { env, terminals: stderr ? ["stderr"] : [] } as never)).stderr.includes(
-        "that ended well",
-      );
+      return (await run(words, { env, terminals: stderr ? ["stderr"] : [] })).stderr.includes("that ended well");
     };
     expect(await told()).toBe(true);
     expect(await told("no-terminal")).toBe(false);

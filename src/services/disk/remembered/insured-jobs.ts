@@ -2,10 +2,10 @@
  * When the jobs of an insurance last ended well: a file for each in the folder of the state, named like the job. It
  * only helps: where it cannot be read or written, nothing is said.
  */
-import { insuredFolder } from "./config-place.ts";
-import { isDecampError } from "../errors.ts";
-import { joinPath, listFolder, writeShared } from "./disk/files.ts";
-import { ownFolder, readOwn } from "./disk/own-files.ts";
+import { insuredFolder } from "../../config-place.ts";
+import { isDecampError } from "../../../errors.ts";
+import { joinPath, listFolder, writeShared } from "../files.ts";
+import { ownFolder, readOwn } from "../own-files.ts";
 
 const day = 24 * 60 * 60_000;
 
