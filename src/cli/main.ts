@@ -180,7 +180,7 @@ async function aboutInsurance({ invocation }: Ready, code: number, terminal: Ter
   const isSeen = terminal.err.isTerminal && quiet !== true && json !== true;
   const stateDir = job !== "" || isSeen ? readGlobals(invocation.globals, terminal.env).stateDir : "";
   if (job !== "" || (isSeen && hasInsurance(stateDir))) {
-    const { tellInsurance } = await import("./insured.ts");
+    const { tellInsurance } = await import("./talk/reporters/insured.ts");
     await tellInsurance(job === "" ? undefined : job, code, stateDir, terminal, Date.now());
   }
 }

@@ -10,7 +10,7 @@ import { jobsOf, type Insurance, type Units } from "../../src/cli/insure/jobs.ts
 import { findLauncher } from "../../src/cli/insure/launcher.ts";
 import { launchdUnits } from "../../src/cli/insure/launchd.ts";
 import { systemdUnits } from "../../src/cli/insure/systemd.ts";
-import { tellInsurance } from "../../src/cli/insured.ts";
+import { tellInsurance } from "../../src/cli/talk/reporters/insured.ts";
 import type { Piece } from "../../src/cli/talk/terminal.ts";
 import { cronCommands, listedStrings, startedWords } from "../network/read-units.ts";
 import { run } from "./support/run.ts";

@@ -1,6 +1,6 @@
 /** What a run has to do with an insurance of this machine: a job remembers that it ended well, a person hears of it. */
-import { lateJob, rememberJob } from "../services/disk/remembered/insured-jobs.ts";
-import type { Terminal } from "./talk/terminal.ts";
+import { lateJob, rememberJob } from "../../../services/disk/remembered/insured-jobs.ts";
+import type { Terminal } from "../terminal.ts";
 
 /**
  * Remembers a run that was well, if it is one of a job; else says it in one line where a job is long overdue, if
