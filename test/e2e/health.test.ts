@@ -75,6 +75,21 @@ test("an account that is well, by DID and by handle; then active on both servers
   await runDecamp([...move.args, "--until", "activate"]);
   const both = await look(account.did);
   expect(both).toMatchObject({ code: 3, states: { home: "ok", elsewhere: "fault", signature: "warning" } });
+  const status = await runDecamp(["account", "status", account.did, ...where, "--json"]);
+  expect([status.code, JSON.parse(status.stdout)]).toMatchObject([
+    3,
+    {
+      ok: false,
+      servers: [
+        { server: b.url, state: "active", home: true },
+        { server: a.url, state: "active", home: false },
+      ],
+      checks: [
+        { id: "home", state: "ok" },
+        { id: "elsewhere", state: "fault", next: both.wrong[0]?.next },
+      ],
+    },
+  ]);
   const env = {
     DECAMP_SOURCE_PASSWORD: account.password,
     DECAMP_TARGET_PASSWORD: move.newPassword,

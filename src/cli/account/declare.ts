@@ -1,13 +1,15 @@
 /** `decamp account …`: what it is called with. */
 import type { Command } from "commander";
 import { runs, type Declared } from "../command.ts";
+import type { AccountStatusFlags } from "./status-command.ts";
 import { helpStartsWith, ownerOptions, type OwnerFlags } from "../shape.ts";
 
 export function declareAccount(program: Command): readonly Declared[] {
   const account = helpStartsWith(
-    program.command("account").summary("mend the state of an account at its server"),
-    ["Mends the state of an account at the server that its identity names."],
+    program.command("account").summary("say how an account is at its servers, and mend it"),
+    ["Says how an account is at its servers, and mends it where its identity points."],
     [
+      { says: "Where is it active?", command: "decamp account status alice.example.com" },
       {
         says: "An account that is deactivated, and lives there:",
         command: "decamp account activate alice.example.com",
@@ -33,5 +35,22 @@ export function declareAccount(program: Command): readonly Declared[] {
       },
     ],
   );
-  return [runs<OwnerFlags>(activate, async () => (await import("./activate-command.ts")).accountActivateCommand)];
+  const status = account
+    .command("status")
+    .summary("say how an account is at its servers")
+    .argument("<account>", "its handle, or its DID")
+    .option("--from <url>", "the server that is asked for the handle");
+  helpStartsWith(
+    status,
+    [
+      "Says how an account is at the server that its identity names, and at those where",
+      "it has lived. Asks for no password and changes nothing. Ends with 0 if nothing is",
+      "wrong, with 3 if something is, and with 5 if a server did not say it.",
+    ],
+    [{ says: "Where is it active?", command: "decamp account status alice.example.com" }],
+  );
+  return [
+    runs<AccountStatusFlags>(status, async () => (await import("./status-command.ts")).accountStatusCommand),
+    runs<OwnerFlags>(activate, async () => (await import("./activate-command.ts")).accountActivateCommand),
+  ];
 }

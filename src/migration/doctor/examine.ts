@@ -14,7 +14,7 @@ import { contentOf, signingKeyOf } from "../../plc/operation.ts";
 import type { MigrationServices } from "../context.ts";
 import { checkBlobs } from "./blob-check.ts";
 import { fine, found, type Health, type HealthCheck, type Subject } from "./health.ts";
-import { askStanding, checkElsewhere, checkHome, checkSignature, type Standing } from "./home-checks.ts";
+import { askElsewhere, askStanding, checkElsewhere, checkHome, checkSignature, type Standing } from "./home-checks.ts";
 import { checkDocument, checkHandle, checkKeys, checkLog, checkTombstone } from "./identity-checks.ts";
 import { checkAppView, checkRelay, checkRelayHost } from "./network-checks.ts";
 
@@ -71,7 +71,7 @@ export async function examine(
     const checks = await Promise.all([
       checkHandle(services, question, signal),
       checkHome(services, did, standing, signal),
-      checkElsewhere(services, subject, standing, signal),
+      askElsewhere(services, subject, standing, signal).then((places) => checkElsewhere(subject, standing, places)),
       ...(home === undefined
         ? []
         : [

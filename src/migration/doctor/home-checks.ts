@@ -25,6 +25,11 @@ export interface Standing {
   readonly active: boolean;
 }
 
+/** A server where the account has lived, and what it says. */
+export interface Elsewhere extends Pick<Place, "url" | "state"> {
+  readonly host: string;
+}
+
 /** Asks them. */
 export async function askStanding(
   services: MigrationServices,
@@ -103,26 +108,33 @@ export function earlierHomes({ past }: Subject): readonly string[] {
         .slice(0, mostServers);
 }
 
-/** Whether a server where the account has lived still has it active. */
-export async function checkElsewhere(
+/** What the servers say where the account has lived and does not live now. Never fails but for the signal. */
+export async function askElsewhere(
   services: MigrationServices,
   subject: Subject,
   { where }: Standing,
   signal: AbortSignal,
-): Promise<HealthCheck | undefined> {
-  const { did } = subject;
-  const { home } = where;
-  const others = earlierHomes(subject);
-  if (others.length === 0) {
-    return undefined;
-  }
+): Promise<readonly Elsewhere[]> {
   const known = new Map([where.source, where.target].map((place) => [place?.url, place?.state]));
-  const places = await Promise.all(
-    others.map(async (url) => {
+  return Promise.all(
+    earlierHomes(subject).map(async (url) => {
       const pds = services.openPds(url);
-      return { url, host: pds.host, state: known.get(url) ?? (await stateAt(pds, did, signal, { attempts: 1 })) };
+      const state = known.get(url) ?? (await stateAt(pds, subject.did, signal, { attempts: 1 }));
+      return { url, host: pds.host, state };
     }),
   );
+}
+
+/** Whether a server where the account has lived still has it active. @param places as `askElsewhere` gives them */
+export function checkElsewhere(
+  { did }: Subject,
+  { where }: Standing,
+  places: readonly Elsewhere[],
+): HealthCheck | undefined {
+  const { home } = where;
+  if (places.length === 0) {
+    return undefined;
+  }
   const active = places.find(({ state }) => state === "active");
   if (active !== undefined) {
     const message = `The account is still active at ${active.host}, where it does not live any more.`;

@@ -324,6 +324,11 @@ export const commandRows: Readonly<Record<string, CommandRows>> = {
     receives: nothingElse("alice.example", "backup"),
     rows: [from, ...secret("password"), ...secret("auth-factor")],
   },
+  "account status": {
+    typed: "alice.example",
+    receives: nothingElse("alice.example"),
+    rows: [from],
+  },
   "account activate": {
     typed: "alice.example",
     receives: nothingElse("alice.example"),
