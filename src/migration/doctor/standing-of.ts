@@ -1,4 +1,4 @@
-/** How an account is at the servers that its identity names, now and before. Nobody signs in, and nothing is changed. */
+/** How an account is at the servers that its identity names, or has named. Nobody signs in, and nothing changes. */
 
 import type { PlaceState } from "../../account/places.ts";
 import { findAnyIdentity } from "../../account/find.ts";
