@@ -5,7 +5,7 @@ import { isCid } from "../data/cid.ts";
 import { isJsonObject } from "../data/json-object.ts";
 import { DecampError, isDecampError } from "../errors.ts";
 import { isDid } from "../identity/names.ts";
-import { readWhole } from "../services/disk/files.ts";
+import { readWhole, writeWhole } from "../services/disk/files.ts";
 import { listEntries } from "../services/disk/plain-entries.ts";
 import { compareSnapshotNames, snapshotFile, snapshotName, snapshotsFolder } from "./layout.ts";
 import { refuseFile } from "./no-archive.ts";
@@ -135,6 +135,11 @@ const schema = v.object({
 });
 /** A list of blobs can be long: here its entries are left to `isArchivedBlob`, which takes a part of the time. */
 const quickSchema = v.object({ ...entriesBefore, blobs: v.array(v.unknown()), ...entriesAfter });
+
+/** Writes the manifest of a snapshot: whole, or as it was. @throws DecampError `storage` */
+export async function writeManifest(archive: string, manifest: Manifest): Promise<void> {
+  await writeWhole(snapshotFile(archive, manifest.snapshot, "manifest"), `${JSON.stringify(manifest, undefined, 2)}\n`);
+}
 
 /**
  * Reads a manifest.

@@ -237,10 +237,23 @@ test("a blob that did not come along", async () => {
   const [at = ""] = globSync(`${move.folder}/archive/blobs/*/${lost}`);
   const bytes = readFileSync(at);
   writeFileSync(at, Buffer.alloc(bytes.length));
+  let served = Buffer.alloc(bytes.length);
+  await using keeper = await scriptedServer((_, response) => void response.end(served));
+  const late = path.join(move.folder, "late");
+  expect((await runDecamp(["export", account.did, "-o", late, ...where])).code).toBe(6);
+  const get = ["blob", "get", account.did, late, ...where, "--json"];
+  const nowhere = await runDecamp([...get, "--from", keeper.origin]);
+  expect([nowhere.code, JSON.parse(nowhere.stdout)]).toMatchObject([6, { missing: 1, got: [], left: [{ cid: lost }] }]);
+  served = bytes;
+  const got = await runDecamp([...get, "--from", keeper.origin]);
+  expect([got.code, JSON.parse(got.stdout)]).toMatchObject([0, { missing: 1, got: [lost], bytes: bytes.length }]);
+  expect((await runDecamp(["verify", late, ...where])).code).toBe(0);
+  expect(JSON.parse((await runDecamp(get)).stdout)).toMatchObject({ missing: 0, got: [], left: [] });
+
   const damaged = await runDecamp([...push, ...own]);
   expect([damaged.code, JSON.parse(damaged.stdout)]).toMatchObject([
     6,
-    { missing: 1, pushed: [], left: [{ cid: lost }] },
+    { missing: 1, pushed: [], left: [{ cid: lost, reason: expect.stringContaining("was not sent") as string }] },
   ]);
   writeFileSync(at, bytes);
   const pushed = await runDecamp([...push, ...own]);

@@ -20,7 +20,7 @@ import { warnOfFuture } from "./future-rev.ts";
 import { holdSnapshot } from "../held.ts";
 import { lockFile, readmeFile, snapshotFile, snapshotFiles } from "../layout.ts";
 import { removeLeftovers } from "../leftovers.ts";
-import { findUnreadable, type ArchivedFile, type Manifest, type Most } from "../manifest.ts";
+import { findUnreadable, writeManifest, type ArchivedFile, type Manifest, type Most } from "../manifest.ts";
 import { Mending, type Mended, type Unmended } from "./mend.ts";
 import { collectParts, isInSnapshot, type LeftOut, type Part } from "./small-files.ts";
 import { isReadme, readmeText } from "../readme.ts";
@@ -330,10 +330,6 @@ async function writeReadme(archive: string): Promise<void> {
   if (isFree || (text !== readmeText && isReadme(text))) {
     await writeWhole(path, readmeText);
   }
-}
-
-async function writeManifest(archive: string, manifest: Manifest): Promise<void> {
-  await writeWhole(snapshotFile(archive, manifest.snapshot, "manifest"), `${JSON.stringify(manifest, undefined, 2)}\n`);
 }
 
 function blobFacts({

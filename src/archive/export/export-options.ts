@@ -88,6 +88,9 @@ function noReport(): void {}
 export const attempts = 3;
 
 /** Waits before something is fetched once more. @param attempt how often it was tried */
-export async function pause({ sleep, signal }: ExportOptions, attempt: number): Promise<void> {
+export async function pause(
+  { sleep, signal }: Pick<ExportOptions, "sleep" | "signal">,
+  attempt: number,
+): Promise<void> {
   await sleep(250 * 2 ** attempt * (0.5 + Math.random()), signal);
 }

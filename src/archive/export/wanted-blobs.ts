@@ -83,7 +83,13 @@ export async function* listedBlobs(
   }
 }
 
-async function referredBlobs(
+/**
+ * The blobs that the records of a repository refer to.
+ *
+ * @param onUnknown as for `wantedBlobs`
+ * @throws DecampError `unreadable-file`, and what reading a repository throws
+ */
+export async function referredBlobs(
   carPath: string,
   signal: AbortSignal,
   onUnknown: (path: string) => void,

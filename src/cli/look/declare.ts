@@ -7,6 +7,11 @@ export interface LsFlags {
   readonly collection?: readonly string[];
 }
 
+/** Flags of `decamp blob get`. */
+export interface GetFlags {
+  readonly from?: readonly string[];
+}
+
 const input = "a CAR file, an archive, or - for the standard input";
 
 export function declareLook(program: Command): readonly Declared[] {
@@ -97,8 +102,34 @@ export function declareLook(program: Command): readonly Declared[] {
     runs(repoUnpack, async () => (await import("./run.ts")).repoUnpackCommand),
     runs(repoDiff, async () => (await import("./run.ts")).repoDiffCommand),
     runs(blobLs, async () => (await import("./run.ts")).blobLsCommand),
+    runs<GetFlags>(declareGet(blob), async () => (await import("./get.ts")).blobGetCommand),
     runs<OwnerFlags>(declarePush(blob), async () => (await import("./push.ts")).blobPushCommand),
   ];
+}
+
+function declareGet(blob: Command): Command {
+  const command = blob
+    .command("get")
+    .summary("fetch blobs into an archive that it lacks")
+    .argument("<account>", "its handle, or its DID")
+    .argument("<archive>", "the folder of its archive")
+    .option("--from <url>", "ask this server first; may be repeated", collect);
+  return helpStartsWith(
+    command,
+    [
+      "Fetches the blobs that an archive lacks: from the servers that you name, then",
+      "from the one where the account lives, then from those where it has lived. Each",
+      "is hashed, and belongs to the snapshots that lacked it from then on. Nobody signs",
+      "in. Ends with 6 if the archive still lacks some.",
+    ],
+    [
+      { says: "What the export could not get then:", command: "decamp blob get alice.example.com backup" },
+      {
+        says: "From a server that may still have it:",
+        command: "decamp blob get alice.example.com backup --from https://pds.example.org",
+      },
+    ],
+  );
 }
 
 function declarePush(blob: Command): Command {

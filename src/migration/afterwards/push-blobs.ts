@@ -1,6 +1,6 @@
 /**
- * Blobs that a server lacks, from an archive: after a move that left some behind, or a loss at the server. Each has
- * to be taken under its CID, is read back, and hashed.
+ * Blobs that a server lacks, from an archive: after a move that left some behind, or a loss at the server. Each is
+ * hashed before it is sent, has to be taken under its CID, is read back, and hashed.
  */
 
 import type { IdentityAnswers } from "../../account/answers.ts";
@@ -18,9 +18,11 @@ import { openForUpload } from "../../services/disk/files.ts";
 import { isMissingMethod } from "../../services/servers/missing-method.ts";
 import type { Pds } from "../../services/servers/pds.ts";
 import { isGenuineBlob } from "../../archive/export/fetch-blobs.ts";
+import { provedSize } from "../../archive/check/damage.ts";
 import { blobFile } from "../../archive/layout.ts";
 import type { ArchivedBlob, Manifest } from "../../archive/manifest.ts";
 import { readArchive } from "../../archive/open.ts";
+import { requireArchiveOf } from "./archive-of.ts";
 
 /** Whose blobs, and where they are. */
 export interface PushRequest {
@@ -59,21 +61,16 @@ export async function pushBlobs(
   { account, archive, from, allowPrivateHosts }: PushRequest,
   signal: AbortSignal,
 ): Promise<Pushed> {
-  const { snapshots } = await readArchive(archive);
+  const contents = await readArchive(archive);
   const identity = await findAnyIdentity(services, parseAccount(account), { from, past: true }, signal);
   const { did, handle } = identity;
-  const other = snapshots.find((one) => one.did !== did);
-  if (other !== undefined) {
-    throw new DecampError("refused", `${archive} is the archive of ${other.did}, and not of ${did}.`, {
-      hint: "Name the archive of this account.",
-    });
-  }
+  requireArchiveOf(contents, archive, did);
   const server = parseServerUrl(requireHome(pastOf(identity)), { allowPrivateHosts });
   const pds = services.openPds(server);
   try {
     await signIn(pds, { did, handle }, answers, "sourcePassword", signal);
     const missing = await missingAt(pds, signal);
-    const held = blobsOf(snapshots);
+    const held = blobsOf(contents.snapshots);
     const pushed: string[] = [];
     const left: { cid: string; reason: string }[] = [];
     await forEachConcurrent(missing, defaultUploads, signal, async (cid, either, busy) => {
@@ -127,10 +124,13 @@ async function push(
 ): Promise<string | undefined> {
   const { cid, size, mimeType } = blob;
   try {
+    if ((await provedSize(archive, cid, signal)) !== size) {
+      return "its file in the archive is damaged or gone, so it was not sent";
+    }
     const body = { length: size, open: () => openForUpload(blobFile(archive, cid), size) };
     const stored = await pds.uploadBlob(body, mimeType, signal, busy);
     if (stored !== cid) {
-      return `${pds.host} took it as ${stored}, so it came as other bytes: decamp verify says whether the archive is damaged`;
+      return `${pds.host} took it as ${stored}, so other bytes got there`;
     }
     return (await isGenuineBlob(blob, await pds.getBlob(did, cid, signal, busy)))
       ? undefined

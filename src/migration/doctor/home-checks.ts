@@ -100,7 +100,7 @@ function mend(next: readonly string[] | undefined): { help?: string; next?: read
 }
 
 /** Origins of the servers where the account has lived and does not live now, the last ones; none of a did:web. */
-export function earlierHomes({ past }: Subject): readonly string[] {
+export function earlierHomes({ past }: Pick<Subject, "past">): readonly string[] {
   return isWebPast(past)
     ? []
     : serversOf(past)

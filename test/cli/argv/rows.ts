@@ -317,6 +317,14 @@ export const commandRows: Readonly<Record<string, CommandRows>> = {
       ["--password-command c", flags({ passwordCommand: "c" })],
       ["--notify-command c", flags({ notifyCommand: "c" })],
       ["--ping-command c", flags({ pingCommand: "c" })],
+  "blob get": {
+    typed: "alice.example backup",
+    receives: nothingElse("alice.example", "backup"),
+    rows: [
+      [
+        "--from https://a.example --from https://b.example",
+        flags({ from: ["https://a.example", "https://b.example"] }),
+      ],
     ],
   },
   "blob push": {
