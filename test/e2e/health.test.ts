@@ -20,7 +20,7 @@ import { freePort } from "../network/ports.ts";
 import { applyWrites, createFilled } from "../network/populate.ts";
 import { getLatestCommit, repoStatus } from "../network/read.ts";
 import { prepareMove, runDecamp } from "../network/run-decamp.ts";
-import { procedure } from "../network/xrpc.ts";
+import { procedure, query } from "../network/xrpc.ts";
 
 vi.setConfig({ testTimeout: 120_000 });
 
@@ -383,4 +383,34 @@ test("nobody is made active where the account does not live, and no empty copy",
   });
   const again = await runDecamp(["account", "activate", account.did, ...where, "--no-input", "--json"]);
   expect([again.code, JSON.parse(again.stdout)]).toMatchObject([0, { state: "already-active", server: a.url }]);
+});
+
+test("preferences come back from an archive, and newer ones are not lost unasked", async () => {
+  const account = await filled("tastes");
+  const folder = mkdtempSync(path.join(home, "tastes-"));
+  const secret = path.join(folder, "password");
+  writeFileSync(secret, account.password, { mode: 0o600 });
+  const own = ["--password-file", secret, ...where, "--no-input", "--json"];
+  const session = { token: account.accessJwt };
+  const kept = async (): Promise<unknown> => query(a.url, "app.bsky.actor.getPreferences", session);
+  const old = await kept();
+  const archive = path.join(folder, "archive");
+  expect((await runDecamp(["export", account.did, "-o", archive, ...own])).code).toBe(0);
+  const put = ["account", "preferences", account.did, archive, ...own];
+  expect(JSON.parse((await runDecamp(put)).stdout)).toMatchObject({ state: "same", comes: [], goes: [] });
+
+  const newer = [{ $type: "app.bsky.actor.defs#adultContentPref", enabled: true }];
+  await procedure(a.url, "app.bsky.actor.putPreferences", { preferences: newer }, session);
+  const unasked = await kept();
+  const stopped = await runDecamp(put);
+  expect(stopped.code).toBe(7);
+  expect(stopped.stdout).toContain("--replace");
+  expect(await kept()).toEqual(unasked);
+  const replaced = await runDecamp([...put, "--replace"]);
+  expect([replaced.code, JSON.parse(replaced.stdout)]).toMatchObject([0, { state: "put-back" }]);
+  expect(await kept()).toEqual(old);
+
+  await procedure(a.url, "app.bsky.actor.putPreferences", { preferences: [] }, session);
+  expect(JSON.parse((await runDecamp(put)).stdout)).toMatchObject({ state: "put-back", goes: [] });
+  expect(await kept()).toEqual(old);
 });

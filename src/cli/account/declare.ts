@@ -4,6 +4,11 @@ import { runs, type Declared } from "../command.ts";
 import type { AccountStatusFlags } from "./status-command.ts";
 import { helpStartsWith, ownerOptions, type OwnerFlags } from "../shape.ts";
 
+/** Flags of `decamp account preferences`. */
+export interface PreferencesFlags extends OwnerFlags {
+  readonly replace?: true;
+}
+
 export function declareAccount(program: Command): readonly Declared[] {
   const account = helpStartsWith(
     program.command("account").summary("say how an account is at its servers, and mend it"),
@@ -52,5 +57,33 @@ export function declareAccount(program: Command): readonly Declared[] {
   return [
     runs<AccountStatusFlags>(status, async () => (await import("./status-command.ts")).accountStatusCommand),
     runs<OwnerFlags>(activate, async () => (await import("./activate-command.ts")).accountActivateCommand),
+    runs<PreferencesFlags>(
+      declarePreferences(account),
+      async () => (await import("./preferences-command.ts")).accountPreferencesCommand,
+    ),
   ];
+}
+
+function declarePreferences(account: Command): Command {
+  const command = account
+    .command("preferences")
+    .summary("put preferences back from an archive")
+    .argument("<account>", "its handle, or its DID")
+    .argument("<archive>", "the folder of its archive")
+    .option("--replace", "the yes to replacing what the server has and the archive has not, given beforehand");
+  ownerOptions(command);
+  return helpStartsWith(
+    command,
+    [
+      "Puts the newest preferences that an archive has back at the server of the",
+      "account, and reads them back. Where the server has others, they are named, and",
+      "replaced only after a yes.",
+    ],
+    [
+      {
+        says: "A move or a restore that could not bring them:",
+        command: "decamp account preferences alice.example.com backup",
+      },
+    ],
+  );
 }

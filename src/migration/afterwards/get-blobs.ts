@@ -1,4 +1,4 @@
-/** Blobs that an archive lacks, from the servers where the account lives or has lived, or from others that are named. */
+/** Blobs that an archive lacks, from servers that are named, and those where the account lives or has lived. */
 
 import { findAnyIdentity } from "../../account/find.ts";
 import { pastOf } from "../../account/web/any-identity.ts";

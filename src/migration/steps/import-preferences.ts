@@ -7,17 +7,11 @@
 import { isDeepStrictEqual } from "node:util";
 import { newestPreferences, type ArchivedPreferences } from "../../archive/archived-preferences.ts";
 import { snapshotFile, snapshotFiles } from "../../archive/layout.ts";
-import { isJsonObject } from "../../data/json-object.ts";
-import { shortened } from "../../data/shortened.ts";
 import { isDecampError, type DecampError } from "../../errors.ts";
+import { kindsOfPreferences, lackingPreferences, storedPreferences } from "../checks/preferences.ts";
 import type { Context, Step } from "../context.ts";
 import { noteLeftOut } from "../left-out.ts";
 import { signInToSource, signInToTarget } from "../sign-in.ts";
-
-/** Computed by the server and never stored, so it can differ. */
-const computed = "app.bsky.actor.defs#declaredAgePref";
-/** A time as the protocol writes them (spec: Lexicon, "datetime"), and no more exact than a number of it is here. */
-const time = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,3}0*)?(?:Z|[+-]\d\d:\d\d)$/;
 
 export const importPreferences: Step = {
   id: "import-preferences",
@@ -107,7 +101,7 @@ async function bringArchived(context: Context, error: DecampError, theirs: Asked
     leave(context, why, again);
     return;
   }
-  const list = stored(kept.list);
+  const list = storedPreferences(kept.list);
   const failed = await write(context, list, theirs);
   if (failed !== undefined) {
     leave(context, `${why} Those of the archive did not get there, either: ${failed.why}`, again);
@@ -161,7 +155,7 @@ type Asked = { readonly list: readonly unknown[] } | { readonly error: DecampErr
 
 async function ask({ signal }: Context, read: () => Promise<readonly unknown[]>): Promise<Asked> {
   try {
-    return { list: stored(await read()) };
+    return { list: storedPreferences(await read()) };
   } catch (error) {
     return { error: asAbout(error, signal) };
   }
@@ -174,51 +168,16 @@ function mayPass({ data }: DecampError): boolean {
 
 /** Whether they, and no others, were given back. */
 function areIn(theirs: Asked, list: readonly unknown[]): boolean {
-  return "list" in theirs && list.length === theirs.list.length && lacking(list, theirs.list).length === 0;
-}
-
-/** Those that are not among `there`, in whatever order. */
-function lacking(list: readonly unknown[], there: readonly unknown[]): unknown[] {
-  const left = [...there];
-  return list.filter((one) => {
-    const at = left.findIndex((other) => holds(other, one));
-    if (at !== -1) {
-      left.splice(at, 1);
-    }
-    return at === -1;
-  });
-}
-
-/** Whether all of `ours` is in it. Servers write times anew, and add what the protocol has where nothing is said. */
-function holds(theirs: unknown, ours: unknown): boolean {
-  if (Array.isArray(ours)) {
-    return (
-      Array.isArray(theirs) && theirs.length === ours.length && ours.every((one, index) => holds(theirs[index], one))
-    );
-  }
-  if (isJsonObject(ours)) {
-    return isJsonObject(theirs) && Object.entries(ours).every(([name, one]) => holds(theirs[name], one));
-  }
-  return theirs === ours || (isTime(theirs) && isTime(ours) && Date.parse(theirs) === Date.parse(ours));
-}
-
-function isTime(value: unknown): value is string {
-  return typeof value === "string" && time.test(value);
+  return "list" in theirs && list.length === theirs.list.length && lackingPreferences(list, theirs.list).length === 0;
 }
 
 /** What the new server has otherwise, or not at all, by the kinds of preferences. */
 function keptOtherwise(host: string, list: readonly unknown[], there: readonly unknown[]): string {
-  const kinds = new Set(lacking(list, there).map(kindOf));
-  if (kinds.size === 0) {
+  const kinds = kindsOfPreferences(lackingPreferences(list, there));
+  if (kinds.length === 0) {
     return `${host} gives back others beside them.`;
   }
-  return `${host} does not give these back as they were written: ${[...kinds].slice(0, 10).join(", ")}.`;
-}
-
-/** What comes behind the `#` of its type: the field's own name for it. */
-function kindOf(preference: unknown): string {
-  const type = isJsonObject(preference) ? preference["$type"] : undefined;
-  return typeof type === "string" ? shortened(type.split("#").at(-1) ?? type) : "one without a name";
+  return `${host} does not give these back as they were written: ${kinds.slice(0, 10).join(", ")}.`;
 }
 
 /** An error that is about preferences, or nothing that would not show elsewhere. @throws any other */
@@ -264,8 +223,4 @@ function tell({ preferencesLeft, warnings, warn }: Context): void {
   }
   const where = archived === undefined ? "" : ` They are in ${archived}.`;
   warn("preferences-not-moved", `Not all preferences came along: ${reason}${where}`);
-}
-
-function stored(preferences: readonly unknown[]): unknown[] {
-  return preferences.filter((one) => !isJsonObject(one) || one["$type"] !== computed);
 }

@@ -336,6 +336,10 @@ export const commandRows: Readonly<Record<string, CommandRows>> = {
     typed: "alice.example",
     receives: nothingElse("alice.example"),
     rows: [from],
+  "account preferences": {
+    typed: "alice.example backup",
+    receives: nothingElse("alice.example", "backup"),
+    rows: [from, ["--replace", flags({ replace: true })], ...secret("password"), ...secret("auth-factor")],
   },
   "account activate": {
     typed: "alice.example",

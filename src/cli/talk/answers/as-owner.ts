@@ -7,7 +7,7 @@ import { readGlobals, type GlobalFlags } from "../../globals.ts";
 import { servicesFor } from "../../services.ts";
 import type { OwnerFlags } from "../../shape.ts";
 import { createIdentityAnswers } from "../identity-answers.ts";
-import { withPrompter } from "../prompter.ts";
+import { withPrompter, type Prompter } from "../prompter.ts";
 import { checkSecretFlags, createSecrets, type AllSecretFlags } from "../secrets.ts";
 import { stoppable, tellStopping } from "../signals.ts";
 
@@ -15,6 +15,7 @@ import { stoppable, tellStopping } from "../signals.ts";
 export interface Owner {
   readonly services: OpenServices;
   readonly answers: IdentityAnswers;
+  readonly prompter: Prompter;
   readonly globals: GlobalFlags;
   /** Origin of the server that is asked for the handle. */
   readonly from: string | undefined;
@@ -42,7 +43,7 @@ export async function asOwner<T>(
           const secrets = createSecrets(terminal, secretFlags, prompter, known, signal);
           const words = { source: "your server", target: "your server", explain: () => undefined };
           const answers = createIdentityAnswers(terminal, {}, secrets, prompter, words);
-          return work({ services, answers, globals, from, signal });
+          return work({ services, answers, prompter, globals, from, signal });
         }),
       tellStopping(terminal, globals),
     );
