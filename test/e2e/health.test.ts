@@ -133,6 +133,7 @@ test("a key below the server's, a strange signing key, a handle of nobody, a ser
   const yes = `--confirm-did ${account.did}`;
   const below = await look(account.did);
   expect(below).toMatchObject({ code: 3, states: { keys: "fault" } });
+  expect(below.wrong[0]?.message).toMatch(/1\. did:key:\S+ \(a server's.*2\. did:key:\S+ \(most likely yours/);
   await type(below.wrong[0]?.next, env, yes);
   expect(await look(account.did)).toMatchObject({ code: 0, states: { ...healthy, keys: "ok" } });
 
@@ -373,6 +374,8 @@ test("whether a server would take an account; a report without names", async () 
   expect(text).not.toMatch(/did:|localhost|\.test/);
   const again = await runDecamp(["doctor", account.did, "--quick", "--report", report, ...where]);
   expect(again).toMatchObject({ code: 9, stdout: "" });
+  const nowhere = await runDecamp(["doctor", account.did, "--quick", "--report", `${report}/no/x`, ...where]);
+  expect(nowhere).toMatchObject({ code: 2, stdout: "" });
 });
 
 test("nobody is made active where the account does not live, and no empty copy", async () => {
@@ -404,7 +407,7 @@ test("preferences come back from an archive, and newer ones are not lost unasked
   const unasked = await kept();
   const stopped = await runDecamp(put);
   expect(stopped.code).toBe(7);
-  expect(stopped.stdout).toContain("--replace");
+  expect(stopped.stderr).toContain("--replace");
   expect(await kept()).toEqual(unasked);
   const replaced = await runDecamp([...put, "--replace"]);
   expect([replaced.code, JSON.parse(replaced.stdout)]).toMatchObject([0, { state: "put-back" }]);

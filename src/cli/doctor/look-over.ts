@@ -1,5 +1,5 @@
 /** `decamp doctor`: what is wrong with an account, or a server, and what mends it, on one page. */
-import { exitCodeOf } from "../../errors.ts";
+import { DecampError, exitCodeOf, isDecampError } from "../../errors.ts";
 import { parseServerUrl } from "../../identity/addresses.ts";
 import { examine } from "../../migration/doctor/examine.ts";
 import { examineServer } from "../../migration/doctor/examine-server.ts";
@@ -44,7 +44,7 @@ export async function lookOverCommand(
     lookOnce(account, flags, globals.allowPrivateHosts, services, signal);
   try {
     if (report !== undefined) {
-      await refuseExisting(report);
+      await requireFree(report);
     }
     const found = await stoppable(
       async (signal) =>
@@ -83,6 +83,21 @@ export async function lookOverCommand(
     return found.ok ? (isWell(found) ? 0 : exitCodeOf("unreachable")) : exitCodeOf("damaged");
   } finally {
     services.close();
+  }
+}
+
+/** @throws DecampError `refused` where something is there; `usage` where no folder is; `storage` */
+async function requireFree(report: string): Promise<void> {
+  try {
+    await refuseExisting(report);
+  } catch (error) {
+    if (isDecampError(error, "storage") && error.data["reason"] === "ENOENT") {
+      throw new DecampError("usage", `There is no folder for the report: ${report}.`, {
+        hint: "Make the folder first, or name a file in one that is there.",
+        cause: error,
+      });
+    }
+    throw error;
   }
 }
 

@@ -6,6 +6,7 @@ export const words: Readonly<Record<string, string>> = {
     "What you have at a server: posts, likes, follows, pictures, settings, and the name by which others find you.",
   "app password":
     "A further password that a server gives out for apps. It may not move an account, or change an identity.",
+  appview: "The server from which an app takes what it shows you: profiles, posts, who follows whom.",
   blob: "A picture, a video, or another file that a record refers to.",
   cid: "The checksum that names a record, a blob or an operation: what is changed has another one.",
   did: "The name of an account that never changes. A handle leads to it. Of a did:plc a directory keeps the log; a did:web is a document on a web server of your own.",
@@ -14,6 +15,7 @@ export const words: Readonly<Record<string, string>> = {
   passphrase: "A long password that opens a file.",
   pds: "Personal data server: the server on which an account lives.",
   record: "One post, like, follow, list, or the like.",
+  relay: "A server that collects what is new at all servers, and passes it on to the apps.",
   repository: "All records of an account, which its server signs.",
   "signing key": "The key with which a server signs the repository. It cannot change the identity.",
 };
