@@ -317,6 +317,8 @@ export const commandRows: Readonly<Record<string, CommandRows>> = {
       ["--password-command c", flags({ passwordCommand: "c" })],
       ["--notify-command c", flags({ notifyCommand: "c" })],
       ["--ping-command c", flags({ pingCommand: "c" })],
+    ],
+  },
   "blob get": {
     typed: "alice.example backup",
     receives: nothingElse("alice.example", "backup"),
@@ -336,6 +338,7 @@ export const commandRows: Readonly<Record<string, CommandRows>> = {
     typed: "alice.example",
     receives: nothingElse("alice.example"),
     rows: [from],
+  },
   "account preferences": {
     typed: "alice.example backup",
     receives: nothingElse("alice.example", "backup"),

@@ -22,7 +22,7 @@ export const maybeWords: Readonly<Record<string, ReadonlySet<string>>> = {
     wordsOf(
       "start done skipped moved planned stopped ok warning fault submitted",
       "already-there added already-first recovered undone finished activated already-active",
-      "repaired in-order",
+      "repaired in-order put-back same",
       "at-home not-begun begun frozen copy-active returned return-unfinished switched",
       "switched-empty switched-absent source-active source-unknown elsewhere home-absent",
       "taken-down home-unknown target-unknown",
