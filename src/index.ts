@@ -19,7 +19,7 @@ export type { Clocks } from "./services/http/clocks.ts";
 
 export { KnownSecrets, type Whose } from "./data/known-secrets.ts";
 export { Pds } from "./services/servers/pds.ts";
-export type { AccountStatus, NewAccount, OpenPds, ServerDescription } from "./services/servers/pds.ts";
+export type { AccountStatus, ListedRepo, NewAccount, OpenPds, ServerDescription } from "./services/servers/pds.ts";
 export type { RepoStatus } from "./services/servers/repo-status.ts";
 export type { Download } from "./services/servers/download.ts";
 export type { Upload } from "./services/upload.ts";

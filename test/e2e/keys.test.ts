@@ -267,7 +267,7 @@ test("a key of the user's below the server's is named by history, export and a d
   const dry = await run([...move.args, "--dry-run"]);
   const told = dry.lines.filter(({ code }) => code === "key-below-server");
   expect(told).toHaveLength(1);
-  expect(told[0]?.["message"]).toContain(mend);
+  expect(told[0]?.["next"]).toContain(mend);
 
   const { code, lines } = await run(["plc", "add-key", account.did, didKey, ...plcArgs(account, move)]);
   expect(code).toBe(0);

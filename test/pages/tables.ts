@@ -26,7 +26,9 @@ const phrase = "correct horse battery staple";
 /** Pages that a test of their own follows. */
 export const followedBy: Readonly<Record<string, string>> = {
   "docs/INSTALL.md": "test/house/install.test.ts",
+  "docs/INSURANCE.md": "test/cli/insure.test.ts",
   "docs/SCRIPTING.md": "test/pages/scripting.test.ts",
+  "docs/WATCH.md": "test/pages/watch.test.ts",
 };
 
 /** Each page that has commands. */
