@@ -183,9 +183,7 @@ export function declareAddKey(plc: Command): Command {
       .addOption(signByOption()),
     "server",
   );
-  ownPasswordOptions(command);
-  secretOptions(command, "plc-token", "mailed code that confirms the change", "PLC_SIGN_TOKEN");
-  rotationKeyOptions(command);
+  signingOptions(command);
   return helpStartsWith(
     command,
     [
@@ -227,9 +225,7 @@ export function declareRepair(plc: Command): Command {
       .addOption(signByOption()),
     "server",
   );
-  ownPasswordOptions(command);
-  secretOptions(command, "plc-token", "mailed code that confirms the change", "PLC_SIGN_TOKEN");
-  rotationKeyOptions(command);
+  signingOptions(command);
   return helpStartsWith(
     command,
     [
@@ -350,6 +346,13 @@ function passwordOptions(command: Command): void {
     "password on the server that the operation moves to",
     "DECAMP_TARGET_PASSWORD, NEW_ACCOUNT_PASSWORD",
   );
+}
+
+/** For what the server of the account signs, or a rotation key that is held. */
+function signingOptions(command: Command): void {
+  ownPasswordOptions(command);
+  secretOptions(command, "plc-token", "mailed code that confirms the change", "PLC_SIGN_TOKEN");
+  rotationKeyOptions(command);
 }
 
 /** For an operation that moves nowhere. */
