@@ -6,7 +6,8 @@ import { isJsonObject } from "../data/json-object.ts";
 import { DecampError, isDecampError } from "../errors.ts";
 import { isDid } from "../identity/names.ts";
 import { readWhole, writeWhole } from "../services/disk/files.ts";
-import { listEntries } from "../services/disk/plain-entries.ts";
+import { listEntries, type Entry } from "../services/disk/plain-entries.ts";
+import { contentAtOnce } from "../services/disk/quick-look.ts";
 import { compareSnapshotNames, snapshotFile, snapshotName, snapshotsFolder } from "./layout.ts";
 import { refuseFile } from "./no-archive.ts";
 
@@ -136,6 +137,9 @@ const schema = v.object({
 /** A list of blobs can be long: here its entries are left to `isArchivedBlob`, which takes a part of the time. */
 const quickSchema = v.object({ ...entriesBefore, blobs: v.array(v.unknown()), ...entriesAfter });
 
+/** A manifest of so many bytes is read at once: very many are. A longer one would hold everything else up. */
+const short = 1 << 20;
+
 /** Writes the manifest of a snapshot: whole, or as it was. @throws DecampError `storage` */
 export async function writeManifest(archive: string, manifest: Manifest): Promise<void> {
   await writeWhole(snapshotFile(archive, manifest.snapshot, "manifest"), `${JSON.stringify(manifest, undefined, 2)}\n`);
@@ -174,8 +178,8 @@ export function parseSoundManifest(bytes: Uint8Array): Manifest | undefined {
     if (!success) {
       return undefined;
     }
-    const { blobs, ...rest } = output;
-    return blobs.every(isArchivedBlob) ? { ...rest, blobs } : undefined;
+    const { blobs } = output;
+    return blobs.every(isArchivedBlob) ? { ...output, blobs } : undefined;
   } catch {
     return undefined;
   }
@@ -201,10 +205,19 @@ export function hasPrivateParts({ files }: Pick<Manifest, "files">): boolean {
  * left out.
  */
 export async function listSnapshots(archive: string): Promise<string[]> {
-  const entries = await listEntries(snapshotsFolder(archive)).catch(async (error: unknown) => {
+  return snapshotNames(await listSnapshotEntries(archive));
+}
+
+/** Whatever lies where an archive has its snapshots. @throws DecampError `unreadable-file`, `storage` */
+export async function listSnapshotEntries(archive: string): Promise<Entry[]> {
+  return listEntries(snapshotsFolder(archive)).catch(async (error: unknown) => {
     await refuseFile(archive);
     throw error;
   });
+}
+
+/** Those of the snapshots, oldest first. */
+export function snapshotNames(entries: readonly Entry[]): string[] {
   return entries
     .filter(({ name, kind }) => kind === "folder" && snapshotName.test(name))
     .map(({ name }) => name)
@@ -218,6 +231,11 @@ export async function listSnapshots(archive: string): Promise<string[]> {
  */
 export async function readManifest(archive: string, name: string): Promise<Manifest | undefined> {
   const path = snapshotFile(archive, name, "manifest");
+  const seen = contentAtOnce(path, short);
+  const sound = seen === undefined ? undefined : parseSoundManifest(seen);
+  if (sound?.snapshot === name) {
+    return sound;
+  }
   const bytes = await readWhole(path).catch((error: unknown) => {
     if (isDecampError(error, "unreadable-file")) {
       throw new DecampError("damaged", error.message, {
@@ -246,10 +264,11 @@ export async function readManifest(archive: string, name: string): Promise<Manif
  * The manifests of all complete snapshots of an archive, oldest first. One that cannot be read is as good as lost, and
  * passed over: `findUnreadable` names it.
  *
+ * @param listed what `listSnapshots` says of it, where that is known
  * @throws DecampError `storage`
  */
-export async function readableManifests(archive: string): Promise<Manifest[]> {
-  const names = await listSnapshots(archive);
+export async function readableManifests(archive: string, listed?: readonly string[]): Promise<Manifest[]> {
+  const names = listed ?? (await listSnapshots(archive));
   const manifests = await Promise.all(names.map(async (name) => tryManifest(archive, name)));
   return manifests.flatMap((manifest) => (manifest === undefined || isDecampError(manifest) ? [] : [manifest]));
 }
@@ -258,15 +277,17 @@ export async function readableManifests(archive: string): Promise<Manifest[]> {
  * The snapshots that have a manifest which cannot be read, oldest first, and why.
  *
  * @param readable the manifests that can be
+ * @param listed what `listSnapshots` says of the archive, where that is known
  * @throws DecampError `storage`
  */
 export async function findUnreadable(
   archive: string,
   readable: readonly Manifest[],
+  listed?: readonly string[],
 ): Promise<ReadonlyMap<string, DecampError>> {
   const known = new Set(readable.map(({ snapshot }) => snapshot));
   const unreadable = new Map<string, DecampError>();
-  for (const name of (await listSnapshots(archive)).filter((one) => !known.has(one))) {
+  for (const name of (listed ?? (await listSnapshots(archive))).filter((one) => !known.has(one))) {
     const error = await tryManifest(archive, name);
     if (isDecampError(error)) {
       unreadable.set(name, error);

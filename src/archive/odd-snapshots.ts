@@ -2,7 +2,7 @@
  * Snapshots that are not as the archive's own rules have them: without manifest, or under another name than their own.
  */
 
-import { listEntries } from "../services/disk/plain-entries.ts";
+import { listEntries, type Entry } from "../services/disk/plain-entries.ts";
 import {
   compareSnapshotNames,
   removedManifest,
@@ -11,7 +11,7 @@ import {
   snapshotName,
   snapshotsFolder,
 } from "./layout.ts";
-import { findUnreadable, listSnapshots, type Manifest } from "./manifest.ts";
+import { findUnreadable, snapshotNames, type Manifest } from "./manifest.ts";
 
 /** What is odd about a snapshot; the words are those of the rules that `verify` names. */
 export interface OddSnapshot {
@@ -29,9 +29,16 @@ export interface OddSnapshot {
  * Looks through the names in an archive.
  *
  * @param complete the manifests of all complete snapshots, oldest first
+ * @param seen what lies where the archive has its snapshots, where that is known
  * @throws DecampError `storage`
  */
-export async function findOddSnapshots(archive: string, complete: readonly Manifest[]): Promise<OddSnapshot[]> {
+export async function findOddSnapshots(
+  archive: string,
+  complete: readonly Manifest[],
+  seen?: readonly Entry[],
+): Promise<OddSnapshot[]> {
+  const entries = seen ?? (await listEntries(snapshotsFolder(archive)));
+  const listed = snapshotNames(entries);
   const odd: OddSnapshot[] = [];
   for (const { snapshot, rev } of complete) {
     if (snapshotName.exec(snapshot)?.[1] !== rev) {
@@ -40,12 +47,12 @@ export async function findOddSnapshots(archive: string, complete: readonly Manif
   }
   const known = new Set(complete.map(({ snapshot }) => snapshot));
   const newest = complete.at(-1)?.snapshot;
-  for (const [snapshot, error] of await findUnreadable(archive, complete)) {
+  for (const [snapshot, error] of await findUnreadable(archive, complete, listed)) {
     known.add(snapshot);
     const isElsewhere = error.data["isElsewhere"] === true;
     odd.push({ rule: isElsewhere ? "archive/snapshot-name" : "archive/manifest-damaged", snapshot });
   }
-  for (const snapshot of await listSnapshots(archive)) {
+  for (const snapshot of listed) {
     if (known.has(snapshot)) {
       continue;
     }
@@ -56,7 +63,7 @@ export async function findOddSnapshots(archive: string, complete: readonly Manif
       odd.push({ rule: isNewest ? "archive/manifest-missing" : "archive/manifest-lost", snapshot });
     }
   }
-  for (const { name, kind } of await listEntries(snapshotsFolder(archive))) {
+  for (const { name, kind } of entries) {
     if (snapshotName.test(name) && kind !== "folder") {
       odd.push({ rule: "archive/snapshot-link", snapshot: name });
     } else if (!snapshotName.test(name) && (await holdsSnapshot(archive, name))) {

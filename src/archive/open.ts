@@ -7,24 +7,29 @@ import { findBegun } from "./folder.ts";
 import { snapshotName, snapshotsFolder } from "./layout.ts";
 import {
   findUnreadable,
-  listSnapshots,
+  listSnapshotEntries,
   readableManifests,
   readManifest,
   readManifests,
+  snapshotNames,
   type Manifest,
 } from "./manifest.ts";
 import { noArchiveIn } from "./no-archive.ts";
 import { findOddSnapshots, type OddSnapshot } from "./odd-snapshots.ts";
 import { listStoredBlobs } from "./stored-blobs.ts";
 
-/** An archive as it lies on the disk; nothing of it is proved. */
-export interface ArchiveContents {
+/** The snapshots of an archive as they lie on the disk; nothing of them is proved. */
+export interface ArchivedSnapshots {
   /** Complete snapshots, oldest first. */
   readonly snapshots: readonly Manifest[];
   /** Names of those that were never finished. */
   readonly unfinished: readonly string[];
   /** Those that are not as they should be. */
   readonly odd: readonly OddSnapshot[];
+}
+
+/** An archive as it lies on the disk; nothing of it is proved. */
+export interface ArchiveContents extends ArchivedSnapshots {
   /** How many blobs lie in it. */
   readonly storedBlobs: number;
 }
@@ -36,17 +41,24 @@ export interface ArchiveContents {
  *   snapshot, `damaged` if none can be read; `storage`
  */
 export async function readArchive(archive: string): Promise<ArchiveContents> {
-  const snapshots = await readableManifests(archive);
+  const snapshots = await readSnapshots(archive);
+  return { ...snapshots, storedBlobs: (await listStoredBlobs(archive)).cids.size };
+}
+
+/** The same without a look at the blobs, of which there can be very many. @throws DecampError as `readArchive` */
+export async function readSnapshots(archive: string): Promise<ArchivedSnapshots> {
+  const entries = await listSnapshotEntries(archive);
+  const listed = snapshotNames(entries);
+  const snapshots = await readableManifests(archive, listed);
   if (snapshots.length === 0) {
-    const [error] = (await findUnreadable(archive, snapshots)).values();
+    const [error] = (await findUnreadable(archive, snapshots, listed)).values();
     throw error ?? (await noArchive(archive));
   }
   const names = new Set(snapshots.map(({ snapshot }) => snapshot));
   return {
     snapshots,
-    unfinished: (await listSnapshots(archive)).filter((name) => !names.has(name)),
-    odd: await findOddSnapshots(archive, snapshots),
-    storedBlobs: (await listStoredBlobs(archive)).cids.size,
+    unfinished: listed.filter((name) => !names.has(name)),
+    odd: await findOddSnapshots(archive, snapshots, entries),
   };
 }
 

@@ -4,7 +4,7 @@ import type { Cid } from "../data/cid.ts";
 import { DecampError, isDecampError } from "../errors.ts";
 import { blobRefsInTurns } from "../repo/records.ts";
 import { openCarFile, type CarFile } from "../services/disk/car-file.ts";
-import { fileSize, joinPath } from "../services/disk/files.ts";
+import { fileSize, joinPath, listFolder } from "../services/disk/files.ts";
 import { takeLock, type LockOwner } from "../services/disk/lock.ts";
 import { freedBytes, listEntries, removeEmptyFolder, removeFile } from "../services/disk/plain-entries.ts";
 import { refuseLinks } from "./folder.ts";
@@ -14,6 +14,7 @@ import {
   blobFile,
   blobsFolder,
   heldFolder,
+  isUnfinishedFile,
   lockFile,
   snapshotFile,
   snapshotFiles,
@@ -22,7 +23,7 @@ import {
 } from "./layout.ts";
 import { isLeftover, removeLeftovers, removeSnapshot } from "./leftovers.ts";
 import type { Manifest } from "./manifest.ts";
-import { readArchive } from "./open.ts";
+import { readSnapshots } from "./open.ts";
 import { listStoredBlobs } from "./stored-blobs.ts";
 
 /** Why a snapshot stays that is the newest one with something that only the owner can see. */
@@ -71,12 +72,14 @@ export interface Pruned {
  *   `storage`; the signal's reason
  */
 export async function pruneArchive(archive: string, options: PruneOptions): Promise<Pruned> {
-  refuseLinks(archive, await listEntries(archive));
-  if (options.dryRun) {
-    return (await plan(archive, options)).pruned;
-  }
+  const entries = await listEntries(archive);
+  refuseLinks(archive, entries);
   // Throws if this is no archive, before a lock is put into it.
-  await readArchive(archive);
+  const foreseen = await plan(archive, options);
+  const isDone = foreseen.isTidy && !entries.some(({ name }) => isUnfinishedFile(name));
+  if (options.dryRun || isDone) {
+    return foreseen.pruned;
+  }
   const unlock = await takeLock(lockFile(archive), options.lockOwner, options.now);
   try {
     const { pruned, blobs, outlived } = await plan(archive, options);
@@ -104,11 +107,14 @@ interface Plan {
   readonly blobs: readonly Cid[];
   /** Marks of snapshots that are not there any more. */
   readonly outlived: readonly string[];
+  /** Whether nothing goes, and nothing that a run left behind lies among the snapshots, the blobs and the marks. */
+  readonly isTidy: boolean;
 }
 
 async function plan(archive: string, { rules, release, now, signal }: PruneOptions): Promise<Plan> {
-  const { snapshots, unfinished, odd } = await readArchive(archive);
+  const { snapshots, unfinished, odd } = await readSnapshots(archive);
   const marks = [...(await readHeld(archive)).keys()];
+  const stored = await listStoredBlobs(archive);
   const names = new Set([...snapshots.map(nameOf), ...unfinished]);
   const unknown = release.find((name) => !marks.includes(name) && !names.has(name));
   if (unknown !== undefined) {
@@ -145,7 +151,7 @@ async function plan(archive: string, { rules, release, now, signal }: PruneOptio
       needed.add(cid);
     }
   }
-  const blobs = [...(await listStoredBlobs(archive)).cids].filter((cid) => !needed.has(cid)).sort();
+  const blobs = [...stored.cids].filter((cid) => !needed.has(cid)).sort();
   let bytes = 0;
   for (const cid of blobs) {
     bytes += (await fileSize(blobFile(archive, cid))) ?? 0;
@@ -153,19 +159,29 @@ async function plan(archive: string, { rules, release, now, signal }: PruneOptio
   const gone = doomed.flatMap(({ snapshot }) =>
     Object.values(snapshotFiles).map((file) => joinPath(snapshotFolder(archive, snapshot), file)),
   );
+  const released = marks.filter((name) => release.includes(name));
+  const outlived = marks.filter((name) => !names.has(name) && !release.includes(name));
   return {
     pruned: {
       kept: kept.map(nameOf),
       removed: doomed.map(nameOf),
       reasons: Object.fromEntries(kept.map(({ snapshot }) => [snapshot, reasons.get(snapshot) ?? []])),
       held,
-      released: marks.filter((name) => release.includes(name)),
+      released,
       lost: unfinished.filter((name) => odd.some((one) => one.snapshot === name && one.rule !== "archive/unfinished")),
       blobs: { count: blobs.length, bytes },
       freedBytes: await freedBytes([...gone, ...blobs.map((cid) => blobFile(archive, cid))]),
     },
     blobs,
-    outlived: marks.filter((name) => !names.has(name) && !release.includes(name)),
+    outlived,
+    isTidy:
+      doomed.length === 0 &&
+      blobs.length === 0 &&
+      outlived.length === 0 &&
+      released.length === 0 &&
+      unfinished.length === 0 &&
+      stored.leftovers.length === 0 &&
+      (await listFolder(heldFolder(archive))).length === marks.length,
   };
 }
 

@@ -13,8 +13,8 @@ import {
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { afterAll, describe, expect, test } from "vitest";
+import { basename, join } from "node:path";
+import { afterAll, describe, expect, test, vi } from "vitest";
 import { blobFile, snapshotFile, snapshotFolder } from "../../src/archive/layout.ts";
 import type { Manifest } from "../../src/archive/manifest.ts";
 import { cidFor } from "../../src/data/cid.ts";
@@ -144,6 +144,63 @@ describe("archive ls", () => {
     const { exitCode, stderr } = await run(["archive", "ls", mkdtempSync(join(folder, "empty-"))]);
     expect(exitCode).toBe(2);
     expect(stderr).toContain("There is no archive in the folder");
+  });
+});
+
+describe("a share of a folder of archives", () => {
+  const names = Array.from({ length: 40 }, (_, index) => `did-plc-${"a".repeat(22)}${String(index + 22)}`);
+  const makeMany = (): string => {
+    const many = mkdtempSync(join(folder, "sample-"));
+    for (const name of names) {
+      renameSync(makeArchive(folder), join(many, name));
+    }
+    return many;
+  };
+  const provedOn = async (day: number, many: string): Promise<readonly string[]> => {
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.UTC(2026, 10, day, 2) });
+    try {
+      const { exitCode, stdout } = await run(["verify", many, "--sample", "25%", "--json"]);
+      const lines = stdout.trim().split("\n");
+      const documents = lines.map((line) => JSON.parse(line) as { type: string; archive: string });
+      const proved = documents.filter(({ type }) => type === "account").map(({ archive }) => basename(archive));
+      expect(documents.at(-1)).toMatchObject({
+        archives: { total: proved.length, leftOut: names.length - proved.length },
+      });
+      expect(exitCode).toBe(documents.some((document) => "ok" in document && document.ok === false) ? 3 : 0);
+      return proved;
+    } finally {
+      vi.useRealTimers();
+    }
+  };
+
+  test("in 4 days each has had its turn once, and the same ones have it again", async () => {
+    const many = makeMany();
+    const days = [];
+    for (const day of [1, 2, 3, 4]) {
+      days.push(await provedOn(day, many));
+    }
+    expect(days.flat().sort()).toEqual(names);
+    expect(days.every((proved) => proved.length > 0)).toBe(true);
+    expect(await provedOn(5, many)).toEqual(days[0]);
+  });
+
+  test("what was taken away is noticed when its turn comes", async () => {
+    const many = makeMany();
+    const [victim = ""] = await provedOn(2, many);
+    rmSync(blobFile(join(many, victim), picture));
+    const codes = [];
+    for (const day of [1, 2, 3, 4]) {
+      vi.useFakeTimers({ toFake: ["Date"], now: Date.UTC(2026, 10, day, 2) });
+      codes.push((await run(["verify", many, "--sample", "25%"])).exitCode);
+      vi.useRealTimers();
+    }
+    expect(codes).toEqual([0, 3, 0, 0]);
+  });
+
+  test("how many were left out is said", async () => {
+    const { exitCode, stdout } = await run(["verify", makeMany(), "--sample", "2.5%"]);
+    expect(exitCode).toBe(0);
+    expect(stdout).toMatch(/It was not the turn of [0-9]+ more archives\. In 40 days all have it\./);
   });
 });
 

@@ -4,7 +4,7 @@ import type { ArchiveFinding } from "../../archive/check/check-snapshot.ts";
 import { readHeld, type Hold } from "../../archive/held.ts";
 import { hasPrivateParts, type Manifest } from "../../archive/manifest.ts";
 import type { OddSnapshot } from "../../archive/odd-snapshots.ts";
-import { readArchive, type ArchiveContents } from "../../archive/open.ts";
+import { readArchive, readSnapshots, type ArchivedSnapshots } from "../../archive/open.ts";
 import { lossText } from "../../archive/shrink.ts";
 import { exitCodeOf } from "../../errors.ts";
 import type { GlobalFlags } from "../globals.ts";
@@ -21,13 +21,13 @@ export async function listArchive(path: string, globals: GlobalFlags, terminal: 
     return stoppable(
       async (signal) =>
         forEachArchive(path, work, { globals, terminal, signal, lists: true }, async (archive) => {
-          const listed = await list(archive);
+          const listed = await list(archive, globals);
           return { exitCode: exitCodeFor(listed), line: summaryOf(listed), facts: listedFacts(listed) };
         }),
       () => undefined,
     );
   }
-  const listed = await list(path);
+  const listed = await list(path, globals);
   const { snapshots, odd, held } = listed;
   const newest = snapshots.at(-1);
   if (globals.json) {
@@ -57,14 +57,16 @@ function exitCodeFor({ odd }: Listed): number {
   return odd.some(({ rule }) => rule === "archive/manifest-damaged") ? exitCodeOf("damaged") : 0;
 }
 
-interface Listed extends ArchiveContents {
+interface Listed extends ArchivedSnapshots {
+  /** How many blobs lie in it; only scripts are told. */
+  readonly storedBlobs?: number;
   readonly held: ReadonlyMap<string, Hold | undefined>;
   /** What is odd, as `verify` says it. */
   readonly findings: readonly object[];
 }
 
-async function list(archive: string): Promise<Listed> {
-  const contents = await readArchive(archive);
+async function list(archive: string, { json }: GlobalFlags): Promise<Listed> {
+  const contents = json ? await readArchive(archive) : await readSnapshots(archive);
   return { ...contents, held: await readHeld(archive), findings: await findingsOf(contents.odd) };
 }
 

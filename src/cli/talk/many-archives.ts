@@ -31,6 +31,16 @@ interface Setting {
   readonly lists?: boolean;
 }
 
+/** What is done to all of them. */
+interface Work {
+  /** The command's name, for the result. */
+  readonly command: string;
+  /** What it does: only what proves an archive calls it good. */
+  readonly done: Done;
+  /** Where not all have their turn: in how many days they have, and whether one has it, by the name of its folder. */
+  readonly turns?: { readonly days: number; readonly isIn: (name: string) => boolean } | undefined;
+}
+
 /** What the command does to an archive: prove that it is good, or something that says nothing about that. */
 type Done = "proved" | "listed" | "pruned";
 
@@ -49,14 +59,12 @@ const named = 100;
 /**
  * Calls `work` for each archive in `folder`, one after the other.
  *
- * @param command its name, for the result
- * @param done what it does: only what proves an archive calls it good
  * @returns the worst exit code
  * @throws DecampError `storage` if the folder cannot be read; the signal's reason
  */
 export async function forEachArchive(
   folder: string,
-  { command, done }: { readonly command: string; readonly done: Done },
+  { command, done, turns }: Work,
   { globals, terminal, signal, lists = false }: Setting,
   work: (archive: string) => Promise<ArchiveOutcome>,
 ): Promise<number> {
@@ -65,8 +73,13 @@ export async function forEachArchive(
   let worst = 0;
   let total = 0;
   let bad = 0;
+  let leftOut = 0;
   for await (const archive of archivesIn(folder)) {
     signal.throwIfAborted();
+    if (turns?.isIn(splitPath(archive).name) === false) {
+      leftOut += 1;
+      continue;
+    }
     const { exitCode, line, facts, more = [] } = await settle(work, archive, signal);
     total += 1;
     worst = worstExit(worst, exitCode);
@@ -87,7 +100,8 @@ export async function forEachArchive(
   }
   const good = total - bad;
   if (globals.json) {
-    const archives = done === "proved" ? { total, good, bad } : { total, [done]: good, failed: bad };
+    const others = turns === undefined ? {} : { leftOut };
+    const archives = done === "proved" ? { total, good, bad, ...others } : { total, [done]: good, failed: bad };
     out.json({ type: "result", version: 1, command, ok: bad === 0, folder, archives, failures });
   } else if (bad > 0 || !globals.quiet) {
     const text =
@@ -96,6 +110,9 @@ export async function forEachArchive(
         : `${plural(total, "archive")}${bad === 0 ? "" : `, ${countText(bad)} of them could not be ${done}`}.`;
     out.line();
     out.line(bad > 0 ? { text, style: "red" } : done === "proved" ? { text, style: "green" } : text);
+    if (turns !== undefined) {
+      out.line(`It was not the turn of ${plural(leftOut, "more archive")}. In ${turns.days} days all have it.`);
+    }
     for (const { archive, message } of failures) {
       out.line(`  ${archive}  ${message}`);
     }

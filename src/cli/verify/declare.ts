@@ -1,5 +1,5 @@
 /** `decamp verify`: what it is called with. */
-import type { Command } from "commander";
+import { InvalidArgumentError, Option, type Command } from "commander";
 import { runs, type Declared } from "../command.ts";
 import { helpStartsWith } from "../shape.ts";
 
@@ -10,6 +10,8 @@ export interface VerifyFlags {
   readonly allowPartial?: true;
   readonly online?: true;
   readonly certificate?: true;
+  /** In so many days every archive of a folder has its turn. */
+  readonly sample?: number;
 }
 
 export function declareVerify(program: Command): readonly Declared[] {
@@ -21,6 +23,12 @@ export function declareVerify(program: Command): readonly Declared[] {
     .option("--signing-key <did:key>", "the key that it has to be signed with")
     .option("--online", "look the account's keys up, all that it ever had")
     .option("--allow-partial", "blocks may be missing, as in what a server sends for `since`")
+    .addOption(
+      new Option(
+        "--sample <share>",
+        "of a folder of archives only this share, such as 1%, each day another: all have their turn in 100 days",
+      ).argParser(share),
+    )
     .option("--certificate", "the path is the certificate of a move: prove that the new home has an identical copy");
   helpStartsWith(
     command,
@@ -33,6 +41,7 @@ export function declareVerify(program: Command): readonly Declared[] {
     [
       { says: "Prove a file:", command: "decamp verify alice.car" },
       { says: "All archives that export --all has made:", command: "decamp verify backups" },
+      { says: "One in a hundred of them each day, in turns:", command: "decamp verify backups --sample 1%" },
       { says: "Look the account's keys up, too:", command: "decamp verify alice.car --online" },
       {
         says: "Say which account and which key to expect:",
@@ -51,4 +60,14 @@ export function declareVerify(program: Command): readonly Declared[] {
         : (await import("./run.ts")).verifyCommand,
     ),
   ];
+}
+
+/** `1%` → 100: in so many days all have their turn. */
+function share(text: string): number {
+  const percent = /^[0-9]{1,2}(?:\.[0-9]{1,2})?%$/.test(text) ? Number(text.slice(0, -1)) : 0;
+  const days = Math.round(100 / percent);
+  if (percent < 0.1 || percent > 50) {
+    throw new InvalidArgumentError("It must be a share from 0.1% to 50%, such as 1%.");
+  }
+  return days;
 }

@@ -98,8 +98,15 @@ function factsOf({ report, ok, key, archive, findings, next }: Verified, inMany:
 
 /** Proves each archive in a folder of them. @returns the exit code */
 export async function proveMany(folder: string, expectation: Expectation, run: Run, setting: Setting): Promise<number> {
-  const { forEachArchive } = await import("../talk/many-archives.ts");
-  return forEachArchive(folder, { command: "verify", done: "proved" }, setting, async (archive) => {
+  const [{ forEachArchive }, { isInTurn }] = await Promise.all([
+    import("../talk/many-archives.ts"),
+    import("../../archive/export/as-listed.ts"),
+  ]);
+  const { sample: days } = setting.flags;
+  const now = expectation.now ?? Date.now();
+  const turns = days === undefined ? undefined : { days, isIn: (name: string) => isInTurn(name, days, now) };
+  const work = { command: "verify", done: "proved", turns } as const;
+  return forEachArchive(folder, work, setting, async (archive) => {
     const { terminal, signal, all } = setting;
     const input = await openInput(archive, terminal, { signal, limits: all, passesOver: true });
     const verified = await verifyInput(input, expectation, run, setting);

@@ -27,6 +27,11 @@ export async function verifyCommand(
       hint: "Give the archive of the account.",
     });
   }
+  if (!isMany && flags.sample !== undefined) {
+    throw new DecampError("usage", "--sample is about a folder of archives.", {
+      hint: `Leave it out: ${path === "-" ? "what comes" : path} is proved to its end.`,
+    });
+  }
   return stoppable(
     async (signal) => {
       const run = { raw, globals };

@@ -5,7 +5,7 @@ import { pastOf } from "../../account/web/any-identity.ts";
 import { homeOf } from "../../account/where.ts";
 import { fetchLater, type FetchedLater } from "../../archive/export/fetch-later.ts";
 import { exportOptions } from "../../archive/export/export-options.ts";
-import { readArchive } from "../../archive/open.ts";
+import { readSnapshots } from "../../archive/open.ts";
 import { parseAccount } from "../../identity/names.ts";
 import type { MigrationServices } from "../context.ts";
 import { earlierHomes } from "../doctor/home-checks.ts";
@@ -38,7 +38,7 @@ export async function getBlobs(
   { account, archive, servers }: GetRequest,
   signal: AbortSignal,
 ): Promise<Got> {
-  const contents = await readArchive(archive);
+  const contents = await readSnapshots(archive);
   const identity = await findAnyIdentity(services, parseAccount(account), { past: true }, signal);
   const { did, handle } = identity;
   requireArchiveOf(contents, archive, did);

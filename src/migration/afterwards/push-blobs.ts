@@ -21,7 +21,7 @@ import { isGenuineBlob } from "../../archive/export/fetch-blobs.ts";
 import { provedSize } from "../../archive/check/damage.ts";
 import { blobFile } from "../../archive/layout.ts";
 import type { ArchivedBlob, Manifest } from "../../archive/manifest.ts";
-import { readArchive } from "../../archive/open.ts";
+import { readSnapshots } from "../../archive/open.ts";
 import { requireArchiveOf } from "./archive-of.ts";
 
 /** Whose blobs, and where they are. */
@@ -61,7 +61,7 @@ export async function pushBlobs(
   { account, archive, from, allowPrivateHosts }: PushRequest,
   signal: AbortSignal,
 ): Promise<Pushed> {
-  const contents = await readArchive(archive);
+  const contents = await readSnapshots(archive);
   const identity = await findAnyIdentity(services, parseAccount(account), { from, past: true }, signal);
   const { did, handle } = identity;
   requireArchiveOf(contents, archive, did);

@@ -7,7 +7,7 @@ import { signIn } from "../../account/sign-in.ts";
 import { pastOf } from "../../account/web/any-identity.ts";
 import { requireHome } from "../../account/where.ts";
 import { newestPreferences } from "../../archive/archived-preferences.ts";
-import { readArchive } from "../../archive/open.ts";
+import { readSnapshots } from "../../archive/open.ts";
 import { DecampError } from "../../errors.ts";
 import { parseServerUrl } from "../../identity/addresses.ts";
 import { parseAccount } from "../../identity/names.ts";
@@ -52,7 +52,7 @@ export async function putPreferencesBack(
   confirm: (difference: PreferencesDifference) => Promise<void>,
   signal: AbortSignal,
 ): Promise<PutBack> {
-  const contents = await readArchive(archive);
+  const contents = await readSnapshots(archive);
   const identity = await findAnyIdentity(services, parseAccount(account), { from, past: true }, signal);
   const { did, handle } = identity;
   requireArchiveOf(contents, archive, did);

@@ -4,7 +4,7 @@
  */
 
 import { createHash, randomBytes, type Hash } from "node:crypto";
-import { constants, createReadStream, readdir } from "node:fs";
+import { constants, createReadStream, readdir, readdirSync, statSync } from "node:fs";
 import { copyFile, link, lstat, mkdir, open, rename, rm, stat, type FileHandle } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import type { Readable } from "node:stream";
@@ -22,15 +22,10 @@ export const privateFolder = 0o700;
 
 /** The names in a folder, sorted; none if it does not exist. */
 export async function listFolder(path: string): Promise<string[]> {
+  // An error for each folder that is not there would cost most of the time of a look at very many.
   return onDisk(path, async () => {
-    try {
-      return (await promisify(readdir)(path)).sort();
-    } catch (error) {
-      if (systemCode(error) === "ENOENT") {
-        return [];
-      }
-      throw error;
-    }
+    const isThere = statSync(path, { throwIfNoEntry: false }) !== undefined;
+    return isThere ? readdirSync(path).sort() : [];
   });
 }
 

@@ -1,6 +1,6 @@
 /** The SHA-256 and the size of a file, however large it is. */
 import { createHash } from "node:crypto";
-import { readdir, stat } from "node:fs";
+import { readdir, stat, statSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { promisify } from "node:util";
 import { isDecampError } from "../../errors.ts";
@@ -71,7 +71,7 @@ export async function isNoFolder(path: string): Promise<boolean> {
 /** Whether there is a folder at `path`. What cannot be looked at is none. */
 export async function isFolder(path: string): Promise<boolean> {
   try {
-    return (await promisify(stat)(path)).isDirectory();
+    return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
   } catch {
     return false;
   }

@@ -3,7 +3,8 @@
  * only when it is empty. For folders that others may have put something in.
  */
 import { randomBytes } from "node:crypto";
-import { copyFile, link, lstat, open, readdir, rename, rm, rmdir, stat, unlink } from "node:fs/promises";
+import { readdirSync } from "node:fs";
+import { copyFile, link, lstat, open, rename, rm, rmdir, stat, unlink } from "node:fs/promises";
 import { dirname } from "node:path";
 import { isDecampError } from "../../errors.ts";
 import { makeFolder, readWhole, storageError, syncFolders } from "./files.ts";
@@ -18,7 +19,8 @@ export interface Entry {
 /** What is in a folder, in the order of the names; nothing if it does not exist. @throws DecampError `storage` */
 export async function listEntries(path: string): Promise<Entry[]> {
   try {
-    const entries = await readdir(path, { withFileTypes: true });
+    // In place: to give way costs ten times what the look does.
+    const entries = readdirSync(path, { withFileTypes: true });
     return entries
       .map((entry): Entry => ({ name: entry.name, kind: kindOf(entry) }))
       .sort((a, b) => (a.name < b.name ? -1 : 1));

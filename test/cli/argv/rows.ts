@@ -391,6 +391,9 @@ export const commandRows: Readonly<Record<string, CommandRows>> = {
       ["--online", flags({ online: true })],
       ["--allow-partial", flags({ allowPartial: true })],
       ["--certificate", flags({ certificate: true })],
+      ["--sample 1%", flags({ sample: 100 })],
+      ["--sample 0.1%", flags({ sample: 1000 })],
+      ["--sample 50%", flags({ sample: 2 })],
     ],
     lines: [
       ["-", { args: ["-"] }],
