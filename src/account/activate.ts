@@ -3,16 +3,20 @@
  * from each other, and an empty one hides the full one.
  */
 
-import { DecampError } from "../errors.ts";
+import { DecampError, isDecampError } from "../errors.ts";
 import { parseServerUrl } from "../identity/addresses.ts";
 import { parseAccount } from "../identity/names.ts";
 import { emptyTree } from "../repo/head.ts";
 import type { IdentityAnswers } from "./answers.ts";
 import { findAnyIdentity } from "./find.ts";
 import { headAt, stateAt } from "./places.ts";
+import type { Pds } from "../services/servers/pds.ts";
+import { ownCredentials } from "./plan-move.ts";
+import { lackingParts } from "./repair/lacking-parts.ts";
 import type { AccountServices } from "./services.ts";
 import { signIn } from "./sign-in.ts";
 import { pastOf } from "./web/any-identity.ts";
+import { isWebPast, type Past } from "./web/past.ts";
 import { homeBefore, requireHome } from "./where.ts";
 
 /** Whose account, and how it is found. */
@@ -71,7 +75,9 @@ export async function activateAccount(
         );
       }
     }
-    await pds.activate(signal);
+    await pds.activate(signal).catch(async (error: unknown) => {
+      throw isDecampError(error, "server-refused") && (await lacks(pds, past, signal)) ? mendFirst(error, did) : error;
+    });
     const state = await stateAt(pds, did, signal);
     if (state !== "active") {
       throw new DecampError("server-refused", `${pds.host} did not activate the account. It says of it: ${state}.`, {
@@ -82,4 +88,17 @@ export async function activateAccount(
   } finally {
     await pds.signOut();
   }
+}
+
+/** Whether the identity does not say what the server needs. */
+async function lacks(pds: Pds, past: Past, signal: AbortSignal): Promise<boolean> {
+  const own = isWebPast(past) ? undefined : await ownCredentials(pds, signal);
+  return own !== undefined && !isWebPast(past) && Object.keys(lackingParts(past.head.operation, own, false)).length > 0;
+}
+
+function mendFirst({ code, message, data }: DecampError, did: string): DecampError {
+  return new DecampError(code, message, {
+    hint: "The identity does not say all that this server needs. This lets it say that. Then activate the account again.",
+    data: { ...data, next: ["plc", "repair", did] },
+  });
 }

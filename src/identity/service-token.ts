@@ -3,7 +3,8 @@
  * Authentication"). A server asks the DID document for the key, so only the key that stands there now counts.
  */
 
-import type { Curve } from "./keys.ts";
+import { isJsonObject } from "../data/json-object.ts";
+import { verifySignature, type Curve } from "./keys.ts";
 
 /** What a token says, and what it takes to sign it. */
 export interface ServiceTokenParts {
@@ -38,6 +39,32 @@ export async function signServiceToken(
   const payload = { iss: issuer, aud: audience, lxm: method, iat, exp: iat + lifetime, jti: nonce };
   const signed = [header, payload].map((part) => base64url(Buffer.from(JSON.stringify(part)))).join(".");
   return `${signed}.${base64url(await key.sign(Buffer.from(signed)))}`;
+}
+
+/**
+ * Whether a token was signed with a key, for this account and this method: whoever had it made can have that key sign.
+ *
+ * @param didKey that has to have signed it
+ * @param asked what was asked for
+ */
+export function isServiceTokenBy(
+  didKey: string,
+  token: string,
+  asked: Pick<ServiceTokenParts, "issuer" | "audience" | "method">,
+): boolean {
+  const [header = "", payload = "", signature = ""] = token.split(".");
+  try {
+    const said: unknown = JSON.parse(Buffer.from(payload, "base64url").toString());
+    const { iss, aud, lxm } = isJsonObject(said) ? said : {};
+    return (
+      iss === asked.issuer &&
+      aud === asked.audience &&
+      lxm === asked.method &&
+      verifySignature(didKey, Buffer.from(`${header}.${payload}`), Buffer.from(signature, "base64url"))
+    );
+  } catch {
+    return false;
+  }
 }
 
 function base64url(bytes: Uint8Array): string {

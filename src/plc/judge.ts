@@ -49,7 +49,7 @@ export function judgeOperation(log: VerifiedLog, operation: UnsignedOperation, i
       headKeys: rotationKeysOf(base.operation),
       ...(nullified.length > 0 ? {} : { history: { createdAt, now } }),
     }),
-    ...checkChange(before, operation, intent),
+    ...checkChange(before, operation, intent, log),
     ...(differences.length === 0 && nullified.length === 0
       ? [warning("plc/no-change", "This operation changes nothing.")]
       : []),
@@ -59,7 +59,12 @@ export function judgeOperation(log: VerifiedLog, operation: UnsignedOperation, i
 }
 
 /** What is allowed, and seldom meant. */
-function checkChange(before: UnsignedOperation, after: UnsignedOperation, intent: Intent): OperationFinding[] {
+function checkChange(
+  before: UnsignedOperation,
+  after: UnsignedOperation,
+  intent: Intent,
+  { entries }: VerifiedLog,
+): OperationFinding[] {
   const findings: OperationFinding[] = [];
   const [oldKey, newKey] = [before, after].map((operation) => operation.verificationMethods["atproto"]);
   if (oldKey !== undefined && newKey === undefined) {
@@ -68,9 +73,14 @@ function checkChange(before: UnsignedOperation, after: UnsignedOperation, intent
     );
   }
   const [oldPds, newPds] = [before, after].map((operation) => operation.services["atproto_pds"]?.endpoint);
-  if (oldPds === newPds) {
+  if (oldPds === newPds || (oldPds !== undefined && newPds !== undefined && isSameOrigin(oldPds, newPds))) {
     return findings;
   }
+  // What the identity has said of this server before belongs to it.
+  const past = entries.map(({ operation }) => contentOf(operation)).filter((one) => one !== undefined);
+  const atHome = past.filter(({ services }) => services["atproto_pds"]?.endpoint === newPds);
+  const hadKey = atHome.some(({ verificationMethods }) => verificationMethods["atproto"] === newKey);
+  const hadAlias = atHome.some(({ alsoKnownAs }) => alsoKnownAs[0] === after.alsoKnownAs[0]);
   if (newPds === undefined) {
     return [...findings, warning("plc/no-server", "The server would be gone: nobody could find the account.")];
   }
@@ -78,17 +88,21 @@ function checkChange(before: UnsignedOperation, after: UnsignedOperation, intent
     const text = `The address of the server is more than an address, or not https: ${newPds}.`;
     findings.push(warning("plc/endpoint-form", text));
   }
-  if (oldKey !== undefined && oldKey === newKey) {
+  if (oldKey !== undefined && oldKey === newKey && !hadKey) {
     findings.push(
       warning("plc/old-signing-key", "The server changes, and the signing key does not: every server has its own."),
     );
   }
   const [alias] = after.alsoKnownAs;
-  if (alias !== undefined && alias === before.alsoKnownAs[0] && intent.handle === undefined) {
+  if (alias !== undefined && alias === before.alsoKnownAs[0] && intent.handle === undefined && !hadAlias) {
     const text = `The server changes, and ${alias} stays first. If it is a name of the old server, it will no longer lead to the account.`;
     findings.push(warning("plc/old-handle-first", text));
   }
   return findings;
+}
+
+function isSameOrigin(one: string, other: string): boolean {
+  return URL.canParse(one) && URL.canParse(other) && new URL(one).origin === new URL(other).origin;
 }
 
 function isOrigin(endpoint: string): boolean {

@@ -200,7 +200,9 @@ describe("a share of a folder of archives", () => {
   test("how many were left out is said", async () => {
     const { exitCode, stdout } = await run(["verify", makeMany(), "--sample", "2.5%"]);
     expect(exitCode).toBe(0);
-    expect(stdout).toMatch(/It was not the turn of [0-9]+ more archives\. In 40 days all have it\./);
+    expect(stdout).toMatch(
+      /\n[0-9]+ more archives, whose turn it is not today\.\nIn 40 days every archive has its turn\.\n$/,
+    );
   });
 });
 

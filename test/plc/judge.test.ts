@@ -173,6 +173,33 @@ describe("the judgement", () => {
     expect(found(change, intent)).toEqual(rules);
   });
 
+  test("back at a server with what was its own there: nothing of that is odd", async () => {
+    const moved = await signed(
+      operation(testCid(genesis), {
+        ...usual,
+        services: pds("https://new.example.org"),
+        verificationMethods: { atproto: fresh.did },
+      }),
+      server,
+    );
+    const away = verifyLog(testDid(genesis), auditLog([genesis, moved]));
+    const { services, verificationMethods } = editOperation(log.head, {});
+    const back = (change: Partial<UnsignedOperation>): string[] =>
+      judgeOperation(away, { ...editOperation(away.head, {}), ...change }, { byHand: true }, now).findings.map(
+        ({ rule }) => rule,
+      );
+    expect(back({ services, verificationMethods })).toEqual([]);
+    // The key of the server that is left is none of the old one's.
+    expect(back({ services })).toEqual(["plc/old-signing-key"]);
+  });
+
+  test("the same address, written otherwise, is no other server", async () => {
+    const slashed = await signed(operation(null, { ...usual, services: pds("https://old.example.com/") }), server);
+    const home = verifyLog(testDid(slashed), auditLog([slashed]));
+    const operation2 = editOperation(home.head, { pds: "https://old.example.com" });
+    expect(judgeOperation(home, operation2, { byHand: true }, now).findings).toEqual([]);
+  });
+
   test.each<[string, string[], string[]]>([
     [
       "a new key between them",

@@ -3,27 +3,31 @@
  * server has another. The server itself is asked, as the account's owner; nothing else of the identity changes.
  *
  * - The signing key is taken only where the server proves that it has the account: the newest commit is signed with
- *   that key, or with one that the identity has named before.
+ *   that key, or with one that the identity has named before, and it is not the commit of a copy that was only begun.
  * - An address is taken only from who types it, never from what a server says of itself. The server there has to have
- *   the account at the head that was seen last, or a newer one, signed with a key of the log, and call itself by that
- *   address.
+ *   the account at the head that was seen last, or a newer one, signed with a key of the log, call itself by that
+ *   address, and have the key of the account: a mirror can show all that is public, and has it sign nothing.
+ * - What is public is proved before a password is sent to an address that the identity does not name.
  */
 
 import { DecampError, isDecampError } from "../../errors.ts";
 import type { KeyKnowledge } from "../../plc/change-facts.ts";
 import type { SignedAnswer } from "../../plc/diff.ts";
-import { editOperation } from "../../plc/edit.ts";
+import { editOperation, type IdentityEdit } from "../../plc/edit.ts";
 import { judgeOperation } from "../../plc/judge.ts";
 import { contentOf, pdsOf, rotationKeysOf, signingKeyOf } from "../../plc/operation.ts";
 import { predecessorAt } from "../../plc/place.ts";
 import type { RecommendedCredentials } from "../../plc/update.ts";
+import { isServiceTokenBy } from "../../identity/service-token.ts";
+import { emptyTree } from "../../repo/head.ts";
 import { proveCommit, type ProvedCommit } from "../../repo/commit-proof.ts";
 import type { Pds } from "../../services/servers/pds.ts";
 import { carryOut, type ChangeOptions, type ChangeParts, type ChangePlan, type ChangeResult } from "../change.ts";
 import { timeAtDirectory } from "../directory-time.ts";
 import { readAccount, type AccountLog } from "../find.ts";
-import { commitAt } from "../places.ts";
+import { commitAt, requireState, stateAt } from "../places.ts";
 import { signByKey, type Signer } from "../sign-by-key.ts";
+import { lackingParts, originOf } from "./lacking-parts.ts";
 import { changeByServer, withSession, type ServerSession } from "./own-server.ts";
 
 /** What is to be brought in order, and how. */
@@ -55,17 +59,22 @@ export async function repairIdentity(parts: ChangeParts, request: RepairRequest)
   const account = await readAccount(parts.services, request.account, { ...request, anyState: true }, parts.signal);
   const { did, log } = account;
   const named = pdsOf(log.head.operation);
-  const server = request.server === named ? undefined : request.server;
-  return withSession(parts, account, { ...request, server }, undefined, async (session) => {
+  const server = request.server === originOf(named) ? undefined : request.server;
+  const typed = { ...request, server };
+  if (server !== undefined) {
+    await requireShown(parts, account, typed);
+  }
+  return withSession(parts, account, typed, undefined, async (session) => {
     const own = requireOwn(session);
-    await requireProof(parts, account, session.pds, own, { ...request, server });
-    const edit = { signingKey: own.signingKey, ...(server === undefined ? {} : { pds: server }) };
-    const operation = editOperation(log.head, edit);
-    if (server === undefined && signingKeyOf(log.head.operation) === own.signingKey) {
+    await requireProof(parts, account, session.pds, own, typed);
+    const isActive = (await stateAt(session.pds, did, parts.signal)) === "active";
+    const edit: IdentityEdit = server === undefined ? lackingParts(log.head.operation, own, isActive) : { pds: server };
+    if (Object.keys(edit).length === 0) {
       return { state: "in-order", did };
     }
+    const operation = editOperation(log.head, edit);
     const plan = (known: KeyKnowledge): ChangePlan => {
-      const intent = { userKeys: known.user ?? [], known };
+      const intent = { userKeys: known.user ?? [], expectedKeys: edit.addRotationKeys ?? [], known };
       return { account, operation, judgement: judgeOperation(log, operation, intent, timeAtDirectory(parts.services)) };
     };
     const keys = rotationKeysOf(log.head.operation);
@@ -91,27 +100,110 @@ function requireOwn({ pds, own }: ServerSession): RecommendedCredentials {
   return own;
 }
 
+/** Whether a server is the right one, and what is known of the account. */
+type Typed = Pick<RepairRequest, "seenRev"> & { readonly server: string | undefined };
+
+/**
+ * Proves what a server shows everybody, before anything is sent to it that is a secret. An account that is not active
+ * is shown to nobody but its owner.
+ *
+ * @throws DecampError `refused`; what its answers throw
+ */
+async function requireShown({ services, signal }: ChangeParts, account: AccountLog, typed: Typed): Promise<void> {
+  requireLiving(account);
+  const pds = services.openPds(typed.server ?? "");
+  if (typed.seenRev === undefined) {
+    throw new DecampError("refused", "Nothing here says which revision of the account was seen last.", {
+      hint: `Name the archive of the account with --archive. Without it nobody can tell whether ${pds.host} has the account as it was.`,
+      data: { reason: "nothing-seen" },
+    });
+  }
+  const state = await requireState(pds, account.did, undefined, signal);
+  if (state === "absent") {
+    throw new DecampError("refused", `${pds.host} says that it does not have the account.`, {
+      hint: "Look whether it is the right address.",
+      data: { reason: "absent" },
+    });
+  }
+  if (state === "active") {
+    await requireHead(account, pds, account.log.signingKeys, typed, signal);
+  }
+}
+
 /** @throws DecampError `refused` if the server does not prove that it has the account; what its answers throw */
 async function requireProof(
   { signal }: ChangeParts,
-  { did, log }: AccountLog,
+  account: AccountLog,
   pds: Pds,
   own: RecommendedCredentials,
-  { server, seenRev }: Pick<RepairRequest, "server" | "seenRev">,
+  typed: Typed,
 ): Promise<void> {
+  requireLiving(account);
+  const { did, log } = account;
+  const { server } = typed;
+  if (server === undefined) {
+    await requireHead(account, pds, [...log.signingKeys, own.signingKey], typed, signal);
+    return;
+  }
+  await requireHead(account, pds, log.signingKeys, typed, signal);
+  if (originOf(own.pds.endpoint) !== server) {
+    throw new DecampError("refused", `The server at ${server} calls itself ${own.pds.endpoint}.`, {
+      hint: "Give the address by which it calls itself, if you know it as that of your server.",
+      data: { reason: "other-address" },
+    });
+  }
+  const key = signingKeyOf(log.head.operation);
+  if (key === undefined || own.signingKey !== key || !(await hasKey(pds, did, key, signal))) {
+    throw new DecampError("refused", `${pds.host} does not show that it has the signing key of the account.`, {
+      hint: "Whoever copies what is public can show all the rest. Ask the operator of that server, by another way than this address.",
+      data: { reason: "no-key" },
+    });
+  }
+}
+
+/** @throws DecampError `refused` for an identity that was given up */
+function requireLiving({ did, log }: AccountLog): void {
   if (contentOf(log.head.operation) === undefined) {
     throw new DecampError("refused", "This identity was given up: its last operation is a tombstone.", {
       hint: "See what can still be undone:",
       data: { next: ["plc", "history", did] },
     });
   }
-  if (server !== undefined && seenRev === undefined) {
-    throw new DecampError("refused", "Nothing here says which revision of the account was seen last.", {
-      hint: `Name the archive of the account with --archive. Without it nobody can tell whether ${pds.host} has the account as it was.`,
-      data: { reason: "nothing-seen" },
-    });
+}
+
+/**
+ * Whether a server has something signed with the key of the account, when its owner asks for it. One that passes on to
+ * the real server what the owner sends is not told from it.
+ */
+async function hasKey(pds: Pds, did: string, key: string, signal: AbortSignal): Promise<boolean> {
+  const asked = {
+    issuer: did,
+    audience: `did:web:${pds.host.replace(":", "%3A")}`,
+    method: "com.atproto.sync.getRepo",
+  };
+  try {
+    return isServiceTokenBy(key, await pds.serviceToken(asked.audience, asked.method, signal), asked);
+  } catch (error) {
+    if (!isDecampError(error, "server-refused", "unsupported", "bad-answer")) {
+      throw error;
+    }
+    return false;
   }
-  const keys = server === undefined ? [...log.signingKeys, own.signingKey] : log.signingKeys;
+}
+
+/**
+ * Proves the newest commit that a server shows.
+ *
+ * @throws DecampError `refused` if it is older than what was seen, of a copy without records, or signed by none of the
+ *   keys
+ */
+async function requireHead(
+  { did, log }: AccountLog,
+  pds: Pds,
+  keys: readonly string[],
+  { server, seenRev }: Typed,
+  signal: AbortSignal,
+): Promise<void> {
   const head = await proveHead(pds, did, keys, signal);
   if (seenRev !== undefined && head.rev < seenRev) {
     throw new DecampError("refused", `${pds.host} has the account at ${head.rev}, and ${seenRev} was seen already.`, {
@@ -119,11 +211,16 @@ async function requireProof(
       data: { reason: "older", rev: head.rev },
     });
   }
-  if (server !== undefined && new URL(own.pds.endpoint).origin !== server) {
-    throw new DecampError("refused", `The server at ${server} calls itself ${own.pds.endpoint}.`, {
-      hint: "Give the address by which it calls itself, if you know it as that of your server.",
-      data: { reason: "other-address" },
-    });
+  // A copy that was only begun is signed with a key of its own, which no log has named.
+  if (server === undefined && head.data === emptyTree && !log.signingKeys.includes(head.signingKey)) {
+    throw new DecampError(
+      "refused",
+      `The account has no records at ${pds.host}, and its key is none of the account's.`,
+      {
+        hint: "This is how a copy looks that a move has only begun. See where the account has lived, and how it is there:",
+        data: { reason: "empty", next: ["account", "status", did] },
+      },
+    );
   }
 }
 

@@ -21,6 +21,11 @@ export async function plcRepairCommand(invocation: Invocation<PlcRepairFlags>, e
     const { parts, globals, complete, from } = talk;
     const { allowPrivateHosts } = globals;
     const server = flags.server === undefined ? undefined : parseServerUrl(flags.server, globals);
+    if (flags.archive !== undefined && server === undefined) {
+      throw new DecampError("usage", "--archive goes with --server: it says what has to be there.", {
+        hint: "Without --server the server is asked that the identity names. Leave --archive out.",
+      });
+    }
     const seenRev = server === undefined ? undefined : await findSeen(talk, account, flags.archive);
     const signBy = flags.signBy ?? (talk.hasRotationKey ? "key" : "server");
     const openSigner = signBy === "key" ? talk.openSigner : undefined;

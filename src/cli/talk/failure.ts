@@ -41,7 +41,8 @@ export function reportFailure(terminal: Terminal, error: unknown, options: Failu
     say({ text: "Stopped.", style: "yellow" }, facts.hint);
     return facts.exitCode;
   }
-  say(mark.error, facts.message);
+  // One sentence: what looks like a line of decamp's own in it is a server's word, and is spelled out.
+  err.line(mark.error, " ", facts.message);
   if (facts.hint !== "") {
     say(mark.hint, facts.hint);
   }

@@ -111,7 +111,8 @@ export async function forEachArchive(
     out.line();
     out.line(bad > 0 ? { text, style: "red" } : done === "proved" ? { text, style: "green" } : text);
     if (turns !== undefined) {
-      out.line(`It was not the turn of ${plural(leftOut, "more archive")}. In ${turns.days} days all have it.`);
+      out.line(`${plural(leftOut, "more archive")}, whose turn it is not today.`);
+      out.line(`In ${turns.days} days every archive has its turn.`);
     }
     for (const { archive, message } of failures) {
       out.line(`  ${archive}  ${message}`);

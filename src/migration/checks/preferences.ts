@@ -32,7 +32,13 @@ export function kindsOfPreferences(preferences: readonly unknown[]): string[] {
 
 function kindOf(preference: unknown): string {
   const type = isJsonObject(preference) ? preference["$type"] : undefined;
-  return typeof type === "string" ? shortened(type.split("#").at(-1) ?? type) : "one without a name";
+  const name = typeof type === "string" ? (type.split("#").at(-1) ?? "") : "";
+  // Whatever an app has written: what is no name is quoted as it is, on one line.
+  return /^[\w.-]+$/.test(name)
+    ? shortened(name)
+    : name === ""
+      ? "one without a name"
+      : JSON.stringify(shortened(name));
 }
 
 /** Whether all of `ours` is in it. Servers write times anew, and add what the protocol has where nothing is said. */
