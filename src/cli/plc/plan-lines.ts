@@ -1,6 +1,7 @@
 /** A change of an identity for people: before it is made, and after. */
 import type { ChangePlan, ChangeResult } from "../../account/change.ts";
 import { isMove } from "../../plc/came-alone.ts";
+import { contentOf } from "../../plc/operation.ts";
 import { factsLines, noUndoLine, undoCommand } from "../talk/facts-lines.ts";
 import { findingLines, type Line } from "./plc-lines.ts";
 import { plural } from "../talk/reporters/amounts.ts";
@@ -19,10 +20,12 @@ export function planLines({ account, judgement }: PlanFacts, complete: Complete)
   const { did, handle } = account;
   const { differences, facts, findings, place, left } = judgement;
   const { base, nullified, deadline } = place;
+  const wasGivenUp = nullified.some(({ operation }) => contentOf(operation) === undefined);
+  const outcome = wasGivenUp ? "would be alive again, as it was before it was given up" : "would stay as it is";
   return [
     ...(differences.length === 0 ? [] : [...factsLines(facts, { did, handle, complete }), []]),
     ["The identity of ", { text: handle ?? did, style: "bold" }, ...(handle === undefined ? [""] : [`, ${did},`])],
-    [differences.length === 0 ? "would stay as it is." : "would change like this:"],
+    [differences.length === 0 ? `${outcome}.` : "would change like this:"],
     ...identityLines(differences),
     ...(findings.length === 0 ? [] : [[], ...findingLines(findings)]),
     [],

@@ -86,7 +86,7 @@ export function createIdentityAnswers(
       }
       const names = isHandle(handle) && handle !== noHandle ? [did, handle] : [did];
       const typed = await prompter.text({
-        message: `${words.says?.(change) ?? ""}Type the DID or the handle to go on, or nothing to stop here:`,
+        message: `${words.says?.(change) ?? ""}Type the DID${names.length > 1 ? " or the handle" : ""} to go on, or nothing to stop here:`,
         what: "the confirmation that the identity may be changed",
         answeredBy: `--confirm-did ${did}`,
         mayBeEmpty: true,
