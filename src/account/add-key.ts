@@ -6,31 +6,25 @@
 
 import { DecampError } from "../errors.ts";
 import { parseDidKey } from "../identity/keys.ts";
-import type { SignedAnswer } from "../plc/diff.ts";
 import { editOperation } from "../plc/edit.ts";
-import { judgeOperation } from "../plc/judge.ts";
-import type { KeyKnowledge } from "../plc/change-facts.ts";
 import { rotationKeysOf, type UnsignedOperation } from "../plc/operation.ts";
 import { handleAmong, type RecommendedCredentials } from "../plc/update.ts";
-import { predecessorAt } from "../plc/place.ts";
 import type { Pds } from "../services/servers/pds.ts";
-import { carryOut, type ChangeOptions, type ChangeParts, type ChangePlan, type ChangeResult } from "./change.ts";
-import { timeAtDirectory } from "./directory-time.ts";
+import type { ChangeParts, ChangeResult } from "./change.ts";
 import { trySigning } from "./keep-key.ts";
 import { readAccount, type AccountLog } from "./find.ts";
-import { changeByServer, withSession, type ServerSession } from "./repair/own-server.ts";
-import { signByKey, type Signer } from "./sign-by-key.ts";
+import type { ServerSession } from "./repair/own-server.ts";
+import { changeByWhoeverSigns, type AskedChange, type SigningOptions } from "./repair/who-signs.ts";
+import type { Signer } from "./sign-by-key.ts";
 
 /** Which rotation key is to come, and how. */
-export interface NewKeyRequest extends ChangeOptions {
+export interface NewKeyRequest extends SigningOptions {
   /** The new key, a did:key. */
   readonly key: string;
   /** A key of the user's that leaves at the same time, a did:key. */
   readonly replace?: string | undefined;
   /** The private part of the new key, where it is at hand: then it has to sign something first. */
   readonly proof?: Signer | undefined;
-  /** Opens a rotation key that is held already, one of these did:keys; without it the server signs. */
-  readonly openSigner?: ((didKeys: readonly string[]) => Promise<Signer>) | undefined;
 }
 
 /** Which rotation key is to come, to which account. */
@@ -69,7 +63,7 @@ export async function addKeyTo(
   request: NewKeyRequest,
   session?: ServerSession,
 ): Promise<AddKeyResult> {
-  const { key, proof, replace, openSigner } = request;
+  const { key, proof, replace } = request;
   await requireGoodKey(key, proof);
   const { did, log } = account;
   const keys = rotationKeysOf(log.head.operation);
@@ -78,27 +72,18 @@ export async function addKeyTo(
     return { state: "already-first", did };
   }
   const operation = editOperation(log.head, { addRotationKeys: [key], removeRotationKeys: leaving });
-  const plan = (known: KeyKnowledge): ChangePlan => {
-    const intent = { userKeys: [key], expectedKeys: [key], leavingKeys: leaving, known };
-    return { account, operation, judgement: judgeOperation(log, operation, intent, timeAtDirectory(parts.services)) };
-  };
-  const user = [key, ...leaving];
-  if (openSigner === undefined) {
-    const result = await withSession(parts, account, request, session, async (open) => {
-      const { own } = open;
+  const asked: AskedChange = {
+    account,
+    operation,
+    user: [key, ...leaving],
+    intent: (known) => ({ userKeys: [key], expectedKeys: [key], leavingKeys: leaving, known }),
+    look: ({ pds, own }) => {
       if (request.route === "server") {
-        requireTaken(open.pds, operation, own);
+        requireTaken(pds, operation, own);
       }
-      const signers = keys.filter((one) => own?.rotationKeys.includes(one));
-      const known = { user, oldServer: own?.rotationKeys ?? [], ...(signers.length > 0 ? { signers } : {}) };
-      return changeByServer(parts, plan(known), request, open);
-    });
-    return { state: "added", did, ...result };
-  }
-  const signer = await openSigner(keys);
-  const byKey = plan({ user: [...user, signer.didKey], signers: [signer.didKey] });
-  const sign = async (): Promise<SignedAnswer> => signByKey(operation, signer, predecessorAt(byKey.judgement.place));
-  return { state: "added", did, ...(await carryOut(parts, byKey, request, sign, session?.pds)) };
+    },
+  };
+  return { state: "added", did, ...(await changeByWhoeverSigns(parts, asked, request, session)) };
 }
 
 /**

@@ -12,26 +12,23 @@
 
 import { DecampError, isDecampError } from "../../errors.ts";
 import type { KeyKnowledge } from "../../plc/change-facts.ts";
-import type { SignedAnswer } from "../../plc/diff.ts";
 import { editOperation, type IdentityEdit } from "../../plc/edit.ts";
-import { judgeOperation } from "../../plc/judge.ts";
-import { contentOf, pdsOf, rotationKeysOf, signingKeyOf } from "../../plc/operation.ts";
-import { predecessorAt } from "../../plc/place.ts";
+import type { Intent } from "../../plc/judge.ts";
+import { contentOf, pdsOf, signingKeyOf } from "../../plc/operation.ts";
 import type { RecommendedCredentials } from "../../plc/update.ts";
 import { isServiceTokenBy } from "../../identity/service-token.ts";
 import { emptyTree } from "../../repo/head.ts";
 import { proveCommit, type ProvedCommit } from "../../repo/commit-proof.ts";
 import type { Pds } from "../../services/servers/pds.ts";
-import { carryOut, type ChangeOptions, type ChangeParts, type ChangePlan, type ChangeResult } from "../change.ts";
-import { timeAtDirectory } from "../directory-time.ts";
+import type { ChangeParts, ChangeResult } from "../change.ts";
 import { readAccount, type AccountLog } from "../find.ts";
 import { commitAt, requireState, stateAt } from "../places.ts";
-import { signByKey, type Signer } from "../sign-by-key.ts";
 import { lackingParts, originOf } from "./lacking-parts.ts";
-import { changeByServer, withSession, type ServerSession } from "./own-server.ts";
+import { withSession, type ServerSession } from "./own-server.ts";
+import { changeByWhoeverSigns, type SigningOptions } from "./who-signs.ts";
 
 /** What is to be brought in order, and how. */
-export interface RepairRequest extends ChangeOptions {
+export interface RepairRequest extends SigningOptions {
   /** A handle or a DID. */
   readonly account: string;
   /** Origin of the server that is asked for the handle. */
@@ -40,8 +37,6 @@ export interface RepairRequest extends ChangeOptions {
   readonly server?: string | undefined;
   /** The revision that was seen last; it has to be known for another address. */
   readonly seenRev?: string | undefined;
-  /** Opens a rotation key that is held, one of these did:keys; without it the server signs. */
-  readonly openSigner?: ((didKeys: readonly string[]) => Promise<Signer>) | undefined;
 }
 
 /** What came of it: the identity was changed, or says all that the server needs. */
@@ -73,20 +68,10 @@ export async function repairIdentity(parts: ChangeParts, request: RepairRequest)
       return { state: "in-order", did };
     }
     const operation = editOperation(log.head, edit);
-    const plan = (known: KeyKnowledge): ChangePlan => {
-      const intent = { userKeys: known.user ?? [], expectedKeys: edit.addRotationKeys ?? [], known };
-      return { account, operation, judgement: judgeOperation(log, operation, intent, timeAtDirectory(parts.services)) };
-    };
-    const keys = rotationKeysOf(log.head.operation);
-    if (request.openSigner === undefined) {
-      const signers = keys.filter((one) => own.rotationKeys.includes(one));
-      const known = { user: [], oldServer: own.rotationKeys, ...(signers.length > 0 ? { signers } : {}) };
-      return { state: "repaired", did, ...(await changeByServer(parts, plan(known), request, session)) };
-    }
-    const signer = await request.openSigner(keys);
-    const byKey = plan({ user: [signer.didKey], oldServer: own.rotationKeys, signers: [signer.didKey] });
-    const sign = async (): Promise<SignedAnswer> => signByKey(operation, signer, predecessorAt(byKey.judgement.place));
-    return { state: "repaired", did, ...(await carryOut(parts, byKey, request, sign, session.pds)) };
+    const expectedKeys = edit.addRotationKeys ?? [];
+    const intent = (known: KeyKnowledge): Intent => ({ userKeys: known.user ?? [], expectedKeys, known });
+    const asked = { account, operation, user: [], intent };
+    return { state: "repaired", did, ...(await changeByWhoeverSigns(parts, asked, request, session)) };
   });
 }
 
