@@ -221,6 +221,30 @@ export function withHint(error: DecampError, hint: string): DecampError {
   return new DecampError(code, message, { hint, data, cause: error });
 }
 
+/** The hint of an error, without what `withStanding` has put before it. */
+export function ownHint({ hint, known }: DecampError): string {
+  return known === undefined ? hint : hint.replace(known.sentence, "").trim();
+}
+
+/** The same error with another hint of its own, and more data; what `withStanding` has put before it stays there. */
+export function withOwnHint(error: DecampError, hint: string, more: ErrorData = {}): DecampError {
+  const { code, message, data, cause, known } = error;
+  return new DecampError(code, message, { hint, data: { ...data, ...more }, cause, known });
+}
+
+/**
+ * The failure, for who goes on without what has failed. A bug is thrown again, and the reason of who has given up.
+ *
+ * @param error what was caught
+ */
+export function expectedFailure(error: unknown, signal: AbortSignal): DecampError {
+  signal.throwIfAborted();
+  if (!isDecampError(error)) {
+    throw error;
+  }
+  return error;
+}
+
 /**
  * The same error, with what is known of the identity. To be called by the one place that knows: the loop of a
  * migration, and whoever takes a change to the directory. An error that has been told once stays as it is, and so does

@@ -1,5 +1,5 @@
 /** A command for a person to type next: complete, with every flag that this run needed. */
-import { DecampError, isDecampError } from "../errors.ts";
+import { isDecampError, ownHint, withOwnHint } from "../errors.ts";
 import { commandLine } from "./command-line.ts";
 import { defaultPlcUrl } from "../services/defaults.ts";
 import type { GlobalFlags, RawGlobals } from "./globals.ts";
@@ -63,14 +63,7 @@ export function withOwnKey(error: unknown, flags: readonly string[]): unknown {
   if (!isDecampError(error) || !Array.isArray(words) || words.at(-2) !== "--rotation-key-file") {
     return error;
   }
-  const { code, message, hint, data, cause, known } = error;
-  const own = known === undefined ? hint : hint.replace(known.sentence, "").trim();
-  return new DecampError(code, message, {
-    hint: own,
-    data: { ...data, next: [...words.slice(0, -2).map(String), ...flags] },
-    cause,
-    known,
-  });
+  return withOwnHint(error, ownHint(error), { next: [...words.slice(0, -2).map(String), ...flags] });
 }
 
 /** An error whose data names the words of the next command, with that command complete behind its hint. */
@@ -79,8 +72,6 @@ export function withNextCommand(error: unknown, run: RunFlags): unknown {
   if (!isDecampError(error) || !Array.isArray(words) || words.length === 0) {
     return error;
   }
-  const { code, message, hint, data, cause, known } = error;
   const next = nextCommand(words.map(String), run);
-  const own = known === undefined ? hint : hint.replace(known.sentence, "").trim();
-  return new DecampError(code, message, { hint: `${own}\n  ${next}`, data: { ...data, next }, cause, known });
+  return withOwnHint(error, `${ownHint(error)}\n  ${next}`, { next });
 }

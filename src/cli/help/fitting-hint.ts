@@ -1,5 +1,5 @@
 /** A hint is written where nobody knows which command runs: what it says of flags is said only where there are such. */
-import { DecampError, isDecampError } from "../../errors.ts";
+import { isDecampError, ownHint, withOwnHint } from "../../errors.ts";
 
 /**
  * The error of a command, without the sentences of its hint that name a flag which the command does not take. What
@@ -11,10 +11,9 @@ export function withFittingHint(error: unknown, takes: (flag: string) => boolean
   if (!isDecampError(error)) {
     return error;
   }
-  const { code, message, data, cause, known } = error;
-  const own = known === undefined ? error.hint : error.hint.replace(known.sentence, "").trim();
+  const own = ownHint(error);
   const hint = fittingHint(own, takes);
-  return hint === own ? error : new DecampError(code, message, { hint, data, cause, known });
+  return hint === own ? error : withOwnHint(error, hint);
 }
 
 /** The same for the hint alone. A line of its own is a command. */

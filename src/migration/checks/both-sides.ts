@@ -5,7 +5,7 @@
 
 import { pastOf, readAnyIdentity } from "../../account/web/any-identity.ts";
 import { ownKeyFlag, whereIs, type Whereabouts } from "../../account/where.ts";
-import { DecampError, isDecampError } from "../../errors.ts";
+import { isDecampError, ownHint, withOwnHint } from "../../errors.ts";
 import type { Context } from "../context.ts";
 
 /** So long the servers have to say it (milliseconds): the error waits for them. */
@@ -22,31 +22,33 @@ export async function withBothSides(context: Context, error: unknown): Promise<u
   if (!isOfServer || error.data["next"] !== undefined || context.signal.aborted) {
     return error;
   }
-  const where = await ask(context).catch(() => undefined);
+  const where = await ask(context);
   const seen = where === undefined ? undefined : sayBothSides(context, where);
   if (where === undefined || seen === undefined) {
     return error;
   }
-  const { code, message, hint, data, cause, known } = error;
-  const own = known === undefined ? hint : hint.replace(known.sentence, "").trim();
   const { until, keys = [], command = [] } = where.undo ?? {};
   const limit = until === undefined ? "" : ` until ${new Date(until).toISOString()}`;
   const back =
     keys.length === 0
       ? undefined
       : `To let the identity name ${context.source.host} again, which ${keys.join(" or ")} can do${limit}:`;
-  return new DecampError(code, message, {
-    hint: [seen, own, ...(back === undefined ? [] : [back])].join(" "),
-    data: { ...data, ...(back === undefined ? {} : { next: [...command, ...ownKeyFlag] }) },
-    cause,
-    known,
-  });
+  const hint = [seen, ownHint(error), ...(back === undefined ? [] : [back])].join(" ");
+  return withOwnHint(error, hint, back === undefined ? {} : { next: [...command, ...ownKeyFlag] });
 }
 
-async function ask({ services, identity, source, target, signal }: Context): Promise<Whereabouts> {
+/** Where the account is now; undefined where nobody says it in time, or the run is ended meanwhile. */
+async function ask({ services, identity, source, target, signal }: Context): Promise<Whereabouts | undefined> {
   const soon = AbortSignal.any([signal, AbortSignal.timeout(patience)]);
-  const now = await readAnyIdentity(services, identity.did, soon);
-  return whereIs(services, pastOf(now), { source: source.origin, target: target.origin }, soon);
+  try {
+    const now = await readAnyIdentity(services, identity.did, soon);
+    return await whereIs(services, pastOf(now), { source: source.origin, target: target.origin }, soon);
+  } catch (reason) {
+    if (!soon.aborted && !isDecampError(reason)) {
+      throw reason;
+    }
+    return undefined;
+  }
 }
 
 /** One sentence; undefined where the new server has the account active, or does not say it. */

@@ -4,7 +4,7 @@ import { stateAt } from "../../account/places.ts";
 import { receiveInto } from "../../archive/export/fetch-repo.ts";
 import { isBlobNotFound } from "../../archive/unavailable.ts";
 import type { Cid } from "../../data/cid.ts";
-import { isDecampError } from "../../errors.ts";
+import { expectedFailure, isDecampError } from "../../errors.ts";
 import { blobRefsInTurns, type ReferencedBlob } from "../../repo/records.ts";
 import { fileSource } from "../../services/disk/car-file.ts";
 import { forEachConcurrent } from "../../services/concurrent.ts";
@@ -69,11 +69,8 @@ export async function checkBlobs(
           : `${elsewhere} still has it. decamp export brings it into an archive, and decamp blob push from there.`,
     });
   } catch (error) {
-    signal.throwIfAborted();
-    if (!isDecampError(error)) {
-      throw error;
-    }
-    return found("blobs", "unknown", `Whether the blobs are there is not known: ${error.message}`);
+    const { message } = expectedFailure(error, signal);
+    return found("blobs", "unknown", `Whether the blobs are there is not known: ${message}`);
   }
 }
 
@@ -136,10 +133,7 @@ async function firstWith(
         return pds.host;
       }
     } catch (error) {
-      signal.throwIfAborted();
-      if (!isDecampError(error)) {
-        throw error;
-      }
+      expectedFailure(error, signal);
     }
   }
   return undefined;

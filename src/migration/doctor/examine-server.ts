@@ -5,7 +5,7 @@ import { stateAt } from "../../account/places.ts";
 import { pastOf, type AnyIdentity } from "../../account/web/any-identity.ts";
 import { homeOf, livesAt } from "../../account/where.ts";
 import { bytesText } from "../../data/bytes-text.ts";
-import { isDecampError } from "../../errors.ts";
+import { expectedFailure } from "../../errors.ts";
 import { parseAccount } from "../../identity/names.ts";
 import type { Pds, ServerDescription } from "../../services/servers/pds.ts";
 import type { MigrationServices } from "../context.ts";
@@ -62,11 +62,8 @@ async function lookOver(
   try {
     description = await pds.describe(signal);
   } catch (error) {
-    signal.throwIfAborted();
-    if (!isDecampError(error)) {
-      throw error;
-    }
-    return [found("server", "fault", error.message, { help: error.hint })];
+    const { message, hint } = expectedFailure(error, signal);
+    return [found("server", "fault", message, { help: hint })];
   }
   const { relay } = services;
   const version = await pds.version(signal);
@@ -132,11 +129,8 @@ async function checkLimits(
           help: "Ask its operator to raise the limit, or leave them behind: decamp migrate names them.",
         });
   } catch (error) {
-    signal.throwIfAborted();
-    if (!isDecampError(error)) {
-      throw error;
-    }
-    return found("limits", "unknown", `${says}. How large those of the account are is not known: ${error.message}`);
+    const { message } = expectedFailure(error, signal);
+    return found("limits", "unknown", `${says}. How large those of the account are is not known: ${message}`);
   }
 }
 

@@ -2,7 +2,7 @@
 
 import { directoryTime } from "../../account/directory-time.ts";
 import { readDocument } from "../../account/read-identity.ts";
-import { isDecampError } from "../../errors.ts";
+import { expectedFailure } from "../../errors.ts";
 import { undoDeadline } from "../../plc/history.ts";
 import { keysThatCameAlone } from "../../plc/came-alone.ts";
 import type { VerifiedLog } from "../../plc/log.ts";
@@ -48,12 +48,10 @@ export async function checkDocument(
     await readDocument(services, log.did, normalizeOperation(operation), signal);
     return fine("document", "The DID document says the same as the log.");
   } catch (error) {
-    if (!isDecampError(error)) {
-      throw error;
-    }
-    return error.code === "identity-invalid"
-      ? found("document", "fault", error.message, { help: "Apps read the document. Ask whoever runs the directory." })
-      : found("document", "unknown", `What the DID document says is not known: ${error.message}`);
+    const { code, message } = expectedFailure(error, signal);
+    return code === "identity-invalid"
+      ? found("document", "fault", message, { help: "Apps read the document. Ask whoever runs the directory." })
+      : found("document", "unknown", `What the DID document says is not known: ${message}`);
   }
 }
 
@@ -165,10 +163,7 @@ async function checkInside(
       help: `Ask the operator of ${pds.host}.`,
     });
   } catch (error) {
-    signal.throwIfAborted();
-    if (!isDecampError(error)) {
-      throw error;
-    }
-    return found("handle", "unknown", `Where ${claimed} leads could not be found out. ${error.message}`);
+    const { message } = expectedFailure(error, signal);
+    return found("handle", "unknown", `Where ${claimed} leads could not be found out. ${message}`);
   }
 }
