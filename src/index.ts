@@ -25,7 +25,7 @@ export type { Download } from "./services/servers/download.ts";
 export type { Upload } from "./services/upload.ts";
 export type { Credentials, SessionInfo } from "./services/servers/session.ts";
 export { createPlcDirectory, type PlcDirectory } from "./services/servers/plc-directory.ts";
-export { createAppView, type AppView, type Profile } from "./services/servers/app-view.ts";
+export { createAppView, type AppView, type Profile, type ProfileCounts } from "./services/servers/app-view.ts";
 export { createRelay, type AccountAtRelay, type HostStatus, type Relay } from "./services/servers/relay.ts";
 export { createHandleResolver, type HandleResolver } from "./services/servers/resolver.ts";
 export { createSeenHeads, type SeenHead, type SeenHeads } from "./services/disk/seen-heads.ts";
@@ -120,6 +120,7 @@ export type {
   PreferencesFromArchive,
   PreferencesNotMoved,
   PublishedDocument,
+  SeenByOthers,
   ShownChanges,
   TemporaryKey,
   Warning,

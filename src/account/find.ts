@@ -201,13 +201,20 @@ export function notClaimed(handle: string, did: string, claimed: string | undefi
   );
 }
 
-interface Found {
+/** The DID that a name leads to. */
+export interface Found {
   readonly did: string;
   /** Whether the DID is one that an earlier run knew for the handle, since nothing answered. */
   readonly fromMemory: boolean;
 }
 
-async function lookUp(
+/**
+ * The DID that a name leads to, or that earlier runs knew for it where nothing answers. What is remembered has to be
+ * shown by the log: see `hadHandle`.
+ *
+ * @throws DecampError as `findDid`
+ */
+export async function lookUp(
   services: Pick<AccountServices, "openPds" | "handles">,
   account: Account,
   { from, remembered = [] }: Hints,
@@ -259,13 +266,16 @@ function requireClaim(
   if (account.type === "did" || isSame(claimed, account.handle)) {
     return;
   }
-  const had = log.entries.some(
-    ({ nullified, operation }) =>
-      !nullified && isSame(claimedHandle(contentOf(operation)?.alsoKnownAs ?? []), account.handle),
-  );
-  if (!((past || fromMemory) && had)) {
+  if (!((past || fromMemory) && hadHandle(log, account.handle))) {
     throw notClaimed(account.handle, did, claimed);
   }
+}
+
+/** Whether a log shows that the account has claimed a handle, at any time. */
+export function hadHandle({ entries }: VerifiedLog, handle: string): boolean {
+  return entries.some(
+    ({ nullified, operation }) => !nullified && isSame(claimedHandle(contentOf(operation)?.alsoKnownAs ?? []), handle),
+  );
 }
 
 function isSame(claimed: string | undefined, handle: string): boolean {

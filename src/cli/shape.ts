@@ -1,5 +1,6 @@
 /** How a command is declared: help with the examples first, and flags in groups. */
 import { InvalidArgumentError, Option, type Command } from "commander";
+import { DecampError } from "../errors.ts";
 import type { Curve } from "../identity/keys.ts";
 import { defaultDocumentWait, defaultDownloads } from "../services/defaults.ts";
 import { byteRate, rateForm } from "./byte-rate.ts";
@@ -33,18 +34,50 @@ export function secretOptions(command: Command, flag: string, what: string, vari
     .addOption(new Option(`--${flag}-command <cmd>`, "the same, from what a command prints").helpGroup(secrets));
 }
 
-/** The flags of a command that signs in at the server of an account. */
-export interface OwnerFlags {
-  readonly from?: string;
+/** What signing in may need. */
+export interface SignInFlags {
   readonly passwordFile?: string;
   readonly passwordCommand?: string;
   readonly authFactorFile?: string;
   readonly authFactorCommand?: string;
 }
 
+/** The flags of a command that signs in at the server of an account. */
+export interface OwnerFlags extends SignInFlags {
+  readonly from?: string;
+}
+
 /** All of `OwnerFlags`. */
 export function ownerOptions(command: Command): Command {
   command.option("--from <url>", "the server that is asked for the handle");
+  return signInSecrets(command);
+}
+
+/** The flags of a command that signs in only where it is told to: all of `SignInFlags`, and that one. */
+export function mayAlsoSignIn(command: Command): Command {
+  const says = "also sign in at the server of the account, and look at what only its owner is told";
+  return signInSecrets(command.option("--sign-in", says));
+}
+
+/**
+ * @throws DecampError `usage` for what is there to sign in with, where nobody is told to: it would be left unread
+ */
+export function requireSignIn(flags: SignInFlags & { readonly signIn?: true }): void {
+  const given: Readonly<Record<string, string | undefined>> = {
+    "--password-file": flags.passwordFile,
+    "--password-command": flags.passwordCommand,
+    "--auth-factor-file": flags.authFactorFile,
+    "--auth-factor-command": flags.authFactorCommand,
+  };
+  const flag = Object.keys(given).find((name) => given[name] !== undefined);
+  if (flag !== undefined && flags.signIn !== true) {
+    throw new DecampError("usage", `${flag} belongs to --sign-in: without it nobody signs in.`, {
+      hint: "Add --sign-in, or leave the flag out.",
+    });
+  }
+}
+
+function signInSecrets(command: Command): Command {
   secretOptions(command, "password", "password of the account", "DECAMP_SOURCE_PASSWORD, ATP_PASSWORD");
   return secretOptions(command, "auth-factor", "mailed sign-in code", "ATP_AUTH_FACTOR_TOKEN");
 }

@@ -10,6 +10,7 @@ import { isDecampError } from "../errors.ts";
 import { defaultUploads } from "../services/defaults.ts";
 import { isStorageError, joinPath } from "../services/disk/files.ts";
 import type { Services } from "../services/open.ts";
+import type { ProfileCounts } from "../services/servers/app-view.ts";
 import type { Pds, ServerDescription } from "../services/servers/pds.ts";
 import type { PlcOperation, UnsignedOperation } from "../plc/operation.ts";
 import type { RecommendedCredentials } from "../plc/update.ts";
@@ -125,6 +126,8 @@ export class Context {
    */
   preferencesLeft: PreferencesLeft | undefined;
   sourceStillActive = false;
+  /** What people saw of the account when the move began, if the AppView said it. */
+  seenBefore: ProfileCounts | undefined;
   /** Path of the certificate that this run has written. */
   certificate: string | undefined;
   lateWrites: readonly string[] = [];

@@ -8,6 +8,7 @@ import type { WhereState } from "../account/where.ts";
 import type { RecordChanges } from "../archive/record-changes.ts";
 import type { ChangeFacts } from "../plc/change-facts.ts";
 import type { Difference } from "../plc/diff.ts";
+import type { ProfileCounts } from "../services/servers/app-view.ts";
 import type { StepId } from "./step-ids.ts";
 
 /** What will be done, from the facts of both sides. Holds no secret. */
@@ -136,8 +137,20 @@ export interface MigrationResult extends LeftBehind {
    * because nobody was there to confirm it.
    */
   readonly emailConfirmed?: boolean;
+  /** What people see of the account, before and after; missing where no AppView was asked. */
+  readonly seenByOthers?: SeenByOthers;
   /** What this run has warned of, such as what could not be confirmed; missing where there was nothing. */
   readonly warnings?: readonly Warning[];
+}
+
+/** What an AppView shows of the account. */
+export interface SeenByOthers {
+  /** The AppView. */
+  readonly host: string;
+  /** When the move began; missing where it did not say it then. */
+  readonly before?: ProfileCounts;
+  /** At the end; missing where it does not say it, or shows no profile. */
+  readonly after?: ProfileCounts;
 }
 
 /** A signing key that a restore has put into the identity for a while. */

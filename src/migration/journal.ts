@@ -21,6 +21,7 @@ import { AppendFile } from "../services/disk/append-file.ts";
 import { joinPath, listFolder, removeAll } from "../services/disk/files.ts";
 import { takeLock, type LockOwner } from "../services/disk/lock.ts";
 import { ownFolder, readOwn } from "../services/disk/own-files.ts";
+import type { ProfileCounts } from "../services/servers/app-view.ts";
 import type { BlobNotMoved, MissingBlob, PreferencesNotMoved } from "./events.ts";
 
 /** The format that is written. Journals of the first had no number. */
@@ -40,6 +41,8 @@ export type JournalEntry =
       at: string;
       /** Whether the account comes from the archive, and not from its server. */
       restore?: boolean | undefined;
+      /** What people saw of the account then, if the AppView said it. An earlier version passes over it. */
+      seen?: ProfileCounts | undefined;
     }
   /** A signing key that the document of a did:web was seen to name, a did:key: nobody else remembers it. */
   | { type: "signing-key"; key: string }
@@ -107,6 +110,13 @@ const entrySchema: v.GenericSchema<unknown, JournalEntry> = v.variant("type", [
     target: v.string(),
     at: v.string(),
     restore: v.optional(v.boolean()),
+    seen: v.optional(
+      v.object({
+        followers: v.exactOptional(v.number()),
+        follows: v.exactOptional(v.number()),
+        posts: v.exactOptional(v.number()),
+      }),
+    ),
   }),
   v.object({ type: v.literal("temporary-key"), key: v.optional(v.string()) }),
   v.object({ type: v.literal("signing-key"), key: v.string() }),
@@ -161,6 +171,8 @@ export interface JournalState {
   readonly target?: string;
   /** When the migration began, ISO 8601. */
   readonly at?: string;
+  /** What people saw of the account then, if the AppView said it. */
+  readonly seen?: ProfileCounts;
   /** Folder of the archive, where it is not the usual one. */
   readonly archive?: string;
   /** The handle that was chosen for the new server; none that it has refused. */
@@ -320,10 +332,18 @@ export function isProofOwed({ isUnseen = false, signed, provedThere }: JournalSt
 
 /** The DIDs of accounts that had this handle, on their old or their new server, as far as this machine remembers. */
 export async function rememberedDids(stateDir: string, handle: string): Promise<string[]> {
+  return (await rememberedAccounts(stateDir, handle)).map(({ did }) => did);
+}
+
+/** The same, each with when the move began of which this machine remembers it (ISO 8601). */
+export async function rememberedAccounts(
+  stateDir: string,
+  handle: string,
+): Promise<{ readonly did: string; readonly at: string | undefined }[]> {
   const { states } = await readJournals(stateDir);
   return states
     .filter((one) => one.handle === handle || one.newHandle === handle)
-    .flatMap(({ did }) => (did === undefined ? [] : [did]));
+    .flatMap(({ did, at }) => (did === undefined ? [] : [{ did, at }]));
 }
 
 /** The did:keys of all temporary keys that the restores of these journals have made. */
@@ -489,7 +509,7 @@ function facts(
 ): JournalState {
   switch (entry.type) {
     case "begin": {
-      const { did, handle, source, target, at, archive, restore } = entry;
+      const { did, handle, source, target, at, archive, restore, seen } = entry;
       return {
         did,
         handle,
@@ -498,6 +518,7 @@ function facts(
         at,
         ...(archive === undefined ? {} : { archive }),
         ...(restore === true ? { restore } : {}),
+        ...(seen === undefined ? {} : { seen }),
       };
     }
     case "handle":

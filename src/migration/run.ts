@@ -14,6 +14,7 @@ import { diffOperations } from "../plc/diff.ts";
 import { contentOf } from "../plc/operation.ts";
 import type { Answers } from "./answers.ts";
 import { withBothSides } from "./checks/both-sides.ts";
+import { seeAfter } from "./checks/seen-by-others.ts";
 import { owesProof } from "./checks/unseen.ts";
 import { offerConfirmation } from "./afterwards/confirm-email.ts";
 import { Context, endSessions, type MigrationServices, type Step } from "./context.ts";
@@ -106,7 +107,7 @@ export async function migrate(
     const result = await takeSteps(context, course, (release) => {
       unlock = release;
     });
-    return await offerConfirmation(context, result);
+    return await offerConfirmation(context, await seeAfter(context, result));
   } catch (error) {
     if (context.isFrozen && !context.switched) {
       const { did } = context.identity;

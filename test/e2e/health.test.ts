@@ -265,6 +265,77 @@ test("a blob that did not come along", async () => {
   await move.remove();
 });
 
+test("signed in: the address, what the server says to its owner, what it misses, what it needs, the preferences", async () => {
+  const account = await filled("owned");
+  const secret = path.join(home, "owned-password");
+  writeFileSync(secret, account.password, { mode: 0o600 });
+  const signIn = ["--sign-in", "--quick", "--password-file", secret];
+  const inOrder = { "sign-in": "ok", "owner-status": "ok", "owner-head": "ok", "owner-blobs": "ok" };
+  const whole = { ...inOrder, email: "warning", credentials: "ok", preferences: "ok" };
+  expect(await look(account.did, ...signIn)).toMatchObject({ code: 0, states: whole });
+  const told = await runDecamp(["account", "status", account.did, ...signIn.toSpliced(1, 1), ...where]);
+  expect(told).toMatchObject({ code: 0, stderr: "" });
+  expect(told.stdout).toMatch(/^ok {7}Signed in at localhost:\d+\.$/m);
+  expect(told.stdout).not.toContain(account.password);
+
+  // What an app password is not told is not called a fault.
+  const { password } = await procedure<{ password: string }>(
+    a.url,
+    "com.atproto.server.createAppPassword",
+    { name: "doctor" },
+    { token: account.accessJwt },
+  );
+  writeFileSync(secret, password);
+  const byApp = await look(account.did, ...signIn);
+  expect(byApp.states).toMatchObject({ "sign-in": "ok", "owner-blobs": "ok", credentials: "ok" });
+  expect(byApp.wrong).toEqual([]);
+
+  writeFileSync(secret, "wrong");
+  const refused = await runDecamp(["doctor", account.did, ...signIn, ...where]);
+  expect(refused).toMatchObject({ code: 4, stdout: "" });
+  const unasked = await runDecamp(["doctor", account.did, "--sign-in", ...where]);
+  expect(unasked).toMatchObject({ code: 7, stdout: "" });
+  expect(unasked.stderr).toContain("--password-file");
+
+  writeFileSync(secret, account.password);
+  const key = await addOwnParts(network, account);
+  const second = await generateUserKey();
+  await changeIdentity(network, account, ({ rotationKeys: [mine = ""] }) => ({
+    rotationKeys: [mine],
+    verificationMethods: { atproto: second.didKey },
+  }));
+  const strange = await look(account.did, ...signIn);
+  expect(strange).toMatchObject({ code: 3, states: { credentials: "fault" } });
+  const env = { PLC_SIGNING_KEY: key.privateKeyHex, DECAMP_SOURCE_PASSWORD: account.password, XDG_STATE_HOME: home };
+  const line = strange.wrong.find(({ id }) => id === "credentials")?.next;
+  await type(line, env, `--via directory --confirm-did ${account.did}`);
+  expect(await look(account.did, ...signIn)).toMatchObject({
+    code: 0,
+    states: { ...inOrder, "owner-status": "warning", keys: "ok", credentials: "warning" },
+  });
+
+  await procedure(a.url, "com.atproto.server.deactivateAccount", {}, { token: account.accessJwt });
+  expect(await look(account.did, ...signIn)).toMatchObject({
+    code: 3,
+    states: { home: "fault", "owner-status": "fault", credentials: "fault", preferences: "ok" },
+  });
+});
+
+test("what a server lacks by its own count", async () => {
+  const account = await filled("counted");
+  const secret = path.join(home, "counted-password");
+  const move = await prepareMove(network, account, b);
+  const { cids } = (await (await fetch(`${a.url}/xrpc/com.atproto.sync.listBlobs?did=${account.did}`)).json()) as {
+    cids: string[];
+  };
+  await runDecamp([...move.args, "--skip-blob", cids[0] ?? ""]);
+  writeFileSync(secret, move.newPassword, { mode: 0o600 });
+  const seen = await look(account.did, "--sign-in", "--quick", "--password-file", secret);
+  expect(seen).toMatchObject({ code: 3, states: { "owner-status": "ok", "owner-head": "ok", "owner-blobs": "fault" } });
+  expect(seen.wrong).toMatchObject([{ message: expect.stringContaining(cids[0] ?? "none") as string }]);
+  await move.remove();
+});
+
 test("a blob that a server does not give, and does not say that it lacks, is not called lost", async () => {
   const port = await freePort();
   const pds = await network.addPds({ name: "silentdoctor", publicPort: port });
@@ -337,6 +408,64 @@ test("what the relay and the AppView say: throttled, unknown, behind; no profile
     code: 5,
     states: { ...allGood, "app-view": "unknown" },
   });
+});
+
+test("a move says what people saw before it and see after it, and waits for nobody who does not say it", async () => {
+  const account = await filled("watched");
+  const move = await prepareMove(network, account, b);
+  const counts = (followersCount: number): [number, unknown] => [
+    200,
+    { did: account.did, handle: account.handle, followersCount, followsCount: 4, postsCount: 20 },
+  ];
+  let says: [number, unknown] | "nothing" = counts(12);
+  await using view = await scriptedServer((_, response) =>
+    says === "nothing" ? undefined : sendJson(response, ...says),
+  );
+  const env = { ATP_APPVIEW_HOST: view.origin };
+  const before = { followers: 12, follows: 4, posts: 20 };
+  const host = new URL(view.origin).host;
+  const begun = await runDecamp([...move.args, "--until", "compare"], { env });
+  expect(begun.code).toBe(0);
+  says = counts(9);
+  const moved = await runDecamp([...move.args, "--json"], { env });
+  const resultOf = (stdout: string): unknown => JSON.parse(stdout.trimEnd().split("\n").at(-1) ?? "");
+  // Later it is known from the journal: nobody can be asked what was before.
+  expect([moved.code, resultOf(moved.stdout)]).toMatchObject([
+    0,
+    {
+      state: "moved",
+      seenByOthers: { host, before, after: { ...before, followers: 9 } },
+      warnings: expect.arrayContaining([expect.objectContaining({ code: "counts-differ" })]) as unknown,
+    },
+  ]);
+  says = [400, { error: "AccountDeactivated", message: "Account is deactivated" }];
+  const hidden = await runDecamp(move.args, { env });
+  expect(hidden.code).toBe(0);
+  expect(hidden.stderr).toContain(`${host} shows no profile of the account: Account is deactivated.`);
+  expect(hidden.stderr).toContain(`decamp doctor ${account.did} --watch ${where.join(" ")}`);
+  expect(hidden.stdout).toContain(`Seen    nothing yet at ${host}; before the move 12 followers, follows 4, 20 posts`);
+  says = counts(12);
+  const same = await runDecamp(move.args, { env });
+  expect(same.stdout).toContain(`Seen    12 followers, follows 4, 20 posts at ${host}, as before the move`);
+  expect(same.stderr).not.toContain("showed 12 followers");
+  says = "nothing";
+  const silent = await runDecamp([...move.args, "--json"], { env });
+  expect([silent.code, resultOf(silent.stdout)]).toMatchObject([0, { state: "moved", seenByOthers: { host, before } }]);
+  expect(resultOf(silent.stdout)).not.toHaveProperty("seenByOthers.after");
+
+  // The old handle leads nowhere, and the journal of the move knows whose it was.
+  const state = ["--state-dir", move.stateDir];
+  const byOld = await runDecamp(["doctor", account.handle, "--quick", ...state, ...where]);
+  expect(byOld.code).toBe(0);
+  expect(byOld.stdout).toMatch(/^warning {2}Nobody says now where \S+ leads\. This machine's journal of /m);
+  expect(byOld.stdout).toContain(account.did);
+  const status = await runDecamp(["account", "status", account.handle, ...state, ...where, "--json"]);
+  expect([status.code, JSON.parse(status.stdout)]).toMatchObject([
+    0,
+    { did: account.did, checks: [{ id: "journal", state: "warning" }, { id: "home" }, { id: "elsewhere" }] },
+  ]);
+  expect((await runDecamp(["doctor", account.handle, "--quick", ...where])).code).not.toBe(0);
+  await move.remove();
 });
 
 test("whether a server would take an account; a report without names", async () => {

@@ -69,7 +69,16 @@ const mayRemember: Readonly<Record<string, readonly string[]>> = {
   // Whether a run of this move has deactivated it, and so may take that back.
   "migration/steps/freeze.ts": ["frozen"],
   "migration/steps/late-writes.ts": ["sourceCompared"],
-  "migration/steps/preflight.ts": ["did", "published", "signed", "signingKeys", "source", "target", "temporaryKeys"],
+  "migration/steps/preflight.ts": [
+    "did",
+    "published",
+    "seen",
+    "signed",
+    "signingKeys",
+    "source",
+    "target",
+    "temporaryKeys",
+  ],
   // Where the files are that this move has made.
   "migration/steps/run-step.ts": ["document"],
   "migration/steps/temporary-key.ts": ["temporaryKey", "temporaryKeys"],

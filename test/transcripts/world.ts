@@ -106,7 +106,7 @@ async function startEverybodys(dids: ReadonlyMap<string, string>): Promise<{ url
     const answers: Readonly<Record<string, object>> = {
       "/xrpc/com.atproto.sync.getHostStatus": { hostname: searchParams.get("hostname"), status: "active" },
       "/xrpc/com.atproto.sync.getRepoStatus": { did, active: true },
-      "/xrpc/app.bsky.actor.getProfile": { did, handle, followersCount: 0, followsCount: 0 },
+      "/xrpc/app.bsky.actor.getProfile": { did, handle, followersCount: 0, followsCount: 0, postsCount: 0 },
       "/xrpc/app.bsky.feed.getPosts": { posts: searchParams.getAll("uris").map((uri) => ({ uri })) },
     };
     const answer = answers[pathname];

@@ -2,7 +2,7 @@
 import type { Command } from "commander";
 import { runs, type Declared } from "../command.ts";
 import type { AccountStatusFlags } from "./status-command.ts";
-import { helpStartsWith, ownerOptions, type OwnerFlags } from "../shape.ts";
+import { helpStartsWith, mayAlsoSignIn, ownerOptions, requireSignIn, type OwnerFlags } from "../shape.ts";
 
 /** Flags of `decamp account preferences`. */
 export interface PreferencesFlags extends OwnerFlags {
@@ -45,17 +45,30 @@ export function declareAccount(program: Command): readonly Declared[] {
     .summary("say how an account is at its servers")
     .argument("<account>", "its handle, or its DID")
     .option("--from <url>", "the server that is asked for the handle");
+  mayAlsoSignIn(status);
   helpStartsWith(
     status,
     [
       "Says how an account is at the server that its identity names, and at those where",
       "it has lived. Asks for no password and changes nothing. Ends with 0 if nothing is",
       "wrong, with 3 if something is, and with 5 if a server did not say it.",
+      "",
+      "With --sign-in it also asks the server as the owner of the account, with its",
+      "password or an app password.",
     ],
-    [{ says: "Where is it active?", command: "decamp account status alice.example.com" }],
+    [
+      { says: "Where is it active?", command: "decamp account status alice.example.com" },
+      {
+        says: "And what does the server say to its owner?",
+        command: "decamp account status alice.example.com --sign-in",
+      },
+    ],
   );
   return [
-    runs<AccountStatusFlags>(status, async () => (await import("./status-command.ts")).accountStatusCommand),
+    runs<AccountStatusFlags>(status, async (flags) => {
+      requireSignIn(flags);
+      return (await import("./status-command.ts")).accountStatusCommand;
+    }),
     runs<OwnerFlags>(activate, async () => (await import("./activate-command.ts")).accountActivateCommand),
     runs<PreferencesFlags>(
       declarePreferences(account),

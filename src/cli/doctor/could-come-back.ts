@@ -9,10 +9,9 @@ import { withPrompter } from "../talk/prompter.ts";
 import { namesRotationKey, outsideSigner, rotationKeyOpener, rotationKeySecrets } from "../talk/rotation-key.ts";
 import { checkSecretFlags, createSecrets } from "../talk/secrets.ts";
 import { stoppable } from "../talk/signals.ts";
-import { withLocalTimes } from "../talk/reporters/amounts.ts";
+import { findingLine } from "../talk/reporters/health-lines.ts";
 import type { Line } from "../talk/terminal.ts";
 import type { DoctorFlags } from "./declare.ts";
-import { stateWords } from "./state-words.ts";
 
 /** Runs `decamp doctor --archive`. Exit code 6 if the account could not come back, or not whole. */
 export async function comebackCommand(
@@ -58,7 +57,7 @@ function comebackLines({ did, handle, checks, ok, losses, next }: Comeback, comp
   const lost = losses.length === 0 ? "nothing that anybody knows of" : losses.join(", and ");
   return [
     [{ text: handle, style: "bold" }, "  ", { text: did, style: "dim" }],
-    ...checks.map(({ state, message }): Line => [stateWords[state], withLocalTimes(message)]),
+    ...checks.map(findingLine),
     [],
     ...(ok
       ? [

@@ -2,13 +2,21 @@
 import type { Command } from "commander";
 import { DecampError } from "../../errors.ts";
 import { runs, type Declared } from "../command.ts";
-import { helpStartsWith, rotationKeyOptions, type RotationKeyFlags, type RotationSignerFlags } from "../shape.ts";
+import {
+  helpStartsWith,
+  mayAlsoSignIn,
+  requireSignIn,
+  rotationKeyOptions,
+  type OwnerFlags,
+  type RotationKeyFlags,
+  type RotationSignerFlags,
+} from "../shape.ts";
 
 /** The flags as commander hands them over. */
-export interface DoctorFlags extends RotationKeyFlags, RotationSignerFlags {
+export interface DoctorFlags extends RotationKeyFlags, RotationSignerFlags, OwnerFlags {
+  readonly signIn?: true;
   readonly archive?: string;
   readonly to?: string;
-  readonly from?: string;
   readonly server?: string;
   readonly quick?: true;
   readonly watch?: true;
@@ -31,6 +39,7 @@ export function declareDoctor(program: Command): readonly Declared[] {
     .option("--app-view <url>", "the AppView that is asked what people see (or ATP_APPVIEW_HOST)")
     .option("--archive <dir>", "say instead whether the account could come back from this archive")
     .option("--to <url>", "with --archive: the server that it would go to");
+  mayAlsoSignIn(command);
   rotationKeyOptions(command);
   helpStartsWith(
     command,
@@ -42,6 +51,10 @@ export function declareDoctor(program: Command): readonly Declared[] {
       "nothing. Ends with 0 if nothing is wrong, with 3 if something is, and with 5 if",
       "nothing wrong was seen, but somebody who was asked did not say it.",
       "",
+      "With --sign-in it also asks the server as the owner of the account: whether the",
+      "e-mail address is confirmed, what it counts as missing, what it needs the",
+      "identity to say, and the preferences. An app password will do for most of that.",
+      "",
       "With --archive it says what you would have if the server of the account died",
       "now: proves the archive, looks what is newer at the server, tries your rotation",
       "key if you name it, and whether it stands above the server's. It ends with 0",
@@ -50,6 +63,10 @@ export function declareDoctor(program: Command): readonly Declared[] {
     [
       { says: "Is anything wrong with this account?", command: "decamp doctor alice.example.com" },
       { says: "After a move, until everything is seen:", command: "decamp doctor alice.example.com --watch" },
+      {
+        says: "With the password, for what only its owner is told:",
+        command: "decamp doctor alice.example.com --sign-in",
+      },
       {
         says: "Would this server take it?",
         command: "decamp doctor alice.example.com --server https://pds.example.org",
@@ -65,11 +82,13 @@ export function declareDoctor(program: Command): readonly Declared[] {
   );
   return [
     runs<DoctorFlags>(command, async (flags) => {
+      requireSignIn(flags);
       if (flags.archive !== undefined) {
         refuseBesideArchive(flags);
         return (await import("./could-come-back.ts")).comebackCommand;
       }
       refuseWithoutArchive(flags);
+      refuseBesideSignIn(flags);
       return (await import("./look-over.ts")).lookOverCommand;
     }),
   ];
@@ -85,11 +104,22 @@ function refuseBesideArchive(flags: DoctorFlags): void {
     "--from": flags.from,
     "--relay": flags.relay,
     "--app-view": flags.appView,
+    "--sign-in": flags.signIn,
   };
   const flag = Object.keys(given).find((name) => given[name] !== undefined);
   if (flag !== undefined) {
     throw new DecampError("usage", `${flag} and --archive do not go together.`, {
       hint: `Leave out --archive: then the account is looked over from outside. Or leave out ${flag}.`,
+    });
+  }
+}
+
+/** @throws DecampError `usage` for what looks again and again, and for what asks a server where nobody has an account */
+function refuseBesideSignIn({ signIn, watch, server }: DoctorFlags): void {
+  const flag = server === undefined ? (watch === true ? "--watch" : undefined) : "--server";
+  if (signIn === true && flag !== undefined) {
+    throw new DecampError("usage", `${flag} and --sign-in do not go together.`, {
+      hint: "Leave out one of them: each can be run by itself.",
     });
   }
 }

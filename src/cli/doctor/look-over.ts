@@ -4,18 +4,17 @@ import { parseServerUrl } from "../../identity/addresses.ts";
 import { examine } from "../../migration/doctor/examine.ts";
 import { examineServer } from "../../migration/doctor/examine-server.ts";
 import type { HealthCheck } from "../../migration/doctor/health.ts";
+import type { OwnerAnswers } from "../../migration/doctor/owner-checks.ts";
 import { refuseExisting } from "../../services/disk/files.ts";
 import type { OpenServices } from "../../services/open.ts";
 import type { Edge, Invocation } from "../command.ts";
 import { nonEmpty, readGlobals, relayOf } from "../globals.ts";
-import { completer, type Complete } from "../next-command.ts";
+import { completer } from "../next-command.ts";
 import { servicesFor } from "../services.ts";
 import { stoppable } from "../talk/signals.ts";
-import { withLocalTimes } from "../talk/reporters/amounts.ts";
-import type { Channel, Line } from "../talk/terminal.ts";
+import { completeHealth, tellHealth } from "../talk/reporters/health-lines.ts";
 import type { DoctorFlags } from "./declare.ts";
 import { writeReport } from "./nameless-report.ts";
-import { stateWords } from "./state-words.ts";
 
 /** With --watch it is looked again after so long, and for so long (milliseconds). */
 const pace = 30_000;
@@ -31,58 +30,73 @@ interface Found {
 }
 
 /** Runs `decamp doctor`. Exit code 3 if something is wrong, 5 if somebody who was asked did not answer. */
-export async function lookOverCommand(
-  { args, flags, globals: raw }: Invocation<DoctorFlags>,
-  { terminal }: Edge,
-): Promise<number> {
+export async function lookOverCommand(invocation: Invocation<DoctorFlags>, edge: Edge): Promise<number> {
+  const { args, flags, globals: raw } = invocation;
+  const { terminal } = edge;
   const globals = readGlobals(raw, terminal.env);
   const [account = ""] = args;
-  const { report, watch = false, appView = nonEmpty(terminal.env["ATP_APPVIEW_HOST"]) } = flags;
-  const services = servicesFor(globals, terminal, relayOf(flags, terminal.env), appView);
+  const { report, watch = false, signIn = false, appView = nonEmpty(terminal.env["ATP_APPVIEW_HOST"]) } = flags;
+  const asked = { relay: relayOf(flags, terminal.env), appView };
   const complete = completer({ raw, globals });
-  const look = async (signal: AbortSignal): Promise<Found> =>
-    lookOnce(account, flags, globals.allowPrivateHosts, services, signal);
-  try {
-    if (report !== undefined) {
-      await requireFree(report);
+  const look = async (services: OpenServices, signal: AbortSignal, owner?: OwnerAnswers): Promise<Found> =>
+    lookOnce({ account, flags, owner, allowPrivateHosts: globals.allowPrivateHosts }, services, signal);
+  if (report !== undefined) {
+    await requireFree(report);
+  }
+  const found = await (signIn ? lookAsOwner() : lookFromOutside());
+  if (report !== undefined) {
+    await writeReport(report, found);
+  }
+  tellAll();
+  return found.ok ? (isWell(found) ? 0 : exitCodeOf("unreachable")) : exitCodeOf("damaged");
+
+  async function lookAsOwner(): Promise<Found> {
+    const { asOwner } = await import("../talk/answers/as-owner.ts");
+    return asOwner(invocation, edge, async ({ services, answers, signal }) => look(services, signal, answers), asked);
+  }
+
+  async function lookFromOutside(): Promise<Found> {
+    const services = servicesFor(globals, terminal, asked.relay, asked.appView);
+    try {
+      return await stoppable(
+        async (signal) =>
+          watch
+            ? lookUntilWell(
+                async (stop) => look(services, stop),
+                services,
+                signal,
+                (changed, isFirst) => {
+                  if (!globals.json && !globals.quiet) {
+                    tellHealth(terminal.err, changed, complete);
+                    if (isFirst) {
+                      terminal.err.line("Looking again every half minute; what changes is shown. Ctrl-C ends that.");
+                    }
+                  }
+                },
+              )
+            : look(services, signal),
+        () => undefined,
+      );
+    } finally {
+      services.close();
     }
-    const found = await stoppable(
-      async (signal) =>
-        watch
-          ? lookUntilWell(look, services, signal, (changed, isFirst) => {
-              if (!globals.json && !globals.quiet) {
-                tell(terminal.err, changed, complete);
-                if (isFirst) {
-                  terminal.err.line("Looking again every half minute; what changes is shown. Ctrl-C ends that.");
-                }
-              }
-            })
-          : look(signal),
-      () => undefined,
-    );
-    if (report !== undefined) {
-      await writeReport(report, found);
-    }
+  }
+
+  function tellAll(): void {
     if (globals.json) {
-      const checks = found.checks.map(({ next, ...check }) => ({
-        ...check,
-        ...(next === undefined ? {} : { next: complete(next) }),
-      }));
+      const checks = completeHealth(found.checks, complete);
       terminal.out.json({ type: "result", version: 1, command: "doctor", ...found, checks });
     } else if (!globals.quiet || !isWell(found)) {
       const { handle, did, server } = found;
       const name = server ?? handle ?? did ?? "";
       terminal.out.line({ text: name, style: "bold" }, ...(did === undefined || did === name ? [] : ["  ", did]));
-      tell(terminal.out, found.checks, complete);
+      tellHealth(terminal.out, found.checks, complete);
       terminal.out.line();
-      terminal.out.line({ text: summary(found), style: "bold" });
+      terminal.out.line({ text: summary(found, signIn), style: "bold" });
       if (report !== undefined) {
         terminal.out.line(`The report, without names, is in ${report}. Read it before you give it to anybody.`);
       }
     }
-    return found.ok ? (isWell(found) ? 0 : exitCodeOf("unreachable")) : exitCodeOf("damaged");
-  } finally {
-    services.close();
   }
 }
 
@@ -102,16 +116,24 @@ async function requireFree(report: string): Promise<void> {
 }
 
 async function lookOnce(
-  account: string,
-  { from, server, quick: isQuick }: DoctorFlags,
-  allowPrivateHosts: boolean,
+  {
+    account,
+    flags: { from, server, quick: isQuick },
+    owner,
+    allowPrivateHosts,
+  }: {
+    readonly account: string;
+    readonly flags: DoctorFlags;
+    readonly owner: OwnerAnswers | undefined;
+    readonly allowPrivateHosts: boolean;
+  },
   services: OpenServices,
   signal: AbortSignal,
 ): Promise<Found> {
   const quick = isQuick === true;
   const origin = from === undefined ? undefined : parseServerUrl(from, { allowPrivateHosts });
   return server === undefined
-    ? examine({ account, quick, allowPrivateHosts, from: origin }, services, signal)
+    ? examine({ account, quick, allowPrivateHosts, owner, from: origin, stateDir: services.stateDir }, services, signal)
     : examineServer(
         { account, quick, from: origin, server: parseServerUrl(server, { allowPrivateHosts }) },
         services,
@@ -150,18 +172,7 @@ function isWell({ checks }: Found): boolean {
   return checks.every(({ state }) => state === "ok" || state === "warning");
 }
 
-function tell(channel: Channel, checks: readonly HealthCheck[], complete: Complete): void {
-  for (const { state, message, help, next } of checks) {
-    const lines: Line[] = [
-      [stateWords[state], withLocalTimes(message)],
-      ...(help === undefined ? [] : [[`         ${withLocalTimes(help)}`]]),
-      ...(next === undefined ? [] : [[`           ${complete(next)}`]]),
-    ];
-    lines.forEach((line) => channel.line(...line));
-  }
-}
-
-function summary({ checks, ok, server }: Found): string {
+function summary({ checks, ok, server }: Found, asOwner: boolean): string {
   const faults = checks.filter(({ state }) => state === "fault").length;
   const isUnknown = checks.some(({ state }) => state === "unknown");
   if (server !== undefined) {
@@ -174,5 +185,5 @@ function summary({ checks, ok, server }: Found): string {
   }
   return isUnknown
     ? "Nothing wrong was seen, and not everybody has answered."
-    : "Nothing is wrong, as far as can be seen from outside.";
+    : `Nothing is wrong, as far as can be seen from outside${asOwner ? " and as its owner" : ""}.`;
 }

@@ -120,7 +120,7 @@ Servers, and the account on the new one:
   DECAMP_TARGET_PDS       the new server (--to)
   ATP_PLC_HOST            the directory of identities (--plc-url)
   ATP_RELAY_HOST          the relay that is asked about the new server (--relay)
-  ATP_APPVIEW_HOST        the AppView that doctor asks (--app-view)
+  ATP_APPVIEW_HOST        the AppView that doctor and migrate ask (--app-view)
   NEW_ACCOUNT_HANDLE      your handle on the new server (--new-handle)
   NEW_ACCOUNT_EMAIL       your e-mail address there (--new-email)
 ATP_PDS_HOST is not read: it does not say which of the two servers it names.

@@ -8,7 +8,7 @@ import { isPointOfNoReturn } from "../../migration/step-ids.ts";
 import { resumable } from "../command-line.ts";
 import { withOwnKey } from "../next-command.ts";
 import { converse } from "../talk/converse.ts";
-import { readGlobals, relayOf } from "../globals.ts";
+import { nonEmpty, readGlobals, relayOf } from "../globals.ts";
 import type { Edge, Invocation } from "../command.ts";
 import { askedLines } from "./asked-for.ts";
 import type { MigrateFlags } from "./declare.ts";
@@ -115,7 +115,8 @@ export async function beginMove(invocation: Invocation<MigrateFlags>, edge: Edge
   const { flags, globals } = invocation;
   const { terminal } = edge;
   const relay = relayOf(flags, terminal.env);
-  const services = servicesFor(readGlobals(globals, terminal.env), terminal, relay);
+  const appView = nonEmpty(terminal.env["ATP_APPVIEW_HOST"]);
+  const services = servicesFor(readGlobals(globals, terminal.env), terminal, relay, appView);
   try {
     const guided = asks ? await guide(invocation, edge, services) : { invocation };
     if (guided === undefined) {

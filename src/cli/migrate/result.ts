@@ -1,6 +1,7 @@
 /** What people read when `decamp migrate` has ended well. */
 import type { MigrationPlan, MigrationResult } from "../../migration/events.ts";
 import type { StepId } from "../../migration/step-ids.ts";
+import { countsText } from "../../migration/checks/seen-by-others.ts";
 import { noUndoLine, undoCommand } from "../talk/facts-lines.ts";
 import { leftLines } from "../talk/left-lines.ts";
 import { emailLines, figures, stepLines } from "../talk/move-lines.ts";
@@ -54,6 +55,7 @@ export function resultLines(
             ? ""
             : ", the same tree on both sides when it moved",
         ),
+        ...seenLines(result),
         ...leftLines(result),
         [],
         [{ text: "What to do next", style: "bold" }],
@@ -78,6 +80,23 @@ export function resultLines(
         ...documentLines(result, complete),
       ];
   }
+}
+
+/** What people see of the account, before and after; nothing where no AppView was asked. */
+function seenLines({ seenByOthers }: MigrationResult): Line[] {
+  if (seenByOthers === undefined) {
+    return [];
+  }
+  const { host, before, after } = seenByOthers;
+  const was = before === undefined ? undefined : countsText(before);
+  const is = after === undefined ? undefined : countsText(after);
+  const then =
+    was === undefined
+      ? "; what it was before the move is not known"
+      : is === was
+        ? ", as before the move"
+        : `; before the move ${was}`;
+  return [["Seen    ", `${is ?? "nothing yet"} at ${host}${then}`]];
 }
 
 /** What the old server has, as far as it says. */

@@ -1,21 +1,23 @@
 /**
- * An account seen from outside: everything that anybody can ask, and what of it is wrong. Nothing is changed anywhere,
- * and nobody signs in.
+ * An account seen from outside: everything that anybody can ask, and what of it is wrong; and what its server says to
+ * the owner, where that is asked for. Nothing is changed anywhere.
  */
 
-import { claimedHandle, findDid } from "../../account/find.ts";
+import { claimedHandle } from "../../account/find.ts";
 import type { Place } from "../../account/places.ts";
 import { readLog } from "../../account/read-log.ts";
 import { readWebIdentity } from "../../account/web/any-identity.ts";
 import { isDecampError } from "../../errors.ts";
-import { isWebDid, parseAccount } from "../../identity/names.ts";
+import { isWebDid } from "../../identity/names.ts";
 import type { VerifiedLog } from "../../plc/log.ts";
 import { contentOf, signingKeyOf } from "../../plc/operation.ts";
 import type { MigrationServices } from "../context.ts";
 import { checkBlobs } from "./blob-check.ts";
+import { findNamed, requireRemembered } from "./by-memory.ts";
 import { fine, found, type Health, type HealthCheck, type Subject } from "./health.ts";
 import { askElsewhere, askStanding, checkElsewhere, checkHome, checkSignature, type Standing } from "./home-checks.ts";
 import { checkDocument, checkHandle, checkKeys, checkLog, checkTombstone } from "./identity-checks.ts";
+import { checkAsOwner, type OwnerAnswers } from "./owner-checks.ts";
 import { checkAppView, checkRelay, checkRelayHost } from "./network-checks.ts";
 
 /** What is asked about. */
@@ -24,28 +26,33 @@ export interface HealthQuestion {
   readonly account: string;
   /** Origin of the server that is asked for the handle, before others are. */
   readonly from?: string | undefined;
+  /** Folder of decamp's own state: a journal there may know a handle that leads nowhere any more. */
+  readonly stateDir?: string | undefined;
   /** Leave out what reads the whole repository. */
   readonly quick: boolean;
   readonly allowPrivateHosts: boolean;
+  /** Sign in at the server of the account, and look at what only its owner is told, too. */
+  readonly owner?: OwnerAnswers | undefined;
 }
 
 /**
  * Looks an account over.
  *
- * @throws DecampError what finding the account and reading its log throw, but for a log that does not verify
+ * @throws DecampError what finding the account and reading its log throw, but for a log that does not verify; as
+ *   `checkAsOwner`
  */
 export async function examine(
-  { account: text, from, quick, allowPrivateHosts }: HealthQuestion,
+  { account, from, stateDir, quick, allowPrivateHosts, owner }: HealthQuestion,
   services: MigrationServices,
   signal: AbortSignal,
 ): Promise<Health> {
-  const account = parseAccount(text);
-  const did = await findDid(services, account, from, signal);
-  const asked = account.type === "handle" ? account.handle : undefined;
+  const named = await findNamed(services, account, { from, stateDir }, signal);
+  const { did, asked, memory } = named;
+  const how = memory === undefined ? [] : [memory.check];
   if (isWebDid(did)) {
     const { document, past } = await readWebIdentity(services, did, signal);
     const first = fine("identity", `The document of ${did} is on its host, which alone vouches for it.`);
-    return lookOver({ did, past, handle: document.handle, signingKey: document.signingKey }, [first]);
+    return lookOver({ did, past, handle: document.handle, signingKey: document.signingKey }, [...how, first]);
   }
   let log: VerifiedLog;
   try {
@@ -54,21 +61,22 @@ export async function examine(
     if (!isDecampError(error, "identity-invalid")) {
       throw error;
     }
-    return healthOf({ did }, [found("identity", "fault", error.message, { help: error.hint })]);
+    return healthOf({ did }, [...how, found("identity", "fault", error.message, { help: error.hint })]);
   }
+  requireRemembered(named, log);
   const { operation } = log.head;
   if (operation.type === "plc_tombstone") {
-    return healthOf({ did }, [checkTombstone(services, log)]);
+    return healthOf({ did }, [...how, checkTombstone(services, log)]);
   }
   const handle = claimedHandle(contentOf(operation)?.alsoKnownAs ?? []);
   const subject = { did, past: log, handle, signingKey: signingKeyOf(operation) };
-  return lookOver(subject, [checkLog(log), await checkDocument(services, log, signal), checkKeys(log)]);
+  return lookOver(subject, [...how, checkLog(log), await checkDocument(services, log, signal), checkKeys(log)]);
 
   async function lookOver(subject: Subject, first: readonly HealthCheck[]): Promise<Health> {
     const standing = await askStanding(services, subject, signal);
     const { home, active } = standing;
     const question = { did, claimed: subject.handle, asked, home: active ? home?.url : undefined, allowPrivateHosts };
-    const checks = await Promise.all([
+    const outside = Promise.all([
       checkHandle(services, question, signal),
       checkHome(services, did, standing, signal),
       askElsewhere(services, subject, standing, signal).then((places) => checkElsewhere(subject, standing, places)),
@@ -79,9 +87,12 @@ export async function examine(
             active && !quick ? checkBlobs(services, subject, home.url, signal) : undefined,
             ...carriedChecks(subject, standing, home),
           ]),
+    ]).then((checks) => checks.flatMap((check) => check ?? []));
+    const [checks, inside] = await Promise.all([
+      outside,
+      owner === undefined ? [] : checkAsOwner(services, subject, standing, owner, outside, signal),
     ]);
-    const named = { did, handle: subject.handle, home: home?.url };
-    return healthOf(named, [...first, ...checks.flatMap((check) => check ?? [])]);
+    return healthOf({ did, handle: subject.handle, home: home?.url }, [...first, ...checks, ...inside]);
   }
 
   function carriedChecks({ handle }: Subject, { active }: Standing, { url, head }: Place): Promise<HealthCheck>[] {

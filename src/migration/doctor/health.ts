@@ -14,6 +14,7 @@ export interface Subject {
 
 /** What is looked at: stable. */
 export type HealthCheckId =
+  | "journal"
   | "identity"
   | "document"
   | "keys"
@@ -25,6 +26,13 @@ export type HealthCheckId =
   | "relay-host"
   | "relay"
   | "app-view"
+  | "sign-in"
+  | "email"
+  | "owner-status"
+  | "owner-head"
+  | "owner-blobs"
+  | "credentials"
+  | "preferences"
   | "server"
   | "admission"
   | "terms"

@@ -3,11 +3,13 @@
 import { askPlace, commitAt, stateAt, type Place } from "../../account/places.ts";
 import { isWebPast } from "../../account/web/past.ts";
 import { homeBefore, homeOf, livesAt, serversOf, whereIs, type Whereabouts } from "../../account/where.ts";
-import { isDecampError } from "../../errors.ts";
+import { bytesText } from "../../data/bytes-text.ts";
+import { expectedFailure } from "../../errors.ts";
 import type { VerifiedLog } from "../../plc/log.ts";
 import { signingKeyOf } from "../../plc/operation.ts";
 import { proveCommit } from "../../repo/commit-proof.ts";
 import { timeOfRev } from "../../repo/head.ts";
+import type { Pds } from "../../services/servers/pds.ts";
 import type { MigrationServices } from "../context.ts";
 import { fine, found, type HealthCheck, type Subject } from "./health.ts";
 
@@ -62,11 +64,11 @@ export async function checkHome(
   const { host } = pds;
   switch (home.state) {
     case "active": {
-      const version = await pds.version(signal);
+      const [version, limits] = await Promise.all([pds.version(signal), limitsOf(pds, signal)]);
       const what = version === undefined ? host : `${host} (version ${version})`;
       return where.state === "switched-empty"
         ? found("home", "fault", `${what} has the account active, and its repository is empty.`, mend(next))
-        : fine("home", `The identity names ${what}, which has the account active.`);
+        : fine("home", `The identity names ${what}, which has the account active.${limits}`);
     }
     case "deactivated":
       return found(
@@ -92,6 +94,28 @@ export async function checkHome(
       return found("home", "fault", `${host} says of the account: ${home.state}. Nobody can see it.`, {
         help: `Ask the operator of ${host} why.`,
       });
+  }
+}
+
+/** What a server says of its own limits, in sentences; nothing of what it does not say. */
+async function limitsOf(pds: Pds, signal: AbortSignal): Promise<string> {
+  try {
+    const { inviteCodeRequired, phoneVerificationRequired, blobUploadLimit } = await pds.describe(signal);
+    const { limit, window } = pds.usualAllowance ?? {};
+    const gates = [
+      ...(inviteCodeRequired ? ["an invite code"] : []),
+      ...(phoneVerificationRequired ? ["a phone number or a captcha"] : []),
+    ];
+    return [
+      ` New accounts need ${gates.length === 0 ? "no invite code" : gates.join(" and ")} there.`,
+      blobUploadLimit === undefined ? "" : ` It takes pictures and videos of up to ${bytesText(blobUploadLimit)}.`,
+      limit === undefined || window === undefined
+        ? ""
+        : ` It answers ${limit} requests in ${Math.round(window / 1000)} seconds.`,
+    ].join("");
+  } catch (error) {
+    expectedFailure(error, signal);
+    return "";
   }
 }
 
@@ -200,15 +224,12 @@ export async function checkSignature(
           },
         );
   } catch (error) {
-    signal.throwIfAborted();
-    if (!isDecampError(error)) {
-      throw error;
-    }
-    return error.code === "damaged"
+    const { code, message } = expectedFailure(error, signal);
+    return code === "damaged"
       ? found("signature", "fault", `${pds.host} signs the repository with a key that the identity has never named.`, {
           help: "Relays refuse what is written there. This asks the server for its key, proves it, and lets the identity name it:",
           next: ["plc", "repair", did],
         })
-      : found("signature", "unknown", `With which key the repository is signed is not known: ${error.message}`);
+      : found("signature", "unknown", `With which key the repository is signed is not known: ${message}`);
   }
 }

@@ -1,11 +1,15 @@
-/** How an account is at the servers that its identity names, or has named. Nobody signs in, and nothing changes. */
+/**
+ * How an account is at the servers that its identity names, or has named; and what its server says to the owner, where
+ * that is asked for. Nothing changes.
+ */
 
 import type { PlaceState } from "../../account/places.ts";
-import { findAnyIdentity } from "../../account/find.ts";
-import { pastOf } from "../../account/web/any-identity.ts";
-import { parseAccount } from "../../identity/names.ts";
+import { hadHandle, notClaimed } from "../../account/find.ts";
+import { pastOf, readAnyIdentity, type AnyIdentity } from "../../account/web/any-identity.ts";
 import type { MigrationServices } from "../context.ts";
+import { findNamed, requireRemembered, type Lookup, type Named } from "./by-memory.ts";
 import type { HealthCheck } from "./health.ts";
+import { checkAsOwner, type OwnerAnswers } from "./owner-checks.ts";
 import { askElsewhere, askStanding, checkElsewhere, checkHome } from "./home-checks.ts";
 
 /** What the servers say of an account. */
@@ -20,7 +24,9 @@ export interface AccountStanding {
     /** Whether the identity names it. */
     readonly home: boolean;
   }[];
-  /** What that means, and what mends it: `home`, and `elsewhere` where it has lived elsewhere. */
+  /**
+   * What that means, and what mends it: `journal` where only one of those knows the handle, `home`, `elsewhere` where it has lived elsewhere, and what the owner is told.
+   */
   readonly checks: readonly HealthCheck[];
   /** Whether no check is a fault. */
   readonly ok: boolean;
@@ -29,33 +35,51 @@ export interface AccountStanding {
 /**
  * Asks the servers of an account how it is there.
  *
- * @param question `account`: a handle or a DID; `from`: origin of the server that is asked for the handle
- * @throws DecampError what finding the account and proving its log throw
+ * @param question `account`: a handle or a DID; `owner`: sign in at the server of the account, too
+ * @throws DecampError what finding the account and proving its log throw; as `checkAsOwner`
  */
 export async function standingOf(
   services: MigrationServices,
-  { account, from }: { readonly account: string; readonly from?: string | undefined },
+  { account, owner, ...lookup }: Lookup & { readonly account: string; readonly owner?: OwnerAnswers | undefined },
   signal: AbortSignal,
 ): Promise<AccountStanding> {
-  const identity = await findAnyIdentity(services, parseAccount(account), { from, past: true }, signal);
+  const named = await findNamed(services, account, lookup, signal);
+  const identity = await readAnyIdentity(services, named.did, signal);
+  requireRemembered(named, identity.log);
+  requireClaimed(named, identity);
   const { did, handle } = identity;
-  const subject = { did, handle, past: pastOf(identity), signingKey: undefined };
+  const { signingKey } = identity.document;
+  const subject = { did, handle, past: pastOf(identity), signingKey };
   const standing = await askStanding(services, subject, signal);
   const [home, places] = await Promise.all([
     checkHome(services, did, standing, signal),
     askElsewhere(services, subject, standing, signal),
   ]);
   const elsewhere = checkElsewhere(subject, standing, places);
-  const checks = elsewhere === undefined ? [home] : [home, elsewhere];
-  const named = standing.home;
+  const outside = [
+    ...(named.memory === undefined ? [] : [named.memory.check]),
+    home,
+    ...(elsewhere === undefined ? [] : [elsewhere]),
+  ];
+  const inside =
+    owner === undefined ? [] : await checkAsOwner(services, subject, standing, owner, Promise.resolve(outside), signal);
+  const checks = [...outside, ...inside];
+  const { home: at } = standing;
   return {
     did,
     handle,
     servers: [
-      ...(named === undefined ? [] : [{ server: named.url, state: named.state, home: true }]),
+      ...(at === undefined ? [] : [{ server: at.url, state: at.state, home: true }]),
       ...places.map(({ url, state }) => ({ server: url, state, home: false })),
     ],
     checks,
     ok: checks.every(({ state }) => state !== "fault"),
   };
+}
+
+/** @throws DecampError `identity-invalid` for an account that neither has the handle nor has had it */
+function requireClaimed({ asked }: Named, { did, handle, log }: AnyIdentity): void {
+  if (asked !== undefined && handle.toLowerCase() !== asked.toLowerCase() && (log === undefined || !hadHandle(log, asked))) {
+    throw notClaimed(asked, did, handle);
+  }
 }

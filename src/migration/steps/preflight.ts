@@ -16,6 +16,7 @@ import { foresee } from "../checks/foresee.ts";
 import { checkIdentity } from "../checks/identity.ts";
 import { looksLikeMereCopy } from "../checks/mere-copy.ts";
 import { checkRelay } from "../checks/relay-host.ts";
+import { seeBefore } from "../checks/seen-by-others.ts";
 import { requireSpace } from "../checks/space.ts";
 import { requireLateProofWishes } from "../checks/unseen.ts";
 import type { Context, Step } from "../context.ts";
@@ -98,7 +99,7 @@ async function askServers(context: Context): Promise<boolean> {
         `The revision of the repository, ${head.rev}, lies in the future. The move goes on only with --accept-future-rev.`,
       );
     }
-    await Promise.all([counted, checkRelay(context)]);
+    await Promise.all([counted, checkRelay(context), seeBefore(context)]);
     return isThere;
   } finally {
     over.abort();
@@ -260,8 +261,11 @@ async function begin(context: Context): Promise<void> {
       target: targetOrigin,
       at: new Date(services.now()).toISOString(),
       ...(options.archive === undefined ? {} : { archive: options.archive }),
+      ...(context.seenBefore === undefined ? {} : { seen: context.seenBefore }),
     });
   }
+  // Once the identity names the new server, nobody can be asked what was seen before.
+  context.seenBefore = context.journal.state.seen ?? context.seenBefore;
   await noteHandle(context);
   await noteSigningKey(context);
   if (context.switched) {

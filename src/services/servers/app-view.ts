@@ -10,15 +10,21 @@ const profile = v.object({
   handle: v.string(),
   followersCount: v.exactOptional(v.number()),
   followsCount: v.exactOptional(v.number()),
+  postsCount: v.exactOptional(v.number()),
 });
 const posts = v.object({ posts: v.array(v.object({ uri: v.string() })) });
 
-/** An account, as an AppView shows it. */
-export interface Profile {
-  /** `handle.invalid` where it has found that the handle does not lead to the account. */
-  readonly handle: string;
+/** How many of each an AppView shows of an account, as far as it does. */
+export interface ProfileCounts {
   readonly followers?: number;
   readonly follows?: number;
+  readonly posts?: number;
+}
+
+/** An account, as an AppView shows it. */
+export interface Profile extends ProfileCounts {
+  /** `handle.invalid` where it has found that the handle does not lead to the account. */
+  readonly handle: string;
 }
 
 /** An AppView. */
@@ -43,11 +49,12 @@ export function createAppView(http: Http, origin: string): AppView {
     async profile(did, signal) {
       try {
         const said = await server.query("app.bsky.actor.getProfile", { actor: did }, profile, { signal });
-        const { handle, followersCount, followsCount } = said;
+        const { handle, followersCount, followsCount, postsCount } = said;
         return {
           handle,
           ...(followersCount === undefined ? {} : { followers: followersCount }),
           ...(followsCount === undefined ? {} : { follows: followsCount }),
+          ...(postsCount === undefined ? {} : { posts: postsCount }),
         };
       } catch (error) {
         if (isDecampError(error, "server-refused") && error.data["status"] === 400) {

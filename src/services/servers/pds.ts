@@ -44,6 +44,8 @@ export interface ServerDescription {
 export interface AccountStatus {
   /** What it calls activated; some do so before the identity names them. */
   readonly activated: boolean | undefined;
+  /** Whether the identity names it with the key and the address that it needs, by what it says. */
+  readonly validDid: boolean | undefined;
   /** CID of the head; some have none before an import. */
   readonly repoCommit: string | undefined;
   readonly records: number | undefined;
@@ -82,6 +84,7 @@ const headerBytes = 4096;
 
 const carType = "application/vnd.ipld.car";
 const uploadBlob = "com.atproto.repo.uploadBlob";
+const describeServer = "com.atproto.server.describeServer";
 /** For a failure where a mailed code was sent. */
 const mayMeanCode =
   "Some servers fail like that when the mailed code is wrong or old. Run the same command again: it asks for a new mail with a new code.";
@@ -105,6 +108,7 @@ const status = v.object({ active: v.boolean(), status: v.exactOptional(v.string(
 const counts = v.pipe(
   v.object({
     activated: v.nullish(v.boolean()),
+    validDid: v.nullish(v.boolean()),
     repoCommit: v.nullish(v.string()),
     indexedRecords: v.nullish(v.number()),
     expectedBlobs: v.nullish(v.number()),
@@ -176,8 +180,7 @@ export class Pds {
 
   /** com.atproto.server.describeServer */
   async describe(signal: AbortSignal): Promise<ServerDescription> {
-    const method = "com.atproto.server.describeServer";
-    const { blobUploadLimit, links, ...rest } = await this.#server.query(method, {}, description, { signal });
+    const { blobUploadLimit, links, ...rest } = await this.#server.query(describeServer, {}, description, { signal });
     return {
       ...rest,
       ...(typeof blobUploadLimit === "number" && blobUploadLimit >= 0 ? { blobUploadLimit } : {}),
@@ -288,9 +291,10 @@ export class Pds {
   async accountStatus(signal: AbortSignal): Promise<AccountStatus> {
     const method = "com.atproto.server.checkAccountStatus";
     const data = await this.#server.query(method, {}, counts, { signal });
-    const { activated, repoCommit, indexedRecords, expectedBlobs, importedBlobs } = data;
+    const { activated, validDid, repoCommit, indexedRecords, expectedBlobs, importedBlobs } = data;
     return {
       activated: activated ?? undefined,
+      validDid: validDid ?? undefined,
       repoCommit: repoCommit ?? undefined,
       records: indexedRecords ?? undefined,
       expectedBlobs: expectedBlobs ?? undefined,
@@ -440,6 +444,11 @@ export class Pds {
   /** How many uploads it still takes, and until when, as it said after the last one. */
   get uploadAllowance(): Allowance | undefined {
     return this.#session.allowance(uploadBlob);
+  }
+
+  /** The same of what anybody may ask, as it said when it was last asked to describe itself. */
+  get usualAllowance(): Allowance | undefined {
+    return this.#session.allowance(describeServer);
   }
 
   /**

@@ -301,6 +301,9 @@ export const commandRows: Readonly<Record<string, CommandRows>> = {
       from,
       ["--relay https://relay.example", flags({ relay: "https://relay.example" })],
       ["--app-view https://view.example", flags({ appView: "https://view.example" })],
+      ["--sign-in", flags({ signIn: true })],
+      ...secret("password"),
+      ...secret("auth-factor"),
       ...rotationKey,
     ],
   },
@@ -337,7 +340,7 @@ export const commandRows: Readonly<Record<string, CommandRows>> = {
   "account status": {
     typed: "alice.example",
     receives: nothingElse("alice.example"),
-    rows: [from],
+    rows: [from, ["--sign-in", flags({ signIn: true })], ...secret("password"), ...secret("auth-factor")],
   },
   "account preferences": {
     typed: "alice.example backup",

@@ -22,11 +22,17 @@ export interface Owner {
   readonly signal: AbortSignal;
 }
 
-/** Runs `work`, and closes what it talked to. @throws whatever it throws; DecampError `usage` for the flags */
+/**
+ * Runs `work`, and closes what it talked to.
+ *
+ * @param asked addresses of the relay and of the AppView that are asked, where they were named
+ * @throws whatever it throws; DecampError `usage` for the flags
+ */
 export async function asOwner<T>(
   { flags, globals: raw }: Invocation<OwnerFlags>,
   { terminal, secrets: known }: Edge,
   work: (owner: Owner) => Promise<T>,
+  asked: { readonly relay?: string | undefined; readonly appView?: string | undefined } = {},
 ): Promise<T> {
   const globals = readGlobals(raw, terminal.env);
   const secretFlags: AllSecretFlags = {
@@ -35,7 +41,7 @@ export async function asOwner<T>(
   };
   checkSecretFlags(secretFlags, terminal);
   const from = flags.from === undefined ? undefined : parseServerUrl(flags.from, globals);
-  const services = servicesFor(globals, terminal);
+  const services = servicesFor(globals, terminal, asked.relay, asked.appView);
   try {
     return await stoppable(
       async (signal, leave) =>

@@ -1,0 +1,76 @@
+/** An account by the name that a person types, also by one that leads nowhere any more, if a journal here names it. */
+
+import { hadHandle, lookUp } from "../../account/find.ts";
+import type { AccountServices } from "../../account/services.ts";
+import { DecampError, expectedFailure } from "../../errors.ts";
+import { parseAccount } from "../../identity/names.ts";
+import type { VerifiedLog } from "../../plc/log.ts";
+import { rememberedAccounts } from "../journal.ts";
+import { found, type HealthCheck } from "./health.ts";
+
+/** Whose account it is. */
+export interface Named {
+  readonly did: string;
+  /** The handle that it was asked for by, where that leads to it. */
+  readonly asked: string | undefined;
+  /** Where only a journal knows the handle. */
+  readonly memory?: { readonly handle: string; readonly check: HealthCheck };
+}
+
+/** How a name is looked up. */
+export interface Lookup {
+  /** Origin of the server that is asked for the handle, before others are. */
+  readonly from?: string | undefined;
+  /** Folder of decamp's own state, with the journals; none is read unless given. */
+  readonly stateDir?: string | undefined;
+}
+
+/**
+ * Finds the DID that a name leads to. What a journal says counts only where nobody else knows the name.
+ *
+ * @param text a handle or a DID
+ * @throws DecampError as `findDid`
+ */
+export async function findNamed(
+  services: Pick<AccountServices, "openPds" | "handles">,
+  text: string,
+  { from, stateDir }: Lookup,
+  signal: AbortSignal,
+): Promise<Named> {
+  const account = parseAccount(text);
+  if (account.type === "did") {
+    return { did: account.did, asked: undefined };
+  }
+  const { handle } = account;
+  // A folder of the state that cannot be read helps nobody, and holds nobody up.
+  const known =
+    stateDir === undefined
+      ? []
+      : await rememberedAccounts(stateDir, handle).catch((error: unknown) => {
+          expectedFailure(error, signal);
+          return [];
+        });
+  const { did, fromMemory } = await lookUp(
+    services,
+    account,
+    { from, remembered: known.map((one) => one.did) },
+    signal,
+  );
+  if (!fromMemory) {
+    return { did, asked: handle };
+  }
+  const { at } = known.findLast((one) => one.did === did) ?? {};
+  const message = `Nobody says now where ${handle} leads. This machine's journal${at === undefined ? "" : ` of ${at}`} says that it was the handle of ${did}: that account was looked at.`;
+  return { did, asked: undefined, memory: { handle, check: found("journal", "warning", message) } };
+}
+
+/** @throws DecampError `account-not-found` for a handle that only a journal knows, and not the log */
+export function requireRemembered({ did, memory }: Named, log: VerifiedLog | undefined): void {
+  if (memory !== undefined && log !== undefined && !hadHandle(log, memory.handle)) {
+    const { handle } = memory;
+    throw new DecampError("account-not-found", `The handle ${handle} leads to no account.`, {
+      hint: `A journal of this machine names it with ${did}, whose log never had it. Give the DID of the account.`,
+      data: { handle },
+    });
+  }
+}
