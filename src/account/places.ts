@@ -24,9 +24,14 @@ export interface Place {
   readonly head?: Head | undefined;
 }
 
-/** Asks a server. Never fails but for the signal. */
-export async function askPlace(pds: Pds, did: string, signal: AbortSignal): Promise<Place> {
-  const state = await stateAt(pds, did, signal);
+/** Asks a server. Never fails but for the signal. @param how as `stateAt` */
+export async function askPlace(
+  pds: Pds,
+  did: string,
+  signal: AbortSignal,
+  how: { readonly attempts?: number } = {},
+): Promise<Place> {
+  const state = await stateAt(pds, did, signal, how);
   const { origin: url } = pds;
   if (state !== "active") {
     return { url, state };

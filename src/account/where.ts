@@ -224,17 +224,20 @@ export function requireHome(past: Past): string {
  * Asks the servers where an account is.
  *
  * @param move origins of the two servers that a move is asked about; only the home without it
+ * @param elsewhere `attempts`: how often a server that the identity does not name is asked at most, if it does not
+ *   answer
  */
 export async function whereIs(
   services: Pick<AccountServices, "openPds" | "now" | "clockOffset" | "directory">,
   past: Past,
   move: { readonly source: string | undefined; readonly target: string } | undefined,
   signal: AbortSignal,
+  elsewhere: { readonly attempts?: number } = {},
 ): Promise<Whereabouts> {
   const { openPds } = services;
-  const ask = async (url: string | undefined): Promise<Place | undefined> =>
-    url === undefined ? undefined : askPlace(openPds(url), past.did, signal);
   const home = homeOf(past);
+  const ask = async (url: string | undefined): Promise<Place | undefined> =>
+    url === undefined ? undefined : askPlace(openPds(url), past.did, signal, url === home ? {} : elsewhere);
   const [source, target] = await Promise.all([ask(move?.source), ask(move?.target)]);
   const known = [source, target].find((place) => place?.url === home);
   return judgeWhere(past, { home: known ?? (await ask(home)), source, target }, directoryTime(services));

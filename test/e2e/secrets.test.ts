@@ -226,6 +226,10 @@ test.concurrent("a move: refused, stopped, resumed, proved; another one cancelle
   await ends(4, [...args, "--json"], { PLC_SIGN_TOKEN: secrets["wrong mailed code"] });
   await ends(0, [...args, "-v", "--plc-token-command", mailedTo(account.email)]);
   await ends(0, ["migrate", "status", account.did, "--json"]);
+  const signIn = ["--sign-in", "--password-file"];
+  await ends(4, ["doctor", account.did, "-v", "--quick", ...signIn, fileWith(secrets["wrong password"])]);
+  await ends(0, ["doctor", account.did, "-v", ...signIn, fileWith(secrets["new password"]), "--report", "report.json"]);
+  await ends(0, ["account", "status", account.did, "--json", ...signIn, fileWith(secrets["new password"])]);
   await ends(0, ["verify", archive, "--online", "-v"]);
   expect((await login(target, account.did, secrets["new password"])).did).toBe(account.did);
 

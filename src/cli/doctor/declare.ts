@@ -114,7 +114,7 @@ function refuseBesideArchive(flags: DoctorFlags): void {
   }
 }
 
-/** @throws DecampError `usage` for what looks again and again, and for what asks a server where nobody has an account */
+/** @throws DecampError `usage` for what looks again and again, and for what asks about another server */
 function refuseBesideSignIn({ signIn, watch, server }: DoctorFlags): void {
   const flag = server === undefined ? (watch === true ? "--watch" : undefined) : "--server";
   if (signIn === true && flag !== undefined) {

@@ -69,7 +69,7 @@ export function requireRemembered({ did, memory }: Named, log: VerifiedLog | und
   if (memory !== undefined && log !== undefined && !hadHandle(log, memory.handle)) {
     const { handle } = memory;
     throw new DecampError("account-not-found", `The handle ${handle} leads to no account.`, {
-      hint: `A journal of this machine names it with ${did}, whose log never had it. Give the DID of the account.`,
+      hint: `The log of ${did} never had it, which a journal here names. Give the DID of the account.`,
       data: { handle },
     });
   }

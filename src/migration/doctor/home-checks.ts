@@ -41,7 +41,8 @@ export async function askStanding(
   const url = homeOf(past);
   const source = homeBefore(past);
   const move = url === undefined || source === undefined ? undefined : { source, target: url };
-  const where = await whereIs(services, past, move, signal);
+  // One where it lives no more may be gone for good: all else would wait for it.
+  const where = await whereIs(services, past, move, signal, { attempts: 2 });
   const known = [where.source, where.target].find((place) => place?.url === url);
   const home = url === undefined ? undefined : (known ?? (await askPlace(services.openPds(url), did, signal)));
   return { where, home, active: home?.state === "active" };

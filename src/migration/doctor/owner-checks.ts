@@ -92,15 +92,18 @@ async function answered(
     return await ask();
   } catch (error) {
     const { message } = expectedFailure(error, signal);
-    return found(id, "unknown", `${whose} is not known: ${message}`, {
-      ...(pds.isAppPassword ? { help: "Some servers say it only to the account's own password." } : {}),
-    });
+    return found(id, "unknown", `${whose} is not known: ${message}`, withOwnPassword(pds));
   }
+}
+
+function withOwnPassword({ isAppPassword }: Pds): Pick<HealthCheck, "help"> {
+  return isAppPassword ? { help: "Some servers say it only to the account's own password." } : {};
 }
 
 async function checkEmail(asked: Asked): Promise<HealthCheck> {
   const { pds, signal } = asked;
-  return answered("email", "Whether the e-mail address is confirmed", asked, async () => {
+  const whose = "Whether the e-mail address is confirmed";
+  return answered("email", whose, asked, async () => {
     const { confirmed } = await pds.address(signal);
     switch (confirmed) {
       case true:
@@ -110,9 +113,7 @@ async function checkEmail(asked: Asked): Promise<HealthCheck> {
           help: "Confirm it in the settings of your app: codes for a move and new passwords go there.",
         });
       default:
-        return found("email", "unknown", `${pds.host} does not say whether the e-mail address is confirmed.`, {
-          ...(pds.isAppPassword ? { help: "Some servers say it only to the account's own password." } : {}),
-        });
+        return found("email", "unknown", `${whose} is not known: ${pds.host} does not say it.`, withOwnPassword(pds));
     }
   });
 }
@@ -161,20 +162,19 @@ async function checkHead(asked: Asked, status: Promise<AccountStatus>): Promise<
       const who = repoCommit === undefined ? "to the owner" : "to everybody";
       return found("owner-head", "unknown", `${pds.host} does not show the newest commit ${who}.`);
     }
-    if (repoCommit === head.commit) {
-      return fine("owner-head", "Everybody gets the newest commit that the owner is told of.");
+    let own: string | undefined = repoCommit;
+    let everybodys: string | undefined = head.commit;
+    if (own !== everybodys) {
+      // Something may have been written in between: both are asked once more.
+      everybodys = (await headAt(services.openPds(url), subject.did, signal))?.commit;
+      own = (await pds.accountStatus(signal)).repoCommit;
     }
-    // Something may have been written in between: both are asked once more.
-    const again = await headAt(services.openPds(url), subject.did, signal);
-    const { repoCommit: own } = await pds.accountStatus(signal);
-    return own === again?.commit
+    const message = `${pds.host} gives everybody the commit ${everybodys ?? "of nobody"}, and tells the owner of ${own ?? "none"}.`;
+    return own === everybodys
       ? fine("owner-head", "Everybody gets the newest commit that the owner is told of.")
-      : found(
-          "owner-head",
-          "fault",
-          `${pds.host} gives everybody the commit ${again?.commit ?? "of nobody"}, and tells the owner of ${own ?? "none"}.`,
-          { help: `If you have written nothing just now, ask the operator of ${pds.host}.` },
-        );
+      : found("owner-head", "fault", message, {
+          help: `If you have written nothing just now, ask the operator of ${pds.host}.`,
+        });
   });
 }
 
@@ -242,19 +242,25 @@ async function checkCredentials(asked: Asked): Promise<HealthCheck> {
             `${message}, and may refuse to activate the account if it is ever deactivated.`,
           )
         : found("credentials", "fault", `${message}, and servers refuse to activate such an account.`, {
-            help: `Its key is ${own.rotationKeys[0] ?? "not known"}. decamp plc diff --help says how a key comes into the identity, below yours.`,
+            help: "This plans an operation that puts it behind your keys; decamp plc sign signs that, and decamp plc submit sends it:",
+            next: planOfKeys(did, [...keys, ...own.rotationKeys.slice(-1)]),
           });
     }
     return fine("credentials", "The identity names the signing key, the address and a rotation key of the server.");
   });
 }
 
+/** The words that plan these rotation keys, in this order. */
+function planOfKeys(did: string, keys: readonly string[]): readonly string[] {
+  return ["plc", "diff", did, ...keys.flatMap((key) => ["--add-rotation-key", key]), "-o", "operation.json"];
+}
+
 async function checkPreferences(asked: Asked): Promise<HealthCheck> {
   const { pds, signal } = asked;
   return answered("preferences", "Whether the preferences can be read", asked, async () => {
     try {
-      const { length } = await pds.getPreferences(signal);
-      return fine("preferences", `${pds.host} gives out the preferences of the account: ${length}.`);
+      await pds.getPreferences(signal);
+      return fine("preferences", `${pds.host} gives out the preferences of the account.`);
     } catch (error) {
       if (isMissingMethod(error)) {
         return found("preferences", "warning", `${pds.host} keeps no preferences: decamp cannot take any along.`);

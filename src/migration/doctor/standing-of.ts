@@ -79,7 +79,11 @@ export async function standingOf(
 
 /** @throws DecampError `identity-invalid` for an account that neither has the handle nor has had it */
 function requireClaimed({ asked }: Named, { did, handle, log }: AnyIdentity): void {
-  if (asked !== undefined && handle.toLowerCase() !== asked.toLowerCase() && (log === undefined || !hadHandle(log, asked))) {
+  if (
+    asked !== undefined &&
+    handle.toLowerCase() !== asked.toLowerCase() &&
+    (log === undefined || !hadHandle(log, asked))
+  ) {
     throw notClaimed(asked, did, handle);
   }
 }

@@ -165,7 +165,13 @@ export const methods: readonly Method[] = [
       importedBlobs: 1,
     },
     async (one, signal) => one.accountStatus(signal),
-    has({ activated: "boolean", repoCommit: "string", records: "number", expectedBlobs: "number" }),
+    has({
+      activated: "boolean",
+      validDid: "boolean|undefined",
+      repoCommit: "string",
+      records: "number",
+      expectedBlobs: "number",
+    }),
   ),
   pds(
     "com.atproto.sync.getRepoStatus",
