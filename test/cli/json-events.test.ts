@@ -85,6 +85,7 @@ const result: Required<MigrationResult> = {
   sourceState: "deactivated",
   dark: true,
   emailConfirmed: false,
+  seenByOthers: { host: "view.example", before: { followers: 1, follows: 2, posts: 3 }, after: { followers: 1 } },
   warnings: [{ code: "clock-skew", message: "The clock is wrong." }],
   ...leftBehind,
 };

@@ -429,6 +429,8 @@ test("what the relay and the AppView say: throttled, unknown, behind; no profile
   });
 });
 
+const resultOf = (stdout: string): unknown => JSON.parse(stdout.trimEnd().split("\n").at(-1) ?? "");
+
 test("a move says what people saw before it and see after it, and waits for nobody who does not say it", async () => {
   const account = await filled("watched");
   const move = await prepareMove(network, account, b);
@@ -447,7 +449,6 @@ test("a move says what people saw before it and see after it, and waits for nobo
   expect(begun.code).toBe(0);
   says = counts(9);
   const moved = await runDecamp([...move.args, "--json"], { env });
-  const resultOf = (stdout: string): unknown => JSON.parse(stdout.trimEnd().split("\n").at(-1) ?? "");
   // Later it is known from the journal: nobody can be asked what was before.
   expect([moved.code, resultOf(moved.stdout)]).toMatchObject([
     0,
@@ -476,7 +477,7 @@ test("a move says what people saw before it and see after it, and waits for nobo
   const state = ["--state-dir", move.stateDir];
   const byOld = await runDecamp(["doctor", account.handle, "--quick", ...state, ...where]);
   expect(byOld.code).toBe(0);
-  expect(byOld.stdout).toMatch(/^warning {2}Nobody says now where \S+ leads\. This machine's journal of /m);
+  expect(byOld.stdout).toMatch(/^warning {2}Nobody says where \S+ leads now\. This machine's journal of /m);
   expect(byOld.stdout).toContain(account.did);
   const status = await runDecamp(["account", "status", account.handle, ...state, ...where, "--json"]);
   expect([status.code, JSON.parse(status.stdout)]).toMatchObject([

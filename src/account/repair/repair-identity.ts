@@ -68,11 +68,15 @@ export async function repairIdentity(parts: ChangeParts, request: RepairRequest)
       return { state: "in-order", did };
     }
     const operation = editOperation(log.head, edit);
-    const expectedKeys = edit.addRotationKeys ?? [];
-    const intent = (known: KeyKnowledge): Intent => ({ userKeys: known.user ?? [], expectedKeys, known });
+    const intent = (known: KeyKnowledge): Intent => ({ ...intentOf(known), expectedKeys: edit.addRotationKeys ?? [] });
     const asked = { account, operation, user: [], intent };
     return { state: "repaired", did, ...(await changeByWhoeverSigns(parts, asked, request, session)) };
   });
+}
+
+/** Nothing of the keys is to change. */
+function intentOf(known: KeyKnowledge): Intent {
+  return { userKeys: known.user ?? [], known };
 }
 
 /** @throws DecampError `refused` if the server does not say what it needs */

@@ -116,10 +116,9 @@ function refuseBesideArchive(flags: DoctorFlags): void {
 
 /** @throws DecampError `usage` for what looks again and again, and for what asks about another server */
 function refuseBesideSignIn({ signIn, watch, server }: DoctorFlags): void {
-  const flag = server === undefined ? (watch === true ? "--watch" : undefined) : "--server";
-  if (signIn === true && flag !== undefined) {
-    throw new DecampError("usage", `${flag} and --sign-in do not go together.`, {
-      hint: "Leave out one of them: each can be run by itself.",
+  if (signIn === true && (watch === true || server !== undefined)) {
+    throw new DecampError("usage", `${watch === true ? "--watch" : "--server"} and --sign-in do not go together.`, {
+      hint: "Leave out one of them.",
     });
   }
 }

@@ -43,14 +43,14 @@ export async function seeAfter(context: Context, result: MigrationResult): Promi
   if (now !== undefined && "hidden" in now) {
     warn(
       "profile-not-shown",
-      `${host} shows no profile of the account: ${now.hidden}. Right after a move that may be so for some minutes. This looks until all is seen:`,
+      `${host} shows no profile of the account: ${now.hidden}. After a move that may be so for some minutes. This looks until all is seen:`,
       ["doctor", did, "--watch"],
     );
   }
   if (before !== undefined && after !== undefined && countsText(before) !== countsText(after)) {
     warn(
       "counts-differ",
-      `${host} showed ${countsText(before)} when the move began, and shows ${countsText(after)} now. People may have come, gone or written meanwhile, and an AppView may count for some time after a move. If it stays like this, this says what is wrong:`,
+      `${host} showed ${countsText(before)} when the move began, and shows ${countsText(after)} now. People come and go, and an AppView may count for a while. If it stays like this:`,
       ["doctor", did],
     );
   }

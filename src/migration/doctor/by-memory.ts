@@ -60,17 +60,13 @@ export async function findNamed(
     return { did, asked: handle };
   }
   const { at } = known.findLast((one) => one.did === did) ?? {};
-  const message = `Nobody says now where ${handle} leads. This machine's journal${at === undefined ? "" : ` of ${at}`} says that it was the handle of ${did}: that account was looked at.`;
+  const message = `Nobody says where ${handle} leads now. This machine's journal${at === undefined ? "" : ` of ${at}`} says that it was that of ${did}.`;
   return { did, asked: undefined, memory: { handle, check: found("journal", "warning", message) } };
 }
 
 /** @throws DecampError `account-not-found` for a handle that only a journal knows, and not the log */
-export function requireRemembered({ did, memory }: Named, log: VerifiedLog | undefined): void {
+export function requireRemembered({ memory }: Named, log: VerifiedLog | undefined): void {
   if (memory !== undefined && log !== undefined && !hadHandle(log, memory.handle)) {
-    const { handle } = memory;
-    throw new DecampError("account-not-found", `The handle ${handle} leads to no account.`, {
-      hint: `The log of ${did} never had it, which a journal here names. Give the DID of the account.`,
-      data: { handle },
-    });
+    throw new DecampError("account-not-found", `The handle ${memory.handle} leads to no account that has ever had it.`);
   }
 }

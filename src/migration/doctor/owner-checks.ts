@@ -136,7 +136,7 @@ async function checkStatus(asked: Asked, status: Promise<AccountStatus>): Promis
     }
     if (!activated) {
       const next = standing.home?.state === "deactivated" ? standing.where.next : undefined;
-      return found("owner-status", "fault", `${pds.host} says to the owner, too, that the account is not activated.`, {
+      return found("owner-status", "fault", `${pds.host} says to the owner, too, that it is not activated.`, {
         help: "This mends it:",
         next: next ?? ["account", "activate", subject.did],
       });
@@ -144,7 +144,7 @@ async function checkStatus(asked: Asked, status: Promise<AccountStatus>): Promis
     if (validDid === false) {
       const message = `${pds.host} has the account activated, and says that the identity does not name it as it needs.`;
       return found("owner-status", "warning", message, {
-        help: "What it needs the identity to say, and what of that is wrong, stands apart.",
+        help: "What it needs stands apart.",
       });
     }
     const order = validDid === true ? ", and finds the identity in order" : "";
@@ -202,7 +202,7 @@ async function checkOwnBlobs(
     const says = `${pds.host} counts ${missing.length} blobs as missing, such as ${first}.${counts}`;
     const isSeenThere = (await others).some(({ id, state }) => id === "blobs" && state === "ok");
     return isSeenThere
-      ? found("owner-blobs", "warning", `${says} Those that records need now were there when they were asked for.`)
+      ? found("owner-blobs", "warning", `${says} Those that records need were there when asked for.`)
       : found("owner-blobs", "fault", `${says} Pictures or videos are missing in apps, if records still need them.`, {
           help: `If you have an archive of the account, decamp blob push ${subject.did} ARCHIVE brings those that are in it.`,
         });
@@ -217,16 +217,15 @@ async function checkCredentials(asked: Asked): Promise<HealthCheck> {
     const own = parseRecommended(await pds.recommendedCredentials(signal), !isWebPast(past));
     if (own.signingKey !== signingKey) {
       const message = `${pds.host} signs with ${own.signingKey}, and the identity names ${signingKey ?? "no signing key"}: others refuse what is written there.`;
-      return found("credentials", "fault", message, {
-        ...(isWebPast(past)
-          ? { help: "Publish a document that names the key of the server." }
-          : { help: "This lets the identity name the key that the server has:", next: ["plc", "repair", did] }),
-      });
+      const mend = isWebPast(past)
+        ? { help: "Publish a document that names the key of the server." }
+        : { help: "This lets the identity name the key that the server has:", next: ["plc", "repair", did] };
+      return found("credentials", "fault", message, mend);
     }
     if (new URL(own.pds.endpoint).origin !== pds.origin) {
       const message = `${pds.host} calls itself ${own.pds.endpoint}, and the identity names ${pds.origin}.`;
       return found("credentials", "warning", message, {
-        help: "If you know that address as the one of your server, see decamp plc repair --help for how the identity comes to name it.",
+        help: "If you know that as the address of your server: decamp plc repair --help.",
       });
     }
     if (isWebPast(past)) {
@@ -234,13 +233,9 @@ async function checkCredentials(asked: Asked): Promise<HealthCheck> {
     }
     const keys = rotationKeysOf(past.head.operation);
     if (!own.rotationKeys.some((key) => keys.includes(key))) {
-      const message = `No rotation key of ${pds.host} stands in the identity: that server can change nothing of it, such as the handle`;
+      const message = `No rotation key of ${pds.host} stands in the identity: that server cannot change its handle`;
       return standing.active
-        ? found(
-            "credentials",
-            "warning",
-            `${message}, and may refuse to activate the account if it is ever deactivated.`,
-          )
+        ? found("credentials", "warning", `${message}, and may refuse to activate it again.`)
         : found("credentials", "fault", `${message}, and servers refuse to activate such an account.`, {
             help: "This plans an operation that puts it behind your keys; decamp plc sign signs that, and decamp plc submit sends it:",
             next: planOfKeys(did, [...keys, ...own.rotationKeys.slice(-1)]),
@@ -263,7 +258,7 @@ async function checkPreferences(asked: Asked): Promise<HealthCheck> {
       return fine("preferences", `${pds.host} gives out the preferences of the account.`);
     } catch (error) {
       if (isMissingMethod(error)) {
-        return found("preferences", "warning", `${pds.host} keeps no preferences: decamp cannot take any along.`);
+        return found("preferences", "warning", `${pds.host} keeps no preferences.`);
       }
       throw error;
     }

@@ -25,7 +25,8 @@ export interface AccountStanding {
     readonly home: boolean;
   }[];
   /**
-   * What that means, and what mends it: `journal` where only one of those knows the handle, `home`, `elsewhere` where it has lived elsewhere, and what the owner is told.
+   * What that means, and what mends it: `journal` where only one of those knows the handle, `home`, `elsewhere` where
+   * it has lived elsewhere, and what the owner is told.
    */
   readonly checks: readonly HealthCheck[];
   /** Whether no check is a fault. */
