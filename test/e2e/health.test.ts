@@ -293,6 +293,8 @@ test("signed in: the address, what the server says to its owner, what it misses,
   writeFileSync(secret, "wrong");
   const refused = await runDecamp(["doctor", account.did, ...signIn, ...where]);
   expect(refused).toMatchObject({ code: 4, stdout: "" });
+  const unread = await runDecamp(["doctor", account.did, "--sign-in", "--password-file", `${secret}-none`, ...where]);
+  expect(unread).toMatchObject({ code: 2, stdout: "" });
   const unasked = await runDecamp(["doctor", account.did, "--sign-in", ...where]);
   expect(unasked).toMatchObject({ code: 7, stdout: "" });
   expect(unasked.stderr).toContain("--password-file");

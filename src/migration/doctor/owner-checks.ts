@@ -4,7 +4,7 @@ import type { IdentityAnswers } from "../../account/answers.ts";
 import { headAt } from "../../account/places.ts";
 import { signIn } from "../../account/sign-in.ts";
 import { isWebPast } from "../../account/web/past.ts";
-import { expectedFailure } from "../../errors.ts";
+import { expectedFailure, isDecampError } from "../../errors.ts";
 import { rotationKeysOf } from "../../plc/operation.ts";
 import { parseRecommended } from "../../plc/update.ts";
 import { isMissingMethod } from "../../services/servers/missing-method.ts";
@@ -29,13 +29,24 @@ interface Asked {
   readonly signal: AbortSignal;
 }
 
+/** Why nobody could sign in, if it is none of the owner's doing. */
+const reasonsOfServers = [
+  "unreachable",
+  "bad-answer",
+  "server-refused",
+  "rate-limited",
+  "unsupported",
+  "account-not-found",
+  "account-unavailable",
+  "account-unconfirmed",
+] as const;
+
 /**
  * Signs in at the server that the identity names, and asks what only the owner is told. An app password will do.
  *
  * @param others what was found without signing in, once it is there
  * @returns `sign-in` first; only that where nobody could sign in, and nothing where the identity names no server
- * @throws DecampError `auth-refused`, `auth-factor-required`, `input-needed`, `refused` and `interrupted` as `signIn`:
- *   of these the server is not the reason
+ * @throws DecampError as `signIn`, where the password is the reason and not the server; and what reading it throws
  */
 export async function checkAsOwner(
   services: MigrationServices,
@@ -71,10 +82,11 @@ export async function checkAsOwner(
     ]);
     return [fine("sign-in", `Signed in at ${pds.host}${how}.`), ...checks];
   } catch (error) {
-    const { code, message, hint } = expectedFailure(error, signal);
-    if (["auth-refused", "auth-factor-required", "input-needed", "refused", "interrupted"].includes(code)) {
+    if (!isDecampError(error, ...reasonsOfServers)) {
       throw error;
     }
+    signal.throwIfAborted();
+    const { message, hint } = error;
     return [found("sign-in", "unknown", `What only its owner can see is not known. ${message}`, { help: hint })];
   } finally {
     await pds.signOut();
