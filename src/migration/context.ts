@@ -275,7 +275,7 @@ export class Context {
    * What a repository of this account has to be. Of whom a revision in the future is accepted, it is not judged. The
    * temporary key of a restore signs no repository.
    */
-  get expectation(): Expectation {
+  get expectation(): Expectation & { readonly did: string } {
     const { did } = this.identity;
     const keys = [...signingKeysOf(this.identity), ...(this.restoring?.archivedKeys ?? [])];
     const temporary = new Set([
@@ -288,7 +288,7 @@ export class Context {
   }
 
   /** The same for what the new server gives out, which may be signed with the key that it recommends. */
-  get expectationThere(): Expectation {
+  get expectationThere(): Expectation & { readonly did: string } {
     const { expectation, recommended } = this;
     const own = recommended === undefined ? [] : [recommended.signingKey];
     return { ...expectation, signingKeys: [...(expectation.signingKeys ?? []), ...own] };

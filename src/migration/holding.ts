@@ -8,12 +8,11 @@
  */
 
 import { staysOf } from "../account/where.ts";
-import { proveDownload } from "../archive/export/fetch-repo.ts";
 import { withRepo } from "../archive/open-repo.ts";
 import { DecampError, isDecampError } from "../errors.ts";
-import { diffInTurns } from "../repo/diff.ts";
 import { emptyTree, type Head } from "../repo/head.ts";
 import type { RepoSource } from "../repo/source.ts";
+import { compareRepos, withOld, withThere } from "./checks/two-copies.ts";
 import { headOrHidden, owesProof, saidOfCopy } from "./checks/unseen.ts";
 import type { Context } from "./context.ts";
 import { signInToTarget } from "./sign-in.ts";
@@ -30,9 +29,6 @@ export type Holding =
     }
   /** There is nothing to compare it with: the old server does not give out what it has, and no archive has the same. */
   | { readonly kind: "unknown" };
-
-/** At most so many paths are named. Whoever brings the records compares both once more. */
-const mostPaths = 1000;
 
 /**
  * Finds out what the new server has. Signs in there if the account is not active.
@@ -111,39 +107,17 @@ async function oldHead(context: Context): Promise<Pick<Head, "data"> | undefined
   return source?.head ?? (source?.state === "active" ? undefined : context.lastSnapshot());
 }
 
-/** The records of one repository that have no counterpart in another, in the order of their paths. */
-export async function* onlyIn(
-  one: RepoSource,
-  other: RepoSource,
-  signal: AbortSignal,
-): AsyncGenerator<{ readonly path: string }> {
-  for await (const change of diffInTurns(one, other, { signal })) {
-    if (change.kind === "removed") {
-      yield change;
-    }
-  }
-}
-
-/** Every record of both, proved. */
+/** Every record of both, proved. Only some paths are named: whoever brings the records compares both once more. */
 async function compareRecords(context: Context): Promise<Holding> {
-  const { where, source, target, identity, archive, signal } = context;
-  const { did } = identity;
-  const { expectation, expectationThere } = context;
+  const { where, archive, signal } = context;
   const compare = async (old: RepoSource): Promise<Holding> =>
-    proveDownload(archive, await target.getRepo(did, signal), expectationThere, signal, async (now) => {
-      const paths: string[] = [];
-      let count = 0;
-      for await (const { path } of onlyIn(old, now, signal)) {
-        count += 1;
-        if (paths.length < mostPaths) {
-          paths.push(path);
-        }
-      }
-      return count === 0 ? { kind: "proved" } : { kind: "lacking", paths, count, isEmpty: false };
+    withThere(context, async (now) => {
+      const { lacking } = await compareRepos(old, now, signal);
+      return lacking.count === 0 ? { kind: "proved" } : { kind: "lacking", ...lacking, isEmpty: false };
     });
   if (where.source?.state === "active") {
     try {
-      return await proveDownload(archive, await source.getRepo(did, signal), expectation, signal, compare);
+      return await withOld(context, compare);
     } catch (error) {
       signal.throwIfAborted();
       if (!isDecampError(error)) {

@@ -5,6 +5,7 @@ import type { ArchivedBlob } from "../archive/manifest.ts";
 import { DecampError, isDecampError } from "../errors.ts";
 import { forEachConcurrent } from "../services/concurrent.ts";
 import { isMissingMethod } from "../services/servers/missing-method.ts";
+import type { Pds } from "../services/servers/pds.ts";
 import type { Context } from "./context.ts";
 
 /**
@@ -35,19 +36,38 @@ export async function* missingThere(context: Context, needed: readonly ArchivedB
     );
   }
   warn("no-missing-list", `${target.host} does not say which blobs it misses, so it is asked for each of them.`);
+  yield* await notGivenBy(target, context.identity.did, needed, context);
+}
+
+/** A blob, and how long it may be (bytes). */
+type Wanted = Pick<ArchivedBlob, "cid" | "size">;
+
+/**
+ * Asks a server for each of these blobs.
+ *
+ * @param how `uploads`: so many at once
+ * @returns CIDs of those that it does not give as their CIDs say
+ * @throws what its answers throw, but for a refusal of one blob
+ */
+export async function notGivenBy(
+  pds: Pds,
+  did: string,
+  blobs: readonly Wanted[],
+  { uploads, signal }: { readonly uploads: number; readonly signal: AbortSignal },
+): Promise<readonly string[]> {
   const missing: string[] = [];
-  await forEachConcurrent(needed, context.uploads, signal, async (blob, either, busy) => {
-    if (!(await isThere(context, blob, either, busy))) {
+  await forEachConcurrent(blobs, uploads, signal, async (blob, either, busy) => {
+    if (!(await isThere({ target: pds, identity: { did } }, blob, either, busy))) {
       missing.push(blob.cid);
     }
   });
-  yield* missing;
+  return missing;
 }
 
 /** Whether the new server gives a blob, as its CID says. @param busy called when the server has too much to do */
 export async function isThere(
-  { target, identity }: Pick<Context, "target" | "identity">,
-  blob: ArchivedBlob,
+  { target, identity }: { readonly target: Pds; readonly identity: { readonly did: string } },
+  blob: Wanted,
   signal: AbortSignal,
   busy: () => void,
 ): Promise<boolean> {

@@ -12,6 +12,7 @@ import type { RepoSource } from "../../repo/source.ts";
 import { createRepoVerifier, verifyRepo, type Expectation, type RepoVerifier } from "../../repo/verify.ts";
 import { fileSource, openCarFile } from "../../services/disk/car-file.ts";
 import { NewFile } from "../../services/disk/files.ts";
+import { createSpool, type Spool } from "../../services/disk/spool.ts";
 import type { Download } from "../../services/servers/pds.ts";
 import { checkSnapshot } from "../check/check-snapshot.ts";
 import { markIfFree } from "../folder.ts";
@@ -180,26 +181,33 @@ async function* received({ bytes }: Download, { signal, onProgress }: ReceiveOpt
 }
 
 /**
- * What a server gives out is proved by way of a temporary file in the archive, and not kept.
+ * What a server gives out is proved by way of a temporary file, and not kept.
  *
+ * @param archive the file lies in it; without one, where it is gone with the process, however that ends
  * @param inspect looks into what was proved, before it is gone
- * @throws DecampError `damaged`, `limit-exceeded`
+ * @throws DecampError `damaged`, `limit-exceeded`, `storage`
  */
 export async function proveDownload<T>(
-  archive: string,
+  archive: string | undefined,
   download: Download,
   expectation: Expectation,
   signal: AbortSignal,
   inspect: (source: RepoSource, repo: ProvedRepo) => T | Promise<T>,
 ): Promise<T> {
-  const file = await createPassing(archive, expectation.did);
+  const passing = archive === undefined ? await createSpool() : await passingIn(archive, expectation.did);
   try {
+    const { file } = passing;
     const pieces = received(download, { signal, onProgress: () => undefined });
     const repo = await prove(file, pieces, expectation, signal, download.limits);
     return await inspect(fileSource(file.descriptor, file.path), repo);
   } finally {
-    await file.discard();
+    await passing.close();
   }
+}
+
+async function passingIn(archive: string, did: string | undefined): Promise<Spool> {
+  const file = await createPassing(archive, did);
+  return { file, close: async () => file.discard() };
 }
 
 /** A file for what is only looked at: of a name that nothing else has, and in a new folder behind the marker. */

@@ -1,14 +1,12 @@
 /** The blobs that the records need, and whether the server has them: the whole repository is proved for it. */
 
 import { stateAt } from "../../account/places.ts";
-import { receiveInto } from "../../archive/export/fetch-repo.ts";
+import { proveDownload } from "../../archive/export/fetch-repo.ts";
 import { isBlobNotFound } from "../../archive/unavailable.ts";
 import type { Cid } from "../../data/cid.ts";
 import { expectedFailure, isDecampError } from "../../errors.ts";
 import { blobRefsInTurns, type ReferencedBlob } from "../../repo/records.ts";
-import { fileSource } from "../../services/disk/car-file.ts";
 import { forEachConcurrent } from "../../services/concurrent.ts";
-import { createSpool } from "../../services/disk/spool.ts";
 import { readStart } from "../../services/servers/download.ts";
 import type { Pds } from "../../services/servers/pds.ts";
 import type { MigrationServices } from "../context.ts";
@@ -85,14 +83,9 @@ export async function neededBlobs(
   signal: AbortSignal,
 ): Promise<Map<Cid, ReferencedBlob>> {
   const expectation = { did, signingKeys: past.signingKeys };
-  const spool = await createSpool();
-  try {
-    const download = await pds.getRepo(did, signal);
-    await receiveInto(spool.file, download, expectation, { signal, onProgress: () => undefined });
-    return await blobRefsInTurns(fileSource(spool.file.descriptor, spool.file.path), { signal });
-  } finally {
-    await spool.close();
-  }
+  return proveDownload(undefined, await pds.getRepo(did, signal), expectation, signal, async (source) =>
+    blobRefsInTurns(source, { signal }),
+  );
 }
 
 /**

@@ -7,6 +7,7 @@ import { DecampError, isDecampError } from "../../errors.ts";
 import { takeBackArrived } from "../arrived.ts";
 import { writeCertificate } from "../certificate-file.ts";
 import { handleFromOutside } from "../checks/handle-outside.ts";
+import { closeOld } from "../checks/two-copies.ts";
 import type { Context, Step } from "../context.ts";
 import { noteLeftOut } from "../left-out.ts";
 import { signInToSource, signInToTarget } from "../sign-in.ts";
@@ -70,7 +71,7 @@ export const deactivateSource: Step = {
       if (why !== undefined) {
         return keepSource(context, why);
       }
-      await source.deactivate(signal);
+      await closeOld(context);
       return undefined;
     } catch (error) {
       signal.throwIfAborted();

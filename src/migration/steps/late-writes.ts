@@ -11,7 +11,6 @@ import { staysOf } from "../../account/where.ts";
 import { blobFile } from "../../archive/layout.ts";
 import { changesSince } from "../../archive/compare-snapshots.ts";
 import { fetchBlobs } from "../../archive/export/fetch-blobs.ts";
-import { proveDownload } from "../../archive/export/fetch-repo.ts";
 import { recordJson } from "../../archive/unpack.ts";
 import { recordBlobRefs } from "../../data/blob-refs.ts";
 import { isDecampError } from "../../errors.ts";
@@ -20,8 +19,9 @@ import type { RepoSource } from "../../repo/source.ts";
 import { isOwnRefusal } from "../../services/servers/refusal.ts";
 import { defaultDownloads } from "../../services/defaults.ts";
 import { openForUpload } from "../../services/disk/files.ts";
+import { headToOwner, onlyIn, withOld, withThere, type Paths } from "../checks/two-copies.ts";
 import type { Context, Step } from "../context.ts";
-import { findHolding, onlyIn } from "../holding.ts";
+import { findHolding } from "../holding.ts";
 import { signInToSource, signInToTarget } from "../sign-in.ts";
 
 export const lateWrites: Step = {
@@ -71,15 +71,7 @@ export const lateWrites: Step = {
  */
 async function lookAtItsHead(context: Context, before: string): Promise<string> {
   const { source, signal } = context;
-  const head = await source.accountStatus(signal).then(
-    ({ repoCommit }) => repoCommit,
-    (error: unknown) => {
-      if (!isDecampError(error) || error.code === "interrupted") {
-        throw error;
-      }
-      return undefined;
-    },
-  );
+  const head = await headToOwner(source, signal);
   if (head !== undefined && head !== before) {
     context.leave(
       "late-writes-unknown",
@@ -150,29 +142,17 @@ export async function bringLacking(context: Context): Promise<void> {
   context.lackingCount = now.kind === "lacking" ? now.count : 0;
 }
 
-/** Looks into what the old server gives out. It is signed with the old key: that server has no other. */
-async function withOld<T>(context: Context, look: (old: RepoSource) => Promise<T>): Promise<T> {
-  const { source, identity, archive, expectation, signal } = context;
-  return proveDownload(archive, await source.getRepo(identity.did, signal), expectation, signal, look);
-}
-
 /** Writes all that the new server lacks, however much that is. @returns the paths of what it does not take */
 async function bringMissing(context: Context, old: RepoSource): Promise<string[]> {
-  const { target, identity, archive, expectationThere, signal } = context;
-  const there = await target.getRepo(identity.did, signal);
-  return proveDownload(archive, there, expectationThere, signal, async (now) =>
-    bring(context, old, onlyIn(old, now, signal)),
-  );
+  return withThere(context, async (now) => bring(context, old, onlyIn(old, now, context.signal)));
 }
 
-/** What is left on the old server, and was not brought along: the paths of the first ones, and how many there are. */
-interface Late {
-  readonly paths: readonly string[];
-  readonly count: number;
-}
-
-/** @param seen CID of the head of the old server, if it was just asked for */
-async function findLateWrites(context: Context, seen?: string): Promise<Late> {
+/**
+ * What is left on the old server, and was not brought along.
+ *
+ * @param seen CID of the head of the old server, if it was just asked for
+ */
+async function findLateWrites(context: Context, seen?: string): Promise<Paths> {
   const { source, identity, options, lacking, lackingCount, looked, signal } = context;
   if (lacking.length === 0) {
     const head = seen ?? (await source.latestCommit(identity.did, signal)).cid;
@@ -224,12 +204,10 @@ async function writtenSince(context: Context, now: RepoSource): Promise<string[]
 
 /** Those of them that the new server does not have: an earlier run may have brought some. */
 async function notThere(context: Context, now: RepoSource, added: readonly string[]): Promise<string[]> {
-  const { target, identity, archive, expectationThere, signal } = context;
   const wanted = new Set(added);
-  const download = await target.getRepo(identity.did, signal);
-  return proveDownload(archive, download, expectationThere, signal, async (there) => {
+  return withThere(context, async (there) => {
     const paths: string[] = [];
-    for await (const { path } of onlyIn(now, there, signal)) {
+    for await (const { path } of onlyIn(now, there, context.signal)) {
       if (wanted.has(path)) {
         paths.push(path);
       }
