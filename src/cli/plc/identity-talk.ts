@@ -7,12 +7,10 @@ import type { ChangeFlags } from "./declare-change.ts";
 import { readGlobals, type GlobalFlags } from "../globals.ts";
 import { createIdentityAnswers, type IdentityWords } from "../talk/identity-answers.ts";
 import type { Edge, Invocation } from "../command.ts";
-import { servicesFor } from "../services.ts";
 import { planLines } from "./plan-lines.ts";
-import { withPrompter } from "../talk/prompter.ts";
+import { withTalk } from "../talk/answers/with-talk.ts";
 import { namesRotationKey, outsideSigner, rotationKeyOpener, rotationKeySecrets } from "../talk/rotation-key.ts";
-import { checkSecretFlags, createSecrets, type AllSecretFlags, type Secrets } from "../talk/secrets.ts";
-import { stoppable, tellStopping } from "../talk/signals.ts";
+import type { AllSecretFlags, Secrets } from "../talk/secrets.ts";
 import { completer, type Complete } from "../next-command.ts";
 import { allowingNames, allowNames } from "../open-names.ts";
 
@@ -48,45 +46,35 @@ const usual: IdentityWords = {
 export async function talkIdentity<T>(
   { globals: raw }: Invocation,
   flags: ChangeFlags,
-  { terminal, secrets: known }: Edge,
+  edge: Edge,
   work: (talk: IdentityTalk) => Promise<T>,
   words: Partial<IdentityWords> = {},
 ): Promise<T> {
+  const { terminal, secrets: known } = edge;
   const globals = readGlobals(raw, terminal.env);
   const complete = completer({ raw, globals });
-  const secretFlags = secretFlagsOf(flags);
-  checkSecretFlags(secretFlags, terminal);
   const outside = outsideSigner(flags);
   const hasRotationKey = namesRotationKey(flags, terminal.env);
   const from = flags.from === undefined ? undefined : parseServerUrl(flags.from, globals);
-  const services = servicesFor(globals, terminal);
-  try {
-    return await stoppable(
-      async (signal, leave) =>
-        withPrompter(terminal, { ...globals, signal, leave }, async (prompter) => {
-          const secrets = createSecrets(terminal, secretFlags, prompter, known, signal);
-          const answers = allowingNames(
-            known,
-            createIdentityAnswers(terminal, flags, secrets, prompter, { ...usual, ...words }),
-          );
-          const show: ChangeParts["show"] = (plan) => {
-            allowNames(known, [plan.account.did, plan.account.handle, plan.judgement.facts]);
-            // Who is asked has to see it; with --json it is in the result.
-            if (prompter.canAsk || !(globals.json || globals.quiet)) {
-              for (const line of [...planLines(plan, complete), []]) {
-                terminal.err.line(...line);
-              }
-            }
-          };
-          const openSigner = rotationKeyOpener(secrets, flags.curve, outside, signal);
-          const parts = { services, answers, show, signal };
-          return work({ parts, services, secrets, openSigner, hasRotationKey, globals, complete, from });
-        }),
-      tellStopping(terminal, globals),
+  const how = { secretFlags: secretFlagsOf(flags) };
+  return withTalk(edge, globals, how, async ({ services, prompter, secrets, signal }) => {
+    const answers = allowingNames(
+      known,
+      createIdentityAnswers(terminal, flags, secrets, prompter, { ...usual, ...words }),
     );
-  } finally {
-    services.close();
-  }
+    const show: ChangeParts["show"] = (plan) => {
+      allowNames(known, [plan.account.did, plan.account.handle, plan.judgement.facts]);
+      // Who is asked has to see it; with --json it is in the result.
+      if (prompter.canAsk || !(globals.json || globals.quiet)) {
+        for (const line of [...planLines(plan, complete), []]) {
+          terminal.err.line(...line);
+        }
+      }
+    };
+    const openSigner = rotationKeyOpener(secrets, flags.curve, outside, signal);
+    const parts = { services, answers, show, signal };
+    return work({ parts, services, secrets, openSigner, hasRotationKey, globals, complete, from });
+  });
 }
 
 function secretFlagsOf(flags: ChangeFlags): AllSecretFlags {
