@@ -356,6 +356,26 @@ export async function findJournals(stateDir: string, did: string): Promise<Journ
   return (await readJournals(stateDir)).states.filter((state) => state.did === did);
 }
 
+/**
+ * Whether a journal of this machine is that of the account's move between these two servers. It only chooses which
+ * command is named: one that cannot be read is none.
+ */
+export async function hasMove(
+  stateDir: string,
+  did: string,
+  { source, target }: { readonly source: string; readonly target: string },
+): Promise<boolean> {
+  try {
+    const journals = await findJournals(stateDir, did);
+    return journals.some((one) => one.source === source && one.target === target && one.restore !== true);
+  } catch (error) {
+    if (!isDecampError(error)) {
+      throw error;
+    }
+    return false;
+  }
+}
+
 /** The one of them for the move to `target`. */
 export async function findJournal(stateDir: string, did: string, target: string): Promise<JournalState | undefined> {
   return (await findJournals(stateDir, did)).find((state) => state.target === target);

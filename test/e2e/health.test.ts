@@ -11,6 +11,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { Secp256k1Keypair } from "@atproto/crypto";
 import { afterAll, expect, inject, test, vi } from "vitest";
+import { onProgram, type Screen } from "../cli/support/pty.ts";
 import { startProxy } from "../faults/proxy.ts";
 import { scriptedServer, sendJson, type ScriptedServer } from "../faults/scripted-server.ts";
 import { createAccount, login, type Account } from "../network/account.ts";
@@ -60,6 +61,13 @@ async function type(line: string | undefined, env: Record<string, string>, more 
   await promisify(execFile)("sh", ["-c", shell], { env: { PATH: process.env["PATH"], HOME: home, ...env } });
 }
 
+/** The same at a terminal, where a person is asked. */
+function atTerminal(line: string | undefined): Screen {
+  expect(line).toMatch(/^decamp account deactivate /);
+  const shell = `decamp() { "${process.execPath}" bin/decamp.js "$@"; }; ${line ?? ""}`;
+  return onProgram("/bin/sh", ["-c", shell], { PATH: process.env["PATH"], HOME: home });
+}
+
 async function filled(name: string): Promise<Account> {
   return createFilled(a, `${name}-doctor`, { records: 20, blobs: 2, seed: 181 });
 }
@@ -96,7 +104,13 @@ test("an account that is well, by DID and by handle; then active on both servers
     NEW_ACCOUNT_HANDLE: move.newHandle,
     XDG_STATE_HOME: move.folder,
   };
-  await type(both.wrong[0]?.next, env, `--archive ${move.folder}/archive`);
+  // Where the move was begun, it is finished.
+  const begun = await look(account.did, "--state-dir", move.stateDir);
+  expect(begun.wrong[0]?.next).toMatch(/^decamp migrate /);
+  const screen = atTerminal(both.wrong[0]?.next);
+  await screen.answers("Type yes to deactivate", "yes\r");
+  await screen.answers("Password of", `${account.password}\r`);
+  expect(await screen.ended).toBe(0);
   expect(await repoStatus({ url: a.url, did: account.did })).toBe("deactivated");
   expect(await look(account.did)).toMatchObject({ code: 0, states: { ...healthy, elsewhere: "ok" } });
 

@@ -61,7 +61,7 @@ const stands: readonly [RegExp, string][] = [
 ];
 
 /** What a transcript may have behind an example: the answers that a person would give. */
-const answers = "(?: --(?:json|no-input|confirm-did \\S+|[a-z-]+-(?:file|command) (?:'[^']*'|\\S+)))*";
+const answers = "(?: --(?:json|no-input|yes|confirm-did \\S+|[a-z-]+-(?:file|command) (?:'[^']*'|\\S+)))*";
 
 function pattern(example: string): RegExp {
   const source = stands.reduce((text, [what, by]) => text.replaceAll(what, `\u0000${by}\u0000`), example);

@@ -4,6 +4,11 @@ import { runs, type Declared } from "../command.ts";
 import type { AccountStatusFlags } from "./status-command.ts";
 import { helpStartsWith, mayAlsoSignIn, ownerOptions, requireSignIn, type OwnerFlags } from "../shape.ts";
 
+/** Flags of `decamp account deactivate`. */
+export interface DeactivateFlags extends OwnerFlags {
+  readonly server?: string;
+}
+
 /** Flags of `decamp account preferences`. */
 export interface PreferencesFlags extends OwnerFlags {
   readonly replace?: true;
@@ -70,11 +75,42 @@ export function declareAccount(program: Command): readonly Declared[] {
       return (await import("./status-command.ts")).accountStatusCommand;
     }),
     runs<OwnerFlags>(activate, async () => (await import("./activate-command.ts")).accountActivateCommand),
+    runs<DeactivateFlags>(
+      declareDeactivate(account),
+      async () => (await import("./deactivate-command.ts")).accountDeactivateCommand,
+    ),
     runs<PreferencesFlags>(
       declarePreferences(account),
       async () => (await import("./preferences-command.ts")).accountPreferencesCommand,
     ),
   ];
+}
+
+function declareDeactivate(account: Command): Command {
+  const command = account
+    .command("deactivate")
+    .summary("deactivate an account where it does not live any more")
+    .argument("<account>", "its handle, or its DID")
+    .option(
+      "--server <url>",
+      "the server where it is deactivated (default: the one where it has lived, and is still active)",
+    );
+  ownerOptions(command);
+  return helpStartsWith(
+    command,
+    [
+      "Deactivates an account at a server that its identity does not name, such as the",
+      "old one after a move that was left half done. Only if the account is active at",
+      "the server that its identity names, and that was proved to have every record and",
+      "every blob. Asks for a yes; --yes gives it beforehand. Changes nothing else.",
+    ],
+    [
+      {
+        says: "It is active at the old server, too:",
+        command: "decamp account deactivate alice.example.com",
+      },
+    ],
+  );
 }
 
 function declarePreferences(account: Command): Command {

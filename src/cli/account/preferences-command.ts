@@ -1,8 +1,8 @@
 /** `decamp account preferences`: those of an archive, put back at the server. */
-import { DecampError } from "../../errors.ts";
 import { putPreferencesBack } from "../../migration/afterwards/put-preferences.ts";
 import type { Edge, Invocation } from "../command.ts";
 import { asOwner } from "../talk/answers/as-owner.ts";
+import { requireYes } from "../talk/answers/yes.ts";
 import { plural, withLocalTimes } from "../talk/reporters/amounts.ts";
 import { tellDocument } from "../talk/terminal.ts";
 import type { PreferencesFlags } from "./declare.ts";
@@ -23,17 +23,12 @@ export async function accountPreferencesCommand(invocation: Invocation<Preferenc
           return;
         }
         const lead = `${server} has preferences of ${handle} that the archive does not have: ${goes.join(", ")}. Those of the archive, of ${at}, would replace them${comes.length === 0 ? "" : `, and bring: ${comes.join(", ")}`}. A new export while signed in keeps those of the server.`;
-        const typed = await prompter.text({
+        await requireYes(prompter, {
           lead: withLocalTimes(lead),
-          message: "Type yes to replace them, or nothing to stop here:",
-          what: `the yes to replacing what ${server} has: ${goes.join(", ")}`,
+          does: `replace what ${server} has: ${goes.join(", ")}`,
           answeredBy: "--replace",
-          mayBeEmpty: true,
-          check: (answer) => ["", "yes"].includes(answer.trim().toLowerCase()) || "Type yes, or leave the line empty.",
+          left: "The preferences were left as they are.",
         });
-        if (typed.trim() === "") {
-          throw new DecampError("interrupted", "The preferences were left as they are.");
-        }
       },
       signal,
     );

@@ -7,6 +7,7 @@ const otherWords: Readonly<Record<string, readonly string[]>> = {
   check: ["verify", "doctor"],
   continue: ["migrate"],
   diagnose: ["doctor"],
+  disable: ["account deactivate"],
   download: ["export"],
   extract: ["repo unpack"],
   identity: ["plc history", "doctor"],

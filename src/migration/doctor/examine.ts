@@ -79,7 +79,9 @@ export async function examine(
     const outside = Promise.all([
       checkHandle(services, question, signal),
       checkHome(services, did, standing, signal),
-      askElsewhere(services, subject, standing, signal).then((places) => checkElsewhere(subject, standing, places)),
+      askElsewhere(services, subject, standing, stateDir, signal).then((places) =>
+        checkElsewhere(subject, standing, places),
+      ),
       ...(home === undefined
         ? []
         : [

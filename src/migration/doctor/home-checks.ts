@@ -11,6 +11,7 @@ import { proveCommit } from "../../repo/commit-proof.ts";
 import { timeOfRev } from "../../repo/head.ts";
 import type { Pds } from "../../services/servers/pds.ts";
 import type { MigrationServices } from "../context.ts";
+import { hasMove } from "../journal.ts";
 import { fine, found, type HealthCheck, type Subject } from "./health.ts";
 
 /** So many servers of the log are asked at most, the last ones. */
@@ -30,6 +31,8 @@ export interface Standing {
 /** A server where the account has lived, and what it says. */
 export interface Elsewhere extends Pick<Place, "url" | "state"> {
   readonly host: string;
+  /** Whether this machine has the journal of the move from there to where the account lives. */
+  readonly isJournalled: boolean;
 }
 
 /** Asks them. */
@@ -133,11 +136,16 @@ export function earlierHomes({ past }: Pick<Subject, "past">): readonly string[]
         .slice(0, mostServers);
 }
 
-/** What the servers say where the account has lived and does not live now. Never fails but for the signal. */
+/**
+ * What the servers say where the account has lived and does not live now. Never fails but for the signal.
+ *
+ * @param stateDir folder of the state, with the journals of this machine; none are looked for without it
+ */
 export async function askElsewhere(
   services: MigrationServices,
   subject: Subject,
   { where }: Standing,
+  stateDir: string | undefined,
   signal: AbortSignal,
 ): Promise<readonly Elsewhere[]> {
   const known = new Map([where.source, where.target].map((place) => [place?.url, place?.state]));
@@ -145,7 +153,9 @@ export async function askElsewhere(
     earlierHomes(subject).map(async (url) => {
       const pds = services.openPds(url);
       const state = known.get(url) ?? (await stateAt(pds, subject.did, signal, { attempts: 1 }));
-      return { url, host: pds.host, state };
+      const move = { source: url, target: where.home ?? "" };
+      const isJournalled = state === "active" && stateDir !== undefined && (await hasMove(stateDir, subject.did, move));
+      return { url, host: pds.host, state, isJournalled };
     }),
   );
 }
@@ -165,7 +175,10 @@ export function checkElsewhere(
     const message = `The account is still active at ${active.host}, where it does not live any more.`;
     return found("elsewhere", "fault", `${message} Apps that are signed in there write what nobody sees.`, {
       help: "This looks whether all of it has come along, and deactivates it there:",
-      ...(home === undefined ? {} : { next: ["migrate", did, "--from", active.url, "--to", home] }),
+      next:
+        active.isJournalled && home !== undefined
+          ? ["migrate", did, "--from", active.url, "--to", home]
+          : ["account", "deactivate", did, "--server", active.url],
     });
   }
   const silent = places.filter(({ state }) => state === "unreachable" || state === "unknown");

@@ -54,7 +54,7 @@ export async function standingOf(
   const standing = await askStanding(services, subject, signal);
   const [home, places] = await Promise.all([
     checkHome(services, did, standing, signal),
-    askElsewhere(services, subject, standing, signal),
+    askElsewhere(services, subject, standing, lookup.stateDir, signal),
   ]);
   const elsewhere = checkElsewhere(subject, standing, places);
   const outside = [

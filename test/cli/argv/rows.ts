@@ -347,6 +347,16 @@ export const commandRows: Readonly<Record<string, CommandRows>> = {
     receives: nothingElse("alice.example", "backup"),
     rows: [from, ["--replace", flags({ replace: true })], ...secret("password"), ...secret("auth-factor")],
   },
+  "account deactivate": {
+    typed: "alice.example",
+    receives: nothingElse("alice.example"),
+    rows: [
+      from,
+      ["--server https://pds.example", flags({ server: "https://pds.example" })],
+      ...secret("password"),
+      ...secret("auth-factor"),
+    ],
+  },
   "account activate": {
     typed: "alice.example",
     receives: nothingElse("alice.example"),

@@ -18,11 +18,11 @@ export const maybeWords: Readonly<Record<string, ReadonlySet<string>>> = {
   document: wordsOf("agrees contradicts unavailable unchecked"),
   reason: wordsOf("rate-limit busy"),
   ...sameFor(
-    ["state", "sourceState", "targetState", "status"],
+    ["state", "sourceState", "targetState", "homeState", "status"],
     wordsOf(
       "start done skipped moved planned stopped ok warning fault submitted",
       "already-there added already-first recovered undone finished activated already-active",
-      "repaired in-order put-back same",
+      "repaired in-order put-back same already-deactivated",
       "at-home not-begun begun frozen copy-active returned return-unfinished switched",
       "switched-empty switched-absent source-active source-unknown elsewhere home-absent",
       "taken-down home-unknown target-unknown",
