@@ -78,11 +78,17 @@ export function notSent(error: unknown): unknown {
 }
 
 function wasSent(error: unknown, { did, host }: Submission): unknown {
-  return withStanding(
-    error,
-    "sent",
-    `decamp tried to send the operation to ${host}, and has not seen it in the log so far. See with decamp plc history ${did} whether it gets there.`,
-  );
+  const told = `decamp tried to send the operation to ${host}, and has not seen it in the log so far.`;
+  if (!isDecampError(error) || error.known !== undefined || error.data["next"] !== undefined) {
+    return withStanding(error, "sent", told);
+  }
+  const { code, message, hint, data, cause } = error;
+  return new DecampError(code, message, {
+    hint: `${hint} This shows whether it gets there:`,
+    data: { ...data, next: ["plc", "history", did] },
+    cause,
+    known: { identity: "sent", sentence: told },
+  });
 }
 
 /** @param progress told when the operation is about to leave */
@@ -187,8 +193,8 @@ function headMoved(log: VerifiedLog, expected: Cid, cause?: DecampError): Decamp
     "head-moved",
     `The identity was changed by another operation meanwhile: ${cid}, signed by ${signer} on ${createdAt}.`,
     {
-      hint: `See what it changed with decamp plc history ${log.did}, then plan anew.`,
-      data: { expected, found: cid, signer, createdAt },
+      hint: "Plan anew once you have seen what it changed:",
+      data: { expected, found: cid, signer, createdAt, next: ["plc", "history", log.did] },
       cause,
     },
   );

@@ -223,7 +223,7 @@ function tooLate(
     hint:
       undo === undefined
         ? `${goOn}${source === undefined ? "" : `${noKey} `}To see where the account stands:`
-        : `${goOn}${isFinished ? `decamp migrate status ${did} shows where the account stands. ` : ""}${canUndo}:`,
+        : `${goOn}${canUndo}:`,
     data: {
       state,
       ...(until === undefined ? {} : { until }),

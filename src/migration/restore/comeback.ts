@@ -35,6 +35,8 @@ export interface ComebackCheck {
   readonly state: "ok" | "warning" | "fault";
   /** A sentence. */
   readonly message: string;
+  /** The words of the command that mends it. */
+  readonly next?: readonly string[];
 }
 
 /** What was found. */
@@ -238,12 +240,13 @@ function checkRank(log: VerifiedLog, own: readonly string[], held: boolean): Com
   const rank = rankOf(log, own, held);
   if (rank.state === "none") {
     const message = "No rotation key of your own stands in the identity, so only the server can change it.";
-    const help = "decamp plc add-key puts one first, as long as the server helps with it.";
+    const help = "As long as the server helps with it, one can be put first: docs/KEYS.md says how.";
     return { id: "rank", state: "fault", message: `${message} ${help}` };
   }
   const { key: first, message } = rank;
   if (rank.state === "below") {
-    return { id: "rank", state: "fault", message: `${message} decamp plc add-key puts yours first.` };
+    const next = ["plc", "add-key", log.did, first];
+    return { id: "rank", state: "fault", message: `${message} This puts yours first:`, next };
   }
   const keys = rotationKeysOf(log.head.operation);
   const { undecided } = keysApart(log, first, {});

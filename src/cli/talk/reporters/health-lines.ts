@@ -30,6 +30,6 @@ export function tellHealth(channel: Channel, checks: readonly HealthCheck[], com
 }
 
 /** The same for `--json`: with the commands complete. */
-export function completeHealth(checks: readonly HealthCheck[], complete: Complete): readonly object[] {
+export function completeHealth(checks: readonly Pick<HealthCheck, "next">[], complete: Complete): readonly object[] {
   return checks.map(({ next, ...check }) => ({ ...check, ...(next === undefined ? {} : { next: complete(next) }) }));
 }
