@@ -6,13 +6,14 @@ import type { Cid } from "../data/cid.ts";
 import { keysThatCameAlone } from "./came-alone.ts";
 import { describeHistory, type HistoryEntry } from "./history.ts";
 import { recoveryWindow, type LogEntry, type VerifiedLog } from "./log.ts";
+import { contentCid } from "./operation.ts";
 import { activeEntries, recoveryAt } from "./recover.ts";
 
 /** What is known to be the owner's. */
 export interface Ours {
   /** did:keys that the owner holds. */
   readonly keys: readonly string[];
-  /** Operations that decamp has made on this machine. */
+  /** Operations that decamp has made on this machine, and, by their content alone, those that it had a server make. */
   readonly made: readonly Cid[];
 }
 
@@ -87,8 +88,8 @@ export function foreignOperations(
     }));
 }
 
-function isOurs({ cid, signer }: LogEntry, { keys, made }: Ours): boolean {
-  return keys.includes(signer) || made.includes(cid);
+function isOurs({ cid, signer, operation }: LogEntry, { keys, made }: Ours): boolean {
+  return keys.includes(signer) || made.includes(cid) || made.includes(contentCid(operation));
 }
 
 /** The keys that came by themselves, in what of the log is older than the entries. */

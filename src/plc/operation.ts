@@ -157,6 +157,11 @@ export function operationCid(operation: SignedOperation): Cid {
   return cidFor("dag-cbor", operationBytes(operation));
 }
 
+/** The CID of what an operation says, without its signature: known before anybody has signed it. */
+export function contentCid(operation: SignedOperation | UnsignedOperation): Cid {
+  return cidFor("dag-cbor", unsignedBytes(operation));
+}
+
 /** The DID that a genesis operation founds: `did:plc:` and the first 24 letters of the base32 of its hash. */
 export function didOfGenesis(genesis: SignedOperation): string {
   return `did:plc:${encodeBase32(parseCid(operationCid(genesis)).digest).slice(0, 24)}`;

@@ -27,7 +27,8 @@ export interface SeenHeads {
   /** Durable when it resolves. @throws DecampError `refused` as own-files.ts, `storage` */
   remember(head: SeenHead): Promise<void>;
   /**
-   * Remembers that decamp is about to submit an operation, so that a watch knows whose it is. @throws as `remember`
+   * Remembers that decamp is about to submit an operation, so that a watch knows whose it is. @param cid its own, or
+   * that of its content where a server is going to sign it (`contentCid`) @throws as `remember`
    */
   noteMade?(did: string, cid: string): Promise<void>;
   /** Where the head of a DID is kept, for messages. */
