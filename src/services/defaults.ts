@@ -17,7 +17,7 @@ export const defaultDownloads = 24;
 /** Blobs that are sent, or read back, at once: more uploads than that wait for each other at the server. */
 export const defaultUploads = 16;
 
-/** How long is waited until a person has published the document of a did:web (milliseconds). */
+/** How long is waited for what only a person can publish: the document of a did:web, the record of a domain (ms). */
 export const defaultDocumentWait: number = 30 * 60_000;
 
 /**

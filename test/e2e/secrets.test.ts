@@ -274,6 +274,7 @@ test.concurrent("every command there is, with every secret in the environment", 
     "key generate": ["-o", "generated.age"],
     "key import": ["-o", "missing/imported.age"],
     "key inspect": ["key.age"],
+    "account handle": [`renamed${source.handleDomain}`, "--yes"],
     // It would go on for ever.
     "plc watch": ["--once"],
   };

@@ -72,6 +72,7 @@ function pattern(example: string): RegExp {
 /** What does not succeed in any transcript, and why. It is there with how it fails. */
 const refused: Readonly<Record<string, string>> = {
   "decamp migrate": "a person who is asked",
+  "decamp account handle alice.example.com alice.example.org": "a domain that a server finds in the public net",
   "decamp key generate": "a system's keychain, which test machines do not have",
   "decamp key import": "the same; and a person who types the key",
   "decamp key import did:key:zQ3s… -o copy.age": "a system's keychain",

@@ -1,5 +1,5 @@
 /** The network of a transcript: servers, accounts and a directory of its own, by the names that stand in the help. */
-import { createServer } from "node:http";
+import { createServer, request } from "node:http";
 import { fileURLToPath } from "node:url";
 import type { Network } from "../network/control.ts";
 import { createAccount } from "../network/account.ts";
@@ -49,7 +49,7 @@ export async function openWorld(network: Network, name: string, setting: Setting
     dids.set(account.handle, account.did);
     known[`folder-${person}`] = account.did.replaceAll(":", "-");
   }
-  const domains = await startDomains(dids);
+  const domains = await startDomains(dids, source.url);
   const everybodys = await startEverybodys(dids);
   const lead = (host: string): string | undefined => {
     if (host === "plc.directory") {
@@ -87,11 +87,26 @@ export async function openWorld(network: Network, name: string, setting: Setting
   };
 }
 
-/** The domains of the persons: each says whose handle it is, wherever the account is. */
-async function startDomains(dids: ReadonlyMap<string, string>): Promise<{ url: string; stop: () => Promise<void> }> {
-  const server = createServer(({ url, headers }, response) => {
+/**
+ * The domains of the persons: each says whose handle it is, wherever the account is. Of other names the server does,
+ * which gives them out.
+ */
+async function startDomains(
+  dids: ReadonlyMap<string, string>,
+  home: string,
+): Promise<{ url: string; stop: () => Promise<void> }> {
+  const server = createServer(({ url = "", headers }, response) => {
     const did = url === "/.well-known/atproto-did" ? dids.get(headers.host ?? "") : undefined;
-    response.writeHead(did === undefined ? 404 : 200, { "content-type": "text/plain" }).end(did);
+    if (did !== undefined) {
+      response.writeHead(200, { "content-type": "text/plain" }).end(did);
+      return;
+    }
+    const onward = request(`${home}${url}`, { headers: { host: headers.host } }, (answer) => {
+      response.writeHead(answer.statusCode ?? 502, { "content-type": "text/plain" });
+      answer.pipe(response);
+    });
+    onward.on("error", () => response.writeHead(502).end());
+    onward.end();
   });
   const port = await listen(server, 0);
   return { url: `http://127.0.0.1:${port}`, stop: async () => stopServer(server) };

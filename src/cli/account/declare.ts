@@ -1,8 +1,15 @@
 /** `decamp account …`: what it is called with. */
-import type { Command } from "commander";
+import { Option, type Command } from "commander";
 import { runs, type Declared } from "../command.ts";
 import type { AccountStatusFlags } from "./status-command.ts";
-import { helpStartsWith, mayAlsoSignIn, ownerOptions, requireSignIn, type OwnerFlags } from "../shape.ts";
+import { defaultDocumentWait } from "../../services/defaults.ts";
+import { helpStartsWith, mayAlsoSignIn, ownerOptions, requireSignIn, wholeNumber, type OwnerFlags } from "../shape.ts";
+
+/** Flags of `decamp account handle`. */
+export interface HandleFlags extends OwnerFlags {
+  /** Minutes. */
+  readonly wait?: number;
+}
 
 /** Flags of `decamp account deactivate`. */
 export interface DeactivateFlags extends OwnerFlags {
@@ -79,6 +86,7 @@ export function declareAccount(program: Command): readonly Declared[] {
       declareDeactivate(account),
       async () => (await import("./deactivate-command.ts")).accountDeactivateCommand,
     ),
+    runs<HandleFlags>(declareHandle(account), async () => (await import("./handle-command.ts")).accountHandleCommand),
     runs<PreferencesFlags>(
       declarePreferences(account),
       async () => (await import("./preferences-command.ts")).accountPreferencesCommand,
@@ -132,6 +140,37 @@ function declarePreferences(account: Command): Command {
       {
         says: "A move or a restore that could not bring them:",
         command: "decamp account preferences alice.example.com backup",
+      },
+    ],
+  );
+}
+
+function declareHandle(account: Command): Command {
+  const minutes = defaultDocumentWait / 60_000;
+  const command = account
+    .command("handle")
+    .summary("set the handle of an account")
+    .argument("<account>", "its handle now, or its DID")
+    .argument("<name>", "the handle that it is to have")
+    .addOption(
+      new Option(
+        "--wait <minutes>",
+        `how long to wait for the record of a domain; 0 only says which it is (default: ${minutes})`,
+      ).argParser(wholeNumber(0, 7 * 24 * 60)),
+    );
+  ownerOptions(command);
+  return helpStartsWith(
+    command,
+    [
+      "Sets the handle of an account at its server, and looks in the log of the identity",
+      "and from outside whether it is so. For a domain of your own it first says which",
+      "record shows that it is yours, and waits until it is there.",
+    ],
+    [
+      { says: "A domain of your own:", command: "decamp account handle alice.example.com alice.example.org" },
+      {
+        says: "Another name that the server gives out:",
+        command: "decamp account handle alice.example.com alicia.example.com",
       },
     ],
   );

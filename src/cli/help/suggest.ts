@@ -21,6 +21,7 @@ const otherWords: Readonly<Record<string, readonly string[]>> = {
   move: ["migrate"],
   prove: ["verify"],
   reactivate: ["account activate"],
+  rename: ["account handle"],
   resume: ["migrate"],
   revert: ["plc undo", "migrate cancel"],
   rollback: ["plc undo", "migrate cancel"],

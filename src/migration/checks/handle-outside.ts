@@ -15,7 +15,8 @@ export interface SeenHandle {
   readonly message: string;
 }
 
-type Asker = Pick<Context, "services" | "signal"> & {
+type Asker = Pick<Context, "signal"> & {
+  readonly services: Pick<Context["services"], "handles" | "openPds">;
   readonly identity: Pick<Context["identity"], "did">;
   readonly options: Pick<Context["options"], "allowPrivateHosts">;
 };
@@ -27,11 +28,22 @@ type Asker = Pick<Context, "services" | "signal"> & {
  * @throws the signal's reason; nothing that the network says
  */
 export async function handleFromOutside(context: Asker, handle: string): Promise<SeenHandle> {
-  const { services, identity, signal } = context;
   const inside = insideOnly(context, handle);
   if (inside !== undefined) {
     return { seen: "not-asked", message: `Where ${handle} leads was not asked from outside: ${inside}.` };
   }
+  return whereItLeads(context, handle);
+}
+
+/**
+ * Asks where a handle leads, whoever can know it: for a name that its owner wants to be found by.
+ *
+ * @throws as `handleFromOutside`
+ */
+export async function whereItLeads(
+  { services, identity, signal }: Omit<Asker, "options">,
+  handle: string,
+): Promise<SeenHandle> {
   try {
     const did = await services.handles.resolve(handle, signal);
     if (did === identity.did) {

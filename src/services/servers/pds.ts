@@ -103,6 +103,7 @@ const description = v.object({
 const health = v.object({ version: v.string() });
 const signedInBy = v.object({ authorization_servers: v.array(v.pipe(v.string(), v.url())) });
 const resolved = v.object({ did });
+const named = v.object({ handle: v.string() });
 const status = v.object({ active: v.boolean(), status: v.exactOptional(v.string()) });
 // Not all say all of it; what says nothing of it is another answer.
 const counts = v.pipe(
@@ -219,6 +220,23 @@ export class Pds {
       }
       throw error;
     }
+  }
+
+  /** com.atproto.repo.describeRepo: what the server calls the account; undefined where it does not say it. */
+  async statedHandle(did: string, signal: AbortSignal): Promise<string | undefined> {
+    try {
+      return (await this.#server.query("com.atproto.repo.describeRepo", { repo: did }, named, { signal })).handle;
+    } catch (error) {
+      if (isDecampError(error, "server-refused", "bad-answer")) {
+        return undefined;
+      }
+      throw error;
+    }
+  }
+
+  /** com.atproto.identity.updateHandle: the server signs the change of a did:plc with its own key, and sends it. */
+  async updateHandle(handle: string, signal: AbortSignal): Promise<void> {
+    await this.#server.procedure("com.atproto.identity.updateHandle", { value: { handle } }, anything, { signal });
   }
 
   /**

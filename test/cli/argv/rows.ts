@@ -342,6 +342,17 @@ export const commandRows: Readonly<Record<string, CommandRows>> = {
     receives: nothingElse("alice.example"),
     rows: [from, ["--sign-in", flags({ signIn: true })], ...secret("password"), ...secret("auth-factor")],
   },
+  "account handle": {
+    typed: "alice.example alice.example.org",
+    receives: nothingElse("alice.example", "alice.example.org"),
+    rows: [
+      from,
+      ["--wait 0", flags({ wait: 0 })],
+      ["--wait 90", flags({ wait: 90 })],
+      ...secret("password"),
+      ...secret("auth-factor"),
+    ],
+  },
   "account preferences": {
     typed: "alice.example backup",
     receives: nothingElse("alice.example", "backup"),

@@ -274,6 +274,18 @@ export const methods: readonly Method[] = [
     async (one, signal) => one.submitPlcOperation({}, signal),
     isNothing,
   ),
+  pds(
+    "com.atproto.repo.describeRepo",
+    { did, handle: "alice.test", didDoc: document, collections: [], handleIsCorrect: true },
+    async (one, signal) => one.statedHandle(did, signal),
+    (result) => result === undefined || isText(result),
+  ),
+  pds(
+    "com.atproto.identity.updateHandle",
+    {},
+    async (one, signal) => one.updateHandle("alice.test", signal),
+    isNothing,
+  ),
   pds("com.atproto.server.activateAccount", {}, async (one, signal) => one.activate(signal), isNothing),
   pds("com.atproto.server.deactivateAccount", {}, async (one, signal) => one.deactivate(signal), isNothing),
   pds(

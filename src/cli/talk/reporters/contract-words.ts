@@ -8,7 +8,7 @@ import type { Whose } from "../../../data/known-secrets.ts";
 
 /** Fields with a word of decamp's, in every table that has them. */
 export const ownWords: ReadonlySet<string> = wordsOf(
-  "about change class code command completeness copy curve failure id identity kind event",
+  "about change class code command completeness copy curve failure id identity kind event leads",
   "limit log method mode outcome owner part phase possible purpose rule rules noUndo",
   "severity signature step structure system targetAccount type unit what",
 );
@@ -22,7 +22,7 @@ export const maybeWords: Readonly<Record<string, ReadonlySet<string>>> = {
     wordsOf(
       "start done skipped moved planned stopped ok warning fault submitted",
       "already-there added already-first recovered undone finished activated already-active",
-      "repaired in-order put-back same already-deactivated",
+      "repaired in-order put-back same set already-deactivated",
       "at-home not-begun begun frozen copy-active returned return-unfinished switched",
       "switched-empty switched-absent source-active source-unknown elsewhere home-absent",
       "taken-down home-unknown target-unknown",
