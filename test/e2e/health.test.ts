@@ -169,10 +169,22 @@ test("a key below the server's, a strange signing key, a handle of nobody, a ser
   await changeIdentity(network, account, () => ({ alsoKnownAs: ["at://nobody-at-all.a.test"] }));
   const nobody = await look(account.did);
   expect(nobody).toMatchObject({ code: 3, states: { handle: "fault" } });
+  await type(nobody.wrong[0]?.next, env, "--yes");
+  expect(await look(account.did)).toMatchObject({ code: 0, states: { ...healthy, keys: "ok" } });
+
+  await changeIdentity(network, account, () => ({ alsoKnownAs: ["at://nobody-at-all.a.test"] }));
   const named = await look(account.handle, "--from", a.url);
   expect(named).toMatchObject({ code: 3, states: { handle: "fault" } });
   expect(named.wrong[0]?.message).toContain("calls itself nobody-at-all.a.test");
-  await changeIdentity(network, account, () => ({ alsoKnownAs }));
+  await type(named.wrong[0]?.next, env, "--yes");
+  expect(await look(account.handle, "--from", a.url)).toMatchObject({ code: 0, states: healthy });
+  expect((await auditLog(plcUrl, account.did)).at(-1)?.operation.alsoKnownAs).toEqual(alsoKnownAs);
+
+  await changeIdentity(network, account, () => ({ alsoKnownAs: [] }));
+  const nameless = await look(account.did);
+  expect(nameless).toMatchObject({ code: 3, states: { handle: "fault" } });
+  await type(nameless.wrong[0]?.next, env, "--yes");
+  expect(await look(account.did)).toMatchObject({ code: 0, states: healthy });
 
   await changeIdentity(network, account, ({ rotationKeys }) => ({
     rotationKeys: [key.didKey, second.didKey, ...rotationKeys.filter((one) => one !== key.didKey)],

@@ -20,7 +20,10 @@ function contextOf({ answer, allowPrivateHosts = false }: World) {
   const warned: string[] = [];
   const services = {
     handles: { resolve: async (name: string) => (asked.push(name), answer()) },
-    openPds: (origin: string) => ({ describe: async () => (asked.push(origin), answer()) }),
+    openPds: (origin: string) => ({
+      describe: async () => (asked.push(origin), answer()),
+      statedHandle: async () => undefined,
+    }),
   };
   const context = {
     services,
@@ -31,6 +34,28 @@ function contextOf({ answer, allowPrivateHosts = false }: World) {
   } as unknown as Context;
   return { context, asked, warned };
 }
+
+test.each<[string, string | undefined, string | undefined, string[]]>([
+  [
+    "the name that its server has for it, where that leads to it",
+    "alice.pds.example.com",
+    did,
+    ["alice.pds.example.com"],
+  ],
+  ["the handle itself, whose record may be missing, where the server has the same name", handle, did, [handle]],
+  ["and where the name that the server has leads to somebody else", "bob.example.com", "did:plc:other", [handle]],
+  ["and where the server says no name", undefined, undefined, [handle]],
+])("the doctor offers for a handle that leads nowhere %s", async (_, stated, holder, expected) => {
+  const { context } = contextOf({ answer: async () => undefined });
+  const pds = { host: "pds.example.com", statedHandle: async () => stated, resolveHandle: async () => holder };
+  const services = { ...context.services, openPds: () => pds } as unknown as Context["services"];
+  const asks = { did, asked: undefined, home: "https://pds.example.com", allowPrivateHosts: false };
+  const signal = new AbortController().signal;
+  const found = await checkHandle(services, { ...asks, claimed: handle }, signal);
+  expect(found).toMatchObject({ state: "fault", next: ["account", "handle", did, ...expected] });
+  const nameless = await checkHandle(services, { ...asks, claimed: undefined }, signal);
+  expect(nameless.next).toEqual(holder === did ? ["account", "handle", did, stated] : undefined);
+});
 
 test("the doctor calls no handle wrong that leads nowhere while the account is not active at its server", async () => {
   const { context } = contextOf({ answer: async () => undefined });

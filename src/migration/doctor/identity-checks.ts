@@ -3,6 +3,7 @@
 import { directoryTime } from "../../account/directory-time.ts";
 import { readDocument } from "../../account/read-identity.ts";
 import { expectedFailure } from "../../errors.ts";
+import { isHandle, isReservedHandle } from "../../identity/names.ts";
 import { undoDeadline } from "../../plc/history.ts";
 import { keysThatCameAlone } from "../../plc/came-alone.ts";
 import type { VerifiedLog } from "../../plc/log.ts";
@@ -108,18 +109,22 @@ interface HandleQuestion {
 /** Whether the handle leads to the account, and the account claims it. */
 export async function checkHandle(
   services: MigrationServices,
-  { did, claimed, asked, home, allowPrivateHosts }: HandleQuestion,
+  question: HandleQuestion,
   signal: AbortSignal,
 ): Promise<HealthCheck> {
+  const { did, claimed, asked, home, allowPrivateHosts } = question;
   if (claimed === undefined) {
     return found("handle", "fault", "The identity claims no handle: apps show the account as handle.invalid.", {
-      help: "Set a handle in the settings of your app.",
+      ...((await handleThere(services, question, signal)) ?? {
+        help: `Set one with decamp account handle, with ${did} and the name that it is to have.`,
+      }),
     });
   }
   if (asked !== undefined && asked.toLowerCase() !== claimed) {
     const message = `${asked} leads to the account, and the account calls itself ${claimed}.`;
     return found("handle", "fault", `${message} Apps do not show it as ${asked}.`, {
-      help: `If ${asked} is to be its handle, set it in the settings of your app.`,
+      help: `If ${asked} is to be its handle, this sets it:`,
+      next: ["account", "handle", did, asked.toLowerCase()],
     });
   }
   const context = { identity: { did }, services, signal, options: { allowPrivateHosts } };
@@ -128,7 +133,7 @@ export async function checkHandle(
     case "leads-here":
       return fine("handle", `The handle leads to the account, and the account claims it: ${claimed}.`);
     case "not-asked":
-      return checkInside(services, { did, claimed, home }, message, signal);
+      return checkInside(services, { ...question, claimed }, message, signal);
     case "unreachable":
       return found("handle", "unknown", message);
     case "nowhere":
@@ -137,7 +142,10 @@ export async function checkHandle(
         return found("handle", "warning", `${message} Many servers lead no handle to an account that is not active.`);
       }
       return found("handle", "fault", `${message} Apps show the account as handle.invalid.`, {
-        help: `If ${claimed} is a domain of your own, set the record _atproto.${claimed} to did=${did}. Otherwise ask the operator of your server.`,
+        ...((await handleThere(services, question, signal)) ?? {
+          help: `If ${claimed} is a domain of your own, this says which record it needs, and looks whether it is there. Otherwise ask the operator of your server.`,
+          next: ["account", "handle", did, claimed],
+        }),
       });
   }
 }
@@ -145,10 +153,11 @@ export async function checkHandle(
 /** A handle of which only its own server can know. */
 async function checkInside(
   services: MigrationServices,
-  { did, claimed, home }: { readonly did: string; readonly claimed: string; readonly home: string | undefined },
+  question: HandleQuestion & { readonly claimed: string },
   because: string,
   signal: AbortSignal,
 ): Promise<HealthCheck> {
+  const { did, claimed, home } = question;
   if (home === undefined) {
     return found("handle", "warning", `${because} Its server is not asked as long as the account is not active there.`);
   }
@@ -160,10 +169,41 @@ async function checkInside(
     }
     const where = leads === undefined ? "to no account" : `to another account, ${leads}`;
     return found("handle", "fault", `By what ${pds.host} says, ${claimed} leads ${where}.`, {
-      help: `Ask the operator of ${pds.host}.`,
+      ...((await handleThere(services, question, signal)) ?? { help: `Ask the operator of ${pds.host}.` }),
     });
   } catch (error) {
     const { message } = expectedFailure(error, signal);
     return found("handle", "unknown", `Where ${claimed} leads could not be found out. ${message}`);
+  }
+}
+
+/** What the server calls the account, if that leads to it there, and is not what the identity claims. */
+async function handleThere(
+  services: MigrationServices,
+  { did, claimed, home }: HandleQuestion,
+  signal: AbortSignal,
+): Promise<Pick<HealthCheck, "help" | "next"> | undefined> {
+  if (home === undefined) {
+    return undefined;
+  }
+  const pds = services.openPds(home);
+  try {
+    const stated = (await pds.statedHandle(did, signal))?.toLowerCase();
+    if (
+      stated === undefined ||
+      stated === claimed ||
+      !isHandle(stated) ||
+      isReservedHandle(stated) ||
+      (await pds.resolveHandle(stated, signal)) !== did
+    ) {
+      return undefined;
+    }
+    return {
+      help: `${pds.host} calls the account ${stated}, which leads to it there. This lets the identity name it:`,
+      next: ["account", "handle", did, stated],
+    };
+  } catch (error) {
+    expectedFailure(error, signal);
+    return undefined;
   }
 }
