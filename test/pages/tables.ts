@@ -44,6 +44,15 @@ export const tables: Readonly<Record<string, PageTable>> = {
     setting: "account alice records=30 blobs=3",
     answers: [["Password of alice.example.com", "the-old-password"]],
   },
+  "docs/REPAIR.md": {
+    setting: "account alice records=20 blobs=2",
+    before: { "": ["DECAMP_SOURCE_PASSWORD=the-old-password decamp export alice.example.com -o backup --sign-in -q"] },
+    answers: [
+      ["Password of alice.example.com", "the-old-password"],
+      ["Password of alice.example.com", "the-old-password"],
+      ["Password of alice.example.com", "the-old-password"],
+    ],
+  },
   "docs/KEYS.md": {
     setting: "account alice records=20 blobs=2",
     answers: [
