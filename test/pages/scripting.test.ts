@@ -4,6 +4,7 @@ import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, 
 import { createServer } from "node:http";
 import path from "node:path";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
+import { jobVariable } from "../../src/cli/insure/jobs.ts";
 import { secretKinds } from "../../src/cli/secret-kinds.ts";
 import { hold, holdLines } from "../json/hold.ts";
 import { connectNetwork } from "../network/control.ts";
@@ -191,7 +192,12 @@ async function runCron(block: Block): Promise<void> {
   const before = pings;
   const jobs = await runCrontab(machine.fill(block.text), machine, cronVariables);
   // What a job prints is mailed: where all is well, nothing.
-  expect(jobs).toEqual(jobs.map(({ command }) => ({ command, ...well })));
+  const [check, ...more] = jobs.filter(({ command }) => command.includes(" doctor "));
+  expect(more).toEqual([]);
+  expect({ code: check?.code, stderr: check?.stderr }).toEqual({ code: otherEnds["decamp doctor"], stderr: "" });
+  expect(check?.stdout).toContain("rotation key");
+  const others = jobs.filter((job) => job !== check);
+  expect(others).toEqual(others.map(({ command }) => ({ command, ...well })));
   expect(jobs.length).toBeGreaterThan(0);
   expect(pings - before).toBe(block.text.match(/curl/g)?.length ?? 0);
 }
@@ -292,6 +298,7 @@ test("what the page says has come about", async () => {
 test("every variable on the page is one that decamp or read-mail.mjs reads", () => {
   const reader = readFileSync(path.join(root, "examples/read-mail.mjs"), "utf8");
   const known = new Set([
+    jobVariable,
     ...Object.values(secretKinds).flatMap(({ env }) => env),
     ...(reader.match(/\bIMAP_\w+/g) ?? []),
   ]);

@@ -1,12 +1,12 @@
 /** An insurance as lines of a crontab (crontab(5)): what a job prints is mailed by cron itself. */
-import { jobsOf, jobVariable, type Insurance, type Job, type Units } from "./jobs.ts";
-import { shellLine } from "./shell-line.ts";
+import { jobsOf, type Insurance, type Job, type Units } from "./jobs.ts";
+import { assigned, shellLine } from "./shell-line.ts";
 
 export function cronLines(insurance: Insurance): Units {
   const lines = jobsOf(insurance).map((job) => {
     // A bare % ends a line of a crontab, and begins what the command reads.
-    const line = shellLine(job, insurance.notifyCommand).replaceAll("%", "\\%");
-    return `${timeOf(job)}  umask 077; export ${jobVariable}=${job.name}; ${line}`;
+    const line = `umask 077; export ${assigned(job)}; ${shellLine(job, insurance.notifyCommand)}`;
+    return `${timeOf(job)}  ${line.replaceAll("%", "\\%")}`;
   });
   return {
     system: "cron",

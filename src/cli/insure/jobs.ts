@@ -1,4 +1,5 @@
 /** What an insurance is made of: three jobs, each a few commands. Whatever starts them has its own form for them. */
+import { configVariable } from "../../services/config-place.ts";
 import type { Scheduler } from "../../services/system-rules.ts";
 
 /** What is to be insured, and how. Paths are whole, and no value has a control character. */
@@ -14,6 +15,8 @@ export interface Insurance {
   readonly passwordCommand?: string | undefined;
   readonly notifyCommand?: string | undefined;
   readonly pingCommand?: string | undefined;
+  /** The configuration file, if the environment names another one than a timer would find. */
+  readonly config?: string | undefined;
 }
 
 /** A file of an insurance. */
@@ -39,6 +42,8 @@ export interface Job {
   readonly name: string;
   /** What it is, for people. */
   readonly says: string;
+  /** What the commands find in their environment, beside what the system gives. */
+  readonly env: readonly (readonly [name: string, value: string])[];
   /** One after the other; the first that fails ends the job. */
   readonly commands: readonly (readonly string[])[];
   /** The minute of its hour: not the same for everybody. */
@@ -48,19 +53,30 @@ export interface Job {
 /** The variable that has a command remember, by the name of its job, when it last ended well. */
 export const jobVariable = "DECAMP_INSURED";
 
+/** No file may have a name of more than 255 bytes, and the longest one begins and ends with 35. */
+const longest = 200;
+
+/** An account in letters that every system takes as part of the name of a file: what is too long ends with its sum. */
+function shortName(account: string): string {
+  const short = account.replaceAll(/[^A-Za-z0-9.-]/g, "-");
+  const sum = Array.from(account).reduce((all, letter) => (all * 31 + (letter.codePointAt(0) ?? 0)) >>> 0, 7);
+  return short.length <= longest ? short : `${short.slice(0, longest - 9)}-${sum.toString(16).padStart(8, "0")}`;
+}
+
 /** @param passwordFile the path that the export is given */
 export function jobsOf(
   insurance: Insurance,
   passwordFile: string | undefined = insurance.passwordFile,
 ): readonly Job[] {
-  const { account, archive, launcher, complete, passwordCommand, pingCommand } = insurance;
+  const { account, archive, launcher, complete, passwordCommand, pingCommand, config } = insurance;
   const command = (...words: string[]): string[] => [...launcher, ...complete(words)];
-  const short = account.replaceAll(/[^A-Za-z0-9.-]/g, "-");
+  const short = shortName(account);
   const minute = Array.from(account, (letter) => letter.charCodeAt(0)).reduce((sum, code) => sum + code, 0) % 60;
   const job = (id: Job["id"], says: string, commands: readonly (readonly string[])[]): Job => ({
     id,
     name: `${id}-${short}`,
     says: `${says} ${account}`,
+    env: [[jobVariable, `${id}-${short}`], ...(config === undefined ? [] : [[configVariable, config] as const])],
     commands,
     minute,
   });

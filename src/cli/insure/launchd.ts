@@ -1,5 +1,5 @@
 /** An insurance as agents of launchd, on macOS (launchd.plist(5)). */
-import { jobsOf, jobVariable, type Insurance, type Job, type Units } from "./jobs.ts";
+import { jobsOf, type Insurance, type Job, type Units } from "./jobs.ts";
 import { shellLine } from "./shell-line.ts";
 
 const folder = "~/Library/LaunchAgents";
@@ -36,8 +36,7 @@ function propertyList(job: Job, notify: string): string {
     `  </array>`,
     `  <key>EnvironmentVariables</key>`,
     `  <dict>`,
-    `    <key>${jobVariable}</key>`,
-    `    <string>${escaped(job.name)}</string>`,
+    ...job.env.flatMap(([name, value]) => [`    <key>${name}</key>`, `    <string>${escaped(value)}</string>`]),
     `  </dict>`,
     `  <key>StartCalendarInterval</key>`,
     `  <dict>`,

@@ -18,8 +18,12 @@ export interface Launcher {
   readonly passing?: string;
 }
 
-/** Folders whose names have a version in them, as of nvm and Homebrew, or are made for one shell, as by fnm. */
-const passing = /\/(?:v?[0-9]+\.[0-9]+\.[0-9]+[^/]*|fnm_multishells)\//;
+/**
+ * Folders whose names have a version in them, as of nvm and Homebrew, or the number of a revision, as of snap; those of
+ * Nix and Guix, which go when nothing current needs them; and those that are made for one run, as by fnm and npx.
+ */
+const passing =
+  /^\/(?:nix|gnu)\/store\/|^\/snap\/[^/]+\/x?[0-9]+\/|\/(?:v?[0-9]+\.[0-9]+\.[0-9]+[^/]*|fnm_multishells|_npx|dlx(?:-[^/]*)?)\//;
 
 export function findLauncher({ program, script, folders, follow }: Started): Launcher {
   const lasting = (path: string, name: string): string => {

@@ -1,8 +1,9 @@
 /** `decamp insure`: the files of an insurance, and what installs them, on one page. Nothing is asked or written. */
 import { DecampError } from "../../errors.ts";
 import { parseAccount } from "../../identity/names.ts";
-import { namesState } from "../../services/defaults.ts";
-import { isNoFolder } from "../../services/disk/hash-file.ts";
+import { configVariable, findConfig, isNowhere } from "../../services/config-place.ts";
+import { configDirectory, namesState } from "../../services/defaults.ts";
+import { isFolder, isNoFolder } from "../../services/disk/hash-file.ts";
 import { behindLinks, runsSystemd } from "../../services/lasting-paths.ts";
 import { ownRules, type Scheduler } from "../../services/system-rules.ts";
 import type { Edge, Invocation } from "../command.ts";
@@ -11,6 +12,7 @@ import { completeWords } from "../next-command.ts";
 import { cronLines } from "./cron.ts";
 import type { InsureFlags } from "./declare.ts";
 import type { Insurance, Units } from "./jobs.ts";
+import { foreseen } from "./foreseen.ts";
 import { findLauncher } from "./launcher.ts";
 import { launchdUnits } from "./launchd.ts";
 import { systemdUnits } from "./systemd.ts";
@@ -43,15 +45,22 @@ export async function insureCommand(
       hint: "Name a file that only you can read.",
     });
   }
-  if (await isNoFolder(output)) {
+  if (output === "-" || (await isNoFolder(output)) || (/\.car$/i.test(output) && !(await isFolder(output)))) {
     throw new DecampError("usage", `${output} is a file, not an archive.`, {
       hint: "Name a folder: the export makes it if there is none.",
       data: { path: output },
     });
   }
-  const system = flags.for ?? ownScheduler();
+  const own = ownScheduler();
+  const system = flags.for ?? own;
+  if (system === undefined) {
+    throw new DecampError("usage", "This system has neither systemd nor launchd nor cron.", {
+      hint: "Name the one of another machine with --for.",
+    });
+  }
   const { path } = ownRules;
-  const launcher = findLauncher(started(terminal.env));
+  const here = started(terminal.env);
+  const launcher = findLauncher(here);
   const { plain: _, logFile, stateDir, ...rest } = raw;
   const lasting = {
     ...rest,
@@ -68,13 +77,21 @@ export async function insureCommand(
     passwordCommand,
     notifyCommand,
     pingCommand,
+    config: namedConfig(terminal.env),
   };
   refuseBroken(insurance);
   const { units, install } = forms[system](insurance);
-  const warnings =
-    launcher.passing === undefined
-      ? []
-      : [`${launcher.passing} is likely to be gone after an update of Node.js: run this command again then.`];
+  const warnings = foreseen(
+    {
+      system,
+      isOwn: ownRules.schedulers.includes(system),
+      launcher,
+      passwordFile: insurance.passwordFile,
+      notifyCommand,
+      crontab: system === "cron" ? units[0]?.content : undefined,
+    },
+    { env: terminal.env, ...here },
+  );
   if (globals.json) {
     terminal.out.json({
       type: "result",
@@ -102,16 +119,21 @@ export async function insureCommand(
   return 0;
 }
 
-/** @throws DecampError `usage` where nothing that is known here starts commands */
-function ownScheduler(): Scheduler {
+/** What starts jobs here; undefined if that is nothing that is known here. */
+function ownScheduler(): Scheduler | undefined {
   const [first, second] = ownRules.schedulers;
-  const system = first === "systemd" && !runsSystemd() ? second : first;
-  if (system === undefined) {
-    throw new DecampError("usage", "This system has neither systemd nor launchd nor cron.", {
-      hint: "Name the one of another machine with --for.",
-    });
+  return first === "systemd" && !runsSystemd() ? second : first;
+}
+
+/** The configuration file where a timer would not find it: it has the home of the user, and none of these variables. */
+function namedConfig(env: Readonly<NodeJS.ProcessEnv>): string | undefined {
+  const named = env[configVariable] ?? "";
+  if (isNowhere(named)) {
+    return "/dev/null";
   }
-  return system;
+  const found = findConfig(env);
+  const usual = configDirectory({ ...env, XDG_CONFIG_HOME: undefined });
+  return found === undefined || (!found.isNamed && configDirectory(env) === usual) ? undefined : found.path;
 }
 
 function started({ PATH = "" }: Readonly<NodeJS.ProcessEnv>): Parameters<typeof findLauncher>[0] {
@@ -132,8 +154,9 @@ function refuseBroken({
   passwordCommand,
   notifyCommand,
   pingCommand,
+  config,
 }: Insurance): void {
-  const values = [archive, ...launcher, passwordFile, passwordCommand, notifyCommand, pingCommand];
+  const values = [archive, ...launcher, passwordFile, passwordCommand, notifyCommand, pingCommand, config];
   if (values.some((value) => /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u.test(value ?? ""))) {
     throw new DecampError("usage", "A path or a command has a line end, or a character that is not shown.", {
       hint: "A command of several lines belongs into a file of its own: name that.",

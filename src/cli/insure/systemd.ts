@@ -1,31 +1,62 @@
 /** An insurance as units of systemd, for the user's own manager (systemd.unit(5), systemd.service(5)). From 250 on. */
-import { jobsOf, jobVariable, type Insurance, type Job, type Unit, type Units } from "./jobs.ts";
+import { exitCodeOf, type ErrorCode } from "../../errors.ts";
+import { jobsOf, type Insurance, type Job, type Unit, type Units } from "./jobs.ts";
 
 const folder = "~/.config/systemd/user";
 
-const times: Readonly<Record<Job["id"], { readonly calendar: string; readonly delay: string }>> = {
-  export: { calendar: "*-*-* 03:00", delay: "1h" },
-  watch: { calendar: "hourly", delay: "30min" },
-  check: { calendar: "Sun *-*-* 05:00", delay: "1h" },
+/** When a job begins; and how often at the most in which time, with all further tries. */
+interface Times {
+  readonly calendar: string;
+  readonly delay: string;
+  readonly tries: number;
+  readonly within: string;
+}
+
+const times: Readonly<Record<Job["id"], Times>> = {
+  export: { calendar: "*-*-* 03:00", delay: "1h", tries: 5, within: "6h" },
+  watch: { calendar: "hourly", delay: "30min", tries: 3, within: "55min" },
+  check: { calendar: "Sun *-*-* 05:00", delay: "1h", tries: 5, within: "6h" },
 };
 
-/** The name of what tells of a job that failed; what failed stands behind the @. */
-const notifier = "decamp-notify@.service";
+/** What tells of a job that failed; the job stands behind the @. */
+const notifier = (job: string): string => `decamp-notify@${job}.service`;
 
 export function systemdUnits(insurance: Insurance): Units {
   const { passwordFile, notifyCommand } = insurance;
   // The copy that systemd makes for the service.
   const jobs = jobsOf(insurance, passwordFile === undefined ? undefined : credential);
   const units = [
-    ...jobs.flatMap((job) => [service(job, passwordFile), timer(job)]),
-    unit(notifier, [
+    ...jobs.flatMap((job) => {
+      const { id, name, says, commands, env } = job;
+      const credentials = id === "export" && passwordFile !== undefined ? [loadCredential(passwordFile)] : [];
+      return [
+        unit(`decamp-${name}.service`, [
+          "[Unit]",
+          `Description=${specifiersOf(says)}`,
+          `OnFailure=${notifier(name)}`,
+          ...triesOf(id),
+          "",
+          "[Service]",
+          "Type=oneshot",
+          ...env.map(([variable, value]) => `Environment=${quoted(`${variable}=${value}`)}`),
+          ...credentials,
+          ...commands.map((words) => `ExecStart=${commandOf(words)}`),
+          ...retrying,
+          "UMask=0077",
+          "NoNewPrivileges=yes",
+          "Nice=10",
+        ]),
+        unit(`decamp-${name}.timer`, timerLines(id, `${specifiersOf(says)}, again and again`)),
+      ];
+    }),
+    unit(notifier(""), [
       "[Unit]",
       "Description=Tells that %i has failed",
       "",
       "[Service]",
       "Type=oneshot",
       ...(notifyCommand === undefined
-        ? [`ExecStart=notify-send --urgency=critical decamp "%i has failed. journalctl --user -u %i says why."`]
+        ? [`ExecStart=notify-send --urgency=critical decamp "%i has failed. journalctl --user -u decamp-%i says why."`]
         : ["Environment=DECAMP_FAILED=%i", `ExecStart=${commandOf(["/bin/sh", "-c", notifyCommand])}`]),
     ]),
   ];
@@ -42,32 +73,39 @@ export function systemdUnits(insurance: Insurance): Units {
 }
 
 /** `%d` is a folder that only the service sees. */
-const credential = "%d/password";
+export const credential = "%d/password";
 
-function service(job: Job, passwordFile: string | undefined): Unit {
-  const { id, name, says, commands } = job;
-  return unit(`decamp-${name}.service`, [
-    "[Unit]",
-    `Description=${specifiersOf(says)}`,
-    `OnFailure=${notifier.replace("@", "@%n")}`,
-    "",
-    "[Service]",
-    "Type=oneshot",
-    `Environment=${jobVariable}=${name}`,
-    ...(id === "export" && passwordFile !== undefined ? [`LoadCredential=password:${specifiersOf(passwordFile)}`] : []),
-    ...commands.map((words) => `ExecStart=${commandOf(words)}`),
-    "TimeoutStartSec=12h",
-    "UMask=0077",
-    "NoNewPrivileges=yes",
-    "Nice=10",
-  ]);
+/** The copy of a file that only the service sees. */
+export function loadCredential(passwordFile: string): string {
+  return `LoadCredential=password:${specifiersOf(passwordFile)}`;
 }
 
-function timer({ id, name, says }: Job): Unit {
+/** For `[Unit]`: after so many tries a job has failed. */
+export function triesOf(id: Job["id"]): readonly string[] {
+  const { tries, within } = times[id];
+  return [`StartLimitIntervalSec=${within}`, `StartLimitBurst=${tries}`];
+}
+
+/** A bug, or what has no code. */
+const unexpected = 1;
+
+/** What another try does not help against: see the table of exit codes in docs/SCRIPTING.md. */
+const lasting: readonly ErrorCode[] = ["usage", "damaged", "auth-refused", "incomplete", "input-needed", "refused"];
+
+/** For `[Service]`: a server that does not answer, or no network yet, is no failure. It is tried again. */
+export const retrying: readonly string[] = [
+  "Restart=on-failure",
+  `RestartPreventExitStatus=${[unexpected, ...lasting.map(exitCodeOf)].join(" ")}`,
+  "RestartSec=10min",
+  "TimeoutStartSec=12h",
+];
+
+/** A timer: each job has its own times, and catches up on what it has missed. */
+export function timerLines(id: Job["id"], says: string): readonly string[] {
   const { calendar, delay } = times[id];
-  return unit(`decamp-${name}.timer`, [
+  return [
     "[Unit]",
-    `Description=${specifiersOf(says)}, again and again`,
+    `Description=${says}`,
     "",
     "[Timer]",
     `OnCalendar=${calendar}`,
@@ -76,7 +114,7 @@ function timer({ id, name, says }: Job): Unit {
     "",
     "[Install]",
     "WantedBy=timers.target",
-  ]);
+  ];
 }
 
 function unit(name: string, lines: readonly string[]): Unit {
@@ -88,11 +126,18 @@ function specifiersOf(text: string): string {
   return text.replaceAll("%", "%%");
 }
 
-/** A command: in the program's own path `$` is no variable, in all other words it is unless it is doubled. */
-function commandOf([program = "", ...words]: readonly string[]): string {
+/**
+ * A command: in the program's own path `$` is no variable, in all other words it is unless it is doubled.
+ *
+ * @param meant words in which systemd is to put something in the place of what stands behind a `%`
+ */
+export function commandOf(
+  [program = "", ...words]: readonly string[],
+  meant: readonly string[] = [credential],
+): string {
   return [
     quoted(program),
-    ...words.map((word) => (word === credential ? word : quoted(word).replaceAll("$", "$$$$"))),
+    ...words.map((word) => (meant.includes(word) ? word : quoted(word).replaceAll("$", "$$$$"))),
   ].join(" ");
 }
 

@@ -12,7 +12,8 @@ const units = "/etc/systemd/system";
 /** Directives that say when, as whom and within what it is run. Another one than these and those below is a mistake. */
 const aside: ReadonlySet<string> = new Set(
   (
-    "Description Wants After Type TimeoutStartSec User DynamicUser StateDirectory StateDirectoryMode UMask ProtectHome " +
+    "Description Wants After Type TimeoutStartSec Restart RestartPreventExitStatus RestartSec StartLimitIntervalSec " +
+    "StartLimitBurst User DynamicUser StateDirectory StateDirectoryMode UMask ProtectHome " +
     "PrivateDevices CapabilityBoundingSet Nice NoNewPrivileges RestrictAddressFamilies SystemCallArchitectures " +
     "LockPersonality RestrictRealtime RestrictSUIDSGID RestrictNamespaces ProtectKernelTunables ProtectKernelModules " +
     "ProtectKernelLogs ProtectControlGroups ProtectClock ProtectHostname"
