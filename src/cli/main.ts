@@ -7,6 +7,7 @@ import { helpAsked, helpWidth, isShell, pageOf, type Asked } from "./help/asked.
 import { withFittingHint } from "./help/fitting-hint.ts";
 import { withNextCommand } from "./next-command.ts";
 import { hasInsurance } from "../services/config-place.ts";
+import { isDecampError } from "../errors.ts";
 import { packageFacts } from "../services/package.ts";
 import type { Shown } from "./program.ts";
 import { settingsLine, type FileSettings } from "./settings/apply-settings.ts";
@@ -169,11 +170,16 @@ async function runNamed(ready: Ready, edge: Edge): Promise<number> {
     return code;
   } catch (error) {
     const { quiet: _quiet, ...raw } = invocation.globals;
-    throw withNextCommand(withFittingHint(error, takes), { raw, globals: readGlobals(raw, edge.terminal.env) });
+    const failed = withNextCommand(withFittingHint(error, takes), {
+      raw,
+      globals: readGlobals(raw, edge.terminal.env),
+    });
+    await aboutInsurance(ready, isDecampError(error) ? error.exitCode : 1, edge.terminal);
+    throw failed;
   }
 }
 
-/** A job of an insurance remembers that it was well; else a person hears of one that is overdue. */
+/** A job of an insurance remembers how it ended; else a person hears of one that is overdue. */
 async function aboutInsurance({ invocation }: Ready, code: number, terminal: Terminal): Promise<void> {
   const { DECAMP_INSURED: job = "" } = terminal.env;
   const { quiet, json } = invocation.globals;

@@ -1,11 +1,22 @@
 /** The files of an insurance, as whoever reads them does: systemd, a shell behind cron, a property list. */
 import { execFileSync, spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { cronLines } from "../../src/cli/insure/cron.ts";
+import { foreseen } from "../../src/cli/insure/foreseen.ts";
 import { jobsOf, type Insurance, type Units } from "../../src/cli/insure/jobs.ts";
 import { findLauncher } from "../../src/cli/insure/launcher.ts";
 import { launchdUnits } from "../../src/cli/insure/launchd.ts";
@@ -115,6 +126,113 @@ test("no unit holds a secret, or leaves a password to be typed", () => {
   expect(lines?.content.match(/--password-file \S+/g)).toEqual(["--password-file /home/alice/pw"]);
 });
 
+describe("the commands on the page that tell of a job that failed", () => {
+  const page = readFileSync(fileURLToPath(new URL("../../docs/INSURANCE.md", import.meta.url)), "utf8");
+  const examples = Array.from(
+    page.matchAll(/^ {4}decamp insure \S+ -o backup --notify-command '(.*)'$/gm),
+    ([, command = ""]) => command,
+  );
+  const programs = path.join(scratch, "programs");
+  beforeAll(() => {
+    mkdirSync(programs);
+    for (const name of ["sendmail", "curl", "notify-send"]) {
+      writeFileSync(
+        path.join(programs, name),
+        `#!/bin/sh\nprintf '%s\\n' ${name} "$@"; [ ${name} != sendmail ] || cat\n`,
+        {
+          mode: 0o755,
+        },
+      );
+    }
+    writeFileSync(path.join(programs, "decamp"), "#!/bin/sh\nexit 9\n", { mode: 0o755 });
+  });
+  const env = { PATH: `${programs}:/usr/bin:/bin` };
+  const said = ([program = "", ...words]: readonly string[], more: NodeJS.ProcessEnv = {}): string => {
+    const { stdout, stderr, status } = spawnSync(program, words, { env: { ...env, ...more }, encoding: "utf8" });
+    expect([status, stderr]).toEqual([0, ""]);
+    return stdout;
+  };
+
+  test("are three", () => {
+    expect(examples.map((one) => /sendmail|curl|notify-send/.exec(one)?.[0])).toEqual([
+      "sendmail",
+      "curl",
+      "notify-send",
+    ]);
+  });
+
+  test.each(examples)("%s", (notifyCommand) => {
+    const told: Insurance = { ...plain, launcher: [path.join(programs, "decamp")], notifyCommand };
+    const name = "export-alice.example.com";
+    const notifier = systemdUnits(told).units.at(-1)?.content ?? "";
+    expect(notifier).toContain("Environment=DECAMP_FAILED=%i\n");
+    const ways = [
+      said(cronCommands(contents(cronLines(told))[0] ?? "")[0] ?? []),
+      said(listedStrings(contents(launchdUnits(told))[0] ?? "")),
+      said(startedWords(notifier)[0] ?? [], { DECAMP_FAILED: name }),
+    ];
+    expect(new Set(ways).size).toBe(1);
+    expect(ways[0]).toContain(`${name} has failed`);
+    expect(ways[0]).not.toContain("DECAMP_FAILED");
+  });
+
+  test("and what is there without one", () => {
+    expect(said(startedWords(systemdUnits(plain).units.at(-1)?.content ?? "", { "%i": "x-y" })[0] ?? [])).toBe(
+      "notify-send\n--urgency=critical\ndecamp\nx-y has failed. journalctl --user -u decamp-x-y says why.\n",
+    );
+  });
+});
+
+describe("what may go wrong later is seen now", () => {
+  const printed = {
+    system: "systemd",
+    isOwn: true,
+    launcher: { words: [] },
+    passwordFile: undefined,
+    notifyCommand: undefined,
+    crontab: undefined,
+  } as const;
+  const here = (...there: string[]): Parameters<typeof foreseen>[1] => ({
+    env: {},
+    folders: ["/usr/bin/"],
+    follow: (at) => (there.includes(at) ? at : undefined),
+  });
+
+  test("a program that tells, a password, a proxy, a long line", () => {
+    expect(foreseen(printed, here("/usr/bin/notify-send"))).toEqual([]);
+    expect(foreseen(printed, here()).join()).toMatch(/^notify-send is not on this machine/);
+    expect(foreseen({ ...printed, notifyCommand: "mail me" }, here())).toEqual([]);
+    expect(foreseen({ ...printed, isOwn: false, passwordFile: "/pw" }, here())).toEqual([]);
+    expect(foreseen({ ...printed, system: "cron" }, here("/usr/sbin/sendmail"))).toEqual([]);
+    expect(foreseen({ ...printed, system: "cron" }, here()).join()).toMatch(/^There is no sendmail/);
+    const told = { ...printed, notifyCommand: "mail me" };
+    expect(foreseen({ ...told, passwordFile: "/pw" }, here()).join()).toMatch(/^\/pw is not there yet/);
+    expect(foreseen(told, { ...here(), env: { HTTPS_PROXY: "http://u:secret@p", NO_PROXY: "x" } })).toEqual([
+      "HTTPS_PROXY of this shell is not known to what a timer starts: set it there, too.",
+    ]);
+    expect(foreseen({ ...told, system: "cron", crontab: "x".repeat(999) }, here()).join()).toMatch(
+      /^A line is so long/,
+    );
+  });
+});
+
+test("a configuration that the environment names is found by every form, and a long name is cut to one that fits", () => {
+  const config = `/etc/my "decamp" 100%.toml`;
+  const account = `${"a".repeat(60)}.${"b".repeat(60)}.${"c".repeat(60)}.${"d".repeat(60)}.example`;
+  const named: Insurance = { ...plain, account, config };
+  const [service] = systemdUnits(named).units;
+  expect(service?.content).toContain(`Environment="DECAMP_CONFIG=/etc/my \\"decamp\\" 100%%.toml"\n`);
+  expect(contents(launchdUnits(named))[0]).toContain(`<key>DECAMP_CONFIG</key>\n    <string>${config}</string>`);
+  const [, , line = ""] = cronCommands(contents(cronLines(named))[0] ?? "")[0] ?? [];
+  const [exported = ""] = /export [^;]*;/.exec(line) ?? [];
+  expect(execFileSync("/bin/sh", ["-c", `${exported} printf %s "$DECAMP_CONFIG"`], { encoding: "utf8" })).toBe(config);
+  const names = systemdUnits(named).units.map(({ name }) => name);
+  const other = systemdUnits({ ...named, account: account.replace("d.example", "e.example") }).units[0]?.name;
+  expect(names.filter((name) => name.length > 250)).toEqual([]);
+  expect(names).not.toContain(other);
+  expect(`decamp-notify@${jobsOf(named)[0]?.name}.service`.length).toBeLessThan(256);
+});
+
 test("a did:web has no log to be watched", () => {
   const names = jobsOf({ ...plain, account: "did:web:alice.example.com" }).map(({ name }) => name);
   expect(names).toEqual(["export-did-web-alice.example.com", "check-did-web-alice.example.com"]);
@@ -147,6 +265,18 @@ describe("the paths of decamp and of Node.js", () => {
     expect(found("/home/a/bin/decamp", undefined, [])).toEqual({ words: ["/home/a/bin/decamp"] });
   });
 
+  test.each([
+    "/nix/store/abc-nodejs-24.1.0/bin/node",
+    "/snap/node/9000/bin/node",
+    "/home/a/.npm/_npx/0123abcd/node_modules/decamp/bin/decamp.js",
+    "/home/a/.cache/pnpm/dlx-4711/node_modules/decamp/bin/decamp.js",
+    "/home/a/.volta/tools/image/node/24.1.0/bin/node",
+  ])("%s is likely to go", (at) => {
+    expect(findLauncher({ program: at, script: undefined, folders: [], follow: (one) => one })).toMatchObject({
+      passing: at,
+    });
+  });
+
   test("and where there are none, it is known", () => {
     const nvm = "/home/a/.nvm/versions/node/v24.1.0/bin/node";
     expect(found(nvm, "/home/a/decamp/bin/decamp.js", ["/home/a/.nvm/versions/node/v24.1.0/bin", "/usr/bin"])).toEqual({
@@ -174,15 +304,86 @@ describe("a job that is overdue", () => {
     const state = path.join(scratch, "state");
     expect(await after("export-a.example", 0, state, now)).toEqual([]);
     expect(await after("check-a.example", 0, state, now)).toEqual([]);
-    expect(await after("export-a.example", 6, state, now + 2 * day)).toEqual([]);
+    expect(await after("export-a.example", 5, state, now + 2 * day)).toEqual([]);
     expect(await after("../../evil", 0, state, now)).toEqual([]);
     expect(await after(undefined, 0, state, now + 2 * day)).toEqual([]);
     const [said, ...more] = await after(undefined, 0, state, now + 4 * day);
     expect(more).toEqual([]);
-    expect(said).toContain("the last export of a.example that ended well");
-    expect(said).toContain("4 days ago");
+    expect(said).toContain("the last export of a.example by a timer of this machine was 4 days ago.");
     expect(await after("export-a.example", 0, state, now + 4 * day)).toEqual([]);
     expect(await after(undefined, 0, state, now + 4 * day)).toEqual([]);
+  });
+
+  test("has done its work where something is missing that no server has; a watch, where it has noticed something", async () => {
+    const state = path.join(scratch, "work");
+    const jobs: [string, number][] = [
+      ["export-a.example", 6],
+      ["watch-a.example", 3],
+      ["check-a.example", 6],
+    ];
+    for (const [job, code] of jobs) {
+      await after(job, 0, state, now - 30 * day);
+      await after(job, code, state, now);
+    }
+    expect(await after(undefined, 0, state, now + day)).toEqual([]);
+    await after("watch-a.example", 5, state, now + 3 * day);
+    const [said] = await after(undefined, 0, state, now + 3 * day);
+    expect(said).toMatch(/the last (?:export|watch) of a\.example .* 3 days ago\..* Others are late, too\./);
+  });
+
+  test("that has never come to its end is told by its first try", async () => {
+    const state = path.join(scratch, "tried");
+    await after("export-a.example", 4, state, now);
+    await after("export-a.example", 4, state, now + 3 * day);
+    const [said] = await after(undefined, 0, state, now + 4 * day);
+    expect(said).toContain("no export of a.example by a timer of this machine has come to its end");
+    expect(said).toContain("4 days ago");
+    await after("export-a.example", 0, state, now + 4 * day);
+    expect(await after(undefined, 0, state, now + 4 * day)).toEqual([]);
+  });
+
+  test("is told where the clock was set back meanwhile", async () => {
+    const state = path.join(scratch, "clock");
+    await after("watch-a.example", 0, state, now + 400 * day);
+    const [said] = await after(undefined, 0, state, now);
+    expect(said).toContain("a day that is yet to come");
+    await after("watch-a.example", 0, state, now + 60_000);
+    expect(await after(undefined, 0, state, now)).toEqual([]);
+  });
+
+  test("is found among thousands, and whatever else lies there is none", { timeout: 60_000 }, async () => {
+    const state = path.join(scratch, "many");
+    await after("export-late.example", 0, state, now - 9 * day);
+    const folder = path.join(state, "insured");
+    const put = (name: string, text: string, at: number): void => {
+      writeFileSync(path.join(folder, name), text, { mode: 0o600 });
+      utimesSync(path.join(folder, name), at / 1000, at / 1000);
+    };
+    for (let index = 0; index < 3000; index += 1) {
+      put(`watch-a${index}.example`, `${new Date(now).toISOString()}\n`, now);
+    }
+    // What a killed run has left, a folder, a link, another user's, and what is no time.
+    const old = `${new Date(now - 99 * day).toISOString()}\n`;
+    put("export-b.example.0123456789abcdef.part", old, now - 99 * day);
+    mkdirSync(path.join(folder, "export-folder.example"));
+    utimesSync(path.join(folder, "export-folder.example"), 1, 1);
+    symlinkSync("/etc/hostname", path.join(folder, "export-link.example"));
+    put("export-open.example", old, now - 99 * day);
+    chmodSync(path.join(folder, "export-open.example"), 0o666);
+    put("export-garbage.example", "\u0000yesterday", now - 99 * day);
+    const [said, ...more] = await after(undefined, 0, state, now);
+    expect(said).toContain("the last export of late.example by a timer of this machine was 9 days ago.");
+    expect(said).not.toContain("Others");
+    expect(more).toEqual([]);
+  });
+
+  test("that ends several times at once is remembered once", async () => {
+    const state = path.join(scratch, "at-once");
+    const runs = Array.from({ length: 20 }, async (_, index) => after("export-a.example", index % 2, state, now));
+    await Promise.all(runs);
+    expect(readdirSync(path.join(state, "insured"))).toEqual(["export-a.example"]);
+    await after("export-a.example", 0, state, now);
+    expect(readFileSync(path.join(state, "insured/export-a.example"), "utf8")).toBe("2026-11-30T00:00:00.000Z\n");
   });
 
   test("is never said to a script", async () => {
@@ -193,9 +394,15 @@ describe("a job that is overdue", () => {
     const told = async (...flags: string[]): Promise<boolean> => {
       const stderr = flags[0] !== "no-terminal";
       const words = ["archive", "ls", archive, ...flags.filter((flag) => flag.startsWith("-"))];
-      return (await run(words, { env, terminals: stderr ? ["stderr"] : [] })).stderr.includes("that ended well");
+      return (await run(words, { env, terminals: stderr ? ["stderr"] : [] })).stderr.includes(
+        "by a timer of this machine",
+      );
     };
     expect(await told()).toBe(true);
+    // A command that fails says it, too.
+    expect((await run(["archive", "ls", "/none"], { env, terminals: ["stderr"] })).stderr).toMatch(
+      /by a timer of this machine[^]*Error:/,
+    );
     expect(await told("no-terminal")).toBe(false);
     expect(await told("--quiet")).toBe(false);
     expect(await told("--json")).toBe(false);
@@ -206,6 +413,13 @@ describe("a job that is overdue", () => {
     writeFileSync(file, "");
     expect(await after("export-a.example", 0, file, now)).toEqual([]);
     expect(await after(undefined, 0, file, now)).toEqual([]);
+  });
+});
+
+test.each(["backup.car", "-"])("-o %s is no archive", async (output) => {
+  expect(await run(["insure", "alice.example", "-o", output, "--for", "cron"])).toMatchObject({
+    exitCode: 2,
+    stdout: "",
   });
 });
 

@@ -21,7 +21,7 @@ import { administrator, currentUser, othersWrite } from "./named/users.ts";
 import { systemCode } from "../system-error.ts";
 
 /** The folders that decamp makes in the folder of its state. */
-const ownFolders: ReadonlySet<string> = new Set(["migrations", "heads", "archives"]);
+const ownFolders: ReadonlySet<string> = new Set(["migrations", "heads", "archives", "made", "watch", "insured"]);
 
 /** The sticky bit: others may add to the folder, and not touch what is not theirs. */
 const sticky = 0o1000;

@@ -1,9 +1,10 @@
-/** What a run has to do with an insurance of this machine: a job remembers that it ended well, a person hears of it. */
-import { lateJob, rememberJob } from "../../../services/disk/remembered/insured-jobs.ts";
+/** What a run has to do with an insurance of this machine: a job remembers how it ended, a person hears of a late one. */
+import { lateJob, rememberJob, type LateJob } from "../../../services/disk/remembered/insured-jobs.ts";
 import type { Terminal } from "../terminal.ts";
+import { plural } from "./amounts.ts";
 
 /**
- * Remembers a run that was well, if it is one of a job; else says it in one line where a job is long overdue, if
+ * Remembers how a run has ended, if it is one of a job; else says it in one line where a job is long overdue, if
  * somebody sees it.
  *
  * @param job the name of the job, none unless it is one
@@ -16,16 +17,21 @@ export async function tellInsurance(
   now: number,
 ): Promise<void> {
   if (job !== undefined) {
-    await (exitCode === 0 ? rememberJob(stateDir, job, now) : undefined);
+    await rememberJob(stateDir, job, exitCode, now);
     return;
   }
   const late = await lateJob(stateDir, now);
   if (late !== undefined) {
-    const { kind, account, days, path } = late;
-    err.line(
-      { text: "Warning:", style: "yellow" },
-      ` the last ${kind} of ${account} that ended well, by a timer of this machine, was ${days} days ago. `,
-      `See why it does not run. If it is not wanted any more, remove ${path}.`,
-    );
+    err.line({ text: "Warning:", style: "yellow" }, ` ${sentences(late)}`);
   }
+}
+
+function sentences({ kind, account, state, days, path, others }: LateJob): string {
+  const what = {
+    ended: `the last ${kind} of ${account} by a timer of this machine was ${plural(days, "day")} ago. See why it does not run.`,
+    tried: `no ${kind} of ${account} by a timer of this machine has come to its end. The first try was ${plural(days, "day")} ago. See why it fails.`,
+    ahead: `the last ${kind} of ${account} by a timer of this machine is remembered for a day that is yet to come. See whether the clock is right, and whether the timer runs.`,
+  }[state];
+  const more = others ? " Others are late, too." : "";
+  return `${what}${more} If it is not wanted any more, remove ${path}.`;
 }
