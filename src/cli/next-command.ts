@@ -44,34 +44,39 @@ export function completer(run: RunFlags): Complete {
 }
 
 /**
- * The same for a run that was given the file of the key that a command asks for. @param path none where it is unknown,
- * or `-`, where it is no file
+ * The same, with the flags of the rotation key that this run was given in the place of `--rotation-key-file FILE`.
+ *
+ * @param flags none where they are unknown: then `FILE` stays, for the person to fill in
  */
-export function withKeyFile(complete: Complete, given: string | undefined): Complete {
-  const path = given === "-" ? undefined : given;
-  return (words) =>
-    complete(
-      words.map((word, index) =>
-        word === "FILE" && words[index - 1] === "--rotation-key-file" ? (path ?? word) : word,
-      ),
-    );
+export function withKey(complete: Complete, flags: readonly string[]): Complete {
+  return (words) => complete(flags.length === 0 ? words : withKeyWords(words, flags));
 }
 
-/** An error whose next command needs a rotation key, with the flags of the key that this run has used. */
-export function withOwnKey(error: unknown, flags: readonly string[]): unknown {
+/** An error whose next command needs a rotation key, with the flags of the key that this run has used, if any. */
+export function errorWithKey(error: unknown, flags: readonly string[]): unknown {
+  const words = nextWords(error);
+  return isDecampError(error) && words !== undefined
+    ? withOwnHint(error, ownHint(error), { next: withKeyWords(words, flags) })
+    : error;
+}
+
+function withKeyWords(words: readonly string[], flags: readonly string[]): readonly string[] {
+  const at = words.findIndex((word, index) => word === "FILE" && words[index - 1] === "--rotation-key-file");
+  return at < 0 ? words : [...words.slice(0, at - 1), ...flags, ...words.slice(at + 1)];
+}
+
+/** The words of the next command that an error names. */
+function nextWords(error: unknown): readonly string[] | undefined {
   const words = isDecampError(error) ? error.data["next"] : undefined;
-  if (!isDecampError(error) || !Array.isArray(words) || words.at(-2) !== "--rotation-key-file") {
-    return error;
-  }
-  return withOwnHint(error, ownHint(error), { next: [...words.slice(0, -2).map(String), ...flags] });
+  return Array.isArray(words) && words.length > 0 ? words.map(String) : undefined;
 }
 
 /** An error whose data names the words of the next command, with that command complete behind its hint. */
 export function withNextCommand(error: unknown, run: RunFlags): unknown {
-  const words = isDecampError(error) ? error.data["next"] : undefined;
-  if (!isDecampError(error) || !Array.isArray(words) || words.length === 0) {
+  const words = nextWords(error);
+  if (!isDecampError(error) || words === undefined) {
     return error;
   }
-  const next = nextCommand(words.map(String), run);
+  const next = nextCommand(words, run);
   return withOwnHint(error, `${ownHint(error)}\n  ${next}`, { next });
 }

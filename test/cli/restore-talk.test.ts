@@ -7,7 +7,7 @@ import { restoreLines } from "../../src/cli/restore/result.ts";
 import { keepTemporaryKey } from "../../src/cli/talk/keys/keep-temporary-key.ts";
 import type { Secrets } from "../../src/cli/talk/secrets.ts";
 import { commandLine } from "../../src/cli/command-line.ts";
-import { withKeyFile } from "../../src/cli/next-command.ts";
+import { withKey } from "../../src/cli/next-command.ts";
 import type { Answers } from "../../src/migration/answers.ts";
 import type { Context } from "../../src/migration/context.ts";
 import type { MigrationResult } from "../../src/migration/events.ts";
@@ -27,7 +27,7 @@ test("a file with a temporary key that cannot be opened is named, and what to do
 
 test("a run that stops where it was asked to says that the identity names a temporary key", () => {
   const known = { did: "did:plc:one", target: "https://new.example", state: "stopped", missingBlobs: [] };
-  const complete = withKeyFile(commandLine, "my key.age");
+  const complete = withKey(commandLine, ["--rotation-key-file", "my key.age"]);
   const text = (isTemporary: boolean): string =>
     restoreLines(known as unknown as MigrationResult, undefined, { until: "import-repo", isTemporary, complete })
       .flatMap((line) => line.map((piece) => (typeof piece === "string" ? piece : piece.text)))

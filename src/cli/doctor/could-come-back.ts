@@ -3,9 +3,15 @@ import { exitCodeOf } from "../../errors.ts";
 import { couldComeBack, type Comeback } from "../../migration/restore/comeback.ts";
 import type { Edge, Invocation } from "../command.ts";
 import { readGlobals } from "../globals.ts";
-import { completer, withKeyFile, type Complete } from "../next-command.ts";
+import { completer, withKey, type Complete } from "../next-command.ts";
 import { withTalk } from "../talk/answers/with-talk.ts";
-import { namesRotationKey, outsideSigner, rotationKeyOpener, rotationKeySecrets } from "../talk/rotation-key.ts";
+import {
+  keyWords,
+  namesRotationKey,
+  outsideSigner,
+  rotationKeyOpener,
+  rotationKeySecrets,
+} from "../talk/rotation-key.ts";
 import { completeHealth, findingLine } from "../talk/reporters/health-lines.ts";
 import type { Line } from "../talk/terminal.ts";
 import type { DoctorFlags } from "./declare.ts";
@@ -19,7 +25,7 @@ export async function comebackCommand(
   const globals = readGlobals(raw, terminal.env);
   const [account = ""] = args;
   const { archive = "", to } = flags;
-  const complete = withKeyFile(completer({ raw, globals }), flags.rotationKeyFile);
+  const complete = withKey(completer({ raw, globals }), keyWords(flags));
   const how = { secretFlags: rotationKeySecrets(flags), onStop: () => undefined };
   const comeback = await withTalk(edge, globals, how, async ({ services, secrets, signal }) => {
     // A timer never opens a key: it has to be named.

@@ -6,7 +6,7 @@ import type { MigrateOptions } from "../../migration/options.ts";
 import { migrate } from "../../migration/run.ts";
 import { isPointOfNoReturn } from "../../migration/step-ids.ts";
 import { resumable } from "../command-line.ts";
-import { withOwnKey } from "../next-command.ts";
+import { errorWithKey } from "../next-command.ts";
 import { converse } from "../talk/converse.ts";
 import { nonEmpty, readGlobals, relayOf } from "../globals.ts";
 import type { Edge, Invocation } from "../command.ts";
@@ -14,7 +14,7 @@ import { askedLines } from "./asked-for.ts";
 import type { MigrateFlags } from "./declare.ts";
 import { guide, keyAtHand, type Guided } from "./guide.ts";
 import { readMigrateRequest } from "./request.ts";
-import { keyFileOf } from "../talk/rotation-key.ts";
+import { keyFileOf, keyWords } from "../talk/rotation-key.ts";
 import { servicesFor } from "../services.ts";
 import { resultLines } from "./result.ts";
 import type { Line } from "../talk/line.ts";
@@ -59,7 +59,7 @@ export async function runMigrate({ invocation, key, isAgreed }: Guided, edge: Ed
       signal,
     ),
   ).catch((error: unknown) => {
-    const own = withOwnKey(error, ownKeyWords(invocation.flags));
+    const own = errorWithKey(error, keyWords(invocation.flags, invocation.flags.recoveryKey));
     throw resumable(own, invocation.argv, identityMoved ? finishSoon : undefined);
   });
 
@@ -82,18 +82,6 @@ export async function runMigrate({ invocation, key, isAgreed }: Guided, edge: Ed
     }
   }
   return exitCode;
-}
-
-/** The flags with which another command opens the same rotation key; none where it finds the key by itself. */
-function ownKeyWords(flags: MigrateFlags): readonly string[] {
-  const file = keyFileOf(flags.recoveryKey) ?? flags.rotationKeyFile;
-  const { rotationKeyCommand, rotationSignerCommand, rotationSignerKey } = flags;
-  return Object.entries({
-    "--rotation-key-file": file,
-    "--rotation-key-command": file === undefined ? rotationKeyCommand : undefined,
-    "--rotation-signer-command": file === undefined ? rotationSignerCommand : undefined,
-    "--rotation-signer-key": file === undefined ? rotationSignerKey : undefined,
-  }).flatMap(([flag, value]) => (value === undefined ? [] : [flag, value]));
 }
 
 /** A move that is done and lacks something says so to scripts, too. */

@@ -13,8 +13,8 @@ import { documentWait } from "../shape.ts";
 import type { Invocation } from "../command.ts";
 import type { MigrateFlags } from "./declare.ts";
 import { readPlaces } from "./account-and-target.ts";
-import { keyFileOf, namesRotationKey, outsideSigner, rotationKeySecrets } from "../talk/rotation-key.ts";
-import { completer, withKeyFile } from "../next-command.ts";
+import { keyWords, namesRotationKey, outsideSigner, rotationKeySecrets } from "../talk/rotation-key.ts";
+import { completer, withKey } from "../next-command.ts";
 
 /** All that one run is told. */
 export interface MigrateRequest extends ConverseRequest {
@@ -88,7 +88,7 @@ export function readMigrateRequest(
     },
     globals,
     warnings,
-    complete: withKeyFile(completer({ raw, globals, archive: flags.archive }), keyFileOf(recoveryKey)),
+    complete: withKey(completer({ raw, globals, archive: flags.archive }), keyWords({}, recoveryKey)),
     newKey: recoveryKey === undefined ? undefined : async (...of) => readNewKey(recoveryKey, flags.curve, ...of),
   };
 }

@@ -6,10 +6,11 @@ import { isPointOfNoReturn } from "../../migration/step-ids.ts";
 import { resumable } from "../command-line.ts";
 import type { Edge, Invocation } from "../command.ts";
 import { readGlobals, relayOf } from "../globals.ts";
-import { withKeyFile } from "../next-command.ts";
+import { withKey } from "../next-command.ts";
 import { servicesFor } from "../services.ts";
 import { converse } from "../talk/converse.ts";
 import { finishSoon } from "../talk/move-lines.ts";
+import { keyWords } from "../talk/rotation-key.ts";
 import type { RestoreFlags } from "./declare.ts";
 import { readRestoreRequest } from "./request.ts";
 import { restoreLines } from "./result.ts";
@@ -51,7 +52,7 @@ export async function restoreCommand(invocation: Invocation<RestoreFlags>, edge:
       const run = {
         until: options.until,
         isTemporary: swapped && !identityMoved,
-        complete: withKeyFile(request.complete, invocation.flags.rotationKeyFile),
+        complete: withKey(request.complete, keyWords(invocation.flags)),
       };
       for (const line of restoreLines(result, plan, run)) {
         terminal.out.line(...line);

@@ -82,6 +82,23 @@ export function keyFileOf(recoveryKey: string | undefined): string | undefined {
   return recoveryKey === undefined || recoveryKey === "-" || recoveryKey.startsWith("did:") ? undefined : recoveryKey;
 }
 
+/**
+ * The flags with which another command opens the same rotation key; none where it finds the key by itself, or it was
+ * typed.
+ *
+ * @param recoveryKey the key that this run has put into the identity, if it has
+ */
+export function keyWords(flags: RotationKeyFlags & RotationSignerFlags, recoveryKey?: string): readonly string[] {
+  const { rotationKeyFile, rotationKeyCommand, rotationSignerCommand, rotationSignerKey } = flags;
+  const file = keyFileOf(recoveryKey) ?? keyFileOf(rotationKeyFile);
+  return Object.entries({
+    "--rotation-key-file": file,
+    "--rotation-key-command": file === undefined ? rotationKeyCommand : undefined,
+    "--rotation-signer-command": file === undefined ? rotationSignerCommand : undefined,
+    "--rotation-signer-key": file === undefined ? rotationSignerKey : undefined,
+  }).flatMap(([flag, value]) => (value === undefined ? [] : [flag, value]));
+}
+
 /** Whether a flag or the environment names a rotation key: then it signs, and nobody else is asked to. */
 export function namesRotationKey(
   flags: RotationKeyFlags & RotationSignerFlags,
