@@ -22,13 +22,18 @@ export function resumable(error: unknown, argv: readonly string[], lead = "To go
     .replace(error.known?.sentence ?? "", "")
     .replace(usualHint, "")
     .trim();
+  const way =
+    resume.length > mostShown ? `${lead.replace(/,? run:$/, ", run")} the same command again.` : `${lead}\n  ${resume}`;
   return new DecampError("interrupted", error.message, {
-    hint: `${more}${more === "" ? "" : " "}${lead}\n  ${resume}`,
+    hint: `${more}${more === "" ? "" : " "}${way}`,
     data: { ...error.data, resume },
     cause: error,
     known: error.known,
   });
 }
+
+/** A longer command is not shown: whoever has typed it, or had it made, has it (letters). */
+const mostShown = 2000;
 
 /** Says the same without the command. */
 const usualHint = new DecampError("interrupted", "").hint;

@@ -6,7 +6,7 @@ import { DecampError } from "../../src/errors.ts";
 import type { Ours } from "../../src/plc/foreign.ts";
 import type { WatchEvent } from "../../src/account/watch/events.ts";
 import type { WatchedDirectory } from "../../src/account/watch/follow.ts";
-import type { WatchServices } from "../../src/account/watch/watch-logs.ts";
+import type { Round, WatchServices } from "../../src/account/watch/watch-logs.ts";
 import type { ExportCursor, ExportLine } from "../../src/services/servers/plc-export.ts";
 import { hour, testCid, testDid, type Json, type TestEntry } from "../tools/plc.ts";
 
@@ -105,6 +105,7 @@ export class World {
   now: number;
   readonly told: (WatchEvent & { readonly at: number })[] = [];
   readonly heads = new Map<string, readonly string[]>();
+  readonly rounds: (Round & { readonly at: number })[] = [];
   ours: Ours = { keys: [], made: [] };
   /** What other commands of decamp have seen. */
   readonly seen = new Map<string, string>();
@@ -143,6 +144,9 @@ export class World {
       save: async (heads) => heads.forEach((cids, did) => this.heads.set(did, cids)),
       tell: async (event) => {
         this.told.push({ ...event, at: this.now });
+      },
+      onRound: async (round) => {
+        this.rounds.push({ ...round, at: this.now });
       },
       now: () => this.now,
       random: this.#random,

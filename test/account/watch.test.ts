@@ -228,6 +228,10 @@ describe("a directory that", () => {
     expect(found).toBeLessThanOrEqual(4 * day + hour);
     const vain = one.asked.filter((ask) => ask.at > start + hour && ask.at < start + 4 * day);
     expect(vain.length).toBeLessThan(3 * 24 * 2 + 20);
+    // Nobody says meanwhile that all is well.
+    const isAway = world.rounds.filter(({ at: time }) => time > start + hour && time < start + 4 * day);
+    expect(isAway.some(({ isCurrent }) => isCurrent)).toBe(false);
+    expect(world.rounds.at(-1)).toMatchObject({ isCurrent: true, hasReadAll: true });
   });
 
   test("has no export is asked for the logs in turn", async () => {

@@ -9,14 +9,16 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { watchLogs } from "../../src/account/watch/watch-logs.ts";
 import { DecampError, isDecampError } from "../../src/errors.ts";
-import { findCollector } from "../../src/cli/collector.ts";
+import { findCollector, staySmall } from "../../src/cli/collector.ts";
 import { openNetwork } from "../../src/services/open-network.ts";
 import { collectWith } from "../../src/services/spent-memory.ts";
 import { fetchExport } from "../../src/services/servers/plc-export.ts";
 
 // As the command line has it.
 collectWith(findCollector);
+staySmall();
 
+const startedWith = process.memoryUsage().rss / 1e6;
 const accounts = Number(process.argv[2] ?? 10_000);
 const days = Number(process.argv[3] ?? 30);
 const minute = 60_000;
@@ -42,7 +44,7 @@ try {
   const [first] = (await once(server.stdout.setEncoding("utf8"), "data")) as [string];
   const url = first.trim();
   const dids = (await (await fetch(`${url}/dids`)).text()).split("\n");
-  console.log(`${dids.length} accounts, ${days} days`);
+  console.log(`${dids.length} accounts, ${days} days; ${startedWith.toFixed(1)} MB before anything was asked`);
   await passDays(url, dids);
   await runCommand(url, dids);
 } finally {

@@ -69,6 +69,8 @@ export class Follower {
   nextAt: number;
   /** When it answered last. */
   answeredAt: number;
+  /** Whether it answered when it was asked last, and everything that is new in it was read. */
+  isCurrent = false;
   /** Since when it has been silent, once that was told. */
   silentSince: number | undefined;
   readonly #dids: ReadonlySet<string>;
@@ -120,8 +122,9 @@ export class Follower {
   }
 
   /** It has answered. @param wait milliseconds until it is asked again */
-  succeeded(now: number, wait: number): void {
+  succeeded(now: number, wait: number, isBehind: boolean): void {
     this.#failures = 0;
+    this.isCurrent = !isBehind;
     this.answeredAt = now;
     this.nextAt = now + wait;
   }
@@ -129,6 +132,7 @@ export class Follower {
   /** It has not: the pause grows, up to an hour. */
   failed(now: number, interval: number, random: () => number): void {
     this.#failures += 1;
+    this.isCurrent = false;
     const pause = Math.min(interval * 2 ** Math.min(this.#failures - 1, 20), Math.max(longestPause, interval));
     this.nextAt = now + pause * (0.5 + random() / 2);
   }

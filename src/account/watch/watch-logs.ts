@@ -40,11 +40,21 @@ export interface WatchServices {
   tell(event: WatchEvent): Promise<void>;
   /** Told whenever a directory was asked in vain, and why. */
   readonly onFailure?: (host: string, error: unknown) => void;
+  /** Told after each round of a watch. */
+  readonly onRound?: (round: Round) => Promise<void>;
   /** Epoch milliseconds. */
   now(): number;
   /** From 0 to 1. */
   random(): number;
   sleep(milliseconds: number, signal: AbortSignal): Promise<void>;
+}
+
+/** How far a watch has come. */
+export interface Round {
+  /** Every log was read once, at every directory. */
+  readonly hasReadAll: boolean;
+  /** Every directory answered when it was asked last, and what is new in it was read. */
+  readonly isCurrent: boolean;
 }
 
 export interface WatchOptions {
@@ -104,6 +114,10 @@ export async function watchLogs(services: WatchServices, options: WatchOptions):
         await watch.ask(follower);
       }
     }
+    await services.onRound?.({
+      hasReadAll: watch.followers.every(({ hasReadAll }) => hasReadAll),
+      isCurrent: watch.followers.every(({ isCurrent }) => isCurrent),
+    });
   }
 }
 
@@ -135,7 +149,8 @@ class Watch {
       const { isBehind } = await follower.step(services.now(), this.#notice, signal);
       await this.#tellBack(follower);
       // Many watches that were started together do not ask together; after that, each keeps its pace.
-      follower.succeeded(services.now(), isBehind ? catchingUp : isFirst ? interval * services.random() : interval);
+      const wait = isBehind ? catchingUp : isFirst ? interval * services.random() : interval;
+      follower.succeeded(services.now(), wait, isBehind);
       return true;
     } catch (error) {
       signal.throwIfAborted();

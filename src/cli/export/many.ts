@@ -31,7 +31,7 @@ import { servicesFor } from "../services.ts";
 import { stoppable, tellStopping } from "../talk/signals.ts";
 import type { Terminal } from "../talk/terminal.ts";
 import { summarize, tell, warn } from "./many-lines.ts";
-import { ping } from "./ping.ts";
+import { ping } from "../talk/reporters/ping.ts";
 import { count, newTally, totalOf, type Absent, type Tally } from "./many-tally.ts";
 
 const defaultJobs = 4;

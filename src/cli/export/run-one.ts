@@ -18,7 +18,7 @@ import { beside, carTarget, checkTarget, exportToCar, type CarTarget } from "./t
 import { createIdentityAnswers } from "../talk/identity-answers.ts";
 import type { Edge, Invocation } from "../command.ts";
 import { servicesFor } from "../services.ts";
-import { ping } from "./ping.ts";
+import { ping } from "../talk/reporters/ping.ts";
 import type { Prompter } from "../talk/prompter.ts";
 import { reportAndAsk } from "../talk/report-and-ask.ts";
 import { secretKinds } from "../secret-kinds.ts";

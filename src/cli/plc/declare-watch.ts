@@ -8,6 +8,7 @@ export interface PlcWatchFlags {
   readonly secondDirectory?: string;
   readonly ownKey?: readonly string[];
   readonly notifyCommand?: string;
+  readonly pingCommand?: string;
   readonly once?: true;
   readonly interval?: number;
   readonly memory?: string;
@@ -23,6 +24,7 @@ export function declareWatch(plc: Command): Command {
     .option("--second-directory <url>", "also ask this directory: it shows what the other one hides")
     .option("--own-key <did:key>", "a rotation key that is yours: what it signs is yours; may be repeated", collect)
     .option("--notify-command <cmd>", "run this for what is noticed, with JSON on its standard input")
+    .option("--ping-command <cmd>", "run this while all is well, once an hour: whoever misses that can tell you")
     .option("--once", "look once, and end with 3 if something was noticed")
     .option("--interval <minutes>", "how often the directory is asked, in minutes (default: 1)", wholeNumber(1, 1440))
     .option("--memory <file>", "where to remember what was seen (default: in the folder of the state)")

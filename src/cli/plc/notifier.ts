@@ -14,6 +14,8 @@ export interface Notifier {
   notify(message: object): Promise<void>;
   /** Tries again what has failed. @param now epoch milliseconds */
   retry(now: number): Promise<void>;
+  /** Whether everything was told, as far as is known. */
+  hasTold(): boolean;
 }
 
 /** @param command none where nobody is to be told */
@@ -47,5 +49,6 @@ export function createNotifier(command: string | undefined, terminal: Terminal, 
         waiting.shift();
       }
     },
+    hasTold: () => waiting.length === 0,
   };
 }

@@ -1,16 +1,10 @@
 /** `decamp plc watch`: the logs of accounts, followed, and what is noticed, told. */
-import { findPlcDid } from "../../account/find.ts";
 import type { WatchEvent } from "../../account/watch/events.ts";
 import type { WatchedDirectory } from "../../account/watch/follow.ts";
 import { lookOnce, watchLogs, type Looked, type WatchServices } from "../../account/watch/watch-logs.ts";
-import { archivesIn } from "../../archive/archives.ts";
-import { snapshotFile } from "../../archive/layout.ts";
-import { openSnapshot } from "../../archive/open.ts";
 import { DecampError, exitCodeOf, isDecampError } from "../../errors.ts";
 import { parseServerUrl } from "../../identity/addresses.ts";
-import { isPlcDid, parseAccount } from "../../identity/names.ts";
-import { auditLogFile } from "../../plc/log-file.ts";
-import { isStorageError, readWhole } from "../../services/disk/files.ts";
+import { isStorageError } from "../../services/disk/files.ts";
 import { thisProcess } from "../../services/disk/lock-owner.ts";
 import { madeOperations } from "../../services/disk/remembered/made-operations.ts";
 import { createSeenHeads } from "../../services/disk/seen-heads.ts";
@@ -18,34 +12,30 @@ import { openWatchMemory } from "../../services/disk/remembered/watch-memory.ts"
 import { openNetwork, type OpenNetwork } from "../../services/open-network.ts";
 import { fetchExport } from "../../services/servers/plc-export.ts";
 import { pause } from "../../services/wait.ts";
+import { staySmall } from "../collector.ts";
 import type { Edge, Invocation } from "../command.ts";
 import { requireDidKey } from "../did-key.ts";
 import { readGlobals, type GlobalFlags } from "../globals.ts";
 import { networkOptions } from "../network.ts";
 import { completer, type Complete } from "../next-command.ts";
-import { servicesFor } from "../services.ts";
-import { plural } from "../talk/reporters/amounts.ts";
+import { plural, timeText } from "../talk/reporters/amounts.ts";
+import { hourlyPing, ping } from "../talk/reporters/ping.ts";
 import { stoppable } from "../talk/signals.ts";
 import type { Terminal } from "../talk/terminal.ts";
 import type { PlcWatchFlags } from "./declare-watch.ts";
 import { createNotifier } from "./notifier.ts";
+import { archivedAccounts, namedAccounts } from "./watched.ts";
 import { eventJson, eventLines } from "./watch-lines.ts";
 
 const minute = 60_000;
-
-/** Who is watched, and what their archives know. */
-interface Watched {
-  readonly dids: readonly string[];
-  /** The newest operation that an archive has, by DID. */
-  readonly archived: ReadonlyMap<string, string>;
-}
 
 /** Runs `decamp plc watch`. With `--once` exit code 3 if something was noticed, 5 if a directory did not answer. */
 export async function plcWatchCommand(invocation: Invocation<PlcWatchFlags>, edge: Edge): Promise<number> {
   const { args, flags, globals: raw } = invocation;
   const { terminal } = edge;
   const globals = readGlobals(raw, terminal.env);
-  const { archives, secondDirectory, ownKey = [], notifyCommand, once = false, interval = 1, memory: file } = flags;
+  const { archives, secondDirectory, ownKey = [], notifyCommand, pingCommand, once = false } = flags;
+  const { interval = 1, memory: file } = flags;
   if ((args.length === 0) === (archives === undefined)) {
     throw new DecampError(
       "usage",
@@ -63,6 +53,8 @@ export async function plcWatchCommand(invocation: Invocation<PlcWatchFlags>, edg
     origins.map((plcUrl) => [new URL(plcUrl).host, completer({ raw, globals: { ...globals, plcUrl } })] as const),
   );
   const seenHeads = createSeenHeads(globals.stateDir);
+  const hosts = [...completes.keys()];
+  staySmall();
   try {
     return await stoppable(
       async (signal) => {
@@ -71,6 +63,8 @@ export async function plcWatchCommand(invocation: Invocation<PlcWatchFlags>, edg
           : archivedAccounts(archives, globals, terminal, signal));
         const memory = await openWatchMemory(globals.stateDir, file, thisProcess(), Date.now());
         const notifier = createNotifier(notifyCommand, terminal, signal);
+        const pingNow = hourlyPing(pingCommand, globals, terminal);
+        const stand: Stand = { accounts: watched.dids.length, hosts, since: Date.now(), told: 0, hasReadAll: false };
         try {
           const services: WatchServices = {
             directories: networks.map(watchedDirectory),
@@ -88,8 +82,16 @@ export async function plcWatchCommand(invocation: Invocation<PlcWatchFlags>, edg
                 }
                 terminal.err.line(`${error.message} What was seen is not remembered.`);
               }),
-            tell: async (event) =>
-              tell(event, completes, globals, terminal, async (message) => notifier.notify(message)),
+            tell: async (event) => {
+              stand.told += 1;
+              await tell(event, completes, globals, terminal, async (message) => notifier.notify(message));
+            },
+            onRound: async ({ hasReadAll, isCurrent }) => {
+              stand.hasReadAll ||= hasReadAll;
+              if (isCurrent && notifier.hasTold()) {
+                await pingNow(Date.now());
+              }
+            },
             onFailure: (_host, error) => {
               if (globals.verbose && isDecampError(error)) {
                 terminal.err.line({ text: error.message, style: "dim" });
@@ -104,10 +106,16 @@ export async function plcWatchCommand(invocation: Invocation<PlcWatchFlags>, edg
           };
           const options = { dids: watched.dids, interval: interval * minute, signal };
           if (!once) {
-            sayStart(watched.dids.length, [...completes.keys()], globals, terminal);
+            sayStart(stand, globals, terminal);
             return await watchLogs(services, options);
           }
-          return tellLooked(await lookOnce(services, options), watched.dids.length, globals, terminal);
+          const looked = await lookOnce(services, options);
+          const code = exitCodeFor(looked);
+          await ping(pingCommand, code, globals, terminal);
+          tellLooked(looked, stand.accounts, globals, terminal);
+          return code;
+        } catch (error) {
+          throw signal.aborted && !once ? stopped(stand, error) : error;
         } finally {
           await memory.close();
         }
@@ -132,89 +140,6 @@ function watchedDirectory({ directory, http }: OpenNetwork): WatchedDirectory {
   };
 }
 
-async function namedAccounts(
-  names: readonly string[],
-  { from }: PlcWatchFlags,
-  globals: GlobalFlags,
-  terminal: Terminal,
-  signal: AbortSignal,
-): Promise<Watched> {
-  const origin = from === undefined ? undefined : parseServerUrl(from, globals);
-  const services = servicesFor(globals, terminal);
-  try {
-    const dids: string[] = [];
-    for (const name of names) {
-      dids.push(await findPlcDid(services, parseAccount(name), origin, signal));
-    }
-    return { dids: [...new Set(dids)], archived: new Map() };
-  } finally {
-    services.close();
-  }
-}
-
-/** The accounts of a folder of archives, and the heads of the logs in them. @throws DecampError `usage`, `storage` */
-async function archivedAccounts(
-  folder: string,
-  globals: GlobalFlags,
-  terminal: Terminal,
-  signal: AbortSignal,
-): Promise<Watched> {
-  const archived = new Map<string, string>();
-  const dids = new Set<string>();
-  for await (const path of archivesIn(folder)) {
-    signal.throwIfAborted();
-    try {
-      const { archive, manifest } = await openSnapshot(path);
-      if (!isPlcDid(manifest.did)) {
-        continue;
-      }
-      dids.add(manifest.did);
-      const head = await archivedHead(archive, manifest.snapshot, manifest.did, signal);
-      if (head !== undefined) {
-        archived.set(manifest.did, head);
-      }
-    } catch (error) {
-      signal.throwIfAborted();
-      if (!isDecampError(error)) {
-        throw error;
-      }
-      if (!globals.quiet) {
-        terminal.err.line({ text: "Warning:", style: "yellow" }, ` ${path} is not watched: ${error.message}`);
-      }
-    }
-  }
-  if (dids.size === 0) {
-    throw new DecampError("usage", `There is no archive of a did:plc in ${folder}.`, {
-      hint: "It has to be a folder that holds archives, as decamp export makes it for several accounts.",
-    });
-  }
-  return { dids: [...dids], archived };
-}
-
-/** The newest operation of the log in an archive, if that proves itself. */
-async function archivedHead(
-  archive: string,
-  snapshot: string,
-  did: string,
-  signal: AbortSignal,
-): Promise<string | undefined> {
-  const bytes = await readWhole(snapshotFile(archive, snapshot, "log"));
-  if (bytes === undefined) {
-    return undefined;
-  }
-  try {
-    const value: unknown = JSON.parse(new TextDecoder().decode(bytes));
-    const { log } = await auditLogFile({ value, lines: false }, did, { signal });
-    return log?.entries.at(-1)?.cid;
-  } catch (error) {
-    signal.throwIfAborted();
-    if (error instanceof SyntaxError || isDecampError(error)) {
-      return undefined;
-    }
-    throw error;
-  }
-}
-
 async function tell(
   event: WatchEvent,
   completes: ReadonlyMap<string, Complete>,
@@ -234,18 +159,38 @@ async function tell(
   await notify(document);
 }
 
-function sayStart(accounts: number, hosts: readonly string[], { quiet, json }: GlobalFlags, { err }: Terminal): void {
+/** What a watch can say of itself when it is ended. */
+interface Stand {
+  readonly accounts: number;
+  readonly hosts: readonly string[];
+  /** Epoch milliseconds. */
+  readonly since: number;
+  told: number;
+  hasReadAll: boolean;
+}
+
+function sayStart({ accounts, hosts }: Stand, { quiet, json }: GlobalFlags, { err }: Terminal): void {
   if (!quiet && !json) {
     err.line(`Watching ${plural(accounts, "account")} at ${hosts.join(" and ")}. Ctrl-C ends that.`);
   }
 }
 
-function tellLooked(
-  { events, unanswered }: Looked,
-  accounts: number,
-  globals: GlobalFlags,
-  terminal: Terminal,
-): number {
+/** What is said behind "Stopped.", with how to go on to follow. */
+function stopped({ accounts, hosts, since, told, hasReadAll }: Stand, cause: unknown): DecampError {
+  const watched = `${plural(accounts, "account")} ${accounts === 1 ? "was" : "were"} watched at ${hosts.join(" and ")}`;
+  const start = timeText(new Date(since).toISOString());
+  const news = told === 0 ? "nothing was noticed" : `${plural(told, "thing")} ${told === 1 ? "was" : "were"} told`;
+  const rest = hasReadAll ? "" : " Not every log was read yet.";
+  const hint = `${watched} since ${start}; ${news}.${rest}`;
+  return new DecampError("interrupted", "Interrupted.", { hint, cause });
+}
+
+/** What a single look ends with. */
+function exitCodeFor({ events, unanswered }: Looked): number {
+  return events > 0 ? exitCodeOf("damaged") : unanswered.length === 0 ? 0 : exitCodeOf("unreachable");
+}
+
+function tellLooked({ events, unanswered }: Looked, accounts: number, globals: GlobalFlags, terminal: Terminal): void {
   const ok = events === 0 && unanswered.length === 0;
   if (globals.json) {
     terminal.out.json({
@@ -267,5 +212,4 @@ function tellLooked(
         : `Nothing to tell of ${plural(accounts, "account")}${ok ? "" : ", as far as that could be seen"}.`,
     );
   }
-  return events > 0 ? exitCodeOf("damaged") : ok ? 0 : exitCodeOf("unreachable");
 }
