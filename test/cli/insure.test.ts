@@ -46,6 +46,8 @@ const awkward: Insurance = {
   launcher: [process.execPath, parrot],
   complete: (words) => words,
   pingCommand: `curl -d "a%20b $(hostname) \${X}" 'https://ping.example.net/?a=1&b=2'; true # 100%`,
+  watchPingCommand: `echo "$HOME" 50%; true`,
+  ownKeys: ["did:key:zQ3shXpu8NCysoXFYQAbCCNjrTbgFRToZXW7E5astUQuKJzkJ"],
 };
 
 const plain: Insurance = {
@@ -423,9 +425,38 @@ test.each(["backup.car", "-"])("-o %s is no archive", async (output) => {
   });
 });
 
-test("what would break out of a unit is refused", async () => {
-  const ran = await run(["insure", "alice.example", "-o", "x", "--for", "cron", "--ping-command", "a\nb"]);
-  expect(ran).toMatchObject({ exitCode: 2, stdout: "" });
+test.each(["--ping-command", "--watch-ping-command", "--notify-command"])(
+  "what would break out of a unit is refused: %s",
+  async (flag) => {
+    const ran = await run(["insure", "alice.example", "-o", "x", "--for", "cron", flag, "a\nb"]);
+    expect(ran).toMatchObject({ exitCode: 2, stdout: "" });
+  },
+);
+
+test("the watch has a ping of its own, and knows the keys that were named or stand in the file", async () => {
+  const key = "did:key:zQ3shXpu8NCysoXFYQAbCCNjrTbgFRToZXW7E5astUQuKJzkJ";
+  const words = [
+    "insure",
+    "alice.example",
+    "-o",
+    "x",
+    "--for",
+    "cron",
+    "--ping-command",
+    "p",
+    "--watch-ping-command",
+    "w",
+  ];
+  const watchOf = async (more: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<string[]> => {
+    const { stdout } = await run([...words, ...more], { env });
+    const line = stdout.split("\n").find((one) => one.includes(" plc watch ")) ?? "";
+    return line.slice(line.indexOf("watch alice"), line.indexOf(" --state-dir")).split(" ");
+  };
+  const expected = ["watch", "alice.example", "--own-key", key, "--ping-command", "w", "--once", "--quiet"];
+  expect(await watchOf(["--own-key", key])).toEqual(expected);
+  const file = path.join(scratch, "config.toml");
+  writeFileSync(file, `[insure]\nown-key = "${key}"\n`, { mode: 0o600 });
+  expect(await watchOf([], { DECAMP_CONFIG: file })).toEqual(expected);
 });
 
 test("the words of a shell are read as sh reads them", () => {

@@ -58,7 +58,7 @@ describe("the table", () => {
   test("stands on the page, and the help names each of them", () => {
     const rows = settingKeys.map(
       ({ name, type, tables, says }) =>
-        `| \`${name}\` | ${type} | ${tables === undefined ? "anywhere" : `\`[${tables.join("] [")}]\``} | ${says} |`,
+        `| \`${name}\` | ${type} | ${tables === undefined ? "anywhere" : tables.map((table) => `\`[${table}]\``).join(" ")} | ${says} |`,
     );
     const found = page.split("\n").filter((line) => line.startsWith("| `"));
     expect(found.map((line) => line.replaceAll(/ {2,}/g, " "))).toEqual(rows);
@@ -68,7 +68,9 @@ describe("the table", () => {
 
   test("names flags, in tables whose commands have them; tables and commands are those that there are", () => {
     const flagsOf = (name: string): string[] =>
-      all.filter((one) => one.name === name).flatMap(({ command }) => command.options.map(({ long }) => long ?? ""));
+      all
+        .filter((one) => one.name.split(" ")[0] === name)
+        .flatMap(({ command }) => command.options.map(({ long }) => long ?? ""));
     for (const { name, tables } of settingKeys) {
       const places = tables ?? ["", "export", "migrate", "restore"];
       const having = places.filter((place) =>
@@ -139,6 +141,21 @@ describe("what it gives", () => {
     expect(await given(near, ["blob", "ls", "a"])).toMatchObject({ quiet: true });
   });
 
+  test("keys are one or a list, for the commands of their table that have the flag; what is typed counts alone", async () => {
+    const [one, two] = [
+      "zQ3shXpu8NCysoXFYQAbCCNjrTbgFRToZXW7E5astUQuKJzkJ",
+      "zQ3shnows4xT8sZbHbQAUjecDi9ZpQUwmn7nnC73YJWderNfK",
+    ];
+    const keys = [`did:key:${one}`, `did:key:${two}`];
+    const text = `[plc]\nown-key = ["${keys.join('", "')}"]\n[insure]\nown-key = "${keys[0]}"`;
+    expect(await given(text, ["plc", "watch", "a.example"])).toMatchObject({ ownKey: keys });
+    expect(await given(text, ["plc", "watch", "a.example", "--own-key", keys[1] ?? ""])).toMatchObject({
+      ownKey: [keys[1]],
+    });
+    expect(await given(text, ["insure", "a.example"])).toMatchObject({ ownKey: [keys[0]] });
+    expect(await given(text, ["plc", "history", "a.example"])).not.toHaveProperty("ownKey");
+  });
+
   test("accounts at once are for many accounts", async () => {
     const text = "[export]\njobs = 8";
     expect(await given(text, ["export", "a.example"])).not.toHaveProperty("jobs");
@@ -204,6 +221,10 @@ describe("what it never takes", () => {
     ['state-dir = "/a\\u0000b"', "state-dir: it has to be a path"],
     ['[export]\noutput = "-"', "output: it has to be a path"],
     ["[export]\njobs = 65", "jobs: it has to be a whole number from 1 to 64."],
+    ['[plc]\nown-key = "hunter2"', "own-key: it has to be a did:key, the public part of a key, or a list of them."],
+    ["[plc]\nown-key = []", "own-key: it has to be a did:key"],
+    ['[insure]\nown-key = ["did:key:zQ3shXpu8NCysoXFYQAbCCNjrTbgFRToZXW7E5astUQuKJzkJ", 1]', "own-key: it has to be a"],
+    ['own-key = "did:key:zQ3sh"', "own-key: it stands below [plc] or [insure]."],
     ["concurrency = 1.5", "concurrency: it has to be a whole number from 1 to 64."],
     ["[json]", "json: it has to be true or false."],
     ['output = "/a"', "output: it stands below [export]."],

@@ -2,7 +2,7 @@
 import { Option, type Command } from "commander";
 import type { Scheduler } from "../../services/system-rules.ts";
 import { runs, type Declared } from "../command.ts";
-import { helpStartsWith } from "../shape.ts";
+import { collect, helpStartsWith } from "../shape.ts";
 
 /** The flags as commander hands them over. */
 export interface InsureFlags {
@@ -12,6 +12,8 @@ export interface InsureFlags {
   readonly passwordCommand?: string;
   readonly notifyCommand?: string;
   readonly pingCommand?: string;
+  readonly watchPingCommand?: string;
+  readonly ownKey?: readonly string[];
 }
 
 export function declareInsure(program: Command): readonly Declared[] {
@@ -31,7 +33,9 @@ export function declareInsure(program: Command): readonly Declared[] {
       .option("--password-file <path>", "a file with a password of the account, which the export reads each time")
       .option("--password-command <cmd>", "the same, from what a command prints each time")
       .option("--notify-command <cmd>", "what is run when a job fails (default: a notice on the desktop; cron mails)")
-      .option("--ping-command <cmd>", "what each export that is complete runs: whoever misses that can tell you"),
+      .option("--ping-command <cmd>", "what each export that is complete runs: whoever misses that can tell you")
+      .option("--watch-ping-command <cmd>", "the same for the watch, when there was nothing to tell")
+      .option("--own-key <did:key>", "a rotation key that is yours, for the watch; may be repeated", collect),
     [
       "Prints the files that have this machine export the account every night and remove",
       "old snapshots, look every hour whether somebody has changed the identity, and try",

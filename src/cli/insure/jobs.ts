@@ -17,6 +17,10 @@ export interface Insurance {
   readonly pingCommand?: string | undefined;
   /** The configuration file, if the environment names another one than a timer would find. */
   readonly config?: string | undefined;
+  /** That of the watch: one for both would hide that one of them has died. */
+  readonly watchPingCommand?: string | undefined;
+  /** did:keys of the owner: what they sign is no news for the watch. */
+  readonly ownKeys?: readonly string[] | undefined;
 }
 
 /** A file of an insurance. */
@@ -68,7 +72,8 @@ export function jobsOf(
   insurance: Insurance,
   passwordFile: string | undefined = insurance.passwordFile,
 ): readonly Job[] {
-  const { account, archive, launcher, complete, passwordCommand, pingCommand, config } = insurance;
+  const { account, archive, launcher, complete, passwordCommand, pingCommand, watchPingCommand, ownKeys, config } =
+    insurance;
   const command = (...words: string[]): string[] => [...launcher, ...complete(words)];
   const short = shortName(account);
   const minute = Array.from(account, (letter) => letter.charCodeAt(0)).reduce((sum, code) => sum + code, 0) % 60;
@@ -87,12 +92,16 @@ export function jobsOf(
   const ping = pingCommand === undefined ? [] : ["--ping-command", pingCommand];
   const exporting = command("export", account, "--output", archive, ...secret, ...ping, "--no-input", "--quiet");
   const keep = ["--keep-daily", "7", "--keep-weekly", "5", "--keep-monthly", "12"];
+  const watching = [
+    ...(ownKeys ?? []).flatMap((key) => ["--own-key", key]),
+    ...(watchPingCommand === undefined ? [] : ["--ping-command", watchPingCommand]),
+  ];
   return [
     job("export", "decamp export of", [exporting, command("archive", "prune", archive, ...keep, "--quiet")]),
     // Of a did:web there is no log to watch.
     ...(account.startsWith("did:web:")
       ? []
-      : [job("watch", "decamp watch over", [command("plc", "watch", account, "--once", "--quiet")])]),
+      : [job("watch", "decamp watch over", [command("plc", "watch", account, ...watching, "--once", "--quiet")])]),
     job("check", "decamp check of", [command("doctor", account, "--archive", archive, "--quiet")]),
   ];
 }

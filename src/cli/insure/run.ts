@@ -7,6 +7,7 @@ import { isFolder, isNoFolder } from "../../services/disk/hash-file.ts";
 import { behindLinks, runsSystemd } from "../../services/lasting-paths.ts";
 import { ownRules, type Scheduler } from "../../services/system-rules.ts";
 import type { Edge, Invocation } from "../command.ts";
+import { requireDidKey } from "../did-key.ts";
 import { readGlobals } from "../globals.ts";
 import { completeWords } from "../next-command.ts";
 import { cronLines } from "./cron.ts";
@@ -31,7 +32,7 @@ export async function insureCommand(
   const globals = readGlobals(raw, terminal.env);
   const named = parseAccount(name);
   const account = named.type === "did" ? named.did : named.handle;
-  const { output, passwordFile, passwordCommand, notifyCommand, pingCommand } = flags;
+  const { output, passwordFile, passwordCommand, notifyCommand, pingCommand, watchPingCommand, ownKey } = flags;
   if (output === undefined) {
     throw new DecampError("usage", "-o is missing: the archive that the export is to keep.", {
       hint: "Run decamp insure --help to see how it is used.",
@@ -78,6 +79,8 @@ export async function insureCommand(
     notifyCommand,
     pingCommand,
     config: namedConfig(terminal.env),
+    watchPingCommand,
+    ownKeys: ownKey?.map(requireDidKey),
   };
   refuseBroken(insurance);
   const { units, install } = forms[system](insurance);
@@ -154,9 +157,11 @@ function refuseBroken({
   passwordCommand,
   notifyCommand,
   pingCommand,
+  watchPingCommand,
   config,
 }: Insurance): void {
-  const values = [archive, ...launcher, passwordFile, passwordCommand, notifyCommand, pingCommand, config];
+  const commands = [passwordCommand, notifyCommand, pingCommand, watchPingCommand];
+  const values = [archive, ...launcher, passwordFile, ...commands, config];
   if (values.some((value) => /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u.test(value ?? ""))) {
     throw new DecampError("usage", "A path or a command has a line end, or a character that is not shown.", {
       hint: "A command of several lines belongs into a file of its own: name that.",

@@ -1,8 +1,8 @@
 /** What the configuration file says, put in the place of flags that were not typed. */
 import type { Command } from "commander";
 
-/** A switch, a path, or a number: a rate in bytes per second. */
-export type SettingValue = boolean | string | number;
+/** A switch, a path, a number: a rate in bytes per second; or a list of did:keys. */
+export type SettingValue = boolean | string | number | readonly string[];
 
 /** By the name of the setting. */
 export type SettingValues = Readonly<Record<string, SettingValue>>;

@@ -118,6 +118,7 @@ const forms = {
   },
   rate: { why: `it has to be a rate`, hint: rateForm.replace("It must look like", "Such as") },
   count: { why: `it has to be a whole number from 1 to ${mostCount}`, hint: "" },
+  keys: { why: "it has to be a did:key, the public part of a key, or a list of them", hint: "" },
 } as const;
 
 function valueOf({ type }: SettingKey, value: TomlValue, home: () => string): SettingValue | undefined {
@@ -132,7 +133,16 @@ function valueOf({ type }: SettingKey, value: TomlValue, home: () => string): Se
       return typeof value === "number" && Number.isInteger(value) && value >= 1 && value <= mostCount
         ? value
         : undefined;
+    case "keys": {
+      const keys = [value].flat();
+      return keys.length > 0 && keys.every(isPublicKey) ? keys : undefined;
+    }
   }
+}
+
+/** By its form alone: what the key is, the command looks at. */
+function isPublicKey(value: TomlValue): value is string {
+  return typeof value === "string" && /^did:key:z[1-9A-HJ-NP-Za-km-z]{40,60}$/.test(value);
 }
 
 async function unknown(key: string, value: TomlValue): Promise<{ readonly why: string; readonly hint: string }> {

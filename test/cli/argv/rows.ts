@@ -320,6 +320,8 @@ export const commandRows: Readonly<Record<string, CommandRows>> = {
       ["--password-command c", flags({ passwordCommand: "c" })],
       ["--notify-command c", flags({ notifyCommand: "c" })],
       ["--ping-command c", flags({ pingCommand: "c" })],
+      ["--watch-ping-command c", flags({ watchPingCommand: "c" })],
+      [`--own-key ${keyA} --own-key ${keyB}`, flags({ ownKey: [keyA, keyB] })],
     ],
   },
   "blob get": {
@@ -575,6 +577,7 @@ export const commandRows: Readonly<Record<string, CommandRows>> = {
       ["--second-directory https://plc.example", flags({ secondDirectory: "https://plc.example" })],
       [`--own-key ${keyA} --own-key ${keyB}`, flags({ ownKey: [keyA, keyB] })],
       ["--notify-command ./tell", flags({ notifyCommand: "./tell" })],
+      ["--ping-command ./alive", flags({ pingCommand: "./alive" })],
       ["--once", flags({ once: true })],
       ["--interval 5", flags({ interval: 5 })],
       ["--memory seen.json", flags({ memory: "seen.json" })],
