@@ -27,6 +27,10 @@ export async function main(argv: readonly string[], parts: TerminalParts = proce
   const early = argv.slice(0, argv.includes("--") ? argv.indexOf("--") : undefined);
   const { settings, refused } = await readFile(early, parts.env);
   const file = settings?.early(early);
+  if (early.includes("plc") && early.includes("watch")) {
+    // Before thousands of accounts on the command line are read, which would take 14 MB more.
+    (await import("./collector.ts")).staySmall();
+  }
   const json = early.includes("--json") || file?.json === true;
   const verbose =
     early.some((argument) => argument === "--verbose" || /^-[a-z]*v[a-z]*$/.test(argument)) || file?.verbose === true;

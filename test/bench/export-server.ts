@@ -38,10 +38,14 @@ const change = async (did: string, time: number): Promise<string> => {
   return add(did, await signed(operation(prev, content), key), time).cid;
 };
 
+const counts = { exports: 0, audits: 0 };
 const server = createServer((request, response) => {
+  // Whoever asks may be far ahead of our clock.
+  response.sendDate = false;
   const { pathname, searchParams } = new URL(request.url ?? "", "http://localhost");
   const [, did = "", log] = pathname.split("/");
   if (pathname === "/export") {
+    counts.exports += 1;
     const after = searchParams.get("after") ?? "";
     const isNumber = /^[0-9]+$/.test(after);
     const from = isNumber
@@ -60,7 +64,10 @@ const server = createServer((request, response) => {
     void change(chosen, Number(searchParams.get("time"))).then((cid) => response.end(cid));
   } else if (pathname === "/dids") {
     response.end(dids.join("\n"));
+  } else if (pathname === "/counts") {
+    response.end(JSON.stringify(counts));
   } else if (log === "log") {
+    counts.audits += 1;
     response.statusCode = logs.has(did) ? 200 : 404;
     response.end(JSON.stringify(logs.get(did) ?? {}));
   }

@@ -12,7 +12,6 @@ import { openWatchMemory } from "../../services/disk/remembered/watch-memory.ts"
 import { openNetwork, type OpenNetwork } from "../../services/open-network.ts";
 import { fetchExport } from "../../services/servers/plc-export.ts";
 import { pause } from "../../services/wait.ts";
-import { staySmall } from "../collector.ts";
 import type { Edge, Invocation } from "../command.ts";
 import { requireDidKey } from "../did-key.ts";
 import { readGlobals, type GlobalFlags } from "../globals.ts";
@@ -54,7 +53,6 @@ export async function plcWatchCommand(invocation: Invocation<PlcWatchFlags>, edg
   );
   const seenHeads = createSeenHeads(globals.stateDir);
   const hosts = [...completes.keys()];
-  staySmall();
   try {
     return await stoppable(
       async (signal) => {
