@@ -1,7 +1,7 @@
 /**
- * Loaded into a watch before its own code, as plain JavaScript: the days pass on a clock that only its waits move. Every
- * few hours somebody changes an identity. Says in a file, as JSON Lines, when that was, when it was told, and how much
- * memory there was at the end of each day. Nothing else is changed: the requests are real.
+ * Loaded into a watch before its own code, as plain JavaScript: the days pass on a clock that only its waits move.
+ * Every few hours somebody changes an identity. Says in a file, as JSON Lines, when that was, when it was told, and how
+ * much memory there was at the end of each day. Nothing else is changed: the requests are real.
  */
 import { appendFileSync, readFileSync } from "node:fs";
 import { get } from "node:http";
