@@ -185,6 +185,13 @@ describe("the commands on the page that tell of a job that failed", () => {
   });
 });
 
+/** A machine on which these programs lie. */
+const here = (...there: string[]): Parameters<typeof foreseen>[1] => ({
+  env: {},
+  folders: ["/usr/bin/"],
+  follow: (at) => (there.includes(at) ? at : undefined),
+});
+
 describe("what may go wrong later is seen now", () => {
   const printed = {
     system: "systemd",
@@ -194,11 +201,6 @@ describe("what may go wrong later is seen now", () => {
     notifyCommand: undefined,
     crontab: undefined,
   } as const;
-  const here = (...there: string[]): Parameters<typeof foreseen>[1] => ({
-    env: {},
-    folders: ["/usr/bin/"],
-    follow: (at) => (there.includes(at) ? at : undefined),
-  });
 
   test("a program that tells, a password, a proxy, a long line", () => {
     expect(foreseen(printed, here("/usr/bin/notify-send"))).toEqual([]);

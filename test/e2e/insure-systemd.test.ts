@@ -137,6 +137,13 @@ describe.skipIf(whyNoSystemd !== "")(`the units of a user${left(whyNoSystemd)}`,
 
 const whyNot = whyNoSystemd === "" && !isSeen ? "a service cannot see this clone or Node.js" : whyNoSystemd;
 
+function place(folder: string | undefined, name: string, text: string, mode: number): void {
+  const at = path.join(folder ?? "", name);
+  mkdirSync(path.dirname(at), { recursive: true });
+  writeFileSync(at, text);
+  chmodSync(at, mode);
+}
+
 test.skipIf(whyNot !== "")(
   `the units for a whole system back an account up, as a user that exists only meanwhile${left(whyNot)}`,
   { timeout: 120_000 },
@@ -144,12 +151,6 @@ test.skipIf(whyNot !== "")(
     const account = await createFilled(network.a, "insured-system", { records: 20, blobs: 2, seed: 7 });
     const [bin, etc, secrets] = ["bin", "etc", "secrets"].map((name) => path.join(scratch, `system-${name}`));
     [bin, secrets].forEach((folder) => mkdirSync(folder ?? ""));
-    const place = (folder: string | undefined, name: string, text: string, mode: number): void => {
-      const at = path.join(folder ?? "", name);
-      mkdirSync(path.dirname(at), { recursive: true });
-      writeFileSync(at, text);
-      chmodSync(at, mode);
-    };
     // The same decamp, led to the servers of the test.
     const more = `--plc-url ${network.plcUrl} --allow-private-hosts`;
     place(bin, "decamp", `#!/bin/sh\nexec ${node} ${root}/bin/decamp.js "$@" ${more}\n`, 0o755);

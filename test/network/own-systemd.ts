@@ -1,5 +1,6 @@
 /**
- * systemd as it runs on a machine, but apart from it: in namespaces of its own for processes, mounts and control groups.
+ * systemd as it runs on a machine, but apart from it: in namespaces of its own for processes, mounts and control
+ * groups.
  * Only the network is the same, and the disk, but for `/run`, `/var/lib`, and what is laid over it. Needs root.
  */
 import { spawn, spawnSync, type ChildProcess } from "node:child_process";

@@ -2,10 +2,10 @@
 
 import type { IdentityAnswers } from "../../account/answers.ts";
 import { headAt } from "../../account/places.ts";
+import { lackingParts, originOf } from "../../account/repair/lacking-parts.ts";
 import { signIn } from "../../account/sign-in.ts";
 import { isWebPast } from "../../account/web/past.ts";
 import { expectedFailure, isDecampError } from "../../errors.ts";
-import { rotationKeysOf } from "../../plc/operation.ts";
 import { parseRecommended } from "../../plc/update.ts";
 import { isMissingMethod } from "../../services/servers/missing-method.ts";
 import type { AccountStatus, Pds } from "../../services/servers/pds.ts";
@@ -227,14 +227,13 @@ async function checkCredentials(asked: Asked): Promise<HealthCheck> {
   const { did, past, signingKey } = subject;
   return answered("credentials", "What the server needs the identity to say", asked, async () => {
     const own = parseRecommended(await pds.recommendedCredentials(signal), !isWebPast(past));
+    const repair = { help: "This lets the identity name what the server needs:", next: ["plc", "repair", did] };
     if (own.signingKey !== signingKey) {
       const message = `${pds.host} signs with ${own.signingKey}, and the identity names ${signingKey ?? "no signing key"}: others refuse what is written there.`;
-      const mend = isWebPast(past)
-        ? { help: "Publish a document that names the key of the server." }
-        : { help: "This lets the identity name the key that the server has:", next: ["plc", "repair", did] };
-      return found("credentials", "fault", message, mend);
+      const publish = { help: "Publish a document that names the key of the server." };
+      return found("credentials", "fault", message, isWebPast(past) ? publish : repair);
     }
-    if (new URL(own.pds.endpoint).origin !== pds.origin) {
+    if (originOf(own.pds.endpoint) !== pds.origin) {
       const message = `${pds.host} calls itself ${own.pds.endpoint}, and the identity names ${pds.origin}.`;
       return found("credentials", "warning", message, {
         help: "If you know that as the address of your server: decamp plc repair --help.",
@@ -243,23 +242,18 @@ async function checkCredentials(asked: Asked): Promise<HealthCheck> {
     if (isWebPast(past)) {
       return fine("credentials", "The document names the signing key and the address that the server has.");
     }
-    const keys = rotationKeysOf(past.head.operation);
-    if (!own.rotationKeys.some((key) => keys.includes(key))) {
+    const { pds: address, addRotationKeys } = lackingParts(past.head.operation, own, false);
+    if (address !== undefined) {
+      return found("credentials", "fault", `${pds.host} needs its address to be written as ${address}.`, repair);
+    }
+    if (addRotationKeys !== undefined) {
       const message = `No rotation key of ${pds.host} stands in the identity: that server cannot change its handle`;
       return standing.active
         ? found("credentials", "warning", `${message}, and may refuse to activate it again.`)
-        : found("credentials", "fault", `${message}, and servers refuse to activate such an account.`, {
-            help: "This plans an operation that puts it behind your keys; decamp plc sign signs that, and decamp plc submit sends it:",
-            next: planOfKeys(did, [...keys, ...own.rotationKeys.slice(-1)]),
-          });
+        : found("credentials", "fault", `${message}, and servers refuse to activate such an account.`, repair);
     }
     return fine("credentials", "The identity names the signing key, the address and a rotation key of the server.");
   });
-}
-
-/** The words that plan these rotation keys, in this order. */
-function planOfKeys(did: string, keys: readonly string[]): readonly string[] {
-  return ["plc", "diff", did, ...keys.flatMap((key) => ["--add-rotation-key", key]), "-o", "operation.json"];
 }
 
 async function checkPreferences(asked: Asked): Promise<HealthCheck> {
