@@ -185,7 +185,7 @@ describe("the commands on the page that tell of a job that failed", () => {
   });
 });
 
-/** A machine on which these programs lie. */
+/** A machine on which only this is there. */
 const here = (...there: string[]): Parameters<typeof foreseen>[1] => ({
   env: {},
   folders: ["/usr/bin/"],
@@ -208,7 +208,9 @@ describe("what may go wrong later is seen now", () => {
     expect(foreseen({ ...printed, notifyCommand: "mail me" }, here())).toEqual([]);
     expect(foreseen({ ...printed, isOwn: false, passwordFile: "/pw" }, here())).toEqual([]);
     expect(foreseen({ ...printed, system: "cron" }, here("/usr/sbin/sendmail"))).toEqual([]);
-    expect(foreseen({ ...printed, system: "cron" }, here()).join()).toMatch(/^There is no sendmail/);
+    expect(foreseen({ ...printed, system: "cron" }, here()).join()).toMatch(
+      /^There is no program on this machine that sends mail/,
+    );
     const told = { ...printed, notifyCommand: "mail me" };
     expect(foreseen({ ...told, passwordFile: "/pw" }, here()).join()).toMatch(/^\/pw is not there yet/);
     expect(foreseen(told, { ...here(), env: { HTTPS_PROXY: "http://u:secret@p", NO_PROXY: "x" } })).toEqual([

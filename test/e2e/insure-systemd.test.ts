@@ -37,6 +37,13 @@ async function type(systemd: OwnSystemd, command: string): Promise<string> {
   return stdout;
 }
 
+function place(folder: string | undefined, name: string, text: string, mode: number): void {
+  const at = path.join(folder ?? "", name);
+  mkdirSync(path.dirname(at), { recursive: true });
+  writeFileSync(at, text);
+  chmodSync(at, mode);
+}
+
 describe.skipIf(whyNoSystemd !== "")(`the units of a user${left(whyNoSystemd)}`, () => {
   test("are put where they say, installed as it is said, and do what they are for", { timeout: 180_000 }, async () => {
     const account = await createFilled(network.a, "insured-user", { records: 20, blobs: 2, seed: 6 });

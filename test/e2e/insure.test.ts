@@ -66,11 +66,11 @@ test("the jobs run as they are printed, remember that they ended well, and ping"
   expect(readdirSync(path.join(archive, "snapshots")).length).toBe(1);
   expect(await ended(watching, bare)).toEqual([0, ""]);
   expect(readdirSync(path.join(state, "insured")).toSorted()).toEqual([`export-${short}`, `watch-${short}`]);
-  // The account has no key of its own, and could not come back: that is what the check is for.
+  // The account has no key of its own, and could not come back: that is what the check is for, and it has looked.
   const [code, said] = await ended(checking, bare);
   expect(code).toBe(6);
   expect(said).toContain("rotation key");
-  expect(existsSync(path.join(state, "insured", `check-${short}`))).toBe(false);
+  expect(existsSync(path.join(state, "insured", `check-${short}`))).toBe(true);
 
   const { units } = await print("systemd");
   const service = units.find(({ name }) => name === `decamp-export-${short}.service`)?.content ?? "";

@@ -1,7 +1,6 @@
 /**
- * systemd as it runs on a machine, but apart from it: in namespaces of its own for processes, mounts and control
- * groups.
- * Only the network is the same, and the disk, but for `/run`, `/var/lib`, and what is laid over it. Needs root.
+ * systemd as it runs on a machine, but apart from it: processes, mounts and control groups are in namespaces of their
+ * own. Only the network is the same, and the disk, but for `/run`, `/var/lib`, and what is laid over it. Needs root.
  */
 import { spawn, spawnSync, type ChildProcess } from "node:child_process";
 import { randomBytes } from "node:crypto";

@@ -42,7 +42,7 @@ export function foreseen(printed: Printed, { env, follow, folders }: Here): stri
       ? "notify-send is not on this machine, so nothing would tell you of a job that failed: name what does with --notify-command."
       : [],
     system === "cron" && !isTold && isMissing("sendmail", ["/usr/sbin", "/usr/lib"])
-      ? "There is no sendmail on this machine, so cron cannot mail you what went wrong: name what tells you with --notify-command."
+      ? "There is no program on this machine that sends mail, so cron cannot mail you what went wrong: name what tells you with --notify-command."
       : [],
     passwordFile === undefined || !isOwn || follow(passwordFile) !== undefined
       ? []

@@ -1,6 +1,4 @@
-/**
- * What a run has to do with an insurance of this machine: a job remembers how it ended, a person hears of a late one.
- */
+/** What a run has to do with an insurance of this machine: a job remembers its end, a person hears of late ones. */
 import { lateJob, rememberJob, type LateJob } from "../../../services/disk/remembered/insured-jobs.ts";
 import type { Terminal } from "../terminal.ts";
 import { plural } from "./amounts.ts";
