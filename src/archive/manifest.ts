@@ -140,6 +140,8 @@ const quickSchema = v.object({ ...entriesBefore, blobs: v.array(v.unknown()), ..
 /** A manifest of so many bytes is read at once: very many are. A longer one would hold everything else up. */
 const short = 1 << 20;
 
+const strictText = new TextDecoder("utf-8", { fatal: true });
+
 /** Writes the manifest of a snapshot: whole, or as it was. @throws DecampError `storage` */
 export async function writeManifest(archive: string, manifest: Manifest): Promise<void> {
   await writeWhole(snapshotFile(archive, manifest.snapshot, "manifest"), `${JSON.stringify(manifest, undefined, 2)}\n`);
@@ -153,7 +155,7 @@ export async function writeManifest(archive: string, manifest: Manifest): Promis
 export function parseManifest(bytes: Uint8Array, path: string): Manifest {
   let value: unknown;
   try {
-    value = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+    value = JSON.parse(strictText.decode(bytes));
     return v.parse(schema, value);
   } catch (cause) {
     throw new DecampError("damaged", `${path} is not a manifest that decamp can read.`, {
@@ -171,10 +173,7 @@ export function parseManifest(bytes: Uint8Array, path: string): Manifest {
  */
 export function parseSoundManifest(bytes: Uint8Array): Manifest | undefined {
   try {
-    const { output, success } = v.safeParse(
-      quickSchema,
-      JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes)),
-    );
+    const { output, success } = v.safeParse(quickSchema, JSON.parse(strictText.decode(bytes)));
     if (!success) {
       return undefined;
     }

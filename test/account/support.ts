@@ -17,6 +17,7 @@ export function logServices(logs: readonly unknown[], seen: Record<string, strin
       origin: "https://plc.example.com",
       auditLog: () => Promise.resolve(logs[Math.min(reads++, logs.length - 1)]),
       document: () => Promise.reject(new Error("no test asks for a document")),
+      exported: () => Promise.reject(new Error("no test asks for the list of operations")),
       submit: () => Promise.reject(new Error("no test submits to the directory")),
     },
     heads: {

@@ -2,17 +2,19 @@
  * One directory, followed for as long as it takes: which logs are to be read, and when. Time and randomness are
  * arguments: nothing here waits.
  *
- * Tricky bits:
- * - `/export` only says where to look. Its lines are not believed: the log is read, and verified.
- * - A cursor that is a time has to overlap: lines of one millisecond may stand on two pages, and one that was written
- *   first may be shown later. A cursor that is a number needs no overlap.
- * - A time from the future would pass over everything until then: a cursor never runs ahead of our clock.
+ * `/export` only says where to look. Its lines are not believed: the log is read, and verified.
  */
 import { isDecampError } from "../../errors.ts";
 import { proveLog, type VerifiedLog } from "../../plc/log.ts";
 import type { Limits } from "../../data/budgets.ts";
 import { noteSpent } from "../../services/spent-memory.ts";
-import type { ExportCursor, ExportLine } from "../../services/servers/plc-export.ts";
+import {
+  clockSkew,
+  exportPage,
+  nextCursor,
+  type ExportCursor,
+  type ExportLine,
+} from "../../services/servers/plc-export.ts";
 
 /** A directory that is followed. */
 export interface WatchedDirectory {
@@ -28,15 +30,10 @@ export interface WatchedDirectory {
 /** With more accounts than these, `/export` is asked in place of each log. */
 export const mostAskedAlone = 10;
 
-/** A full page has this many lines. */
-const fullPage = 1000;
 /** So many pages are read before the logs are: what is behind catches up step by step. */
 const mostPages = 20;
 /** So many logs are read in a step where there is no `/export`. */
 const mostInTurn = 60;
-/** How far a time may overlap, and how far clocks may differ (milliseconds). */
-const overlap = 5000;
-const skew = 300_000;
 /** Back-off: never longer than this (milliseconds). */
 const longestPause = 60 * 60_000;
 /** So many logs in a row that cannot be had: then it is the directory. */
@@ -92,7 +89,7 @@ export class Follower {
     this.answeredAt = now;
     this.#now = now;
     this.#startedAt = now;
-    this.#cursor = { time: now - skew };
+    this.#cursor = { time: now - clockSkew };
     this.#way = dids.size <= mostAskedAlone ? "alone" : "export";
     for (const did of dids) {
       this.queue.add(did);
@@ -116,7 +113,7 @@ export class Follower {
     if (this.#isFirst) {
       this.#isFirst = false;
       // What came while the logs were read comes again.
-      this.#cursor = { time: this.#startedAt + this.directory.clockOffset() - skew };
+      this.#cursor = { time: this.#startedAt + this.directory.clockOffset() - clockSkew };
     }
     return { isBehind };
   }
@@ -167,32 +164,20 @@ export class Follower {
           this.queue.add(did);
         }
       }
-      const isFull = lines.length >= fullPage;
-      this.#advance(lines, isFull);
-      if (!isFull) {
+      this.#advance(lines);
+      if (lines.length < exportPage) {
         return false;
       }
     }
     return true;
   }
 
-  #advance(lines: readonly ExportLine[], isFull: boolean): void {
-    const now = this.#now;
-    const before = this.#cursor;
-    const numbers = lines.flatMap(({ seq }) => seq ?? []);
-    if (numbers.length === lines.length && lines.length > 0) {
-      this.#cursor = { seq: Math.max(...numbers, "seq" in before ? before.seq : 0) };
-      this.#recent = new Set();
-      return;
-    }
-    const old = "time" in before ? before.time : now - skew;
-    const last = lines.reduce((newest, { time }) => Math.max(newest, time), old);
-    // Within a full page one millisecond is enough: the next page begins where this one ends.
-    const wanted = Math.min(last, now + skew) - (isFull ? 1 : overlap);
-    // A page full of one millisecond must not come again and again.
-    const time = Math.max(wanted, isFull ? old + 1 : old);
-    this.#cursor = { time };
-    this.#recent = new Set(lines.filter((line) => line.time > time && this.#dids.has(line.did)).map(({ cid }) => cid));
+  #advance(lines: readonly ExportLine[]): void {
+    const cursor = nextCursor(this.#cursor, lines, this.#now);
+    this.#cursor = cursor;
+    // Lines that the next page has again are known by then.
+    const again = "seq" in cursor ? [] : lines.filter(({ did, time }) => time > cursor.time && this.#dids.has(did));
+    this.#recent = new Set(again.map(({ cid }) => cid));
   }
 
   async #readQueue(onReading: OnReading, signal: AbortSignal): Promise<void> {

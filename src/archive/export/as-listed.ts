@@ -6,8 +6,6 @@
  * archive says that there is nothing new. Accounts in their turn are asked all the same, so that a list which stands
  * still is noticed, and the content of files is proved then, as in every export.
  */
-import { hash } from "node:crypto";
-import { joinPath } from "../../services/disk/files.ts";
 import { contentAtOnce, namesAtOnce, sizeAtOnce } from "../../services/disk/quick-look.ts";
 import type { ListedRepo } from "../../services/servers/pds.ts";
 import {
@@ -20,6 +18,7 @@ import {
   snapshotsFolder,
 } from "../layout.ts";
 import { hasAllBlobs, parseSoundManifest, type Manifest } from "../manifest.ts";
+import { numberIn } from "./shard.ts";
 
 /** A longer manifest is left to the export itself (bytes): to read it here would hold everything else up. */
 const longest = 16 << 20;
@@ -55,7 +54,7 @@ export function keptAsListed(archive: string, did: string, origin: string, state
   const folder = snapshotFolder(archive, newest);
   const isWhole =
     files[snapshotFiles.repo] !== undefined &&
-    Object.entries(files).every(([name, { size }]) => sizeAtOnce(joinPath(folder, name)) === size) &&
+    Object.entries(files).every(([name, { size }]) => sizeAtOnce(`${folder}/${name}`) === size) &&
     blobs.every(({ cid, size }) => sizeAtOnce(blobFile(archive, cid)) === size);
   return isWhole ? manifest : undefined;
 }
@@ -70,5 +69,5 @@ const day = 86_400_000;
  */
 export function isInTurn(did: string, parts: number, now: number): boolean {
   // Other bytes than those that say which shard an account belongs to.
-  return (hash("sha256", did, "buffer").readUInt32BE(4) + Math.floor(now / day)) % parts === 0;
+  return (numberIn(did, 4, 4) + Math.floor(now / day)) % parts === 0;
 }

@@ -3,12 +3,16 @@
  *
  * - An account is left alone if the list names the head of its archive, and its archive lies on the disk as its
  *   manifest says (`as-listed.ts`). One in a hundred is asked for all the same, each night another one.
- * - What the list cannot say is whether the identity has changed. Half of the accounts are looked up in the directory,
- *   in the next night the other half: somebody who has taken an identity can be undone for 72 hours.
+ * - What the list cannot say is whether the identity has changed. The directory has a list of all operations, and what
+ *   has one since the night before is looked up. Where that cannot be had, half of the accounts are looked up, and in
+ *   the next night the other half: somebody who has taken an identity can be undone for 72 hours.
  * - What is remembered in the folder says whose turn it is, and where accounts had gone. It never says that something
  *   lies on the disk, and a night without it asks for more, not for less.
+ *
+ * What a night goes by, so that no change of an identity is missed: of each account the archive has the log as it was
+ * when the identities were seen last (`upTo`), or the account is among those that stay in doubt (`inDoubt`), which are
+ * looked up each night until their archive has what the directory says.
  */
-import { hash } from "node:crypto";
 import * as v from "valibot";
 import { locateAccount, type LocatedAccount } from "../../account/find.ts";
 import type { AccountServices } from "../../account/services.ts";
@@ -16,33 +20,55 @@ import { DecampError, isDecampError } from "../../errors.ts";
 import { verifyLog } from "../../plc/log.ts";
 import { pdsOf } from "../../plc/operation.ts";
 import { isFutureRev } from "../../repo/commit.ts";
-import { isDid } from "../../identity/names.ts";
+import { isDid, isPlcDid } from "../../identity/names.ts";
 import { joinPath, readWhole, writeWhole } from "../../services/disk/files.ts";
 import { readPlainFile } from "../../services/disk/plain-entries.ts";
+import { namesAtOnce } from "../../services/disk/quick-look.ts";
 import type { PatientDirectory } from "../../services/servers/patient-directory.ts";
 import type { ListedRepo } from "../../services/servers/pds.ts";
 import { archivesIn } from "../archives.ts";
 import { isInTurn, keptAsListed } from "./as-listed.ts";
+import { readChanged, type Changed } from "./changed-identities.ts";
 import type { ExportResult } from "./export-account.ts";
 import type { Outcome } from "./export-many.ts";
-import { archiveName, snapshotFile, snapshotFiles } from "../layout.ts";
+import { archiveName, snapshotFile, snapshotFiles, snapshotsFolder } from "../layout.ts";
 import { readableManifests, type Manifest } from "../manifest.ts";
-import { shardOf, type Shard } from "./shard.ts";
+import { numberIn, shardOf, type Shard } from "./shard.ts";
 import { describeLog } from "./small-files.ts";
 import { listedUnavailable } from "../unavailable.ts";
 
 /** One account in so many is asked for its real head, each night. */
 const realHeads = 100;
 
+/** A page of the directory's list costs as much as so many look-ups: it has a thousand operations of everybody. */
+const pageInLookUps = 10;
+
+/** With more accounts in doubt than these, identities are looked up as if nothing were known. */
+const mostInDoubt = 10_000;
+
+const time = v.nullable(v.pipe(v.number(), v.safeInteger(), v.minValue(0)));
 const memorySchema = v.object({
   type: v.literal("decamp night"),
   format: v.literal(1),
   /** Origin of the server whose accounts these are. */
   server: v.string(),
-  /** Which half of the identities the last whole night has looked up. */
+  /** Which half of the identities the last whole night has looked up, or would have. */
   half: v.picklist([0, 1]),
   /** Accounts that are not active there, and whose identity names another server. */
   moved: v.record(v.pipe(v.string(), v.check(isDid)), v.string()),
+  /** What is known of the identities; unset if nothing is. */
+  identities: v.optional(
+    v.object({
+      /** Origin of the directory. */
+      directory: v.string(),
+      /** When each half was seen last: epoch milliseconds, by the clock of the directory. */
+      upTo: v.tuple([time, time]),
+      /** How many accounts were in the list. */
+      accounts: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
+      /** Those whose archive does not have what the directory says of them, as far as is known. */
+      inDoubt: v.array(v.pipe(v.string(), v.check(isDid))),
+    }),
+  ),
 });
 type Memory = v.InferOutput<typeof memorySchema>;
 
@@ -61,6 +87,13 @@ export class Night {
   readonly #setting: NightSetting;
   readonly #half: 0 | 1;
   readonly #before: Memory | undefined;
+  /** Our clock. */
+  readonly #begun: number;
+  /** Identities with an operation since they were seen last, if the directory says that. */
+  #changed: Changed | undefined;
+  readonly #inDoubt: Set<string>;
+  /** Accounts that were left alone, and whose identity was not seen. */
+  #unseen = 0;
   /** Where accounts have gone, as this night and those before have seen it. */
   readonly #moved = new Map<string, string>();
   /** The accounts of the list, by a number of 48 bits each: what is kept of one must be small. */
@@ -72,11 +105,35 @@ export class Night {
     this.#setting = setting;
     this.#before = before;
     this.#half = before?.half === 0 ? 1 : 0;
+    this.#begun = setting.services.now();
+    this.#inDoubt = new Set(before?.identities?.inDoubt);
   }
 
-  /** Begins a night. What an earlier one has left in another format counts as nothing. @throws DecampError `storage` */
-  static async begin(setting: NightSetting): Promise<Night> {
-    return new Night(setting, await recall(setting));
+  /**
+   * Begins a night. What an earlier one has left in another format counts as nothing.
+   *
+   * @throws DecampError `storage`; the signal's reason
+   */
+  static async begin(setting: NightSetting, signal: AbortSignal): Promise<Night> {
+    const night = new Night(setting, await recall(setting));
+    await night.#readChanged(signal);
+    return night;
+  }
+
+  async #readChanged(signal: AbortSignal): Promise<void> {
+    const { directory } = this.#setting.services;
+    const { upTo: [first, second] = [null, null], accounts = 0 } = this.#before?.identities ?? {};
+    const now = (): number => this.#setting.services.now() + this.#directoryOffset();
+    const mostPages = Math.floor(accounts / 2 / pageInLookUps);
+    if (first !== null && second !== null && mostPages > 0) {
+      const since = Math.min(first, second);
+      this.#changed = await readChanged(directory, { since, mostPages, numberOf, now }, signal);
+    }
+  }
+
+  #directoryOffset(): number {
+    const { services } = this.#setting;
+    return services.clockOffset(services.directory.origin) ?? 0;
   }
 
   /** Notes that an account is in the list. */
@@ -106,9 +163,22 @@ export class Night {
     if (manifest === undefined || isFutureRev(manifest.rev, now)) {
       return undefined;
     }
-    return this.#isLookedUp(did) && !(await this.#hasSameIdentity(manifest, signal))
-      ? undefined
-      : { manifest, mode: "unchanged", ...nothingDone };
+    if (this.#isLookedUp(did) || this.#before?.moved[did] !== undefined) {
+      return (await this.#hasSameIdentity(manifest, signal))
+        ? { manifest, mode: "unchanged", ...nothingDone }
+        : undefined;
+    }
+    this.#unseen += 1;
+    return { manifest, mode: "unchanged", ...nothingDone };
+  }
+
+  /** Notes what became of an account that is active: one that has failed is looked up until it has not. */
+  settle(did: string, isWell: boolean): void {
+    if (isWell) {
+      this.#inDoubt.delete(did);
+    } else if (namesAtOnce(snapshotsFolder(joinPath(this.#setting.folder, archiveName(did)))) !== undefined) {
+      this.#inDoubt.add(did);
+    }
   }
 
   /**
@@ -119,21 +189,26 @@ export class Night {
    * @returns undefined also where that is not known: the identity may have been given up, or nobody answers
    * @throws DecampError `storage`; the signal's reason
    */
-  async whereTo({ did, snapshot }: Manifest, signal: AbortSignal): Promise<string | undefined> {
+  async whereTo(manifest: Manifest, signal: AbortSignal): Promise<string | undefined> {
     const { folder } = this.#setting;
-    const before = await archivedHome(joinPath(folder, archiveName(did)), did, snapshot);
-    if (before === undefined) {
-      return undefined;
-    }
+    const { did, snapshot } = manifest;
     const known = this.#before?.moved[did];
-    const located = known !== undefined && !this.#isLookedUp(did) ? { pds: known } : await this.#locate(did, signal);
-    // Where nobody answers, what an earlier night has seen.
-    const home = located === "unanswered" ? known : located?.pds;
-    if (home === undefined || home === before) {
+    const isLookedUp = this.#isLookedUp(did);
+    if (!isLookedUp && known === undefined && this.#changed !== undefined) {
+      // Its identity is that of its archive.
       return undefined;
     }
-    this.#moved.set(did, home);
-    return home;
+    const located = !isLookedUp && known !== undefined ? { pds: known } : await this.#locate(did, signal);
+    const before = await archivedHome(joinPath(folder, archiveName(did)), did, snapshot);
+    // Where nobody answers, what an earlier night has seen.
+    const home = before === undefined ? undefined : located === "unanswered" ? known : located?.pds;
+    if (home !== undefined && home !== before) {
+      this.#moved.set(did, home);
+      this.#inDoubt.delete(did);
+      return home;
+    }
+    this.settle(did, located !== undefined && located !== "unanswered" && isSameLog(located, manifest));
+    return undefined;
   }
 
   /**
@@ -176,22 +251,48 @@ export class Night {
     }
     const { origin } = this.#setting;
     const moved = Object.fromEntries(this.#moved);
-    const memory: Memory = { type: "decamp night", format: 1, server: origin, half: this.#half, moved };
+    const identities = this.#identities();
+    const memory: Memory = {
+      type: "decamp night",
+      format: 1,
+      server: origin,
+      half: this.#half,
+      moved,
+      ...(identities === undefined ? {} : { identities }),
+    };
     await writeWhole(memoryFile(this.#setting), `${JSON.stringify(memory)}\n`);
   }
 
-  #isLookedUp(did: string): boolean {
-    return numberOf(did) % 2 === this.#half;
+  /** What this night leaves of the identities; undefined if that is of no use. */
+  #identities(): Memory["identities"] {
+    const { directory, clockOffset } = this.#setting.services;
+    if (this.#inDoubt.size > mostInDoubt) {
+      return undefined;
+    }
+    // Without a clock of the directory, nobody can say which of its operations were seen.
+    const offset = clockOffset(directory.origin);
+    const now = offset === undefined ? null : Math.floor(this.#begun + offset);
+    const [first, second] = this.#before?.identities?.upTo ?? [null, null];
+    const seen = (half: 0 | 1, last: number | null): number | null =>
+      this.#changed?.upTo ?? (this.#half === half || this.#unseen === 0 ? now : last);
+    return {
+      directory: directory.origin,
+      upTo: [seen(0, first), seen(1, second)],
+      accounts: this.#listed.size,
+      inDoubt: [...this.#inDoubt],
+    };
   }
 
-  async #hasSameIdentity({ did, files }: Manifest, signal: AbortSignal): Promise<boolean> {
-    const located = await this.#locate(did, signal);
-    if (located === "unanswered") {
-      return true;
-    }
-    // A did:web has no log: its document is all there is, and an export reads it.
-    const log = located?.log;
-    return log !== undefined && describeLog(log.raw).sha256 === files[snapshotFiles.log]?.sha256;
+  /** Whether the identity of an account is looked up. Of a did:web there is no list of operations. */
+  #isLookedUp(did: string): boolean {
+    return this.#changed === undefined || !isPlcDid(did)
+      ? numberOf(did) % 2 === this.#half || this.#inDoubt.has(did)
+      : this.#changed.has(numberOf(did)) || this.#inDoubt.has(did);
+  }
+
+  async #hasSameIdentity(manifest: Manifest, signal: AbortSignal): Promise<boolean> {
+    const located = await this.#locate(manifest.did, signal);
+    return located === "unanswered" || (located !== undefined && isSameLog(located, manifest));
   }
 
   /**
@@ -213,6 +314,15 @@ export class Night {
       return "unanswered";
     }
   }
+}
+
+/**
+ * Whether a snapshot has the log of an account. A did:web has none: its document is all there is, and an export reads
+ * it.
+ */
+function isSameLog(located: Partial<LocatedAccount>, { files }: Manifest): boolean {
+  const { log } = located;
+  return log !== undefined && describeLog(log.raw).sha256 === files[snapshotFiles.log]?.sha256;
 }
 
 /** Origin of the server that the identity named when a snapshot was made; undefined if that cannot be read. */
@@ -240,7 +350,7 @@ const nothingDone = {
 
 /** Bits of the SHA-256 that say neither the shard nor the turn of an account. */
 function numberOf(did: string): number {
-  return hash("sha256", did, "buffer").readUIntBE(8, 6);
+  return numberIn(did, 8, 6);
 }
 
 /** The lock of a night: two of them over the same accounts would do the same. */
@@ -260,7 +370,11 @@ async function recall(setting: NightSetting): Promise<Memory | undefined> {
   const bytes = await readWhole(memoryFile(setting));
   try {
     const memory = v.parse(memorySchema, JSON.parse(new TextDecoder().decode(bytes)));
-    return memory.server === setting.origin ? memory : undefined;
+    if (memory.server !== setting.origin) {
+      return undefined;
+    }
+    const { identities, ...rest } = memory;
+    return identities?.directory === setting.services.directory.origin ? memory : rest;
   } catch {
     return undefined;
   }

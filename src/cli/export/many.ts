@@ -9,7 +9,7 @@ import { exportMany, type Listed, type Outcome } from "../../archive/export/expo
 import type { ExportResult } from "../../archive/export/export-account.ts";
 import { requireNoArchive } from "../../archive/folder.ts";
 import { archiveName } from "../../archive/layout.ts";
-import { Night, nightLock } from "../../archive/export/night.ts";
+import { Night, nightLock, type NightSetting } from "../../archive/export/night.ts";
 import { inactiveStatus } from "../../archive/unavailable.ts";
 import { readManifests } from "../../archive/manifest.ts";
 import { budgets } from "../../data/budgets.ts";
@@ -24,6 +24,7 @@ import { withPatience, type PatientDirectory } from "../../services/servers/pati
 import type { ListedRepo } from "../../services/servers/pds.ts";
 import type { ExportFlags } from "./declare.ts";
 import { readGlobals, type GlobalFlags } from "../globals.ts";
+import { staySmall } from "../collector.ts";
 import { carTarget } from "./to-car.ts";
 import type { Edge, Invocation } from "../command.ts";
 import { requirePipe } from "../inputs/standard-input.ts";
@@ -54,6 +55,7 @@ export async function exportManyCommand(
   await requireNoArchive(folder);
   const from = flags.all === true ? flags.pds : flags.from;
   const origin = from === undefined ? undefined : parseServerUrl(from, globals);
+  staySmall();
   const opened = servicesFor(globals, terminal);
   const services = { ...opened, directory: withPatience(opened.directory, opened.now) };
   try {
@@ -63,7 +65,7 @@ export async function exportManyCommand(
     const { shard } = flags;
     const unlock = await takeLock(nightLock({ folder, shard }), services.lockOwner, services.now());
     try {
-      const night = await Night.begin({ folder, origin, shard, services });
+      const night = { folder, origin, shard, services };
       return await exportAll({ folder, origin, flags, services, globals, terminal, night });
     } finally {
       await unlock();
@@ -73,15 +75,20 @@ export async function exportManyCommand(
   }
 }
 
-async function exportAll(setting: Setting): Promise<number> {
-  const { folder, origin, flags, services, globals, terminal, night } = setting;
+async function exportAll(plan: Plan): Promise<number> {
+  const { folder, origin, flags, services, globals, terminal } = plan;
   const tally: Tally = newTally();
-  const { listError } = await stoppable(
+  const { listError, notLookedUp } = await stoppable(
     async (signal) => {
+      const night = plan.night === undefined ? undefined : await Night.begin(plan.night, signal);
+      const setting = { ...plan, night };
       const onOutcome = async (outcome: Outcome): Promise<void> => {
         const isUnasked = "error" in outcome && outcome.error === services.directory.silence;
         const absent = await findAbsent(outcome, setting, signal);
         count(tally, outcome, absent, isUnasked);
+        if (outcome.did !== undefined && absent === undefined) {
+          night?.settle(outcome.did, !("error" in outcome));
+        }
         if (!isUnasked) {
           tell(folder, outcome, absent, globals, terminal);
         }
@@ -101,12 +108,11 @@ async function exportAll(setting: Setting): Promise<number> {
         }
         await night.end();
       }
-      return ended;
+      return { ...ended, notLookedUp: night?.notLookedUp ?? 0 };
     },
     tellStopping(terminal, globals),
   );
   const { silence } = services.directory;
-  const notLookedUp = night?.notLookedUp ?? 0;
   const isBad = tally.failed + tally.incomplete + tally.shrunk + tally.unasked + notLookedUp > 0;
   const code = isBad || (flags.failOn ?? []).some((one) => tally[one] > 0) ? exitCodeOf("incomplete") : 0;
   if (listError === undefined) {
@@ -121,8 +127,8 @@ async function exportAll(setting: Setting): Promise<number> {
   return code;
 }
 
-/** What is the same for all of them. */
-interface Setting {
+/** What is known before anybody is asked. */
+interface Plan {
   readonly folder: string;
   /** Of the server that holds them, if it was named. */
   readonly origin: string | undefined;
@@ -131,6 +137,11 @@ interface Setting {
   readonly globals: GlobalFlags;
   readonly terminal: Terminal;
   /** For all accounts of a server. */
+  readonly night: NightSetting | undefined;
+}
+
+/** What is the same for all of them. */
+interface Setting extends Omit<Plan, "night"> {
   readonly night: Night | undefined;
 }
 

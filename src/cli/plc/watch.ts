@@ -10,7 +10,6 @@ import { madeOperations } from "../../services/disk/remembered/made-operations.t
 import { createSeenHeads } from "../../services/disk/seen-heads.ts";
 import { openWatchMemory } from "../../services/disk/remembered/watch-memory.ts";
 import { openNetwork, type OpenNetwork } from "../../services/open-network.ts";
-import { fetchExport } from "../../services/servers/plc-export.ts";
 import { pause } from "../../services/wait.ts";
 import type { Edge, Invocation } from "../command.ts";
 import { requireDidKey } from "../did-key.ts";
@@ -133,7 +132,7 @@ function watchedDirectory({ directory, http }: OpenNetwork): WatchedDirectory {
     host: new URL(origin).host,
     limits: directory.limits,
     auditLog: async (did, signal) => directory.auditLog(did, signal),
-    exported: async (after, signal) => fetchExport(http, origin, after, signal),
+    exported: async (after, signal) => directory.exported(after, signal),
     clockOffset: () => http.clocks.offset(origin) ?? 0,
   };
 }

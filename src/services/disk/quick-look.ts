@@ -3,7 +3,7 @@
  * costs many times what the look does. What cannot be seen, for whatever reason, is `undefined`: whoever needs the
  * reason looks again in the usual way.
  */
-import { closeSync, fstatSync, lstatSync, openSync, readdirSync, readFileSync } from "node:fs";
+import { closeSync, fstatSync, lstatSync, openSync, readdirSync, readSync } from "node:fs";
 import { readPlain } from "./plain-file.ts";
 
 /** The size of a plain file in bytes; undefined also for a link. */
@@ -16,13 +16,17 @@ export function sizeAtOnce(path: string): number | undefined {
   }
 }
 
-/** The content of a plain file. @param most undefined also for one with more bytes */
+/** The content of a plain file that nobody writes. @param most undefined also for one with more bytes */
 export function contentAtOnce(path: string, most: number): Uint8Array | undefined {
   let file: number | undefined;
   try {
     file = openSync(path, readPlain);
     const found = fstatSync(file);
-    return found.isFile() && found.size <= most ? readFileSync(file) : undefined;
+    if (!found.isFile() || found.size > most) {
+      return undefined;
+    }
+    const content = Buffer.allocUnsafe(found.size);
+    return readSync(file, content, 0, content.length, 0) === content.length ? content : undefined;
   } catch {
     return undefined;
   } finally {

@@ -40,6 +40,7 @@ export function withPatience(directory: PlcDirectory, now: () => number): Patien
     ...(limits === undefined ? {} : { limits }),
     auditLog: async (did, signal) => ask(async () => directory.auditLog(did, signal)),
     document: async (did, signal) => ask(async () => directory.document(did, signal)),
+    exported: async (after, signal) => ask(async () => directory.exported(after, signal)),
     submit: async (did, operation, signal) => directory.submit(did, operation, signal),
     get silence() {
       return silence;

@@ -4,6 +4,7 @@ import type { BudgetName, Limits } from "../../data/budgets.ts";
 import { DecampError } from "../../errors.ts";
 import { discardBody, readAgain, readBody, readJson, readRefusal, type HttpAnswer } from "../http/http-answer.ts";
 import type { Http } from "../http/http.ts";
+import type { ExportCursor, ExportLine } from "./plc-export.ts";
 import { serverMessage } from "./server-message.ts";
 
 /** A directory of did:plc. */
@@ -15,6 +16,13 @@ export interface PlcDirectory {
   auditLog(did: string, signal: AbortSignal): Promise<unknown>;
   /** The DID document of `did` as parsed JSON. */
   document(did: string, signal: AbortSignal): Promise<unknown>;
+  /**
+   * A page of the operations of all identities, oldest first: a hint where to look.
+   *
+   * @returns undefined if the directory has no such list
+   * @throws DecampError as `fetchExport`
+   */
+  exported(after: ExportCursor, signal: AbortSignal): Promise<readonly ExportLine[] | undefined>;
   /**
    * Sends a signed operation. That it was taken is only known once the log has it.
    *
@@ -35,6 +43,10 @@ export function createPlcDirectory(http: Http, origin: string): PlcDirectory {
     limits: http.limits,
     auditLog: async (did, signal) => get(did, "/log/audit", "logBytes", signal),
     document: async (did, signal) => get(did, "", "documentBytes", signal),
+    exported: async (after, signal) => {
+      const { fetchExport } = await import("./plc-export.ts");
+      return fetchExport(http, origin, after, signal);
+    },
     submit: async (did, operation, signal) => {
       const url = new URL(`/${did}`, origin);
       const headers = { "content-type": "application/json" };

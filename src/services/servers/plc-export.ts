@@ -21,8 +21,44 @@ export interface ExportLine {
 /** Behind what the next page begins: a time, or the number of a line. */
 export type ExportCursor = { readonly time: number } | { readonly seq: number };
 
-/** The most lines that a directory gives at once. */
+/** The most lines that a directory gives at once: a page of so many is full, and another one follows. */
 export const exportPage = 1000;
+
+/** How far clocks may differ (milliseconds). */
+export const clockSkew = 300_000;
+/** How far a time has to overlap (milliseconds). */
+const overlap = 5000;
+
+/**
+ * Behind what the page begins that follows this one; the same as before where nothing came.
+ *
+ * - A cursor that is a time has to overlap: lines of one millisecond may stand on two pages, and one that was written
+ *   first may be shown later. A cursor that is a number needs no overlap.
+ * - A time from the future would pass over everything until then: a cursor never runs ahead of our clock.
+ *
+ * @param now epoch milliseconds, by the clock of the directory
+ * @param isFull whether another page follows at once
+ */
+export function nextCursor(
+  before: ExportCursor,
+  lines: readonly ExportLine[],
+  now: number,
+  isFull: boolean = lines.length >= exportPage,
+): ExportCursor {
+  if (lines.length === 0) {
+    return before;
+  }
+  const numbers = lines.flatMap(({ seq }) => seq ?? []);
+  if (numbers.length === lines.length) {
+    return { seq: Math.max(...numbers, "seq" in before ? before.seq : 0) };
+  }
+  const old = "time" in before ? before.time : now - clockSkew;
+  const last = lines.reduce((newest, { time }) => Math.max(newest, time), old);
+  // Within a full page one millisecond is enough: the next page begins where this one ends.
+  const wanted = Math.min(last, now + clockSkew) - (isFull ? 1 : overlap);
+  // A page full of one millisecond must not come again and again.
+  return { time: Math.max(wanted, isFull ? old + 1 : old) };
+}
 
 /**
  * One page, oldest first.

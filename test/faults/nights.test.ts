@@ -1,0 +1,299 @@
+/**
+ * Nights over the accounts of a server, and a directory whose list of operations is there, is not, or fails. The
+ * accounts are real ones, signed and all; a server with so many that this list is worth a request stands in for one.
+ */
+import { createServer, type ServerResponse } from "node:http";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { numberIn } from "../../src/archive/export/shard.ts";
+import { Fleet, type FleetAccount } from "../bench/fleet.ts";
+import { documentOf } from "../cli/support/directory.ts";
+import { listen, stopServer } from "../network/ports.ts";
+import { runDecamp } from "../network/run-decamp.ts";
+import { auditLog, operation, servedAt, signed, testCid, testKey, type Content, type TestEntry } from "../tools/plc.ts";
+
+const count = 60;
+const hour = 3_600_000;
+const size = { records: 2, blobs: 1, blobSize: 100 };
+const accounts = new Map<string, FleetAccount>();
+/** What the directory has: more than the accounts were made with. */
+const logs = new Map<string, readonly TestEntry[]>();
+const inactive = new Set<string>();
+let asked: string[] = [];
+let base = "";
+let folder = "";
+/** What becomes of a request for the list of operations, if not what a directory does. */
+let breakList: ((response: ServerResponse) => void) | undefined;
+let pageSize = 1000;
+let clock: ((date: Date) => string | undefined) | undefined;
+let listed: () => { did: string; createdAt: string; [field: string]: unknown }[] = () => [];
+
+const server = createServer((request, response) => {
+  const { pathname, searchParams } = new URL(request.url ?? "/", "http://localhost");
+  const account = accounts.get(searchParams.get("did") ?? "");
+  const json = (value: unknown): unknown =>
+    response.setHeader("content-type", "application/json").end(JSON.stringify(value));
+  const method = pathname.replace("/xrpc/com.atproto.sync.", "");
+  const date = clock?.(new Date());
+  if (clock !== undefined) {
+    response.sendDate = false;
+    response.setHeader("date", date ?? "");
+  }
+  if (method === "listRepos") {
+    const repos = [...accounts.values()].map(({ did, commit, rev }) => ({
+      did,
+      head: commit,
+      rev,
+      ...(inactive.has(did) ? { active: false, status: "deactivated" } : { active: true }),
+    }));
+    json({ repos });
+  } else if (pathname === "/export") {
+    asked.push("export");
+    if (breakList !== undefined) {
+      breakList(response);
+      return;
+    }
+    const after = searchParams.get("after") ?? "";
+    const lines = listed().map((line, index) => ({ ...line, ...(/^\d+$/.test(after) ? { seq: index + 1 } : {}) }));
+    const from = /^\d+$/.test(after)
+      ? Number(after)
+      : lines.findIndex(({ createdAt }) => Date.parse(createdAt) > Date.parse(after));
+    const page = from < 0 ? [] : lines.slice(from, from + pageSize);
+    response.end(page.map((line) => JSON.stringify(line)).join("\n"));
+  } else if (pathname.startsWith("/did:plc:")) {
+    const [, did = "", isLog] = pathname.split("/");
+    asked.push(did);
+    json(isLog === undefined ? documentFor(did) : logs.get(did));
+  } else if (account === undefined || inactive.has(account.did)) {
+    response.statusCode = 400;
+    json({ error: account === undefined ? "RepoNotFound" : "RepoDeactivated", message: "No." });
+  } else if (method === "getLatestCommit") {
+    json({ cid: account.commit, rev: account.rev });
+  } else if (method === "listBlobs") {
+    json({ cids: account.blobs });
+  } else {
+    response.statusCode = 404;
+    json({ error: "NotFound" });
+  }
+});
+
+function documentFor(did: string): object {
+  return documentOf(did, logs.get(did)?.at(-1)?.operation as unknown as Content);
+}
+
+let origin = "";
+beforeAll(async () => {
+  origin = `http://127.0.0.1:${await listen(server, 0)}`;
+  base = await mkdtemp(path.join(tmpdir(), "decamp-nights-"));
+  const fleet = await Fleet.create(origin, size);
+  for (let index = 0; index < count; index += 1) {
+    const account = await fleet.account(index);
+    accounts.set(account.did, account);
+  }
+});
+afterAll(async () => {
+  await stopServer(server);
+  await rm(base, { recursive: true });
+});
+
+beforeEach(async () => {
+  folder = await mkdtemp(path.join(base, "archives-"));
+  const fleet = await Fleet.create(origin, size);
+  inactive.clear();
+  breakList = undefined;
+  clock = undefined;
+  pageSize = 1000;
+  for (const account of accounts.values()) {
+    logs.set(account.did, account.log);
+    fleet.writeArchive(folder, account);
+  }
+  listed = () =>
+    [...logs.values()].flat().sort((a, b) => (a.createdAt < b.createdAt ? -1 : 1)) as unknown as ReturnType<
+      typeof listed
+    >;
+});
+
+/** Whose identity was looked up, without those in their turn for a whole export. */
+async function night(...flags: string[]): Promise<{ lookedUp: string[]; pages: number; code: number | null }> {
+  asked = [];
+  const where = ["--pds", origin, "--plc-url", origin, "--allow-private-hosts", "--state-dir", `${folder}-state`];
+  const { code, stderr } = await runDecamp([
+    "export",
+    "--all",
+    "-o",
+    folder,
+    ...where,
+    "--no-input",
+    "--json",
+    ...flags,
+  ]);
+  expect(stderr).toBe("");
+  const today = Math.floor(Date.now() / 86_400_000);
+  const lookedUp = [...new Set(asked)].filter((did) => did !== "export" && (numberIn(did, 4, 4) + today) % 100 !== 0);
+  return { lookedUp: lookedUp.sort(), pages: asked.filter((one) => one === "export").length, code };
+}
+
+/** Those who are looked up in one of two nights. */
+const half = (rest: number): string[] => {
+  const today = Math.floor(Date.now() / 86_400_000);
+  const isAsked = (did: string): boolean => (numberIn(did, 4, 4) + today) % 100 === 0;
+  return [...accounts.keys()].filter((did) => numberIn(did, 8, 6) % 2 === rest && !isAsked(did)).sort();
+};
+
+const nth = (index: number): string => half(index % 2)[index >> 1] ?? "";
+
+/** The owner changes something in the identity. */
+async function change(did: string, time: number, more: Partial<TestEntry> = {}): Promise<void> {
+  const owner = await testKey("fleet owner");
+  const log = logs.get(did) ?? [];
+  const last = log.at(-1)!;
+  const next = {
+    ...last.operation,
+    alsoKnownAs: [`at://changed-${log.length}.fleet.example`],
+    prev: testCid(last.operation),
+  };
+  const [entry] = auditLog([await signed(next, owner)], { did });
+  logs.set(did, [...log, { ...entry!, createdAt: new Date(time).toISOString(), ...more }]);
+}
+
+async function memory(): Promise<{ identities?: { upTo: (number | null)[]; inDoubt: string[] } }> {
+  return JSON.parse(await readFile(path.join(folder, "night.json"), "utf8")) as ReturnType<typeof memory>;
+}
+
+/** Two nights, after which every identity was seen. */
+async function seeAll(): Promise<void> {
+  expect(await night()).toEqual({ lookedUp: half(0), pages: 0, code: 0 });
+  expect(await night()).toEqual({ lookedUp: half(1), pages: 0, code: 0 });
+}
+
+test("once every identity was seen, only those with an operation since are looked up, by a page and not one by one", async () => {
+  await seeAll();
+  expect(await night()).toEqual({ lookedUp: [], pages: 1, code: 0 });
+  const did = nth(4);
+  await change(did, Date.now());
+  expect(await night()).toMatchObject({ lookedUp: [did], pages: 2, code: 0 });
+  const after = await memory();
+  expect(after.identities).toMatchObject({ inDoubt: [] });
+  // An operation that was seen once is seen again while clocks may differ, and does no harm.
+  expect((await night()).lookedUp.filter((one) => one !== did)).toEqual([]);
+});
+
+test.each([
+  ["has no such list", (response: ServerResponse) => response.writeHead(404).end("{}")],
+  ["fails", (response: ServerResponse) => response.writeHead(500).end("{}")],
+  ["answers with something else", (response: ServerResponse) => response.end("not a line\n")],
+])("a directory that %s: halves are looked up, as before", async (_, how) => {
+  await seeAll();
+  breakList = how;
+  expect(await night()).toMatchObject({ lookedUp: half(0), code: 0 });
+  expect(await night()).toMatchObject({ lookedUp: half(1), code: 0 });
+  // What happened meanwhile is not missed when the list is there again.
+  const did = nth(2);
+  await change(did, Date.now() - 2000);
+  breakList = undefined;
+  expect((await night()).lookedUp).toEqual([did]);
+});
+
+test("an operation that was undone counts: the one that undid it is newer than both", async () => {
+  await seeAll();
+  const did = nth(6);
+  await change(did, Date.now() - hour, { nullified: true });
+  // The list has the lines of the time before, too: this one is older than what was read, and its undoing is not.
+  expect((await night()).lookedUp).toEqual([]);
+  const [genesis] = logs.get(did)!;
+  const undone = logs.get(did)!;
+  logs.set(did, [genesis!]);
+  await change(did, Date.now());
+  logs.set(did, [genesis!, { ...undone[1]!, nullified: true }, logs.get(did)![1]!]);
+  expect((await night()).lookedUp).toEqual([did]);
+});
+
+test("an account whose export fails stays in doubt until it does not, however old its operation is by then", async () => {
+  await seeAll();
+  const did = nth(8);
+  const before = logs.get(did)!;
+  const [genesis] = before;
+  // A log that does not prove itself.
+  logs.set(did, [genesis!, { ...genesis!, cid: testCid({ other: 1 }), createdAt: new Date().toISOString() }]);
+  expect(await night()).toMatchObject({ lookedUp: [did], code: 6 });
+  expect((await memory()).identities?.inDoubt).toEqual([did]);
+  // The directory does not name it any more.
+  listed = () => [];
+  expect(await night()).toMatchObject({ lookedUp: [did], code: 6 });
+  logs.set(did, before);
+  expect(await night()).toMatchObject({ lookedUp: [did], code: 0 });
+  expect((await memory()).identities?.inDoubt).toEqual([]);
+  expect(await night()).toMatchObject({ lookedUp: [], code: 0 });
+});
+
+test("an identity that was changed while its account was not active is looked up when it is again", async () => {
+  await seeAll();
+  const did = nth(10);
+  inactive.add(did);
+  await change(did, Date.now());
+  expect(await night()).toMatchObject({ lookedUp: [did], code: 0 });
+  listed = () => [];
+  inactive.delete(did);
+  expect((await night()).lookedUp).toEqual([did]);
+  expect((await memory()).identities?.inDoubt).toEqual([]);
+});
+
+test("one that has moved away and comes back is looked up", async () => {
+  await seeAll();
+  const did = nth(12);
+  const owner = await testKey("fleet owner");
+  const [genesis] = logs.get(did)!;
+  const content = { ...genesis!.operation, ...servedAt("https://new.example.com"), prev: testCid(genesis!.operation) };
+  const [entry] = auditLog([await signed(operation(testCid(genesis!.operation), content), owner)], { did });
+  logs.set(did, [genesis!, { ...entry!, createdAt: new Date().toISOString() }]);
+  inactive.add(did);
+  expect((await night()).lookedUp).toEqual([did]);
+  listed = () => [];
+  expect((await night()).lookedUp).toEqual([]);
+  inactive.delete(did);
+  expect((await night()).lookedUp).toEqual([did]);
+});
+
+test("more operations than are worth it: one page, and the halves", async () => {
+  await seeAll();
+  const [entry] = [...logs.values()].flat();
+  const now = Date.now();
+  listed = () =>
+    Array.from({ length: 20_000 }, (_, index) => ({
+      ...entry!,
+      createdAt: new Date(now - 280_000 + 14 * index).toISOString(),
+    }));
+  expect(await night()).toMatchObject({ lookedUp: half(0), pages: 1, code: 0 });
+});
+
+test("pages may be short: the list is read until nothing is newer", async () => {
+  await seeAll();
+  const dids = [nth(4), nth(5), nth(6)];
+  for (const [index, did] of dids.entries()) {
+    await change(did, Date.now() - 60_000 + 20_000 * index);
+  }
+  pageSize = 2;
+  expect(await night()).toMatchObject({ lookedUp: dids.sort(), pages: 3 });
+  // With more of them than are worth it, nothing is believed.
+  await change(nth(7), Date.now());
+  expect(await night()).toMatchObject({ lookedUp: half(1), pages: 3 });
+});
+
+test("a directory that does not say what time it is is never believed to have said all", async () => {
+  clock = () => undefined;
+  await seeAll();
+  expect((await memory()).identities?.upTo).toEqual([null, null]);
+  expect(await night()).toMatchObject({ lookedUp: half(0), pages: 0 });
+});
+
+test("a memory of another directory, or a broken one, asks for more", async () => {
+  await seeAll();
+  const file = path.join(folder, "night.json");
+  const text = await readFile(file, "utf8");
+  await writeFile(file, text.replace(`"directory":"${origin}"`, `"directory":"https://plc.example.com"`));
+  expect(await night()).toMatchObject({ lookedUp: half(0), pages: 0 });
+  await writeFile(file, text.slice(0, 40));
+  expect(await night()).toMatchObject({ lookedUp: half(0), pages: 0 });
+});
