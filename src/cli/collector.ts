@@ -18,13 +18,12 @@ export function findCollector(): Collect {
 }
 
 /**
- * For a process that runs for months, and mostly waits: memory before speed. What is new gets a small space that does
- * not grow with the first rush, and no code is optimized: the optimizing compilers alone take some 30 MB, for work that
- * waits for servers anyway.
+ * For a process that runs for months, and mostly waits: memory before speed. Beside that, no code is optimized: the
+ * optimizing compilers alone take some 30 MB, for work that waits for servers anyway.
  */
-export function staySmall(): void {
-  const { setFlagsFromString } = process.getBuiltinModule("node:v8");
-  for (const flag of ["--semi-space-growth-factor=1", "--no-turbofan", "--no-maglev"]) {
-    setFlagsFromString(flag);
+export function stayLean(): void {
+  staySmall();
+  for (const flag of ["--no-turbofan", "--no-maglev"]) {
+    process.getBuiltinModule("node:v8").setFlagsFromString(flag);
   }
 }

@@ -29,7 +29,7 @@ export async function main(argv: readonly string[], parts: TerminalParts = proce
   const file = settings?.early(early);
   if (early.includes("plc") && early.includes("watch")) {
     // Before thousands of accounts on the command line are read, which would take 14 MB more.
-    (await import("./collector.ts")).staySmall();
+    (await import("./collector.ts")).stayLean();
   }
   const json = early.includes("--json") || file?.json === true;
   const verbose =

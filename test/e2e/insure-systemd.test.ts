@@ -144,13 +144,6 @@ describe.skipIf(whyNoSystemd !== "")(`the units of a user${left(whyNoSystemd)}`,
 
 const whyNot = whyNoSystemd === "" && !isSeen ? "a service cannot see this clone or Node.js" : whyNoSystemd;
 
-function place(folder: string | undefined, name: string, text: string, mode: number): void {
-  const at = path.join(folder ?? "", name);
-  mkdirSync(path.dirname(at), { recursive: true });
-  writeFileSync(at, text);
-  chmodSync(at, mode);
-}
-
 test.skipIf(whyNot !== "")(
   `the units for a whole system back an account up, as a user that exists only meanwhile${left(whyNot)}`,
   { timeout: 120_000 },
