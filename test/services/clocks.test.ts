@@ -20,6 +20,17 @@ test("the quicker answer is believed", () => {
   expect(clocks.offset("https://a.example")).toBe(500);
 });
 
+test.each([-10, 10])("a clock that is set by %d days meanwhile is believed anew, and a slow answer is not", (days) => {
+  const clocks = new Clocks();
+  const jump = days * 86_400_000;
+  clocks.observe("https://a.example", { date: at(noon) }, { sentAt: noon, receivedAt: noon });
+  const [sentAt, receivedAt] = [noon + 60_000 + jump, noon + 61_000 + jump];
+  clocks.observe("https://a.example", { date: at(noon + 60_000) }, { sentAt, receivedAt });
+  expect(clocks.offset("https://a.example")).toBe(-jump);
+  clocks.observe("https://a.example", { date: at(noon + 70_000) }, { sentAt, receivedAt: receivedAt + 20_000 });
+  expect(clocks.offset("https://a.example")).toBe(-jump);
+});
+
 test("an answer from a cache is as old as it says", () => {
   const clocks = new Clocks();
   const times = { sentAt: noon, receivedAt: noon };

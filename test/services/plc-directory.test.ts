@@ -47,3 +47,18 @@ describe("submitting to the directory", () => {
     expect(server.requests).toHaveLength(before + 1);
   });
 });
+
+async function ask(status: number, body: unknown): Promise<unknown> {
+  answer = { status, body };
+  return createPlcDirectory(http, server.origin).auditLog(did, signal);
+}
+
+describe("a log that is not there", () => {
+  test("is one of an account that the directory does not know, if the directory says so", async () => {
+    await expect(ask(404, { message: "DID not registered" })).rejects.toMatchObject({ code: "account-not-found" });
+  });
+
+  test.each(["404 Not Found", null, []])("is no answer of a directory with %j", async (body) => {
+    await expect(ask(404, body)).rejects.toMatchObject({ code: "bad-answer", data: { status: 404 } });
+  });
+});

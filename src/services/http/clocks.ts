@@ -9,6 +9,9 @@ interface Sample {
 /** An answer that has lain longer in a cache tells nothing (seconds). */
 const oldest = 86_400;
 
+/** So far two measurements may be apart that take no time, since headers have whole seconds (milliseconds). */
+const resolution = 1000;
+
 export class Clocks {
   readonly #samples = new Map<string, Sample>();
 
@@ -30,9 +33,12 @@ export class Clocks {
       return;
     }
     const known = this.#samples.get(origin);
-    if (known === undefined || roundTrip < known.roundTrip) {
-      // The header has whole seconds: on average it is half a second late.
-      const offset = date + age * 1000 + 500 - (sentAt + receivedAt) / 2;
+    // The header has whole seconds: on average it is half a second late.
+    const offset = date + age * 1000 + 500 - (sentAt + receivedAt) / 2;
+    // Both cannot be true: one of the clocks was set meanwhile.
+    const isOther =
+      known !== undefined && Math.abs(offset - known.offset) > (roundTrip + known.roundTrip) / 2 + resolution;
+    if (known === undefined || roundTrip < known.roundTrip || isOther) {
       this.#samples.set(origin, { offset, roundTrip });
     }
   }

@@ -1,6 +1,7 @@
 /** The PLC directory: where the operations of a did:plc are kept. Nothing that it answers is believed here. */
 
 import type { BudgetName, Limits } from "../../data/budgets.ts";
+import { isJsonObject } from "../../data/json-object.ts";
 import { DecampError } from "../../errors.ts";
 import { discardBody, readAgain, readBody, readJson, readRefusal, type HttpAnswer } from "../http/http-answer.ts";
 import type { Http } from "../http/http.ts";
@@ -68,13 +69,19 @@ async function readAnswer(did: string, url: URL, answer: HttpAnswer, limit: Budg
   if (answer.status === 200) {
     return readJson(answer, url, limit);
   }
-  discardBody(answer.body);
   if (answer.status === 404 || answer.status === 410) {
+    // A page is somebody else's: of a network that wants a sign-in first, or of a proxy that has lost its directory.
+    if (!isJsonObject(await readJson(answer, url, "errorBytes"))) {
+      throw new DecampError("bad-answer", `${url.host} answered ${answer.status}, and not as a directory does.`, {
+        data: { host: url.host, status: answer.status },
+      });
+    }
     throw new DecampError("account-not-found", `The directory ${url.host} does not know ${did}.`, {
       hint: "Look at the DID once more, letter by letter. A handle will do, too, if you know it.",
       data: { did },
     });
   }
+  discardBody(answer.body);
   throw new DecampError("server-refused", `The directory ${url.host} answered with status ${answer.status}.`, {
     data: { host: url.host, status: answer.status },
   });
