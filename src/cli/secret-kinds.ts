@@ -79,7 +79,10 @@ export function holdsSecret(env: Readonly<NodeJS.ProcessEnv>): boolean {
   return [...secretVariables].some((name) => (env[name] ?? "") !== "");
 }
 
-/** What the commands that we run inherit: all but the variables that hold secrets. */
+/** The variable that has a command remember, by the name of its job, when it last ended well: this one alone. */
+export const jobVariable = "DECAMP_INSURED";
+
+/** What the commands that we run inherit: all but the variables that hold secrets, and the one that names our job. */
 export function withoutSecrets(env: Readonly<NodeJS.ProcessEnv>): NodeJS.ProcessEnv {
-  return Object.fromEntries(Object.entries(env).filter(([name]) => !secretVariables.has(name)));
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !secretVariables.has(name) && name !== jobVariable));
 }

@@ -4,7 +4,7 @@ import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, 
 import { createServer } from "node:http";
 import path from "node:path";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
-import { jobVariable } from "../../src/cli/insure/jobs.ts";
+import { jobVariable } from "../../src/cli/secret-kinds.ts";
 import { secretKinds } from "../../src/cli/secret-kinds.ts";
 import { hold, holdLines } from "../json/hold.ts";
 import { connectNetwork } from "../network/control.ts";

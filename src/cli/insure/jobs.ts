@@ -1,6 +1,7 @@
 /** What an insurance is made of: three jobs, each a few commands. Whatever starts them has its own form for them. */
 import { configVariable } from "../../services/config-place.ts";
 import type { Scheduler } from "../../services/system-rules.ts";
+import { jobVariable } from "../secret-kinds.ts";
 
 /** What is to be insured, and how. Paths are whole, and no value has a control character. */
 export interface Insurance {
@@ -53,9 +54,6 @@ export interface Job {
   /** The minute of its hour: not the same for everybody. */
   readonly minute: number;
 }
-
-/** The variable that has a command remember, by the name of its job, when it last ended well. */
-export const jobVariable = "DECAMP_INSURED";
 
 /** No file may have a name of more than 255 bytes, and the longest one begins and ends with 35. */
 const longest = 200;
