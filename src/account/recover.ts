@@ -2,12 +2,14 @@
 
 import { DecampError, isDecampError } from "../errors.ts";
 import type { Cid } from "../data/cid.ts";
+import type { OperationFinding } from "../plc/check.ts";
 import { judgeOperation } from "../plc/judge.ts";
 import type { VerifiedLog } from "../plc/log.ts";
 import { rotationKeysOf } from "../plc/operation.ts";
 import { predecessorAt } from "../plc/place.ts";
 import { findRecoveries, findUnwanted, planRecovery, recoveryOperation, type Recovery } from "../plc/recover.ts";
 import { carryOut, type ChangeOptions, type ChangeParts, type ChangePlan, type ChangeResult } from "./change.ts";
+import { span } from "./directory-time.ts";
 import type { AccountLog } from "./find.ts";
 import { signByKey, type Signer } from "./sign-by-key.ts";
 
@@ -27,19 +29,27 @@ export interface RecoveryPlan extends ChangePlan {
 }
 
 /**
- * Plans the operation that undoes another.
+ * Plans the operation that undoes another. Where the clocks are too far apart, nothing is taken for too late: the
+ * directory alone decides, and a finding says so.
  *
- * @param now epoch milliseconds
+ * @param now epoch milliseconds by the directory's clock
+ * @param apart milliseconds by which that clock is ahead of ours, where it is too far (`clocksApart`)
  * @throws DecampError `refused` with data `reason` as `planRecovery`; or `nothing-unwanted`, with data `candidates`,
  *   when no operation is named and none looks unwanted by itself
  */
-export function planAccountRecovery(account: AccountLog, wish: RecoveryWish, now: number): RecoveryPlan {
+export function planAccountRecovery(
+  account: AccountLog,
+  wish: RecoveryWish,
+  now: number,
+  apart?: number,
+): RecoveryPlan {
   const { log } = account;
   const { heldKeys, dropKeys = [] } = wish;
+  const judged = apart === undefined ? now : undefined;
   const recovery =
     wish.unwanted === undefined
-      ? findTheUnwanted(account, heldKeys, now)
-      : planRecovery(log, { unwanted: wish.unwanted, heldKeys, now });
+      ? findTheUnwanted(account, heldKeys, judged)
+      : planRecovery(log, { unwanted: wish.unwanted, heldKeys, now: judged });
   for (const key of dropKeys) {
     if (!rotationKeysOf(recovery.fork.operation).includes(key)) {
       throw new DecampError("refused", `This key would not come back anyway: ${key}.`);
@@ -53,17 +63,26 @@ export function planAccountRecovery(account: AccountLog, wish: RecoveryWish, now
     { userKeys, leavingKeys: dropKeys, known: { user: heldKeys, signers: heldKeys } },
     now,
   );
-  const staying = operation.rotationKeys.includes(recovery.unwanted.signer);
-  const findings = staying
-    ? [
-        ...judgement.findings,
-        {
-          rule: "plc/signer-stays",
-          severity: "warning" as const,
-          message: `The key that signed the unwanted operation stays, and can do the same again: ${recovery.unwanted.signer}.`,
-        },
-      ]
-    : judgement.findings;
+  const { signer, createdAt } = recovery.unwanted;
+  const findings = [
+    ...judgement.findings,
+    ...(apart === undefined
+      ? []
+      : [
+          warning(
+            "plc/clocks-differ",
+            `The clocks of this machine and of the directory are ${span(apart)} apart, so it cannot be said whether the 72 hours are over: the directory decides. By the log, the unwanted operation is of ${createdAt}.`,
+          ),
+        ]),
+    ...(operation.rotationKeys.includes(signer)
+      ? [
+          warning(
+            "plc/signer-stays",
+            `The key that signed the unwanted operation stays, and can do the same again: ${signer}.`,
+          ),
+        ]
+      : []),
+  ];
   return { account, recovery, operation, judgement: { ...judgement, findings } };
 }
 
@@ -79,7 +98,11 @@ export async function recoverAccount(
   );
 }
 
-function findTheUnwanted({ log }: AccountLog, heldKeys: readonly string[], now: number): Recovery {
+function warning(rule: string, message: string): OperationFinding {
+  return { rule, severity: "warning", message };
+}
+
+function findTheUnwanted({ log }: AccountLog, heldKeys: readonly string[], now: number | undefined): Recovery {
   const found = findUnwanted(log, heldKeys, now);
   if (found !== undefined) {
     return found;
@@ -99,7 +122,7 @@ function findTheUnwanted({ log }: AccountLog, heldKeys: readonly string[], now: 
 }
 
 /** Why not even the last operation can be undone. */
-function nothingToUndo(log: VerifiedLog, heldKeys: readonly string[], now: number): DecampError {
+function nothingToUndo(log: VerifiedLog, heldKeys: readonly string[], now: number | undefined): DecampError {
   const { cid, createdAt } = log.head;
   try {
     planRecovery(log, { unwanted: cid, heldKeys, now });

@@ -13,7 +13,7 @@ import {
 } from "../plc/operation.ts";
 import { placeOperation, predecessorAt, type Place } from "../plc/place.ts";
 import { carryOut, type ChangeOptions, type ChangeParts, type ChangeResult } from "./change.ts";
-import { timeAtDirectory } from "./directory-time.ts";
+import { directoryTime, timeAtDirectory } from "./directory-time.ts";
 import { readAccount, type AccountLog } from "./find.ts";
 import { submitOperation } from "./submit.ts";
 
@@ -59,7 +59,7 @@ export async function submitSigned(parts: ChangeParts, request: SubmitRequest): 
   const known = signer === undefined ? {} : { signers: [signer] };
   const judgement = judgeOperation(log, operation, { byHand: true, known }, timeAtDirectory(services));
   const { place } = judgement;
-  requireSignature(signed, place, timeAtDirectory(services));
+  requireSignature(signed, place, directoryTime(services));
   const result = await carryOut(parts, { account, operation, judgement }, request, async () =>
     Promise.resolve(compareSigned(operation, signed, predecessorAt(place))),
   );
@@ -102,8 +102,12 @@ function requireHead({ did, log }: AccountLog, operation: PlcOperation, nullify:
   );
 }
 
-function requireSignature(operation: PlcOperation, { keys, nullified, deadline }: Place, now: number): void {
-  if (deadline !== undefined && now > deadline) {
+function requireSignature(
+  operation: PlcOperation,
+  { keys, nullified, deadline }: Place,
+  now: number | undefined,
+): void {
+  if (deadline !== undefined && now !== undefined && now > deadline) {
     const end = new Date(deadline).toISOString();
     throw new DecampError("refused", `What it would nullify could be undone until ${end}, and not any more.`, {
       data: { reason: "too-late" },

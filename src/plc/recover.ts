@@ -33,26 +33,35 @@ export interface RecoveryRequest {
   readonly unwanted: Cid;
   /** The did:keys that the user holds. */
   readonly heldKeys: readonly string[];
-  /** Epoch milliseconds; the directory's clock counts, so use its time where it is known. */
-  readonly now: number;
+  /**
+   * Epoch milliseconds by the directory's clock, which counts; undefined if no clock can be believed: then nothing is
+   * taken for too late, and the directory decides.
+   */
+  readonly now: number | undefined;
 }
 
 /**
  * Every operation that could be undone at this time with one of the held keys, oldest first. Undoing the oldest undoes
  * the others too.
+ *
+ * @param now as in a `RecoveryRequest`
  */
-export function findRecoveries(log: VerifiedLog, heldKeys: readonly string[], now: number): Recovery[] {
+export function findRecoveries(log: VerifiedLog, heldKeys: readonly string[], now: number | undefined): Recovery[] {
   const chain = activeEntries(log);
   return chain
     .flatMap((_, index) => recoveryAt(chain, index) ?? [])
-    .filter(({ keys, deadline }) => now <= deadline && keys.some((key) => heldKeys.includes(key)));
+    .filter(({ keys, deadline }) => !isOver(deadline, now) && keys.some((key) => heldKeys.includes(key)));
 }
 
 /**
  * The operation that looks unwanted by itself: the first, among those that a held key can still undo, that took a held
  * key away, put another key above it, or ended the DID. Undefined if there is none; then a person has to name it.
  */
-export function findUnwanted(log: VerifiedLog, heldKeys: readonly string[], now: number): Recovery | undefined {
+export function findUnwanted(
+  log: VerifiedLog,
+  heldKeys: readonly string[],
+  now: number | undefined,
+): Recovery | undefined {
   return findRecoveries(log, heldKeys, now).find(({ unwanted, fork }) => {
     const before = rotationKeysOf(fork.operation);
     const after = rotationKeysOf(unwanted.operation);
@@ -79,7 +88,7 @@ export function planRecovery(log: VerifiedLog, request: RecoveryRequest): Recove
     throw refused("genesis", "This operation founded the identity: there is nothing before it to go back to.");
   }
   const { keys, deadline } = recovery;
-  if (request.now > deadline) {
+  if (isOver(deadline, request.now)) {
     const end = new Date(deadline).toISOString();
     throw refused("too-late", `An operation can be undone for 72 hours: here they ended at ${end}.`);
   }
@@ -141,6 +150,10 @@ export function recoveryAt(chain: readonly LogEntry[], index: number): Recovery 
     keys: keysAbove(unwanted.signer, fork.operation),
     deadline: undoDeadline(unwanted),
   };
+}
+
+function isOver(deadline: number, now: number | undefined): boolean {
+  return now !== undefined && now > deadline;
 }
 
 function losesPower(

@@ -74,7 +74,7 @@ describe("an operation that took the user's key away", () => {
   });
 });
 
-function cids(keys: string[], now: number): string[] {
+function cids(keys: string[], now: number | undefined): string[] {
   return findRecoveries(log, keys, now).map(({ unwanted }) => unwanted.cid);
 }
 
@@ -85,6 +85,8 @@ describe("findRecoveries", () => {
     expect(cids([user.did], Date.parse(at(73 * hour + 1)))).toEqual([testCid(hostile)]);
     expect(cids([user.did], Date.parse(at(74 * hour + 1)))).toEqual([]);
     expect(cids([server.did, foreign.did], soon)).toEqual([]);
+    // Of a time that nobody knows nothing is too late.
+    expect(cids([user.did], undefined)).toEqual([testCid(renamed), testCid(hostile)]);
   });
 });
 

@@ -1,5 +1,5 @@
 /** `decamp plc recover`: undoes an operation that was not wanted. */
-import { timeAtDirectory } from "../../account/directory-time.ts";
+import { clocksApart, timeAtDirectory } from "../../account/directory-time.ts";
 import { requireNoErrors } from "../../account/plan-move.ts";
 import { readAccount, type AccountLog } from "../../account/find.ts";
 import { planAccountRecovery, recoverAccount, type RecoveryPlan } from "../../account/recover.ts";
@@ -34,7 +34,8 @@ export async function plcRecoverCommand(invocation: Invocation<PlcRecoverFlags>,
     const account = await readAccount(services, name, { from, anyState: true }, signal);
     const signer = publicKeys === undefined ? await talk.openSigner(everyKey(account)) : undefined;
     const heldKeys = signer === undefined ? (publicKeys ?? []) : [signer.didKey];
-    const plan = planAccountRecovery(account, { unwanted, heldKeys, dropKeys }, timeAtDirectory(services));
+    const wish = { unwanted, heldKeys, dropKeys };
+    const plan = planAccountRecovery(account, wish, timeAtDirectory(services), clocksApart(services));
     return signer === undefined ? write(plan, flags, talk, terminal) : carryOut(plan, signer, via, talk, terminal);
   });
 }

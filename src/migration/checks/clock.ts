@@ -3,7 +3,7 @@
  * token that the old one made. The machine's own clock says whether a revision lies in the future.
  */
 
-import { tooFarApart } from "../../account/directory-time.ts";
+import { clockDifference, span, tooFarApart } from "../../account/directory-time.ts";
 import { DecampError } from "../../errors.ts";
 import type { Context } from "../context.ts";
 
@@ -21,13 +21,13 @@ export function checkClocks(context: Context): void {
   const own = clockOffset(directory.origin) ?? 0;
   const host = new URL(directory.origin).host;
   if (Math.abs(own) > tooFarApart && !switched) {
-    throw new DecampError("refused", `This machine's clock is ${span(own)} ${side(own)} that of ${host}.`, {
+    throw new DecampError("refused", `${clockDifference(own, host)}.`, {
       hint: "Set the clock, then run the same command again: the deadlines for undoing a change of the identity depend on it.",
       data: { host, seconds: Math.round(own / 1000) },
     });
   }
   if (Math.abs(own) > notable) {
-    context.warn("clock-skew", `This machine's clock is ${span(own)} ${side(own)} that of ${host}. Set it soon.`);
+    context.warn("clock-skew", `${clockDifference(own, host)}. Set it soon.`);
   }
   const [old, fresh] = [clockOffset(source.origin), clockOffset(target.origin)];
   if (old !== undefined && fresh !== undefined && Math.abs(old - fresh) > notable) {
@@ -36,14 +36,4 @@ export function checkClocks(context: Context): void {
       `The clocks of your old and your new server are ${span(old - fresh)} apart. The new one may refuse what the old one signs for it.`,
     );
   }
-}
-
-function span(milliseconds: number): string {
-  const seconds = Math.round(Math.abs(milliseconds) / 1000);
-  return seconds < 120 ? `${seconds} seconds` : `${Math.round(seconds / 60)} minutes`;
-}
-
-/** `offset` is that of the other clock. */
-function side(offset: number): "behind" | "ahead of" {
-  return offset > 0 ? "behind" : "ahead of";
 }
