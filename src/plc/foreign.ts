@@ -25,6 +25,8 @@ export type Undoing =
       readonly keys: readonly string[];
       /** The last millisecond, by the directory's clock. */
       readonly until: number;
+      /** That this is not over already: the clocks could say it. */
+      readonly isSure: boolean;
     }
   | {
       readonly can: false;
@@ -62,12 +64,17 @@ export function entriesSince({ entries }: VerifiedLog, known: readonly Cid[], no
   return entries.slice(1).filter(({ createdAt }) => Date.parse(createdAt) + recoveryWindow >= now);
 }
 
-/** Those of the entries that are not the owner's. @param now epoch milliseconds by the directory's clock */
+/**
+ * Those of the entries that are not the owner's.
+ *
+ * @param now epoch milliseconds by the directory's clock; undefined if no clock can be believed: then nothing is taken
+ *   for too late
+ */
 export function foreignOperations(
   log: VerifiedLog,
   entries: readonly LogEntry[],
   ours: Ours,
-  now: number,
+  now: number | undefined,
 ): readonly ForeignOperation[] {
   if (entries.length === 0) {
     return [];
@@ -101,7 +108,7 @@ function aloneBefore(log: VerifiedLog, [first]: readonly LogEntry[]): ReadonlySe
   return new Set(keysThatCameAlone({ ...log, entries: older }));
 }
 
-function undoingOf(log: VerifiedLog, entry: LogEntry, ours: Ours, now: number): Undoing {
+function undoingOf(log: VerifiedLog, entry: LogEntry, ours: Ours, now: number | undefined): Undoing {
   const chain = activeEntries(log);
   const index = chain.findIndex(({ cid }) => cid === entry.cid);
   if (index < 0) {
@@ -122,5 +129,7 @@ function undoingOf(log: VerifiedLog, entry: LogEntry, ours: Ours, now: number): 
   if (held.length === 0) {
     return { can: false, why: "key-without-power" };
   }
-  return now > deadline ? { can: false, why: "too-late" } : { can: true, keys: held, until: deadline };
+  return now !== undefined && now > deadline
+    ? { can: false, why: "too-late" }
+    : { can: true, keys: held, until: deadline, isSure: now !== undefined };
 }

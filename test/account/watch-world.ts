@@ -2,16 +2,64 @@
  * Directories that a watch asks, with a clock that only its waits move. They do what a real one does, and what it does
  * not do on demand: they hide operations, lie, lag and are away.
  */
-import { DecampError } from "../../src/errors.ts";
+import { DecampError, type ErrorCode } from "../../src/errors.ts";
 import type { Ours } from "../../src/plc/foreign.ts";
 import type { WatchEvent } from "../../src/account/watch/events.ts";
 import type { WatchedDirectory } from "../../src/account/watch/follow.ts";
 import type { Round, WatchServices } from "../../src/account/watch/watch-logs.ts";
 import type { ExportCursor, ExportLine } from "../../src/services/servers/plc-export.ts";
-import { hour, testCid, testDid, type Json, type TestEntry } from "../tools/plc.ts";
+import {
+  at,
+  hour,
+  operation,
+  signed,
+  testCid,
+  testDid,
+  testKey,
+  type Content,
+  type Json,
+  type TestEntry,
+  type TestKey,
+} from "../tools/plc.ts";
 
 export const minute = 60_000;
 export const day: number = 24 * hour;
+
+export const user: TestKey = await testKey("user");
+export const server: TestKey = await testKey("server");
+const thief = await testKey("thief");
+export const usual: Partial<Content> = {
+  rotationKeys: [user.did, server.did],
+  verificationMethods: { atproto: server.did },
+};
+export const genesis: Json = await signed(operation(null, usual), server);
+export const did: string = testDid(genesis);
+export const prev: string = testCid(genesis);
+export const theft: Json = await signed(operation(prev, { ...usual, rotationKeys: [thief.did] }), server);
+export const renamed: Json = await signed(
+  operation(prev, { ...usual, alsoKnownAs: ["at://renamed.example.com"] }),
+  user,
+);
+export const tombstone: Json = await signed({ type: "plc_tombstone", prev }, server);
+export const back: Json = await signed(operation(prev, { ...usual, rotationKeys: [user.did] }), user);
+/** Many identities: a genesis each. */
+export const crowd: readonly Json[] = await Promise.all(
+  Array.from({ length: 30 }, async (_, index) =>
+    signed(operation(null, { ...usual, alsoKnownAs: [`at://a${index}.example.com`] }), server),
+  ),
+);
+export const start: number = Date.parse(at(1000 * hour));
+
+/** Numbers that come again with their seed. */
+export function seeded(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0;
+    return state / 2 ** 32;
+  };
+}
+
+export const everybody: readonly string[] = [did, ...crowd.map(testDid)];
 
 /** What every honest directory has. */
 export class Log {
@@ -20,16 +68,16 @@ export class Log {
   /** Takes operations at a time; what they nullify is marked. */
   add(time: number, ...operations: readonly Json[]): string {
     const createdAt = new Date(time).toISOString();
-    for (const operation of operations) {
-      const before = this.entries.find(({ cid }) => cid === operation["prev"]);
-      const did = before?.did ?? testDid(operation);
+    for (const one of operations) {
+      const before = this.entries.find(({ cid }) => cid === one["prev"]);
+      const whose = before?.did ?? testDid(one);
       const from = before === undefined ? 0 : this.entries.indexOf(before) + 1;
       for (const [index, entry] of this.entries.entries()) {
-        if (before !== undefined && index >= from && entry.did === did) {
+        if (before !== undefined && index >= from && entry.did === whose) {
           this.entries[index] = { ...entry, nullified: true };
         }
       }
-      this.entries.push({ did, operation, cid: testCid(operation), nullified: false, createdAt });
+      this.entries.push({ did: whose, operation: one, cid: testCid(one), nullified: false, createdAt });
     }
     return this.entries.at(-1)?.cid ?? "";
   }
@@ -47,6 +95,16 @@ export class FakeDirectory implements WatchedDirectory {
   cursors: "time" | "seq" | "none" = "time";
   /** Put in place of the log of a DID. */
   readonly lies = new Map<string, unknown>();
+  /** DIDs whose logs cannot be had, and how that fails. */
+  readonly failing = new Map<string, ErrorCode>();
+  /** Operations that it lists in its export, and does not show in the log. */
+  readonly onlyListed = new Set<string>();
+  /** How its `/export` fails, if it does. */
+  exportFails: ErrorCode | undefined;
+  /** Put in place of every log. */
+  rubbish: unknown;
+  /** By how much its clock is ahead of ours, as its answers say. */
+  offset = 0;
   readonly #world: World;
 
   constructor(host: string, log: Log, world: World) {
@@ -57,7 +115,14 @@ export class FakeDirectory implements WatchedDirectory {
 
   async auditLog(did: string): Promise<unknown> {
     this.#ask(`audit ${did}`);
-    const entries = this.#shown().filter((entry) => entry.did === did);
+    const failure = this.failing.get(did);
+    if (failure !== undefined) {
+      throw new DecampError(failure, "not now");
+    }
+    if (this.rubbish !== undefined) {
+      return this.rubbish;
+    }
+    const entries = this.#shown().filter((entry) => entry.did === did && !this.onlyListed.has(entry.cid));
     if (this.lies.has(did)) {
       return this.lies.get(did);
     }
@@ -69,6 +134,9 @@ export class FakeDirectory implements WatchedDirectory {
 
   async exported(after: ExportCursor): Promise<readonly ExportLine[] | undefined> {
     this.#ask(`export ${"seq" in after ? "seq" : "time"}`);
+    if (this.exportFails !== undefined) {
+      throw new DecampError(this.exportFails, "not now");
+    }
     if (this.cursors === "none") {
       return undefined;
     }
@@ -80,7 +148,7 @@ export class FakeDirectory implements WatchedDirectory {
   }
 
   clockOffset(): number {
-    return 0;
+    return this.offset;
   }
 
   /** How often it was asked for such things. */
@@ -105,6 +173,10 @@ export class World {
   now: number;
   readonly told: (WatchEvent & { readonly at: number })[] = [];
   readonly heads = new Map<string, readonly string[]>();
+  readonly listed = new Map<string, ReadonlyMap<string, string>>();
+  readonly answered = new Map<string, number>();
+  /** Whether whoever is to be told can be told. */
+  canTell = true;
   readonly rounds: (Round & { readonly at: number })[] = [];
   ours: Ours = { keys: [], made: [] };
   /** What other commands of decamp have seen. */
@@ -112,10 +184,14 @@ export class World {
   readonly #plans: { readonly at: number; readonly run: () => void }[] = [];
   readonly #end = new AbortController();
   #until = 0;
+  /** Our clock may be set; plans and ends go by this one. */
+  #elapsed = 0;
+  readonly #began: number;
   readonly #random: () => number;
 
   constructor(now: number, random: () => number) {
     this.now = now;
+    this.#began = now;
     this.#random = random;
   }
 
@@ -141,30 +217,47 @@ export class World {
       ours: async () => this.ours,
       known: (did) => this.heads.get(did) ?? [],
       seen: async (did) => [this.seen.get(did) ?? []].flat(),
-      save: async (heads) => heads.forEach((cids, did) => this.heads.set(did, cids)),
-      tell: async (event) => {
-        this.told.push({ ...event, at: this.now });
+      listed: (host) => this.listed.get(host) ?? new Map(),
+      answered: (host) => this.answered.get(host),
+      save: async ({ heads, listed, answered }) => {
+        heads.forEach((cids, did) => this.heads.set(did, cids));
+        listed.forEach((all, host) => this.listed.set(host, all));
+        answered.forEach((time, host) => this.answered.set(host, time));
       },
+      tell: async (event, onTold) => {
+        this.told.push({ ...event, at: this.now });
+        if (this.canTell) {
+          onTold();
+        }
+      },
+      settled: async () => undefined,
       onRound: async (round) => {
         this.rounds.push({ ...round, at: this.now });
       },
       now: () => this.now,
+      elapsed: () => this.#elapsed,
       random: this.#random,
       sleep: async (milliseconds) => this.#pass(milliseconds),
     };
   }
 
   #pass(milliseconds: number): void {
-    const end = this.now + milliseconds;
-    for (let next = this.#plans[0]; next !== undefined && next.at <= end; next = this.#plans[0]) {
+    const end = this.#elapsed + milliseconds;
+    const began = this.#began;
+    for (let next = this.#plans[0]; next !== undefined && next.at - began <= end; next = this.#plans[0]) {
       this.#plans.shift();
-      this.now = Math.max(this.now, next.at);
+      this.#goTo(Math.max(this.#elapsed, next.at - began));
       next.run();
     }
-    this.now = end;
-    if (this.#until > 0 && this.now >= this.#until) {
+    this.#goTo(end);
+    if (this.#until > 0 && began + end >= this.#until) {
       this.#end.abort(new DecampError("interrupted", "Interrupted."));
     }
     this.signal.throwIfAborted();
+  }
+
+  #goTo(elapsed: number): void {
+    this.now += elapsed - this.#elapsed;
+    this.#elapsed = elapsed;
   }
 }

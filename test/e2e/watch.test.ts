@@ -1,7 +1,7 @@
 /** `decamp plc watch` against a real directory, and one in front of it that hides. */
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { setTimeout } from "node:timers/promises";
@@ -32,6 +32,7 @@ interface Event {
   directory?: string;
   undo?: { next: string; keys: string[]; seconds: number };
   events?: number;
+  message?: string;
 }
 
 test("a theft is told, also where a directory hides it, and the printed line undoes it", async () => {
@@ -139,6 +140,200 @@ test("a directory exports by time and by number, and a watch is left calmly", as
     /^1 account was watched at localhost:\d+ since [^;]*; nothing was noticed\. To go on from here, run:\n {2}decamp plc watch /,
   );
   expect(said).toContain(account.did);
+});
+
+/** A look at what goes wrong: how it ended, the events, the result, and what else was said. */
+async function lookAt(
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = {},
+): Promise<{ code: number | null; events: Event[]; result: Event | undefined; said: string }> {
+  const full = ["plc", "watch", ...args, "--once", "--json", "--allow-private-hosts"];
+  const { code, stdout, stderr } = await runDecamp(full, { preload, env });
+  const lines = stdout
+    .split("\n")
+    .filter((line) => line !== "")
+    .map((line) => JSON.parse(line) as Event);
+  const ofType = (type: string): Event[] => lines.filter((line) => line.type === type);
+  const said = [...ofType("warning").map(({ message = "" }) => message), stderr].join("\n");
+  return { code, events: ofType("watch"), result: ofType("result")[0], said };
+}
+
+test("an operation is told until somebody takes it, and what is told knows nothing of our job", async () => {
+  const account = await createAccount(network.a, newAccount("watched-three"));
+  const { did } = account;
+  const key = await addOwnParts(network, account);
+  const state = ["--plc-url", network.plcUrl, "--state-dir", path.join(folder, "three"), "--own-key", key.didKey];
+  await lookAt([did, ...state]);
+  await changeIdentity(network, account, (last) => ({
+    rotationKeys: last.rotationKeys.filter((one) => one !== key.didKey),
+  }));
+  const theft = (await auditLog(network.plcUrl, did)).at(-1)?.cid ?? "";
+  const job = { DECAMP_INSURED: "watch-three", HOME: folder };
+  const began = performance.now();
+  const deaf = await lookAt([did, ...state, "--notify-command", "exit 1"], job);
+  // What would be tried again in five minutes (30 seconds here) keeps nobody.
+  expect(performance.now() - began).toBeLessThan(25_000);
+  expect(deaf).toMatchObject({ code: 3, events: [{ event: "operation", cid: theft }] });
+  expect(deaf.said).toContain("ended with exit code 1");
+  const told = path.join(folder, "told-three");
+  const heard = await lookAt([did, ...state, "--notify-command", `cat >> '${told}'; env >> '${told}.env'`], job);
+  expect(heard).toMatchObject({ code: 3, events: [{ event: "operation", cid: theft }], said: "" });
+  expect(readFileSync(told, "utf8")).toContain(theft);
+  expect(readFileSync(`${told}.env`, "utf8")).not.toContain("watch-three");
+  expect(await lookAt([did, ...state])).toMatchObject({ code: 0, events: [] });
+});
+
+test("a memory that is damaged, or cannot be kept, is said, and ends no watch", async () => {
+  const account = await createAccount(network.a, newAccount("watched-four"));
+  const { did } = account;
+  const key = await addOwnParts(network, account);
+  const state = path.join(folder, "four");
+  const flags = ["--plc-url", network.plcUrl, "--own-key", key.didKey];
+  expect(await lookAt([did, ...flags, "--state-dir", state])).toMatchObject({ code: 3 });
+  expect(await lookAt([did, ...flags, "--state-dir", state])).toMatchObject({ code: 0, said: "" });
+  const memory = path.join(state, "watch", "heads.json");
+  for (const damage of ["{}", "", "[1"]) {
+    writeFileSync(memory, damage);
+    const found = await lookAt([did, ...flags, "--state-dir", state]);
+    expect(found).toMatchObject({ code: 3, events: [{ event: "operation" }] });
+    expect(found.said).toContain(memory);
+    expect(readFileSync(`${memory}.damaged`, "utf8")).toBe(damage);
+    expect(await lookAt([did, ...flags, "--state-dir", state])).toMatchObject({ code: 0, said: "" });
+  }
+  mkdirSync(path.join(state, "heads"), { recursive: true, mode: 0o700 });
+  writeFileSync(path.join(state, "heads", `${did.replaceAll(":", "-")}.json`), "", { mode: 0o600 });
+  const [emptyHead, file] = [await lookAt([did, ...flags, "--state-dir", state]), path.join(folder, "a-file")];
+  expect(emptyHead).toMatchObject({ code: 0, events: [] });
+  expect(emptyHead.said).toContain("seen last");
+  // Nothing can be made below a file, whoever runs this.
+  writeFileSync(file, "");
+  const nowhere = await lookAt([did, ...flags, "--state-dir", path.join(file, "state")]);
+  expect(nowhere).toMatchObject({ code: 3, events: [{ event: "operation" }] });
+  expect(nowhere.said).toContain(file);
+  // A file that was named may be anything.
+  const named = path.join(folder, "named.txt");
+  writeFileSync(named, "dear diary", { mode: 0o600 });
+  expect(await lookAt([did, ...flags, "--state-dir", state, "--memory", named])).toMatchObject({ code: 3 });
+  expect(readFileSync(named, "utf8")).toBe("dear diary");
+});
+
+test("what answers in a directory's place is no answer, and rings only after a day", async () => {
+  const [one, two, three] = [
+    await createAccount(network.a, newAccount("watched-five")),
+    await createAccount(network.a, newAccount("watched-six")),
+    await createAccount(network.a, newAccount("watched-seven")),
+  ];
+  const dids = [one.did, two.did, three.did];
+  const front = await startHidingDirectory(network.plcUrl);
+  const { host } = new URL(front.url);
+  const state = path.join(folder, "five");
+  const args = [...dids, "--plc-url", front.url, "--state-dir", state];
+  try {
+    front.instead = { status: 404, type: "text/html", text: "<html>404 Not Found</html>" };
+    expect(await lookAt(args)).toMatchObject({ code: 5, events: [], result: { ok: false, unanswered: [host] } });
+    front.instead = undefined;
+    expect(await lookAt(args)).toMatchObject({ code: 0, events: [] });
+    for (const instead of [
+      { status: 404, type: "text/html", text: "<html>404 Not Found</html>" },
+      { status: 200, type: "text/html", text: "<html>Please sign in</html>" },
+      { status: 200, type: "application/json", text: "{}" },
+      { status: 503, type: "application/json", text: "{}" },
+    ]) {
+      front.instead = instead;
+      const found = await lookAt(args);
+      expect(found).toMatchObject({ code: 0, events: [], result: { ok: true, unanswered: [host] } });
+    }
+    const memory = path.join(state, "watch", "heads.json");
+    const content = JSON.parse(readFileSync(memory, "utf8")) as { answered: Record<string, string> };
+    const longAgo = new Date(Date.now() - 25 * 3_600_000).toISOString();
+    writeFileSync(memory, JSON.stringify({ ...content, answered: { [host]: longAgo } }));
+    expect(await lookAt(args)).toMatchObject({ code: 5, events: [], result: { ok: false, unanswered: [host] } });
+    // Nobody is known any more: that is one thing, not three.
+    front.instead = { status: 404, type: "application/json", text: '{"message":"DID not registered"}' };
+    const gone = await lookAt(args);
+    expect(gone).toMatchObject({ code: 3, events: [{ event: "broken", accounts: 3, directory: host }] });
+    front.instead = undefined;
+    front.failing.add(two.did);
+    expect(await lookAt(args)).toMatchObject({ code: 5, events: [], result: { unread: [two.did] } });
+  } finally {
+    await front.stop();
+  }
+});
+
+test("with clocks that differ no time is called over, neither by the watch nor by plc recover", async () => {
+  const account = await createAccount(network.a, newAccount("watched-eight"));
+  const { did } = account;
+  const key = await addOwnParts(network, account);
+  await changeIdentity(network, account, (last) => ({
+    rotationKeys: last.rotationKeys.filter((one) => one !== key.didKey),
+  }));
+  const theft = (await auditLog(network.plcUrl, did)).at(-1);
+  const front = await startHidingDirectory(network.plcUrl);
+  try {
+    for (const days of [4, -4]) {
+      front.ahead = days * 86_400_000;
+      const state = path.join(folder, `eight${days}`);
+      const { events } = await lookAt([did, "--plc-url", front.url, "--state-dir", state, "--own-key", key.didKey]);
+      const found = events.find(({ cid }) => cid === theft?.cid);
+      expect(found?.undo).not.toHaveProperty("seconds");
+      expect(found?.undo?.next).toContain(`plc recover ${did} --operation ${theft?.cid}`);
+      expect(found?.message).toMatch(/This machine's clock is 4 days (behind|ahead of) that of /);
+      expect(found?.message).toContain(theft?.createdAt);
+      const plan = ["plc", "recover", did, "--operation", theft?.cid ?? "", "--held-key", key.didKey, "-o", "-"];
+      const planned = await runDecamp([...plan, "--plc-url", front.url, "--allow-private-hosts", "--state-dir", state]);
+      expect(planned.code).toBe(0);
+      expect(planned.stderr).toContain("plc/clocks-differ");
+      expect(planned.stderr).toContain(theft?.createdAt);
+    }
+  } finally {
+    await front.stop();
+  }
+});
+
+test("an archive that cannot be read is named, and fails the look", async () => {
+  const accounts = [
+    await createAccount(network.a, newAccount("watched-nine")),
+    await createAccount(network.a, newAccount("watched-ten")),
+  ];
+  const archives = path.join(folder, "archives");
+  const flags = ["--plc-url", network.plcUrl, "--allow-private-hosts", "--state-dir", path.join(folder, "nine")];
+  for (const { did } of accounts) {
+    expect((await runDecamp(["export", did, "-o", path.join(archives, did.slice(8)), ...flags])).code).toBe(0);
+  }
+  const damaged = path.join(archives, accounts[1]?.did.slice(8) ?? "");
+  const manifests = readdirSync(damaged, { recursive: true, encoding: "utf8" }).filter((name) => /manifest/.test(name));
+  expect(manifests.length).toBeGreaterThan(0);
+  manifests.forEach((name) => writeFileSync(path.join(damaged, name), "rubbish"));
+  const args = ["plc", "watch", "--archives", archives, "--once", ...flags];
+  const quiet = await runDecamp([...args, "--quiet"]);
+  expect(quiet.code).toBe(6);
+  expect(quiet.stderr).toContain(`${damaged} is not watched`);
+  const { code, result } = await lookAt(["--archives", archives, ...flags]);
+  expect(code).toBe(6);
+  expect(result).toMatchObject({ ok: false, accounts: 1, unwatched: [{ path: damaged }] });
+});
+
+test("a name that cannot be looked up, because nobody answers, stands for whom it stood for last", async () => {
+  const { did, handle } = await createAccount(network.a, newAccount("watched-eleven"));
+  const args = [handle, "--plc-url", network.plcUrl, "--state-dir", path.join(folder, "eleven"), "--from"];
+  expect(await lookAt([...args, "http://localhost:9"])).toMatchObject({ code: 5, result: undefined });
+  expect(await lookAt([...args, network.a.url])).toMatchObject({ code: 0, said: "" });
+  const offline = await lookAt([...args, "http://localhost:9"]);
+  expect(offline).toMatchObject({ code: 0, result: { accounts: 1 } });
+  expect(offline.said).toContain(`${handle} was ${did} last`);
+});
+
+test("a second directory that is the first is refused", async () => {
+  const url = network.plcUrl;
+  const { code, said } = await lookAt([
+    "did:plc:ewvi7nxzyoun6zhxrhs64oiz",
+    "--plc-url",
+    url,
+    "--second-directory",
+    `${url}/`,
+  ]);
+  expect(code).toBe(2);
+  expect(said).toContain("--second-directory names the directory that is asked anyway");
 });
 
 const isLinux = process.platform === "linux";

@@ -1,4 +1,7 @@
-/** What a real directory does not do on demand: a front of one that hides operations, or is away. */
+/**
+ * What a real directory does not do on demand: a front of one that hides operations, is away, has another clock, or is
+ * something else altogether.
+ */
 import { createServer } from "node:http";
 import { listen, stopServer } from "./ports.ts";
 
@@ -7,6 +10,12 @@ export interface HidingDirectory {
   /** CIDs that it does not show. */
   readonly hidden: Set<string>;
   isAway: boolean;
+  /** By how much its clock is ahead, as its answers say (milliseconds). */
+  ahead: number;
+  /** Answered in the place of everything. */
+  instead: { readonly status: number; readonly type: string; readonly text: string } | undefined;
+  /** DIDs whose logs it fails to give. */
+  readonly failing: Set<string>;
   /** What was asked for, path and query. */
   readonly asked: string[];
   stop(): Promise<void>;
@@ -17,7 +26,14 @@ export async function startHidingDirectory(url: string): Promise<HidingDirectory
   const hidden = new Set<string>();
   const asked: string[] = [];
   const shows = (entry: unknown): boolean => !hidden.has(String((entry as { cid?: unknown }).cid));
-  const answer = async (path: string): Promise<{ status: number; text: string }> => {
+  const failing = new Set<string>();
+  const answer = async (path: string): Promise<{ status: number; text: string; type?: string }> => {
+    if (front.instead !== undefined) {
+      return front.instead;
+    }
+    if (failing.has(path.split("/")[1] ?? "")) {
+      return { status: 500, text: "{}" };
+    }
     const real = await fetch(`${url}${path}`);
     const text = await real.text();
     if (front.isAway) {
@@ -34,8 +50,10 @@ export async function startHidingDirectory(url: string): Promise<HidingDirectory
     const path = request.url ?? "";
     asked.push(path);
     void answer(path).then(
-      ({ status, text }) => {
+      ({ status, text, type = "application/json" }) => {
         response.statusCode = status;
+        response.setHeader("content-type", type);
+        response.setHeader("date", new Date(Date.now() + front.ahead).toUTCString());
         response.end(text);
         return undefined;
       },
@@ -48,6 +66,9 @@ export async function startHidingDirectory(url: string): Promise<HidingDirectory
     hidden,
     asked,
     isAway: false,
+    ahead: 0,
+    instead: undefined,
+    failing,
     stop: async () => stopServer(server),
   };
   return front;

@@ -6,26 +6,52 @@
  * - A log that proves itself may still lack its newest operation. What was seen is remembered, and what one directory
  *   shows, the other has to show as well, a reading later at the latest: replicas lag.
  * - What is remembered helps, and is never needed: without it, what can still be undone by its age counts as new.
- * - An operation is remembered only once it was told.
+ * - An operation is remembered only once it was told, and whoever was to be told has taken it. Until then the operation
+ *   before it is remembered in its place, so that the next run finds it again.
+ * - What is wrong with very many accounts at once is wrong with the directory, or with what stands before it: it is
+ *   told once, and only after something that was right before is wrong, too.
  */
 import { isDecampError } from "../../errors.ts";
 import { entriesSince, foreignOperations, type Ours } from "../../plc/foreign.ts";
-import type { VerifiedLog } from "../../plc/log.ts";
+import type { LogEntry, VerifiedLog } from "../../plc/log.ts";
+import { tooFarApart } from "../directory-time.ts";
 import type { WatchEvent } from "./events.ts";
-import { Follower, type Reading, type WatchedDirectory } from "./follow.ts";
+import { earliest } from "../../services/servers/plc-export.ts";
+import { cannotBeHad, Follower, type Reading, type WatchClock, type WatchedDirectory } from "./follow.ts";
 
-/** A directory that has not answered for so long is told of (milliseconds). */
-const tooSilent = 24 * 60 * 60_000;
+const hour = 60 * 60_000;
+/** What has not answered for so long, or could not be had, is told of (milliseconds). */
+const tooSilent = 24 * hour;
+/** So long it has to have been asked in vain by this run (milliseconds): a machine may have slept. */
+const longVain = hour;
+/** What a directory lists, and does not show in its log for so long, it hides (milliseconds). */
+const tooHidden = 10 * 60_000;
+/** After that it is looked for this often (milliseconds). */
+const hiddenPace = hour;
 /** While logs are read for the first time, what is remembered is written this often (accounts). */
 const savedEvery = 500;
+/** When a directory has answered is written this often (milliseconds). */
+const answersSavedEvery = hour;
 /** A doubt is looked at again after this, where nothing waits (milliseconds). */
 const secondLook = 2000;
 /** What is far behind asks again so soon (milliseconds). */
 const catchingUp = 1000;
 /** How many operations of one account are held back from being told twice. */
 const mostTold = 8;
+/** With more complaints than this at once, and more of them than of what is right, it is the directory. */
+const mostComplaints = 10;
 
-export interface WatchServices {
+/** What a later run has to know. */
+export interface Remembered {
+  /** The newest operations that were told, or are nobody else's, by DID. */
+  readonly heads: ReadonlyMap<string, readonly string[]>;
+  /** What a directory lists and does not show, by its host: all of it, as CIDs by DID. */
+  readonly listed: ReadonlyMap<string, ReadonlyMap<string, string>>;
+  /** When a directory answered last, by its host: epoch milliseconds. */
+  readonly answered: ReadonlyMap<string, number>;
+}
+
+export interface WatchServices extends WatchClock {
   /** One's own directory first. */
   readonly directories: readonly WatchedDirectory[];
   /** What is the owner's. */
@@ -34,16 +60,20 @@ export interface WatchServices {
   known(did: string): readonly string[];
   /** Operations that somebody has seen in the log: it has to have them. */
   seen(did: string): Promise<readonly string[]>;
-  /** Remembers the newest operations that were told. */
-  save(heads: ReadonlyMap<string, readonly string[]>): Promise<void>;
-  /** Resolves once it is told. */
-  tell(event: WatchEvent): Promise<void>;
+  /** What a directory has listed earlier and has not shown yet: CIDs by DID. */
+  listed(host: string): ReadonlyMap<string, string>;
+  /** When a directory answered last, in an earlier run: epoch milliseconds. */
+  answered(host: string): number | undefined;
+  /** Remembers what is new. */
+  save(remembered: Remembered): Promise<void>;
+  /** Resolves once it is on its way. @param onTold called once it is told, and never if that fails */
+  tell(event: WatchEvent, onTold: () => void): Promise<void>;
+  /** Resolves once everybody was told, or cannot be told by this run. */
+  settled(): Promise<void>;
   /** Told whenever a directory was asked in vain, and why. */
   readonly onFailure?: (host: string, error: unknown) => void;
   /** Told after each round of a watch. */
   readonly onRound?: (round: Round) => Promise<void>;
-  /** Epoch milliseconds. */
-  now(): number;
   /** From 0 to 1. */
   random(): number;
   sleep(milliseconds: number, signal: AbortSignal): Promise<void>;
@@ -51,7 +81,7 @@ export interface WatchServices {
 
 /** How far a watch has come. */
 export interface Round {
-  /** Every log was read once, at every directory. */
+  /** Every log was asked for once, at every directory. */
   readonly hasReadAll: boolean;
   /** Every directory answered when it was asked last, and what is new in it was read. */
   readonly isCurrent: boolean;
@@ -68,57 +98,91 @@ export interface WatchOptions {
 export interface Looked {
   /** How many events there were that somebody should look at. */
   readonly events: number;
-  /** Hosts of directories that did not answer. */
-  readonly unanswered: readonly string[];
+  /** Directories that did not answer, and when they did last, where that is known (epoch milliseconds). */
+  readonly unanswered: readonly { readonly host: string; readonly answeredAt: number | undefined }[];
+  /** Logs that could not be had of a directory that answers. */
+  readonly unread: readonly { readonly host: string; readonly did: string }[];
 }
 
 /** Looks once at every log. @throws what `tell` and `save` throw, the signal's reason */
 export async function lookOnce(services: WatchServices, options: WatchOptions): Promise<Looked> {
-  const watch = new Watch(services, options);
-  const unanswered = new Set<string>();
+  const watch = new Watch(services, options, true);
+  const unanswered = new Set<Follower>();
   const pass = async (): Promise<void> => {
     for (const follower of watch.followers) {
-      if (follower.queue.size > 0 && !(await watch.ask(follower))) {
-        unanswered.add(follower.directory.host);
+      if (follower.queue.size > 0) {
+        unanswered.delete(follower);
+        if (!(await watch.ask(follower))) {
+          unanswered.add(follower);
+        }
       }
     }
   };
-  await pass();
-  // What one directory has shown is asked of the others, twice: they may lag.
-  for (let look = 0; look < 2 && watch.followers.some(({ queue }) => queue.size > 0); look += 1) {
-    await services.sleep(secondLook, options.signal);
-    watch.isLastLook = look === 1;
+  try {
     await pass();
-  }
-  for (const { queue, directory } of watch.followers) {
-    if (queue.size > 0) {
-      unanswered.add(directory.host);
+    // What one directory has shown is asked of the others, twice: they may lag.
+    for (let look = 0; look < 2 && watch.followers.some(({ queue }) => queue.size > 0); look += 1) {
+      await services.sleep(secondLook, options.signal);
+      watch.isLastLook = look === 1;
+      await pass();
     }
+    await services.settled();
+  } finally {
+    await watch.save();
   }
-  await watch.save();
-  return { events: watch.events, unanswered: [...unanswered] };
+  return {
+    events: watch.events,
+    unanswered: [...unanswered].map(({ directory: { host } }) => ({ host, answeredAt: services.answered(host) })),
+    unread: watch.followers.flatMap(({ unread, directory: { host } }) =>
+      [...unread.keys()].map((did) => ({ host, did })),
+    ),
+  };
 }
 
 /** Watches until the signal fires. @throws what `tell` and `save` throw, the signal's reason */
 export async function watchLogs(services: WatchServices, options: WatchOptions): Promise<never> {
-  const watch = new Watch(services, options);
-  for (;;) {
-    options.signal.throwIfAborted();
-    const next = Math.min(...watch.followers.map(({ nextAt }) => nextAt));
-    const wait = next - services.now();
-    if (wait > 0) {
-      await services.sleep(wait, options.signal);
-    }
-    for (const follower of watch.followers) {
-      if (follower.nextAt <= services.now()) {
-        await watch.ask(follower);
+  const watch = new Watch(services, options, false);
+  try {
+    for (;;) {
+      options.signal.throwIfAborted();
+      const next = Math.min(...watch.followers.map(({ nextAt }) => nextAt));
+      const wait = next - services.elapsed();
+      if (wait > 0) {
+        await services.sleep(wait, options.signal);
       }
+      for (const follower of watch.followers) {
+        if (follower.nextAt <= services.elapsed()) {
+          await watch.ask(follower);
+        }
+      }
+      await services.onRound?.({
+        hasReadAll: watch.followers.every(({ hasReadAll }) => hasReadAll),
+        isCurrent: watch.followers.every(({ isCurrent }) => isCurrent),
+      });
     }
-    await services.onRound?.({
-      hasReadAll: watch.followers.every(({ hasReadAll }) => hasReadAll),
-      isCurrent: watch.followers.every(({ isCurrent }) => isCurrent),
-    });
+  } finally {
+    // What was told a moment ago is not told again.
+    await watch.save();
   }
+}
+
+/** Something that is wrong with a log, until it is clear whether it is wrong with the directory. */
+interface Complaint {
+  readonly did: string;
+  readonly event: WatchEvent & { event: "hidden" | "invalid" };
+  /** Whether the log proves itself. */
+  readonly isProved: boolean;
+  /** Called when it is told. */
+  readonly note: () => void;
+}
+
+/** What is noted of a directory as a whole. */
+interface Standing {
+  /** So many steps in a row it was wrong with everybody. */
+  brokenSteps: number;
+  isBrokenTold: boolean;
+  /** When it was written last that it answers. */
+  savedAt: number | undefined;
 }
 
 class Watch {
@@ -128,37 +192,73 @@ class Watch {
   isLastLook = false;
   readonly #services: WatchServices;
   readonly #options: WatchOptions;
-  /** What is not remembered yet. */
-  readonly #unsaved = new Map<string, readonly string[]>();
+  readonly #isOnce: boolean;
+  /** The accounts of which what is remembered has changed. */
+  readonly #unsaved = new Set<string>();
   /** Operations that were told, by DID, the newest last: two directories show the same one. */
   readonly #told = new Map<string, string[]>();
+  /** Where somebody is still being told: how often, and what came before that, by DID. */
+  readonly #untold = new Map<string, { open: number; readonly before: readonly string[] }>();
+  readonly #standing = new Map<Follower, Standing>();
+  #complaints: Complaint[] = [];
+  /** Hosts of directories of which what they list and do not show has changed. */
+  readonly #listedChanged = new Set<Follower>();
 
-  constructor(services: WatchServices, options: WatchOptions) {
+  constructor(services: WatchServices, options: WatchOptions, isOnce: boolean) {
     this.#services = services;
     this.#options = options;
+    this.#isOnce = isOnce;
     const dids = new Set(options.dids);
-    this.followers = services.directories.map((directory) => new Follower(directory, dids, services.now()));
+    this.followers = services.directories.map((directory) => {
+      const follower = new Follower(directory, dids, options.interval, services);
+      for (const [did, cid] of services.listed(directory.host)) {
+        if (dids.has(did)) {
+          follower.list(did, cid);
+        }
+      }
+      const answered = services.answered(directory.host);
+      if (answered !== undefined) {
+        const ago = Math.max(0, services.now() - answered);
+        follower.answeredAt = { now: answered, elapsed: services.elapsed() - ago };
+      }
+      this.#standing.set(follower, { brokenSteps: 0, isBrokenTold: false, savedAt: undefined });
+      return follower;
+    });
   }
 
   /** Asks a directory once. @returns whether it answered */
   async ask(follower: Follower): Promise<boolean> {
     const services = this.#services;
     const { interval, signal } = this.#options;
+    const began = services.elapsed();
     const isFirst = !follower.hasReadAll;
+    const { host } = follower.directory;
+    this.#complaints = [];
     try {
-      const { isBehind } = await follower.step(services.now(), this.#notice, signal);
+      const { isBehind, proved } = await follower.step({
+        onReading: this.#notice,
+        onFailure: (error) => services.onFailure?.(host, error),
+        asksAll: this.#isOnce,
+        signal,
+      });
+      if (!(await this.#complain(follower, proved))) {
+        follower.failed(false, () => services.random());
+        return this.#standing.get(follower)?.isBrokenTold === true;
+      }
       await this.#tellBack(follower);
+      await this.#tellUnread(follower);
       // Many watches that were started together do not ask together; after that, each keeps its pace.
-      const wait = isBehind ? catchingUp : isFirst ? interval * services.random() : interval;
-      follower.succeeded(services.now(), wait, isBehind);
+      const now = services.elapsed();
+      const next = isBehind ? now + catchingUp : isFirst ? now + interval * services.random() : began + interval;
+      follower.succeeded(Math.max(now, next), isBehind);
       return true;
     } catch (error) {
       signal.throwIfAborted();
-      if (!isDecampError(error, "unreachable", "server-refused", "rate-limited", "bad-answer", "limit-exceeded")) {
+      if (!isDecampError(error, ...cannotBeHad)) {
         throw error;
       }
-      services.onFailure?.(follower.directory.host, error);
-      follower.failed(services.now(), interval, () => services.random());
+      services.onFailure?.(host, error);
+      follower.failed(true, () => services.random());
       await this.#tellSilence(follower);
       return false;
     } finally {
@@ -169,24 +269,48 @@ class Watch {
   }
 
   async save(): Promise<void> {
-    if (this.#unsaved.size > 0) {
-      await this.#services.save(this.#unsaved);
+    const heads = new Map([...this.#unsaved].map((did) => [did, this.#remembered(did)] as const));
+    const listed = new Map(
+      [...this.#listedChanged].map(
+        ({ directory, listed: all }) =>
+          [directory.host, new Map([...all].map(([did, { cid }]) => [did, cid] as const))] as const,
+      ),
+    );
+    const answered = new Map<string, number>();
+    for (const [follower, standing] of this.#standing) {
+      const { answeredAt, directory, hasReadAll, vainSince } = follower;
+      const isDue =
+        standing.savedAt === undefined || answeredAt.elapsed - standing.savedAt >= answersSavedEvery || this.#isOnce;
+      if (isDue && hasReadAll && vainSince === undefined && answeredAt.elapsed !== standing.savedAt) {
+        standing.savedAt = answeredAt.elapsed;
+        answered.set(directory.host, answeredAt.now);
+      }
+    }
+    if (heads.size + listed.size + answered.size > 0) {
       this.#unsaved.clear();
+      this.#listedChanged.clear();
+      await this.#services.save({ heads, listed, answered });
     }
   }
 
-  async #tell(event: WatchEvent): Promise<void> {
+  async #tell(event: WatchEvent, onTold: () => void = () => undefined): Promise<void> {
     if (event.event !== "answers") {
       this.events += 1;
     }
-    await this.#services.tell(event);
+    await this.#services.tell(event, onTold);
   }
 
   async #tellSilence(follower: Follower): Promise<void> {
-    const { answeredAt: since, directory, silentSince } = follower;
-    if (silentSince === undefined && this.#services.now() - since >= tooSilent) {
-      follower.silentSince = since;
-      await this.#tell({ event: "silent", directory: directory.host, since });
+    const { answeredAt, directory, silentSince, vainSince = Infinity } = follower;
+    const now = this.#services.elapsed();
+    if (
+      silentSince === undefined &&
+      !this.#isOnce &&
+      now - answeredAt.elapsed >= tooSilent &&
+      now - vainSince >= longVain
+    ) {
+      follower.silentSince = answeredAt.now;
+      await this.#tell({ event: "silent", directory: directory.host, since: answeredAt.now });
     }
   }
 
@@ -198,56 +322,111 @@ class Watch {
     }
   }
 
+  /** Logs that could not be had for a day, while others could. */
+  async #tellUnread({ unread, directory }: Follower): Promise<void> {
+    const now = this.#services.elapsed();
+    const due = [...unread].filter(([, { since, told }]) => !told && now - since.elapsed >= tooSilent);
+    if (due.length > 0) {
+      for (const [, one] of due) {
+        one.told = true;
+      }
+      const since = Math.min(...due.map(([, one]) => one.since.now));
+      await this.#tell({ event: "unread", directory: directory.host, dids: due.map(([did]) => did), since });
+    }
+  }
+
+  /**
+   * Tells what is wrong with logs, unless it is wrong with the directory.
+   *
+   * @param proved how many logs were proved in this step
+   * @returns false if nothing of it can be believed
+   */
+  async #complain(follower: Follower, proved: number): Promise<boolean> {
+    const complaints = this.#complaints;
+    this.#complaints = [];
+    const standing = this.#standing.get(follower) ?? { brokenSteps: 0, isBrokenTold: false, savedAt: undefined };
+    if (complaints.length === 0) {
+      if (proved > 0) {
+        standing.brokenSteps = 0;
+        standing.isBrokenTold = false;
+      }
+      return true;
+    }
+    const isEveryone = proved === 0 && (await this.#isEveryone(follower, complaints));
+    const calm = proved - complaints.filter(({ isProved }) => isProved).length;
+    if (!isEveryone && (complaints.length <= mostComplaints || complaints.length <= 2 * calm)) {
+      standing.brokenSteps = 0;
+      standing.isBrokenTold = false;
+      for (const { event, note } of complaints) {
+        note();
+        await this.#tell(event);
+      }
+      return true;
+    }
+    standing.brokenSteps += 1;
+    for (const { did } of complaints) {
+      follower.postpone(did);
+    }
+    if (!standing.isBrokenTold && (standing.brokenSteps > 1 || this.isLastLook)) {
+      standing.isBrokenTold = true;
+      await this.#tell({ event: "broken", directory: follower.directory.host, accounts: complaints.length });
+    }
+    return !isEveryone;
+  }
+
+  /** Whether what was right before is wrong, too. */
+  async #isEveryone(follower: Follower, complaints: readonly Complaint[]): Promise<boolean> {
+    const dids = new Set(complaints.map(({ did }) => did));
+    const { good, bad } = await follower.control((did) => dids.has(did), this.#options.signal);
+    return good === 0 && complaints.length + bad > 1;
+  }
+
   readonly #notice = async (follower: Follower, did: string, reading: Reading): Promise<void> => {
-    // A directory that answers is not silent, however long all its logs take.
-    follower.answeredAt = this.#services.now();
     if ("log" in reading) {
       follower.faults.delete(did);
       await this.#noticeLog(follower, did, reading.log);
       return;
     }
+    if (follower.listed.has(did)) {
+      follower.postpone(did);
+    }
     const { host } = follower.directory;
     const [expected] = "unknown" in reading ? await this.#expected(follower, did) : [];
     if (expected !== undefined) {
-      await this.#doubt(follower, did, expected);
+      this.#doubt(follower, did, expected, false);
       return;
     }
     const message = "unknown" in reading ? `The directory ${host} does not know ${did}.` : reading.fault;
     if (follower.faults.get(did) !== message) {
-      follower.faults.set(did, message);
-      await this.#tell({ event: "invalid", did, directory: host, message });
+      this.#complaints.push({
+        did,
+        event: { event: "invalid", did, directory: host, message },
+        isProved: false,
+        note: () => follower.faults.set(did, message),
+      });
     }
   };
 
   async #noticeLog(follower: Follower, did: string, log: VerifiedLog): Promise<void> {
-    const { directory, heads, doubts } = follower;
+    const { heads, doubts } = follower;
     const expected = await this.#expected(follower, did);
-    const known = [...new Set([heads.get(did), ...(heads.has(did) ? [] : this.#services.known(did))])].flatMap(
-      (cid) => cid ?? [],
-    );
-    const now = this.#services.now() + directory.clockOffset();
-    const told = this.#told.get(did) ?? [];
-    const fresh = entriesSince(log, known, now).filter(({ cid }) => !told.includes(cid));
-    if (fresh.length > 0) {
-      for (const operation of foreignOperations(log, fresh, await this.#services.ours(did), now)) {
-        await this.#tell({ event: "operation", did, directory: directory.host, ...operation });
-      }
-      this.#told.set(did, [...told, ...fresh.map(({ cid }) => cid)].slice(-mostTold));
-    }
+    await this.#tellNew(follower, did, log);
     const head = log.entries.at(-1)?.cid ?? "";
     if (heads.get(did) !== head) {
       heads.set(did, head);
-      this.#unsaved.set(did, this.#remembered(did));
+      this.#unsaved.add(did);
       if (this.#unsaved.size >= savedEvery) {
         await this.save();
       }
     }
-    const missing = expected.find((cid) => log.entries.every((entry) => entry.cid !== cid));
+    const lacks = (cid: string): boolean => log.entries.every((entry) => entry.cid !== cid);
+    const missing = expected.find(lacks);
     if (missing === undefined) {
       doubts.delete(did);
     } else {
-      await this.#doubt(follower, did, missing);
+      this.#doubt(follower, did, missing, true);
     }
+    this.#lookForListed(follower, did, lacks);
     for (const other of this.followers) {
       const theirs = other.heads.get(did);
       if (other !== follower && theirs !== undefined && theirs !== head && other.doubts.get(did)?.cid !== head) {
@@ -257,12 +436,75 @@ class Watch {
     }
   }
 
-  /** What a later run has to know: what was shown, and what is not shown any more. */
-  #remembered(did: string): readonly string[] {
-    const all = this.followers.flatMap(({ heads, doubts }) =>
-      [heads.get(did) ?? [], doubts.get(did)?.cid ?? []].flat(),
+  /** Tells the operations that are new, and nobody's who is known. */
+  async #tellNew({ directory, heads }: Follower, did: string, log: VerifiedLog): Promise<void> {
+    const head = heads.get(did);
+    const known = head === undefined ? this.#services.known(did) : [head];
+    const clocks = { now: this.#services.now(), offset: directory.clockOffset() };
+    const apart = Math.abs(clocks.offset) > tooFarApart ? clocks.offset : undefined;
+    const now = clocks.now + clocks.offset;
+    const told = this.#told.get(did) ?? [];
+    // Of clocks that differ, none is believed to say that something is old.
+    const fresh = entriesSince(log, known, apart === undefined ? now : earliest(clocks)).filter(
+      ({ cid }) => !told.includes(cid),
     );
-    return [...new Set(all)];
+    if (fresh.length === 0) {
+      return;
+    }
+    this.#told.set(did, [...told, ...fresh.map(({ cid }) => cid)].slice(-mostTold));
+    const ours = await this.#services.ours(did);
+    const foreign = foreignOperations(log, fresh, ours, apart === undefined ? now : undefined);
+    if (foreign.length === 0) {
+      return;
+    }
+    // The oldest: after it everything is found again.
+    const untold = this.#untold.get(did) ?? { open: 0, before: before(log, foreign[0]?.entry) };
+    this.#untold.set(did, untold);
+    untold.open += foreign.length;
+    for (const operation of foreign) {
+      await this.#tell({ event: "operation", did, directory: directory.host, now, apart, ...operation }, () => {
+        untold.open -= 1;
+        if (untold.open === 0) {
+          this.#untold.delete(did);
+          this.#unsaved.add(did);
+        }
+      });
+    }
+  }
+
+  /** What the directory lists, its log has to have, or it has it soon. */
+  #lookForListed(follower: Follower, did: string, lacks: (cid: string) => boolean): void {
+    const { listed, directory } = follower;
+    const one = listed.get(did);
+    if (one === undefined) {
+      return;
+    }
+    if (!lacks(one.cid)) {
+      listed.delete(did);
+      this.#listedChanged.add(follower);
+      return;
+    }
+    this.#listedChanged.add(follower);
+    follower.postpone(did, one.told ? hiddenPace : undefined);
+    if (!one.told && (this.isLastLook || this.#services.elapsed() - one.since >= tooHidden)) {
+      this.#complaints.push({
+        did,
+        event: { event: "hidden", did, directory: directory.host, cid: one.cid, isListed: true },
+        isProved: true,
+        note: () => (one.told = true),
+      });
+    }
+  }
+
+  /** What a later run has to know of an account: what was shown and told, and what is not shown any more. */
+  #remembered(did: string): readonly string[] {
+    const untold = this.#untold.get(did);
+    const known = this.#services.known(did);
+    const heads = this.followers.flatMap((one) => one.heads.get(did) ?? []);
+    const gone = this.followers
+      .flatMap(({ doubts }) => doubts.get(did)?.cid ?? [])
+      .filter((cid) => known.includes(cid) || (untold === undefined && heads.includes(cid)));
+    return [...new Set([...(untold === undefined ? heads : untold.before), ...gone])];
   }
 
   /** What the log of a directory has to have. */
@@ -273,13 +515,13 @@ class Watch {
     return [...new Set([...(doubt === undefined ? [] : [doubt.cid]), ...shown, ...earlier])];
   }
 
-  /** An operation is not there: it is looked for once more, and then told. */
-  async #doubt(follower: Follower, did: string, cid: string): Promise<void> {
+  /** An operation is not there: it is looked for once more, and then told. @param isProved whether the log is proved */
+  #doubt(follower: Follower, did: string, cid: string, isProved: boolean): void {
     const { doubts, directory, queue } = follower;
     const doubt = doubts.get(did);
     if (doubt?.cid !== cid) {
       doubts.set(did, { cid, told: false });
-      this.#unsaved.set(did, this.#remembered(did));
+      this.#unsaved.add(did);
       if (!this.isLastLook) {
         queue.add(did);
         return;
@@ -287,8 +529,18 @@ class Watch {
     }
     const current = doubts.get(did);
     if (current !== undefined && !current.told) {
-      current.told = true;
-      await this.#tell({ event: "hidden", did, directory: directory.host, cid });
+      this.#complaints.push({
+        did,
+        event: { event: "hidden", did, directory: directory.host, cid },
+        isProved,
+        note: () => (current.told = true),
+      });
     }
   }
+}
+
+/** The operation before another one in a log. */
+function before({ entries }: VerifiedLog, entry: LogEntry | undefined): readonly string[] {
+  const index = entries.findIndex(({ cid }) => cid === entry?.cid);
+  return [entries[index - 1]?.cid ?? []].flat();
 }

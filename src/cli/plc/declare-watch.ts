@@ -38,8 +38,9 @@ export function declareWatch(plc: Command): Command {
       "directory hides an operation, gives a log that does not prove itself, or has not",
       "answered for a day. Changes nothing. Runs until Ctrl-C.",
       "",
-      "With --once it ends with 0 if there is nothing to tell, with 3 if there is, and",
-      "with 5 if nothing was noticed, but a directory did not answer.",
+      "With --once it ends with 0 if there is nothing to tell, with 3 if there is, with 5",
+      "if a log could not be read or a directory has not answered for a day, and with 6 if",
+      "an archive could not be read. A directory that is away for less is a warning.",
     ],
     [
       {

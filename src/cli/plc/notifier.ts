@@ -1,54 +1,181 @@
-/** The command that is told what a watch has noticed: again and again for a day, if it fails. */
-import { runHook } from "../../services/secrets/hook-command.ts";
+/**
+ * The command that is told what a watch has noticed, beside the watch, which goes on: a few at once, for each account
+ * in its order, and again and again for a day if it fails.
+ */
+import { runHook, type HookOutcome } from "../../services/secrets/hook-command.ts";
+import { pause } from "../../services/wait.ts";
 import { withoutSecrets } from "../secret-kinds.ts";
 import type { Terminal } from "../talk/terminal.ts";
+import type { Warn } from "./watched.ts";
 
 /** It is tried again after so long, and for so long (milliseconds). */
 const pace = 5 * 60_000;
 const longest = 24 * 60 * 60_000;
-/** So many wait at the most. */
+/** So many wait at the most. What is more is not remembered as told. */
 const mostWaiting = 1000;
+/** So many run at once. */
+const mostAtOnce = 4;
 
 export interface Notifier {
-  /** @throws DecampError `interrupted` */
-  notify(message: object): Promise<void>;
-  /** Tries again what has failed. @param now epoch milliseconds */
-  retry(now: number): Promise<void>;
+  /**
+   * Hands a message on, and does not wait.
+   *
+   * @param about what it is about, such as a DID: messages about the same thing stay in their order
+   * @param onTold called once the command has taken it; never if it does not
+   */
+  notify(about: string, message: object, onTold: () => void): void;
+  /** Resolves once nothing runs, and nothing waits that was not tried. @throws DecampError `interrupted` */
+  settled(): Promise<void>;
   /** Whether everything was told, as far as is known. */
   hasTold(): boolean;
 }
 
-/** @param command none where nobody is to be told */
-export function createNotifier(command: string | undefined, terminal: Terminal, signal: AbortSignal): Notifier {
-  const waiting: { readonly message: object; readonly since: number; nextAt: number }[] = [];
-  const run = async (message: object): Promise<boolean> => {
-    if (command === undefined) {
-      return true;
-    }
-    const env = withoutSecrets(terminal.env);
-    const outcome = await runHook({ command, purpose: "tell you of what was noticed", env, signal }, message);
-    if (!outcome.done) {
-      terminal.err.line({ text: "Warning:", style: "yellow" }, ` ${outcome.error.message} It is tried again.`);
-    }
-    return outcome.done;
-  };
-  return {
-    notify: async (message) => {
-      const now = Date.now();
-      if (!(await run(message)) && waiting.length < mostWaiting) {
-        waiting.push({ message, since: now, nextAt: now + pace });
+/** One that waits for something of its own. */
+interface ClosedInTime extends Notifier {
+  /** Nothing is tried again. */
+  close(): void;
+}
+
+/** What is done in the world. */
+export interface NotifierParts {
+  /** Runs the command. @throws DecampError `interrupted` */
+  readonly run: (message: object) => Promise<HookOutcome>;
+  /** Says what comes of a failure. */
+  readonly again: string;
+  /** Says a sentence. */
+  readonly warn: (message: string) => void;
+  /** Milliseconds of a clock that only goes on. */
+  readonly elapsed: () => number;
+  readonly sleep: (milliseconds: number) => Promise<void>;
+}
+
+/**
+ * @param command none where nobody is to be told
+ * @param isOnce whether this run ends before anything is tried again
+ */
+export function createNotifier(
+  command: string | undefined,
+  { env: around }: Pick<Terminal, "env">,
+  warn: Warn,
+  isOnce: boolean,
+  signal: AbortSignal,
+): ClosedInTime {
+  const env = withoutSecrets(around);
+  const closed = new AbortController();
+  const notifier = notifierOf({
+    run: async (message) =>
+      command === undefined
+        ? { done: true }
+        : runHook({ command, purpose: "tell you of what was noticed", env, signal }, message),
+    again: isOnce ? "The next run tells it again." : "It is tried again.",
+    warn: (message) => warn("notify-failed", message),
+    elapsed: () => performance.now(),
+    sleep: async (milliseconds) => pause(milliseconds, AbortSignal.any([signal, closed.signal])),
+  });
+  return { ...notifier, close: () => closed.abort() };
+}
+
+interface Waiting {
+  readonly message: object;
+  readonly since: number;
+  readonly onTold: () => void;
+  tries: number;
+}
+
+/** The messages about one thing. */
+interface Lane {
+  readonly waiting: Waiting[];
+  isRunning: boolean;
+  /** When its first is tried again, by the clock that only goes on. */
+  nextAt: number;
+}
+
+/** @param parts what is done in the world */
+export function notifierOf({ run, again, warn, elapsed, sleep }: NotifierParts): Notifier {
+  const lanes = new Map<string, Lane>();
+  let running = 0;
+  let waiting = 0;
+  let lost = 0;
+  let isBroken = false;
+  const broken = Promise.withResolvers<never>();
+  broken.promise.catch(() => undefined);
+  const onSettled: (() => void)[] = [];
+  const isSettled = (): boolean =>
+    running === 0 && [...lanes.values()].every((lane) => lane.waiting[0] === undefined || lane.waiting[0].tries > 0);
+  const go = (): void => {
+    for (const [about, lane] of lanes) {
+      const [first] = lane.waiting;
+      if (first === undefined) {
+        lanes.delete(about);
+      } else if (running < mostAtOnce && !lane.isRunning && lane.nextAt <= elapsed() && !isBroken) {
+        void attempt(lane, first)
+          .catch((error: unknown) => {
+            isBroken = true;
+            broken.reject(error);
+          })
+          .finally(go);
       }
-    },
-    retry: async (now) => {
-      const [first] = waiting;
-      if (first === undefined || first.nextAt > now) {
+    }
+    if (isSettled()) {
+      for (const settle of onSettled.splice(0)) {
+        settle();
+      }
+    }
+  };
+  const leave = (lane: Lane): void => {
+    lane.waiting.shift();
+    waiting -= 1;
+  };
+  const attempt = async (lane: Lane, first: Waiting): Promise<void> => {
+    lane.isRunning = true;
+    running += 1;
+    try {
+      const outcome = await run(first.message);
+      first.tries += 1;
+      if (outcome.done) {
+        leave(lane);
+        lane.nextAt = 0;
+        first.onTold();
         return;
       }
-      first.nextAt = now + pace;
-      while (waiting[0] !== undefined && ((await run(waiting[0].message)) || now - waiting[0].since > longest)) {
-        waiting.shift();
+      if (elapsed() - first.since > longest) {
+        leave(lane);
+        lost += 1;
+        warn(
+          "The command that should tell you of what was noticed has failed for a day. The next start of the watch tells it again.",
+        );
+        return;
+      }
+      if (first.tries === 1) {
+        warn(`${outcome.error.message} ${again}`);
+      }
+      lane.nextAt = elapsed() + pace;
+      void sleep(pace).then(go, () => undefined);
+    } finally {
+      lane.isRunning = false;
+      running -= 1;
+    }
+  };
+  return {
+    notify: (about, message, onTold) => {
+      if (waiting >= mostWaiting) {
+        if (lost === 0) {
+          warn("Too much waits for the command that should tell you. The next start of the watch tells the rest.");
+        }
+        lost += 1;
+        return;
+      }
+      const lane = lanes.get(about) ?? { waiting: [], isRunning: false, nextAt: 0 };
+      lanes.set(about, lane);
+      lane.waiting.push({ message, since: elapsed(), onTold, tries: 0 });
+      waiting += 1;
+      go();
+    },
+    settled: async () => {
+      if (isBroken || !isSettled()) {
+        await Promise.race([broken.promise, new Promise<void>((resolve) => onSettled.push(resolve))]);
       }
     },
-    hasTold: () => waiting.length === 0,
+    hasTold: () => waiting === 0 && lost === 0,
   };
 }

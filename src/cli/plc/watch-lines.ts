@@ -1,26 +1,24 @@
 /** What a watch has noticed, for people and for programs. */
+import { clockDifference } from "../../account/directory-time.ts";
 import type { WatchEvent } from "../../account/watch/events.ts";
 import type { Undoing } from "../../plc/foreign.ts";
 import type { Complete } from "../next-command.ts";
-import { durationText, timeText } from "../talk/reporters/amounts.ts";
+import { durationText, plural, timeText } from "../talk/reporters/amounts.ts";
 import type { Line } from "../talk/terminal.ts";
 
 /** An event as `--json` prints it, and as the command that is told gets it. */
 export type EventDocument = Readonly<Record<string, unknown>> & {
   readonly message: string;
-  readonly undo?: { readonly next: string; readonly until: string; readonly seconds: number };
+  readonly undo?: { readonly next: string; readonly until: string; readonly seconds?: number };
 };
 
-/**
- * @param complete makes a command complete, with the directory that has shown it
- * @param now epoch milliseconds
- */
-export function eventJson(event: WatchEvent, complete: Complete, now: number): EventDocument {
+/** @param complete makes a command complete, with the directory that has shown it */
+export function eventJson(event: WatchEvent, complete: Complete): EventDocument {
   const head = { type: "watch", version: 1, event: event.event };
   const { directory } = event;
   switch (event.event) {
     case "operation": {
-      const { did, entry, kind, changes, signerRank, nullifies, mayBeOwn, undoing } = event;
+      const { did, entry, kind, changes, signerRank, nullifies, mayBeOwn, undoing, now, apart } = event;
       const { cid, signer, createdAt } = entry;
       const until = undoing.can ? { undo: undoJson(did, cid, undoing, complete, now) } : { noUndo: undoing.why };
       const message = [
@@ -31,6 +29,11 @@ export function eventJson(event: WatchEvent, complete: Complete, now: number): E
           ? [`Its key came into the log by itself, and may be yours: then name it with --own-key ${signer}.`]
           : []),
         ...(undoing.can ? [] : [whyNot[undoing.why]]),
+        ...(undoing.can && apart !== undefined
+          ? [
+              `${clockDifference(apart, directory)}, so it cannot be said how long it can be undone: for 72 hours after ${createdAt}, which is its time in the log. Set the clock, and try the command now.`,
+            ]
+          : []),
       ].join(" ");
       const more = nullifies.length === 0 ? {} : { nullifies };
       return {
@@ -51,12 +54,27 @@ export function eventJson(event: WatchEvent, complete: Complete, now: number): E
     }
     case "hidden": {
       const { did, cid } = event;
-      const message = `${directory} does not show an operation of ${did} that was seen before, or at another directory: ${cid}. It lags, or it hides it.`;
+      const message = event.isListed
+        ? `${directory} lists an operation of ${did} and does not show it in the log: ${cid}. It lags, or it hides it.`
+        : `${directory} does not show an operation of ${did} that was seen before, or at another directory: ${cid}. It lags, or it hides it.`;
       return { ...head, did, cid, directory, message };
     }
     case "invalid": {
       const { did, message } = event;
       return { ...head, did, directory, message: `What ${directory} says of ${did} cannot be believed: ${message}` };
+    }
+    case "broken": {
+      const { accounts } = event;
+      const message = `What ${directory} says of ${plural(accounts, "account")} at once cannot be believed. That is hardly the accounts: it is the directory, or something on the way to it. Nobody watches there meanwhile.`;
+      return { ...head, accounts, directory, message };
+    }
+    case "unread": {
+      const { dids } = event;
+      const [did] = dids;
+      const since = new Date(event.since).toISOString();
+      const whose = dids.length === 1 ? `the log of ${did ?? ""}` : `the logs of ${dids.length} accounts`;
+      const message = `${directory} answers, and has not given ${whose} since ${since}: nobody watches there meanwhile.`;
+      return { ...head, ...(dids.length === 1 ? { did } : { accounts: dids.length }), directory, since, message };
     }
     default: {
       const since = new Date(event.since).toISOString();
@@ -81,15 +99,15 @@ const whyNot: Readonly<Record<(Undoing & { can: false })["why"], string>> = {
 function undoJson(
   did: string,
   cid: string,
-  { keys, until }: Undoing & { can: true },
+  { keys, until, isSure }: Undoing & { can: true },
   complete: Complete,
   now: number,
-): { next: string; keys: readonly string[]; until: string; seconds: number } {
+): { next: string; keys: readonly string[]; until: string; seconds?: number } {
   return {
     next: complete(["plc", "recover", did, "--operation", cid, "--rotation-key-file", "FILE"]),
     keys,
     until: new Date(until).toISOString(),
-    seconds: Math.max(0, Math.floor((until - now) / 1000)),
+    ...(isSure ? { seconds: Math.max(0, Math.floor((until - now) / 1000)) } : {}),
   };
 }
 
@@ -109,7 +127,11 @@ export function eventLines(event: EventDocument): readonly Line[] {
     undo === undefined
       ? []
       : [
-          [`  It can be undone until ${timeText(undo.until)}, ${durationText(undo.seconds)} from now. With your key:`],
+          [
+            undo.seconds === undefined
+              ? "  With your key:"
+              : `  It can be undone until ${timeText(undo.until)}, ${durationText(undo.seconds)} from now. With your key:`,
+          ],
           [`    ${undo.next}`],
         ];
   return [[isGood ? "" : { text: "Notice: ", style: "yellow" }, message], ...detail, ...way];

@@ -4,7 +4,6 @@ import type { WatchedDirectory } from "../../account/watch/follow.ts";
 import { lookOnce, watchLogs, type Looked, type WatchServices } from "../../account/watch/watch-logs.ts";
 import { DecampError, exitCodeOf, isDecampError } from "../../errors.ts";
 import { parseServerUrl } from "../../identity/addresses.ts";
-import { isStorageError } from "../../services/disk/files.ts";
 import { thisProcess } from "../../services/disk/lock-owner.ts";
 import { madeOperations } from "../../services/disk/remembered/made-operations.ts";
 import { createSeenHeads } from "../../services/disk/seen-heads.ts";
@@ -17,23 +16,29 @@ import { readGlobals, type GlobalFlags } from "../globals.ts";
 import { networkOptions } from "../network.ts";
 import { completer, type Complete } from "../next-command.ts";
 import { plural, timeText } from "../talk/reporters/amounts.ts";
+import { warningLine } from "../talk/reporters/lines.ts";
 import { hourlyPing, ping } from "../talk/reporters/ping.ts";
 import { stoppable } from "../talk/signals.ts";
 import type { Terminal } from "../talk/terminal.ts";
 import type { PlcWatchFlags } from "./declare-watch.ts";
 import { createNotifier } from "./notifier.ts";
-import { archivedAccounts, namedAccounts } from "./watched.ts";
+import { archivedAccounts, namedAccounts, type Warn, type Watched } from "./watched.ts";
 import { eventJson, eventLines } from "./watch-lines.ts";
 
 const minute = 60_000;
 
-/** Runs `decamp plc watch`. With `--once` exit code 3 if something was noticed, 5 if a directory did not answer. */
+/** So long a directory may be away before a single look fails for it (milliseconds). */
+const patience = 24 * 60 * minute;
+
+/**
+ * Runs `decamp plc watch`. With `--once` exit code 3 if something was noticed, 5 if a log could not be had or a
+ * directory has not answered for a day, 6 if an archive could not be read.
+ */
 export async function plcWatchCommand(invocation: Invocation<PlcWatchFlags>, edge: Edge): Promise<number> {
   const { args, flags, globals: raw } = invocation;
   const { terminal } = edge;
   const globals = readGlobals(raw, terminal.env);
-  const { archives, secondDirectory, ownKey = [], notifyCommand, pingCommand, once = false } = flags;
-  const { interval = 1, memory: file } = flags;
+  const { archives, ownKey = [], notifyCommand, pingCommand, once: isOnce = false, interval = 1, memory: file } = flags;
   if ((args.length === 0) === (archives === undefined)) {
     throw new DecampError(
       "usage",
@@ -44,49 +49,56 @@ export async function plcWatchCommand(invocation: Invocation<PlcWatchFlags>, edg
     );
   }
   const keys = ownKey.map(requireDidKey);
-  const urls = [globals.plcUrl, ...(secondDirectory === undefined ? [] : [secondDirectory])];
-  const origins = [...new Set(urls.map((url) => parseServerUrl(url, globals)))];
+  const origins = originsOf(globals, flags);
   const networks = origins.map((plcUrl) => openNetwork({ ...networkOptions(globals, terminal), plcUrl }));
   const completes = new Map(
     origins.map((plcUrl) => [new URL(plcUrl).host, completer({ raw, globals: { ...globals, plcUrl } })] as const),
   );
   const seenHeads = createSeenHeads(globals.stateDir);
   const hosts = [...completes.keys()];
+  const warn = warner(globals, terminal);
+  const warnOnce = once(warn);
   try {
     return await stoppable(
       async (signal) => {
-        const watched = await (archives === undefined
-          ? namedAccounts(args, flags, globals, terminal, signal)
-          : archivedAccounts(archives, globals, terminal, signal));
         const memory = await openWatchMemory(globals.stateDir, file, thisProcess(), Date.now());
-        const notifier = createNotifier(notifyCommand, terminal, signal);
-        const pingNow = hourlyPing(pingCommand, globals, terminal);
-        const stand: Stand = { accounts: watched.dids.length, hosts, since: Date.now(), told: 0, hasReadAll: false };
+        if (memory.lacks !== undefined) {
+          warn("memory", `${memory.lacks.message} The watch goes on without what it had remembered.`);
+        }
+        const notifier = createNotifier(notifyCommand, terminal, warn, isOnce, signal);
+        const stand: Stand = { accounts: 0, hosts, since: Date.now(), told: 0, hasReadAll: false };
         try {
+          const watched = await (archives === undefined
+            ? namedAccounts(args, flags, globals, terminal, { memory, warn, signal })
+            : archivedAccounts(archives, warn, signal));
+          stand.accounts = watched.dids.length;
+          const pingNow = hourlyPing(pingCommand, globals, terminal);
           const services: WatchServices = {
             directories: networks.map(watchedDirectory),
-            ours: async (did) => ({ keys, made: await madeOperations(globals.stateDir, did) }),
+            ours: async (did) => {
+              const made = await orNothing(warnOnce, async () => madeOperations(globals.stateDir, did));
+              return { keys, made: made ?? [] };
+            },
             known: (did) => memory.heads.get(did) ?? [watched.archived.get(did) ?? []].flat(),
             seen: async (did) => {
-              const head = await seenHeads.recall(did);
+              const head = await orNothing(warnOnce, async () => seenHeads.recall(did));
               return [head?.cid ?? [], watched.archived.get(did) ?? []].flat();
             },
-            save: async (heads) =>
-              memory.save(heads).catch((error: unknown) => {
-                // Memory only helps: a full disk must not end a watch.
-                if (!isStorageError(error)) {
-                  throw error;
-                }
-                terminal.err.line(`${error.message} What was seen is not remembered.`);
-              }),
-            tell: async (event) => {
-              stand.told += 1;
-              await tell(event, completes, globals, terminal, async (message) => notifier.notify(message));
+            listed: (host) => memory.listed.get(host) ?? new Map(),
+            answered: (host) => memory.answered.get(host),
+            save: async (news) => {
+              await orNothing(warnOnce, async () => memory.save(news));
             },
+            tell: async (event, onTold) => {
+              stand.told += 1;
+              const document = tell(event, completes, globals, terminal);
+              notifier.notify("did" in event ? event.did : event.directory, document, onTold);
+            },
+            settled: async () => notifier.settled(),
             onRound: async ({ hasReadAll, isCurrent }) => {
               stand.hasReadAll ||= hasReadAll;
               if (isCurrent && notifier.hasTold()) {
-                await pingNow(Date.now());
+                pingNow();
               }
             },
             onFailure: (_host, error) => {
@@ -95,25 +107,24 @@ export async function plcWatchCommand(invocation: Invocation<PlcWatchFlags>, edg
               }
             },
             now: () => Date.now(),
+            elapsed: () => performance.now(),
             random: () => Math.random(),
-            sleep: async (milliseconds, stop) => {
-              await notifier.retry(Date.now());
-              await pause(milliseconds, stop);
-            },
+            sleep: pause,
           };
           const options = { dids: watched.dids, interval: interval * minute, signal };
-          if (!once) {
+          if (!isOnce) {
             sayStart(stand, globals, terminal);
             return await watchLogs(services, options);
           }
-          const looked = await lookOnce(services, options);
-          const code = exitCodeFor(looked);
-          await ping(pingCommand, code, globals, terminal);
-          tellLooked(looked, stand.accounts, globals, terminal);
+          const look: Look = { ...(await lookOnce(services, options)), ...watched, now: Date.now() };
+          const code = exitCodeFor(look);
+          await ping(pingCommand, isWhole(look) ? code : exitCodeOf("incomplete"), globals, terminal);
+          tellLooked(look, code, globals, terminal);
           return code;
         } catch (error) {
-          throw signal.aborted && !once ? stopped(stand, error) : error;
+          throw signal.aborted && !isOnce && stand.accounts > 0 ? stopped(stand, error) : error;
         } finally {
+          notifier.close();
           await memory.close();
         }
       },
@@ -124,6 +135,64 @@ export async function plcWatchCommand(invocation: Invocation<PlcWatchFlags>, edg
       network.close();
     }
   }
+}
+
+/** The directories that are asked, one's own first. @throws DecampError `usage` if they are the same */
+function originsOf(globals: GlobalFlags, { secondDirectory }: PlcWatchFlags): readonly string[] {
+  const first = parseServerUrl(globals.plcUrl, globals);
+  if (secondDirectory === undefined) {
+    return [first];
+  }
+  const second = parseServerUrl(secondDirectory, globals);
+  if (second === first) {
+    throw new DecampError("usage", `--second-directory names the directory that is asked anyway: ${second}.`, {
+      hint: "What one directory hides only another one can show. Name another, or leave the flag out.",
+    });
+  }
+  return [first, second];
+}
+
+/** What only helps, or nothing: that it is not to be had is said, once for each thing. */
+async function orNothing<T>(warn: Warn, work: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!isDecampError(error) || error.code === "interrupted") {
+      throw error;
+    }
+    warn("memory", `${error.message} The watch does without.`);
+    return undefined;
+  }
+}
+
+function warner({ json, quiet }: GlobalFlags, terminal: Terminal): Warn {
+  return (code, message) => {
+    if (quiet && code === "name") {
+      // It passes by itself, and a mail every hour would be one too many.
+      return;
+    }
+    const warning = { type: "warning", version: 1, code, message } as const;
+    terminal.log.record(warning);
+    if (json) {
+      terminal.out.json(warning);
+    } else {
+      terminal.err.line(...warningLine(warning));
+    }
+  };
+}
+
+/** A few are enough: what runs for months must not grow. */
+const mostSaid = 1000;
+
+/** Says each thing once: what runs for months does not say it every minute. */
+function once(warn: Warn): Warn {
+  const said = new Set<string>();
+  return (code, message) => {
+    if (!said.has(message) && said.size < mostSaid) {
+      said.add(message);
+      warn(code, message);
+    }
+  };
 }
 
 function watchedDirectory({ directory, http }: OpenNetwork): WatchedDirectory {
@@ -137,15 +206,15 @@ function watchedDirectory({ directory, http }: OpenNetwork): WatchedDirectory {
   };
 }
 
-async function tell(
+/** @returns the event, as the command that is told gets it */
+function tell(
   event: WatchEvent,
   completes: ReadonlyMap<string, Complete>,
   globals: GlobalFlags,
   terminal: Terminal,
-  notify: (message: object) => Promise<void>,
-): Promise<void> {
+): object {
   const complete = completes.get(event.directory) ?? ((words) => words.join(" "));
-  const document = eventJson(event, complete, Date.now());
+  const document = eventJson(event, complete);
   if (globals.json) {
     terminal.out.json(document);
   } else {
@@ -153,12 +222,12 @@ async function tell(
       terminal.out.line(...line);
     }
   }
-  await notify(document);
+  return document;
 }
 
 /** What a watch can say of itself when it is ended. */
 interface Stand {
-  readonly accounts: number;
+  accounts: number;
   readonly hosts: readonly string[];
   /** Epoch milliseconds. */
   readonly since: number;
@@ -182,31 +251,66 @@ function stopped({ accounts, hosts, since, told, hasReadAll }: Stand, cause: unk
   return new DecampError("interrupted", "Interrupted.", { hint, cause });
 }
 
-/** What a single look ends with. */
-function exitCodeFor({ events, unanswered }: Looked): number {
-  return events > 0 ? exitCodeOf("damaged") : unanswered.length === 0 ? 0 : exitCodeOf("unreachable");
+/** A single look, with what was not looked at. */
+interface Look extends Looked, Pick<Watched, "dids" | "unwatched"> {
+  /** Epoch milliseconds. */
+  readonly now: number;
 }
 
-function tellLooked({ events, unanswered }: Looked, accounts: number, globals: GlobalFlags, terminal: Terminal): void {
-  const ok = events === 0 && unanswered.length === 0;
+/** What a single look ends with. A directory may be away for a day, as machines are. */
+function exitCodeFor(look: Look): number {
+  const { events, unanswered, unread, unwatched } = look;
+  if (events > 0) {
+    return exitCodeOf("damaged");
+  }
+  if (unread.length > 0 || unanswered.some(({ answeredAt }) => !isPatient(answeredAt, look))) {
+    return exitCodeOf("unreachable");
+  }
+  return unwatched.length > 0 ? exitCodeOf("incomplete") : 0;
+}
+
+function isPatient(answeredAt: number | undefined, { now }: Look): boolean {
+  return answeredAt !== undefined && Math.abs(now - answeredAt) < patience;
+}
+
+/** Whether everything was looked at. */
+function isWhole({ unanswered, unread, unwatched }: Look): boolean {
+  return unanswered.length + unread.length + unwatched.length === 0;
+}
+
+function tellLooked(look: Look, code: number, globals: GlobalFlags, terminal: Terminal): void {
+  const { events, unanswered, unread, unwatched, dids } = look;
   if (globals.json) {
     terminal.out.json({
       type: "result",
       version: 1,
       command: "plc watch",
-      ok,
-      accounts,
+      ok: code === 0,
+      accounts: dids.length,
       events,
-      ...(unanswered.length === 0 ? {} : { unanswered }),
+      ...(unanswered.length === 0 ? {} : { unanswered: unanswered.map(({ host }) => host) }),
+      ...(unread.length === 0 ? {} : { unread: [...new Set(unread.map(({ did }) => did))] }),
+      ...(unwatched.length === 0 ? {} : { unwatched }),
     });
-  } else if (!globals.quiet) {
-    for (const host of unanswered) {
-      terminal.err.line(`${host} did not answer, or not for every account.`);
-    }
+    return;
+  }
+  if (globals.quiet && code === 0) {
+    return;
+  }
+  for (const { host, answeredAt } of unanswered) {
+    const last = answeredAt === undefined ? "" : ` It did last at ${timeText(new Date(answeredAt).toISOString())}.`;
+    const rest = isPatient(answeredAt, look) ? " Only after a day of that is the exit code 5." : "";
+    terminal.err.line(...warningLine({ message: `${host} did not answer.${last}${rest}` }));
+  }
+  for (const { host, did } of unread) {
+    terminal.err.line(...warningLine({ message: `${host} did not give the log of ${did}.` }));
+  }
+  if (!globals.quiet) {
+    const part = isWhole(look) ? "" : ", as far as that could be seen";
     terminal.out.line(
       events > 0
         ? `${plural(events, "thing")} to look at.`
-        : `Nothing to tell of ${plural(accounts, "account")}${ok ? "" : ", as far as that could be seen"}.`,
+        : `Nothing to tell of ${plural(dids.length, "account")}${part}.`,
     );
   }
 }

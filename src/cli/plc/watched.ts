@@ -8,48 +8,69 @@ import { parseServerUrl } from "../../identity/addresses.ts";
 import { isPlcDid, parseAccount } from "../../identity/names.ts";
 import { auditLogFile } from "../../plc/log-file.ts";
 import { readWhole } from "../../services/disk/files.ts";
+import type { WatchMemory } from "../../services/disk/remembered/watch-memory.ts";
 import type { GlobalFlags } from "../globals.ts";
 import { servicesFor } from "../services.ts";
 import type { Terminal } from "../talk/terminal.ts";
 import type { PlcWatchFlags } from "./declare-watch.ts";
+
+/** Says what is not as it should be, and ends nothing. @param code what it is about */
+export type Warn = (code: string, message: string) => void;
 
 /** Who is watched, and what their archives know. */
 export interface Watched {
   readonly dids: readonly string[];
   /** The newest operation that an archive has, by DID. */
   readonly archived: ReadonlyMap<string, string>;
+  /** Archives that could not be read: nobody knows whose they are. */
+  readonly unwatched: readonly { readonly path: string; readonly message: string }[];
 }
 
-/** The accounts that were named. @throws what `findPlcDid` throws */
+/**
+ * The accounts that were named. Where a name cannot be looked up, because nobody answers, it stands for whom it stood
+ * for last.
+ *
+ * @throws what `findPlcDid` throws
+ */
 export async function namedAccounts(
   names: readonly string[],
   { from }: PlcWatchFlags,
   globals: GlobalFlags,
   terminal: Terminal,
-  signal: AbortSignal,
+  { memory, warn, signal }: { readonly memory: WatchMemory; readonly warn: Warn; readonly signal: AbortSignal },
 ): Promise<Watched> {
   const origin = from === undefined ? undefined : parseServerUrl(from, globals);
   const services = servicesFor(globals, terminal);
   try {
     const dids: string[] = [];
     for (const name of names) {
-      dids.push(await findPlcDid(services, parseAccount(name), origin, signal));
+      const account = parseAccount(name);
+      try {
+        const did = await findPlcDid(services, account, origin, signal);
+        if (account.type === "handle") {
+          memory.names.set(account.handle, did);
+        }
+        dids.push(did);
+      } catch (error) {
+        const known = account.type === "handle" ? memory.names.get(account.handle) : undefined;
+        if (known === undefined || !isDecampError(error, "unreachable", "server-refused", "bad-answer")) {
+          throw error;
+        }
+        warn("name", `${error.message} ${name} was ${known} last, and that is watched.`);
+        dids.push(known);
+      }
     }
-    return { dids: [...new Set(dids)], archived: new Map() };
+    return { dids: [...new Set(dids)], archived: new Map(), unwatched: [] };
   } finally {
     services.close();
   }
 }
 
 /** The accounts of a folder of archives, and the heads of the logs in them. @throws DecampError `usage`, `storage` */
-export async function archivedAccounts(
-  folder: string,
-  globals: GlobalFlags,
-  terminal: Terminal,
-  signal: AbortSignal,
-): Promise<Watched> {
+export async function archivedAccounts(folder: string, warn: Warn, signal: AbortSignal): Promise<Watched> {
   const archived = new Map<string, string>();
   const dids = new Set<string>();
+  const unwatched: { path: string; message: string }[] = [];
   for await (const path of archivesIn(folder)) {
     signal.throwIfAborted();
     try {
@@ -67,9 +88,8 @@ export async function archivedAccounts(
       if (!isDecampError(error)) {
         throw error;
       }
-      if (!globals.quiet) {
-        terminal.err.line({ text: "Warning:", style: "yellow" }, ` ${path} is not watched: ${error.message}`);
-      }
+      unwatched.push({ path, message: error.message });
+      warn("archive", `${path} is not watched: ${error.message}`);
     }
   }
   if (dids.size === 0) {
@@ -77,7 +97,7 @@ export async function archivedAccounts(
       hint: "It has to be a folder that holds archives, as decamp export makes it for several accounts.",
     });
   }
-  return { dids: [...dids], archived };
+  return { dids: [...dids], archived, unwatched };
 }
 
 /** The newest operation of the log in an archive, if that proves itself. */

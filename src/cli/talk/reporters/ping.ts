@@ -43,16 +43,26 @@ export async function ping(
 /** What never ends says so every so often, and soon once more if that failed (milliseconds). */
 const pace = { usual: 60 * 60_000, failed: 5 * 60_000 };
 
-/** The same for what never ends: to be called whenever all is well. @param now epoch milliseconds */
+/**
+ * The same for what never ends: to be called whenever all is well. It is not waited for: a command that hangs holds up
+ * nothing.
+ */
 export function hourlyPing(
   command: string | undefined,
   globals: Pick<GlobalFlags, "json">,
   terminal: Terminal,
-): (now: number) => Promise<void> {
+): () => void {
+  // By a clock that nobody sets back.
   let nextAt = 0;
-  return async (now) => {
-    if (now >= nextAt) {
-      nextAt = now + ((await ping(command, 0, globals, terminal)) ? pace.usual : pace.failed);
+  const run = async (): Promise<void> => {
+    nextAt = Infinity;
+    const isDone = await ping(command, 0, globals, terminal);
+    nextAt = performance.now() + (isDone ? pace.usual : pace.failed);
+  };
+  return () => {
+    if (performance.now() >= nextAt) {
+      // It fails only when all ends.
+      run().catch(() => undefined);
     }
   };
 }
