@@ -30,8 +30,8 @@ const tooHidden = 10 * 60_000;
 const hiddenPace = hour;
 /** While logs are read for the first time, what is remembered is written this often (accounts). */
 const savedEvery = 500;
-/** When a directory has answered is written this often (milliseconds). */
-const answersSavedEvery = hour;
+/** When a directory has answered is written this often, and at the end (milliseconds): all is written with it. */
+const answersSavedEvery = 24 * hour;
 /** A doubt is looked at again after this, where nothing waits (milliseconds). */
 const secondLook = 2000;
 /** What is far behind asks again so soon (milliseconds). */
@@ -162,7 +162,7 @@ export async function watchLogs(services: WatchServices, options: WatchOptions):
     }
   } finally {
     // What was told a moment ago is not told again.
-    await watch.save();
+    await watch.save(true);
   }
 }
 
@@ -268,7 +268,8 @@ class Watch {
     }
   }
 
-  async save(): Promise<void> {
+  /** Remembers what is new. @param isEnd whether this run ends */
+  async save(isEnd: boolean = this.#isOnce): Promise<void> {
     const heads = new Map([...this.#unsaved].map((did) => [did, this.#remembered(did)] as const));
     const listed = new Map(
       [...this.#listedChanged].map(
@@ -280,7 +281,7 @@ class Watch {
     for (const [follower, standing] of this.#standing) {
       const { answeredAt, directory, hasReadAll, vainSince } = follower;
       const isDue =
-        standing.savedAt === undefined || answeredAt.elapsed - standing.savedAt >= answersSavedEvery || this.#isOnce;
+        standing.savedAt === undefined || answeredAt.elapsed - standing.savedAt >= answersSavedEvery || isEnd;
       if (isDue && hasReadAll && vainSince === undefined && answeredAt.elapsed !== standing.savedAt) {
         standing.savedAt = answeredAt.elapsed;
         answered.set(directory.host, answeredAt.now);
