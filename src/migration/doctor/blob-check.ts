@@ -1,9 +1,10 @@
 /** The blobs that the records need, and whether the server has them: the whole repository is proved for it. */
 
+import { createHash } from "node:crypto";
 import { stateAt } from "../../account/places.ts";
 import { proveDownload } from "../../archive/export/fetch-repo.ts";
 import { isBlobNotFound } from "../../archive/unavailable.ts";
-import type { Cid } from "../../data/cid.ts";
+import { parseCid, type Cid } from "../../data/cid.ts";
 import { expectedFailure, isDecampError } from "../../errors.ts";
 import { blobRefsInTurns, type ReferencedBlob } from "../../repo/records.ts";
 import { forEachConcurrent } from "../../services/concurrent.ts";
@@ -17,6 +18,10 @@ import { earlierHomes } from "./home-checks.ts";
 const mostAsked = 500;
 /** So many at once. */
 const atOnce = 8;
+/** So many of those are read to their end and hashed, and all that look like something else. */
+const mostHashed = 8;
+/** What is larger is not read to its end (bytes). */
+const mostRead = 1024 * 1024;
 
 /**
  * Proves the repository at `home`, and looks for the blobs that its records need.
@@ -31,39 +36,48 @@ export async function checkBlobs(
   const { did } = subject;
   const pds = services.openPds(home);
   try {
-    const needed = [...(await neededBlobs(pds, subject, signal))].map(
-      ([cid, { records }]) => [cid, records[0] ?? ""] as const,
-    );
+    const needed = [...(await neededBlobs(pds, subject, signal))];
     // What a server lists is what its records name, and not what it has: so each is asked for.
     const step = Math.max(1, needed.length / mostAsked);
     const asked = Array.from({ length: Math.min(needed.length, mostAsked) }, (_, index) => Math.floor(index * step));
-    const lost: { cid: Cid; path: string }[] = [];
-    const notGiven: typeof lost = [];
+    const lost: { cid: Cid; path: string; blob: ReferencedBlob }[] = [];
+    const [notGiven, other]: [typeof lost, typeof lost] = [[], []];
+    const places = { lost, "not-given": notGiven, "something-else": other };
     const those = asked.flatMap((index) => (needed[index] === undefined ? [] : [needed[index]]));
-    await forEachConcurrent(those, atOnce, signal, async ([cid, path], stop) => {
-      const seen = await askBlob(pds, did, cid, stop);
+    const hashed = new Set(
+      those
+        .filter(([, { size }]) => size <= mostRead)
+        .slice(0, mostHashed)
+        .map(([cid]) => cid),
+    );
+    await forEachConcurrent(those, atOnce, signal, async ([cid, blob], stop) => {
+      const seen = await askBlob(pds, did, { cid, blob, whole: hashed.has(cid) }, stop);
       if (seen !== "there") {
-        (seen === "lost" ? lost : notGiven).push({ cid, path });
+        places[seen].push({ cid, path: blob.records[0] ?? "", blob });
       }
     });
     const isSample = asked.length < needed.length;
     const count = `${asked.length} blobs${isSample ? `, of ${needed.length},` : ""} that were asked for`;
     const [unclear] = notGiven;
-    if (lost.length === 0 && unclear !== undefined) {
+    const [first] = [...lost, ...other];
+    if (first === undefined && unclear !== undefined) {
       const some = `${pds.host} does not give ${notGiven.length} of the ${count}, such as ${unclear.cid} of ${unclear.path}`;
       return found("blobs", "unknown", `${some}, and does not say that it lacks them.`);
     }
-    if (lost.length === 0) {
+    if (first === undefined) {
       const all = needed.length === 0 ? "no record needs a blob" : `${pds.host} has all ${count}`;
       return fine("blobs", `The repository is proved, and ${all}.`);
     }
-    const [first] = lost;
-    const elsewhere = await firstWith(services, earlierHomes(subject), did, first?.cid ?? "", signal);
-    const message = `${pds.host} lacks ${lost.length} of the ${count}, such as ${first?.cid ?? ""} of ${first?.path ?? ""}.`;
+    const elsewhere = await firstWith(services, earlierHomes(subject), did, first, signal);
+    const what = [
+      ...(lost.length === 0 ? [] : [`lacks ${lost.length}`]),
+      ...(other.length === 0 ? [] : [`gives something else in the place of ${other.length}`]),
+    ].join(", and ");
+    const message = `${pds.host} ${what} of the ${count}, such as ${first.cid} of ${first.path}.`;
     return found("blobs", "fault", `${message} Pictures or videos are missing in apps.`, {
       help:
         elsewhere === undefined
-          ? `If you have an archive of the account, decamp blob push ${did} ARCHIVE brings those that are in it.`
+          ? `If you have an archive of the account, decamp blob push ${did} ARCHIVE brings those that are in it. What the server does not give out after that either, only its operator can mend.`
           : `${elsewhere} still has it. decamp export brings it into an archive, and decamp blob push from there.`,
     });
   } catch (error) {
@@ -88,20 +102,39 @@ export async function neededBlobs(
   );
 }
 
+/** A blob that is asked for. */
+interface Wanted {
+  readonly cid: Cid;
+  readonly blob: Pick<ReferencedBlob, "size" | "mimeType">;
+  /** Read it to its end, and hash it. */
+  readonly whole?: boolean;
+}
+
 /**
- * What a server makes of a blob: only one that says that it does not have it has lost it.
+ * What a server makes of a blob: only one that says that it does not have it has lost it. Some answer with nothing, or
+ * with a page, in its place.
  *
  * @throws DecampError where it does not answer
  */
-async function askBlob(
+export async function askBlob(
   pds: Pds,
   did: string,
-  cid: string,
+  { cid, blob: { size, mimeType }, whole = false }: Wanted,
   signal: AbortSignal,
-): Promise<"there" | "lost" | "not-given"> {
+): Promise<"there" | "lost" | "not-given" | "something-else"> {
   try {
-    await readStart(await pds.getBlob(did, cid, signal), 1);
-    return "there";
+    const download = await pds.getBlob(did, cid, signal);
+    const { length, mimeType: said = "" } = download;
+    const isOdd =
+      (size >= 0 && length !== undefined && length !== size) ||
+      (/^text\/html\b/i.test(said) && !mimeType.startsWith("text/"));
+    const bytes = await readStart(download, whole || isOdd ? mostRead + 1 : 1);
+    if (bytes.length > mostRead || (bytes.length > 0 && !whole && !isOdd)) {
+      return "there";
+    }
+    return Buffer.compare(parseCid(cid).digest, createHash("sha256").update(bytes).digest()) === 0
+      ? "there"
+      : "something-else";
   } catch (error) {
     if (isDecampError(error, "server-refused")) {
       return isBlobNotFound(error) ? "lost" : "not-given";
@@ -115,14 +148,17 @@ async function firstWith(
   services: MigrationServices,
   origins: readonly string[],
   did: string,
-  cid: string,
+  { cid, blob }: Wanted,
   signal: AbortSignal,
 ): Promise<string | undefined> {
   for (const origin of origins) {
     const pds = services.openPds(origin);
     const state = await stateAt(pds, did, signal, { attempts: 1 });
     try {
-      if (!["absent", "unreachable"].includes(state) && (await askBlob(pds, did, cid, signal)) === "there") {
+      if (
+        !["absent", "unreachable"].includes(state) &&
+        (await askBlob(pds, did, { cid, blob, whole: true }, signal)) === "there"
+      ) {
         return pds.host;
       }
     } catch (error) {

@@ -5,13 +5,18 @@ import { stateAt } from "../../account/places.ts";
 import { pastOf, type AnyIdentity } from "../../account/web/any-identity.ts";
 import { homeOf, livesAt } from "../../account/where.ts";
 import { bytesText } from "../../data/bytes-text.ts";
-import { expectedFailure } from "../../errors.ts";
+import { shortened } from "../../data/shortened.ts";
+import { expectedFailure, isDecampError } from "../../errors.ts";
 import { parseAccount } from "../../identity/names.ts";
 import type { Pds, ServerDescription } from "../../services/servers/pds.ts";
+import { requireOwnDid } from "../checks/own-did.ts";
 import type { MigrationServices } from "../context.ts";
 import { neededBlobs } from "./blob-check.ts";
 import { fine, found, type HealthCheck } from "./health.ts";
 import { checkRelayHost } from "./network-checks.ts";
+
+/** So many domains of handles are named. */
+const mostDomains = 5;
 
 /** What is asked about. */
 export interface ServerQuestion {
@@ -73,7 +78,8 @@ async function lookOver(
     relay === undefined ? undefined : checkRelayHost(relay, { pds, signal }),
   ]);
   return [
-    fine("server", `${pds.host} answers${version === undefined ? "" : `; its version is ${version}`}.`),
+    checkName(pds, description, identity.did) ??
+      fine("server", `${pds.host} answers${version === undefined ? "" : `; its version is ${version}`}.`),
     checkAdmission(pds, description),
     checkTerms(pds, description),
     limits,
@@ -82,9 +88,24 @@ async function lookOver(
   ];
 }
 
+/** A move refuses a server that calls itself another. */
+function checkName({ host }: Pds, description: ServerDescription, did: string): HealthCheck | undefined {
+  try {
+    requireOwnDid(host, description, did);
+    return undefined;
+  } catch (error) {
+    if (!isDecampError(error, "refused")) {
+      throw error;
+    }
+    return found("server", "fault", error.message, { help: error.hint });
+  }
+}
+
 function checkAdmission({ host }: Pds, description: ServerDescription): HealthCheck {
   const { inviteCodeRequired, phoneVerificationRequired, availableUserDomains: domains } = description;
-  const handles = domains.length === 0 ? "" : ` Its handles end with ${domains.join(" or ")}.`;
+  const more = domains.length > mostDomains ? `, and ${domains.length - mostDomains} others` : "";
+  const some = domains.slice(0, mostDomains).map((domain) => shortened(domain));
+  const handles = domains.length === 0 ? "" : ` Its handles end with ${some.join(" or ")}${more}.`;
   if (phoneVerificationRequired) {
     const message = `${host} wants a phone number or a captcha of new accounts, which decamp cannot answer.`;
     return found("admission", "fault", message, { help: `Ask its operator how accounts that move get in.` });

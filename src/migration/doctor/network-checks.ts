@@ -1,6 +1,7 @@
 /** An account as the network has it: whether the relay carries it, and what the AppView shows of it. */
 
 import { isDecampError } from "../../errors.ts";
+import { headAt } from "../../account/places.ts";
 import { timeOfRev } from "../../repo/head.ts";
 import type { AppView } from "../../services/servers/app-view.ts";
 import type { Pds } from "../../services/servers/pds.ts";
@@ -46,6 +47,16 @@ export async function checkRelayHost(
         help: `Ask the operator of ${pds.host}, or of the relay.`,
       });
     }
+    if (status === "offline") {
+      return found(
+        "relay-host",
+        "fault",
+        `${what} It does not reach that server, so nobody sees what is written there.`,
+        {
+          help: `Ask the operator of ${pds.host}, who can ask the relay to come.`,
+        },
+      );
+    }
     return status === "active" || status === "no status"
       ? fine("relay-host", what)
       : found("relay-host", "warning", what, { help: "Look again when something was written there." });
@@ -58,6 +69,11 @@ export async function checkRelay(relay: Relay, carried: Carried): Promise<Health
   const whose = "What the relay says of the account";
   return answered("relay", { whose, host: relay.host, signal }, async (stop) => {
     const said = await relay.accountStatus(did, stop);
+    if (said === undefined && !active) {
+      return found("relay", "warning", `The relay ${relay.host} does not know the account, which nobody can see now.`, {
+        help: "First settle what is said of its server.",
+      });
+    }
     if (said === undefined) {
       return found("relay", "fault", `The relay ${relay.host} does not know the account: nobody sees what it writes.`, {
         help: `A relay learns of an account when something is written. If it stays like this after a post, ask the operator of ${pds.host}.`,
@@ -72,6 +88,21 @@ export async function checkRelay(relay: Relay, carried: Carried): Promise<Health
             ? `The relay carries only so many new accounts of one server, and a throttled one stays so. Ask the operator of ${pds.host} to have the limit raised at ${relay.host}.`
             : `Ask the operator of ${relay.host}.`,
       });
+    }
+    if (said.rev !== undefined && rev !== undefined && said.rev > rev) {
+      // It may have been written since the server was asked.
+      const { rev: newest = rev } = (await headAt(pds, did, stop)) ?? {};
+      if (said.rev > newest) {
+        const message = `The relay ${relay.host} has seen a newer revision, ${said.rev}, than ${pds.host} has, ${newest}.`;
+        return found(
+          "relay",
+          "fault",
+          `${message} The server may have been set back to a backup: what was written in between is missing there, and relays refuse what comes now.`,
+          {
+            help: `Ask the operator of ${pds.host}. Keep every archive of the account: it may have what is missing.`,
+          },
+        );
+      }
     }
     if (said.rev !== undefined && rev !== undefined && said.rev < rev) {
       const message = `The relay ${relay.host} is behind: it has seen the revision ${said.rev}, and ${pds.host} is at ${rev}.`;

@@ -14,6 +14,7 @@ import { signingKeyOf } from "../../plc/operation.ts";
 import { checkClocks } from "../checks/clock.ts";
 import { foreseeByArchive } from "../checks/foresee.ts";
 import { checkIdentity } from "../checks/identity.ts";
+import { requireOwnDid } from "../checks/own-did.ts";
 import { checkRelay } from "../checks/relay-host.ts";
 import type { Context, Step } from "../context.ts";
 import { chooseHandle, noteHandle } from "../handle.ts";
@@ -26,14 +27,7 @@ import { showNewerAtHome, tellAge, tellNewerElsewhere } from "../restore/stale.t
 import { takenBack } from "../restore/taken-back.ts";
 import { requireNoMove } from "../restore/under-way.ts";
 import { forecastUploads } from "../upload-quota.ts";
-import {
-  checkAdmission,
-  noteSigningKey,
-  openJournalAfter,
-  requireOwnDid,
-  warnOfDocument,
-  warnOfLargeBlobs,
-} from "./preflight.ts";
+import { checkAdmission, noteSigningKey, openJournalAfter, warnOfDocument, warnOfLargeBlobs } from "./preflight.ts";
 import { tryKeyAtHand } from "./open-key.ts";
 import { restoringOf } from "../restore/restore-options.ts";
 

@@ -10,11 +10,11 @@ import { DecampError, isDecampError } from "../../errors.ts";
 import { isFutureRev } from "../../repo/commit.ts";
 import { isStorageError } from "../../services/disk/files.ts";
 import { isMissingMethod } from "../../services/servers/missing-method.ts";
-import type { ServerDescription } from "../../services/servers/pds.ts";
 import { checkClocks } from "../checks/clock.ts";
 import { foresee } from "../checks/foresee.ts";
 import { checkIdentity } from "../checks/identity.ts";
 import { looksLikeMereCopy } from "../checks/mere-copy.ts";
+import { requireOwnDid } from "../checks/own-did.ts";
 import { checkRelay } from "../checks/relay-host.ts";
 import { seeBefore } from "../checks/seen-by-others.ts";
 import { requireSpace } from "../checks/space.ts";
@@ -146,22 +146,6 @@ export async function openJournalAfter(context: Context): Promise<void> {
     }
     context.warn("journal-lost", `The journal is left out of this: ${error.message}`);
     context.journal = lostJournal();
-  }
-}
-
-/**
- * A server that gives the DID of another one as its own would get tokens that are good there.
- *
- * @param account the DID of the account that is to move
- * @throws DecampError `refused`
- */
-export function requireOwnDid(host: string, { did }: ServerDescription, account?: string): void {
-  // A server of one account may call itself by that account's DID: it makes none, so it gets no token.
-  if (did !== account && did !== `did:web:${host.replace(":", "%3A")}`) {
-    throw new DecampError("refused", `${host} calls itself ${did}, which is not its own name.`, {
-      hint: "Check the address of the new server: it has to be the one that the server itself uses.",
-      data: { host, did },
-    });
   }
 }
 
