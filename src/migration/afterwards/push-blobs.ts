@@ -9,7 +9,7 @@ import type { AccountServices } from "../../account/services.ts";
 import { signIn } from "../../account/sign-in.ts";
 import { pastOf } from "../../account/web/any-identity.ts";
 import { requireHome } from "../../account/where.ts";
-import { DecampError, isDecampError } from "../../errors.ts";
+import { DecampError, expectedFailure, isDecampError } from "../../errors.ts";
 import { parseServerUrl } from "../../identity/addresses.ts";
 import { parseAccount } from "../../identity/names.ts";
 import { forEachConcurrent } from "../../services/concurrent.ts";
@@ -22,6 +22,8 @@ import { provedSize } from "../../archive/check/damage.ts";
 import { blobFile } from "../../archive/layout.ts";
 import type { ArchivedBlob, Manifest } from "../../archive/manifest.ts";
 import { readSnapshots } from "../../archive/open.ts";
+import { askBlob, neededBlobs } from "../doctor/blob-check.ts";
+import type { Subject } from "../doctor/health.ts";
 import { requireArchiveOf } from "./archive-of.ts";
 
 /** Whose blobs, and where they are. */
@@ -69,7 +71,7 @@ export async function pushBlobs(
   const pds = services.openPds(server);
   try {
     await signIn(pds, { did, handle }, answers, "sourcePassword", signal);
-    const missing = await missingAt(pds, signal);
+    const missing = await missingAt(pds, { did, past: pastOf(identity) }, signal);
     const held = blobsOf(contents.snapshots);
     const pushed: string[] = [];
     const left: { cid: string; reason: string }[] = [];
@@ -89,8 +91,51 @@ export async function pushBlobs(
   }
 }
 
-/** What the server lacks of what its records need. @throws DecampError `unsupported` where it does not say it */
-async function missingAt(pds: Pds, signal: AbortSignal): Promise<readonly string[]> {
+/**
+ * What the server lacks of what its records need: what it says, and what it does not give out. A list of a server knows
+ * nothing of what it has lost.
+ *
+ * @throws DecampError `unsupported` where it neither says it nor gives out the repository
+ */
+async function missingAt(
+  pds: Pds,
+  account: Pick<Subject, "did" | "past">,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  const unserved = await notServed(pds, account, signal).catch((error: unknown) => expectedFailure(error, signal));
+  const stated = await statedMissing(pds, signal).catch((error: unknown) => {
+    const failure = expectedFailure(error, signal);
+    if (isDecampError(unserved)) {
+      throw failure;
+    }
+    return [];
+  });
+  return [...new Set([...stated, ...(isDecampError(unserved) ? [] : unserved)])];
+}
+
+/** Blobs that the proved records need, and that the server does not have when it is asked for each of them. */
+async function notServed(
+  pds: Pds,
+  account: Pick<Subject, "did" | "past">,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  const cids: string[] = [];
+  await forEachConcurrent(
+    [...(await neededBlobs(pds, account, signal))],
+    defaultUploads,
+    signal,
+    async ([cid, blob], stop) => {
+      const seen = await askBlob(pds, account.did, { cid, blob }, stop);
+      if (seen === "lost" || seen === "something-else") {
+        cids.push(cid);
+      }
+    },
+  );
+  return cids.toSorted();
+}
+
+/** What the server lists as missing. @throws DecampError `unsupported` where it does not say it */
+async function statedMissing(pds: Pds, signal: AbortSignal): Promise<readonly string[]> {
   const cids = new Set<string>();
   try {
     for await (const cid of pds.listMissingBlobs(signal)) {
