@@ -75,7 +75,8 @@ export async function addKeyTo(
   const asked: AskedChange = {
     account,
     operation,
-    user: [key, ...leaving],
+    // Of a key that stands there already, nobody knows whose it is, unless it is at hand.
+    user: keys.includes(key) && proof === undefined ? leaving : [key, ...leaving],
     intent: (known) => ({ userKeys: [key], expectedKeys: [key], leavingKeys: leaving, known }),
     look: ({ pds, own }) => {
       if (request.route === "server") {

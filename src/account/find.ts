@@ -249,7 +249,7 @@ export async function lookUp(
   throw (
     silent ??
     new DecampError("account-not-found", `The handle ${handle} leads to no account.`, {
-      hint: "Look at the name once more: after a move it may be another one. Give the account's DID. Or name the server that knows the handle with --from.",
+      hint: "Look at the name once more: after a move it may be another one, and that of a deactivated account often leads nowhere. Give the account's DID: decamp archive ls shows it of an archive. Or name the server that knows the handle with --from.",
       data: { handle },
     })
   );

@@ -80,10 +80,19 @@ test("an account that is well, by DID and by handle; then active on both servers
   expect(await look(account.handle, "--from", a.url)).toMatchObject({ code: 0, states: healthy });
 
   const move = await prepareMove(network, account, b);
+  await runDecamp([...move.args, "--until", "import-repo"]);
+  const middle = await look(account.did, "--quick", "--state-dir", move.stateDir);
+  expect(middle).toMatchObject({ code: 0, states: { move: "warning", home: "ok" } });
   await runDecamp([...move.args, "--until", "activate"]);
-  const both = await look(account.did);
+  // On another machine nobody knows whose move that was: no line leads to an address that may be a stranger's.
+  const stranger = await look(account.did);
+  expect(stranger).toMatchObject({ code: 3, states: { changes: "warning", elsewhere: "fault" } });
+  expect(stranger.wrong[0]?.help).toMatch(/^First settle whether the change above was yours\. Only if it was: /);
+  const here = ["--state-dir", move.stateDir];
+  const both = await look(account.did, ...here);
   expect(both).toMatchObject({ code: 3, states: { home: "ok", elsewhere: "fault", signature: "warning" } });
-  const status = await runDecamp(["account", "status", account.did, ...where, "--json"]);
+  expect(both.states).not.toHaveProperty("changes");
+  const status = await runDecamp(["account", "status", account.did, ...here, ...where, "--json"]);
   expect([status.code, JSON.parse(status.stdout)]).toMatchObject([
     3,
     {
@@ -102,12 +111,10 @@ test("an account that is well, by DID and by handle; then active on both servers
     DECAMP_SOURCE_PASSWORD: account.password,
     DECAMP_TARGET_PASSWORD: move.newPassword,
     NEW_ACCOUNT_HANDLE: move.newHandle,
-    XDG_STATE_HOME: move.folder,
   };
   // Where the move was begun, it is finished.
-  const begun = await look(account.did, "--state-dir", move.stateDir);
-  expect(begun.wrong[0]?.next).toMatch(/^decamp migrate /);
-  const screen = atTerminal(both.wrong[0]?.next);
+  expect(both.wrong[0]?.next).toMatch(/^decamp migrate /);
+  const screen = atTerminal(stranger.wrong[0]?.next);
   await screen.answers("Type yes to deactivate", "yes\r");
   await screen.answers("Password of", `${account.password}\r`);
   expect(await screen.ended).toBe(0);
@@ -116,7 +123,7 @@ test("an account that is well, by DID and by handle; then active on both servers
 
   const there = await login(b, move.newHandle, move.newPassword);
   await procedure(b.url, "com.atproto.server.deactivateAccount", {}, { token: there.accessJwt });
-  const neither = await look(account.did);
+  const neither = await look(account.did, ...here);
   expect(neither).toMatchObject({ code: 3, states: { home: "fault", elsewhere: "ok" } });
   await type(neither.wrong[0]?.next, env, `--archive ${move.folder}/archive`);
   expect(await look(account.did)).toMatchObject({ code: 0, states: { home: "ok" } });
@@ -147,7 +154,11 @@ test("a key below the server's, a strange signing key, a handle of nobody, a ser
   const yes = `--confirm-did ${account.did}`;
   const below = await look(account.did);
   expect(below).toMatchObject({ code: 3, states: { keys: "fault" } });
-  expect(below.wrong[0]?.message).toMatch(/1\. did:key:\S+ \(a server's.*2\. did:key:\S+ \(most likely yours/);
+  expect(below.wrong[0]?.message).toMatch(/1\. did:key:\S+ \(a server's\), 2\. did:key:\S+ \(came by itself/);
+  const plan = await runDecamp(["plc", "add-key", account.did, key.didKey, ...where, "--no-input"], {
+    env: { DECAMP_SOURCE_PASSWORD: account.password },
+  });
+  expect(plan.stderr).toContain("A rotation key stays, at rank 1 of 2");
   await type(below.wrong[0]?.next, env, yes);
   expect(await look(account.did)).toMatchObject({ code: 0, states: { ...healthy, keys: "ok" } });
 
@@ -340,7 +351,7 @@ test("signed in: the address, what the server says to its owner, what it misses,
   await type(line, env, `--via directory ${yes}`);
   expect(await look(account.did, ...signIn)).toMatchObject({
     code: 0,
-    states: { ...inOrder, "owner-status": "warning", keys: "ok", credentials: "warning" },
+    states: { ...inOrder, "owner-status": "warning", keys: "warning", credentials: "warning" },
   });
 
   await procedure(a.url, "com.atproto.server.deactivateAccount", {}, { token: account.accessJwt });
@@ -382,6 +393,12 @@ test("a blob that a server does not give, and does not say that it lacks, is not
     exchange.reply({ status: 500, headers: {}, body: Buffer.from("{}") }),
   );
   expect(await look(account.did)).toMatchObject({ code: 5, states: { ...healthy, blobs: "unknown" } });
+  proxy.when({ kind: "com.atproto.sync.getBlob" }, (exchange) =>
+    exchange.reply({ status: 200, headers: { "content-type": "text/html" }, body: Buffer.from("<html>none</html>") }),
+  );
+  const page = await look(account.did);
+  expect(page).toMatchObject({ code: 3, states: { ...healthy, blobs: "fault" } });
+  expect(page.wrong[0]?.message).toContain("gives something else in the place of 2");
   const { stdout } = await runDecamp(["account", "status", account.did, ...where]);
   // What the reference server allows every address (docs of @atproto/pds, "global" limit): 3000 in five minutes.
   expect(stdout).toContain(
@@ -425,6 +442,12 @@ test("what the relay and the AppView say: throttled, unknown, behind; no profile
     code: 3,
     states: { ...allGood, "relay-host": "fault" },
   });
+  expect(await told({ [host]: [200, { hostname: "x", status: "offline" }] })).toMatchObject({ code: 3 });
+  // The server was set back to a backup.
+  expect(await told({ [relay]: [200, { did, active: true, rev: "3zzzzzzzzzz22" }] })).toMatchObject({
+    code: 3,
+    states: { ...allGood, relay: "fault" },
+  });
   for (const said of [
     [400, { error: "RepoNotFound" }],
     [200, { did, active: false, status: "throttled" }],
@@ -447,6 +470,56 @@ test("what the relay and the AppView say: throttled, unknown, behind; no profile
     code: 5,
     states: { ...allGood, "app-view": "unknown" },
   });
+});
+
+test("an identity that somebody else has changed, and one that names no server: said first, and taken back", async () => {
+  const account = await filled("robbed");
+  const key = await addOwnParts(network, account);
+  const thief = await generateUserKey();
+  const env = { PLC_SIGNING_KEY: key.privateKeyHex };
+  const yes = `--confirm-did ${account.did}`;
+  const state = ["--state-dir", path.join(home, "robbed")];
+  await changeIdentity(network, account, ({ rotationKeys, services }) => ({
+    rotationKeys: [thief.didKey, ...rotationKeys.slice(1)],
+    services: { ...services, atproto_pds: { type: "AtprotoPersonalDataServer", endpoint: b.url } },
+  }));
+  const robbed = await look(account.did, ...state);
+  expect(robbed).toMatchObject({ code: 3, states: { changes: "fault", keys: "warning", elsewhere: "warning" } });
+  expect(robbed.wrong[0]).toMatchObject({ id: "changes" });
+  expect(JSON.stringify(robbed.wrong)).not.toContain("--to ");
+  const status = await runDecamp(["account", "status", account.did, ...state, ...where]);
+  expect(status.code).toBe(3);
+  expect(status.stdout).not.toContain("migrate");
+  await type(robbed.wrong[0]?.next, env, yes);
+  // That the key was put in is as new, and was not done with decamp, either.
+  const back = await look(account.did, ...state);
+  expect(back).toMatchObject({ code: 0, states: { ...healthy, keys: "ok", changes: "warning" } });
+
+  await changeIdentity(network, account, () => ({ services: {} }));
+  const none = await look(account.did, ...state);
+  expect(none).toMatchObject({ code: 3, states: { home: "fault" } });
+  await type(none.wrong.find(({ id }) => id === "home")?.next, env, yes);
+  expect(await look(account.did, ...state)).toMatchObject({ code: 0, states: healthy });
+});
+
+test("a blob whose file is gone from the server's disk: the list of what is missing does not know, push asks", async () => {
+  const account = await filled("burnt");
+  const folder = mkdtempSync(path.join(home, "burnt-"));
+  const archive = path.join(folder, "archive");
+  await runDecamp(["export", account.did, "-o", archive, ...where]);
+  const [cid = ""] = globSync(`${archive}/blobs/*/*`).map((file) => path.basename(file));
+  for (const file of globSync(`${a.dataDirectory}/**/${cid}`)) {
+    rmSync(file);
+  }
+  expect(await look(account.did)).toMatchObject({ code: 3, states: { blobs: "fault" } });
+  const secret = path.join(folder, "password");
+  writeFileSync(secret, account.password, { mode: 0o600 });
+  const push = ["blob", "push", account.did, archive, "--password-file", secret, ...where, "--no-input", "--json"];
+  const pushed = await runDecamp(push);
+  expect(JSON.parse(pushed.stdout)).toMatchObject({ missing: 1 });
+  // Whatever push says of it, the server now does that.
+  const { states } = await look(account.did);
+  expect(states["blobs"]).toBe(pushed.code === 0 ? "ok" : "fault");
 });
 
 const resultOf = (stdout: string): unknown => JSON.parse(stdout.trimEnd().split("\n").at(-1) ?? "");
@@ -516,16 +589,21 @@ test("whether a server would take an account; a report without names", async () 
     code: 0,
     states: { server: "ok", admission: "ok", terms: "warning", limits: "ok", there: "ok" },
   });
+  let smallDid = "did:web:other.example";
   await using small = await scriptedServer(({ url = "" }, response) =>
     url.includes("describeServer")
       ? sendJson(response, 200, {
-          did: "did:web:small.example",
+          did: smallDid,
           availableUserDomains: [".small.example"],
           inviteCodeRequired: true,
           blobUploadLimit: 10,
         })
       : sendJson(response, 400, { error: "RepoNotFound", message: "Could not find repo" }),
   );
+  // A move refuses a server that calls itself another.
+  const misnamed = await look(account.did, "--server", small.origin);
+  expect(misnamed).toMatchObject({ code: 3, states: { server: "fault" } });
+  smallDid = `did:web:${new URL(small.origin).host.replace(":", "%3A")}`;
   expect(await look(account.did, "--server", small.origin)).toMatchObject({
     code: 3,
     states: { server: "ok", admission: "warning", limits: "fault", there: "ok" },

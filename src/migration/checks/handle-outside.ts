@@ -50,7 +50,7 @@ export async function whereItLeads(
       return { seen: "leads-here", message: `${handle} leads to the account.` };
     }
     return did === undefined
-      ? { seen: "nowhere", message: `The handle ${handle} does not lead to the account yet: it names none.` }
+      ? { seen: "nowhere", message: `The handle ${handle} leads to no account as things are.` }
       : { seen: "leads-elsewhere", message: `The handle ${handle} leads to another account, ${did}.` };
   } catch (error) {
     if (isDecampError(error, "unreachable", "private-address")) {

@@ -4,7 +4,10 @@ import { hadHandle, lookUp } from "../../account/find.ts";
 import type { AccountServices } from "../../account/services.ts";
 import { DecampError, expectedFailure } from "../../errors.ts";
 import { parseAccount } from "../../identity/names.ts";
+import { archivesIn } from "../../archive/archives.ts";
+import { openSnapshot } from "../../archive/open.ts";
 import type { VerifiedLog } from "../../plc/log.ts";
+import { joinPath } from "../../services/disk/files.ts";
 import { rememberedAccounts } from "../journal.ts";
 import { found, type HealthCheck } from "./health.ts";
 
@@ -43,13 +46,7 @@ export async function findNamed(
   }
   const { handle } = account;
   // A folder of the state that cannot be read helps nobody, and holds nobody up.
-  const known =
-    stateDir === undefined
-      ? []
-      : await rememberedAccounts(stateDir, handle).catch((error: unknown) => {
-          expectedFailure(error, signal);
-          return [];
-        });
+  const known = stateDir === undefined ? [] : await remembered(stateDir, handle, signal);
   const { did, fromMemory } = await lookUp(
     services,
     account,
@@ -59,9 +56,44 @@ export async function findNamed(
   if (!fromMemory) {
     return { did, asked: handle };
   }
-  const { at } = known.findLast((one) => one.did === did) ?? {};
-  const message = `Nobody says where ${handle} leads now. This machine's journal${at === undefined ? "" : ` of ${at}`} says that it was that of ${did}.`;
+  const { at, archive } = known.findLast((one) => one.did === did) ?? {};
+  const who = archive === undefined ? "This machine's journal" : `The archive ${archive}`;
+  const message = `Nobody says where ${handle} leads now. ${who}${at === undefined ? "" : ` of ${at}`} says that it was that of ${did}.`;
   return { did, asked: undefined, memory: { handle, check: found("journal", "warning", message) } };
+}
+
+interface Remembered {
+  readonly did: string;
+  /** ISO 8601. */
+  readonly at: string | undefined;
+  /** Folder of the archive that says it; a journal does, unless given. */
+  readonly archive?: string;
+}
+
+/** The accounts that had a handle, by the journals here; by decamp's own archives, if those do not know. */
+async function remembered(stateDir: string, handle: string, signal: AbortSignal): Promise<readonly Remembered[]> {
+  try {
+    const known = await rememberedAccounts(stateDir, handle);
+    return known.length > 0 ? known : await archivedAccounts(joinPath(stateDir, "archives"), handle, signal);
+  } catch (error) {
+    expectedFailure(error, signal);
+    return [];
+  }
+}
+
+async function archivedAccounts(folder: string, handle: string, signal: AbortSignal): Promise<readonly Remembered[]> {
+  const found: Remembered[] = [];
+  for await (const archive of archivesIn(folder)) {
+    try {
+      const { manifest } = await openSnapshot(archive);
+      if (manifest.handle?.toLowerCase() === handle) {
+        found.push({ did: manifest.did, at: manifest.createdAt, archive });
+      }
+    } catch (error) {
+      expectedFailure(error, signal);
+    }
+  }
+  return found;
 }
 
 /** @throws DecampError `account-not-found` for a handle that only a journal knows, and not the log */

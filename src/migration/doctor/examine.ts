@@ -14,10 +14,13 @@ import { contentOf, signingKeyOf } from "../../plc/operation.ts";
 import type { MigrationServices } from "../context.ts";
 import { checkBlobs } from "./blob-check.ts";
 import { findNamed, requireRemembered } from "./by-memory.ts";
+import { operationsMade, recentChanges, withoutStrangers, type RecentChanges } from "./change-checks.ts";
 import { fine, found, type Health, type HealthCheck, type Subject } from "./health.ts";
 import { askElsewhere, askStanding, checkElsewhere, checkHome, checkSignature, type Standing } from "./home-checks.ts";
-import { checkDocument, checkHandle, checkKeys, checkLog, checkTombstone } from "./identity-checks.ts";
+import { checkDocument, checkHandle, checkLog, checkTombstone } from "./identity-checks.ts";
+import { checkKeys } from "./key-checks.ts";
 import { checkAsOwner, type OwnerAnswers } from "./owner-checks.ts";
+import { checkMove, withMove } from "./move-checks.ts";
 import { checkAppView, checkRelay, checkRelayHost } from "./network-checks.ts";
 
 /** What is asked about. */
@@ -70,18 +73,22 @@ export async function examine(
   }
   const handle = claimedHandle(contentOf(operation)?.alsoKnownAs ?? []);
   const subject = { did, past: log, handle, signingKey: signingKeyOf(operation) };
-  return lookOver(subject, [...how, checkLog(log), await checkDocument(services, log, signal), checkKeys(log)]);
+  const made = await operationsMade(stateDir, did, signal);
+  const changes = recentChanges(services, log, made);
+  const document = await checkDocument(services, log, signal);
+  return lookOver(subject, [...how, checkLog(log), document, checkKeys(log, made)], changes);
 
-  async function lookOver(subject: Subject, first: readonly HealthCheck[]): Promise<Health> {
+  async function lookOver(subject: Subject, first: readonly HealthCheck[], changes?: RecentChanges): Promise<Health> {
     const standing = await askStanding(services, subject, signal);
     const { home, active } = standing;
     const question = { did, claimed: subject.handle, asked, home: active ? home?.url : undefined, allowPrivateHosts };
+    const move = checkMove(services, subject, stateDir, signal);
     const outside = Promise.all([
       checkHandle(services, question, signal),
-      checkHome(services, did, standing, signal),
-      askElsewhere(services, subject, standing, stateDir, signal).then((places) =>
-        checkElsewhere(subject, standing, places),
-      ),
+      askElsewhere(services, subject, standing, stateDir, signal).then(async (places) => [
+        await checkHome(services, subject, standing, places, signal),
+        ...[checkElsewhere(subject, standing, places) ?? []].flat(),
+      ]),
       ...(home === undefined
         ? []
         : [
@@ -89,19 +96,27 @@ export async function examine(
             active && !quick ? checkBlobs(services, subject, home.url, signal) : undefined,
             ...carriedChecks(subject, standing, home),
           ]),
-    ]).then((checks) => checks.flatMap((check) => check ?? []));
+    ]).then((checks) => checks.flat().flatMap((check) => check ?? []));
     const [checks, inside] = await Promise.all([
       outside,
       owner === undefined ? [] : checkAsOwner(services, subject, standing, owner, outside, signal),
     ]);
-    return healthOf({ did, handle: subject.handle, home: home?.url }, [...first, ...checks, ...inside]);
+    const seen = withMove([...first, ...checks, ...inside], await move);
+    const all = withoutStrangers([...[changes?.check ?? []].flat(), ...seen], changes);
+    return healthOf({ did, handle: subject.handle, home: home?.url }, all);
   }
 
-  function carriedChecks({ handle }: Subject, { active }: Standing, { url, head }: Place): Promise<HealthCheck>[] {
+  function carriedChecks(
+    { handle }: Subject,
+    { active }: Standing,
+    { url, state, head }: Place,
+  ): Promise<HealthCheck>[] {
     const { relay, appView } = services;
     const carried = { did, handle, pds: services.openPds(url), rev: head?.rev, active, now: services.now(), signal };
     return [
-      ...(relay === undefined ? [] : [checkRelayHost(relay, carried), checkRelay(relay, carried)]),
+      // Of a server that is not there, nobody has to ask the relay.
+      ...(relay === undefined || state === "unreachable" ? [] : [checkRelayHost(relay, carried)]),
+      ...(relay === undefined ? [] : [checkRelay(relay, carried)]),
       ...(appView === undefined ? [] : [checkAppView(appView, carried)]),
     ];
   }

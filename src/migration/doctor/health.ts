@@ -14,7 +14,9 @@ export interface Subject {
 
 /** What is looked at: stable. */
 export type HealthCheckId =
+  | "changes"
   | "journal"
+  | "move"
   | "identity"
   | "document"
   | "keys"
@@ -77,4 +79,9 @@ export function found(
   more: Pick<HealthCheck, "help" | "next"> = {},
 ): HealthCheck {
   return { id, state, message, ...more };
+}
+
+/** A did:key, short enough for a sentence, and long enough to be told from others. */
+export function shortKey(key: string): string {
+  return key.length <= 24 ? key : `${key.slice(0, 16)}…${key.slice(-6)}`;
 }

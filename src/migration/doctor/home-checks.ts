@@ -1,23 +1,28 @@
 /** The servers of an account as the doctor sees them: the one that its identity names, and those where it has lived. */
 
+import { timeAtDirectory } from "../../account/directory-time.ts";
 import { askPlace, commitAt, stateAt, type Place } from "../../account/places.ts";
-import { isWebPast } from "../../account/web/past.ts";
-import { homeBefore, homeOf, livesAt, serversOf, whereIs, type Whereabouts } from "../../account/where.ts";
+import { isWebPast, type Past } from "../../account/web/past.ts";
+import { homeBefore, homeOf, livesAt, serversOf, staysOf, whereIs, type Whereabouts } from "../../account/where.ts";
 import { bytesText } from "../../data/bytes-text.ts";
 import { expectedFailure } from "../../errors.ts";
+import { undoPower } from "../../plc/history.ts";
 import type { VerifiedLog } from "../../plc/log.ts";
-import { signingKeyOf } from "../../plc/operation.ts";
+import { pdsOf, signingKeyOf } from "../../plc/operation.ts";
 import { proveCommit } from "../../repo/commit-proof.ts";
 import { timeOfRev } from "../../repo/head.ts";
 import type { Pds } from "../../services/servers/pds.ts";
 import type { MigrationServices } from "../context.ts";
 import { hasMove } from "../journal.ts";
 import { fine, found, type HealthCheck, type Subject } from "./health.ts";
+import { holdsServerKey, mayHoldKey } from "./key-checks.ts";
 
 /** So many servers of the log are asked at most, the last ones. */
 const mostServers = 8;
-/** The clocks of a server and of the directory differ by less, as a rule (milliseconds). */
-const slack = 5000;
+/** What is known of clocks is exact to less (milliseconds). */
+const slackHere = 5000;
+/** A clock of which nothing is known differs by less, as a rule (milliseconds). */
+const slackElsewhere = 10 * 60_000;
 
 /** Where the account is: by the server that the identity names, of which more is asked, and by the one before. */
 export interface Standing {
@@ -51,18 +56,17 @@ export async function askStanding(
   return { where, home, active: home?.state === "active" };
 }
 
-/** Whether the server that the identity names has the account active. */
+/** Whether the server that the identity names has the account active. @param places as `askElsewhere` gives them */
 export async function checkHome(
   services: MigrationServices,
-  did: string,
+  { did, past }: Subject,
   { where, home }: Standing,
+  places: readonly Elsewhere[],
   signal: AbortSignal,
 ): Promise<HealthCheck> {
   const { next } = where;
   if (home === undefined) {
-    return found("home", "fault", "The identity names no server: the account is nowhere.", {
-      help: "With a rotation key and an archive, decamp restore brings it to a server.",
-    });
+    return noHome(did, past, places, timeAtDirectory(services));
   }
   const pds = services.openPds(home.url);
   const { host } = pds;
@@ -79,26 +83,91 @@ export async function checkHome(
         "home",
         "fault",
         `${host} has the account deactivated: nobody can see it.`,
-        mend(next ?? ["account", "activate", did]),
+        next === undefined ? activation(did, past) : mend(next),
       );
     case "absent":
-      return found("home", "fault", `The identity names ${host}, which does not have the account: nobody can see it.`, {
-        ...mend(next),
-        ...(next === undefined
-          ? { help: `Ask the operator of ${host}. With a rotation key and an archive, decamp restore brings it back.` }
-          : {}),
-      });
+      return found(
+        "home",
+        "fault",
+        `The identity names ${host}, which does not have the account: nobody can see it.`,
+        // An undo leads to the server before, which has to have it.
+        next !== undefined && (next[0] !== "plc" || where.source?.state === "active")
+          ? mend(next)
+          : wayElsewhere(did, past, places, `Ask the operator of ${host}.`),
+      );
     case "unreachable":
       return found("home", "fault", `${host}, which the identity names, does not answer.`, {
-        help: "If it stays like this, decamp restore brings the account from an archive to another server.",
+        ...wayElsewhere(did, past, places, "It may come back: look again."),
       });
     case "unknown":
       return found("home", "unknown", `${host} does not say how the account is there.`);
     default:
-      return found("home", "fault", `${host} says of the account: ${home.state}. Nobody can see it.`, {
-        help: `Ask the operator of ${host} why.`,
-      });
+      return found(
+        "home",
+        "fault",
+        `${host} ${saidAs[home.state] ?? `says of the account: ${home.state}`}. Nobody can see it.`,
+        {
+          help: `Ask the operator of ${host} why.`,
+        },
+      );
   }
+}
+
+/** Words of the protocol, and what they say. */
+const saidAs: Readonly<Partial<Record<string, string>>> = {
+  takendown: "has taken the account down",
+  suspended: "has suspended the account",
+  deleted: "says that the account was deleted",
+  desynchronized: "says that it has not all of the account",
+  throttled: "says that it has the account throttled",
+};
+
+/** The identity names no server, or an address that is none. @param now epoch milliseconds by the directory's clock */
+function noHome(did: string, past: Past, places: readonly Elsewhere[], now: number): HealthCheck {
+  const message = "The identity names no server that can be used: nobody can find the account.";
+  const arrival = isWebPast(past) ? undefined : staysOf(past).at(-1)?.arrival;
+  const undo = arrival === undefined || isWebPast(past) ? undefined : undoPower(past, arrival.cid);
+  return arrival !== undefined && undo !== undefined && undo.until >= now
+    ? found("home", "fault", message, {
+        help: `The change of ${arrival.createdAt} made it so. Until ${new Date(undo.until).toISOString()} a rotation key of yours that stood above the one that signed it can take that back:`,
+        next: ["plc", "recover", did, "--operation", arrival.cid],
+      })
+    : found("home", "fault", message, wayElsewhere(did, past, places, ""));
+}
+
+/** What can be done where the server that the identity names does not help. */
+function wayElsewhere(did: string, past: Past, places: readonly Elsewhere[], first: string): Pick<HealthCheck, "help"> {
+  const active = places.find(({ state }) => state === "active");
+  const hasKey = isWebPast(past) || mayHoldKey(past);
+  const ways =
+    active !== undefined && !isWebPast(past)
+      ? `${active.host} has the account active. With an archive of it, decamp plc repair ${did} --server ${active.url} --archive DIR lets the identity name that again.`
+      : hasKey
+        ? "With your rotation key and an archive, decamp restore brings the account to another server."
+        : 'No rotation key of your own is in the identity, so nobody but a server that holds one can move it. If your server comes back, put one in: decamp help "rotation key".';
+  return { help: `${first} ${ways}`.trim() };
+}
+
+/** What makes an account active again where it lives; first what such a server may refuse it for. */
+function activation(did: string, past: Past): Pick<HealthCheck, "help" | "next"> {
+  return isWebPast(past) || !mayBeRefused(past)
+    ? mend(["account", "activate", did])
+    : {
+        help: `The identity does not say all as it did when the account came there, and many servers refuse to activate such an account. This lets it say what the server needs; after that comes decamp account activate:`,
+        next: ["plc", "repair", did],
+      };
+}
+
+/**
+ * Whether the signing key is another than when the account came to its server, no key of a server is left, or the
+ * address is not written as servers write theirs.
+ */
+function mayBeRefused(log: VerifiedLog): boolean {
+  const { operation } = log.head;
+  const { arrival, server } = staysOf(log).at(-1) ?? {};
+  const address = pdsOf(operation);
+  const hasOtherKey = arrival !== undefined && signingKeyOf(arrival.operation) !== signingKeyOf(operation);
+  return !holdsServerKey(log) || hasOtherKey || address !== server;
 }
 
 /** What a server says of its own limits, in sentences; nothing of what it does not say. */
@@ -163,7 +232,7 @@ export async function askElsewhere(
 /** Whether a server where the account has lived still has it active. @param places as `askElsewhere` gives them */
 export function checkElsewhere(
   { did }: Subject,
-  { where }: Standing,
+  { where, active: isActive }: Standing,
   places: readonly Elsewhere[],
 ): HealthCheck | undefined {
   const { home } = where;
@@ -171,6 +240,12 @@ export function checkElsewhere(
     return undefined;
   }
   const active = places.find(({ state }) => state === "active");
+  if (active !== undefined && (!isActive || where.state === "switched-empty")) {
+    const message = `${active.host}, where the account has lived, has it active, and the server that the identity names has not.`;
+    return found("elsewhere", "warning", message, {
+      help: "It may be the only whole one: leave it as it is until the line about the server is settled.",
+    });
+  }
   if (active !== undefined) {
     const message = `The account is still active at ${active.host}, where it does not live any more.`;
     return found("elsewhere", "fault", `${message} Apps that are signed in there write what nobody sees.`, {
@@ -201,6 +276,25 @@ function namedSince({ entries }: VerifiedLog, named: string | undefined): string
   return chain[before + 1]?.createdAt;
 }
 
+/** Whether a commit that an earlier key has signed was written before the key that is named now began to be. */
+export function isOlder(
+  { clockOffset, directory }: Pick<MigrationServices, "clockOffset" | "directory">,
+  log: VerifiedLog,
+  { signingKey, rev, since, home }: Readonly<Record<"signingKey" | "rev" | "since" | "home", string>>,
+): boolean {
+  const written = timeOfRev(rev);
+  if (written === undefined) {
+    return true;
+  }
+  const arrival = staysOf(log).at(-1)?.arrival;
+  const isOfThisStay = log.entries
+    .slice(log.entries.findIndex(({ cid }) => cid === arrival?.cid))
+    .some(({ nullified, operation }) => !nullified && signingKeyOf(operation) === signingKey);
+  // What came along was written by the clock of an earlier server, which nobody knows.
+  const [offset, slack] = isOfThisStay ? [clockOffset(home) ?? 0, slackHere] : [0, slackElsewhere];
+  return Date.parse(written) - offset <= Date.parse(since) - (clockOffset(directory.origin) ?? 0) + slack;
+}
+
 /** Whether the head of the repository is signed with a key of the identity. */
 export async function checkSignature(
   services: MigrationServices,
@@ -222,8 +316,7 @@ export async function checkSignature(
       );
     }
     const since = isWebPast(past) ? undefined : namedSince(past, named);
-    const written = timeOfRev(rev);
-    const isStale = since === undefined || written === undefined || Date.parse(written) <= Date.parse(since) + slack;
+    const isStale = isWebPast(past) || since === undefined || isOlder(services, past, { signingKey, rev, since, home });
     return isStale
       ? found("signature", "warning", "The repository is signed with a key that the identity named before.", {
           help: "After a move that is so until something is written: post something.",

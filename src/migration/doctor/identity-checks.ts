@@ -5,10 +5,8 @@ import { readDocument } from "../../account/read-identity.ts";
 import { expectedFailure } from "../../errors.ts";
 import { isHandle, isReservedHandle } from "../../identity/names.ts";
 import { undoDeadline } from "../../plc/history.ts";
-import { keysThatCameAlone } from "../../plc/came-alone.ts";
 import type { VerifiedLog } from "../../plc/log.ts";
-import { normalizeOperation, rotationKeysOf } from "../../plc/operation.ts";
-import { rankOf } from "../../plc/rank.ts";
+import { normalizeOperation } from "../../plc/operation.ts";
 import { handleFromOutside } from "../checks/handle-outside.ts";
 import type { MigrationServices } from "../context.ts";
 import { fine, found, type HealthCheck } from "./health.ts";
@@ -54,44 +52,6 @@ export async function checkDocument(
       ? found("document", "fault", message, { help: "Apps read the document. Ask whoever runs the directory." })
       : found("document", "unknown", `What the DID document says is not known: ${message}`);
   }
-}
-
-/** Whether the user could undo what a server signs. */
-export function checkKeys(log: VerifiedLog): HealthCheck {
-  const { did } = log;
-  const alone = keysThatCameAlone(log);
-  const rank = rankOf(log, alone, false);
-  const all = rankedKeys(rotationKeysOf(log.head.operation), alone);
-  switch (rank.state) {
-    case "first":
-      return fine("keys", `${rank.message}${all}`);
-    case "below":
-      return found("keys", "fault", `${rank.message}${all}`, {
-        help: "This puts yours first:",
-        next: ["plc", "add-key", did, rank.key],
-      });
-    case "none":
-      return found(
-        "keys",
-        "warning",
-        `No rotation key of your own stands in the identity: only the server can change it.${all}`,
-        {
-          help: "With one you could leave a server that is gone or hostile. docs/KEYS.md says how to make one.",
-        },
-      );
-  }
-}
-
-/** The rotation keys by rank, whose they are by the log, and what each can undo; nothing of a single one. */
-function rankedKeys(keys: readonly string[], alone: readonly string[]): string {
-  if (keys.length < 2) {
-    return "";
-  }
-  const list = keys.map(
-    (key, at) =>
-      `${at + 1}. ${key} (${alone.includes(key) ? "most likely yours" : "a server's, or nobody says whose"})`,
-  );
-  return ` By rank: ${list.join(", ")}. For 72 hours each can undo what one below it has signed; the last one can undo nothing.`;
 }
 
 /** Who asks for a handle. */

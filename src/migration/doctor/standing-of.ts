@@ -8,7 +8,9 @@ import { hadHandle, notClaimed } from "../../account/find.ts";
 import { pastOf, readAnyIdentity, type AnyIdentity } from "../../account/web/any-identity.ts";
 import type { MigrationServices } from "../context.ts";
 import { findNamed, requireRemembered, type Lookup, type Named } from "./by-memory.ts";
+import { operationsMade, recentChanges, withoutStrangers } from "./change-checks.ts";
 import type { HealthCheck } from "./health.ts";
+import { checkMove, withMove } from "./move-checks.ts";
 import { checkAsOwner, type OwnerAnswers } from "./owner-checks.ts";
 import { askElsewhere, askStanding, checkElsewhere, checkHome } from "./home-checks.ts";
 
@@ -25,8 +27,9 @@ export interface AccountStanding {
     readonly home: boolean;
   }[];
   /**
-   * What that means, and what mends it: `journal` where only one of those knows the handle, `home`, `elsewhere` where
-   * it has lived elsewhere, and what the owner is told.
+   * What that means, and what mends it: `changes` where somebody changed the identity lately, `move` where one is
+   * under way, `journal` where only one of those knows the handle, `home`, `elsewhere` where it has lived elsewhere,
+   * and what the owner is told.
    */
   readonly checks: readonly HealthCheck[];
   /** Whether no check is a fault. */
@@ -52,10 +55,8 @@ export async function standingOf(
   const { signingKey } = identity.document;
   const subject = { did, handle, past: pastOf(identity), signingKey };
   const standing = await askStanding(services, subject, signal);
-  const [home, places] = await Promise.all([
-    checkHome(services, did, standing, signal),
-    askElsewhere(services, subject, standing, lookup.stateDir, signal),
-  ]);
+  const places = await askElsewhere(services, subject, standing, lookup.stateDir, signal);
+  const home = await checkHome(services, subject, standing, places, signal);
   const elsewhere = checkElsewhere(subject, standing, places);
   const outside = [
     ...(named.memory === undefined ? [] : [named.memory.check]),
@@ -64,7 +65,12 @@ export async function standingOf(
   ];
   const inside =
     owner === undefined ? [] : await checkAsOwner(services, subject, standing, owner, Promise.resolve(outside), signal);
-  const checks = [...outside, ...inside];
+  const { log } = identity;
+  const changes =
+    log === undefined ? undefined : recentChanges(services, log, await operationsMade(lookup.stateDir, did, signal));
+  const move = await checkMove(services, subject, lookup.stateDir, signal);
+  const seen = withMove([...outside, ...inside], move);
+  const checks = withoutStrangers([...[changes?.check ?? []].flat(), ...seen], changes);
   const { home: at } = standing;
   return {
     did,
