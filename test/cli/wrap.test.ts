@@ -35,7 +35,8 @@ test.each<[string, Line, number, string[]]>([
 test("behind a label that hangs, what follows begins behind it, but on a narrow screen", () => {
   const line: Line = [{ text: "ok   ", style: "green", hangs: true }, "All that was asked for is there, and proved."];
   expect(wrapped(line, 40)).toEqual(["ok   All that was asked for is there,", "     and proved."]);
-  expect(wrapped(line, 24)).toEqual(["ok   All that was asked", "for is there, and", "proved."]);
+  expect(wrapped(line, 24)).toEqual(["ok   All that was asked", "     for is there, and", "     proved."]);
+  expect(wrapped(line, 18)).toEqual(["ok   All that was", "asked for is", "there, and proved."]);
 });
 
 test("a style stays on its words, also on a word that changes it", () => {

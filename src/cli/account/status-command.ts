@@ -8,6 +8,7 @@ import { completer } from "../next-command.ts";
 import { servicesFor } from "../services.ts";
 import type { OwnerFlags } from "../shape.ts";
 import { completeHealth, tellHealth } from "../talk/reporters/health-lines.ts";
+import { withSignOfLife } from "../talk/reporters/sign-of-life.ts";
 import { stoppable } from "../talk/signals.ts";
 
 /** The flags as commander hands them over. */
@@ -25,17 +26,24 @@ export async function accountStatusCommand(invocation: Invocation<AccountStatusF
 
   async function askAsOwner(): Promise<AccountStanding> {
     const { asOwner } = await import("../talk/answers/as-owner.ts");
-    return asOwner(invocation, edge, async ({ services, answers, from, signal }) =>
-      standingOf(services, { account, from, owner: answers, stateDir: services.stateDir }, signal),
+    return asOwner(
+      invocation,
+      edge,
+      async ({ services, answers, from, signal }) =>
+        standingOf(services, { account, from, owner: answers, stateDir: services.stateDir }, signal),
+      { pace: "brief" },
     );
   }
 
   async function askFromOutside(): Promise<AccountStanding> {
     const from = flags.from === undefined ? undefined : parseServerUrl(flags.from, globals);
-    const services = servicesFor(globals, terminal);
+    const services = servicesFor(globals, terminal, undefined, undefined, "brief");
     try {
       return await stoppable(
-        async (signal) => standingOf(services, { account, from, stateDir: services.stateDir }, signal),
+        async (signal) =>
+          withSignOfLife(terminal, "Asking the servers of the account", globals, async () =>
+            standingOf(services, { account, from, stateDir: services.stateDir }, signal),
+          ),
         () => undefined,
       );
     } finally {

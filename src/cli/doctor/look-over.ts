@@ -1,5 +1,5 @@
 /** `decamp doctor`: what is wrong with an account, or a server, and what mends it, on one page. */
-import { DecampError, exitCodeOf, isDecampError } from "../../errors.ts";
+import { DecampError, exitCodeOf, expectedFailure, isDecampError } from "../../errors.ts";
 import { parseServerUrl } from "../../identity/addresses.ts";
 import { examine } from "../../migration/doctor/examine.ts";
 import { examineServer } from "../../migration/doctor/examine-server.ts";
@@ -13,6 +13,7 @@ import { completer } from "../next-command.ts";
 import { servicesFor } from "../services.ts";
 import { stoppable } from "../talk/signals.ts";
 import { completeHealth, tellHealth } from "../talk/reporters/health-lines.ts";
+import { withSignOfLife } from "../talk/reporters/sign-of-life.ts";
 import type { DoctorFlags } from "./declare.ts";
 import { writeReport } from "./nameless-report.ts";
 
@@ -21,7 +22,7 @@ const pace = 30_000;
 const longest = 24 * 60 * 60_000;
 
 /** What was found of an account, or of a server. */
-interface Found {
+export interface Found {
   readonly did?: string;
   readonly handle?: string;
   readonly server?: string;
@@ -36,7 +37,7 @@ export async function lookOverCommand(invocation: Invocation<DoctorFlags>, edge:
   const globals = readGlobals(raw, terminal.env);
   const [account = ""] = args;
   const { report, watch = false, signIn = false, appView = nonEmpty(terminal.env["ATP_APPVIEW_HOST"]) } = flags;
-  const asked = { relay: relayOf(flags, terminal.env), appView };
+  const asked = { relay: relayOf(flags, terminal.env), appView, pace: "brief" as const };
   const complete = completer({ raw, globals });
   const look = async (services: OpenServices, signal: AbortSignal, owner?: OwnerAnswers): Promise<Found> =>
     lookOnce({ account, flags, owner, allowPrivateHosts: globals.allowPrivateHosts }, services, signal);
@@ -56,16 +57,13 @@ export async function lookOverCommand(invocation: Invocation<DoctorFlags>, edge:
   }
 
   async function lookFromOutside(): Promise<Found> {
-    const services = servicesFor(globals, terminal, asked.relay, asked.appView);
+    const services = servicesFor(globals, terminal, asked.relay, asked.appView, asked.pace);
     try {
       return await stoppable(
         async (signal) =>
           watch
-            ? lookUntilWell(
-                async (stop) => look(services, stop),
-                services,
-                signal,
-                (changed, isFirst) => {
+            ? lookUntilWell(async (stop) => look(services, stop), services, signal, {
+                onChange: (changed, isFirst) => {
                   if (!globals.json && !globals.quiet) {
                     tellHealth(terminal.err, changed, complete);
                     if (isFirst) {
@@ -73,8 +71,13 @@ export async function lookOverCommand(invocation: Invocation<DoctorFlags>, edge:
                     }
                   }
                 },
-              )
-            : look(services, signal),
+                onFailure: ({ message }) => {
+                  if (!globals.json && !globals.quiet) {
+                    terminal.err.line(`${message} Looking again in half a minute.`);
+                  }
+                },
+              })
+            : withSignOfLife(terminal, "Looking at the account", globals, async () => look(services, signal)),
         () => undefined,
       );
     } finally {
@@ -92,7 +95,7 @@ export async function lookOverCommand(invocation: Invocation<DoctorFlags>, edge:
       terminal.out.line({ text: name, style: "bold" }, ...(did === undefined || did === name ? [] : ["  ", did]));
       tellHealth(terminal.out, found.checks, complete);
       terminal.out.line();
-      terminal.out.line({ text: summary(found, signIn), style: "bold" });
+      terminal.out.line({ text: summary(found, { signIn, quick: flags.quick === true }), style: "bold" });
       if (report !== undefined) {
         terminal.out.line(`The report, without names, is in ${report}. Read it before you give it to anybody.`);
       }
@@ -141,17 +144,39 @@ async function lookOnce(
       );
 }
 
-/** Looks again and again until nothing is wrong. @param onChange told what is wrong, and later what has changed */
-async function lookUntilWell(
+/** What is told on the way. */
+export interface Told {
+  /** What is wrong, and later what has changed. */
+  readonly onChange: (checks: readonly HealthCheck[], isFirst: boolean) => void;
+  /** Nobody could look this time. */
+  readonly onFailure: (error: DecampError) => void;
+}
+
+/** Failures that may be over in a while. */
+const passing = ["unreachable", "bad-answer", "rate-limited", "server-refused"] as const;
+
+/** Looks again and again until nothing is wrong. @throws what looking throws, but for what passes */
+export async function lookUntilWell(
   look: (signal: AbortSignal) => Promise<Found>,
   { now, sleep }: Pick<OpenServices, "now" | "sleep">,
   signal: AbortSignal,
-  onChange: (checks: readonly HealthCheck[], isFirst: boolean) => void,
+  { onChange, onFailure }: Told,
 ): Promise<Found> {
   const end = now() + longest;
   let before: Found | undefined;
   for (;;) {
-    const found = await look(signal);
+    let found: Found;
+    try {
+      found = await look(signal);
+    } catch (error) {
+      const failure = expectedFailure(error, signal);
+      if (!isDecampError(failure, ...passing) || now() + pace > end) {
+        throw failure;
+      }
+      onFailure(failure);
+      await sleep(pace, signal);
+      continue;
+    }
     if (isWell(found) || now() + pace > end) {
       return found;
     }
@@ -172,7 +197,15 @@ function isWell({ checks }: Found): boolean {
   return checks.every(({ state }) => state === "ok" || state === "warning");
 }
 
-function summary({ checks, ok, server }: Found, asOwner: boolean): string {
+/** What of an account is to be said in one sentence. */
+interface Asked {
+  readonly signIn: boolean;
+  readonly quick: boolean;
+}
+
+function summary({ checks, ok, server }: Found, { signIn: asOwner, quick }: Asked): string {
+  const unlooked = quick ? "; whether the blobs are there was left out" : "";
+  const change = checks.some(({ id }) => id === "changes") ? ", if what was changed lately was yours" : "";
   const faults = checks.filter(({ state }) => state === "fault").length;
   const isUnknown = checks.some(({ state }) => state === "unknown");
   if (server !== undefined) {
@@ -184,6 +217,6 @@ function summary({ checks, ok, server }: Found, asOwner: boolean): string {
     return faults === 1 ? "One thing is wrong." : `${faults} things are wrong.`;
   }
   return isUnknown
-    ? "Nothing wrong was seen, and not everybody has answered."
-    : `Nothing is wrong, as far as can be seen from outside${asOwner ? " and as its owner" : ""}.`;
+    ? `Nothing wrong was seen, and not everybody has answered${unlooked}.`
+    : `Nothing is wrong, as far as can be seen from outside${asOwner ? " and as its owner" : ""}${unlooked}${change}.`;
 }

@@ -2,6 +2,7 @@
  * A report for whoever is asked for help: what the doctor saw, without names. The same name has the same number
  * everywhere in it, so that what belongs together is still seen.
  */
+import { shortKey, type HealthCheck } from "../../migration/doctor/health.ts";
 import { packageFacts } from "../../services/package.ts";
 import { defaultPlcUrl, publicAppView, publicRelay } from "../../services/defaults.ts";
 import { writeNew } from "../../services/disk/files.ts";
@@ -14,25 +15,45 @@ const everybodys: ReadonlySet<string> = new Set(
 
 /** What stands for somebody, and the word that takes its place. */
 const names: readonly (readonly [word: string, pattern: RegExp])[] = [
-  ["KEY", /did:key:z[1-9A-HJ-NP-Za-km-z]+/g],
+  ["KEY", /did:key:z[1-9A-HJ-NP-Za-km-z]+(?:…[1-9A-HJ-NP-Za-km-z]+)?/g],
   ["ACCOUNT", /did:(?:plc|web):[\w.:%-]*\w/g],
   ["CID", /\bba[a-z2-7]{57}\b/g],
-  ["HOST", /\b(?:localhost|\d{1,3}(?:\.\d{1,3}){3}|(?:[a-z0-9-]+\.)+[a-z][a-z0-9-]+)(?::\d{2,5})?\b/gi],
+  ["REVISION", /\b3[a-z2-7]{12}\b/g],
+  ["EMAIL", /[\w.+-]+@[\w.-]+\w/g],
+  [
+    "HOST",
+    /(?:\[[0-9a-f]*:[0-9a-f:.]*\]|\blocalhost|\b\d{1,3}(?:\.\d{1,3}){3}|(?:[a-z0-9-]+\.)+[a-z][a-z0-9-]+)(?::\d{2,5})?\b/gi,
+  ],
 ];
 
-/** A text without names. */
+/** What a server said in its own words, to the end of a message: nobody knows what stands in it. */
+const speeches: readonly RegExp[] = [
+  /(?<=\banswered \d{3}(?: [A-Za-z]{1,40})? to [\w.]+)(?:: .*)$/s,
+  /(?<=\banswered \d{3}) (?![A-Za-z]{0,40} ?to [\w.]+).*$/s,
+  /(?<=\b(?:shows no profile of the account|sign in to this account(?: yet)?|refuses the sign-in)): .*$/s,
+];
+
+/** A message without what a server said in its own words. */
+export function withoutSpeech(message: string): string {
+  return speeches.reduce((clean, pattern) => clean.replace(pattern, ": (its own words are left out)"), message);
+}
+
+/** A text without names, and with times to the minute: to the millisecond they lead to the account. */
 export function withoutNames(text: string): string {
+  const rounded = text.replaceAll(/(\d{4}-\d\d-\d\dT\d\d:\d\d):\d\d(?:\.\d+)?Z/g, "$1Z");
   return names.reduce((clean, [word, pattern]) => {
     const numbers = new Map<string, number>();
     return clean.replaceAll(pattern, (name) => {
       if (everybodys.has(name) || /\.md$/i.test(name)) {
         return name;
       }
-      const number = numbers.get(name) ?? numbers.size + 1;
-      numbers.set(name, number);
+      // A key may stand in a sentence shortened.
+      const whole = word === "KEY" ? shortKey(name) : name;
+      const number = numbers.get(whole) ?? numbers.size + 1;
+      numbers.set(whole, number);
       return `${word}-${number}`;
     });
-  }, text);
+  }, rounded);
 }
 
 /**
@@ -40,8 +61,9 @@ export function withoutNames(text: string): string {
  *
  * @throws DecampError `usage` where there is one; `storage`
  */
-export async function writeReport(path: string, found: object): Promise<void> {
+export async function writeReport(path: string, found: { readonly checks: readonly HealthCheck[] }): Promise<void> {
   const { version } = packageFacts;
-  const report = { decamp: version, node: process.versions.node, system: ownSystem, ...found };
+  const checks = found.checks.map((check) => ({ ...check, message: withoutSpeech(check.message) }));
+  const report = { decamp: version, node: process.versions.node, system: ownSystem, ...found, checks };
   await writeNew(path, `${withoutNames(JSON.stringify(report, undefined, 2))}\n`);
 }

@@ -25,7 +25,7 @@ export function wrapLine(line: Line, width: number): readonly Line[] {
   const label = typeof first === "object" && first.hangs === true ? columns(first.text) : undefined;
   const indent = label === undefined ? (/^ */.exec(whole)?.[0] ?? "") : " ".repeat(label);
   // A narrow screen needs its columns for the text.
-  const isDeep = label === undefined ? indent.length > Math.min(deepest, width / 2) : label > width / 8;
+  const isDeep = label === undefined ? indent.length > Math.min(deepest, width / 2) : label > width / 4;
   const margin = isDeep ? "" : indent;
   const lines: Piece[][] = [[]];
   let used = 0;

@@ -19,7 +19,7 @@ export interface Owner extends Pick<Talk, "services" | "prompter" | "signal"> {
  * Runs `work`, and closes what it talked to.
  *
  * @param how `relay`, `appView`: addresses of those that are asked, where they were named; `server`: what the server is
- *   called to its owner
+ *   called to its owner; `pace` as `servicesFor`
  * @throws whatever it throws; DecampError `usage` for the flags
  */
 export async function asOwner<T>(
@@ -30,6 +30,7 @@ export async function asOwner<T>(
     readonly relay?: string | undefined;
     readonly appView?: string | undefined;
     readonly server?: string;
+    readonly pace?: "brief" | undefined;
   } = {},
 ): Promise<T> {
   const { terminal } = edge;
@@ -39,10 +40,15 @@ export async function asOwner<T>(
     sourcePassword: { file: flags.passwordFile, command: flags.passwordCommand },
     authFactor: { file: flags.authFactorFile, command: flags.authFactorCommand },
   };
-  const { server = "your server", relay, appView } = how;
-  return withTalk(edge, globals, { secretFlags, relay, appView }, async ({ services, prompter, secrets, signal }) => {
-    const words = { source: server, target: server, explain: () => undefined };
-    const answers = createIdentityAnswers(terminal, {}, secrets, prompter, words);
-    return work({ services, answers, prompter, globals, from, signal });
-  });
+  const { server = "your server", relay, appView, pace } = how;
+  return withTalk(
+    edge,
+    globals,
+    { secretFlags, relay, appView, pace },
+    async ({ services, prompter, secrets, signal }) => {
+      const words = { source: server, target: server, explain: () => undefined };
+      const answers = createIdentityAnswers(terminal, {}, secrets, prompter, words);
+      return work({ services, answers, prompter, globals, from, signal });
+    },
+  );
 }

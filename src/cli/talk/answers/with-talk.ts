@@ -19,7 +19,7 @@ export interface Talk {
  *
  * @param how `secretFlags`: where its secrets are read from; `onStop`: what is said when it is asked to end, that the
  *   work at hand is being finished unless given; `relay`, `appView`: addresses of those that are asked, where they were
- *   named
+ *   named; `pace` as `servicesFor`
  * @throws whatever it throws; DecampError `usage` for flags of secrets that contradict each other
  */
 export async function withTalk<T>(
@@ -30,12 +30,13 @@ export async function withTalk<T>(
     readonly onStop?: () => void;
     readonly relay?: string | undefined;
     readonly appView?: string | undefined;
+    readonly pace?: "brief" | undefined;
   },
   work: (talk: Talk) => Promise<T>,
 ): Promise<T> {
-  const { secretFlags, relay, appView, onStop = tellStopping(terminal, globals) } = how;
+  const { secretFlags, relay, appView, pace, onStop = tellStopping(terminal, globals) } = how;
   checkSecretFlags(secretFlags, terminal);
-  const services = servicesFor(globals, terminal, relay, appView);
+  const services = servicesFor(globals, terminal, relay, appView, pace);
   try {
     return await stoppable(
       async (signal, leave) =>
