@@ -184,6 +184,16 @@ test("an export that fails while the logs can be had silences nobody, and the lo
   expect((world.told[0]?.at ?? 0) - (start + 2 * hour)).toBeLessThanOrEqual(30 * minute);
 });
 
+test("a line whose number is beyond all others, or whose time is, passes over nothing", async () => {
+  one.cursors = "seq";
+  const stranger = { did: testDid(theft), cid: testCid(theft) };
+  world.plan(start + 10 * minute, () => one.strange.push({ ...stranger, time: start, seq: Number.MAX_SAFE_INTEGER }));
+  world.plan(start + 20 * minute, () => one.strange.push({ ...stranger, time: start + 900 * day }));
+  world.plan(start + hour, () => log.add(start + hour, theft));
+  await watch(start + hour + 3 * minute);
+  expect(events()).toEqual(["operation"]);
+});
+
 test("an export that was gone once is asked for again", async () => {
   world.plan(start + hour, () => (one.cursors = "none"));
   world.plan(start + hour + 2 * minute, () => (one.cursors = "time"));

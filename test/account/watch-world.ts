@@ -101,6 +101,8 @@ export class FakeDirectory implements WatchedDirectory {
   readonly onlyListed = new Set<string>();
   /** How its `/export` fails, if it does. */
   exportFails: ErrorCode | undefined;
+  /** Lines that it puts behind the next page of its export, once. */
+  readonly strange: ExportLine[] = [];
   /** Put in place of every log. */
   rubbish: unknown;
   /** By how much its clock is ahead of ours, as its answers say. */
@@ -144,7 +146,8 @@ export class FakeDirectory implements WatchedDirectory {
     const rest = lines
       .filter((line) => ("seq" in after ? line.seq > after.seq : line.time > after.time))
       .slice(0, 1000);
-    return this.cursors === "seq" ? rest : rest.map(({ did, cid, time }) => ({ did, cid, time }));
+    const page = this.cursors === "seq" ? rest : rest.map(({ did: whose, cid, time }) => ({ did: whose, cid, time }));
+    return [...page, ...this.strange.splice(0)];
   }
 
   clockOffset(): number {

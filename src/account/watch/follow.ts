@@ -13,8 +13,8 @@ import { DecampError, isDecampError } from "../../errors.ts";
 import { proveLog, type VerifiedLog } from "../../plc/log.ts";
 import type { Limits } from "../../data/budgets.ts";
 import { noteSpent } from "../../services/spent-memory.ts";
-import type { ExportCursor, ExportLine, TwoClocks } from "../../services/servers/plc-export.ts";
-import { ExportPosition } from "./export-cursor.ts";
+import type { ExportCursor, ExportLine } from "../../services/servers/plc-export.ts";
+import { ExportPosition, type TwoClocks } from "./export-cursor.ts";
 
 /** A directory that is followed. */
 export interface WatchedDirectory {

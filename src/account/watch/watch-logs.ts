@@ -16,7 +16,7 @@ import { entriesSince, foreignOperations, type Ours } from "../../plc/foreign.ts
 import type { LogEntry, VerifiedLog } from "../../plc/log.ts";
 import { tooFarApart } from "../directory-time.ts";
 import type { WatchEvent } from "./events.ts";
-import { earliest } from "../../services/servers/plc-export.ts";
+import { earliest } from "./export-cursor.ts";
 import { cannotBeHad, Follower, type Reading, type WatchClock, type WatchedDirectory } from "./follow.ts";
 
 const hour = 60 * 60_000;

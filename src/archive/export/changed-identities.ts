@@ -96,7 +96,7 @@ export async function readChanged(
     if (isFull && (pages * (now() - start)) / Math.max(1, newest - start) > 2 * mostPages) {
       return undefined;
     }
-    cursor = nextCursor(cursor, lines, { now: now(), offset: 0 }, true);
+    cursor = nextCursor(cursor, lines, now(), true);
   }
   return undefined;
 }

@@ -29,36 +29,20 @@ export const clockSkew = 300_000;
 /** How far a time has to overlap (milliseconds). */
 const overlap = 5000;
 
-/** Our time (epoch milliseconds), and by how much the directory's clock is ahead of it. */
-export interface TwoClocks {
-  readonly now: number;
-  readonly offset: number;
-}
-
-/** The earliest time that it may be. */
-export function earliest({ now, offset }: TwoClocks): number {
-  return now + Math.min(0, offset);
-}
-
-/** The latest. */
-function latest({ now, offset }: TwoClocks): number {
-  return now + Math.max(0, offset);
-}
-
 /**
  * Behind what the page begins that follows this one; the same as before where nothing came.
  *
  * - A cursor that is a time has to overlap: lines of one millisecond may stand on two pages, and one that was written
  *   first may be shown later. A cursor that is a number needs no overlap.
- * - A time from the future would pass over everything until then: a cursor never runs ahead of the clocks. Where they
- *   differ, either may be the wrong one: it begins by the one that is behind, and ends by the one that is ahead.
+ * - A time from the future would pass over everything until then: a cursor never runs ahead of our clock.
  *
+ * @param now epoch milliseconds, by the clock of the directory
  * @param isFull whether another page follows at once
  */
 export function nextCursor(
   before: ExportCursor,
   lines: readonly ExportLine[],
-  clocks: TwoClocks,
+  now: number,
   isFull: boolean = lines.length >= exportPage,
 ): ExportCursor {
   if (lines.length === 0) {
@@ -68,10 +52,10 @@ export function nextCursor(
   if (numbers.length === lines.length) {
     return { seq: Math.max(...numbers, "seq" in before ? before.seq : 0) };
   }
-  const old = "time" in before ? before.time : earliest(clocks) - clockSkew;
+  const old = "time" in before ? before.time : now - clockSkew;
   const last = lines.reduce((newest, { time }) => Math.max(newest, time), old);
   // Within a full page one millisecond is enough: the next page begins where this one ends.
-  const wanted = Math.min(last, latest(clocks) + clockSkew) - (isFull ? 1 : overlap);
+  const wanted = Math.min(last, now + clockSkew) - (isFull ? 1 : overlap);
   // A page full of one millisecond must not come again and again.
   return { time: Math.max(wanted, isFull ? old + 1 : old) };
 }
