@@ -73,7 +73,15 @@ export type { Mended, Unmended } from "./archive/export/mend.ts";
 export type { ExportEvent, ExportStepId, ReportExport } from "./archive/events.ts";
 export { listSnapshots, readManifest, type Manifest } from "./archive/manifest.ts";
 export type { ArchivedBlob, ArchivedFile, Missing, Most } from "./archive/manifest.ts";
-export { openSnapshot, readArchive, type ArchiveContents, type OpenSnapshot } from "./archive/open.ts";
+export {
+  openSnapshot,
+  readArchive,
+  type ArchiveContents,
+  type ArchivedSnapshots,
+  type OpenSnapshot,
+} from "./archive/open.ts";
+export type { SigningOptions } from "./account/repair/who-signs.ts";
+export type { ExportCursor, ExportLine } from "./services/servers/plc-export.ts";
 export type { OddSnapshot } from "./archive/odd-snapshots.ts";
 export { openSnapshotRepo } from "./archive/open-repo.ts";
 export { checkArchive, type AnyFinding, type ArchiveReport } from "./archive/check/check-archive.ts";
