@@ -3,7 +3,7 @@
  * from each other, and an empty one hides the full one.
  */
 
-import { DecampError, isDecampError } from "../errors.ts";
+import { DecampError, isDecampError, withOwnHint } from "../errors.ts";
 import { parseServerUrl } from "../identity/addresses.ts";
 import { parseAccount } from "../identity/names.ts";
 import { emptyTree } from "../repo/head.ts";
@@ -96,9 +96,8 @@ async function lacks(pds: Pds, past: Past, signal: AbortSignal): Promise<boolean
   return own !== undefined && !isWebPast(past) && Object.keys(lackingParts(past.head.operation, own, false)).length > 0;
 }
 
-function mendFirst({ code, message, data }: DecampError, did: string): DecampError {
-  return new DecampError(code, message, {
-    hint: "The identity does not say all that this server needs. This lets it say that. Then activate the account again.",
-    data: { ...data, next: ["plc", "repair", did] },
-  });
+function mendFirst(error: DecampError, did: string): DecampError {
+  const hint =
+    "The identity does not say all that this server needs. This lets it say that. Then activate the account again.";
+  return withOwnHint(error, hint, { next: ["plc", "repair", did] });
 }

@@ -62,8 +62,9 @@ export async function repairIdentity(parts: ChangeParts, request: RepairRequest)
   return withSession(parts, account, typed, undefined, async (session) => {
     const own = requireOwn(session);
     await requireProof(parts, account, session.pds, own, typed);
-    const isActive = (await stateAt(session.pds, did, parts.signal)) === "active";
-    const edit: IdentityEdit = server === undefined ? lackingParts(log.head.operation, own, isActive) : { pds: server };
+    const isActive = async (): Promise<boolean> => (await stateAt(session.pds, did, parts.signal)) === "active";
+    const edit: IdentityEdit =
+      server === undefined ? lackingParts(log.head.operation, own, await isActive()) : { pds: server };
     if (Object.keys(edit).length === 0) {
       return { state: "in-order", did };
     }

@@ -18,7 +18,6 @@ import {
   snapshotsFolder,
 } from "../layout.ts";
 import { hasAllBlobs, parseSoundManifest, type Manifest } from "../manifest.ts";
-import { numberIn } from "./shard.ts";
 
 /** A longer manifest is left to the export itself (bytes): to read it here would hold everything else up. */
 const longest = 16 << 20;
@@ -57,17 +56,4 @@ export function keptAsListed(archive: string, did: string, origin: string, state
     Object.entries(files).every(([name, { size }]) => sizeAtOnce(`${folder}/${name}`) === size) &&
     blobs.every(({ cid, size }) => sizeAtOnce(blobFile(archive, cid)) === size);
   return isWhole ? manifest : undefined;
-}
-
-const day = 86_400_000;
-
-/**
- * Whether it is an account's turn: of `parts` days that follow each other, once. Which day that is follows from the DID
- * alone, so the accounts are spread over all of them.
- *
- * @param now epoch milliseconds
- */
-export function isInTurn(did: string, parts: number, now: number): boolean {
-  // Other bytes than those that say which shard an account belongs to.
-  return (numberIn(did, 4, 4) + Math.floor(now / day)) % parts === 0;
 }

@@ -27,13 +27,13 @@ import { namesAtOnce } from "../../services/disk/quick-look.ts";
 import type { PatientDirectory } from "../../services/servers/patient-directory.ts";
 import type { ListedRepo } from "../../services/servers/pds.ts";
 import { archivesIn } from "../archives.ts";
-import { isInTurn, keptAsListed } from "./as-listed.ts";
+import { keptAsListed } from "./as-listed.ts";
 import { readChanged, type Changed } from "./changed-identities.ts";
 import type { ExportResult } from "./export-account.ts";
 import type { Outcome } from "./export-many.ts";
 import { archiveName, snapshotFile, snapshotFiles, snapshotsFolder } from "../layout.ts";
 import { readableManifests, type Manifest } from "../manifest.ts";
-import { numberIn, shardOf, type Shard } from "./shard.ts";
+import { isInTurn, numberIn, type Shard, shardOf } from "./shard.ts";
 import { describeLog } from "./small-files.ts";
 import { listedUnavailable } from "../unavailable.ts";
 

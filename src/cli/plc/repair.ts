@@ -8,7 +8,7 @@ import { readAccount } from "../../account/find.ts";
 import type { Edge, Invocation } from "../command.ts";
 import type { PlcRepairFlags } from "./declare-change.ts";
 import { changeJson, changeLines } from "./plan-lines.ts";
-import { DecampError, isDecampError } from "../../errors.ts";
+import { DecampError, expectedFailure } from "../../errors.ts";
 import { tellDocument } from "../talk/terminal.ts";
 
 /** Runs `decamp plc repair`. */
@@ -68,10 +68,7 @@ async function findSeen(
     });
   }
   const relayed = await relay?.accountStatus(did, signal).catch((error: unknown) => {
-    signal.throwIfAborted();
-    if (!isDecampError(error)) {
-      throw error;
-    }
+    expectedFailure(error, signal);
     return undefined;
   });
   return [newest?.rev, relayed?.rev].reduce((last, rev) => (rev !== undefined && rev > (last ?? "") ? rev : last));

@@ -3,7 +3,7 @@ import { findPlcDid } from "../../account/find.ts";
 import { archivesIn } from "../../archive/archives.ts";
 import { snapshotFile } from "../../archive/layout.ts";
 import { openSnapshot } from "../../archive/open.ts";
-import { DecampError, isDecampError } from "../../errors.ts";
+import { DecampError, expectedFailure, isDecampError } from "../../errors.ts";
 import { parseServerUrl } from "../../identity/addresses.ts";
 import { isPlcDid, parseAccount } from "../../identity/names.ts";
 import { auditLogFile } from "../../plc/log-file.ts";
@@ -84,12 +84,9 @@ export async function archivedAccounts(folder: string, warn: Warn, signal: Abort
         archived.set(manifest.did, head);
       }
     } catch (error) {
-      signal.throwIfAborted();
-      if (!isDecampError(error)) {
-        throw error;
-      }
-      unwatched.push({ path, message: error.message });
-      warn("archive", `${path} is not watched: ${error.message}`);
+      const { message } = expectedFailure(error, signal);
+      unwatched.push({ path, message });
+      warn("archive", `${path} is not watched: ${message}`);
     }
   }
   if (dids.size === 0) {

@@ -13,7 +13,7 @@ import { livesAt, requireHome } from "../../account/where.ts";
 import { isBlobNotFound } from "../../archive/unavailable.ts";
 import { isGenuineBlob } from "../../archive/export/fetch-blobs.ts";
 import type { Cid } from "../../data/cid.ts";
-import { DecampError, isDecampError, withHint } from "../../errors.ts";
+import { DecampError, expectedFailure, isDecampError, withHint } from "../../errors.ts";
 import { parseServerUrl } from "../../identity/addresses.ts";
 import { parseAccount } from "../../identity/names.ts";
 import { emptyTree } from "../../repo/head.ts";
@@ -356,10 +356,7 @@ async function lookAfterwards(services: MigrationServices, copies: TwoCopies, he
     headToOwner(source, signal),
     stateAt(target, did, signal),
     readAnyIdentity(services, did, signal).catch((error: unknown) => {
-      signal.throwIfAborted();
-      if (!isDecampError(error)) {
-        throw error;
-      }
+      expectedFailure(error, signal);
       return undefined;
     }),
   ]);

@@ -1,6 +1,6 @@
 /** Who gives out names such as a handle: the server of an account, or the one that signs its accounts in. */
 
-import { DecampError, isDecampError } from "../../errors.ts";
+import { DecampError, expectedFailure } from "../../errors.ts";
 import type { Pds } from "../../services/servers/pds.ts";
 import type { MigrationServices } from "../context.ts";
 import type { HandleRecord } from "./handle-record.ts";
@@ -35,10 +35,7 @@ export async function quietly<T>(work: () => Promise<T>, signal: AbortSignal): P
   try {
     return await work();
   } catch (error) {
-    signal.throwIfAborted();
-    if (!isDecampError(error)) {
-      throw error;
-    }
+    expectedFailure(error, signal);
     return undefined;
   }
 }

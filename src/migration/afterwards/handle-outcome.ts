@@ -2,7 +2,7 @@
 
 import { stateAt } from "../../account/places.ts";
 import { readDocument } from "../../account/read-identity.ts";
-import { isDecampError, type DecampError } from "../../errors.ts";
+import { expectedFailure, isDecampError, type DecampError } from "../../errors.ts";
 import type { HandleChange } from "../../plc/handle-change.ts";
 import { normalizeOperation } from "../../plc/operation.ts";
 import type { Pds } from "../../services/servers/pds.ts";
@@ -104,11 +104,7 @@ async function answered<T>(ask: () => Promise<T>, signal: AbortSignal): Promise<
   try {
     return await ask();
   } catch (error) {
-    signal.throwIfAborted();
-    if (!isDecampError(error)) {
-      throw error;
-    }
-    return error;
+    return expectedFailure(error, signal);
   }
 }
 

@@ -3,7 +3,7 @@
 import { ownCredentials } from "../../account/plan-move.ts";
 import { readLog } from "../../account/read-log.ts";
 import type { AnyIdentity } from "../../account/web/any-identity.ts";
-import { DecampError, isDecampError, withStanding } from "../../errors.ts";
+import { DecampError, isDecampError, withOwnHint, withStanding } from "../../errors.ts";
 import { handleChangeAfter, type HandleChange } from "../../plc/handle-change.ts";
 import { rotationKeysOf } from "../../plc/operation.ts";
 import { isMissingMethod } from "../../services/servers/missing-method.ts";
@@ -122,13 +122,7 @@ export async function explained(
   );
 }
 
-/** The same error with another hint, and what is known of the identity. */
+/** The same error with another hint, and the next command. */
 function withReason(error: DecampError, hint: string, next?: readonly string[]): DecampError {
-  const { code, message, data, known } = error;
-  return new DecampError(code, message, {
-    hint,
-    data: next === undefined ? data : { ...data, next },
-    cause: error,
-    known,
-  });
+  return withOwnHint(error, hint, next === undefined ? {} : { next });
 }
