@@ -50,18 +50,27 @@ export interface Dressed {
   gate: Proxy;
   /** which no other one has */
   name: string;
+  /** the same */
+  number: number;
 }
 
 /** A server of its own, which has no habits yet. */
 export async function undressed(network: Network, habit: Habit): Promise<Dressed> {
-  count += 1;
+  const number = ++count;
   const publicPort = await freePort();
-  const name = `${habit}${count}`;
+  const name = `${habit}${number}`;
   const pds = await network.addPds({ name, publicPort });
   const front = await startProxy({ targetPort: pds.port });
   const gate = await startProxy({ port: publicPort, targetPort: Number(new URL(front.url).port) });
   const stop = async (): Promise<void> => void (await Promise.all([gate.stop(), front.stop()]));
-  return { pds, direct: { ...pds, url: `http://localhost:${pds.port}` }, proxy: { ...front, stop }, gate, name };
+  return {
+    pds,
+    direct: { ...pds, url: `http://localhost:${pds.port}` },
+    proxy: { ...front, stop },
+    gate,
+    name,
+    number,
+  };
 }
 
 /** A file with a private key. */
@@ -85,8 +94,8 @@ export async function into(
   how: (move: Move, at: Dressed & { account: Account; late: () => Promise<void> }) => Promise<Ended | "proved">,
 ): Promise<string[]> {
   const dressed = await undressed(network, habit);
-  const { pds, direct, proxy } = dressed;
-  const account = await createFilled(network.a, `in${count}`, { ...size, seed: count });
+  const { pds, direct, proxy, number } = dressed;
+  const account = await createFilled(network.a, `in${number}`, { ...size, seed: number });
   takeOn({ proxy, server: pds }, habit, account.did);
   const plain = await prepareMove(network, account, pds);
   const move = hidesCopy.has(habit) ? await withWayBack(network, account, plain) : plain;
@@ -118,7 +127,7 @@ export async function into(
 
 /** One post with a picture more, at the old server. @returns the account as it is then */
 async function writeLate({ plcUrl }: Network, account: Account): Promise<Before> {
-  const image = await uploadBlob(account, png(seededRandom(count)));
+  const image = await uploadBlob(account, png(seededRandom(1)));
   const value = { $type: "app.example.picture", text: "late", image };
   await applyWrites(account, [{ collection: "app.example.picture", rkey: "late", value }]);
   return lookBefore(plcUrl, account);
@@ -148,7 +157,7 @@ export async function makeOnly(
 /** An account that lives at such a server. */
 export async function livingAt(network: Network, habit: Habit): Promise<Dressed & { account: Account }> {
   const dressed = await undressed(network, habit);
-  const account = await createFilled(dressed.direct, `at${count}`, { ...size, seed: count });
+  const account = await createFilled(dressed.direct, `at${dressed.number}`, { ...size, seed: dressed.number });
   takeOn({ proxy: dressed.proxy, server: dressed.pds }, habit, account.did, true);
   return { ...dressed, account };
 }
@@ -455,11 +464,11 @@ export const exportIt: Cell = async (network, habit) => {
 
 /** `migrate status` towards such a server, before anything was begun. */
 export const statusOf: Cell = async (network, habit) => {
-  const { pds, direct, proxy } = await undressed(network, habit);
+  const { pds, direct, proxy, number } = await undressed(network, habit);
   try {
     // Somebody lives there, as nearly everywhere.
-    const other = await createFilled(direct, `other${count}`, { records: 20, blobs: 2, seed: count });
-    const account = await createFilled(network.a, `st${count}`, { records: 20, blobs: 2, seed: count });
+    const other = await createFilled(direct, `other${number}`, { records: 20, blobs: 2, seed: number });
+    const account = await createFilled(network.a, `st${number}`, { records: 20, blobs: 2, seed: number });
     takeOn({ proxy, server: pds }, habit, other.did, true);
     const flags = ["--plc-url", network.plcUrl, "--allow-private-hosts", "--json"];
     const asked = await runDecamp(["migrate", "status", account.did, "--to", pds.url, ...flags]);
@@ -477,8 +486,8 @@ export const statusOf: Cell = async (network, habit) => {
 
 /** A move that is taken back when everything is there, and the identity has not changed. */
 export const cancelIt: Cell = async (network, habit) => {
-  const { pds, direct, proxy } = await undressed(network, habit);
-  const account = await createFilled(network.a, `ca${count}`, { ...size, seed: count });
+  const { pds, direct, proxy, number } = await undressed(network, habit);
+  const account = await createFilled(network.a, `ca${number}`, { ...size, seed: number });
   takeOn({ proxy, server: pds }, habit, account.did);
   const plain = await prepareMove(network, account, pds);
   const move = hidesCopy.has(habit) ? await withWayBack(network, account, plain) : plain;
@@ -534,8 +543,8 @@ export const cancelIt: Cell = async (network, habit) => {
 
 /** A make that takes in no account that has not lived there says so, and nothing is changed. */
 export const refuseNew: Cell = async (network, habit, sentence = "") => {
-  const { pds, direct, proxy } = await undressed(network, habit);
-  const account = await createFilled(network.a, `no${count}`, { ...size, seed: count });
+  const { pds, direct, proxy, number } = await undressed(network, habit);
+  const account = await createFilled(network.a, `no${number}`, { ...size, seed: number });
   takeOn({ proxy, server: pds }, habit, account.did);
   const move = await prepareMove(network, account, pds);
   try {
@@ -556,8 +565,8 @@ export const refuseNew: Cell = async (network, habit, sentence = "") => {
 
 /** A make that shows nothing of a copy is not moved to unless that was agreed to, and there is a way back. */
 export const refuseIt: Cell = async (network, habit) => {
-  const { pds, direct, proxy } = await undressed(network, habit);
-  const account = await createFilled(network.a, `re${count}`, { ...size, seed: count });
+  const { pds, direct, proxy, number } = await undressed(network, habit);
+  const account = await createFilled(network.a, `re${number}`, { ...size, seed: number });
   takeOn({ proxy, server: pds }, habit, account.did);
   const plain = await prepareMove(network, account, pds);
   const wrong: string[] = [];
@@ -592,8 +601,8 @@ export const refuseIt: Cell = async (network, habit) => {
 
 /** A server that shows something else once the account is active: the old one stays, and the way back works. */
 export const takeBack: Cell = async (network, habit) => {
-  const { pds, direct, proxy } = await undressed(network, habit);
-  const account = await createFilled(network.a, `un${count}`, { ...size, seed: count });
+  const { pds, direct, proxy, number } = await undressed(network, habit);
+  const account = await createFilled(network.a, `un${number}`, { ...size, seed: number });
   takeOn({ proxy, server: pds }, habit, account.did);
   const move = await withWayBack(network, account, await prepareMove(network, account, pds));
   const before = await didDocument(network.plcUrl, account.did);
