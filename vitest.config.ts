@@ -6,7 +6,7 @@ const env = { DECAMP_CONFIG: "/dev/null" };
 export default defineConfig({
   test: {
     reporters: ["default", "./test/tools/count-reporter.ts"],
-    maxWorkers: 3,
+    maxWorkers: 4,
     projects: [
       {
         test: {
