@@ -9,7 +9,7 @@
 
 import { staysOf } from "../account/where.ts";
 import { withRepo } from "../archive/open-repo.ts";
-import { DecampError, isDecampError } from "../errors.ts";
+import { DecampError, expectedFailure } from "../errors.ts";
 import { emptyTree, type Head } from "../repo/head.ts";
 import type { RepoSource } from "../repo/source.ts";
 import { compareRepos, withOld, withThere } from "./checks/two-copies.ts";
@@ -119,11 +119,8 @@ async function compareRecords(context: Context): Promise<Holding> {
     try {
       return await withOld(context, compare);
     } catch (error) {
-      signal.throwIfAborted();
-      if (!isDecampError(error)) {
-        throw error;
-      }
-      context.warn("source-not-compared", `What your old server has could not be compared: ${error.message}`);
+      const { message } = expectedFailure(error, signal);
+      context.warn("source-not-compared", `What your old server has could not be compared: ${message}`);
     }
   }
   const newest = await context.lastSnapshot();

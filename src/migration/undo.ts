@@ -17,7 +17,7 @@ import { headAt, stateAt, type PlaceState } from "../account/places.ts";
 import { signByKey, type Signer } from "../account/sign-by-key.ts";
 import { signIn } from "../account/sign-in.ts";
 import { livesAt, moveBy, recentMoves, whereIs, type MoveInLog } from "../account/where.ts";
-import { DecampError, isDecampError, withStanding } from "../errors.ts";
+import { DecampError, expectedFailure, isDecampError, withStanding } from "../errors.ts";
 import { parseServerUrl } from "../identity/addresses.ts";
 import { parseAccount } from "../identity/names.ts";
 import { judgeOperation } from "../plc/judge.ts";
@@ -369,14 +369,8 @@ async function compareRepos(
       );
     }
   } catch (error) {
-    signal.throwIfAborted();
-    if (!isDecampError(error)) {
-      throw error;
-    }
-    warn(
-      "not-compared",
-      `Nobody can say whether something was written at ${target.host} since the move: ${error.message}`,
-    );
+    const { message } = expectedFailure(error, signal);
+    warn("not-compared", `Nobody can say whether something was written at ${target.host} since the move: ${message}`);
   }
 }
 
@@ -392,11 +386,8 @@ async function leaveTarget(parts: UndoParts, account: AccountLog, moved: MoveInL
     await target.deactivate(signal);
     return true;
   } catch (error) {
-    signal.throwIfAborted();
-    if (!isDecampError(error)) {
-      throw error;
-    }
-    warn("target-still-active", `The account at ${target.host} is still active there: ${error.message}`);
+    const { message } = expectedFailure(error, signal);
+    warn("target-still-active", `The account at ${target.host} is still active there: ${message}`);
     return false;
   } finally {
     await target.signOut();

@@ -3,7 +3,7 @@
  * happens to one does not stop the others, and nothing is kept of one that is settled.
  */
 import { archivesIn } from "../../archive/archives.ts";
-import { DecampError, isDecampError } from "../../errors.ts";
+import { DecampError, expectedFailure } from "../../errors.ts";
 import { splitPath } from "../../services/disk/files.ts";
 import { isFolder } from "../../services/disk/hash-file.ts";
 import { failureFacts } from "./failure.ts";
@@ -138,11 +138,8 @@ async function settle(
     }
     return await work(archive);
   } catch (error) {
-    signal.throwIfAborted();
-    if (!isDecampError(error)) {
-      throw error;
-    }
-    const facts = failureFacts(error);
+    const failure = expectedFailure(error, signal);
+    const facts = failureFacts(failure);
     return { exitCode: facts.exitCode, facts, line: [{ text: "failed", style: "red" }, `: ${facts.message}`] };
   }
 }

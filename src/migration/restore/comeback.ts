@@ -14,7 +14,7 @@ import { changesSince } from "../../archive/compare-snapshots.ts";
 import { proveDownload, proveSnapshot } from "../../archive/export/fetch-repo.ts";
 import type { Manifest } from "../../archive/manifest.ts";
 import { openSnapshot } from "../../archive/open.ts";
-import { DecampError, isDecampError } from "../../errors.ts";
+import { DecampError, expectedFailure, isDecampError } from "../../errors.ts";
 import { parseServerUrl } from "../../identity/addresses.ts";
 import { parseAccount } from "../../identity/names.ts";
 import { keysThatCameAlone } from "../../plc/came-alone.ts";
@@ -122,11 +122,8 @@ async function checkArchived({ archive, manifest, identity, signal }: Parts): Pr
   try {
     await proveSnapshot(archive, manifest, { did, signingKeys: log.signingKeys }, signal);
   } catch (error) {
-    signal.throwIfAborted();
-    if (!isDecampError(error)) {
-      throw error;
-    }
-    return { id: "archive", state: "fault", message: error.message };
+    const { message } = expectedFailure(error, signal);
+    return { id: "archive", state: "fault", message };
   }
   const { records, createdAt } = manifest;
   return { id: "archive", state: "ok", message: `The archive is proved: ${records} records, as of ${createdAt}.` };
@@ -199,12 +196,9 @@ async function checkNewer(
     const message = `${pds.host} has ${what} written, changed or deleted since. An export brings that.`;
     return { id: "newer", state: "warning", message };
   } catch (error) {
-    signal.throwIfAborted();
-    if (!isDecampError(error)) {
-      throw error;
-    }
+    const { message } = expectedFailure(error, signal);
     losses.push("what was written since the archive was made");
-    return { id: "newer", state: "warning", message: `${pds.host} has something newer: ${error.message}` };
+    return { id: "newer", state: "warning", message: `${pds.host} has something newer: ${message}` };
   }
 }
 
@@ -280,10 +274,7 @@ async function checkTarget(
       ? { id: "target", state: "warning", message: `${pds.host} answers, and takes no account without an invite code.` }
       : { id: "target", state: "ok", message: `${pds.host} answers, and asks for no invite code.` };
   } catch (error) {
-    signal.throwIfAborted();
-    if (!isDecampError(error)) {
-      throw error;
-    }
-    return { id: "target", state: "fault", message: error.message };
+    const { message } = expectedFailure(error, signal);
+    return { id: "target", state: "fault", message };
   }
 }

@@ -1,6 +1,6 @@
 /** Under which domains the old server gives out handles: whoever leaves it needs another one. It need not answer. */
 
-import { isDecampError } from "../../errors.ts";
+import { expectedFailure } from "../../errors.ts";
 import type { Context } from "../context.ts";
 
 /** The servers of Bluesky have names of their own, and handles under this one. */
@@ -24,10 +24,7 @@ export async function handleDomains(context: Context): Promise<string[]> {
     try {
       return (await services.openPds(origin).describe(signal)).availableUserDomains;
     } catch (error) {
-      signal.throwIfAborted();
-      if (!isDecampError(error)) {
-        throw error;
-      }
+      expectedFailure(error, signal);
       return [];
     }
   };

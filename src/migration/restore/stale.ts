@@ -6,7 +6,7 @@ import { proveDownload } from "../../archive/export/fetch-repo.ts";
 import { readableManifests, type Manifest } from "../../archive/manifest.ts";
 import { describeChanges } from "../../archive/record-changes.ts";
 import { firstWords } from "../../data/first-words.ts";
-import { isDecampError } from "../../errors.ts";
+import { expectedFailure, isDecampError } from "../../errors.ts";
 import { timeOfRev } from "../../repo/head.ts";
 import { newestRecord } from "../../repo/newest-record.ts";
 import type { RepoSource } from "../../repo/source.ts";
@@ -89,10 +89,7 @@ async function tellNewerServer(context: Context, pds: Pds): Promise<void> {
       return;
     }
   } catch (error) {
-    signal.throwIfAborted();
-    if (!isDecampError(error)) {
-      throw error;
-    }
+    expectedFailure(error, signal);
     return; // it shows nothing
   }
   await tellNewer(context, pds.host, async (look) => atServer(context, pds, look));
@@ -130,10 +127,7 @@ async function showNewer(context: Context, host: string, open: Open): Promise<st
       return `Records that are new there: ${added}; changed: ${changed}; gone: ${removed}. A restore brings none of that.`;
     });
   } catch (error) {
-    signal.throwIfAborted();
-    if (!isDecampError(error)) {
-      throw error;
-    }
-    return `It does not show what: ${error.message}`;
+    const { message } = expectedFailure(error, signal);
+    return `It does not show what: ${message}`;
   }
 }

@@ -3,7 +3,7 @@
 import { pastOf, readAnyIdentity, type AnyIdentity } from "../../account/web/any-identity.ts";
 import { stateAt } from "../../account/places.ts";
 import { livesAt } from "../../account/where.ts";
-import { DecampError, isDecampError } from "../../errors.ts";
+import { DecampError, expectedFailure, isDecampError } from "../../errors.ts";
 import { takeBackArrived } from "../arrived.ts";
 import { writeCertificate } from "../certificate-file.ts";
 import { handleFromOutside } from "../checks/handle-outside.ts";
@@ -138,10 +138,7 @@ async function lookForRecalled(context: Context): Promise<void> {
       await noteLeftOut(context);
     }
   } catch (error) {
-    signal.throwIfAborted();
-    if (!isDecampError(error)) {
-      throw error;
-    }
+    expectedFailure(error, signal);
   }
 }
 

@@ -6,7 +6,7 @@
 import { extractCommit } from "../../repo/commit-proof.ts";
 import { readAnyIdentity, signingKeysOf } from "../../account/web/any-identity.ts";
 import { proveDownload } from "../../archive/export/fetch-repo.ts";
-import { DecampError, isDecampError } from "../../errors.ts";
+import { DecampError, expectedFailure } from "../../errors.ts";
 import { signInToTarget } from "../sign-in.ts";
 import type { Context, Step } from "../context.ts";
 
@@ -48,13 +48,10 @@ async function attempt<T>(context: Context, work: () => Promise<T>, otherwise: T
   try {
     return await work();
   } catch (error) {
-    context.signal.throwIfAborted();
-    if (!isDecampError(error)) {
-      throw error;
-    }
+    const { message } = expectedFailure(error, context.signal);
     context.leave(
       "unsigned-head",
-      `${context.target.host} has not signed the repository with its own key so far: ${error.message} Until something is written there, nobody can prove it, an export neither.`,
+      `${context.target.host} has not signed the repository with its own key so far: ${message} Until something is written there, nobody can prove it, an export neither.`,
     );
     return otherwise;
   }

@@ -7,7 +7,7 @@ import { findAnyIdentity } from "../../account/find.ts";
 import { pastOf, type AnyIdentity } from "../../account/web/any-identity.ts";
 import { askPlace, type Place } from "../../account/places.ts";
 import { homeBefore, livesAt, requireHome } from "../../account/where.ts";
-import { DecampError, isDecampError } from "../../errors.ts";
+import { DecampError, expectedFailure } from "../../errors.ts";
 import { parseServerUrl } from "../../identity/addresses.ts";
 import { parseAccount } from "../../identity/names.ts";
 import { timeOfRev } from "../../repo/head.ts";
@@ -133,10 +133,7 @@ async function sourceBefore(context: Context, identity: AnyIdentity, from: strin
       return from;
     }
   } catch (error) {
-    signal.throwIfAborted();
-    if (!isDecampError(error)) {
-      throw error;
-    }
+    expectedFailure(error, signal);
     return from; // nobody can say: it was named by the person
   }
   context.warn(

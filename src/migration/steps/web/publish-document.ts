@@ -9,7 +9,7 @@ import type { DocumentFields } from "../../../identity/web-document.ts";
 import { unmetFields } from "../../../identity/web-document.ts";
 import { noHandle } from "../../../identity/names.ts";
 import { handleAmong } from "../../../plc/update.ts";
-import { DecampError, isDecampError } from "../../../errors.ts";
+import { DecampError, expectedFailure } from "../../../errors.ts";
 import { pinnedCredentials } from "../../checks/target-account.ts";
 import type { Context, Step } from "../../context.ts";
 import { signInToTarget } from "../../sign-in.ts";
@@ -89,13 +89,10 @@ async function bringWhatCame(context: Context, before: DidDocument): Promise<voi
     await catchUp.run(context);
     await compare.run(context);
   } catch (error) {
-    signal.throwIfAborted();
-    if (!isDecampError(error)) {
-      throw error;
-    }
+    const { message } = expectedFailure(error, signal);
     context.warn(
       "not-caught-up",
-      `What was written on your old server while the document was waited for could not be brought along: ${error.message}`,
+      `What was written on your old server while the document was waited for could not be brought along: ${message}`,
     );
   } finally {
     context.identity = now;
