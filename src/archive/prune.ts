@@ -5,7 +5,7 @@ import { DecampError, isDecampError } from "../errors.ts";
 import { blobRefsInTurns } from "../repo/records.ts";
 import { openCarFile, type CarFile } from "../services/disk/car-file.ts";
 import { fileSize, joinPath, listFolder } from "../services/disk/files.ts";
-import { takeLock, type LockOwner } from "../services/disk/lock.ts";
+import { withLock, type LockOwner } from "../services/disk/lock.ts";
 import { freedBytes, listEntries, removeEmptyFolder, removeFile } from "../services/disk/plain-entries.ts";
 import { refuseLinks } from "./folder.ts";
 import { readHeld, releaseSnapshot } from "./held.ts";
@@ -80,26 +80,23 @@ export async function pruneArchive(archive: string, options: PruneOptions): Prom
   if (options.dryRun || isDone) {
     return foreseen.pruned;
   }
-  const unlock = await takeLock(lockFile(archive), options.lockOwner, options.now);
-  try {
-    const { pruned, blobs, outlived } = await plan(archive, options);
+  return withLock(lockFile(archive), options.lockOwner, options, async (signal) => {
+    const { pruned, blobs, outlived } = await plan(archive, { ...options, signal });
     for (const name of [...pruned.released, ...outlived]) {
       await releaseSnapshot(archive, name);
     }
     for (const name of pruned.removed) {
-      options.signal.throwIfAborted();
+      signal.throwIfAborted();
       await removeSnapshot(archive, name);
     }
     for (const cid of blobs) {
-      options.signal.throwIfAborted();
+      signal.throwIfAborted();
       await removeFile(blobFile(archive, cid));
     }
     await removeLeftovers(archive);
     await removeEmptyFolders(archive);
     return pruned;
-  } finally {
-    await unlock();
-  }
+  });
 }
 
 interface Plan {

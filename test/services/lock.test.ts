@@ -1,10 +1,19 @@
 import { createHash } from "node:crypto";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { isDecampError } from "../../src/errors.ts";
-import { takeLock, type LockOwner } from "../../src/services/disk/lock.ts";
+import { takeLock, withLock, type LockOwner } from "../../src/services/disk/lock.ts";
 
 let folder = "";
 let lock = "";
@@ -37,6 +46,102 @@ test("a run in another container is never taken for gone, whatever its number is
   expect(JSON.parse(readFileSync(lock, "utf8"))).toMatchObject({ pid: 7, boot: "boot-1", space: "pid:[1]" });
   await unlock();
   expect(readdirSync(folder)).toEqual([]);
+});
+
+/** Another container, another machine, a machine that was started anew and has a disk that others have, too. */
+const unseen: readonly (readonly [string, Partial<LockOwner>])[] = [
+  ["in another container", { space: "pid:[2]" }],
+  ["on another machine", { host: "there", boot: "boot-2" }],
+  ["that cannot see where it is", { space: undefined }],
+];
+
+/** As if nobody had touched it for so many seconds. */
+function age(file: string, seconds: number): void {
+  const then = statSync(file).mtimeMs / 1000 - seconds;
+  utimesSync(file, then, then);
+}
+
+const pass = (): void => undefined;
+
+test.each(unseen)(
+  "a lock that is touched while it is held is taken over %s once nobody touches it",
+  async (_, where) => {
+    const archive = path.join(folder, "archive");
+    await takeLock(lock, process(7), 0, pass);
+    await takeLock(archive, process(7), 0, pass);
+    age(lock, 299);
+    await expect(takeLock(lock, process(8, where), 0, pass)).rejects.toMatchObject(
+      held("5 minutes", "run the same command again"),
+    );
+    age(lock, 2);
+    const owner = process(8, where);
+    const unlock = await takeLock(lock, owner, 0, pass);
+    // Who was found gone once holds nothing else, however late it has touched that.
+    const other = await takeLock(archive, owner, 0, pass);
+    await expect(takeLock(archive, process(9, { host: "elsewhere" }), 0, pass)).rejects.toMatchObject({
+      code: "locked",
+    });
+    await unlock();
+    await other();
+    expect(readdirSync(folder)).toEqual([]);
+  },
+);
+
+test.each(unseen)("one of a journal is not, %s", async (_, where) => {
+  await takeLock(lock, process(7), 0);
+  age(lock, 1_000_000);
+  await expect(takeLock(lock, process(8, where), 0)).rejects.toMatchObject(held(lock));
+});
+
+test("nor is one whose process is seen to live, such as one that is stopped", async () => {
+  await takeLock(lock, process(7), 0, pass);
+  age(lock, 1_000_000);
+  await expect(takeLock(lock, process(8, {}, [7]), 0, pass)).rejects.toMatchObject(held(lock));
+});
+
+test("while it is held, it is touched", async () => {
+  const during = { now: 0, signal: new AbortController().signal };
+  await withLock(lock, process(7, { beat: 5 }), during, async () => {
+    age(lock, 1000);
+    const before = statSync(lock).mtimeMs;
+    await expect.poll(() => statSync(lock).mtimeMs, { interval: 5 }).toBeGreaterThan(before + 999_000);
+    // The text is what it was.
+    expect(JSON.parse(readFileSync(lock, "utf8"))).toMatchObject({ pid: 7, beat: 5 });
+    await expect(takeLock(lock, process(8, { space: "pid:[2]" }), 0, pass)).rejects.toMatchObject({ code: "locked" });
+  });
+  expect(readdirSync(folder)).toEqual([]);
+});
+
+test("whoever slept, and whose lock is another's by now, stops, and leaves that one alone", async () => {
+  const during = { now: 0, signal: new AbortController().signal };
+  const work = withLock(lock, process(7, { beat: 5 }), during, async (signal) => {
+    rmSync(lock);
+    await takeLock(lock, process(8, { space: "pid:[2]" }), 0, pass);
+    await new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason as Error)));
+  });
+  await expect(work).rejects.toMatchObject({ code: "locked", exitCode: 11 });
+  expect(JSON.parse(readFileSync(lock, "utf8"))).toMatchObject({ pid: 8 });
+});
+
+test.each([0, -5, 1e9, "15000", null])("a beat of %j is none", async (beat) => {
+  writeFileSync(lock, JSON.stringify({ pid: 7, host: "there", since: "then", beat, token: "x" }));
+  age(lock, 1e8);
+  await expect(takeLock(lock, process(8), 0, pass)).rejects.toMatchObject({ code: "locked" });
+});
+
+test("what a run in another container left when it was killed while it took a lock over is taken over", async () => {
+  const killed = { host: "here", boot: "boot-1", space: "pid:[1]", since: "then", beat: 15_000 };
+  const text = JSON.stringify({ pid: 7, ...killed, token: "x" });
+  const mark = `${lock}.${createHash("sha256").update(text).digest("hex").slice(0, 16)}`;
+  const own = `${lock}.${"0".repeat(16)}`;
+  writeFileSync(lock, text);
+  for (const file of [mark, own]) {
+    writeFileSync(file, JSON.stringify({ pid: 5, ...killed, token: "y" }));
+  }
+  [lock, mark, own].forEach((file) => age(file, 301));
+  const unlock = await takeLock(lock, process(8, { space: "pid:[2]" }), 0, pass);
+  expect(readdirSync(folder)).toEqual(["lock"]);
+  await unlock();
 });
 
 test("one that ended in the same container is", async () => {

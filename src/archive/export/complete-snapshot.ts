@@ -1,7 +1,7 @@
 /** Blobs that a complete snapshot lacks, from wherever they can still be had. Each byte is hashed; the rest stays. */
 
 import { writeWhole } from "../../services/disk/files.ts";
-import { takeLock, type LockOwner } from "../../services/disk/lock.ts";
+import { withLock, type LockOwner } from "../../services/disk/lock.ts";
 import { fetchBlobs, type FetchedBlobs, type FetchOptions, type OpenBlob } from "./fetch-blobs.ts";
 import { lockFile, snapshotFile } from "../layout.ts";
 import type { Manifest } from "../manifest.ts";
@@ -38,20 +38,20 @@ export async function completeSnapshot(
   if (manifest.missing.length === 0 || givers.length === 0) {
     return manifest;
   }
-  const unlock = await takeLock(lockFile(archive), lockOwner, now);
-  try {
+  return withLock(lockFile(archive), lockOwner, { now, signal: options.signal }, async (signal) => {
     let whole = manifest;
     for (const giver of givers) {
       const wanted = new Map(whole.missing.map(({ cid, records }) => [cid, { records }]));
       try {
         const came = await fetchBlobs(archive, wanted, giver.open, {
           ...options,
+          signal,
           isAnswering: async () => Promise.resolve(true),
           onProgress: (done) => onProgress(done, wanted.size),
         });
         whole = withBlobs(whole, came);
       } catch (error) {
-        options.signal.throwIfAborted();
+        signal.throwIfAborted();
         onFailure(giver, error);
       }
       if (whole.missing.length === 0) {
@@ -64,9 +64,7 @@ export async function completeSnapshot(
       await writeWhole(path, `${JSON.stringify(whole, undefined, 2)}\n`);
     }
     return whole;
-  } finally {
-    await unlock();
-  }
+  });
 }
 
 /** The manifest with what has come. Why the account's own server did not give a blob stays the reason. */

@@ -8,7 +8,7 @@ import { isDecampError } from "../../errors.ts";
 import { prepareVerifier } from "../../repo/verify.ts";
 import { isAnswering } from "../../services/servers/answering.ts";
 import { writeWhole } from "../../services/disk/files.ts";
-import { takeLock } from "../../services/disk/lock.ts";
+import { withLock } from "../../services/disk/lock.ts";
 import { isMissingMethod } from "../../services/servers/missing-method.ts";
 import { inTheWay, readPlainFile } from "../../services/disk/plain-entries.ts";
 import { askAhead, type Ahead } from "./ahead.ts";
@@ -151,16 +151,14 @@ async function exportInto(
     return { manifest: last, mode: "unchanged", received: nothing, mended, unmended: [], leftOut };
   }
   await markFolder(archive, source.did);
-  const unlock = await takeLock(lockFile(archive), options.lockOwner, options.now);
-  try {
+  return withLock(lockFile(archive), options.lockOwner, options, async (signal) => {
     // Another run may have been faster.
     const readable = await requireArchiveFolder(archive, source.did);
-    const known = await believableManifests(archive, readable, options.signal);
-    const result = await exportLocked(archive, source, ahead, { head, parts, known, damage }, options);
+    const known = await believableManifests(archive, readable, signal);
+    const beginning = { head, parts, known, damage };
+    const result = await exportLocked(archive, source, ahead, beginning, { ...options, signal });
     return { ...result, leftOut: (await collected).leftOut };
-  } finally {
-    await unlock();
-  }
+  });
 }
 
 const nothing: ExportResult["received"] = { repoBytes: 0, blobs: 0, blobBytes: 0 };

@@ -5,7 +5,7 @@
 
 import type { Cid } from "../../data/cid.ts";
 import { isDecampError } from "../../errors.ts";
-import { takeLock } from "../../services/disk/lock.ts";
+import { withLock } from "../../services/disk/lock.ts";
 import { anyType } from "../../services/http/media-type.ts";
 import { isAnswering } from "../../services/servers/answering.ts";
 import type { Pds } from "../../services/servers/pds.ts";
@@ -44,17 +44,16 @@ export async function fetchLater(
   servers: readonly Pds[],
   options: Pick<ExportOptions, "concurrency" | "signal" | "now" | "sleep" | "lockOwner">,
 ): Promise<FetchedLater> {
-  const { signal, now } = options;
+  const { now } = options;
   await requireArchiveFolder(archive, did);
-  const unlock = await takeLock(lockFile(archive), options.lockOwner, now);
-  try {
+  return withLock(lockFile(archive), options.lockOwner, options, async (signal) => {
     const manifests = await believableManifests(archive, await requireArchiveFolder(archive, did), signal);
     const left = await wantedOf(archive, manifests, signal);
     const missing = left.size;
     const here = new Map<Cid, ArchivedBlob>();
     const said = new Map<Cid, string[]>();
     for (const pds of left.size === 0 ? [] : servers) {
-      for (const [cid, reason] of await askOne(archive, did, pds, { left, here }, options)) {
+      for (const [cid, reason] of await askOne(archive, did, pds, { left, here }, { ...options, signal })) {
         said.set(cid, [...(said.get(cid) ?? []), `${pds.host}: ${reason}`]);
       }
     }
@@ -70,9 +69,7 @@ export async function fetchLater(
         .toSorted()
         .map((cid) => ({ cid, reason: said.get(cid)?.join("; ") ?? "there was no server to ask" })),
     };
-  } finally {
-    await unlock();
-  }
+  });
 }
 
 /** What the snapshots lack; type and size as the records say. */

@@ -18,7 +18,7 @@ import { parseServerUrl } from "../../identity/addresses.ts";
 import { parseAccount, type Account } from "../../identity/names.ts";
 import type { MigrationServices } from "../../migration/context.ts";
 import { joinPath } from "../../services/disk/files.ts";
-import { takeLock } from "../../services/disk/lock.ts";
+import { withLock } from "../../services/disk/lock.ts";
 import { fileLines, streamLines } from "../../services/disk/text-lines.ts";
 import { withPatience, type PatientDirectory } from "../../services/servers/patient-directory.ts";
 import type { ListedRepo } from "../../services/servers/pds.ts";
@@ -60,26 +60,26 @@ export async function exportManyCommand(
   const services = { ...opened, directory: withPatience(opened.directory, opened.now) };
   try {
     if (flags.all !== true || origin === undefined) {
-      return await exportAll({ folder, origin, flags, services, globals, terminal, night: undefined });
+      const plan = { folder, origin, flags, services, globals, terminal, night: undefined };
+      return await exportAll(plan, new AbortController().signal);
     }
-    const { shard } = flags;
-    const unlock = await takeLock(nightLock({ folder, shard }), services.lockOwner, services.now());
-    try {
-      const night = { folder, origin, shard, services };
-      return await exportAll({ folder, origin, flags, services, globals, terminal, night });
-    } finally {
-      await unlock();
-    }
+    const night = { folder, origin, shard: flags.shard, services };
+    const held = { now: services.now(), signal: new AbortController().signal };
+    return await withLock(nightLock(night), services.lockOwner, held, async (lost) =>
+      exportAll({ folder, origin, flags, services, globals, terminal, night }, lost),
+    );
   } finally {
     opened.close();
   }
 }
 
-async function exportAll(plan: Plan): Promise<number> {
+/** @param lost fires when this run does not hold its lock any more */
+async function exportAll(plan: Plan, lost: AbortSignal): Promise<number> {
   const { folder, origin, flags, services, globals, terminal } = plan;
   const tally: Tally = newTally();
   const { listError, notLookedUp } = await stoppable(
-    async (signal) => {
+    async (stopped) => {
+      const signal = AbortSignal.any([stopped, lost]);
       const night = plan.night === undefined ? undefined : await Night.begin(plan.night, signal);
       const setting = { ...plan, night };
       const onOutcome = async (outcome: Outcome): Promise<void> => {

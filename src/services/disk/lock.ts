@@ -4,13 +4,18 @@
  *
  * - The lock is one's own file under the lock's name: whoever gives it that name first has it.
  * - Whether a process is gone can be seen only among processes that are numbered together. In a container they have
- *   numbers of their own; a run in another one is never taken for gone, and neither is one on another machine.
+ *   numbers of their own; a run in another one, or on another machine, is known only by what it does to its lock.
+ * - A lock that is held with `withLock`, and says so, is touched every now and then (`beat`). Where nobody can see the
+ *   process, one that was not touched for twenty times as long is left behind. Its age is told by the disk: against the
+ *   file that who asks has just written beside it, so the clocks of two machines need not agree. Whoever was only held
+ *   up meanwhile, such as a machine that was suspended, sees at the next beat that the lock is another's, and stops.
  * - A lock that is left behind has one successor: who takes it away has first put a mark of its own for exactly this
  *   lock, and then sees it still there. So nobody takes away the lock of somebody who was faster.
  */
 
 import { createHash, randomBytes } from "node:crypto";
-import { open, readdir, rm, statfs } from "node:fs/promises";
+import { constants } from "node:fs";
+import { lstat, open, readdir, rm, statfs } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { isJsonObject } from "../../data/json-object.ts";
@@ -33,7 +38,18 @@ export interface LockOwner {
   readonly space?: string | undefined;
   /** Whether a process lives, among those that are numbered together with this one, that was started then. */
   readonly isAlive: (pid: number, started: string | undefined) => boolean;
+  /** How often it touches what it holds with `withLock` (milliseconds); 15 seconds, unless given. */
+  readonly beat?: number | undefined;
 }
+
+const usualBeat = 15_000;
+/** So many beats that do not come are no accident: with the usual one, five minutes. */
+const mostMissed = 20;
+/** What a lock may say of its beat (milliseconds). */
+const longestBeat = 3_600_000;
+
+/** What this run has found to be gone although nobody can see it: it holds nothing else any more, either. */
+const goneFor = new WeakMap<LockOwner, Set<string>>();
 
 /**
  * How often it is tried where others take the lock at the same moment, and how long is waited between (milliseconds).
@@ -42,32 +58,67 @@ const tries = 20;
 const pause = 25;
 
 /**
+ * Does work while the lock at `path` is held.
+ *
+ * @param now epoch milliseconds
+ * @param work gets a signal that fires with the one that is given, and with a `locked` once the lock is another's,
+ *   because nothing was seen of this process for too long
+ * @throws DecampError as `takeLock`; what `work` throws
+ */
+export async function withLock<T>(
+  path: string,
+  owner: LockOwner,
+  { now, signal }: { readonly now: number; readonly signal: AbortSignal },
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const lost = new AbortController();
+  const unlock = await takeLock(path, owner, now, (error) => lost.abort(error));
+  try {
+    return await work(AbortSignal.any([signal, lost.signal]));
+  } finally {
+    await unlock();
+  }
+}
+
+/**
  * Takes the lock at `path`.
  *
  * @param now epoch milliseconds
+ * @param onLost makes it a lock that is touched as long as it is held, so that another machine sees it left behind; is
+ *   called once it is another's. Without it, a lock whose process cannot be seen stays until a person removes it
  * @returns a function that gives it back
  * @throws DecampError `locked` while another run holds it, or may hold it; `unreadable-file` for what is no plain file;
  *   `refused` for a file of something else; `storage`
  */
-export async function takeLock(path: string, owner: LockOwner, now: number): Promise<() => Promise<void>> {
+export async function takeLock(
+  path: string,
+  owner: LockOwner,
+  now: number,
+  onLost?: (error: DecampError) => void,
+): Promise<() => Promise<void>> {
   const { pid, host, started, boot, space } = owner;
+  const beat = onLost === undefined ? undefined : (owner.beat ?? usualBeat);
   const token = randomBytes(8).toString("hex");
   const since = new Date(now).toISOString();
   const own: OwnFile = {
     path: `${path}.${token}`,
-    text: JSON.stringify({ pid, host, started, boot, space, since, token }),
+    text: JSON.stringify({ pid, host, started, boot, space, since, beat, token }),
+    touched: 0,
   };
   await onDisk(path, async () => {
     try {
       await makeFolder(dirname(path));
       await writeFresh(own.path, own.text);
+      own.touched = (await lstat(own.path)).mtimeMs;
       await take(path, own, owner);
     } finally {
       await rm(own.path, { force: true }).catch(() => undefined);
     }
   });
-  await removeRemains(path, owner).catch(() => undefined);
+  await removeRemains(path, own, owner).catch(() => undefined);
+  const stop = beat === undefined || onLost === undefined ? () => undefined : touching(path, own.text, beat, onLost);
   return async () => {
+    stop();
     if ((await readLock(path))?.text === own.text) {
       await rm(path, { force: true });
     }
@@ -78,6 +129,47 @@ export async function takeLock(path: string, owner: LockOwner, now: number): Pro
 interface OwnFile {
   readonly path: string;
   readonly text: string;
+  /** When it was written, by the clock of the disk: epoch milliseconds. */
+  touched: number;
+}
+
+/** Touches a lock again and again. @returns to be called at the end */
+function touching(path: string, text: string, beat: number, onLost: (error: DecampError) => void): () => void {
+  let isBusy = false;
+  const timer = setInterval(() => {
+    if (isBusy) {
+      return;
+    }
+    isBusy = true;
+    void touch(path, text)
+      // A disk that does not answer at this moment.
+      .catch(() => true)
+      .then((isOurs) => {
+        isBusy = false;
+        if (!isOurs) {
+          clearInterval(timer);
+          onLost(
+            new DecampError("locked", `The lock ${path} was taken away from this run.`, {
+              hint: "Either nothing was seen of this run for minutes, and another one has taken its place, or somebody removed the lock. What is finished is kept: run the same command again once no other run is at work.",
+              data: { path },
+            }),
+          );
+        }
+      });
+  }, beat);
+  timer.unref();
+  return () => clearInterval(timer);
+}
+
+/** Writes what stands there already, so that the disk gives it a new time, by its own clock. @returns whether it is ours */
+async function touch(path: string, text: string): Promise<boolean> {
+  if ((await readLock(path))?.text !== text) {
+    return false;
+  }
+  const { O_NOFOLLOW = 0, O_NONBLOCK = 0, O_RDWR } = constants as Partial<typeof constants> & typeof constants;
+  await using handle = await open(path, O_RDWR | O_NOFOLLOW | O_NONBLOCK);
+  await writeAll(handle, new TextEncoder().encode(text.slice(0, 1)), 0);
+  return true;
 }
 
 async function take(path: string, own: OwnFile, owner: LockOwner): Promise<void> {
@@ -89,7 +181,7 @@ async function take(path: string, own: OwnFile, owner: LockOwner): Promise<void>
         data: { path },
       });
     }
-    const standing = await standingOf(found?.holder, owner, path);
+    const standing = await standingOf(found?.holder, owner, path, own);
     if (attempt > tries || !(standing === "gone" || standing === "unknown")) {
       throw locked(path, found?.holder, standing);
     }
@@ -102,26 +194,58 @@ async function take(path: string, own: OwnFile, owner: LockOwner): Promise<void>
 }
 
 /**
- * Whether the process that left a lock lives: `held` by one that does, as far as can be seen; `gone`; `elsewhere`: it
- * is numbered among others, as in a container; `earlier`: it is from another run of the machine, or on another of that
- * name; `unknown`: the lock does not say whose it is, or was gone when it was read.
+ * Whether the process that left a lock lives: `held` by one that does; `gone`; `away`: on another machine, or nobody
+ * can see where; `elsewhere`: it is numbered among others, as in a container; `earlier`: it is from another run of the
+ * machine, or on another of that name; `unknown`: the lock does not say whose it is, or was gone when it was read.
  */
-type Standing = "held" | "gone" | "elsewhere" | "earlier" | "unknown";
+type Standing = "held" | "gone" | "away" | "elsewhere" | "earlier" | "unknown";
 
-async function standingOf(holder: Holder | undefined, owner: LockOwner, path: string): Promise<Standing> {
+async function standingOf(holder: Holder | undefined, owner: LockOwner, path: string, own: OwnFile): Promise<Standing> {
   if (holder === undefined) {
     return "unknown";
   }
+  const seen = await seenStanding(holder, owner, path);
+  if (seen === "held" || seen === "gone") {
+    return seen;
+  }
+  const { pid, host, started, boot, space } = holder;
+  const name = JSON.stringify([pid, host, started, boot, space]);
+  const gone = goneFor.get(owner) ?? new Set();
+  if (!gone.has(name) && !(await isSilent(holder, path, own))) {
+    return seen;
+  }
+  goneFor.set(owner, gone.add(name));
+  return "gone";
+}
+
+/** What can be seen of it from here. */
+async function seenStanding(
+  holder: Holder,
+  owner: LockOwner,
+  path: string,
+): Promise<"held" | "gone" | "away" | "elsewhere" | "earlier"> {
   if (holder.host !== owner.host) {
-    return "held";
+    return "away";
   }
   if (holder.boot !== undefined && holder.boot !== owner.boot) {
     return owner.boot !== undefined && (await isLocal(dirname(path))) ? "gone" : "earlier";
   }
   if (holder.space !== undefined && holder.space !== owner.space) {
-    return owner.space === undefined ? "held" : "elsewhere";
+    return owner.space === undefined ? "away" : "elsewhere";
   }
   return owner.isAlive(holder.pid, holder.started) ? "held" : "gone";
+}
+
+/** Whether a lock that is touched as long as it is held was not, for so long that nobody holds it any more. */
+async function isSilent({ beat }: Holder, path: string, { touched }: OwnFile): Promise<boolean> {
+  if (beat === undefined) {
+    return false;
+  }
+  try {
+    return touched - (await lstat(path)).mtimeMs > beat * mostMissed;
+  } catch {
+    return false;
+  }
 }
 
 /** File systems of Linux that one machine has for itself, by their numbers in statfs(2). */
@@ -152,19 +276,30 @@ function locked(path: string, holder: Holder | undefined, standing: Standing): D
     elsewhere: `That process belongs to another container or sandbox, so it cannot be seen from here whether it still runs. Look at the containers of this machine (docker ps): if none is at work with this folder, remove ${path} and run the same command again.`,
     earlier: `It was taken before this machine was started, or on another machine of the same name that has this folder, too. If no such machine is at work with it, remove ${path} and run the same command again.`,
   };
+  const { beat } = holder ?? {};
+  const touched =
+    beat === undefined || standing === "held"
+      ? undefined
+      : `Wait until that run has ended. If it was killed, its lock is left alone for ${waitText(beat * mostMissed)}: run the same command again after that.`;
   return new DecampError("locked", message, {
-    hint: hints[standing] ?? `Wait until that run has ended. If you are sure that it has, remove ${path}.`,
+    hint: touched ?? hints[standing] ?? `Wait until that run has ended. If you are sure that it has, remove ${path}.`,
     data: { path },
   });
 }
 
+function waitText(milliseconds: number): string {
+  const minutes = Math.max(1, Math.ceil(milliseconds / 60_000));
+  return minutes === 1 ? "a minute" : `${minutes} minutes`;
+}
+
 /** Removes what processes have left beside the lock that died while they took it. */
-async function removeRemains(path: string, owner: LockOwner): Promise<void> {
+async function removeRemains(path: string, own: OwnFile, owner: LockOwner): Promise<void> {
   const folder = dirname(path);
   const prefix = `${basename(path)}.`;
   for (const name of await readdir(folder)) {
     if (name.startsWith(prefix) && /^[0-9a-f]{16}(?:\.(?:[0-9a-f]{16}|old))?$/.test(name.slice(prefix.length))) {
-      const standing = await standingOf((await readLock(join(folder, name)))?.holder, owner, path);
+      const left = join(folder, name);
+      const standing = await standingOf((await readLock(left))?.holder, owner, left, own);
       // A living run whose own file is not written yet, and is removed here, finds the lock held in any case.
       if (standing === "gone" || standing === "unknown") {
         await rm(join(folder, name), { force: true });
@@ -215,7 +350,7 @@ async function takeAway(path: string, text: string, own: OwnFile, owner: LockOwn
     return;
   }
   const found = await readLock(mark);
-  if (found !== undefined && (await standingOf(found.holder, owner, mark)) === "gone") {
+  if (found !== undefined && (await standingOf(found.holder, owner, mark, own)) === "gone") {
     await takeAway(mark, found.text, own, owner);
   }
 }
@@ -229,6 +364,8 @@ interface Holder {
   readonly started: string | undefined;
   readonly boot: string | undefined;
   readonly space: string | undefined;
+  /** How often it is touched (milliseconds). */
+  readonly beat: number | undefined;
 }
 
 /** Whether a text is the beginning of what a lock says, or the zeros that a crash of the machine leaves. */
@@ -244,7 +381,7 @@ interface FoundLock {
   readonly holder?: Holder;
 }
 
-/** Undefined if it is gone. Versions before wrote neither `boot` nor `space`. */
+/** Undefined if it is gone. Versions before wrote neither `boot` nor `space`, nor `beat`. */
 async function readLock(path: string): Promise<FoundLock | undefined> {
   const bytes = await readShared(path);
   if (bytes === undefined) {
@@ -257,7 +394,8 @@ async function readLock(path: string): Promise<FoundLock | undefined> {
       const { pid, host, since } = value;
       if (typeof pid === "number" && typeof host === "string" && typeof since === "string") {
         const [started, boot, space] = [value["started"], value["boot"], value["space"]].map(textOf);
-        return { text, holder: { pid, host, since, started, boot, space } };
+        const beat = beatOf(value["beat"]);
+        return { text, holder: { pid, host, since, started, boot, space, beat } };
       }
     }
   } catch {
@@ -268,4 +406,8 @@ async function readLock(path: string): Promise<FoundLock | undefined> {
 
 function textOf(value: unknown): string | undefined {
   return typeof value === "string" ? value : undefined;
+}
+
+function beatOf(value: unknown): number | undefined {
+  return typeof value === "number" && value >= 1 && value <= longestBeat ? value : undefined;
 }

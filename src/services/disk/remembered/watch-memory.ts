@@ -55,7 +55,8 @@ export async function openWatchMemory(
     if (file === undefined) {
       await ownFolder(stateDir, "watch", true);
     }
-    close = await takeLock(`${path}.lock`, owner, now);
+    // Whoever has it instead writes it from now on.
+    close = await takeLock(`${path}.lock`, owner, now, () => (isKept = false));
   } catch (error) {
     lacks = noticed(error);
     isKept = false;
