@@ -13,6 +13,8 @@ test("both pages and both units are among them", () => {
   expect(made.map(([name]) => name)).toEqual([
     "deploy/systemd/decamp-export@.service",
     "deploy/systemd/decamp-export@.timer",
+    "deploy/systemd/decamp-server@.service",
+    "deploy/systemd/decamp-server@.timer",
     "docs/INSURANCE.md",
     "docs/SCRIPTING.md",
   ]);

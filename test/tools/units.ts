@@ -51,7 +51,9 @@ const blocks: Readonly<Record<string, readonly { language: string; content: stri
 /** Every file as it has to be: its name in the clone, and its text. */
 export function madeFiles(): ReadonlyMap<string, string> {
   return new Map([
-    ...wholeSystem.templates.map(({ name, content }) => [`deploy/systemd/${name}`, content] as const),
+    ...[...wholeSystem.templates, ...wholeSystem.serverTemplates].map(
+      ({ name, content }) => [`deploy/systemd/${name}`, content] as const,
+    ),
     ...Object.keys(blocks).map((page) => [page, withBlocks(page, readFileSync(at(page), "utf8"))] as const),
   ]);
 }

@@ -1,7 +1,7 @@
 /**
  * The nightly export as units of systemd for a whole system and any number of accounts: one template, in which the
- * account stands behind the @, and what can be added to it. They lie in `deploy/systemd` and in `docs/SCRIPTING.md`;
- * `npm run units` writes both.
+ * account stands behind the @, and what can be added to it; and one for all accounts of a server, of which the host
+ * stands there. They lie in `deploy/systemd` and in `docs/SCRIPTING.md`; `npm run units` writes both.
  */
 import { jobsOf, type Insurance, type Unit } from "./jobs.ts";
 import { commandOf, credential, loadCredential, retrying, timerLines, triesOf } from "./systemd.ts";
@@ -12,6 +12,15 @@ const folder = "/etc/systemd/system";
 const account = "%i";
 const archive = "%S/decamp/archives/%i";
 const state = "%S/decamp/state";
+
+/** Of a server; `%i` is its host. */
+const serverArchives = "%S/decamp/servers/%i";
+const serverUrl = "https://%i";
+
+const serverWords = [
+  ...["export", "--all", "--pds", serverUrl, "--output", serverArchives],
+  ...["--no-input", "--quiet"],
+];
 
 const forAny: Insurance = {
   account,
@@ -49,6 +58,8 @@ const confined: readonly string[] = [
 /** The service and its timer, and what an administrator may put beside them. */
 export interface WholeSystem {
   readonly templates: readonly Unit[];
+  /** The same for all accounts of a server. */
+  readonly serverTemplates: readonly Unit[];
   /** @param name of one account. @param passwordFile a whole path */
   readonly withPassword: (name: string, passwordFile: string) => Unit;
   /** What is done after an export that was complete. @param ping a command, word by word */
@@ -73,6 +84,25 @@ export const wholeSystem: WholeSystem = {
     ]),
     unit("decamp-export@.timer", timerLines("export", "decamp export of %i, every night")),
   ],
+  serverTemplates: [
+    unit("decamp-server@.service", [
+      "# Brings the archives of all accounts of one server up to date: the one whose host stands behind the @.",
+      "[Unit]",
+      "Description=decamp export of all accounts of %i",
+      "Wants=network-online.target",
+      "After=network-online.target",
+      ...triesOf("export"),
+      "",
+      "[Service]",
+      "Type=oneshot",
+      `ExecStart=${line([...forAny.launcher, ...forAny.complete(serverWords)])}`,
+      ...retrying.filter((setting) => !setting.startsWith("TimeoutStartSec=")),
+      "# The first export of a large server takes as long as it takes. Stopped, it finishes the writing at hand.",
+      "TimeoutStartSec=infinity",
+      ...confined,
+    ]),
+    unit("decamp-server@.timer", timerLines("export", "decamp export of all accounts of %i, every night")),
+  ],
   withPassword: (name, passwordFile) =>
     unit(`decamp-export@${name}.service.d/password.conf`, [
       "[Service]",
@@ -92,7 +122,7 @@ function commands(passwordFile: string | undefined): readonly (readonly string[]
 }
 
 function line(words: readonly string[] = []): string {
-  return commandOf(words, [account, archive, state, credential]);
+  return commandOf(words, [account, archive, state, credential, serverUrl, serverArchives]);
 }
 
 /** Its first line says where it belongs. */

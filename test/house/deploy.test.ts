@@ -1,0 +1,231 @@
+/**
+ * The files of deploy/: what they run is a command line that decamp takes, their exit codes are those of the code, and
+ * they give a container no more than the image needs.
+ */
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { expect, test } from "vitest";
+import { parse } from "yaml";
+import { readArguments } from "../../src/cli/program.ts";
+import { retrying } from "../../src/cli/insure/systemd.ts";
+import { commandOfIndex, exportJob, judge } from "../tools/indexed-job.ts";
+import { linesOf, readDockerfile } from "../release/dockerfile.ts";
+
+const root = path.resolve(".");
+const read = (file: string): string => readFileSync(path.join(root, "deploy", file), "utf8");
+const channel = { width: 80, text: () => undefined };
+
+/** What the code of a command receives. @throws where decamp does not take the words */
+async function received(words: readonly string[]) {
+  const ready = readArguments(words, { out: channel, err: channel });
+  if (!("received" in ready)) {
+    throw new Error(`${words.join(" ")} runs nothing`);
+  }
+  const { command, args, flags, globals } = await ready.received(() => undefined);
+  return { command, args, flags: flags as Record<string, unknown>, globals: globals as Record<string, unknown> };
+}
+
+/** Exit codes as src/errors.ts has them, and that of a bug. */
+const codes: ReadonlySet<number> = new Set([
+  1,
+  ...Array.from(
+    (/const exitCodes[^{]*\{([^}]*)\}/.exec(readFileSync("src/errors.ts", "utf8"))?.[1] ?? "").matchAll(/: (\d+),/g),
+    ([, code]) => Number(code),
+  ),
+]);
+const killed = 137;
+
+const job = exportJob();
+
+test("each part of the Job exports its shard of all accounts, and all parts together are all", async () => {
+  expect(job.completionMode).toBe("Indexed");
+  const shards = await Promise.all(
+    Array.from({ length: job.completions }, async (_, index) => {
+      const { command, args, flags, globals } = await received(commandOfIndex(job, index));
+      expect({ command, args, flags, globals }).toMatchObject({
+        command: "export",
+        args: [],
+        flags: { all: true, pds: "https://pds.example.com", output: "/data/archives" },
+        globals: { quiet: true, input: false, stateDir: "/data/state" },
+      });
+      return flags["shard"];
+    }),
+  );
+  expect(shards).toEqual(Array.from({ length: job.completions }, (_, index) => ({ index, count: job.completions })));
+});
+
+test("every exit code has its rule, and what systemd does not try again, the Job does not either", () => {
+  expect(codes.size).toBeGreaterThan(10);
+  const rules = job.podFailurePolicy.rules.flatMap(({ action, onExitCodes }) =>
+    (onExitCodes?.values ?? []).map((code) => [code, action] as const),
+  );
+  expect(rules.map(([code]) => code).sort((a, b) => a - b)).toEqual([...codes, killed].sort((a, b) => a - b));
+  const [, lasting = ""] = /^RestartPreventExitStatus=(.*)$/m.exec(retrying.join("\n")) ?? [];
+  expect(rules.filter(([, action]) => action === "FailIndex").map(([code]) => String(code))).toEqual(
+    lasting.split(" "),
+  );
+  expect([5, 11, killed, 6].map((code) => judge(job, code))).toEqual(["Count", "Count", "Count", "FailIndex"]);
+  // Rules are looked at in their order, and an eviction comes with some exit code.
+  expect(job.podFailurePolicy.rules[0]).toEqual({
+    action: "Ignore",
+    onPodConditions: [{ type: "DisruptionTarget", status: "True" }],
+  });
+  const { containers, restartPolicy } = job.template.spec;
+  expect(restartPolicy).toBe("Never");
+  expect(job.podFailurePolicy.rules.slice(1).map(({ onExitCodes }) => onExitCodes?.containerName)).toEqual(
+    Array.from({ length: 2 }, () => containers[0]?.name),
+  );
+});
+
+test("a part is tried for longer than the lock of a pod is left alone that was killed; a part stops no other", () => {
+  // 10 s, doubled each time, and 6 minutes at the most: the Job controller's own.
+  const waits = Array.from({ length: job.backoffLimitPerIndex }, (_, failures) => Math.min(360, 10 * 2 ** failures));
+  expect(waits.reduce((sum, wait) => sum + wait, 0)).toBeGreaterThan(2 * 300);
+  expect(job.maxFailedIndexes).toBe(job.completions);
+  expect(job.podReplacementPolicy).toBe("Failed");
+});
+
+interface PodSpec {
+  securityContext: Record<string, unknown>;
+  automountServiceAccountToken: boolean;
+  containers: {
+    args: string[];
+    securityContext: unknown;
+    volumeMounts: { mountPath: string; readOnly?: boolean; name: string }[];
+  }[];
+  volumes: { name: string; persistentVolumeClaim?: { claimName: string } }[];
+}
+
+const pods = readdirSync(path.join(root, "deploy/kubernetes")).flatMap((file) => {
+  const { kind, metadata, spec } = parse(read(`kubernetes/${file}`)) as {
+    kind: string;
+    metadata: { name: string };
+    spec: { jobTemplate?: { spec: { template: { spec: PodSpec } } } };
+  };
+  return [{ file, kind, name: metadata.name, pod: spec.jobTemplate?.spec.template.spec }];
+});
+const { stages } = readDockerfile();
+const [user, group] = (linesOf(stages.at(-1), "USER")[0] ?? "").split(":").map(Number);
+
+test.each(pods.flatMap(({ file, pod }) => (pod === undefined ? [] : [[file, pod] as const])))(
+  "%s runs as the image does, may change nothing but its volumes, and names volumes that are there",
+  async (_, pod) => {
+    expect(pod.securityContext).toMatchObject({ runAsNonRoot: true, runAsUser: user, runAsGroup: group });
+    expect(pod.automountServiceAccountToken).toBe(false);
+    expect(pod.containers).toHaveLength(1);
+    const [container] = pod.containers;
+    expect(container?.securityContext).toEqual({
+      allowPrivilegeEscalation: false,
+      readOnlyRootFilesystem: true,
+      capabilities: { drop: ["ALL"] },
+    });
+    const mounts = container?.volumeMounts ?? [];
+    expect(mounts.map(({ name }) => name).sort()).toEqual(pod.volumes.map(({ name }) => name).sort());
+    const claims = pods.filter(({ kind }) => kind === "PersistentVolumeClaim").map(({ name }) => name);
+    const named = pod.volumes.flatMap(({ persistentVolumeClaim }) => persistentVolumeClaim?.claimName ?? []);
+    expect(claims).toEqual(named);
+    const words = (container?.args ?? []).map((word) => word.replace("$(JOB_COMPLETION_INDEX)", "0"));
+    const { command, args, flags, globals } = await received(words);
+    const isUnder = (place: unknown, writable: boolean): boolean =>
+      mounts.some(
+        ({ mountPath, readOnly = false }) => String(place).startsWith(`${mountPath}/`) && !(writable && readOnly),
+      );
+    expect(isUnder(flags["output"] ?? args[0], command === "export")).toBe(true);
+    expect(isUnder(globals["stateDir"], true)).toBe(true);
+  },
+);
+
+interface Service {
+  user: string;
+  entrypoint?: string[];
+  command: string[];
+  read_only: boolean;
+  cap_drop: string[];
+  volumes: string[];
+}
+const { services } = parse(read("compose/compose.yaml"), { merge: true }) as { services: Record<string, Service> };
+
+test("the compose file exports with the flags of the Job, but for the part, and watches what is exported", async () => {
+  const [nightly, watch] = [services["export"], services["watch"]];
+  expect(await received(nightly?.command ?? [])).toEqual(
+    await received(commandOfIndex(job, 0).filter((word, at, all) => word !== "--shard" && all[at - 1] !== "--shard")),
+  );
+  const entry = JSON.parse(linesOf(stages.at(-1), "ENTRYPOINT")[0] ?? "[]") as string[];
+  expect(nightly?.entrypoint).toEqual(["/bin/sh", "/nightly.sh", expect.stringMatching(/^\d\d:\d\d$/), ...entry]);
+  expect(watch?.entrypoint).toBeUndefined();
+  const { command, flags } = await received(watch?.command ?? []);
+  expect({ command, archives: flags["archives"] }).toEqual({ command: "plc watch", archives: "/data/archives" });
+  for (const service of [nightly, watch]) {
+    expect(service).toMatchObject({ user: `${user}:${group}`, read_only: true, cap_drop: ["ALL"] });
+    expect(service?.volumes).toContain("archives:/data");
+  }
+});
+
+test("the units for a whole server take the flags of the Job, but for the part", async () => {
+  const unit = read("systemd/decamp-server@.service");
+  const [, line = ""] = /^ExecStart=\/usr\/local\/bin\/decamp (.*)$/m.exec(unit) ?? [];
+  const words = line.replaceAll("%i", "pds.example.com").replaceAll("%S", "/var/lib").split(" ");
+  const { flags } = await received(commandOfIndex(job, 0));
+  const { shard: _, ...whole } = flags;
+  expect((await received(words)).flags).toEqual({ ...whole, output: "/var/lib/decamp/servers/pds.example.com" });
+});
+
+/**
+ * nightly.sh with a command that ends with the codes that it is given, one after the other, or does not end by itself.
+ * It is stopped a moment after the last of these calls.
+ */
+function nightly(ends: readonly (number | "stays")[]) {
+  const folder = mkdtempSync(path.join(tmpdir(), "decamp-nightly-"));
+  try {
+    const [command, calls] = [path.join(folder, "command"), path.join(folder, "calls")];
+    const cases = ends.map((end, at) => `${at + 1}) ${end === "stays" ? "sleep 10 & wait" : `exit ${end}`} ;;`);
+    writeFileSync(
+      command,
+      `#!/bin/sh
+trap 'kill $!; echo stopped >> ${calls}; exit 130' TERM
+echo "$*" >> ${calls}
+case $(wc -l < ${calls}) in
+${cases.join("\n")}
+esac
+`,
+      { mode: 0o755 },
+    );
+    writeFileSync(calls, "");
+    const script = `sh ${root}/deploy/compose/nightly.sh 03:08 ${command} one 'two words' & job=$!
+until [ "$(wc -l < ${calls})" -ge ${ends.length} ]; do sleep 0.01; done; sleep 0.1
+kill -TERM $job; wait $job`;
+    const env = { PATH: process.env["PATH"], NIGHTLY_RETRY: "0.01" };
+    const { status, stderr } = spawnSync("sh", ["-c", script], { encoding: "utf8", env, timeout: 20_000 });
+    const said = stderr.match(/exit code \d+/g) ?? [];
+    return { status, said, calls: readFileSync(calls, "utf8").trim().split("\n") };
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+test.each([
+  ["tries again what may help, and waits for the next day then", [5, 11, 0]],
+  ["waits for the next day where another try does not help", [6]],
+  ["gives up for the day after five tries", [5, 8, 5, 5, 5]],
+])("nightly.sh %s", (_, ends) => {
+  const said = ends.filter((code) => code !== 0).map((code) => `exit code ${code}`);
+  expect(nightly(ends)).toEqual({ status: 0, said, calls: ends.map(() => "one two words") });
+});
+
+test("nightly.sh hands a stop on, and waits for the command", () => {
+  const calls = ["one two words", "one two words", "stopped"];
+  expect(nightly([5, "stays"])).toEqual({ status: 0, said: ["exit code 5"], calls });
+});
+
+const checker = spawnSync("sh", ["-c", "command -v kubernetes-validate"]).status === 0;
+
+test.skipIf(!checker)(
+  "Kubernetes' own schema takes the files (left out where kubernetes-validate is not installed)",
+  () => {
+    const script = "kubernetes-validate --strict --no-warn deploy/kubernetes/*.yaml";
+    const { status, stdout, stderr } = spawnSync("sh", ["-c", script], { cwd: root, encoding: "utf8" });
+    expect({ status, said: status === 0 ? "" : stdout + stderr }).toEqual({ status: 0, said: "" });
+  },
+);
