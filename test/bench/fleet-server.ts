@@ -1,7 +1,8 @@
 /**
- * `node fleet-server.ts ACCOUNTS BLOBS LATENCY`: a server of so many small accounts, which a real one cannot be on
- * demand, and a directory of their identities and of many more. Every answer is held back for so many milliseconds.
- * Prints the addresses of both as JSON, and ends with its standard input.
+ * `node fleet-server.ts ACCOUNTS BLOBS LATENCY [PAGE]`: a server of so many small accounts, which a real one cannot be
+ * on demand, and a directory of their identities and of many more. Every answer is held back for so many milliseconds,
+ * and a page of the list has so many accounts at the most. Prints the addresses of both as JSON, and ends with its
+ * standard input.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { listen, stopServer } from "../network/ports.ts";
@@ -15,7 +16,7 @@ export interface FleetAddresses {
   readonly directory: string;
 }
 
-const [accountCount = 0, blobs = 0, latency = 0] = process.argv.slice(2).map(Number);
+const [accountCount = 0, blobs = 0, latency = 0, mostListed = 1000] = process.argv.slice(2).map(Number);
 const records = 10;
 const blobSize = 2000;
 
@@ -70,7 +71,7 @@ function answerServer({ pathname, searchParams }: URL, response: ServerResponse)
   const method = pathname.replace("/xrpc/com.atproto.sync.", "");
   if (method === "listRepos") {
     const from = Number(searchParams.get("cursor") ?? 0);
-    const next = from + Number(searchParams.get("limit") ?? 500);
+    const next = from + Math.min(mostListed, Number(searchParams.get("limit") ?? 500));
     const page = accounts.slice(from, next).map(({ did, commit, rev }) => ({ did, head: commit, rev, active: true }));
     json(response, 200, { repos: page, ...(next < accounts.length ? { cursor: String(next) } : {}) });
     return;

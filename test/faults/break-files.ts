@@ -2,7 +2,7 @@
  * Loaded into decamp before its own code: one of its operations on files goes wrong, as the variable DECAMP_BREAK says.
  * The product knows nothing of this.
  */
-import { appendFileSync, constants } from "node:fs";
+import { appendFileSync, constants, type PathLike } from "node:fs";
 import promises, { type FileHandle } from "node:fs/promises";
 import { syncBuiltinESMExports } from "node:module";
 
@@ -20,9 +20,11 @@ export interface Breakage {
   how: "before" | "torn" | "after" | "full" | "short" | "nothing";
   /** a file that gets a line for each operation */
   log?: string;
+  /** what removes, and what makes a folder, is an operation, too */
+  removals?: true;
 }
 
-const { path, nth, how, log } = JSON.parse(process.env["DECAMP_BREAK"] ?? "") as Breakage;
+const { path, nth, how, log, removals } = JSON.parse(process.env["DECAMP_BREAK"] ?? "") as Breakage;
 let count = 0;
 
 function die(): void {
@@ -58,7 +60,7 @@ async function perform<T>(name: string, work: () => Promise<T>, half?: () => Pro
   return result;
 }
 
-const { link, open, rename } = promises;
+const { link, mkdir, open, rename, rm, rmdir, unlink } = promises;
 
 /** As decamp calls it. */
 type Write = (
@@ -98,5 +100,18 @@ promises.rename = async (from, to) =>
 
 promises.link = async (from, to) =>
   String(to).includes(path) ? perform(`link ${String(to)}`, async () => link(from, to)) : link(from, to);
+
+if (removals === true) {
+  const counted =
+    <T extends unknown[], R>(name: string, work: (file: PathLike, ...more: T) => Promise<R>) =>
+    async (file: PathLike, ...more: T): Promise<R> =>
+      String(file).includes(path)
+        ? perform(`${name} ${String(file)}`, async () => work(file, ...more))
+        : work(file, ...more);
+  promises.mkdir = counted("mkdir", mkdir as (file: PathLike) => Promise<undefined>) as typeof mkdir;
+  promises.rm = counted("rm", rm);
+  promises.rmdir = counted("rmdir", rmdir);
+  promises.unlink = counted("unlink", unlink);
+}
 
 syncBuiltinESMExports();

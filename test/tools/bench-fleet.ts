@@ -10,7 +10,7 @@ import { cpus, tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import type { FleetAddresses } from "../bench/fleet-server.ts";
+import { startFleet, type FleetServer } from "../bench/start-fleet.ts";
 import type { Usage } from "../bench/usage.ts";
 import { run } from "./run.ts";
 
@@ -29,36 +29,14 @@ const bin = fileURLToPath(new URL("bin/decamp.js", root));
 const bare = fileURLToPath(new URL("../bench/bare-export.ts", import.meta.url));
 const folder = mkdtempSync(path.join(tmpdir(), "decamp-bench-fleet-"));
 
-interface Server extends FleetAddresses {
-  control<T>(what: string): Promise<T>;
-  stop(): Promise<void>;
-}
-
 interface Cost extends Usage {
   /** seconds */
   wall: number;
   asked: { server: number; directory: number; export: number };
 }
 
-async function start(count: number, blobs: number, delay: number): Promise<Server> {
-  const script = fileURLToPath(new URL("../bench/fleet-server.ts", import.meta.url));
-  const command = ["--max-old-space-size=8000", script, ...[count, blobs, delay].map(String)];
-  const child = spawn(process.execPath, command, { stdio: ["pipe", "pipe", "inherit"] });
-  const ended = once(child, "exit");
-  const [first] = (await once(child.stdout.setEncoding("utf8"), "data")) as [string];
-  const addresses = JSON.parse(first) as FleetAddresses;
-  return {
-    ...addresses,
-    control: async <T>(what: string) => (await (await fetch(`${addresses.server}/fleet/${what}`)).json()) as T,
-    stop: async () => {
-      child.stdin.end();
-      await ended;
-    },
-  };
-}
-
 /** Runs a command, which has to succeed, and tells what it has cost. */
-async function measure(server: Server, args: readonly string[]): Promise<Cost> {
+async function measure(server: FleetServer, args: readonly string[]): Promise<Cost> {
   await server.control("asked");
   const usageFile = path.join(folder, "usage.json");
   const usage = new URL("../bench/usage.ts", import.meta.url).href;
@@ -78,7 +56,7 @@ async function measure(server: Server, args: readonly string[]): Promise<Cost> {
   return { ...(JSON.parse(readFileSync(usageFile, "utf8")) as Usage), wall, asked };
 }
 
-async function night(server: Server, to: string, ...flags: readonly string[]): Promise<Cost> {
+async function night(server: FleetServer, to: string, ...flags: readonly string[]): Promise<Cost> {
   const where = ["--pds", server.server, "--plc-url", server.directory, "--allow-private-hosts"];
   const state = ["--state-dir", path.join(folder, "state"), "--no-input"];
   return measure(server, [bin, "export", "--all", "-o", to, "-q", ...where, ...state, ...flags]);
@@ -119,7 +97,7 @@ function row(what: string, costs: readonly Cost[]): void {
 
 /** First exports, decamp and the bare script in turns. @returns seconds of CPU for an account, start included */
 async function firstExports(): Promise<number> {
-  const server = await start(newAccounts, 1, 0);
+  const server = await startFleet(newAccounts, 1, 0);
   try {
     const ours: Cost[] = [];
     const theirs: Cost[] = [];
@@ -146,7 +124,7 @@ async function firstExports(): Promise<number> {
 
 /** First exports from a slow server. */
 async function atOnce(): Promise<void> {
-  const server = await start(newAccounts, 1, latency);
+  const server = await startFleet(newAccounts, 1, latency);
   try {
     const pace: Record<string, number> = {};
     for (const jobs of ["1", "32"]) {
@@ -166,7 +144,7 @@ async function atOnce(): Promise<void> {
 
 /** Nights in which nothing has changed, and one in which one account in a hundred has. */
 async function unchanged(count: number, first: number | undefined): Promise<Cost> {
-  const server = await start(count, 1, 0);
+  const server = await startFleet(count, 1, 0);
   const to = path.join(folder, `night-${count}`);
   mkdirSync(to);
   try {
@@ -218,7 +196,7 @@ async function blobs(): Promise<void> {
   const [count, each] = isShort ? [20, 100] : [200, 500];
   const costs: number[] = [];
   for (const blobsEach of [0, each]) {
-    const server = await start(count, blobsEach, 0);
+    const server = await startFleet(count, blobsEach, 0);
     const to = path.join(folder, "blobs");
     mkdirSync(to);
     try {
