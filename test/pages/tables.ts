@@ -28,6 +28,7 @@ export const followedBy: Readonly<Record<string, string>> = {
   "docs/INSTALL.md": "test/house/install.test.ts",
   "docs/INSURANCE.md": "test/cli/insure.test.ts",
   "docs/SCRIPTING.md": "test/pages/scripting.test.ts",
+  "docs/STORAGE.md": "test/pages/storage.test.ts",
   "docs/WATCH.md": "test/pages/watch.test.ts",
 };
 
