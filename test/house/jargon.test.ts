@@ -50,7 +50,7 @@ const texts = [
 
 /** Proper names: of systems, programs, formats, places and days. They are looked up, not explained. */
 const names =
-  "AT Bluesky Windows macOS Linux GNOME KWallet Keyring Docker docker GitHub Git git LFS lfs npm nginx cron systemd " +
+  "AT Bluesky Windows macOS Linux GNOME KWallet Keyring Docker docker podman Kubernetes restic rclone GitHub Git git LFS lfs npm nginx cron systemd " +
   "openssl goat age gzip xz zstd Zstandard unzip ZIP HTML JSON SSH PGP IPFS ASCII HTTP https TLS DNS TXT IP URL URI UTC RFC " +
   "launchd launchctl systemctl loginctl journalctl crontab osascript umask sendmail " +
   "Cirrus cocoon rsky rsky-pds ezpds Custos arroba millipds blue-nile openfederation ePDS Tranquil SQLite " +

@@ -47,7 +47,7 @@ test("every command is one, and has the flags that stand behind it", () => {
 });
 
 /** Flags of programs that the pages speak of, too. */
-const others = ["--mark", "--prefix", "--user", "--build-arg"];
+const others = ["--mark", "--prefix", "--user", "--build-arg", "--immutable"];
 
 test("every flag is one of some command", () => {
   const all = [...names.map((name) => pageOf(helps, name)), ...others.map((flag) => `${flag} `)].join("\n");

@@ -17,10 +17,7 @@ const state = "%S/decamp/state";
 const serverArchives = "%S/decamp/servers/%i";
 const serverUrl = "https://%i";
 
-const serverWords = [
-  ...["export", "--all", "--pds", serverUrl, "--output", serverArchives],
-  ...["--no-input", "--quiet"],
-];
+const serverWords = ["export", "--all", "--pds", serverUrl, "--output", serverArchives, "--no-input", "--quiet"];
 
 const forAny: Insurance = {
   account,

@@ -136,32 +136,35 @@ interface OwnFile {
 /** Touches a lock again and again. @returns to be called at the end */
 function touching(path: string, text: string, beat: number, onLost: (error: DecampError) => void): () => void {
   let isBusy = false;
-  const timer = setInterval(() => {
-    if (isBusy) {
-      return;
-    }
+  const touchOnce = async (): Promise<void> => {
     isBusy = true;
-    void touch(path, text)
-      // A disk that does not answer at this moment.
-      .catch(() => true)
-      .then((isOurs) => {
-        isBusy = false;
-        if (!isOurs) {
-          clearInterval(timer);
-          onLost(
-            new DecampError("locked", `The lock ${path} was taken away from this run.`, {
-              hint: "Either nothing was seen of this run for minutes, and another one has taken its place, or somebody removed the lock. What is finished is kept: run the same command again once no other run is at work.",
-              data: { path },
-            }),
-          );
-        }
-      });
+    // A disk that does not answer at this moment may do so at the next.
+    const isOurs = await touch(path, text).catch(() => true);
+    isBusy = false;
+    if (!isOurs) {
+      clearInterval(timer);
+      onLost(
+        new DecampError("locked", `The lock ${path} was taken away from this run.`, {
+          hint: "Either nothing was seen of this run for minutes, and another one has taken its place, or somebody removed the lock. What is finished is kept: run the same command again once no other run is at work.",
+          data: { path },
+        }),
+      );
+    }
+  };
+  const timer = setInterval(() => {
+    if (!isBusy) {
+      void touchOnce();
+    }
   }, beat);
   timer.unref();
   return () => clearInterval(timer);
 }
 
-/** Writes what stands there already, so that the disk gives it a new time, by its own clock. @returns whether it is ours */
+/**
+ * Writes what stands there already, so that the disk gives it a new time, by its own clock.
+ *
+ * @returns whether it is ours
+ */
 async function touch(path: string, text: string): Promise<boolean> {
   if ((await readLock(path))?.text !== text) {
     return false;
