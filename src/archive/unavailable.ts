@@ -82,7 +82,7 @@ export function asUnavailable(error: unknown, pds: Pds, did: string): unknown {
   if (says === undefined) {
     return error;
   }
-  const { host, isSignedIn } = pds;
+  const { host, isSignedIn, isOperators } = pds;
   const data = { did, host, state };
   if (state === "RepoNotFound") {
     return new DecampError("account-not-found", `${host} says that the account ${did} ${says}.`, {
@@ -92,7 +92,11 @@ export function asUnavailable(error: unknown, pds: Pds, did: string): unknown {
     });
   }
   return new DecampError("account-unavailable", `${host} says that the account ${did} ${says}.`, {
-    hint: isSignedIn ? "It was asked for with the account's session. Ask the operator of that server." : signInHint,
+    hint: isOperators
+      ? "It was asked for with the admin password, and this server does not hand it out to that."
+      : isSignedIn
+        ? "It was asked for with the account's session. Ask the operator of that server."
+        : signInHint,
     data,
     cause: error,
   });

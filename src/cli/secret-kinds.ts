@@ -1,7 +1,14 @@
 /** The secrets that there are, and the flags and variables that give them. */
 
 export type SecretName =
-  "sourcePassword" | "authFactor" | "targetPassword" | "plcToken" | "deleteToken" | "rotationKey" | "passphrase";
+  | "sourcePassword"
+  | "authFactor"
+  | "targetPassword"
+  | "adminPassword"
+  | "plcToken"
+  | "deleteToken"
+  | "rotationKey"
+  | "passphrase";
 
 interface SecretKind {
   /** `--<flag>-file` and `--<flag>-command`. */
@@ -35,6 +42,14 @@ export const secretKinds: Readonly<Record<SecretName, SecretKind>> = {
     what: "the password for your new server",
     once: false,
   },
+  // PDS_ADMIN_PASSWORD is left alone: it may be that of another server than the one that is named.
+  adminPassword: {
+    flag: "admin-password",
+    env: ["DECAMP_ADMIN_PASSWORD"],
+    what: "the admin password of the server",
+    once: false,
+    isClosed: true,
+  },
   plcToken: {
     flag: "plc-token",
     env: ["PLC_SIGN_TOKEN"],
@@ -66,6 +81,7 @@ export const secretNames: readonly SecretName[] = [
   "sourcePassword",
   "authFactor",
   "targetPassword",
+  "adminPassword",
   "plcToken",
   "deleteToken",
   "rotationKey",

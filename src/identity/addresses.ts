@@ -52,6 +52,12 @@ export function isPrivateHost(host: string): boolean {
   return ipaddr.isValid(name) && !isPublicAddress(name);
 }
 
+/** Whether a host of a URL is this machine itself. Names are not looked up. */
+export function isLoopback(host: string): boolean {
+  const name = host.replace(/^\[|\]$/g, "").toLowerCase();
+  return name === "localhost" || (ipaddr.isValid(name) && ipaddr.process(name).range() === "loopback");
+}
+
 /**
  * Whether an IP address belongs to the public internet. Loopback, private, link-local, carrier, multicast, reserved and
  * translated ranges do not; an IPv4 address inside IPv6 is judged as the IPv4 address. What is no address is not

@@ -2,7 +2,8 @@
  * Opens what decamp talks to: servers, the directory, names, the disk, the clock. One function for the command line and
  * for the library, with a default for everything that has one.
  */
-import { parseServerUrl } from "../identity/addresses.ts";
+import { DecampError } from "../errors.ts";
+import { isLoopback, parseServerUrl } from "../identity/addresses.ts";
 import { publicAppView, publicRelay, stateDirectory } from "./defaults.ts";
 import type { LockOwner } from "./disk/lock.ts";
 import { thisProcess } from "./disk/lock-owner.ts";
@@ -89,7 +90,13 @@ export function openServices(options: OpenOptions = {}): OpenServices {
   const folder = stateDirectory(stateDir, env);
   const { http, directory, webDocument, close } = openNetwork(network);
   return {
-    openPds: (origin) => new Pds(http, originOf(origin)),
+    openPds: (origin, adminPassword) => {
+      const server = originOf(origin);
+      if (adminPassword !== undefined) {
+        requireSafeWay(server, env);
+      }
+      return new Pds(http, server, adminPassword);
+    },
     directory,
     webDocument,
     handles: createHandleResolver(http),
@@ -104,4 +111,25 @@ export function openServices(options: OpenOptions = {}): OpenServices {
     stateDir: folder,
     close,
   };
+}
+
+/**
+ * Makes sure that a password of an operator is seen by nobody on its way: it goes by https, or by http to this machine
+ * itself, and then by no proxy.
+ *
+ * @throws DecampError `insecure-url`
+ */
+export function requireSafeWay(origin: string, env: Readonly<NodeJS.ProcessEnv>): void {
+  const { protocol, hostname } = new URL(origin);
+  const hasProxy = [env["HTTP_PROXY"], env["http_proxy"]].some((value) => (value ?? "") !== "");
+  if (protocol !== "https:" && (hasProxy || !isLoopback(hostname))) {
+    throw new DecampError(
+      "insecure-url",
+      `An admin password does not go to ${origin}: the way there is not encrypted.`,
+      {
+        hint: "Give the https address of the server. Without https it goes to this machine itself only, and by no proxy.",
+        data: { host: new URL(origin).host },
+      },
+    );
+  }
 }

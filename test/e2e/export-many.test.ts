@@ -1,14 +1,17 @@
 /** All accounts of a server, an archive each, by the real command against a real server. */
 import { createHash } from "node:crypto";
-import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { afterAll, beforeAll, expect, inject, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { changedJson, drop, refuse, samePage } from "../faults/faults.ts";
 import { startProxy, type Proxy } from "../faults/proxy.ts";
 import { createAccount, type Account } from "../network/account.ts";
 import { connectNetwork } from "../network/control.ts";
+import type { PdsHandle } from "../network/pds.ts";
 import { populate } from "../network/populate.ts";
+import { listen, stopServer } from "../network/ports.ts";
 import { getLatestCommit, listBlobs } from "../network/read.ts";
 import { runDecamp, type Ended } from "../network/run-decamp.ts";
 import { procedure } from "../network/xrpc.ts";
@@ -16,13 +19,14 @@ import { procedure } from "../network/xrpc.ts";
 const network = connectNetwork(inject("network"));
 
 let folder = "";
+let server: PdsHandle;
 let pds: Proxy;
 let plc: Proxy;
 const accounts: Account[] = [];
 
 beforeAll(async () => {
   folder = await mkdtemp(path.join(tmpdir(), "decamp-many-"));
-  const server = await network.addPds({ name: "many" });
+  server = await network.addPds({ name: "many" });
   pds = await startProxy({ targetPort: server.port });
   plc = await startProxy({ targetPort: Number(new URL(network.plcUrl).port) });
   for (const name of ["ann", "ben", "cleo", "dora", "emil", "finn"]) {
@@ -328,4 +332,114 @@ test.each([
   expect(code).toBe(5);
   expect(JSON.parse(stderr)).toMatchObject({ code: "bad-answer" });
   expect(summary.accounts).toMatchObject({ complete: 6, failed: 0 });
+});
+
+const admin = (): { authorization: string } => ({
+  authorization: `Basic ${Buffer.from(`admin:${server.adminPassword}`).toString("base64")}`,
+});
+const asOperator = async (...more: string[]): Promise<Many> => {
+  const file = path.join(folder, "admin.password");
+  await writeFile(file, `${server.adminPassword}\n`, { mode: 0o600 });
+  return exportMany("operator", ...everyone(), "--admin-password-file", file, ...more);
+};
+/** who was asked with it, and for what */
+const askedWith = (since: number): { kind: string; method: string; path: string }[] =>
+  pds.recording.requests.slice(since).filter(({ authorization }) => authorization?.startsWith("Basic ") === true);
+const manifestOf = async ({ did }: Account): Promise<{ status?: string; blobs: unknown[] }> => {
+  const snapshots = path.join(folder, "operator", did.replaceAll(":", "-"), "snapshots");
+  const [name = ""] = (await readdir(snapshots)).slice(-1);
+  return JSON.parse(await readFile(path.join(snapshots, name, "manifest.json"), "utf8")) as { blobs: unknown[] };
+};
+const asOperatorInto = async (output: string): Promise<Many> =>
+  exportMany(output, ...everyone(), "--admin-password-command", `cat ${path.join(folder, "admin.password")}`);
+
+describe("with the admin password of the server", () => {
+  beforeAll(async () => {
+    const [, , cleo, dora] = accounts as [Account, Account, Account, Account];
+    await procedure(cleo.pds.url, "com.atproto.server.deactivateAccount", {}, { token: cleo.accessJwt });
+    const subject = { $type: "com.atproto.admin.defs#repoRef", did: dora.did };
+    const input = { subject, takedown: { applied: true, ref: "a test" } };
+    await procedure(dora.pds.url, "com.atproto.admin.updateSubjectStatus", input, { headers: admin() });
+  });
+
+  test("a wrong one is one error, before anything else is asked; so is a file that others can read", async () => {
+    const file = path.join(folder, "wrong.password");
+    await writeFile(file, "not-the-password", { mode: 0o600 });
+    const wrong = await exportMany("wrong", ...everyone(), "--admin-password-file", file);
+    expect(wrong).toMatchObject({ code: 4, lines: [], requests: ["com.atproto.sync.getLatestCommit"] });
+    expect(JSON.parse(wrong.stderr)).toMatchObject({ code: "auth-refused" });
+    await writeFile(path.join(folder, "open.password"), server.adminPassword, { mode: 0o644 });
+    const open = await exportMany("wrong", ...everyone(), "--admin-password-file", path.join(folder, "open.password"));
+    expect({ code: open.code, requests: open.requests }).toEqual({ code: 9, requests: [] });
+  });
+
+  test("accounts that only the operator is given are exported, with what they are; those taken down if that is said", async () => {
+    const [ann, , cleo, dora] = accounts as [Account, Account, Account, Account];
+    const since = pds.recording.requests.length;
+    const first = await asOperator();
+    expect(first).toMatchObject({
+      code: 0,
+      stderr: "",
+      summary: { accounts: { complete: 5, inactive: 1, failed: 0 } },
+    });
+    expect(first.lines.find(({ did }) => did === dora.did)).toMatchObject({ class: "inactive", status: "takendown" });
+    expect(await manifestOf(cleo)).toMatchObject({ status: "deactivated" });
+    expect((await manifestOf(cleo)).blobs).toHaveLength(3);
+    expect(await manifestOf(ann)).not.toHaveProperty("status");
+
+    const second = await asOperator("--include-taken-down");
+    expect(second).toMatchObject({ code: 0, summary: { accounts: { complete: 6, unchanged: 5, inactive: 0 } } });
+    expect(await manifestOf(dora)).toMatchObject({ status: "takendown" });
+    const proved = await runDecamp(["verify", path.join(folder, "operator", dora.did.replaceAll(":", "-"))]);
+    expect(proved.code).toBe(0);
+
+    // It went along where it was needed, and nowhere else.
+    const asked = askedWith(since);
+    expect(asked.filter(({ kind, method }) => method !== "GET" || !kind.startsWith("com.atproto.sync."))).toEqual([]);
+    const whom = asked.map((request) => new URL(request.path, pds.url).searchParams.get("did"));
+    const nobody = "did:plc:222222222222222222222222";
+    expect(new Set(whom)).toEqual(new Set([nobody, cleo.did, dora.did]));
+    expect(plc.recording.requests.filter(({ authorization }) => authorization !== undefined)).toEqual([]);
+
+    // Nothing is new: the list says so of these, too.
+    const third = await asOperator("--include-taken-down");
+    expect(third).toMatchObject({ code: 0, summary: { accounts: { complete: 6, unchanged: 6 } } });
+    expect(third.requests.filter((kind) => kind === "com.atproto.sync.getRepo")).toEqual([]);
+  });
+
+  test("it never goes along where the server leads", async () => {
+    const [, , cleo] = accounts as [Account, Account, Account];
+    const seen: (string | undefined)[] = [];
+    const elsewhere = createServer((request, response) => {
+      seen.push(request.headers.authorization);
+      response.writeHead(404).end();
+    });
+    const port = await listen(elsewhere, 0);
+    pds.when({ kind: /^com\.atproto\.sync\.get(?:Repo|Blob)$/ }, async (exchange) =>
+      exchange.request.authorization === undefined
+        ? exchange.pass()
+        : exchange.reply({
+            status: 302,
+            headers: { location: `http://localhost:${port}/there` },
+            body: Buffer.alloc(0),
+          }),
+    );
+    const { code, lines } = await asOperatorInto("led-away");
+    pds.behave();
+    await stopServer(elsewhere);
+    expect(code).toBe(6);
+    expect(lines.find(({ did }) => did === cleo.did)).toMatchObject({ ok: false, code: "bad-answer" });
+    expect(seen.length).toBeGreaterThan(0);
+    expect(seen.filter((authorization) => authorization !== undefined)).toEqual([]);
+  });
+
+  test("a server that does not take it: what was asked for and does not come has failed", async () => {
+    const [, , cleo] = accounts as [Account, Account, Account];
+    pds.when({ kind: /^com\.atproto\.sync\.get/ }, async (exchange) =>
+      isAbout(cleo, exchange.request.path) ? refuse(400, "RepoDeactivated")(exchange) : exchange.pass(),
+    );
+    const { code, summary } = await asOperatorInto("not-taken");
+    pds.behave();
+    expect({ code, failures: summary.failures }).toMatchObject({ code: 6, failures: [{ account: cleo.did }] });
+  });
 });

@@ -15,6 +15,7 @@ import type { PdsHandle } from "../network/pds.ts";
 import { populate } from "../network/populate.ts";
 import { runDecamp, type Ended } from "../network/run-decamp.ts";
 import { holdLog } from "../json/hold.ts";
+import { procedure } from "../network/xrpc.ts";
 import { SecretSearch } from "../tools/find-secrets.ts";
 
 vi.setConfig({ maxConcurrency: 2 });
@@ -137,9 +138,10 @@ function leaks(): object[] {
 
 /** What the servers have given out and were sent: tokens, and codes by mail. */
 async function addTokens(): Promise<void> {
+  search.add("the admin password of a server", source.adminPassword);
   for (const pds of [source, target]) {
     const { requests, issuedTokens } = await network.recording(pds);
-    const sent = requests.flatMap(({ authorization }) => authorization?.replace(/^Bearer /, "") ?? []);
+    const sent = requests.flatMap(({ authorization }) => authorization?.replace(/^(?:Bearer|Basic) /, "") ?? []);
     const codes = requests.flatMap(({ body }) => /"token":"([A-Z2-7]{5}-[A-Z2-7]{5})"/.exec(body ?? "")?.[1] ?? []);
     expect(issuedTokens.length).toBeGreaterThan(2);
     expect(codes.length).toBeGreaterThan(0);
@@ -240,6 +242,17 @@ test.concurrent("a move: refused, stopped, resumed, proved; another one cancelle
   await ends(0, [...cancelArgs, "--delete-token-command", mailedTo("staying@new.example.com", "'Account Deletion'")]);
 });
 
+test.concurrent("all accounts of a server, with the wrong and the right password of its operator", async () => {
+  const account = await newAccount("resting");
+  await procedure(source.url, "com.atproto.server.deactivateAccount", {}, { token: account.accessJwt });
+  const all = ["export", "--all", "--pds", source.url, "-o", "all", "--ping-command", "cat /dev/null"];
+  await ends(4, [...all, "--admin-password-file", fileWith(secrets["wrong password"]), "-v"]);
+  await decamp([...all, "-v"], { DECAMP_ADMIN_PASSWORD: source.adminPassword });
+  const right = ["--admin-password-command", command(source.adminPassword), "--include-taken-down", "--json"];
+  const { stdout } = await decamp([...all, ...right]);
+  expect(stdout).toMatch(new RegExp(`"did":"${account.did}".*"ok":true.*"status":"deactivated"`));
+});
+
 /** Every command and group that the help knows, as it is typed. */
 async function commandsUnder(typed: readonly string[]): Promise<string[][]> {
   const { stdout } = await runDecamp([...typed, "--help"]);
@@ -259,6 +272,7 @@ test.concurrent("every command there is, with every secret in the environment", 
     sourcePassword: secrets["wrong password"],
     authFactor: secrets["sign-in code"],
     targetPassword: secrets["new password"],
+    adminPassword: secrets["wrong password"],
     plcToken: secrets["wrong mailed code"],
     deleteToken: secrets["wrong mailed code"],
     rotationKey: secrets["key in digits"],

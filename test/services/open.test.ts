@@ -31,6 +31,21 @@ test("private hosts are opened where they are allowed, and the public relay is n
   expect(named.relay?.host).toBe("relay.test");
 });
 
+test("the password of an operator goes by https, or to this machine itself: not into a network, and by no proxy", () => {
+  const { openPds } = opened({ allowPrivateHosts: true });
+  const opens = (origin: string): boolean => openPds(origin, "a password").isOperators;
+  expect(
+    ["https://pds.example.com", "http://localhost:3000", "http://127.0.0.1:1", "http://[::1]:1"].every(opens),
+  ).toBe(true);
+  for (const origin of ["http://pds.example.com", "http://192.168.0.5:3000", "http://localhost.example.com"]) {
+    expect(() => openPds(origin, "a password")).toThrow("An admin password does not go to");
+    expect(openPds(origin).isOperators).toBe(false);
+  }
+  const led = opened({ allowPrivateHosts: true, env: { http_proxy: "http://proxy.example.com:3128" } });
+  expect(() => led.openPds("http://localhost:3000", "a password")).toThrow("An admin password does not go to");
+  expect(led.openPds("https://pds.example.com", "a password").isOperators).toBe(true);
+});
+
 test("the addresses of the directory and the relay are judged like any other", () => {
   expect(() => openServices({ plcUrl: "http://plc.example.com" })).toThrow("not encrypted");
   expect(() => openServices({ relay: "https://localhost" })).toThrow("not on the public internet");

@@ -33,6 +33,61 @@ test("a session stays with its host, whatever DID document the answers name", as
   expect(other.requests).toEqual([]);
 });
 
+describe("the password of an operator", () => {
+  const password = "operators-password";
+  const basic = `Basic ${Buffer.from(`admin:${password}`).toString("base64")}`;
+
+  test("goes along with questions of com.atproto.sync, and with nothing else", async () => {
+    await using server = await scriptedServer((_, response) => sendJson(response, 200, session("first")));
+    const pinned = new PinnedSession(http, server.origin, password);
+    const sync = "/xrpc/com.atproto.sync.getRepoStatus?did=x";
+    const others = [
+      "/xrpc/com.atproto.syncing.getRepo",
+      "/xrpc/com.atproto.repo.listRecords?x=/xrpc/com.atproto.sync.getRepo",
+      "/xrpc/../xrpc/com.atproto.server.describeServer",
+      "/xrpc/com.atproto.sync.getRepo/../com.atproto.admin.getAccountInfo",
+      "/.well-known/oauth-protected-resource",
+    ];
+    await pinned.json({ path: sync, signal });
+    for (const path of others) {
+      await pinned.json({ path, signal });
+    }
+    await pinned.json({ path: sync, token: "none", signal });
+    await pinned.json({ path: sync, method: "POST", body: "{}", signal });
+    await pinned.signIn({ identifier: did, password: "x" }, signal);
+    await pinned.json({ path: sync, signal });
+    const [first, ...rest] = server.requests.map(({ authorization }) => authorization);
+    expect(first).toBe(basic);
+    expect(rest.slice(0, -1)).toEqual([...others, "none", "POST", "signing in"].map(() => undefined));
+    expect(rest.at(-1)).toBe("Bearer first");
+    await expect(
+      pinned.json({ path: "//elsewhere.example.com/xrpc/com.atproto.sync.getRepo", signal }),
+    ).rejects.toThrow("its own host");
+  });
+
+  test("is in no error, whatever the server repeats; refused, it is one of its own", async () => {
+    let status = 400;
+    await using server = await scriptedServer(({ headers }, response) => {
+      const { authorization = "" } = headers;
+      const message = `${authorization} is admin:${password}, ${encodeURIComponent(password)} and ${Buffer.from(password).toString("hex")}`;
+      sendJson(response, status, { error: "InvalidRequest", message });
+    });
+    const pds = new Pds(new Http({ allowPrivateHosts: true, userAgent: "decamp/test" }), server.origin, password);
+    const wrong = await pds.statedHead(did, signal).catch((error: unknown) => error as DecampError);
+    expect(wrong).toBeInstanceOf(DecampError);
+    const { message, data, stack } = wrong as DecampError;
+    const said = JSON.stringify({ message, data, stack });
+    expect(said).toContain("[secret]");
+    for (const form of [password, basic.slice(6), Buffer.from(password).toString("hex")]) {
+      expect(said).not.toContain(form);
+    }
+    await pds.checkOperator(signal);
+    for (status of [401, 403]) {
+      await expect(pds.checkOperator(signal)).rejects.toMatchObject({ code: "auth-refused" });
+    }
+  });
+});
+
 test("a redirect to another host is not followed", async () => {
   await using other = await scriptedServer((_, response) => sendJson(response, 200, {}));
   await using own = await scriptedServer((request, response) =>

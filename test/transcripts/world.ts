@@ -70,6 +70,8 @@ export async function openWorld(network: Network, name: string, setting: Setting
       ...names.env,
       MAILBOX: `${process.execPath} ${readMail} ${network.controlUrl}`,
       PLC_URL: network.plcUrl,
+      // As the operator of the server has it.
+      PDS_ADMIN_PASSWORD: source.adminPassword,
     },
     known,
     takeAway: async (host) => {

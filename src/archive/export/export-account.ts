@@ -295,7 +295,7 @@ async function complete(
   }
   await writeReadme(archive);
   const { handle, pds } = source;
-  const status = pds.account?.active === false ? (pds.account.status ?? "inactive") : undefined;
+  const status = pds.account?.active === false ? (pds.account.status ?? "inactive") : options.status;
   const manifest: Manifest = {
     format: 1,
     snapshot,

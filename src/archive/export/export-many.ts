@@ -60,8 +60,9 @@ const noRoom: ReadonlySet<unknown> = new Set(["ENOSPC", "EDQUOT", "EROFS"]);
 /**
  * Exports every account of a list. A DID that is listed again while it is being exported is passed over.
  *
- * @throws DecampError `storage` if the disk is full or read-only; the signal's reason. Nothing else that happens to an
- *   account is thrown
+ * @throws DecampError `storage` if the disk is full or read-only; `auth-refused` if the server refuses the password of
+ *   its operator, which is good for all or for none; the signal's reason. Nothing else that happens to an account is
+ *   thrown
  */
 export async function exportMany(
   list: AsyncIterable<Listed>,
@@ -87,7 +88,9 @@ export async function exportMany(
       }
     } catch (error) {
       either.throwIfAborted();
-      if (isDecampError(error, "storage") && noRoom.has(error.data["reason"])) {
+      const isForAll =
+        isDecampError(error, "auth-refused") || (isDecampError(error, "storage") && noRoom.has(error.data["reason"]));
+      if (isForAll) {
         throw error;
       }
       await work.onOutcome({ name, ...(did === undefined ? {} : { did }), error });

@@ -57,6 +57,8 @@ export interface ExportOptions {
   readonly publicOnly?: boolean;
   /** Proves everything that is in the archive, before anything else. */
   readonly recheck?: boolean;
+  /** Why the account is not active at its server, in the server's word, where its operator asks for it. */
+  readonly status?: string | undefined;
   readonly report: ReportExport;
   /** Told which blobs are about to be fetched; may throw to stop that. */
   readonly beforeBlobs?: (blobs: BlobsAhead) => Promise<void>;
@@ -68,6 +70,7 @@ export interface ExportWishes {
   readonly concurrency?: number | undefined;
   readonly publicOnly?: boolean;
   readonly recheck?: boolean | undefined;
+  readonly status?: string | undefined;
   readonly report?: ReportExport;
 }
 
@@ -77,9 +80,16 @@ export interface ExportWishes {
  */
 export function exportOptions(
   { now, sleep, writtenBy, lockOwner }: Pick<Services, "now" | "sleep" | "writtenBy" | "lockOwner">,
-  { signal, concurrency = defaultDownloads, publicOnly = false, recheck = false, report = noReport }: ExportWishes,
+  {
+    signal,
+    concurrency = defaultDownloads,
+    publicOnly = false,
+    recheck = false,
+    status,
+    report = noReport,
+  }: ExportWishes,
 ): ExportOptions {
-  return { concurrency, signal, now: now(), sleep, writtenBy, lockOwner, publicOnly, recheck, report };
+  return { concurrency, signal, now: now(), sleep, writtenBy, lockOwner, publicOnly, recheck, status, report };
 }
 
 function noReport(): void {}

@@ -28,19 +28,24 @@ export interface Found {
  * Finds an account. If it is known already whose it is and which server holds it, that one is asked at the same time.
  *
  * @param known `origin`: of the server that holds it, whatever the identity says; `did`: as in `locateAccount`;
- *   `asksAhead`: whether the server may be asked without a session
+ *   `asksAhead`: whether the server may be asked without a session; `adminPassword`: of its operator, as `OpenPds`
  * @throws as `locateAccount` and `askAhead`
  */
 export async function findToExport(
   archive: string,
   account: Account,
-  known: { readonly origin: string | undefined; readonly did: string | undefined; readonly asksAhead: boolean },
+  known: {
+    readonly origin: string | undefined;
+    readonly did: string | undefined;
+    readonly asksAhead: boolean;
+    readonly adminPassword?: string | undefined;
+  },
   services: Services,
   signal: AbortSignal,
 ): Promise<Found> {
-  const { origin, did, asksAhead } = known;
+  const { origin, did, asksAhead, adminPassword } = known;
   const locating = locateAccount(services, account, { from: origin, known: did }, signal);
-  const pds = origin === undefined ? undefined : services.openPds(origin);
+  const pds = origin === undefined ? undefined : services.openPds(origin, adminPassword);
   const asking =
     pds === undefined || did === undefined || !asksAhead ? undefined : askAhead(archive, { pds, did }, signal);
   void asking?.then(async (ahead) => getReady(ahead, services, signal)).catch(() => undefined);

@@ -13,26 +13,24 @@
  * when the identities were seen last (`upTo`), or the account is among those that stay in doubt (`inDoubt`), which are
  * looked up each night until their archive has what the directory says.
  */
-import * as v from "valibot";
 import { locateAccount, type LocatedAccount } from "../../account/find.ts";
 import type { AccountServices } from "../../account/services.ts";
 import { DecampError, isDecampError } from "../../errors.ts";
-import { verifyLog } from "../../plc/log.ts";
-import { pdsOf } from "../../plc/operation.ts";
 import { isFutureRev } from "../../repo/commit.ts";
-import { isDid, isPlcDid } from "../../identity/names.ts";
-import { joinPath, readWhole, writeWhole } from "../../services/disk/files.ts";
-import { readPlainFile } from "../../services/disk/plain-entries.ts";
+import { isPlcDid } from "../../identity/names.ts";
+import { joinPath } from "../../services/disk/files.ts";
 import { namesAtOnce } from "../../services/disk/quick-look.ts";
 import type { PatientDirectory } from "../../services/servers/patient-directory.ts";
 import type { ListedRepo } from "../../services/servers/pds.ts";
 import { archivesIn } from "../archives.ts";
+import { archivedHome } from "./archived-home.ts";
 import { keptAsListed } from "./as-listed.ts";
 import { readChanged, type Changed } from "./changed-identities.ts";
 import type { ExportResult } from "./export-account.ts";
 import type { Outcome } from "./export-many.ts";
-import { archiveName, snapshotFile, snapshotFiles, snapshotsFolder } from "../layout.ts";
+import { archiveName, snapshotFiles, snapshotsFolder } from "../layout.ts";
 import { readableManifests, type Manifest } from "../manifest.ts";
+import { recallNight, rememberNight, type NightMemory } from "./night-memory.ts";
 import { isInTurn, numberIn, type Shard, shardOf } from "./shard.ts";
 import { describeLog } from "./small-files.ts";
 import { listedUnavailable } from "../unavailable.ts";
@@ -45,32 +43,6 @@ const pageInLookUps = 10;
 
 /** With more accounts in doubt than these, identities are looked up as if nothing were known. */
 const mostInDoubt = 10_000;
-
-const time = v.nullable(v.pipe(v.number(), v.safeInteger(), v.minValue(0)));
-const memorySchema = v.object({
-  type: v.literal("decamp night"),
-  format: v.literal(1),
-  /** Origin of the server whose accounts these are. */
-  server: v.string(),
-  /** Which half of the identities the last whole night has looked up, or would have. */
-  half: v.picklist([0, 1]),
-  /** Accounts that are not active there, and whose identity names another server. */
-  moved: v.record(v.pipe(v.string(), v.check(isDid)), v.string()),
-  /** What is known of the identities; unset if nothing is. */
-  identities: v.optional(
-    v.object({
-      /** Origin of the directory. */
-      directory: v.string(),
-      /** When each half was seen last: epoch milliseconds, by the clock of the directory. */
-      upTo: v.tuple([time, time]),
-      /** How many accounts were in the list. */
-      accounts: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
-      /** Those whose archive does not have what the directory says of them, as far as is known. */
-      inDoubt: v.array(v.pipe(v.string(), v.check(isDid))),
-    }),
-  ),
-});
-type Memory = v.InferOutput<typeof memorySchema>;
 
 /** What a night needs to know. */
 export interface NightSetting {
@@ -86,7 +58,7 @@ export interface NightSetting {
 export class Night {
   readonly #setting: NightSetting;
   readonly #half: 0 | 1;
-  readonly #before: Memory | undefined;
+  readonly #before: NightMemory | undefined;
   /** Our clock. */
   readonly #begun: number;
   /** Identities with an operation since they were seen last, if the directory says that. */
@@ -96,12 +68,14 @@ export class Night {
   #unseen = 0;
   /** Where accounts have gone, as this night and those before have seen it. */
   readonly #moved = new Map<string, string>();
+  /** Accounts with an archive that the list does not have, and since when: epoch milliseconds. */
+  readonly #gone = new Map<string, number>();
   /** The accounts of the list, by a number of 48 bits each: what is kept of one must be small. */
   readonly #listed = new Set<number>();
   /** Identities that should have been looked up, and the directory did not answer. */
   notLookedUp = 0;
 
-  private constructor(setting: NightSetting, before: Memory | undefined) {
+  private constructor(setting: NightSetting, before: NightMemory | undefined) {
     this.#setting = setting;
     this.#before = before;
     this.#half = before?.half === 0 ? 1 : 0;
@@ -172,6 +146,35 @@ export class Night {
     return { manifest, mode: "unchanged", ...nothingDone };
   }
 
+  /**
+   * The same for an account that is not active, and that is exported because its server's operator asks for it.
+   *
+   * @param manifest the newest snapshot of its archive
+   * @returns `home` if it has moved away: then there is nothing to export; undefined if an export has to look
+   * @throws DecampError `storage`; the signal's reason
+   */
+  async keptInactive(
+    manifest: Manifest,
+    stated: ListedRepo | undefined,
+    signal: AbortSignal,
+  ): Promise<ExportResult | { readonly home: string } | undefined> {
+    const { folder, origin, services } = this.#setting;
+    const { did } = manifest;
+    const now = services.now();
+    const home = await this.whereTo(manifest, signal);
+    if (home !== undefined) {
+      return { home };
+    }
+    const isSame = !this.#inDoubt.has(did) || services.directory.silence !== undefined;
+    const kept =
+      stated === undefined || !isSame || isInTurn(did, realHeads, now)
+        ? undefined
+        : keptAsListed(joinPath(folder, archiveName(did)), did, origin, stated);
+    return kept === undefined || isFutureRev(kept.rev, now)
+      ? undefined
+      : { manifest: kept, mode: "unchanged", ...nothingDone };
+  }
+
   /** Notes what became of an account that is active: one that has failed is looked up until it has not. */
   settle(did: string, isWell: boolean): void {
     if (isWell) {
@@ -230,6 +233,9 @@ export class Night {
       const isOther = newest?.source !== origin || path !== joinPath(folder, archiveName(did));
       const isElsewhere = shard !== undefined && shardOf(did, shard.count) !== shard.index;
       if (!isOther && !isElsewhere && !this.#listed.has(numberOf(did))) {
+        if (this.#listed.size > 0) {
+          this.#gone.set(did, this.#before?.gone?.[did] ?? this.#begun);
+        }
         const error = new DecampError("account-not-found", `${host} does not list the account ${did} any more.`, {
           hint: "Its archive stays as it is.",
           data: { did, host },
@@ -240,31 +246,33 @@ export class Night {
   }
 
   /**
-   * Notes that the night is over, whose list was gone through to its end; not one in which the directory did not
-   * answer: the next one looks up the same half.
+   * Notes that the night is over, whose list was gone through to its end. One in which the directory did not answer
+   * has seen who is gone, and of the identities nothing: the next one looks up the same half. From a list that has
+   * nobody nothing is learned of who is gone.
    *
    * @throws DecampError `storage`
    */
   async end(): Promise<void> {
-    if (this.notLookedUp > 0) {
-      return;
-    }
     const { origin } = this.#setting;
-    const moved = Object.fromEntries(this.#moved);
-    const identities = this.#identities();
-    const memory: Memory = {
+    const isWhole = this.notLookedUp === 0;
+    const identities = isWhole ? this.#identities() : this.#before?.identities;
+    const other = this.#half === 0 ? 1 : 0;
+    const sawList = this.#listed.size > 0;
+    const at = sawList ? this.#begun : this.#before?.at;
+    await rememberNight(this.#setting, {
       type: "decamp night",
       format: 1,
       server: origin,
-      half: this.#half,
-      moved,
+      half: isWhole ? this.#half : other,
+      ...(at === undefined ? {} : { at }),
+      gone: sawList ? Object.fromEntries(this.#gone) : (this.#before?.gone ?? {}),
+      moved: isWhole ? Object.fromEntries(this.#moved) : (this.#before?.moved ?? {}),
       ...(identities === undefined ? {} : { identities }),
-    };
-    await writeWhole(memoryFile(this.#setting), `${JSON.stringify(memory)}\n`);
+    });
   }
 
   /** What this night leaves of the identities; undefined if that is of no use. */
-  #identities(): Memory["identities"] {
+  #identities(): NightMemory["identities"] {
     const { directory, clockOffset } = this.#setting.services;
     if (this.#inDoubt.size > mostInDoubt) {
       return undefined;
@@ -279,7 +287,10 @@ export class Night {
       directory: directory.origin,
       upTo: [seen(0, first), seen(1, second)],
       accounts: this.#listed.size,
-      inDoubt: [...this.#inDoubt],
+      // Whose archive is not there any more is nobody's doubt.
+      inDoubt: [...this.#inDoubt].filter(
+        (did) => this.#listed.size === 0 || this.#listed.has(numberOf(did)) || this.#gone.has(did),
+      ),
     };
   }
 
@@ -325,21 +336,6 @@ function isSameLog(located: Partial<LocatedAccount>, { files }: Manifest): boole
   return log !== undefined && describeLog(log.raw).sha256 === files[snapshotFiles.log]?.sha256;
 }
 
-/** Origin of the server that the identity named when a snapshot was made; undefined if that cannot be read. */
-async function archivedHome(archive: string, did: string, snapshot: string): Promise<string | undefined> {
-  try {
-    const bytes = await readPlainFile(snapshotFile(archive, snapshot, "log"));
-    const { head } = verifyLog(did, JSON.parse(new TextDecoder().decode(bytes)));
-    const named = pdsOf(head.operation);
-    return named === undefined ? undefined : new URL(named).origin;
-  } catch (error) {
-    if (isDecampError(error, "storage")) {
-      throw error;
-    }
-    return undefined;
-  }
-}
-
 const nothingDone = {
   futureRev: false,
   received: { repoBytes: 0, blobs: 0, blobBytes: 0 },
@@ -353,29 +349,11 @@ function numberOf(did: string): number {
   return numberIn(did, 8, 6);
 }
 
-/** The lock of a night: two of them over the same accounts would do the same. */
-export function nightLock({ folder, shard }: Pick<NightSetting, "folder" | "shard">): string {
-  return joinPath(folder, `${nameOf(shard)}.lock`);
-}
-
-function memoryFile({ folder, shard }: NightSetting): string {
-  return joinPath(folder, `${nameOf(shard)}.json`);
-}
-
-function nameOf(shard: Shard | undefined): string {
-  return shard === undefined ? "night" : `night-${shard.index}-of-${shard.count}`;
-}
-
-async function recall(setting: NightSetting): Promise<Memory | undefined> {
-  const bytes = await readWhole(memoryFile(setting));
-  try {
-    const memory = v.parse(memorySchema, JSON.parse(new TextDecoder().decode(bytes)));
-    if (memory.server !== setting.origin) {
-      return undefined;
-    }
-    const { identities, ...rest } = memory;
-    return identities?.directory === setting.services.directory.origin ? memory : rest;
-  } catch {
+async function recall(setting: NightSetting): Promise<NightMemory | undefined> {
+  const memory = await recallNight(setting);
+  if (memory === undefined || memory.server !== setting.origin) {
     return undefined;
   }
+  const { identities, ...rest } = memory;
+  return identities?.directory === setting.services.directory.origin ? memory : rest;
 }

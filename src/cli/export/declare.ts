@@ -26,6 +26,9 @@ export interface ExportFlags {
   readonly passwordCommand?: string;
   readonly authFactorFile?: string;
   readonly authFactorCommand?: string;
+  readonly adminPasswordFile?: string;
+  readonly adminPasswordCommand?: string;
+  readonly includeTakenDown?: true;
 }
 
 export function declareExport(program: Command): readonly Declared[] {
@@ -45,6 +48,8 @@ export function declareExport(program: Command): readonly Declared[] {
     .addOption(concurrencyOption());
   secretOptions(command, "password", "password, or an app password", "DECAMP_SOURCE_PASSWORD, ATP_PASSWORD");
   secretOptions(command, "auth-factor", "mailed sign-in code", "ATP_AUTH_FACTOR_TOKEN");
+  const admins = "of the server, with --all: also accounts that are not active";
+  secretOptions(command, "admin-password", `admin password ${admins}`, "DECAMP_ADMIN_PASSWORD");
   const group = "Many accounts (an archive each, in the folder of -o):";
   for (const option of [
     new Option("--all", "every account of the server that --pds names"),
@@ -54,6 +59,7 @@ export function declareExport(program: Command): readonly Declared[] {
     new Option("--shard <i/n>", "only part I of N, from 0: a machine each (by the SHA-256 of the DID)").argParser(
       shard,
     ),
+    new Option("--include-taken-down", "with the admin password: also accounts that were taken down"),
     new Option(
       "--fail-on <classes>",
       "exit code 6 also for accounts that are inactive, moved or gone: these words, with commas between",
@@ -84,6 +90,10 @@ export function declareExport(program: Command): readonly Declared[] {
       {
         says: "All accounts of a server, split between three machines; this is the first:",
         command: "decamp export --all --pds https://pds.example.com -o backups --shard 0/3",
+      },
+      {
+        says: "Also those that only the server's operator is given, such as deactivated ones:",
+        command: "decamp export --all --pds https://pds.example.com -o backups --admin-password-file admin.password",
       },
       {
         says: "Every night, without a terminal:",

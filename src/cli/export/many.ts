@@ -9,9 +9,10 @@ import { exportMany, type Listed, type Outcome } from "../../archive/export/expo
 import type { ExportResult } from "../../archive/export/export-account.ts";
 import { requireNoArchive } from "../../archive/folder.ts";
 import { archiveName } from "../../archive/layout.ts";
-import { Night, nightLock, type NightSetting } from "../../archive/export/night.ts";
+import { Night, type NightSetting } from "../../archive/export/night.ts";
+import { nightLock } from "../../archive/export/night-memory.ts";
 import { inactiveStatus } from "../../archive/unavailable.ts";
-import { readManifests } from "../../archive/manifest.ts";
+import { readableManifests, readManifests } from "../../archive/manifest.ts";
 import { budgets } from "../../data/budgets.ts";
 import { DecampError, exitCodeOf, isDecampError } from "../../errors.ts";
 import { parseServerUrl } from "../../identity/addresses.ts";
@@ -31,6 +32,7 @@ import { requirePipe } from "../inputs/standard-input.ts";
 import { servicesFor } from "../services.ts";
 import { stoppable, tellStopping } from "../talk/signals.ts";
 import type { Terminal } from "../talk/terminal.ts";
+import { checkOperator, readAdminPassword, type Operator } from "./admin-password.ts";
 import { summarize, tell, warn } from "./many-lines.ts";
 import { ping } from "../talk/reporters/ping.ts";
 import { count, newTally, totalOf, type Absent, type Tally } from "./many-tally.ts";
@@ -42,10 +44,11 @@ const defaultJobs = 4;
  */
 export async function exportManyCommand(
   { args, flags, globals: raw }: Invocation<ExportFlags>,
-  { terminal }: Edge,
+  { terminal, secrets }: Edge,
 ): Promise<number> {
   const globals = readGlobals(raw, terminal.env);
-  const folder = checkFlags(args, flags);
+  const operator = checkOperator(flags, terminal);
+  const folder = checkFlags(args, flags, operator);
   if ((await carTarget(folder)) !== undefined) {
     refuse("A CAR file holds one account: with --all and --accounts, -o names the folder for the archives.");
   }
@@ -63,10 +66,13 @@ export async function exportManyCommand(
       const plan = { folder, origin, flags, services, globals, terminal, night: undefined };
       return await exportAll(plan, new AbortController().signal);
     }
+    const adminPassword = operator.isGiven
+      ? await readAdminPassword(origin, operator.flags, { services, globals, terminal, known: secrets })
+      : undefined;
     const night = { folder, origin, shard: flags.shard, services };
     const held = { now: services.now(), signal: new AbortController().signal };
     return await withLock(nightLock(night), services.lockOwner, held, async (lost) =>
-      exportAll({ folder, origin, flags, services, globals, terminal, night }, lost),
+      exportAll({ folder, origin, flags, services, globals, terminal, night, adminPassword }, lost),
     );
   } finally {
     opened.close();
@@ -81,7 +87,7 @@ async function exportAll(plan: Plan, lost: AbortSignal): Promise<number> {
     async (stopped) => {
       const signal = AbortSignal.any([stopped, lost]);
       const night = plan.night === undefined ? undefined : await Night.begin(plan.night, signal);
-      const setting = { ...plan, night };
+      const setting = { ...plan, night, homes: new WeakMap<object, string>(), refused: new WeakSet<object>() };
       const onOutcome = async (outcome: Outcome): Promise<void> => {
         const isUnasked = "error" in outcome && outcome.error === services.directory.silence;
         const absent = await findAbsent(outcome, setting, signal);
@@ -138,28 +144,71 @@ interface Plan {
   readonly terminal: Terminal;
   /** For all accounts of a server. */
   readonly night: NightSetting | undefined;
+  /** Of its operator. */
+  readonly adminPassword?: string | undefined;
 }
 
 /** What is the same for all of them. */
 interface Setting extends Omit<Plan, "night"> {
   readonly night: Night | undefined;
+  /** Where accounts have moved, by the error that says that they are not active, as far as that was seen already. */
+  readonly homes: WeakMap<object, string>;
+  /** What the server has said of accounts that its operator asked for. */
+  readonly refused: WeakSet<object>;
 }
 
 async function exportOne(
   did: string,
   account: Account,
   stated: ListedRepo | undefined,
-  { folder, origin, flags, services, globals, terminal, night }: Setting,
+  setting: Setting,
+  signal: AbortSignal,
+): Promise<ExportResult> {
+  const { flags, night, adminPassword } = setting;
+  night?.see(did);
+  try {
+    const kept = stated === undefined || flags.recheck === true ? undefined : await night?.kept(did, stated, signal);
+    return kept ?? (await bring(did, account, undefined, setting, signal));
+  } catch (error) {
+    const status = inactiveStatus(error);
+    const isAsked = status !== undefined && (status !== "takendown" || flags.includeTakenDown === true);
+    if (!isAsked || adminPassword === undefined || night === undefined) {
+      throw error;
+    }
+    const newest = (await readableManifests(joinPath(setting.folder, archiveName(did)))).at(-1);
+    const kept = newest === undefined ? undefined : await night.keptInactive(newest, stated, signal);
+    if (kept !== undefined && "home" in kept) {
+      if (isDecampError(error)) {
+        setting.homes.set(error, kept.home);
+      }
+      throw error;
+    }
+    if (kept !== undefined && flags.recheck !== true) {
+      return kept;
+    }
+    try {
+      return await bring(did, account, { adminPassword, status }, setting, signal);
+    } catch (refusal) {
+      if (isDecampError(refusal)) {
+        setting.refused.add(refusal);
+      }
+      throw refusal;
+    }
+  }
+}
+
+/** @param operator whose server it is asks for the account, which is not active there for the reason `status` */
+async function bring(
+  did: string,
+  account: Account,
+  operator: { readonly adminPassword: string; readonly status: string } | undefined,
+  { folder, origin, flags, services, globals, terminal }: Setting,
   signal: AbortSignal,
 ): Promise<ExportResult> {
   const { concurrency, recheck } = flags;
-  night?.see(did);
-  const kept = stated === undefined || recheck === true ? undefined : await night?.kept(did, stated, signal);
-  if (kept !== undefined) {
-    return kept;
-  }
+  const { adminPassword, status } = operator ?? {};
   const archive = joinPath(folder, archiveName(did));
-  const known = { origin, did, asksAhead: true };
+  const known = { origin, did, asksAhead: true, adminPassword };
   const found = await findToExport(archive, account, known, services, signal);
   try {
     const report: ReportExport = (event) => {
@@ -167,7 +216,7 @@ async function exportOne(
         warn(did, event, globals, terminal);
       }
     };
-    const options = exportOptions(services, { signal, concurrency, recheck, publicOnly: true, report });
+    const options = exportOptions(services, { signal, concurrency, recheck, status, publicOnly: true, report });
     return await exportFound(archive, found, options);
   } finally {
     found.ahead?.close();
@@ -178,8 +227,12 @@ function refuse(message: string): never {
   throw new DecampError("usage", message, { hint: "Run decamp export --help to see how it is used." });
 }
 
-/** @returns the folder of the archives @throws DecampError `usage` for flags that do not go together */
-function checkFlags(args: readonly string[], flags: ExportFlags): string {
+/**
+ * @param operator whether an admin password was given
+ * @returns the folder of the archives
+ * @throws DecampError `usage` for flags that do not go together
+ */
+function checkFlags(args: readonly string[], flags: ExportFlags, operator: Operator): string {
   const { all, accounts, pds, output, signIn } = flags;
   if (args.length > 0 || (all === true && accounts !== undefined)) {
     refuse("Give one account, or --all, or --accounts: only one of them.");
@@ -190,9 +243,15 @@ function checkFlags(args: readonly string[], flags: ExportFlags): string {
   if (all !== true && pds !== undefined) {
     refuse("--pds goes with --all. The server of the accounts in a list is named with --from.");
   }
+  if (all !== true && (operator.isFlag || flags.includeTakenDown === true)) {
+    refuse("The admin password and --include-taken-down go with --all: they are about all accounts of a server.");
+  }
+  if (flags.includeTakenDown === true && !operator.isGiven) {
+    refuse("--include-taken-down takes the admin password: a server gives such accounts to nobody else.");
+  }
   const secrets = [flags.passwordFile, flags.passwordCommand, flags.authFactorFile, flags.authFactorCommand];
   if (signIn === true || secrets.some((secret) => secret !== undefined)) {
-    refuse("Passwords are for one account: with --all and --accounts only what is public is exported.");
+    refuse("The password of an account is for that account alone: with --all and --accounts nobody signs in.");
   }
   return output ?? refuse("Name the folder for the archives with -o.");
 }
@@ -253,16 +312,19 @@ function read(name: string, short: string): Account | DecampError {
 /**
  * Whether there is nothing to export of an account because it is not active: no failure if all accounts of a server are
  * asked for, whatever their state, or if it has an archive already. One that a list names and that has none has failed,
- * and so has one whose archive cannot be read: what is in it nobody knows.
+ * and so has one whose archive cannot be read: what is in it nobody knows. So has one that the server's operator has
+ * asked for, and that does not come.
  */
 async function findAbsent(
   outcome: Outcome,
-  { folder, flags, night }: Setting,
+  { folder, flags, night, homes, refused }: Setting,
   signal: AbortSignal,
 ): Promise<Absent | undefined> {
+  const error = "error" in outcome && isDecampError(outcome.error) ? outcome.error : undefined;
+  const known = error === undefined ? undefined : homes.get(error);
   const isGone = "error" in outcome && isDecampError(outcome.error, "account-not-found") && outcome.isGone === true;
   const status = "error" in outcome ? inactiveStatus(outcome.error) : undefined;
-  if ((status === undefined && !isGone) || outcome.did === undefined) {
+  if ((status === undefined && !isGone) || outcome.did === undefined || (error !== undefined && refused.has(error))) {
     return undefined;
   }
   const newest = await readManifests(joinPath(folder, archiveName(outcome.did))).then(
@@ -277,7 +339,7 @@ async function findAbsent(
   if (newest === "unreadable" || (flags.all !== true && newest === undefined)) {
     return undefined;
   }
-  const home = newest === undefined ? undefined : await night?.whereTo(newest, signal);
+  const home = known ?? (newest === undefined ? undefined : await night?.whereTo(newest, signal));
   const kind = home !== undefined ? "moved" : isGone ? "gone" : "inactive";
   return { class: kind, status, home, snapshot: newest?.snapshot };
 }

@@ -11,7 +11,8 @@ export async function exportCommand(invocation: Invocation<ExportFlags>, edge: E
 }
 
 /** @throws DecampError `usage` for none, and for flags of many */
-function oneAccount([name]: readonly string[], { pds, jobs, shard }: ExportFlags): string {
+function oneAccount([name]: readonly string[], flags: ExportFlags): string {
+  const { pds, jobs, shard, adminPasswordFile, adminPasswordCommand, includeTakenDown } = flags;
   if (name === undefined) {
     throw new DecampError("usage", "Which account? Give a handle or a DID, or --all, or --accounts.", {
       hint: "Run decamp export --help to see how it is used.",
@@ -20,6 +21,11 @@ function oneAccount([name]: readonly string[], { pds, jobs, shard }: ExportFlags
   if (pds !== undefined || jobs !== undefined || shard !== undefined) {
     throw new DecampError("usage", "--pds, --jobs and --shard go with --all or --accounts.", {
       hint: "The server of one account is named with --from.",
+    });
+  }
+  if (adminPasswordFile !== undefined || adminPasswordCommand !== undefined || includeTakenDown === true) {
+    throw new DecampError("usage", "The admin password and --include-taken-down go with --all --pds URL.", {
+      hint: "One account is exported with its own password: --sign-in.",
     });
   }
   return name;

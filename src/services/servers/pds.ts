@@ -16,9 +16,9 @@ import type { Http } from "../http/http.ts";
 import { mediaTypeToSend } from "../http/media-type.ts";
 import { isMissingMethod } from "./missing-method.ts";
 import { isOwnRefusal } from "./refusal.ts";
-import { askRepoStatus, type RepoStatus } from "./repo-status.ts";
+import { askRepoStatus, nobodysDid, type RepoStatus } from "./repo-status.ts";
 import { allPages, pageEntries } from "./pages.ts";
-import { bearerToken, PinnedSession, type Credentials, type SessionInfo } from "./session.ts";
+import { adminRefusal, bearerToken, PinnedSession, type Credentials, type SessionInfo } from "./session.ts";
 import { readStart, type Download } from "./download.ts";
 import { anything, Xrpc, type Shape } from "./xrpc.ts";
 import type { Upload } from "../upload.ts";
@@ -147,8 +147,9 @@ export class Pds {
   readonly #session: PinnedSession;
   readonly #server: Xrpc;
 
-  constructor(http: Http, origin: string) {
-    this.#session = new PinnedSession(http, origin);
+  /** @param adminPassword as `PinnedSession` */
+  constructor(http: Http, origin: string, adminPassword?: string) {
+    this.#session = new PinnedSession(http, origin, adminPassword);
     this.#server = new Xrpc(this.#session);
   }
 
@@ -167,6 +168,11 @@ export class Pds {
 
   get isSignedIn(): boolean {
     return this.#session.isSignedIn;
+  }
+
+  /** Whether it is asked with the password of its operator: then it hands out accounts, too, that are not active. */
+  get isOperators(): boolean {
+    return this.#session.isOperators;
   }
 
   /** What the server said about the account at sign-in; undefined without a session. */
@@ -353,6 +359,25 @@ export class Pds {
       throw said.unsaid;
     }
     return undefined;
+  }
+
+  /**
+   * Whether the password of the operator is good, as far as a server says so before it hands anything out: it is asked
+   * for the head of an account that no server can have.
+   *
+   * @throws DecampError `auth-refused` if it is not; `unreachable`, `rate-limited`
+   */
+  async checkOperator(signal: AbortSignal): Promise<void> {
+    try {
+      await this.statedHead(nobodysDid, signal);
+    } catch (error) {
+      if (!isDecampError(error, "server-refused", "bad-answer")) {
+        throw error;
+      }
+      if (error.data["status"] === 403) {
+        throw adminRefusal(this.host);
+      }
+    }
   }
 
   /** One that it names in its list. */
@@ -702,8 +727,13 @@ function nameless(entry: unknown): string {
   return JSON.stringify(entry).slice(0, 80);
 }
 
-/** Opens a PDS at `origin`. */
-export type OpenPds = (origin: string) => Pds;
+/**
+ * Opens a PDS at `origin`.
+ *
+ * @param adminPassword of its operator; it is sent by https, or to this machine itself, and only where it is needed
+ * @throws DecampError `insecure-url` for a password, and another way
+ */
+export type OpenPds = (origin: string, adminPassword?: string) => Pds;
 
 /** Those of the links that lead to a page on the web. What is none is passed over: nothing depends on it. */
 function webLinks<Name extends string>(links: unknown, names: readonly Name[]): Partial<Record<Name, string>> {

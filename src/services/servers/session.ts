@@ -11,7 +11,15 @@ import { DecampError, isDecampError } from "../../errors.ts";
 import { isJsonObject } from "../../data/json-object.ts";
 import type { KnownSecrets } from "../../data/known-secrets.ts";
 import type { Allowance } from "../http/allowances.ts";
-import { asJson, parseJson, readAgain, readBody, readRefusal, type HttpAnswer } from "../http/http-answer.ts";
+import {
+  asJson,
+  discardBody,
+  parseJson,
+  readAgain,
+  readBody,
+  readRefusal,
+  type HttpAnswer,
+} from "../http/http-answer.ts";
 import type { Http, HttpRequest } from "../http/http.ts";
 import { isMissingMethod } from "./missing-method.ts";
 import { followRedirects, isRedirect } from "../http/redirects.ts";
@@ -79,10 +87,26 @@ export class PinnedSession {
   #tokens: Tokens | undefined;
   #account: SessionInfo | undefined;
   #refreshing: Promise<void> | undefined;
+  /** What shows the operator of the host, as a header. */
+  readonly #operator: string | undefined;
 
-  constructor(http: Http, origin: string) {
+  /**
+   * @param adminPassword of the host: it goes along with every GET of com.atproto.sync (HTTP Basic, user `admin`, as
+   *   the reference server has it), and with nothing else
+   */
+  constructor(http: Http, origin: string, adminPassword?: string) {
     this.#http = http;
     this.origin = origin;
+    if (adminPassword !== undefined) {
+      const encoded = Buffer.from(`admin:${adminPassword}`).toString("base64");
+      http.secrets.add(adminPassword).add(encoded);
+      this.#operator = `Basic ${encoded}`;
+    }
+  }
+
+  /** Whether it is asked with the password of its operator. */
+  get isOperators(): boolean {
+    return this.#operator !== undefined;
   }
 
   get host(): string {
@@ -234,13 +258,20 @@ export class PinnedSession {
       // The host may repeat them at any time, and so may whoever it tells them.
       this.#http.secrets.add(secret);
     }
+    const asksSync = (request.method ?? "GET") === "GET" && syncMethod.test(url.pathname);
+    const operator = bearer === undefined && token === "session" && asksSync ? this.#operator : undefined;
+    const authorization = bearer === undefined ? operator : `Bearer ${bearer}`;
     const answer = await this.#http.send({
       ...request,
       url,
-      headers: { ...request.headers, ...(bearer === undefined ? {} : { authorization: `Bearer ${bearer}` }) },
+      headers: { ...request.headers, ...(authorization === undefined ? {} : { authorization }) },
     });
     if (answer.status >= 200 && answer.status < 300) {
       return answer;
+    }
+    if (operator !== undefined && answer.status === 401) {
+      discardBody(answer.body);
+      throw adminRefusal(this.host);
     }
     if (mayLeadElsewhere === true && (request.method ?? "GET") === "GET" && isRedirect(answer.status)) {
       return followRedirects(this.#http, answer, url, request);
@@ -267,6 +298,17 @@ export class PinnedSession {
       }),
     );
   }
+}
+
+/** What the password of an operator is for. */
+const syncMethod = /^\/xrpc\/com\.atproto\.sync\.[A-Za-z]+$/;
+
+/** The error for a server that does not take the password of its operator. What it says to that is not repeated. */
+export function adminRefusal(host: string): DecampError {
+  return new DecampError("auth-refused", `${host} refuses the admin password.`, {
+    hint: "Give the one that the server was set up with: the reference server calls it PDS_ADMIN_PASSWORD.",
+    data: { host },
+  });
 }
 
 /** What servers call an account that may not sign in, whatever the password. */

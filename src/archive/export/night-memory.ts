@@ -1,0 +1,116 @@
+/** What nights remember in the folder of the archives; see night.ts. */
+import * as v from "valibot";
+import { isDid } from "../../identity/names.ts";
+import { joinPath, readWhole, writeWhole } from "../../services/disk/files.ts";
+import { folderNames } from "../../services/disk/folder-names.ts";
+import type { Shard } from "./shard.ts";
+
+/** What nights over the accounts of one server, or of a part of them, leave for the next one. */
+export interface NightMemory {
+  readonly type: "decamp night";
+  readonly format: 1;
+  /** Origin of the server whose accounts these are. */
+  readonly server: string;
+  /** Which half of the identities the last whole night has looked up, or would have. */
+  readonly half: 0 | 1;
+  /** When the list was gone through to its end, the last time; epoch milliseconds. Older versions kept none. */
+  readonly at?: number | undefined;
+  /** Accounts with an archive from this server that its list does not have, and since which night. */
+  readonly gone?: Readonly<Record<string, number>> | undefined;
+  /** Accounts that are not active there, and whose identity names another server. */
+  readonly moved: Readonly<Record<string, string>>;
+  /** What is known of the identities; unset if nothing is. */
+  readonly identities?:
+    | {
+        /** Origin of the directory. */
+        readonly directory: string;
+        /** When each half was seen last: epoch milliseconds, by the clock of the directory. */
+        readonly upTo: readonly [number | null, number | null];
+        /** How many accounts were in the list. */
+        readonly accounts: number;
+        /** Those whose archive does not have what the directory says of them, as far as is known. */
+        readonly inDoubt: readonly string[];
+      }
+    | undefined;
+}
+
+const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+const did = v.pipe(v.string(), v.check(isDid));
+const memorySchema: v.GenericSchema<unknown, NightMemory> = v.object({
+  type: v.literal("decamp night"),
+  format: v.literal(1),
+  server: v.string(),
+  half: v.picklist([0, 1]),
+  at: v.optional(count),
+  gone: v.optional(v.record(did, count)),
+  moved: v.record(did, v.string()),
+  identities: v.optional(
+    v.object({
+      directory: v.string(),
+      upTo: v.tuple([v.nullable(count), v.nullable(count)]),
+      accounts: count,
+      inDoubt: v.array(did),
+    }),
+  ),
+});
+
+/** Of which archives: the folder that they lie in, and the part of the accounts. */
+export interface NightPlace {
+  readonly folder: string;
+  readonly shard: Shard | undefined;
+}
+
+/** The lock of a night: two of them over the same accounts would do the same. */
+export function nightLock(place: NightPlace): string {
+  return joinPath(place.folder, `${nameOf(place.shard)}.lock`);
+}
+
+/**
+ * What the last night has left.
+ *
+ * @returns undefined for nothing, and for what is in another format
+ * @throws DecampError `storage`
+ */
+export async function recallNight({ folder, shard }: NightPlace): Promise<NightMemory | undefined> {
+  return readMemory(joinPath(folder, `${nameOf(shard)}.json`));
+}
+
+/** @throws DecampError `storage` */
+export async function rememberNight({ folder, shard }: NightPlace, memory: NightMemory): Promise<void> {
+  await writeWhole(joinPath(folder, `${nameOf(shard)}.json`), `${JSON.stringify(memory)}\n`);
+}
+
+/**
+ * What the nights over all parts of the accounts have left, each with its part.
+ *
+ * @throws DecampError `storage`
+ */
+export async function allNights(
+  folder: string,
+): Promise<readonly { readonly shard: Shard | undefined; readonly memory: NightMemory }[]> {
+  const found: { shard: Shard | undefined; memory: NightMemory }[] = [];
+  for await (const name of folderNames(folder)) {
+    const [all, index, count] = /^night(?:-([0-9]{1,6})-of-([0-9]{1,6}))?\.json$/.exec(name) ?? [];
+    const memory = all === undefined ? undefined : await readMemory(joinPath(folder, name));
+    if (memory !== undefined) {
+      found.push({
+        shard: index === undefined ? undefined : { index: Number(index), count: Number(count) },
+        memory,
+      });
+    }
+  }
+  return found;
+}
+
+async function readMemory(path: string): Promise<NightMemory | undefined> {
+  const bytes = await readWhole(path);
+  try {
+    return v.parse(memorySchema, JSON.parse(new TextDecoder().decode(bytes)));
+  } catch {
+    return undefined;
+  }
+}
+
+function nameOf(shard: Shard | undefined): string {
+  return shard === undefined ? "night" : `night-${shard.index}-of-${shard.count}`;
+}
