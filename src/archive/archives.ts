@@ -4,7 +4,7 @@ import { folderNames } from "../services/disk/folder-names.ts";
 import { joinPath } from "../services/disk/files.ts";
 import { isFolder } from "../services/disk/hash-file.ts";
 import { listEntries, plainSize } from "../services/disk/plain-entries.ts";
-import { markerFile, snapshotFile, snapshotName, snapshotsFolder } from "./layout.ts";
+import { isBeingRemoved, markerFile, snapshotFile, snapshotName, snapshotsFolder } from "./layout.ts";
 
 /** What `archiveName` makes of a DID. */
 const nameOfAccount = /^did-(?:plc-[2-7a-z]{24}|web-.+)$/;
@@ -23,7 +23,7 @@ export async function holdsArchives(path: string): Promise<boolean> {
 /**
  * The paths of the archives in a folder: what has the marker of one, whatever has become of the rest; what has
  * snapshots, as versions that wrote no marker made it; and whatever is named like an account, even if it is no archive
- * or no folder any more, so that its loss is noticed. Other things are passed over.
+ * or no folder any more, so that its loss is noticed. Other things are passed over, and so is what is being removed.
  *
  * @throws DecampError `storage`
  */
@@ -32,7 +32,7 @@ export async function* archivesIn(folder: string): AsyncGenerator<string> {
     const path = joinPath(folder, name);
     if (
       nameOfAccount.test(name) ||
-      ((await isFolder(path)) && ((await hasMarker(path)) || (await hasSnapshots(path))))
+      (!isBeingRemoved(name) && (await isFolder(path)) && ((await hasMarker(path)) || (await hasSnapshots(path))))
     ) {
       yield path;
     }

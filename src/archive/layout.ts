@@ -61,6 +61,18 @@ export function archiveName(did: string): string {
   return did.replaceAll("%3A", "_").replaceAll(":", "-");
 }
 
+const removing = "removing-";
+
+/** What the archive of an account is called from the moment at which it is no more, until all of it is removed. */
+export function removingName(name: string): string {
+  return `${removing}${name}`;
+}
+
+/** Whether a folder among archives is one that is being removed. */
+export function isBeingRemoved(name: string): boolean {
+  return name.startsWith(`${removing}did-`);
+}
+
 export function readmeFile(archive: string): string {
   return joinPath(archive, "README.txt");
 }

@@ -3,11 +3,15 @@
  * accounts are real ones, signed and all; a server with so many that this list is worth a request stands in for one.
  */
 import { createServer, type ServerResponse } from "node:http";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { access, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { numberIn } from "../../src/archive/export/shard.ts";
+import { judgeGone } from "../../src/archive/gone/judge-gone.ts";
+import { parseSpan } from "../../src/archive/keep-rules.ts";
+import { defaultBudgets } from "../../src/data/budgets.ts";
+import { openServices } from "../../src/services/open.ts";
 import { Fleet, type FleetAccount } from "../bench/fleet.ts";
 import { documentOf } from "../cli/support/directory.ts";
 import { listen, stopServer } from "../network/ports.ts";
@@ -21,6 +25,10 @@ const accounts = new Map<string, FleetAccount>();
 /** What the directory has: more than the accounts were made with. */
 const logs = new Map<string, readonly TestEntry[]>();
 const inactive = new Set<string>();
+/** Accounts that the server has not any more, and those that it does not list although it has them. */
+const gone = new Set<string>();
+const unlisted = new Set<string>();
+let breakRepos: ((response: ServerResponse) => void) | undefined;
 let asked: string[] = [];
 let base = "";
 let folder = "";
@@ -32,7 +40,8 @@ let listed: () => { did: string; createdAt: string; [field: string]: unknown }[]
 
 const server = createServer((request, response) => {
   const { pathname, searchParams } = new URL(request.url ?? "/", "http://localhost");
-  const account = accounts.get(searchParams.get("did") ?? "");
+  const asksFor = searchParams.get("did") ?? "";
+  const account = gone.has(asksFor) ? undefined : accounts.get(asksFor);
   const json = (value: unknown): unknown =>
     response.setHeader("content-type", "application/json").end(JSON.stringify(value));
   const method = pathname.replace("/xrpc/com.atproto.sync.", "");
@@ -42,7 +51,12 @@ const server = createServer((request, response) => {
     response.setHeader("date", date ?? "");
   }
   if (method === "listRepos") {
-    const repos = [...accounts.values()].map(({ did, commit, rev }) => ({
+    if (breakRepos !== undefined) {
+      breakRepos(response);
+      return;
+    }
+    const there = [...accounts.values()].filter(({ did }) => !gone.has(did) && !unlisted.has(did));
+    const repos = there.map(({ did, commit, rev }) => ({
       did,
       head: commit,
       rev,
@@ -66,7 +80,9 @@ const server = createServer((request, response) => {
     const [, did = "", isLog] = pathname.split("/");
     asked.push(did);
     json(isLog === undefined ? documentFor(did) : logs.get(did));
-  } else if (account === undefined || inactive.has(account.did)) {
+  } else if (account !== undefined && method === "getRepoStatus") {
+    json({ did: account.did, active: true });
+  } else if (account === undefined || (inactive.has(account.did) && request.headers.authorization === undefined)) {
     response.statusCode = 400;
     json({ error: account === undefined ? "RepoNotFound" : "RepoDeactivated", message: "No." });
   } else if (method === "getLatestCommit") {
@@ -102,6 +118,9 @@ beforeEach(async () => {
   folder = await mkdtemp(path.join(base, "archives-"));
   const fleet = await Fleet.create(origin, size);
   inactive.clear();
+  gone.clear();
+  unlisted.clear();
+  breakRepos = undefined;
   breakList = undefined;
   clock = undefined;
   pageSize = 1000;
@@ -158,8 +177,30 @@ async function change(did: string, time: number, more: Partial<TestEntry> = {}):
   logs.set(did, [...log, { ...entry!, createdAt: new Date(time).toISOString(), ...more }]);
 }
 
-async function memory(): Promise<{ identities?: { upTo: (number | null)[]; inDoubt: string[] } }> {
+async function memory(): Promise<{
+  gone?: Record<string, number>;
+  identities?: { upTo: (number | null)[]; inDoubt: string[] };
+}> {
   return JSON.parse(await readFile(path.join(folder, "night.json"), "utf8")) as ReturnType<typeof memory>;
+}
+
+/** Makes an account live on another server, as its identity says. */
+async function moveAway(did: string, home: string): Promise<void> {
+  const owner = await testKey("fleet owner");
+  const [genesis] = logs.get(did)!;
+  const content = { ...genesis!.operation, ...servedAt(home), prev: testCid(genesis!.operation) };
+  const [entry] = auditLog([await signed(operation(testCid(genesis!.operation), content), owner)], { did });
+  logs.set(did, [genesis!, { ...entry!, createdAt: new Date().toISOString() }]);
+}
+
+/** The identity ends. */
+async function giveUp(did: string): Promise<void> {
+  const owner = await testKey("fleet owner");
+  const log = logs.get(did) ?? [];
+  const [entry] = auditLog([await signed({ type: "plc_tombstone", prev: testCid(log.at(-1)!.operation) }, owner)], {
+    did,
+  });
+  logs.set(did, [...log, { ...entry!, createdAt: new Date().toISOString() }]);
 }
 
 /** Two nights, after which every identity was seen. */
@@ -243,17 +284,26 @@ test("an identity that was changed while its account was not active is looked up
 test("one that has moved away and comes back is looked up", async () => {
   await seeAll();
   const did = nth(12);
-  const owner = await testKey("fleet owner");
-  const [genesis] = logs.get(did)!;
-  const content = { ...genesis!.operation, ...servedAt("https://new.example.com"), prev: testCid(genesis!.operation) };
-  const [entry] = auditLog([await signed(operation(testCid(genesis!.operation), content), owner)], { did });
-  logs.set(did, [genesis!, { ...entry!, createdAt: new Date().toISOString() }]);
+  await moveAway(did, "https://new.example.com");
   inactive.add(did);
   expect((await night()).lookedUp).toEqual([did]);
   listed = () => [];
   expect((await night()).lookedUp).toEqual([]);
   inactive.delete(did);
   expect((await night()).lookedUp).toEqual([did]);
+});
+
+test("with the admin password, too, who has moved away is not exported, and who has not is as the list says", async () => {
+  await seeAll();
+  const [moved, resting] = [nth(12), nth(14)];
+  await moveAway(moved, "https://new.example.com");
+  inactive.add(moved).add(resting);
+  const operator = ["--admin-password-command", "echo the-admin-password", "--fail-on"];
+  expect(await night(...operator, "moved")).toMatchObject({ code: 6 });
+  listed = () => [];
+  expect(await night(...operator, "gone,inactive")).toMatchObject({ code: 0, lookedUp: [] });
+  const { moved: known } = (await memory()) as { moved?: Record<string, string> };
+  expect(known).toEqual({ [moved]: "https://new.example.com" });
 });
 
 test("more operations than are worth it: one page, and the halves", async () => {
@@ -296,4 +346,158 @@ test("a memory of another directory, or a broken one, asks for more", async () =
   expect(await night()).toMatchObject({ lookedUp: half(0), pages: 0 });
   await writeFile(file, text.slice(0, 40));
   expect(await night()).toMatchObject({ lookedUp: half(0), pages: 0 });
+});
+
+interface PrunedGone {
+  code: number | null;
+  error?: { code: string } | undefined;
+  /** what became of each, by its DID */
+  fates: Record<string, string>;
+  archives?: { removed: number; stayed: number; failed: number; younger: number } | undefined;
+}
+
+function documents(text: string): Record<string, unknown>[] {
+  return text.split("\n").flatMap((line) => (line === "" ? [] : [JSON.parse(line) as Record<string, unknown>]));
+}
+
+function whereGone(): string[] {
+  return ["--plc-url", origin, "--allow-private-hosts", "--state-dir", `${folder}-state`, "--no-input"];
+}
+
+async function prune(...flags: string[]): Promise<PrunedGone> {
+  const ended = await runDecamp(["archive", "prune", folder, "--gone", "30d", ...whereGone(), "--json", ...flags]);
+  const lines = documents(ended.stdout);
+  const told = lines.filter(({ type, did }) => type === "account" && did !== undefined);
+  return {
+    code: ended.code,
+    error: documents(ended.stderr)[0] as { code: string } | undefined,
+    fates: Object.fromEntries(told.map(({ did, outcome, code }) => [String(did), String(outcome ?? code)])),
+    archives: lines.at(-1)?.["archives"] as PrunedGone["archives"],
+  };
+}
+
+/** A night, after which those who are gone have been so for that many days. */
+async function goneFor(days: number): Promise<void> {
+  await night();
+  const file = path.join(folder, "night.json");
+  const before = await memory();
+  const since = Date.now() - days * 24 * hour;
+  const missed = Object.keys(before.gone ?? {});
+  await writeFile(file, JSON.stringify({ ...before, gone: Object.fromEntries(missed.map((did) => [did, since])) }));
+}
+
+const archiveOf = (did: string): string => path.join(folder, did.replaceAll(":", "-"));
+const present = async (...dids: string[]): Promise<boolean[]> =>
+  Promise.all(
+    dids.map(async (did) =>
+      access(path.join(archiveOf(did), "decamp.json")).then(
+        () => true,
+        () => false,
+      ),
+    ),
+  );
+
+const page = (text: string) => (response: ServerResponse) =>
+  response.setHeader("content-type", "application/json").end(text);
+
+describe("archive prune --gone", () => {
+  test("a night remembers since when an account is missed, until it is there again", async () => {
+    const did = nth(3);
+    gone.add(did);
+    await night();
+    const first = (await memory()).gone;
+    expect(Object.keys(first ?? {})).toEqual([did]);
+    await night();
+    expect((await memory()).gone).toEqual(first);
+    // From a list that has nobody nothing is learned.
+    breakRepos = (response) => response.setHeader("content-type", "application/json").end('{"repos":[]}');
+    await night();
+    expect((await memory()).gone).toEqual(first);
+    breakRepos = undefined;
+    gone.clear();
+    await night();
+    expect((await memory()).gone).toEqual({});
+  });
+
+  test("who is gone is removed after a yes; who has moved, is there, or is not known stays, and so does everybody else", async () => {
+    const [left, moved, tombstoned, back, hidden, unknown, foreign, young] = [3, 4, 5, 6, 7, 8, 9, 10].map(nth) as [
+      string,
+      string,
+      string,
+      string,
+      string,
+      string,
+      string,
+      string,
+    ];
+    for (const did of [left, moved, tombstoned, back, unknown, foreign]) {
+      gone.add(did);
+    }
+    unlisted.add(hidden);
+    await moveAway(moved, "https://new.example.com");
+    await giveUp(tombstoned);
+    await goneFor(31);
+    gone.add(young);
+    await night();
+    gone.delete(back);
+    // A log that does not prove itself.
+    const [genesis] = logs.get(unknown)!;
+    logs.set(unknown, [genesis!, { ...genesis!, cid: testCid({ other: 1 }) }]);
+    await writeFile(path.join(archiveOf(foreign), "notes.txt"), "mine");
+
+    const fates = {
+      [moved]: "moved",
+      [back]: "there",
+      [hidden]: "there",
+      [unknown]: "identity-invalid",
+      [foreign]: "refused",
+    };
+    const would = await prune("--dry-run");
+    expect(would.fates).toEqual({ ...fates, [left]: "would-be-removed", [tombstoned]: "would-be-removed" });
+    expect(would).toMatchObject({ code: 9, archives: { removed: 2, stayed: 3, failed: 2, younger: 1 } });
+    const person = await runDecamp(["archive", "prune", folder, "--gone", "30d", "--dry-run", ...whereGone()]);
+    expect(person.stdout).toContain(`would be removed: not listed by ${origin} since 20`);
+    expect(person.stdout).toContain("stays: its identity names https://new.example.com, and this may be the last copy");
+    expect(person.stdout).toMatch(
+      /\n2 archives would be removed, 5 would stay\.\n1 more account: gone for less than 30d\.\n$/,
+    );
+    const unasked = await prune();
+    expect(unasked).toMatchObject({ code: 7, error: { code: "input-needed" } });
+    expect(await present(left, tombstoned)).toEqual([true, true]);
+
+    const done = await prune("--yes");
+    expect(done.fates).toEqual({ ...fates, [left]: "removed", [tombstoned]: "removed" });
+    expect(await present(left, tombstoned)).toEqual([false, false]);
+    expect(await present(moved, back, hidden, unknown, foreign, young)).toEqual([true, true, true, true, true, true]);
+    expect((await readdir(folder)).filter((name) => name.startsWith("did-"))).toHaveLength(count - 2);
+
+    const also = await prune("--yes", "--include-moved");
+    expect(also.fates).toEqual({ ...fates, [moved]: "removed" });
+    expect(await present(moved)).toEqual([false]);
+  });
+
+  test("where the server or the directory does not say it, nothing is removed", async () => {
+    const did = nth(3);
+    gone.add(did);
+    await goneFor(31);
+    breakRepos = (response) => response.writeHead(403).end("{}");
+    expect(await prune("--yes")).toMatchObject({ code: 5, fates: {} });
+    const failing: readonly (readonly [string, (response: ServerResponse) => void])[] = [
+      ["unreachable", (response) => response.destroy()],
+      ["bad-answer", page('{"repos":[]}')],
+      ["bad-answer", page('{"repos":[{"did":"did:plc:222222222222222222222222"}],"cursor":"1"}')],
+    ];
+    const limits = { ...defaultBudgets, attempts: 1 };
+    const services = openServices({ plcUrl: origin, allowPrivateHosts: true, stateDir: `${folder}-state`, limits });
+    for (const [code, how] of failing) {
+      breakRepos = how;
+      const judged = judgeGone(folder, parseSpan("30d")!, services, AbortSignal.timeout(30_000));
+      await expect(judged).rejects.toMatchObject({ code });
+    }
+    services.close();
+    breakRepos = undefined;
+    logs.delete(did);
+    expect(await prune("--yes")).toMatchObject({ code: 5, archives: { removed: 0, failed: 1 } });
+    expect(await present(did)).toEqual([true]);
+  });
 });

@@ -62,8 +62,13 @@ const walls: readonly Wall[] = [
   },
   {
     to: /^archive\/export\//,
-    but: /^(?!archive\/)|^archive\/export\//,
+    but: /^(?!archive\/)|^archive\/(export|gone)\//,
     why: "archive/export uses the archive, and not the other way round",
+  },
+  {
+    to: /^archive\/gone\//,
+    but: /^(?!archive\/)|^archive\/gone\//,
+    why: "archive/gone removes archives, and nothing of the archive leads there",
   },
   {
     to: /^archive\/check\//,

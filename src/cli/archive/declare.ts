@@ -11,6 +11,8 @@ export interface PruneFlags {
   readonly keepYearly?: number;
   readonly keepWithin?: string;
   readonly release?: readonly string[];
+  readonly gone?: string;
+  readonly includeMoved?: true;
   readonly dryRun?: true;
 }
 
@@ -60,6 +62,12 @@ export function declareArchive(program: Command): readonly Declared[] {
     .argument("<dir>", "an archive, or a folder of archives")
     .option("--release <snapshot>", "this one need not be held any longer; may be repeated", collect)
     .option("--dry-run", "say what would be removed and why the others stay, and remove nothing");
+  for (const option of [
+    new Option("--gone <span>", "those that the server has not listed for so long, such as 30d"),
+    new Option("--include-moved", "of these also accounts that live on another server now"),
+  ]) {
+    pruning.addOption(option.helpGroup("Whole archives (of a folder of archives, after a yes, or with --yes):"));
+  }
   const many = wholeNumber(1, 999_999_999);
   for (const option of [
     new Option("--keep-daily <n>", "the last one of each of the N newest days that have one").argParser(many),
@@ -80,6 +88,10 @@ export function declareArchive(program: Command): readonly Declared[] {
       "removed is gone. The newest snapshot always stays, the newest one that has preferences",
       "or an e-mail address, and each that is held, because much of what it has was gone when",
       "the next one was made: archive ls names those.",
+      "",
+      "With --gone, whole archives: of accounts that decamp export --all has not found in the",
+      "list of their server for so long. The server and the identity are asked once more; who",
+      "has moved away stays, and so does everybody where somebody does not answer.",
     ],
     [
       {
@@ -97,6 +109,10 @@ export function declareArchive(program: Command): readonly Declared[] {
       {
         says: "All archives that export --all has made:",
         command: "decamp archive prune backups --keep-daily 7 --keep-monthly 12",
+      },
+      {
+        says: "Whose accounts have been gone from the server for a month:",
+        command: "decamp archive prune backups --gone 30d --dry-run",
       },
     ],
   );

@@ -1,7 +1,7 @@
 /** `decamp archive prune`: which snapshots stay, and what goes with the others. */
 import { refuseFile } from "../../archive/no-archive.ts";
 import { holdsArchives } from "../../archive/archives.ts";
-import { hasRule, parseSpan, type KeepRules } from "../../archive/keep-rules.ts";
+import { hasRule, parseSpan, type KeepRules, type Span } from "../../archive/keep-rules.ts";
 import { privateReason, pruneArchive, type Pruned } from "../../archive/prune.ts";
 import { DecampError } from "../../errors.ts";
 import { thisProcess } from "../../services/disk/lock-owner.ts";
@@ -14,14 +14,32 @@ import type { Terminal } from "../talk/terminal.ts";
 import type { PruneFlags } from "./declare.ts";
 
 /** Runs `decamp archive prune`. */
-export async function archivePruneCommand(
-  { args, flags, globals: raw }: Invocation<PruneFlags>,
-  { terminal }: Edge,
-): Promise<number> {
+export async function archivePruneCommand(invocation: Invocation<PruneFlags>, edge: Edge): Promise<number> {
+  const { args, flags, globals: raw } = invocation;
+  const { terminal } = edge;
   const globals = readGlobals(raw, terminal.env);
   const [path = ""] = args;
-  const { release = [], dryRun = false } = flags;
+  const { release = [], dryRun = false, gone, includeMoved } = flags;
   const rules = readRules(flags);
+  if (gone !== undefined && (hasRule(rules) || release.length > 0)) {
+    throw new DecampError(
+      "usage",
+      "--gone removes whole archives, the other flags snapshots: run one after the other.",
+    );
+  }
+  if (gone === undefined && includeMoved === true) {
+    throw new DecampError("usage", "--include-moved goes with --gone.");
+  }
+  if (gone !== undefined) {
+    const span = readSpan("--gone", gone);
+    await refuseFile(path);
+    if (!(await holdsArchives(path))) {
+      throw new DecampError("usage", `${path} is no folder of archives, and --gone is about one.`, {
+        hint: "Give the folder that decamp export --all has made.",
+      });
+    }
+    return (await import("./prune-gone.ts")).pruneGone(path, span, invocation, edge);
+  }
   if (!hasRule(rules) && release.length === 0) {
     throw new DecampError("usage", "Which snapshots stay is missing.", {
       hint: "Say it with --keep-daily 7 --keep-weekly 5 --keep-monthly 12, for example.",
@@ -56,13 +74,18 @@ export async function archivePruneCommand(
 
 /** @throws DecampError `usage` for a span that is none */
 function readRules({ keep, keepDaily, keepWeekly, keepMonthly, keepYearly, keepWithin }: PruneFlags): KeepRules {
-  const within = keepWithin === undefined ? undefined : parseSpan(keepWithin);
-  if (keepWithin !== undefined && within === undefined) {
-    throw new DecampError("usage", `--keep-within: ${keepWithin} is no span of time.`, {
+  const within = keepWithin === undefined ? undefined : readSpan("--keep-within", keepWithin);
+  return { last: keep, daily: keepDaily, weekly: keepWeekly, monthly: keepMonthly, yearly: keepYearly, within };
+}
+
+function readSpan(flag: string, text: string): Span {
+  const span = parseSpan(text);
+  if (span === undefined) {
+    throw new DecampError("usage", `${flag}: ${text} is no span of time.`, {
       hint: "It looks like 30d or 1y6m14d12h: years, months, days and hours.",
     });
   }
-  return { last: keep, daily: keepDaily, weekly: keepWeekly, monthly: keepMonthly, yearly: keepYearly, within };
+  return span;
 }
 
 function tellPruned(pruned: Pruned, dryRun: boolean, { json, quiet, verbose }: GlobalFlags, { out }: Terminal): void {

@@ -135,6 +135,42 @@ export async function renameFile(from: string, to: string): Promise<void> {
   }
 }
 
+/**
+ * Gives a folder another name beside it, in one step that is durable. A link to one stays.
+ *
+ * @returns whether there was a folder, and nothing of the new name
+ * @throws DecampError `storage`
+ */
+export async function renameFolder(from: string, to: string): Promise<boolean> {
+  try {
+    if (!(await lstat(from)).isDirectory() || (await lookAt(to, lstat)) !== undefined) {
+      return false;
+    }
+    await rename(from, to);
+  } catch (error) {
+    if (isAbsent(error)) {
+      return false;
+    }
+    throw isDecampError(error) ? error : storageError(from, error);
+  }
+  await syncFolders([dirname(to)]);
+  return true;
+}
+
+/**
+ * Removes a folder with all that is in it; of a link the link. It has to be known that all of it may go.
+ *
+ * @throws DecampError `storage`
+ */
+export async function removeWithContent(path: string): Promise<void> {
+  try {
+    await rm(path, { recursive: true, force: true });
+    await syncFolders([dirname(path)]);
+  } catch (error) {
+    throw isDecampError(error) ? error : storageError(path, error);
+  }
+}
+
 /** Removes a folder if it is empty. A link to one stays. @throws DecampError `storage` */
 export async function removeEmptyFolder(path: string): Promise<void> {
   try {

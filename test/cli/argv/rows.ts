@@ -390,6 +390,8 @@ export const commandRows: Readonly<Record<string, CommandRows>> = {
       ["--concurrency 12", flags({ concurrency: 12 })],
       ...secret("password"),
       ...secret("auth-factor"),
+      ...secret("admin-password"),
+      ["--include-taken-down", flags({ includeTakenDown: true })],
       // That one account was named, too, is refused later.
       ["--all", flags({ all: true })],
       ["--pds https://s.example", flags({ pds: "https://s.example" })],
@@ -438,6 +440,8 @@ export const commandRows: Readonly<Record<string, CommandRows>> = {
       ["--release 3a", flags({ release: ["3a"] })],
       ["--release 3a --release 3b", flags({ release: ["3a", "3b"] })],
       ["--dry-run", flags({ dryRun: true })],
+      ["--gone 30d", flags({ gone: "30d" })],
+      ["--include-moved", flags({ includeMoved: true })],
       ["--keep 1", flags({ keep: 1 })],
       ["--keep-daily 7", flags({ keepDaily: 7 })],
       ["--keep-weekly 5", flags({ keepWeekly: 5 })],
