@@ -53,7 +53,7 @@ const names =
   "AT Bluesky Windows macOS Linux GNOME KWallet Keyring Docker docker podman Kubernetes restic rclone GitHub Git git LFS lfs npm nginx cron systemd " +
   "openssl goat age gzip xz zstd Zstandard unzip ZIP HTML JSON SSH PGP IPFS ASCII HTTP https TLS DNS TXT IP URL URI UTC RFC " +
   "launchd launchctl systemctl loginctl journalctl crontab osascript umask sendmail " +
-  "Cirrus cocoon rsky rsky-pds ezpds Custos arroba millipds blue-nile openfederation ePDS Tranquil SQLite " +
+  "Prometheus Cirrus cocoon rsky rsky-pds ezpds Custos arroba millipds blue-nile openfederation ePDS Tranquil SQLite " +
   "IMAP OAuth README TOML Monday Sunday Ctrl-C Enter kB MB GB KiB MiB GiB chmod chown ps rm bash zsh fish PowerShell CI";
 
 /** Words of every computer user's day that a list of common words lacks. */

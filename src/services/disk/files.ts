@@ -19,6 +19,8 @@ import { writeAll } from "./write-whole.ts";
 /** Permissions: state and private parts are for their owner alone. */
 export const privateFile = 0o600;
 export const privateFolder = 0o700;
+/** What everybody may read. */
+const sharedFile = 0o644;
 
 /** The names in a folder, sorted; none if it does not exist. */
 export async function listFolder(path: string): Promise<string[]> {
@@ -90,6 +92,11 @@ export class NewFile {
   /** The descriptor, to read back what was written. */
   get descriptor(): number {
     return this.#handle.fd;
+  }
+
+  /** Lets every user of the machine read it, whatever the umask says. */
+  async share(): Promise<void> {
+    await onDisk(this.path, async () => this.#handle.chmod(sharedFile));
   }
 
   /** Adds bytes; they have to stay as they are until it resolves. The next ones may be added before that. */

@@ -12,9 +12,14 @@ import { writeAll } from "../write-whole.ts";
  * Writes a small file; what lies under its name is replaced when the new one is whole. A link of the user's is
  * followed.
  *
+ * @param readers `everybody` for what other users of the machine are to read, such as those who watch it
  * @throws DecampError `refused` for a link that leads nowhere, `storage`
  */
-export async function writeOutput(path: string, content: string): Promise<void> {
+export async function writeOutput(
+  path: string,
+  content: string,
+  readers: "owner" | "everybody" = "owner",
+): Promise<void> {
   await onDisk(path, async () => {
     const bytes = new TextEncoder().encode(content);
     const { place, isPlain } = await look(path);
@@ -26,6 +31,9 @@ export async function writeOutput(path: string, content: string): Promise<void> 
     const file = await NewFile.create(unusedName(place));
     try {
       await file.write(bytes);
+      if (readers === "everybody") {
+        await file.share();
+      }
       await file.keep(place);
     } catch (error) {
       await file.discard();
