@@ -48,6 +48,8 @@ export interface Services {
 export interface OpenServices extends Services {
   /** Folder of decamp's own state: journals, heads, locks. */
   readonly stateDir: string;
+  /** How many requests were sent so far, to whomever, repetitions counted. */
+  readonly requestsSent: () => number;
   /** Ends what is under way, and the connections. */
   readonly close: () => void;
 }
@@ -109,6 +111,7 @@ export function openServices(options: OpenOptions = {}): OpenServices {
     ...(relay === undefined ? {} : { relay: createRelay(http, relay) }),
     ...(appView === undefined ? {} : { appView: createAppView(http, appView) }),
     stateDir: folder,
+    requestsSent: () => http.sent,
     close,
   };
 }

@@ -3,6 +3,7 @@ import * as v from "valibot";
 import { isDid } from "../../identity/names.ts";
 import { joinPath, readWhole, writeWhole } from "../../services/disk/files.ts";
 import { folderNames } from "../../services/disk/folder-names.ts";
+import { memoryFile } from "../state/run-files.ts";
 import type { Shard } from "./shard.ts";
 
 /** What nights over the accounts of one server, or of a part of them, leave for the next one. */
@@ -60,24 +61,19 @@ export interface NightPlace {
   readonly shard: Shard | undefined;
 }
 
-/** The lock of a night: two of them over the same accounts would do the same. */
-export function nightLock(place: NightPlace): string {
-  return joinPath(place.folder, `${nameOf(place.shard)}.lock`);
-}
-
 /**
  * What the last night has left.
  *
  * @returns undefined for nothing, and for what is in another format
  * @throws DecampError `storage`
  */
-export async function recallNight({ folder, shard }: NightPlace): Promise<NightMemory | undefined> {
-  return readMemory(joinPath(folder, `${nameOf(shard)}.json`));
+export async function recallNight(place: NightPlace): Promise<NightMemory | undefined> {
+  return readMemory(memoryFile(place));
 }
 
 /** @throws DecampError `storage` */
-export async function rememberNight({ folder, shard }: NightPlace, memory: NightMemory): Promise<void> {
-  await writeWhole(joinPath(folder, `${nameOf(shard)}.json`), `${JSON.stringify(memory)}\n`);
+export async function rememberNight(place: NightPlace, memory: NightMemory): Promise<void> {
+  await writeWhole(memoryFile(place), `${JSON.stringify(memory)}\n`);
 }
 
 /**
@@ -109,8 +105,4 @@ async function readMemory(path: string): Promise<NightMemory | undefined> {
   } catch {
     return undefined;
   }
-}
-
-function nameOf(shard: Shard | undefined): string {
-  return shard === undefined ? "night" : `night-${shard.index}-of-${shard.count}`;
 }

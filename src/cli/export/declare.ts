@@ -15,6 +15,7 @@ export interface ExportFlags {
   readonly jobs?: number;
   readonly shard?: Shard;
   readonly failOn?: readonly AbsentClass[];
+  readonly metricsFile?: string;
   readonly output?: string;
   readonly from?: string;
   readonly signIn?: true;
@@ -64,6 +65,7 @@ export function declareExport(program: Command): readonly Declared[] {
       "--fail-on <classes>",
       "exit code 6 also for accounts that are inactive, moved or gone: these words, with commas between",
     ).argParser(absentClasses),
+    new Option("--metrics-file <file>", "with --all: write figures of the run there, for Prometheus"),
   ]) {
     command.addOption(option.helpGroup(group));
   }

@@ -5,19 +5,14 @@ import type { Outcome } from "../../archive/export/export-many.ts";
 import { archiveName, snapshotFile } from "../../archive/layout.ts";
 import { hasAllBlobs } from "../../archive/manifest.ts";
 import { lossText } from "../../archive/shrink.ts";
-import type { DecampError } from "../../errors.ts";
 import { joinPath } from "../../services/disk/files.ts";
-import { commandLine } from "../command-line.ts";
 import type { GlobalFlags } from "../globals.ts";
 import { failureFacts } from "../talk/failure.ts";
-import { countText, plural } from "../talk/reporters/amounts.ts";
+import { plural } from "../talk/reporters/amounts.ts";
 import { warningLine } from "../talk/reporters/lines.ts";
 import { tellDocument, type Terminal } from "../talk/terminal.ts";
-import { totalOf, type Absent, type Tally } from "./many-tally.ts";
+import type { Absent } from "./many-tally.ts";
 import { mendedText, resultFacts } from "./result.ts";
-
-/** So many different hints are given for failures. */
-const hinted = 3;
 
 /** The line of one account. */
 export function tell(
@@ -71,11 +66,6 @@ export function tell(
   }
 }
 
-function nameFailure(error: DecampError): { code: string; message: string; hint: string } {
-  const { code, message, hint = "" } = failureFacts(error);
-  return { code, message, hint };
-}
-
 function stateOf({ class: kind, status, home }: Absent): string {
   if (kind === "gone") {
     return "gone: the server does not list it any more";
@@ -112,99 +102,13 @@ export function warn(
   }
 }
 
-/** What the directory left without an answer. */
-export interface Unanswered {
-  readonly silence: DecampError | undefined;
-  /** Identities that should have been looked up, of accounts in which else nothing has changed. */
-  readonly notLookedUp: number;
-}
-
-/** What became of all of them. */
-export function summarize(
-  folder: string,
-  tally: Tally,
-  { silence, notLookedUp }: Unanswered,
-  { json, quiet }: GlobalFlags,
-  terminal: Terminal,
-): void {
-  const { out } = terminal;
-  const { complete, unchanged, incomplete, mended, shrunk, failed, inactive, moved, gone, unasked } = tally;
-  const { failures, losses } = tally;
-  const total = totalOf(tally);
-  const accounts = {
-    total,
-    complete,
-    unchanged,
-    incomplete,
-    mended,
-    shrunk,
-    failed,
-    inactive,
-    moved,
-    gone,
-    unasked,
-    notLookedUp,
-  };
-  const bad = failed + incomplete + shrunk + unasked + notLookedUp > 0;
-  const ok = !bad;
-  const unanswered = silence === undefined || unasked + notLookedUp === 0 ? undefined : nameFailure(silence);
-  if (
-    tellDocument(terminal, json, {
-      type: "result",
-      version: 1,
-      command: "export",
-      ok,
-      folder,
-      accounts,
-      failures,
-      losses,
-      unanswered,
-    })
-  ) {
-    return;
-  }
-  if (quiet && !bad) {
-    return;
-  }
-  out.line();
-  const classes = [
-    [inactive, "not active"],
-    [moved, "moved away"],
-    [gone, "gone"],
-    [unasked, "not looked at"],
-  ] as const;
-  const absent = classes.map(([number, what]) => (number === 0 ? "" : `, ${countText(number)} ${what}`)).join("");
-  const repaired =
-    mended === 0 ? "" : ` In ${countText(mended)} of them something was missing or damaged, and is good again.`;
-  const lost = shrunk === 0 ? "" : ` From ${countText(shrunk)} of them much is gone.`;
-  out.line(
-    { text: `${plural(total, "account")}: ${countText(complete)} complete`, style: bad ? "yellow" : "green" },
-    ` (${countText(unchanged)} of them unchanged), ${countText(incomplete)} with blobs missing or damaged files, ${countText(failed)} failed${absent}.${repaired}${lost}`,
-  );
-  for (const { account, losses: lost, held } of losses) {
-    out.line(`  ${account}  ${lossText(lost)} gone: held is ${held.join(", ")}`);
-  }
-  if (shrunk > losses.length) {
-    out.line(`  and ${countText(shrunk - losses.length)} more: each has its line above`);
-  }
-  const [loss] = losses;
-  if (loss !== undefined) {
-    const look = commandLine(["archive", "ls", joinPath(folder, archiveName(loss.account))]);
-    out.line(`  How to see what is gone, and how to let it go: ${look}`);
-  }
-  for (const { account, message } of failures) {
-    out.line(`  ${account}  ${message}`);
-  }
-  if (failed > failures.length) {
-    out.line(`  and ${countText(failed - failures.length)} more: each has its line above`);
-  }
-  if (unanswered !== undefined) {
-    const identities =
-      notLookedUp === 0 ? "" : ` Whether the identity of ${plural(notLookedUp, "account")} has changed is not known.`;
-    out.line(`  ${unanswered.message}${identities}`);
-  }
-  const hints = new Set(failures.map(({ hint }) => hint).filter((hint) => hint !== ""));
-  for (const hint of [...hints].slice(0, hinted)) {
-    out.line({ text: "Hint:", style: "cyan" }, ` ${hint}`);
+/** A warning about what the run leaves of itself: that fails no export. */
+export function warnOfRun(code: string, error: unknown, { json }: GlobalFlags, terminal: Terminal): void {
+  const warning = { type: "warning", version: 1, code, message: failureFacts(error).message } as const;
+  terminal.log.record(warning);
+  if (json) {
+    terminal.out.json(warning);
+  } else {
+    terminal.err.line(...warningLine(warning));
   }
 }

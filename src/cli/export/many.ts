@@ -5,14 +5,14 @@ import { exportOptions } from "../../archive/export/export-options.ts";
 import { exportFound, findToExport } from "../../archive/export/find-and-export.ts";
 import { findDid } from "../../account/find.ts";
 import type { ReportExport } from "../../archive/events.ts";
-import { exportMany, type Listed, type Outcome } from "../../archive/export/export-many.ts";
+import { exportMany, type Listed, type ListEnd, type Outcome } from "../../archive/export/export-many.ts";
 import type { ExportResult } from "../../archive/export/export-account.ts";
 import { requireNoArchive } from "../../archive/folder.ts";
 import { archiveName } from "../../archive/layout.ts";
 import { Night, type NightSetting } from "../../archive/export/night.ts";
-import { nightLock } from "../../archive/export/night-memory.ts";
 import { inactiveStatus } from "../../archive/unavailable.ts";
 import { readableManifests, readManifests } from "../../archive/manifest.ts";
+import { nightLock } from "../../archive/state/run-files.ts";
 import { budgets } from "../../data/budgets.ts";
 import { DecampError, exitCodeOf, isDecampError } from "../../errors.ts";
 import { parseServerUrl } from "../../identity/addresses.ts";
@@ -20,6 +20,7 @@ import { parseAccount, type Account } from "../../identity/names.ts";
 import type { MigrationServices } from "../../migration/context.ts";
 import { joinPath } from "../../services/disk/files.ts";
 import { withLock } from "../../services/disk/lock.ts";
+import { requireMetricsPlace } from "../../services/disk/output/metrics-file.ts";
 import { fileLines, streamLines } from "../../services/disk/text-lines.ts";
 import { withPatience, type PatientDirectory } from "../../services/servers/patient-directory.ts";
 import type { ListedRepo } from "../../services/servers/pds.ts";
@@ -33,9 +34,12 @@ import { servicesFor } from "../services.ts";
 import { stoppable, tellStopping } from "../talk/signals.ts";
 import type { Terminal } from "../talk/terminal.ts";
 import { checkOperator, readAdminPassword, type Operator } from "./admin-password.ts";
-import { summarize, tell, warn } from "./many-lines.ts";
+import { tell, warn } from "./many-lines.ts";
+import { failureFacts } from "../talk/failure.ts";
 import { ping } from "../talk/reporters/ping.ts";
-import { count, newTally, totalOf, type Absent, type Tally } from "./many-tally.ts";
+import { Books } from "./books.ts";
+import { summarize } from "./many-summary.ts";
+import { newTally, totalOf, type Absent, type Tally } from "./many-tally.ts";
 
 const defaultJobs = 4;
 /**
@@ -56,6 +60,9 @@ export async function exportManyCommand(
     requirePipe(terminal.stdin, "Give the path of a file, or pipe the list in.");
   }
   await requireNoArchive(folder);
+  if (flags.metricsFile !== undefined) {
+    await requireMetricsPlace(flags.metricsFile);
+  }
   const from = flags.all === true ? flags.pds : flags.from;
   const origin = from === undefined ? undefined : parseServerUrl(from, globals);
   staySmall();
@@ -83,49 +90,56 @@ export async function exportManyCommand(
 async function exportAll(plan: Plan, lost: AbortSignal): Promise<number> {
   const { folder, origin, flags, services, globals, terminal } = plan;
   const tally: Tally = newTally();
-  const { listError, notLookedUp } = await stoppable(
-    async (stopped) => {
-      const signal = AbortSignal.any([stopped, lost]);
-      const night = plan.night === undefined ? undefined : await Night.begin(plan.night, signal);
-      const setting = { ...plan, night, homes: new WeakMap<object, string>(), refused: new WeakSet<object>() };
-      const onOutcome = async (outcome: Outcome): Promise<void> => {
-        const isUnasked = "error" in outcome && outcome.error === services.directory.silence;
-        const absent = await findAbsent(outcome, setting, signal);
-        count(tally, outcome, absent, isUnasked);
-        if (outcome.did !== undefined && absent === undefined) {
-          night?.settle(outcome.did, !("error" in outcome));
-        }
-        if (!isUnasked) {
-          tell(folder, outcome, absent, globals, terminal);
-        }
-        await terminal.out.drained();
-      };
-      const ended = await exportMany(listAccounts(setting, signal), {
-        jobs: flags.jobs ?? defaultJobs,
-        shard: flags.shard,
-        signal,
-        findDid: async (account, either) => findDid(services, account, origin, either),
-        export: async (did, account, stated, either) => exportOne(did, account, stated, setting, either),
-        onOutcome,
-      });
-      if (night !== undefined && ended.listError === undefined) {
-        for await (const gone of night.findGone(signal)) {
-          await onOutcome(gone);
-        }
-        await night.end();
+  const books = await Books.open(plan, tally);
+  const work = async (stopped: AbortSignal): Promise<ListEnd & { notLookedUp: number }> => {
+    const signal = AbortSignal.any([stopped, lost]);
+    const night = plan.night === undefined ? undefined : await Night.begin(plan.night, signal);
+    const setting = { ...plan, night, homes: new WeakMap<object, string>(), refused: new WeakSet<object>() };
+    const onOutcome = async (outcome: Outcome): Promise<void> => {
+      const isUnasked = "error" in outcome && outcome.error === services.directory.silence;
+      const absent = await findAbsent(outcome, setting, signal);
+      await books.enter(outcome, absent, isUnasked);
+      if (outcome.did !== undefined && absent === undefined) {
+        night?.settle(outcome.did, !("error" in outcome));
       }
-      return { ...ended, notLookedUp: night?.notLookedUp ?? 0 };
+      if (!isUnasked) {
+        tell(folder, outcome, absent, globals, terminal);
+      }
+      await terminal.out.drained();
+    };
+    const ended = await exportMany(listAccounts(setting, signal), {
+      jobs: flags.jobs ?? defaultJobs,
+      shard: flags.shard,
+      signal,
+      findDid: async (account, either) => findDid(services, account, origin, either),
+      export: async (did, account, stated, either) => exportOne(did, account, stated, setting, either),
+      onOutcome,
+    });
+    if (night !== undefined && ended.listError === undefined) {
+      for await (const gone of night.findGone(signal)) {
+        await onOutcome(gone);
+      }
+      await night.end();
+    }
+    return { ...ended, notLookedUp: night?.notLookedUp ?? 0 };
+  };
+  const { listError, notLookedUp } = await stoppable(work, tellStopping(terminal, globals)).catch(
+    async (error: unknown) => {
+      await books.close(failureFacts(error).exitCode, false);
+      throw error;
     },
-    tellStopping(terminal, globals),
   );
   const { silence } = services.directory;
   const isBad = tally.failed + tally.incomplete + tally.shrunk + tally.unasked + notLookedUp > 0;
   const code = isBad || (flags.failOn ?? []).some((one) => tally[one] > 0) ? exitCodeOf("incomplete") : 0;
+  const figures = await books.close(listError?.exitCode ?? code, listError === undefined);
   if (listError === undefined) {
     await ping(flags.pingCommand, code, globals, terminal);
   }
   if (listError === undefined || totalOf(tally) > 0) {
-    summarize(folder, tally, { silence, notLookedUp }, globals, terminal);
+    const isWhole = listError === undefined;
+    const known = { folder, isWell: isWhole && code === 0, isWhole, silence, notLookedUp };
+    summarize(tally, { ...known, ...figures }, globals, terminal);
   }
   if (listError !== undefined) {
     throw listError;
@@ -139,7 +153,10 @@ interface Plan {
   /** Of the server that holds them, if it was named. */
   readonly origin: string | undefined;
   readonly flags: ExportFlags;
-  readonly services: MigrationServices & { readonly directory: PatientDirectory };
+  readonly services: MigrationServices & {
+    readonly directory: PatientDirectory;
+    readonly requestsSent: () => number;
+  };
   readonly globals: GlobalFlags;
   readonly terminal: Terminal;
   /** For all accounts of a server. */
@@ -248,6 +265,9 @@ function checkFlags(args: readonly string[], flags: ExportFlags, operator: Opera
   }
   if (flags.includeTakenDown === true && !operator.isGiven) {
     refuse("--include-taken-down takes the admin password: a server gives such accounts to nobody else.");
+  }
+  if (all !== true && flags.metricsFile !== undefined) {
+    refuse("--metrics-file goes with --all.");
   }
   const secrets = [flags.passwordFile, flags.passwordCommand, flags.authFactorFile, flags.authFactorCommand];
   if (signIn === true || secrets.some((secret) => secret !== undefined)) {

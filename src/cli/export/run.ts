@@ -12,7 +12,7 @@ export async function exportCommand(invocation: Invocation<ExportFlags>, edge: E
 
 /** @throws DecampError `usage` for none, and for flags of many */
 function oneAccount([name]: readonly string[], flags: ExportFlags): string {
-  const { pds, jobs, shard, adminPasswordFile, adminPasswordCommand, includeTakenDown } = flags;
+  const { pds, jobs, shard, adminPasswordFile, adminPasswordCommand, includeTakenDown, metricsFile } = flags;
   if (name === undefined) {
     throw new DecampError("usage", "Which account? Give a handle or a DID, or --all, or --accounts.", {
       hint: "Run decamp export --help to see how it is used.",
@@ -26,6 +26,11 @@ function oneAccount([name]: readonly string[], flags: ExportFlags): string {
   if (adminPasswordFile !== undefined || adminPasswordCommand !== undefined || includeTakenDown === true) {
     throw new DecampError("usage", "The admin password and --include-taken-down go with --all --pds URL.", {
       hint: "One account is exported with its own password: --sign-in.",
+    });
+  }
+  if (metricsFile !== undefined) {
+    throw new DecampError("usage", "--metrics-file goes with --all.", {
+      hint: "Of one account --json has all figures.",
     });
   }
   return name;

@@ -311,6 +311,19 @@ async function removeRemains(path: string, own: OwnFile, owner: LockOwner): Prom
   }
 }
 
+/**
+ * Whether a lock lies at `path` that a run has left behind which is certainly gone: the next one takes it over. Never
+ * throws.
+ */
+export async function isLeftLock(path: string, owner: LockOwner): Promise<boolean> {
+  try {
+    const found = await readLock(path);
+    return found?.holder !== undefined && (await standingOf(found.holder, owner, path)) === "gone";
+  } catch {
+    return false;
+  }
+}
+
 /** Puts our file in the lock's place, whole, unless something is there. @returns whether that went well */
 async function claim(own: OwnFile, path: string): Promise<boolean> {
   try {

@@ -36,6 +36,31 @@ export function contentAtOnce(path: string, most: number): Uint8Array | undefine
   }
 }
 
+/**
+ * How many bytes of the disk a folder takes with all that is in it. A file with several names in it counts once, a link
+ * for itself, and what cannot be looked at for nothing.
+ */
+export function diskUsageAtOnce(path: string, counted: Set<number> = new Set()): number {
+  try {
+    const found = lstatSync(path);
+    if (found.nlink > 1 && found.isFile()) {
+      if (counted.has(found.ino)) {
+        return 0;
+      }
+      counted.add(found.ino);
+    }
+    const inside = found.isDirectory() ? readdirSync(path) : [];
+    // Where the system does not say how much of the disk a file takes, its size stands for that.
+    const own = Number.isFinite(found.blocks) ? found.blocks * diskBlock : found.size;
+    return inside.reduce((sum, name) => sum + diskUsageAtOnce(`${path}/${name}`, counted), own);
+  } catch {
+    return 0;
+  }
+}
+
+/** What `stat` counts in, in bytes, whatever the disk does. */
+const diskBlock = 512;
+
 /** The names in a folder, in no order. */
 export function namesAtOnce(path: string): string[] | undefined {
   try {

@@ -105,6 +105,8 @@ export class Http {
   readonly clocks: Clocks = new Clocks();
   /** What they still take. */
   readonly allowances: Allowances = new Allowances();
+  /** How many requests were sent, repetitions counted. */
+  sent = 0;
   /** The secrets that were sent to somebody or came from there, and others that are known. */
   readonly secrets: KnownSecrets;
   /** Questions to which a server had only a failure of its own, however often they were asked. */
@@ -224,6 +226,7 @@ export class Http {
       const url = `${req.url.origin}${req.url.pathname}`;
       this.#options.onRequest?.({ method, url, milliseconds: Math.round(performance.now() - started), ...became });
     };
+    this.sent += 1;
     const sent = this.#connections.request(req.url, {
       method,
       headers: { "user-agent": this.#options.userAgent, "accept-encoding": "identity", ...req.headers },

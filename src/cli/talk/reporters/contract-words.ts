@@ -27,6 +27,7 @@ export const maybeWords: Readonly<Record<string, ReadonlySet<string>>> = {
       "switched-empty switched-absent source-active source-unknown elsewhere home-absent",
       "taken-down home-unknown target-unknown",
       "active inactive absent unreachable unknown",
+      "ended running killed",
       "takendown suspended deleted deactivated desynchronized throttled",
     ),
   ),

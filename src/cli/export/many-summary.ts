@@ -1,0 +1,181 @@
+/** What became of all accounts of an export of many: one screen, however many they are. */
+import { archiveName } from "../../archive/layout.ts";
+import { lossText } from "../../archive/shrink.ts";
+import type { DecampError } from "../../errors.ts";
+import { joinPath } from "../../services/disk/files.ts";
+import { commandLine } from "../command-line.ts";
+import type { GlobalFlags } from "../globals.ts";
+import { failureFacts } from "../talk/failure.ts";
+import { bytesText, countText, durationText, plural } from "../talk/reporters/amounts.ts";
+import { tellDocument, type Line, type Terminal } from "../talk/terminal.ts";
+import { classesOf, failuresByCode, totalOf, type Kind, type Tally } from "./many-tally.ts";
+
+/** So many kinds of failures are explained on the screen, and so many accounts named from which much is gone. */
+const shown = 5;
+
+/** What is known of the whole run. */
+export interface RunFacts {
+  /** The folder of the archives. */
+  readonly folder: string;
+  /** Whether the exit code is 0. */
+  readonly isWell: boolean;
+  /** Whether the list was gone through to its end. */
+  readonly isWhole: boolean;
+  /** Of the directory, if it has left something without an answer. */
+  readonly silence: DecampError | undefined;
+  /** Identities that should have been looked up, of accounts in which else nothing has changed. */
+  readonly notLookedUp: number;
+  /** Epoch milliseconds. */
+  readonly startedAt: number;
+  readonly endedAt: number;
+  readonly requests: number;
+  /**
+   * Since when the account waits to be brought up to date that has waited longest, ISO 8601; where none does, when the
+   * run began that saw that. Undefined if nobody knows.
+   */
+  readonly renewedAt: string | undefined;
+}
+
+/** Says what became of all of them. */
+export function summarize(tally: Tally, run: RunFacts, { json, quiet }: GlobalFlags, terminal: Terminal): void {
+  const { out } = terminal;
+  const { failed, incomplete, shrunk, unasked } = tally;
+  const isBad = failed + incomplete + shrunk + unasked + run.notLookedUp > 0;
+  if (tellDocument(terminal, json, { type: "result", version: 1, command: "export", ...factsOf(tally, run, !isBad) })) {
+    return;
+  }
+  if (quiet && run.isWell) {
+    return;
+  }
+  for (const line of [[], ...countLines(tally, run), ...lossLines(tally, run), ...failureLines(tally, run)]) {
+    out.line(...line);
+  }
+}
+
+function factsOf(tally: Tally, run: RunFacts, ok: boolean): object {
+  const { complete, unchanged, incomplete, mended, shrunk, failed, inactive, takenDown, moved, gone, unasked } = tally;
+  const { folder, silence, notLookedUp, startedAt, endedAt, requests, renewedAt } = run;
+  const accounts = {
+    total: totalOf(tally),
+    complete,
+    unchanged,
+    incomplete,
+    mended,
+    shrunk,
+    failed,
+    inactive,
+    takenDown,
+    moved,
+    gone,
+    unasked,
+    notLookedUp,
+  };
+  return {
+    ok,
+    folder,
+    accounts,
+    startedAt: new Date(startedAt).toISOString(),
+    endedAt: new Date(endedAt).toISOString(),
+    requests,
+    receivedBytes: tally.receivedBytes,
+    oldest: tally.oldest,
+    renewedAt,
+    failedByCode: Object.entries(failuresByCode(tally)).map(([code, count]) => ({ code, count })),
+    failures: tally.failures,
+    losses: tally.losses,
+    unanswered: silence === undefined || unasked + notLookedUp === 0 ? undefined : nameFailure(silence),
+  };
+}
+
+/** What is said of each class. */
+const classTexts: Readonly<Record<string, { readonly name: string; readonly says?: string }>> = {
+  exported: { name: "exported" },
+  unchanged: { name: "unchanged" },
+  incomplete: { name: "incomplete", says: "blobs are missing, or files damaged that cannot be fetched again" },
+  inactive: { name: "not active" },
+  takenDown: { name: "taken down" },
+  moved: { name: "moved away" },
+  gone: { name: "gone", says: "the server does not list them any more; their archives stay" },
+  notLookedAt: { name: "not looked at" },
+  failed: { name: "failed" },
+};
+
+/** How many there are of each class, with those in front that something is wrong with. */
+function countLines(tally: Tally, run: RunFacts): Line[] {
+  const { mended, shrunk, receivedBytes, oldest } = tally;
+  const rows = [
+    ...Object.entries(classesOf(tally)).map(([name, number]) => ({ number, ...(classTexts[name] ?? { name }) })),
+    {
+      number: mended,
+      name: "mended",
+      says: "of those: something was missing or damaged on the disk, and is good again",
+    },
+    { number: shrunk, name: "shrunk", says: "of those: much is gone since the last time" },
+  ].filter(({ number }) => number > 0);
+  const width = Math.max(...rows.map(({ number }) => countText(number).length));
+  const time = durationText((run.endedAt - run.startedAt) / 1000);
+  const verdict = run.isWell
+    ? ({ text: "All is well", style: "green" } as const)
+    : ({ text: run.isWhole ? "Not all is well" : "Before the list broke off", style: "yellow" } as const);
+  const cost = [
+    time,
+    ...(run.requests === 0 ? [] : [plural(run.requests, "request")]),
+    ...(receivedBytes === 0 ? [] : [`${bytesText(receivedBytes)} fetched`]),
+  ].join(", ");
+  return [
+    [verdict, `: ${plural(totalOf(tally), "account")} in ${cost}.`],
+    ...rows.map(({ number, name, says }): Line => {
+      const start = `  ${name.padEnd(13)}  ${countText(number).padStart(width)}`;
+      return says === undefined ? [start] : [start, { text: `  ${says}`, style: "dim" }];
+    }),
+    ...(oldest === undefined ? [] : [[`The oldest archive is of ${oldest.createdAt}: ${oldest.account}`]]),
+    ...(run.renewedAt === undefined || tally.failed + tally.unasked === 0
+      ? []
+      : [[`Of those that failed or were not looked at, the first has waited since ${run.renewedAt}.`]]),
+  ];
+}
+
+/** From whom much is gone, and what can be done. */
+function lossLines({ losses, shrunk }: Tally, { folder }: RunFacts): Line[] {
+  const [loss] = losses;
+  if (loss === undefined) {
+    return [];
+  }
+  const look = commandLine(["archive", "ls", joinPath(folder, archiveName(loss.account))]);
+  return [
+    [{ text: "Much is gone", style: "bold" }, `, and what had it is held:`],
+    ...losses
+      .slice(0, shown)
+      .map(({ account, losses: lost, held }) => [`  ${account}  ${lossText(lost)} gone: held is ${held.join(", ")}`]),
+    ...(shrunk > shown ? [[`  and ${countText(shrunk - shown)} more: each has its line above`]] : []),
+    [`  How to see what is gone, and how to let it go: ${look}`],
+  ];
+}
+
+/** What failed, the most frequent first, and what to do about it. */
+function failureLines({ kinds, unasked }: Tally, { silence, notLookedUp }: RunFacts): Line[] {
+  const sorted = [...kinds].toSorted(([, a], [, b]) => b.count - a.count);
+  const more = sorted.slice(shown).reduce((sum, [, kind]) => sum + kind.count, 0);
+  const identities =
+    notLookedUp === 0 ? "" : ` Whether the identity of ${plural(notLookedUp, "account")} has changed is not known.`;
+  return [
+    ...sorted.slice(0, shown).flatMap(([code, kind]) => kindLines(code, kind)),
+    ...(more === 0 ? [] : [[`${plural(more, "more failure")}: each has its line above`]]),
+    ...(silence === undefined || unasked + notLookedUp === 0 ? [] : [[`${nameFailure(silence).message}${identities}`]]),
+  ];
+}
+
+function kindLines(code: string, { count, accounts, message, hint }: Kind): Line[] {
+  const others = count - accounts.length;
+  const who = `${accounts.join(", ")}${others === 0 ? "" : ` and ${countText(others)} more`}`;
+  return [
+    [{ text: "Failed", style: "red" }, ` (${code}): ${who}`],
+    [`  ${message}`],
+    ...(hint === "" ? [] : [[{ text: "  Hint:", style: "cyan" } as const, ` ${hint}`]]),
+  ];
+}
+
+function nameFailure(error: DecampError): { code: string; message: string; hint: string } {
+  const { code, message, hint = "" } = failureFacts(error);
+  return { code, message, hint };
+}

@@ -1,0 +1,248 @@
+/** What a night leaves of itself: figures for whoever watches it, and what `archive status` says afterwards. */
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { takeLock } from "../../src/services/disk/lock.ts";
+import { archiveName } from "../../src/archive/layout.ts";
+import { nightLock } from "../../src/archive/state/run-files.ts";
+import { Fleet, type FleetAccount } from "../bench/fleet.ts";
+import { scriptedServer, sendJson, type ScriptedServer } from "../faults/scripted-server.ts";
+import { makeCar } from "../repo/tools/build.ts";
+import { readExposition, type Family } from "../tools/exposition.ts";
+import { run, type Ran } from "./support/run.ts";
+
+let folder = "";
+let backups = "";
+let figures = "";
+let server: ScriptedServer;
+const accounts: FleetAccount[] = [];
+/** What the server does now. */
+const now = { refused: "", hidden: "", lists: true, onRepo: (): void => undefined };
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "decamp-metrics-"));
+  backups = join(folder, "backups");
+  figures = join(folder, "decamp.prom");
+  server = await scriptedServer((request, response) => {
+    const { pathname, searchParams } = new URL(request.url ?? "", "http://localhost");
+    const method = pathname.replace("/xrpc/com.atproto.sync.", "");
+    const [, did = "", log] = pathname.split("/");
+    const account = accounts.find((one) => one.did === (searchParams.get("did") ?? did));
+    if (method === "listRepos") {
+      const repos = accounts.filter((one) => one.did !== now.hidden).map((one) => listed(one));
+      return now.lists ? sendJson(response, 200, { repos }) : sendJson(response, 400, { error: "No", message: "no" });
+    }
+    if (account === undefined || account.did === now.refused) {
+      return sendJson(response, 400, { error: "InvalidRequest", message: "no" });
+    }
+    if (method === "getRepo") {
+      now.onRepo();
+      response.writeHead(200, { "content-type": "application/vnd.ipld.car" });
+      return response.end(makeCar(account.commit, account.blocks));
+    }
+    const answers = { getLatestCommit: { cid: account.commit, rev: account.rev }, listBlobs: { cids: [] } };
+    const known = Object.entries(answers).find(([name]) => name === method)?.[1];
+    return sendJson(response, 200, known ?? (log === undefined ? account.document : account.log));
+  });
+  const fleet = await Fleet.create(server.origin, { records: 2, blobs: 0, blobSize: 0 });
+  for (let index = 0; index < 5; index += 1) {
+    accounts.push(await fleet.account(index));
+  }
+});
+afterAll(async () => {
+  await server[Symbol.asyncDispose]();
+  await rm(folder, { recursive: true });
+});
+
+/** The last two of the list are not active. */
+function listed({ did, commit, rev }: FleetAccount): object {
+  const status = [undefined, undefined, undefined, "deactivated", "takendown"][
+    accounts.findIndex((a) => a.did === did)
+  ];
+  return { did, head: commit, rev, active: status === undefined, ...(status === undefined ? {} : { status }) };
+}
+
+async function night(...more: string[]): Promise<Ran & { text: string; families: Map<string, Family> }> {
+  const where = ["--plc-url", server.origin, "--allow-private-hosts", "--state-dir", join(folder, "state")];
+  const all = ["export", "--all", "--pds", server.origin, "-o", backups, "--metrics-file", figures];
+  const ran = await run([...all, ...where, "--no-input", "--json", ...more]);
+  const text = await readFile(figures, "utf8");
+  return { ...ran, text, families: readExposition(text) };
+}
+
+/** A figure of this server by its name and its other label, if it has one. */
+function figure(families: Map<string, Family>, name: string, label?: string): number | undefined {
+  const whose = `server="${server.origin}"`;
+  const labels = [...(label === undefined ? [] : [label]), whose].toSorted().join(",");
+  return families.get(`decamp_export_${name}`)?.samples.get(labels);
+}
+
+function outcomes(families: Map<string, Family>): object {
+  const words = ["exported", "unchanged", "incomplete", "inactive", "taken_down", "moved", "gone", "not_looked_at"];
+  const all = [...words, "failed"].map((word) => [word, figure(families, "accounts", `outcome="${word}"`)]);
+  return Object.fromEntries(all.filter(([, value]) => value !== 0));
+}
+
+const status = async (...more: string[]): Promise<{ exitCode: number; seen: Seen }> => {
+  const { exitCode, stdout } = await run(["archive", "status", backups, "--json", ...more]);
+  return { exitCode, seen: JSON.parse(stdout) as Seen };
+};
+interface Seen {
+  runs: { state: string; behind: number; exitCode?: number }[];
+  notRenewed?: { count: number; archives: { did: string; at: string }[] };
+}
+
+const iso = (seconds: number | undefined): string => new Date((seconds ?? 0) * 1000).toISOString();
+let first: Map<string, Family>;
+/** When the account that fails was up to date for the last time. */
+let since = 0;
+
+/** When the newest snapshot of an account was made. */
+async function snapshotTime({ did }: FleetAccount): Promise<number> {
+  const snapshots = join(backups, archiveName(did), "snapshots");
+  const [newest = ""] = (await readdir(snapshots)).toSorted().slice(-1);
+  const manifest = await readFile(join(snapshots, newest, "manifest.json"), "utf8");
+  return Date.parse((JSON.parse(manifest) as { createdAt: string }).createdAt) / 1000;
+}
+
+test("a night in which all is well", async () => {
+  const umask = process.umask(0o077);
+  const { exitCode, stdout, text, families } = await night().finally(() => process.umask(umask));
+  first = families;
+  expect(exitCode).toBe(0);
+  expect(outcomes(families)).toEqual({ exported: 3, inactive: 1, taken_down: 1 });
+  expect(figure(families, "exit_code")).toBe(0);
+  expect(figure(families, "archived_accounts")).toBe(3);
+  expect(figure(families, "runs_total", 'result="good"')).toBe(1);
+  expect(figure(families, "requests_total")).toBe(server.requests.length);
+  const bytes = accounts.slice(0, 3).reduce((sum, { commit, blocks }) => sum + makeCar(commit, blocks).length, 0);
+  expect(figure(families, "received_bytes_total")).toBe(bytes);
+  const [start = 0, end = 0] = ["start", "end"].map((word) => figure(families, `${word}_timestamp_seconds`));
+  expect(figure(families, "duration_seconds")).toBeCloseTo(end - start, 3);
+  expect(figure(families, "last_success_timestamp_seconds")).toBe(end);
+  expect(figure(families, "oldest_renewal_timestamp_seconds")).toBe(start);
+  expect(figure(families, "oldest_snapshot_timestamp_seconds")).toBeGreaterThanOrEqual(start);
+  expect(JSON.parse(stdout.trim().split("\n").at(-1) ?? "")).toMatchObject({
+    startedAt: iso(start),
+    endedAt: iso(end),
+    renewedAt: iso(start),
+    requests: server.requests.length,
+    receivedBytes: bytes,
+    failedByCode: [],
+  });
+  // Somebody else than who runs it collects it; nothing in it is about one account, and nothing lies beside it.
+  expect((await stat(figures)).mode & 0o777).toBe(0o644);
+  expect(text).not.toMatch(/did:|\.example/);
+  expect((await readdir(folder)).toSorted()).toEqual(["backups", "decamp.prom", "state"]);
+});
+
+test("accounts that fail are counted by the code, and have waited since they were up to date", async () => {
+  const [, second, third] = accounts as [FleetAccount, FleetAccount, FleetAccount];
+  const fleet = await Fleet.create(server.origin, { records: 2, blobs: 0, blobSize: 0 });
+  accounts[1] = await fleet.account(1, 1);
+  now.refused = second.did;
+  now.hidden = third.did;
+  const { exitCode, stdout, families } = await night();
+  now.hidden = "";
+  expect(exitCode).toBe(6);
+  expect(outcomes(families)).toEqual({ unchanged: 1, inactive: 1, taken_down: 1, gone: 1, failed: 1 });
+  expect([...(families.get("decamp_export_failures")?.samples ?? [])]).toEqual([
+    [`code="server-refused",server="${server.origin}"`, 1],
+  ]);
+  expect(figure(families, "exit_code")).toBe(6);
+  expect(figure(families, "archived_accounts")).toBe(3);
+  for (const result of ["good", "incomplete"]) {
+    expect(figure(families, "runs_total", `result="${result}"`)).toBe(1);
+  }
+  expect(figure(families, "requests_total")).toBe(server.requests.length);
+  const success = "last_success_timestamp_seconds";
+  expect(figure(families, success)).toBe(figure(first, success));
+  since = await snapshotTime(second);
+  expect(figure(families, "oldest_renewal_timestamp_seconds")).toBe(since);
+  expect(JSON.parse(stdout.trim().split("\n").at(-1) ?? "")).toMatchObject({
+    accounts: { takenDown: 1, inactive: 2 },
+    failedByCode: [{ code: "server-refused", count: 1 }],
+    renewedAt: iso(since),
+  });
+});
+
+test("a list that cannot be had, and a run that is interrupted, leave figures, too", async () => {
+  now.lists = false;
+  const failed = await night();
+  now.lists = true;
+  expect(failed.exitCode).toBe(5);
+  expect(figure(failed.families, "exit_code")).toBe(5);
+  expect(figure(failed.families, "runs_total", 'result="failed"')).toBe(1);
+  expect(outcomes(failed.families)).toEqual({});
+
+  now.refused = "";
+  const before = process.listeners("SIGINT");
+  now.onRepo = () =>
+    process
+      .listeners("SIGINT")
+      .filter((one) => !before.includes(one))
+      .forEach((one) => one("SIGINT"));
+  const stopped = await night();
+  now.onRepo = () => undefined;
+  expect(stopped.exitCode).toBe(130);
+  expect(figure(stopped.families, "exit_code")).toBe(130);
+  expect(figure(stopped.families, "runs_total", 'result="interrupted"')).toBe(1);
+  // What was not reached is as far behind as before.
+  const waits = "oldest_renewal_timestamp_seconds";
+  expect(figure(stopped.families, waits)).toBe(since);
+});
+
+test("a second run at the same time touches nothing", async () => {
+  const owner = { pid: 1, host: "here", isAlive: () => true };
+  const unlock = await takeLock(nightLock({ folder: backups }), owner, Date.now());
+  const before = await readFile(figures, "utf8");
+  const { exitCode, text } = await night();
+  expect({ exitCode, text }).toEqual({ exitCode: 11, text: before });
+  await unlock();
+});
+
+test("what has not been renewed for long is named, and an old snapshot in which nothing has changed is not", async () => {
+  const [, second] = accounts as [FleetAccount, FleetAccount];
+  vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 3 * 86_400_000 });
+  try {
+    expect(await status("--older-than", "2d")).toMatchObject({ exitCode: 6, seen: { notRenewed: { count: 3 } } });
+    now.refused = second.did;
+    expect((await night()).exitCode).toBe(6);
+    const { exitCode, seen } = await status("--older-than", "2d");
+    expect(exitCode).toBe(6);
+    expect(seen.notRenewed).toMatchObject({ count: 1, archives: [{ did: second.did, at: iso(since) }] });
+    expect(seen.runs).toMatchObject([{ state: "ended", exitCode: 6, behind: 1 }]);
+    now.refused = "";
+    expect((await night()).exitCode).toBe(0);
+    expect(await status("--older-than", "2d")).toMatchObject({ exitCode: 0, seen: { notRenewed: { count: 0 } } });
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
+test("a run that was killed has not said how it ended", async () => {
+  const file = join(backups, "last-run.json");
+  const { endedAt: _, ...begun } = JSON.parse(await readFile(file, "utf8")) as Record<string, unknown>;
+  await writeFile(file, JSON.stringify(begun));
+  expect((await status()).seen.runs).toMatchObject([{ state: "killed" }]);
+  const owner = { pid: 1, host: "elsewhere", isAlive: () => true };
+  const unlock = await takeLock(nightLock({ folder: backups }), owner, Date.now());
+  expect((await status()).seen.runs).toMatchObject([{ state: "running" }]);
+  await unlock();
+  await writeFile(file, "{");
+  expect((await status()).seen.runs).toEqual([]);
+});
+
+test("figures of a folder", async () => {
+  const path = join(folder, "archives.prom");
+  const { exitCode } = await run(["archive", "status", backups, "--on-disk", "--metrics-file", path]);
+  expect(exitCode).toBe(0);
+  const families = readExposition(await readFile(path, "utf8"));
+  const one = (name: string, labels = ""): number | undefined =>
+    families.get(`decamp_archive_${name}`)?.samples.get(labels);
+  expect(one("archives", 'state="complete"')).toBe(3);
+  expect(one("records")).toBe(7);
+  expect(one("disk_bytes")).toBeGreaterThan(one("content_bytes") ?? Infinity);
+  expect((await stat(path)).mode & 0o777).toBe(0o644);
+});
