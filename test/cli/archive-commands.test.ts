@@ -184,17 +184,20 @@ describe("a share of a folder of archives", () => {
     expect(await provedOn(5, many)).toEqual(days[0]);
   });
 
-  test("what was taken away is noticed when its turn comes", async () => {
+  test("what was taken away, or is otherwise in the same size, is noticed when its turn comes", async () => {
     const many = makeMany();
     const [victim = ""] = await provedOn(2, many);
     rmSync(blobFile(join(many, victim), picture));
+    const [other = ""] = await provedOn(3, many);
+    const file = blobFile(join(many, other), picture);
+    writeFileSync(file, readFileSync(file).fill(0));
     const codes = [];
     for (const day of [1, 2, 3, 4]) {
       vi.useFakeTimers({ toFake: ["Date"], now: Date.UTC(2026, 10, day, 2) });
       codes.push((await run(["verify", many, "--sample", "25%"])).exitCode);
       vi.useRealTimers();
     }
-    expect(codes).toEqual([0, 3, 0, 0]);
+    expect(codes).toEqual([0, 3, 3, 0]);
   });
 
   test("how many were left out is said", async () => {

@@ -270,12 +270,16 @@ describe("a word that is no command there, or no topic, is wrong usage, and what
     ["help foo", "There is no help about 'foo'.", `${topics} Run decamp help to see all commands.`],
     ["help rotaton-key", "There is no help about 'rotaton-key'.", "Did you mean decamp help rotation key?"],
     ["help plc ad-key", "There is no help about 'plc ad-key'.", "Did you mean decamp help plc add-key?"],
-    ["help status", "There is no help about 'status'.", "Did you mean decamp migrate status or decamp account status?"],
+    [
+      "help status",
+      "There is no help about 'status'.",
+      "Did you mean decamp migrate status, decamp account status or decamp archive status?",
+    ],
     ["help constructor", "There is no help about 'constructor'.", topics],
     [
       "status",
       "Unknown command 'status'.",
-      "Did you mean decamp migrate status or decamp account status? Run decamp --help",
+      "Did you mean decamp migrate status, decamp account status or decamp archive status? Run decamp --help",
     ],
     ["cancel", "Unknown command 'cancel'.", "Did you mean decamp migrate cancel or decamp restore cancel?"],
     ["add-key", "Unknown command 'add-key'.", "Did you mean decamp plc add-key?"],

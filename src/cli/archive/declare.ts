@@ -16,6 +16,12 @@ export interface PruneFlags {
   readonly dryRun?: true;
 }
 
+export interface StatusFlags {
+  readonly olderThan?: string;
+  readonly onDisk?: true;
+  readonly metricsFile?: string;
+}
+
 export function declareArchive(program: Command): readonly Declared[] {
   const archive = helpStartsWith(
     program.command("archive").summary("look at archives, and remove old snapshots"),
@@ -36,6 +42,33 @@ export function declareArchive(program: Command): readonly Declared[] {
       { says: "The snapshots:", command: "decamp archive ls backup" },
       { says: "All archives that export --all has made:", command: "decamp archive ls backups" },
       { says: "With their manifests' figures, for a script:", command: "decamp archive ls backup --json" },
+    ],
+  );
+  const status = helpStartsWith(
+    archive
+      .command("status")
+      .summary("look a folder of archives over: how many, how old, what they lack")
+      .argument("<dir>", "a folder of archives, or an archive")
+      .option("--older-than <span>", "exit code 6 if one has not been renewed for so long, such as 2d or 36h")
+      .option("--on-disk", "also how much of the disk they take: every file is looked at")
+      .option("--metrics-file <file>", "write the figures there, too, for Prometheus"),
+    [
+      "Says of all archives together how many there are, how old and how large, which lack",
+      "blobs or cannot be read, how the last export --all went, and what killed runs have",
+      "left. An archive is renewed when a snapshot is made, and when an export --all sees",
+      "that nothing is new. Exit code 3 if one cannot be read. What they hold is not proved:",
+      "that is for decamp verify.",
+    ],
+    [
+      { says: "How all of them are:", command: "decamp archive status backups" },
+      {
+        says: "For a script that has to know of each that is behind:",
+        command: "decamp archive status backups --older-than 2d -q",
+      },
+      {
+        says: "With a file for Prometheus, which node_exporter picks up:",
+        command: "decamp archive status backups -q --metrics-file decamp.prom",
+      },
     ],
   );
   const diff = helpStartsWith(
@@ -118,6 +151,7 @@ export function declareArchive(program: Command): readonly Declared[] {
   );
   return [
     runs(ls, async () => (await import("./run.ts")).archiveLsCommand),
+    runs<StatusFlags>(status, async () => (await import("./status.ts")).archiveStatusCommand),
     runs(diff, async () => (await import("./changes.ts")).archiveDiffCommand),
     runs<PruneFlags>(prune, async () => (await import("./prune-archive.ts")).archivePruneCommand),
   ];

@@ -1,12 +1,13 @@
 /** `decamp archive prune`: which snapshots stay, and what goes with the others. */
 import { refuseFile } from "../../archive/no-archive.ts";
 import { holdsArchives } from "../../archive/archives.ts";
-import { hasRule, parseSpan, type KeepRules, type Span } from "../../archive/keep-rules.ts";
+import { hasRule, type KeepRules } from "../../archive/keep-rules.ts";
 import { privateReason, pruneArchive, type Pruned } from "../../archive/prune.ts";
 import { DecampError } from "../../errors.ts";
 import { thisProcess } from "../../services/disk/lock-owner.ts";
 import type { Edge, Invocation } from "../command.ts";
 import { readGlobals, type GlobalFlags } from "../globals.ts";
+import { readSpan } from "./span.ts";
 import { forEachArchive } from "../talk/many-archives.ts";
 import { bytesText, plural } from "../talk/reporters/amounts.ts";
 import { stoppable } from "../talk/signals.ts";
@@ -74,18 +75,8 @@ export async function archivePruneCommand(invocation: Invocation<PruneFlags>, ed
 
 /** @throws DecampError `usage` for a span that is none */
 function readRules({ keep, keepDaily, keepWeekly, keepMonthly, keepYearly, keepWithin }: PruneFlags): KeepRules {
-  const within = keepWithin === undefined ? undefined : readSpan("--keep-within", keepWithin);
+  const within = readSpan("--keep-within", keepWithin);
   return { last: keep, daily: keepDaily, weekly: keepWeekly, monthly: keepMonthly, yearly: keepYearly, within };
-}
-
-function readSpan(flag: string, text: string): Span {
-  const span = parseSpan(text);
-  if (span === undefined) {
-    throw new DecampError("usage", `${flag}: ${text} is no span of time.`, {
-      hint: "It looks like 30d or 1y6m14d12h: years, months, days and hours.",
-    });
-  }
-  return span;
 }
 
 function tellPruned(pruned: Pruned, dryRun: boolean, { json, quiet, verbose }: GlobalFlags, { out }: Terminal): void {

@@ -318,7 +318,7 @@ async function removeRemains(path: string, own: OwnFile, owner: LockOwner): Prom
 export async function isLeftLock(path: string, owner: LockOwner): Promise<boolean> {
   try {
     const found = await readLock(path);
-    return found?.holder !== undefined && (await standingOf(found.holder, owner, path)) === "gone";
+    return found?.holder !== undefined && (await seenStanding(found.holder, owner, path)) === "gone";
   } catch {
     return false;
   }

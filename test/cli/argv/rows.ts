@@ -401,6 +401,7 @@ export const commandRows: Readonly<Record<string, CommandRows>> = {
       ["--shard 0/3", flags({ shard: { index: 0, count: 3 } })],
       ["--fail-on moved,gone", flags({ failOn: ["moved", "gone"] })],
       ["--shard 2/3", flags({ shard: { index: 2, count: 3 } })],
+      ["--metrics-file decamp.prom", flags({ metricsFile: "decamp.prom" })],
     ],
     lines: [
       ["--all --pds https://s.example -o b", { args: [], flags: { all: true, pds: "https://s.example", output: "b" } }],
@@ -432,6 +433,15 @@ export const commandRows: Readonly<Record<string, CommandRows>> = {
     ],
   },
   "archive ls": { typed: "backup", receives: nothingElse("backup"), rows: [] },
+  "archive status": {
+    typed: "backups",
+    receives: nothingElse("backups"),
+    rows: [
+      ["--older-than 2d", flags({ olderThan: "2d" })],
+      ["--on-disk", flags({ onDisk: true })],
+      ["--metrics-file decamp.prom", flags({ metricsFile: "decamp.prom" })],
+    ],
+  },
   "archive diff": { typed: "a b", receives: nothingElse("a", "b"), rows: [] },
   "archive prune": {
     typed: "backup",
