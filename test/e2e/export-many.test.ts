@@ -1,7 +1,7 @@
 /** All accounts of a server, an archive each, by the real command against a real server. */
 import { createHash } from "node:crypto";
 import { createServer } from "node:http";
-import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
@@ -169,16 +169,27 @@ test("every account of a server, then nothing, then only what is new", async () 
   await expectProved("all", ben!);
 });
 
-test("what is gone from the disk is noticed in the next night, whatever the list says", async () => {
-  const [ann, ben] = accounts as [Account, Account];
-  const blobs = await readdir(path.join(archiveOf(ann), "blobs"), { recursive: true });
-  await rm(path.join(archiveOf(ann), "blobs", blobs.find((name) => name.includes("baf")) ?? ""));
-  const [snapshot = ""] = (await readdir(path.join(archiveOf(ben), "snapshots"))).slice(-1);
-  await rm(path.join(archiveOf(ben), "snapshots", snapshot, "repo.car"));
+test("what is gone from the disk, or cut off, is noticed in the next night, whatever the list says", async () => {
+  const [ann, ben, cleo, dora] = accounts as [Account, Account, Account, Account];
+  const blobOf = async (account: Account): Promise<string> => {
+    const blobs = path.join(archiveOf(account), "blobs");
+    const names = await readdir(blobs, { recursive: true });
+    return path.join(blobs, names.find((name) => name.includes("baf")) ?? "");
+  };
+  const repoOf = async (account: Account): Promise<string> => {
+    const snapshots = path.join(archiveOf(account), "snapshots");
+    return path.join(snapshots, (await readdir(snapshots)).at(-1) ?? "", "repo.car");
+  };
+  await rm(await blobOf(ann));
+  await rm(await repoOf(ben));
+  for (const file of [await repoOf(cleo), await blobOf(dora)]) {
+    await truncate(file, (await stat(file)).size - 1);
+  }
   const { code, summary } = await exportMany("all", ...everyone());
-  expect({ code, accounts: summary.accounts }).toMatchObject({ code: 0, accounts: { complete: 6, mended: 2 } });
-  await expectProved("all", ann);
-  await expectProved("all", ben);
+  expect({ code, accounts: summary.accounts }).toMatchObject({ code: 0, accounts: { complete: 6, mended: 4 } });
+  for (const account of [ann, ben, cleo, dora]) {
+    await expectProved("all", account);
+  }
 });
 
 test("an account that the list has no more is gone, one whose identity names another server has moved: no failures", async () => {
