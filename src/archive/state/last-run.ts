@@ -174,8 +174,9 @@ export class RunNotes {
     }
     this.#found.add(did);
     if (!this.#behind.has(did)) {
-      const known = [snapshotAt, this.#before?.seenAt].filter((one) => one !== undefined);
-      this.#behind.set(did, known.toSorted().at(-1) ?? this.#startedAt);
+      const seenAt = this.#before?.seenAt ?? "";
+      const lastAt = snapshotAt !== undefined && snapshotAt > seenAt ? snapshotAt : seenAt;
+      this.#behind.set(did, snapshotAt === undefined ? this.#startedAt : lastAt);
     }
   }
 
