@@ -3,7 +3,7 @@
  * k256 and p256. The arithmetic is OpenSSL's; what it does not ask for (compact form, low S) is asked for here.
  * Nothing here makes or holds a private key: that is private-key.ts.
  */
-import { createPublicKey, ECDH, verify } from "node:crypto";
+import { createPublicKey, ECDH, verify, type KeyObject } from "node:crypto";
 import { decodeBase58, encodeBase58 } from "../data/base58.ts";
 import { DecampError } from "../errors.ts";
 import { shownKey } from "./key-guard.ts";
@@ -65,6 +65,26 @@ export function parseDidKey(did: string): PublicKey {
  * @throws DecampError as `parseDidKey`
  */
 export function parseMultikey(multibase: string): PublicKey {
+  const known = lastRead.get(multibase);
+  if (known !== undefined) {
+    return known;
+  }
+  const key = readMultikey(multibase);
+  if (lastRead.size >= mostRead) {
+    lastRead.clear();
+  }
+  lastRead.set(multibase, key);
+  return key;
+}
+
+/**
+ * Keys that were read. What proves an account reads the same ones several times, and a server signs for all of its
+ * accounts with one.
+ */
+const lastRead = new Map<string, PublicKey>();
+const mostRead = 100;
+
+function readMultikey(multibase: string): PublicKey {
   const bytes = decodeMultibase(multibase);
   for (const curve of ["k256", "p256"] as const) {
     const [first, second] = curves[curve].codec;
@@ -142,13 +162,20 @@ export function toLowS(curve: Curve, signature: Uint8Array): Uint8Array {
 }
 
 function check(key: PublicKey, data: Uint8Array, signature: Uint8Array): boolean {
-  const publicKey = createPublicKey({
-    key: Buffer.concat([curves[key.curve].spki, key.point]),
-    format: "der",
-    type: "spki",
-  });
+  let publicKey = opened.get(key);
+  if (publicKey === undefined) {
+    publicKey = createPublicKey({
+      key: Buffer.concat([curves[key.curve].spki, key.point]),
+      format: "der",
+      type: "spki",
+    });
+    opened.set(key, publicKey);
+  }
   return verify("sha256", data, { key: publicKey, dsaEncoding: "ieee-p1363" }, signature);
 }
+
+/** The same keys as OpenSSL has them. */
+const opened = new WeakMap<PublicKey, KeyObject>();
 
 function checkedKey(curve: Curve, point: Uint8Array, text: string): PublicKey {
   if (point.length !== 33) {

@@ -83,6 +83,10 @@ export const cborCidHead = 0x01711220;
 /** The same for codec raw. */
 export const rawCidHead = 0x01551220;
 
+/** So much is read at once: most repositories are smaller than the first window (bytes). */
+const firstWindow = 1 << 16;
+const furtherWindow = 1 << 20;
+
 /** A block of a CAR: the data is `bytes` from `start` to `end`, its CID are the 36 bytes before. */
 export interface FramedBlock {
   bytes: Uint8Array;
@@ -100,7 +104,7 @@ export interface FramedBlock {
  * @param end where to stop, in bytes from the start of the file
  */
 export function* framedBlocks(source: RepoSource, end: number = Infinity): Iterable<FramedBlock> {
-  let window = new Uint8Array(1 << 20);
+  let window = new Uint8Array(firstWindow);
   let view = new DataView(window.buffer);
   const block: FramedBlock = { bytes: window, view, start: 0, end: 0, offset: 0 };
   let base = 0;
@@ -118,12 +122,14 @@ export function* framedBlocks(source: RepoSource, end: number = Infinity): Itera
       if (ended || base + filled >= end) {
         return;
       }
+      const isLarge = filled === window.length;
       window.copyWithin(0, at, filled);
       filled -= at;
       base += at;
       at = 0;
-      if (size !== "more" && size.value + 10 > window.length) {
-        const larger = new Uint8Array(size.value + 10);
+      const wanted = Math.max(size === "more" ? 0 : size.value + 10, isLarge ? furtherWindow : 0);
+      if (wanted > window.length) {
+        const larger = new Uint8Array(wanted);
         larger.set(window.subarray(0, filled));
         window = larger;
         view = new DataView(window.buffer);

@@ -2,9 +2,10 @@
  * Loaded into decamp before its own code: one of its operations on files goes wrong, as the variable DECAMP_BREAK says.
  * The product knows nothing of this.
  */
-import { appendFileSync, constants, type PathLike } from "node:fs";
+import files, { appendFileSync, constants, type PathLike } from "node:fs";
 import promises, { type FileHandle } from "node:fs/promises";
 import { syncBuiltinESMExports } from "node:module";
+import { promisify } from "node:util";
 
 /** What is to go wrong. */
 export interface Breakage {
@@ -31,30 +32,65 @@ function die(): void {
   process.kill(process.pid, "SIGKILL");
 }
 
-/** Does `work`, unless it is the one that goes wrong; `half` does a part of it. */
-async function perform<T>(name: string, work: () => Promise<T>, half?: () => Promise<T>): Promise<T> {
+/** What becomes of an operation. */
+type Fate = "done" | "full" | "short" | "before" | "torn" | "after";
+
+function nextFate(name: string): Fate {
   count += 1;
   if (log !== undefined) {
     appendFileSync(log, `${name}\n`);
   }
   if (how === "full" && count >= nth) {
+    return "full";
+  }
+  return count === nth && how !== "full" && how !== "nothing" ? how : "done";
+}
+
+function diskFull(): Error {
+  return Object.assign(new Error("ENOSPC: no space left on device"), { code: "ENOSPC", errno: -28 });
+}
+
+/** Does `work`, unless it is the one that goes wrong; `half` does a part of it. */
+async function perform<T>(name: string, work: () => Promise<T>, half?: () => Promise<T>): Promise<T> {
+  const fate = nextFate(name);
+  if (fate === "full") {
     await half?.();
-    throw Object.assign(new Error("ENOSPC: no space left on device"), { code: "ENOSPC", errno: -28 });
+    throw diskFull();
   }
-  if (count !== nth) {
-    return work();
-  }
-  if (how === "short" && half !== undefined) {
+  if (fate === "short" && half !== undefined) {
     return half();
   }
-  if (how === "before") {
+  if (fate === "before") {
     die();
-  } else if (how === "torn") {
+  } else if (fate === "torn") {
     await half?.();
     die();
   }
   const result = await work();
-  if (how === "after") {
+  if (fate === "after") {
+    die();
+  }
+  return result;
+}
+
+/** The same for what is done in place. */
+function performAtOnce<T>(name: string, work: () => T, half: () => T): T {
+  const fate = nextFate(name);
+  if (fate === "full") {
+    half();
+    throw diskFull();
+  }
+  if (fate === "short") {
+    return half();
+  }
+  if (fate === "before") {
+    die();
+  } else if (fate === "torn") {
+    half();
+    die();
+  }
+  const result = work();
+  if (fate === "after") {
     die();
   }
   return result;
@@ -113,5 +149,64 @@ if (removals === true) {
   promises.rmdir = counted("rmdir", rmdir);
   promises.unlink = counted("unlink", unlink);
 }
+// The same for descriptors: as decamp writes what is small, and most of what is not.
+const { closeSync, write: writeLater, writeSync } = files;
+const openLater = promisify(files.open) as (file: string, flags: string | number, mode: number) => Promise<number>;
+const written = new Map<number, string>();
+type Told<T> = (error: Error | null, result?: T) => void;
+
+files.open = ((file: string, flags: string | number, mode: number, told: Told<number>) => {
+  const opening =
+    isToWrite(flags) && file.includes(path)
+      ? perform(`create ${file}`, async () => openLater(file, flags, mode)).then((descriptor) => {
+          written.set(descriptor, file);
+          return descriptor;
+        })
+      : openLater(file, flags, mode);
+  opening.then((descriptor) => told(null, descriptor), told);
+}) as typeof files.open;
+
+files.closeSync = (descriptor) => {
+  written.delete(descriptor);
+  closeSync(descriptor);
+};
+
+files.writeSync = ((descriptor: number, bytes: Uint8Array, at: number, length: number, position: number | null) => {
+  const name = written.get(descriptor);
+  const take = (most: number): number => writeSync(descriptor, bytes, at, most, position);
+  return name === undefined
+    ? take(length)
+    : performAtOnce(
+        `write ${name}`,
+        () => take(length),
+        () => take(length >> 1),
+      );
+}) as typeof files.writeSync;
+
+files.write = ((
+  descriptor: number,
+  bytes: Uint8Array,
+  at: number,
+  length: number,
+  position: number | null,
+  told: Told<number>,
+) => {
+  const name = written.get(descriptor);
+  const take = async (most: number): Promise<number> =>
+    new Promise((resolve, reject) => {
+      writeLater(descriptor, bytes, at, most, position, (error, taken) =>
+        error === null ? resolve(taken) : reject(error),
+      );
+    });
+  const writing =
+    name === undefined
+      ? take(length)
+      : perform(
+          `write ${name}`,
+          async () => take(length),
+          async () => take(length >> 1),
+        );
+  writing.then((taken) => told(null, taken), told);
+}) as typeof files.write;
 
 syncBuiltinESMExports();

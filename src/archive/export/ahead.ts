@@ -26,6 +26,9 @@ export async function askAhead(
   return ahead;
 }
 
+/** Made once: an error takes longer than all else that is done here. */
+const givenUp = new DOMException("The export has ended.", "AbortError");
+
 /** Requests of one export that were sent early. To be closed by the code that makes it. */
 export class Ahead {
   /** The head of the repository, which is always asked for. Rejects as `Pds.statedHead`. */
@@ -81,7 +84,7 @@ export class Ahead {
 
   /** Gives up what is under way. */
   close(): void {
-    this.#closed.abort();
+    this.#closed.abort(givenUp);
   }
 }
 

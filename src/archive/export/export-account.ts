@@ -7,7 +7,7 @@ import type { Cid } from "../../data/cid.ts";
 import { isDecampError } from "../../errors.ts";
 import { prepareVerifier } from "../../repo/verify.ts";
 import { isAnswering } from "../../services/servers/answering.ts";
-import { writeWhole } from "../../services/disk/files.ts";
+import { isThere, placeWhole, syncFolders } from "../../services/disk/files.ts";
 import { withLock } from "../../services/disk/lock.ts";
 import { isMissingMethod } from "../../services/servers/missing-method.ts";
 import { inTheWay, readPlainFile } from "../../services/disk/plain-entries.ts";
@@ -18,7 +18,7 @@ import { fetchBlobs, type FetchedBlobs, type WantedBlob } from "./fetch-blobs.ts
 import { markFolder, requireArchiveFolder } from "../folder.ts";
 import { warnOfFuture } from "./future-rev.ts";
 import { holdSnapshot } from "../held.ts";
-import { lockFile, readmeFile, snapshotFile, snapshotFiles } from "../layout.ts";
+import { lockFile, readmeFile, snapshotFile, snapshotFiles, snapshotFolder, snapshotsFolder } from "../layout.ts";
 import { removeLeftovers } from "../leftovers.ts";
 import { findUnreadable, writeManifest, type ArchivedFile, type Manifest, type Most } from "../manifest.ts";
 import { Mending, type Mended, type Unmended } from "./mend.ts";
@@ -150,12 +150,13 @@ async function exportInto(
     const mended = { files: 0, blobs: 0 };
     return { manifest: last, mode: "unchanged", received: nothing, mended, unmended: [], leftOut };
   }
+  const isNew = !(await isThere(archive));
   await markFolder(archive, source.did);
   return withLock(lockFile(archive), options.lockOwner, options, async (signal) => {
     // Another run may have been faster.
     const readable = await requireArchiveFolder(archive, source.did);
     const known = await believableManifests(archive, readable, signal);
-    const beginning = { head, parts, known, damage };
+    const beginning = { head, parts, known, damage, isNew };
     const result = await exportLocked(archive, source, ahead, beginning, { ...options, signal });
     return { ...result, leftOut: (await collected).leftOut };
   });
@@ -179,13 +180,15 @@ interface Beginning {
   readonly known: readonly Manifest[];
   /** What was found in the newest snapshot; with `recheck` all is looked at once more. */
   readonly damage: Damage;
+  /** Whether the archive was made just now. */
+  readonly isNew: boolean;
 }
 
 async function exportLocked(
   archive: string,
   source: ExportSource,
   ahead: Ahead,
-  { head, parts, known, damage }: Beginning,
+  { head, parts, known, damage, isNew }: Beginning,
   options: ExportOptions,
 ): Promise<Omit<Exported, "leftOut">> {
   const { report } = options;
@@ -239,7 +242,9 @@ async function exportLocked(
   const shrinkage = findShrinkage(mending.manifests, { ...repo, ...blobs });
   await hold(archive, shrinkage, repo.snapshot, options.now);
   const manifest = await complete(archive, source, { repo, parts: await parts, blobs, most: shrinkage.most }, options);
-  await removeLeftovers(archive);
+  if (!isNew) {
+    await removeLeftovers(archive);
+  }
   report({ type: "step", id: "manifest", title: titles.manifest, state: "done", detail: manifest.snapshot });
   const { losses, holders: held } = shrinkage;
   return { manifest, mode: repo.mode, ...outcome, ...(losses.length === 0 ? {} : { shrunk: { losses, held } }) };
@@ -289,11 +294,12 @@ async function complete(
 ): Promise<Manifest> {
   const { snapshot } = repo;
   const files: Record<string, ArchivedFile> = { [snapshotFiles.repo]: repo.file };
-  await Promise.all(parts.map(async ({ part, text }) => writeWhole(snapshotFile(archive, snapshot, part), text)));
+  await Promise.all(parts.map(async ({ part, text }) => placeWhole(snapshotFile(archive, snapshot, part), text)));
   for (const { part, described } of parts) {
     files[snapshotFiles[part]] = described;
   }
-  await writeReadme(archive);
+  await placeReadme(archive);
+  await syncFolders([snapshotFolder(archive, snapshot), snapshotsFolder(archive), archive]);
   const { handle, pds } = source;
   const status = pds.account?.active === false ? (pds.account.status ?? "inactive") : options.status;
   const manifest: Manifest = {
@@ -320,13 +326,13 @@ async function complete(
 }
 
 /** Says how to read the archive. What somebody else has written under that name stays. */
-async function writeReadme(archive: string): Promise<void> {
+async function placeReadme(archive: string): Promise<void> {
   const path = readmeFile(archive);
   const there = await readPlainFile(path);
   const text = new TextDecoder().decode(there);
   const isFree = there === undefined && (await inTheWay(path)) === undefined;
   if (isFree || (text !== readmeText && isReadme(text))) {
-    await writeWhole(path, readmeText);
+    await placeWhole(path, readmeText);
   }
 }
 
@@ -415,7 +421,9 @@ async function bringBlobs(
       }
     }
   }
-  await options.beforeBlobs?.({ bytes: await bytesToFetch(archive, wanted), wanted, car });
+  if (options.beforeBlobs !== undefined) {
+    await options.beforeBlobs({ bytes: await bytesToFetch(archive, wanted), wanted, car });
+  }
   const total = wanted.size + onlyOthers.size;
   const bring = async (which: ReadonlyMap<Cid, WantedBlob>, before: number): Promise<FetchedBlobs> =>
     fetchBlobs(archive, which, async (cid, either, busy) => pds.getBlob(did, cid, either, busy), {

@@ -146,7 +146,8 @@ async function* inBunches(
       await setImmediate();
     }
     for (let from = 0; from < piece.length;) {
-      const memory = (ring[turn] ??= Buffer.allocUnsafeSlow(bunch));
+      // Most repositories fit into the first one.
+      const memory = (ring[turn]?.length ?? 0) < size ? (ring[turn] = Buffer.allocUnsafeSlow(size)) : ring[turn]!;
       const part = piece.subarray(from, from + size - filled);
       memory.set(part, filled);
       filled += part.length;

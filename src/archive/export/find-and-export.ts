@@ -13,8 +13,13 @@ import type { ExportOptions } from "./export-options.ts";
 /** After so many milliseconds the requests are on their way, and nobody has answered yet. */
 const underWay = 10;
 
-/** What exports is loaded while a server is asked: that takes about as long. */
-const loadExport = async () => import("./export-account.ts");
+let loaded: Promise<typeof import("./export-account.ts")> | undefined;
+
+/** What exports is loaded while a server is asked: that takes about as long. Once: even to ask again takes a while. */
+async function loadExport(): Promise<typeof import("./export-account.ts")> {
+  loaded ??= import("./export-account.ts");
+  return loaded;
+}
 
 /** An account that was found, and its server. */
 export interface Found {

@@ -85,7 +85,9 @@ export async function storeRepo(
       (await inTheWay(snapshotFile(archive, newest.snapshot, "repo"))) === undefined;
     const snapshot = isMended ? newest.snapshot : nextSnapshotName(repo.rev, taken);
     const sha256 = Buffer.from(file.digest()).toString("hex");
-    await file.keep(snapshotFile(archive, snapshot, "repo"));
+    const path = snapshotFile(archive, snapshot, "repo");
+    // The names in a new snapshot are made durable together, before its manifest is written.
+    await (isMended ? file.keep(path) : file.place(path));
     return { ...factsOf(repo), snapshot, file: { size: file.size, sha256, private: false }, mode, received };
   } catch (error) {
     await file.discard();

@@ -32,7 +32,7 @@ export class AppendFile {
    */
   static async open(path: string): Promise<AppendFile> {
     return onDisk(path, async () => {
-      const handle = await openOwn(path, "append");
+      const handle = await openOwn(path);
       try {
         const { size } = await handle.stat();
         const file = new AppendFile(path, handle, size);

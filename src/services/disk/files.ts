@@ -4,8 +4,20 @@
  */
 
 import { createHash, randomBytes, type Hash } from "node:crypto";
-import { constants, createReadStream, readdir, readdirSync, statSync } from "node:fs";
-import { copyFile, link, lstat, mkdir, open, rename, rm, stat, type FileHandle } from "node:fs/promises";
+import {
+  closeSync,
+  constants,
+  createReadStream,
+  fstatSync,
+  lstatSync,
+  openSync,
+  readdir,
+  readdirSync,
+  readFile,
+  readFileSync,
+  statSync,
+} from "node:fs";
+import { copyFile, link, mkdir, open, rename, rm, stat, unlink } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import type { Readable } from "node:stream";
 import { promisify } from "node:util";
@@ -14,7 +26,7 @@ import { checkPlain, readPlain } from "./plain-file.ts";
 import { noteSpent } from "../spent-memory.ts";
 import { pathFault, shownPath, systemCode } from "../system-error.ts";
 import { ownRules, type SystemRules } from "../system-rules.ts";
-import { writeAll } from "./write-whole.ts";
+import { syncNames, WrittenFile } from "./write-whole.ts";
 
 /** Permissions: state and private parts are for their owner alone. */
 export const privateFile = 0o600;
@@ -37,9 +49,9 @@ export async function listFolder(path: string): Promise<string[]> {
  */
 export async function readWhole(path: string): Promise<Uint8Array | undefined> {
   return onDisk(path, async () => {
-    let file: FileHandle;
+    let file: number;
     try {
-      file = await open(path, readPlain);
+      file = openSync(path, readPlain);
     } catch (error) {
       if (systemCode(error) === "ENOENT") {
         return undefined;
@@ -47,13 +59,18 @@ export async function readWhole(path: string): Promise<Uint8Array | undefined> {
       throw error;
     }
     try {
-      checkPlain(path, await file.stat());
-      return await file.readFile();
+      const found = fstatSync(file);
+      checkPlain(path, found);
+      // In place, if it is short: to give way costs ten times what the look does.
+      return found.size <= short ? readFileSync(file) : await promisify(readFile)(file);
     } finally {
-      await file.close();
+      closeSync(file);
     }
   });
 }
+
+/** Bytes of a file that is read in place. */
+const short = 1 << 16;
 
 /** Of a large file so much waits in memory for the disk, about (bytes). */
 const unsynced = 8 << 20;
@@ -62,7 +79,7 @@ const unsynced = 8 << 20;
 export class NewFile {
   readonly path: string;
   readonly #part: string;
-  readonly #handle: FileHandle;
+  readonly #file: WrittenFile;
   readonly #hash: Hash = createHash("sha256");
   #size = 0;
   /** Up to where it was, or is being, brought to the disk. */
@@ -70,10 +87,10 @@ export class NewFile {
   #syncing: Promise<void> | undefined;
   #syncFailure: { readonly error: unknown } | undefined;
 
-  private constructor(path: string, part: string, handle: FileHandle) {
+  private constructor(path: string, part: string, file: WrittenFile) {
     this.path = path;
     this.#part = part;
-    this.#handle = handle;
+    this.#file = file;
   }
 
   /** Opens `path`.part beside `path`; what an interrupted run left there is overwritten. */
@@ -91,19 +108,19 @@ export class NewFile {
 
   /** The descriptor, to read back what was written. */
   get descriptor(): number {
-    return this.#handle.fd;
+    return this.#file.descriptor;
   }
 
   /** Lets every user of the machine read it, whatever the umask says. */
   async share(): Promise<void> {
-    await onDisk(this.path, async () => this.#handle.chmod(sharedFile));
+    await onDisk(this.path, async () => this.#file.permit(sharedFile));
   }
 
   /** Adds bytes; they have to stay as they are until it resolves. The next ones may be added before that. */
   async write(bytes: Uint8Array): Promise<void> {
     const start = this.#size;
     this.#size += bytes.length;
-    const writing = onDisk(this.path, async () => writeAll(this.#handle, bytes, start));
+    const writing = onDisk(this.path, async () => this.#file.write(bytes, start));
     // While it is on its way to the disk.
     this.#hash.update(bytes);
     await writing;
@@ -116,7 +133,7 @@ export class NewFile {
       return;
     }
     this.#synced = this.#size;
-    this.#syncing = this.#handle
+    this.#syncing = this.#file
       .datasync()
       .catch((error: unknown) => {
         // The system tells a failure only once.
@@ -139,7 +156,7 @@ export class NewFile {
         await makeDurableFolder(dirname(as));
       }
       await this.#syncContent();
-      await this.#handle.close();
+      this.#file.close();
       await rename(this.#part, as);
       await syncFolder(dirname(as));
     });
@@ -156,8 +173,8 @@ export class NewFile {
       if (!(await nameNew(this.#part, as))) {
         throw alreadyThere(as);
       }
-      await this.#handle.close();
-      await rm(this.#part, { force: true });
+      this.#file.close();
+      await removeName(this.#part);
       await syncFolder(dirname(as));
       // What was to be kept is kept, whatever comes of this.
       await removeParts(as).catch(() => undefined);
@@ -168,11 +185,14 @@ export class NewFile {
    * The same for one of many: its content is durable, its name only after `syncFolders`. Until then a crash of the
    * machine can take the file away, and never leaves a half of it.
    */
-  async place(): Promise<void> {
-    await onDisk(this.path, async () => {
+  async place(as: string = this.path): Promise<void> {
+    await onDisk(as, async () => {
+      if (as !== this.path) {
+        await makeFolder(dirname(as));
+      }
       await this.#syncContent();
-      await this.#handle.close();
-      await rename(this.#part, this.path);
+      this.#file.close();
+      await rename(this.#part, as);
     });
   }
 
@@ -181,13 +201,17 @@ export class NewFile {
     if (this.#syncFailure !== undefined) {
       throw this.#syncFailure.error;
     }
-    await this.#handle.sync();
+    await this.#file.sync();
   }
 
   /** Leaves nothing behind. */
   async discard(): Promise<void> {
-    await this.#handle.close().catch(() => undefined);
-    await rm(this.#part, { force: true });
+    try {
+      this.#file.close();
+    } catch {
+      // Nobody needs it any more.
+    }
+    await removeName(this.#part);
   }
 }
 
@@ -195,20 +219,19 @@ export class NewFile {
  * Opens a file that is not there yet; what an interrupted run left of that name is removed, and never followed as a
  * link.
  */
-async function openNew(path: string): Promise<FileHandle> {
+async function openNew(path: string): Promise<WrittenFile> {
+  if (statSync(dirname(path), { throwIfNoEntry: false }) === undefined) {
+    await makeFolder(dirname(path));
+  }
   try {
-    return await open(path, "wx+", privateFile);
+    return await WrittenFile.create(path, privateFile);
   } catch (error) {
-    const code = systemCode(error);
-    if (code === "ENOENT") {
-      await makeFolder(dirname(path));
-    } else if (code === "EEXIST") {
-      await rm(path, { force: true });
-    } else {
+    if (systemCode(error) !== "EEXIST") {
       throw error;
     }
+    await rm(path, { force: true });
   }
-  return open(path, "wx+", privateFile);
+  return WrittenFile.create(path, privateFile);
 }
 
 /** Makes the names durable of the files in these folders that were placed. */
@@ -220,19 +243,28 @@ export async function syncFolders(paths: Iterable<string>): Promise<void> {
 
 /** Writes a small file whole or not at all. */
 export async function writeWhole(path: string, content: Uint8Array | string): Promise<void> {
-  await writeAs(path, path, content);
+  await writeAs(path, content, async (file) => file.keep());
+}
+
+/** The same for one of several: its name is durable only after `syncFolders`. */
+export async function placeWhole(path: string, content: Uint8Array | string): Promise<void> {
+  await writeAs(path, content, async (file) => file.place());
 }
 
 /** The same for a file that other runs may write at this moment: the last one wins. */
 export async function writeShared(path: string, content: Uint8Array | string): Promise<void> {
-  await writeAs(unusedName(path), path, content);
+  await writeAs(unusedName(path), content, async (file) => file.keep(path));
 }
 
-async function writeAs(path: string, as: string, content: Uint8Array | string): Promise<void> {
+async function writeAs(
+  path: string,
+  content: Uint8Array | string,
+  keep: (file: NewFile) => Promise<void>,
+): Promise<void> {
   const file = await NewFile.create(path);
   try {
     await file.write(typeof content === "string" ? new TextEncoder().encode(content) : content);
-    await file.keep(as);
+    await keep(file);
   } catch (error) {
     await file.discard();
     throw error;
@@ -253,21 +285,21 @@ export function unusedName(path: string): string {
 export async function writeNew(path: string, content: string): Promise<void> {
   await onDisk(path, async () => {
     const part = `${unusedName(path)}.part`;
-    const handle = await open(part, "wx", privateFile);
+    const file = await WrittenFile.create(part, privateFile);
     let named = false;
     try {
-      await writeAll(handle, new TextEncoder().encode(content));
-      await handle.sync();
-      await handle.close();
+      await file.write(new TextEncoder().encode(content), 0);
+      await file.sync();
+      file.close();
       named = await nameNew(part, path);
       if (!named) {
         throw alreadyThere(path);
       }
-      await rm(part, { force: true });
+      await removeName(part);
       await syncFolder(dirname(path));
     } catch (error) {
-      await handle.close().catch(() => undefined);
-      await rm(part, { force: true });
+      file.close();
+      await removeName(part);
       if (named) {
         await rm(path, { force: true });
       }
@@ -313,14 +345,17 @@ export async function linkNew(from: string, to: string): Promise<boolean> {
 
 /** Whether there is something of that name. Throws what the disk says. */
 export async function isThere(path: string): Promise<boolean> {
+  return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+}
+
+/** Removes the name of a file, if there is one. Throws what the disk says. */
+export async function removeName(path: string): Promise<void> {
   try {
-    await lstat(path);
-    return true;
+    await unlink(path);
   } catch (error) {
-    if (systemCode(error) === "ENOENT") {
-      return false;
+    if (systemCode(error) !== "ENOENT") {
+      throw error;
     }
-    throw error;
   }
 }
 
@@ -374,14 +409,7 @@ export function openForUpload(path: string, size: number, start: number = 0): Re
 /** The size of a file in bytes, or undefined if there is none. */
 export async function fileSize(path: string): Promise<number | undefined> {
   return onDisk(path, async () => {
-    try {
-      return (await stat(path)).size;
-    } catch (error) {
-      if (systemCode(error) === "ENOENT") {
-        return undefined;
-      }
-      throw error;
-    }
+    return statSync(path, { throwIfNoEntry: false })?.size;
   });
 }
 
@@ -416,6 +444,9 @@ export async function linkFile(from: string, to: string): Promise<void> {
 
 /** Makes a folder for its owner alone, and those above it. Throws what the disk says. */
 export async function makeFolder(path: string): Promise<void> {
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === true) {
+    return;
+  }
   try {
     await mkdir(path, { recursive: true, mode: privateFolder });
   } catch (error) {
@@ -471,16 +502,13 @@ export async function syncFolder(
   if (!syncsFolders) {
     return;
   }
-  const handle = await open(path, "r");
   try {
-    await handle.sync();
+    await syncNames(path);
   } catch (error) {
     // Disks in the network need not know this, and keep names in their own way.
     if (!["EINVAL", "ENOTSUP"].includes(systemCode(error) ?? "")) {
       throw error;
     }
-  } finally {
-    await handle.close();
   }
 }
 

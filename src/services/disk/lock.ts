@@ -14,16 +14,16 @@
  */
 
 import { createHash, randomBytes } from "node:crypto";
-import { constants } from "node:fs";
-import { lstat, open, readdir, rm, statfs } from "node:fs/promises";
+import { constants, readdirSync } from "node:fs";
+import { lstat, open, statfs } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { isJsonObject } from "../../data/json-object.ts";
 import { DecampError } from "../../errors.ts";
-import { linkNew, makeFolder, onDisk, privateFile } from "./files.ts";
+import { linkNew, makeDurableFolder, onDisk, privateFile, removeName } from "./files.ts";
 import { readShared } from "./own-files.ts";
 import { systemCode } from "../system-error.ts";
-import { writeAll } from "./write-whole.ts";
+import { writeAll, WrittenFile } from "./write-whole.ts";
 
 /** Who takes the lock. */
 export interface LockOwner {
@@ -107,12 +107,12 @@ export async function takeLock(
   };
   await onDisk(path, async () => {
     try {
-      await makeFolder(dirname(path));
+      await makeDurableFolder(dirname(path));
       await writeFresh(own.path, own.text);
       own.touched = (await lstat(own.path)).mtimeMs;
       await take(path, own, owner);
     } finally {
-      await rm(own.path, { force: true }).catch(() => undefined);
+      await removeName(own.path).catch(() => undefined);
     }
   });
   await removeRemains(path, own, owner).catch(() => undefined);
@@ -120,7 +120,7 @@ export async function takeLock(
   return async () => {
     stop();
     if ((await readLock(path))?.text === own.text) {
-      await rm(path, { force: true });
+      await removeName(path);
     }
   };
 }
@@ -299,13 +299,13 @@ function waitText(milliseconds: number): string {
 async function removeRemains(path: string, own: OwnFile, owner: LockOwner): Promise<void> {
   const folder = dirname(path);
   const prefix = `${basename(path)}.`;
-  for (const name of await readdir(folder)) {
+  for (const name of readdirSync(folder)) {
     if (name.startsWith(prefix) && /^[0-9a-f]{16}(?:\.(?:[0-9a-f]{16}|old))?$/.test(name.slice(prefix.length))) {
       const left = join(folder, name);
       const standing = await standingOf((await readLock(left))?.holder, owner, left, own);
       // A living run whose own file is not written yet, and is removed here, finds the lock held in any case.
       if (standing === "gone" || standing === "unknown") {
-        await rm(join(folder, name), { force: true });
+        await removeName(join(folder, name));
       }
     }
   }
@@ -344,8 +344,12 @@ async function claim(own: OwnFile, path: string): Promise<boolean> {
 }
 
 async function writeFresh(path: string, text: string): Promise<void> {
-  await using handle = await open(path, "wx", privateFile);
-  await writeAll(handle, new TextEncoder().encode(text));
+  const file = await WrittenFile.create(path, privateFile);
+  try {
+    await file.write(new TextEncoder().encode(text), 0);
+  } finally {
+    file.close();
+  }
 }
 
 /**
@@ -358,10 +362,10 @@ async function takeAway(path: string, text: string, own: OwnFile, owner: LockOwn
   if (await claim(own, mark)) {
     try {
       if ((await readLock(path))?.text === text) {
-        await rm(path, { force: true });
+        await removeName(path);
       }
     } finally {
-      await rm(mark, { force: true });
+      await removeName(mark);
     }
     return;
   }

@@ -11,10 +11,10 @@
  * Permissions are changed through what was opened and looked at, never by a path. Windows has other ones, and is left
  * to them.
  */
-import { constants, lstat, readdir, stat, type Stats } from "node:fs";
+import { closeSync, constants, fstatSync, lstatSync, openSync, readdirSync, readFileSync, statSync } from "node:fs";
+import type { Stats } from "node:fs";
 import { open, type FileHandle } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
-import { promisify } from "node:util";
 import { DecampError } from "../../errors.ts";
 import { makeDurableFolder, onDisk, privateFile, privateFolder } from "./files.ts";
 import { administrator, currentUser, othersWrite } from "./named/users.ts";
@@ -37,8 +37,8 @@ const { O_NOFOLLOW = 0, O_NONBLOCK = 0 } = constants as Partial<typeof constants
 export async function ownFolder(stateDir: string, name: string, make: boolean = false): Promise<string> {
   const folder = join(resolve(stateDir), name);
   await onDisk(folder, async () => {
-    await requireOwn(stateDir, folder);
-    if (make) {
+    const found = await requireOwn(stateDir, folder);
+    if (make && !found) {
       await makeDurableFolder(folder);
       // Somebody may have been faster.
       await requireOwn(stateDir, folder);
@@ -47,20 +47,25 @@ export async function ownFolder(stateDir: string, name: string, make: boolean = 
   return folder;
 }
 
-async function requireOwn(stateDir: string, folder: string): Promise<void> {
+/**
+ * Looks in place: an export of very many accounts does so for each, and to give way costs ten times what a look does.
+ *
+ * @returns whether the folder is there
+ */
+async function requireOwn(stateDir: string, folder: string): Promise<boolean> {
   const user = currentUser();
   if (user === undefined) {
-    return;
+    return false;
   }
-  await requireOwnLinks(resolve(stateDir), user);
+  requireOwnLinks(resolve(stateDir), user);
   await requireClosed(stateDir, user, false);
-  await requireClosed(folder, user, true);
+  return requireClosed(folder, user, true);
 }
 
 /** Whoever makes a link on the way decides where it ends. */
-async function requireOwnLinks(path: string, user: number): Promise<void> {
+function requireOwnLinks(path: string, user: number): void {
   for (let at = path; at !== dirname(at); at = dirname(at)) {
-    const found = await present(promisify(lstat)(at));
+    const found = lstatSync(at, { throwIfNoEntry: false });
     if (found?.isSymbolicLink() === true && found.uid !== user && found.uid !== administrator) {
       throw new DecampError("refused", `${at} is a symbolic link that another user has made.`, {
         hint: "The folder of decamp's state must not depend on others. Name another one with --state-dir.",
@@ -70,11 +75,11 @@ async function requireOwnLinks(path: string, user: number): Promise<void> {
   }
 }
 
-/** @param inner whether it is one that decamp makes in the folder of its state */
-async function requireClosed(path: string, user: number, inner: boolean): Promise<void> {
-  const found = await present(promisify(inner ? lstat : stat)(path));
+/** @param inner whether it is one that decamp makes in the folder of its state @returns whether it is there */
+async function requireClosed(path: string, user: number, inner: boolean): Promise<boolean> {
+  const found = (inner ? lstatSync : statSync)(path, { throwIfNoEntry: false });
   if (found === undefined) {
-    return;
+    return false;
   }
   const data = { path };
   if (found.isSymbolicLink()) {
@@ -93,6 +98,7 @@ async function requireClosed(path: string, user: number, inner: boolean): Promis
   if ((found.mode & othersWrite) !== 0 && !isShared) {
     await close(path, found, user, inner);
   }
+  return true;
 }
 
 /**
@@ -100,7 +106,7 @@ async function requireClosed(path: string, user: number, inner: boolean): Promis
  * refused all the same, once: it may not be what the user has left there.
  */
 async function close(path: string, found: Stats, user: number, inner: boolean): Promise<void> {
-  const names = await promisify(readdir)(path);
+  const names = readdirSync(path);
   const isOurs = found.uid === user && (inner || names.every((name) => ownFolders.has(name)));
   if (!isOurs || !(await closeOpened(path, found, inner))) {
     throw new DecampError("refused", `Others may write to the folder ${path}, and decamp keeps its state there.`, {
@@ -135,23 +141,22 @@ async function closeOpened(path: string, found: Stats, inner: boolean): Promise<
   }
 }
 
-/** How a file of decamp's own is opened. */
-const ways = {
-  read: constants.O_RDONLY,
-  append: constants.O_RDWR | constants.O_APPEND | constants.O_CREAT,
-} as const;
-
 /**
- * Opens a file of decamp's own. To append, it is made if it is not there, and becomes readable for its user alone.
+ * Opens a file of decamp's own to append to it: it is made if it is not there, and becomes readable for its user alone.
  *
  * @throws DecampError `unreadable-file` if it is not as decamp makes it; and what the system says
  */
-export async function openOwn(path: string, way: "read" | "append"): Promise<FileHandle> {
-  const handle = await openUnlinked(path, ways[way]);
+export async function openOwn(path: string): Promise<FileHandle> {
+  let handle: FileHandle;
+  try {
+    handle = await open(path, constants.O_RDWR | constants.O_APPEND | constants.O_CREAT | noWaiting, privateFile);
+  } catch (error) {
+    throw asLink(path, error);
+  }
   try {
     const found = await handle.stat();
     refuse(path, flawOf(found));
-    if (way === "append" && (found.mode & 0o777) !== privateFile) {
+    if ((found.mode & 0o777) !== privateFile) {
       await handle.chmod(privateFile);
     }
     return handle;
@@ -165,43 +170,42 @@ export async function openOwn(path: string, way: "read" | "append"): Promise<Fil
  * The content of a file of decamp's own; undefined if there is none. @throws DecampError `unreadable-file`, `storage`
  */
 export async function readOwn(path: string): Promise<Uint8Array | undefined> {
-  return readAs(path, async () => openOwn(path, "read"));
+  return readUnlinked(path, flawOf);
 }
 
 /**
  * The same for a file that decamp has written, and perhaps for another user: a lock. It may have more names than one.
  */
 export async function readShared(path: string): Promise<Uint8Array | undefined> {
-  return readAs(path, async () => {
-    const handle = await openUnlinked(path, ways.read);
-    try {
-      refuse(path, (await handle.stat()).isFile() ? undefined : flaws.kind);
-      return handle;
-    } catch (error) {
-      await handle.close();
-      throw error;
-    }
-  });
+  return readUnlinked(path, (found) => (found.isFile() ? undefined : flaws.kind));
 }
 
-async function readAs(path: string, opened: () => Promise<FileHandle>): Promise<Uint8Array | undefined> {
+/** In place: these files are small. */
+async function readUnlinked(path: string, flaw: (found: Stats) => Flaw | undefined): Promise<Uint8Array | undefined> {
   return onDisk(path, async () => {
-    const handle = await present(opened());
+    let file: number;
     try {
-      return await handle?.readFile();
+      file = openSync(path, constants.O_RDONLY | noWaiting);
+    } catch (error) {
+      if (systemCode(error) === "ENOENT") {
+        return undefined;
+      }
+      throw asLink(path, error);
+    }
+    try {
+      refuse(path, flaw(fstatSync(file)));
+      return readFileSync(file);
     } finally {
-      await handle?.close();
+      closeSync(file);
     }
   });
 }
 
-/** Opens a file, and waits for nobody where it is a pipe. */
-async function openUnlinked(path: string, flags: number): Promise<FileHandle> {
-  try {
-    return await open(path, flags | O_NOFOLLOW | O_NONBLOCK, privateFile);
-  } catch (error) {
-    throw systemCode(error) === "ELOOP" ? notOurs(path, flaws.link) : error;
-  }
+/** Follows no link, and waits for nobody where a pipe has the name of a file. */
+const noWaiting = O_NOFOLLOW | O_NONBLOCK;
+
+function asLink(path: string, error: unknown): unknown {
+  return systemCode(error) === "ELOOP" ? notOurs(path, flaws.link) : error;
 }
 
 function refuse(path: string, flaw: Flaw | undefined): void {
@@ -254,15 +258,4 @@ function flawOf(found: Stats): Flaw | undefined {
 
 function notOurs(path: string, { what, hint }: Flaw): DecampError {
   return new DecampError("unreadable-file", `Cannot use ${path}: ${what}.`, { hint, data: { path } });
-}
-
-async function present<T>(found: Promise<T>): Promise<T | undefined> {
-  try {
-    return await found;
-  } catch (error) {
-    if (systemCode(error) === "ENOENT") {
-      return undefined;
-    }
-    throw error;
-  }
 }

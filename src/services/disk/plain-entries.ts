@@ -3,12 +3,13 @@
  * only when it is empty. For folders that others may have put something in.
  */
 import { randomBytes } from "node:crypto";
-import { readdirSync } from "node:fs";
-import { copyFile, link, lstat, open, rename, rm, rmdir, stat, unlink } from "node:fs/promises";
+import { lstatSync, readdirSync, statSync } from "node:fs";
+import { copyFile, link, lstat, open, rename, rm, rmdir, unlink } from "node:fs/promises";
 import { dirname } from "node:path";
 import { isDecampError } from "../../errors.ts";
-import { makeFolder, readWhole, storageError, syncFolders } from "./files.ts";
+import { makeDurableFolder, privateFile, readWhole, removeName, storageError, syncFolders } from "./files.ts";
 import { isAbsent, systemCode } from "../system-error.ts";
+import { WrittenFile } from "./write-whole.ts";
 
 export interface Entry {
   readonly name: string;
@@ -19,7 +20,10 @@ export interface Entry {
 /** What is in a folder, in the order of the names; nothing if it does not exist. @throws DecampError `storage` */
 export async function listEntries(path: string): Promise<Entry[]> {
   try {
-    // In place: to give way costs ten times what the look does.
+    // In place: to give way costs ten times what the look does, and so does an error.
+    if (statSync(path, { throwIfNoEntry: false }) === undefined) {
+      return [];
+    }
     const entries = readdirSync(path, { withFileTypes: true });
     return entries
       .map((entry): Entry => ({ name: entry.name, kind: kindOf(entry) }))
@@ -37,7 +41,7 @@ export async function listEntries(path: string): Promise<Entry[]> {
  * `storage`
  */
 export async function plainSize(path: string): Promise<number | undefined> {
-  const found = await lookAt(path, async (at) => stat(at));
+  const found = lookAt(path, (at) => statSync(at, { throwIfNoEntry: false }));
   return found?.isFile() === true ? found.size : undefined;
 }
 
@@ -51,7 +55,7 @@ export async function freedBytes(paths: Iterable<string>): Promise<number> {
   const counted = new Map<string, number>();
   let bytes = 0;
   for (const path of paths) {
-    const file = await lookAt(path, async (at) => lstat(at, { bigint: true }));
+    const file = lookAt(path, (at) => lstatSync(at, { bigint: true, throwIfNoEntry: false }));
     if (file?.isFile() !== true) {
       continue;
     }
@@ -75,22 +79,24 @@ export async function freedBytes(paths: Iterable<string>): Promise<number> {
  */
 export async function inTheWay(path: string): Promise<string | undefined> {
   const folder = dirname(path);
-  const above = await lookAt(folder, stat);
+  const above = lookAt(folder, (at) => statSync(at, { throwIfNoEntry: false }));
   if (above !== undefined && !above.isDirectory()) {
     return folder;
   }
   for (const name of [path, `${path}.part`]) {
-    if ((await lookAt(name, lstat))?.isDirectory() === true) {
+    if (lookAt(name, (at) => lstatSync(at, { throwIfNoEntry: false }))?.isDirectory() === true) {
       return name;
     }
   }
   return undefined;
 }
 
-/** What there is of that name, as `look` sees it; undefined if there is nothing. @throws DecampError `storage` */
-async function lookAt<T>(path: string, look: (path: string) => Promise<T>): Promise<T | undefined> {
+/**
+ * What there is of that name, as `look` sees it in place; undefined if there is nothing. @throws DecampError `storage`
+ */
+function lookAt<T>(path: string, look: (path: string) => T): T | undefined {
   try {
-    return await look(path);
+    return look(path);
   } catch (error) {
     if (isAbsent(error)) {
       return undefined;
@@ -224,13 +230,13 @@ export async function replaceByLink(from: string, to: string): Promise<void> {
 export async function writeOnce(path: string, content: string): Promise<boolean> {
   const part = `${path}.${randomBytes(8).toString("hex")}.part`;
   try {
-    await makeFolder(dirname(path));
-    const handle = await open(part, "wx", 0o600);
+    await makeDurableFolder(dirname(path));
+    const file = await WrittenFile.create(part, privateFile);
     try {
-      await handle.writeFile(content);
-      await handle.sync();
+      await file.write(new TextEncoder().encode(content), 0);
+      await file.sync();
     } finally {
-      await handle.close();
+      file.close();
     }
     const written = await giveName(part, path);
     await syncFolders([dirname(path)]);
@@ -238,7 +244,7 @@ export async function writeOnce(path: string, content: string): Promise<boolean>
   } catch (error) {
     throw isDecampError(error) ? error : storageError(path, error);
   } finally {
-    await rm(part, { force: true }).catch(() => undefined);
+    await removeName(part).catch(() => undefined);
   }
 }
 

@@ -2,9 +2,14 @@
  * The one door through which bytes go to a file. The system may take a part of what it is given and say so, on a disk
  * that is nearly full: then the rest is offered again, and what it will not take is an error at that moment.
  */
-import { writeSync } from "node:fs";
-import type { FileHandle } from "node:fs/promises";
+import { closeSync, fchmod, fdatasync, fsync, open, openSync, write, writeSync } from "node:fs";
+import { promisify } from "node:util";
 import { systemCode } from "../system-error.ts";
+
+/** What takes bytes, such as a FileHandle. */
+interface Taker {
+  write(bytes: Uint8Array, offset: number, length: number, position: number | null): Promise<{ bytesWritten: number }>;
+}
 
 /**
  * Writes all bytes.
@@ -13,11 +18,7 @@ import { systemCode } from "../system-error.ts";
  *   given
  * @throws what the system says when no more of them are taken
  */
-export async function writeAll(
-  handle: Pick<FileHandle, "write">,
-  bytes: Uint8Array,
-  position: number | null = null,
-): Promise<void> {
+export async function writeAll(handle: Taker, bytes: Uint8Array, position: number | null = null): Promise<void> {
   for (let at = 0; at < bytes.length;) {
     const place = position === null ? null : position + at;
     const { bytesWritten } = await handle.write(bytes, at, bytes.length - at, place);
@@ -28,9 +29,117 @@ export async function writeAll(
 /**
  * The same for a descriptor, before anything else happens. @throws what the system says when no more of them are taken
  */
-export function writeAllSync(descriptor: number, bytes: Uint8Array): void {
+export function writeAllSync(descriptor: number, bytes: Uint8Array, position: number | null = null): void {
   for (let at = 0; at < bytes.length;) {
-    at += taken(writeSync(descriptor, bytes, at));
+    const place = position === null ? null : position + at;
+    at += taken(writeSync(descriptor, bytes, at, bytes.length - at, place));
+  }
+}
+
+/** So much of the beginning of a file is written in place: to give way costs more than that takes (bytes). */
+const atOnce = 1 << 16;
+
+/**
+ * A new file that is written. A FileHandle does the same, and gives way at each step: for a small file that takes most
+ * of the time. Here only those steps give way that wait for the disk. It is closed once, and not while a step is under
+ * way: its number would by then be that of another file.
+ */
+export class WrittenFile {
+  /** To read back what was written. */
+  readonly descriptor: number;
+  #underWay = 0;
+  #isClosed = false;
+
+  private constructor(descriptor: number) {
+    this.descriptor = descriptor;
+  }
+
+  /** @param mode its permissions @throws what the system says, also if something has this name */
+  static async create(path: string, mode: number): Promise<WrittenFile> {
+    return new WrittenFile(await promisedOpen(path, "wx+", mode));
+  }
+
+  /** Writes all bytes. @param position where in the file (bytes) @throws as `writeAll` */
+  async write(bytes: Uint8Array, position: number): Promise<void> {
+    if (position + bytes.length <= atOnce) {
+      writeAllSync(this.#opened(), bytes, position);
+    } else {
+      await this.#step(async () => writeAll(takerOf(this.#opened()), bytes, position));
+    }
+  }
+
+  /** Brings all to the disk. Throws what the system says. */
+  async sync(): Promise<void> {
+    await this.#step(async () => promisedSync(this.#opened()));
+  }
+
+  /** Brings the content to the disk. Throws what the system says. */
+  async datasync(): Promise<void> {
+    await this.#step(async () => promisedDatasync(this.#opened()));
+  }
+
+  /** Gives it these permissions, whatever the umask says. Throws what the system says. */
+  async permit(mode: number): Promise<void> {
+    await this.#step(async () => promisedChmod(this.#opened(), mode));
+  }
+
+  /** Closes it, now or when what is under way has ended. Throws what the system says. */
+  close(): void {
+    if (!this.#isClosed) {
+      this.#isClosed = true;
+      if (this.#underWay === 0) {
+        closeSync(this.descriptor);
+      }
+    }
+  }
+
+  #opened(): number {
+    if (this.#isClosed) {
+      throw Object.assign(new Error("EBADF: the file is closed"), { code: "EBADF" });
+    }
+    return this.descriptor;
+  }
+
+  async #step<T>(work: () => Promise<T>): Promise<T> {
+    this.#underWay += 1;
+    try {
+      return await work();
+    } finally {
+      this.#underWay -= 1;
+      if (this.#underWay === 0 && this.#isClosed) {
+        closeSync(this.descriptor);
+      }
+    }
+  }
+}
+
+const promisedOpen = promisify(open) as (path: string, flags: string, mode: number) => Promise<number>;
+const promisedChmod = promisify(fchmod);
+const promisedSync = promisify(fsync);
+const promisedDatasync = promisify(fdatasync);
+
+function takerOf(descriptor: number): Taker {
+  return {
+    write: async (bytes, offset, length, position) =>
+      new Promise((resolve, reject) => {
+        write(descriptor, bytes, offset, length, position, (error, bytesWritten) => {
+          if (error === null) {
+            resolve({ bytesWritten });
+          } else {
+            reject(error);
+          }
+        });
+      }),
+  };
+}
+
+/** Brings the names in a folder to the disk. Throws what the system says. */
+export async function syncNames(path: string): Promise<void> {
+  const folder = openSync(path, "r");
+  try {
+    await promisedSync(folder);
+  } finally {
+    closeSync(folder);
   }
 }
 

@@ -81,10 +81,7 @@ export async function readBody(answer: HttpAnswer, url: URL, limit: BudgetName =
   const pieces: Uint8Array[] = [];
   const { limits = defaultBudgets, flow, ...rest } = answer;
   // A server that sends a byte now and then never runs into the limit between two pieces.
-  const tooSlow = new DecampError("unreachable", `${url.host} took too long for its answer.`, {
-    data: { host: url.host },
-  });
-  const timer = setDeadline(limits.smallBodyTime, () => answer.body.destroy(tooSlow));
+  const timer = setDeadline(limits.smallBodyTime, () => answer.body.destroy(tookTooLong(url)));
   try {
     for await (const piece of readBytes({ ...rest, limits }, url, limit)) {
       flow?.count(piece.length);
@@ -94,6 +91,10 @@ export async function readBody(answer: HttpAnswer, url: URL, limit: BudgetName =
     timer.clear();
   }
   return Buffer.concat(pieces);
+}
+
+function tookTooLong({ host }: URL): DecampError {
+  return new DecampError("unreachable", `${host} took too long for its answer.`, { data: { host } });
 }
 
 /**

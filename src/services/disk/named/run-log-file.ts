@@ -37,7 +37,7 @@ export class LogFile {
    */
   static async open(path: string): Promise<LogFile> {
     try {
-      const handle = await openOwn(path, "append");
+      const handle = await openOwn(path);
       const { size } = fstatSync(handle.fd);
       const last = Buffer.of(lineEnd);
       readSync(handle.fd, last, 0, 1, Math.max(0, size - 1));
