@@ -93,7 +93,7 @@ export function applyRules(
     }
   }
   if (within !== undefined) {
-    const from = timeBefore(past[0]?.time ?? now, within);
+    const from = before(past[0]?.time ?? now, within);
     past.filter(({ time }) => time > from).forEach((one) => keep(one, `within ${within.text}`));
   }
   return reasons;
@@ -111,8 +111,8 @@ export function parseSpan(text: string): Span | undefined {
   return years + months + days + hours === 0 ? undefined : { years, months, days, hours, text };
 }
 
-/** A time by the calendar that lies so much earlier, in UTC. @param time epoch milliseconds */
-export function timeBefore(time: number, { years, months, days, hours }: Span): number {
+/** A time by the calendar that lies so much earlier, in UTC. Epoch milliseconds. */
+export function before(time: number, { years, months, days, hours }: Span): number {
   const at = new Date(time);
   at.setUTCFullYear(at.getUTCFullYear() - years, at.getUTCMonth() - months, at.getUTCDate() - days);
   return at.getTime() - hours * 3_600_000;

@@ -1,6 +1,6 @@
 /** `decamp archive status`: a folder of archives, looked over. */
 import { holdsArchives } from "../../archive/archives.ts";
-import { timeBefore } from "../../archive/keep-rules.ts";
+import { before } from "../../archive/keep-rules.ts";
 import { refuseEmpty, refuseFile } from "../../archive/no-archive.ts";
 import { noArchive } from "../../archive/open.ts";
 import { survey } from "../../archive/state/survey.ts";
@@ -32,7 +32,7 @@ export async function archiveStatusCommand(
     await requireMetricsPlace(metricsFile);
   }
   const now = Date.now();
-  const renewedSince = span === undefined ? undefined : timeBefore(now, span);
+  const renewedSince = span === undefined ? undefined : before(now, span);
   const isOne = !(await holdsArchives(folder));
   const seen = await stoppable(
     async (signal) => survey(folder, isOne, { renewedSince, onDisk, lockOwner: thisProcess(), signal }),
