@@ -184,10 +184,26 @@ async function unchanged(count: number, first: number | undefined): Promise<Cost
     if (!summary.includes(`"total":${count},"complete":${count},"unchanged":${count},`)) {
       throw new Error(summary);
     }
+    if (count === more) {
+      await lookOver(server, to, count);
+    }
     return { ...costs[0]!, megabytes: Math.max(...costs.map(({ megabytes }) => megabytes)) };
   } finally {
     await server.stop();
     rmSync(to, { recursive: true });
+  }
+}
+
+/** What looks at all archives of a folder. */
+async function lookOver(server: Server, to: string, count: number): Promise<void> {
+  for (const words of [
+    ["archive", "status"],
+    ["archive", "status", "--on-disk"],
+    ["archive", "ls"],
+    ["archive", "prune", "--keep-daily", "7", "--dry-run"],
+    ["verify", "--sample", "1%"],
+  ]) {
+    row(`\`${words.join(" ")}\` of ${count} archives`, [await measure(server, [bin, ...words, to, "-q"])]);
   }
 }
 
