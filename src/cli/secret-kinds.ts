@@ -98,6 +98,13 @@ export function holdsSecret(env: Readonly<NodeJS.ProcessEnv>): boolean {
 /** The variable that has a command remember, by the name of its job, when it last ended well: this one alone. */
 export const jobVariable = "DECAMP_INSURED";
 
+/**
+ * What a command finds that is told of a job that has failed, or has noticed something: the name of the job, and what
+ * is to be said. Nothing in it was chosen by whoever signed an operation.
+ */
+export const failedVariable = "DECAMP_FAILED";
+export const noticeVariable = "DECAMP_NOTICE";
+
 /** What the commands that we run inherit: all but the variables that hold secrets, and the one that names our job. */
 export function withoutSecrets(env: Readonly<NodeJS.ProcessEnv>): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(env).filter(([name]) => !secretVariables.has(name) && name !== jobVariable));

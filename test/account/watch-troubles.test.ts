@@ -2,6 +2,7 @@
  * A watch among what goes wrong in months: logs that cannot be had, directories that list and do not show, clocks that
  * are set, whoever is to be told and does not listen, and something on the way that answers in the directory's place.
  */
+import type { OnTold } from "../../src/account/watch/events.ts";
 import { beforeEach, describe, expect, test } from "vitest";
 import { lookOnce, watchLogs, type Looked } from "../../src/account/watch/watch-logs.ts";
 import type { ErrorCode } from "../../src/errors.ts";
@@ -49,6 +50,7 @@ async function look(dids = everybody, directories = [one]): Promise<Looked> {
 function nextRun(): void {
   const next = new World(world.now, seeded(8));
   world.heads.forEach((cids, name) => next.heads.set(name, cids));
+  world.seenBeyond.forEach((cids, name) => next.seenBeyond.set(name, cids));
   world.listed.forEach((all, host) => next.listed.set(host, all));
   world.answered.forEach((time, host) => next.answered.set(host, time));
   next.ours = world.ours;
@@ -81,10 +83,10 @@ describe("whoever is to be told", () => {
   });
 
   test("and is told later is not told again", async () => {
-    const waiting: (() => void)[] = [];
+    const waiting: OnTold[] = [];
     const services = world.services([one]);
     world.plan(start + 10 * minute, () => log.add(start + 10 * minute, theft));
-    world.plan(start + 20 * minute, () => waiting.splice(0).forEach((onTold) => onTold()));
+    world.plan(start + 20 * minute, () => waiting.splice(0).forEach((onTold) => onTold(true)));
     const options = { dids: few, interval: minute, signal: world.until(start + 30 * minute).signal };
     const run = watchLogs({ ...services, tell: async (_event, onTold) => void waiting.push(onTold) }, options);
     await expect(run).rejects.toMatchObject({ code: "interrupted" });

@@ -176,10 +176,13 @@ export class World {
   now: number;
   readonly told: (WatchEvent & { readonly at: number })[] = [];
   readonly heads = new Map<string, readonly string[]>();
+  readonly seenBeyond = new Map<string, readonly string[]>();
   readonly listed = new Map<string, ReadonlyMap<string, string>>();
   readonly answered = new Map<string, number>();
   /** Whether whoever is to be told can be told. */
   canTell = true;
+  /** Whether it comes to a person then. */
+  isTaken = true;
   readonly rounds: (Round & { readonly at: number })[] = [];
   ours: Ours = { keys: [], made: [] };
   /** What other commands of decamp have seen. */
@@ -219,10 +222,11 @@ export class World {
       directories,
       ours: async () => this.ours,
       known: (did) => this.heads.get(did) ?? [],
-      seen: async (did) => [this.seen.get(did) ?? []].flat(),
+      seen: async (did) => [this.seen.get(did) ?? [], this.seenBeyond.get(did) ?? []].flat(),
       listed: (host) => this.listed.get(host) ?? new Map(),
       answered: (host) => this.answered.get(host),
-      save: async ({ heads, listed, answered }) => {
+      save: async ({ heads, seen, listed, answered }) => {
+        seen.forEach((cids, did) => this.seenBeyond.set(did, cids));
         heads.forEach((cids, did) => this.heads.set(did, cids));
         listed.forEach((all, host) => this.listed.set(host, all));
         answered.forEach((time, host) => this.answered.set(host, time));
@@ -230,7 +234,7 @@ export class World {
       tell: async (event, onTold) => {
         this.told.push({ ...event, at: this.now });
         if (this.canTell) {
-          onTold();
+          onTold(this.isTaken);
         }
       },
       settled: async () => undefined,

@@ -140,6 +140,83 @@ describe("whose an operation is", () => {
     expect(world.told).toMatchObject([{ undoing: { can: false, why: "followed-by-own" } }]);
   });
 
+  test("what can be undone is told by each look until somebody takes it, and may not be hidden meanwhile", async () => {
+    const look = async (): Promise<unknown> => {
+      world.told.length = 0;
+      await lookOnce(world.services([one]), { dids: [did], interval: minute, signal: world.signal });
+      return world.told.map((event) => ("undoing" in event ? [event.event, event.undoing.can] : event.event));
+    };
+    await look();
+    world.isTaken = false;
+    log.add(start, theft);
+    for (const hours of [1, 1, 69]) {
+      expect(await look()).toEqual([["operation", true]]);
+      world.now += hours * hour;
+    }
+    one.hidden.add(testCid(theft));
+    for (const _ of [1, 2]) {
+      expect(await look()).toEqual(["hidden"]);
+    }
+    one.hidden.clear();
+    expect(await look()).toEqual([["operation", true]]);
+    world.isTaken = true;
+    expect(await look()).toEqual([["operation", true]]);
+    expect(await look()).toEqual([]);
+    one.hidden.add(testCid(theft));
+    expect(await look()).toEqual(["hidden"]);
+  });
+
+  test.each<[string, () => void, string]>([
+    ["it is too late", (): void => void (world.now += 73 * hour), "too-late"],
+    ["it is undone", (): void => void log.add(world.now + minute, back), "undone-already"],
+  ])("that ends where %s, and is said once", async (_name, act, why) => {
+    const look = async (): Promise<unknown> => {
+      world.told.length = 0;
+      await lookOnce(world.services([one]), { dids: [did], interval: minute, signal: world.signal });
+      return world.told;
+    };
+    world.ours = { keys: [user.did], made: [] };
+    world.isTaken = false;
+    await look();
+    log.add(start, theft);
+    expect(await look()).toMatchObject([{ undoing: { can: true } }]);
+    expect(await look()).toMatchObject([{ undoing: { can: true } }]);
+    act();
+    expect(await look()).toMatchObject([{ entry: { cid: testCid(theft) }, undoing: { can: false, why } }]);
+    expect(await look()).toEqual([]);
+  });
+
+  test("an operation that somebody calls theirs is told no more, and clocks that differ end nothing early", async () => {
+    const look = async (): Promise<unknown> => {
+      world.told.length = 0;
+      await lookOnce(world.services([one]), { dids: [did], interval: minute, signal: world.signal });
+      return world.told;
+    };
+    world.isTaken = false;
+    log.add(start, theft);
+    // One clock says that it is over, and the other one that it is not; and then both say so.
+    for (const [now, offset, isOver] of [
+      [start, 80 * hour, false],
+      [start + 80 * hour, -80 * hour, false],
+      [start + 80 * hour, 80 * hour, true],
+    ] as const) {
+      world.heads.clear();
+      world.heads.set(did, [prev]);
+      world.now = now;
+      one.offset = offset;
+      expect(await look()).toHaveLength(1);
+      expect(((await look()) as unknown[]).length === 0).toBe(isOver);
+    }
+    world.heads.set(did, [prev]);
+    one.offset = 0;
+    world.now = start + hour;
+    expect(await look()).toHaveLength(1);
+    world.ours = { keys: [], made: [testCid(theft)] };
+    expect(await look()).toEqual([]);
+    world.ours = { keys: [], made: [] };
+    expect(await look()).toEqual([]);
+  });
+
   test("of what nobody remembers, only what can still be undone is new", async () => {
     log.add(start - 73 * hour, theft);
     await lookOnce(world.services([one]), { dids: [did], interval: minute, signal: world.signal });

@@ -7,6 +7,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   symlinkSync,
   utimesSync,
   writeFileSync,
@@ -19,8 +20,9 @@ import { cronLines } from "../../src/cli/insure/cron.ts";
 import { foreseen } from "../../src/cli/insure/foreseen.ts";
 import { jobsOf, type Insurance, type Units } from "../../src/cli/insure/jobs.ts";
 import { findLauncher } from "../../src/cli/insure/launcher.ts";
-import { launchdUnits } from "../../src/cli/insure/launchd.ts";
-import { systemdUnits } from "../../src/cli/insure/systemd.ts";
+import { launchdNotice, launchdUnits } from "../../src/cli/insure/launchd.ts";
+import { systemdNotice, systemdUnits } from "../../src/cli/insure/systemd.ts";
+import { isLocal, wholeCommand } from "../../src/cli/insure/written-commands.ts";
 import { tellInsurance } from "../../src/cli/talk/reporters/insured.ts";
 import type { Piece } from "../../src/cli/talk/terminal.ts";
 import { cronCommands, listedStrings, startedWords } from "../network/read-units.ts";
@@ -58,8 +60,8 @@ const plain: Insurance = {
 };
 
 /** What every command of every job has to be given. */
-function expected(insurance: Insurance): unknown[][] {
-  return jobsOf(insurance).flatMap(({ name, commands }) =>
+function expected(insurance: Insurance, desktop: string | undefined): unknown[][] {
+  return jobsOf(insurance, { desktop }).flatMap(({ name, commands }) =>
     commands.map((words) => [name, ...words.slice(insurance.launcher.length)]),
   );
 }
@@ -68,9 +70,9 @@ const contents = ({ units }: Units): string[] => units.map(({ content }) => cont
 
 describe("whatever stands in a path or a command comes to decamp as it was typed", () => {
   test.each([
-    ["cron", (): string[][] => contents(cronLines(awkward)).flatMap(cronCommands)],
-    ["launchd", (): string[][] => contents(launchdUnits(awkward)).map(listedStrings)],
-  ])("%s", (_system, commands) => {
+    ["cron", undefined, (): string[][] => contents(cronLines(awkward)).flatMap(cronCommands)],
+    ["launchd", launchdNotice, (): string[][] => contents(launchdUnits(awkward)).map(listedStrings)],
+  ])("%s", (_system, desktop, commands) => {
     rmSync(heard, { force: true });
     for (const [program = "", ...words] of commands()) {
       const ended = spawnSync(program, words, { env: { PATH: process.env["PATH"] }, encoding: "utf8" });
@@ -82,7 +84,7 @@ describe("whatever stands in a path or a command comes to decamp as it was typed
       .map((line): unknown[] => JSON.parse(line));
     // launchd sets the variable itself.
     const named = (rows: unknown[][]): unknown[][] => (_system === "cron" ? rows : rows.map(([, ...words]) => words));
-    expect(named(said)).toEqual(named(expected(awkward)));
+    expect(named(said)).toEqual(named(expected(awkward, desktop)));
   });
 
   test("systemd", () => {
@@ -90,7 +92,7 @@ describe("whatever stands in a path or a command comes to decamp as it was typed
     const started = units
       .filter(({ name }) => name.endsWith(".service") && !name.includes("@"))
       .flatMap(({ content }) => startedWords(content));
-    expect(started).toEqual(jobsOf(awkward).flatMap(({ commands }) => commands));
+    expect(started).toEqual(jobsOf(awkward, { desktop: systemdNotice }).flatMap(({ commands }) => commands));
   });
 });
 
@@ -167,21 +169,45 @@ describe("the commands on the page that tell of a job that failed", () => {
     const told: Insurance = { ...plain, launcher: [path.join(programs, "decamp")], notifyCommand };
     const name = "export-alice.example.com";
     const notifier = systemdUnits(told).units.at(-1)?.content ?? "";
-    expect(notifier).toContain("Environment=DECAMP_FAILED=%i\n");
+    expect(notifier).toContain(
+      `Environment=DECAMP_FAILED=%i\nEnvironment="DECAMP_NOTICE=%i has failed. journalctl --user -u decamp-%i says why."\n`,
+    );
     const ways = [
       said(cronCommands(contents(cronLines(told))[0] ?? "")[0] ?? []),
       said(listedStrings(contents(launchdUnits(told))[0] ?? "")),
-      said(startedWords(notifier)[0] ?? [], { DECAMP_FAILED: name }),
+      said(startedWords(notifier)[0] ?? [], { DECAMP_FAILED: name, DECAMP_NOTICE: `${name} has failed. Say why.` }),
     ];
-    expect(new Set(ways).size).toBe(1);
-    expect(ways[0]).toContain(`${name} has failed`);
-    expect(ways[0]).not.toContain("DECAMP_FAILED");
+    for (const way of ways) {
+      expect(way).toMatch(new RegExp(`${name} has failed\\. .*why\\.`));
+      expect(way).not.toContain("DECAMP_");
+    }
+    // The watch tells by itself what it has noticed, and is not told of once more as a job that failed.
+    for (const [code, isSaid] of [
+      [3, false],
+      [5, true],
+    ] as const) {
+      writeFileSync(path.join(programs, "watcher"), `#!/bin/sh\nexit ${code}\n`, { mode: 0o755 });
+      const watch = { ...told, launcher: [path.join(programs, "watcher")] };
+      const [, line = ""] = contents(cronLines(watch))[0]?.split("\n") ?? [];
+      expect(said(cronCommands(`${line}\n`)[0] ?? []).includes("watch-alice.example.com")).toBe(isSaid);
+    }
+    const watching = systemdUnits(told).units.find(({ name: one }) => /watch.*service/.test(one))?.content ?? "";
+    expect(watching).toContain("SuccessExitStatus=3\n");
+    expect(startedWords(watching)[0]).toContain(notifyCommand);
   });
 
   test("and what is there without one", () => {
-    expect(said(startedWords(systemdUnits(plain).units.at(-1)?.content ?? "", { "%i": "x-y" })[0] ?? [])).toBe(
-      "notify-send\n--urgency=critical\ndecamp\nx-y has failed. journalctl --user -u decamp-x-y says why.\n",
+    const env = { DECAMP_NOTICE: "Something 'quoted' & $HOME." };
+    const [notify = []] = startedWords(systemdUnits(plain).units.at(-1)?.content ?? "");
+    expect(said(notify, env)).toBe(`notify-send\n--urgency=critical\ndecamp\n${env.DECAMP_NOTICE}\n`);
+    // A screen takes nothing: the watch is told so, and tells it again.
+    const [watching = []] = startedWords(systemdUnits(plain).units[2]?.content ?? "");
+    const command = watching[watching.indexOf("--notify-command") + 1] ?? "";
+    expect(spawnSync("/bin/sh", ["-c", command], { env: { PATH: `${programs}:/usr/bin:/bin`, ...env } }).status).toBe(
+      8,
     );
+    expect(spawnSync("/bin/sh", ["-c", command], { env: { PATH: "/nowhere", ...env } }).status).toBe(127);
+    expect(contents(cronLines(plain))[0]).not.toContain("--notify-command");
   });
 });
 
@@ -200,6 +226,7 @@ describe("what may go wrong later is seen now", () => {
     passwordFile: undefined,
     notifyCommand: undefined,
     crontab: undefined,
+    commands: {},
   } as const;
 
   test("a program that tells, a password, a proxy, a long line", () => {
@@ -216,6 +243,12 @@ describe("what may go wrong later is seen now", () => {
     expect(foreseen(told, { ...here(), env: { HTTPS_PROXY: "http://u:secret@p", NO_PROXY: "x" } })).toEqual([
       "HTTPS_PROXY of this shell is not known to what a timer starts: set it there, too.",
     ]);
+    const commands = {
+      "--notify-command": "sh ./tell-me",
+      "--ping-command": "/bin/ping",
+      "--watch-ping-command": undefined,
+    };
+    expect(foreseen({ ...told, commands }, here()).join()).toMatch(/^--notify-command names a path .* whole path\.$/);
     expect(foreseen({ ...told, system: "cron", crontab: "x".repeat(999) }, here()).join()).toMatch(
       /^A line is so long/,
     );
@@ -466,4 +499,110 @@ test("the watch has a ping of its own, and knows the keys that were named or sta
 test("the words of a shell are read as sh reads them", () => {
   const [, , line = ""] = cronCommands(`1 2 * * *  printf '\\%s' 100\\%\n`)[0] ?? [];
   expect(execFileSync("/bin/sh", ["-c", line], { encoding: "utf8" })).toBe("100%");
+});
+
+test.each([
+  ["./tell-me", "/home/alice/tell-me", false],
+  ["../bin/tell 'a b'", "/home/bin/tell 'a b'", false],
+  ["scripts/tell;true", "/home/alice/scripts/tell;true", false],
+  ["'my scripts/tell' x", "'/home/alice/my scripts/tell' x", false],
+  ["tell-me", "tell-me", false],
+  ["/usr/bin/tell ./x", "/usr/bin/tell ./x", true],
+  ["~/tell-me", "~/tell-me", false],
+  ["A=./x tell", "A=./x tell", true],
+  ["sh tell.sh </dev/null", "sh tell.sh </dev/null", false],
+  ["curl https://ping.example.net/../id", "curl https://ping.example.net/../id", false],
+  ['"$HOME/x/tell"', '"$HOME/x/tell"', false],
+  ["cat ./a | ./b", "cat ./a | ./b", true],
+])("%s is written as %s", (typed, written, isLocalStill) => {
+  const command = wholeCommand(typed, (at) => path.posix.resolve("/home/alice", at));
+  expect([command, isLocal(command)]).toEqual([written, isLocalStill]);
+});
+
+describe("--write", () => {
+  const write = async (folder: string, system: string, ...more: string[]): Promise<Awaited<ReturnType<typeof run>>> =>
+    run(["insure", "xn--alice.example", "-o", "x", "--for", system, "--write", folder, ...more]);
+
+  test.each(["systemd", "launchd", "cron"])("puts the files of %s where it is said, once", async (system) => {
+    const folder = path.join(scratch, `it's written ${system}`, "here");
+    const first = await write(folder, system);
+    expect(first).toMatchObject({ exitCode: 0 });
+    const names = readdirSync(folder);
+    const printed = await run(["insure", "xn--alice.example", "-o", "x", "--for", system, "--json"]);
+    const { units } = JSON.parse(printed.stdout) as { units: { name: string; content: string }[] };
+    expect(names.toSorted()).toEqual(units.map(({ name }) => name).toSorted());
+    for (const { name, content } of units) {
+      expect(readFileSync(path.join(folder, name), "utf8")).toBe(content);
+      expect(statSync(path.join(folder, name)).mode & 0o777).toBe(0o600);
+    }
+    expect(await write(folder, system)).toMatchObject({ exitCode: 0, stdout: first.stdout });
+    const changed = path.join(folder, names[0] ?? "");
+    rmSync(path.join(folder, names[1] ?? "none"), { force: true });
+    writeFileSync(changed, "mine");
+    const refused = await write(folder, system);
+    expect(refused).toMatchObject({ exitCode: 9, stdout: "" });
+    expect(refused.stderr).toContain(changed);
+    expect(readdirSync(folder)).toHaveLength(Math.max(1, names.length - 1));
+    expect(readFileSync(changed, "utf8")).toBe("mine");
+  });
+
+  test("prints what copies and installs them, as it can be typed", async () => {
+    const folder = path.join(scratch, "it's typed");
+    const home = path.join(scratch, "home");
+    mkdirSync(home);
+    const stub = path.join(scratch, "stubs");
+    mkdirSync(stub);
+    for (const name of ["systemctl", "loginctl", "launchctl"]) {
+      writeFileSync(path.join(stub, name), `#!/bin/sh\necho "${name} $*"\n`, { mode: 0o755 });
+    }
+    // Keeps what is in it, as crontab does.
+    writeFileSync(
+      path.join(stub, "crontab"),
+      `#!/bin/sh\n[ "$1" != -l ] || { cat '${home}/cron' 2>/dev/null; exit; }\ncat > '${home}/new'; mv '${home}/new' '${home}/cron'\n`,
+      { mode: 0o755 },
+    );
+    writeFileSync(path.join(home, "cron"), "# before\n");
+    const typed = (text: string): string =>
+      execFileSync("/bin/sh", ["-eu"], {
+        input: text,
+        encoding: "utf8",
+        env: { HOME: home, PATH: `${stub}:/usr/bin:/bin` },
+      });
+    for (const system of ["systemd", "launchd", "cron"]) {
+      typed((await write(path.join(folder, system), system)).stdout);
+    }
+    expect(readdirSync(path.join(home, ".config/systemd/user"))).toHaveLength(7);
+    expect(readdirSync(path.join(home, "Library/LaunchAgents"))).toHaveLength(3);
+    expect(readFileSync(path.join(home, "cron"), "utf8")).toMatch(/^# before\n(?:.* xn--alice\.example .*\n){3}$/);
+    // Where they belong there is nothing to be copied.
+    const place = path.join(home, ".config/systemd/user");
+    const there = await run(
+      ["insure", "xn--alice.example", "-o", "x", "--for", "systemd", "--write", place, "--json"],
+      {
+        env: { HOME: home },
+      },
+    );
+    expect(JSON.parse(there.stdout)).toMatchObject({
+      install: ["systemctl --user daemon-reload", /enable/, /linger/].map((one) =>
+        typeof one === "string" ? one : (expect.stringMatching(one) as string),
+      ),
+    });
+  });
+});
+
+test("a property list begins with what makes it one, and says where it belongs in words of its own language", async () => {
+  const { stdout } = await run(["insure", "xn--alice.example", "-o", "x", "--for", "launchd"]);
+  const lists = stdout.split(/(?=^<\?xml )/m);
+  expect(lists).toHaveLength(3);
+  for (const list of lists) {
+    const [whole = ""] = /^<\?xml [^]*?<\/plist>\n/.exec(list) ?? [];
+    expect(whole.split("\n")[1]).toMatch(
+      /^<\?put-into ~\/Library\/LaunchAgents\/decamp\..*-xn--alice\.example\.plist\?>$/,
+    );
+    // Whoever reads XML reads it, where there is somebody.
+    const read = spawnSync("python3", ["-c", "import plistlib,sys; plistlib.loads(sys.stdin.buffer.read())"], {
+      input: whole,
+    });
+    expect(read.error === undefined ? read.status : 0).toBe(0);
+  }
 });

@@ -9,7 +9,7 @@ const settle = async (): Promise<void> => new Promise((resolve) => setImmediate(
 
 /** A command that ends when it is told to, and a clock. */
 function world(): {
-  notifier: Notifier;
+  notifier: Notifier<object>;
   running: { message: object; end: (isDone: boolean) => Promise<void> }[];
   said: string[];
   pass: (milliseconds: number) => Promise<void>;
@@ -18,14 +18,14 @@ function world(): {
   const said: string[] = [];
   let now = 0;
   let sleepers: { at: number; wake: () => void }[] = [];
-  const notifier = notifierOf({
+  const notifier = notifierOf<object>({
     run: async (message) =>
       new Promise((resolve) => {
         const one = {
           message,
           end: async (isDone: boolean) => {
             running.splice(running.indexOf(one), 1);
-            resolve(isDone ? { done: true } : { done: false, error: new DecampError("input-needed", "It failed.") });
+            resolve(isDone ? { done: true, isTaken: true } : { done: false, error: new DecampError("input-needed", "It failed.") });
             await settle();
           },
         };

@@ -9,6 +9,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, inject, test } from "vitest";
 import { wholeSystem } from "../../src/cli/insure/whole-system.ts";
 import { connectNetwork } from "../network/control.ts";
+import { addOwnParts, auditLog, changeIdentity } from "../network/identity.ts";
 import { putTargets, startSystemd, whyNoSystemd, type OwnSystemd } from "../network/own-systemd.ts";
 import { createFilled } from "../network/populate.ts";
 import { runDecamp } from "../network/run-decamp.ts";
@@ -65,7 +66,7 @@ describe.skipIf(whyNoSystemd !== "")(`the units of a user${left(whyNoSystemd)}`,
         "--password-file",
         password,
         "--notify-command",
-        `printf '%s 100%%\\n' "$DECAMP_FAILED" >> '${told}'`,
+        `printf '%s 100%% %s\\n' "$DECAMP_FAILED" "$DECAMP_NOTICE" >> '${told}'`,
         "--ping-command",
         `touch '${home}/pinged'`,
         "--plc-url",
@@ -107,7 +108,24 @@ describe.skipIf(whyNoSystemd !== "")(`the units of a user${left(whyNoSystemd)}`,
     const checked = await systemd.run(`systemctl --user start decamp-check-${short}.service`);
     expect(checked.code).not.toBe(0);
     await type(systemd, `until [ -s '${told}' ]; do sleep 0.1; done`);
-    expect(readFileSync(told, "utf8")).toBe(`check-${short} 100%\n`);
+    expect(readFileSync(told, "utf8")).toMatch(
+      new RegExp(`^check-${short} 100% check-${short} has failed\\. journalctl .* says why\\.\n$`),
+    );
+    // The watch tells itself what it has noticed: whose it is, how long there is time, and what undoes it. Once.
+    const key = await addOwnParts(network, account);
+    await changeIdentity(network, account, (last) => ({
+      rotationKeys: last.rotationKeys.filter((one) => one !== key.didKey),
+    }));
+    const theft = (await auditLog(network.plcUrl, account.did)).at(-1)?.cid ?? "";
+    rmSync(told);
+    for (const _ of ["theft", "taken"]) {
+      await type(systemd, `systemctl --user start decamp-watch-${short}.service`);
+    }
+    const lines = readFileSync(told, "utf8").trim().split("\n");
+    expect(lines).toHaveLength(2);
+    expect(lines[1]).toMatch(
+      new RegExp(`^watch-${short} 100% ${account.did} .* until .*Z, .*: decamp plc recover ${account.did} .*${theft}`),
+    );
   });
 
   test("try again later where nobody answers, and tell nobody yet", { timeout: 60_000 }, async () => {

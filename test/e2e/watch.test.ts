@@ -30,7 +30,8 @@ interface Event {
   event?: string;
   cid?: string;
   directory?: string;
-  undo?: { next: string; keys: string[]; seconds: number };
+  undo?: { next: string; keys: string[]; seconds: number; until: string };
+  ifYours?: string;
   events?: number;
   message?: string;
 }
@@ -57,7 +58,8 @@ test("a theft is told, also where a directory hides it, and the printed line und
     return { code, events: lines.slice(0, -1) };
   };
   try {
-    // Nothing is remembered: what the server signed just now can still be undone by its age, so it is told, once.
+    // Nothing is remembered: what the server signed just now is of the last 72 hours, so it is told; once, since no key
+    // stood above it.
     const own = (await auditLog(network.plcUrl, did)).at(-1)?.cid;
     expect(await look("--plc-url", front.url)).toMatchObject({ code: 3, events: [{ event: "operation", cid: own }] });
     expect(pinged()).toBe(0);
@@ -71,6 +73,18 @@ test("a theft is told, also where a directory hides it, and the printed line und
     front.hidden.add(theft);
     expect(await look("--plc-url", front.url)).toEqual({ code: 0, events: [] });
     const both = ["--plc-url", front.url, "--second-directory", network.plcUrl];
+    // What nobody takes is told by each look, until somebody says whose it is.
+    const memory = ["--memory", path.join(folder, "second")];
+    for (const cids of [[own, theft], [theft]]) {
+      const told = (await look(...memory, "--plc-url", network.plcUrl)).events;
+      expect(told.map(({ cid }) => cid)).toEqual(cids);
+      const [program, ...words] = (told.at(-1)?.ifYours ?? "").split(" ");
+      expect(program).toBe("decamp");
+      if (cids.length === 1) {
+        expect(await runDecamp(words)).toMatchObject({ code: 0, stdout: "Nothing to tell of 1 account.\n" });
+      }
+    }
+    expect(await look(...memory, "--plc-url", network.plcUrl)).toEqual({ code: 0, events: [] });
     const found = await look(...both, "--notify-command", `cat >> '${told}'; env >> '${told}.env'`);
     expect(found).toMatchObject({
       code: 3,
@@ -130,6 +144,8 @@ test("a directory exports by time and by number, and a watch is left calmly", as
   const run = startDecamp([...words, ...state]);
   // The first round has ended well then.
   await until(() => existsSync(pings), run.ended);
+  // A timer that looks meanwhile finds the memory free.
+  expect(await lookAt([...words.slice(2), ...state])).toMatchObject({ code: 0, said: "" });
   run.child.kill("SIGINT");
   const { code, stderr } = await run.ended;
   expect(code).toBe(130);
@@ -162,8 +178,9 @@ test("an operation is told until somebody takes it, and what is told knows nothi
   const account = await createAccount(network.a, newAccount("watched-three"));
   const { did } = account;
   const key = await addOwnParts(network, account);
-  const state = ["--plc-url", network.plcUrl, "--state-dir", path.join(folder, "three"), "--own-key", key.didKey];
-  await lookAt([did, ...state]);
+  const front = await startHidingDirectory(network.plcUrl);
+  const state = ["--plc-url", front.url, "--state-dir", path.join(folder, "three"), "--own-key", key.didKey];
+  expect(await lookAt([did, ...state, "--notify-command", "true"])).toMatchObject({ code: 3 });
   await changeIdentity(network, account, (last) => ({
     rotationKeys: last.rotationKeys.filter((one) => one !== key.didKey),
   }));
@@ -175,12 +192,37 @@ test("an operation is told until somebody takes it, and what is told knows nothi
   expect(performance.now() - began).toBeLessThan(25_000);
   expect(deaf).toMatchObject({ code: 3, events: [{ event: "operation", cid: theft }] });
   expect(deaf.said).toContain("ended with exit code 1");
+  // One that has passed it on has told nobody yet, either.
+  const passed = await lookAt([did, ...state, "--notify-command", "exit 8"], job);
+  expect(passed).toMatchObject({ code: 3, events: [{ event: "operation", cid: theft }], said: "" });
+  // A watch that is asked to end while the command hangs, and the directory, too, ends; and nothing counts as told.
+  for (const signal of ["SIGTERM", "SIGINT"] as const) {
+    const started = path.join(folder, `started-${signal}`);
+    const hanging = ["--notify-command", `trap '' TERM INT; touch '${started}'; sleep 8; touch '${started}.end'`];
+    front.hangs = false;
+    const run = startDecamp(["plc", "watch", did, ...state, "--allow-private-hosts", ...hanging], { preload });
+    await until(() => existsSync(started), run.ended);
+    front.hangs = true;
+    run.child.kill(signal);
+    expect(await once(run.child, "exit")).toEqual([130, null]);
+    // It has not waited for the command, which listens to nobody.
+    expect(existsSync(`${started}.end`)).toBe(false);
+  }
+  front.hangs = false;
   const told = path.join(folder, "told-three");
   const heard = await lookAt([did, ...state, "--notify-command", `cat >> '${told}'; env >> '${told}.env'`], job);
   expect(heard).toMatchObject({ code: 3, events: [{ event: "operation", cid: theft }], said: "" });
   expect(readFileSync(told, "utf8")).toContain(theft);
-  expect(readFileSync(`${told}.env`, "utf8")).not.toContain("watch-three");
+  const around = readFileSync(`${told}.env`, "utf8").split("\n");
+  expect(around.filter((line) => /^(?:DECAMP_INSURED|PLC_)/.test(line))).toEqual([]);
+  expect(around).toContain("DECAMP_FAILED=watch-three");
+  const { next = "", until: end = "" } = heard.events[0]?.undo ?? {};
+  const notice = around.find((line) => line.startsWith("DECAMP_NOTICE=")) ?? "";
+  expect([did, theft, end, next, heard.events[0]?.ifYours].filter((part = "none") => !notice.includes(part))).toEqual(
+    [],
+  );
   expect(await lookAt([did, ...state])).toMatchObject({ code: 0, events: [] });
+  await front.stop();
 });
 
 test("a memory that is damaged, or cannot be kept, is said, and ends no watch", async () => {
@@ -188,7 +230,7 @@ test("a memory that is damaged, or cannot be kept, is said, and ends no watch", 
   const { did } = account;
   const key = await addOwnParts(network, account);
   const state = path.join(folder, "four");
-  const flags = ["--plc-url", network.plcUrl, "--own-key", key.didKey];
+  const flags = ["--plc-url", network.plcUrl, "--own-key", key.didKey, "--notify-command", "true"];
   expect(await lookAt([did, ...flags, "--state-dir", state])).toMatchObject({ code: 3 });
   expect(await lookAt([did, ...flags, "--state-dir", state])).toMatchObject({ code: 0, said: "" });
   const memory = path.join(state, "watch", "heads.json");

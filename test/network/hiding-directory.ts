@@ -10,6 +10,8 @@ export interface HidingDirectory {
   /** CIDs that it does not show. */
   readonly hidden: Set<string>;
   isAway: boolean;
+  /** Whether it takes what is asked, and never answers. */
+  hangs: boolean;
   /** By how much its clock is ahead, as its answers say (milliseconds). */
   ahead: number;
   /** Answered in the place of everything. */
@@ -27,7 +29,11 @@ export async function startHidingDirectory(url: string): Promise<HidingDirectory
   const asked: string[] = [];
   const shows = (entry: unknown): boolean => !hidden.has(String((entry as { cid?: unknown }).cid));
   const failing = new Set<string>();
+  const never = Promise.withResolvers<never>();
   const answer = async (path: string): Promise<{ status: number; text: string; type?: string }> => {
+    if (front.hangs) {
+      return never.promise;
+    }
     if (front.instead !== undefined) {
       return front.instead;
     }
@@ -66,6 +72,7 @@ export async function startHidingDirectory(url: string): Promise<HidingDirectory
     hidden,
     asked,
     isAway: false,
+    hangs: false,
     ahead: 0,
     instead: undefined,
     failing,

@@ -25,7 +25,7 @@ describe.skipIf(process.platform === "win32")("a hook", () => {
     const message = { did: "did:plc:x", handle: "$(touch no)`touch no`'; touch no #" };
     const command = `cat > ${said}; { env; tr '\\0' '\\n' < /proc/$$/cmdline; } > ${seen}`;
     const env = withoutSecrets({ PATH: process.env["PATH"], PLC_SIGNING_KEY: "a-secret", KEPT: "a-word" });
-    expect(await runHook(hook(command, { env }), message)).toEqual({ done: true });
+    expect(await runHook(hook(command, { env }), message)).toEqual({ done: true, isTaken: true });
     expect(readFileSync(said, "utf8")).toBe(`${JSON.stringify(message)}\n`);
     const around = readFileSync(seen, "utf8");
     expect(around).toContain("a-word");
@@ -34,7 +34,7 @@ describe.skipIf(process.platform === "win32")("a hook", () => {
 
   test("is not told anything unless there is something to tell", async () => {
     const said = join(folder, "nothing");
-    expect(await runHook(hook(`cat > ${said}`))).toEqual({ done: true });
+    expect(await runHook(hook(`cat > ${said}`))).toEqual({ done: true, isTaken: true });
     expect(readFileSync(said, "utf8")).toBe("");
   });
 
@@ -48,11 +48,17 @@ describe.skipIf(process.platform === "win32")("a hook", () => {
     expect(outcome.done ? "" : outcome.error.message).toBe(`The command that should tell you of it ${why}.`);
   });
 
+  test("may say with an exit code of its own that it was passed on, and came to nobody yet", async () => {
+    expect(await runHook(hook("exit 8", { passedOn: 8 }))).toEqual({ done: true, isTaken: false });
+    expect(await runHook(hook("exit 8"))).toMatchObject({ done: false });
+    expect(await runHook(hook("kill -9 $$", { passedOn: 8 }))).toMatchObject({ done: false });
+  });
+
   test("may print what it likes, leave its input unread, and leave something running", async () => {
     const left = join(folder, "left");
     const large = { text: "x".repeat(1 << 20) };
     const command = `head -c 3000000 /dev/zero; (sleep 1; touch ${left}) &`;
-    expect(await runHook(hook(command), large)).toEqual({ done: true });
+    expect(await runHook(hook(command), large)).toEqual({ done: true, isTaken: true });
     expect(existsSync(left)).toBe(false);
     await vi.waitFor(() => expect(existsSync(left)).toBe(true), 20_000);
   });

@@ -1,5 +1,6 @@
 /** What a watch tells. */
 import type { ForeignOperation } from "../../plc/foreign.ts";
+import { earliest } from "./export-cursor.ts";
 
 export type WatchEvent =
   /**
@@ -41,3 +42,18 @@ export type WatchEvent =
   | { readonly event: "silent"; readonly directory: string; readonly since: number }
   /** It answers again. */
   | { readonly event: "answers"; readonly directory: string; readonly since: number };
+
+/** @param isTaken false where it was printed, or passed on, and nobody has said that it came to a person */
+export type OnTold = (isTaken: boolean) => void;
+
+/**
+ * Whether it is an operation that can still be undone: then it is told until somebody has taken it. Where the clocks
+ * differ, both have to say that the time is over.
+ */
+export function isOpen(event: WatchEvent): boolean {
+  if (event.event !== "operation" || !event.undoing.can) {
+    return false;
+  }
+  const { now, apart = 0, undoing } = event;
+  return earliest({ now: now - apart, offset: apart }) <= undoing.until;
+}

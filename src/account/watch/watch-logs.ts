@@ -6,8 +6,9 @@
  * - A log that proves itself may still lack its newest operation. What was seen is remembered, and what one directory
  *   shows, the other has to show as well, a reading later at the latest: replicas lag.
  * - What is remembered helps, and is never needed: without it, what can still be undone by its age counts as new.
- * - An operation is remembered only once it was told, and whoever was to be told has taken it. Until then the operation
- *   before it is remembered in its place, so that the next run finds it again.
+ * - An operation is remembered as told only once whoever was to be told has taken it. Until then the operation before
+ *   it is remembered in its place, so that the next run finds it again; and that it was seen, so that no directory can
+ *   hide it meanwhile.
  * - What is wrong with very many accounts at once is wrong with the directory, or with what stands before it: it is
  *   told once, and only after something that was right before is wrong, too.
  */
@@ -15,7 +16,7 @@ import { isDecampError } from "../../errors.ts";
 import { entriesSince, foreignOperations, type Ours } from "../../plc/foreign.ts";
 import type { LogEntry, VerifiedLog } from "../../plc/log.ts";
 import { tooFarApart } from "../directory-time.ts";
-import type { WatchEvent } from "./events.ts";
+import { isOpen, type OnTold, type WatchEvent } from "./events.ts";
 import { earliest } from "./export-cursor.ts";
 import { cannotBeHad, Follower, type Reading, type WatchClock, type WatchedDirectory } from "./follow.ts";
 
@@ -45,6 +46,8 @@ const mostComplaints = 10;
 export interface Remembered {
   /** The newest operations that were told, or are nobody else's, by DID. */
   readonly heads: ReadonlyMap<string, readonly string[]>;
+  /** What was seen beyond that, and has to be there, by DID. */
+  readonly seen: ReadonlyMap<string, readonly string[]>;
   /** What a directory lists and does not show, by its host: all of it, as CIDs by DID. */
   readonly listed: ReadonlyMap<string, ReadonlyMap<string, string>>;
   /** When a directory answered last, by its host: epoch milliseconds. */
@@ -67,7 +70,7 @@ export interface WatchServices extends WatchClock {
   /** Remembers what is new. */
   save(remembered: Remembered): Promise<void>;
   /** Resolves once it is on its way. @param onTold called once it is told, and never if that fails */
-  tell(event: WatchEvent, onTold: () => void): Promise<void>;
+  tell(event: WatchEvent, onTold: OnTold): Promise<void>;
   /** Resolves once everybody was told, or cannot be told by this run. */
   settled(): Promise<void>;
   /** Told whenever a directory was asked in vain, and why. */
@@ -197,8 +200,8 @@ class Watch {
   readonly #unsaved = new Set<string>();
   /** Operations that were told, by DID, the newest last: two directories show the same one. */
   readonly #told = new Map<string, string[]>();
-  /** Where somebody is still being told: how often, and what came before that, by DID. */
-  readonly #untold = new Map<string, { open: number; readonly before: readonly string[] }>();
+  /** What nobody has taken yet, the oldest first, and what came before each, by DID. */
+  readonly #untold = new Map<string, readonly Untold[]>();
   readonly #standing = new Map<Follower, Standing>();
   #complaints: Complaint[] = [];
   /** Hosts of directories of which what they list and do not show has changed. */
@@ -271,6 +274,7 @@ class Watch {
   /** Remembers what is new. @param isEnd whether this run ends */
   async save(isEnd: boolean = this.#isOnce): Promise<void> {
     const heads = new Map([...this.#unsaved].map((did) => [did, this.#remembered(did)] as const));
+    const seen = new Map([...heads].map(([did, told]) => [did, this.#seenBeyond(did, told)] as const));
     const listed = new Map(
       [...this.#listedChanged].map(
         ({ directory, listed: all }) =>
@@ -290,11 +294,18 @@ class Watch {
     if (heads.size + listed.size + answered.size > 0) {
       this.#unsaved.clear();
       this.#listedChanged.clear();
-      await this.#services.save({ heads, listed, answered });
+      try {
+        await this.#services.save({ heads, seen, listed, answered });
+      } catch (error) {
+        for (const did of heads.keys()) {
+          this.#unsaved.add(did);
+        }
+        throw error;
+      }
     }
   }
 
-  async #tell(event: WatchEvent, onTold: () => void = () => undefined): Promise<void> {
+  async #tell(event: WatchEvent, onTold: OnTold = () => undefined): Promise<void> {
     if (event.event !== "answers") {
       this.events += 1;
     }
@@ -458,15 +469,14 @@ class Watch {
     if (foreign.length === 0) {
       return;
     }
-    // The oldest: after it everything is found again.
-    const untold = this.#untold.get(did) ?? { open: 0, before: before(log, foreign[0]?.entry) };
-    this.#untold.set(did, untold);
-    untold.open += foreign.length;
+    const untold = foreign.map(({ entry }) => ({ cid: entry.cid, before: before(log, entry) }));
+    this.#untold.set(did, [...(this.#untold.get(did) ?? []), ...untold]);
     for (const operation of foreign) {
-      await this.#tell({ event: "operation", did, directory: directory.host, now, apart, ...operation }, () => {
-        untold.open -= 1;
-        if (untold.open === 0) {
-          this.#untold.delete(did);
+      const event = { event: "operation", did, directory: directory.host, now, apart, ...operation } as const;
+      await this.#tell(event, (isTaken) => {
+        if (isTaken || !isOpen(event)) {
+          const left = (this.#untold.get(did) ?? []).filter(({ cid }) => cid !== operation.entry.cid);
+          this.#untold[left.length > 0 ? "set" : "delete"](did, left);
           this.#unsaved.add(did);
         }
       });
@@ -499,13 +509,21 @@ class Watch {
 
   /** What a later run has to know of an account: what was shown and told, and what is not shown any more. */
   #remembered(did: string): readonly string[] {
-    const untold = this.#untold.get(did);
+    // Behind the oldest that nobody has taken everything is found again.
+    const [untold] = this.#untold.get(did) ?? [];
     const known = this.#services.known(did);
     const heads = this.followers.flatMap((one) => one.heads.get(did) ?? []);
     const gone = this.followers
       .flatMap(({ doubts }) => doubts.get(did)?.cid ?? [])
       .filter((cid) => known.includes(cid) || (untold === undefined && heads.includes(cid)));
     return [...new Set([...(untold === undefined ? heads : untold.before), ...gone])];
+  }
+
+  /** What a log has to have beside that: what nobody has taken yet, and what of it is not shown any more. */
+  #seenBeyond(did: string, told: readonly string[]): readonly string[] {
+    const heads = this.#untold.has(did) ? this.followers.flatMap((one) => one.heads.get(did) ?? []) : [];
+    const gone = this.followers.flatMap(({ doubts }) => doubts.get(did)?.cid ?? []);
+    return [...new Set([...heads, ...gone])].filter((cid) => !told.includes(cid));
   }
 
   /** What the log of a directory has to have. */
@@ -538,6 +556,12 @@ class Watch {
       });
     }
   }
+}
+
+/** An operation that nobody has taken yet, and what is remembered as told until then. */
+interface Untold {
+  readonly cid: string;
+  readonly before: readonly string[];
 }
 
 /** The operation before another one in a log. */

@@ -1,6 +1,7 @@
 /** What may go wrong later with an insurance, as far as it can be seen on this machine now. */
 import type { Scheduler } from "../../services/system-rules.ts";
 import type { Launcher } from "./launcher.ts";
+import { isLocal } from "./written-commands.ts";
 
 /** What is looked at. */
 export interface Here {
@@ -19,6 +20,8 @@ export interface Printed {
   readonly passwordFile: string | undefined;
   readonly notifyCommand: string | undefined;
   readonly crontab: string | undefined;
+  /** What runs commands of the user's, by their flags. */
+  readonly commands: Readonly<Record<string, string | undefined>>;
 }
 
 /** Proxies and certificates that decamp takes from the environment. */
@@ -29,7 +32,7 @@ const longestLine = 998;
 
 /** @returns sentences */
 export function foreseen(printed: Printed, { env, follow, folders }: Here): string[] {
-  const { system, isOwn, launcher, passwordFile, notifyCommand, crontab = "" } = printed;
+  const { system, isOwn, launcher, passwordFile, notifyCommand, crontab = "", commands } = printed;
   const isMissing = (name: string, more: readonly string[] = []): boolean =>
     isOwn && ![...folders, ...more].some((folder) => follow(`${folder.replace(/\/+$/, "")}/${name}`) !== undefined);
   const variables = isOwn ? fromEnvironment.filter((name) => (env[name] ?? "") !== "") : [];
@@ -47,6 +50,11 @@ export function foreseen(printed: Printed, { env, follow, folders }: Here): stri
     passwordFile === undefined || !isOwn || follow(passwordFile) !== undefined
       ? []
       : `${passwordFile} is not there yet, and the export needs it.`,
+    Object.entries(commands).flatMap(([flag, command]) =>
+      command === undefined || !isLocal(command)
+        ? []
+        : `${flag} names a path from the folder in which you are, and a timer starts it in another one: write the whole path.`,
+    ),
     variables.length === 0
       ? []
       : `${variables.join(", ")} of this shell ${variables.length === 1 ? "is" : "are"} not known to what a timer starts: set it there, too.`,

@@ -1,30 +1,34 @@
 /** An insurance as agents of launchd, on macOS (launchd.plist(5)). */
+import { noticeVariable } from "../secret-kinds.ts";
 import { jobsOf, type Insurance, type Job, type Units } from "./jobs.ts";
-import { shellLine } from "./shell-line.ts";
+import { quoted, shellLine } from "./shell-line.ts";
 
 const folder = "~/Library/LaunchAgents";
 
 export function launchdUnits(insurance: Insurance): Units {
-  const units = jobsOf(insurance).map((job) => {
+  const units = jobsOf(insurance, { desktop: launchdNotice }).map((job) => {
     const name = `decamp.${job.name}.plist`;
-    return { name, path: `${folder}/${name}`, content: propertyList(job, insurance.notifyCommand ?? notice(job)) };
+    const path = `${folder}/${name}`;
+    return { name, path, content: propertyList(job, path, insurance.notifyCommand ?? launchdNotice) };
   });
   return {
     system: "launchd",
     units,
     install: units.map(({ path }) => `launchctl bootstrap gui/$(id -u) ${path}`),
+    folder,
+    place: (from) => [`mkdir -p ${folder}`, `cp ${quoted(from)}/decamp.*.plist ${folder}/`],
   };
 }
 
-/** The names in it are plain: of an account only letters, digits, dots and hyphens are left. */
-function notice({ name }: Job): string {
-  return `osascript -e 'display notification "${name} has failed." with title "decamp"'`;
-}
+/** It takes what is to be said as an argument, and never as a part of a script. */
+export const launchdNotice: string = `osascript -e 'on run argv' -e 'display notification (item 1 of argv) with title "decamp"' -e 'end run' "$${noticeVariable}"`;
 
-function propertyList(job: Job, notify: string): string {
+/** @param path where it belongs: a comment could not hold every name, since no two hyphens may stand in one */
+function propertyList(job: Job, path: string, notify: string): string {
   const strings = ["/bin/sh", "-c", shellLine(job, notify)].map((word) => `    <string>${escaped(word)}</string>`);
   return [
     `<?xml version="1.0" encoding="UTF-8"?>`,
+    `<?put-into ${path}?>`,
     `<!DOCTYPE plist PUBLIC "-//Apple//DTD PLIST 1.0//EN" "http://www.apple.com/DTDs/PropertyList-1.0.dtd">`,
     `<plist version="1.0">`,
     `<dict>`,

@@ -1,4 +1,7 @@
-/** `decamp insure`: the files of an insurance, and what installs them, on one page. Nothing is asked or written. */
+/**
+ * `decamp insure`: the files of an insurance, and what installs them, on one page. Nothing is asked or installed, and
+ * nothing is written unless a folder is named.
+ */
 import { DecampError } from "../../errors.ts";
 import { parseAccount } from "../../identity/names.ts";
 import { configVariable, findConfig, isNowhere } from "../../services/config-place.ts";
@@ -12,11 +15,13 @@ import { readGlobals } from "../globals.ts";
 import { completeWords } from "../next-command.ts";
 import { cronLines } from "./cron.ts";
 import type { InsureFlags } from "./declare.ts";
-import type { Insurance, Units } from "./jobs.ts";
+import type { Insurance, Unit, Units } from "./jobs.ts";
 import { foreseen } from "./foreseen.ts";
 import { findLauncher } from "./launcher.ts";
 import { launchdUnits } from "./launchd.ts";
+import { putFiles } from "./put-files.ts";
 import { systemdUnits } from "./systemd.ts";
+import { wholeCommand } from "./written-commands.ts";
 
 const forms: Readonly<Record<Scheduler, (insurance: Insurance) => Units>> = {
   systemd: systemdUnits,
@@ -32,13 +37,13 @@ export async function insureCommand(
   const globals = readGlobals(raw, terminal.env);
   const named = parseAccount(name);
   const account = named.type === "did" ? named.did : named.handle;
-  const { output, passwordFile, passwordCommand, notifyCommand, pingCommand, watchPingCommand, ownKey } = flags;
+  const { output, passwordFile, ownKey, write } = flags;
   if (output === undefined) {
     throw new DecampError("usage", "-o is missing: the archive that the export is to keep.", {
       hint: "Run decamp insure --help to see how it is used.",
     });
   }
-  if (passwordFile !== undefined && passwordCommand !== undefined) {
+  if (passwordFile !== undefined && flags.passwordCommand !== undefined) {
     throw new DecampError("usage", "--password-file and --password-command both name the password: give only one.");
   }
   if (passwordFile === "-") {
@@ -60,6 +65,15 @@ export async function insureCommand(
     });
   }
   const { path } = ownRules;
+  const whole = (command: string | undefined): string | undefined =>
+    command === undefined ? undefined : wholeCommand(command, path.resolve);
+  const commands = {
+    "--password-command": whole(flags.passwordCommand),
+    "--notify-command": whole(flags.notifyCommand),
+    "--ping-command": whole(flags.pingCommand),
+    "--watch-ping-command": whole(flags.watchPingCommand),
+  };
+  const notifyCommand = commands["--notify-command"];
   const here = started(terminal.env);
   const launcher = findLauncher(here);
   const { plain: _, logFile, stateDir, ...rest } = raw;
@@ -75,15 +89,21 @@ export async function insureCommand(
     launcher: launcher.words,
     complete: (words) => completeWords(words, { raw: lasting, globals }),
     passwordFile: passwordFile === undefined ? undefined : path.resolve(passwordFile),
-    passwordCommand,
+    passwordCommand: commands["--password-command"],
     notifyCommand,
-    pingCommand,
+    pingCommand: commands["--ping-command"],
     config: namedConfig(terminal.env),
-    watchPingCommand,
+    watchPingCommand: commands["--watch-ping-command"],
     ownKeys: ownKey?.map(requireDidKey),
   };
   refuseBroken(insurance);
-  const { units, install } = forms[system](insurance);
+  const { units, folder, place, ...made } = forms[system](insurance);
+  const target = write === undefined ? undefined : path.resolve(write);
+  const isInPlace = target !== undefined && target === folder?.replace("~", terminal.env["HOME"] ?? "~");
+  const install =
+    target === undefined
+      ? made.install
+      : [...(isInPlace ? [] : place(target)), ...(folder === undefined ? [] : made.install)];
   const warnings = foreseen(
     {
       system,
@@ -92,9 +112,11 @@ export async function insureCommand(
       passwordFile: insurance.passwordFile,
       notifyCommand,
       crontab: system === "cron" ? units[0]?.content : undefined,
+      commands,
     },
     { env: terminal.env, ...here },
   );
+  const written = target === undefined ? undefined : await putFiles(target, units);
   if (globals.json) {
     terminal.out.json({
       type: "result",
@@ -105,21 +127,35 @@ export async function insureCommand(
       archive: insurance.archive,
       units,
       install,
+      ...(written === undefined ? {} : { written }),
       warnings,
     });
     return 0;
   }
-  const page = [
-    ...units.flatMap(({ path: at, content }) => [at === "crontab" ? "# Lines for your crontab:" : `# ${at}`, content]),
-    "# Nothing was installed. Once these are in place, type:",
-    ...install,
-    "",
-  ];
+  const page =
+    written === undefined
+      ? [
+          ...units.flatMap((unit) => [...headOf(unit), unit.content]),
+          "# Nothing was installed. Once these are in place, type:",
+          ...install,
+          "",
+        ]
+      : [
+          ...written.map((at) => `# ${at}`),
+          "# These are written, and nothing is installed. For that, type:",
+          ...install,
+          "",
+        ];
   terminal.out.text(page.join("\n"));
   for (const warning of warnings) {
     terminal.err.line({ text: "Warning:", style: "yellow" }, ` ${warning}`);
   }
   return 0;
+}
+
+/** What stands above a file: a comment of its own language, where it does not say itself where it belongs. */
+function headOf({ path, content }: Unit): readonly string[] {
+  return path === "crontab" ? ["# Lines for your crontab:"] : content.startsWith("<?xml") ? [] : [`# ${path}`];
 }
 
 /** What starts jobs here; undefined if that is nothing that is known here. */

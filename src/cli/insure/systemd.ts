@@ -1,6 +1,8 @@
 /** An insurance as units of systemd, for the user's own manager (systemd.unit(5), systemd.service(5)). From 250 on. */
 import { exitCodeOf, type ErrorCode } from "../../errors.ts";
-import { jobsOf, type Insurance, type Job, type Unit, type Units } from "./jobs.ts";
+import { failedVariable, noticeVariable } from "../secret-kinds.ts";
+import { quoted as forShell } from "./shell-line.ts";
+import { failureOf, jobsOf, type Insurance, type Job, type Unit, type Units } from "./jobs.ts";
 
 const folder = "~/.config/systemd/user";
 
@@ -21,13 +23,17 @@ const times: Readonly<Record<Job["id"], Times>> = {
 /** What tells of a job that failed; the job stands behind the @. */
 const notifier = (job: string): string => `decamp-notify@${job}.service`;
 
+/** What puts a notice on the desktop. */
+export const systemdNotice: string = `notify-send --urgency=critical decamp "$${noticeVariable}"`;
+
 export function systemdUnits(insurance: Insurance): Units {
-  const { passwordFile, notifyCommand } = insurance;
+  const { passwordFile, notifyCommand = systemdNotice } = insurance;
   // The copy that systemd makes for the service.
-  const jobs = jobsOf(insurance, passwordFile === undefined ? undefined : credential);
+  const secret = passwordFile === undefined ? undefined : credential;
+  const jobs = jobsOf(insurance, { passwordFile: secret, desktop: systemdNotice });
   const units = [
     ...jobs.flatMap((job) => {
-      const { id, name, says, commands, env } = job;
+      const { id, name, says, commands, env, hasTold } = job;
       const credentials = id === "export" && passwordFile !== undefined ? [loadCredential(passwordFile)] : [];
       return [
         unit(`decamp-${name}.service`, [
@@ -41,6 +47,7 @@ export function systemdUnits(insurance: Insurance): Units {
           ...env.map(([variable, value]) => `Environment=${quoted(`${variable}=${value}`)}`),
           ...credentials,
           ...commands.map((words) => `ExecStart=${commandOf(words)}`),
+          ...(hasTold === undefined ? [] : [`SuccessExitStatus=${hasTold}`]),
           ...retrying,
           "UMask=0077",
           "NoNewPrivileges=yes",
@@ -55,9 +62,9 @@ export function systemdUnits(insurance: Insurance): Units {
       "",
       "[Service]",
       "Type=oneshot",
-      ...(notifyCommand === undefined
-        ? [`ExecStart=notify-send --urgency=critical decamp "%i has failed. journalctl --user -u decamp-%i says why."`]
-        : ["Environment=DECAMP_FAILED=%i", `ExecStart=${commandOf(["/bin/sh", "-c", notifyCommand])}`]),
+      `Environment=${failedVariable}=%i`,
+      `Environment="${noticeVariable}=${failureOf("%i", "journalctl --user -u decamp-%i says why.")}"`,
+      `ExecStart=${commandOf(["/bin/sh", "-c", notifyCommand])}`,
     ]),
   ];
   const timers = jobs.map(({ name }) => `decamp-${name}.timer`);
@@ -69,6 +76,8 @@ export function systemdUnits(insurance: Insurance): Units {
       `systemctl --user enable --now ${timers.join(" ")}`,
       "loginctl enable-linger",
     ],
+    folder,
+    place: (from) => [`mkdir -p ${folder}`, `cp ${forShell(from)}/decamp-* ${folder}/`],
   };
 }
 

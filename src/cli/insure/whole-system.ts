@@ -115,7 +115,7 @@ export const wholeSystem: WholeSystem = {
 };
 
 function commands(passwordFile: string | undefined): readonly (readonly string[])[] {
-  return jobsOf(forAny, passwordFile).find(({ id }) => id === "export")?.commands ?? [];
+  return jobsOf(forAny, { passwordFile }).find(({ id }) => id === "export")?.commands ?? [];
 }
 
 function line(words: readonly string[] = []): string {

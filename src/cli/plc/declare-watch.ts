@@ -7,6 +7,7 @@ export interface PlcWatchFlags {
   readonly archives?: string;
   readonly secondDirectory?: string;
   readonly ownKey?: readonly string[];
+  readonly ownOperation?: readonly string[];
   readonly notifyCommand?: string;
   readonly pingCommand?: string;
   readonly once?: true;
@@ -23,6 +24,7 @@ export function declareWatch(plc: Command): Command {
     .option("--archives <dir>", "watch every account that has an archive in this folder")
     .option("--second-directory <url>", "also ask this directory: it shows what the other one hides")
     .option("--own-key <did:key>", "a rotation key that is yours: what it signs is yours; may be repeated", collect)
+    .option("--own-operation <cid>", "an operation that is yours, and is told no more; may be repeated", collect)
     .option("--notify-command <cmd>", "run this for what is noticed, with JSON on its standard input")
     .option("--ping-command <cmd>", "run this while all is well, once an hour: whoever misses that can tell you")
     .option("--once", "look once, and end with 3 if something was noticed")
@@ -40,7 +42,9 @@ export function declareWatch(plc: Command): Command {
       "",
       "With --once it ends with 0 if there is nothing to tell, with 3 if there is, with 5",
       "if a log could not be read or a directory has not answered for a day, and with 6 if",
-      "an archive could not be read. A directory that is away for less is a warning.",
+      "an archive could not be read. A directory that is away for less is a warning. What",
+      "can still be undone is told by each run, until --notify-command has taken it, you",
+      "say that it is yours, it is undone, or the 72 hours are over, which is told once.",
     ],
     [
       {

@@ -1,11 +1,15 @@
 /**
  * The command that is told what a watch has noticed, beside the watch, which goes on: a few at once, for each account
- * in its order, and again and again for a day if it fails.
+ * in its order, and again and again for a day if it fails. In a job of an insurance it is the command that is told of
+ * every failure: what it finds in its environment then, it finds here, too.
  */
+import { exitCodeOf } from "../../errors.ts";
+import type { OnTold } from "../../account/watch/events.ts";
 import { runHook, type HookOutcome } from "../../services/secrets/hook-command.ts";
 import { pause } from "../../services/wait.ts";
-import { withoutSecrets } from "../secret-kinds.ts";
+import { failedVariable, jobVariable, noticeVariable, withoutSecrets } from "../secret-kinds.ts";
 import type { Terminal } from "../talk/terminal.ts";
+import { noticeText, type EventDocument } from "./watch-lines.ts";
 import type { Warn } from "./watched.ts";
 
 /** It is tried again after so long, and for so long (milliseconds). */
@@ -16,14 +20,14 @@ const mostWaiting = 1000;
 /** So many run at once. */
 const mostAtOnce = 4;
 
-export interface Notifier {
+export interface Notifier<Message extends object> {
   /**
    * Hands a message on, and does not wait.
    *
    * @param about what it is about, such as a DID: messages about the same thing stay in their order
-   * @param onTold called once the command has taken it; never if it does not
+   * @param onTold called once the command has done its work, with whether somebody has taken it; never if it fails
    */
-  notify(about: string, message: object, onTold: () => void): void;
+  notify(about: string, message: Message, onTold: OnTold): void;
   /** Resolves once nothing runs, and nothing waits that was not tried. @throws DecampError `interrupted` */
   settled(): Promise<void>;
   /** Whether everything was told, as far as is known. */
@@ -31,15 +35,15 @@ export interface Notifier {
 }
 
 /** One that waits for something of its own. */
-interface ClosedInTime extends Notifier {
+interface ClosedInTime extends Notifier<EventDocument> {
   /** Nothing is tried again. */
   close(): void;
 }
 
 /** What is done in the world. */
-export interface NotifierParts {
+export interface NotifierParts<Message extends object> {
   /** Runs the command. @throws DecampError `interrupted` */
-  readonly run: (message: object) => Promise<HookOutcome>;
+  readonly run: (message: Message) => Promise<HookOutcome>;
   /** Says what comes of a failure. */
   readonly again: string;
   /** Says a sentence. */
@@ -50,7 +54,7 @@ export interface NotifierParts {
 }
 
 /**
- * @param command none where nobody is to be told
+ * @param command none where nobody is to be told: then nobody takes anything
  * @param isOnce whether this run ends before anything is tried again
  */
 export function createNotifier(
@@ -61,12 +65,22 @@ export function createNotifier(
   signal: AbortSignal,
 ): ClosedInTime {
   const env = withoutSecrets(around);
+  const job = around[jobVariable] ?? "";
   const closed = new AbortController();
-  const notifier = notifierOf({
+  const notifier = notifierOf<EventDocument>({
     run: async (message) =>
       command === undefined
-        ? { done: true }
-        : runHook({ command, purpose: "tell you of what was noticed", env, signal }, message),
+        ? { done: true, isTaken: false }
+        : runHook(
+            {
+              command,
+              purpose: "tell you of what was noticed",
+              env: job === "" ? env : { ...env, [failedVariable]: job, [noticeVariable]: noticeText(message) },
+              passedOn: exitCodeOf("rate-limited"),
+              signal,
+            },
+            message,
+          ),
     again: isOnce ? "The next run tells it again." : "It is tried again.",
     warn: (message) => warn("notify-failed", message),
     elapsed: () => performance.now(),
@@ -75,24 +89,30 @@ export function createNotifier(
   return { ...notifier, close: () => closed.abort() };
 }
 
-interface Waiting {
-  readonly message: object;
+interface Waiting<Message> {
+  readonly message: Message;
   readonly since: number;
-  readonly onTold: () => void;
+  readonly onTold: OnTold;
   tries: number;
 }
 
 /** The messages about one thing. */
-interface Lane {
-  readonly waiting: Waiting[];
+interface Lane<Message> {
+  readonly waiting: Waiting<Message>[];
   isRunning: boolean;
   /** When its first is tried again, by the clock that only goes on. */
   nextAt: number;
 }
 
 /** @param parts what is done in the world */
-export function notifierOf({ run, again, warn, elapsed, sleep }: NotifierParts): Notifier {
-  const lanes = new Map<string, Lane>();
+export function notifierOf<Message extends object>({
+  run,
+  again,
+  warn,
+  elapsed,
+  sleep,
+}: NotifierParts<Message>): Notifier<Message> {
+  const lanes = new Map<string, Lane<Message>>();
   let running = 0;
   let waiting = 0;
   let lost = 0;
@@ -122,11 +142,11 @@ export function notifierOf({ run, again, warn, elapsed, sleep }: NotifierParts):
       }
     }
   };
-  const leave = (lane: Lane): void => {
+  const leave = (lane: Lane<Message>): void => {
     lane.waiting.shift();
     waiting -= 1;
   };
-  const attempt = async (lane: Lane, first: Waiting): Promise<void> => {
+  const attempt = async (lane: Lane<Message>, first: Waiting<Message>): Promise<void> => {
     lane.isRunning = true;
     running += 1;
     try {
@@ -135,7 +155,7 @@ export function notifierOf({ run, again, warn, elapsed, sleep }: NotifierParts):
       if (outcome.done) {
         leave(lane);
         lane.nextAt = 0;
-        first.onTold();
+        first.onTold(outcome.isTaken);
         return;
       }
       if (elapsed() - first.since > longest) {
@@ -165,7 +185,7 @@ export function notifierOf({ run, again, warn, elapsed, sleep }: NotifierParts):
         lost += 1;
         return;
       }
-      const lane = lanes.get(about) ?? { waiting: [], isRunning: false, nextAt: 0 };
+      const lane: Lane<Message> = lanes.get(about) ?? { waiting: [], isRunning: false, nextAt: 0 };
       lanes.set(about, lane);
       lane.waiting.push({ message, since: elapsed(), onTold, tries: 0 });
       waiting += 1;

@@ -10,17 +10,27 @@ import type { Line } from "../talk/terminal.ts";
 export type EventDocument = Readonly<Record<string, unknown>> & {
   readonly message: string;
   readonly undo?: { readonly next: string; readonly until: string; readonly seconds?: number };
+  /** The command that says that the operation is one's own. */
+  readonly ifYours?: string;
 };
 
-/** @param complete makes a command complete, with the directory that has shown it */
-export function eventJson(event: WatchEvent, complete: Complete): EventDocument {
+/**
+ * @param complete makes a command complete, with the directory that has shown it
+ * @param flags of this run that another look needs, too
+ */
+export function eventJson(event: WatchEvent, complete: Complete, flags: readonly string[] = []): EventDocument {
   const head = { type: "watch", version: 1, event: event.event };
   const { directory } = event;
   switch (event.event) {
     case "operation": {
       const { did, entry, kind, changes, signerRank, nullifies, mayBeOwn, undoing, now, apart } = event;
       const { cid, signer, createdAt } = entry;
-      const until = undoing.can ? { undo: undoJson(did, cid, undoing, complete, now) } : { noUndo: undoing.why };
+      const until = undoing.can
+        ? {
+            undo: undoJson(did, cid, undoing, complete, now),
+            ifYours: complete(["plc", "watch", did, "--once", "--own-operation", cid, ...flags]),
+          }
+        : { noUndo: undoing.why };
       const message = [
         kind === "tombstone"
           ? `${did} was ended by an operation that is not known to be yours.`
@@ -113,7 +123,7 @@ function undoJson(
 
 /** The lines for a person. */
 export function eventLines(event: EventDocument): readonly Line[] {
-  const { message, undo, cid, kind, changes, signer, createdAt } = event;
+  const { message, undo, ifYours, cid, kind, changes, signer, createdAt } = event;
   const isGood = event["event"] === "answers";
   const detail =
     kind === undefined
@@ -134,5 +144,27 @@ export function eventLines(event: EventDocument): readonly Line[] {
           ],
           [`    ${undo.next}`],
         ];
-  return [[isGood ? "" : { text: "Notice: ", style: "yellow" }, message], ...detail, ...way];
+  const own = ifYours === undefined ? [] : [["  If you have made it yourself, say so:"], [`    ${ifYours}`]];
+  return [[isGood ? "" : { text: "Notice: ", style: "yellow" }, message], ...detail, ...way, ...own];
+}
+
+/**
+ * The same in one line, for a mail or a notice: what an account is called, what undoes the operation, and until when.
+ * Nothing in it was chosen by whoever signed it.
+ */
+export function noticeText(event: EventDocument): string {
+  const { message, undo, ifYours } = event;
+  const said =
+    event["event"] === "invalid" ? `What a directory says of ${String(event["did"])} does not prove itself.` : message;
+  return [
+    said,
+    ...(undo === undefined
+      ? []
+      : [
+          undo.seconds === undefined
+            ? `With your rotation key it is undone by: ${undo.next}`
+            : `It can be undone until ${undo.until}, with your rotation key: ${undo.next}`,
+        ]),
+    ...(ifYours === undefined ? [] : [`If you have made it yourself: ${ifYours}`]),
+  ].join(" ");
 }

@@ -23,7 +23,7 @@ import type { Terminal } from "../talk/terminal.ts";
 import type { PlcWatchFlags } from "./declare-watch.ts";
 import { createNotifier } from "./notifier.ts";
 import { archivedAccounts, namedAccounts, type Warn, type Watched } from "./watched.ts";
-import { eventJson, eventLines } from "./watch-lines.ts";
+import { eventJson, eventLines, type EventDocument } from "./watch-lines.ts";
 
 const minute = 60_000;
 
@@ -38,7 +38,8 @@ export async function plcWatchCommand(invocation: Invocation<PlcWatchFlags>, edg
   const { args, flags, globals: raw } = invocation;
   const { terminal } = edge;
   const globals = readGlobals(raw, terminal.env);
-  const { archives, ownKey = [], notifyCommand, pingCommand, once: isOnce = false, interval = 1, memory: file } = flags;
+  const { archives, ownKey = [], ownOperation = [], notifyCommand, pingCommand, interval = 1, memory: file } = flags;
+  const { once: isOnce = false } = flags;
   if ((args.length === 0) === (archives === undefined)) {
     throw new DecampError(
       "usage",
@@ -61,7 +62,8 @@ export async function plcWatchCommand(invocation: Invocation<PlcWatchFlags>, edg
   try {
     return await stoppable(
       async (signal) => {
-        const memory = await openWatchMemory(globals.stateDir, file, thisProcess(), Date.now());
+        const user = { owner: thisProcess(), now: () => Date.now() };
+        const memory = await openWatchMemory(globals.stateDir, file, user, signal);
         if (memory.lacks !== undefined) {
           warn("memory", `${memory.lacks.message} The watch goes on without what it had remembered.`);
         }
@@ -72,26 +74,29 @@ export async function plcWatchCommand(invocation: Invocation<PlcWatchFlags>, edg
             ? namedAccounts(args, flags, globals, terminal, { memory, warn, signal })
             : archivedAccounts(archives, warn, signal));
           stand.accounts = watched.dids.length;
+          const own = new Set(watched.dids);
           const pingNow = hourlyPing(pingCommand, globals, terminal);
           const services: WatchServices = {
             directories: networks.map(watchedDirectory),
             ours: async (did) => {
               const made = await orNothing(warnOnce, async () => madeOperations(globals.stateDir, did));
-              return { keys, made: made ?? [] };
+              return { keys, made: [...ownOperation, ...(made ?? [])] };
             },
             known: (did) => memory.heads.get(did) ?? [watched.archived.get(did) ?? []].flat(),
             seen: async (did) => {
               const head = await orNothing(warnOnce, async () => seenHeads.recall(did));
-              return [head?.cid ?? [], watched.archived.get(did) ?? []].flat();
+              return [head?.cid ?? [], memory.seen.get(did) ?? [], watched.archived.get(did) ?? []].flat();
             },
             listed: (host) => memory.listed.get(host) ?? new Map(),
             answered: (host) => memory.answered.get(host),
             save: async (news) => {
-              await orNothing(warnOnce, async () => memory.save(news));
+              // At the end of a run that was asked to stop, too.
+              const wait = signal.aborted ? new AbortController().signal : signal;
+              await orNothing(warnOnce, async () => memory.save(news, (did) => own.has(did), wait));
             },
             tell: async (event, onTold) => {
               stand.told += 1;
-              const document = tell(event, completes, globals, terminal);
+              const document = tell(event, completes, flags, globals, terminal);
               notifier.notify("did" in event ? event.did : event.directory, document, onTold);
             },
             settled: async () => notifier.settled(),
@@ -125,7 +130,6 @@ export async function plcWatchCommand(invocation: Invocation<PlcWatchFlags>, edg
           throw signal.aborted && !isOnce && stand.accounts > 0 ? stopped(stand, error) : error;
         } finally {
           notifier.close();
-          await memory.close();
         }
       },
       () => undefined,
@@ -210,11 +214,13 @@ function watchedDirectory({ directory, http }: OpenNetwork): WatchedDirectory {
 function tell(
   event: WatchEvent,
   completes: ReadonlyMap<string, Complete>,
+  { ownKey = [], memory }: PlcWatchFlags,
   globals: GlobalFlags,
   terminal: Terminal,
-): object {
+): EventDocument {
   const complete = completes.get(event.directory) ?? ((words) => words.join(" "));
-  const document = eventJson(event, complete);
+  const more = [...ownKey.flatMap((key) => ["--own-key", key]), ...(memory === undefined ? [] : ["--memory", memory])];
+  const document = eventJson(event, complete, more);
   if (globals.json) {
     terminal.out.json(document);
   } else {

@@ -17,11 +17,14 @@ export interface HookCommand {
   readonly env: Readonly<NodeJS.ProcessEnv>;
   /** Milliseconds after which it is ended, with all that it has started; a minute unless given. */
   readonly deadline?: number | undefined;
+  /** The exit code with which it says that it has passed the message on, and that nobody has taken it yet. */
+  readonly passedOn?: number | undefined;
   readonly signal: AbortSignal;
 }
 
-/** How a hook ended. */
-export type HookOutcome = { readonly done: true } | { readonly done: false; readonly error: DecampError };
+/** How a hook ended: `isTaken` unless it has only passed on what it got. */
+export type HookOutcome =
+  { readonly done: true; readonly isTaken: boolean } | { readonly done: false; readonly error: DecampError };
 
 /**
  * Runs a hook. Only its exit code is looked at: what it prints goes nowhere, and its messages go to our stderr.
@@ -31,13 +34,14 @@ export type HookOutcome = { readonly done: true } | { readonly done: false; read
  * @throws DecampError `interrupted` if the signal fires
  */
 export async function runHook(
-  { command, purpose, env, deadline = patience, signal }: HookCommand,
+  { command, purpose, env, deadline = patience, passedOn, signal }: HookCommand,
   message?: object,
 ): Promise<HookOutcome> {
   const input = message === undefined ? undefined : new TextEncoder().encode(`${JSON.stringify(message)}\n`);
   try {
-    await runSilentCommand(command, purpose, { env, input, deadline, signal });
-    return { done: true };
+    const accepted = passedOn === undefined ? [0] : [0, passedOn];
+    const code = await runSilentCommand(command, purpose, { env, input, deadline, accepted, signal });
+    return { done: true, isTaken: code === 0 };
   } catch (error) {
     if (isDecampError(error, "input-needed")) {
       return { done: false, error };

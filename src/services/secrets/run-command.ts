@@ -14,6 +14,8 @@ export interface CommandOptions {
   /** Milliseconds after which it is given up; it may take its time unless given. */
   readonly deadline?: number | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** Exit codes that are no failure; 0 alone unless given. */
+  readonly accepted?: readonly number[] | undefined;
 }
 
 /**
@@ -30,26 +32,27 @@ export async function runCommand<T>(
   options: CommandOptions,
   read: (stdout: AsyncIterable<Uint8Array>) => Promise<T>,
 ): Promise<T> {
-  return attend(command, purpose, options, "pipe", read);
+  return (await attend(command, purpose, options, "pipe", read)).result;
 }
 
 /**
  * The same for a command that only has to do something: what it prints on its standard output goes nowhere, and what it
  * leaves running is not waited for.
  *
+ * @returns its exit code, one of those that are accepted
  * @throws DecampError `input-needed` if it fails or takes too long, `interrupted` if the signal fires
  */
-export async function runSilentCommand(command: string, purpose: string, options: CommandOptions): Promise<void> {
-  await attend(command, purpose, options, "ignore", async () => undefined);
+export async function runSilentCommand(command: string, purpose: string, options: CommandOptions): Promise<number> {
+  return (await attend(command, purpose, options, "ignore", async () => undefined)).code;
 }
 
 async function attend<T>(
   command: string,
   purpose: string,
-  { env, input, deadline, signal }: CommandOptions,
+  { env, input, deadline, signal, accepted = [0] }: CommandOptions,
   output: "pipe" | "ignore",
   read: (stdout: AsyncIterable<Uint8Array>) => Promise<T>,
-): Promise<T> {
+): Promise<{ readonly result: T; readonly code: number }> {
   refuseIfAborted(signal);
   const failed = (why: string, cause?: unknown): DecampError =>
     new DecampError("input-needed", `The command that should ${purpose} ${why}.`, {
@@ -88,12 +91,13 @@ async function attend<T>(
     ]);
     hasEnded = true;
     refuseIfAborted(signal);
-    if (code !== 0) {
+    if (typeof code !== "number" || !accepted.includes(code)) {
       throw failed(killedBy === null ? `ended with exit code ${String(code)}` : `was ended by ${String(killedBy)}`);
     }
-    return await result.catch((error: unknown) => {
+    const made = await result.catch((error: unknown) => {
       throw failed("printed nothing that can be used", error);
     });
+    return { result: made, code };
   } catch (error) {
     if (error instanceof DecampError) {
       throw error;

@@ -322,6 +322,7 @@ export const commandRows: Readonly<Record<string, CommandRows>> = {
       ["--ping-command c", flags({ pingCommand: "c" })],
       ["--watch-ping-command c", flags({ watchPingCommand: "c" })],
       [`--own-key ${keyA} --own-key ${keyB}`, flags({ ownKey: [keyA, keyB] })],
+      ["--write units", flags({ write: "units" })],
     ],
   },
   "blob get": {
@@ -590,6 +591,7 @@ export const commandRows: Readonly<Record<string, CommandRows>> = {
       ["--archives backups", flags({ archives: "backups" })],
       ["--second-directory https://plc.example", flags({ secondDirectory: "https://plc.example" })],
       [`--own-key ${keyA} --own-key ${keyB}`, flags({ ownKey: [keyA, keyB] })],
+      [`--own-operation ${operation} --own-operation ${head}`, flags({ ownOperation: [operation, head] })],
       ["--notify-command ./tell", flags({ notifyCommand: "./tell" })],
       ["--ping-command ./alive", flags({ pingCommand: "./alive" })],
       ["--once", flags({ once: true })],
