@@ -66,14 +66,7 @@ export function planAccountRecovery(
   const { signer, createdAt } = recovery.unwanted;
   const findings = [
     ...judgement.findings,
-    ...(apart === undefined
-      ? []
-      : [
-          warning(
-            "plc/clocks-differ",
-            `The clocks of this machine and of the directory are ${span(apart)} apart, so it cannot be said whether the 72 hours are over: the directory decides. By the log, the unwanted operation is of ${createdAt}.`,
-          ),
-        ]),
+    ...clocksDiffer(apart, createdAt),
     ...(operation.rotationKeys.includes(signer)
       ? [
           warning(
@@ -96,6 +89,23 @@ export async function recoverAccount(
   return carryOut(parts, plan, options, async () =>
     signByKey(plan.operation, signer, predecessorAt(plan.judgement.place)),
   );
+}
+
+/**
+ * What is to be said where it cannot be known whether an operation can still be undone.
+ *
+ * @param apart milliseconds by which the directory's clock is ahead of ours, where it is too far (`clocksApart`)
+ * @param createdAt when the log says that the operation was made
+ */
+export function clocksDiffer(apart: number | undefined, createdAt: string): readonly OperationFinding[] {
+  return apart === undefined
+    ? []
+    : [
+        warning(
+          "plc/clocks-differ",
+          `The clocks of this machine and of the directory are ${span(apart)} apart, so it cannot be said whether the 72 hours are over: the directory decides. By the log, the unwanted operation is of ${createdAt}.`,
+        ),
+      ];
 }
 
 function warning(rule: string, message: string): OperationFinding {

@@ -11,15 +11,17 @@
  */
 
 import { carryOut, type ChangeParts, type ChangePlan, type ChangeResult } from "../account/change.ts";
-import { timeAtDirectory } from "../account/directory-time.ts";
+import { clocksApart, timeAtDirectory } from "../account/directory-time.ts";
 import { readAccount, type AccountLog } from "../account/find.ts";
 import { headAt, stateAt, type PlaceState } from "../account/places.ts";
+import { clocksDiffer } from "../account/recover.ts";
 import { signByKey, type Signer } from "../account/sign-by-key.ts";
 import { signIn } from "../account/sign-in.ts";
 import { livesAt, moveBy, recentMoves, whereIs, type MoveInLog } from "../account/where.ts";
 import { DecampError, expectedFailure, isDecampError, withStanding } from "../errors.ts";
 import { parseServerUrl } from "../identity/addresses.ts";
 import { parseAccount } from "../identity/names.ts";
+import type { OperationFinding } from "../plc/check.ts";
 import { judgeOperation } from "../plc/judge.ts";
 import type { VerifiedLog } from "../plc/log.ts";
 import { contentOf, pdsOf, rotationKeysOf, signingKeyOf, type UnsignedOperation } from "../plc/operation.ts";
@@ -180,7 +182,9 @@ async function changeBack(
     .flatMap(({ operation }) => rotationKeysOf(operation));
   const signer = await openSigner([...new Set(keys)]);
   const temporaryKeys = temporaryKeysIn(await findJournals(stateDir, account.did));
-  const plan = planUndo(account, moved, { didKey: signer.didKey, temporaryKeys }, timeAtDirectory(parts.services));
+  const { services } = parts;
+  const held = { didKey: signer.didKey, temporaryKeys };
+  const plan = planUndo(account, moved, held, timeAtDirectory(services), clocksApart(services));
   await compareRepos(parts, account.did, source, moved);
   return carryOut(
     parts,
@@ -244,19 +248,30 @@ async function findMove(
   );
 }
 
-/** The operation that names the old server again. @throws DecampError `refused` as `planRecovery` */
+/**
+ * The operation that names the old server again. Where the clocks are too far apart, nothing is taken for too late: the
+ * directory alone decides, and a finding says so.
+ *
+ * @param now epoch milliseconds by the directory's clock
+ * @param apart milliseconds by which that clock is ahead of ours, where it is too far (`clocksApart`)
+ * @throws DecampError `refused` as `planRecovery`
+ */
 export function planUndo(
   account: AccountLog,
   moved: MoveInLog,
   { didKey, temporaryKeys }: { readonly didKey: string; readonly temporaryKeys: readonly string[] },
   now: number,
+  apart?: number,
 ): ChangePlan {
   const { log } = account;
   const wanted = withOwnKey(log, moved, wantedAgain(log, moved), temporaryKeys);
   let operation: UnsignedOperation;
+  let findings: readonly OperationFinding[] = [];
   try {
-    const recovery = recoveryOperation(planRecovery(log, { unwanted: moved.operation.cid, heldKeys: [didKey], now }));
+    const request = { unwanted: moved.operation.cid, heldKeys: [didKey], now: apart === undefined ? now : undefined };
+    const recovery = recoveryOperation(planRecovery(log, request));
     operation = { ...wanted, prev: recovery.prev };
+    findings = clocksDiffer(apart, moved.operation.createdAt);
   } catch (error) {
     const keys = [rotationKeysOf(log.head.operation), rotationKeysOf(moved.before.operation)];
     if (!isDecampError(error, "refused") || !keys.every((k) => k.includes(didKey))) {
@@ -292,7 +307,7 @@ export function planUndo(
     },
     now,
   );
-  return { account, operation, judgement };
+  return { account, operation, judgement: { ...judgement, findings: [...judgement.findings, ...findings] } };
 }
 
 /**

@@ -183,18 +183,50 @@ test("each of two files has its own passphrase, which nobody types twice", async
   expect(await secrets.read("passphrase", { message: "A passphrase:", isNew: true })).toBe("a third, and long");
 });
 
-test("who types the name of a file in place of the key is told how a file is named, and asked again", async () => {
-  const typed = ["rotation-key.age", key.reveal()];
+/** Reads a key of somebody who types these lines, and is asked so. */
+async function readTyped(
+  ...typed: string[]
+): Promise<{ didKey: string; asked: string[]; says: (text: string) => string }> {
   const asked: string[] = [];
   const { signal } = new AbortController();
-  const terminal = await openTerminal(captured({ env: {} }).parts, { noColor: true });
+  const terminal = await openTerminal(captured({ env: { HOME: folder } }).parts, { noColor: true });
   const prompter: Prompter = {
     ...createPrompter(terminal, { noInput: true, json: false, noColor: true, signal, leave: () => undefined }),
     secret: async ({ message }) => Promise.resolve(void asked.push(message)).then(() => typed.shift() ?? ""),
   };
   const secrets = createSecrets(terminal, {}, prompter, terminal.secrets, signal);
   const sources = { secrets, keychain: noKeychain, signal };
-  expect(await readRotationKey(sources, { curve: undefined, didKeys: [] })).toMatchObject({ didKey: key.didKey });
-  expect(asked).toHaveLength(2);
-  expect(asked[1]).toContain("add --rotation-key-file FILE");
+  const { didKey } = await readRotationKey(sources, { curve: undefined, didKeys: [] });
+  return { didKey, asked, says: (text) => terminal.secrets.redact(text) };
+}
+
+describe("who types the name of a file in place of the key", () => {
+  const plain = file("typed.txt", `${hex}\n`);
+
+  test.each([plain, "~/typed.txt"])("has it read: %s", async (name) => {
+    const { didKey, asked, says } = await readTyped(name);
+    expect([didKey, asked.length]).toEqual([key.didKey, 1]);
+    expect(asked[0]).toContain("its file");
+    // The key is kept out of what is printed, and the name of its file is not.
+    expect([says(hex), says(name)]).toEqual(["[secret]", name]);
+  });
+
+  test("is asked for the passphrase of an encrypted one, and once more where there is none of that name", async () => {
+    const { didKey, asked } = await readTyped("rotation-key.agee", file("typed.age", encrypted), "open sesame");
+    expect([didKey, asked.length]).toEqual([key.didKey, 3]);
+    expect(asked[1]).toMatch(/rotation-key\.agee.*Your rotation key: its file/);
+  });
+
+  test("is told how a file looks where that could be a word, and is refused one that others can read", async () => {
+    const { asked } = await readTyped("mykey", key.reveal());
+    expect(asked[1]).toContain("./rotation-key.age");
+    await expect(readTyped(file("typed-open.txt", hex, 0o644))).rejects.toMatchObject({ code: "refused" });
+    await expect(readTyped("./a", "./b", "./c")).rejects.toMatchObject({ code: "unreadable-file" });
+  });
+
+  test("and what could be a key is never repeated", async () => {
+    const slip = `./${hex}`;
+    const { asked } = await readTyped(slip, key.reveal());
+    expect(asked.join()).not.toContain(hex);
+  });
 });

@@ -54,7 +54,7 @@ in two places, because nobody can give you another one.
     $ decamp plc recover alice.example.com
 
 It is not the signing key, with which the server signs what you write. That one
-stays at the server, and a move makes another one.
+stays at the server, and a move makes another one. More: docs/KEYS.md.
 `,
   "point of no return": `
 A move copies everything first, and changes your identity last, in one step
@@ -79,6 +79,41 @@ interrupted, run the same command again, soon. It needs only the new server.
     $ decamp plc undo alice.example.com
 
 Do not delete the old account: it is your way back.
+`,
+  doctor: `
+decamp doctor looks an account over from outside: its identity, its handle, its
+server, the newest posts, its pictures, and what relay and apps see of it. It
+needs no password and changes nothing. Each line is ok, a warning, a fault, or
+unknown. Below a fault stands the command that mends it, or whom to ask.
+
+  What is wrong with an account, and what mends it:
+    $ decamp doctor alice.example.com
+  Whether it could come back, if its server were gone today:
+    $ decamp doctor alice.example.com --archive backup
+  Whether another server would take it:
+    $ decamp doctor alice.example.com --server https://pds.example.org
+  Look again until nothing is wrong, as after a move:
+    $ decamp doctor alice.example.com --watch
+
+What each line is about: docs/DOCTOR.md.
+`,
+  insurance: `
+Most of what can happen to an account can be mended, if three things were done
+before: there is a new copy of it, somebody noticed in time, and you have a
+rotation key of your own. The first two a machine of yours can do by itself.
+
+  The files that have it export every night, look every hour whether somebody
+  has changed the identity, and try every week whether the account could come
+  back; and the commands that install them. Nothing is installed:
+    $ decamp insure alice.example.com -o backup
+  The third one is yours, once:
+    $ decamp key generate -o rotation-key.age
+    $ decamp plc add-key alice.example.com rotation-key.age
+
+If the identity was changed and you did not want it, you have 72 hours. What you
+are told has the command that undoes it. It needs your rotation key, which
+should not lie on that machine. Try whether you are told before you rely on it.
+More: docs/INSURANCE.md and docs/WATCH.md.
 `,
   "exit codes": `
 What a command ends with. A code that is not named here means that it failed.

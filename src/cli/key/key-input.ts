@@ -38,7 +38,8 @@ export function keyInputSecrets(
 
 /** How a key is asked for that the argument could have named. */
 const askedWithArgument = {
-  message: "The private key (z…, or 64 hex digits; a file is given as the argument):",
+  message: "The private key: its file, such as ./rotation-key.age, or the key itself (z…, or 64 hex digits):",
+  mayBeFile: true,
   answeredBy: "a file or - as the argument, or PLC_SIGNING_KEY in the environment",
 };
 

@@ -174,13 +174,13 @@ export interface FoundKey {
 
 /** How a rotation key is asked for that a flag could have named. */
 const askedWithFlags = {
-  message:
-    "Your rotation key, its private part (z…, or 64 hex digits). If it lies in a file, press Ctrl-C and add --rotation-key-file FILE:",
+  message: "Your rotation key: its file, such as ./rotation-key.age, or its private part (z…, or 64 hex digits):",
+  mayBeFile: true,
 };
 
 function askedOnceMore(attempt: number): Parameters<Secrets["read"]>[1] {
-  const message = `That is no private key. If it lies in a file, press Ctrl-C and add --rotation-key-file FILE. Once more (${attempt} of ${tries}):`;
-  return { message, again: true };
+  const message = `That is no private key. If it lies in a file, type that, such as ./rotation-key.age. Once more (${attempt} of ${tries}):`;
+  return { message, mayBeFile: true, again: true };
 }
 
 /**

@@ -3,7 +3,7 @@
  * A secret is never the value of a flag. It is read when it is needed and not before.
  */
 import type { KnownSecrets } from "../../data/known-secrets.ts";
-import { DecampError } from "../../errors.ts";
+import { DecampError, isDecampError } from "../../errors.ts";
 import { isArmored } from "../../services/secrets/age-file.ts";
 import {
   lookAtSecretFile,
@@ -39,6 +39,8 @@ interface SecretQuestion {
   readonly guardsFile?: boolean;
   /** It is good for one use, and is checked against a mail: it is shown while it is typed, and may be left empty. */
   readonly isCode?: boolean;
+  /** A person may type the name of a file that holds it, which no secret of this kind looks like. */
+  readonly mayBeFile?: boolean;
   /** The first answer was refused: only a person can give another one. */
   readonly again?: boolean;
   /** It is for something new: what a person has typed for something else is not taken for it. */
@@ -146,17 +148,20 @@ export function createSecrets(
 
   const fromFlags = async (name: SecretName): Promise<string | undefined> => {
     const { file, command } = flags[name] ?? {};
-    const { isClosed } = secretKinds[name];
     const what = whatIs(name);
-    const mayBeSeen = isClosed === true ? isArmored : undefined;
     if (file === "-") {
       known.expect();
       return readSecretStream(terminal.stdin, "the standard input", what, signal);
     }
     if (file !== undefined) {
-      return readSecretFile(file, what, { mayBeSeen, signal });
+      return fromFile(name, file);
     }
     return command === undefined ? undefined : runOutside(async (env) => runSecretCommand(command, what, env, signal));
+  };
+
+  const fromFile = async (name: SecretName, file: string): Promise<string> => {
+    const mayBeSeen = secretKinds[name].isClosed === true ? isArmored : undefined;
+    return readSecretFile(file, whatIs(name), { mayBeSeen, signal });
   };
 
   const runOutside: Secrets["command"] = async (run) => {
@@ -206,6 +211,7 @@ export function createSecrets(
         const { flag, env } = secretKinds[name];
         const ownWays = `--${flag}-file, --${flag}-command, or ${env.join(" or ")} in the environment`;
         const { what = whatIs(name), answeredBy = ownWays, afterwards, repeat, guardsFile = false } = asked;
+        let filesTried = 0;
         if (asked.isCode === true) {
           const { message, lead } = asked;
           secret = await prompter.text({ message, lead, what, answeredBy, mayBeEmpty: true });
@@ -214,6 +220,19 @@ export function createSecrets(
         for (let { message } = asked; ;) {
           const last = repeat === undefined ? { afterwards } : {};
           secret = await prompter.secret({ message, what, answeredBy, ...last });
+          if (asked.mayBeFile === true && namesFile(secret)) {
+            try {
+              secret = await fromFile(name, secret.replace(/^~(?=\/)/, terminal.env["HOME"] ?? "~"));
+              break;
+            } catch (error) {
+              filesTried += 1;
+              if (!isDecampError(error, "unreadable-file") || filesTried >= mostFiles) {
+                throw error;
+              }
+              message = `${error.message} ${asked.message}`;
+              continue;
+            }
+          }
           if (guardsFile && secret.length < shortPassphrase && !(await isKept(prompter))) {
             continue;
           }
@@ -236,6 +255,16 @@ export function createSecrets(
 /** Whether no prompt takes it. */
 function hasControl(text: string): boolean {
   return /[\p{Cc}\u2028\u2029]/u.test(text);
+}
+
+/** So many names of files are tried that a person types. */
+const mostFiles = 3;
+
+/**
+ * Whether it names a file, and is no key: nothing that could be one is ever taken for a name, since names are repeated.
+ */
+function namesFile(text: string): boolean {
+  return /[./\\]|^~/.test(text) && !/^(?:\{|-----)|[0-9A-Za-z]{40}/.test(text);
 }
 
 /** A passphrase with fewer letters is guessed before long by whoever has the file. */
