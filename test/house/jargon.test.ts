@@ -122,7 +122,7 @@ function isPart(part: string): boolean {
 
 function wordsOf(line: string): string[] {
   // Examples are commands of a shell.
-  return /^\s*(?:\$ )?(?:decamp|curl|pass|cat) /.test(line)
+  return /^\s*(?:\$ )?(?:decamp|curl|pass|cat|mkdir|cp|osascript) /.test(line)
     ? []
     : Array.from(line.replaceAll(noWords, " ").matchAll(/[A-Za-z][A-Za-z'’-]*[A-Za-z]/g), ([word]) => word);
 }

@@ -39,6 +39,8 @@ const secondLook = 2000;
 const catchingUp = 1000;
 /** How many operations of one account are held back from being told twice. */
 const mostTold = 8;
+/** So many operations of one account are kept that nobody has taken. */
+const mostUntold = 100;
 /** With more complaints than this at once, and more of them than of what is right, it is the directory. */
 const mostComplaints = 10;
 
@@ -470,7 +472,7 @@ class Watch {
       return;
     }
     const untold = foreign.map(({ entry }) => ({ cid: entry.cid, before: before(log, entry) }));
-    this.#untold.set(did, [...(this.#untold.get(did) ?? []), ...untold]);
+    this.#untold.set(did, bounded([...(this.#untold.get(did) ?? []), ...untold]));
     for (const operation of foreign) {
       const event = { event: "operation", did, directory: directory.host, now, apart, ...operation } as const;
       await this.#tell(event, (isTaken) => {
@@ -562,6 +564,12 @@ class Watch {
 interface Untold {
   readonly cid: string;
   readonly before: readonly string[];
+}
+
+/** With more than these the last one stands for all behind it, and is taken by nobody: the next run finds them again. */
+function bounded(untold: readonly Untold[]): readonly Untold[] {
+  const last = untold[mostUntold - 1];
+  return last === undefined ? untold : [...untold.slice(0, mostUntold - 1), { cid: "", before: last.before }];
 }
 
 /** The operation before another one in a log. */

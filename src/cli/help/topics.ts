@@ -80,23 +80,6 @@ interrupted, run the same command again, soon. It needs only the new server.
 
 Do not delete the old account: it is your way back.
 `,
-  doctor: `
-decamp doctor looks an account over from outside: its identity, its handle, its
-server, the newest posts, its pictures, and what relay and apps see of it. It
-needs no password and changes nothing. Each line is ok, a warning, a fault, or
-unknown. Below a fault stands the command that mends it, or whom to ask.
-
-  What is wrong with an account, and what mends it:
-    $ decamp doctor alice.example.com
-  Whether it could come back, if its server were gone today:
-    $ decamp doctor alice.example.com --archive backup
-  Whether another server would take it:
-    $ decamp doctor alice.example.com --server https://pds.example.org
-  Look again until nothing is wrong, as after a move:
-    $ decamp doctor alice.example.com --watch
-
-What each line is about: docs/DOCTOR.md.
-`,
   insurance: `
 Most of what can happen to an account can be mended, if three things were done
 before: there is a new copy of it, somebody noticed in time, and you have a

@@ -18,7 +18,7 @@ export const words: Readonly<Record<string, string>> = {
   relay: "A server that collects what is new at all servers, and passes it on to the apps.",
   repository: "All records of an account, which its server signs.",
   tombstone:
-    "An operation that ends an identity for good: nobody finds the account any more. For 72 hours a rotation key that stood above the one that signed it can undo it: decamp plc recover. decamp doctor says until when.",
+    "An operation that ends an identity for good. For 72 hours a rotation key that stood above the one that signed it can undo it, with decamp plc recover.",
   "signing key": "The key with which a server signs the repository. It cannot change the identity.",
 };
 

@@ -3,7 +3,7 @@
  * what is received without it; `argv.test.ts` types each in every form, in every place.
  */
 import { join, resolve } from "node:path";
-import { keyA, keyB, blobA, blobB, did, operation } from "./names.ts";
+import { keyA, keyB, blobA, blobB, did, operation, theft } from "./names.ts";
 
 /** A part of a line, and what it changes. Nothing for what is the same without it. */
 export type Row = readonly [typed: string, changes: object];
@@ -591,7 +591,7 @@ export const commandRows: Readonly<Record<string, CommandRows>> = {
       ["--archives backups", flags({ archives: "backups" })],
       ["--second-directory https://plc.example", flags({ secondDirectory: "https://plc.example" })],
       [`--own-key ${keyA} --own-key ${keyB}`, flags({ ownKey: [keyA, keyB] })],
-      [`--own-operation ${operation} --own-operation ${head}`, flags({ ownOperation: [operation, head] })],
+      [`--own-operation ${operation} --own-operation ${theft}`, flags({ ownOperation: [operation, theft] })],
       ["--notify-command ./tell", flags({ notifyCommand: "./tell" })],
       ["--ping-command ./alive", flags({ pingCommand: "./alive" })],
       ["--once", flags({ once: true })],
