@@ -519,10 +519,10 @@ test.each([
   expect([command, isLocal(command)]).toEqual([written, isLocalStill]);
 });
 
-describe("--write", () => {
-  const write = async (folder: string, system: string, ...more: string[]): Promise<Awaited<ReturnType<typeof run>>> =>
-    run(["insure", "xn--alice.example", "-o", "x", "--for", system, "--write", folder, ...more]);
+const write = async (folder: string, system: string, ...more: string[]): Promise<Awaited<ReturnType<typeof run>>> =>
+  run(["insure", "xn--alice.example", "-o", "x", "--for", system, "--write", folder, ...more]);
 
+describe("--write", () => {
   test.each(["systemd", "launchd", "cron"])("puts the files of %s where it is said, once", async (system) => {
     const folder = path.join(scratch, `it's written ${system}`, "here");
     const first = await write(folder, system);

@@ -25,7 +25,11 @@ function world(): {
           message,
           end: async (isDone: boolean) => {
             running.splice(running.indexOf(one), 1);
-            resolve(isDone ? { done: true, isTaken: true } : { done: false, error: new DecampError("input-needed", "It failed.") });
+            resolve(
+              isDone
+                ? { done: true, isTaken: true }
+                : { done: false, error: new DecampError("input-needed", "It failed.") },
+            );
             await settle();
           },
         };

@@ -14,9 +14,9 @@ async function undo(left: readonly TestKey[], hours: number, apart?: number): Pr
     { keys: [user, server], by: server },
     { keys: left, by: server, change: servedAt("https://new.example.com") },
   ]);
-  const log = await verifyLog(entries[0]!.did, entries);
+  const log = verifyLog(entries[0]!.did, entries);
   const moved = moveBy(log, log.head.cid);
-  const account = { did: log.did, log, rawLog: [] };
+  const account = { did: log.did, handle: undefined, log, rawLog: [] };
   try {
     const plan = planUndo(
       account,

@@ -66,7 +66,7 @@ export async function insureCommand(
   }
   const { path } = ownRules;
   const whole = (command: string | undefined): string | undefined =>
-    command === undefined ? undefined : wholeCommand(command, path.resolve);
+    command === undefined ? undefined : wholeCommand(command, (one) => path.resolve(one));
   const commands = {
     "--password-command": whole(flags.passwordCommand),
     "--notify-command": whole(flags.notifyCommand),
