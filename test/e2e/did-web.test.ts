@@ -130,6 +130,14 @@ test("there and back between two servers, and back from the archive", async () =
     return Object.entries(checks).flatMap(([what, holds]) => (holds ? [] : [what]));
   };
 
+  // It is looked over from outside as any other account is, but for the log that it has not.
+  const { stdout: health } = await run(["doctor", did]);
+  expect(JSON.parse(health)).toMatchObject({ did, home: a.url });
+  const { checks } = JSON.parse(health) as { checks: { id: string; state: string }[] };
+  for (const id of ["identity", "home", "signature"]) {
+    expect(checks).toContainEqual(expect.objectContaining({ id, state: "ok" }));
+  }
+
   // A to B. The wait is interrupted, and nothing is changed then; the next run goes on with it.
   const there = await move(b, [account.password, "the-password-at-b"]);
   const before = await listRecords({ url: a.url, did });

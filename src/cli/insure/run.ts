@@ -57,6 +57,12 @@ export async function insureCommand(
       data: { path: output },
     });
   }
+  if (write === "-" || (write !== undefined && (await isNoFolder(write)))) {
+    throw new DecampError("usage", `--write: ${write} is no folder.`, {
+      hint: "Name a folder: it is made if there is none.",
+      data: { path: write },
+    });
+  }
   const own = ownScheduler();
   const system = flags.for ?? own;
   if (system === undefined) {

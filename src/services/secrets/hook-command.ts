@@ -1,6 +1,7 @@
 /**
  * A command of the user's that is told something: it gets one JSON document on its standard input, and nothing else of
  * what we know. What it is told about comes from servers, and a shell would read arguments and variables.
+ * Whoever adds a variable to its environment makes that of parsed values alone.
  */
 import { isDecampError, type DecampError } from "../../errors.ts";
 import { runSilentCommand } from "./run-command.ts";
