@@ -87,9 +87,9 @@ const muted = (item: object): object => ({ $type: "app.bsky.actor.defs#mutedWord
 
 test.each<[string, object[], object[], RegExp | undefined]>([
   ["writes a time anew", [details("1990-04-01T00:00:00.000Z")], [details("1990-04-01T00:00:00Z")], undefined],
-  ["has another day", [details("1990-04-01T00:00:00Z")], [details("1990-04-02T00:00:00Z")], /personalDetailsPref/],
+  ["has another day", [details("1990-04-01T00:00:00Z")], [details("1990-04-02T00:00:00Z")], /the date of birth/],
   ["adds a default", [muted({ value: "x" })], [muted({ value: "x", actorTarget: "all" })], undefined],
-  ["drops a field", [...list, muted({ id: "3k", value: "x" })], [...list, muted({ value: "x" })], /: mutedWordsPref\./],
+  ["drops a field", [...list, muted({ id: "3k", value: "x" })], [...list, muted({ value: "x" })], /: muted words\./],
   [
     "has another order",
     [...list, details("1990-04-01T00:00:00Z")],
@@ -97,7 +97,7 @@ test.each<[string, object[], object[], RegExp | undefined]>([
     undefined,
   ],
   ["keeps what was there", list, [...list, details("1990-04-01T00:00:00Z")], /others beside them/],
-  ["has one for two", [muted({ value: "x" }), muted({ value: "x" })], [muted({ value: "x" })], /mutedWordsPref/],
+  ["has one for two", [muted({ value: "x" }), muted({ value: "x" })], [muted({ value: "x" })], /muted words/],
 ])("preferences at a server that %s", async (_, ours, theirs, said) => {
   const warnings: string[] = [];
   const context = {

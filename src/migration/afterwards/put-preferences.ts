@@ -11,9 +11,19 @@ import { readSnapshots } from "../../archive/open.ts";
 import { DecampError } from "../../errors.ts";
 import { parseServerUrl } from "../../identity/addresses.ts";
 import { parseAccount } from "../../identity/names.ts";
-import { kindsOfPreferences, lackingPreferences, storedPreferences } from "../checks/preferences.ts";
+import { inWords, kindsOfPreferences, lackingPreferences, storedPreferences } from "../checks/preferences.ts";
 import { requireArchiveOf } from "./archive-of.ts";
-import type { PushRequest } from "./push-blobs.ts";
+
+/** Whose preferences, and where they are. */
+export interface PutBackRequest {
+  /** A handle or a DID. */
+  readonly account: string;
+  /** Folder of the archive. */
+  readonly archive: string;
+  /** Origin of the server that is asked for the handle. */
+  readonly from?: string | undefined;
+  readonly allowPrivateHosts: boolean;
+}
 
 /** What the archive has and the server has not, and the other way round. */
 export interface PreferencesDifference {
@@ -48,7 +58,7 @@ export interface PutBack extends PreferencesDifference {
 export async function putPreferencesBack(
   services: AccountServices,
   answers: IdentityAnswers,
-  { account, archive, from, allowPrivateHosts }: PushRequest,
+  { account, archive, from, allowPrivateHosts }: PutBackRequest,
   confirm: (difference: PreferencesDifference) => Promise<void>,
   signal: AbortSignal,
 ): Promise<PutBack> {
@@ -80,7 +90,7 @@ export async function putPreferencesBack(
     await pds.putPreferences(list, signal);
     const lacks = kindsOfPreferences(lackingPreferences(list, storedPreferences(await pds.getPreferences(signal))));
     if (lacks.length > 0) {
-      const kinds = lacks.slice(0, 10).join(", ");
+      const kinds = inWords(lacks).slice(0, 10).join(", ");
       throw new DecampError("incomplete", `${pds.host} does not give these back as they were written: ${kinds}.`, {
         hint: `Set them in your app. The archive has them in ${archived.path}.`,
       });

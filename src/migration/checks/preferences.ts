@@ -30,6 +30,30 @@ export function kindsOfPreferences(preferences: readonly unknown[]): string[] {
   return [...new Set(preferences.map(kindOf))];
 }
 
+/** What people call them, by the names of the field. */
+const words: Readonly<Partial<Record<string, string>>> = {
+  adultContentPref: "adult content",
+  contentLabelPref: "which content is hidden",
+  savedFeedsPref: "saved feeds",
+  savedFeedsPrefV2: "saved feeds",
+  personalDetailsPref: "the date of birth",
+  feedViewPref: "what feeds show",
+  threadViewPref: "how threads are shown",
+  interestsPref: "interests",
+  mutedWordsPref: "muted words",
+  hiddenPostsPref: "hidden posts",
+  bskyAppStatePref: "tips that the app has shown",
+  labelersPref: "who labels content",
+  postInteractionSettingsPref: "who may reply to posts",
+  verificationPrefs: "signs of verification",
+  liveEventPreferences: "live events",
+};
+
+/** Kinds in words, each once; one that has none stays as it is. */
+export function inWords(kinds: readonly string[]): string[] {
+  return [...new Set(kinds.map((kind) => (Object.hasOwn(words, kind) ? words[kind] : undefined) ?? kind))];
+}
+
 function kindOf(preference: unknown): string {
   const type = isJsonObject(preference) ? preference["$type"] : undefined;
   const name = typeof type === "string" ? (type.split("#").at(-1) ?? "") : "";

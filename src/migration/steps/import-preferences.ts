@@ -8,7 +8,7 @@ import { isDeepStrictEqual } from "node:util";
 import { newestPreferences, type ArchivedPreferences } from "../../archive/archived-preferences.ts";
 import { snapshotFile, snapshotFiles } from "../../archive/layout.ts";
 import { isDecampError, type DecampError } from "../../errors.ts";
-import { kindsOfPreferences, lackingPreferences, storedPreferences } from "../checks/preferences.ts";
+import { inWords, kindsOfPreferences, lackingPreferences, storedPreferences } from "../checks/preferences.ts";
 import type { Context, Step } from "../context.ts";
 import { noteLeftOut } from "../left-out.ts";
 import { signInToSource, signInToTarget } from "../sign-in.ts";
@@ -177,7 +177,7 @@ function keptOtherwise(host: string, list: readonly unknown[], there: readonly u
   if (kinds.length === 0) {
     return `${host} gives back others beside them.`;
   }
-  return `${host} does not give these back as they were written: ${kinds.slice(0, 10).join(", ")}.`;
+  return `${host} does not give these back as they were written: ${inWords(kinds).slice(0, 10).join(", ")}.`;
 }
 
 /** An error that is about preferences, or nothing that would not show elsewhere. @throws any other */
