@@ -6,7 +6,11 @@
 import { DecampError, isDecampError, withOwnHint } from "../errors.ts";
 import { parseServerUrl } from "../identity/addresses.ts";
 import { parseAccount } from "../identity/names.ts";
+import type { VerifiedLog } from "../plc/log.ts";
+import { strangersServers } from "../plc/strangers.ts";
 import { emptyTree } from "../repo/head.ts";
+import { madeHere } from "../services/disk/remembered/made-operations.ts";
+import { timeAtDirectory } from "./directory-time.ts";
 import type { IdentityAnswers } from "./answers.ts";
 import { findAnyIdentity } from "./find.ts";
 import { headAt, stateAt } from "./places.ts";
@@ -26,6 +30,8 @@ export interface ActivateRequest {
   /** Origin of the server that is asked for the handle. */
   readonly from?: string | undefined;
   readonly allowPrivateHosts: boolean;
+  /** Folder of decamp's own state: it knows which operations decamp has made here. */
+  readonly stateDir?: string | undefined;
 }
 
 /** What came of it. */
@@ -47,7 +53,7 @@ export interface Activated {
 export async function activateAccount(
   services: AccountServices,
   answers: IdentityAnswers,
-  { account, from, allowPrivateHosts }: ActivateRequest,
+  { account, from, allowPrivateHosts, stateDir }: ActivateRequest,
   signal: AbortSignal,
 ): Promise<Activated> {
   const identity = await findAnyIdentity(services, parseAccount(account), { from, past: true }, signal);
@@ -68,10 +74,15 @@ export async function activateAccount(
         throw new DecampError(
           "refused",
           `The account is empty at ${pds.host}, and ${before}, where it has lived, may have all of it (${there}).`,
-          {
-            hint: "Nobody would see anything of it. This brings what is there first, and then activates the account:",
-            data: { next: ["migrate", did, "--from", before, "--to", server] },
-          },
+          isWebPast(past) || !(await isStrangers(services, past, { server, stateDir }, signal))
+            ? {
+                hint: "Nobody would see anything of it. This brings what is there first, and then activates the account:",
+                data: { next: ["migrate", did, "--from", before, "--to", server] },
+              }
+            : {
+                hint: `In the last 72 hours somebody has let the identity name ${pds.host}, and decamp has not done that on this machine. First settle whether it was you: this shows it, and the way back.`,
+                data: { next: ["doctor", did] },
+              },
         );
       }
     }
@@ -88,6 +99,17 @@ export async function activateAccount(
   } finally {
     await pds.signOut();
   }
+}
+
+/** Whether only a change has named the server that may be a stranger's. */
+async function isStrangers(
+  services: AccountServices,
+  log: VerifiedLog,
+  { server, stateDir }: { readonly server: string; readonly stateDir: string | undefined },
+  signal: AbortSignal,
+): Promise<boolean> {
+  const made = await madeHere(stateDir, log.did, signal);
+  return strangersServers(log, made, timeAtDirectory(services)).includes(server);
 }
 
 /** Whether the identity does not say what the server needs. */

@@ -2,9 +2,10 @@
  * Where an account stands, asked from both servers and the directory. Nothing is changed, and nobody has to sign in.
  */
 
+import { timeAtDirectory } from "../account/directory-time.ts";
 import { findAnyIdentity } from "../account/find.ts";
 import { pastOf, type AnyIdentity } from "../account/web/any-identity.ts";
-import type { Past } from "../account/web/past.ts";
+import { isWebPast, type Past } from "../account/web/past.ts";
 import type { Place, PlaceState } from "../account/places.ts";
 import {
   homeBefore,
@@ -18,6 +19,8 @@ import {
 } from "../account/where.ts";
 import { parseServerUrl } from "../identity/addresses.ts";
 import { parseAccount } from "../identity/names.ts";
+import { strangersServers } from "../plc/strangers.ts";
+import { madeHere } from "../services/disk/remembered/made-operations.ts";
 import { hostBehind } from "./checks/host-behind.ts";
 import type { MigrationServices } from "./context.ts";
 import type { PublishedDocument } from "./events.ts";
@@ -53,6 +56,8 @@ export interface MoveStatus {
   readonly begunAt?: string;
   /** The move is finished, and another one has come after it, or is under way: there is nothing to do about it. */
   readonly isHistory: boolean;
+  /** The one of the two that only a change of the last 72 hours has named which decamp has not made here: an origin. */
+  readonly unsettled?: string;
   /** The words of the next safe command behind `decamp`, without the flags of this run. */
   readonly next?: readonly string[];
   /** The words of the command that lets the identity name the old server again. */
@@ -133,7 +138,11 @@ export async function migrationStatus(
     whereIs(services, past, undefined, signal),
     ...pairs.map(async (pair) => whereIs(services, past, pair, signal)),
   ]);
-  const described = moves.map((where, index) => describeMove(where, pairs, index, identity));
+  const made = await madeHere(stateDir, did, signal);
+  const strange = isWebPast(past) ? [] : strangersServers(past, made, timeAtDirectory(services));
+  const described = moves.map((where, index) =>
+    settledFirst(describeMove(where, pairs, index, identity), did, strange),
+  );
   const current = described.findLast(({ isHistory }) => !isHistory);
   return {
     did,
@@ -203,6 +212,14 @@ function describeMove(where: Whereabouts, pairs: readonly Pair[], index: number,
     ...(next === undefined || isHistory ? {} : { next }),
     ...(undo === undefined || isHistory ? {} : { undo: undo.command }),
   };
+}
+
+/** The same, and no command that leads to a server which only a change has named that may be a stranger's. */
+function settledFirst(move: MoveStatus, did: string, strange: readonly string[]): MoveStatus {
+  const unsettled = [move.source.url, move.target.url].find((url) => strange.includes(url));
+  return unsettled === undefined || move.next?.includes(unsettled) !== true
+    ? move
+    : { ...move, unsettled, next: ["doctor", did] };
 }
 
 /** Whether its proof was put off until the account is active at the new server, and is still owed. */

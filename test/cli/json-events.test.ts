@@ -138,6 +138,7 @@ const status: Required<MoveStatus> = {
   undoUntil: at,
   undoKeys: [key],
   copyExpiresDays: 3,
+  unsettled: target,
   begunAt: at,
   isHistory: false,
   next: ["migrate", did],

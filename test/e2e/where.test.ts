@@ -117,7 +117,20 @@ test.concurrent.each([
     if (there === "active") {
       await procedure(network.b.url, "com.atproto.server.activateAccount", undefined, { token });
     }
-    expect(await status(move, account.did)).toMatchObject({ livesAt: network.b.url, state });
+    // decamp has not made that here: nobody is led to the new address before it is settled whose change it was.
+    const doctor = expect.stringMatching(`^decamp doctor ${account.did} `) as string;
+    expect(await status(move, account.did)).toMatchObject({
+      livesAt: network.b.url,
+      state,
+      moves: [{ unsettled: network.b.url, next: doctor }],
+    });
+    if (there === "deactivated") {
+      const activate = ["account", "activate", account.did, "--password-file", path.join(move.folder, "new")];
+      const more = ["--plc-url", network.plcUrl, "--allow-private-hosts", "--no-input", "--json"];
+      const refused = failure(await runDecamp([...activate, ...more, "--state-dir", move.stateDir]));
+      expect(refused).toMatchObject({ code: "refused", data: { next: doctor } });
+      expect(refused.hint).not.toContain("--to");
+    }
 
     const { code, stdout, stderr } = await runDecamp([...move.args, "--json"]);
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });

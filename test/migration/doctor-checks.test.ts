@@ -16,6 +16,7 @@ import { checkElsewhere, checkHome, isOlder, type Elsewhere } from "../../src/mi
 import { checkKeys } from "../../src/migration/doctor/key-checks.ts";
 import { withMove } from "../../src/migration/doctor/move-checks.ts";
 import { checkRelay, checkRelayHost } from "../../src/migration/doctor/network-checks.ts";
+import { strangersServers } from "../../src/plc/strangers.ts";
 import { verifyLog, type VerifiedLog } from "../../src/plc/log.ts";
 import type { Pds } from "../../src/services/servers/pds.ts";
 import type { Relay } from "../../src/services/servers/relay.ts";
@@ -71,6 +72,11 @@ test("what a stranger did is said first, with the way back, and nobody is sent t
   expect(elsewhere?.next).toBeUndefined();
   expect(elsewhere?.help).not.toContain(evil);
   expect(first).toBe(changes.check);
+  expect(strangersServers(stolen, [], Date.parse(at(5 * hour)))).toEqual([evil]);
+  // A server that was named before is no stranger's, whoever goes back there.
+  const back = await log(born, keyed, robbed, away, { ...away, change: servedAt(real) });
+  expect(strangersServers(back, [], Date.parse(at(5 * hour)))).toEqual([evil]);
+  expect(strangersServers(back, [], Date.parse(at(200 * hour)))).toEqual([]);
   // Those that decamp has made here are the user's, and of what is old it is too late to say anything.
   const made = stolen.entries.map(({ cid }) => cid);
   expect(recentChanges(clocks(5), stolen, made)).toEqual({ check: undefined, server: false });

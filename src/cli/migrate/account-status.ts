@@ -118,7 +118,11 @@ function moveLines({ did }: AccountStatusReport, move: MoveStatus, run: RunFlags
     ...(next === undefined
       ? advice(state)
       : [
-          [leads[state] ?? "To go on:"],
+          [
+            move.unsettled === undefined
+              ? (leads[state] ?? "To go on:")
+              : `In the last 72 hours somebody has let the identity name ${move.unsettled}, and decamp has not done that on this machine. First settle whether it was you. This shows it, and the way back:`,
+          ],
           // A server that does not have the account signs nothing.
           [`  ${complete(state === "switched-absent" ? [...next, ...ownKeyFlag] : next)}`],
         ]),

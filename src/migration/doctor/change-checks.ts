@@ -5,14 +5,13 @@
  */
 
 import { timeAtDirectory } from "../../account/directory-time.ts";
-import { expectedFailure } from "../../errors.ts";
 import { originOfPds } from "../../identity/did-document.ts";
 import { changesServer, keysThatCameAlone } from "../../plc/came-alone.ts";
-import { entriesSince, foreignOperations, type ForeignOperation } from "../../plc/foreign.ts";
+import type { ForeignOperation } from "../../plc/foreign.ts";
 import { undoPower } from "../../plc/history.ts";
 import type { LogEntry, VerifiedLog } from "../../plc/log.ts";
 import { pdsOf, rotationKeysOf } from "../../plc/operation.ts";
-import { madeOperations } from "../../services/disk/remembered/made-operations.ts";
+import { entryBefore, lateForeigners } from "../../plc/strangers.ts";
 import type { MigrationServices } from "../context.ts";
 import { found, shortKey, type HealthCheck } from "./health.ts";
 
@@ -20,7 +19,7 @@ import { found, shortKey, type HealthCheck } from "./health.ts";
 export interface RecentChanges {
   /** The line that is said first; undefined where nothing of that kind was done. */
   readonly check: HealthCheck | undefined;
-  /** The server that the identity names was named by such a change. */
+  /** Whether such a change has named another server. */
   readonly server: boolean;
 }
 
@@ -37,27 +36,6 @@ interface Effect {
 }
 
 /**
- * The operations that decamp has made on this machine; none where its memory cannot be read.
- *
- * @param stateDir folder of decamp's own state
- */
-export async function operationsMade(
-  stateDir: string | undefined,
-  did: string,
-  signal: AbortSignal,
-): Promise<readonly string[]> {
-  if (stateDir === undefined) {
-    return [];
-  }
-  try {
-    return await madeOperations(stateDir, did);
-  } catch (error) {
-    expectedFailure(error, signal);
-    return [];
-  }
-}
-
-/**
  * What of the last 72 hours took a key out, put one in, or changed the server.
  *
  * @param made operations that decamp has made on this machine
@@ -68,11 +46,7 @@ export function recentChanges(
   made: readonly string[],
 ): RecentChanges {
   const now = timeAtDirectory(services);
-  const chain = log.entries.filter(({ nullified }) => !nullified);
-  const fresh = entriesSince({ ...log, entries: chain }, [], now);
-  const effects = foreignOperations(log, fresh, { keys: [], made }, now).flatMap(
-    (operation) => effectOf(log, operation) ?? [],
-  );
+  const effects = lateForeigners(log, made, now).flatMap((operation) => effectOf(log, operation) ?? []);
   if (effects.length === 0) {
     return { check: undefined, server: false };
   }
@@ -87,10 +61,9 @@ export function recentChanges(
   };
 }
 
-function effectOf(log: VerifiedLog, { entry, mayBeOwn, nullifies }: ForeignOperation): Effect | undefined {
-  const before =
-    log.entries.find(({ cid }) => cid === nullifies.at(-1)) ??
-    log.entries.find(({ cid }) => cid === entry.operation.prev);
+function effectOf(log: VerifiedLog, operation: ForeignOperation): Effect | undefined {
+  const { entry, mayBeOwn } = operation;
+  const before = entryBefore(log, operation);
   if (before === undefined || entry.operation.type === "plc_tombstone" || before.operation.type === "plc_tombstone") {
     return undefined;
   }

@@ -14,7 +14,8 @@ import { contentOf, signingKeyOf } from "../../plc/operation.ts";
 import type { MigrationServices } from "../context.ts";
 import { checkBlobs } from "./blob-check.ts";
 import { findNamed, requireRemembered } from "./by-memory.ts";
-import { operationsMade, recentChanges, withoutStrangers, type RecentChanges } from "./change-checks.ts";
+import { madeHere } from "../../services/disk/remembered/made-operations.ts";
+import { recentChanges, withoutStrangers, type RecentChanges } from "./change-checks.ts";
 import { fine, found, type Health, type HealthCheck, type Subject } from "./health.ts";
 import { askElsewhere, askStanding, checkElsewhere, checkHome, checkSignature, type Standing } from "./home-checks.ts";
 import { checkDocument, checkHandle, checkLog, checkTombstone } from "./identity-checks.ts";
@@ -73,7 +74,7 @@ export async function examine(
   }
   const handle = claimedHandle(contentOf(operation)?.alsoKnownAs ?? []);
   const subject = { did, past: log, handle, signingKey: signingKeyOf(operation) };
-  const made = await operationsMade(stateDir, did, signal);
+  const made = await madeHere(stateDir, did, signal);
   const changes = recentChanges(services, log, made);
   const document = await checkDocument(services, log, signal);
   return lookOver(subject, [...how, checkLog(log), document, checkKeys(log, made)], changes);

@@ -8,7 +8,8 @@ import { hadHandle, notClaimed } from "../../account/find.ts";
 import { pastOf, readAnyIdentity, type AnyIdentity } from "../../account/web/any-identity.ts";
 import type { MigrationServices } from "../context.ts";
 import { findNamed, requireRemembered, type Lookup, type Named } from "./by-memory.ts";
-import { operationsMade, recentChanges, withoutStrangers } from "./change-checks.ts";
+import { madeHere } from "../../services/disk/remembered/made-operations.ts";
+import { recentChanges, withoutStrangers } from "./change-checks.ts";
 import type { HealthCheck } from "./health.ts";
 import { checkMove, withMove } from "./move-checks.ts";
 import { checkAsOwner, type OwnerAnswers } from "./owner-checks.ts";
@@ -67,7 +68,7 @@ export async function standingOf(
     owner === undefined ? [] : await checkAsOwner(services, subject, standing, owner, Promise.resolve(outside), signal);
   const { log } = identity;
   const changes =
-    log === undefined ? undefined : recentChanges(services, log, await operationsMade(lookup.stateDir, did, signal));
+    log === undefined ? undefined : recentChanges(services, log, await madeHere(lookup.stateDir, did, signal));
   const move = await checkMove(services, subject, lookup.stateDir, signal);
   const seen = withMove([...outside, ...inside], move);
   const checks = withoutStrangers([...[changes?.check ?? []].flat(), ...seen], changes);

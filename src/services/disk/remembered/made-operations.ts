@@ -3,6 +3,7 @@
  * somebody else's. Earlier versions have left those of moves in their journals alone.
  */
 import { isJsonObject } from "../../../data/json-object.ts";
+import { expectedFailure } from "../../../errors.ts";
 import { joinPath, listFolder, writeShared } from "../files.ts";
 import { ownFolder, readOwn } from "../own-files.ts";
 
@@ -24,6 +25,23 @@ export async function noteMade(stateDir: string, did: string, cid: string): Prom
  */
 export async function madeOperations(stateDir: string, did: string): Promise<readonly string[]> {
   return [...new Set([...(await readMade(stateDir, did)), ...(await signedInJournals(stateDir, did))])];
+}
+
+/** The same; none where it cannot be read, or no folder of the state is known. @throws the signal's reason */
+export async function madeHere(
+  stateDir: string | undefined,
+  did: string,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  if (stateDir === undefined) {
+    return [];
+  }
+  try {
+    return await madeOperations(stateDir, did);
+  } catch (error) {
+    expectedFailure(error, signal);
+    return [];
+  }
 }
 
 async function readMade(stateDir: string, did: string): Promise<readonly string[]> {

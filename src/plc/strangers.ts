@@ -1,0 +1,40 @@
+/**
+ * Servers that an identity was made to name of late, and not by decamp on this machine. It may have been the owner,
+ * elsewhere: nobody is led there before that is settled.
+ */
+import { originOfPds } from "../identity/did-document.ts";
+import { entriesSince, foreignOperations, type ForeignOperation } from "./foreign.ts";
+import type { LogEntry, VerifiedLog } from "./log.ts";
+import { pdsOf } from "./operation.ts";
+
+/**
+ * The operations of the last 72 hours that still count, and that decamp is not known to have made.
+ *
+ * @param made operations that decamp has made on this machine
+ * @param now epoch milliseconds by the directory's clock
+ */
+export function lateForeigners(log: VerifiedLog, made: readonly string[], now: number): readonly ForeignOperation[] {
+  const chain = log.entries.filter(({ nullified }) => !nullified);
+  return foreignOperations(log, entriesSince({ ...log, entries: chain }, [], now), { keys: [], made }, now);
+}
+
+/** What stood before an operation: the last one that it took back, or the one that it follows. */
+export function entryBefore(
+  { entries }: VerifiedLog,
+  { entry, nullifies }: Pick<ForeignOperation, "entry" | "nullifies">,
+): LogEntry | undefined {
+  return entries.find(({ cid }) => cid === nullifies.at(-1)) ?? entries.find(({ cid }) => cid === entry.operation.prev);
+}
+
+/** Origins of the servers that only such operations have named. @param made, now as above */
+export function strangersServers(log: VerifiedLog, made: readonly string[], now: number): readonly string[] {
+  const late = lateForeigners(log, made, now);
+  const unsettled = new Set(late.map(({ entry }) => entry.cid));
+  const settled = new Set(log.entries.filter(({ cid, nullified }) => !nullified && !unsettled.has(cid)).map(originIn));
+  const named = new Set(late.flatMap(({ entry }) => originIn(entry) ?? []));
+  return [...named].filter((origin) => !settled.has(origin));
+}
+
+function originIn({ operation }: LogEntry): string | undefined {
+  return operation.type === "plc_tombstone" ? undefined : originOfPds(pdsOf(operation));
+}
