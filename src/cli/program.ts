@@ -235,7 +235,7 @@ function usageError({ code, message: text }: CommanderError, command: Command, m
   const help = `Run ${name} --help to see how it is used.`;
   const [, message = text, similar] = /^(?:error: )?(.*?)(?:\n\((.*)\))?$/s.exec(text) ?? [];
   const secret =
-    /^unknown option '--(password|new-password|auth-factor|plc-token|delete-token|rotation-key|passphrase)(?:=|'$)/.exec(
+    /^unknown option '--(password|new-password|old-password|auth-factor|plc-token|delete-token|rotation-key|passphrase)(?:=|'$)/.exec(
       message,
     )?.[1];
   if (secret !== undefined) {

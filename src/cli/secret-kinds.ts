@@ -5,6 +5,7 @@ export type SecretName =
   | "authFactor"
   | "targetPassword"
   | "adminPassword"
+  | "oldPassword"
   | "plcToken"
   | "deleteToken"
   | "rotationKey"
@@ -50,6 +51,12 @@ export const secretKinds: Readonly<Record<SecretName, SecretKind>> = {
     once: false,
     isClosed: true,
   },
+  oldPassword: {
+    flag: "old-password",
+    env: ["DECAMP_OLD_PASSWORD"],
+    what: "the password at the server where your account has lived",
+    once: false,
+  },
   plcToken: {
     flag: "plc-token",
     env: ["PLC_SIGN_TOKEN"],
@@ -82,6 +89,7 @@ export const secretNames: readonly SecretName[] = [
   "authFactor",
   "targetPassword",
   "adminPassword",
+  "oldPassword",
   "plcToken",
   "deleteToken",
   "rotationKey",

@@ -53,6 +53,19 @@ export function ownerOptions(command: Command): Command {
   return signInSecrets(command);
 }
 
+/** The flags of a command that brings blobs from servers, which may give them to the owner alone. */
+export interface GiverFlags extends SignInFlags {
+  readonly from?: readonly string[];
+  readonly oldPasswordFile?: string;
+  readonly oldPasswordCommand?: string;
+}
+
+/** All of `GiverFlags`. @param from what `--from` means */
+export function giverOptions(command: Command, from: string): Command {
+  signInSecrets(command.option("--from <url>", `${from}; may be repeated`, collect));
+  return secretOptions(command, "old-password", "password at the one server of --from", "DECAMP_OLD_PASSWORD");
+}
+
 /** The flags of a command that signs in only where it is told to: all of `SignInFlags`, and that one. */
 export function mayAlsoSignIn(command: Command): Command {
   const says = "also sign in at the server of the account, and look at what only its owner is told";

@@ -4,11 +4,11 @@ import type { Identity } from "../account/read-identity.ts";
 import { signingKeysOf, type AnyIdentity } from "../account/web/any-identity.ts";
 import type { Whereabouts } from "../account/where.ts";
 import type { AccountServices } from "../account/services.ts";
-import { archiveName } from "../archive/layout.ts";
+import { archiveOfMove } from "../archive/export/usual-archive.ts";
 import { readManifests, type Manifest, type Missing } from "../archive/manifest.ts";
 import { isDecampError } from "../errors.ts";
 import { defaultUploads } from "../services/defaults.ts";
-import { isStorageError, joinPath } from "../services/disk/files.ts";
+import { isStorageError } from "../services/disk/files.ts";
 import type { Services } from "../services/open.ts";
 import type { ProfileCounts } from "../services/servers/app-view.ts";
 import type { Pds, ServerDescription } from "../services/servers/pds.ts";
@@ -306,7 +306,7 @@ export class Context {
 
   /** Folder of the archive. */
   get archive(): string {
-    return this.options.archive ?? joinPath(this.options.stateDir, "archives", archiveName(this.identity.did));
+    return this.options.archive ?? archiveOfMove(this.options.stateDir, this.identity.did);
   }
 
   /** What was warned of, each once, for the result. */

@@ -61,9 +61,9 @@ async function type(line: string | undefined, env: Record<string, string>, more 
   await promisify(execFile)("sh", ["-c", shell], { env: { PATH: process.env["PATH"], HOME: home, ...env } });
 }
 
-/** The same at a terminal, where a person is asked. */
-function atTerminal(line: string | undefined): Screen {
-  expect(line).toMatch(/^decamp account deactivate /);
+/** The same at a terminal, where a person is asked. @param command what it has to be */
+function atTerminal(line: string | undefined, command: string): Screen {
+  expect(line).toMatch(new RegExp(`^decamp ${command} `));
   const shell = `decamp() { "${process.execPath}" bin/decamp.js "$@"; }; ${line ?? ""}`;
   return onProgram("/bin/sh", ["-c", shell], { PATH: process.env["PATH"], HOME: home });
 }
@@ -89,6 +89,9 @@ test("an account that is well, by DID and by handle; then active on both servers
   expect(stranger).toMatchObject({ code: 3, states: { changes: "warning", elsewhere: "fault" } });
   expect(stranger.wrong[0]?.help).toMatch(/^First settle whether the change above was yours\. Only if it was: /);
   const here = ["--state-dir", move.stateDir];
+  const unsettled = await runDecamp(["migrate", "status", account.did, ...where, "--json"]);
+  expect(JSON.parse(unsettled.stdout)).toMatchObject({ moves: [{ state: "source-active", unsettled: b.url }] });
+  expect(unsettled.stdout).not.toContain("--to");
   const both = await look(account.did, ...here);
   expect(both).toMatchObject({ code: 3, states: { home: "ok", elsewhere: "fault", signature: "warning" } });
   expect(both.states).not.toHaveProperty("changes");
@@ -114,7 +117,7 @@ test("an account that is well, by DID and by handle; then active on both servers
   };
   // Where the move was begun, it is finished.
   expect(both.wrong[0]?.next).toMatch(/^decamp migrate /);
-  const screen = atTerminal(stranger.wrong[0]?.next);
+  const screen = atTerminal(stranger.wrong[0]?.next, "account deactivate");
   await screen.answers("Type yes to deactivate", "yes\r");
   await screen.answers("Password of", `${account.password}\r`);
   expect(await screen.ended).toBe(0);
@@ -257,48 +260,80 @@ test("a tombstone can be taken back by a key above its signer", async () => {
   expect(await look(account.did)).toMatchObject({ code: 0, states: healthy });
 });
 
-test("a blob that did not come along", async () => {
+test("blobs that did not come along: from the archive, from a server that lies, from the old one to its owner", async () => {
   const account = await filled("blobless");
   const move = await prepareMove(network, account, b);
   const { cids } = (await (await fetch(`${a.url}/xrpc/com.atproto.sync.listBlobs?did=${account.did}`)).json()) as {
     cids: string[];
   };
-  const [lost = ""] = cids;
-  await runDecamp([...move.args, "--archive", path.join(move.folder, "archive"), "--skip-blob", lost]);
+  const [lost = "", other = ""] = cids;
+  const archive = path.join(move.folder, "archive");
+  await runDecamp([...move.args, "--archive", archive, "--skip-blob", lost, "--skip-blob", other]);
   const seen = await look(account.did);
   expect(seen).toMatchObject({ code: 3, states: { blobs: "fault" } });
-  expect(seen.wrong[0]?.message).toContain(lost);
+  expect(seen.wrong[0]?.message).toMatch(new RegExp(`${lost}|${other}`));
   expect(await look(account.did, "--quick")).toMatchObject({ code: 0 });
 
-  const push = ["blob", "push", account.did, path.join(move.folder, "archive"), "--password-file"];
-  const own = [path.join(move.folder, "new"), ...where, "--no-input", "--json"];
-  const [at = ""] = globSync(`${move.folder}/archive/blobs/*/${lost}`);
+  const own = ["--password-file", path.join(move.folder, "new"), ...where, "--no-input", "--json"];
+  const push = async (...more: string[]): Promise<unknown[]> => {
+    // Where no server was named, that password goes nowhere.
+    const env = { DECAMP_OLD_PASSWORD: account.password };
+    const { code, stdout } = await runDecamp(["blob", "push", account.did, ...more, ...own], { env });
+    return [code, JSON.parse(stdout)];
+  };
+  const [at = ""] = globSync(`${archive}/blobs/*/${lost}`);
   const bytes = readFileSync(at);
   writeFileSync(at, Buffer.alloc(bytes.length));
-  let served = Buffer.alloc(bytes.length);
-  await using keeper = await scriptedServer((_, response) => void response.end(served));
-  const late = path.join(move.folder, "late");
+  await using liar = await scriptedServer(({ url = "" }, response) =>
+    url.includes("getBlob")
+      ? void response.end(Buffer.alloc(bytes.length))
+      : sendJson(response, 200, { did: account.did, active: true }),
+  );
+  const state = path.join(move.folder, "other-state");
+  const late = path.join(state, "archives", account.did.replaceAll(":", "-"));
+  const elsewhere = ["--state-dir", state, ...where, "--json"];
+  const get = async (...more: string[]): Promise<unknown[]> => {
+    const { code, stdout } = await runDecamp(["blob", "get", account.did, ...more, ...elsewhere]);
+    return code === 2 ? [code] : [code, JSON.parse(stdout)];
+  };
+  const old = ["--old-password-file", path.join(move.folder, "old")];
+  const twoServers = ["--from", a.url, "--from", liar.origin];
+  expect(await Promise.all([get(), get(...twoServers, ...old)])).toEqual([[2], [2]]);
   expect((await runDecamp(["export", account.did, "-o", late, ...where])).code).toBe(6);
-  const get = ["blob", "get", account.did, late, ...where, "--json"];
-  const nowhere = await runDecamp([...get, "--from", keeper.origin]);
-  expect([nowhere.code, JSON.parse(nowhere.stdout)]).toMatchObject([6, { missing: 1, got: [], left: [{ cid: lost }] }]);
-  served = bytes;
-  const got = await runDecamp([...get, "--from", keeper.origin]);
-  expect([got.code, JSON.parse(got.stdout)]).toMatchObject([0, { missing: 1, got: [lost], bytes: bytes.length }]);
-  expect((await runDecamp(["verify", late, ...where])).code).toBe(0);
-  expect(JSON.parse((await runDecamp(get)).stdout)).toMatchObject({ missing: 0, got: [], left: [] });
 
-  const damaged = await runDecamp([...push, ...own]);
-  expect([damaged.code, JSON.parse(damaged.stdout)]).toMatchObject([
-    6,
-    { missing: 1, pushed: [], left: [{ cid: lost, reason: expect.stringContaining("was not sent") as string }] },
+  const reason = expect.stringContaining("other bytes") as string;
+  const left = cids.toSorted().map((cid) => ({ cid, reason }));
+  expect(await Promise.all([push("--from", liar.origin), get("--from", liar.origin)])).toMatchObject([
+    [6, { missing: 2, pushed: [], left, ownerOnly: [] }],
+    [6, { missing: 2, got: [], left, archive: late, ownerOnly: [{ server: a.url }] }],
   ]);
-  writeFileSync(at, bytes);
-  const pushed = await runDecamp([...push, ...own]);
-  expect([pushed.code, JSON.parse(pushed.stdout)]).toMatchObject([0, { missing: 1, pushed: [lost], left: [] }]);
-  expect(await look(account.did)).toMatchObject({ code: 0, states: healthy });
+
+  const next = `decamp blob push ${account.did} ${archive} --from ${a.url} ${where.join(" ")}`;
+  expect(await push(archive)).toMatchObject([
+    6,
+    {
+      missing: 2,
+      pushed: [other],
+      left: [{ cid: lost, reason: expect.stringMatching(/was not sent; localhost:.*deactivated/) as string }],
+      ownerOnly: [{ server: a.url }],
+      next,
+    },
+  ]);
+  expect(await get("--from", a.url, ...old)).toMatchObject([0, { got: cids.toSorted(), ownerOnly: [] }]);
+  const kept = Promise.all([runDecamp(["verify", late, ...where]), get()]);
+
+  const screen = atTerminal(seen.wrong[0]?.next, "blob push");
+  await screen.answers("Password of", `${move.newPassword}\r`);
+  await screen.answers("Sign in there?", "yes\r");
+  await screen.answers("Password of", `${account.password}\r`);
+  expect(await screen.ended).toBe(0);
+  expect(await kept).toMatchObject([{ code: 0 }, [0, { missing: 0, got: [], left: [] }]]);
+  expect(await Promise.all([push(), look(account.did)])).toMatchObject([
+    [0, { missing: 0, pushed: [], left: [], ownerOnly: [] }],
+    { code: 0, states: healthy },
+  ]);
   const stranger = await filled("stranger");
-  expect((await runDecamp([...push.with(2, stranger.did), ...own])).code).toBe(9);
+  expect((await runDecamp(["blob", "push", stranger.did, archive, ...own])).code).toBe(9);
   await move.remove();
 });
 

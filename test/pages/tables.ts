@@ -52,6 +52,7 @@ export const tables: Readonly<Record<string, PageTable>> = {
       ["Password of alice.example.com", "the-old-password"],
       ["Password of alice.example.com", "the-old-password"],
       ["Password of alice.example.com", "the-old-password"],
+      ["Password of alice.example.com", "the-old-password"],
     ],
   },
   "docs/KEYS.md": {

@@ -107,7 +107,8 @@ export async function fetchBlobs(
       settled();
       return;
     }
-    const came = await fetchBlob(archive, cid, want, async () => open(cid, signal, busy), options, signal);
+    const place = async (): Promise<NewFile> => NewFile.create(path);
+    const came = await fetchBlob(place, { cid, want }, async () => open(cid, signal, busy), options, signal);
     if ("file" in came) {
       const { file, mimeType } = came;
       const begun = background.add(async () => {
@@ -175,12 +176,19 @@ function byCid(a: { cid: string }, b: { cid: string }): number {
   return a.cid < b.cid ? -1 : 1;
 }
 
-async function fetchBlob(
-  archive: string,
-  cid: Cid,
-  want: WantedBlob,
+/**
+ * Fetches one blob, until it is what its CID says, or cannot be had.
+ *
+ * @param place makes the file that it is written into, anew for every try; one that did not come is discarded
+ * @returns the whole file, proved, for the caller to keep or to discard; or why there is none, in half a sentence, and
+ *   `silence` where there was no answer at all
+ * @throws DecampError `storage`; what `open` throws about the server or the account as a whole; the signal's reason
+ */
+export async function fetchBlob(
+  place: () => Promise<NewFile>,
+  { cid, want }: { readonly cid: Cid; readonly want: Pick<WantedBlob, "size"> },
   open: () => Promise<Download>,
-  { pause, isAnswering }: FetchOptions,
+  { pause, isAnswering }: Pick<FetchOptions, "pause" | "isAnswering">,
   signal: AbortSignal,
 ): Promise<{ file: NewFile; mimeType?: string | undefined } | { reason: string; silence?: DecampError }> {
   for (let attempt = 1; ; attempt += 1) {
@@ -188,7 +196,7 @@ async function fetchBlob(
     try {
       const download = await open();
       begun = true;
-      return { file: await receive(archive, cid, download, want), mimeType: download.mimeType };
+      return { file: await receive(place, cid, download, want), mimeType: download.mimeType };
     } catch (error) {
       signal.throwIfAborted();
       // A refusal, or an answer of another kind, is final for this blob. Short or wrong bytes are worth another try.
@@ -215,10 +223,15 @@ async function fetchBlob(
  * @throws DecampError `damaged` if it is not what the CID says, `limit-exceeded` if it is far larger than the record
  *   says
  */
-async function receive(archive: string, cid: Cid, download: Download, { size = 0 }: WantedBlob): Promise<NewFile> {
+async function receive(
+  place: () => Promise<NewFile>,
+  cid: Cid,
+  download: Download,
+  { size = 0 }: Pick<WantedBlob, "size">,
+): Promise<NewFile> {
   const { limits = defaultBudgets } = download;
   const most = size > 0 ? size + limits.blobExcess : Infinity;
-  const file = await NewFile.create(blobFile(archive, cid));
+  const file = await place();
   try {
     for await (const bytes of download.bytes) {
       if (Math.max(download.length ?? 0, file.size + bytes.length) > most) {

@@ -18,6 +18,9 @@ import { pause, type ExportOptions } from "./export-options.ts";
 import { fetchBlobs, type WantedBlob } from "./fetch-blobs.ts";
 import { referredBlobs } from "./wanted-blobs.ts";
 
+/** A server that fails like that gives nothing: another one may. */
+export const serverFailures = ["server-refused", "unreachable", "bad-answer", "limit-exceeded"] as const;
+
 /** What came of it. */
 export interface FetchedLater {
   /** How many blobs the complete snapshots lacked. */
@@ -33,7 +36,9 @@ export interface FetchedLater {
 /**
  * Fetches what the complete snapshots of an archive lack.
  *
- * @param servers asked one after the other, each for what those before it did not give; nobody is signed in
+ * @param servers asked one after the other, each for what those before it did not give
+ * @param options `signsIn`: called for a server that did not give all; true where the owner was signed in there now:
+ *   then it is asked once more
  * @throws DecampError `usage` if the folder holds something else; `locked`, `storage`, `damaged` or `unreadable-file`
  *   for a repository of the archive that cannot be read, `rate-limited`; the signal's reason. What has come is there
  *   for the next run
@@ -42,9 +47,11 @@ export async function fetchLater(
   archive: string,
   did: string,
   servers: readonly Pds[],
-  options: Pick<ExportOptions, "concurrency" | "signal" | "now" | "sleep" | "lockOwner">,
+  options: Pick<ExportOptions, "concurrency" | "signal" | "now" | "sleep" | "lockOwner"> & {
+    readonly signsIn?: (pds: Pds) => Promise<boolean>;
+  },
 ): Promise<FetchedLater> {
-  const { now } = options;
+  const { now, signsIn } = options;
   await requireArchiveFolder(archive, did);
   return withLock(lockFile(archive), options.lockOwner, options, async (signal) => {
     const manifests = await believableManifests(archive, await requireArchiveFolder(archive, did), signal);
@@ -52,8 +59,15 @@ export async function fetchLater(
     const missing = left.size;
     const here = new Map<Cid, ArchivedBlob>();
     const said = new Map<Cid, string[]>();
-    for (const pds of left.size === 0 ? [] : servers) {
-      for (const [cid, reason] of await askOne(archive, did, pds, { left, here }, { ...options, signal })) {
+    for (const pds of servers) {
+      if (left.size === 0) {
+        break;
+      }
+      const ask = async (): Promise<ReadonlyMap<Cid, string>> =>
+        askOne(archive, did, pds, { left, here }, { ...options, signal });
+      const seen = await ask();
+      const reasons = left.size > 0 && (await signsIn?.(pds)) === true ? await ask() : seen;
+      for (const [cid, reason] of reasons) {
         said.set(cid, [...(said.get(cid) ?? []), `${pds.host}: ${reason}`]);
       }
     }
@@ -119,7 +133,7 @@ async function askOne(
     return new Map(came.missing.map(({ cid, reason }) => [cid, reason]));
   } catch (error) {
     signal.throwIfAborted();
-    if (!isDecampError(error, "server-refused", "unreachable", "bad-answer", "limit-exceeded")) {
+    if (!isDecampError(error, ...serverFailures)) {
       throw error;
     }
     // It ended in between: what had come until then lies there.

@@ -14,7 +14,7 @@ import { joinPath } from "../../services/disk/files.ts";
 import { archivedHome } from "../export/archived-home.ts";
 import { allNights } from "../export/night-memory.ts";
 import { shardOf } from "../export/shard.ts";
-import { timeBefore, type Span } from "../keep-rules.ts";
+import { before, type Span } from "../keep-rules.ts";
 import { archiveName } from "../layout.ts";
 import { readableManifests, type Manifest } from "../manifest.ts";
 
@@ -57,7 +57,7 @@ export async function judgeGone(
 ): Promise<GoneAccounts> {
   const now = services.now();
   const missed = await findMissed(folder);
-  const due = missed.filter(({ since }) => since <= timeBefore(now, span));
+  const due = missed.filter(({ since }) => since <= before(now, span));
   const accounts: GoneAccount[] = [];
   for (const server of new Set(due.map((one) => one.server))) {
     const candidates = due.filter((one) => one.server === server);

@@ -4,8 +4,7 @@ import { exportFound, findToExport } from "../../archive/export/find-and-export.
 import type { LocatedAccount } from "../../account/find.ts";
 import { signIn } from "../../account/sign-in.ts";
 import type { ReportExport } from "../../archive/events.ts";
-import { archiveName } from "../../archive/layout.ts";
-import { ownRules } from "../../services/system-rules.ts";
+import { usualFolder } from "../../archive/export/usual-archive.ts";
 import { readableManifests } from "../../archive/manifest.ts";
 import { DecampError, exitCodeOf } from "../../errors.ts";
 import { parseServerUrl } from "../../identity/addresses.ts";
@@ -40,7 +39,7 @@ export async function exportAccount(
 ): Promise<number> {
   const { flags, globals: raw } = invocation;
   const globals = readGlobals(raw, given.env);
-  const archive = flags.output ?? folderOf(account);
+  const archive = flags.output ?? usualFolder(account);
   const target = await carTarget(flags.output);
   const terminal = beside(given, target);
   if (target !== undefined) {
@@ -139,12 +138,6 @@ const secretsHere = {
   sourcePassword: "the password for your server",
   authFactor: "the sign-in code that your server mailed to you",
 };
-
-/** A folder here, named like the account; with `_` before it where the system keeps that name for itself. */
-function folderOf(account: Account): string {
-  const name = account.type === "handle" ? account.handle : archiveName(account.did);
-  return ownRules.isReserved(name) ? `_${name}` : name;
-}
 
 /** The DID that the archive knows for a handle, if it is one. */
 async function archivedDid(

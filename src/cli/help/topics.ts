@@ -128,6 +128,7 @@ safer, because other programs that you run can read your variables:
   DECAMP_SOURCE_PASSWORD  password on the old server; also ATP_PASSWORD
   DECAMP_TARGET_PASSWORD  password for the new one; also NEW_ACCOUNT_PASSWORD
   DECAMP_ADMIN_PASSWORD   admin password of a server, for export --all
+  DECAMP_OLD_PASSWORD     password where the account has lived, for decamp blob
   ATP_AUTH_FACTOR_TOKEN   the code that a server mails for a sign-in
   PLC_SIGN_TOKEN          the code that it mails for a change of the identity
   DECAMP_DELETE_TOKEN     the code that it mails to delete the copy, for cancel

@@ -1,15 +1,10 @@
 /** `decamp repo …` and `decamp blob …`: what they are called with. */
 import type { Command } from "commander";
 import { runs, type Declared } from "../command.ts";
-import { collect, helpStartsWith, ownerOptions, type OwnerFlags } from "../shape.ts";
+import { collect, giverOptions, helpStartsWith, type GiverFlags } from "../shape.ts";
 
 export interface LsFlags {
   readonly collection?: readonly string[];
-}
-
-/** Flags of `decamp blob get`. */
-export interface GetFlags {
-  readonly from?: readonly string[];
 }
 
 const input = "a CAR file, an archive, or - for the standard input";
@@ -102,28 +97,34 @@ export function declareLook(program: Command): readonly Declared[] {
     runs(repoUnpack, async () => (await import("./run.ts")).repoUnpackCommand),
     runs(repoDiff, async () => (await import("./run.ts")).repoDiffCommand),
     runs(blobLs, async () => (await import("./run.ts")).blobLsCommand),
-    runs<GetFlags>(declareGet(blob), async () => (await import("./get.ts")).blobGetCommand),
-    runs<OwnerFlags>(declarePush(blob), async () => (await import("./push.ts")).blobPushCommand),
+    runs<GiverFlags>(declareGet(blob), async () => (await import("./get.ts")).blobGetCommand),
+    runs<GiverFlags>(declarePush(blob), async () => (await import("./push.ts")).blobPushCommand),
   ];
 }
+
+const whichArchive = "the folder of its archive (default: the one that export or migrate puts it into)";
 
 function declareGet(blob: Command): Command {
   const command = blob
     .command("get")
     .summary("fetch blobs into an archive that it lacks")
     .argument("<account>", "its handle, or its DID")
-    .argument("<archive>", "the folder of its archive")
-    .option("--from <url>", "ask this server first; may be repeated", collect);
+    .argument("[archive]", whichArchive);
+  giverOptions(command, "ask this server first, for the handle, too");
   return helpStartsWith(
     command,
     [
       "Fetches the blobs that an archive lacks: from the servers that you name, then",
       "from the one where the account lives, then from those where it has lived. Each",
-      "is hashed, and belongs to the snapshots that lacked it from then on. Nobody signs",
-      "in. Ends with 6 if the archive still lacks some.",
+      "is hashed, and belongs to the snapshots that lacked it from then on. It makes no",
+      "archive: decamp export does. Ends with 6 if the archive still lacks some.",
+      "",
+      "A server may give blobs to the owner alone, as one where the account is",
+      "deactivated. Then you are asked whether to sign in there.",
     ],
     [
-      { says: "What the export could not get then:", command: "decamp blob get alice.example.com backup" },
+      { says: "What the export could not get then:", command: "decamp blob get alice.example.com" },
+      { says: "Of an archive that lies elsewhere:", command: "decamp blob get alice.example.com backup" },
       {
         says: "From a server that may still have it:",
         command: "decamp blob get alice.example.com backup --from https://pds.example.org",
@@ -135,17 +136,28 @@ function declareGet(blob: Command): Command {
 function declarePush(blob: Command): Command {
   const command = blob
     .command("push")
-    .summary("bring blobs from an archive that the server lacks")
+    .summary("bring blobs that the server lacks, from an archive or another server")
     .argument("<account>", "its handle, or its DID")
-    .argument("<archive>", "the folder of its archive");
-  ownerOptions(command);
+    .argument("[archive]", whichArchive);
+  giverOptions(command, "bring them from this server, and not from those where it has lived");
   return helpStartsWith(
     command,
     [
       "Asks the server of the account which blobs it lacks, and brings those that the",
-      "archive has: after a move that left some behind, or a loss at the server. Each is",
-      "read back and hashed. Ends with 6 if the server still lacks some.",
+      "archive has, if there is one, and then those that another server has: the ones",
+      "that you name, or those where the account has lived. Each is hashed, sent, read",
+      "back and hashed. Ends with 6 if the server still lacks some.",
+      "",
+      "A server may give blobs to the owner alone, as one where the account is",
+      "deactivated. Then you are asked whether to sign in there.",
     ],
-    [{ says: "What the move could not bring then:", command: "decamp blob push alice.example.com backup" }],
+    [
+      { says: "What the move could not bring then:", command: "decamp blob push alice.example.com" },
+      { says: "From an archive that lies elsewhere:", command: "decamp blob push alice.example.com backup" },
+      {
+        says: "From a server that still has it:",
+        command: "decamp blob push alice.example.com --from https://pds.example.org",
+      },
+    ],
   );
 }

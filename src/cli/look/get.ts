@@ -1,43 +1,36 @@
 /** `decamp blob get`: blobs that an archive lacks, from the servers that may have them. */
 import { exitCodeOf } from "../../errors.ts";
-import { parseServerUrl } from "../../identity/addresses.ts";
 import { getBlobs } from "../../migration/afterwards/get-blobs.ts";
 import type { Edge, Invocation } from "../command.ts";
-import { readGlobals } from "../globals.ts";
-import { servicesFor } from "../services.ts";
+import type { GiverFlags } from "../shape.ts";
 import { plural } from "../talk/reporters/amounts.ts";
-import { stoppable, tellStopping } from "../talk/signals.ts";
 import { tellDocument } from "../talk/terminal.ts";
-import type { GetFlags } from "./declare.ts";
+import { isOrAre, nextOf, tellLeft, withKeepers } from "./keepers.ts";
 
 /** Runs `decamp blob get`. Exit code 6 if the archive still lacks some. */
-export async function blobGetCommand(
-  { args, flags, globals: raw }: Invocation<GetFlags>,
-  { terminal }: Edge,
-): Promise<number> {
-  const globals = readGlobals(raw, terminal.env);
-  const [account = "", archive = ""] = args;
-  const servers = (flags.from ?? []).map((url) => parseServerUrl(url, globals));
-  const services = servicesFor(globals, terminal);
-  try {
-    const done = await stoppable(
-      async (signal) => getBlobs(services, { account, archive, servers }, signal),
-      tellStopping(terminal, globals),
-    );
-    const { missing, got, left } = done;
-    const document = { type: "result", version: 1, command: "blob get", ...done };
+export async function blobGetCommand(invocation: Invocation<GiverFlags>, edge: Edge): Promise<number> {
+  const { terminal } = edge;
+  const [account = "", named] = invocation.args;
+  return withKeepers(invocation, edge, async ({ services, keepers, servers, globals, signal }) => {
+    const { stateDir } = services;
+    const done = await getBlobs(services, keepers, { account, archive: named, servers, stateDir }, signal);
+    const { archive, missing, got, left } = done;
+    const next = nextOf(invocation, globals, "get", done);
+    const document = {
+      type: "result",
+      version: 1,
+      command: "blob get",
+      ...done,
+      ...(next === undefined ? {} : { next }),
+    };
     if (!tellDocument(terminal, globals.json, document) && (!globals.quiet || left.length > 0)) {
       terminal.out.line(
         missing === 0
           ? `${archive} lacks no blob that its records need.`
-          : `${archive} lacked ${plural(missing, "blob")}. ${got.length} are there now, hashed.`,
+          : `${archive} lacked ${plural(missing, "blob")}. ${isOrAre(got.length)} there now, hashed.`,
       );
-      for (const { cid, reason } of left) {
-        terminal.out.line({ text: "missing  ", style: "red" }, `${cid}: ${reason}`);
-      }
+      tellLeft(terminal, done, next);
     }
     return left.length === 0 ? 0 : exitCodeOf("incomplete");
-  } finally {
-    services.close();
-  }
+  });
 }

@@ -321,9 +321,13 @@ async function requireNotAtOld(
     throw new DecampError("refused", `${some}. The account there stays active.`, {
       hint:
         migrate === undefined
-          ? `decamp export with --from ${source.origin} brings them into an archive, and decamp blob push from there.`
+          ? "This brings them from there. Then deactivate the account again:"
           : "This brings them, and then deactivates it there:",
-      data: { reason: "blobs-missing", blobs: held, ...(migrate === undefined ? {} : { next: migrate }) },
+      data: {
+        reason: "blobs-missing",
+        blobs: held,
+        next: migrate ?? ["blob", "push", did, "--from", source.origin],
+      },
     });
   }
 }

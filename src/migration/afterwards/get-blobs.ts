@@ -1,50 +1,77 @@
 /** Blobs that an archive lacks, from servers that are named, and those where the account lives or has lived. */
 
 import { findAnyIdentity } from "../../account/find.ts";
-import { pastOf } from "../../account/web/any-identity.ts";
-import { homeOf } from "../../account/where.ts";
 import { fetchLater, type FetchedLater } from "../../archive/export/fetch-later.ts";
 import { exportOptions } from "../../archive/export/export-options.ts";
 import { readSnapshots } from "../../archive/open.ts";
+import { findUsualArchive } from "../../archive/export/usual-archive.ts";
+import { DecampError } from "../../errors.ts";
 import { parseAccount } from "../../identity/names.ts";
 import type { MigrationServices } from "../context.ts";
-import { earlierHomes } from "../doctor/home-checks.ts";
 import { requireArchiveOf } from "./archive-of.ts";
+import { BlobGivers, type KeeperAnswers, type OwnerOnly } from "./blob-givers.ts";
 
 /** Whose blobs, and from where. */
 export interface GetRequest {
   /** A handle or a DID. */
   readonly account: string;
-  /** Folder of the archive. */
-  readonly archive: string;
-  /** Origins of servers that are asked before the others. */
+  /** Folder of the archive; where an export or a move puts it, unless given. */
+  readonly archive?: string | undefined;
+  /** Origins of servers that are asked before the others; the first one for the handle, too. */
   readonly servers: readonly string[];
+  /** Folder of decamp's own state. */
+  readonly stateDir: string;
 }
 
 /** What came of it. */
 export interface Got extends FetchedLater {
   readonly did: string;
   readonly handle: string;
+  /** Folder of the archive. */
+  readonly archive: string;
+  /** Where nobody has signed in that gives blobs to the owner alone. */
+  readonly ownerOnly: readonly OwnerOnly[];
 }
 
 /**
- * Brings what the archive lacks, as far as a server gives it. Nobody is signed in.
+ * Brings what the archive lacks, as far as a server gives it. No archive is made here.
  *
- * @throws DecampError `refused` for the archive of another account; what opening the archive, finding the account and
- *   `fetchLater` throw
+ * @throws DecampError `refused` for the archive of another account; `usage` where none was named and none lies in its
+ *   usual places; what opening the archive, finding the account, signing in and `fetchLater` throw
  */
 export async function getBlobs(
   services: MigrationServices,
-  { account, archive, servers }: GetRequest,
+  answers: KeeperAnswers,
+  { account, archive: named, servers, stateDir }: GetRequest,
   signal: AbortSignal,
 ): Promise<Got> {
-  const contents = await readSnapshots(archive);
-  const identity = await findAnyIdentity(services, parseAccount(account), { past: true }, signal);
+  const name = parseAccount(account);
+  const contents = named === undefined ? undefined : await readSnapshots(named);
+  const identity = await findAnyIdentity(services, name, { from: servers[0], past: true }, signal);
   const { did, handle } = identity;
-  requireArchiveOf(contents, archive, did);
-  const past = pastOf(identity);
-  const home = homeOf(past);
-  const origins = new Set([...servers, ...(home === undefined ? [] : [home]), ...earlierHomes({ past })]);
-  const asked = [...origins].map((origin) => services.openPds(origin));
-  return { did, handle, ...(await fetchLater(archive, did, asked, exportOptions(services, { signal }))) };
+  if (named !== undefined && contents !== undefined) {
+    requireArchiveOf(contents, named, did);
+  }
+  const archive = named ?? (await requireUsual());
+  const wanted = { named: servers, others: { home: true, earlier: true }, stateDir };
+  const givers = await BlobGivers.of(services, identity, wanted, answers, signal);
+  try {
+    const options = { ...exportOptions(services, { signal }), signsIn: givers.signIn.bind(givers) };
+    const fetched = await fetchLater(archive, did, givers.all, options);
+    return { did, handle, archive, ...fetched, ownerOnly: givers.ownerOnly };
+  } finally {
+    await givers.signOut();
+  }
+
+  async function requireUsual(): Promise<string> {
+    const names = [name, { type: "handle", handle }] as const;
+    const { found, places } = await findUsualArchive(names, { did, stateDir }, signal);
+    if (found === undefined) {
+      throw new DecampError("usage", `No archive of ${handle} is in ${places.join(", or in ")}.`, {
+        hint: "If it lies elsewhere, name its folder behind the account. If there is none, this makes one, with all blobs that there are:",
+        data: { next: ["export", did] },
+      });
+    }
+    return found;
+  }
 }

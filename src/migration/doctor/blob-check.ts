@@ -77,8 +77,9 @@ export async function checkBlobs(
     return found("blobs", "fault", `${message} Pictures or videos are missing in apps.`, {
       help:
         elsewhere === undefined
-          ? `If you have an archive of the account, decamp blob push ${did} ARCHIVE brings those that are in it. What the server does not give out after that either, only its operator can mend.`
-          : `${elsewhere} still has it. decamp export brings it into an archive, and decamp blob push from there.`,
+          ? "This brings those that an archive here or a server where the account has lived still has. If your archive lies elsewhere, name its folder behind it. What the server does not give out after that either, only its operator can mend."
+          : `${elsewhere} still has it. This brings it from there:`,
+      next: ["blob", "push", did],
     });
   } catch (error) {
     const { message } = expectedFailure(error, signal);
@@ -89,16 +90,18 @@ export async function checkBlobs(
 /**
  * The blobs that the records of the proved repository refer to.
  *
+ * @param onUnknown told of each record that cannot be read to its end, and may need more
  * @throws DecampError `damaged` for what is no such repository, and what the services throw
  */
 export async function neededBlobs(
   pds: Pds,
   { did, past }: Pick<Subject, "did" | "past">,
   signal: AbortSignal,
+  onUnknown: (record: { readonly path: string }) => void = () => undefined,
 ): Promise<Map<Cid, ReferencedBlob>> {
   const expectation = { did, signingKeys: past.signingKeys };
   return proveDownload(undefined, await pds.getRepo(did, signal), expectation, signal, async (source) =>
-    blobRefsInTurns(source, { signal }),
+    blobRefsInTurns(source, { signal, onUnknown }),
   );
 }
 

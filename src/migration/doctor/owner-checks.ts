@@ -30,7 +30,7 @@ interface Asked {
 }
 
 /** Why nobody could sign in, if it is none of the owner's doing. */
-const reasonsOfServers = [
+export const reasonsOfServers = [
   "unreachable",
   "bad-answer",
   "server-refused",
@@ -216,7 +216,8 @@ async function checkOwnBlobs(
     return isSeenThere
       ? found("owner-blobs", "warning", `${says} Those that records need were there when asked for.`)
       : found("owner-blobs", "fault", `${says} Pictures or videos are missing in apps, if records still need them.`, {
-          help: `If you have an archive of the account, decamp blob push ${subject.did} ARCHIVE brings those that are in it.`,
+          help: "This brings those that an archive here or a server where the account has lived still has. If your archive lies elsewhere, name its folder behind it:",
+          next: ["blob", "push", subject.did],
         });
   });
 }

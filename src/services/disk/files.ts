@@ -149,6 +149,15 @@ export class NewFile {
     return this.#hash.digest();
   }
 
+  /** What was written, as the body of a request; as often as it is asked for, as long as the file is open. */
+  openForUpload(): Readable {
+    const { fd } = this.#handle;
+    const whole = { fd, autoClose: false, start: 0 };
+    return this.#size === 0
+      ? createReadStream("", whole)
+      : createReadStream("", { ...whole, end: this.#size - 1, highWaterMark: Math.min(this.#size, uploadPiece) });
+  }
+
   /** Makes the file durable under its name, or under another name on the same disk. */
   async keep(as: string = this.path): Promise<void> {
     await onDisk(as, async () => {

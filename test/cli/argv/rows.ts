@@ -249,6 +249,14 @@ const keepKey: readonly Row[] = [
   ...curves,
 ];
 
+/** Of `decamp blob get` and `push`. */
+const giverRows: readonly Row[] = [
+  ["--from https://a.example --from https://b.example", flags({ from: ["https://a.example", "https://b.example"] })],
+  ...secret("password"),
+  ...secret("auth-factor"),
+  ...secret("old-password"),
+];
+
 const nothingElse = (...args: string[]): object => ({ args, flags: {} });
 
 /** Name of the command → its rows. */
@@ -328,17 +336,14 @@ export const commandRows: Readonly<Record<string, CommandRows>> = {
   "blob get": {
     typed: "alice.example backup",
     receives: nothingElse("alice.example", "backup"),
-    rows: [
-      [
-        "--from https://a.example --from https://b.example",
-        flags({ from: ["https://a.example", "https://b.example"] }),
-      ],
-    ],
+    rows: giverRows,
+    lines: [["alice.example", nothingElse("alice.example")]],
   },
   "blob push": {
     typed: "alice.example backup",
     receives: nothingElse("alice.example", "backup"),
-    rows: [from, ...secret("password"), ...secret("auth-factor")],
+    rows: giverRows,
+    lines: [["alice.example", nothingElse("alice.example")]],
   },
   "account status": {
     typed: "alice.example",

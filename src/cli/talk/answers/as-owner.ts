@@ -5,10 +5,11 @@ import type { Edge, Invocation } from "../../command.ts";
 import { readGlobals, type GlobalFlags } from "../../globals.ts";
 import type { OwnerFlags } from "../../shape.ts";
 import { createIdentityAnswers } from "../identity-answers.ts";
+import type { AllSecretFlags } from "../secrets.ts";
 import { withTalk, type Talk } from "./with-talk.ts";
 
 /** What such work gets. */
-export interface Owner extends Pick<Talk, "services" | "prompter" | "signal"> {
+export interface Owner extends Pick<Talk, "services" | "prompter" | "secrets" | "signal"> {
   readonly answers: IdentityAnswers;
   readonly globals: GlobalFlags;
   /** Origin of the server that is asked for the handle. */
@@ -19,7 +20,7 @@ export interface Owner extends Pick<Talk, "services" | "prompter" | "signal"> {
  * Runs `work`, and closes what it talked to.
  *
  * @param how `relay`, `appView`: addresses of those that are asked, where they were named; `server`: what the server is
- *   called to its owner; `pace` as `servicesFor`
+ *   called to its owner; `pace` as `servicesFor`; `secretFlags`: where further secrets are read from
  * @throws whatever it throws; DecampError `usage` for the flags
  */
 export async function asOwner<T>(
@@ -31,12 +32,14 @@ export async function asOwner<T>(
     readonly appView?: string | undefined;
     readonly server?: string;
     readonly pace?: "brief" | undefined;
+    readonly secretFlags?: AllSecretFlags;
   } = {},
 ): Promise<T> {
   const { terminal } = edge;
   const globals = readGlobals(raw, terminal.env);
   const from = flags.from === undefined ? undefined : parseServerUrl(flags.from, globals);
   const secretFlags = {
+    ...how.secretFlags,
     sourcePassword: { file: flags.passwordFile, command: flags.passwordCommand },
     authFactor: { file: flags.authFactorFile, command: flags.authFactorCommand },
   };
@@ -48,7 +51,7 @@ export async function asOwner<T>(
     async ({ services, prompter, secrets, signal }) => {
       const words = { source: server, target: server, explain: () => undefined };
       const answers = createIdentityAnswers(terminal, {}, secrets, prompter, words);
-      return work({ services, answers, prompter, globals, from, signal });
+      return work({ services, answers, prompter, secrets, globals, from, signal });
     },
   );
 }
