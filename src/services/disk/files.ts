@@ -151,7 +151,7 @@ export class NewFile {
 
   /** What was written, as the body of a request; as often as it is asked for, as long as the file is open. */
   openForUpload(): Readable {
-    const { fd } = this.#handle;
+    const { descriptor: fd } = this.#file;
     const whole = { fd, autoClose: false, start: 0 };
     return this.#size === 0
       ? createReadStream("", whole)
