@@ -5,7 +5,7 @@
 
 import { DecampError, isDecampError, withOwnHint } from "../errors.ts";
 import { parseServerUrl } from "../identity/addresses.ts";
-import { parseAccount } from "../identity/names.ts";
+import { documentUrl, parseAccount } from "../identity/names.ts";
 import type { VerifiedLog } from "../plc/log.ts";
 import { strangersServers } from "../plc/strangers.ts";
 import { emptyTree } from "../repo/head.ts";
@@ -16,11 +16,11 @@ import { findAnyIdentity } from "./find.ts";
 import { headAt, stateAt } from "./places.ts";
 import type { Pds } from "../services/servers/pds.ts";
 import { ownCredentials } from "./plan-move.ts";
-import { lackingParts } from "./repair/lacking-parts.ts";
+import { lackingParts, originOf } from "./repair/lacking-parts.ts";
 import type { AccountServices } from "./services.ts";
 import { signIn } from "./sign-in.ts";
-import { pastOf } from "./web/any-identity.ts";
-import { isWebPast, type Past } from "./web/past.ts";
+import { pastOf, type AnyIdentity } from "./web/any-identity.ts";
+import { isWebPast } from "./web/past.ts";
 import { homeBefore, requireHome } from "./where.ts";
 
 /** Whose account, and how it is found. */
@@ -87,7 +87,7 @@ export async function activateAccount(
       }
     }
     await pds.activate(signal).catch(async (error: unknown) => {
-      throw isDecampError(error, "server-refused") && (await lacks(pds, past, signal)) ? mendFirst(error, did) : error;
+      throw isDecampError(error, "server-refused") ? await withReason(error, pds, identity, signal) : error;
     });
     const state = await stateAt(pds, did, signal);
     if (state !== "active") {
@@ -112,14 +112,30 @@ async function isStrangers(
   return strangersServers(log, made, timeAtDirectory(services)).includes(server);
 }
 
-/** Whether the identity does not say what the server needs. */
-async function lacks(pds: Pds, past: Past, signal: AbortSignal): Promise<boolean> {
-  const own = isWebPast(past) ? undefined : await ownCredentials(pds, signal);
-  return own !== undefined && !isWebPast(past) && Object.keys(lackingParts(past.head.operation, own, false)).length > 0;
-}
-
-function mendFirst(error: DecampError, did: string): DecampError {
+/** A refusal to activate, with what mends it, where it is the identity that does not say what the server needs. */
+async function withReason(
+  error: DecampError,
+  pds: Pds,
+  identity: AnyIdentity,
+  signal: AbortSignal,
+): Promise<DecampError> {
+  const { did, document } = identity;
+  const past = pastOf(identity);
+  const own = await ownCredentials(pds, signal, !isWebPast(past));
+  if (own === undefined) {
+    return error;
+  }
+  if (isWebPast(past)) {
+    return document.signingKey === own.signingKey && originOf(own.pds.endpoint) === pds.origin
+      ? error
+      : withOwnHint(
+          error,
+          `The document at ${documentUrl(did)} has to name what this server has: the signing key ${own.signingKey}, and the address ${own.pds.endpoint}. Publish that, then activate the account again.`,
+        );
+  }
   const hint =
     "The identity does not say all that this server needs. This lets it say that. Then activate the account again.";
-  return withOwnHint(error, hint, { next: ["plc", "repair", did] });
+  return Object.keys(lackingParts(past.head.operation, own, false)).length === 0
+    ? error
+    : withOwnHint(error, hint, { next: ["plc", "repair", did] });
 }

@@ -174,10 +174,15 @@ function checkClaims(
  * What a server says of its own part of the identity; undefined if it does not say, or nothing that can be used.
  *
  * @param pds signed in to the account
+ * @param keysNeeded as `parseRecommended`
  */
-export async function ownCredentials(pds: Pds, signal: AbortSignal): Promise<RecommendedCredentials | undefined> {
+export async function ownCredentials(
+  pds: Pds,
+  signal: AbortSignal,
+  keysNeeded = true,
+): Promise<RecommendedCredentials | undefined> {
   try {
-    return parseRecommended(await pds.recommendedCredentials(signal));
+    return parseRecommended(await pds.recommendedCredentials(signal), keysNeeded);
   } catch (error) {
     if (isDecampError(error, "server-refused", "bad-answer")) {
       return undefined;

@@ -262,7 +262,7 @@ export function judgeWhere(past: Past, places: Places, now: number | undefined):
   const state = stateOf(places, isKnown);
   const canReturn = source !== undefined && source.state !== "absent";
   const undo = target !== undefined && target.url === home?.url && canReturn ? undoOf(past, now) : undefined;
-  const next = nextCommand(state, past, places);
+  const next = state === "switched-absent" ? undo?.command : nextCommand(state, past, places);
   return {
     state,
     home: homeOf(past),
@@ -406,7 +406,12 @@ function undoOf(log: Past, now: number | undefined): Undo | undefined {
 /** The words with which a command is told of a rotation key of the user's own; the command line may know the file. */
 export const ownKeyFlag: readonly string[] = ["--rotation-key-file", "FILE"];
 
-function nextCommand(state: WhereState, past: Past, { source, target }: Places): readonly string[] | undefined {
+/** What goes on or back; where the target lacks the account, only an undo does, and only if somebody can. */
+function nextCommand(
+  state: Exclude<WhereState, "switched-absent">,
+  past: Past,
+  { source, target }: Places,
+): readonly string[] | undefined {
   const { did } = past;
   const migrate = (from: string | undefined, to: string | undefined): readonly string[] | undefined =>
     to === undefined ? undefined : ["migrate", did, ...(from === undefined ? [] : ["--from", from]), "--to", to];
@@ -425,8 +430,6 @@ function nextCommand(state: WhereState, past: Past, { source, target }: Places):
         : migrate(source.url, target.url);
     case "copy-active":
       return mayBeMereCopy(target, source) ? migrate(source?.url, target?.url) : undefined;
-    case "switched-absent":
-      return isWebPast(past) ? undefined : ["plc", "undo", did];
     case "return-unfinished":
       return !isWebPast(past) && wasNullified(past, target?.url)
         ? ["plc", "undo", did]

@@ -84,3 +84,8 @@ export function parseAccount(text: string): Account {
 function quote(text: string): string {
   return JSON.stringify(shortened(text));
 }
+
+/** Where the document of a did:web lies. */
+export function documentUrl(did: string): string {
+  return `https://${decodeURIComponent(did.slice("did:web:".length))}/.well-known/did.json`;
+}

@@ -158,10 +158,24 @@ describe("the next command", () => {
     ["finishes an undoing", ["plc", "undo", did], judge("undone", ["active"], ["active"])],
     ["finishes a move back", ["migrate", did, "--from", t, "--to", s], judge("returned", ["deactivated"], ["active"])],
     ["takes the identity back where there is no account", ["plc", "undo", did], judge("atT", ["active"], ["absent"])],
+    ["is none where the old server has it no more, either", undefined, judge("atT", ["absent"], ["absent"])],
     ["is none where all is done", undefined, judge("atT", ["deactivated"], ["active"])],
   ])("%s", (_name, next, where) => {
     expect(where.next).toEqual(next);
   });
+});
+
+test("without a key that can sign it, no undo is named", async () => {
+  const alone = await signed(operation(testCid(born), { ...servedAt(t), rotationKeys: [newKey.did] }), oldKey);
+  const past = verifyLog(logs.atS.did, auditLog([born, alone]));
+  const target: Place = { url: t, state: "absent" };
+  const where = judgeWhere(
+    past,
+    { home: target, source: { url: s, state: "active" }, target },
+    Date.parse(at(3 * hour)),
+  );
+  expect(where).toMatchObject({ state: "switched-absent" });
+  expect([where.next, where.undo]).toEqual([undefined, undefined]);
 });
 
 const cids = (log: keyof typeof logs): unknown => {

@@ -203,5 +203,38 @@ test("there and back between two servers, and back from the archive", async () =
   expect(await flaws(undefined, b, "restored")).toEqual([]);
   expect(await listRecords({ url: b.url, did })).toEqual(now);
   expect(await listBlobs({ url: b.url, did })).toHaveLength(4);
+
+  // What may be wrong with it lies in the document: each is named, with what has to stand there.
+  const whole = web.document ?? "";
+  const key = live().verificationMethod[1]?.publicKeyMultibase ?? "";
+  const strange = whole.replace(key, first.verificationMethod[0]?.publicKeyMultibase ?? "");
+  const password = ["--password-file", await secret("restored")];
+  const look = async (...flags: string[]): Promise<{ code: number | null; wrong: Record<string, string>[] }> => {
+    const { code, stdout } = await run(["doctor", did, "--quick", ...flags]);
+    const { checks } = JSON.parse(stdout) as { checks: Record<string, string>[] };
+    return { code, wrong: checks.filter(({ state }) => state === "fault") };
+  };
+  expect(await look()).toEqual({ code: 0, wrong: [] });
+  web.document = strange;
+  const wrongKey = await look();
+  expect(wrongKey).toMatchObject({ code: 3, wrong: [{ id: "signature" }] });
+  expect(wrongKey.wrong[0]?.["next"]).toMatch(/^decamp doctor \S+ --sign-in /);
+  const asked = await look("--sign-in", ...password);
+  expect(asked.wrong.find(({ id }) => id === "credentials")?.["message"]).toContain(`did:key:${key}`);
+  await procedure(
+    b.url,
+    "com.atproto.server.deactivateAccount",
+    {},
+    { token: (await login(b, `alice${b.handleDomain}`, "restored")).accessJwt },
+  );
+  const refused = await run(["account", "activate", did, ...password]);
+  expect([refused.code, JSON.parse(refused.stderr)]).toMatchObject([
+    5,
+    { hint: expect.stringContaining(`did:key:${key}`) as string },
+  ]);
+  web.document = whole;
+  expect(described(await run(["account", "activate", did, ...password]))).toBe("exit 0");
+  web.document = undefined;
+  expect(await look()).toMatchObject({ code: 3, wrong: [{ id: "identity" }] });
   await rm(folder, { recursive: true });
 });

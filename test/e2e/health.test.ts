@@ -12,11 +12,13 @@ import { promisify } from "node:util";
 import { Secp256k1Keypair } from "@atproto/crypto";
 import { afterAll, expect, inject, test, vi } from "vitest";
 import { onProgram, type Screen } from "../cli/support/pty.ts";
+import { flip } from "../faults/faults.ts";
 import { startProxy } from "../faults/proxy.ts";
 import { scriptedServer, sendJson, type ScriptedServer } from "../faults/scripted-server.ts";
 import { createAccount, login, type Account } from "../network/account.ts";
 import { connectNetwork } from "../network/control.ts";
 import { addOwnParts, auditLog, changeIdentity, generateUserKey, sendOperation } from "../network/identity.ts";
+import type { PdsHandle } from "../network/pds.ts";
 import { freePort } from "../network/ports.ts";
 import { applyWrites, createFilled } from "../network/populate.ts";
 import { getLatestCommit, repoStatus } from "../network/read.ts";
@@ -66,6 +68,19 @@ function atTerminal(line: string | undefined, command: string): Screen {
   expect(line).toMatch(new RegExp(`^decamp ${command} `));
   const shell = `decamp() { "${process.execPath}" bin/decamp.js "$@"; }; ${line ?? ""}`;
   return onProgram("/bin/sh", ["-c", shell], { PATH: process.env["PATH"], HOME: home });
+}
+
+/** The headers of whoever runs a server. */
+function asAdmin({ adminPassword }: PdsHandle): { headers: Record<string, string> } {
+  return { headers: { authorization: `Basic ${Buffer.from(`admin:${adminPassword}`).toString("base64")}` } };
+}
+
+/** Types a printed line that makes an archive, and proves that. */
+async function save(line: string | undefined, env: Record<string, string>, did: string): Promise<void> {
+  const archive = path.join(mkdtempSync(path.join(home, "saved-")), "archive");
+  expect(line).toMatch(new RegExp(`^decamp export ${did} `));
+  await type(line, env, `-o ${archive}`);
+  expect((await runDecamp(["verify", archive, ...where])).code).toBe(0);
 }
 
 async function filled(name: string): Promise<Account> {
@@ -130,16 +145,40 @@ test("an account that is well, by DID and by handle; then active on both servers
   expect(neither).toMatchObject({ code: 3, states: { home: "fault", elsewhere: "ok" } });
   await type(neither.wrong[0]?.next, env, `--archive ${move.folder}/archive`);
   expect(await look(account.did)).toMatchObject({ code: 0, states: { home: "ok" } });
+
+  // Deleted there: by the log no key is the user's, so what the old server still has is saved, and no undo is named.
+  await procedure(b.url, "com.atproto.admin.deleteAccount", { did: account.did }, asAdmin(b));
+  const deleted = await look(account.did, ...here);
+  expect(deleted).toMatchObject({ code: 3, states: { home: "fault", elsewhere: "ok" } });
+  expect(deleted.wrong[0]?.help).toContain("No rotation key of your own");
+  await save(deleted.wrong[0]?.next, env, account.did);
+  const undone = await runDecamp(["migrate", "status", account.did, ...here, ...where]);
+  expect(undone.stdout).toContain("Ask the operator of that server");
   await move.remove();
 });
 
-test("deactivated at home, where it has always lived: account activate", async () => {
+test("deactivated at home, where it has always lived: account activate; taken down there: who to ask, and a copy", async () => {
   const account = await filled("asleep");
   await procedure(a.url, "com.atproto.server.deactivateAccount", {}, { token: account.accessJwt });
   const asleep = await look(account.did);
   expect(asleep).toMatchObject({ code: 3, states: { home: "fault" } });
   await type(asleep.wrong[0]?.next, { DECAMP_SOURCE_PASSWORD: account.password });
   expect(await look(account.did)).toMatchObject({ code: 0, states: healthy });
+
+  const down = async (applied: boolean): Promise<unknown> =>
+    procedure(
+      a.url,
+      "com.atproto.admin.updateSubjectStatus",
+      { subject: { $type: "com.atproto.admin.defs#repoRef", did: account.did }, takedown: { applied } },
+      asAdmin(a),
+    );
+  await down(true);
+  const taken = await look(account.did);
+  expect(taken).toMatchObject({ code: 3, states: { home: "fault" } });
+  expect(taken.wrong[0]?.help).toMatch(/^Ask the operator of localhost:\d+ why/);
+  await save(taken.wrong[0]?.next, { DECAMP_SOURCE_PASSWORD: account.password }, account.did);
+  await down(false);
+  expect(await look(account.did, "--quick")).toMatchObject({ code: 0, states: { home: "ok" } });
 });
 
 test("a key below the server's, a strange signing key, a handle of nobody, a server without the account, a tombstone", async () => {
@@ -434,6 +473,26 @@ test("a blob that a server does not give, and does not say that it lacks, is not
   const page = await look(account.did);
   expect(page).toMatchObject({ code: 3, states: { ...healthy, blobs: "fault" } });
   expect(page.wrong[0]?.message).toContain("gives something else in the place of 2");
+  // A server with room for one account still has somebody else's repository, as after a move.
+  const other = await filled("left-over");
+  for (const kind of ["getLatestCommit", "getBlocks", "getRepo"]) {
+    proxy.when({ kind: `com.atproto.sync.${kind}` }, async (exchange) => {
+      const asked = `${a.url}${exchange.request.path}`.replace(encodeURIComponent(account.did), other.did);
+      const answer = await fetch(asked);
+      const headers = { "content-type": answer.headers.get("content-type") ?? "" };
+      exchange.reply({ status: answer.status, headers, body: Buffer.from(await answer.arrayBuffer()) });
+    });
+  }
+  const left = await look(account.did);
+  expect(left).toMatchObject({ code: 3, states: { signature: "fault", blobs: "unknown" } });
+  expect(left.wrong[0]?.message).toContain(`the repository of ${other.did}`);
+  expect(left.wrong[0]).not.toHaveProperty("next");
+  proxy.behave();
+  proxy.when({ kind: "com.atproto.sync.getRepo" }, flip());
+  const broken = await look(account.did);
+  expect(broken).toMatchObject({ code: 3, states: { signature: "ok", blobs: "fault" } });
+  expect(broken.wrong[0]?.message).toContain("does not give out a whole repository");
+  proxy.behave();
   const { stdout } = await runDecamp(["account", "status", account.did, ...where]);
   // What the reference server allows every address (docs of @atproto/pds, "global" limit): 3000 in five minutes.
   expect(stdout).toContain(

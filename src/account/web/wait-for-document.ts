@@ -10,6 +10,7 @@
 
 import { DecampError, isDecampError } from "../../errors.ts";
 import { parseDidDocument, type DidDocument } from "../../identity/did-document.ts";
+import { documentUrl } from "../../identity/names.ts";
 import {
   documentDifferences,
   fieldStates,
@@ -41,11 +42,6 @@ export interface Published {
   readonly document: DidDocument;
   /** Where it is not what was planned. The fields that AT Protocol reads are. */
   readonly differences: readonly DocumentDifference[];
-}
-
-/** Where the document of a did:web lies. */
-export function documentUrl(did: string): string {
-  return `https://${decodeURIComponent(did.slice("did:web:".length))}/.well-known/did.json`;
 }
 
 /**

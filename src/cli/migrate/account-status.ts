@@ -167,6 +167,7 @@ function advice(state: WhereState): Line[] {
     case "taken-down":
       return [["Ask the operator of that server."]];
     case "home-absent":
+    case "switched-absent":
       return [["Ask the operator of that server. An archive, or another server of the log, may still have the data."]];
     default:
       return [];

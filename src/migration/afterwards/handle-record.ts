@@ -5,9 +5,8 @@
 
 import type { AccountServices } from "../../account/services.ts";
 import { readWebIdentity } from "../../account/web/any-identity.ts";
-import { documentUrl } from "../../account/web/wait-for-document.ts";
 import { DecampError, isDecampError } from "../../errors.ts";
-import { isWebDid } from "../../identity/names.ts";
+import { documentUrl, isWebDid } from "../../identity/names.ts";
 import { whereItLeads, type SeenHandle } from "../checks/handle-outside.ts";
 
 /** The last of them repeats (milliseconds). */

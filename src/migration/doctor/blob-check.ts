@@ -5,7 +5,7 @@ import { stateAt } from "../../account/places.ts";
 import { proveDownload } from "../../archive/export/fetch-repo.ts";
 import { isBlobNotFound } from "../../archive/unavailable.ts";
 import { parseCid, type Cid } from "../../data/cid.ts";
-import { expectedFailure, isDecampError } from "../../errors.ts";
+import { expectedFailure, isDecampError, type DecampError } from "../../errors.ts";
 import { blobRefsInTurns, type ReferencedBlob } from "../../repo/records.ts";
 import { forEachConcurrent } from "../../services/concurrent.ts";
 import { readStart } from "../../services/servers/download.ts";
@@ -82,9 +82,21 @@ export async function checkBlobs(
       next: ["blob", "push", did],
     });
   } catch (error) {
-    const { message } = expectedFailure(error, signal);
-    return found("blobs", "unknown", `Whether the blobs are there is not known: ${message}`);
+    const failure = expectedFailure(error, signal);
+    return isBroken(failure)
+      ? found("blobs", "fault", `${pds.host} does not give out a whole repository. ${failure.message}`, {
+          help: `Other servers do not take it as it is. Look again; if it stays so, ask the operator of ${pds.host}, and keep every archive of the account.`,
+        })
+      : found("blobs", "unknown", `Whether the blobs are there is not known: ${failure.message}`);
   }
+}
+
+/** Whether it is the repository that is wrong, and not its commit, of which the line about the signature says it. */
+function isBroken(error: DecampError): boolean {
+  const rules = error.data["rules"];
+  return (
+    isDecampError(error, "damaged") && Array.isArray(rules) && rules.some((rule) => !String(rule).startsWith("commit/"))
+  );
 }
 
 /**

@@ -3,10 +3,11 @@
  * the owner, where that is asked for. Nothing is changed anywhere.
  */
 
+import { timeAtDirectory } from "../../account/directory-time.ts";
 import { claimedHandle } from "../../account/find.ts";
 import type { Place } from "../../account/places.ts";
 import { readLog } from "../../account/read-log.ts";
-import { readWebIdentity } from "../../account/web/any-identity.ts";
+import { readWebIdentity, type WebIdentity } from "../../account/web/any-identity.ts";
 import { isDecampError } from "../../errors.ts";
 import { isWebDid } from "../../identity/names.ts";
 import type { VerifiedLog } from "../../plc/log.ts";
@@ -17,12 +18,13 @@ import { findNamed, requireRemembered } from "./by-memory.ts";
 import { madeHere } from "../../services/disk/remembered/made-operations.ts";
 import { recentChanges, withoutStrangers, type RecentChanges } from "./change-checks.ts";
 import { fine, found, type Health, type HealthCheck, type Subject } from "./health.ts";
-import { askElsewhere, askStanding, checkElsewhere, checkHome, checkSignature, type Standing } from "./home-checks.ts";
-import { checkDocument, checkHandle, checkLog, checkTombstone } from "./identity-checks.ts";
+import { askElsewhere, askStanding, checkElsewhere, checkHome, type Standing } from "./home-checks.ts";
+import { checkDocument, checkHandle, checkLog, checkTombstone, withoutDocument } from "./identity-checks.ts";
 import { checkKeys } from "./key-checks.ts";
 import { checkAsOwner, type OwnerAnswers } from "./owner-checks.ts";
 import { checkMove, withMove } from "./move-checks.ts";
 import { checkAppView, checkRelay, checkRelayHost } from "./network-checks.ts";
+import { checkSignature } from "./signature-check.ts";
 
 /** What is asked about. */
 export interface HealthQuestion {
@@ -54,7 +56,16 @@ export async function examine(
   const { did, asked, memory } = named;
   const how = memory === undefined ? [] : [memory.check];
   if (isWebDid(did)) {
-    const { document, past } = await readWebIdentity(services, did, signal);
+    let identity: WebIdentity;
+    try {
+      identity = await readWebIdentity(services, did, signal);
+    } catch (error) {
+      if (!isDecampError(error, "account-not-found", "bad-answer", "identity-invalid")) {
+        throw error;
+      }
+      return healthOf({ did }, [...how, withoutDocument(did, error.message)]);
+    }
+    const { document, past } = identity;
     const first = fine("identity", `The document of ${did} is on its host, which alone vouches for it.`);
     return lookOver({ did, past, handle: document.handle, signingKey: document.signingKey }, [...how, first]);
   }
@@ -77,7 +88,7 @@ export async function examine(
   const made = await madeHere(stateDir, did, signal);
   const changes = recentChanges(services, log, made);
   const document = await checkDocument(services, log, signal);
-  return lookOver(subject, [...how, checkLog(log), document, checkKeys(log, made)], changes);
+  return lookOver(subject, [...how, checkLog(log), document, checkKeys(log, made, timeAtDirectory(services))], changes);
 
   async function lookOver(subject: Subject, first: readonly HealthCheck[], changes?: RecentChanges): Promise<Health> {
     const standing = await askStanding(services, subject, signal);

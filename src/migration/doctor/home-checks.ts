@@ -1,29 +1,23 @@
 /** The servers of an account as the doctor sees them: the one that its identity names, and those where it has lived. */
 
 import { timeAtDirectory } from "../../account/directory-time.ts";
-import { askPlace, commitAt, stateAt, type Place } from "../../account/places.ts";
+import { askPlace, stateAt, type Place } from "../../account/places.ts";
 import { isWebPast, type Past } from "../../account/web/past.ts";
 import { homeBefore, homeOf, livesAt, serversOf, staysOf, whereIs, type Whereabouts } from "../../account/where.ts";
 import { bytesText } from "../../data/bytes-text.ts";
 import { expectedFailure } from "../../errors.ts";
+import { documentUrl } from "../../identity/names.ts";
 import { undoPower } from "../../plc/history.ts";
 import type { VerifiedLog } from "../../plc/log.ts";
-import { pdsOf, signingKeyOf } from "../../plc/operation.ts";
-import { proveCommit } from "../../repo/commit-proof.ts";
-import { timeOfRev } from "../../repo/head.ts";
+import { pdsOf, rotationKeysOf, signingKeyOf } from "../../plc/operation.ts";
 import type { Pds } from "../../services/servers/pds.ts";
 import type { MigrationServices } from "../context.ts";
 import { hasMove } from "../journal.ts";
-import { fine, found, type HealthCheck, type Subject } from "./health.ts";
+import { fine, found, shortKey, type HealthCheck, type Subject } from "./health.ts";
 import { holdsServerKey, mayHoldKey } from "./key-checks.ts";
 
 /** So many servers of the log are asked at most, the last ones. */
 const mostServers = 8;
-/** What is known of clocks is exact to less (milliseconds). */
-const slackHere = 5000;
-/** A clock of which nothing is known differs by less, as a rule (milliseconds). */
-const slackElsewhere = 10 * 60_000;
-
 /** Where the account is: by the server that the identity names, of which more is asked, and by the one before. */
 export interface Standing {
   readonly where: Whereabouts;
@@ -91,13 +85,18 @@ export async function checkHome(
         "fault",
         `The identity names ${host}, which does not have the account: nobody can see it.`,
         // An undo leads to the server before, which has to have it.
-        next !== undefined && (next[0] !== "plc" || where.source?.state === "active")
-          ? mend(next)
+        next !== undefined && ["active", "deactivated"].includes(where.source?.state ?? "")
+          ? byUndo(next, where)
           : wayElsewhere(did, past, places, `Ask the operator of ${host}.`),
       );
     case "unreachable":
       return found("home", "fault", `${host}, which the identity names, does not answer.`, {
-        ...wayElsewhere(did, past, places, "It may come back: look again."),
+        ...wayElsewhere(
+          did,
+          past,
+          places,
+          `It may come back: look again.${isWebPast(past) ? "" : " If you know a new address of it: decamp plc repair --help."}`,
+        ),
       });
     case "unknown":
       return found("home", "unknown", `${host} does not say how the account is there.`);
@@ -106,11 +105,29 @@ export async function checkHome(
         "home",
         "fault",
         `${host} ${saidAs[home.state] ?? `says of the account: ${home.state}`}. Nobody can see it.`,
-        {
-          help: `Ask the operator of ${host} why.`,
-        },
+        lockedOut(did, past, host, home.state),
       );
   }
+}
+
+/** The way back to the server before, for whoever holds a key that can sign it. */
+function byUndo(next: readonly string[], { undo, source }: Whereabouts): Pick<HealthCheck, "help" | "next"> {
+  const keys = undo?.keys.map(shortKey).join(" or ") ?? "";
+  const host = source === undefined ? "the server before" : new URL(source.url).host;
+  return { help: `${host} still has it. With the rotation key ${keys} this lets the identity name that again:`, next };
+}
+
+/** What its owner can still do where the server does not let the account be seen. */
+function lockedOut(did: string, past: Past, host: string, state: string): Pick<HealthCheck, "help" | "next"> {
+  const help = `Ask the operator of ${host} why.`;
+  if (state !== "takendown" && state !== "suspended") {
+    return { help };
+  }
+  const leave = isWebPast(past) || mayHoldKey(past) ? ", from which decamp restore can bring it to another server" : "";
+  return {
+    help: `${help} Many servers still give it out to its owner. This makes an archive of it${leave}:`,
+    next: ["export", did, "--sign-in"],
+  };
 }
 
 /** Words of the protocol, and what they say. */
@@ -135,22 +152,41 @@ function noHome(did: string, past: Past, places: readonly Elsewhere[], now: numb
     : found("home", "fault", message, wayElsewhere(did, past, places, ""));
 }
 
-/** What can be done where the server that the identity names does not help. */
-function wayElsewhere(did: string, past: Past, places: readonly Elsewhere[], first: string): Pick<HealthCheck, "help"> {
+/** What can be done where the server that the identity names does not help: who still has the account, and who signs. */
+function wayElsewhere(
+  did: string,
+  past: Past,
+  places: readonly Elsewhere[],
+  first: string,
+): Pick<HealthCheck, "help" | "next"> {
+  if (isWebPast(past)) {
+    const publish = `If another server has it, publish at ${documentUrl(did)} a document that names that one.`;
+    return {
+      help: `${first} ${publish} With an archive, decamp restore brings the account to another server.`.trim(),
+    };
+  }
   const active = places.find(({ state }) => state === "active");
-  const hasKey = isWebPast(past) || mayHoldKey(past);
-  const ways =
-    active !== undefined && !isWebPast(past)
-      ? `${active.host} has the account active. With an archive of it, decamp plc repair ${did} --server ${active.url} --archive DIR lets the identity name that again.`
-      : hasKey
-        ? "With your rotation key and an archive, decamp restore brings the account to another server."
-        : 'No rotation key of your own is in the identity, so nobody but a server that holds one can move it. If your server comes back, put one in: decamp help "rotation key".';
-  return { help: `${first} ${ways}`.trim() };
+  const asleep = places.find(({ state }) => state === "deactivated");
+  const there = active ?? asleep;
+  const named = `decamp plc repair ${did} --server ${active?.url ?? ""} --archive DIR`;
+  const way =
+    active !== undefined
+      ? `${active.host} has the account active. With an archive of it, ${named} lets the identity name that again, if you or that server hold a rotation key that is in it.`
+      : mayHoldKey(past)
+        ? `With your rotation key and an archive, decamp restore brings the account to another server.`
+        : `No rotation key of your own is in the identity, as far as its log shows: only who holds one can move it, most likely the operator of the server that it names.`;
+  const still = active === undefined && asleep !== undefined ? ` ${asleep.host} still has it, deactivated.` : "";
+  return there === undefined
+    ? { help: `${first} ${way}`.trim() }
+    : {
+        help: `${first} ${way}${still} This makes an archive of what is there:`.trim(),
+        next: ["export", did, "--from", there.url, ...(active === undefined ? ["--sign-in"] : [])],
+      };
 }
 
 /** What makes an account active again where it lives; first what such a server may refuse it for. */
 function activation(did: string, past: Past): Pick<HealthCheck, "help" | "next"> {
-  return isWebPast(past) || !mayBeRefused(past)
+  return isWebPast(past) || rotationKeysOf(past.head.operation).length === 0 || !mayBeRefused(past)
     ? mend(["account", "activate", did])
     : {
         help: `The identity does not say all as it did when the account came there, and many servers refuse to activate such an account. This lets it say what the server needs; after that comes decamp account activate:`,
@@ -267,76 +303,4 @@ export function checkElsewhere(
     "elsewhere",
     `No server where it has lived has it active: ${places.map(({ host, state }) => `${host} (${state})`).join(", ")}.`,
   );
-}
-
-/** When the key that is named now began to be named (ISO 8601). */
-function namedSince({ entries }: VerifiedLog, named: string | undefined): string | undefined {
-  const chain = entries.filter(({ nullified }) => !nullified);
-  const before = chain.findLastIndex(({ operation }) => signingKeyOf(operation) !== named);
-  return chain[before + 1]?.createdAt;
-}
-
-/** Whether a commit that an earlier key has signed was written before the key that is named now began to be. */
-export function isOlder(
-  { clockOffset, directory }: Pick<MigrationServices, "clockOffset" | "directory">,
-  log: VerifiedLog,
-  { signingKey, rev, since, home }: Readonly<Record<"signingKey" | "rev" | "since" | "home", string>>,
-): boolean {
-  const written = timeOfRev(rev);
-  if (written === undefined) {
-    return true;
-  }
-  const arrival = staysOf(log).at(-1)?.arrival;
-  const isOfThisStay = log.entries
-    .slice(log.entries.findIndex(({ cid }) => cid === arrival?.cid))
-    .some(({ nullified, operation }) => !nullified && signingKeyOf(operation) === signingKey);
-  // What came along was written by the clock of an earlier server, which nobody knows.
-  const [offset, slack] = isOfThisStay ? [clockOffset(home) ?? 0, slackHere] : [0, slackElsewhere];
-  return Date.parse(written) - offset <= Date.parse(since) - (clockOffset(directory.origin) ?? 0) + slack;
-}
-
-/** Whether the head of the repository is signed with a key of the identity. */
-export async function checkSignature(
-  services: MigrationServices,
-  { did, past, signingKey: named }: Subject,
-  home: string,
-  signal: AbortSignal,
-): Promise<HealthCheck> {
-  const pds = services.openPds(home);
-  try {
-    const commit = await commitAt(pds, did, signal);
-    if (commit === undefined) {
-      return found("signature", "unknown", `${pds.host} does not show the head of the repository.`);
-    }
-    const { signingKey, rev } = await proveCommit(commit, did, past.signingKeys);
-    if (signingKey === named) {
-      return fine(
-        "signature",
-        `The repository is signed with the key that the identity names. Its revision is ${rev}.`,
-      );
-    }
-    const since = isWebPast(past) ? undefined : namedSince(past, named);
-    const isStale = isWebPast(past) || since === undefined || isOlder(services, past, { signingKey, rev, since, home });
-    return isStale
-      ? found("signature", "warning", "The repository is signed with a key that the identity named before.", {
-          help: "After a move that is so until something is written: post something.",
-        })
-      : found(
-          "signature",
-          "fault",
-          `${pds.host} signs with ${signingKey}, and the identity names another key since ${since}.`,
-          {
-            help: "Relays refuse what is written there. This lets the identity name the key that the server has:",
-            next: ["plc", "repair", did],
-          },
-        );
-  } catch (error) {
-    const { code, message } = expectedFailure(error, signal);
-    return code === "damaged"
-      ? found("signature", "fault", `${pds.host} signs the repository with a key that the identity has never named.`, {
-          help: "Relays refuse what is written there. This asks the server for its key, proves it, and lets the identity name it:",
-          next: ["plc", "repair", did],
-        })
-      : found("signature", "unknown", `With which key the repository is signed is not known: ${message}`);
-  }
 }

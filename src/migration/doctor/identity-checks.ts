@@ -3,7 +3,7 @@
 import { directoryTime } from "../../account/directory-time.ts";
 import { readDocument } from "../../account/read-identity.ts";
 import { expectedFailure } from "../../errors.ts";
-import { isHandle, isReservedHandle } from "../../identity/names.ts";
+import { documentUrl, isHandle, isReservedHandle } from "../../identity/names.ts";
 import { undoDeadline } from "../../plc/history.ts";
 import type { VerifiedLog } from "../../plc/log.ts";
 import { normalizeOperation } from "../../plc/operation.ts";
@@ -31,6 +31,13 @@ export function checkTombstone(services: MigrationServices, log: VerifiedLog): H
         next: ["plc", "recover", did, "--operation", head.cid],
       })
     : found("identity", "fault", message, { help: "The time in which that could be undone, 72 hours, is over." });
+}
+
+/** A did:web whose host does not give out its document. @param why what came in its place, a sentence */
+export function withoutDocument(did: string, why: string): HealthCheck {
+  return found("identity", "fault", `${why} Nobody can find the account.`, {
+    help: `If the name is right, publish its document at ${documentUrl(did)}: the one that was there last is in every archive of the account.`,
+  });
 }
 
 /** Whether the document that others read says what the log says. */

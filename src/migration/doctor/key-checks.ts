@@ -1,6 +1,7 @@
 /** The rotation keys of an identity as the doctor sees them. A log shows how a key came, and never whose it is. */
 
 import { arrivals, keysThatCameAlone } from "../../plc/came-alone.ts";
+import { undoPower } from "../../plc/history.ts";
 import type { LogEntry, VerifiedLog } from "../../plc/log.ts";
 import { rotationKeysOf } from "../../plc/operation.ts";
 import { fine, found, shortKey, type HealthCheck } from "./health.ts";
@@ -22,10 +23,14 @@ interface Come {
  * Whether a key that may be the user's stands above those of servers.
  *
  * @param made operations that decamp has made on this machine
+ * @param now epoch milliseconds by the directory's clock
  */
-export function checkKeys(log: VerifiedLog, made: readonly string[]): HealthCheck {
+export function checkKeys(log: VerifiedLog, made: readonly string[], now: number): HealthCheck {
   const { did } = log;
   const keys = comeKeys(log, made);
+  if (keys.length === 0) {
+    return frozen(log, now);
+  }
   const ranks = ranksOf(keys);
   const firstOfServers = keys.findIndex(({ how }) => how === "server");
   const strange = keys.find(({ how, here }) => how === "replaced" && !here);
@@ -67,6 +72,22 @@ export function checkKeys(log: VerifiedLog, made: readonly string[]): HealthChec
       ? `Your rotation key stands first: ${shortKey(key)}.`
       : `A rotation key that is no server's stands first: ${shortKey(key)}. It should be yours: decamp help "rotation key".`,
   );
+}
+
+/** No key is left: only what took the last one out can be taken back, and not for long. */
+function frozen(log: VerifiedLog, now: number): HealthCheck {
+  const { did, head } = log;
+  const message = `No rotation key is left in the identity since ${head.createdAt}: nobody can change it, and the account cannot move.`;
+  const undo = undoPower(log, head.cid);
+  return undo !== undefined && undo.until >= now
+    ? found("keys", "fault", message, {
+        help: `Until ${new Date(undo.until).toISOString()} whoever holds the rotation key ${undo.keys.map(shortKey).join(" or ")} can take that back:`,
+        next: ["plc", "recover", did, "--operation", head.cid],
+      })
+    : found("keys", "fault", message, {
+        help: "Nobody can mend that. It lives as long as its server does; this makes an archive of it:",
+        next: ["export", did],
+      });
 }
 
 /** Whether a key of the identity may be the user's, as far as the log shows. */

@@ -82,12 +82,7 @@ export async function checkRelay(relay: Relay, carried: Carried): Promise<Health
     if (!said.active && active) {
       const status = said.status ?? "not active";
       const message = `The relay ${relay.host} has the account as ${status}, and ${pds.host} has it active: nobody sees what it writes.`;
-      return found("relay", "fault", message, {
-        help:
-          status === "throttled"
-            ? `The relay carries only so many new accounts of one server, and a throttled one stays so. Ask the operator of ${pds.host} to have the limit raised at ${relay.host}.`
-            : `Ask the operator of ${relay.host}.`,
-      });
+      return found("relay", "fault", message, { help: helpAtRelay(status, relay.host, pds.host) });
     }
     if (said.rev !== undefined && rev !== undefined && said.rev > rev) {
       // It may have been written since the server was asked.
@@ -112,6 +107,19 @@ export async function checkRelay(relay: Relay, carried: Carried): Promise<Health
     }
     return fine("relay", `The relay ${relay.host} carries the account.`);
   });
+}
+
+/** Whom to ask about an account that a relay does not carry. */
+function helpAtRelay(status: string, relay: string, server: string): string {
+  switch (status) {
+    case "throttled":
+      return `The relay carries only so many new accounts of one server, and a throttled one stays so, also once there is room again. Ask the operator of ${server} to have the limit raised at ${relay}, and this account let through.`;
+    case "deactivated":
+    case "desynchronized":
+      return `It may have missed that something changed. Write something, wait for some minutes, and look again. If it stays so, ask the operator of ${server} to have the server announce the account anew, or that of ${relay}.`;
+    default:
+      return `Ask the operator of ${relay}.`;
+  }
 }
 
 /** What people see of the account in their apps. */

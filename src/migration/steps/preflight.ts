@@ -3,10 +3,10 @@
 import { isSilent, requireState } from "../../account/places.ts";
 import { homeBefore, staysOf, whereIs } from "../../account/where.ts";
 import { pastOf } from "../../account/web/any-identity.ts";
-import { documentUrl } from "../../account/web/wait-for-document.ts";
 import { requireArchiveFolder } from "../../archive/folder.ts";
 import type { Manifest } from "../../archive/manifest.ts";
 import { DecampError, isDecampError } from "../../errors.ts";
+import { documentUrl } from "../../identity/names.ts";
 import { isFutureRev } from "../../repo/commit.ts";
 import { isStorageError } from "../../services/disk/files.ts";
 import { isMissingMethod } from "../../services/servers/missing-method.ts";
@@ -125,9 +125,14 @@ async function checkAfter(context: Context): Promise<void> {
     });
   }
   if (state === "switched-absent") {
+    const { next, source: before } = context.where;
+    const hint = `${source.origin} says of the account: ${before?.state ?? "nothing"}.`;
     throw new DecampError("refused", `The identity names ${targetOrigin}, but that server does not have the account.`, {
-      hint: `${source.origin} says of the account: ${context.where.source?.state ?? "nothing"}. decamp plc history ${identity.did} shows which keys can let the identity name it again, and until when. To do so:`,
-      data: { reason: state, state, next: context.where.next ?? [] },
+      hint:
+        next === undefined
+          ? `${hint} No rotation key is known that could let the identity name it again. decamp doctor ${identity.did} says what is left.`
+          : `${hint} decamp plc history ${identity.did} shows which keys can let the identity name it again, and until when. To do so:`,
+      data: { reason: state, state, ...(next === undefined ? {} : { next }) },
     });
   }
   if (!options.dryRun) {

@@ -1,9 +1,9 @@
 /** The document that is to be published, and the one that it replaces, as files in the folder of the state. */
 
 import { hash } from "node:crypto";
+import { documentUrl } from "../../identity/names.ts";
 import { joinPath, makeDurableFolder, onDisk, writeWhole } from "../../services/disk/files.ts";
 import { readOwn } from "../../services/disk/own-files.ts";
-import { documentUrl } from "../../account/web/wait-for-document.ts";
 import type { PublishedDocument } from "../events.ts";
 import { documentFolder, type JournalState } from "../journal.ts";
 

@@ -4,7 +4,7 @@
  */
 
 import { pastOf, type WebIdentity } from "../../account/web/any-identity.ts";
-import { documentUrl, waitForDocument } from "../../account/web/wait-for-document.ts";
+import { waitForDocument } from "../../account/web/wait-for-document.ts";
 import { livesAt } from "../../account/where.ts";
 import { DecampError } from "../../errors.ts";
 import { parseDidDocument, type DidDocument } from "../../identity/did-document.ts";
@@ -15,7 +15,7 @@ import {
   unmetFields,
   type DocumentFields,
 } from "../../identity/web-document.ts";
-import { noHandle } from "../../identity/names.ts";
+import { documentUrl, noHandle } from "../../identity/names.ts";
 import type { ChangeFacts } from "../../plc/change-facts.ts";
 import { defaultDocumentWait } from "../../services/defaults.ts";
 import type { Context } from "../context.ts";
