@@ -63,7 +63,9 @@ export type BudgetName =
   | "recordDepth"
   | "indexEntries"
   | "heldBytes"
-  | "findings";
+  | "findings"
+  | "packedWindow"
+  | "packedRatio";
 
 const KiB = 1024;
 const MiB = 1024 * KiB;
@@ -157,6 +159,17 @@ export const budgets: Readonly<Record<BudgetName, Budget>> = {
   ),
   heldBytes: raisable(256 * MiB, "bytes", "blocks that are held in memory where the data cannot be read again"),
   findings: raisable(100_000, "number", "findings that a report lists"),
+
+  // What a compressed repository may ask of whoever unpacks it.
+  packedWindow: {
+    ...raisable(8 * MiB, "bytes", "the window of a compressed CAR file: memory that unpacking takes; at most 128 MiB"),
+    ceiling: 128 * MiB,
+  },
+  packedRatio: raisable(
+    100,
+    "number",
+    "times as large as a compressed CAR file that what it unpacks to may be. What would be more is archived as it is",
+  ),
 };
 
 function raisable(most: number, unit: Unit, bounds: string): Budget {

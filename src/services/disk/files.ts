@@ -86,18 +86,24 @@ export class NewFile {
   #synced = 0;
   #syncing: Promise<void> | undefined;
   #syncFailure: { readonly error: unknown } | undefined;
+  readonly #isPassing: boolean;
 
-  private constructor(path: string, part: string, file: WrittenFile) {
+  private constructor(path: string, part: string, file: WrittenFile, isPassing: boolean) {
     this.path = path;
     this.#part = part;
     this.#file = file;
+    this.#isPassing = isPassing;
   }
 
-  /** Opens `path`.part beside `path`; what an interrupted run left there is overwritten. */
-  static async create(path: string): Promise<NewFile> {
+  /**
+   * Opens `path`.part beside `path`; what an interrupted run left there is overwritten.
+   *
+   * @param isPassing whether it will hardly be kept: then nothing is brought to the disk before that is known
+   */
+  static async create(path: string, { isPassing = false }: { readonly isPassing?: boolean } = {}): Promise<NewFile> {
     return onDisk(path, async () => {
       const part = `${path}.part`;
-      return new NewFile(path, part, await openNew(part));
+      return new NewFile(path, part, await openNew(part), isPassing);
     });
   }
 
@@ -129,7 +135,7 @@ export class NewFile {
 
   /** Has what was written brought to the disk meanwhile, so that there is little left to wait for at the end. */
   #syncEarly(): void {
-    if (this.#syncing !== undefined || this.#size - this.#synced < unsynced) {
+    if (this.#isPassing || this.#syncing !== undefined || this.#size - this.#synced < unsynced) {
       return;
     }
     this.#synced = this.#size;

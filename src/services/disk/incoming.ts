@@ -55,7 +55,7 @@ export async function* readOpened({ fd, stat }: Opened, signal?: AbortSignal): A
   } else if (stat.isCharacterDevice()) {
     yield* readDevice(fd, signal);
   } else {
-    yield* readFile(fd, signal);
+    yield* readDescriptor(fd, signal);
   }
 }
 
@@ -82,10 +82,11 @@ async function lookAgain(signal: AbortSignal | undefined): Promise<void> {
 }
 
 /**
- * A file on a disk. That may be slow, or gone: whoever is asked to stop waits for it no longer, and the file is closed
- * once the disk has answered. Node's stream would do the same, and takes its time to load.
+ * The bytes of a file on a disk, from its start; it is closed at the end. The disk may be slow, or gone: whoever is
+ * asked to stop waits for it no longer, and the file is closed once the disk has answered. Node's stream would do the
+ * same, and takes its time to load.
  */
-async function* readFile(fd: number, signal: AbortSignal | undefined): AsyncGenerator<Uint8Array> {
+export async function* readDescriptor(fd: number, signal: AbortSignal | undefined): AsyncGenerator<Uint8Array> {
   const turns = new Turns(signal);
   const stopped = Promise.withResolvers<never>();
   stopped.promise.catch(() => undefined);
