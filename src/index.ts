@@ -29,7 +29,13 @@ export { createAppView, type AppView, type Profile, type ProfileCounts } from ".
 export { createRelay, type AccountAtRelay, type HostStatus, type Relay } from "./services/servers/relay.ts";
 export { createHandleResolver, type HandleResolver } from "./services/servers/resolver.ts";
 export { createSeenHeads, type SeenHead, type SeenHeads } from "./services/disk/seen-heads.ts";
-export { openCarFile, type CarFile } from "./services/disk/car-file.ts";
+export {
+  openCarFile,
+  openStoredCar,
+  type CarFile,
+  type SpoolOptions,
+  type StoredOptions,
+} from "./services/disk/car-file.ts";
 export { createNewFolder, type NewFolder } from "./services/disk/new-folder.ts";
 export type { LockOwner } from "./services/disk/lock.ts";
 export { createKeychain, type Keychain } from "./services/secrets/keychain.ts";
@@ -70,6 +76,7 @@ export type { LeftOut } from "./archive/export/small-files.ts";
 export type { Loss } from "./archive/shrink.ts";
 export type { BlobsAhead, Head, ExportOptions, ExportSource, ExportWishes } from "./archive/export/export-options.ts";
 export type { Mended, Unmended } from "./archive/export/mend.ts";
+export type { Compression } from "./archive/export/repo-file.ts";
 export type { ExportEvent, ExportStepId, ReportExport } from "./archive/events.ts";
 export { listSnapshots, readManifest, type Manifest } from "./archive/manifest.ts";
 export type { ArchivedBlob, ArchivedFile, Missing, Most } from "./archive/manifest.ts";

@@ -4,9 +4,8 @@ import type { Cid } from "../data/cid.ts";
 import { collect } from "../data/slices.ts";
 import { diffInTurns, type RecordChange } from "../repo/diff.ts";
 import type { RepoSource } from "../repo/source.ts";
-import { openCarFile } from "../services/disk/car-file.ts";
-import { snapshotFile, snapshotFiles } from "./layout.ts";
-import { withRepo } from "./open-repo.ts";
+import { isRepoName } from "./layout.ts";
+import { openSnapshotRepo, withRepo } from "./open-repo.ts";
 import type { OpenSnapshot } from "./open.ts";
 
 /** A file beside the repository, or a blob, that is not the same in both. */
@@ -29,9 +28,9 @@ export async function* compareRecords(
   if (before.manifest.commit === after.manifest.commit) {
     return;
   }
-  const left = openCarFile(snapshotFile(before.archive, before.manifest.snapshot, "repo"));
+  const left = await openSnapshotRepo(before.archive, before.manifest, { signal });
   try {
-    const right = openCarFile(snapshotFile(after.archive, after.manifest.snapshot, "repo"));
+    const right = await openSnapshotRepo(after.archive, after.manifest, { signal });
     try {
       yield* diffInTurns(left.source, right.source, { signal });
     } finally {
@@ -53,7 +52,7 @@ export async function changesSince(
   source: RepoSource,
   signal: AbortSignal,
 ): Promise<RecordChange[]> {
-  return withRepo(archive, manifest.snapshot, async (repo) => collect(diffInTurns(repo, source, { signal })));
+  return withRepo(archive, manifest, async (repo) => collect(diffInTurns(repo, source, { signal })));
 }
 
 /** The files that are different, by what the manifests say: identity, preferences, account. */
@@ -62,7 +61,7 @@ export function compareFiles(before: OpenSnapshot, after: OpenSnapshot): PartCha
   const now = after.manifest.files;
   const names = [...new Set([...Object.keys(old), ...Object.keys(now)])].sort();
   return names
-    .filter((name) => name !== snapshotFiles.repo && old[name]?.sha256 !== now[name]?.sha256)
+    .filter((name) => !isRepoName(name) && old[name]?.sha256 !== now[name]?.sha256)
     .map((name) => ({
       kind: old[name] === undefined ? "added" : now[name] === undefined ? "removed" : "changed",
       name,

@@ -14,7 +14,7 @@ import { inTurns } from "../data/slices.ts";
 import { DecampError, isDecampError } from "../errors.ts";
 import { isDid } from "../identity/names.ts";
 import { openCarFile } from "../services/disk/car-file.ts";
-import { joinPath, readWhole } from "../services/disk/files.ts";
+import { joinPath, readWhole, writeShared } from "../services/disk/files.ts";
 import { listEntries, plainSize, writeOnce, type Entry } from "../services/disk/plain-entries.ts";
 import {
   isOlderPart,
@@ -32,7 +32,8 @@ import { isReadme } from "./readme.ts";
 const markerSchema = v.object({
   /** What the file is, in a word that no other program writes. */
   type: v.literal("decamp archive"),
-  format: v.literal(1),
+  /** 2 as soon as one of its repositories is compressed: then no older version touches it. */
+  format: v.picklist([1, 2]),
   did: v.pipe(v.string(), v.check(isDid)),
 });
 
@@ -76,12 +77,28 @@ export async function requireArchiveFolder(path: string, did: string): Promise<M
  * To be called only after `requireArchiveFolder`, and to be followed by it once the lock is held: another run may have
  * been faster.
  *
+ * @param format 2 if its repositories are to be compressed
  * @throws DecampError `storage`
  */
-export async function markFolder(path: string, did: string): Promise<void> {
+export async function markFolder(path: string, did: string, format: 1 | 2 = 1): Promise<void> {
   if ((await plainSize(markerFile(path))) === undefined) {
-    await writeOnce(markerFile(path), `${JSON.stringify({ type: "decamp archive", format: 1, did }, undefined, 2)}\n`);
+    await writeOnce(markerFile(path), markerText(format, did));
   }
+}
+
+/**
+ * Marks it as one that has compressed repositories, before the first one is in it. To be called with the lock held.
+ *
+ * @throws DecampError `usage` for a marker that is none of ours, `storage`
+ */
+export async function markPacked(path: string, did: string): Promise<void> {
+  if ((await parseMarker(path))?.format !== 2) {
+    await writeShared(markerFile(path), markerText(2, did));
+  }
+}
+
+function markerText(format: 1 | 2, did: string): string {
+  return `${JSON.stringify({ type: "decamp archive", format, did }, undefined, 2)}\n`;
 }
 
 /** The same for a folder that is new or empty. Any other is left as it is. @throws DecampError `storage` */
@@ -156,13 +173,17 @@ export function refuseLinks(archive: string, entries: readonly Entry[]): void {
  * ours
  */
 async function readMarker(archive: string): Promise<string | undefined> {
+  return (await parseMarker(archive))?.did;
+}
+
+async function parseMarker(archive: string): Promise<v.InferOutput<typeof markerSchema> | undefined> {
   const path = markerFile(archive);
   const bytes = await readWhole(path);
   if (bytes === undefined) {
     return undefined;
   }
   try {
-    return v.parse(markerSchema, JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes))).did;
+    return v.parse(markerSchema, JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes)));
   } catch (cause) {
     throw new DecampError("usage", `${path} is not what this version of decamp writes there.`, {
       hint: "Name another folder. If a newer decamp has made this archive, use that one.",

@@ -4,7 +4,7 @@
  *     DIR/decamp.json                   written first: it says that the folder is an archive, and whose
  *     DIR/README.txt                    says what this is, to whoever finds it
  *     DIR/blobs/XX/CID                  the bytes of a blob; XX are the last two letters of its CID
- *     DIR/snapshots/NAME/repo.car       the repository
+ *     DIR/snapshots/NAME/repo.car       the repository; or repo.car.zst, compressed
  *                       /did.json       the DID document
  *                       /plc-log.json   the audit log of the PLC directory (not for a did:web)
  *                       /preferences.json   private
@@ -24,6 +24,7 @@ import { joinPath } from "../services/disk/files.ts";
 /** The parts of a snapshot, by the names of their files. */
 export const snapshotFiles = {
   repo: "repo.car",
+  packedRepo: "repo.car.zst",
   document: "did.json",
   log: "plc-log.json",
   preferences: "preferences.json",
@@ -32,6 +33,49 @@ export const snapshotFiles = {
 } as const;
 
 export type SnapshotPart = keyof typeof snapshotFiles;
+
+/** The form in which a repository lies in a snapshot: as it is, or compressed. */
+export type RepoPart = "repo" | "packedRepo";
+
+export const repoParts: readonly RepoPart[] = ["repo", "packedRepo"];
+
+/** Whether a file of a snapshot is its repository, by its name. */
+export function isRepoName(name: string): boolean {
+  return repoParts.some((part) => snapshotFiles[part] === name);
+}
+
+/** What a manifest says of the files of its snapshot, by their names. */
+interface WithFiles<File = unknown> {
+  readonly files: Readonly<Record<string, File>>;
+}
+
+/** The number of the format of a snapshot, by the form of its repository. */
+export function formatOf(part: RepoPart): 1 | 2 {
+  return part === "packedRepo" ? 2 : 1;
+}
+
+/** The form in which the repository of a snapshot lies there, by its manifest. */
+export function repoPartOf({ files }: WithFiles): RepoPart {
+  return files[snapshotFiles.packedRepo] === undefined ? "repo" : "packedRepo";
+}
+
+/** What a manifest says of the file of the repository; undefined if it names none. */
+export function repoEntry<File>(manifest: WithFiles<File>): File | undefined {
+  return manifest.files[snapshotFiles[repoPartOf(manifest)]];
+}
+
+/** Where the repository of a snapshot lies, by its manifest. */
+export function repoFile(archive: string, manifest: WithFiles & { readonly snapshot: string }): string {
+  return snapshotFile(archive, manifest.snapshot, repoPartOf(manifest));
+}
+
+/** How many bytes the repository has, as it is and not compressed; undefined if the manifest names none. */
+export function carSize(
+  manifest: WithFiles<{ readonly size: number; readonly car?: { readonly size: number } | undefined }>,
+): number | undefined {
+  const entry = repoEntry(manifest);
+  return entry?.car?.size ?? entry?.size;
+}
 
 /** What the manifest is called from the moment at which its snapshot is no more, until the rest of it is removed. */
 export const removedManifest = "manifest.json.removed";
@@ -94,6 +138,11 @@ export function incomingRepo(archive: string): string {
   return joinPath(archive, "incoming.car");
 }
 
+/** Where it is compressed meanwhile. */
+export function incomingPackedRepo(archive: string): string {
+  return joinPath(archive, "incoming.car.zst");
+}
+
 /** Where the blocks are kept that are new, until they are put together with what was there. */
 export function incomingDiff(archive: string): string {
   return joinPath(archive, "incoming-diff.car");
@@ -137,7 +186,7 @@ export function markerFile(archive: string): string {
  * like.
  */
 const unfinishedFile =
-  /^(?:(?:README\.txt|certificate\.json|incoming\.car|incoming-diff\.car|passing(?:-also)?\.car)\.part|(?:decamp\.json\.|passing-)[0-9a-f]{16}(?:\.car)?\.part)$/;
+  /^(?:(?:README\.txt|certificate\.json|incoming\.car(?:\.zst)?|incoming-diff\.car|passing(?:-also)?\.car)\.part|(?:decamp\.json\.|passing-)[0-9a-f]{16}(?:\.car)?\.part)$/;
 
 /** Whether a file of this name, at the top of an archive, is what an interrupted run has left there. */
 export function isUnfinishedFile(name: string): boolean {

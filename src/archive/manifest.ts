@@ -8,7 +8,7 @@ import { isDid } from "../identity/names.ts";
 import { readWhole, writeWhole } from "../services/disk/files.ts";
 import { listEntries, type Entry } from "../services/disk/plain-entries.ts";
 import { contentAtOnce } from "../services/disk/quick-look.ts";
-import { compareSnapshotNames, snapshotFile, snapshotName, snapshotsFolder } from "./layout.ts";
+import { compareSnapshotNames, snapshotFile, snapshotFiles, snapshotName, snapshotsFolder } from "./layout.ts";
 import { refuseFile } from "./no-archive.ts";
 
 /** A blob of a snapshot. */
@@ -26,6 +26,8 @@ export interface ArchivedFile {
   readonly sha256: string;
   /** True for what is not public on the network. */
   readonly private: boolean;
+  /** What the file unpacks to, if it is a repository that is compressed; its size in bytes, SHA-256 in hexadecimal. */
+  readonly car?: { readonly size: number; readonly sha256: string } | undefined;
 }
 
 /** A blob that could not be had, and who needs it. */
@@ -47,7 +49,8 @@ export interface Most {
 
 /** What a snapshot holds. */
 export interface Manifest {
-  readonly format: 1;
+  /** 2 if the repository is compressed, which older versions cannot read. */
+  readonly format: 1 | 2;
   /** Name of the snapshot, which is that of its folder. */
   readonly snapshot: string;
   /** Name and version of what wrote it. */
@@ -93,9 +96,10 @@ export interface Manifest {
 
 const cid = v.pipe(v.string(), v.check(isCid));
 const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+const sha256 = v.pipe(v.string(), v.hash(["sha256"]));
 const fileName = v.pipe(v.string(), v.regex(/^[a-z][a-z0-9-]*(?:\.[a-z0-9-]+)+$/));
 const entriesBefore = {
-  format: v.literal(1),
+  format: v.picklist([1, 2]),
   snapshot: v.pipe(v.string(), v.regex(snapshotName)),
   writtenBy: v.string(),
   createdAt: v.pipe(v.string(), v.isoTimestamp()),
@@ -111,7 +115,7 @@ const entriesBefore = {
   collections: v.record(v.string(), count),
   files: v.record(
     fileName,
-    v.object({ size: count, sha256: v.pipe(v.string(), v.hash(["sha256"])), private: v.boolean() }),
+    v.object({ size: count, sha256, private: v.boolean(), car: v.optional(v.object({ size: count, sha256 })) }),
   ),
 };
 const entriesAfter = {
@@ -137,6 +141,13 @@ const schema = v.object({
 /** A list of blobs can be long: here its entries are left to `isArchivedBlob`, which takes a part of the time. */
 const quickSchema = v.object({ ...entriesBefore, blobs: v.array(v.unknown()), ...entriesAfter });
 
+/** Whether the number of the format is that of the form in which the repository lies there. */
+function fitsFormat({ format, files }: Pick<Manifest, "format" | "files">): boolean {
+  const packed = files[snapshotFiles.packedRepo];
+  const isPlain = packed === undefined && Object.values(files).every(({ car }) => car === undefined);
+  return format === 1 ? isPlain : packed?.car !== undefined && files[snapshotFiles.repo] === undefined;
+}
+
 /** A manifest of so many bytes is read at once: very many are. A longer one would hold everything else up. */
 const short = 1 << 20;
 
@@ -156,11 +167,15 @@ export function parseManifest(bytes: Uint8Array, path: string): Manifest {
   let value: unknown;
   try {
     value = JSON.parse(strictText.decode(bytes));
-    return v.parse(schema, value);
+    const manifest = v.parse(schema, value);
+    if (!fitsFormat(manifest)) {
+      throw new TypeError("the files are not those of the format");
+    }
+    return manifest;
   } catch (cause) {
     throw new DecampError("damaged", `${path} is not a manifest that decamp can read.`, {
       hint: "If a newer decamp has written it, use that one. Else an export writes it anew, if its snapshot is the newest one and the server still has that revision.",
-      data: { path, newer: isJsonObject(value) && Number(value["format"]) > 1 },
+      data: { path, newer: isJsonObject(value) && Number(value["format"]) > 2 },
       cause,
     });
   }
@@ -178,7 +193,7 @@ export function parseSoundManifest(bytes: Uint8Array): Manifest | undefined {
       return undefined;
     }
     const { blobs } = output;
-    return blobs.every(isArchivedBlob) ? { ...output, blobs } : undefined;
+    return fitsFormat(output) && blobs.every(isArchivedBlob) ? { ...output, blobs } : undefined;
   } catch {
     return undefined;
   }

@@ -5,6 +5,7 @@
 import { listEntries, type Entry } from "../services/disk/plain-entries.ts";
 import {
   compareSnapshotNames,
+  isRepoName,
   removedManifest,
   snapshotFiles,
   snapshotFolder,
@@ -105,7 +106,7 @@ export async function isOnlyBegun(archive: string, name: string): Promise<boolea
   if (entries.some((entry) => entry.name === removedManifest)) {
     return true;
   }
-  return entries.every((entry) => entry.name === snapshotFiles.repo || entry.name.endsWith(".part"));
+  return entries.every((entry) => isRepoName(entry.name) || entry.name.endsWith(".part"));
 }
 
 const ownFiles: ReadonlySet<string> = new Set(Object.values(snapshotFiles));

@@ -1,21 +1,30 @@
 /** The repository of a snapshot, and what is said where it is not there. */
+import { createHash } from "node:crypto";
+import { setImmediate } from "node:timers/promises";
 import { DecampError, isDecampError } from "../errors.ts";
-import { openCarFile, type CarFile } from "../services/disk/car-file.ts";
+import { openStoredCar, type CarFile, type SpoolOptions } from "../services/disk/car-file.ts";
 import { notPlain } from "../services/disk/plain-file.ts";
 import type { RepoSource } from "../repo/source.ts";
-import { snapshotFile } from "./layout.ts";
-import type { Manifest } from "./manifest.ts";
+import { carSize, repoFile, repoPartOf } from "./layout.ts";
+import type { ArchivedFile, Manifest } from "./manifest.ts";
 
 /**
- * Opens the repository of a complete snapshot.
+ * Opens the repository of a complete snapshot. One that is compressed is unpacked, as far as the manifest says that it
+ * goes: into memory, or into a file that is gone with the process.
  *
- * @throws DecampError `damaged` if it is missing, or what lies there is no plain file; `unreadable-file` if it cannot
- *   be read
+ * @throws DecampError `damaged` if it is missing, what lies there is no plain file, or does not unpack to what it
+ *   should; `unreadable-file` if it cannot be read; `limit-exceeded` for what no decamp has compressed; `storage` if
+ *   there is no room to unpack it; the signal's reason
  */
-export function openSnapshotRepo(archive: string, manifest: Manifest): CarFile {
-  const path = snapshotFile(archive, manifest.snapshot, "repo");
+export async function openSnapshotRepo(
+  archive: string,
+  manifest: Manifest,
+  options: SpoolOptions = {},
+): Promise<CarFile> {
+  const path = repoFile(archive, manifest);
+  const isPacked = repoPartOf(manifest) === "packedRepo";
   try {
-    return openCarFile(path);
+    return await openStoredCar(path, { ...options, ...(isPacked ? { size: carSize(manifest) } : {}) });
   } catch (error) {
     if (isDecampError(error, "unreadable-file") && error.data["reason"] === "ENOENT") {
       throw damagedArchive(archive, manifest, { rule: "archive/file-missing", message: `${path} is missing.` }, error);
@@ -24,6 +33,9 @@ export function openSnapshotRepo(archive: string, manifest: Manifest): CarFile {
       const message = `${path} is no plain file.`;
       throw damagedArchive(archive, manifest, { rule: "archive/file-changed", message }, error);
     }
+    if (isDecampError(error, "damaged")) {
+      throw damagedArchive(archive, manifest, { rule: "archive/file-changed", message: error.message }, error);
+    }
     throw error;
   }
 }
@@ -31,20 +43,36 @@ export function openSnapshotRepo(archive: string, manifest: Manifest): CarFile {
 /**
  * Runs `use` with the repository of a snapshot, and closes it.
  *
- * @param snapshot name of the snapshot
- * @throws DecampError `unreadable-file` if it cannot be opened; what `use` throws
+ * @throws DecampError as `openSnapshotRepo`; what `use` throws
  */
 export async function withRepo<T>(
   archive: string,
-  snapshot: string,
+  manifest: Manifest,
   use: (source: RepoSource) => Promise<T>,
 ): Promise<T> {
-  const car = openCarFile(snapshotFile(archive, snapshot, "repo"));
+  const car = await openSnapshotRepo(archive, manifest);
   try {
     return await use(car.source);
   } finally {
     car.close();
   }
+}
+
+/** So much is hashed before others have their turn (bytes). */
+const hashedAtOnce = 1 << 20;
+
+/** Size and SHA-256 of a repository that is open. @throws the signal's reason */
+export async function hashCar(
+  { source, size }: Pick<CarFile, "source" | "size">,
+  signal: AbortSignal,
+): Promise<NonNullable<ArchivedFile["car"]>> {
+  const hash = createHash("sha256");
+  for (let at = 0; at < size; at += hashedAtOnce) {
+    hash.update(source.read(at, hashedAtOnce));
+    await setImmediate();
+    signal.throwIfAborted();
+  }
+  return { size, sha256: hash.digest("hex") };
 }
 
 /** The error for an archive that is damaged, with the command that fetches again what is. */

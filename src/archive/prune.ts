@@ -3,7 +3,7 @@
 import type { Cid } from "../data/cid.ts";
 import { DecampError, isDecampError } from "../errors.ts";
 import { blobRefsInTurns } from "../repo/records.ts";
-import { openCarFile, type CarFile } from "../services/disk/car-file.ts";
+import { openStoredCar, type CarFile } from "../services/disk/car-file.ts";
 import { fileSize, joinPath, listFolder } from "../services/disk/files.ts";
 import { withLock, type LockOwner } from "../services/disk/lock.ts";
 import { freedBytes, listEntries, removeEmptyFolder, removeFile } from "../services/disk/plain-entries.ts";
@@ -144,7 +144,7 @@ async function plan(archive: string, { rules, release, now, signal }: PruneOptio
     }
   }
   for (const name of others) {
-    for (const cid of await referredBlobs(snapshotFile(archive, name, "repo"), !links.has(name), signal)) {
+    for (const cid of await referredBlobs(archive, name, !links.has(name), signal)) {
       needed.add(cid);
     }
   }
@@ -216,14 +216,27 @@ function blobsOf({ blobs, missing }: Manifest): Cid[] {
  * What the records of a snapshot need that has no manifest yet; nothing if its repository `mayLack` and is not there
  * either.
  */
-async function referredBlobs(path: string, mayLack: boolean, signal: AbortSignal): Promise<Iterable<Cid>> {
+async function referredBlobs(
+  archive: string,
+  snapshot: string,
+  mayLack: boolean,
+  signal: AbortSignal,
+): Promise<Iterable<Cid>> {
+  const packed = await referredIn(snapshotFile(archive, snapshot, "packedRepo"), true, signal);
+  const isPacked = packed !== undefined;
+  const plain = await referredIn(snapshotFile(archive, snapshot, "repo"), mayLack || isPacked, signal);
+  return [...(packed ?? []), ...(plain ?? [])];
+}
+
+/** The same of one form of the repository; undefined if it is not there. */
+async function referredIn(path: string, mayLack: boolean, signal: AbortSignal): Promise<Iterable<Cid> | undefined> {
   let car: CarFile | undefined;
   try {
-    car = openCarFile(path);
+    car = await openStoredCar(path, { signal });
     return (await blobRefsInTurns(car.source, { signal })).keys();
   } catch (error) {
     if (mayLack && isDecampError(error, "unreadable-file") && error.data["reason"] === "ENOENT") {
-      return [];
+      return undefined;
     }
     if (!isDecampError(error, "damaged", "limit-exceeded", "unreadable-file")) {
       throw error;

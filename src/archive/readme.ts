@@ -34,3 +34,20 @@ the private part of a rotation key that stands in the identity can bring the acc
 "decamp restore FOLDER --to URL --rotation-key-file FILE", with the address of that server.
 For a did:web it takes the host that the DID names in place of a key: a new did.json is published there.
 `;
+
+/** Why the text is another one where a repository is compressed: an archive without one stays as it always was. */
+const packedLine = `    repo.car.zst          or this in its place, the same compressed: "zstd -d repo.car.zst" unpacks it
+`;
+
+/**
+ * What the file says.
+ *
+ * @param there the text that is there, if it is one that decamp has written
+ * @param isPacked whether the newest repository is compressed
+ */
+export function readmeFor(there: string, isPacked: boolean): string {
+  const place = readmeText.indexOf("    did.json");
+  return isPacked || there.includes(packedLine)
+    ? `${readmeText.slice(0, place)}${packedLine}${readmeText.slice(place)}`
+    : readmeText;
+}

@@ -47,7 +47,7 @@ async function unsignedCertificate(
   { operation, source, target }: MoveInLog,
 ): Promise<Certificate> {
   const { identity, services, snapshot, archive, oldHandle, newHandle, missingBlobs, notMoved, signal } = context;
-  const oldCommit = await withRepo(archive, snapshot.snapshot, async (repo) => extractCommit(repo, signal));
+  const oldCommit = await withRepo(archive, snapshot, async (repo) => extractCommit(repo, signal));
   return {
     format: 1,
     writtenBy: services.writtenBy,

@@ -128,5 +128,5 @@ async function compareRecords(context: Context): Promise<Holding> {
   if (newest === undefined || (where.source?.state === "active" && where.source.head?.data !== newest.data)) {
     return { kind: "unknown" };
   }
-  return withRepo(archive, newest.snapshot, compare);
+  return withRepo(archive, newest, compare);
 }

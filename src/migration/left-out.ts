@@ -3,12 +3,12 @@
  * that the person has said to skip, and preferences. It is told at once, each with the records that need it, and
  * written down, so that a later run, the result and the certificate say the same.
  */
+import { repoFile } from "../archive/layout.ts";
 
-import { snapshotFile } from "../archive/layout.ts";
 import { firstWords } from "../data/first-words.ts";
 import { DecampError } from "../errors.ts";
 import { recordsInTurns } from "../repo/records.ts";
-import { openCarFile } from "../services/disk/car-file.ts";
+import { openStoredCar } from "../services/disk/car-file.ts";
 import type { Context } from "./context.ts";
 import type { BlobNotMoved, LeftBehind, LeftBehindNow } from "./events.ts";
 
@@ -122,7 +122,7 @@ export function recallLeftOut(context: Context): void {
 
 /** Where the archive has the repository of the snapshot at hand. */
 export function snapshotCar({ archive, snapshot }: Pick<Context, "archive" | "snapshot">): string {
-  return snapshotFile(archive, snapshot.snapshot, "repo");
+  return repoFile(archive, snapshot);
 }
 
 /** The first words of some records. */
@@ -132,7 +132,7 @@ async function wordsOf(paths: ReadonlySet<string>, path: string, signal: AbortSi
   if (left === 0) {
     return found;
   }
-  const car = openCarFile(path);
+  const car = await openStoredCar(path, { signal });
   try {
     for await (const record of recordsInTurns(car.source, { signal })) {
       if (paths.has(record.path)) {

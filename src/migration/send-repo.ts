@@ -8,7 +8,7 @@ import { headAt } from "../account/places.ts";
 import { DecampError, isDecampError } from "../errors.ts";
 import { oneRootHeader } from "../repo/write/one-root.ts";
 import { splitRepo } from "../repo/write/split.ts";
-import { openCarFile } from "../services/disk/car-file.ts";
+import type { CarFile } from "../services/disk/car-file.ts";
 import { openForUpload } from "../services/disk/files.ts";
 import { isLostAnswer, isTooLarge } from "../services/servers/refusal.ts";
 import type { Upload } from "../services/upload.ts";
@@ -20,6 +20,8 @@ import { fits, saidOfCopy } from "./checks/unseen.ts";
 
 /** After a lost answer the server may still be at work: how often it is asked, and the pause (milliseconds). */
 const patience = { attempts: 20, pause: 3000 };
+/** What is in no file of its own is handed on so many bytes at a time. */
+const uploadPiece = 256 * 1024;
 /** Bytes of a part: what is tried first, and the least that is tried. */
 const partBytes = { most: 4 << 20, least: 1 << 16 };
 
@@ -27,24 +29,34 @@ const partBytes = { most: 4 << 20, least: 1 << 16 };
  * The archived repository as it is sent: as it came, but for a header that names more than one root, which servers
  * refuse.
  *
+ * @param car stays open until all is sent
  * @throws DecampError `unreadable-file`
  */
-export function repoUpload(path: string, length: number): Upload {
-  const car = openCarFile(path);
-  try {
-    const changed = oneRootHeader(car.source);
-    if (changed === undefined) {
-      return { length, open: () => openForUpload(path, length) };
-    }
-    const { header, sectionsAt } = changed;
-    const content = async function* (): AsyncGenerator<Uint8Array> {
-      yield header;
-      yield* openForUpload(path, length, sectionsAt);
-    };
-    return { length: header.length + length - sectionsAt, open: () => Readable.from(content()) };
-  } finally {
-    car.close();
+export function repoUpload(car: CarFile): Upload {
+  const { size: length } = car;
+  const changed = oneRootHeader(car.source);
+  if (changed === undefined) {
+    return { length, open: () => openFrom(car, 0) };
   }
+  const { header, sectionsAt } = changed;
+  const content = async function* (): AsyncGenerator<Uint8Array> {
+    yield header;
+    yield* openFrom(car, sectionsAt);
+  };
+  return { length: header.length + length - sectionsAt, open: () => Readable.from(content()) };
+}
+
+/** The bytes of a CAR from a place on. */
+function openFrom({ path, source, size }: CarFile, start: number): Readable {
+  if (path !== undefined) {
+    return openForUpload(path, size, start);
+  }
+  const pieces = function* (): Generator<Uint8Array> {
+    for (let at = start; at < size; at += uploadPiece) {
+      yield source.read(at, Math.min(uploadPiece, size - at));
+    }
+  };
+  return Readable.from(pieces(), { objectMode: false });
 }
 
 /**
@@ -143,46 +155,37 @@ async function hasIfReachable({ signal }: Context, hasArrived: () => Promise<boo
  *
  * @throws DecampError `server-refused` if the server takes not even small ones
  */
-export async function sendParts(context: Context, path: string, length: number): Promise<void> {
+export async function sendParts(context: Context, car: CarFile): Promise<void> {
   const { targetDescription, target, snapshot, report, signal } = context;
   const { rev } = snapshot;
-  const car = openCarFile(path);
-  try {
-    // A server that was given no limit for imports uses its limit for blobs.
-    const most = Math.min(partBytes.most, length >> 1, targetDescription.blobUploadLimit ?? Infinity);
-    for (let size = Math.max(most, partBytes.least); ; size >>= 1) {
-      try {
-        let index = 0;
-        const from = await partsThere(context, splitRepo(car.source, size, signal));
-        for await (const { commit, data, car: bytes, records } of splitRepo(car.source, size, signal)) {
-          if (index++ >= from) {
-            await sendRepo(
-              context,
-              { length: bytes.length, open: () => Readable.from([bytes]) },
-              { commit, data, rev },
-            );
-          }
-          report({ type: "progress", step: "import-repo", unit: "records", done: records, total: snapshot.records });
+  // A server that was given no limit for imports uses its limit for blobs.
+  const most = Math.min(partBytes.most, Math.floor(car.size / 2), targetDescription.blobUploadLimit ?? Infinity);
+  for (let size = Math.max(most, partBytes.least); ; size >>= 1) {
+    try {
+      let index = 0;
+      const from = await partsThere(context, splitRepo(car.source, size, signal));
+      for await (const { commit, data, car: bytes, records } of splitRepo(car.source, size, signal)) {
+        if (index++ >= from) {
+          await sendRepo(context, { length: bytes.length, open: () => Readable.from([bytes]) }, { commit, data, rev });
         }
-        return;
-      } catch (error) {
-        if (!isTooMuch(error)) {
-          throw error;
-        }
-        if (size >> 1 < partBytes.least) {
-          throw new DecampError(
-            "server-refused",
-            `${target.host} takes no repository, not even in parts of ${size} bytes.`,
-            {
-              hint: "Ask its operator which limit for imports there is.",
-              cause: error,
-            },
-          );
-        }
+        report({ type: "progress", step: "import-repo", unit: "records", done: records, total: snapshot.records });
+      }
+      return;
+    } catch (error) {
+      if (!isTooMuch(error)) {
+        throw error;
+      }
+      if (size >> 1 < partBytes.least) {
+        throw new DecampError(
+          "server-refused",
+          `${target.host} takes no repository, not even in parts of ${size} bytes.`,
+          {
+            hint: "Ask its operator which limit for imports there is.",
+            cause: error,
+          },
+        );
       }
     }
-  } finally {
-    car.close();
   }
 }
 

@@ -52,7 +52,7 @@ test.each<[string, Files]>([
   ["the beginning of an archive, and something else", { "README.txt": readmeText, "thesis.part/chapter1.tex": "x" }],
   ["a marker that is none", { "decamp.json": "{}" }],
   ["a marker that says of no account", { "decamp.json": marker("alice") }],
-  ["a marker of a later format", { "decamp.json": marker(aliceDid).replace("1", "2") }],
+  ["a marker of a later format", { "decamp.json": marker(aliceDid).replace("1", "3") }],
   ["a folder called like what a marker is written as", { "decamp.json.0123456789abcdef.part/": "" }],
 ])("%s makes no archive", async (_, files) => {
   await fill(files);

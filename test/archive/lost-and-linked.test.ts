@@ -123,7 +123,7 @@ describe("a manifest that cannot be read is as good as lost", () => {
     const archive = await copied();
     await server.become(2, withPictures.slice(0, -1));
     const path = snapshotFile(archive, third, "manifest");
-    const newer = (await readFile(path, "utf8")).replace('"format": 1', '"format": 2');
+    const newer = (await readFile(path, "utf8")).replace('"format": 1', '"format": 3');
     await writeFile(path, newer);
     expect((await exportNow(archive, server, 2)).manifest.snapshot).toBe(`${third}-2`);
     expect(await readFile(path, "utf8")).toBe(newer);

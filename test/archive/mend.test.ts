@@ -256,7 +256,7 @@ describe("what is no plain file, in the place of one", () => {
     const manifest = (await readManifests(archive)).at(-1)!;
     await rm(repo());
     execFileSync("mkfifo", [repo()]);
-    expect(() => openSnapshotRepo(archive, manifest)).toThrow(expect.objectContaining({ code: "damaged" }) as Error);
+    await expect(openSnapshotRepo(archive, manifest)).rejects.toMatchObject({ code: "damaged" });
   });
 
   test("a file where a folder of blobs was", async () => {

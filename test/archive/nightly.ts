@@ -1,7 +1,7 @@
 /** An account that changes from night to night, and what keeps an archive of it: exports and prunes. */
 import { exportAccount, type ExportResult } from "../../src/archive/export/export-account.ts";
 import { pruneArchive, type Pruned, type PruneOptions } from "../../src/archive/prune.ts";
-import type { ExportOptions } from "../../src/archive/export/export-options.ts";
+import type { ExportOptions, ExportSource } from "../../src/archive/export/export-options.ts";
 import { CidLink, cidFor } from "../../src/data/cid.ts";
 import { parseDidDocument } from "../../src/identity/did-document.ts";
 import { Http } from "../../src/services/http/http.ts";
@@ -81,12 +81,13 @@ export async function exportNow(
   { origin, account }: World,
   night: number,
   options: Partial<ExportOptions> = {},
+  source: Partial<ExportSource> = {},
 ): Promise<ExportResult> {
   const document = parseDidDocument({ id: aliceDid }, aliceDid);
   const pds = new Pds(http, origin);
   return exportAccount(
     archive,
-    { did: aliceDid, pds, signingKeys: [account.signer.didKey], document: () => Promise.resolve(document) },
+    { did: aliceDid, pds, signingKeys: [account.signer.didKey], document: () => Promise.resolve(document), ...source },
     {
       concurrency: 4,
       signal,

@@ -161,6 +161,15 @@ describe("what it gives", () => {
     expect(await given(text, ["export", "a.example"])).not.toHaveProperty("jobs");
     expect(await given(text, ["export", "--accounts", "list"])).toMatchObject({ jobs: 8 });
   });
+
+  test("compression is for archives", async () => {
+    const text = '[export]\ncompress = "zstd"';
+    expect(await given(text, ["export", "a.example"])).toMatchObject({ compress: "zstd" });
+    expect(await given(text, ["export", "--accounts", "list", "-o", "backups"])).toMatchObject({ compress: "zstd" });
+    for (const output of ["-", "a.car", "A.CAR"]) {
+      expect(await given(text, ["export", "a.example", "-o", output])).not.toHaveProperty("compress");
+    }
+  });
 });
 
 const flags = all.flatMap(({ command }) => command.options.map(({ long }) => (long ?? "").slice(2)));
@@ -221,6 +230,8 @@ describe("what it never takes", () => {
     ['state-dir = "/a\\u0000b"', "state-dir: it has to be a path"],
     ['[export]\noutput = "-"', "output: it has to be a path"],
     ["[export]\njobs = 65", "jobs: it has to be a whole number from 1 to 64."],
+    ['[export]\ncompress = "gzip"', 'compress: it has to be "zstd".'],
+    ["[export]\ncompress = true", 'compress: it has to be "zstd".'],
     ['[plc]\nown-key = "hunter2"', "own-key: it has to be a did:key, the public part of a key, or a list of them."],
     ["[plc]\nown-key = []", "own-key: it has to be a did:key"],
     ['[insure]\nown-key = ["did:key:zQ3shXpu8NCysoXFYQAbCCNjrTbgFRToZXW7E5astUQuKJzkJ", 1]', "own-key: it has to be a"],

@@ -2,6 +2,7 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { zstdCompressSync } from "node:zlib";
 import { afterAll, describe, expect, test, vi } from "vitest";
 import { makeCar } from "../repo/tools/build.ts";
 import { carOfAlice } from "./support/car.ts";
@@ -33,6 +34,20 @@ describe("a good repository", () => {
     expect(lines).toContain("Completeness  complete");
     expect(lines).toContain("Records       53");
     expect(lines).toContain(`Commit        ${account.commit.cid}`);
+  });
+
+  test("compressed with zstd it is the same, in a file and on the standard input", async () => {
+    const packed = zstdCompressSync(bytes);
+    const plain = await run(["verify", good, ...did, ...key, "--json"]);
+    const told = await run(["verify", file("good.car.zst", packed), ...did, ...key, "--json"]);
+    expect(told).toEqual(plain);
+    const piped = await run(["verify", "-", ...did, ...key, "--json"], { input: packed });
+    expect({ code: piped.exitCode, result: JSON.parse(piped.stdout) as object }).toMatchObject({
+      code: 0,
+      result: { ok: true, commit: account.commit.cid, records: 53 },
+    });
+    const ls = await run(["repo", "ls", join(folder, "good.car.zst")]);
+    expect(ls).toEqual(await run(["repo", "ls", good]));
   });
 
   test("without a key: the signature is unchecked, and that is said", async () => {

@@ -1,4 +1,5 @@
 /** A whole move with the real command between the real servers, proved from outside. */
+import path from "node:path";
 import { inject, expect, test } from "vitest";
 import { connectNetwork } from "../network/control.ts";
 import { addOwnParts, auditLog, didDocument, ownParts } from "../network/identity.ts";
@@ -169,7 +170,13 @@ test("the same command goes on from wherever it stopped", async () => {
 test("what was written during the move comes along", async () => {
   const account = await createFilled(network.a, "writes", { records: 30, blobs: 4, seed: 15 });
   const move = await prepareMove(network, account, network.b);
-  expect((await runDecamp([...move.args, "--until", "transfer-blobs"])).code).toBe(0);
+  // It goes on from an archive that is there, and whose repository is compressed.
+  const archive = path.join(move.folder, "archive");
+  const where = ["--from", account.pds.url, "--plc-url", network.plcUrl, "--state-dir", move.stateDir];
+  const backup = ["export", account.did, "-o", archive, "--compress", "zstd", "--allow-private-hosts", "--no-input"];
+  expect((await runDecamp([...backup, ...where])).code).toBe(0);
+  const args = [...move.args, "--archive", archive];
+  expect((await runDecamp([...args, "--until", "transfer-blobs"])).code).toBe(0);
   await procedure(
     account.pds.url,
     "com.atproto.repo.createRecord",
@@ -181,7 +188,7 @@ test("what was written during the move comes along", async () => {
     { token: account.accessJwt },
   );
   const before = await lookBefore(network.plcUrl, account);
-  expect((await runDecamp(move.args)).code).toBe(0);
+  expect((await runDecamp(args)).code).toBe(0);
   const checks = await proveMove(network.plcUrl, before, network.b, {
     handle: move.newHandle,
     password: move.newPassword,

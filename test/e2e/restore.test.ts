@@ -44,7 +44,8 @@ async function seize({ account }: Archived): Promise<string> {
 
 test("the old server is killed: the account comes back with two operations; once more there is nothing to do", async () => {
   const home = await network.addPds({ name: "gone", apart: true });
-  const subject = await archivedAccount(network, { home, target: b, name: "comeback" });
+  const exportFlags = ["--compress", "zstd"];
+  const subject = await archivedAccount(network, { home, target: b, name: "comeback" }, network, { exportFlags });
   await network.killPds(home);
   const planned = await runDecamp([...subject.args, "--dry-run", "--json"]);
   expect(described(planned)).toBe("exit 0");

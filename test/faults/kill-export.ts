@@ -1,7 +1,7 @@
 /**
  * Exports that are killed at random moments, and gone on with by the same command: a first export, and one that brings
- * what is new. After every death nothing wrong lies in the archive; in the end it is that of a run which nothing has
- * interrupted.
+ * what is new and keeps it compressed. After every death nothing wrong lies in the archive; in the end it is that of a
+ * run which nothing has interrupted.
  */
 import { cp, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -45,8 +45,9 @@ export async function killExports(network: NetworkHandle, times: number, seed: n
     }
     const base = path.join(folder, "base");
     await cp(first.archive, base, { recursive: true });
-    const second = await undisturbed(bed, first.archive);
-    const rest = await killGroups(bed, second, base, times - half.deaths, folder);
+    const compressing = { ...bed, compress: ["--compress", "zstd"] };
+    const second = await undisturbed(compressing, first.archive);
+    const rest = await killGroups(compressing, second, base, times - half.deaths, folder);
     return { deaths: half.deaths + rest.deaths, flaws: [...half.flaws, ...rest.flaws] };
   } finally {
     await proxy.stop();
@@ -59,6 +60,8 @@ interface Bed {
   plcUrl: string;
   did: string;
   random: Random;
+  /** more flags */
+  compress?: readonly string[];
 }
 
 interface Whole {
@@ -68,9 +71,9 @@ interface Whole {
   duration: number;
 }
 
-function argsFor({ proxy, plcUrl, did }: Bed, archive: string): string[] {
+function argsFor({ proxy, plcUrl, did, compress = [] }: Bed, archive: string): string[] {
   const where = ["--from", proxy.url, "--plc-url", plcUrl, "--allow-private-hosts", "--state-dir", `${archive}-state`];
-  return ["export", did, "-o", archive, ...where, "--concurrency", "2", "--no-input"];
+  return ["export", did, "-o", archive, ...where, ...compress, "--concurrency", "2", "--no-input"];
 }
 
 /** Resolves when the next request comes. */

@@ -3,6 +3,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { Readable } from "node:stream";
+import { buffer } from "node:stream/consumers";
+import { zstdCompressSync } from "node:zlib";
 import type * as Iterator from "@ipld/car/iterator";
 import { afterAll, beforeEach, expect, test, vi } from "vitest";
 import { snapshotFile } from "../../src/archive/layout.ts";
@@ -15,6 +17,7 @@ import { defaultBudgets } from "../../src/data/budgets.ts";
 import { readHead } from "../../src/repo/head.ts";
 import { splitRepo } from "../../src/repo/write/split.ts";
 import { bytesSource } from "../../src/repo/source.ts";
+import { openCarFile, openStoredCar, type CarFile } from "../../src/services/disk/car-file.ts";
 import type { Upload } from "../../src/services/servers/pds.ts";
 import { makeAccount, makeRecords } from "../repo/tools/account.ts";
 import { CidLink, cidFor } from "../../src/data/cid.ts";
@@ -48,6 +51,16 @@ const path = join(folder, "repo.car");
 writeFileSync(path, car);
 // What decamp tries first: half of it.
 const parts = await collect(splitRepo(bytesSource(car), car.length >> 1));
+
+const files: CarFile[] = [];
+afterAll(() => files.forEach((file) => file.close()));
+
+/** A CAR file, open until all tests have ended. */
+function opened(name: string): CarFile {
+  const file = openCarFile(name);
+  files.push(file);
+  return file;
+}
 
 /** A new server that takes everything, and what it took. */
 function server(): { context: Context; imported: () => number } {
@@ -108,12 +121,12 @@ test("every part is looked at before it is sent, and the first that is read othe
   for (const rightly of [0, 1, 2]) {
     const { context, imported } = server();
     reading.rightly = rightly;
-    await expect(sendParts(context, path, car.length)).rejects.toMatchObject(differs);
+    await expect(sendParts(context, opened(path))).rejects.toMatchObject(differs);
     expect(imported()).toBe(rightly);
   }
   reading.rightly = parts.length;
   const { context, imported } = server();
-  await sendParts(context, path, car.length);
+  await sendParts(context, opened(path));
   expect(imported()).toBe(parts.length);
 });
 
@@ -134,7 +147,7 @@ test.each([
     mkdirSync(dirname(file), { recursive: true });
     writeFileSync(file, car);
     Object.assign(context, { targetDescription: { did }, archive, options: {} });
-    Object.assign(context.snapshot, { ...wanted, snapshot: "3k" });
+    Object.assign(context.snapshot, { ...wanted, snapshot: "3k", files: {} });
     reading.rightly = 1;
     const error = await importNow(context).catch((thrown: unknown) => thrown as DecampError);
     expect(error).toMatchObject({ code: "server-refused", data: { bytes: car.length } });
@@ -150,7 +163,18 @@ test("a file whose header names two roots is sent with the one that is its commi
   writeFileSync(odd, file);
   const { context, imported } = server();
   await expect(sendRepo(context, upload(file), wanted)).rejects.toMatchObject(differs);
-  await sendRepo(context, repoUpload(odd, file.length), wanted);
-  await sendRepo(context, repoUpload(path, car.length), wanted);
+  await sendRepo(context, repoUpload(opened(odd)), wanted);
+  await sendRepo(context, repoUpload(opened(path)), wanted);
   expect(imported()).toBe(2);
+  // One that is compressed in the archive is sent as it was before that.
+  for (const [name, bytes] of [
+    [odd, file],
+    [path, car],
+  ] as const) {
+    writeFileSync(`${name}.zst`, zstdCompressSync(bytes));
+    const unpacked = await openStoredCar(`${name}.zst`);
+    const [plain, packed] = [repoUpload(opened(name)), repoUpload(unpacked)];
+    expect(packed.length).toBe(plain.length);
+    expect(await buffer(packed.open())).toEqual(await buffer(plain.open()));
+  }
 });

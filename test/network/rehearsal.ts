@@ -172,7 +172,7 @@ async function writeWithOtherCommit(
   did: string,
   signing: TestKey,
 ): Promise<string> {
-  const file = openSnapshotRepo(root, manifest);
+  const file = await openSnapshotRepo(root, manifest);
   const out = openSync(to, "wx", 0o600);
   try {
     const old = CID.parse(manifest.commit).bytes;

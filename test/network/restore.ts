@@ -39,7 +39,7 @@ export async function archivedAccount(
   network: Network,
   { home, target, name }: { home: PdsHandle; target: PdsHandle; name: string },
   seen: Pick<NetworkHandle, "plcUrl"> = network,
-  options: { records?: number; blobs?: number; seed?: number } = {},
+  { exportFlags = [], ...options }: { records?: number; blobs?: number; seed?: number; exportFlags?: string[] } = {},
 ): Promise<Archived> {
   const folder = await mkdtemp(path.join(tmpdir(), "decamp-restore-"));
   let files = 0;
@@ -56,7 +56,7 @@ export async function archivedAccount(
   const stateDir = path.join(folder, "state");
   const where = ["--plc-url", seen.plcUrl, "--allow-private-hosts", "--no-input", "--state-dir", stateDir];
   const from = ["--from", home.url, "--password-file", await fileWith(account.password)];
-  const exported = await runDecamp(["export", account.did, "-o", archive, ...from, ...where]);
+  const exported = await runDecamp(["export", account.did, "-o", archive, ...exportFlags, ...from, ...where]);
   if (exported.code !== 0) {
     throw new Error(exported.stderr);
   }

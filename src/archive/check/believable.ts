@@ -6,9 +6,9 @@
 
 import { isDecampError } from "../../errors.ts";
 import { readRoot } from "../../repo/block-index.ts";
-import { openCarFile } from "../../services/disk/car-file.ts";
+import { readCarStart } from "../../services/disk/car-file.ts";
 import { isGoodFile } from "./damage.ts";
-import { snapshotFile, snapshotFiles, snapshotName } from "../layout.ts";
+import { repoEntry, repoFile, snapshotName } from "../layout.ts";
 import type { Manifest } from "../manifest.ts";
 
 /**
@@ -30,25 +30,20 @@ export async function believableManifests(
 }
 
 async function isContradicted(archive: string, manifest: Manifest, signal: AbortSignal): Promise<boolean> {
-  const { snapshot, rev, commit, files } = manifest;
-  const path = snapshotFile(archive, snapshot, "repo");
-  const file = files[snapshotFiles.repo];
-  const isOff = snapshotName.exec(snapshot)?.[1] !== rev || !hasRoot(path, commit);
+  const { snapshot, rev, commit } = manifest;
+  const path = repoFile(archive, manifest);
+  const file = repoEntry(manifest);
+  const isOff = snapshotName.exec(snapshot)?.[1] !== rev || !(await hasRoot(path, commit, signal));
   // Where the repository is not what was written, it is the repository that is damaged.
   return isOff && file !== undefined && isGoodFile(path, file, signal);
 }
 
 /** Whether a repository names this commit; true also if it cannot be read, which is found elsewhere. */
-function hasRoot(path: string, commit: string): boolean {
+async function hasRoot(path: string, commit: string, signal: AbortSignal): Promise<boolean> {
   try {
-    const car = openCarFile(path);
-    try {
-      return readRoot(car.source) === commit;
-    } finally {
-      car.close();
-    }
+    return readRoot(await readCarStart(path, { signal })) === commit;
   } catch (error) {
-    if (isDecampError(error, "damaged", "unreadable-file")) {
+    if (isDecampError(error, "damaged", "unreadable-file", "limit-exceeded")) {
       return true;
     }
     throw error;

@@ -1,8 +1,10 @@
 /** Whether a whole archive is good: every snapshot with its repository, and every blob once. */
 import type { Cid } from "../../data/cid.ts";
+import { isDecampError } from "../../errors.ts";
 import type { Finding, RepoReport } from "../../repo/report.ts";
 import type { RepoSource } from "../../repo/source.ts";
 import { verifyRepo, type Expectation, type VerifyOptions } from "../../repo/verify.ts";
+import type { CarFile } from "../../services/disk/car-file.ts";
 import { plainSize } from "../../services/disk/plain-entries.ts";
 import {
   archivedKeys,
@@ -12,7 +14,7 @@ import {
   type CheckOptions,
   type SnapshotReport,
 } from "./check-snapshot.ts";
-import { snapshotFile, snapshotFiles } from "../layout.ts";
+import { repoFile, repoPartOf, snapshotFiles } from "../layout.ts";
 import { readableManifests, type Manifest } from "../manifest.ts";
 import { openSnapshotRepo } from "../open-repo.ts";
 import { findOddSnapshots } from "../odd-snapshots.ts";
@@ -93,10 +95,14 @@ async function checkOlder(
   expectation: Expectation,
   options: { signal: AbortSignal; limits: VerifyOptions["limits"] | undefined; goodBlobs: Map<Cid, number> },
 ): Promise<{ files: SnapshotReport["files"]; findings: (Finding | ArchiveFinding)[] }> {
-  if ((await plainSize(snapshotFile(archive, manifest.snapshot, "repo"))) === undefined) {
-    return { files: 0, findings: [archiveFinding("archive/file-missing", { key: snapshotFiles.repo })] };
+  const key = snapshotFiles[repoPartOf(manifest)];
+  if ((await plainSize(repoFile(archive, manifest))) === undefined) {
+    return { files: 0, findings: [archiveFinding("archive/file-missing", { key })] };
   }
-  const car = openSnapshotRepo(archive, manifest);
+  const car = await openUndamaged(archive, manifest, options.signal);
+  if (car === undefined) {
+    return { files: 0, findings: [archiveFinding("archive/file-changed", { key })] };
+  }
   try {
     const { signal, limits = {}, goodBlobs } = options;
     const report = await verifyRepo(car.source, expectation, { signal, limits });
@@ -105,5 +111,17 @@ async function checkOlder(
     return { files: rest.files, findings: [...report.findings, ...rest.findings] };
   } finally {
     car.close();
+  }
+}
+
+/** Undefined if the file is compressed, and cannot be unpacked. */
+async function openUndamaged(archive: string, manifest: Manifest, signal: AbortSignal): Promise<CarFile | undefined> {
+  try {
+    return await openSnapshotRepo(archive, manifest, { signal });
+  } catch (error) {
+    if (repoPartOf(manifest) === "packedRepo" && isDecampError(error, "damaged", "limit-exceeded")) {
+      return undefined;
+    }
+    throw error;
   }
 }

@@ -13,8 +13,9 @@ import { forEachConcurrent } from "../../services/concurrent.ts";
 import { joinPath, listFolder, readWhole } from "../../services/disk/files.ts";
 import { readPlainFile } from "../../services/disk/plain-entries.ts";
 import { hashStored, isGoodBlob } from "./damage.ts";
-import { blobFile, snapshotFile, snapshotFiles, snapshotFolder } from "../layout.ts";
+import { blobFile, repoPartOf, snapshotFile, snapshotFiles, snapshotFolder } from "../layout.ts";
 import type { Manifest } from "../manifest.ts";
+import { hashCar } from "../open-repo.ts";
 import { keysOfLog, type SigningKey } from "./signing-keys.ts";
 import { isGone } from "../unavailable.ts";
 
@@ -125,6 +126,7 @@ export async function checkSnapshot(
     add("archive/commit");
   }
   const good = await checkFiles(archive, manifest, add, signal);
+  await checkUnpacked(repo.source, manifest, good, add, signal);
   await checkIdentity(archive, manifest, good, add, signal);
 
   const needs = await neededBlobs(repo.source, signal);
@@ -171,9 +173,9 @@ type Add = (rule: ArchiveFinding["rule"], details?: FindingDetails) => void;
 /** @returns the names of the files that are as they were written */
 async function checkFiles(archive: string, manifest: Manifest, add: Add, signal: AbortSignal): Promise<Set<string>> {
   const { snapshot, files, did, documentUnavailable = false } = manifest;
-  const { repo, document, log } = snapshotFiles;
+  const { document, log } = snapshotFiles;
   for (const name of [
-    repo,
+    snapshotFiles[repoPartOf(manifest)],
     ...(isPlcDid(did) ? [log] : []),
     ...(isPlcDid(did) && documentUnavailable ? [] : [document]),
   ]) {
@@ -202,6 +204,21 @@ async function checkFiles(archive: string, manifest: Manifest, add: Add, signal:
     }
   }
   return good;
+}
+
+/** Whether a compressed repository unpacks to what the manifest says; only if its file is as it was written. */
+async function checkUnpacked(
+  source: RepoSource,
+  manifest: Manifest,
+  good: ReadonlySet<string>,
+  add: Add,
+  signal: AbortSignal,
+): Promise<void> {
+  const key = snapshotFiles[repoPartOf(manifest)];
+  const car = manifest.files[key]?.car;
+  if (car !== undefined && good.has(key) && (await hashCar({ source, size: car.size }, signal)).sha256 !== car.sha256) {
+    add("archive/manifest", { key, message: "The repository does not unpack to what the manifest says." });
+  }
 }
 
 /** The log by itself, and the document against the log; each only if its file is as it was written. */

@@ -11,8 +11,8 @@ import type { ListedRepo } from "../../services/servers/pds.ts";
 import {
   blobFile,
   compareSnapshotNames,
+  repoEntry,
   snapshotFile,
-  snapshotFiles,
   snapshotFolder,
   snapshotName,
   snapshotsFolder,
@@ -52,7 +52,7 @@ export function keptAsListed(archive: string, did: string, origin: string, state
   const { files, blobs } = manifest;
   const folder = snapshotFolder(archive, newest);
   const isWhole =
-    files[snapshotFiles.repo] !== undefined &&
+    repoEntry(manifest) !== undefined &&
     Object.entries(files).every(([name, { size }]) => sizeAtOnce(`${folder}/${name}`) === size) &&
     blobs.every(({ cid, size }) => sizeAtOnce(blobFile(archive, cid)) === size);
   return isWhole ? manifest : undefined;

@@ -18,12 +18,20 @@ import { fetchBlobs, type FetchedBlobs, type WantedBlob } from "./fetch-blobs.ts
 import { markFolder, requireArchiveFolder } from "../folder.ts";
 import { warnOfFuture } from "./future-rev.ts";
 import { holdSnapshot } from "../held.ts";
-import { lockFile, readmeFile, snapshotFile, snapshotFiles, snapshotFolder, snapshotsFolder } from "../layout.ts";
+import {
+  formatOf,
+  lockFile,
+  readmeFile,
+  snapshotFile,
+  snapshotFiles,
+  snapshotFolder,
+  snapshotsFolder,
+} from "../layout.ts";
 import { removeLeftovers } from "../leftovers.ts";
 import { findUnreadable, writeManifest, type ArchivedFile, type Manifest, type Most } from "../manifest.ts";
 import { Mending, type Mended, type Unmended } from "./mend.ts";
 import { collectParts, isInSnapshot, type LeftOut, type Part } from "./small-files.ts";
-import { isReadme, readmeText } from "../readme.ts";
+import { isReadme, readmeFor } from "../readme.ts";
 import { findShrinkage, type Loss, type Shrinkage } from "../shrink.ts";
 import { storeRepo, type StoredRepo } from "./repository.ts";
 import { pause, type ExportOptions, type ExportSource, type Head } from "./export-options.ts";
@@ -151,7 +159,7 @@ async function exportInto(
     return { manifest: last, mode: "unchanged", received: nothing, mended, unmended: [], leftOut };
   }
   const isNew = !(await isThere(archive));
-  await markFolder(archive, source.did);
+  await markFolder(archive, source.did, options.compress === undefined ? 1 : 2);
   return withLock(lockFile(archive), options.lockOwner, options, async (signal) => {
     // Another run may have been faster.
     const readable = await requireArchiveFolder(archive, source.did);
@@ -293,17 +301,17 @@ async function complete(
   options: ExportOptions,
 ): Promise<Manifest> {
   const { snapshot } = repo;
-  const files: Record<string, ArchivedFile> = { [snapshotFiles.repo]: repo.file };
+  const files: Record<string, ArchivedFile> = { [snapshotFiles[repo.part]]: repo.file };
   await Promise.all(parts.map(async ({ part, text }) => placeWhole(snapshotFile(archive, snapshot, part), text)));
   for (const { part, described } of parts) {
     files[snapshotFiles[part]] = described;
   }
-  await placeReadme(archive);
+  await placeReadme(archive, repo.part === "packedRepo");
   await syncFolders([snapshotFolder(archive, snapshot), snapshotsFolder(archive), archive]);
   const { handle, pds } = source;
   const status = pds.account?.active === false ? (pds.account.status ?? "inactive") : options.status;
   const manifest: Manifest = {
-    format: 1,
+    format: formatOf(repo.part),
     snapshot,
     writtenBy: options.writtenBy,
     createdAt: new Date(options.now).toISOString(),
@@ -326,13 +334,14 @@ async function complete(
 }
 
 /** Says how to read the archive. What somebody else has written under that name stays. */
-async function placeReadme(archive: string): Promise<void> {
+async function placeReadme(archive: string, isPacked: boolean): Promise<void> {
   const path = readmeFile(archive);
   const there = await readPlainFile(path);
   const text = new TextDecoder().decode(there);
   const isFree = there === undefined && (await inTheWay(path)) === undefined;
-  if (isFree || (text !== readmeText && isReadme(text))) {
-    await placeWhole(path, readmeText);
+  const wanted = readmeFor(text, isPacked);
+  if (isFree || (text !== wanted && isReadme(text))) {
+    await placeWhole(path, wanted);
   }
 }
 
@@ -397,7 +406,7 @@ async function bringBlobs(
 ): Promise<{ blobs: BroughtBlobs; others: FetchedBlobs }> {
   const { pds, did } = source;
   const { signal, concurrency, report } = options;
-  const car = repo.noBlobs ? undefined : snapshotFile(archive, repo.snapshot, "repo");
+  const car = repo.noBlobs ? undefined : snapshotFile(archive, repo.snapshot, repo.part);
   const list = listedBlobs(ahead.takeBlobs(), source, report);
   const unreadRecords: string[] = [];
   const wanted = await wantedBlobs(car, list, source, manifests, signal, (path) => unreadRecords.push(path));

@@ -21,7 +21,7 @@ export async function exportCar(
   source: ExportSource,
   options: ExportOptions,
   create: () => Promise<NewFile>,
-): Promise<ReceivedRepo & Pick<ExportResult, "futureRev">> {
+): Promise<ReceivedRepo<NewFile> & Pick<ExportResult, "futureRev">> {
   const title = "Export the repository";
   options.report({ type: "step", id: "repository", title, state: "start" });
   const { did, signingKeys } = source;

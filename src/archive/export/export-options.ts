@@ -9,6 +9,7 @@ import type { Services } from "../../services/open.ts";
 import type { Pds } from "../../services/servers/pds.ts";
 import type { ReportExport } from "../events.ts";
 import type { WantedBlob } from "./fetch-blobs.ts";
+import type { Compression } from "./repo-file.ts";
 
 /** What is exported, and what is known of it. */
 export interface ExportSource {
@@ -59,6 +60,8 @@ export interface ExportOptions {
   readonly recheck?: boolean;
   /** Why the account is not active at its server, in the server's word, where its operator asks for it. */
   readonly status?: string | undefined;
+  /** How a repository that comes is compressed; unset keeps it as it is. */
+  readonly compress?: Compression | undefined;
   readonly report: ReportExport;
   /** Told which blobs are about to be fetched; may throw to stop that. */
   readonly beforeBlobs?: (blobs: BlobsAhead) => Promise<void>;
@@ -71,6 +74,7 @@ export interface ExportWishes {
   readonly publicOnly?: boolean;
   readonly recheck?: boolean | undefined;
   readonly status?: string | undefined;
+  readonly compress?: Compression | undefined;
   readonly report?: ReportExport;
 }
 
@@ -86,10 +90,23 @@ export function exportOptions(
     publicOnly = false,
     recheck = false,
     status,
+    compress,
     report = noReport,
   }: ExportWishes,
 ): ExportOptions {
-  return { concurrency, signal, now: now(), sleep, writtenBy, lockOwner, publicOnly, recheck, status, report };
+  return {
+    concurrency,
+    signal,
+    now: now(),
+    sleep,
+    writtenBy,
+    lockOwner,
+    publicOnly,
+    recheck,
+    status,
+    compress,
+    report,
+  };
 }
 
 function noReport(): void {}

@@ -12,7 +12,7 @@ import type { Pds } from "../../services/servers/pds.ts";
 import { believableManifests } from "../check/believable.ts";
 import { provedSize } from "../check/damage.ts";
 import { requireArchiveFolder } from "../folder.ts";
-import { lockFile, snapshotFile } from "../layout.ts";
+import { lockFile, repoFile } from "../layout.ts";
 import { writeManifest, type ArchivedBlob, type Manifest } from "../manifest.ts";
 import { pause, type ExportOptions } from "./export-options.ts";
 import { fetchBlobs, type WantedBlob } from "./fetch-blobs.ts";
@@ -93,12 +93,12 @@ async function wantedOf(
   signal: AbortSignal,
 ): Promise<Map<Cid, WantedBlob>> {
   const wanted = new Map<Cid, WantedBlob>();
-  for (const { snapshot, missing } of manifests.toReversed()) {
-    const fresh = missing.filter(({ cid }) => !wanted.has(cid));
+  for (const manifest of manifests.toReversed()) {
+    const fresh = manifest.missing.filter(({ cid }) => !wanted.has(cid));
     if (fresh.length === 0) {
       continue;
     }
-    const referred = await referredBlobs(snapshotFile(archive, snapshot, "repo"), signal, () => undefined);
+    const referred = await referredBlobs(repoFile(archive, manifest), signal, () => undefined);
     fresh.forEach(({ cid, records }) => wanted.set(cid, referred.get(cid) ?? { records }));
   }
   return wanted;

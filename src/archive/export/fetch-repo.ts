@@ -10,15 +10,16 @@ import { mergeRepos } from "../../repo/write/merge.ts";
 import type { Finding, RepoReport } from "../../repo/report.ts";
 import type { RepoSource } from "../../repo/source.ts";
 import { createRepoVerifier, verifyRepo, type Expectation, type RepoVerifier } from "../../repo/verify.ts";
-import { fileSource, openCarFile } from "../../services/disk/car-file.ts";
+import { fileSource, openStoredCar, type CarFile } from "../../services/disk/car-file.ts";
 import { NewFile } from "../../services/disk/files.ts";
 import { createSpool, type Spool } from "../../services/disk/spool.ts";
 import type { Download } from "../../services/servers/pds.ts";
 import { checkSnapshot } from "../check/check-snapshot.ts";
 import { markIfFree } from "../folder.ts";
-import { incomingDiff, incomingRepo, passingRepo } from "../layout.ts";
-import type { Manifest } from "../manifest.ts";
-import { damagedArchive, openSnapshotRepo } from "../open-repo.ts";
+import { incomingDiff, passingRepo } from "../layout.ts";
+import type { ArchivedFile, Manifest } from "../manifest.ts";
+import { damagedArchive, hashCar, openSnapshotRepo } from "../open-repo.ts";
+import { RepoFile, type Compression, type RepoSink } from "./repo-file.ts";
 
 /** A repository that was proved: everything that its report says is there. */
 export interface ProvedRepo {
@@ -31,9 +32,9 @@ export interface ProvedRepo {
 }
 
 /** A proved repository in a file that has no name yet: keep it, or discard it. */
-export interface ReceivedRepo {
+export interface ReceivedRepo<File extends RepoSink = RepoFile> {
   readonly repo: ProvedRepo;
-  readonly file: NewFile;
+  readonly file: File;
   /** Bytes that came over the network for it. */
   readonly received: number;
 }
@@ -42,6 +43,8 @@ export interface ReceiveOptions {
   readonly signal: AbortSignal;
   /** Told the bytes that have come. */
   readonly onProgress: (bytes: number) => void;
+  /** How what goes into an archive is compressed; unset keeps it as it is. */
+  readonly compress?: Compression | undefined;
 }
 
 /**
@@ -56,16 +59,16 @@ export async function receiveRepo(
   expectation: Expectation,
   options: ReceiveOptions,
 ): Promise<ReceivedRepo> {
-  return receiveInto(await NewFile.create(incomingRepo(archive)), download, expectation, options);
+  return receiveInto(await RepoFile.create(archive, options.compress), download, expectation, options);
 }
 
 /** The same into a file that was made for it. */
-export async function receiveInto(
-  file: NewFile,
+export async function receiveInto<File extends RepoSink>(
+  file: File,
   download: Download,
   expectation: Expectation,
   options: ReceiveOptions,
-): Promise<ReceivedRepo> {
+): Promise<ReceivedRepo<File>> {
   try {
     const repo = await prove(file, received(download, options), expectation, options.signal, download.limits);
     return { repo, file, received: file.size };
@@ -84,7 +87,7 @@ export async function receiveInto(
  */
 export async function receiveDiff(
   archive: string,
-  before: { readonly path: string; readonly commit: string },
+  before: { readonly path: string; readonly size?: number | undefined; readonly commit: string },
   download: Download,
   expectation: Expectation,
   options: ReceiveOptions,
@@ -92,7 +95,7 @@ export async function receiveDiff(
   const { limits = defaultBudgets } = download;
   const diff = await NewFile.create(incomingDiff(archive));
   try {
-    const old = openCarFile(before.path);
+    const old = await openStoredCar(before.path, { signal: options.signal, limits, size: before.size });
     try {
       const news = fileSource(diff.descriptor, diff.path);
       const verifier = createRepoVerifier({ allowPartial: true }, { source: news, limits: repoLimits(limits) });
@@ -108,7 +111,7 @@ export async function receiveDiff(
       if (readRoot(news) === before.commit) {
         return undefined;
       }
-      const file = await NewFile.create(incomingRepo(archive));
+      const file = await RepoFile.create(archive, options.compress);
       try {
         const repo = await prove(file, mergeRepos(old.source, news, options), expectation, options.signal, limits);
         return { repo, file, received: diff.size };
@@ -230,18 +233,21 @@ export async function proveStored(
   expectation: Expectation,
   signal: AbortSignal,
   limits: Limits = defaultBudgets,
-): Promise<ProvedRepo | undefined> {
-  const car = openCarFile(path);
+): Promise<(ProvedRepo & { readonly unpacked?: ArchivedFile["car"] }) | undefined> {
+  let car: CarFile | undefined;
   try {
+    car = await openStoredCar(path, { signal, limits });
     const report = await verifyRepo(car.source, expectation, { signal, limits: repoLimits(limits) });
-    return requireProved(report, car.size);
+    const proved = requireProved(report, car.size);
+    return car.path === undefined ? { ...proved, unpacked: await hashCar(car, signal) } : proved;
   } catch (error) {
-    if (isDecampError(error, "damaged")) {
+    // What is over a limit before it is read was compressed by somebody else.
+    if (isDecampError(error, "damaged") || (car === undefined && isDecampError(error, "limit-exceeded"))) {
       return undefined;
     }
     throw error;
   } finally {
-    car.close();
+    car?.close();
   }
 }
 
@@ -298,7 +304,7 @@ export async function proveSnapshot(
   signal: AbortSignal,
   limits: Limits = defaultBudgets,
 ): Promise<void> {
-  const car = openSnapshotRepo(archive, manifest);
+  const car = await openSnapshotRepo(archive, manifest, { signal, limits });
   try {
     const report = await verifyRepo(car.source, expectation, { signal, limits: repoLimits(limits) });
     if (!isProved(report)) {
@@ -325,7 +331,7 @@ export async function signerOf(
   expectation: Expectation,
   signal: AbortSignal,
 ): Promise<string | undefined> {
-  const car = openSnapshotRepo(archive, manifest);
+  const car = await openSnapshotRepo(archive, manifest, { signal });
   try {
     return (await verifyRepo(car.source, expectation, { signal, limits: repoLimits(defaultBudgets) })).signingKey;
   } finally {
@@ -338,7 +344,7 @@ function isError({ severity }: { severity: "error" | "warning" }): boolean {
 }
 
 async function prove(
-  file: NewFile,
+  file: RepoSink,
   pieces: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
   expectation: Expectation,
   signal: AbortSignal,

@@ -5,9 +5,9 @@
 
 import type { Cid } from "../../data/cid.ts";
 import { joinPath, writeWhole } from "../../services/disk/files.ts";
-import { inTheWay, replaceByLink } from "../../services/disk/plain-entries.ts";
+import { inTheWay, removeFile, replaceByLink } from "../../services/disk/plain-entries.ts";
 import { isGoodFile, type Damage } from "../check/damage.ts";
-import { snapshotFile, snapshotFiles, snapshotFolder } from "../layout.ts";
+import { formatOf, isRepoName, repoPartOf, snapshotFile, snapshotFiles, snapshotFolder } from "../layout.ts";
 import type { ArchivedFile, Manifest } from "../manifest.ts";
 import type { Part } from "./small-files.ts";
 import type { StoredRepo } from "./repository.ts";
@@ -22,8 +22,6 @@ export interface Mended {
   readonly files: number;
   readonly blobs: number;
 }
-
-const repoFile = snapshotFiles.repo;
 
 /** Replaces the manifest of a snapshot. */
 type WriteManifest = (manifest: Manifest) => Promise<void>;
@@ -65,7 +63,7 @@ export class Mending {
 
   /** Snapshots whose repository is missing or changed. */
   get damagedRepos(): ReadonlySet<string> {
-    return new Set([...this.#damaged].flatMap(([snapshot, names]) => (names.has(repoFile) ? [snapshot] : [])));
+    return new Set([...this.#damaged].flatMap(([snapshot, names]) => ([...names].some(isRepoName) ? [snapshot] : [])));
   }
 
   /** Forgets what is good by now, because another run was faster. To be called with the lock held. */
@@ -96,21 +94,25 @@ export class Mending {
 
   /**
    * Gives all snapshots of its commit the repository that was just proved. Its bytes can be others than before, in
-   * another order: then the manifests say so.
+   * another order, and it can be compressed where it was not, or the other way round: then the manifests say so.
    *
    * @param updatedAt ISO 8601
    * @param write replaces a manifest
    */
   async fromRepo(repo: StoredRepo, updatedAt: string, write: WriteManifest): Promise<void> {
-    const good = snapshotFile(this.#archive, repo.snapshot, "repo");
+    const good = snapshotFile(this.#archive, repo.snapshot, repo.part);
+    const now = snapshotFiles[repo.part];
     for (const { manifest, name } of this.#all()) {
-      if (name !== repoFile || manifest.commit !== repo.commit || !(await this.#isFree(manifest, name))) {
+      if (!isRepoName(name) || manifest.commit !== repo.commit || !(await this.#isFree(manifest, now))) {
         continue;
       }
       if (manifest.snapshot !== repo.snapshot) {
-        await replaceByLink(good, this.#path(manifest, name));
+        await replaceByLink(good, this.#path(manifest, now));
       }
-      await this.#describe(manifest, name, repo.file, updatedAt, write);
+      await this.#describe(manifest, now, repo.file, updatedAt, write);
+      if (name !== now) {
+        await removeFile(this.#path(manifest, name));
+      }
       this.#settle(manifest.snapshot, name);
     }
   }
@@ -142,7 +144,7 @@ export class Mending {
         ? "a folder is in its place: move it away, then export with --recheck"
         : file.private
           ? "it is private, and comes only with a password, if it has not changed since"
-          : name === repoFile
+          : isRepoName(name)
             ? "the server has another revision by now"
             : "what stands there by now is not the same",
     }));
@@ -181,7 +183,7 @@ export class Mending {
     if (manifest === undefined || (said?.sha256 === file.sha256 && said.size === file.size)) {
       return;
     }
-    const changed = { ...manifest, updatedAt, files: { ...manifest.files, [name]: file } };
+    const changed = { ...manifest, updatedAt, ...withFile(manifest, name, file) };
     await write(changed);
     this.#manifests[at] = changed;
   }
@@ -198,4 +200,13 @@ export class Mending {
   #forget(snapshot: string, name: string): void {
     this.#damaged.get(snapshot)?.delete(name);
   }
+}
+
+/** What a manifest says with another file in it: a repository takes the place of one in the other form. */
+function withFile(manifest: Manifest, name: string, file: ArchivedFile): Pick<Manifest, "format" | "files"> {
+  const others = Object.entries(manifest.files).filter(
+    ([one]) => !(isRepoName(one) && isRepoName(name) && one !== name),
+  );
+  const files = { ...Object.fromEntries(others), [name]: file };
+  return { format: formatOf(repoPartOf({ files })), files };
 }

@@ -11,8 +11,25 @@ import { hashFile } from "../../services/disk/hash-file.ts";
 import type { Download } from "../../services/servers/pds.ts";
 import { inTheWay, plainSize, removeFile } from "../../services/disk/plain-entries.ts";
 import { isGoodFile } from "../check/damage.ts";
-import { proveStored, receiveDiff, receiveRepo, type ProvedRepo, type ReceivedRepo } from "./fetch-repo.ts";
-import { compareSnapshotNames, nextSnapshotName, snapshotFile, snapshotFiles } from "../layout.ts";
+import {
+  proveStored,
+  receiveDiff,
+  receiveRepo,
+  type ProvedRepo,
+  type ReceivedRepo,
+  type ReceiveOptions,
+} from "./fetch-repo.ts";
+import { markPacked } from "../folder.ts";
+import {
+  compareSnapshotNames,
+  nextSnapshotName,
+  repoEntry,
+  repoFile,
+  repoPartOf,
+  repoParts,
+  snapshotFile,
+  type RepoPart,
+} from "../layout.ts";
 import { listSnapshots, type ArchivedFile, type Manifest } from "../manifest.ts";
 import { listUnusableNames } from "../odd-snapshots.ts";
 import type { Ahead } from "./ahead.ts";
@@ -21,6 +38,8 @@ import { asUnavailable } from "../unavailable.ts";
 
 /** The repository of a snapshot that has no manifest yet. */
 export interface StoredRepo extends Pick<Manifest, "snapshot" | "commit" | "rev" | "data" | "records" | "collections"> {
+  /** The form in which it lies there, and the file. */
+  readonly part: RepoPart;
   readonly file: ArchivedFile;
   /** How it came: whole, as what is new, or not at all, because it was there. */
   readonly mode: "full" | "incremental" | "present";
@@ -79,16 +98,23 @@ export async function storeRepo(
     came === undefined || came === "unchanged" ? await receiveAll(archive, source, ahead, expectation, options) : came;
   try {
     checkOrder(repo, newest, source, archive);
+    const finished = await file.finish();
+    const { part } = finished;
     const isMended =
       keepLast &&
       newest?.commit === repo.commit &&
-      (await inTheWay(snapshotFile(archive, newest.snapshot, "repo"))) === undefined;
+      (await inTheWay(snapshotFile(archive, newest.snapshot, part))) === undefined;
     const snapshot = isMended ? newest.snapshot : nextSnapshotName(repo.rev, taken);
-    const sha256 = Buffer.from(file.digest()).toString("hex");
-    const path = snapshotFile(archive, snapshot, "repo");
+    if (part === "packedRepo") {
+      await markPacked(archive, source.did);
+    }
     // The names in a new snapshot are made durable together, before its manifest is written.
-    await (isMended ? file.keep(path) : file.place(path));
-    return { ...factsOf(repo), snapshot, file: { size: file.size, sha256, private: false }, mode, received };
+    await file.keep(snapshot, part, !isMended);
+    if (!isMended) {
+      // What an interrupted run has left there in the other form.
+      await removeFile(snapshotFile(archive, snapshot, part === "repo" ? "packedRepo" : "repo"));
+    }
+    return { ...factsOf(repo), snapshot, ...finished, mode, received };
   } catch (error) {
     await file.discard();
     throw error;
@@ -133,11 +159,11 @@ async function intact(
   { keepLast, damaged }: { readonly keepLast: boolean; readonly damaged: ReadonlySet<string> },
   signal: AbortSignal,
 ): Promise<Manifest | undefined> {
-  const file = manifest?.files[snapshotFiles.repo];
+  const file = manifest === undefined ? undefined : repoEntry(manifest);
   if (manifest === undefined || file === undefined || damaged.has(manifest.snapshot)) {
     return undefined;
   }
-  const path = snapshotFile(archive, manifest.snapshot, "repo");
+  const path = repoFile(archive, manifest);
   const isGood = keepLast ? (await fileSize(path)) === file.size : await isGoodFile(path, file, signal);
   return isGood ? manifest : undefined;
 }
@@ -145,22 +171,36 @@ async function intact(
 /** The repository of a complete snapshot once more, for a new one of the same commit. */
 async function linkRepo(archive: string, last: Manifest, taken: ReadonlySet<string>): Promise<StoredRepo> {
   const snapshot = nextSnapshotName(last.rev, taken);
-  const path = snapshotFile(archive, snapshot, "repo");
-  await removeFile(path);
-  await linkFile(snapshotFile(archive, last.snapshot, "repo"), path);
+  for (const part of repoParts) {
+    await removeFile(snapshotFile(archive, snapshot, part));
+  }
+  await linkFile(repoFile(archive, last), snapshotFile(archive, snapshot, repoPartOf(last)));
   return presentRepo(last, snapshot);
 }
 
 function presentRepo(of: Manifest, snapshot: string): StoredRepo {
   const { commit, rev, data, records, collections } = of;
   const file = fileOf(of);
-  return { snapshot, commit, rev, data, records, collections, file, mode: "present", received: 0, noBlobs: false };
+  const part = repoPartOf(of);
+  return {
+    snapshot,
+    commit,
+    rev,
+    data,
+    records,
+    collections,
+    part,
+    file,
+    mode: "present",
+    received: 0,
+    noBlobs: false,
+  };
 }
 
-function fileOf({ files, snapshot }: Manifest): ArchivedFile {
-  const file = files[snapshotFiles.repo];
+function fileOf(manifest: Manifest): ArchivedFile {
+  const file = repoEntry(manifest);
   if (file === undefined) {
-    throw new DecampError("damaged", `The manifest of the snapshot ${snapshot} names no repository.`);
+    throw new DecampError("damaged", `The manifest of the snapshot ${manifest.snapshot} names no repository.`);
   }
   return file;
 }
@@ -180,19 +220,37 @@ async function findUnfinished(
     (name) => !taken.has(name) && (last === undefined || compareSnapshotNames(name, last.snapshot) > 0),
   );
   for (const snapshot of names.toSorted(compareSnapshotNames).toReversed()) {
-    const path = snapshotFile(archive, snapshot, "repo");
-    if ((await plainSize(path)) === undefined) {
-      continue;
-    }
-    const repo = await proveStored(path, expectation, signal, limits);
-    const hashed = await hashFile(path, signal);
-    if (repo !== undefined && hashed !== undefined && snapshot.startsWith(repo.rev)) {
-      const sha256 = Buffer.from(hashed.sha256).toString("hex");
-      const file = { size: hashed.size, sha256, private: false };
-      return { ...factsOf(repo), snapshot, file, mode: "present", received: 0 };
+    for (const part of repoParts) {
+      const found = await proveUnfinished(snapshotFile(archive, snapshot, part), part, expectation, limits, signal);
+      if (found !== undefined && snapshot.startsWith(found.rev)) {
+        return { ...found, snapshot };
+      }
     }
   }
   return undefined;
+}
+
+/** The repository in a file, if it is whole and genuine. */
+async function proveUnfinished(
+  path: string,
+  part: RepoPart,
+  expectation: Expectation,
+  limits: Limits,
+  signal: AbortSignal,
+): Promise<Omit<StoredRepo, "snapshot"> | undefined> {
+  if ((await plainSize(path)) === undefined) {
+    return undefined;
+  }
+  const repo = await proveStored(path, expectation, signal, limits);
+  const hashed = await hashFile(path, signal);
+  // What is compressed under the name of what is not, or the other way round, was put there by somebody else.
+  if (repo === undefined || hashed === undefined || (repo.unpacked === undefined) !== (part === "repo")) {
+    return undefined;
+  }
+  const sha256 = Buffer.from(hashed.sha256).toString("hex");
+  const car = repo.unpacked === undefined ? {} : { car: repo.unpacked };
+  const file = { size: hashed.size, sha256, private: false, ...car };
+  return { ...factsOf(repo), part, file, mode: "present", received: 0 };
 }
 
 /**
@@ -202,11 +260,13 @@ async function receiveNews(
   archive: string,
   source: ExportSource,
   ahead: Ahead,
-  base: Pick<Manifest, "snapshot" | "rev" | "commit">,
+  base: Manifest | StoredRepo,
   expectation: Expectation,
   options: ExportOptions,
 ): Promise<ReceivedRepo | "unchanged" | undefined> {
-  const before = { path: snapshotFile(archive, base.snapshot, "repo"), commit: base.commit };
+  const { part, file } = "files" in base ? { part: repoPartOf(base), file: fileOf(base) } : base;
+  const { commit } = base;
+  const before = { path: snapshotFile(archive, base.snapshot, part), size: file.car?.size, commit };
   try {
     const news = await persist(source, ahead, options, base.rev, async (download) =>
       receiveDiff(archive, before, download, expectation, receiveOptions(options)),
@@ -238,11 +298,12 @@ async function receiveAll(
 }
 
 /** For receiving a repository, as an export is told to. */
-export function receiveOptions({ signal, report }: ExportOptions): {
-  signal: AbortSignal;
-  onProgress: (bytes: number) => void;
-} {
-  return { signal, onProgress: (done) => report({ type: "progress", step: "repository", unit: "bytes", done }) };
+export function receiveOptions({ signal, report, compress }: ExportOptions): ReceiveOptions {
+  return {
+    signal,
+    compress,
+    onProgress: (done) => report({ type: "progress", step: "repository", unit: "bytes", done }),
+  };
 }
 
 /** Fetches a repository, again if it breaks off, and once more if it comes broken. */

@@ -4,7 +4,7 @@ import { isCid, type Cid } from "../../data/cid.ts";
 import { overLimit } from "../../data/budgets.ts";
 import { DecampError } from "../../errors.ts";
 import { blobRefsInTurns } from "../../repo/records.ts";
-import { openCarFile } from "../../services/disk/car-file.ts";
+import { openStoredCar } from "../../services/disk/car-file.ts";
 import { isMissingMethod } from "../../services/servers/missing-method.ts";
 import type { ReportExport } from "../events.ts";
 import type { WantedBlob } from "./fetch-blobs.ts";
@@ -94,7 +94,7 @@ export async function referredBlobs(
   signal: AbortSignal,
   onUnknown: (path: string) => void,
 ): Promise<Map<Cid, WantedBlob>> {
-  const car = openCarFile(carPath);
+  const car = await openStoredCar(carPath, { signal });
   try {
     return await blobRefsInTurns(car.source, { signal, onUnknown: ({ path }) => onUnknown(path) });
   } finally {

@@ -1,6 +1,7 @@
 /** `decamp export`: what it is called with. */
 import { InvalidArgumentError, Option, type Command } from "commander";
 import { runs, type Declared } from "../command.ts";
+import type { Compression } from "../../archive/export/repo-file.ts";
 import type { Shard } from "../../archive/export/shard.ts";
 import { concurrencyOption, helpStartsWith, secretOptions, wholeNumber } from "../shape.ts";
 
@@ -21,6 +22,7 @@ export interface ExportFlags {
   readonly signIn?: true;
   readonly publicOnly?: true;
   readonly recheck?: true;
+  readonly compress?: Compression;
   readonly pingCommand?: string;
   readonly concurrency?: number;
   readonly passwordFile?: string;
@@ -45,6 +47,9 @@ export function declareExport(program: Command): readonly Declared[] {
     .option("--sign-in", "ask for the password: preferences come along, and accounts that are not active")
     .option("--public-only", "leave out what is not public, also when signed in")
     .option("--recheck", "prove every file that is in the archive, and fetch again what is damaged")
+    .addOption(
+      new Option("--compress <format>", "keep repositories compressed from now on: zstd").argParser(compression),
+    )
     .option("--ping-command <cmd>", "run this once all is well: whoever misses that can tell you")
     .addOption(concurrencyOption());
   secretOptions(command, "password", "password, or an app password", "DECAMP_SOURCE_PASSWORD, ATP_PASSWORD");
@@ -119,6 +124,13 @@ function shard(text: string): Shard {
     throw new InvalidArgumentError("It must look like 0/3, 1/3 or 2/3: the first part is 0.");
   }
   return { index: Number(index), count: Number(count) };
+}
+
+function compression(text: string): Compression {
+  if (text !== "zstd") {
+    throw new InvalidArgumentError("It takes zstd.");
+  }
+  return text;
 }
 
 function absentClasses(text: string): readonly AbsentClass[] {

@@ -2,7 +2,7 @@
 import type { ExportEvent } from "../../archive/events.ts";
 import type { ExportResult } from "../../archive/export/export-account.ts";
 import type { Outcome } from "../../archive/export/export-many.ts";
-import { archiveName, snapshotFile } from "../../archive/layout.ts";
+import { archiveName, repoFile } from "../../archive/layout.ts";
 import { hasAllBlobs } from "../../archive/manifest.ts";
 import { lossText } from "../../archive/shrink.ts";
 import { joinPath } from "../../services/disk/files.ts";
@@ -61,7 +61,7 @@ export function tell(
   } else if (!quiet) {
     const state = mode === "unchanged" ? "unchanged" : "complete";
     const amounts = `: ${plural(records, "record")}, ${plural(blobs.length, "blob")}`;
-    const car = snapshotFile(archive ?? "", snapshot, "repo");
+    const car = repoFile(archive ?? "", manifest);
     out.line(manifest.did, "  ", { text: state, style: "green" }, `${amounts}${repaired}; ${car}`);
   }
 }

@@ -222,7 +222,7 @@ async function bring(
   { folder, origin, flags, services, globals, terminal }: Setting,
   signal: AbortSignal,
 ): Promise<ExportResult> {
-  const { concurrency, recheck } = flags;
+  const { concurrency, recheck, compress } = flags;
   const { adminPassword, status } = operator ?? {};
   const archive = joinPath(folder, archiveName(did));
   const known = { origin, did, asksAhead: true, adminPassword };
@@ -233,7 +233,15 @@ async function bring(
         warn(did, event, globals, terminal);
       }
     };
-    const options = exportOptions(services, { signal, concurrency, recheck, status, publicOnly: true, report });
+    const options = exportOptions(services, {
+      signal,
+      concurrency,
+      recheck,
+      compress,
+      status,
+      publicOnly: true,
+      report,
+    });
     return await exportFound(archive, found, options);
   } finally {
     found.ahead?.close();

@@ -1,7 +1,7 @@
 /** What people read when `decamp export` has ended. */
 import type { LocatedAccount } from "../../account/find.ts";
 import type { ExportResult } from "../../archive/export/export-account.ts";
-import { snapshotFile, snapshotFiles } from "../../archive/layout.ts";
+import { repoFile, snapshotFiles } from "../../archive/layout.ts";
 import { hasAllBlobs, hasPrivateParts, type Manifest, type Missing } from "../../archive/manifest.ts";
 import type { Mended } from "../../archive/export/mend.ts";
 import { lossText } from "../../archive/shrink.ts";
@@ -55,7 +55,7 @@ export function exportLines(
     ["Archive       ", archive],
     ["Account       ", did, ...(status === undefined ? [] : [`, ${status} on ${manifest.source}`])],
     ["Snapshot      ", snapshot, { text: `, of ${createdAt}`, style: "dim" }],
-    ["Repository    ", snapshotFile(archive, snapshot, "repo")],
+    ["Repository    ", repoFile(archive, manifest)],
     ["Records       ", countText(records)],
     ["Blobs         ", `${countText(blobs.length)}, ${bytesText(blobBytes)}`],
     [
@@ -203,7 +203,7 @@ export function resultFacts(archive: string, result: ExportResult): object {
     status,
     snapshot,
     mode,
-    car: snapshotFile(archive, snapshot, "repo"),
+    car: repoFile(archive, manifest),
     createdAt,
     commit,
     rev,

@@ -48,6 +48,11 @@ export async function exportAccount(
         hint: "decamp verify proves a CAR file.",
       });
     }
+    if (flags.compress !== undefined) {
+      throw new DecampError("usage", "--compress is for archives, and a CAR file is none.", {
+        hint: "Leave it out, and compress the file with zstd: decamp reads that.",
+      });
+    }
     await checkTarget(target, given);
   } else if (await isNoFolder(archive)) {
     throw new DecampError("usage", `${archive} is a file, not an archive.`, {
@@ -89,8 +94,8 @@ export async function exportAccount(
                 await openSession(pds, located, terminal, secrets, prompter, report, signal);
                 report({ type: "step", id: "sign-in", title: "Sign in", state: "done" });
               }
-              const { concurrency, recheck, publicOnly = false } = flags;
-              const options = exportOptions(services, { signal, concurrency, recheck, publicOnly, report });
+              const { concurrency, recheck, compress, publicOnly = false } = flags;
+              const options = exportOptions(services, { signal, concurrency, recheck, compress, publicOnly, report });
               return target === undefined
                 ? { located, result: await exportFound(archive, found, options) }
                 : { car: tellCar(target, located, pds, await exportToCar(target, found, options, given.out)) };

@@ -168,7 +168,7 @@ it lies in ~/Library/Application Support/decamp, on Windows in LOCALAPPDATA.
   json = true
 
 A setting is named like its flag: json, quiet, verbose, color, plain, state-dir,
-log-file, limit-rate, concurrency, and below [export] also output and jobs,
+log-file, limit-rate, concurrency, below [export] also output, jobs, compress,
 below [plc] and [insure] own-key.
 Paths are whole, or begin with ~/. A flag counts more than a variable, a
 variable more than the file; a command passes over what it has no flag for.

@@ -25,11 +25,11 @@ export async function openInput(path: string, terminal: Terminal, options: Input
     requirePipe(terminal.stdin, "Give the path of a CAR file, or pipe one in.");
     return spoolCar(terminal.stdin, "the standard input", options);
   }
-  return (await openArchive(path, options.passesOver === true)) ?? openNamedCar(path, options);
+  return (await openArchive(path, options)) ?? openNamedCar(path, options);
 }
 
 /** Undefined if `path` is no archive. */
-async function openArchive(path: string, passesOver: boolean): Promise<Input | undefined> {
+async function openArchive(path: string, { passesOver, ...options }: InputOptions): Promise<Input | undefined> {
   const { isFolder } = await import("../../services/disk/hash-file.ts");
   if (!(await isFolder(path))) {
     return undefined;
@@ -38,7 +38,7 @@ async function openArchive(path: string, passesOver: boolean): Promise<Input | u
     import("../../archive/manifest.ts"),
     import("../../archive/open-repo.ts"),
   ]);
-  const readable = passesOver ? (await readableManifests(path)).at(-1) : undefined;
+  const readable = passesOver === true ? (await readableManifests(path)).at(-1) : undefined;
   const manifest = readable ?? (await readManifests(path)).at(-1);
   if (manifest === undefined) {
     const unfinished = await (await import("../../archive/open.ts")).notComplete(path);
@@ -47,5 +47,5 @@ async function openArchive(path: string, passesOver: boolean): Promise<Input | u
     }
     return undefined;
   }
-  return { ...openSnapshotRepo(path, manifest), archive: { path, manifest } };
+  return { ...(await openSnapshotRepo(path, manifest, options)), archive: { path, manifest } };
 }

@@ -42,13 +42,22 @@ export function applySettings(command: Command, values: SettingValues): SettingV
       const name = (option.long ?? "").replace(/^--(?:no-)?/, "");
       const value = Object.hasOwn(values, name) ? values[name] : undefined;
       const isSaid = isTyped(option.attributeName()) || (loudness.includes(name) && loudness.some(isTyped));
-      if (value !== undefined && !isSaid && (name !== "jobs" || manyAccounts.some(isTyped))) {
+      const isOfUse =
+        name === "jobs"
+          ? manyAccounts.some(isTyped)
+          : name !== "compress" || !isOneFile(level.getOptionValue("output"));
+      if (value !== undefined && !isSaid && isOfUse) {
         given[name] = value;
         level.setOptionValueWithSource(option.attributeName(), value, "config");
       }
     }
   }
   return given;
+}
+
+/** Whether `-o` names a CAR file or the standard output, which nothing is said of that is about archives. */
+function isOneFile(output: unknown): boolean {
+  return typeof output === "string" && (output === "-" || /\.car$/i.test(output));
 }
 
 /** What `--verbose` says about it: one line. */

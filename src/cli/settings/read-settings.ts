@@ -118,6 +118,7 @@ const forms = {
   },
   rate: { why: `it has to be a rate`, hint: rateForm.replace("It must look like", "Such as") },
   count: { why: `it has to be a whole number from 1 to ${mostCount}`, hint: "" },
+  format: { why: 'it has to be "zstd"', hint: "" },
   keys: { why: "it has to be a did:key, the public part of a key, or a list of them", hint: "" },
 } as const;
 
@@ -133,6 +134,8 @@ function valueOf({ type }: SettingKey, value: TomlValue, home: () => string): Se
       return typeof value === "number" && Number.isInteger(value) && value >= 1 && value <= mostCount
         ? value
         : undefined;
+    case "format":
+      return value === "zstd" ? value : undefined;
     case "keys": {
       const keys = [value].flat();
       return keys.length > 0 && keys.every(isPublicKey) ? keys : undefined;

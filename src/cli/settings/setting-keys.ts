@@ -4,7 +4,7 @@
  */
 
 /** What a value has to be. */
-export type SettingType = "switch" | "path" | "rate" | "count" | "keys";
+export type SettingType = "switch" | "path" | "rate" | "count" | "keys" | "format";
 
 export interface SettingKey {
   readonly name: string;
@@ -27,6 +27,7 @@ export const settingKeys: readonly SettingKey[] = [
   { name: "concurrency", type: "count", says: "blobs in flight at once" },
   { name: "output", type: "path", tables: ["export"], says: "the archive; of many accounts, the folder for them" },
   { name: "jobs", type: "count", tables: ["export"], says: "accounts at once, of many" },
+  { name: "compress", type: "format", tables: ["export"], says: "keep repositories compressed from now on" },
   { name: "own-key", type: "keys", tables: ["plc", "insure"], says: "rotation keys that are yours, for the watch" },
 ];
 

@@ -3,7 +3,7 @@
  * sample that the old server gives. What nobody knows is left out. It stops no move.
  */
 
-import { snapshotFile } from "../../archive/layout.ts";
+import { carSize, repoFile, repoPartOf } from "../../archive/layout.ts";
 import type { Manifest } from "../../archive/manifest.ts";
 import { forEachConcurrent } from "../../services/concurrent.ts";
 import { defaultDownloads } from "../../services/defaults.ts";
@@ -24,15 +24,18 @@ export async function foreseeByArchive(
   { archive }: Pick<Context, "archive">,
   held: Manifest | undefined,
 ): Promise<Forecast> {
-  const [free, size] = await Promise.all([
-    freeSpace(archive),
-    held === undefined ? undefined : fileSize(snapshotFile(archive, held.snapshot, "repo")),
-  ]);
+  const [free, size] = await Promise.all([freeSpace(archive), held === undefined ? undefined : heldCar(archive, held)]);
   return {
     ...(free === undefined ? {} : { free }),
     ...(size === undefined ? {} : { repoBytes: size }),
     ...(held === undefined ? {} : { blobBytes: held.blobBytes }),
   };
+}
+
+/** Bytes of the repository that are sent; undefined if it is not there. */
+async function heldCar(archive: string, held: Manifest): Promise<number | undefined> {
+  const size = await fileSize(repoFile(archive, held));
+  return size === undefined || repoPartOf(held) === "repo" ? size : carSize(held);
 }
 
 /** The same, and in a dry run what a sample says where nothing is in the archive. */

@@ -61,7 +61,7 @@ export async function requireReplaceable(context: Context): Promise<void> {
     }
     const isNewer = report.rev !== undefined && report.rev > snapshot.rev;
     const others = isNewer ? [snapshot] : ours;
-    const paths = await onlyThere(there, context, new Set(others.map((manifest) => manifest.snapshot)), isNewer);
+    const paths = await onlyThere(there, context, others, isNewer);
     return paths.length === 0
       ? undefined
       : settle(context, { paths, changes: await showChanges(context, there) }, report);
@@ -108,12 +108,12 @@ function requireSameAccount({ did }: RepoReport, wanted: string, host: string): 
 async function onlyThere(
   there: RepoSource,
   { archive, signal }: Context,
-  snapshots: ReadonlySet<string>,
+  snapshots: readonly Manifest[],
   isNewer: boolean,
 ): Promise<readonly string[]> {
   let paths: Set<string> | undefined;
-  for (const name of snapshots) {
-    const changes = await withRepo(archive, name, async (repo) => collect(diffInTurns(repo, there, { signal })));
+  for (const manifest of new Map(snapshots.map((one) => [one.snapshot, one])).values()) {
+    const changes = await withRepo(archive, manifest, async (repo) => collect(diffInTurns(repo, there, { signal })));
     const added = changes.flatMap(({ kind, path }) => (kind === "added" || isNewer ? [path] : []));
     paths = new Set(paths === undefined ? added : added.filter((path) => paths?.has(path)));
     if (paths.size === 0) {
@@ -126,9 +126,7 @@ async function onlyThere(
 /** Shows what the import would do to the copy that is there. */
 async function showChanges(context: Context, there: RepoSource): Promise<RecordChanges> {
   const { archive, snapshot, target, report, signal } = context;
-  const changes = await withRepo(archive, snapshot.snapshot, async (repo) =>
-    describeChanges(there, repo, "before", signal),
-  );
+  const changes = await withRepo(archive, snapshot, async (repo) => describeChanges(there, repo, "before", signal));
   report({ type: "records", purpose: "replace", host: target.host, ...changes });
   return changes;
 }

@@ -30,7 +30,7 @@ export async function tellAge(context: Context): Promise<void> {
 /** A sentence on the newest record; nothing where it cannot be read: that is told when the archive is proved. */
 async function newestText({ archive, snapshot, signal }: Context): Promise<string> {
   try {
-    const newest = await withRepo(archive, snapshot.snapshot, async (repo) => newestRecord(repo, snapshot.rev, signal));
+    const newest = await withRepo(archive, snapshot, async (repo) => newestRecord(repo, snapshot.rev, signal));
     if (newest === undefined) {
       return "";
     }
@@ -66,16 +66,14 @@ export async function tellNewerElsewhere(context: Context): Promise<void> {
   const isNewer = ({ did, rev }: Manifest): boolean => did === snapshot.did && rev > snapshot.rev;
   const other = (await readableManifests(archive)).findLast((manifest) => isNewer(manifest));
   if (other !== undefined) {
-    await tellNewer(context, archive, async (look) => withRepo(archive, other.snapshot, look));
+    await tellNewer(context, archive, async (look) => withRepo(archive, other, look));
   }
   for (const what of also) {
     const source = await openAlso(context, what);
     if (source.kind === "server") {
       await tellNewerServer(context, source.pds);
     } else if (isNewer(source.manifest)) {
-      await tellNewer(context, source.archive, async (look) =>
-        withRepo(source.archive, source.manifest.snapshot, look),
-      );
+      await tellNewer(context, source.archive, async (look) => withRepo(source.archive, source.manifest, look));
     }
   }
 }
@@ -119,9 +117,7 @@ async function showNewer(context: Context, host: string, open: Open): Promise<st
   const { archive, snapshot, signal, report } = context;
   try {
     return await open(async (there) => {
-      const changes = await withRepo(archive, snapshot.snapshot, async (repo) =>
-        describeChanges(repo, there, "after", signal),
-      );
+      const changes = await withRepo(archive, snapshot, async (repo) => describeChanges(repo, there, "after", signal));
       report({ type: "records", purpose: "newer", host, ...changes });
       const { added, changed, removed } = changes;
       return `Records that are new there: ${added}; changed: ${changed}; gone: ${removed}. A restore brings none of that.`;

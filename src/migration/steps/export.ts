@@ -3,7 +3,9 @@
 import { exportAccount } from "../../archive/export/export-account.ts";
 import { wrongBytes } from "../../archive/export/fetch-blobs.ts";
 import { proveSnapshot } from "../../archive/export/fetch-repo.ts";
+import { carSize } from "../../archive/layout.ts";
 import { readManifests, type Missing } from "../../archive/manifest.ts";
+import { openSnapshotRepo } from "../../archive/open-repo.ts";
 import { lossText } from "../../archive/shrink.ts";
 import type { BlobsAhead } from "../../archive/export/export-options.ts";
 import { isGone } from "../../archive/unavailable.ts";
@@ -13,7 +15,6 @@ import { isFutureRev } from "../../repo/commit.ts";
 import { timeOfRev } from "../../repo/head.ts";
 import { blobRefsInTurns } from "../../repo/records.ts";
 import { defaultDownloads } from "../../services/defaults.ts";
-import { openCarFile } from "../../services/disk/car-file.ts";
 import { requireSpace } from "../checks/space.ts";
 import type { Context, Step } from "../context.ts";
 import { blobsStop, describeBlobs, skips, snapshotCar, type FailedBlob } from "../left-out.ts";
@@ -34,8 +35,8 @@ export const exportStep: Step = {
   },
   run: async (context) => {
     await exportNow(context);
-    const { records, blobs, blobBytes, files } = context.snapshot;
-    const bytes = (files["repo.car"]?.size ?? 0) + blobBytes;
+    const { records, blobs, blobBytes } = context.snapshot;
+    const bytes = (carSize(context.snapshot) ?? 0) + blobBytes;
     return `${records} records, ${blobs.length} blobs, ${bytesText(bytes)}`;
   },
 };
@@ -186,7 +187,7 @@ async function tooLargeBlobs(context: Context): Promise<FailedBlob[]> {
   if (large.length === 0) {
     return [];
   }
-  const car = openCarFile(snapshotCar(context));
+  const car = await openSnapshotRepo(context.archive, snapshot, { signal });
   try {
     const refs = await blobRefsInTurns(car.source, { signal });
     return large.flatMap(({ cid, size }) => {

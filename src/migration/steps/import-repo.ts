@@ -1,10 +1,10 @@
 /** import-repo: the proved CAR file into the deactivated account. What the server answers is no proof; its head is. */
 
 import { Readable } from "node:stream";
-import { snapshotFile } from "../../archive/layout.ts";
+import { openSnapshotRepo } from "../../archive/open-repo.ts";
 import { bytesText } from "../../data/bytes-text.ts";
 import { DecampError, isDecampError } from "../../errors.ts";
-import { fileSize } from "../../services/disk/files.ts";
+import type { CarFile } from "../../services/disk/car-file.ts";
 import type { Upload } from "../../services/upload.ts";
 import type { Context, Step } from "../context.ts";
 import { isMereCopy } from "../checks/mere-copy.ts";
@@ -26,7 +26,7 @@ export const importRepo: Step = {
  * @throws DecampError `target-in-use` if the account is active, `server-refused`, `refused` if the head is another one
  */
 export async function importNow(context: Context): Promise<number> {
-  const { target, targetDescription, identity, snapshot, archive, options, report } = context;
+  const { target, snapshot, archive, signal } = context;
   const status = await statusAtTarget(context);
   const isActive = await isActiveThere(context, status);
   const isCopy = isActive && !context.switched && (await isMereCopy(context));
@@ -36,10 +36,21 @@ export async function importNow(context: Context): Promise<number> {
       `The account at ${target.host} is active: an import would replace what it holds.`,
     );
   }
-  const path = snapshotFile(archive, snapshot.snapshot, "repo");
-  const length = (await fileSize(path)) ?? 0;
+  const car = await openSnapshotRepo(archive, snapshot, { signal });
   try {
-    await sendRepo(context, counted(repoUpload(path, length), report), snapshot);
+    await importCar(context, car);
+  } finally {
+    car.close();
+  }
+  return car.size;
+}
+
+/** Sends the repository, whole or where that is too much in parts. @throws DecampError as `importNow` */
+async function importCar(context: Context, car: CarFile): Promise<void> {
+  const { target, targetDescription, identity, snapshot, options, report } = context;
+  const { size: length } = car;
+  try {
+    await sendRepo(context, counted(repoUpload(car), report), snapshot);
   } catch (error) {
     if (!isTooMuch(error)) {
       throw error;
@@ -60,9 +71,8 @@ export async function importNow(context: Context): Promise<number> {
       "chunked-import",
       `${target.host} does not take a repository of ${length} bytes at once: it is sent in parts.`,
     );
-    await sendParts(context, path, length);
+    await sendParts(context, car);
   }
-  return length;
 }
 
 /** The same, which says how much of it is on its way. */

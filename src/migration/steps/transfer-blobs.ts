@@ -6,10 +6,10 @@
 
 import { blobFile } from "../../archive/layout.ts";
 import type { ArchivedBlob } from "../../archive/manifest.ts";
+import { openSnapshotRepo } from "../../archive/open-repo.ts";
 import { bytesText } from "../../data/bytes-text.ts";
 import { DecampError } from "../../errors.ts";
 import { blobRefsInTurns, type ReferencedBlob } from "../../repo/records.ts";
-import { openCarFile } from "../../services/disk/car-file.ts";
 import { forEachConcurrent } from "../../services/concurrent.ts";
 import { openForUpload } from "../../services/disk/files.ts";
 import { takeBackArrived } from "../arrived.ts";
@@ -121,7 +121,7 @@ type Refs = ReadonlyMap<string, ReferencedBlob>;
 
 /** What the records refer to. */
 async function readRefs(context: Context): Promise<Refs> {
-  const car = openCarFile(snapshotCar(context));
+  const car = await openSnapshotRepo(context.archive, context.snapshot, { signal: context.signal });
   try {
     return await blobRefsInTurns(car.source, { signal: context.signal });
   } finally {

@@ -392,6 +392,7 @@ export const commandRows: Readonly<Record<string, CommandRows>> = {
       ["--sign-in", flags({ signIn: true })],
       ["--public-only", flags({ publicOnly: true })],
       ["--recheck", flags({ recheck: true })],
+      ["--compress zstd", flags({ compress: "zstd" })],
       ["--ping-command c", flags({ pingCommand: "c" })],
       ["--concurrency 12", flags({ concurrency: 12 })],
       ...secret("password"),

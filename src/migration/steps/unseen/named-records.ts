@@ -32,7 +32,7 @@ export async function namesSameRecords(context: Context): Promise<boolean | unde
   const { archive, snapshot, target, identity, signal } = context;
   const sent = new Lines();
   const collections = new Set<string>();
-  await withRepo(archive, snapshot.snapshot, async (repo) => {
+  await withRepo(archive, snapshot, async (repo) => {
     for await (const { path, collection, cid } of recordsInTurns(repo, { signal })) {
       sent.add(`${path} ${cid}`);
       collections.add(collection);

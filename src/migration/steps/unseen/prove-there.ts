@@ -122,7 +122,7 @@ async function judge(
   if (data === snapshot.data) {
     return { fault: undefined, added: 0 };
   }
-  return withRepo(archive, snapshot.snapshot, async (sent) => {
+  return withRepo(archive, snapshot, async (sent) => {
     const others: string[] = [];
     let count = 0;
     let added = 0;

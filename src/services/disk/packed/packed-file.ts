@@ -61,6 +61,11 @@ export class PackedFile {
     await this.#file.keep(as);
   }
 
+  /** The same for one of many: its name is durable after `syncFolders`. @throws DecampError `storage` */
+  async place(as: string): Promise<void> {
+    await this.#file.place(as);
+  }
+
   /** Leaves nothing behind. */
   async discard(): Promise<void> {
     this.#encoder.destroy();
