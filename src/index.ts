@@ -68,7 +68,7 @@ export type { IdentityAnswers } from "./account/answers.ts";
 // Archive
 export { exportAccount, type ExportResult } from "./archive/export/export-account.ts";
 export { exportMany, type Listed, type ListEnd, type ManyOptions, type Outcome } from "./archive/export/export-many.ts";
-export type { Shard } from "./archive/export/shard.ts";
+export type { Shard } from "./archive/state/shard.ts";
 export { exportOptions } from "./archive/export/export-options.ts";
 export type { Ahead } from "./archive/export/ahead.ts";
 export type { WantedBlob } from "./archive/export/fetch-blobs.ts";

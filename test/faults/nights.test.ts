@@ -7,7 +7,7 @@ import { access, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promi
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { numberIn } from "../../src/archive/export/shard.ts";
+import { numberIn } from "../../src/archive/state/shard.ts";
 import { judgeGone } from "../../src/archive/gone/judge-gone.ts";
 import { parseSpan } from "../../src/archive/keep-rules.ts";
 import { defaultBudgets } from "../../src/data/budgets.ts";

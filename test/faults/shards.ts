@@ -9,7 +9,7 @@ import { cp, mkdtemp, rename, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
-import { shardOf } from "../../src/archive/export/shard.ts";
+import { shardOf } from "../../src/archive/state/shard.ts";
 import { startFleet, type FleetServer } from "../bench/start-fleet.ts";
 import { integer, seededRandom, type Random } from "../network/random.ts";
 import { runDecamp } from "../network/run-decamp.ts";

@@ -8,7 +8,7 @@ import type { Account } from "../../identity/names.ts";
 import { forEachConcurrent } from "../../services/concurrent.ts";
 import type { ListedRepo } from "../../services/servers/pds.ts";
 import type { ExportResult } from "./export-account.ts";
-import { shardOf, type Shard } from "./shard.ts";
+import { shardOf, type Shard } from "../state/shard.ts";
 
 /** An account as a list names it; or why what stands there is none. */
 export interface Listed {

@@ -7,16 +7,17 @@ import type { Account } from "../../identity/names.ts";
 import type { Services } from "../../services/open.ts";
 import type { Pds } from "../../services/servers/pds.ts";
 import { askAhead, type Ahead } from "./ahead.ts";
+import type * as exporting from "./export-account.ts";
 import type { ExportResult } from "./export-account.ts";
 import type { ExportOptions } from "./export-options.ts";
 
 /** After so many milliseconds the requests are on their way, and nobody has answered yet. */
 const underWay = 10;
 
-let loaded: Promise<typeof import("./export-account.ts")> | undefined;
+let loaded: Promise<typeof exporting> | undefined;
 
 /** What exports is loaded while a server is asked: that takes about as long. Once: even to ask again takes a while. */
-async function loadExport(): Promise<typeof import("./export-account.ts")> {
+async function loadExport(): Promise<typeof exporting> {
   loaded ??= import("./export-account.ts");
   return loaded;
 }

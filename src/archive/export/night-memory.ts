@@ -4,7 +4,7 @@ import { isDid } from "../../identity/names.ts";
 import { joinPath, readWhole, writeWhole } from "../../services/disk/files.ts";
 import { folderNames } from "../../services/disk/folder-names.ts";
 import { memoryFile } from "../state/run-files.ts";
-import type { Shard } from "./shard.ts";
+import type { Shard } from "../state/shard.ts";
 
 /** What nights over the accounts of one server, or of a part of them, leave for the next one. */
 export interface NightMemory {

@@ -31,7 +31,7 @@ import type { Outcome } from "./export-many.ts";
 import { archiveName, snapshotFiles, snapshotsFolder } from "../layout.ts";
 import { readableManifests, type Manifest } from "../manifest.ts";
 import { recallNight, rememberNight, type NightMemory } from "./night-memory.ts";
-import { isInTurn, numberIn, type Shard, shardOf } from "./shard.ts";
+import { isInTurn, numberIn, type Shard, shardOf } from "../state/shard.ts";
 import { describeLog } from "./small-files.ts";
 import { listedUnavailable } from "../unavailable.ts";
 

@@ -13,7 +13,7 @@ import { DecampError, expectedFailure, isDecampError } from "../../errors.ts";
 import { joinPath } from "../../services/disk/files.ts";
 import { archivedHome } from "../export/archived-home.ts";
 import { allNights } from "../export/night-memory.ts";
-import { shardOf } from "../export/shard.ts";
+import { shardOf } from "../state/shard.ts";
 import { before, type Span } from "../keep-rules.ts";
 import { archiveName } from "../layout.ts";
 import { readableManifests, type Manifest } from "../manifest.ts";

@@ -9,7 +9,7 @@
 import * as v from "valibot";
 import { isDid } from "../../identity/names.ts";
 import { readWhole, writeWhole } from "../../services/disk/files.ts";
-import { shardOf, type Shard } from "../export/shard.ts";
+import { shardOf, type Shard } from "./shard.ts";
 import { lastRunFile } from "./run-files.ts";
 
 /** What becomes of an account in a run over all of them; each has one outcome. */

@@ -1,6 +1,6 @@
 /** What runs over all accounts of a server keep in the folder of the archives, beside these. */
 import { joinPath } from "../../services/disk/files.ts";
-import type { Shard } from "../export/shard.ts";
+import type { Shard } from "./shard.ts";
 
 /** Whose files they are: those of a shard are its own. */
 interface Place {

@@ -159,12 +159,6 @@ export function statusFacts(seen: Survey, { folder, span }: Asked): object {
 /** The names are public; none has an account in it. @param now epoch milliseconds */
 export function statusMetrics(seen: Survey, now: number): Metric[] {
   const { archives, snapshots, held, records, blobs, bytes, diskBytes, oldest, medianAt, longestAgo, leftovers } = seen;
-  const gauge = (name: string, help: string, samples: Metric["samples"]): Metric => {
-    return { name: `decamp_archive_${name}`, type: "gauge", help, samples };
-  };
-  const one = (value: number | undefined): Metric["samples"] => (value === undefined ? [] : [{ value }]);
-  const each = (label: string, values: Readonly<Record<string, number>>): Metric["samples"] =>
-    Object.entries(values).map(([name, value]) => ({ labels: { [label]: metricsWord(name) }, value }));
   const time = (at: string | undefined): Metric["samples"] => one(at === undefined ? undefined : Date.parse(at) / 1000);
   const { complete, lackBlobs, begun, damaged } = archives;
   return [
@@ -197,4 +191,16 @@ export function statusMetrics(seen: Survey, now: number): Metric[] {
       each("what", { lock: leftovers.locks, file: leftovers.files, snapshot: leftovers.snapshots }),
     ),
   ];
+}
+
+function gauge(name: string, help: string, samples: Metric["samples"]): Metric {
+  return { name: `decamp_archive_${name}`, type: "gauge", help, samples };
+}
+
+function one(value: number | undefined): Metric["samples"] {
+  return value === undefined ? [] : [{ value }];
+}
+
+function each(label: string, values: Readonly<Record<string, number>>): Metric["samples"] {
+  return Object.entries(values).map(([name, value]) => ({ labels: { [label]: metricsWord(name) }, value }));
 }

@@ -2,7 +2,7 @@
 import { InvalidArgumentError, Option, type Command } from "commander";
 import { runs, type Declared } from "../command.ts";
 import type { Compression } from "../../archive/export/repo-file.ts";
-import type { Shard } from "../../archive/export/shard.ts";
+import type { Shard } from "../../archive/state/shard.ts";
 import { concurrencyOption, helpStartsWith, secretOptions, wholeNumber } from "../shape.ts";
 
 /** Why there is nothing to export of an account, and that is no failure; see `Absent`. */

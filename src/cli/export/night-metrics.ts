@@ -13,12 +13,6 @@ export function nightMetrics(run: LastRun, tally: Tally): Metric[] {
   const one = (value: number | undefined): Metric["samples"] => (value === undefined ? [] : [{ labels: whose, value }]);
   const each = (label: string, values: Readonly<Record<string, number>>): Metric["samples"] =>
     Object.entries(values).map(([name, value]) => ({ labels: { ...whose, [label]: metricsWord(name) }, value }));
-  const gauge = (name: string, help: string, samples: Metric["samples"]): Metric => {
-    return { name: `decamp_export_${name}`, type: "gauge", help, samples };
-  };
-  const counter = (name: string, help: string, samples: Metric["samples"]): Metric => {
-    return { name: `decamp_export_${name}_total`, type: "counter", help, samples };
-  };
   const results = Object.fromEntries(runResults.map((result) => [result, totals.runs[result] ?? 0]));
   const seconds = endedAt === undefined ? undefined : (Date.parse(endedAt) - Date.parse(startedAt)) / 1000;
   return [
@@ -67,4 +61,12 @@ export function nightMetrics(run: LastRun, tally: Tally): Metric[] {
 /** Seconds since 1970. @param iso ISO 8601 */
 function timeOf(iso: string | undefined): number | undefined {
   return iso === undefined ? undefined : Date.parse(iso) / 1000;
+}
+
+function gauge(name: string, help: string, samples: Metric["samples"]): Metric {
+  return { name: `decamp_export_${name}`, type: "gauge", help, samples };
+}
+
+function counter(name: string, help: string, samples: Metric["samples"]): Metric {
+  return { name: `decamp_export_${name}_total`, type: "counter", help, samples };
 }

@@ -100,7 +100,7 @@ function factsOf({ report, ok, key, archive, findings, next }: Verified, inMany:
 export async function proveMany(folder: string, expectation: Expectation, run: Run, setting: Setting): Promise<number> {
   const [{ forEachArchive }, { isInTurn }] = await Promise.all([
     import("../talk/many-archives.ts"),
-    import("../../archive/export/shard.ts"),
+    import("../../archive/state/shard.ts"),
   ]);
   const { sample: days } = setting.flags;
   const now = expectation.now ?? Date.now();
