@@ -566,7 +566,7 @@ interface Untold {
   readonly before: readonly string[];
 }
 
-/** With more than these the last one stands for all behind it, and is taken by nobody: the next run finds them again. */
+/** With more than these the last one stands for all behind it, and nobody takes it: the next run finds them again. */
 function bounded(untold: readonly Untold[]): readonly Untold[] {
   const last = untold[mostUntold - 1];
   return last === undefined ? untold : [...untold.slice(0, mostUntold - 1), { cid: "", before: last.before }];
