@@ -14,6 +14,9 @@ import type { ExportOptions } from "./export-options.ts";
 /** After so many milliseconds the requests are on their way, and nobody has answered yet. */
 const underWay = 10;
 
+/** Whether what can be done before the first repository comes was done. */
+let isReady = false;
+
 let loaded: Promise<typeof exporting> | undefined;
 
 /** What exports is loaded while a server is asked: that takes about as long. Once: even to ask again takes a while. */
@@ -70,9 +73,13 @@ export async function findToExport(
 
 /** Loads what exports, and if a repository is about to come, does what can be done before. */
 async function getReady(ahead: Ahead, { sleep }: Services, signal: AbortSignal): Promise<void> {
+  if (isReady) {
+    return;
+  }
   await sleep(underWay, signal);
   const { prepareExport } = await loadExport();
   if (ahead.bringsRepo) {
+    isReady = true;
     prepareExport();
   }
 }
