@@ -61,7 +61,7 @@ test("whole archives: how many, how old, how large", async () => {
 test("what they lack, what cannot be read, and what killed runs have left", async () => {
   change(0, { missing: [{ cid: accounts[0]?.blobs[0], reason: "Blob not found", records: [] }] });
   mkdirSync(path.join(archiveOf(0), "held"));
-  writeFileSync(path.join(archiveOf(0), "held", `${accounts[0]?.rev}.json`), "{}");
+  writeFileSync(path.join(archiveOf(0), "held", `${accounts[0]?.rev ?? ""}.json`), "{}");
   writeFileSync(manifestOf(1), "{");
   // A run that was killed: its lock, a file, and a snapshot that is newer than what is whole.
   const since = "2026-03-01T00:00:00.000Z";
