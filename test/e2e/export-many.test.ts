@@ -169,17 +169,20 @@ test("every account of a server, then nothing, then only what is new", async () 
   await expectProved("all", ben!);
 });
 
+/** One of the blobs that lie in the archive. */
+async function blobOf(account: Account): Promise<string> {
+  const blobs = path.join(archiveOf(account), "blobs");
+  const names = await readdir(blobs, { recursive: true });
+  return path.join(blobs, names.find((name) => name.includes("baf")) ?? "");
+}
+
+async function repoOf(account: Account): Promise<string> {
+  const snapshots = path.join(archiveOf(account), "snapshots");
+  return path.join(snapshots, (await readdir(snapshots)).at(-1) ?? "", "repo.car");
+}
+
 test("what is gone from the disk, or cut off, is noticed in the next night, whatever the list says", async () => {
   const [ann, ben, cleo, dora] = accounts as [Account, Account, Account, Account];
-  const blobOf = async (account: Account): Promise<string> => {
-    const blobs = path.join(archiveOf(account), "blobs");
-    const names = await readdir(blobs, { recursive: true });
-    return path.join(blobs, names.find((name) => name.includes("baf")) ?? "");
-  };
-  const repoOf = async (account: Account): Promise<string> => {
-    const snapshots = path.join(archiveOf(account), "snapshots");
-    return path.join(snapshots, (await readdir(snapshots)).at(-1) ?? "", "repo.car");
-  };
   await rm(await blobOf(ann));
   await rm(await repoOf(ben));
   for (const file of [await repoOf(cleo), await blobOf(dora)]) {

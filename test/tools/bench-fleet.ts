@@ -195,7 +195,7 @@ async function unchanged(count: number, first: number | undefined): Promise<Cost
 }
 
 /** What looks at all archives of a folder. */
-async function lookOver(server: Server, to: string, count: number): Promise<void> {
+async function lookOver(server: FleetServer, to: string, count: number): Promise<void> {
   for (const words of [
     ["archive", "status"],
     ["archive", "status", "--on-disk"],

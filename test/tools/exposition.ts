@@ -67,7 +67,10 @@ export function readExposition(text: string): Map<string, Family> {
       throw new Error(`line ${index + 1}, not behind its own TYPE: ${line}`);
     }
     const pairs = Array.from(labels.matchAll(new RegExp(labelPair, "g")), ([pair, label = ""]) => ({ pair, label }));
-    if (new Set(pairs.map(({ label }) => label)).size < pairs.length || pairs.some(({ label }) => /^__/.test(label))) {
+    if (
+      new Set(pairs.map(({ label }) => label)).size < pairs.length ||
+      pairs.some(({ label }) => label.startsWith("__"))
+    ) {
       refuse("a label twice, or one that is reserved");
     }
     const key = pairs
