@@ -152,7 +152,7 @@ function noHome(did: string, past: Past, places: readonly Elsewhere[], now: numb
     : found("home", "fault", message, wayElsewhere(did, past, places, ""));
 }
 
-/** What can be done where the server that the identity names does not help: who still has the account, and who signs. */
+/** What can be done where the home of an account does not help: who still has the account, and who can sign. */
 function wayElsewhere(
   did: string,
   past: Past,
