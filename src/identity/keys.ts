@@ -65,16 +65,13 @@ export function parseDidKey(did: string): PublicKey {
  * @throws DecampError as `parseDidKey`
  */
 export function parseMultikey(multibase: string): PublicKey {
-  const known = lastRead.get(multibase);
-  if (known !== undefined) {
-    return known;
+  let key = lastRead.get(multibase);
+  if (key === undefined) {
+    key = readMultikey(multibase);
+    keepOneMore(lastRead, multibase, key);
   }
-  const key = readMultikey(multibase);
-  if (lastRead.size >= mostRead) {
-    lastRead.clear();
-  }
-  lastRead.set(multibase, key);
-  return key;
+  // Each caller gets one of its own, and may change it.
+  return { ...key, point: key.point.slice() };
 }
 
 /**
@@ -82,7 +79,14 @@ export function parseMultikey(multibase: string): PublicKey {
  * accounts with one.
  */
 const lastRead = new Map<string, PublicKey>();
-const mostRead = 100;
+const mostKept = 100;
+
+function keepOneMore<T>(kept: Map<string, T>, name: string, one: T): void {
+  if (kept.size >= mostKept) {
+    kept.clear();
+  }
+  kept.set(name, one);
+}
 
 function readMultikey(multibase: string): PublicKey {
   const bytes = decodeMultibase(multibase);
@@ -162,20 +166,21 @@ export function toLowS(curve: Curve, signature: Uint8Array): Uint8Array {
 }
 
 function check(key: PublicKey, data: Uint8Array, signature: Uint8Array): boolean {
-  let publicKey = opened.get(key);
+  const name = `${key.curve} ${Buffer.from(key.point).toString("latin1")}`;
+  let publicKey = opened.get(name);
   if (publicKey === undefined) {
     publicKey = createPublicKey({
       key: Buffer.concat([curves[key.curve].spki, key.point]),
       format: "der",
       type: "spki",
     });
-    opened.set(key, publicKey);
+    keepOneMore(opened, name, publicKey);
   }
   return verify("sha256", data, { key: publicKey, dsaEncoding: "ieee-p1363" }, signature);
 }
 
-/** The same keys as OpenSSL has them. */
-const opened = new WeakMap<PublicKey, KeyObject>();
+/** Keys as OpenSSL has them, by curve and point. */
+const opened = new Map<string, KeyObject>();
 
 function checkedKey(curve: Curve, point: Uint8Array, text: string): PublicKey {
   if (point.length !== 33) {

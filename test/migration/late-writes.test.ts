@@ -37,7 +37,7 @@ test("one that breaks the data model is named, and holds up no other", async () 
   const noted: unknown[] = [];
   const context = {
     hasSnapshot: true,
-    snapshot: { snapshot: "before", commit: "another" },
+    snapshot: { snapshot: "before", commit: "another", files: {} },
     archive: folder,
     lacking: [],
     lateWrites: [] as string[],
@@ -97,7 +97,7 @@ test("all that the new server lacks is brought in one run, however much that is"
   const created: string[] = [];
   const context = {
     hasSnapshot: true,
-    snapshot: { snapshot: "before", commit: "another" },
+    snapshot: { snapshot: "before", commit: "another", files: {} },
     archive: folder,
     where: { source: { state: "active" }, target: { state: "active", head: { did: aliceDid, data: "another" } } },
     journal: { state: {} },

@@ -160,7 +160,7 @@ test("a copy is replaced only once what would change is shown, and a person has 
         limits: defaultBudgets,
       },
       identity: { did },
-      snapshot: { snapshot: "before", rev: tid(testNow * 1000), commit: "another" },
+      snapshot: { snapshot: "before", rev: tid(testNow * 1000), commit: "another", files: {} },
       archive: folder,
       options: {},
       from: { name: "the archive" },

@@ -22,7 +22,7 @@ import { isJsonObject } from "../../data/json-object.ts";
 import { DecampError } from "../../errors.ts";
 import { linkNew, makeDurableFolder, onDisk, privateFile, removeName } from "./files.ts";
 import { readShared } from "./own-files.ts";
-import { systemCode } from "../system-error.ts";
+import { isAbsent, systemCode } from "../system-error.ts";
 import { writeAll, WrittenFile } from "./write-whole.ts";
 
 /** Who takes the lock. */
@@ -109,7 +109,7 @@ export async function takeLock(
     try {
       await makeDurableFolder(dirname(path));
       await writeFresh(own.path, own.text);
-      own.touched = (await lstat(own.path)).mtimeMs;
+      own.touched = await writtenAt(own.path);
       await take(path, own, owner);
     } finally {
       await removeName(own.path).catch(() => undefined);
@@ -173,6 +173,21 @@ async function touch(path: string, text: string): Promise<boolean> {
   await using handle = await open(path, O_RDWR | O_NOFOLLOW | O_NONBLOCK);
   await writeAll(handle, new TextEncoder().encode(text.slice(0, 1)), 0);
   return true;
+}
+
+/**
+ * When a file was written, by the clock of the disk: epoch milliseconds. 0 if it is gone again: others remove what they
+ * cannot tell from remains. Then nothing is taken for left behind this time.
+ */
+async function writtenAt(path: string): Promise<number> {
+  try {
+    return (await lstat(path)).mtimeMs;
+  } catch (error) {
+    if (isAbsent(error)) {
+      return 0;
+    }
+    throw error;
+  }
 }
 
 async function take(path: string, own: OwnFile, owner: LockOwner): Promise<void> {

@@ -17,11 +17,16 @@ export interface Entry {
   readonly kind: "file" | "folder" | "other";
 }
 
+function isAt(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false }) !== undefined;
+}
+
 /** What is in a folder, in the order of the names; nothing if it does not exist. @throws DecampError `storage` */
 export async function listEntries(path: string): Promise<Entry[]> {
   try {
     // In place: to give way costs ten times what the look does, and so does an error.
-    if (statSync(path, { throwIfNoEntry: false }) === undefined) {
+    // Newer versions of Node say nothing of a file in the place of the folder above, either.
+    if (!isAt(path) && statSync(dirname(path), { throwIfNoEntry: false })?.isDirectory() !== false) {
       return [];
     }
     const entries = readdirSync(path, { withFileTypes: true });
@@ -149,7 +154,10 @@ export async function renameFile(from: string, to: string): Promise<void> {
  */
 export async function renameFolder(from: string, to: string): Promise<boolean> {
   try {
-    if (!(await lstat(from)).isDirectory() || (await lookAt(to, lstat)) !== undefined) {
+    if (
+      !(await lstat(from)).isDirectory() ||
+      lookAt(to, (at) => lstatSync(at, { throwIfNoEntry: false })) !== undefined
+    ) {
       return false;
     }
     await rename(from, to);
