@@ -6,7 +6,9 @@ import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import type { KnownSecrets } from "../../src/data/known-secrets.ts";
 import { createPrompter, type Prompter } from "../../src/cli/talk/prompter.ts";
+import { keeperAnswers } from "../../src/cli/look/keepers.ts";
 import { secretKinds } from "../../src/cli/secret-kinds.ts";
+import type { Owner } from "../../src/cli/talk/answers/as-owner.ts";
 import { createSecrets, lookAtSecretFiles, type AllSecretFlags, type Secrets } from "../../src/cli/talk/secrets.ts";
 import { openTerminal } from "../../src/cli/talk/terminal.ts";
 import { captured, type StreamOptions } from "./support/streams.ts";
@@ -232,4 +234,23 @@ describe("a file that is of no use: exit code 2, the path is named, and the hint
       hint,
     });
   });
+});
+
+test("a password that was given for one server goes to no other, named or not", async () => {
+  const given = await secrets({ oldPassword: { file: file("old-server", "for the old one") } });
+  const ownPassword = async (): Promise<string> => Promise.resolve("for home");
+  const answers = { canAskAgain: false, sourcePassword: ownPassword } as unknown as Owner["answers"];
+  const asked = keeperAnswers(
+    { isOldGiven: true, isOwnGiven: false },
+    { answers, secrets: given, prompter: { canAsk: false } as Prompter },
+  );
+  const at = (host: string, isHome: boolean, isNamed: boolean) => ({ handle: "alice.example", host, isHome, isNamed });
+  const seen = async (server: ReturnType<typeof at>): Promise<unknown> => [
+    await asked.wantsSignIn(server),
+    await asked.keeperPassword(server).catch((error: unknown) => (error as { code: string }).code),
+  ];
+  expect(await seen(at("old.example", false, true))).toEqual([true, "for the old one"]);
+  expect(await seen(at("home.example", true, true))).toEqual([true, "for the old one"]);
+  expect(await seen(at("home.example", true, false))).toEqual([false, "for home"]);
+  expect(await seen(at("first.example", false, false))).toEqual([false, "input-needed"]);
 });

@@ -75,11 +75,11 @@ async function ask({ states = {}, now, named = [], refuses, wants = true }: Worl
 test("those that are named, then home, then where it has lived; each gets its own password alone", async () => {
   const { order, asked, passwords, signedIn, ownerOnly } = await ask({ now: 200, named: ["https://mirror.example"] });
   expect(order).toEqual(["https://mirror.example", home, old, first]);
-  expect(asked.map(({ host, isHome }) => [host, isHome])).toEqual([
-    ["mirror.example", false],
-    ["home.example", true],
-    ["old.example", false],
-    ["first.example", false],
+  expect(asked.map(({ host, isHome, isNamed }) => [host, isHome, isNamed])).toEqual([
+    ["mirror.example", false, true],
+    ["home.example", true, false],
+    ["old.example", false, false],
+    ["first.example", false, false],
   ]);
   expect(passwords).toEqual(order.map((origin) => `the password for ${new URL(origin).host} to ${origin}`));
   expect(signedIn).toEqual(order);

@@ -1,7 +1,7 @@
 /** `decamp blob get` and `push`: servers that give blobs to the owner alone, and what is said of both results. */
 import { DecampError } from "../../errors.ts";
 import { parseServerUrl } from "../../identity/addresses.ts";
-import type { KeeperAnswers, OwnerOnly } from "../../migration/afterwards/blob-givers.ts";
+import type { Keeper, KeeperAnswers, OwnerOnly } from "../../migration/afterwards/blob-givers.ts";
 import type { Edge, Invocation } from "../command.ts";
 import { nonEmpty } from "../globals.ts";
 import { completer } from "../next-command.ts";
@@ -48,36 +48,50 @@ export async function withKeepers<T>(
       return work({
         ...talk,
         servers: named.map((url) => parseServerUrl(url, globals)),
-        keepers: {
-          canAskAgain: answers.canAskAgain,
-          authFactorCode: async (of) => answers.authFactorCode(of),
-          wantsSignIn: async ({ host, handle, isHome }) => {
-            if (isHome ? isOwnGiven : isOldGiven) {
-              return true;
-            }
-            return (
-              prompter.canAsk &&
-              (await askYesOrNo(prompter, {
-                message: `${host} may give blobs of ${handle} to the owner alone. Sign in there?`,
-                what: `whether to sign in at ${host}`,
-                answeredBy: "--from and --old-password-file",
-              }))
-            );
-          },
-          keeperPassword: async ({ isHome, ...of }) =>
-            isHome
-              ? answers.sourcePassword(of)
-              : secrets.read("oldPassword", {
-                  message: `Password of ${of.handle} at ${of.host}:`,
-                  what: `the password at ${of.host}`,
-                  again: of.again !== undefined,
-                  isNew: !isOldGiven,
-                }),
-        },
+        keepers: keeperAnswers({ isOldGiven, isOwnGiven }, { answers, prompter, secrets }),
       });
     },
     { secretFlags: { oldPassword: { file, command } } },
   );
+}
+
+/**
+ * What is answered where a server gives blobs to the owner alone.
+ *
+ * @param given which passwords were given beforehand: `isOldGiven` the one for the server that was named, `isOwnGiven`
+ *   the one for the server where the account lives. For every other server a person is asked
+ */
+export function keeperAnswers(
+  { isOldGiven, isOwnGiven }: { readonly isOldGiven: boolean; readonly isOwnGiven: boolean },
+  { answers, prompter, secrets }: Pick<Owner, "answers" | "prompter" | "secrets">,
+): KeeperAnswers {
+  const isForIt = ({ isNamed }: Pick<Keeper, "isNamed">): boolean => isNamed && isOldGiven;
+  return {
+    canAskAgain: answers.canAskAgain,
+    authFactorCode: async (of) => answers.authFactorCode(of),
+    wantsSignIn: async ({ host, handle, isHome, isNamed }) => {
+      if (isForIt({ isNamed }) || (isHome && isOwnGiven)) {
+        return true;
+      }
+      return (
+        prompter.canAsk &&
+        (await askYesOrNo(prompter, {
+          message: `${host} may give blobs of ${handle} to the owner alone. Sign in there?`,
+          what: `whether to sign in at ${host}`,
+          answeredBy: "--from and --old-password-file",
+        }))
+      );
+    },
+    keeperPassword: async ({ isHome, isNamed, ...of }) =>
+      isHome && !isForIt({ isNamed })
+        ? answers.sourcePassword(of)
+        : secrets.read("oldPassword", {
+            message: `Password of ${of.handle} at ${of.host}:`,
+            what: `the password at ${of.host}`,
+            // What was given, or typed, is for another server.
+            again: of.again !== undefined || !isForIt({ isNamed }),
+          }),
+  };
 }
 
 /** What is left, and what else can be done about it. */

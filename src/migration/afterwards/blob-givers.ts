@@ -25,6 +25,8 @@ export interface Keeper {
   readonly host: string;
   /** Whether the account lives there. */
   readonly isHome: boolean;
+  /** Whether it was named: a password that was given with its address is for no other. */
+  readonly isNamed: boolean;
 }
 
 /** A server that gave nothing but to the owner, and where nobody is signed in. */
@@ -118,7 +120,7 @@ export class BlobGivers {
     if (["active", "unreachable", "unknown"].includes(state) || (state === "absent" && !isNamed)) {
       return false;
     }
-    const keeper = { handle, host, isHome: livesAt(pastOf(this.#identity), origin) };
+    const keeper = { handle, host, isHome: livesAt(pastOf(this.#identity), origin), isNamed };
     if (!(await this.#answers.wantsSignIn(keeper))) {
       this.ownerOnly.push({ server: origin });
       return false;
