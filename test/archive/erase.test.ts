@@ -9,6 +9,7 @@ import { eraseArchive, findErasing, finishErasing } from "../../src/archive/gone
 import { judgeGone } from "../../src/archive/gone/judge-gone.ts";
 import { parseSpan } from "../../src/archive/keep-rules.ts";
 import { archiveName, lockFile } from "../../src/archive/layout.ts";
+import { readableManifests } from "../../src/archive/manifest.ts";
 import { thisProcess } from "../../src/services/disk/lock-owner.ts";
 import { openServices } from "../../src/services/open.ts";
 import type * as PlainEntries from "../../src/services/disk/plain-entries.ts";
@@ -57,7 +58,10 @@ beforeEach(async () => {
 });
 
 const pathOf = (index: number): string => join(folder, archiveName(accounts[index]!.did));
-const erase = async (index: number): Promise<void> => eraseArchive(pathOf(index), thisProcess(), Date.now());
+const newestOf = async (path: string): Promise<string> => (await readableManifests(path)).at(-1)?.snapshot ?? "";
+/** @param newest as it was when the account was judged; as it is now unless given */
+const erase = async (index: number, newest?: string): Promise<void> =>
+  eraseArchive(pathOf(index), newest ?? (await newestOf(pathOf(index))), thisProcess(), Date.now());
 async function archives(): Promise<string[]> {
   const found: string[] = [];
   for await (const path of archivesIn(folder)) {
@@ -115,6 +119,13 @@ test.each(foreign)("%s is somebody else's, and nothing of the archive goes", asy
   await expect(erase(0)).rejects.toMatchObject({ code: "refused" });
   expect(await contentOf(pathOf(0))).toEqual(before);
   expect(existsSync(lockFile(pathOf(0)))).toBe(false);
+});
+
+test("an archive that has got a snapshot since its account was judged stays", async () => {
+  const before = await contentOf(pathOf(0));
+  await expect(erase(0, "2222222222222")).rejects.toMatchObject({ code: "refused" });
+  expect(await contentOf(pathOf(0))).toEqual(before);
+  expect(await readdir(folder)).toHaveLength(2);
 });
 
 test("an archive on which a run is at work stays", async () => {

@@ -27,19 +27,23 @@ import { readableManifests } from "../manifest.ts";
 
 /**
  * Removes an archive with all its snapshots, held ones too, and its blobs, which no other archive has. One in which
- * something lies that decamp has not made stays as it is.
+ * something lies that decamp has not made stays as it is, and so does one that has got a snapshot since it was judged:
+ * a person may take hours to say yes, and the account may be back.
  *
+ * @param newest the name of its newest snapshot when it was judged
  * @param now epoch milliseconds
- * @throws DecampError `refused` for what is not decamp's, with the path of it; `locked` while a run is at work on it;
- *   `storage`
+ * @throws DecampError `refused` for what is not decamp's, with the path of it, and for one with a newer snapshot;
+ *   `locked` while a run is at work on it; `storage`
  */
-export async function eraseArchive(archive: string, lockOwner: LockOwner, now: number): Promise<void> {
+export async function eraseArchive(archive: string, newest: string, lockOwner: LockOwner, now: number): Promise<void> {
   // It is touched while the archive is looked over, so a run on another machine does not take it for left behind.
   const unlock = await takeLock(lockFile(archive), lockOwner, now, () => undefined);
   const { folder, name } = splitPath(archive);
   const doomed = joinPath(folder, removingName(name));
   try {
     await requireOnlyOurs(archive);
+    // The last look before it goes: it holds also if the lock was lost meanwhile.
+    await requireNothingNew(archive, newest);
     if (!(await renameFolder(archive, doomed))) {
       throw new DecampError("refused", `${archive} is no folder any more, or ${doomed} is in the way.`, {
         hint: "Run the same command again. If that does not help, look at what lies there.",
@@ -50,6 +54,17 @@ export async function eraseArchive(archive: string, lockOwner: LockOwner, now: n
     await unlock();
   }
   await removeWithContent(doomed);
+}
+
+/** @throws DecampError `refused` if the newest snapshot is another one */
+async function requireNothingNew(archive: string, newest: string): Promise<void> {
+  const snapshot = (await readableManifests(archive)).at(-1)?.snapshot;
+  if (snapshot !== newest) {
+    throw new DecampError("refused", `${archive} is not as it was when its account was looked up: nothing was removed.`, {
+      hint: "An export may have seen the account again. Run the same command once more: it asks anew who is gone.",
+      data: { path: archive },
+    });
+  }
 }
 
 /**

@@ -106,7 +106,7 @@ export async function pruneGone(
       signal.throwIfAborted();
       try {
         if (!dryRun) {
-          await eraseArchive(account.archive, services.lockOwner, services.now());
+          await eraseArchive(account.archive, account.manifest.snapshot, services.lockOwner, services.now());
         }
         await tell({ outcome: dryRun ? "would-be-removed" : "removed", account });
       } catch (error) {

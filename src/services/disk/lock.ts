@@ -48,8 +48,11 @@ const mostMissed = 20;
 /** What a lock may say of its beat (milliseconds). */
 const longestBeat = 3_600_000;
 
-/** What this run has found to be gone although nobody can see it: it holds nothing else any more, either. */
-const goneFor = new WeakMap<LockOwner, Set<string>>();
+/**
+ * What this run has found to be gone although nobody can see it, and until when it may have lived, by the clock of the
+ * disk: it holds nothing else any more, either. One that has touched a lock after that was only held up.
+ */
+const goneFor = new WeakMap<LockOwner, Map<string, number>>();
 
 /**
  * How often it is tried where others take the lock at the same moment, and how long is waited between (milliseconds).
@@ -228,11 +231,15 @@ async function standingOf(holder: Holder | undefined, owner: LockOwner, path: st
   }
   const { pid, host, started, boot, space } = holder;
   const name = JSON.stringify([pid, host, started, boot, space]);
-  const gone = goneFor.get(owner) ?? new Set();
-  if (!gone.has(name) && !(await isSilent(holder, path, own))) {
+  const gone = goneFor.get(owner) ?? new Map<string, number>();
+  const { beat } = holder;
+  const touched = await writtenAt(path).catch(() => Infinity);
+  if (beat !== undefined && touched > 0 && own.touched - touched > beat * mostMissed) {
+    // It touched all that it held within one beat.
+    goneFor.set(owner, gone.set(name, Math.max(touched + 2 * beat, gone.get(name) ?? 0)));
+  } else if (touched > (gone.get(name) ?? -1)) {
     return seen;
   }
-  goneFor.set(owner, gone.add(name));
   return "gone";
 }
 
@@ -252,18 +259,6 @@ async function seenStanding(
     return owner.space === undefined ? "away" : "elsewhere";
   }
   return owner.isAlive(holder.pid, holder.started) ? "held" : "gone";
-}
-
-/** Whether a lock that is touched as long as it is held was not, for so long that nobody holds it any more. */
-async function isSilent({ beat }: Holder, path: string, { touched }: OwnFile): Promise<boolean> {
-  if (beat === undefined) {
-    return false;
-  }
-  try {
-    return touched - (await lstat(path)).mtimeMs > beat * mostMissed;
-  } catch {
-    return false;
-  }
 }
 
 /** File systems of Linux that one machine has for itself, by their numbers in statfs(2). */
