@@ -47,6 +47,20 @@ describe("a new file", () => {
     expect(await readdir(folder)).toEqual(["file"]);
   });
 
+  test("is never what another run writes under its name, once that took this one for ended", async () => {
+    const target = path.join(folder, "file");
+    const first = await NewFile.create(target);
+    const late = await NewFile.create(target);
+    await first.write(Buffer.from("whole"));
+    await late.write(Buffer.from("half a"));
+    await expect(first.keep()).rejects.toMatchObject({ code: "locked" });
+    await expect(first.place()).rejects.toMatchObject({ code: "locked" });
+    await first.discard();
+    expect(await readdir(folder)).toEqual(["file.part"]);
+    await late.keep();
+    expect(await readFile(target, "utf8")).toBe("half a");
+  });
+
   test("a place that is not to be had is an error that names it", async () => {
     await writeFile(path.join(folder, "no-folder"), "");
     const target = path.join(folder, "no-folder", "file");

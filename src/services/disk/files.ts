@@ -171,6 +171,7 @@ export class NewFile {
         await makeDurableFolder(dirname(as));
       }
       await this.#syncContent();
+      this.#requireOwnPart();
       this.#file.close();
       await rename(this.#part, as);
       await syncFolder(dirname(as));
@@ -206,6 +207,7 @@ export class NewFile {
         await makeFolder(dirname(as));
       }
       await this.#syncContent();
+      this.#requireOwnPart();
       this.#file.close();
       await rename(this.#part, as);
     });
@@ -219,14 +221,33 @@ export class NewFile {
     await this.#file.sync();
   }
 
+  /**
+   * A run that was held up for minutes may have lost its lock, and another one write under the same name: half of that
+   * file must not be taken for this one.
+   *
+   * @throws DecampError `locked`
+   */
+  #requireOwnPart(): void {
+    if (this.#file.isReplacedAt(this.#part)) {
+      throw new DecampError("locked", `Another run writes ${this.#part} at this moment.`, {
+        hint: "It may have taken this one for ended. Run the same command again once no other run is at work.",
+        data: { path: this.#part },
+      });
+    }
+  }
+
   /** Leaves nothing behind. */
   async discard(): Promise<void> {
+    let isOurs = true;
     try {
+      isOurs = !this.#file.isReplacedAt(this.#part);
       this.#file.close();
     } catch {
       // Nobody needs it any more.
     }
-    await removeName(this.#part);
+    if (isOurs) {
+      await removeName(this.#part);
+    }
   }
 }
 

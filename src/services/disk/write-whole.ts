@@ -2,7 +2,7 @@
  * The one door through which bytes go to a file. The system may take a part of what it is given and say so, on a disk
  * that is nearly full: then the rest is offered again, and what it will not take is an error at that moment.
  */
-import { closeSync, fchmod, fdatasync, fsync, open, openSync, write, writeSync } from "node:fs";
+import { closeSync, fchmod, fdatasync, fstatSync, fsync, lstatSync, open, openSync, write, writeSync } from "node:fs";
 import { promisify } from "node:util";
 import { systemCode } from "../system-error.ts";
 
@@ -66,6 +66,16 @@ export class WrittenFile {
     } else {
       await this.#step(async () => writeAll(takerOf(this.#opened()), bytes, position));
     }
+  }
+
+  /**
+   * Whether this name is another file's: that of a run which took this one for ended. Not where there is none, and not
+   * where the size is the same: some disks in the network number a file anew. Throws what the system says.
+   */
+  isReplacedAt(path: string): boolean {
+    const there = lstatSync(path, { throwIfNoEntry: false });
+    const own = this.#isClosed ? undefined : fstatSync(this.descriptor);
+    return there !== undefined && own !== undefined && there.ino !== own.ino && there.size !== own.size;
   }
 
   /** Brings all to the disk. Throws what the system says. */
