@@ -546,6 +546,15 @@ describe("--write", () => {
     expect(readFileSync(changed, "utf8")).toBe("mine");
   });
 
+  test("says so where there can be no such folder", async () => {
+    const link = path.join(scratch, "leads-nowhere");
+    symlinkSync(path.join(scratch, "nowhere"), link);
+    expect(await write(link, "cron")).toMatchObject({
+      exitCode: 1,
+      stderr: expect.stringMatching(/^Error: .*leads-nowhere cannot be used/) as string,
+    });
+  });
+
   test("prints what copies and installs them, as it can be typed", async () => {
     const folder = path.join(scratch, "it's typed");
     const home = path.join(scratch, "home");

@@ -190,6 +190,16 @@ test("a list that cannot be had, and a run that is interrupted, leave figures, t
   expect(figure(stopped.families, waits)).toBe(since);
 });
 
+test("a night that ends before it begins is one that failed, and not the last good one", async () => {
+  const before = await readdir(backups);
+  const { exitCode, families } = await night("--admin-password-file", join(folder, "no-such-file"));
+  expect(exitCode).toBe(2);
+  expect(figure(families, "exit_code")).toBe(2);
+  expect(outcomes(families)).toEqual({});
+  expect((await status()).seen.runs).toMatchObject([{ state: "ended", exitCode: 2 }]);
+  expect(await readdir(backups)).toEqual(before);
+});
+
 test("a second run at the same time touches nothing", async () => {
   const owner = { pid: 1, host: "here", isAlive: () => true };
   const unlock = await takeLock(nightLock({ folder: backups }), owner, Date.now());

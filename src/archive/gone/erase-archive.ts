@@ -60,10 +60,14 @@ export async function eraseArchive(archive: string, newest: string, lockOwner: L
 async function requireNothingNew(archive: string, newest: string): Promise<void> {
   const snapshot = (await readableManifests(archive)).at(-1)?.snapshot;
   if (snapshot !== newest) {
-    throw new DecampError("refused", `${archive} is not as it was when its account was looked up: nothing was removed.`, {
-      hint: "An export may have seen the account again. Run the same command once more: it asks anew who is gone.",
-      data: { path: archive },
-    });
+    throw new DecampError(
+      "refused",
+      `${archive} is not as it was when its account was looked up: nothing was removed.`,
+      {
+        hint: "An export may have seen the account again. Run the same command once more: it asks anew who is gone.",
+        data: { path: archive },
+      },
+    );
   }
 }
 

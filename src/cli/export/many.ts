@@ -12,7 +12,8 @@ import { archiveName } from "../../archive/layout.ts";
 import { Night, type NightSetting } from "../../archive/export/night.ts";
 import { inactiveStatus } from "../../archive/unavailable.ts";
 import { readableManifests, readManifests } from "../../archive/manifest.ts";
-import { nightLock } from "../../archive/state/run-files.ts";
+import { readLastRun } from "../../archive/state/last-run.ts";
+import { lastRunFile, nightLock } from "../../archive/state/run-files.ts";
 import { budgets } from "../../data/budgets.ts";
 import { DecampError, exitCodeOf, isDecampError } from "../../errors.ts";
 import { parseServerUrl } from "../../identity/addresses.ts";
@@ -73,17 +74,46 @@ export async function exportManyCommand(
       const plan = { folder, origin, flags, services, globals, terminal, night: undefined };
       return await exportAll(plan, new AbortController().signal);
     }
-    const adminPassword = operator.isGiven
-      ? await readAdminPassword(origin, operator.flags, { services, globals, terminal, known: secrets })
-      : undefined;
     const night = { folder, origin, shard: flags.shard, services };
     const held = { now: services.now(), signal: new AbortController().signal };
+    const plan = { folder, origin, flags, services, globals, terminal, night };
+    const adminPassword = operator.isGiven
+      ? await readAdminPassword(origin, operator.flags, { services, globals, terminal, known: secrets }).catch(
+          async (error: unknown) => {
+            await noteFailure(plan, error);
+            throw error;
+          },
+        )
+      : undefined;
     return await withLock(nightLock(night), services.lockOwner, held, async (lost) =>
-      exportAll({ folder, origin, flags, services, globals, terminal, night, adminPassword }, lost),
+      exportAll({ ...plan, adminPassword }, lost),
     );
   } finally {
     opened.close();
   }
+}
+
+/**
+ * Writes down a run that ended before it began, as a server that is away or a password that is not good any more ends
+ * it each night: whoever watches would see the figures of the last good one. Nothing is made for it where no run was
+ * before, and one that is at work is left alone.
+ */
+async function noteFailure(plan: Plan & { readonly night: NightSetting }, error: unknown): Promise<void> {
+  const { night, services } = plan;
+  if ((await readLastRun(lastRunFile(night)).catch(() => undefined))?.server !== night.origin) {
+    return;
+  }
+  const held = { now: services.now(), signal: new AbortController().signal };
+  const note = async (): Promise<void> => {
+    const books = await Books.open(plan, newTally());
+    await books.close(failureFacts(error).exitCode, false);
+  };
+  await withLock(nightLock(night), services.lockOwner, held, note).catch((failure: unknown) => {
+    // What is wrong is said by the error itself.
+    if (!isDecampError(failure)) {
+      throw failure;
+    }
+  });
 }
 
 /** @param lost fires when this run does not hold its lock any more */

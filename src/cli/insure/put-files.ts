@@ -1,6 +1,6 @@
 /** The files of an insurance, put into a folder. What is there already and says something else stays as it is. */
 import { DecampError } from "../../errors.ts";
-import { joinPath, makeFolder, readWhole, writeNew } from "../../services/disk/files.ts";
+import { joinPath, makeFolder, onDisk, readWhole, writeNew } from "../../services/disk/files.ts";
 import type { Unit } from "./jobs.ts";
 
 /**
@@ -23,7 +23,7 @@ export async function putFiles(folder: string, units: readonly Unit[]): Promise<
       });
     }
   }
-  await makeFolder(folder);
+  await onDisk(folder, async () => makeFolder(folder));
   for (const [path, content] of missing) {
     await writeNew(path, content);
   }
