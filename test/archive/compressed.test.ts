@@ -269,13 +269,21 @@ describe("damage", () => {
     expect(await findings()).toEqual(["archive/file-missing repo.car.zst"]);
   });
 
-  test("a manifest that says something else of what it unpacks to is not believed", async () => {
-    await editManifest((manifest) => {
-      const entry = entryOf(manifest);
-      const car = { ...entry.car, sha256: sha256(Buffer.from("other")) };
-      return { ...manifest, files: { ...manifest.files, "repo.car.zst": { ...entry, car } } };
-    });
+  test("a manifest that says something else of what it unpacks to is not believed, and mended", async () => {
+    const lie = async (what: object): Promise<void> =>
+      editManifest((manifest) => {
+        const entry = entryOf(manifest);
+        const car = { ...entry.car, ...what };
+        return { ...manifest, files: { ...manifest.files, "repo.car.zst": { ...entry, car } } };
+      });
+    await lie({ sha256: sha256(Buffer.from("other")) });
     expect(await findings()).toEqual(["archive/manifest repo.car.zst"]);
+    // The command that is named for it does it.
+    expect((await exportNow(archive, server, 0, { compress, recheck: true })).mended.files).toBe(1);
+    expect(await findings()).toEqual([]);
+    await lie({ size: Number.MAX_SAFE_INTEGER });
+    expect((await exportNow(archive, server, 0, { recheck: true })).manifest.format).toBe(1);
+    expect(await findings()).toEqual([]);
   });
 
   test("the number of the format is that of its files; a later one is told apart", async () => {

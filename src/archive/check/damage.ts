@@ -97,15 +97,19 @@ export async function inspectAll(
   onProgress: (done: number, total: number) => void = () => undefined,
 ): Promise<Damage> {
   const damage = { files: new Map<string, Set<string>>(), blobs: new Set<Cid>() };
-  for (const { snapshot, files } of manifests) {
+  for (const manifest of manifests) {
     const bad = new Set<string>();
-    for (const [name, file] of Object.entries(files)) {
-      if (!(await isGoodFile(joinPath(snapshotFolder(archive, snapshot), name), file, signal))) {
+    for (const [name, file] of Object.entries(manifest.files)) {
+      const path = joinPath(snapshotFolder(archive, manifest.snapshot), name);
+      const isGood =
+        (await isGoodFile(path, file, signal)) &&
+        (file.car === undefined || (await unpacksTo(file.car, archive, manifest, signal)));
+      if (!isGood) {
         bad.add(name);
       }
     }
     if (bad.size > 0) {
-      damage.files.set(snapshot, bad);
+      damage.files.set(manifest.snapshot, bad);
     }
   }
   const listed = new Set<Cid>();
@@ -129,6 +133,27 @@ export async function isGoodFile(
 ): Promise<boolean> {
   const found = (await plainSize(path)) === size ? await hashStored(path, signal) : undefined;
   return typeof found === "object" && found.size === size && Buffer.from(found.sha256).toString("hex") === sha256;
+}
+
+/** Whether the compressed repository of a snapshot unpacks to what its manifest says. */
+async function unpacksTo(
+  { sha256 }: NonNullable<ArchivedFile["car"]>,
+  archive: string,
+  manifest: Manifest,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const { hashCar, openSnapshotRepo } = await import("../open-repo.ts");
+  try {
+    const car = await openSnapshotRepo(archive, manifest, { signal });
+    return await hashCar(car, signal)
+      .then((found) => found.sha256 === sha256)
+      .finally(() => car.close());
+  } catch (error) {
+    if (isDecampError(error, "damaged", "limit-exceeded")) {
+      return false;
+    }
+    throw error;
+  }
 }
 
 /** Whether a blob is there, and what its CID says. */

@@ -121,7 +121,7 @@ export class Mending {
   async fromTwins(): Promise<void> {
     for (const { manifest, name, file } of this.#all()) {
       for (const other of this.#manifests) {
-        const isSame = other.snapshot !== manifest.snapshot && other.files[name]?.sha256 === file.sha256;
+        const isSame = !(this.#damaged.get(other.snapshot)?.has(name) ?? false) && isSameFile(other.files[name], file);
         if (
           isSame &&
           (await this.#isFree(manifest, name)) &&
@@ -180,7 +180,7 @@ export class Mending {
     const at = this.#manifests.findIndex((one) => one.snapshot === snapshot);
     const manifest = this.#manifests[at];
     const said = manifest?.files[name];
-    if (manifest === undefined || (said?.sha256 === file.sha256 && said.size === file.size)) {
+    if (manifest === undefined || isSameFile(said, file)) {
       return;
     }
     const changed = { ...manifest, updatedAt, ...withFile(manifest, name, file) };
@@ -200,6 +200,17 @@ export class Mending {
   #forget(snapshot: string, name: string): void {
     this.#damaged.get(snapshot)?.delete(name);
   }
+}
+
+/** Whether a manifest says the same of two files, also of what they unpack to. */
+function isSameFile(one: ArchivedFile | undefined, other: ArchivedFile): boolean {
+  const { car } = other;
+  return (
+    one?.sha256 === other.sha256 &&
+    one.size === other.size &&
+    one.car?.sha256 === car?.sha256 &&
+    one.car?.size === car?.size
+  );
 }
 
 /** What a manifest says with another file in it: a repository takes the place of one in the other form. */
