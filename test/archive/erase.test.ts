@@ -93,10 +93,21 @@ test("a run that dies in the middle leaves no archive, and what is left goes wit
   // The account may have come back meanwhile.
   fleet.writeArchive(folder, accounts[0]!);
   death = undefined;
-  expect(await finishErasing(folder)).toEqual([archiveName(accounts[0]!.did)]);
+  expect(await finishErasing(folder)).toEqual([{ archive: archiveName(accounts[0]!.did) }]);
   expect(await archives()).toEqual([pathOf(0), pathOf(1)].sort());
   expect(await wrongIn(pathOf(0))).toEqual([]);
   expect(await readdir(folder)).toHaveLength(2);
+});
+
+test("what is only called as if it were being removed stays: a link, a file, a folder with something of others", async () => {
+  const named = (name: string): string => join(folder, `removing-did-plc-${name}`);
+  await symlink(pathOf(1), named("link"));
+  await writeFile(named("file"), "mine");
+  await mkdir(named("folder"));
+  await writeFile(join(named("folder"), "notes.txt"), "mine");
+  expect(await finishErasing(folder)).toMatchObject([{ archive: "did-plc-folder", error: { code: "refused" } }]);
+  expect(await readdir(folder)).toHaveLength(5);
+  expect(await wrongIn(pathOf(1))).toEqual([]);
 });
 
 const foreign: readonly (readonly [string, (archive: string) => Promise<unknown>])[] = [

@@ -2,12 +2,18 @@
  * The whole archive of an account, removed for good. It gets another name first, in one step: whoever is interrupted
  * leaves a whole archive, or one that is none any more, and that the next run removes to its end.
  */
-import { DecampError } from "../../errors.ts";
+import { DecampError, isDecampError } from "../../errors.ts";
 import { isCid } from "../../data/cid.ts";
 import { joinPath, splitPath } from "../../services/disk/files.ts";
 import { folderNames } from "../../services/disk/folder-names.ts";
 import { takeLock, type LockOwner } from "../../services/disk/lock.ts";
-import { listEntries, removeWithContent, renameFolder, type Entry } from "../../services/disk/plain-entries.ts";
+import {
+  isPlainFolder,
+  listEntries,
+  removeWithContent,
+  renameFolder,
+  type Entry,
+} from "../../services/disk/plain-entries.ts";
 import {
   blobsFolder,
   heldFolder,
@@ -72,24 +78,39 @@ async function requireNothingNew(archive: string, newest: string): Promise<void>
 }
 
 /**
- * Removes to its end what an interrupted run has begun to remove.
+ * Removes to its end what an interrupted run has begun to remove. What is only called like that, and has something in
+ * it that decamp has not made, stays as it is.
  *
- * @returns names of the archives
+ * @returns names of the archives, and why one stays
  * @throws DecampError `storage`
  */
-export async function finishErasing(folder: string): Promise<readonly string[]> {
-  const begun = await findErasing(folder);
-  for (const name of begun) {
-    await removeWithContent(joinPath(folder, name));
+export async function finishErasing(
+  folder: string,
+): Promise<readonly { readonly archive: string; readonly error?: DecampError }[]> {
+  const done: { archive: string; error?: DecampError }[] = [];
+  for (const name of await findErasing(folder)) {
+    const path = joinPath(folder, name);
+    const archive = name.slice(removingName("").length);
+    try {
+      await requireOnlyOurs(path);
+    } catch (error) {
+      if (!isDecampError(error, "refused")) {
+        throw error;
+      }
+      done.push({ archive, error });
+      continue;
+    }
+    await removeWithContent(path);
+    done.push({ archive });
   }
-  return begun.map((name) => name.slice(removingName("").length));
+  return done;
 }
 
 /** The folders of archives that are being removed, by name. @throws DecampError `storage` */
 export async function findErasing(folder: string): Promise<readonly string[]> {
   const found: string[] = [];
   for await (const name of folderNames(folder)) {
-    if (isBeingRemoved(name)) {
+    if (isBeingRemoved(name) && (await isPlainFolder(joinPath(folder, name)))) {
       found.push(name);
     }
   }

@@ -19,7 +19,8 @@ import type { PruneFlags } from "./declare.ts";
 type Fate =
   | { readonly outcome: "removed" | "would-be-removed" | "moved" | "there"; readonly account: GoneAccount }
   | { readonly outcome: "finished" | "unfinished"; readonly archive: string }
-  | { readonly outcome: "failed"; readonly account: GoneAccount; readonly error: unknown };
+  | { readonly outcome: "failed"; readonly account: GoneAccount; readonly error: unknown }
+  | { readonly outcome: "failed"; readonly archive: string; readonly error: unknown };
 
 /**
  * Removes the archives of a folder whose accounts are gone. What an earlier run has begun to remove is removed first.
@@ -71,8 +72,13 @@ export async function pruneGone(
   };
   return withTalk(edge, globals, { secretFlags: {} }, async ({ services: opened, prompter, signal }) => {
     const services = { ...opened, directory: withPatience(opened.directory, opened.now) };
-    for (const name of dryRun ? await begunIn(folder) : await finishErasing(folder)) {
-      await tell({ outcome: dryRun ? "unfinished" : "finished", archive: joinPath(folder, name) });
+    for (const begun of dryRun ? await begunIn(folder) : await finishErasing(folder)) {
+      const archive = joinPath(folder, begun.archive);
+      await tell(
+        begun.error === undefined
+          ? { outcome: dryRun ? "unfinished" : "finished", archive }
+          : { outcome: "failed", archive, error: begun.error },
+      );
     }
     const { accounts, younger } = await judgeGone(folder, span, services, signal);
     const doomed: GoneAccount[] = [];
@@ -129,8 +135,8 @@ export async function pruneGone(
   });
 }
 
-async function begunIn(folder: string): Promise<readonly string[]> {
-  return (await findErasing(folder)).map((name) => name.slice(removingName("").length));
+async function begunIn(folder: string): ReturnType<typeof finishErasing> {
+  return (await findErasing(folder)).map((name) => ({ archive: name.slice(removingName("").length) }));
 }
 
 /** The error for what is not decamp's in an archive, if there is something. */

@@ -50,6 +50,11 @@ export async function plainSize(path: string): Promise<number | undefined> {
   return found?.isFile() === true ? found.size : undefined;
 }
 
+/** Whether there is a folder of that name; a link to one is none. @throws DecampError `storage` */
+export async function isPlainFolder(path: string): Promise<boolean> {
+  return lookAt(path, (at) => lstatSync(at, { throwIfNoEntry: false }))?.isDirectory() === true;
+}
+
 /**
  * How many bytes of the disk are free again when these plain files are removed. A file counts once, and only if all its
  * names (hard links) are among them. A path without a file counts nothing.
