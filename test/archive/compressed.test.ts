@@ -87,6 +87,14 @@ async function editManifest(edit: (manifest: Manifest) => object, name = first):
   await writeFile(path, JSON.stringify(edit(JSON.parse(await readFile(path, "utf8")) as Manifest)));
 }
 
+/** Has the manifest say something else of what the repository unpacks to. */
+async function lie(what: object): Promise<void> {
+  await editManifest((manifest) => {
+    const entry = entryOf(manifest);
+    return { ...manifest, files: { ...manifest.files, "repo.car.zst": { ...entry, car: { ...entry.car, ...what } } } };
+  });
+}
+
 const entryOf = ({ files }: Manifest): NonNullable<Manifest["files"][string]> => files["repo.car.zst"]!;
 
 describe("a night with --compress zstd", () => {
@@ -270,12 +278,6 @@ describe("damage", () => {
   });
 
   test("a manifest that says something else of what it unpacks to is not believed, and mended", async () => {
-    const lie = async (what: object): Promise<void> =>
-      editManifest((manifest) => {
-        const entry = entryOf(manifest);
-        const car = { ...entry.car, ...what };
-        return { ...manifest, files: { ...manifest.files, "repo.car.zst": { ...entry, car } } };
-      });
     await lie({ sha256: sha256(Buffer.from("other")) });
     expect(await findings()).toEqual(["archive/manifest repo.car.zst"]);
     // The command that is named for it does it.

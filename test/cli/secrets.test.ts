@@ -4,13 +4,19 @@ import { writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
+import { archiveName } from "../../src/archive/layout.ts";
 import type { KnownSecrets } from "../../src/data/known-secrets.ts";
 import { createPrompter, type Prompter } from "../../src/cli/talk/prompter.ts";
+import { requireKnownServer } from "../../src/cli/export/password-place.ts";
 import { keeperAnswers } from "../../src/cli/look/keepers.ts";
 import { secretKinds } from "../../src/cli/secret-kinds.ts";
 import type { Owner } from "../../src/cli/talk/answers/as-owner.ts";
 import { createSecrets, lookAtSecretFiles, type AllSecretFlags, type Secrets } from "../../src/cli/talk/secrets.ts";
 import { openTerminal } from "../../src/cli/talk/terminal.ts";
+import { verifyLog } from "../../src/plc/log.ts";
+import type { Services } from "../../src/services/open.ts";
+import { Fleet } from "../bench/fleet.ts";
+import { at as timeOf, hour, logOf, servedAt, testKey } from "../tools/plc.ts";
 import { captured, type StreamOptions } from "./support/streams.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "decamp-secrets-"));
@@ -238,19 +244,55 @@ describe("a file that is of no use: exit code 2, the path is named, and the hint
 
 test("a password that was given for one server goes to no other, named or not", async () => {
   const given = await secrets({ oldPassword: { file: file("old-server", "for the old one") } });
-  const ownPassword = async (): Promise<string> => Promise.resolve("for home");
-  const answers = { canAskAgain: false, sourcePassword: ownPassword } as unknown as Owner["answers"];
+  const answers = {
+    canAskAgain: false,
+    sourcePassword: async () => Promise.resolve("for home"),
+  } as unknown as Owner["answers"];
   const asked = keeperAnswers(
     { isOldGiven: true, isOwnGiven: false },
     { answers, secrets: given, prompter: { canAsk: false } as Prompter },
   );
-  const at = (host: string, isHome: boolean, isNamed: boolean) => ({ handle: "alice.example", host, isHome, isNamed });
-  const seen = async (server: ReturnType<typeof at>): Promise<unknown> => [
-    await asked.wantsSignIn(server),
-    await asked.keeperPassword(server).catch((error: unknown) => (error as { code: string }).code),
-  ];
-  expect(await seen(at("old.example", false, true))).toEqual([true, "for the old one"]);
-  expect(await seen(at("home.example", true, true))).toEqual([true, "for the old one"]);
-  expect(await seen(at("home.example", true, false))).toEqual([false, "for home"]);
-  expect(await seen(at("first.example", false, false))).toEqual([false, "input-needed"]);
+  const seen = async (host: string, isHome: boolean, isNamed: boolean): Promise<unknown> => {
+    const server = { handle: "alice.example", host, isHome, isNamed };
+    return [
+      await asked.wantsSignIn(server),
+      await asked.keeperPassword(server).catch((error: unknown) => (error as { code: string }).code),
+    ];
+  };
+  expect(await seen("old.example", false, true)).toEqual([true, "for the old one"]);
+  expect(await seen("home.example", true, true)).toEqual([true, "for the old one"]);
+  expect(await seen("home.example", true, false)).toEqual([false, "for home"]);
+  expect(await seen("first.example", false, false)).toEqual([false, "input-needed"]);
+});
+
+test("the password that a job has goes to no server that only a stranger's change has named, unless that is named", async () => {
+  const [old, next] = ["https://old.example", "https://next.example"];
+  const fleet = await Fleet.create(old, { records: 1, blobs: 0, blobSize: 0 });
+  const account = await fleet.account(0);
+  fleet.writeArchive(folder, account);
+  const archive = join(folder, archiveName(account.did));
+  const key = await testKey("server");
+  const steps = [old, next].map((url) => ({ keys: [key], by: key, change: servedAt(url) }));
+  const entries = await logOf(steps);
+  const verified = verifyLog(entries[0]!.did, entries);
+  const ask = async (pds: string, hours: number, place = archive): Promise<string> =>
+    requireKnownServer(
+      place,
+      { did: verified.did, pds, log: { verified, raw: entries } },
+      {
+        now: () => Date.parse(timeOf(hours * hour)),
+        clockOffset: () => 0,
+        directory: { origin: "https://plc.example" } as Services["directory"],
+        stateDir: join(folder, "no-state"),
+      },
+      new AbortController().signal,
+    ).then(
+      () => "sent",
+      (error: unknown) => (error as { code: string }).code,
+    );
+  expect(await ask(next, 2)).toBe("refused");
+  // It comes from there already; nobody can undo it any more; there is nothing that it could have come from.
+  expect(await ask(old, 2)).toBe("sent");
+  expect(await ask(next, 200)).toBe("sent");
+  expect(await ask(next, 2, join(folder, "none"))).toBe("sent");
 });

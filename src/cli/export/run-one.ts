@@ -89,6 +89,10 @@ export async function exportAccount(
             report({ type: "step", id: "locate", title: "Find the account", state: "done", detail: located.did });
             try {
               if (signsIn) {
+                if (origin === undefined && target === undefined) {
+                  const { requireKnownServer } = await import("./password-place.ts");
+                  await requireKnownServer(archive, located, services, signal);
+                }
                 const secrets = createSecrets(terminal, secretFlags, prompter, known, signal, secretsHere);
                 report({ type: "step", id: "sign-in", title: "Sign in", state: "start" });
                 await openSession(pds, located, terminal, secrets, prompter, report, signal);
