@@ -18,7 +18,7 @@ let figures = "";
 let server: ScriptedServer;
 const accounts: FleetAccount[] = [];
 /** What the server does now. */
-const now = { refused: "", hidden: "", lists: true, onRepo: (): void => undefined };
+const now = { refused: "", hidden: "", lists: true, isEmpty: false, onRepo: (): void => undefined };
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "decamp-metrics-"));
@@ -30,7 +30,7 @@ beforeAll(async () => {
     const [, did = "", log] = pathname.split("/");
     const account = accounts.find((one) => one.did === (searchParams.get("did") ?? did));
     if (method === "listRepos") {
-      const repos = accounts.filter((one) => one.did !== now.hidden).map((one) => listed(one));
+      const repos = accounts.filter((one) => one.did !== now.hidden && !now.isEmpty).map((one) => listed(one));
       return now.lists ? sendJson(response, 200, { repos }) : sendJson(response, 400, { error: "No", message: "no" });
     }
     if (account === undefined || account.did === now.refused) {
@@ -188,6 +188,15 @@ test("a list that cannot be had, and a run that is interrupted, leave figures, t
   // What was not reached is as far behind as before.
   const waits = "oldest_renewal_timestamp_seconds";
   expect(figure(stopped.families, waits)).toBe(since);
+});
+
+test("a list without anybody, of a server of which there are archives, is no good night", async () => {
+  now.isEmpty = true;
+  const { exitCode, stderr, families } = await night().finally(() => (now.isEmpty = false));
+  expect(exitCode).toBe(5);
+  expect(stderr).toContain("lists no account at all");
+  expect(figure(families, "exit_code")).toBe(5);
+  expect(outcomes(families)).toEqual({});
 });
 
 test("a night that ends before it begins is one that failed, and not the last good one", async () => {

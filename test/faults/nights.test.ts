@@ -409,9 +409,9 @@ describe("archive prune --gone", () => {
     expect(Object.keys(first ?? {})).toEqual([did]);
     await night();
     expect((await memory()).gone).toEqual(first);
-    // From a list that has nobody nothing is learned.
+    // From a list that has nobody nothing is learned, and it is no good night.
     breakRepos = (response) => response.setHeader("content-type", "application/json").end('{"repos":[]}');
-    await night();
+    await expect(night()).rejects.toThrow("lists no account at all");
     expect((await memory()).gone).toEqual(first);
     breakRepos = undefined;
     gone.clear();

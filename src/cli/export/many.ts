@@ -124,7 +124,7 @@ async function exportAll(plan: Plan, lost: AbortSignal): Promise<number> {
   const work = async (stopped: AbortSignal): Promise<ListEnd & { notLookedUp: number }> => {
     const signal = AbortSignal.any([stopped, lost]);
     const night = plan.night === undefined ? undefined : await Night.begin(plan.night, signal);
-    const setting = { ...plan, night, homes: new WeakMap<object, string>(), refused: new WeakSet<object>() };
+    const setting: Setting = { ...plan, night, homes: new WeakMap(), refused: new WeakSet(), list: { hasAny: false } };
     const onOutcome = async (outcome: Outcome): Promise<void> => {
       const isUnasked = "error" in outcome && outcome.error === services.directory.silence;
       const absent = await findAbsent(outcome, setting, signal);
@@ -147,9 +147,15 @@ async function exportAll(plan: Plan, lost: AbortSignal): Promise<number> {
     });
     if (night !== undefined && ended.listError === undefined) {
       for await (const gone of night.findGone(signal)) {
+        if (!setting.list.hasAny) {
+          ended.listError = listsNobody(new URL(origin ?? "").host);
+          break;
+        }
         await onOutcome(gone);
       }
-      await night.end();
+    }
+    if (ended.listError === undefined) {
+      await night?.end();
     }
     return { ...ended, notLookedUp: night?.notLookedUp ?? 0 };
   };
@@ -202,6 +208,20 @@ interface Setting extends Omit<Plan, "night"> {
   readonly homes: WeakMap<object, string>;
   /** What the server has said of accounts that its operator asked for. */
   readonly refused: WeakSet<object>;
+  /** Whether the list of the server has had anybody, in this part of the accounts or another. */
+  readonly list: { hasAny: boolean };
+}
+
+/** The error for a list without anybody, of a server of which there are archives: nobody is up to date by that. */
+function listsNobody(host: string): DecampError {
+  return new DecampError(
+    "bad-answer",
+    `${host} lists no account at all, and there are archives of accounts from there.`,
+    {
+      hint: "Look whether the server is well, and whether --pds names the right one. The archives stay as they are.",
+      data: { host },
+    },
+  );
 }
 
 async function exportOne(
@@ -315,12 +335,13 @@ function checkFlags(args: readonly string[], flags: ExportFlags, operator: Opera
 }
 
 async function* listAccounts(
-  { flags: { accounts }, origin, services, terminal }: Setting,
+  { flags: { accounts }, origin, services, terminal, list }: Setting,
   signal: AbortSignal,
 ): AsyncGenerator<Listed> {
   if (accounts === undefined) {
     // Whatever a server has in its list it gives for an account.
     for await (const stated of services.openPds(origin ?? "").listRepos(signal)) {
+      list.hasAny = true;
       yield { ...listed(stated.did), stated };
     }
     return;
