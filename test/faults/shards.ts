@@ -326,7 +326,7 @@ async function expectWhole({ archives, shards }: Bed, when: string): Promise<voi
   expectSame(shards, `${when}, verify`, { code, stdout: code === 0 ? "" : stdout }, { code: 0, stdout: "" });
   // A run that was killed when an archive was complete leaves its lock, and the next one takes none there.
   const known =
-    /^(?:did-[^/]+\/(?:lock|decamp\.json|README\.txt|blobs\/..\/\w+|snapshots\/[^/]+\/(?:repo\.car|did\.json|plc-log\.json|manifest\.json))|night(?:-\d-of-\d)?\.json)$/;
+    /^(?:did-[^/]+\/(?:lock|decamp\.json|README\.txt|blobs\/..\/\w+|snapshots\/[^/]+\/(?:repo\.car|did\.json|plc-log\.json|manifest\.json))|(?:night|last-run)(?:-\d-of-\d)?\.json)$/;
   expectSame(
     shards,
     "left behind",
