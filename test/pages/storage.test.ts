@@ -148,6 +148,18 @@ test.skipIf(why.has("rclone"))(
     await expectAll(machine.at("/srv/again"));
     await expectAll(machine.at("/srv/store/decamp"));
 
+    // The next night: something is new, an archive begins to be compressed, and the export says how the night went.
+    await server.control(`change?count=1`);
+    const nightly = machine.at("/etc/decamp/night.sh");
+    const plain = readFileSync(nightly, "utf8");
+    writeFileSync(nightly, plain.replace("decamp export", "decamp export --compress zstd"));
+    await night();
+    writeFileSync(nightly, plain);
+    for (const name of (await filesIn(machine.at("/srv/backup"))).filter((one) => one.endsWith(".json"))) {
+      const [here, there] = ["/srv/backup", "/srv/store/decamp"].map((place) => path.join(machine.at(place), name));
+      expect(readFileSync(there!, "utf8"), name).toBe(readFileSync(here!, "utf8"));
+    }
+
     const blob = (await filesIn(machine.at("/srv/backup"))).find((name) => name.includes("/blobs/")) ?? "";
     const [here, there] = ["/srv/backup", "/srv/store/decamp"].map((place) => path.join(machine.at(place), blob));
     const good = readFileSync(here!);
