@@ -583,6 +583,12 @@ describe("--write", () => {
     expect(readdirSync(path.join(home, ".config/systemd/user"))).toHaveLength(7);
     expect(readdirSync(path.join(home, "Library/LaunchAgents"))).toHaveLength(3);
     expect(readFileSync(path.join(home, "cron"), "utf8")).toMatch(/^# before\n(?:.* xn--alice\.example .*\n){3}$/);
+    // Typed once more, as after an update of Node.js, it replaces its own lines and no other's.
+    const others = `1 3 * * *  export DECAMP_INSURED=export-my-xn--alice.example; true\n`;
+    writeFileSync(path.join(home, "cron"), others + readFileSync(path.join(home, "cron"), "utf8"));
+    const again = readFileSync(path.join(home, "cron"), "utf8");
+    typed((await write(path.join(folder, "cron"), "cron")).stdout);
+    expect(readFileSync(path.join(home, "cron"), "utf8")).toBe(again);
     // Where they belong there is nothing to be copied.
     const place = path.join(home, ".config/systemd/user");
     const there = await run(

@@ -9,7 +9,7 @@ import { lossText } from "../../archive/shrink.ts";
 import { exitCodeOf } from "../../errors.ts";
 import type { GlobalFlags } from "../globals.ts";
 import { lossSteps } from "../talk/loss-lines.ts";
-import { bytesText, countText, plural } from "../talk/reporters/amounts.ts";
+import { bytesText, plural } from "../talk/reporters/amounts.ts";
 import { stoppable } from "../talk/signals.ts";
 import type { Piece, Terminal } from "../talk/terminal.ts";
 
@@ -121,7 +121,7 @@ function summaryOf({ snapshots, odd, held }: Listed): Piece[] {
 }
 
 function figuresOf({ records, blobs, blobBytes }: Manifest): string {
-  return `${countText(records)} records  ${plural(blobs.length, "blob")}, ${bytesText(blobBytes)}`;
+  return `${plural(records, "record")}  ${plural(blobs.length, "blob")}, ${bytesText(blobBytes)}`;
 }
 
 /** What is odd about a snapshot, in a few words. */

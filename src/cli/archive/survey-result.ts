@@ -78,7 +78,7 @@ function runLines({ run, state }: SurveyedRun): Line[] {
   return [
     ["Last run      ", { text: `${startedAt}${part} ${how}`, style: isGood ? "green" : "yellow" }, `; ${server}`],
     ...(state !== "ended" || words.length === 0 ? [] : [["              ", words.join(", ")]]),
-    ...(isGood ? [] : [["Last good run ", goodAt ?? "none so far"]]),
+    ...(isGood ? [] : [["Last good run ", goodAt ?? "none is noted"]]),
     ...(waiting === 0 ? [] : [["Behind        ", `${plural(waiting, "account")}, which the next run tries again`]]),
   ];
 }

@@ -1,4 +1,5 @@
 /** An insurance as lines of a crontab (crontab(5)): what a job prints is mailed by cron itself. */
+import { jobVariable } from "../secret-kinds.ts";
 import { jobsOf, shortName, type Insurance, type Job, type Units } from "./jobs.ts";
 import { assigned, quoted, shellLine } from "./shell-line.ts";
 
@@ -8,12 +9,15 @@ export function cronLines(insurance: Insurance): Units {
     const line = `umask 077; export ${assigned(job)}; ${shellLine(job, insurance.notifyCommand)}`;
     return `${timeOf(job)}  ${line.replaceAll("%", "\\%")}`;
   });
-  const name = `decamp-${shortName(insurance.account)}.crontab`;
+  const short = shortName(insurance.account);
+  const name = `decamp-${short}.crontab`;
+  // Those that are in the crontab from before.
+  const old = quoted(`/${jobVariable}=[a-z]*-${short.replaceAll(".", "\\.")}[; ]/d`);
   return {
     system: "cron",
     units: [{ name, path: "crontab", content: `${lines.join("\n")}\n` }],
     install: ["crontab -e"],
-    place: (folder) => [`{ crontab -l 2>/dev/null; cat ${quoted(`${folder}/${name}`)}; } | crontab -`],
+    place: (folder) => [`{ crontab -l 2>/dev/null | sed ${old}; cat ${quoted(`${folder}/${name}`)}; } | crontab -`],
   };
 }
 
