@@ -608,9 +608,13 @@ test("a blob whose file is gone from the server's disk: the list of what is miss
   expect(await look(account.did)).toMatchObject({ code: 3, states: { blobs: "fault" } });
   const secret = path.join(folder, "password");
   writeFileSync(secret, account.password, { mode: 0o600 });
-  const push = ["blob", "push", account.did, archive, "--password-file", secret, ...where, "--no-input", "--json"];
-  const pushed = await runDecamp(push);
-  expect(JSON.parse(pushed.stdout)).toMatchObject({ missing: 1 });
+  const own = ["--password-file", secret, ...where, "--no-input"];
+  const alone = await runDecamp(["blob", "push", account.did, ...own]);
+  expect(alone).toMatchObject({ code: 6, stderr: "" });
+  expect(alone.stdout).toMatch(/no other server to ask\nNo archive of it was found\..* name its folder/);
+  const pushed = await runDecamp(["blob", "push", account.did, archive, ...own, "--json"]);
+  const reason = expect.stringContaining("took it, and did not give it back: ") as string;
+  expect(JSON.parse(pushed.stdout)).toMatchObject({ missing: 1, left: pushed.code === 0 ? [] : [{ cid, reason }] });
   // Whatever push says of it, the server now does that.
   const { states } = await look(account.did);
   expect(states["blobs"]).toBe(pushed.code === 0 ? "ok" : "fault");

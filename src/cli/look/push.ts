@@ -31,6 +31,9 @@ export async function blobPushCommand(invocation: Invocation<GiverFlags>, edge: 
           : `${server} lacked ${plural(missing, "blob")} of ${handle}. ${isOrAre(pushed.length)} there now, read back and hashed.`,
       );
       tellLeft(terminal, done, next);
+      if (left.length > 0 && done.archive === undefined) {
+        terminal.out.line("No archive of it was found. If you have one, name its folder behind the account.");
+      }
     }
     return left.length === 0 ? 0 : exitCodeOf("incomplete");
   });

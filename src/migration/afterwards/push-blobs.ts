@@ -146,7 +146,7 @@ export async function pushBlobs(
 
 function leftOf({ left, said, refused }: Work): Pushed["left"] {
   const reasons = [...left.keys()].map(
-    (cid) => [cid, said.get(cid)?.join("; ") ?? "there was no server to ask"] as const,
+    (cid) => [cid, said.get(cid)?.join("; ") ?? "there was no other server to ask"] as const,
   );
   return [...refused, ...reasons]
     .map(([cid, reason]) => ({ cid, reason }))
@@ -337,11 +337,13 @@ async function store(
   busy: () => void,
 ): Promise<string | undefined> {
   const { cid, mimeType } = blob;
+  let isTaken = false;
   try {
     const stored = await home.uploadBlob(body, mimeType, either, busy);
     if (stored !== cid) {
       return `${home.host} took it as ${stored}, so other bytes got there`;
     }
+    isTaken = true;
     return (await isGenuineBlob(blob, await home.getBlob(did, cid, either, busy)))
       ? undefined
       : `${home.host} gives out other bytes than it took`;
@@ -350,6 +352,7 @@ async function store(
     if (["interrupted", "rate-limited"].includes(failure.code)) {
       throw failure;
     }
-    return failure.message;
+    const reason = failure.message.replace(/\.$/, "");
+    return isTaken ? `${home.host} took it, and did not give it back: ${reason}` : reason;
   }
 }
