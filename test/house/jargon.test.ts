@@ -52,7 +52,7 @@ const texts = [
 const names =
   "AT Bluesky Windows macOS Linux GNOME KWallet Keyring Docker docker podman Kubernetes restic rclone GitHub Git git LFS lfs npm nginx cron systemd " +
   "openssl goat age gzip xz zstd Zstandard unzip ZIP HTML JSON SSH PGP IPFS ASCII HTTP https TLS DNS TXT IP URL URI UTC RFC " +
-  "launchd launchctl systemctl loginctl journalctl crontab osascript umask sendmail " +
+  "launchd launchctl systemctl loginctl journalctl crontab sed osascript umask sendmail " +
   "Prometheus Cirrus cocoon rsky rsky-pds ezpds Custos arroba millipds blue-nile openfederation ePDS Tranquil SQLite " +
   "IMAP OAuth README TOML Monday Sunday Ctrl-C Enter kB MB GB KiB MiB GiB chmod chown ps rm bash zsh fish PowerShell CI";
 

@@ -67,7 +67,7 @@ export function declareArchive(program: Command): readonly Declared[] {
       },
       {
         says: "With a file for Prometheus, which node_exporter picks up:",
-        command: "decamp archive status backups -q --metrics-file decamp.prom",
+        command: "decamp archive status backups -q --metrics-file decamp_archives.prom",
       },
     ],
   );

@@ -48,10 +48,14 @@ function argumentTerm(argument: Argument): string {
 /** Breaks the lines of a paragraph anew if one of them is wider than the help of `command`. */
 export function fitted(command: Command, lines: readonly string[], indent = ""): string {
   const width = command.configureOutput().getOutHelpWidth?.() ?? 80;
-  return lines.some((line) => indent.length + line.length > width)
-    ? command
-        .createHelp()
-        .boxWrap(lines.join(" "), width - indent.length)
-        .replaceAll(/^/gm, indent)
-    : lines.map((line) => `${indent}${line}`).join("\n");
+  if (!lines.some((line) => indent.length + line.length > width)) {
+    return lines.map((line) => `${indent}${line}`).join("\n");
+  }
+  const help = command.createHelp();
+  // An empty line parts paragraphs; within one the lines flow together.
+  const paragraphs = lines.join("\n").split("\n\n");
+  return paragraphs
+    .map((text) => help.boxWrap(text.replaceAll("\n", " "), width - indent.length))
+    .join("\n\n")
+    .replaceAll(/^(?=.)/gm, indent);
 }
