@@ -2,6 +2,7 @@
 import { findPlcDid } from "../../account/find.ts";
 import { archivesIn } from "../../archive/archives.ts";
 import { snapshotFile } from "../../archive/layout.ts";
+import { refuseEmpty, refuseFile } from "../../archive/no-archive.ts";
 import { openSnapshot } from "../../archive/open.ts";
 import { DecampError, expectedFailure, isDecampError } from "../../errors.ts";
 import { parseServerUrl } from "../../identity/addresses.ts";
@@ -66,8 +67,14 @@ export async function namedAccounts(
   }
 }
 
-/** The accounts of a folder of archives, and the heads of the logs in them. @throws DecampError `usage`, `storage` */
+/**
+ * The accounts of a folder of archives, and the heads of the logs in them.
+ *
+ * @throws DecampError `unreadable-file` for what is no folder of archives; `usage`, `storage`
+ */
 export async function archivedAccounts(folder: string, warn: Warn, signal: AbortSignal): Promise<Watched> {
+  await refuseFile(folder);
+  await refuseEmpty(folder);
   const archived = new Map<string, string>();
   const dids = new Set<string>();
   const unwatched: { path: string; message: string }[] = [];
