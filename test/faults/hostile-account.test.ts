@@ -171,7 +171,7 @@ test("a list of accounts with paths for names exports none of them", async () =>
     origin,
   ]);
   expect({ code, outside }).toEqual({ code: 6, outside: [] });
-  // What the night remembers, which names no account.
-  expect(await filesIn(archive)).toEqual(["night.json"]);
+  // What the night remembers, and what it says of itself.
+  expect(await filesIn(archive)).toEqual(["last-run.json", "night.json"]);
   expect(JSON.parse(stdout.trim().split("\n").at(-1) ?? "")).toMatchObject({ accounts: { total: 6, failed: 6 } });
 });
