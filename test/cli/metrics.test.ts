@@ -65,7 +65,8 @@ function listed({ did, commit, rev }: FleetAccount): object {
 
 async function night(...more: string[]): Promise<Ran & { text: string; families: Map<string, Family> }> {
   const where = ["--plc-url", server.origin, "--allow-private-hosts", "--state-dir", join(folder, "state")];
-  const all = ["export", "--all", "--pds", server.origin, "-o", backups, "--metrics-file", figures];
+  const pds = more.includes("--pds") ? [] : ["--pds", server.origin];
+  const all = ["export", "--all", ...pds, "-o", backups, "--metrics-file", figures];
   const ran = await run([...all, ...where, "--no-input", "--json", ...more]);
   const text = await readFile(figures, "utf8");
   return { ...ran, text, families: readExposition(text) };
@@ -235,6 +236,16 @@ test("what has not been renewed for long is named, and an old snapshot in which 
   } finally {
     vi.useRealTimers();
   }
+});
+
+test("an address that gives no list, as a wrong one, takes nothing from what is noted of another server", async () => {
+  const file = join(backups, "last-run.json");
+  const before = await readFile(file, "utf8");
+  now.lists = false;
+  const wrong = await night("--pds", server.origin.replace("127.0.0.1", "localhost"));
+  now.lists = true;
+  expect(wrong.exitCode).toBe(5);
+  expect(await readFile(file, "utf8")).toBe(before);
 });
 
 test("a run that was killed has not said how it ended", async () => {

@@ -115,6 +115,8 @@ export interface RunEnd {
 export class RunNotes {
   readonly #path: string;
   readonly #before: LastRun | undefined;
+  /** Whether what lies there is of another server: that stays until this run has seen a list to its end. */
+  readonly #isOthers: boolean;
   readonly #server: string;
   readonly #shard: Shard | undefined;
   readonly #startedAt: string;
@@ -122,9 +124,11 @@ export class RunNotes {
   /** Those that are behind in this run. */
   readonly #found = new Set<string>();
 
-  private constructor(place: Place, before: LastRun | undefined, now: number) {
+  private constructor(place: Place, known: LastRun | undefined, now: number) {
+    const before = known?.server === place.origin ? known : undefined;
     this.#path = lastRunFile(place);
     this.#before = before;
+    this.#isOthers = known !== before;
     this.#server = place.origin;
     this.#shard = place.shard;
     this.#startedAt = new Date(now).toISOString();
@@ -132,17 +136,19 @@ export class RunNotes {
   }
 
   /**
-   * Notes that a run begins. What one over another server has left there counts as nothing. To be called with the lock
-   * of the night held.
+   * Notes that a run begins. What one over another server has left there counts as nothing, and stays until this one has
+   * gone through its list: the address may be a wrong one. To be called with the lock of the night held.
    *
    * @param now epoch milliseconds
    * @throws DecampError `storage`
    */
   static async begin(place: Place, now: number): Promise<RunNotes> {
     const known = await readLastRun(lastRunFile(place));
-    const notes = new RunNotes(place, known?.server === place.origin ? known : undefined, now);
+    const notes = new RunNotes(place, known, now);
     const { endedAt: _, exitCode: __, ...rest } = notes.#before ?? notes.#blank();
-    await notes.#write({ ...rest, startedAt: notes.#startedAt });
+    if (!notes.#isOthers) {
+      await notes.#write({ ...rest, startedAt: notes.#startedAt });
+    }
     return notes;
   }
 
@@ -211,7 +217,9 @@ export class RunNotes {
       },
     };
     try {
-      await this.#write(run);
+      if (isWhole || !this.#isOthers) {
+        await this.#write(run);
+      }
       return { run };
     } catch (error) {
       return { run, error };
