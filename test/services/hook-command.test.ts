@@ -1,4 +1,5 @@
 /** What a command gets that is told something, and what is made of how it ends. */
+import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -72,4 +73,26 @@ describe.skipIf(process.platform === "win32")("a hook", () => {
     controller.abort();
     await expect(running).rejects.toMatchObject({ code: "interrupted" });
   });
+
+  test("is ended with what it starts at that very moment", async () => {
+    for (let round = 0; round < 5; round += 1) {
+      const started = join(folder, `starts ${round}`);
+      const controller = new AbortController();
+      // A length that no other process has.
+      const length = `300.${process.pid}${round}`;
+      const many = `touch '${started}'; ${`sleep ${length} & `.repeat(30)} wait`;
+      const running = runHook(hook(many, { signal: controller.signal }), {});
+      running.catch(() => undefined);
+      await vi.waitFor(() => expect(existsSync(started)).toBe(true), { timeout: 20_000, interval: 1 });
+      controller.abort();
+      await expect(running).rejects.toMatchObject({ code: "interrupted" });
+      const left = (): string[] => processes().filter((line) => line.includes(length));
+      await vi.waitFor(() => expect(left()).toEqual([]), 10_000);
+    }
+  });
 });
+
+/** All that runs on this machine: its command lines. */
+function processes(): string[] {
+  return spawnSync("ps", ["-A", "-o", "args="], { encoding: "utf8" }).stdout.split("\n");
+}

@@ -16,9 +16,21 @@ export function endTree(pid: number, mark: string): void {
     spawnSync("taskkill", ["/pid", String(pid), "/t", "/f"], { stdio: "ignore", windowsHide: true });
     return;
   }
-  // The kill of the shell signals all PIDs even if one of them is gone already.
-  spawnSync(`kill -TERM ${[...treeOf(pid, mark)].join(" ")}`, { shell: true, stdio: "ignore" });
+  const told = new Set<number>();
+  // What was started while the others were looked for is there at the next look.
+  for (let looks = 0; looks < mostLooks; looks += 1) {
+    const fresh = [...treeOf(pid, mark)].filter((one) => !told.has(one));
+    if (fresh.length === 0) {
+      return;
+    }
+    // The kill of the shell signals all PIDs even if one of them is gone already.
+    spawnSync(`kill -TERM ${fresh.join(" ")}`, { shell: true, stdio: "ignore" });
+    fresh.forEach((one) => told.add(one));
+  }
 }
+
+/** Whoever starts more and more, and does not mind being asked to end, is not run after for ever. */
+const mostLooks = 10;
 
 /** The process, those below it, and those with the mark. */
 function treeOf(root: number, mark: string): Set<number> {
