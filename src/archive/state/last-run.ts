@@ -136,8 +136,8 @@ export class RunNotes {
   }
 
   /**
-   * Notes that a run begins. What one over another server has left there counts as nothing, and stays until this one has
-   * gone through its list: the address may be a wrong one. To be called with the lock of the night held.
+   * Notes that a run begins. What one over another server has left there counts as nothing, and stays until this one
+   * has gone through its list: the address may be a wrong one. To be called with the lock of the night held.
    *
    * @param now epoch milliseconds
    * @throws DecampError `storage`
