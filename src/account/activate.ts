@@ -6,16 +6,13 @@
 import { DecampError, isDecampError, withOwnHint } from "../errors.ts";
 import { parseServerUrl } from "../identity/addresses.ts";
 import { documentUrl, parseAccount } from "../identity/names.ts";
-import type { VerifiedLog } from "../plc/log.ts";
-import { strangersServers } from "../plc/strangers.ts";
 import { emptyTree } from "../repo/head.ts";
-import { madeHere } from "../services/disk/remembered/made-operations.ts";
-import { timeAtDirectory } from "./directory-time.ts";
 import type { IdentityAnswers } from "./answers.ts";
 import { findAnyIdentity } from "./find.ts";
 import { headAt, stateAt } from "./places.ts";
 import type { Pds } from "../services/servers/pds.ts";
 import { ownCredentials } from "./plan-move.ts";
+import { unsettledServers } from "./watch/unsettled-servers.ts";
 import { lackingParts, originOf } from "./repair/lacking-parts.ts";
 import type { AccountServices } from "./services.ts";
 import { signIn } from "./sign-in.ts";
@@ -74,7 +71,7 @@ export async function activateAccount(
         throw new DecampError(
           "refused",
           `The account is empty at ${pds.host}, and ${before}, where it has lived, may have all of it (${there}).`,
-          isWebPast(past) || !(await isStrangers(services, past, { server, stateDir }, signal))
+          !(await unsettledServers(services, past, stateDir, signal)).includes(server)
             ? {
                 hint: "Nobody would see anything of it. This brings what is there first, and then activates the account:",
                 data: { next: ["migrate", did, "--from", before, "--to", server] },
@@ -99,17 +96,6 @@ export async function activateAccount(
   } finally {
     await pds.signOut();
   }
-}
-
-/** Whether only a change has named the server that may be a stranger's. */
-async function isStrangers(
-  services: AccountServices,
-  log: VerifiedLog,
-  { server, stateDir }: { readonly server: string; readonly stateDir: string | undefined },
-  signal: AbortSignal,
-): Promise<boolean> {
-  const made = await madeHere(stateDir, log.did, signal);
-  return strangersServers(log, made, timeAtDirectory(services)).includes(server);
 }
 
 /** A refusal to activate, with what mends it, where it is the identity that does not say what the server needs. */

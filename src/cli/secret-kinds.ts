@@ -98,6 +98,11 @@ export const secretNames: readonly SecretName[] = [
 
 const secretVariables: ReadonlySet<string> = new Set(Object.values(secretKinds).flatMap((kind) => kind.env));
 
+/** Whether a variable gives this one. */
+export function isInEnvironment(name: SecretName, env: Readonly<NodeJS.ProcessEnv>): boolean {
+  return secretKinds[name].env.some((variable) => (env[variable] ?? "") !== "");
+}
+
 /** Whether one of them is set. */
 export function holdsSecret(env: Readonly<NodeJS.ProcessEnv>): boolean {
   return [...secretVariables].some((name) => (env[name] ?? "") !== "");

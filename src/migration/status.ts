@@ -2,11 +2,11 @@
  * Where an account stands, asked from both servers and the directory. Nothing is changed, and nobody has to sign in.
  */
 
-import { timeAtDirectory } from "../account/directory-time.ts";
 import { findAnyIdentity } from "../account/find.ts";
 import { pastOf, type AnyIdentity } from "../account/web/any-identity.ts";
-import { isWebPast, type Past } from "../account/web/past.ts";
+import type { Past } from "../account/web/past.ts";
 import type { Place, PlaceState } from "../account/places.ts";
+import { unsettledServers } from "../account/watch/unsettled-servers.ts";
 import {
   homeBefore,
   homeOf,
@@ -19,8 +19,6 @@ import {
 } from "../account/where.ts";
 import { parseServerUrl } from "../identity/addresses.ts";
 import { parseAccount } from "../identity/names.ts";
-import { strangersServers } from "../plc/strangers.ts";
-import { madeHere } from "../services/disk/remembered/made-operations.ts";
 import { hostBehind } from "./checks/host-behind.ts";
 import type { MigrationServices } from "./context.ts";
 import type { PublishedDocument } from "./events.ts";
@@ -138,8 +136,7 @@ export async function migrationStatus(
     whereIs(services, past, undefined, signal),
     ...pairs.map(async (pair) => whereIs(services, past, pair, signal)),
   ]);
-  const made = await madeHere(stateDir, did, signal);
-  const strange = isWebPast(past) ? [] : strangersServers(past, made, timeAtDirectory(services));
+  const strange = await unsettledServers(services, past, stateDir, signal);
   const described = moves.map((where, index) =>
     settledFirst(describeMove(where, pairs, index, identity), did, strange),
   );

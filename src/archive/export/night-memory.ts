@@ -3,7 +3,7 @@ import * as v from "valibot";
 import { isDid } from "../../identity/names.ts";
 import { joinPath, readWhole, writeWhole } from "../../services/disk/files.ts";
 import { folderNames } from "../../services/disk/folder-names.ts";
-import { memoryFile } from "../state/run-files.ts";
+import { memoryFile, partOfMemory } from "../state/run-files.ts";
 import type { Shard } from "../state/shard.ts";
 
 /** What nights over the accounts of one server, or of a part of them, leave for the next one. */
@@ -86,13 +86,10 @@ export async function allNights(
 ): Promise<readonly { readonly shard: Shard | undefined; readonly memory: NightMemory }[]> {
   const found: { shard: Shard | undefined; memory: NightMemory }[] = [];
   for await (const name of folderNames(folder)) {
-    const [all, index, count] = /^night(?:-([0-9]{1,6})-of-([0-9]{1,6}))?\.json$/.exec(name) ?? [];
-    const memory = all === undefined ? undefined : await readMemory(joinPath(folder, name));
-    if (memory !== undefined) {
-      found.push({
-        shard: index === undefined ? undefined : { index: Number(index), count: Number(count) },
-        memory,
-      });
+    const part = partOfMemory(name);
+    const memory = part === undefined ? undefined : await readMemory(joinPath(folder, name));
+    if (part !== undefined && memory !== undefined) {
+      found.push({ ...part, memory });
     }
   }
   return found;

@@ -19,6 +19,14 @@ export function memoryFile({ folder, shard }: Place): string {
   return joinPath(folder, `night${suffixOf(shard)}.json`);
 }
 
+/** Which part of the accounts a night's memory of this name is of; undefined if it is none. */
+export function partOfMemory(name: string): { readonly shard: Shard | undefined } | undefined {
+  const [all, index, count] = /^night(?:-([0-9]{1,6})-of-([0-9]{1,6}))?\.json$/.exec(name) ?? [];
+  return all === undefined
+    ? undefined
+    : { shard: index === undefined ? undefined : { index: Number(index), count: Number(count) } };
+}
+
 /** What a run says of itself, to people. */
 export function lastRunFile({ folder, shard }: Place): string {
   return joinPath(folder, `last-run${suffixOf(shard)}.json`);

@@ -1,7 +1,7 @@
 /** The password of a server's operator, for `export --all`: where it comes from, and whether it is good. */
 import type { KnownSecrets } from "../../data/known-secrets.ts";
-import { nonEmpty, type GlobalFlags } from "../globals.ts";
-import { secretKinds } from "../secret-kinds.ts";
+import type { GlobalFlags } from "../globals.ts";
+import { isInEnvironment } from "../secret-kinds.ts";
 import { requireSafeWay, type OpenServices } from "../../services/open.ts";
 import { withPrompter } from "../talk/prompter.ts";
 import { checkSecretFlags, createSecrets, type AllSecretFlags } from "../talk/secrets.ts";
@@ -26,7 +26,7 @@ export function checkOperator(
   const flags = { adminPassword: { file, command } };
   checkSecretFlags(flags, terminal);
   const isFlag = file !== undefined || command !== undefined;
-  const isGiven = isFlag || secretKinds.adminPassword.env.some((name) => nonEmpty(terminal.env[name]) !== undefined);
+  const isGiven = isFlag || isInEnvironment("adminPassword", terminal.env);
   return { flags, isFlag, isGiven };
 }
 

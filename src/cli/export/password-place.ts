@@ -1,11 +1,9 @@
 /** Whether the password of an account may go to the server that its identity names. */
-import { timeAtDirectory } from "../../account/directory-time.ts";
 import type { LocatedAccount } from "../../account/find.ts";
 import type { AccountServices } from "../../account/services.ts";
+import { unsettledServers } from "../../account/watch/unsettled-servers.ts";
 import { readableManifests } from "../../archive/manifest.ts";
 import { DecampError } from "../../errors.ts";
-import { strangersServers } from "../../plc/strangers.ts";
-import { madeHere } from "../../services/disk/remembered/made-operations.ts";
 
 /**
  * Makes sure that a job which nobody watches does not hand the password to whoever has taken the identity: not to a
@@ -24,8 +22,7 @@ export async function requireKnownServer(
   if (log === undefined || before === undefined || before.source === pds) {
     return;
   }
-  const made = await madeHere(services.stateDir, did, signal);
-  if (!strangersServers(log.verified, made, timeAtDirectory(services)).includes(pds)) {
+  if (!(await unsettledServers(services, log.verified, services.stateDir, signal)).includes(pds)) {
     return;
   }
   const { host } = new URL(pds);

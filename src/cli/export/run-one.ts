@@ -20,7 +20,7 @@ import { servicesFor } from "../services.ts";
 import { ping } from "../talk/reporters/ping.ts";
 import type { Prompter } from "../talk/prompter.ts";
 import { reportAndAsk } from "../talk/report-and-ask.ts";
-import { secretKinds } from "../secret-kinds.ts";
+import { isInEnvironment } from "../secret-kinds.ts";
 import { checkSecretFlags, createSecrets, type AllSecretFlags, type Secrets } from "../talk/secrets.ts";
 import { stoppable, tellStopping } from "../talk/signals.ts";
 import { tellDocument, type Terminal } from "../talk/terminal.ts";
@@ -167,7 +167,7 @@ function wantsSignIn(flags: ExportFlags, env: Readonly<NodeJS.ProcessEnv>): bool
     flags.signIn === true ||
     flags.passwordFile !== undefined ||
     flags.passwordCommand !== undefined ||
-    secretKinds.sourcePassword.env.some((name) => nonEmpty(env[name]) !== undefined)
+    isInEnvironment("sourcePassword", env)
   );
 }
 

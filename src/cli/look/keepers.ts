@@ -3,9 +3,8 @@ import { DecampError } from "../../errors.ts";
 import { parseServerUrl } from "../../identity/addresses.ts";
 import type { Keeper, KeeperAnswers, OwnerOnly } from "../../migration/afterwards/blob-givers.ts";
 import type { Edge, Invocation } from "../command.ts";
-import { nonEmpty } from "../globals.ts";
 import { completer } from "../next-command.ts";
-import { secretKinds, type SecretName } from "../secret-kinds.ts";
+import { isInEnvironment, type SecretName } from "../secret-kinds.ts";
 import type { GiverFlags } from "../shape.ts";
 import { asOwner, type Owner } from "../talk/answers/as-owner.ts";
 import { askYesOrNo } from "../talk/prompter.ts";
@@ -36,7 +35,7 @@ export async function withKeepers<T>(
     });
   }
   const { env } = edge.terminal;
-  const isSet = (name: SecretName): boolean => secretKinds[name].env.some((key) => nonEmpty(env[key]) !== undefined);
+  const isSet = (name: SecretName): boolean => isInEnvironment(name, env);
   const isOldGiven = named.length === 1 && (file !== undefined || command !== undefined || isSet("oldPassword"));
   const isOwnGiven = flags.passwordFile !== undefined || flags.passwordCommand !== undefined || isSet("sourcePassword");
   const owner = { ...invocation, flags: named[0] === undefined ? flags : { ...flags, from: named[0] } };

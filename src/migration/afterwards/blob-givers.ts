@@ -5,15 +5,12 @@
  */
 
 import type { IdentityAnswers } from "../../account/answers.ts";
-import { timeAtDirectory } from "../../account/directory-time.ts";
 import { stateAt } from "../../account/places.ts";
 import { signIn } from "../../account/sign-in.ts";
 import { pastOf, type AnyIdentity } from "../../account/web/any-identity.ts";
-import { isWebPast } from "../../account/web/past.ts";
 import { homeOf, livesAt } from "../../account/where.ts";
+import { unsettledServers } from "../../account/watch/unsettled-servers.ts";
 import { isDecampError } from "../../errors.ts";
-import { strangersServers } from "../../plc/strangers.ts";
-import { madeHere } from "../../services/disk/remembered/made-operations.ts";
 import type { Pds } from "../../services/servers/pds.ts";
 import type { MigrationServices } from "../context.ts";
 import { earlierHomes } from "../doctor/home-checks.ts";
@@ -96,9 +93,7 @@ export class BlobGivers {
     answers: KeeperAnswers,
     signal: AbortSignal,
   ): Promise<BlobGivers> {
-    const past = pastOf(identity);
-    const made = await madeHere(wanted.stateDir, identity.did, signal);
-    const strange = isWebPast(past) ? [] : strangersServers(past, made, timeAtDirectory(services));
+    const strange = await unsettledServers(services, pastOf(identity), wanted.stateDir, signal);
     return new BlobGivers(services, identity, wanted, strange, answers, signal);
   }
 
