@@ -269,7 +269,9 @@ test("at a terminal: the change is shown, the DID typed, a wrong and an expired 
   await screen.shows("+ rotationKeys[0]:");
   await screen.answers("Type the DID or the handle to go on", "yes\r");
   await screen.answers("That is not this account.", `${account.did}\r`);
-  await screen.answers(`The code comes by mail from your server, to ${account.email}.`, "AAAAA-AAAAA\r");
+  await screen.shows(`The code comes by mail from your server, to ${account.email}.`);
+  // What is typed before a question stands there is dropped: so wait for the question, not for what leads to it.
+  await screen.answers("? Code from the mail", "AAAAA-AAAAA\r");
   await screen.shows("is not the right one");
   await screen.shows("? Code from the mail");
   const first = await network.waitForMail({ to: account.email, subject: "PLC Update", after: started });

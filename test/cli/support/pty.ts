@@ -8,8 +8,11 @@ import type * as Xterm from "@xterm/headless";
 // The package is CommonJS, and Node.js finds no names in it.
 const { Terminal } = createRequire(import.meta.url)("@xterm/headless") as typeof Xterm;
 
+/** How long a text is waited for, in milliseconds: shorter than a test, so that its failure shows the screen. */
+const patience = 90_000;
+
 export interface Screen {
-  /** Resolves when the screen shows `text`; rejects if the program ends before. */
+  /** Resolves when the screen shows `text`; rejects if the program ends before, or if it takes too long. */
   shows(text: string): Promise<void>;
   /**
    * The same for what was written since the last call, without control sequences and white space: on a terminal of any
@@ -88,14 +91,21 @@ export function onProgram(
   });
   const until = async (text: string, found: () => boolean): Promise<void> =>
     new Promise((resolve, reject) => {
+      const done = (settle: () => void): void => {
+        clearTimeout(timer);
+        watchers.delete(watcher);
+        settle();
+      };
+      const fail = (how: string): void =>
+        done(() => reject(new Error(`${how} without showing ${JSON.stringify(text)}:\n${lines().join("\n")}`)));
       const watcher = (): void => {
         if (found()) {
-          watchers.delete(watcher);
-          resolve();
+          done(resolve);
         } else if (over) {
-          reject(new Error(`ended without showing ${JSON.stringify(text)}:\n${lines().join("\n")}`));
+          fail("ended");
         }
       };
+      const timer = setTimeout(() => fail(`ran ${patience / 1000} s`), patience);
       watchers.add(watcher);
       watcher();
     });
