@@ -15,7 +15,7 @@ import { DecampError, isDecampError } from "../errors.ts";
 import { isDid } from "../identity/names.ts";
 import { openCarFile } from "../services/disk/car-file.ts";
 import { joinPath, readWhole, writeShared } from "../services/disk/files.ts";
-import { listEntries, plainSize, writeOnce, type Entry } from "../services/disk/plain-entries.ts";
+import { holdsOnly, listEntries, plainSize, writeOnce, type Entry } from "../services/disk/plain-entries.ts";
 import {
   isOlderPart,
   isOwnRemains,
@@ -52,7 +52,7 @@ export async function requireArchiveFolder(path: string, did: string): Promise<M
   const manifests = entries.some(({ name, kind }) => name === "snapshots" && kind !== "file")
     ? await readableManifests(path)
     : [];
-  const known = owner ?? manifests.at(-1)?.did ?? (await begunBy(path, entries));
+  const known = owner ?? manifests.at(-1)?.did ?? (await begunBy(path, entries.every(isOlder)));
   if (known === undefined && !isFree(entries)) {
     throw new DecampError("usage", `${path} is not empty, and nothing in it shows that it is an archive.`, {
       hint: "Name a folder that does not exist yet, an empty one, or an archive. If an older decamp was interrupted there before its first snapshot was complete, move that folder away: everything is fetched anew.",
@@ -115,9 +115,10 @@ export async function markIfFree(path: string, did: string): Promise<void> {
  * @throws DecampError `usage` otherwise; `storage`
  */
 export async function requireNoArchive(path: string): Promise<void> {
-  const entries = await listTop(path);
+  // Not a list of them: the folder may hold very many archives.
+  const isAllOlder = await asFolder(path, async () => holdsOnly(path, isOlder));
   const isMarked = (await readMarker(path)) !== undefined;
-  if (isMarked || (await hasSnapshots(path)) || (await begunBy(path, entries)) !== undefined) {
+  if (isMarked || (await hasSnapshots(path)) || (await begunBy(path, isAllOlder)) !== undefined) {
     throw new DecampError("usage", `${path} is an archive itself.`, {
       hint: "Name the folder that holds the archives, or another one: an archive has no others in it.",
       data: { path },
@@ -132,7 +133,8 @@ export async function requireNoArchive(path: string): Promise<void> {
  * @throws DecampError `usage` for a marker that is none of ours; `storage`
  */
 export async function findBegun(path: string): Promise<{ readonly did?: string } | undefined> {
-  const did = (await readMarker(path)) ?? (await begunBy(path, await listTop(path)));
+  const did =
+    (await readMarker(path)) ?? (await begunBy(path, await asFolder(path, async () => holdsOnly(path, isOlder))));
   return did === undefined ? undefined : did === anyone ? {} : { did };
 }
 
@@ -142,8 +144,13 @@ async function hasSnapshots(path: string): Promise<boolean> {
 }
 
 async function listTop(path: string): Promise<Entry[]> {
+  return asFolder(path, async () => listEntries(path));
+}
+
+/** What a look at a folder finds. @throws DecampError `usage` for what is none */
+async function asFolder<T>(path: string, look: () => Promise<T>): Promise<T> {
   try {
-    return await listEntries(path);
+    return await look();
   } catch (error) {
     if (isDecampError(error, "usage") && error.data["reason"] === "ENOTDIR") {
       throw new DecampError("usage", `${path} is no folder.`, { hint: "Name a folder for the archive.", cause: error });
@@ -200,9 +207,11 @@ const anyone = "";
  * Whose archive a version without markers has begun here and not got as far as a manifest; undefined if that is not
  * certain. Nothing else may lie there, and something has to be what only decamp writes: a repository in its place, a
  * lock, or what says how to read an archive.
+ *
+ * @param isAllOlder whether all that lies in it `isOlder`
  */
-async function begunBy(archive: string, entries: readonly Entry[]): Promise<string | undefined> {
-  if (!entries.every(({ name, kind }) => isOlderPart(name, kind))) {
+async function begunBy(archive: string, isAllOlder: boolean): Promise<string | undefined> {
+  if (!isAllOlder) {
     return undefined;
   }
   const snapshots = await listEntries(snapshotsFolder(archive));
@@ -218,6 +227,8 @@ async function begunBy(archive: string, entries: readonly Entry[]): Promise<stri
   const isOurs = isLock(await textOf(lockFile(archive))) || isReadme(await textOf(readmeFile(archive)));
   return isOurs ? anyone : undefined;
 }
+
+const isOlder = ({ name, kind }: Entry): boolean => isOlderPart(name, kind);
 
 async function textOf(path: string): Promise<string> {
   return new TextDecoder().decode(await readWhole(path));

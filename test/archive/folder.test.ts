@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { markFolder, markIfFree, requireArchiveFolder } from "../../src/archive/folder.ts";
+import { markFolder, markIfFree, requireArchiveFolder, requireNoArchive } from "../../src/archive/folder.ts";
 import { readmeText } from "../../src/archive/readme.ts";
 import { aliceDid, makeAccount, testRev } from "../repo/tools/account.ts";
 import { makeCar } from "../repo/tools/build.ts";
@@ -83,6 +83,18 @@ describe("a folder may become an archive, or is one", () => {
       data: { did: aliceDid },
     });
   });
+});
+
+test.each<[string, Files, boolean]>([
+  ["nothing", {}, false],
+  ["archives", { "did-plc-a/decamp.json": marker(aliceDid), "night.json": "{}" }, false],
+  ["an archive", { "decamp.json": marker(aliceDid) }, true],
+  ["an archive of an old version", { lock, "blobs/": "" }, true],
+  ["what an old version would have, and more", { lock, "did-plc-a/": "" }, false],
+])("the folder of all archives is no archive itself: %s", async (_name, files, isOne) => {
+  await fill(files);
+  const looked = requireNoArchive(folder);
+  await (isOne ? expect(looked).rejects.toMatchObject({ code: "usage", data: { path: folder } }) : looked);
 });
 
 test("the marker says whose archive it is, and the first one stays", async () => {

@@ -8,6 +8,7 @@ import { AppendFile } from "../../src/services/disk/append-file.ts";
 import { forEachConcurrent } from "../../src/services/concurrent.ts";
 import { NewFile, readWhole, refuseExisting, writeNew, writeWhole } from "../../src/services/disk/files.ts";
 import { takeLock } from "../../src/services/disk/lock.ts";
+import { holdsOnly } from "../../src/services/disk/plain-entries.ts";
 
 let folder = "";
 beforeEach(async () => {
@@ -119,6 +120,20 @@ test("a path that leads nowhere is bad input, and no matter of the disk", async 
     ...what,
     message: expect.stringContaining("circle") as string,
   });
+});
+
+test("whether a folder holds only such things is known at the first that is none", async () => {
+  const at = path.join(folder, "of-many");
+  expect(await holdsOnly(at, () => false)).toBe(true);
+  await mkdir(path.join(at, "deep"), { recursive: true });
+  expect(await holdsOnly(at, ({ name, kind }) => name === "deep" && kind === "folder")).toBe(true);
+  for (const name of ["a", "b", "c"]) {
+    await writeFile(path.join(at, name), "");
+  }
+  const seen: string[] = [];
+  expect(await holdsOnly(at, ({ name }) => seen.push(name) === 0)).toBe(false);
+  expect(seen).toHaveLength(1);
+  await expect(holdsOnly(path.join(at, "a"), () => true)).rejects.toMatchObject({ data: { reason: "ENOTDIR" } });
 });
 
 test("an append file keeps what it had", async () => {

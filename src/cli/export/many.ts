@@ -51,6 +51,7 @@ export async function exportManyCommand(
   { args, flags, globals: raw }: Invocation<ExportFlags>,
   { terminal, secrets }: Edge,
 ): Promise<number> {
+  staySmall();
   const globals = readGlobals(raw, terminal.env);
   const operator = checkOperator(flags, terminal);
   const folder = checkFlags(args, flags, operator);
@@ -66,7 +67,6 @@ export async function exportManyCommand(
   }
   const from = flags.all === true ? flags.pds : flags.from;
   const origin = from === undefined ? undefined : parseServerUrl(from, globals);
-  staySmall();
   const opened = servicesFor(globals, terminal);
   const services = { ...opened, directory: withPatience(opened.directory, opened.now) };
   try {

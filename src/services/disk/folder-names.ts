@@ -1,4 +1,5 @@
 /** The names in a folder that may have very many. */
+import { opendirSync, type Dirent } from "node:fs";
 import { opendir } from "node:fs/promises";
 import { storageError } from "./files.ts";
 
@@ -26,5 +27,17 @@ export async function* folderNames(path: string): AsyncGenerator<string> {
   }
   if (!handedOver) {
     yield* first.sort();
+  }
+}
+
+/** What lies in a folder, as the disk has it, one after another and in place. Throws what the system says. */
+export function* entriesInTurn(path: string): Generator<Dirent> {
+  const folder = opendirSync(path);
+  try {
+    for (let entry = folder.readSync(); entry !== null; entry = folder.readSync()) {
+      yield entry;
+    }
+  } finally {
+    folder.closeSync();
   }
 }

@@ -14,13 +14,14 @@
  */
 
 import { createHash, randomBytes } from "node:crypto";
-import { constants, lstatSync, readdirSync } from "node:fs";
+import { constants, lstatSync } from "node:fs";
 import { open, statfs } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { isJsonObject } from "../../data/json-object.ts";
 import { DecampError } from "../../errors.ts";
 import { linkNew, makeDurableFolder, onDisk, privateFile, removeName } from "./files.ts";
+import { entriesInTurn } from "./folder-names.ts";
 import { readShared } from "./own-files.ts";
 import { systemCode } from "../system-error.ts";
 import { writeAll, WrittenFile } from "./write-whole.ts";
@@ -303,7 +304,7 @@ function waitText(milliseconds: number): string {
 async function removeRemains(path: string, own: OwnFile, owner: LockOwner): Promise<void> {
   const folder = dirname(path);
   const prefix = `${basename(path)}.`;
-  for (const name of readdirSync(folder)) {
+  for (const { name } of entriesInTurn(folder)) {
     if (name.startsWith(prefix) && /^[0-9a-f]{16}(?:\.(?:[0-9a-f]{16}|old))?$/.test(name.slice(prefix.length))) {
       const left = join(folder, name);
       const standing = await standingOf((await readLock(left))?.holder, owner, left, own);

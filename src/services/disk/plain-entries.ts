@@ -8,6 +8,7 @@ import { copyFile, link, lstat, open, rename, rm, rmdir, unlink } from "node:fs/
 import { dirname } from "node:path";
 import { isDecampError } from "../../errors.ts";
 import { makeDurableFolder, privateFile, readWhole, removeName, storageError, syncFolders } from "./files.ts";
+import { entriesInTurn } from "./folder-names.ts";
 import { isAbsent, systemCode } from "../system-error.ts";
 import { WrittenFile } from "./write-whole.ts";
 
@@ -15,6 +16,29 @@ export interface Entry {
   readonly name: string;
   /** `other` is a link, whatever it leads to, a pipe, a device. */
   readonly kind: "file" | "folder" | "other";
+}
+
+/**
+ * Whether all that is in a folder passes a test, which stops at the first that does not: also where a folder has very
+ * many, little of it is in memory.
+ *
+ * @returns true for an empty folder, and for none
+ * @throws DecampError `storage`
+ */
+export async function holdsOnly(path: string, test: (entry: Entry) => boolean): Promise<boolean> {
+  try {
+    for (const entry of entriesInTurn(path)) {
+      if (!test({ name: entry.name, kind: kindOf(entry) })) {
+        return false;
+      }
+    }
+    return true;
+  } catch (error) {
+    if (systemCode(error) === "ENOENT") {
+      return true;
+    }
+    throw storageError(path, error);
+  }
 }
 
 function isAt(path: string): boolean {
