@@ -121,7 +121,7 @@ test.each([80, 40, 20])("on %i columns: a question, and what is said before it",
     answeredBy: "--confirm-did",
   });
   const screen = new Screen({ cols: width, rows: 60, allowProposedApi: true });
-  await vi.waitFor(() => expect(stderr()).toContain("here:"));
+  await vi.waitFor(() => expect(stderr()).toContain("here:"), 20_000);
   await new Promise<void>((resolve) => screen.write(stderr().replaceAll(/\r?\n/g, "\r\n"), resolve));
   const lines = Array.from({ length: 60 }, (_, row) => screen.buffer.active.getLine(row));
   // What the terminal had to break itself begins in one line and goes on in the next.

@@ -168,7 +168,7 @@ test("silence reaches nobody, and ends with the proxy", async () => {
   const bed = await pair();
   bed.proxy.when({}, silence());
   const unanswered = ask(bed.proxy);
-  await expect.poll(() => bed.proxy.recording.requests.length).toBe(1);
+  await expect.poll(() => bed.proxy.recording.requests.length, { timeout: 20_000 }).toBe(1);
   expect(bed.server.requests).toEqual([]);
   await bed[Symbol.asyncDispose]();
   expect(await unanswered).toMatchObject({ status: 0, broken: "ECONNRESET" });

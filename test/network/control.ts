@@ -18,7 +18,7 @@ export interface NetworkHandle {
 
 /** What one can ask of a bed. */
 export interface Network extends NetworkHandle {
-  /** the newest mail that fits, at once or when it arrives; rejects after `timeout` milliseconds (default 10 s) */
+  /** the newest mail that fits, at once or when it arrives; rejects after `timeout` milliseconds (default 30 s) */
   waitForMail(query: MailQuery, timeout?: number): Promise<Mail>;
   /** what came through the proxy of a `recorded` server until now */
   recording(pds: PdsHandle): Promise<Recording>;
@@ -95,7 +95,7 @@ export function connectNetwork(handle: NetworkHandle): Network {
   };
   return {
     ...handle,
-    waitForMail: async (query, timeout = 10_000) => {
+    waitForMail: async (query, timeout = 30_000) => {
       try {
         return await call<Mail>("waitForMail", query, timeout);
       } catch (cause) {

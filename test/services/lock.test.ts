@@ -106,7 +106,7 @@ test("while it is held, it is touched", async () => {
   await withLock(lock, process(7, { beat: 5 }), during, async () => {
     age(lock, 1000);
     const before = statSync(lock).mtimeMs;
-    await expect.poll(() => statSync(lock).mtimeMs, { interval: 5 }).toBeGreaterThan(before + 999_000);
+    await expect.poll(() => statSync(lock).mtimeMs, { timeout: 20_000, interval: 5 }).toBeGreaterThan(before + 999_000);
     // The text is what it was.
     expect(JSON.parse(readFileSync(lock, "utf8"))).toMatchObject({ pid: 7, beat: 5 });
     await expect(takeLock(lock, process(8, { space: "pid:[2]" }), 0, pass)).rejects.toMatchObject({ code: "locked" });
