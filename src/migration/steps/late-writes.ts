@@ -104,7 +104,7 @@ export async function lookBeforeClosing(context: Context): Promise<string | unde
   context.snapshot = last;
   let head: string;
   try {
-    head = (await source.latestCommit(identity.did, signal)).cid;
+    head = await askTwice(async () => (await source.latestCommit(identity.did, signal)).cid);
   } catch (error) {
     if (!isOwnRefusal(error)) {
       throw error;
@@ -117,6 +117,18 @@ export async function lookBeforeClosing(context: Context): Promise<string | unde
   return count === 0 || options.bringLateWrites
     ? undefined
     : `${count} of its records are not on ${target.host}, such as ${paths[0] ?? ""}`;
+}
+
+/** Asks once more after an answer that makes no sense: to stop here leaves the account active on two servers. */
+async function askTwice<T>(ask: () => Promise<T>): Promise<T> {
+  try {
+    return await ask();
+  } catch (error) {
+    if (!isDecampError(error, "bad-answer")) {
+      throw error;
+    }
+    return ask();
+  }
 }
 
 /**
