@@ -63,7 +63,7 @@ export { planAccountRecovery, recoverAccount, type RecoveryPlan, type RecoveryWi
 export { signByKey, type Signer } from "./account/sign-by-key.ts";
 export { signByServer, type SigningRequest } from "./account/sign-by-server.ts";
 export { submitSigned, type SubmitRequest, type SubmitResult } from "./account/submit-signed.ts";
-export type { IdentityAnswers } from "./account/answers.ts";
+export type { IdentityAnswers, PasswordAsked } from "./account/answers.ts";
 
 // Archive
 export { exportAccount, type ExportResult } from "./archive/export/export-account.ts";

@@ -12,7 +12,7 @@ import { findAnyIdentity } from "./find.ts";
 import { headAt, stateAt } from "./places.ts";
 import type { Pds } from "../services/servers/pds.ts";
 import { ownCredentials } from "./plan-move.ts";
-import { unsettledServers } from "./watch/unsettled-servers.ts";
+import { unsettledSentence, unsettledServers } from "./watch/unsettled-servers.ts";
 import { lackingParts, originOf } from "./repair/lacking-parts.ts";
 import type { AccountServices } from "./services.ts";
 import { signIn } from "./sign-in.ts";
@@ -27,8 +27,6 @@ export interface ActivateRequest {
   /** Origin of the server that is asked for the handle. */
   readonly from?: string | undefined;
   readonly allowPrivateHosts: boolean;
-  /** Folder of decamp's own state: it knows which operations decamp has made here. */
-  readonly stateDir?: string | undefined;
 }
 
 /** What came of it. */
@@ -50,7 +48,7 @@ export interface Activated {
 export async function activateAccount(
   services: AccountServices,
   answers: IdentityAnswers,
-  { account, from, allowPrivateHosts, stateDir }: ActivateRequest,
+  { account, from, allowPrivateHosts }: ActivateRequest,
   signal: AbortSignal,
 ): Promise<Activated> {
   const identity = await findAnyIdentity(services, parseAccount(account), { from, past: true }, signal);
@@ -62,7 +60,7 @@ export async function activateAccount(
     return { did, handle, server, state: "already-active" };
   }
   try {
-    await signIn(pds, { did, handle }, answers, "sourcePassword", signal);
+    await signIn(services, pds, { past, handle, named: [from] }, answers, "sourcePassword", signal);
     const before = homeBefore(past);
     const head = await headAt(pds, did, signal);
     if (before !== undefined && head?.data === emptyTree) {
@@ -71,13 +69,13 @@ export async function activateAccount(
         throw new DecampError(
           "refused",
           `The account is empty at ${pds.host}, and ${before}, where it has lived, may have all of it (${there}).`,
-          !(await unsettledServers(services, past, stateDir, signal)).includes(server)
+          from === server || !(await unsettledServers(services, past, signal)).includes(server)
             ? {
                 hint: "Nobody would see anything of it. This brings what is there first, and then activates the account:",
                 data: { next: ["migrate", did, "--from", before, "--to", server] },
               }
             : {
-                hint: `In the last 72 hours somebody has let the identity name ${pds.host}, and decamp has not done that on this machine. First settle whether it was you: this shows it, and the way back.`,
+                hint: `${unsettledSentence(past, pds)} First settle whether it was you: this shows it, and the way back.`,
                 data: { next: ["doctor", did] },
               },
         );

@@ -8,6 +8,18 @@ import type { ChangeFacts } from "../plc/change-facts.ts";
 import type { Difference } from "../plc/diff.ts";
 import type { Signer } from "./sign-by-key.ts";
 
+/** For what a password is asked. */
+export interface PasswordAsked {
+  readonly handle: string;
+  readonly host: string;
+  readonly again?: string;
+  /**
+   * Why only a person may answer, who sees the host, in a sentence: the identity names it of late, and perhaps by
+   * somebody else. What was given beforehand is not for it. It comes only where `canAskAgain` is true.
+   */
+  readonly onlyTyped?: string;
+}
+
 /** The answers that a change of an identity may need: of a person, or of a program. */
 export interface IdentityAnswers {
   /** True where a person can be asked a second time. */
@@ -16,14 +28,14 @@ export interface IdentityAnswers {
   readonly hasPlcToken: boolean;
 
   /** The account's own password on the server that holds it, in a move on the old server. */
-  sourcePassword(of: { handle: string; host: string; again?: string }): Promise<string>;
+  sourcePassword(of: PasswordAsked): Promise<string>;
   /** The sign-in code that a server has mailed. */
   authFactorCode(of: { host: string; again?: string }): Promise<string>;
   /**
    * The password that the account has on the new server. `isNew`: the account will be made with it, so that a person
    * types it twice.
    */
-  targetPassword(of: { handle: string; host: string; isNew?: boolean; again?: string }): Promise<string>;
+  targetPassword(of: PasswordAsked & { isNew?: boolean }): Promise<string>;
   /**
    * The code that the server has mailed for signing the PLC operation; empty to have another one mailed, of which
    * `isAnother` tells then.

@@ -14,7 +14,7 @@ import type { IdentityAnswers } from "./answers.ts";
 import { requireNoErrors } from "./plan-move.ts";
 import type { AccountLog } from "./find.ts";
 import type { AccountServices } from "./services.ts";
-import { signIn } from "./sign-in.ts";
+import { ownerOf, signIn } from "./sign-in.ts";
 import { notSent, submitOperation, type Submitted } from "./submit.ts";
 
 /**
@@ -52,6 +52,8 @@ export interface ChangeParts {
   readonly answers: IdentityAnswers;
   /** Called with the plan before it is confirmed. */
   readonly show: (plan: ChangePlan) => void;
+  /** Origins of servers that the person has named: a password that was given beforehand may go there. */
+  readonly named?: readonly string[] | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -120,7 +122,7 @@ async function showAndSend(
 
 /** A session at the server that an operation names. */
 async function openServer(
-  { services, answers, signal }: ChangeParts,
+  { services, answers, named, signal }: ChangeParts,
   { account, operation }: ChangePlan,
   { allowPrivateHosts }: ChangeOptions,
 ): Promise<Pds> {
@@ -132,6 +134,7 @@ async function openServer(
   }
   const pds = services.openPds(parseServerUrl(endpoint, { allowPrivateHosts }));
   const holdsIt = endpoint === pdsOf(account.log.head.operation);
-  await signIn(pds, account, answers, holdsIt ? "sourcePassword" : "targetPassword", signal);
+  const password = holdsIt ? "sourcePassword" : "targetPassword";
+  await signIn(services, pds, ownerOf(account, named), answers, password, signal);
   return pds;
 }

@@ -16,6 +16,7 @@ import { readDocument, readIdentity, type Identity } from "./read-identity.ts";
 import { readLog, type ReadLog } from "./read-log.ts";
 import type { AccountServices } from "./services.ts";
 import { readWebIdentity, type AnyIdentity } from "./web/any-identity.ts";
+import type { Past } from "./web/past.ts";
 
 /** Where a handle is looked up, and what else may be known of it. */
 export interface Hints {
@@ -51,6 +52,11 @@ export interface LocatedAccount {
    * @throws DecampError `identity-invalid`, and what the services throw
    */
   readonly document: () => Promise<DidDocument>;
+}
+
+/** What is known of its past. */
+export function pastOfLocated({ did, pds, signingKeys, log }: LocatedAccount): Past {
+  return log?.verified ?? { did, home: pds, signingKeys, moves: [] };
 }
 
 /**

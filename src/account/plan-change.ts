@@ -17,7 +17,7 @@ import type { ChangeParts, ChangePlan } from "./change.ts";
 import { timeAtDirectory } from "./directory-time.ts";
 import type { AccountLog } from "./find.ts";
 import { ownCredentials, planMove, requireNoDoubt, type PlannedMove } from "./plan-move.ts";
-import { signIn } from "./sign-in.ts";
+import { ownerOf, signIn } from "./sign-in.ts";
 
 export type WishedChange =
   /** Single changes of what the identity says now. */
@@ -94,7 +94,7 @@ function readOperation(value: unknown): UnsignedOperation {
 }
 
 async function move(
-  { services, answers, signal }: ChangeParts,
+  { services, answers, named = [], signal }: ChangeParts,
   account: AccountLog,
   { target, accepted }: Extract<WishedChange, { kind: "move" }>,
   options: { readonly allowPrivateHosts: boolean },
@@ -105,11 +105,12 @@ async function move(
   }
   const old = services.openPds(parseServerUrl(source, options));
   const next = services.openPds(target);
+  const owner = ownerOf(account, [...named, target]);
   try {
-    await signIn(old, account, answers, "sourcePassword", signal);
+    await signIn(services, old, owner, answers, "sourcePassword", signal);
     const own = await ownCredentials(old, signal);
     requireNoDoubt(account.log, old.host, own?.rotationKeys, { accepted });
-    await signIn(next, account, answers, "targetPassword", signal);
+    await signIn(services, next, owner, answers, "targetPassword", signal);
     return await planMove(account, next, own?.rotationKeys ?? [], undefined, signal, { accepted });
   } finally {
     await Promise.all([old.signOut(), next.signOut()]);

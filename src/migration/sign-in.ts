@@ -1,7 +1,9 @@
 /** Signing in at either server of a migration. */
 
 import { signIn } from "../account/sign-in.ts";
+import { pastOf } from "../account/web/any-identity.ts";
 import { isDecampError } from "../errors.ts";
+import { parseServerUrl } from "../identity/addresses.ts";
 import { noHandle } from "../identity/names.ts";
 import type { Pds } from "../services/servers/pds.ts";
 import type { SessionInfo } from "../services/servers/session.ts";
@@ -9,9 +11,10 @@ import type { Context } from "./context.ts";
 
 /** @throws DecampError `auth-refused`, `app-password`, `auth-factor-required`, `input-needed`, `refused` */
 export async function signInToSource(context: Context): Promise<SessionInfo> {
-  const { answers, identity, oldHandle, source, signal } = context;
+  const { answers, identity, oldHandle, services, source, signal } = context;
   const handle = oldHandle === noHandle ? undefined : oldHandle;
-  const info = await signIn(source, { did: identity.did, handle }, answers, "sourcePassword", signal);
+  const owner = { past: pastOf(identity), handle, named: namedIn(context) };
+  const info = await signIn(services, source, owner, answers, "sourcePassword", signal);
   context.email = info.email;
   return info;
 }
@@ -62,11 +65,19 @@ export async function trySignIn(context: Context): Promise<(() => Promise<void>)
 }
 
 async function signInThere(context: Context, at: Pds): Promise<SessionInfo> {
-  const { answers, identity, newHandle, signal } = context;
+  const { answers, identity, newHandle, options, services, signal, targetOrigin } = context;
   const handle = newHandle ?? identity.handle;
-  const info = await signIn(at, { did: identity.did, handle }, answers, "targetPassword", signal);
+  // Without --to it is from a journal. Where that names an entryway, it is the identity that has named the host behind.
+  const named = options.to === "" ? [targetOrigin] : namedIn(context);
+  const owner = { past: pastOf(identity), handle, named };
+  const info = await signIn(services, at, owner, answers, "targetPassword", signal);
   if (context.hasJournal && !context.switched && context.journal.state.signedIn !== true) {
     await context.note({ type: "signed-in" });
   }
   return info;
+}
+
+/** Origins of the servers that the person has named. */
+function namedIn({ options: { from, to, allowPrivateHosts } }: Context): readonly string[] {
+  return [from ?? "", to].flatMap((url) => (url === "" ? [] : [parseServerUrl(url, { allowPrivateHosts })]));
 }

@@ -136,7 +136,7 @@ export async function migrationStatus(
     whereIs(services, past, undefined, signal),
     ...pairs.map(async (pair) => whereIs(services, past, pair, signal)),
   ]);
-  const strange = await unsettledServers(services, past, stateDir, signal);
+  const strange = await unsettledServers(services, past, signal);
   const described = moves.map((where, index) =>
     settledFirst(describeMove(where, pairs, index, identity), did, strange),
   );

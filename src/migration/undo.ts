@@ -16,7 +16,7 @@ import { readAccount, type AccountLog } from "../account/find.ts";
 import { headAt, stateAt, type PlaceState } from "../account/places.ts";
 import { clocksDiffer } from "../account/recover.ts";
 import { signByKey, type Signer } from "../account/sign-by-key.ts";
-import { signIn } from "../account/sign-in.ts";
+import { ownerOf, signIn } from "../account/sign-in.ts";
 import { livesAt, moveBy, recentMoves, whereIs, type MoveInLog } from "../account/where.ts";
 import { DecampError, expectedFailure, isDecampError, withStanding } from "../errors.ts";
 import { parseServerUrl } from "../identity/addresses.ts";
@@ -341,7 +341,7 @@ function withOwnKey(
 
 /** A session at the old server. @throws DecampError `refused` if the account is not there any more */
 async function openSource(
-  { services, answers, signal }: UndoParts,
+  { services, answers, named, signal }: UndoParts,
   account: AccountLog,
   moved: MoveInLog,
 ): Promise<Pds> {
@@ -356,7 +356,7 @@ async function openSource(
       },
     );
   }
-  await signIn(source, account, answers, "sourcePassword", signal);
+  await signIn(services, source, ownerOf(account, named), answers, "sourcePassword", signal);
   return source;
 }
 
@@ -391,13 +391,13 @@ async function compareRepos(
 
 /** Deactivates the account on the new server; false if that could not be done. */
 async function leaveTarget(parts: UndoParts, account: AccountLog, moved: MoveInLog): Promise<boolean> {
-  const { services, answers, signal, warn } = parts;
+  const { services, answers, named, signal, warn } = parts;
   const target = services.openPds(moved.target);
   try {
     if ((await stateAt(target, account.did, signal)) !== "active") {
       return true;
     }
-    await signIn(target, account, answers, "targetPassword", signal);
+    await signIn(services, target, ownerOf(account, named), answers, "targetPassword", signal);
     await target.deactivate(signal);
     return true;
   } catch (error) {

@@ -26,11 +26,16 @@ export function entryBefore(
   return entries.find(({ cid }) => cid === nullifies.at(-1)) ?? entries.find(({ cid }) => cid === entry.operation.prev);
 }
 
-/** Origins of the servers that only such operations have named. @param made, now as above */
+/**
+ * Origins of the servers that only such operations have named, or those that were taken back, however old they are.
+ *
+ * @param made, now as above
+ */
 export function strangersServers(log: VerifiedLog, made: readonly string[], now: number): readonly string[] {
-  const late = lateForeigners(log, made, now);
+  const undone = log.entries.filter(({ nullified }) => nullified);
+  const late = [...lateForeigners(log, made, now), ...foreignOperations(log, undone, { keys: [], made }, now)];
   const unsettled = new Set(late.map(({ entry }) => entry.cid));
-  const settled = new Set(log.entries.filter(({ cid, nullified }) => !nullified && !unsettled.has(cid)).map(originIn));
+  const settled = new Set(log.entries.filter(({ cid }) => !unsettled.has(cid)).map(originIn));
   const named = new Set(late.flatMap(({ entry }) => originIn(entry) ?? []));
   return [...named].filter((origin) => !settled.has(origin));
 }

@@ -4,19 +4,13 @@ import { writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
-import { archiveName } from "../../src/archive/layout.ts";
 import type { KnownSecrets } from "../../src/data/known-secrets.ts";
 import { createPrompter, type Prompter } from "../../src/cli/talk/prompter.ts";
-import { requireKnownServer } from "../../src/cli/export/password-place.ts";
 import { keeperAnswers } from "../../src/cli/look/keepers.ts";
 import { secretKinds } from "../../src/cli/secret-kinds.ts";
 import type { Owner } from "../../src/cli/talk/answers/as-owner.ts";
 import { createSecrets, lookAtSecretFiles, type AllSecretFlags, type Secrets } from "../../src/cli/talk/secrets.ts";
-import { openTerminal } from "../../src/cli/talk/terminal.ts";
-import { verifyLog } from "../../src/plc/log.ts";
-import type { Services } from "../../src/services/open.ts";
-import { Fleet } from "../bench/fleet.ts";
-import { at as timeOf, hour, logOf, servedAt, testKey } from "../tools/plc.ts";
+import { openTerminal, type Terminal } from "../../src/cli/talk/terminal.ts";
 import { captured, type StreamOptions } from "./support/streams.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "decamp-secrets-"));
@@ -29,14 +23,13 @@ const file = (name: string, content: string | Uint8Array): string => {
   return path;
 };
 
+async function edge(options: StreamOptions = {}): Promise<{ terminal: Terminal; signal: AbortSignal }> {
+  const { parts } = captured({ ...options, env: { PATH: process.env["PATH"], ...options.env } });
+  return { terminal: await openTerminal(parts, { noColor: false }), signal: new AbortController().signal };
+}
+
 async function secrets(flags: AllSecretFlags, options: StreamOptions = {}): Promise<Secrets & { known: KnownSecrets }> {
-  const { signal } = new AbortController();
-  const terminal = await openTerminal(
-    captured({ ...options, env: { PATH: process.env["PATH"], ...options.env } }).parts,
-    {
-      noColor: false,
-    },
-  );
+  const { terminal, signal } = await edge(options);
   const prompter = createPrompter(terminal, {
     noInput: true,
     json: false,
@@ -265,34 +258,30 @@ test("a password that was given for one server goes to no other, named or not", 
   expect(await seen("first.example", false, false)).toEqual([false, "input-needed"]);
 });
 
-test("the password that a job has goes to no server that only a stranger's change has named, unless that is named", async () => {
-  const [old, next] = ["https://old.example", "https://next.example"];
-  const fleet = await Fleet.create(old, { records: 1, blobs: 0, blobSize: 0 });
-  const account = await fleet.account(0);
-  fleet.writeArchive(folder, account);
-  const archive = join(folder, archiveName(account.did));
-  const key = await testKey("server");
-  const steps = [old, next].map((url) => ({ keys: [key], by: key, change: servedAt(url) }));
-  const entries = await logOf(steps);
-  const verified = verifyLog(entries[0]!.did, entries);
-  const ask = async (pds: string, hours: number, place = archive): Promise<string> =>
-    requireKnownServer(
-      place,
-      { did: verified.did, pds, log: { verified, raw: entries } },
-      {
-        now: () => Date.parse(timeOf(hours * hour)),
-        clockOffset: () => 0,
-        directory: { origin: "https://plc.example" } as Services["directory"],
-        stateDir: join(folder, "no-state"),
-      },
-      new AbortController().signal,
-    ).then(
-      () => "sent",
-      (error: unknown) => (error as { code: string }).code,
-    );
-  expect(await ask(next, 2)).toBe("refused");
-  // It comes from there already; nobody can undo it any more; there is nothing that it could have come from.
-  expect(await ask(old, 2)).toBe("sent");
-  expect(await ask(next, 200)).toBe("sent");
-  expect(await ask(next, 2, join(folder, "none"))).toBe("sent");
+test("for a server that is not settled only what a person has typed for it counts, and that is asked for once", async () => {
+  const asked: (string | undefined)[] = [];
+  const prompter = {
+    canAsk: true,
+    secret: async ({ lead }: { lead?: string }) => Promise.resolve(`typed ${asked.push(lead)}`),
+  } as unknown as Prompter;
+  const given = { sourcePassword: { file: file("given", "given beforehand") } };
+  const { terminal, signal } = await edge();
+  const read = createSecrets(terminal, given, prompter, terminal.secrets, signal);
+  const at = async (host?: string): Promise<string> =>
+    read.read("sourcePassword", {
+      ...question,
+      ...(host === undefined ? {} : { onlyTyped: { host, why: `Who has named ${host}?` } }),
+    });
+  expect(await at()).toBe("given beforehand");
+  expect([await at("new.example"), await at("new.example"), await at("other.example")]).toEqual([
+    "typed 1",
+    "typed 1",
+    "typed 2",
+  ]);
+  expect(asked).toEqual(
+    ["new", "other"].map((name) => `Who has named ${name}.example? So what was given beforehand is not sent there.`),
+  );
+  const nothing = createSecrets(terminal, {}, prompter, terminal.secrets, signal);
+  await nothing.read("sourcePassword", { ...question, onlyTyped: { host: "new.example", why: "Who?" } });
+  expect(asked.at(-1)).toBe(undefined);
 });

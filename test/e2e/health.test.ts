@@ -313,7 +313,8 @@ test("blobs that did not come along: from the archive, from a server that lies, 
   expect(seen.wrong[0]?.message).toMatch(new RegExp(`${lost}|${other}`));
   expect(await look(account.did, "--quick")).toMatchObject({ code: 0 });
 
-  const own = ["--password-file", path.join(move.folder, "new"), ...where, "--no-input", "--json"];
+  // The move was made with another state: here the server has to be named before a password goes there.
+  const own = ["--from", b.url, "--password-file", path.join(move.folder, "new"), ...where, "--no-input", "--json"];
   const push = async (...more: string[]): Promise<unknown[]> => {
     // Where no server was named, that password goes nowhere.
     const env = { DECAMP_OLD_PASSWORD: account.password };
@@ -449,7 +450,9 @@ test("what a server lacks by its own count", async () => {
   };
   await runDecamp([...move.args, "--skip-blob", cids[0] ?? ""]);
   writeFileSync(secret, move.newPassword, { mode: 0o600 });
-  const seen = await look(account.did, "--sign-in", "--quick", "--password-file", secret);
+  const signIn = ["--sign-in", "--quick", "--password-file", secret];
+  expect(await look(account.did, ...signIn)).toMatchObject({ code: 5, states: { "sign-in": "unknown" } });
+  const seen = await look(account.did, ...signIn, "--state-dir", move.stateDir);
   expect(seen).toMatchObject({ code: 3, states: { "owner-status": "ok", "owner-head": "ok", "owner-blobs": "fault" } });
   expect(seen.wrong).toMatchObject([{ message: expect.stringContaining(cids[0] ?? "none") as string }]);
   await move.remove();

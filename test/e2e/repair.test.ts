@@ -132,7 +132,10 @@ test("a copy that a move has only begun does not get its key into the identity",
   const there = { type: "AtprotoPersonalDataServer", endpoint: b.url };
   await changeIdentity(network, account, () => ({ services: { ...services, atproto_pds: there } }));
   const before = await identity(account.did);
-  const refused = await repair({ ...account, password: move.newPassword }, key, ["--confirm-did", account.did]);
+  const owner = { ...account, password: move.newPassword };
+  const unnamed = await repair(owner, key, ["--confirm-did", account.did]);
+  expect([unnamed.code, failure(unnamed)]).toMatchObject([9, { data: { reason: "unsettled-server" } }]);
+  const refused = await repair(owner, key, ["--confirm-did", account.did, "--from", b.url]);
   expect([refused.code, failure(refused)]).toMatchObject([9, { code: "refused", data: { reason: "empty" } }]);
   expect(await identity(account.did)).toEqual(before);
   await move.remove();

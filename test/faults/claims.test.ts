@@ -203,7 +203,8 @@ test.concurrent(
       said(
         await runDecamp(
           words(
-            `plc add-key ${did} ${key} --password-file ${fileWith(password)} --plc-token-file ${fileWith("AAAAA-AAAAA")}`,
+            `plc add-key ${did} ${key} --from ${target.publicUrl} --password-file ${fileWith(password)}`,
+            `--plc-token-file ${fileWith("AAAAA-AAAAA")}`,
             `--plc-url ${network.plcUrl} --state-dir ${path.join(folder, "in")} --confirm-did ${did}`,
             "--allow-private-hosts --no-input --json",
           ),

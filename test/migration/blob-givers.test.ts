@@ -32,6 +32,7 @@ async function ask({ states = {}, now, named = [], refuses, wants = true }: Worl
     now: () => Date.parse(at(now * hour)),
     clockOffset: () => 0,
     directory: { origin: "https://plc.example" },
+    heads: {},
     openPds: (origin: string) => ({
       origin,
       host: new URL(origin).host,
@@ -51,7 +52,7 @@ async function ask({ states = {}, now, named = [], refuses, wants = true }: Worl
   const givers = await BlobGivers.of(
     services,
     identity,
-    { named, others: { home: true, earlier: true }, stateDir: "/nowhere" },
+    { named, others: { home: true, earlier: true } },
     {
       canAskAgain: false,
       authFactorCode: async () => Promise.reject(new Error("nobody asks for it")),

@@ -11,7 +11,7 @@ import { carryOut, type ChangeOptions, type ChangeParts, type ChangePlan, type C
 import type { AccountLog } from "../find.ts";
 import { ownCredentials } from "../plan-move.ts";
 import { signByServer } from "../sign-by-server.ts";
-import { signIn } from "../sign-in.ts";
+import { ownerOf, signIn } from "../sign-in.ts";
 
 /** The server that holds the account, signed in. */
 export interface ServerSession {
@@ -51,7 +51,7 @@ export async function changeByServer(
  * @throws DecampError `refused` if the identity names none; what signing in throws
  */
 export async function withSession<T>(
-  { services, answers, signal }: ChangeParts,
+  { services, answers, named = [], signal }: ChangeParts,
   account: AccountLog,
   request: ChangeOptions & { readonly server?: string | undefined },
   session: ServerSession | undefined,
@@ -68,7 +68,14 @@ export async function withSession<T>(
   }
   const pds = services.openPds(parseServerUrl(endpoint, request));
   try {
-    const { email } = await signIn(pds, account, answers, "sourcePassword", signal);
+    const { email } = await signIn(
+      services,
+      pds,
+      ownerOf(account, [...named, request.server]),
+      answers,
+      "sourcePassword",
+      signal,
+    );
     return await work({ pds, email, own: await ownCredentials(pds, signal) });
   } finally {
     await pds.signOut();

@@ -50,7 +50,8 @@ export type RepairResult =
  * @throws DecampError `refused` for a server that does not prove that it has the account, or a change that was not
  *   confirmed; what signing in, signing and submitting throw
  */
-export async function repairIdentity(parts: ChangeParts, request: RepairRequest): Promise<RepairResult> {
+export async function repairIdentity(told: ChangeParts, request: RepairRequest): Promise<RepairResult> {
+  const parts = request.server === undefined ? told : { ...told, named: [...(told.named ?? []), request.server] };
   const account = await readAccount(parts.services, request.account, { ...request, anyState: true }, parts.signal);
   const { did, log } = account;
   const named = pdsOf(log.head.operation);

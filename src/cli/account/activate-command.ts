@@ -11,7 +11,7 @@ export async function accountActivateCommand(invocation: Invocation<OwnerFlags>,
   const [account = ""] = invocation.args;
   return asOwner(invocation, edge, async ({ services, answers, globals, from, signal }) => {
     const { allowPrivateHosts, json, quiet } = globals;
-    const request = { account, from, allowPrivateHosts, stateDir: services.stateDir };
+    const request = { account, from, allowPrivateHosts };
     const done = await activateAccount(services, answers, request, signal);
     const document = { type: "result", version: 1, command: "account activate", ...done };
     if (!tellDocument(terminal, json, document) && !quiet) {

@@ -1,8 +1,8 @@
 /** `decamp export ACCOUNT`: options, one call of the use case, and what is said about its result. */
 import { exportOptions } from "../../archive/export/export-options.ts";
 import { exportFound, findToExport } from "../../archive/export/find-and-export.ts";
-import type { LocatedAccount } from "../../account/find.ts";
-import { signIn } from "../../account/sign-in.ts";
+import { pastOfLocated } from "../../account/find.ts";
+import { signIn, type SessionOwner } from "../../account/sign-in.ts";
 import type { ReportExport } from "../../archive/events.ts";
 import { usualFolder } from "../../archive/export/usual-archive.ts";
 import { readableManifests } from "../../archive/manifest.ts";
@@ -10,6 +10,7 @@ import { DecampError, exitCodeOf } from "../../errors.ts";
 import { parseServerUrl } from "../../identity/addresses.ts";
 import type { Account } from "../../identity/names.ts";
 import { isNoFolder } from "../../services/disk/hash-file.ts";
+import type { OpenServices } from "../../services/open.ts";
 import type { Pds } from "../../services/servers/pds.ts";
 import type { ExportFlags } from "./declare.ts";
 import { nonEmpty, readGlobals } from "../globals.ts";
@@ -89,13 +90,12 @@ export async function exportAccount(
             report({ type: "step", id: "locate", title: "Find the account", state: "done", detail: located.did });
             try {
               if (signsIn) {
-                if (origin === undefined && target === undefined) {
-                  const { requireKnownServer } = await import("./password-place.ts");
-                  await requireKnownServer(archive, located, services, signal);
-                }
+                // Where an archive comes from somebody has named, or it was settled once.
+                const before = target === undefined ? (await readableManifests(archive)).at(-1)?.source : undefined;
                 const secrets = createSecrets(terminal, secretFlags, prompter, known, signal, secretsHere);
                 report({ type: "step", id: "sign-in", title: "Sign in", state: "start" });
-                await openSession(pds, located, terminal, secrets, prompter, report, signal);
+                const owner = { past: pastOfLocated(located), handle: located.handle, named: [origin, before] };
+                await openSession(services, pds, owner, { terminal, secrets, prompter, report }, signal);
                 report({ type: "step", id: "sign-in", title: "Sign in", state: "done" });
               }
               const { concurrency, recheck, compress, publicOnly = false } = flags;
@@ -171,13 +171,19 @@ function wantsSignIn(flags: ExportFlags, env: Readonly<NodeJS.ProcessEnv>): bool
   );
 }
 
+/** What there is to talk with. */
+interface Around {
+  readonly terminal: Terminal;
+  readonly secrets: Secrets;
+  readonly prompter: Prompter;
+  readonly report: ReportExport;
+}
+
 async function openSession(
+  services: OpenServices,
   pds: Pds,
-  located: LocatedAccount,
-  terminal: Terminal,
-  secrets: Secrets,
-  prompter: Prompter,
-  report: ReportExport,
+  owner: SessionOwner,
+  { terminal, secrets, prompter, report }: Around,
   signal: AbortSignal,
 ): Promise<void> {
   const answers = createIdentityAnswers(terminal, {}, secrets, prompter, {
@@ -185,7 +191,7 @@ async function openSession(
     target: "",
     explain: () => undefined,
   });
-  await signIn(pds, located, answers, "sourcePassword", signal, true);
+  await signIn(services, pds, owner, answers, "sourcePassword", signal, true);
   if (pds.isAppPassword) {
     report({
       type: "warning",

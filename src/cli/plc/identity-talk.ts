@@ -72,7 +72,7 @@ export async function talkIdentity<T>(
       }
     };
     const openSigner = rotationKeyOpener(secrets, flags.curve, outside, signal);
-    const parts = { services, answers, show, signal };
+    const parts = { services, answers, show, named: from === undefined ? [] : [from], signal };
     return work({ parts, services, secrets, openSigner, hasRotationKey, globals, complete, from });
   });
 }

@@ -4,7 +4,7 @@ import { DecampError } from "../../errors.ts";
 import { isHandle, noHandle } from "../../identity/names.ts";
 import type { Answers } from "../../migration/answers.ts";
 import type { Prompter } from "./prompter.ts";
-import type { Secrets } from "./secrets.ts";
+import type { SecretQuestion, Secrets } from "./secrets.ts";
 import type { Channel, Terminal } from "./terminal.ts";
 import type { Complete } from "../next-command.ts";
 import { commandLine } from "../command-line.ts";
@@ -37,8 +37,9 @@ export function createIdentityAnswers(
     canAskAgain: prompter.canAsk,
     hasPlcToken: secrets.isGivenBeforehand("plcToken"),
 
-    sourcePassword: ({ handle, host, again }) =>
+    sourcePassword: ({ handle, host, onlyTyped, again }) =>
       secrets.read("sourcePassword", {
+        onlyTyped: typedFor(host, onlyTyped),
         message: `Password of ${handle} at ${source}, ${hostName(host)}:`,
         what: `the password for ${source}`,
         again: refused(again),
@@ -51,8 +52,9 @@ export function createIdentityAnswers(
         again: refused(again),
       }),
 
-    targetPassword: ({ handle, host, isNew = false, again }) =>
+    targetPassword: ({ handle, host, onlyTyped, isNew = false, again }) =>
       secrets.read("targetPassword", {
+        onlyTyped: typedFor(host, onlyTyped),
         message: `${isNew ? "New password for" : "Password of"} ${handle} at ${target}, ${hostName(host)}:`,
         what: `the password for ${target}`,
         repeat: isNew ? "The same password once more:" : undefined,
@@ -101,6 +103,10 @@ export function createIdentityAnswers(
       }
     },
   };
+}
+
+function typedFor(host: string, why: string | undefined): SecretQuestion["onlyTyped"] {
+  return why === undefined ? undefined : { host, why };
 }
 
 /** A handle is the same in capitals; a DID is not. */

@@ -23,7 +23,7 @@ interface SecretFlags {
 
 export type AllSecretFlags = Readonly<Partial<Record<SecretName, SecretFlags>>>;
 
-interface SecretQuestion {
+export interface SecretQuestion {
   readonly message: string;
   /** Said before it is asked for. */
   readonly lead?: string | undefined;
@@ -45,6 +45,8 @@ interface SecretQuestion {
   readonly again?: boolean;
   /** It is for something new: what a person has typed for something else is not taken for it. */
   readonly isNew?: boolean;
+  /** Only what a person has typed for this host counts, and why: a sentence. */
+  readonly onlyTyped?: { readonly host: string; readonly why: string } | undefined;
 }
 
 export interface Secrets {
@@ -144,7 +146,7 @@ export function createSecrets(
   const whatIs = (name: SecretName): string => called[name] ?? secretKinds[name].what;
   // Nobody types a password twice, and the standard input can be read only once.
   const kept = new Map<SecretName, string>();
-  const typed = new Set<SecretName>();
+  const typed = new Map<SecretName, SecretQuestion["onlyTyped"]>();
 
   const fromFlags = async (name: SecretName): Promise<string | undefined> => {
     const { file, command } = flags[name] ?? {};
@@ -179,6 +181,11 @@ export function createSecrets(
     return secret === undefined ? undefined : remember(name, secret);
   };
 
+  const isGiven = (name: SecretName): boolean =>
+    kept.has(name) ||
+    Object.values(flags[name] ?? {}).some((one) => one !== undefined) ||
+    fromEnvironment(name) !== undefined;
+
   const remember = (name: SecretName, secret: string): string => {
     known.add(secret);
     if (name === "passphrase" && hasControl(secret)) {
@@ -204,8 +211,9 @@ export function createSecrets(
     },
 
     read: async (name, question) => {
-      const { again = false, isNew = false, ...asked } = question;
-      let secret = again || (isNew && typed.has(name)) ? undefined : await readGiven(name);
+      const { again = false, isNew = false, onlyTyped, ...asked } = question;
+      const isPassedOver = onlyTyped !== undefined && typed.get(name)?.host !== onlyTyped.host;
+      let secret = again || isPassedOver || (isNew && typed.has(name)) ? undefined : await readGiven(name);
       if (secret === undefined) {
         known.expect();
         const { flag, env } = secretKinds[name];
@@ -218,7 +226,11 @@ export function createSecrets(
           return secret === "" ? secret : remember(name, secret);
         }
         for (let { message } = asked; ;) {
-          const last = repeat === undefined ? { afterwards } : {};
+          const lead =
+            isPassedOver && !again && isGiven(name)
+              ? `${onlyTyped.why} So what was given beforehand is not sent there.`
+              : undefined;
+          const last = repeat === undefined ? { afterwards, lead } : { lead };
           secret = await prompter.secret({ message, what, answeredBy, ...last });
           if (asked.mayBeFile === true && namesFile(secret)) {
             try {
@@ -245,7 +257,7 @@ export function createSecrets(
           }
           message = `The two were not the same. ${asked.message}`;
         }
-        typed.add(name);
+        typed.set(name, onlyTyped);
       }
       return remember(name, secret);
     },

@@ -4,7 +4,7 @@
  * may sign in; a password goes only to the server for which it was asked.
  */
 
-import type { IdentityAnswers } from "../../account/answers.ts";
+import type { IdentityAnswers, PasswordAsked } from "../../account/answers.ts";
 import { stateAt } from "../../account/places.ts";
 import { signIn } from "../../account/sign-in.ts";
 import { pastOf, type AnyIdentity } from "../../account/web/any-identity.ts";
@@ -38,7 +38,7 @@ export interface OwnerOnly {
 export interface KeeperAnswers extends Pick<IdentityAnswers, "authFactorCode" | "canAskAgain"> {
   /** Whether to sign in there. Never throws because nobody can be asked. */
   readonly wantsSignIn: (keeper: Keeper) => Promise<boolean>;
-  readonly keeperPassword: (of: Keeper & { again?: string }) => Promise<string>;
+  readonly keeperPassword: (of: Keeper & PasswordAsked) => Promise<string>;
 }
 
 /** Which servers are asked. */
@@ -47,8 +47,6 @@ export interface Wanted {
   readonly named: readonly string[];
   /** Which others: `home` is the one where the account lives, `earlier` are those where it has lived. */
   readonly others: { readonly home: boolean; readonly earlier: boolean };
-  /** Folder of decamp's own state: it knows which operations decamp has made here. */
-  readonly stateDir: string;
 }
 
 /** The servers, in the order in which they are asked. */
@@ -56,6 +54,7 @@ export class BlobGivers {
   readonly all: readonly Pds[];
   /** Those that may give to the owner what they give to nobody else, and where nobody has signed in. */
   readonly ownerOnly: OwnerOnly[] = [];
+  readonly #services: MigrationServices;
   readonly #identity: AnyIdentity;
   readonly #named: ReadonlySet<string>;
   /** Origins that only a change has named which may be a stranger's: nobody is asked to sign in there. */
@@ -79,6 +78,7 @@ export class BlobGivers {
       ...(others.earlier ? earlierHomes({ past }) : []),
     ]);
     this.all = [...origins].map((origin) => services.openPds(origin));
+    this.#services = services;
     this.#identity = identity;
     this.#named = new Set(named);
     this.#strange = new Set(strange);
@@ -93,7 +93,7 @@ export class BlobGivers {
     answers: KeeperAnswers,
     signal: AbortSignal,
   ): Promise<BlobGivers> {
-    const strange = await unsettledServers(services, pastOf(identity), wanted.stateDir, signal);
+    const strange = await unsettledServers(services, pastOf(identity), signal);
     return new BlobGivers(services, identity, wanted, strange, answers, signal);
   }
 
@@ -105,6 +105,7 @@ export class BlobGivers {
    */
   async signIn(pds: Pds): Promise<boolean> {
     const { did, handle } = this.#identity;
+    const past = pastOf(this.#identity);
     const { host, origin } = pds;
     const isNamed = this.#named.has(origin);
     if (pds.isSignedIn || (this.#strange.has(origin) && !isNamed)) {
@@ -115,17 +116,24 @@ export class BlobGivers {
     if (["active", "unreachable", "unknown"].includes(state) || (state === "absent" && !isNamed)) {
       return false;
     }
-    const keeper = { handle, host, isHome: livesAt(pastOf(this.#identity), origin), isNamed };
+    const keeper = { handle, host, isHome: livesAt(past, origin), isNamed };
     if (!(await this.#answers.wantsSignIn(keeper))) {
       this.ownerOnly.push({ server: origin });
       return false;
     }
     const { authFactorCode, canAskAgain, keeperPassword } = this.#answers;
-    const ask: IdentityAnswers["sourcePassword"] = async ({ again }) =>
-      keeperPassword({ ...keeper, ...(again === undefined ? {} : { again }) });
+    const ask: IdentityAnswers["sourcePassword"] = async (asked) => keeperPassword({ ...asked, ...keeper });
     const own = { authFactorCode, canAskAgain, sourcePassword: ask, targetPassword: ask };
     try {
-      await signIn(pds, { did, handle }, own, "sourcePassword", this.#signal, true);
+      await signIn(
+        this.#services,
+        pds,
+        { past, handle, named: [...this.#named] },
+        own,
+        "sourcePassword",
+        this.#signal,
+        true,
+      );
       return true;
     } catch (error) {
       this.#signal.throwIfAborted();

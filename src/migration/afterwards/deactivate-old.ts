@@ -130,7 +130,7 @@ export async function deactivateOld(
     const isRemembered = await hasMove(stateDir, did, { source: server, target: home });
     const { head, ...proved } = await proveHeld(copies, isRemembered);
     await talk.confirm({ ...names, ...proved });
-    await signIn(source, { did, handle }, answers, "sourcePassword", signal);
+    await signIn(services, source, { past, handle, named: [from, named] }, answers, "sourcePassword", signal);
     await requireStill(services, copies, head);
     await closeOld(copies);
     return { ...names, state: "deactivated", homeState: await lookAfterwards(services, copies, head), ...proved };

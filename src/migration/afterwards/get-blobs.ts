@@ -53,7 +53,7 @@ export async function getBlobs(
     requireArchiveOf(contents, named, did);
   }
   const archive = named ?? (await requireUsual());
-  const wanted = { named: servers, others: { home: true, earlier: true }, stateDir };
+  const wanted = { named: servers, others: { home: true, earlier: true } };
   const givers = await BlobGivers.of(services, identity, wanted, answers, signal);
   try {
     const options = { ...exportOptions(services, { signal }), signsIn: givers.signIn.bind(givers) };

@@ -44,7 +44,7 @@ export interface PushRequest {
   readonly archive?: string | undefined;
   /**
    * Origins of servers that may have them, in the place of those where the account has lived; the first one is asked
-   * for the handle, too.
+   * for the handle, too. The one where it lives can be named as well: its password may go there then.
    */
   readonly servers: readonly string[];
   readonly allowPrivateHosts: boolean;
@@ -113,7 +113,7 @@ export async function pushBlobs(
   const home = services.openPds(server);
   let givers: BlobGivers | undefined;
   try {
-    await signIn(home, { did, handle }, answers, "sourcePassword", signal);
+    await signIn(services, home, { past, handle, named: servers }, answers, "sourcePassword", signal);
     const left = await missingAt(home, { did, past }, signal);
     const missing = left.size;
     const work: Work = { services, did, home, signal, left, said: new Map(), pushed: [], refused: new Map() };
@@ -125,7 +125,7 @@ export async function pushBlobs(
     }
     if (left.size > 0) {
       const named = servers.filter((url) => !livesAt(past, url));
-      const wanted = { named, others: { home: false, earlier: servers.length === 0 }, stateDir };
+      const wanted = { named, others: { home: false, earlier: named.length === 0 } };
       givers = await BlobGivers.of(services, identity, wanted, keepers, signal);
       await pushFromServers(work, givers);
     }

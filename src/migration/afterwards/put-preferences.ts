@@ -72,10 +72,11 @@ export async function putPreferencesBack(
       hint: "They are in an archive that was made while signed in: decamp export with --sign-in, or a move.",
     });
   }
-  const server = parseServerUrl(requireHome(pastOf(identity)), { allowPrivateHosts });
+  const past = pastOf(identity);
+  const server = parseServerUrl(requireHome(past), { allowPrivateHosts });
   const pds = services.openPds(server);
   try {
-    await signIn(pds, { did, handle }, answers, "sourcePassword", signal);
+    await signIn(services, pds, { past, handle, named: [from] }, answers, "sourcePassword", signal);
     const list = storedPreferences(archived.list);
     const there = storedPreferences(await pds.getPreferences(signal));
     const comes = kindsOfPreferences(lackingPreferences(list, there));

@@ -132,7 +132,14 @@ async function planAndSet(
   }
   await talk.confirm(plan);
   try {
-    await signIn(pds, { did, handle: before }, answers, "sourcePassword", signal);
+    await signIn(
+      services,
+      pds,
+      { past: pastOf(identity), handle: before, named: [from] },
+      answers,
+      "sourcePassword",
+      signal,
+    );
     await waitUntilThere();
     const planned = await prepare(services, identity, handle, signal);
     progress.sent = true;

@@ -111,7 +111,7 @@ export async function examine(
     ]).then((checks) => checks.flat().flatMap((check) => check ?? []));
     const [checks, inside] = await Promise.all([
       outside,
-      owner === undefined ? [] : checkAsOwner(services, subject, standing, owner, outside, signal),
+      owner === undefined ? [] : checkAsOwner(services, subject, standing, { owner, from }, outside, signal),
     ]);
     const seen = withMove([...first, ...checks, ...inside], await move);
     const all = withoutStrangers([...[changes?.check ?? []].flat(), ...seen], changes);

@@ -3,7 +3,7 @@
 import type { IdentityAnswers } from "../../account/answers.ts";
 import { headAt } from "../../account/places.ts";
 import { lackingParts, originOf } from "../../account/repair/lacking-parts.ts";
-import { signIn } from "../../account/sign-in.ts";
+import { ifItIsYours, signIn } from "../../account/sign-in.ts";
 import { isWebPast } from "../../account/web/past.ts";
 import { expectedFailure, isDecampError } from "../../errors.ts";
 import { parseRecommended } from "../../plc/update.ts";
@@ -18,6 +18,13 @@ export type OwnerAnswers = Pick<
   IdentityAnswers,
   "authFactorCode" | "canAskAgain" | "sourcePassword" | "targetPassword"
 >;
+
+/** How the owner is asked. */
+interface Asking {
+  readonly owner: OwnerAnswers;
+  /** Origin of the server that was named. */
+  readonly from?: string | undefined;
+}
 
 /** What it takes to ask as the owner. */
 interface Asked {
@@ -52,7 +59,7 @@ export async function checkAsOwner(
   services: MigrationServices,
   subject: Subject,
   standing: Standing,
-  answers: OwnerAnswers,
+  { owner, from }: Asking,
   others: Promise<readonly HealthCheck[]>,
   signal: AbortSignal,
 ): Promise<readonly HealthCheck[]> {
@@ -60,14 +67,14 @@ export async function checkAsOwner(
     return [];
   }
   const pds = services.openPds(standing.home.url);
-  const { did, handle } = subject;
+  const { past, handle } = subject;
   const { state } = standing.home;
   if (state === "unreachable" || state === "absent") {
     const why = state === "absent" ? "does not have the account" : "does not answer";
     return [found("sign-in", "unknown", `What only its owner can see is not known: ${pds.host} ${why}.`)];
   }
   try {
-    await signIn(pds, { did, handle }, answers, "sourcePassword", signal, true);
+    await signIn(services, pds, { past, handle, named: [from] }, owner, "sourcePassword", signal, true);
     const asked = { services, subject, standing, pds, signal };
     const status = pds.accountStatus(signal);
     status.catch(() => undefined); // whoever asks for it gets the error
@@ -82,12 +89,14 @@ export async function checkAsOwner(
     ]);
     return [fine("sign-in", `Signed in at ${pds.host}${how}.`), ...checks];
   } catch (error) {
-    if (!isDecampError(error, ...reasonsOfServers)) {
+    const isUnsettled = isDecampError(error, "refused") && error.data["reason"] === "unsettled-server";
+    if (!isUnsettled && !isDecampError(error, ...reasonsOfServers)) {
       throw error;
     }
     signal.throwIfAborted();
     const { message, hint } = error;
-    return [found("sign-in", "unknown", `What only its owner can see is not known. ${message}`, { help: hint })];
+    const help = isUnsettled ? ifItIsYours(pds) : hint;
+    return [found("sign-in", "unknown", `What only its owner can see is not known. ${message}`, { help })];
   } finally {
     await pds.signOut();
   }

@@ -65,7 +65,9 @@ export async function standingOf(
     ...(elsewhere === undefined ? [] : [elsewhere]),
   ];
   const inside =
-    owner === undefined ? [] : await checkAsOwner(services, subject, standing, owner, Promise.resolve(outside), signal);
+    owner === undefined
+      ? []
+      : await checkAsOwner(services, subject, standing, { owner, from: lookup.from }, Promise.resolve(outside), signal);
   const { log } = identity;
   const changes =
     log === undefined ? undefined : recentChanges(services, log, await madeHere(lookup.stateDir, did, signal));

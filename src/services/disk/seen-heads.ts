@@ -6,7 +6,7 @@
 import { isJsonObject } from "../../data/json-object.ts";
 import { DecampError } from "../../errors.ts";
 import { joinPath, writeShared } from "./files.ts";
-import { noteMade } from "./remembered/made-operations.ts";
+import { madeHere, noteMade } from "./remembered/made-operations.ts";
 import { ownFolder, readOwn } from "./own-files.ts";
 
 export interface SeenHead {
@@ -31,6 +31,8 @@ export interface SeenHeads {
    * that of its content where a server is going to sign it (`contentCid`) @throws as `remember`
    */
   noteMade?(did: string, cid: string): Promise<void>;
+  /** What decamp has made of it on this machine, as far as that can be read. @throws the signal's reason */
+  made?(did: string, signal: AbortSignal): Promise<readonly string[]>;
   /** Where the head of a DID is kept, for messages. */
   place(did: string): string;
 }
@@ -52,6 +54,7 @@ export function createSeenHeads(stateDir: string): SeenHeads {
       await writeShared(place(did), `${JSON.stringify({ did, cid, seenAt })}\n`);
     },
     noteMade: async (did, cid) => noteMade(stateDir, did, cid),
+    made: async (did, signal) => madeHere(stateDir, did, signal),
   };
 }
 
