@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { takeLock } from "../../src/services/disk/lock.ts";
+import { isMuchMissed } from "../../src/archive/export/night.ts";
 import { archiveName } from "../../src/archive/layout.ts";
 import { nightLock } from "../../src/archive/state/run-files.ts";
 import { Fleet, type FleetAccount } from "../bench/fleet.ts";
@@ -18,7 +19,7 @@ let figures = "";
 let server: ScriptedServer;
 const accounts: FleetAccount[] = [];
 /** What the server does now. */
-const now = { refused: "", hidden: "", lists: true, isEmpty: false, onRepo: (): void => undefined };
+const now = { refused: "", hidden: "", lists: true, isShort: false, isEmpty: false, onRepo: (): void => undefined };
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "decamp-metrics-"));
@@ -30,7 +31,8 @@ beforeAll(async () => {
     const [, did = "", log] = pathname.split("/");
     const account = accounts.find((one) => one.did === (searchParams.get("did") ?? did));
     if (method === "listRepos") {
-      const repos = accounts.filter((one) => one.did !== now.hidden && !now.isEmpty).map((one) => listed(one));
+      const shown = now.isShort ? accounts.slice(3) : accounts;
+      const repos = shown.filter((one) => one.did !== now.hidden && !now.isEmpty).map((one) => listed(one));
       return now.lists ? sendJson(response, 200, { repos }) : sendJson(response, 400, { error: "No", message: "no" });
     }
     if (account === undefined || account.did === now.refused) {
@@ -272,4 +274,55 @@ test("figures of a folder", async () => {
   expect(one("records")).toBe(7);
   expect(one("disk_bytes")).toBeGreaterThan(one("content_bytes") ?? Infinity);
   expect((await stat(path)).mode & 0o777).toBe(0o644);
+});
+
+test("a list that lacks much at once is no good night, until three days have passed; those that left one by one are", async () => {
+  const memory = join(backups, "night.json");
+  const result = ({ stdout }: Ran): unknown => JSON.parse(stdout.trim().split("\n").at(-1) ?? "");
+  now.isShort = true;
+  try {
+    for (const _ of ["the first night", "the next one"]) {
+      const short = await night();
+      expect(short.exitCode).toBe(6);
+      expect(outcomes(short.families)).toEqual({ inactive: 1, taken_down: 1, gone: 3 });
+      expect(figure(short.families, "missed_accounts")).toBe(3);
+      expect(result(short)).toMatchObject({ ok: false, missed: { count: 3, of: 3, much: true } });
+    }
+    const where = ["--plc-url", server.origin, "--allow-private-hosts", "--state-dir", join(folder, "state")];
+    const person = await run(["export", "--all", "--pds", server.origin, "-o", backups, ...where, "--quiet"]);
+    expect(person.exitCode).toBe(6);
+    const day = new Date().toISOString().slice(0, 10);
+    expect(person.stdout).toContain(
+      `Much of the list is gone: of 3 accounts with an archive the list lacks 3, first noted on ${day}.`,
+    );
+    const known = JSON.parse(await readFile(memory, "utf8")) as { gone: Record<string, number> };
+    const noted = Object.entries(known.gone).map(([did], at) => [did, Date.now() - (at < 2 ? 73 : 71) * 3_600_000]);
+    await writeFile(memory, JSON.stringify({ ...known, gone: Object.fromEntries(noted) as object }));
+    const later = await night();
+    expect(later.exitCode).toBe(0);
+    expect(figure(later.families, "missed_accounts")).toBe(1);
+    expect(result(later)).toMatchObject({ ok: true, missed: { count: 1, of: 1, much: false } });
+  } finally {
+    now.isShort = false;
+  }
+  const back = await night();
+  expect({ exitCode: back.exitCode, missed: figure(back.families, "missed_accounts") }).toEqual({
+    exitCode: 0,
+    missed: 0,
+  });
+  expect(result(back)).not.toHaveProperty("missed");
+});
+
+test.each([
+  [2, 2, false],
+  [3, 3, true],
+  [3, 6, false],
+  [9, 18, false],
+  [9, 17, true],
+  [10, 100, false],
+  [10, 99, true],
+  [10_000, 100_000, false],
+  [10_001, 100_000, true],
+])("%i of %i accounts with an archive are missed: %s", (count, of, isMuch) => {
+  expect(isMuchMissed({ count, of, since: 0 })).toBe(isMuch);
 });

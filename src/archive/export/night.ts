@@ -44,6 +44,27 @@ const pageInLookUps = 10;
 /** With more accounts in doubt than these, identities are looked up as if nothing were known. */
 const mostInDoubt = 10_000;
 
+/** An account is newly gone for so long, in milliseconds: whoever does not look at one night sees it in the next. */
+const newlyGone = 72 * 3_600_000;
+
+/** The accounts of a server that have an archive, and how many of them its list lacks of late. */
+export interface Missed {
+  /** First noted by a night in the last 72 hours, and their identity names no other server, as far as is known. */
+  readonly count: number;
+  /** These, and the ones in the list. */
+  readonly of: number;
+  /** When a night noted the first of them; epoch milliseconds. */
+  readonly since: number;
+}
+
+/**
+ * Whether the list of a server lacks so many accounts that somebody has to look: people leave one by one. More than a
+ * tenth of them are many, if they are ten at least, or of fewer three and more than half.
+ */
+export function isMuchMissed({ count, of }: Missed): boolean {
+  return count >= 10 ? count > of / 10 : count >= 3 && count > of / 2;
+}
+
 /** What a night needs to know. */
 export interface NightSetting {
   /** The folder of the archives. */
@@ -70,6 +91,8 @@ export class Night {
   readonly #moved = new Map<string, string>();
   /** Accounts with an archive that the list does not have, and since when: epoch milliseconds. */
   readonly #gone = new Map<string, number>();
+  /** How many accounts of the list have an archive. */
+  #archived = 0;
   /** The accounts of the list, by a number of 48 bits each: what is kept of one must be small. */
   readonly #listed = new Set<number>();
   /** Identities that should have been looked up, and the directory did not answer. */
@@ -226,13 +249,19 @@ export class Night {
       signal.throwIfAborted();
       const named = /\bdid-plc-([2-7a-z]{24})$/.exec(path)?.[1];
       if (named !== undefined && this.#listed.has(numberOf(`did:plc:${named}`))) {
+        this.#archived += 1;
         continue;
       }
       const newest = (await readableManifests(path)).at(-1);
       const did = newest?.did ?? "";
       const isOther = newest?.source !== origin || path !== joinPath(folder, archiveName(did));
       const isElsewhere = shard !== undefined && shardOf(did, shard.count) !== shard.index;
-      if (!isOther && !isElsewhere && !this.#listed.has(numberOf(did))) {
+      if (isOther || isElsewhere) {
+        continue;
+      }
+      if (this.#listed.has(numberOf(did))) {
+        this.#archived += 1;
+      } else {
         if (this.#listed.size > 0) {
           this.#gone.set(did, this.#before?.gone?.[did] ?? this.#begun);
         }
@@ -243,6 +272,15 @@ export class Night {
         yield { name: did, did, error, isGone: true };
       }
     }
+  }
+
+  /** How many are newly gone. To be asked once `findGone` has come to its end, and each was looked up (`whereTo`). */
+  missed(): Missed {
+    const times = [...this.#gone]
+      .filter(([did, since]) => this.#begun - since < newlyGone && !this.#moved.has(did))
+      .map(([, since]) => since);
+    const since = times.reduce((first, one) => Math.min(first, one), this.#begun);
+    return { count: times.length, of: this.#archived + times.length, since };
   }
 
   /**

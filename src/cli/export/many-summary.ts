@@ -1,6 +1,7 @@
 /** What became of all accounts of an export of many: one screen, however many they are. */
 import { archiveName } from "../../archive/layout.ts";
 import { lossText } from "../../archive/shrink.ts";
+import { isMuchMissed } from "../../archive/export/night.ts";
 import type { DecampError } from "../../errors.ts";
 import { joinPath } from "../../services/disk/files.ts";
 import { commandLine } from "../command-line.ts";
@@ -8,7 +9,7 @@ import type { GlobalFlags } from "../globals.ts";
 import { failureFacts } from "../talk/failure.ts";
 import { bytesText, countText, durationText, plural } from "../talk/reporters/amounts.ts";
 import { tellDocument, type Line, type Terminal } from "../talk/terminal.ts";
-import { classesOf, failuresByCode, totalOf, type Kind, type Tally } from "./many-tally.ts";
+import { classesOf, failuresByCode, isBad, totalOf, type Kind, type Tally } from "./many-tally.ts";
 
 /** So many kinds of failures are explained on the screen, and so many accounts named from which much is gone. */
 const shown = 5;
@@ -39,21 +40,27 @@ export interface RunFacts {
 /** Says what became of all of them. */
 export function summarize(tally: Tally, run: RunFacts, { json, quiet }: GlobalFlags, terminal: Terminal): void {
   const { out } = terminal;
-  const { failed, incomplete, shrunk, unasked } = tally;
-  const isBad = failed + incomplete + shrunk + unasked + run.notLookedUp > 0;
-  if (tellDocument(terminal, json, { type: "result", version: 1, command: "export", ...factsOf(tally, run, !isBad) })) {
+  const facts = factsOf(tally, run, !isBad(tally, run.notLookedUp));
+  if (tellDocument(terminal, json, { type: "result", version: 1, command: "export", ...facts })) {
     return;
   }
   if (quiet && run.isWell) {
     return;
   }
-  for (const line of [[], ...countLines(tally, run), ...lossLines(tally, run), ...failureLines(tally, run)]) {
+  for (const line of [
+    [],
+    ...countLines(tally, run),
+    ...missedLines(tally),
+    ...lossLines(tally, run),
+    ...failureLines(tally, run),
+  ]) {
     out.line(...line);
   }
 }
 
 function factsOf(tally: Tally, run: RunFacts, ok: boolean): object {
   const { complete, unchanged, incomplete, mended, shrunk, failed, inactive, takenDown, moved, gone, unasked } = tally;
+  const { missed } = tally;
   const { folder, silence, notLookedUp, startedAt, endedAt, requests, renewedAt } = run;
   const accounts = {
     total: totalOf(tally),
@@ -83,6 +90,10 @@ function factsOf(tally: Tally, run: RunFacts, ok: boolean): object {
     failedByCode: Object.entries(failuresByCode(tally)).map(([code, count]) => ({ code, count })),
     failures: tally.failures,
     losses: tally.losses,
+    missed:
+      missed === undefined || missed.count === 0
+        ? undefined
+        : { ...missed, since: new Date(missed.since).toISOString(), much: isMuchMissed(missed) },
     unanswered: silence === undefined || unasked + notLookedUp === 0 ? undefined : nameFailure(silence),
   };
 }
@@ -132,6 +143,19 @@ function countLines(tally: Tally, run: RunFacts): Line[] {
     ...(run.renewedAt === undefined || tally.failed + tally.unasked === 0
       ? []
       : [[`Of those that failed or were not looked at, the first has waited since ${run.renewedAt}.`]]),
+  ];
+}
+
+/** That the list is much shorter than the archives are many. */
+function missedLines({ missed }: Tally): Line[] {
+  if (missed === undefined || !isMuchMissed(missed)) {
+    return [];
+  }
+  const who = `of ${plural(missed.of, "account")} with an archive the list lacks ${countText(missed.count)}`;
+  const day = new Date(missed.since).toISOString().slice(0, 10);
+  return [
+    [{ text: "Much of the list is gone", style: "yellow" }, `: ${who}, first noted on ${day}.`],
+    ["  Look whether the server is well. The archives stay as they are. Three days after that it is said no more."],
   ];
 }
 

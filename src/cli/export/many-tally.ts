@@ -1,6 +1,7 @@
 /** What became of the accounts of an export of many, counted. */
 import type { ExportResult } from "../../archive/export/export-account.ts";
 import type { Outcome } from "../../archive/export/export-many.ts";
+import { isMuchMissed, type Missed } from "../../archive/export/night.ts";
 import type { AccountOutcome } from "../../archive/state/last-run.ts";
 import type { AbsentClass } from "./declare.ts";
 import { failureFacts } from "../talk/failure.ts";
@@ -27,6 +28,8 @@ export interface Tally {
   moved: number;
   /** That have an archive from this server, and are not in its list any more. */
   gone: number;
+  /** How many of those are so of late; undefined where no list of a server was gone through to its end. */
+  missed: Missed | undefined;
   /** That were not looked at, or not to the end, because the directory does not answer. */
   unasked: number;
   /** That have an archive, whatever became of them. */
@@ -99,6 +102,7 @@ export function newTally(): Tally {
     takenDown: 0,
     moved: 0,
     gone: 0,
+    missed: undefined,
     unasked: 0,
     archived: 0,
     receivedBytes: 0,
@@ -112,6 +116,16 @@ export function newTally(): Tally {
 /** How many accounts were told of. */
 export function totalOf({ complete, incomplete, failed, inactive, moved, gone, unasked }: Tally): number {
   return complete + incomplete + failed + inactive + moved + gone + unasked;
+}
+
+/**
+ * Whether something is not as it should be.
+ *
+ * @param notLookedUp identities of which nobody knows whether they have changed
+ */
+export function isBad({ failed, incomplete, shrunk, unasked, missed }: Tally, notLookedUp: number): boolean {
+  const isListShort = missed !== undefined && isMuchMissed(missed);
+  return isListShort || failed + incomplete + shrunk + unasked + notLookedUp > 0;
 }
 
 /** How many, by what became of them: each account in one class. */

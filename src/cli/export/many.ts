@@ -40,12 +40,13 @@ import { failureFacts } from "../talk/failure.ts";
 import { ping } from "../talk/reporters/ping.ts";
 import { Books } from "./books.ts";
 import { summarize } from "./many-summary.ts";
-import { newTally, totalOf, type Absent, type Tally } from "./many-tally.ts";
+import { isBad, newTally, totalOf, type Absent, type Tally } from "./many-tally.ts";
 
 const defaultJobs = 4;
 /**
  * Runs `decamp export` for many accounts. Exit code 6 if one of them failed, was not looked at, lacks blobs, or has
- * lost much; not for one that is not active, has moved away, or is gone, unless `--fail-on` names that.
+ * lost much, and if very many are missed of late; not for one that is not active, has moved away, or is gone, unless
+ * `--fail-on` names that.
  */
 export async function exportManyCommand(
   { args, flags, globals: raw }: Invocation<ExportFlags>,
@@ -154,8 +155,9 @@ async function exportAll(plan: Plan, lost: AbortSignal): Promise<number> {
         await onOutcome(gone);
       }
     }
-    if (ended.listError === undefined) {
-      await night?.end();
+    if (night !== undefined && ended.listError === undefined) {
+      await night.end();
+      tally.missed = night.missed();
     }
     return { ...ended, notLookedUp: night?.notLookedUp ?? 0 };
   };
@@ -166,8 +168,8 @@ async function exportAll(plan: Plan, lost: AbortSignal): Promise<number> {
     },
   );
   const { silence } = services.directory;
-  const isBad = tally.failed + tally.incomplete + tally.shrunk + tally.unasked + notLookedUp > 0;
-  const code = isBad || (flags.failOn ?? []).some((one) => tally[one] > 0) ? exitCodeOf("incomplete") : 0;
+  const code =
+    isBad(tally, notLookedUp) || (flags.failOn ?? []).some((one) => tally[one] > 0) ? exitCodeOf("incomplete") : 0;
   const figures = await books.close(listError?.exitCode ?? code, listError === undefined);
   if (listError === undefined) {
     await ping(flags.pingCommand, code, globals, terminal);

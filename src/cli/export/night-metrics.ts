@@ -30,6 +30,11 @@ export function nightMetrics(run: LastRun, tally: Tally): Metric[] {
     gauge("archived_accounts", "Accounts of the last run that have an archive, active or not.", one(tally.archived)),
     gauge("mended_accounts", "Accounts whose archive was damaged, and is good again.", one(tally.mended)),
     gauge(
+      "missed_accounts",
+      "Accounts with an archive that the list has lacked for less than three days, and whose identity names no other server.",
+      one(tally.missed?.count),
+    ),
+    gauge(
       "shrunk_accounts",
       "Accounts from which much was gone in the last run, so that an older snapshot is held.",
       one(tally.shrunk),
