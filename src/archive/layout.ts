@@ -18,6 +18,7 @@
  * same with -2, -3 and so on behind it. What ends in .part is not finished. docs/ARCHIVE.md has the whole of it.
  */
 
+import { hash } from "node:crypto";
 import type { Cid } from "../data/cid.ts";
 import { joinPath } from "../services/disk/files.ts";
 
@@ -100,16 +101,30 @@ export function nextSnapshotName(rev: string, taken: Iterable<string>): string {
   return last === 0 ? rev : `${rev}-${last + 1}`;
 }
 
+/** File systems take names of so many letters, and hosts have up to 253. */
+const longestName = 255;
+
+/** So many letters of a longer name stay: before it has to be room for `removing-`, and behind it for a checksum. */
+const keptOfName = 180;
+
+/**
+ * A name that file systems take: one that is too long has its beginning and the SHA-256 of all of it, with a letter
+ * between them that no host has.
+ */
+function fitting(name: string): string {
+  return name.length <= longestName ? name : `${name.slice(0, keptOfName)}~${hash("sha256", name, "hex")}`;
+}
+
 /** What the archive of an account is called among those of others: no two DIDs have the same. */
 export function archiveName(did: string): string {
-  return did.replaceAll("%3A", "_").replaceAll(":", "-");
+  return fitting(did.replaceAll("%3A", "_").replaceAll(":", "-"));
 }
 
 const removing = "removing-";
 
 /** What the archive of an account is called from the moment at which it is no more, until all of it is removed. */
 export function removingName(name: string): string {
-  return `${removing}${name}`;
+  return fitting(`${removing}${name}`);
 }
 
 /** Whether a folder among archives is one that is being removed. */

@@ -1,6 +1,6 @@
 /** A whole archive is removed: where that is interrupted, it is whole, or it is none any more, and goes to its end. */
 import { existsSync } from "node:fs";
-import { mkdir, mkdtemp, readdir, rm, symlink, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from "vitest";
@@ -10,6 +10,7 @@ import { judgeGone } from "../../src/archive/gone/judge-gone.ts";
 import { parseSpan } from "../../src/archive/keep-rules.ts";
 import { archiveName, lockFile } from "../../src/archive/layout.ts";
 import { readableManifests } from "../../src/archive/manifest.ts";
+import { isWebDid } from "../../src/identity/names.ts";
 import { thisProcess } from "../../src/services/disk/lock-owner.ts";
 import { openServices } from "../../src/services/open.ts";
 import type * as PlainEntries from "../../src/services/disk/plain-entries.ts";
@@ -69,6 +70,26 @@ async function archives(): Promise<string[]> {
   }
   return found.sort();
 }
+
+test.each([239, 247, 248, 253])(
+  "a did:web with a host of %i letters has an archive, which can be removed",
+  async (letters) => {
+    const host = `${`${"a".repeat(49)}.`.repeat(5)}com`.padStart(letters, "b").slice(-letters);
+    const did = `did:web:${host}`;
+    expect(isWebDid(did)).toBe(true);
+    const path = join(folder, archiveName(did));
+    const other = join(folder, archiveName(did.replace(/m$/, "n")));
+    await rename(pathOf(0), path);
+    await rename(pathOf(1), other);
+    expect(await archives()).toEqual([path, other].sort());
+    death = "in the middle";
+    await expect(eraseArchive(path, await newestOf(path), thisProcess(), Date.now())).rejects.toThrow("dead");
+    expect(await archives()).toEqual([other]);
+    death = undefined;
+    expect(await finishErasing(folder)).toHaveLength(1);
+    expect(await readdir(folder)).toEqual([archiveName(did.replace(/m$/, "n"))]);
+  },
+);
 
 test("nothing is left of it, and all of every other one", async () => {
   const other = await contentOf(pathOf(1));

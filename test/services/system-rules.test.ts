@@ -152,8 +152,19 @@ describe("names of files", () => {
       fc.tuple(fc.constantFrom("con", "nul", "a"), label).map(([first, second]) => `did:web:${first}.${second}`),
       fc.nat(65535).map((port) => `did:web:localhost%3A${port}`),
     );
+    // A host has up to 253 letters, of which those at the end may be all that differs.
+    const long = fc.tuple(fc.integer({ min: 190, max: 250 }), label).map(([letters, last]) => {
+      const host = `${"a.".repeat(125).slice(0, letters)}a.${last}`;
+      return `did:web:${host.slice(0, 253).replace(/[.-]$/, "a")}`;
+    });
     const heads = createSeenHeads("state");
     const named = [archiveName, (one: string): string => path.basename(heads.place(one))];
+    fc.assert(
+      fc.property(long, long, (one, other) => {
+        expect(unportable([archiveName(one)])).toEqual([]);
+        expect(one === other || archiveName(one) !== archiveName(other)).toBe(true);
+      }),
+    );
     fc.assert(
       fc.property(did, did, (one, other) => {
         for (const name of named) {
