@@ -14,7 +14,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { keptAsListed } from "../../src/archive/export/as-listed.ts";
-import { isInTurn } from "../../src/archive/state/shard.ts";
+import { isInTurn, partInTurn } from "../../src/archive/state/shard.ts";
 import { archiveName } from "../../src/archive/layout.ts";
 import { Fleet, type FleetAccount } from "../bench/fleet.ts";
 
@@ -72,11 +72,44 @@ test.each(parts.filter((name) => !name.endsWith("manifest.json")))("and with a l
   expect(kept()).toBeUndefined();
 });
 
-test("other content in the same size is for the turns: in 100 days each account has one, and each has another day", () => {
+test("other content in the same size is for the turns: in 200 days each account has one, and about one in a hundred each day", () => {
   const first = Date.UTC(2026, 10, 30);
-  const days = Array.from({ length: 100 }, (_, day) => first + day * 86_400_000);
+  const days = Array.from({ length: 200 }, (_, day) => first + day * 86_400_000);
   const dids = Array.from({ length: 500 }, (_, index) => `did:plc:${String(index).padStart(24, "a")}`);
   const turns = dids.map((one) => days.filter((day) => isInTurn(one, 100, day)));
-  expect(turns.every((own) => own.length === 1)).toBe(true);
-  expect(new Set(turns.flat()).size).toBeGreaterThan(90);
+  expect(turns.every((own) => own.length > 0)).toBe(true);
+  const each = days.map((day) => dids.filter((one) => isInTurn(one, 100, day)).length);
+  expect(Math.max(...each)).toBeLessThan(20);
+});
+
+// How often somebody looks, and after how many looks for each part all parts were seen, at the most.
+test.each<[string, number, (look: number) => number]>([
+  ["day", 2, (look) => look],
+  ["second day", 7, (look) => 2 * look],
+  ["third day", 7, (look) => 3 * look],
+  ["week", 7, (look) => 7 * look],
+  ["two weeks", 7, (look) => 14 * look],
+  ["month", 7, (look) => Date.UTC(2026, look, 1) / 86_400_000 - 20_454],
+  ...Array.from({ length: 31 }, (_, index): [string, number, (look: number) => number] => [
+    `${index + 1} days`,
+    18,
+    (look) => (index + 1) * look,
+  ]),
+])("who looks every %s sees all parts in %i times as many looks", (_, most, dayOf) => {
+  const slow: string[] = [];
+  for (const parts of [2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 20, 25, 28, 29, 30, 31, 50, 100]) {
+    for (const begun of [0, 1, 17, 40, 99]) {
+      const seen = new Set<number>();
+      let looks = 0;
+      for (; seen.size < parts && looks < most * parts; looks += 1) {
+        // Months begin at a month, all else on any day.
+        const at = _ === "month" ? dayOf(begun + looks) : begun + dayOf(looks);
+        seen.add(partInTurn(parts, (20_454 + at) * 86_400_000));
+      }
+      if (seen.size < parts) {
+        slow.push(`${parts} parts from ${begun} on`);
+      }
+    }
+  }
+  expect(slow).toEqual([]);
 });

@@ -96,10 +96,12 @@ async function exportMany(output: string, ...more: string[]): Promise<Many> {
 const everyone = (): string[] => ["--all", "--pds", pds.url];
 const sorted = (values: readonly (string | undefined)[]): string[] => values.map((value = "") => value).sort();
 
-/** Whether an account is asked for its real head today, as the documentation says it. */
+/** Whether an account is asked for its real head today. */
 function isAskedToday(did: string): boolean {
   const digits = createHash("sha256").update(did).digest("hex").slice(8, 16);
-  return (Number.parseInt(digits, 16) + Math.floor(Date.now() / 86_400_000)) % 100 === 0;
+  const goldenRatio = 1.618_033_988_749_895;
+  const turn = (Math.floor(Date.now() / 86_400_000) * goldenRatio) % 1;
+  return Number.parseInt(digits, 16) % 100 === Math.floor(turn * 100);
 }
 
 function archiveOf({ did }: Account): string {

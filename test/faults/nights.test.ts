@@ -7,7 +7,7 @@ import { access, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promi
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { numberIn } from "../../src/archive/state/shard.ts";
+import { isInTurn, numberIn } from "../../src/archive/state/shard.ts";
 import { judgeGone } from "../../src/archive/gone/judge-gone.ts";
 import { parseSpan } from "../../src/archive/keep-rules.ts";
 import { defaultBudgets } from "../../src/data/budgets.ts";
@@ -144,15 +144,13 @@ async function exportAll(...flags: string[]): ReturnType<typeof runDecamp> {
 async function night(...flags: string[]): Promise<{ lookedUp: string[]; pages: number; code: number | null }> {
   const { code, stderr } = await exportAll(...flags);
   expect(stderr).toBe("");
-  const today = Math.floor(Date.now() / 86_400_000);
-  const lookedUp = [...new Set(asked)].filter((did) => did !== "export" && (numberIn(did, 4, 4) + today) % 100 !== 0);
+  const lookedUp = [...new Set(asked)].filter((did) => did !== "export" && !isInTurn(did, 100, Date.now()));
   return { lookedUp: lookedUp.sort(), pages: asked.filter((one) => one === "export").length, code };
 }
 
 /** Those who are looked up in one of two nights. */
 const half = (rest: number): string[] => {
-  const today = Math.floor(Date.now() / 86_400_000);
-  const isAsked = (did: string): boolean => (numberIn(did, 4, 4) + today) % 100 === 0;
+  const isAsked = (did: string): boolean => isInTurn(did, 100, Date.now());
   return [...accounts.keys()].filter((did) => numberIn(did, 8, 6) % 2 === rest && !isAsked(did)).sort();
 };
 

@@ -37,8 +37,8 @@ interface Work {
   readonly command: string;
   /** What it does: only what proves an archive calls it good. */
   readonly done: Done;
-  /** Where not all have their turn: in how many days they have, and whether one has it, by the name of its folder. */
-  readonly turns?: { readonly days: number; readonly isIn: (name: string) => boolean } | undefined;
+  /** Where not all have their turn: of how many parts one has it, and whether an archive, by the name of its folder. */
+  readonly turns?: { readonly parts: number; readonly isIn: (name: string) => boolean } | undefined;
 }
 
 /** What the command does to an archive: prove that it is good, or something that says nothing about that. */
@@ -112,7 +112,7 @@ export async function forEachArchive(
     out.line(bad > 0 ? { text, style: "red" } : done === "proved" ? { text, style: "green" } : text);
     if (turns !== undefined) {
       out.line(`${plural(leftOut, "more archive")}, whose turn it is not today.`);
-      out.line(`In ${turns.days} days every archive has its turn.`);
+      out.line(`Run every day, all have had their turn in less than ${2 * turns.parts} days.`);
     }
     for (const { archive, message } of failures) {
       out.line(`  ${archive}  ${message}`);

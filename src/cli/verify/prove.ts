@@ -102,9 +102,9 @@ export async function proveMany(folder: string, expectation: Expectation, run: R
     import("../talk/many-archives.ts"),
     import("../../archive/state/shard.ts"),
   ]);
-  const { sample: days } = setting.flags;
+  const { sample: parts } = setting.flags;
   const now = expectation.now ?? Date.now();
-  const turns = days === undefined ? undefined : { days, isIn: (name: string) => isInTurn(name, days, now) };
+  const turns = parts === undefined ? undefined : { parts, isIn: (name: string) => isInTurn(name, parts, now) };
   const work = { command: "verify", done: "proved", turns } as const;
   return forEachArchive(folder, work, setting, async (archive) => {
     const { terminal, signal, all } = setting;
