@@ -488,9 +488,12 @@ describe("a folder of archives", () => {
   test("only what proves an archive calls it good", async () => {
     const many = makeMany(makeArchive(folder));
     const prune = ["archive", "prune", many, "--keep-daily", "1"];
-    for (const [args, done] of [[["archive", "ls", many], "listed"] as const, [prune, "pruned"] as const]) {
+    for (const [args, end] of [
+      [["archive", "ls", many], "listed."] as const,
+      [prune, "pruned: nothing was removed."] as const,
+    ]) {
       const { stdout } = await run(args);
-      expect(stdout).toContain(`\n3 archives, 1 of them could not be ${done}.\n`);
+      expect(stdout).toContain(`\n3 archives, 1 of them could not be ${end}\n`);
       expect(stdout).not.toContain("good");
     }
     rmSync(join(many, empty), { recursive: true });
@@ -504,6 +507,33 @@ describe("a folder of archives", () => {
     expect((await run([...prune, "--dry-run"])).stdout).toContain(`; 1 snapshot would stay.${choice}`);
     expect((await run([...prune, "-v"])).stdout).toContain(`; 1 snapshot stays.${choice}`);
     expect((await run(prune)).stdout).not.toContain("newest, last");
+  });
+
+  test("a prune has a line for each archive that loses something, or is damaged, and a sum; -v has all", async () => {
+    const many = makeMany(await makeTwo());
+    const twin = join(many, `did-plc-${"d".repeat(24)}`);
+    renameSync(await makeTwo(), twin);
+    const [broken, lost] = [join(many, empty), snapshotFolder(join(many, damaged), "3mzzzzzzzzzz7")];
+    rmSync(broken, { recursive: true });
+    const prune = ["archive", "prune", many, "--keep", "1"];
+    const names = (stdout: string): string[] =>
+      [...stdout.matchAll(/^did-plc-[a-z]{24}(?= )/gm)].map(([name]) => name).sort();
+    const all = [damaged, good, basename(twin)];
+    const what = "2 snapshots and 2 blobs of 2 archives";
+    const looked = await run([...prune, "--dry-run"]);
+    expect(names(looked.stdout)).toEqual([good, basename(twin)]);
+    expect(looked.stdout).toMatch(new RegExp(`\n\n3 archives: ${what} would be removed, [0-9.]+ [kM]?B[a-z]*\\.\n$`));
+    expect(names((await run([...prune, "--dry-run", "-v"])).stdout)).toEqual(all);
+    expect(names((await run([...prune, "--dry-run", "-q"])).stdout)).toEqual([good, basename(twin)]);
+    expect(outcomes((await run([...prune, "--dry-run", "--json"])).stdout)).toHaveLength(4);
+    const done = await run(prune);
+    expect(names(done.stdout)).toEqual([good, basename(twin)]);
+    expect(done.stdout).toContain(`\n\n3 archives: ${what} removed, `);
+    expect((await run(prune)).stdout).toBe("3 archives: nothing was removed.\n");
+    mkdirSync(lost);
+    writeFileSync(join(lost, "repo.car"), readFileSync(snapshotFile(join(many, good), later, "repo")));
+    writeFileSync(join(lost, "manifest.json"), "{");
+    expect((await run(prune)).stdout).toMatch(new RegExp(`^${damaged}  .*not removed: 3mzzzzzzzzzz7`));
   });
 
   test("where all is well, -q says nothing but what was asked for", async () => {

@@ -58,12 +58,15 @@ export async function archivePruneCommand(invocation: Invocation<PruneFlags>, ed
       const options = { rules, release, dryRun, signal, lockOwner: thisProcess() };
       const prune = async (archive: string): Promise<Pruned> => pruneArchive(archive, { ...options, now: Date.now() });
       if (isMany) {
-        const work = { command: "archive prune", done: "pruned" } as const;
+        const all: Sum = { archives: 0, snapshots: 0, blobs: 0, bytes: 0 };
+        const work = { command: "archive prune", done: "pruned", sum: () => sumText(all, dryRun) } as const;
         return forEachArchive(path, work, { globals, terminal, signal, lists: dryRun }, async (archive) => {
           const pruned = await prune(archive);
+          addTo(all, pruned);
           const more = dryRun || globals.verbose ? choiceTexts(pruned) : [];
           const line = [`${doneText(pruned, dryRun)}${lostText(pruned)}`];
-          return { exitCode: 0, line, more, facts: { dryRun, ...pruned } };
+          const isDull = !losesSomething(pruned) && pruned.lost.length === 0;
+          return { exitCode: 0, line, more, isDull, facts: { dryRun, ...pruned } };
         });
       }
       tellPruned(await prune(path), dryRun, globals, terminal);
@@ -105,6 +108,31 @@ function choiceTexts({ kept, removed, reasons }: Pruned): string[] {
 
 function goneText(name: string): string {
   return `- ${name}`;
+}
+
+/** What goes of all archives of a folder, and of how many. */
+interface Sum {
+  archives: number;
+  snapshots: number;
+  blobs: number;
+  bytes: number;
+}
+
+function losesSomething({ removed, blobs }: Pruned): boolean {
+  return removed.length + blobs.count > 0;
+}
+
+function addTo(sum: Sum, pruned: Pruned): void {
+  sum.archives += losesSomething(pruned) ? 1 : 0;
+  sum.snapshots += pruned.removed.length;
+  sum.blobs += pruned.blobs.count;
+  sum.bytes += pruned.freedBytes;
+}
+
+function sumText({ archives, snapshots, blobs, bytes }: Sum, dryRun: boolean): string {
+  const what = `${plural(snapshots, "snapshot")} and ${plural(blobs, "blob")} of ${plural(archives, "archive")}`;
+  const done = dryRun ? "would be removed" : "removed";
+  return archives === 0 ? `nothing ${dryRun ? "would be" : "was"} removed` : `${what} ${done}, ${bytesText(bytes)}`;
 }
 
 function doneText({ kept, removed, reasons, held, blobs, freedBytes }: Pruned, dryRun: boolean): string {

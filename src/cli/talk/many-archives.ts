@@ -19,6 +19,8 @@ export interface ArchiveOutcome {
   readonly line: readonly Piece[];
   /** What is said below that, for people. */
   readonly more?: readonly string[];
+  /** Whether there is nothing to say of it to people, unless they ask for every word (`-v`). */
+  readonly isDull?: boolean;
   /** The same for scripts. */
   readonly facts: object;
 }
@@ -37,6 +39,8 @@ interface Work {
   readonly command: string;
   /** What it does: only what proves an archive calls it good. */
   readonly done: Done;
+  /** What was done to all of them together, without a full stop. Asked at the end. */
+  readonly sum?: () => string;
   /** Where not all have their turn: of how many parts one has it, and whether an archive, by the name of its folder. */
   readonly turns?: { readonly parts: number; readonly isIn: (name: string) => boolean } | undefined;
 }
@@ -64,7 +68,7 @@ const named = 100;
  */
 export async function forEachArchive(
   folder: string,
-  { command, done, turns }: Work,
+  { command, done, turns, sum }: Work,
   { globals, terminal, signal, lists = false }: Setting,
   work: (archive: string) => Promise<ArchiveOutcome>,
 ): Promise<number> {
@@ -74,13 +78,14 @@ export async function forEachArchive(
   let total = 0;
   let bad = 0;
   let leftOut = 0;
+  let isAnyTold = false;
   for await (const archive of archivesIn(folder)) {
     signal.throwIfAborted();
     if (turns?.isIn(splitPath(archive).name) === false) {
       leftOut += 1;
       continue;
     }
-    const { exitCode, line, facts, more = [] } = await settle(work, archive, signal);
+    const { exitCode, line, facts, more = [], isDull = false } = await settle(work, archive, signal);
     total += 1;
     worst = worstExit(worst, exitCode);
     if (exitCode !== 0) {
@@ -92,7 +97,8 @@ export async function forEachArchive(
     }
     if (globals.json) {
       out.json({ type: "account", version: 1, archive, ok: exitCode === 0, ...facts });
-    } else if (exitCode !== 0 || lists || !globals.quiet) {
+    } else if (exitCode !== 0 || ((lists || !globals.quiet) && (!isDull || globals.verbose))) {
+      isAnyTold = true;
       out.line({ text: splitPath(archive).name, style: "bold" }, "  ", ...line);
       more.forEach((text) => out.line(`  ${text}`));
     }
@@ -107,8 +113,10 @@ export async function forEachArchive(
     const text =
       done === "proved"
         ? `${plural(total, "archive")}: ${countText(good)} good, ${countText(bad)} not.`
-        : `${plural(total, "archive")}${bad === 0 ? "" : `, ${countText(bad)} of them could not be ${done}`}.`;
-    out.line();
+        : `${plural(total, "archive")}${bad === 0 ? "" : `, ${countText(bad)} of them could not be ${done}`}${sum === undefined ? "" : `: ${sum()}`}.`;
+    if (isAnyTold) {
+      out.line();
+    }
     out.line(bad > 0 ? { text, style: "red" } : done === "proved" ? { text, style: "green" } : text);
     if (turns !== undefined) {
       out.line(`${plural(leftOut, "more archive")}, whose turn it is not today.`);
