@@ -81,6 +81,8 @@ export async function pruneArchive(archive: string, options: PruneOptions): Prom
     return foreseen.pruned;
   }
   return withLock(lockFile(archive), options.lockOwner, options, async (signal) => {
+    // Until now an export may have been at work here: what was foreseen says only that a lock is worth it. The second
+    // look costs a twentieth of what removing does, and an archive that loses nothing has none.
     const { pruned, blobs, outlived } = await plan(archive, { ...options, signal });
     for (const name of [...pruned.released, ...outlived]) {
       await releaseSnapshot(archive, name);
