@@ -10,7 +10,7 @@ import { expect, test } from "vitest";
 import { parse } from "yaml";
 import { readArguments } from "../../src/cli/program.ts";
 import { retrying } from "../../src/cli/insure/systemd.ts";
-import { commandOfIndex, exportJob, judge } from "../tools/indexed-job.ts";
+import { commandOfIndex, exportJob, judge, type IndexedJob } from "../tools/indexed-job.ts";
 import { linesOf, readDockerfile } from "../release/dockerfile.ts";
 
 const root = path.resolve(".");
@@ -98,6 +98,11 @@ interface PodSpec {
   volumes: { name: string; persistentVolumeClaim?: { claimName: string } }[];
 }
 
+/** Decamp's words in the pod of a file. */
+function wordsOf(file: string): string[] {
+  return [...(pods.find((one) => one.file === file)?.pod?.containers[0]?.args ?? [])];
+}
+
 const pods = readdirSync(path.join(root, "deploy/kubernetes")).flatMap((file) => {
   const { kind, metadata, spec } = parse(read(`kubernetes/${file}`)) as {
     kind: string;
@@ -132,7 +137,7 @@ test.each(pods.flatMap(({ file, pod }) => (pod === undefined ? [] : [[file, pod]
       mounts.some(
         ({ mountPath, readOnly = false }) => String(place).startsWith(`${mountPath}/`) && !(writable && readOnly),
       );
-    expect(isUnder(flags["output"] ?? args[0], command === "export")).toBe(true);
+    expect(isUnder(flags["output"] ?? args[0], command !== "verify")).toBe(true);
     expect(isUnder(globals["stateDir"], true)).toBe(true);
   },
 );
@@ -170,6 +175,31 @@ test("the units for a whole server take the flags of the Job, but for the part",
   const { flags } = await received(commandOfIndex(job, 0));
   const { shard: _, ...whole } = flags;
   expect((await received(words)).flags).toEqual({ ...whole, output: "/var/lib/decamp/servers/pds.example.com" });
+});
+
+test("old snapshots go by the same rules everywhere, after the night; who is gone stays", async () => {
+  const of = async (words: readonly string[]): Promise<unknown> => {
+    const { command, args, flags, globals } = await received(words);
+    return { command, args, flags, quiet: globals["quiet"] };
+  };
+  const [, line = ""] = /^ExecStart=\/usr\/local\/bin\/decamp (.*)$/m.exec(read("systemd/decamp-prune@.service")) ?? [];
+  const unit = line.replace("%S/decamp/servers/%i", "/data/archives").split(" ");
+  const flags = { keepDaily: 7, keepWeekly: 5, keepMonthly: 12 };
+  const all = await Promise.all([unit, wordsOf("prune.yaml"), services["prune"]?.command ?? []].map(of));
+  const one = { command: "archive prune", args: ["/data/archives"], flags, quiet: true };
+  expect(all).toEqual([one, one, one]);
+  // The folder is that of the export.
+  const [, exported = ""] = /--output (\S+)/.exec(read("systemd/decamp-server@.service")) ?? [];
+  expect(line.split(" ")).toContain(exported);
+  expect(read("systemd/decamp-prune@.service")).toContain("\nAfter=decamp-server@%i.service\n");
+  expect(services["prune"]).toMatchObject({ user: `${user}:${group}`, read_only: true, cap_drop: ["ALL"] });
+  expect(services["prune"]?.volumes).toContain("archives:/data");
+});
+
+test("what another try does not help ends the Job that removes old snapshots, and else it is tried again", () => {
+  const { spec } = parse(read("kubernetes/prune.yaml")) as { spec: { jobTemplate: { spec: IndexedJob } } };
+  const ends = [...codes, killed].filter((code) => judge(spec.jobTemplate.spec, code) === "FailJob");
+  expect(ends.sort()).toEqual([...codes].filter((code) => judge(job, code) === "FailIndex").sort());
 });
 
 /**

@@ -9,12 +9,14 @@ test.each(made)("%s is as npm run units writes it", (name, text) => {
   expect(readFileSync(new URL(`../../${name}`, import.meta.url), "utf8")).toBe(text);
 });
 
-test("both pages and both units are among them", () => {
+test("both pages and all units are among them", () => {
   expect(made.map(([name]) => name)).toEqual([
     "deploy/systemd/decamp-export@.service",
     "deploy/systemd/decamp-export@.timer",
     "deploy/systemd/decamp-server@.service",
     "deploy/systemd/decamp-server@.timer",
+    "deploy/systemd/decamp-prune@.service",
+    "deploy/systemd/decamp-prune@.timer",
     "docs/INSURANCE.md",
     "docs/SCRIPTING.md",
   ]);

@@ -14,9 +14,11 @@ interface Times {
   readonly within: string;
 }
 
-const times: Readonly<Record<Job["id"], Times>> = {
+/** Of the jobs of an insurance; and of what removes old snapshots, where that is a job of its own. */
+const times: Readonly<Record<Job["id"] | "prune", Times>> = {
   export: { calendar: "*-*-* 03:00", delay: "1h", tries: 5, within: "6h" },
   watch: { calendar: "hourly", delay: "30min", tries: 3, within: "55min" },
+  prune: { calendar: "*-*-* 10:00", delay: "1h", tries: 5, within: "6h" },
   check: { calendar: "Sun *-*-* 05:00", delay: "1h", tries: 5, within: "6h" },
 };
 
@@ -90,7 +92,7 @@ export function loadCredential(passwordFile: string): string {
 }
 
 /** For `[Unit]`: after so many tries a job has failed. */
-export function triesOf(id: Job["id"]): readonly string[] {
+export function triesOf(id: keyof typeof times): readonly string[] {
   const { tries, within } = times[id];
   return [`StartLimitIntervalSec=${within}`, `StartLimitBurst=${tries}`];
 }
@@ -110,7 +112,7 @@ export const retrying: readonly string[] = [
 ];
 
 /** A timer: each job has its own times, and catches up on what it has missed. */
-export function timerLines(id: Job["id"], says: string): readonly string[] {
+export function timerLines(id: keyof typeof times, says: string): readonly string[] {
   const { calendar, delay } = times[id];
   return [
     "[Unit]",

@@ -99,6 +99,22 @@ export const wholeSystem: WholeSystem = {
       ...confined,
     ]),
     unit("decamp-server@.timer", timerLines("export", "decamp export of all accounts of %i, every night")),
+    unit("decamp-prune@.service", [
+      "# Removes old snapshots of all archives of one server, of which the host stands behind the @, and the blobs that only",
+      "# they needed. Who is not on the server any more keeps the archive: archive prune --gone is for a person.",
+      "[Unit]",
+      "Description=decamp prune of the archives of %i",
+      "# Not beside an export: a night that lasts until then comes to its end first.",
+      "After=decamp-server@%i.service",
+      ...triesOf("prune"),
+      "",
+      "[Service]",
+      "Type=oneshot",
+      `ExecStart=${line(serverPrune())}`,
+      ...retrying,
+      ...confined,
+    ]),
+    unit("decamp-prune@.timer", timerLines("prune", "decamp prune of the archives of %i, every day")),
   ],
   withPassword: (name, passwordFile) =>
     unit(`decamp-export@${name}.service.d/password.conf`, [
@@ -116,6 +132,12 @@ export const wholeSystem: WholeSystem = {
 
 function commands(passwordFile: string | undefined): readonly (readonly string[])[] {
   return jobsOf(forAny, { passwordFile }).find(({ id }) => id === "export")?.commands ?? [];
+}
+
+/** What is done behind the export of one account, for all archives of a server. */
+function serverPrune(): readonly string[] {
+  const [, prune = []] = commands(undefined);
+  return prune.map((word) => (word === archive ? serverArchives : word));
 }
 
 function line(words: readonly string[] = []): string {
