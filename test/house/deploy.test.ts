@@ -9,6 +9,7 @@ import path from "node:path";
 import { expect, test } from "vitest";
 import { parse } from "yaml";
 import { readArguments } from "../../src/cli/program.ts";
+import { secretKinds } from "../../src/cli/secret-kinds.ts";
 import { retrying } from "../../src/cli/insure/systemd.ts";
 import { commandOfIndex, exportJob, judge, type IndexedJob } from "../tools/indexed-job.ts";
 import { linesOf, readDockerfile } from "../release/dockerfile.ts";
@@ -166,6 +167,26 @@ test("the compose file exports with the flags of the Job, but for the part, and 
     expect(service).toMatchObject({ user: `${user}:${group}`, read_only: true, cap_drop: ["ALL"] });
     expect(service?.volumes).toContain("archives:/data");
   }
+});
+
+test("the admin password takes one place: a Secret in Kubernetes, two lines in the compose file", async () => {
+  const [container] = job.template.spec.containers;
+  expect(container?.env).toEqual([
+    {
+      name: secretKinds.adminPassword.env[0],
+      valueFrom: { secretKeyRef: { name: "decamp", key: "admin-password", optional: true } },
+    },
+  ]);
+  const text = read("kubernetes/export.yaml");
+  expect(text).toContain("kubectl create secret generic decamp --from-file=admin-password=/dev/stdin");
+  const [plain, open] = await Promise.all(
+    [read("compose/compose.yaml"), read("compose/compose.yaml").replaceAll(/# (?=- )/g, "")].map(async (compose) => {
+      const service = (parse(compose, { merge: true }) as { services: typeof services }).services["export"];
+      expect(service?.volumes).toContain("./secrets:/secrets:ro");
+      return received(service?.command ?? []);
+    }),
+  );
+  expect(open).toEqual({ ...plain, flags: { ...plain?.flags, adminPasswordFile: "/secrets/admin.password" } });
 });
 
 test("the units for a whole server take the flags of the Job, but for the part", async () => {

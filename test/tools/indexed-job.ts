@@ -23,7 +23,11 @@ export interface IndexedJob {
   readonly template: {
     readonly spec: {
       readonly restartPolicy: string;
-      readonly containers: readonly { readonly name: string; readonly args: readonly string[] }[];
+      readonly containers: readonly {
+        readonly name: string;
+        readonly args: readonly string[];
+        readonly env?: unknown;
+      }[];
     };
   };
 }
