@@ -393,6 +393,11 @@ describe("archive prune", () => {
   });
 });
 
+/** The archives that have a line. */
+function toldOf(stdout: string): string[] {
+  return [...stdout.matchAll(/^did-plc-[a-z]{24}(?= )/gm)].map(([name]) => name).sort();
+}
+
 /** The lines of JSON. */
 function outcomes(stdout: string): object[] {
   const lines = stdout.trim().split("\n");
@@ -516,18 +521,16 @@ describe("a folder of archives", () => {
     const [broken, lost] = [join(many, empty), snapshotFolder(join(many, damaged), "3mzzzzzzzzzz7")];
     rmSync(broken, { recursive: true });
     const prune = ["archive", "prune", many, "--keep", "1"];
-    const names = (stdout: string): string[] =>
-      [...stdout.matchAll(/^did-plc-[a-z]{24}(?= )/gm)].map(([name]) => name).sort();
     const all = [damaged, good, basename(twin)];
     const what = "2 snapshots and 2 blobs of 2 archives";
     const looked = await run([...prune, "--dry-run"]);
-    expect(names(looked.stdout)).toEqual([good, basename(twin)]);
+    expect(toldOf(looked.stdout)).toEqual([good, basename(twin)]);
     expect(looked.stdout).toMatch(new RegExp(`\n\n3 archives: ${what} would be removed, [0-9.]+ [kM]?B[a-z]*\\.\n$`));
-    expect(names((await run([...prune, "--dry-run", "-v"])).stdout)).toEqual(all);
-    expect(names((await run([...prune, "--dry-run", "-q"])).stdout)).toEqual([good, basename(twin)]);
+    expect(toldOf((await run([...prune, "--dry-run", "-v"])).stdout)).toEqual(all);
+    expect(toldOf((await run([...prune, "--dry-run", "-q"])).stdout)).toEqual([good, basename(twin)]);
     expect(outcomes((await run([...prune, "--dry-run", "--json"])).stdout)).toHaveLength(4);
     const done = await run(prune);
-    expect(names(done.stdout)).toEqual([good, basename(twin)]);
+    expect(toldOf(done.stdout)).toEqual([good, basename(twin)]);
     expect(done.stdout).toContain(`\n\n3 archives: ${what} removed, `);
     expect((await run(prune)).stdout).toBe("3 archives: nothing was removed.\n");
     mkdirSync(lost);

@@ -276,9 +276,10 @@ test("figures of a folder", async () => {
   expect((await stat(path)).mode & 0o777).toBe(0o644);
 });
 
+const result = ({ stdout }: Ran): unknown => JSON.parse(stdout.trim().split("\n").at(-1) ?? "");
+
 test("a list that lacks much at once is no good night, until three days have passed; those that left one by one are", async () => {
   const memory = join(backups, "night.json");
-  const result = ({ stdout }: Ran): unknown => JSON.parse(stdout.trim().split("\n").at(-1) ?? "");
   now.isShort = true;
   try {
     for (const _ of ["the first night", "the next one"]) {

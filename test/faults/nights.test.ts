@@ -149,10 +149,8 @@ async function night(...flags: string[]): Promise<{ lookedUp: string[]; pages: n
 }
 
 /** Those who are looked up in one of two nights. */
-const half = (rest: number): string[] => {
-  const isAsked = (did: string): boolean => isInTurn(did, 100, Date.now());
-  return [...accounts.keys()].filter((did) => numberIn(did, 8, 6) % 2 === rest && !isAsked(did)).sort();
-};
+const half = (rest: number): string[] =>
+  [...accounts.keys()].filter((did) => numberIn(did, 8, 6) % 2 === rest && !isInTurn(did, 100, Date.now())).sort();
 
 const nth = (index: number): string => half(index % 2)[index >> 1] ?? "";
 

@@ -276,11 +276,14 @@ export class Night {
 
   /** How many are newly gone. To be asked once `findGone` has come to its end, and each was looked up (`whereTo`). */
   missed(): Missed {
-    const times = [...this.#gone]
-      .filter(([did, since]) => this.#begun - since < newlyGone && !this.#moved.has(did))
-      .map(([, since]) => since);
-    const since = times.reduce((first, one) => Math.min(first, one), this.#begun);
-    return { count: times.length, of: this.#archived + times.length, since };
+    let [count, first] = [0, this.#begun];
+    for (const [did, since] of this.#gone) {
+      if (this.#begun - since < newlyGone && !this.#moved.has(did)) {
+        count += 1;
+        first = Math.min(first, since);
+      }
+    }
+    return { count, of: this.#archived + count, since: first };
   }
 
   /**
