@@ -38,6 +38,11 @@ beforeAll(async () => {
     if (account === undefined || account.did === now.refused) {
       return sendJson(response, 400, { error: "InvalidRequest", message: "no" });
     }
+    const { status } = listed(account);
+    if (status !== undefined && method !== pathname) {
+      // Also to whoever comes on the day of its turn for the real head.
+      return sendJson(response, 400, { error: status === "deactivated" ? "RepoDeactivated" : "RepoTakendown" });
+    }
     if (method === "getRepo") {
       now.onRepo();
       response.writeHead(200, { "content-type": "application/vnd.ipld.car" });
@@ -57,8 +62,16 @@ afterAll(async () => {
   await rm(folder, { recursive: true });
 });
 
+interface ListedAccount {
+  did: string;
+  head: string;
+  rev: string;
+  active: boolean;
+  status?: string;
+}
+
 /** The last two of the list are not active. */
-function listed({ did, commit, rev }: FleetAccount): object {
+function listed({ did, commit, rev }: FleetAccount): ListedAccount {
   const status = [undefined, undefined, undefined, "deactivated", "takendown"][
     accounts.findIndex((a) => a.did === did)
   ];

@@ -151,10 +151,13 @@ export class Night {
     if (isInTurn(did, realHeads, now)) {
       return undefined;
     }
-    const unavailable =
-      stated.active === false ? listedUnavailable(new URL(origin).host, did, stated.status) : undefined;
-    if (unavailable !== undefined) {
-      throw unavailable;
+    if (stated.active === false) {
+      const unavailable = listedUnavailable(new URL(origin).host, did, stated.status);
+      if (unavailable !== undefined) {
+        throw unavailable;
+      }
+      // Why, the list does not say in a word that is known: the account is asked for.
+      return undefined;
     }
     const manifest = keptAsListed(joinPath(folder, archiveName(did)), did, origin, stated);
     if (manifest === undefined || isFutureRev(manifest.rev, now)) {
