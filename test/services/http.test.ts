@@ -40,6 +40,32 @@ describe("repeating", () => {
     expect(server.requests).toHaveLength(1);
   });
 
+  test("a POST that must not be sent twice is not sent where a server may be about to hang up", async () => {
+    const used = new WeakSet<object>();
+    await using server = await scriptedServer(({ socket }, response) => {
+      // What comes over a connection that was used before meets one that ends.
+      if (used.has(socket)) {
+        socket.destroy();
+      } else {
+        used.add(socket);
+        sendJson(response, 200, {});
+      }
+    });
+    const http = open();
+    const ask = async (more: Partial<HttpRequest> = {}): Promise<number> => {
+      const request = get(server.origin, more);
+      const answer = await http.send(request);
+      await readJson(answer, request.url);
+      return answer.status;
+    };
+    await ask();
+    expect(await ask({ method: "POST", body: "{}" })).toBe(200);
+    expect(await ask({ method: "POST", body: "{}" })).toBe(200);
+    expect(server.requests).toHaveLength(3);
+    // What may be sent twice goes over the one that there is, and is sent again.
+    expect([await ask(), server.requests.length]).toEqual([200, 5]);
+  });
+
   test("a question that was answered 500 to the end is asked less often the next time, until there is an answer", async () => {
     let status = 500;
     await using server = await scriptedServer((_, response) => response.writeHead(status).end());

@@ -8,6 +8,8 @@
  * - A signal lives for a whole command, which sends thousands of requests: its listener goes when the request is over.
  * - An answer may come before all of the body was sent. When it was read, the rest is given up with the connection.
  * - A request that waits for a proxy to open the way has no connection, and Node tells it nothing until there is one.
+ * - A server ends a connection that nobody uses when it likes, perhaps at the moment at which a request is sent. Nobody
+ *   knows then whether it was heard. So what must not be sent twice goes over a connection of its own.
  * - Node tells a deadline that has passed and an abort with errors of its own once there is an answer; so the answer,
  *   too, is ended with the reason.
  */
@@ -56,6 +58,8 @@ export interface RequestOptions {
   readonly method: "GET" | "POST";
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Uint8Array | string | Readable | undefined;
+  /** It must not be sent twice. */
+  readonly isOnce: boolean;
   readonly signal: AbortSignal;
   readonly deadlines: Deadlines;
   /** How large the head of the answer may be. */
@@ -113,13 +117,13 @@ function makeSecureAgent(settings: HttpsAgentOptions): HttpsAgent {
 /** Connections to servers, which are used again. Node's code for them is loaded with the first request. */
 export class Connections {
   readonly #settings: HttpsAgentOptions;
-  #open: HttpAgent | undefined;
-  #secure: HttpsAgent | undefined;
+  readonly #open = new Map<boolean, HttpAgent>();
+  readonly #secure = new Map<boolean, HttpsAgent>();
 
   /** @throws DecampError `usage` for a proxy in the environment that cannot be used */
   constructor(options: ConnectionOptions) {
     checkProxies(options.proxyEnv ?? {});
-    this.#settings = { keepAlive: true, timeout: keptFor, keepAliveMsecs: probedAfter, ...options };
+    this.#settings = { timeout: keptFor, keepAliveMsecs: probedAfter, ...options };
   }
 
   /**
@@ -128,13 +132,13 @@ export class Connections {
    * @throws Error of the system, with a code, or with a `DeadlineCode`; the reason of `signal`
    */
   async request(url: URL, options: RequestOptions): Promise<Answer> {
-    const { method, headers, body, signal, deadlines, headBytes, through } = options;
+    const { method, headers, body, isOnce, signal, deadlines, headBytes, through } = options;
     signal.throwIfAborted();
     const settings = { method, headers, maxHeaderSize: headBytes };
     const sent =
       url.protocol === "https:"
-        ? secureRequest(url, { ...settings, agent: this.#secureAgent() })
-        : request(url, { ...settings, agent: (this.#open ??= new HttpAgent(this.#settings)) });
+        ? secureRequest(url, { ...settings, agent: this.#secureAgent(!isOnce) })
+        : request(url, { ...settings, agent: this.#openAgent(!isOnce) });
     const answered = watch(sent, signal, deadlines);
     if (typeof body === "string" || body instanceof Uint8Array) {
       sent.end(body);
@@ -155,14 +159,23 @@ export class Connections {
 
   /** Ends all connections. */
   close(): void {
-    this.#open?.destroy();
-    this.#secure?.destroy();
+    for (const agent of [...this.#open.values(), ...this.#secure.values()]) {
+      agent.destroy();
+    }
   }
 
-  #secureAgent(): HttpsAgent {
+  #openAgent(keepAlive: boolean): HttpAgent {
+    const agent = this.#open.get(keepAlive) ?? new HttpAgent({ ...this.#settings, keepAlive });
+    this.#open.set(keepAlive, agent);
+    return agent;
+  }
+
+  #secureAgent(keepAlive: boolean): HttpsAgent {
     // Whatever NODE_TLS_REJECT_UNAUTHORIZED says.
-    this.#secure ??= makeSecureAgent({ ...this.#settings, rejectUnauthorized: true, minVersion: "TLSv1.2" });
-    return this.#secure;
+    const secured = { ...this.#settings, keepAlive, rejectUnauthorized: true, minVersion: "TLSv1.2" } as const;
+    const agent = this.#secure.get(keepAlive) ?? makeSecureAgent(secured);
+    this.#secure.set(keepAlive, agent);
+    return agent;
   }
 }
 

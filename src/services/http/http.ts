@@ -231,6 +231,7 @@ export class Http {
       method,
       headers: { "user-agent": this.#options.userAgent, "accept-encoding": "identity", ...req.headers },
       body: typeof req.body === "function" ? req.body() : req.body,
+      isOnce: method === "POST" && req.repeatable !== true,
       signal: req.signal,
       deadlines: {
         connect: this.limits.connectTime,
