@@ -58,7 +58,7 @@ export async function signIn(
   const isNamed = named.includes(pds.origin);
   const isSettled = isNamed || !(await unsettledServers(services, past, signal)).includes(pds.origin);
   if (!isSettled && !answers.canAskAgain) {
-    throw unsettled(past, pds);
+    throw unsettled(past, pds, "The password was not sent there.", ifItIsYours(pds));
   }
   const onlyTyped = isSettled ? {} : { onlyTyped: unsettledSentence(past, pds) };
   let again: { again?: string } = {};
@@ -99,10 +99,15 @@ export async function signIn(
   }
 }
 
-/** The error where a password that was given beforehand would go to whom perhaps a stranger has named. */
-function unsettled(past: Past, pds: Pds): DecampError {
-  return new DecampError("refused", `${unsettledSentence(past, pds)} The password was not sent there.`, {
-    hint: `${ifItIsYours(pds)} If it was not you, this shows what happened, and the way back:`,
+/**
+ * The error where something would be given, or given up, to whom perhaps a stranger has named.
+ *
+ * @param held what was not done
+ * @param ifYours what to do if it was the owner; sentences, both
+ */
+export function unsettled(past: Past, pds: Pds, held: string, ifYours: string): DecampError {
+  return new DecampError("refused", `${unsettledSentence(past, pds)} ${held}`, {
+    hint: `${ifYours} If it was not you, this shows what happened, and the way back:`,
     data: { reason: "unsettled-server", host: pds.host, next: ["doctor", past.did] },
   });
 }

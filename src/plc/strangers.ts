@@ -27,7 +27,8 @@ export function entryBefore(
 }
 
 /**
- * Origins of the servers that only such operations have named, or those that were taken back, however old they are.
+ * Origins of the servers that only such operations have named, or those that were taken back, however old they are. An
+ * operation that follows one of them and leaves the server as it is settles nothing, whoever has made it.
  *
  * @param made, now as above
  */
@@ -35,7 +36,14 @@ export function strangersServers(log: VerifiedLog, made: readonly string[], now:
   const undone = log.entries.filter(({ nullified }) => nullified);
   const late = [...lateForeigners(log, made, now), ...foreignOperations(log, undone, { keys: [], made }, now)];
   const unsettled = new Set(late.map(({ entry }) => entry.cid));
-  const settled = new Set(log.entries.filter(({ cid }) => !unsettled.has(cid)).map(originIn));
+  const origins = new Map(log.entries.map((entry) => [entry.cid, originIn(entry)]));
+  for (const { cid, operation } of log.entries) {
+    const before = operation.prev ?? "";
+    if (unsettled.has(before) && origins.get(before) === origins.get(cid)) {
+      unsettled.add(cid);
+    }
+  }
+  const settled = new Set(log.entries.filter(({ cid }) => !unsettled.has(cid)).map(({ cid }) => origins.get(cid)));
   const named = new Set(late.flatMap(({ entry }) => originIn(entry) ?? []));
   return [...named].filter((origin) => !settled.has(origin));
 }

@@ -43,6 +43,8 @@ let did: string;
 let entries: TestEntry[];
 /** The second one was taken back, 90 hours ago. */
 let takenBack: TestEntry[];
+/** Whether both say that the account is active there. */
+let active = false;
 /** Who got a request to sign in, and whether the password stood in it. */
 let sent: string[] = [];
 
@@ -68,7 +70,7 @@ beforeAll(async () => {
             },
           ],
         },
-        "/xrpc/com.atproto.sync.getRepoStatus": { did, active: false, status: "deactivated" },
+        "/xrpc/com.atproto.sync.getRepoStatus": active ? { did, active } : { did, active, status: "deactivated" },
         "/xrpc/com.atproto.server.describeServer": { did: "did:web:localhost", availableUserDomains: [".given.test"] },
       };
       if (pathname === "/xrpc/com.atproto.server.createSession") {
@@ -95,6 +97,7 @@ beforeAll(async () => {
 });
 beforeEach(() => {
   sent = [];
+  active = false;
 });
 afterAll(async () => {
   await Promise.all([old[Symbol.asyncDispose](), thief[Symbol.asyncDispose]()]);
@@ -112,13 +115,16 @@ async function decamp(args: readonly string[], stateDir = newState(), env: NodeJ
   return run([...args, ...where, "--no-input", "--json"], { env: { DECAMP_SOURCE_PASSWORD: password, ...env } });
 }
 
-/** An archive with preferences, that comes from a server. */
-async function archiveFrom(source: string): Promise<string> {
+/** An archive that comes from a server, with preferences unless it has only what is public. */
+async function archiveFrom(source: string, isPublic = false): Promise<string> {
   const place = mkdtempSync(join(folder, "archives-"));
   const fleet = await Fleet.create(source, { records: 1, blobs: 0, blobSize: 0 });
   const account = { ...(await fleet.account(0)), did };
   fleet.writeArchive(place, account);
   const archive = join(place, archiveName(did));
+  if (isPublic) {
+    return archive;
+  }
   const [rev = ""] = readdirSync(join(archive, "snapshots"));
   const snapshot = join(archive, "snapshots", rev);
   const bytes = JSON.stringify({ preferences: [{ $type: "app.bsky.actor.defs#adultContentPref", enabled: true }] });
@@ -179,6 +185,43 @@ test("what decamp has done on this machine is settled, and so is what an archive
   expect(await at(entries, 100)).toBe("anybody");
 });
 
+test("what is public was taken from any server that the identity named, and settles none", async () => {
+  const archive = await archiveFrom(thief.origin, true);
+  const { exitCode, stderr } = await decamp(["export", did, "-o", archive]);
+  expect([exitCode, sent]).toEqual([9, []]);
+  expect(JSON.parse(stderr)).toMatchObject({ data: { reason: "unsettled-server" } });
+});
+
+test("what decamp has made on top of a stranger's change, and which leaves the server, does not settle it", async () => {
+  const now = Date.now() - begun;
+  const [first, stolen] = entries.map(({ operation: one }) => one);
+  const own = JSON.parse(readFileSync(operationFile, "utf8")) as typeof stolen;
+  const log = auditLog([first!, stolen!, own!], { times: [now - 200 * hour, now - 2 * hour, now - hour] });
+  const made = [log[2]!.cid];
+  expect(await at(log, 0, [], false, made)).toBe("a person");
+  // Who has moved there with decamp knows the server, whoever changes something else.
+  expect(await at(log, 0, [], false, [log[1]!.cid])).toBe("anybody");
+  expect(await at(log, 100, [], false, made)).toBe("anybody");
+});
+
+test("for a server that perhaps a stranger has let the identity name, no script deactivates what is elsewhere", async () => {
+  active = true;
+  const args = ["account", "deactivate", did, "--yes"];
+  const { exitCode, stderr } = await decamp(args);
+  expect([exitCode, JSON.parse(stderr)]).toMatchObject([
+    9,
+    {
+      message: expect.stringMatching(/ So nothing is deactivated elsewhere\.$/) as string,
+      hint: expect.stringContaining(`--from ${thief.origin}, or say yes at a terminal.`) as string,
+      data: { reason: "unsettled-server", host: new URL(thief.origin).host },
+    },
+  ]);
+  // It goes on to compare both copies, which these servers do not have.
+  const named = await decamp([...args, "--from", thief.origin]);
+  expect(named.exitCode).not.toBe(0);
+  expect(named.stderr).not.toContain("unsettled-server");
+});
+
 test("what was taken back is nobody's, however old it is", async () => {
   expect(await at(takenBack, 0)).toBe("a person");
   expect(await at(takenBack, 0, [], true)).toMatch(/^Only a change of the last 72 hours, or one that was taken back,/);
@@ -190,8 +233,15 @@ test("what was taken back is nobody's, however old it is", async () => {
  *
  * @param hours that have passed since
  * @param isJob nobody can be asked
+ * @param made what decamp has made on this machine
  */
-async function at(log: TestEntry[], hours: number, named: string[] = [], isJob = false): Promise<string> {
+async function at(
+  log: TestEntry[],
+  hours: number,
+  named: string[] = [],
+  isJob = false,
+  made: string[] = [],
+): Promise<string> {
   const past = verifyLog(did, log);
   let who = "";
   const { host, origin } = new URL(thief.origin);
@@ -208,7 +258,7 @@ async function at(log: TestEntry[], hours: number, named: string[] = [], isJob =
     now: () => Date.now() + hours * hour,
     clockOffset: () => 0,
     directory: { origin: old.origin },
-    heads: {},
+    heads: { made: async () => Promise.resolve(made) },
   } as unknown as SettlingServices;
   const pds = { host, origin, signIn: async () => Promise.resolve({ did }) } as unknown as Pds;
   try {

@@ -31,9 +31,10 @@ export async function accountDeactivateCommand(invocation: Invocation<Deactivate
             }
           },
           confirm: async (plan) => {
-            if (!yes) {
+            const { unsettled } = plan;
+            if (!yes || unsettled !== undefined) {
               await requireYes(prompter, {
-                lead: [planned(plan), ...differences(plan)].join(" "),
+                lead: [...(unsettled === undefined ? [] : [unsettled]), planned(plan), ...differences(plan)].join(" "),
                 does: `deactivate the account at ${plan.server}`,
                 answeredBy: "--yes",
                 left: `The account at ${plan.server} was left as it is.`,

@@ -90,8 +90,7 @@ export async function exportAccount(
             report({ type: "step", id: "locate", title: "Find the account", state: "done", detail: located.did });
             try {
               if (signsIn) {
-                // Where an archive comes from somebody has named, or it was settled once.
-                const before = target === undefined ? (await readableManifests(archive)).at(-1)?.source : undefined;
+                const before = target === undefined ? await signedInAt(archive) : undefined;
                 const secrets = createSecrets(terminal, secretFlags, prompter, known, signal, secretsHere);
                 report({ type: "step", id: "sign-in", title: "Sign in", state: "start" });
                 const owner = { past: pastOfLocated(located), handle: located.handle, named: [origin, before] };
@@ -159,6 +158,15 @@ async function archivedDid(
   }
   const last = (await readableManifests(archive)).at(-1);
   return last?.handle === handle ? last.did : undefined;
+}
+
+/**
+ * The server that gave an archive, the last time, what only the owner is given: it was named, or was settled. What is
+ * public is taken from any server that the identity names, and settles nothing.
+ */
+async function signedInAt(archive: string): Promise<string | undefined> {
+  return (await readableManifests(archive)).findLast(({ files }) => Object.values(files).some((file) => file.private))
+    ?.source;
 }
 
 /** Whether a password is given, or is to be asked for. */

@@ -7,7 +7,8 @@
 import type { IdentityAnswers } from "../../account/answers.ts";
 import { findAnyIdentity } from "../../account/find.ts";
 import { headAt, isSilent, requireState, stateAt, type PlaceState } from "../../account/places.ts";
-import { signIn } from "../../account/sign-in.ts";
+import { signIn, unsettled } from "../../account/sign-in.ts";
+import { unsettledSentence, unsettledServers } from "../../account/watch/unsettled-servers.ts";
 import { pastOf, readAnyIdentity, signingKeysOf } from "../../account/web/any-identity.ts";
 import { livesAt, requireHome } from "../../account/where.ts";
 import { isBlobNotFound } from "../../archive/unavailable.ts";
@@ -41,7 +42,7 @@ export interface DeactivateRequest {
   readonly account: string;
   /** Origin of the server; unless given, the one of the log that has the account active, beside its own. */
   readonly server?: string | undefined;
-  /** Origin of the server that is asked for the handle. */
+  /** Origin of the server that is asked for the handle; where it is the one that the identity names, that is settled. */
   readonly from?: string | undefined;
   readonly allowPrivateHosts: boolean;
   /** Folder of the state: no other run works on the account meanwhile. */
@@ -71,6 +72,9 @@ export interface DeactivatePlan extends ProvedCopies {
   readonly home: string;
 }
 
+/** The same as it is asked about. `unsettled`: that perhaps a stranger has let the identity name `home`, in a sentence. */
+export type DeactivateQuestion = DeactivatePlan & { readonly unsettled?: string | undefined };
+
 /** What came of it. What was proved is there where something was deactivated. */
 export interface Deactivated extends Omit<DeactivatePlan, keyof ProvedCopies>, Partial<ProvedCopies> {
   readonly state: "deactivated" | "already-deactivated";
@@ -83,14 +87,14 @@ export interface DeactivateTalk {
   /** Told before both copies are read. */
   readonly onCompare: (of: Pick<DeactivatePlan, "server" | "home">) => void;
   /** The yes. Throws to stop it. */
-  readonly confirm: (plan: DeactivatePlan) => Promise<void>;
+  readonly confirm: (plan: DeactivateQuestion) => Promise<void>;
 }
 
 /**
  * Deactivates the copy of an account at a server that its identity does not name.
  *
- * @throws DecampError `refused` where the account lives there, is not active where it lives, or where that was not
- *   proved to have all that the copy has; `input-needed` where it is not clear which server is meant;
+ * @throws DecampError `refused` where the account lives there, is not active where it lives, where that was not proved
+ *   to have all that the copy has, or may be a stranger's and nobody can be asked; `input-needed` where it is not clear which server is meant;
  *   `account-not-found` if that does not have the account; `account-unavailable` if that says of it neither that it is
  *   active nor that it is deactivated; `head-moved` if the identity names another server by now; `server-refused` for a
  *   server that does not do it; `locked`; what finding the account, signing in and the answers of both throw
@@ -116,6 +120,12 @@ export async function deactivateOld(
     });
   }
   await requireActiveAtHome(target, did, signal);
+  const strange = from === home ? [] : await unsettledServers(services, past, signal);
+  const isStrange = strange.includes(home);
+  if (isStrange && !answers.canAskAgain) {
+    const ifYours = `If you have moved there, name it with --from ${home}, or say yes at a terminal.`;
+    throw unsettled(past, target, "So nothing is deactivated elsewhere.", ifYours);
+  }
   const server = named ?? (await chooseServer(services, did, earlierHomes({ past }), signal));
   const source = services.openPds(server);
   const names = { did, handle, server, home };
@@ -129,7 +139,7 @@ export async function deactivateOld(
     talk.onCompare(names);
     const isRemembered = await hasMove(stateDir, did, { source: server, target: home });
     const { head, ...proved } = await proveHeld(copies, isRemembered);
-    await talk.confirm({ ...names, ...proved });
+    await talk.confirm({ ...names, ...proved, ...(isStrange ? { unsettled: unsettledSentence(past, target) } : {}) });
     await signIn(services, source, { past, handle, named: [from, named] }, answers, "sourcePassword", signal);
     await requireStill(services, copies, head);
     await closeOld(copies);
