@@ -3,8 +3,9 @@ import { expect, test } from "vitest";
 import { hostBehind, requireReturn } from "../../src/migration/checks/host-behind.ts";
 import { DecampError } from "../../src/errors.ts";
 import { verifyLog, type VerifiedLog } from "../../src/plc/log.ts";
+import type { AccountServices } from "../../src/account/services.ts";
 import type { Pds } from "../../src/services/servers/pds.ts";
-import { auditLog, operation, servedAt, signed, testCid, testDid, testKey, type Json } from "../tools/plc.ts";
+import { at, auditLog, hour, operation, servedAt, signed, testCid, testDid, testKey, type Json } from "../tools/plc.ts";
 import { forever } from "../account/support.ts";
 
 const key = await testKey("server");
@@ -17,21 +18,25 @@ const third = "https://third.example.com";
 /** The log of an account that has lived at these servers, in this order. */
 async function lived(...servers: readonly string[]): Promise<VerifiedLog> {
   const made: Json[] = [];
-  const at = async (endpoint: string) =>
+  const signedAt = async (endpoint: string) =>
     signed(
       operation(made.length === 0 ? null : testCid(made.at(-1)), { rotationKeys: [key.did], ...servedAt(endpoint) }),
       key,
     );
   for (const server of servers) {
-    made.push(await at(server));
+    made.push(await signedAt(server));
   }
   return verifyLog(testDid(made[0]), auditLog(made));
 }
 
 type State = "active" | "deactivated" | "taken-down" | "absent" | "gone";
 
-/** @param states what each server says of the account @param signsIn who signs in for a server, if not itself */
-function world(states: Record<string, State>, signsIn: Record<string, string> = {}) {
+/**
+ * @param states what each server says of the account
+ * @param signsIn who signs in for a server, if not itself
+ * @param now hours after the beginning of the log
+ */
+function world(states: Record<string, State>, signsIn: Record<string, string> = {}, now = 1000) {
   const asked: string[] = [];
   const openPds = (origin: string): Pds => {
     const status = async () => {
@@ -50,16 +55,22 @@ function world(states: Record<string, State>, signsIn: Record<string, string> = 
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what is asked of a server here
     return { origin, repoStatus: status, authorizationServers } as unknown as Pds;
   };
-  return { services: { openPds }, asked };
+  const clock = { now: () => Date.parse(at(now * hour)), clockOffset: () => 0 };
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what is asked of them here
+  const services = { openPds, ...clock, directory: { origin: own }, heads: {} } as unknown as AccountServices;
+  return { services, asked };
 }
 
 test("an account goes back to its own host, the newest that still has it", async () => {
   const log = await lived(morel, enoki, own);
-  const at = async (states: Record<string, State>) => hostBehind(world(states).services, log, bluesky, forever);
-  expect(await at({ [morel]: "deactivated", [enoki]: "deactivated" })).toEqual({ host: enoki, state: "deactivated" });
-  expect(await at({ [morel]: "deactivated", [enoki]: "absent" })).toEqual({ host: morel, state: "deactivated" });
-  expect(await at({ [morel]: "absent", [enoki]: "gone" })).toEqual({ host: enoki, state: "unreachable" });
-  expect(await at({ [morel]: "absent", [enoki]: "absent" })).toBe(undefined);
+  const found = async (states: Record<string, State>) => hostBehind(world(states).services, log, bluesky, forever);
+  expect(await found({ [morel]: "deactivated", [enoki]: "deactivated" })).toEqual({
+    host: enoki,
+    state: "deactivated",
+  });
+  expect(await found({ [morel]: "deactivated", [enoki]: "absent" })).toEqual({ host: morel, state: "deactivated" });
+  expect(await found({ [morel]: "absent", [enoki]: "gone" })).toEqual({ host: enoki, state: "unreachable" });
+  expect(await found({ [morel]: "absent", [enoki]: "absent" })).toBe(undefined);
   // Where it is already, too: the same command goes on after the identity has changed.
   const back = await lived(morel, own, morel);
   const { services } = world({ [morel]: "deactivated" });
@@ -89,6 +100,22 @@ test("a host that names a server which does not know the account, or knows it ot
       expect(await hostBehind(services, log, entry, forever)).toBe(undefined);
     }
   }
+});
+
+test("a host that perhaps a stranger has let the identity name stands behind no server, whatever it says", async () => {
+  const entry = "https://entry.example.com";
+  // There and back, so that nothing can be seen of it where the account lives.
+  const log = await lived(own, third, own);
+  const states = { [own]: "active", [third]: "deactivated", [entry]: "deactivated" } as const;
+  const found = async (now: number) => hostBehind(world(states, { [third]: entry }, now).services, log, entry, forever);
+  expect(await found(3)).toBe(undefined);
+  expect(await found(200)).toEqual({ host: third, state: "deactivated" });
+});
+
+test("only hosts with such a name stand behind Bluesky: another one that says so is believed by nobody", async () => {
+  const log = await lived(morel, third, own);
+  const { services } = world({ [morel]: "deactivated", [third]: "deactivated", [own]: "active" }, { [third]: bluesky });
+  expect(await hostBehind(services, log, bluesky, forever)).toEqual({ host: morel, state: "deactivated" });
 });
 
 test("who has never lived at Bluesky hears that it is not taken in; who has is led to the right host", async () => {

@@ -2,14 +2,16 @@
  * Servers that only let in. Behind an entryway stand hosts, which keep the accounts: an identity names a host, and the
  * owner knows the entryway. On which host an account was, the verified log says.
  *
- * The hosts of Bluesky are known by their names. Any other host says itself who signs its accounts in (RFC 9728,
- * "authorization_servers", as OAuth in atproto has it). It could name any server, to have an account that goes there:
- * so the server that was named has to know the account, too, as the host does.
+ * The hosts of Bluesky are known by their names, and by nothing else. Any other host says itself who signs its accounts
+ * in (RFC 9728, "authorization_servers", as OAuth in atproto has it). It could name any server, to have an account that
+ * goes there: so the server that was named has to know the account, too, as the host does; and who has let the identity
+ * name that host has to be settled. A new password and a whole account go where this leads.
  */
 
 import { stateAt, type PlaceState } from "../../account/places.ts";
 import type { AccountServices } from "../../account/services.ts";
 import { pastOf } from "../../account/web/any-identity.ts";
+import { unsettledServers, type SettlingServices } from "../../account/watch/unsettled-servers.ts";
 import { isWebPast, type Past } from "../../account/web/past.ts";
 import { serversOf } from "../../account/where.ts";
 import { DecampError, isDecampError } from "../../errors.ts";
@@ -39,17 +41,21 @@ export interface HostBehind {
  * @returns undefined for any other server, as far as can be found out
  */
 export async function hostBehind(
-  { openPds }: Pick<AccountServices, "openPds">,
+  services: Pick<AccountServices, "openPds"> & SettlingServices,
   past: Past,
   entry: string,
   signal: AbortSignal,
 ): Promise<HostBehind | undefined> {
+  const { openPds } = services;
   const servers = isWebPast(past) ? [] : serversOf(past);
   if (servers.includes(entry) || (servers.length < 2 && entry !== bluesky)) {
     return undefined;
   }
+  const strange = entry === bluesky ? [] : await unsettledServers(services, past, signal);
   const isBehind = await Promise.all(
-    servers.map(async (server) => (await entrywaysOf(openPds, server, signal)).includes(entry)),
+    servers.map(
+      async (server) => !strange.includes(server) && (await entrywaysOf(openPds, server, signal)).includes(entry),
+    ),
   );
   let silent: HostBehind | undefined;
   for (const host of servers.filter((_, index) => isBehind[index])) {
@@ -126,7 +132,8 @@ async function entrywaysOf(
   }
   const late = AbortSignal.timeout(patience);
   try {
-    return await openPds(host).authorizationServers(AbortSignal.any([signal, late]));
+    const named = await openPds(host).authorizationServers(AbortSignal.any([signal, late]));
+    return named.filter((origin) => origin !== bluesky);
   } catch (error) {
     signal.throwIfAborted();
     if (!late.aborted && !isDecampError(error)) {
