@@ -42,7 +42,7 @@ export interface DeactivateRequest {
   readonly account: string;
   /** Origin of the server; unless given, the one of the log that has the account active, beside its own. */
   readonly server?: string | undefined;
-  /** Origin of the server that is asked for the handle; where it is the one that the identity names, that is settled. */
+  /** Origin of the server that is asked for the handle; if the identity names it, that is settled. */
   readonly from?: string | undefined;
   readonly allowPrivateHosts: boolean;
   /** Folder of the state: no other run works on the account meanwhile. */
@@ -72,7 +72,7 @@ export interface DeactivatePlan extends ProvedCopies {
   readonly home: string;
 }
 
-/** The same as it is asked about. `unsettled`: that perhaps a stranger has let the identity name `home`, in a sentence. */
+/** What is asked. `unsettled`: that perhaps a stranger has let the identity name `home`, in a sentence. */
 export type DeactivateQuestion = DeactivatePlan & { readonly unsettled?: string | undefined };
 
 /** What came of it. What was proved is there where something was deactivated. */
@@ -94,10 +94,11 @@ export interface DeactivateTalk {
  * Deactivates the copy of an account at a server that its identity does not name.
  *
  * @throws DecampError `refused` where the account lives there, is not active where it lives, where that was not proved
- *   to have all that the copy has, or may be a stranger's and nobody can be asked; `input-needed` where it is not clear which server is meant;
- *   `account-not-found` if that does not have the account; `account-unavailable` if that says of it neither that it is
- *   active nor that it is deactivated; `head-moved` if the identity names another server by now; `server-refused` for a
- *   server that does not do it; `locked`; what finding the account, signing in and the answers of both throw
+ *   to have all that the copy has, or may be a stranger's and nobody can be asked; `input-needed` where it is not clear
+ *   which server is meant; `account-not-found` if that does not have the account; `account-unavailable` if that says of
+ *   it neither that it is active nor that it is deactivated; `head-moved` if the identity names another server by now;
+ *   `server-refused` for a server that does not do it; `locked`; what finding the account, signing in and the answers
+ *   of both throw
  */
 export async function deactivateOld(
   services: MigrationServices,
