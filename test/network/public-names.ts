@@ -36,6 +36,8 @@ export async function startPublicNames(lead: (host: string) => string | undefine
     });
     server.on("error", () => client.destroy());
     client.on("close", () => server.destroy());
+    // Nobody reads from the client any more then, and would hear that it has gone.
+    server.on("close", () => client.destroy());
   });
   const port = await listen(proxy, 0);
   return {
