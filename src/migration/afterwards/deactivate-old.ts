@@ -121,17 +121,17 @@ export async function deactivateOld(
     });
   }
   await requireActiveAtHome(target, did, signal);
-  const strange = from === home ? [] : await unsettledServers(services, past, signal);
-  const isStrange = strange.includes(home);
-  if (isStrange && !answers.canAskAgain) {
-    const ifYours = `If you have moved there, name it with --from ${home}, or say yes at a terminal.`;
-    throw unsettled(past, target, "So nothing is deactivated elsewhere.", ifYours);
-  }
   const server = named ?? (await chooseServer(services, did, earlierHomes({ past }), signal));
   const source = services.openPds(server);
   const names = { did, handle, server, home };
   if (await isClosed(source, did, signal)) {
     return { ...names, state: "already-deactivated", homeState: await stateAt(target, did, signal) };
+  }
+  const strange = from === home ? [] : await unsettledServers(services, past, signal);
+  const isStrange = strange.includes(home);
+  if (isStrange && !answers.canAskAgain) {
+    const ifYours = `If you have moved there, name it with --from ${home}, or say yes at a terminal.`;
+    throw unsettled(past, target, "So nothing is deactivated elsewhere.", ifYours);
   }
   const unlock = await lockAccount(stateDir, did, services.lockOwner, services.now());
   try {
