@@ -239,6 +239,12 @@ export function blobFile(archive: string, cid: Cid): string {
   return joinPath(blobFolder(archive, cid), cid);
 }
 
+/** `blobFile` for very many blobs of one archive: to join the parts anew takes as long as a look at the disk. */
+export function blobFiles(archive: string): (cid: Cid) => string {
+  const folder = blobsFolder(archive);
+  return (cid) => `${folder}/${cid.slice(-2)}/${cid}`;
+}
+
 /** The folder that a blob shares with others. */
 export function blobFolder(archive: string, cid: Cid): string {
   return joinPath(blobsFolder(archive), cid.slice(-2));

@@ -26,6 +26,29 @@ describe("CIDs", () => {
     );
   });
 
+  test("a text with any letter in any place is one if, and only if, it has the bytes of one", () => {
+    const letters = fc.constantFrom(..."abcdefghijklmnopqrstuvwxyz234567", "A", "1", "8", "\n", "ü");
+    const all = fc.tuple(fc.uint8Array({ minLength: 32, maxLength: 32 }), fc.constantFrom("raw", "dag-cbor"));
+    let good = 0;
+    fc.assert(
+      fc.property(all, fc.nat(59), letters, ([digest, codec], at, letter) => {
+        const cid = cidFromDigest(codec, digest);
+        const text = `${cid.slice(0, at)}${letter}${cid.slice(at + 1)}`;
+        let isOne = true;
+        try {
+          cidToBytes(text);
+        } catch {
+          isOne = false;
+        }
+        good += isOne ? 1 : 0;
+        expect([text, isCid(text)]).toEqual([text, isOne]);
+      }),
+      { numRuns: 3000, seed: 19 },
+    );
+    // Both come.
+    expect([good > 300, good < 2700]).toEqual([true, true]);
+  });
+
   const good = "bafyreie5737gdxlw5i64vzichcalba3z2v5n6icifvx5xytvske7mr3hpm";
   test.each([
     "",

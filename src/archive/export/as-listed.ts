@@ -9,7 +9,7 @@
 import { contentAtOnce, namesAtOnce, sizeAtOnce } from "../../services/disk/quick-look.ts";
 import type { ListedRepo } from "../../services/servers/pds.ts";
 import {
-  blobFile,
+  blobFiles,
   compareSnapshotNames,
   repoEntry,
   snapshotFile,
@@ -51,9 +51,10 @@ export function keptAsListed(archive: string, did: string, origin: string, state
   }
   const { files, blobs } = manifest;
   const folder = snapshotFolder(archive, newest);
+  const pathOf = blobFiles(archive);
   const isWhole =
     repoEntry(manifest) !== undefined &&
     Object.entries(files).every(([name, { size }]) => sizeAtOnce(`${folder}/${name}`) === size) &&
-    blobs.every(({ cid, size }) => sizeAtOnce(blobFile(archive, cid)) === size);
+    blobs.every(({ cid, size }) => sizeAtOnce(pathOf(cid)) === size);
   return isWhole ? manifest : undefined;
 }
