@@ -27,7 +27,7 @@ describe("CIDs", () => {
   });
 
   test("a text with any letter in any place is one if, and only if, it has the bytes of one", () => {
-    const letters = fc.constantFrom(..."abcdefghijklmnopqrstuvwxyz234567", "A", "1", "8", "\n", "ü");
+    const letters = fc.constantFrom(...Array.from("abcdefghijklmnopqrstuvwxyz234567A18\nü"));
     const all = fc.tuple(fc.uint8Array({ minLength: 32, maxLength: 32 }), fc.constantFrom("raw", "dag-cbor"));
     let good = 0;
     fc.assert(
