@@ -236,7 +236,7 @@ export function blobsFolder(archive: string): string {
 }
 
 export function blobFile(archive: string, cid: Cid): string {
-  return joinPath(blobFolder(archive, cid), cid);
+  return blobFiles(archive)(cid);
 }
 
 /** `blobFile` for very many blobs of one archive: to join the parts anew takes as long as a look at the disk. */
