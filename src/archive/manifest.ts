@@ -4,11 +4,18 @@ import * as v from "valibot";
 import { isCid } from "../data/cid.ts";
 import { isJsonObject } from "../data/json-object.ts";
 import { DecampError, isDecampError } from "../errors.ts";
-import { isDid } from "../identity/names.ts";
+import { isDid, isPlcDid } from "../identity/names.ts";
 import { readWhole, writeWhole } from "../services/disk/files.ts";
 import { listEntries, type Entry } from "../services/disk/plain-entries.ts";
 import { contentAtOnce } from "../services/disk/quick-look.ts";
-import { compareSnapshotNames, snapshotFile, snapshotFiles, snapshotName, snapshotsFolder } from "./layout.ts";
+import {
+  compareSnapshotNames,
+  repoPartOf,
+  snapshotFile,
+  snapshotFiles,
+  snapshotName,
+  snapshotsFolder,
+} from "./layout.ts";
 import { refuseFile } from "./no-archive.ts";
 
 /** A blob of a snapshot. */
@@ -207,6 +214,17 @@ function isArchivedBlob(value: unknown): value is ArchivedBlob {
 /** Whether all blobs are there that the records need, as far as can be known. */
 export function hasAllBlobs({ missing, unreadRecords = [] }: Pick<Manifest, "missing" | "unreadRecords">): boolean {
   return missing.length === 0 && unreadRecords.length === 0;
+}
+
+/** The names of the files that a snapshot has to have, and that its manifest does not name. */
+export function partsLeftOut(manifest: Pick<Manifest, "did" | "files" | "documentUnavailable">): string[] {
+  const { did, files, documentUnavailable = false } = manifest;
+  const { document, log } = snapshotFiles;
+  return [
+    snapshotFiles[repoPartOf(manifest)],
+    ...(isPlcDid(did) ? [log] : []),
+    ...(isPlcDid(did) && documentUnavailable ? [] : [document]),
+  ].filter((name) => files[name] === undefined);
 }
 
 /** Whether the snapshot holds what only the owner can see. */

@@ -4,6 +4,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -12,15 +13,18 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { keptAsListed } from "../../src/archive/export/as-listed.ts";
 import { isInTurn, partInTurn } from "../../src/archive/state/shard.ts";
 import { archiveName } from "../../src/archive/layout.ts";
 import { Fleet, type FleetAccount } from "../bench/fleet.ts";
 
 const origin = "https://pds.example.com";
-const fleet = await Fleet.create(origin, { records: 2, blobs: 2, blobSize: 50 });
+// As many blobs as are all looked at, each time.
+const fleet = await Fleet.create(origin, { records: 2, blobs: 8, blobSize: 50 });
 const account: FleetAccount = await fleet.account(0);
+const day = 86_400_000;
+const now = Date.UTC(2026, 10, 30);
 let archive = "";
 beforeEach(() => {
   const folder = mkdtempSync(path.join(tmpdir(), "decamp-listed-"));
@@ -31,7 +35,7 @@ afterEach(() => rmSync(path.dirname(archive), { recursive: true }));
 
 const { did, commit: head, rev } = account;
 const kept = (stated: object = {}): string | undefined =>
-  keptAsListed(archive, did, origin, { did, head, rev, active: true, status: undefined, ...stated })?.snapshot;
+  keptAsListed(archive, did, origin, { did, head, rev, active: true, status: undefined, ...stated }, now)?.snapshot;
 
 /** What an archive holds of the account, by its path in the archive. */
 const parts = [
@@ -45,7 +49,9 @@ test("a whole archive with that head is left alone, and one with another head is
   expect(kept()).toBe(rev);
   expect(kept({ head: account.data })).toBeUndefined();
   expect(kept({ rev: "3zzzzzzzzzzz2" })).toBeUndefined();
-  expect(keptAsListed(archive, did, "https://other.example.com", { did, head, rev, active: true })).toBeUndefined();
+  expect(
+    keptAsListed(archive, did, "https://other.example.com", { did, head, rev, active: true }, now),
+  ).toBeUndefined();
 });
 
 test.each(parts)("without %s an export looks", (name) => {
@@ -72,13 +78,69 @@ test.each(parts.filter((name) => !name.endsWith("manifest.json")))("and with a l
   expect(kept()).toBeUndefined();
 });
 
+test("and with a link in the place of the snapshot", () => {
+  const snapshot = path.join(archive, "snapshots", rev);
+  const elsewhere = path.join(path.dirname(archive), "elsewhere");
+  renameSync(snapshot, elsewhere);
+  symlinkSync(elsewhere, snapshot);
+  expect(kept()).toBeUndefined();
+});
+
+test.each(["repo.car", "did.json", "plc-log.json"])("and with a manifest that leaves out %s", (name) => {
+  const file = path.join(archive, "snapshots", rev, "manifest.json");
+  const { files, ...rest } = JSON.parse(readFileSync(file, "utf8")) as { files: Record<string, unknown> };
+  const { [name]: _, ...others } = files;
+  writeFileSync(file, JSON.stringify({ ...rest, files: others }));
+  expect(kept()).toBeUndefined();
+});
+
+describe("of an account with many blobs", async () => {
+  const large = await (await Fleet.create(origin, { records: 2, blobs: 12, blobSize: 50 })).account(1);
+  const stated = { did: large.did, head: large.commit, rev: large.rev, active: true };
+  const write = (): string => {
+    const folder = path.dirname(archive);
+    fleet.writeArchive(folder, large);
+    return path.join(folder, archiveName(large.did));
+  };
+  /** In which of these looks, counted from 1, it is noticed that something is wrong; 0 if in none. */
+  const noticed = (folder: string, first: number, days: number, looks: number): number =>
+    Array.from({ length: looks }, (_, look) => first + look * days * day).findIndex(
+      (at) => keptAsListed(folder, large.did, origin, stated, at) === undefined,
+    ) + 1;
+  const firsts = Array.from({ length: 20 }, (_, index) => now + index * day);
+
+  test.each([
+    [1, 5],
+    [7, 4],
+  ])("who looks every %i days finds each blob that is gone or cut off within %i looks", (days, most) => {
+    const folder = write();
+    expect(noticed(folder, now, days, most)).toBe(0);
+    for (const cid of large.blobs) {
+      const file = path.join(folder, "blobs", cid.slice(-2), cid);
+      const content = readFileSync(file);
+      rmSync(file);
+      const gone = firsts.map((first) => noticed(folder, first, days, most));
+      writeFileSync(file, content.subarray(1));
+      const cutOff = firsts.map((first) => noticed(folder, first, days, most));
+      writeFileSync(file, content);
+      expect(gone).not.toContain(0);
+      expect(cutOff).toEqual(gone);
+    }
+  });
+
+  test("where several are gone, the first look finds it", () => {
+    const folder = write();
+    large.blobs.slice(0, 6).forEach((cid) => rmSync(path.join(folder, "blobs", cid.slice(-2), cid)));
+    expect(firsts.map((first) => noticed(folder, first, 1, 1))).not.toContain(0);
+  });
+});
+
 test("other content in the same size is for the turns: in 200 days each account has one, and about one in a hundred each day", () => {
-  const first = Date.UTC(2026, 10, 30);
-  const days = Array.from({ length: 200 }, (_, day) => first + day * 86_400_000);
+  const days = Array.from({ length: 200 }, (_, index) => now + index * day);
   const dids = Array.from({ length: 500 }, (_, index) => `did:plc:${String(index).padStart(24, "a")}`);
-  const turns = dids.map((one) => days.filter((day) => isInTurn(one, 100, day)));
+  const turns = dids.map((one) => days.filter((at) => isInTurn(one, 100, at)));
   expect(turns.every((own) => own.length > 0)).toBe(true);
-  const each = days.map((day) => dids.filter((one) => isInTurn(one, 100, day)).length);
+  const each = days.map((at) => dids.filter((one) => isInTurn(one, 100, at)).length);
   expect(Math.max(...each)).toBeLessThan(20);
 });
 
@@ -89,7 +151,7 @@ test.each<[string, number, (look: number) => number]>([
   ["third day", 7, (look) => 3 * look],
   ["week", 7, (look) => 7 * look],
   ["two weeks", 7, (look) => 14 * look],
-  ["month", 7, (look) => Date.UTC(2026, look, 1) / 86_400_000 - 20_454],
+  ["month", 7, (look) => Date.UTC(2026, look, 1) / day - 20_454],
   ...Array.from({ length: 31 }, (_, index): [string, number, (look: number) => number] => [
     `${index + 1} days`,
     18,
@@ -104,7 +166,7 @@ test.each<[string, number, (look: number) => number]>([
       for (; seen.size < parts && looks < most * parts; looks += 1) {
         // Months begin at a month, all else on any day.
         const at = _ === "month" ? dayOf(begun + looks) : begun + dayOf(looks);
-        seen.add(partInTurn(parts, (20_454 + at) * 86_400_000));
+        seen.add(partInTurn(parts, (20_454 + at) * day));
       }
       if (seen.size < parts) {
         slow.push(`${parts} parts from ${begun} on`);

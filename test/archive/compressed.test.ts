@@ -11,7 +11,13 @@ import { checkArchive } from "../../src/archive/check/check-archive.ts";
 import { compareRecords } from "../../src/archive/compare-snapshots.ts";
 import { keptAsListed } from "../../src/archive/export/as-listed.ts";
 import { snapshotFile, snapshotFolder } from "../../src/archive/layout.ts";
-import { parseManifest, parseSoundManifest, readManifests, type Manifest } from "../../src/archive/manifest.ts";
+import {
+  parseManifest,
+  parseSoundManifest,
+  readManifests,
+  writeManifest,
+  type Manifest,
+} from "../../src/archive/manifest.ts";
 import { openSnapshotRepo } from "../../src/archive/open-repo.ts";
 import { collect } from "../../src/data/slices.ts";
 import { parseDidDocument } from "../../src/identity/did-document.ts";
@@ -128,11 +134,17 @@ describe("a night with --compress zstd", () => {
     expect(await exportNow(archive, server, 1, { compress })).toMatchObject({ mode: "unchanged" });
     expect(await exportNow(archive, server, 1)).toMatchObject({ mode: "unchanged" });
     expect(await contentOf(archive)).toEqual(before);
-    const { did, source, commit: head, rev } = await newest();
+    const manifest = await newest();
+    const { did, source, commit: head, rev } = manifest;
+    // The account of this test has no log, and each that a server lists has one.
+    const log = Buffer.from("[]");
+    const described = { size: log.length, sha256: sha256(log), private: false };
+    await writeFile(snapshotFile(archive, first, "log"), log);
+    await writeManifest(archive, { ...manifest, files: { ...manifest.files, "plc-log.json": described } });
     const stated = { did, head, rev, active: true };
-    expect(keptAsListed(archive, did, source, stated)?.snapshot).toBe(first);
+    expect(keptAsListed(archive, did, source, stated, testNow)?.snapshot).toBe(first);
     await truncate(packedFile(), entryOf(await newest()).size - 1);
-    expect(keptAsListed(archive, did, source, stated)).toBeUndefined();
+    expect(keptAsListed(archive, did, source, stated, testNow)).toBeUndefined();
   });
 
   test("puts what is new together with what is compressed", async () => {

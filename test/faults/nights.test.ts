@@ -329,6 +329,24 @@ test("a directory that does not say what time it is is never believed to have sa
   expect(await night()).toMatchObject({ lookedUp: half(0), pages: 0 });
 });
 
+test("a clock that was ahead hides nothing that happens until its time comes", async () => {
+  clock = (date) => new Date(date.getTime() + 10 * 24 * hour).toUTCString();
+  await seeAll();
+  clock = undefined;
+  const did = nth(4);
+  await change(did, Date.now());
+  expect(await night()).toMatchObject({ lookedUp: [did], code: 0 });
+  // Older versions have remembered such a time.
+  const before = await memory();
+  const ahead = Date.now() + 10 * 24 * hour;
+  const file = path.join(folder, "night.json");
+  await writeFile(file, JSON.stringify({ ...before, identities: { ...before.identities, upTo: [ahead, ahead] } }));
+  expect(await night()).toMatchObject({ lookedUp: half(1), pages: 0, code: 0 });
+  expect(await night()).toMatchObject({ lookedUp: half(0), pages: 0, code: 0 });
+  const { pages } = await night();
+  expect(pages).toBeGreaterThan(0);
+});
+
 test("a memory of another directory, or a broken one, asks for more", async () => {
   await seeAll();
   const file = path.join(folder, "night.json");
@@ -337,6 +355,24 @@ test("a memory of another directory, or a broken one, asks for more", async () =
   expect(await night()).toMatchObject({ lookedUp: half(0), pages: 0 });
   await writeFile(file, text.slice(0, 40));
   expect(await night()).toMatchObject({ lookedUp: half(0), pages: 0 });
+});
+
+test("an archive that cannot be read of an account that the list has not has failed, and holds up nothing", async () => {
+  await seeAll();
+  const [broken, lost, old] = [nth(3), nth(4), nth(5)];
+  const manifestOf = (did: string): string =>
+    path.join(archiveOf(did), "snapshots", accounts.get(did)!.rev, "manifest.json");
+  [broken, lost, old].forEach((did) => gone.add(did));
+  await writeFile(manifestOf(broken), "{");
+  await rm(archiveOf(lost), { recursive: true });
+  await writeFile(archiveOf(lost), "no folder any more");
+  const { code, stdout } = await exportAll();
+  const lines = documents(stdout);
+  const why = (wanted: string): unknown => lines.find(({ did }) => did === wanted)?.["code"];
+  expect([broken, lost, old].map(why)).toEqual(["damaged", "unreadable-file", "account-not-found"]);
+  expect(code).toBe(6);
+  expect(lines.at(-1)).toMatchObject({ accounts: { total: count, failed: 2, gone: 1 } });
+  expect(Object.keys((await memory()).gone ?? {})).toEqual([old]);
 });
 
 interface PrunedGone {
@@ -409,6 +445,20 @@ describe("archive prune --gone", () => {
     gone.clear();
     await night();
     expect((await memory()).gone).toEqual({});
+  });
+
+  test("since when counts by the later one of two clocks, and never from the future on", async () => {
+    const did = nth(3);
+    gone.add(did);
+    // As if the clock here were forty days behind.
+    clock = (date) => new Date(date.getTime() + 40 * 24 * hour).toUTCString();
+    await night();
+    expect((await memory()).gone?.[did]).toBeGreaterThan(Date.now() + 39 * 24 * hour);
+    clock = (date) => new Date(date.getTime() - 40 * 24 * hour).toUTCString();
+    const begun = Date.now();
+    await night();
+    expect((await memory()).gone?.[did]).toBeGreaterThanOrEqual(begun);
+    expect((await memory()).gone?.[did]).toBeLessThanOrEqual(Date.now());
   });
 
   test("who is gone is removed after a yes; who has moved, is there, or is not known stays, and so does everybody else", async () => {

@@ -1,7 +1,7 @@
 /**
- * `npm run bench-fleet [-- --accounts N]`: nights over very many accounts, and their first export, beside their bars.
- * Writes docs/BENCHMARKS-FLEET.md; with `--accounts` a short form that writes nothing. Needs 12 GB of disk and 5 GB of
- * memory for a while, and half an hour.
+ * `npm run bench-fleet [-- --accounts N] [--only first|latency|blobs|nights]`: nights over very many accounts, and
+ * their first export, beside their bars. Writes docs/BENCHMARKS-FLEET.md; with `--accounts`, a short form, or with
+ * `--only` nothing. Needs 12 GB of disk and 5 GB of memory for a while, and half an hour.
  */
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -14,7 +14,7 @@ import { startFleet, type FleetServer } from "../bench/start-fleet.ts";
 import type { Usage } from "../bench/usage.ts";
 import { run } from "./run.ts";
 
-const { values } = parseArgs({ options: { accounts: { type: "string" } } });
+const { values } = parseArgs({ options: { accounts: { type: "string" }, only: { type: "string" } } });
 const isShort = values.accounts !== undefined;
 const accounts = Number(values.accounts ?? 20_000);
 /** With more accounts the same memory has to do. */
@@ -159,7 +159,7 @@ async function unchanged(count: number, first: number | undefined): Promise<Cost
     }
     row(`${count} accounts, a night`, costs);
     const cpu = median(costs.map((cost) => cost.cpu));
-    if (first !== undefined) {
+    if (count === accounts) {
       const most = count * 0.0002 + count * 0.000003;
       const requests = Math.max(...costs.map(({ asked }) => asked.server));
       const wanted = Math.max(6, Math.ceil(count / 80));
@@ -171,6 +171,8 @@ async function unchanged(count: number, first: number | undefined): Promise<Cost
       );
       const what = `${count} unchanged accounts with a blob each`;
       bar(what, `at most ${most.toFixed(2)} s of CPU`, `${cpu.toFixed(2)} s`, cpu <= most);
+    }
+    if (count === accounts && first !== undefined) {
       const changed = Math.floor(count / 100);
       await server.control(`change?count=${changed}`);
       const cost = await night(server, to);
@@ -240,16 +242,23 @@ function table(head: readonly string[], lines: readonly (readonly string[])[]): 
 
 execFileSync("npm", ["run", "build"], { cwd: root, stdio: "ignore" });
 try {
-  const first = await firstExports();
-  await atOnce();
-  await blobs();
-  const few = await unchanged(accounts, first);
-  const many = await unchanged(more, undefined);
-  const most = Math.max(few.megabytes, many.megabytes);
-  bar(`peak memory, ${more} accounts`, "under 150 MB", `${most.toFixed(0)} MB`, most < 150);
-  const growth = many.megabytes - few.megabytes;
-  bar(`memory from ${accounts} to ${more} accounts`, "at most 15 MB more", `${growth.toFixed(0)} MB`, growth <= 15);
-  if (!isShort) {
+  const { only } = values;
+  const first = only === undefined || only === "first" ? await firstExports() : undefined;
+  if (only === undefined || only === "latency") {
+    await atOnce();
+  }
+  if (only === undefined || only === "blobs") {
+    await blobs();
+  }
+  if (only === undefined || only === "nights") {
+    const few = await unchanged(accounts, first);
+    const many = await unchanged(more, undefined);
+    const most = Math.max(few.megabytes, many.megabytes);
+    bar(`peak memory, ${more} accounts`, "under 150 MB", `${most.toFixed(0)} MB`, most < 150);
+    const growth = many.megabytes - few.megabytes;
+    bar(`memory from ${accounts} to ${more} accounts`, "at most 15 MB more", `${growth.toFixed(0)} MB`, growth <= 15);
+  }
+  if (!isShort && only === undefined) {
     const page = new URL("docs/BENCHMARKS-FLEET.md", root);
     const head = ["what", "runs", "wall s, median", "CPU s, median", "peak MB", "to the server", "to the directory"];
     const text = `# Very many accounts, measured

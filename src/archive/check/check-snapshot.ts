@@ -2,7 +2,6 @@
 import { parseCid, type Cid } from "../../data/cid.ts";
 import { isDecampError } from "../../errors.ts";
 import { parseDidDocument } from "../../identity/did-document.ts";
-import { isPlcDid } from "../../identity/names.ts";
 import { documentAgrees } from "../../plc/document.ts";
 import { proveLog, type VerifiedLog } from "../../plc/log.ts";
 import { contentOf } from "../../plc/operation.ts";
@@ -14,7 +13,7 @@ import { joinPath, listFolder, readWhole } from "../../services/disk/files.ts";
 import { readPlainFile } from "../../services/disk/plain-entries.ts";
 import { hashStored, isGoodBlob } from "./damage.ts";
 import { blobFile, repoPartOf, snapshotFile, snapshotFiles, snapshotFolder } from "../layout.ts";
-import type { Manifest } from "../manifest.ts";
+import { partsLeftOut, type Manifest } from "../manifest.ts";
 import { hashCar } from "../open-repo.ts";
 import { keysOfLog, type SigningKey } from "./signing-keys.ts";
 import { isGone } from "../unavailable.ts";
@@ -172,17 +171,8 @@ type Add = (rule: ArchiveFinding["rule"], details?: FindingDetails) => void;
 
 /** @returns the names of the files that are as they were written */
 async function checkFiles(archive: string, manifest: Manifest, add: Add, signal: AbortSignal): Promise<Set<string>> {
-  const { snapshot, files, did, documentUnavailable = false } = manifest;
-  const { document, log } = snapshotFiles;
-  for (const name of [
-    snapshotFiles[repoPartOf(manifest)],
-    ...(isPlcDid(did) ? [log] : []),
-    ...(isPlcDid(did) && documentUnavailable ? [] : [document]),
-  ]) {
-    if (files[name] === undefined) {
-      add("archive/manifest", { key: name });
-    }
-  }
+  const { snapshot, files } = manifest;
+  partsLeftOut(manifest).forEach((name) => add("archive/manifest", { key: name }));
   const good = new Set<string>();
   for (const [name, { size, sha256 }] of Object.entries(files)) {
     const found = await hashStored(joinPath(snapshotFolder(archive, snapshot), name), signal);

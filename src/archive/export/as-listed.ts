@@ -1,36 +1,52 @@
 /**
  * Whether an archive holds what a server's list of its accounts says of one: then that account need not be asked for.
  *
- * Nothing is remembered for it: the newest manifest is read, and its files and blobs are looked for on the disk, with
- * their sizes, each time. A list is believed only in what it costs nothing to believe: whoever names the head of the
- * archive says that there is nothing new. Accounts in their turn are asked all the same, so that a list which stands
- * still is noticed, and the content of files is proved then, as in every export.
+ * Nothing is remembered for it: the newest manifest is read each time, and its files are looked for on the disk, with
+ * their sizes; so are its blobs, and where there are more than a few, a third of them, each day another one. A look at
+ * a file costs more than all else that is done for a blob, and a disk that holds very many keeps them far apart.
+ *
+ * A list is believed only in what it costs nothing to believe: whoever names the head of the archive says that there is
+ * nothing new. Accounts in their turn are asked all the same, so that a list which stands still is noticed, and the
+ * content of files is proved then, as in every export.
  */
-import { contentAtOnce, namesAtOnce, sizeAtOnce } from "../../services/disk/quick-look.ts";
+import { contentAtOnce, foldersAtOnce, sizeAtOnce } from "../../services/disk/quick-look.ts";
 import type { ListedRepo } from "../../services/servers/pds.ts";
 import {
   blobFiles,
   compareSnapshotNames,
-  repoEntry,
   snapshotFile,
   snapshotFolder,
   snapshotName,
   snapshotsFolder,
 } from "../layout.ts";
-import { hasAllBlobs, parseSoundManifest, type Manifest } from "../manifest.ts";
+import { hasAllBlobs, parseSoundManifest, partsLeftOut, type Manifest } from "../manifest.ts";
+import { partInTurn } from "../state/shard.ts";
 
 /** A longer manifest is left to the export itself (bytes): to read it here would hold everything else up. */
 const longest = 16 << 20;
 
+/** Of an account with no more blobs than these, all are looked at. */
+const fewBlobs = 8;
+
+/** Of one with more, one in so many. */
+const blobTurns = 3;
+
 /**
  * Looks whether the newest snapshot of an archive has the head that is stated, lacks no blob, and lies on the disk with
- * all files and blobs in the sizes that its manifest names.
+ * all files, and the blobs whose turn it is, in the sizes that its manifest names.
  *
  * @param origin of the server whose list it is: the snapshot has to come from there
+ * @param now epoch milliseconds: whose turn it is
  * @returns undefined if that is not so, or cannot be seen, for whatever reason: then an export finds out
  */
-export function keptAsListed(archive: string, did: string, origin: string, stated: ListedRepo): Manifest | undefined {
-  const newest = namesAtOnce(snapshotsFolder(archive))
+export function keptAsListed(
+  archive: string,
+  did: string,
+  origin: string,
+  stated: ListedRepo,
+  now: number,
+): Manifest | undefined {
+  const newest = foldersAtOnce(snapshotsFolder(archive))
     ?.filter((name) => snapshotName.test(name))
     .reduce((last, name) => (last === "" || compareSnapshotNames(name, last) > 0 ? name : last), "");
   if (newest === undefined || newest === "") {
@@ -45,16 +61,17 @@ export function keptAsListed(archive: string, did: string, origin: string, state
     manifest.source !== origin ||
     manifest.commit !== stated.head ||
     manifest.rev !== stated.rev ||
-    !hasAllBlobs(manifest)
+    !hasAllBlobs(manifest) ||
+    partsLeftOut(manifest).length > 0
   ) {
     return undefined;
   }
   const { files, blobs } = manifest;
   const folder = snapshotFolder(archive, newest);
   const pathOf = blobFiles(archive);
+  const [turns, turn] = blobs.length <= fewBlobs ? [1, 0] : [blobTurns, partInTurn(blobTurns, now)];
   const isWhole =
-    repoEntry(manifest) !== undefined &&
     Object.entries(files).every(([name, { size }]) => sizeAtOnce(`${folder}/${name}`) === size) &&
-    blobs.every(({ cid, size }) => sizeAtOnce(pathOf(cid)) === size);
+    blobs.every(({ cid, size }, index) => index % turns !== turn || sizeAtOnce(pathOf(cid)) === size);
   return isWhole ? manifest : undefined;
 }

@@ -9,13 +9,45 @@
  * - How far it was read is a time of the directory itself, that of the newest operation it has shown. Ours only says
  *   which times lie in the future.
  */
+import { NumberSet } from "../../data/number-set.ts";
 import { isDecampError } from "../../errors.ts";
 import type { PlcDirectory } from "../../services/servers/plc-directory.ts";
 import { clockSkew, exportPage, nextCursor, type ExportCursor } from "../../services/servers/plc-export.ts";
 
+/** So many identities are kept one by one. */
+const mostExact = 48_000;
+
 /** Bytes of the set below for a page of identities: one in ten or less of all others counts as if it were in it. */
 const pageBytes = 1250;
 const mostBytes = 16 << 20;
+
+/** Identities by their numbers: a few as they are, and from so many on roughly. */
+class Identities {
+  #exact: NumberSet | undefined = new NumberSet();
+  #rough: Rough | undefined;
+  readonly #pages: number;
+
+  /** @param pages will be added at the most */
+  constructor(pages: number) {
+    this.#pages = pages;
+  }
+
+  add(number: number): void {
+    this.#exact?.add(number);
+    this.#rough?.add(number);
+    if (this.#exact !== undefined && this.#exact.size >= mostExact) {
+      this.#rough = new Rough(this.#pages);
+      for (const one of this.#exact) {
+        this.#rough.add(one);
+      }
+      this.#exact = undefined;
+    }
+  }
+
+  has(number: number): boolean {
+    return (this.#exact ?? this.#rough)?.has(number) === true;
+  }
+}
 
 /** Very many identities in little memory: some that are not among them count as if they were. */
 class Rough {
@@ -39,7 +71,7 @@ class Rough {
 /** What was found. */
 export interface Changed {
   /** Whether an identity may have changed. @param number its number, as `numberOf` says it */
-  has(number: number): boolean;
+  readonly has: (number: number) => boolean;
   /** Up to where this is known, epoch milliseconds, by the clock of the directory. */
   readonly upTo: number;
 }
@@ -68,7 +100,7 @@ export async function readChanged(
   signal: AbortSignal,
 ): Promise<Changed | undefined> {
   const start = since - clockSkew;
-  const found = new Rough(mostPages);
+  const found = new Identities(mostPages);
   let cursor: ExportCursor = { time: start };
   let newest = start;
   for (let pages = 1; pages <= mostPages; pages += 1) {

@@ -15,12 +15,14 @@
  */
 import { locateAccount, type LocatedAccount } from "../../account/find.ts";
 import type { AccountServices } from "../../account/services.ts";
-import { DecampError, isDecampError } from "../../errors.ts";
+import { NumberSet } from "../../data/number-set.ts";
+import { DecampError, expectedFailure, isDecampError } from "../../errors.ts";
 import { isFutureRev } from "../../repo/commit.ts";
 import { isPlcDid } from "../../identity/names.ts";
-import { joinPath } from "../../services/disk/files.ts";
+import { joinPath, splitPath } from "../../services/disk/files.ts";
 import { namesAtOnce } from "../../services/disk/quick-look.ts";
 import type { PatientDirectory } from "../../services/servers/patient-directory.ts";
+import { clockSkew } from "../../services/servers/plc-export.ts";
 import type { ListedRepo } from "../../services/servers/pds.ts";
 import { archivesIn } from "../archives.ts";
 import { archivedHome } from "./archived-home.ts";
@@ -29,7 +31,7 @@ import { readChanged, type Changed } from "./changed-identities.ts";
 import type { ExportResult } from "./export-account.ts";
 import type { Outcome } from "./export-many.ts";
 import { archiveName, snapshotFiles, snapshotsFolder } from "../layout.ts";
-import { readableManifests, type Manifest } from "../manifest.ts";
+import { readableManifests, readManifests, type Manifest } from "../manifest.ts";
 import { recallNight, rememberNight, type NightMemory } from "./night-memory.ts";
 import { isInTurn, numberIn, type Shard, shardOf } from "../state/shard.ts";
 import { describeLog } from "./small-files.ts";
@@ -94,7 +96,7 @@ export class Night {
   /** How many accounts of the list have an archive. */
   #archived = 0;
   /** The accounts of the list, by a number of 48 bits each: what is kept of one must be small. */
-  readonly #listed = new Set<number>();
+  readonly #listed = new NumberSet();
   /** Identities that should have been looked up, and the directory did not answer. */
   notLookedUp = 0;
 
@@ -119,18 +121,44 @@ export class Night {
 
   async #readChanged(signal: AbortSignal): Promise<void> {
     const { directory } = this.#setting.services;
-    const { upTo: [first, second] = [null, null], accounts = 0 } = this.#before?.identities ?? {};
-    const now = (): number => this.#setting.services.now() + this.#directoryOffset();
+    const { accounts = 0 } = this.#before?.identities ?? {};
+    const [first, second] = this.#upTo();
+    const now = (): number => this.#setting.services.now() + this.#offset(directory.origin);
     const mostPages = Math.floor(accounts / 2 / pageInLookUps);
     if (first !== null && second !== null && mostPages > 0) {
       const since = Math.min(first, second);
-      this.#changed = await readChanged(directory, { since, mostPages, numberOf, now }, signal);
+      const changed = await readChanged(directory, { since, mostPages, numberOf, now }, signal);
+      // Of a time that a clock was wrong to name, nobody has seen what will happen until then.
+      this.#changed = changed && { has: changed.has, upTo: Math.min(changed.upTo, this.#begun + clockSkew) };
     }
   }
 
-  #directoryOffset(): number {
-    const { services } = this.#setting;
-    return services.clockOffset(services.directory.origin) ?? 0;
+  /** By how much a server's clock is ahead of ours (milliseconds). */
+  #offset(origin: string): number {
+    return this.#setting.services.clockOffset(origin) ?? 0;
+  }
+
+  /**
+   * Up to when each half of the identities was seen, as the night before says it; null if that is not known. It is not
+   * by a night whose clocks were wrong: a time that has not come yet.
+   */
+  #upTo(): readonly [number | null, number | null] {
+    const past = (time: number | null): number | null =>
+      time !== null && time > this.#begun + 2 * clockSkew ? null : time;
+    const [first, second] = this.#before?.identities?.upTo ?? [null, null];
+    return [past(first), past(second)];
+  }
+
+  /**
+   * Since when an account is gone that this night does not see. Where two clocks differ, ours and the server's, it
+   * counts from the later one, so that a wrong clock makes it too long for nobody; what lies in the future counts from
+   * now on.
+   */
+  #goneSince(did: string): number {
+    const ahead = this.#offset(this.#setting.origin);
+    const now = this.#begun + (ahead > clockSkew ? Math.ceil(ahead) : 0);
+    const since = this.#before?.gone?.[did] ?? now;
+    return since > now + clockSkew ? now : since;
   }
 
   /** Notes that an account is in the list. */
@@ -159,7 +187,7 @@ export class Night {
       // Why, the list does not say in a word that is known: the account is asked for.
       return undefined;
     }
-    const manifest = keptAsListed(joinPath(folder, archiveName(did)), did, origin, stated);
+    const manifest = keptAsListed(joinPath(folder, archiveName(did)), did, origin, stated, now);
     if (manifest === undefined || isFutureRev(manifest.rev, now)) {
       return undefined;
     }
@@ -195,7 +223,7 @@ export class Night {
     const kept =
       stated === undefined || !isSame || isInTurn(did, realHeads, now)
         ? undefined
-        : keptAsListed(joinPath(folder, archiveName(did)), did, origin, stated);
+        : keptAsListed(joinPath(folder, archiveName(did)), did, origin, stated, now);
     return kept === undefined || isFutureRev(kept.rev, now)
       ? undefined
       : { manifest: kept, mode: "unchanged", ...nothingDone };
@@ -241,9 +269,10 @@ export class Night {
   }
 
   /**
-   * The accounts that have an archive from this server and were not in its list.
+   * The accounts that have an archive from this server and were not in its list. An archive that cannot be read may be
+   * of one: its error comes in the place of that, and holds up nothing.
    *
-   * @throws DecampError `storage`; the signal's reason
+   * @throws DecampError `storage` if the folder itself cannot be read; the signal's reason
    */
   async *findGone(signal: AbortSignal): AsyncGenerator<Outcome> {
     const { folder, origin, shard } = this.#setting;
@@ -251,28 +280,41 @@ export class Night {
     for await (const path of archivesIn(folder)) {
       signal.throwIfAborted();
       const named = /\bdid-plc-([2-7a-z]{24})$/.exec(path)?.[1];
-      if (named !== undefined && this.#listed.has(numberOf(`did:plc:${named}`))) {
+      const did = named === undefined ? undefined : `did:plc:${named}`;
+      if (did !== undefined && this.#listed.has(numberOf(did))) {
         this.#archived += 1;
         continue;
       }
-      const newest = (await readableManifests(path)).at(-1);
-      const did = newest?.did ?? "";
-      const isOther = newest?.source !== origin || path !== joinPath(folder, archiveName(did));
-      const isElsewhere = shard !== undefined && shardOf(did, shard.count) !== shard.index;
-      if (isOther || isElsewhere) {
+      // What is called otherwise than an account is told by one part, too, by whatever it is called.
+      const isOurs = (one: string): boolean => shard === undefined || shardOf(one, shard.count) === shard.index;
+      if (did !== undefined && !isOurs(did)) {
         continue;
       }
-      if (this.#listed.has(numberOf(did))) {
+      const newest = await newestIn(path).catch((error: unknown) => expectedFailure(error, signal));
+      if (isDecampError(newest)) {
+        if (isOurs(did ?? path)) {
+          yield { name: did ?? splitPath(path).name, ...(did === undefined ? {} : { did }), error: newest };
+        }
+        continue;
+      }
+      if (newest?.source !== origin || path !== joinPath(folder, archiveName(newest.did)) || !isOurs(newest.did)) {
+        continue;
+      }
+      if (this.#listed.has(numberOf(newest.did))) {
         this.#archived += 1;
       } else {
         if (this.#listed.size > 0) {
-          this.#gone.set(did, this.#before?.gone?.[did] ?? this.#begun);
+          this.#gone.set(newest.did, this.#goneSince(newest.did));
         }
-        const error = new DecampError("account-not-found", `${host} does not list the account ${did} any more.`, {
-          hint: "Its archive stays as it is.",
-          data: { did, host },
-        });
-        yield { name: did, did, error, isGone: true };
+        const error = new DecampError(
+          "account-not-found",
+          `${host} does not list the account ${newest.did} any more.`,
+          {
+            hint: "Its archive stays as it is.",
+            data: { did: newest.did, host },
+          },
+        );
+        yield { name: newest.did, did: newest.did, error, isGone: true };
       }
     }
   }
@@ -323,8 +365,9 @@ export class Night {
     }
     // Without a clock of the directory, nobody can say which of its operations were seen.
     const offset = clockOffset(directory.origin);
-    const now = offset === undefined ? null : Math.floor(this.#begun + offset);
-    const [first, second] = this.#before?.identities?.upTo ?? [null, null];
+    // The earlier one of the two clocks: one that is ahead would hide what happens until its time comes.
+    const now = offset === undefined ? null : Math.floor(this.#begun + Math.min(0, offset));
+    const [first, second] = this.#upTo();
     const seen = (half: 0 | 1, last: number | null): number | null =>
       this.#changed?.upTo ?? (this.#half === half || this.#unseen === 0 ? now : last);
     return {
@@ -387,6 +430,15 @@ const nothingDone = {
   unmended: [],
   leftOut: [],
 } as const;
+
+/**
+ * The newest manifest of an archive that can be read; undefined if it has none.
+ *
+ * @throws DecampError `damaged` if none of those that it has can be; `unreadable-file` for what is no folder; `storage`
+ */
+async function newestIn(archive: string): Promise<Manifest | undefined> {
+  return (await readableManifests(archive)).at(-1) ?? (await readManifests(archive)).at(-1);
+}
 
 /** Bits of the SHA-256 that say neither the shard nor the turn of an account. */
 function numberOf(did: string): number {

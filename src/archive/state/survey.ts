@@ -7,7 +7,7 @@
  */
 import { setImmediate } from "node:timers/promises";
 import { isLeftLock, type LockOwner } from "../../services/disk/lock.ts";
-import { contentAtOnce, diskUsageAtOnce, namesAtOnce } from "../../services/disk/quick-look.ts";
+import { contentAtOnce, diskUsageAtOnce, foldersAtOnce, namesAtOnce } from "../../services/disk/quick-look.ts";
 import { folderNames } from "../../services/disk/folder-names.ts";
 import { splitPath, joinPath } from "../../services/disk/files.ts";
 import { archivesIn } from "../archives.ts";
@@ -209,7 +209,7 @@ interface Looked {
 
 async function look(archive: string): Promise<Looked> {
   const top = namesAtOnce(archive);
-  const names = (namesAtOnce(snapshotsFolder(archive)) ?? [])
+  const names = (foldersAtOnce(snapshotsFolder(archive)) ?? [])
     .filter((name) => snapshotName.test(name))
     .sort(compareSnapshotNames);
   const isHeld = top?.includes("held") === true && (namesAtOnce(heldFolder(archive)) ?? []).length > 0;

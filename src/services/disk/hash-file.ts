@@ -1,7 +1,6 @@
 /** The SHA-256 and the size of a file, however large it is. */
 import { createHash } from "node:crypto";
-import { readdir, stat, statSync } from "node:fs";
-import { open } from "node:fs/promises";
+import { closeSync, fstatSync, openSync, read, readdir, stat, statSync } from "node:fs";
 import { promisify } from "node:util";
 import { isDecampError } from "../../errors.ts";
 import { checkPlain, readPlain } from "./plain-file.ts";
@@ -12,6 +11,7 @@ import { unreadable } from "./unreadable.ts";
 const pieceSize = 256 * 1024;
 /** Memory to read into, which is used again: else the garbage collector has more to do than the hash. */
 const spare: Uint8Array[] = [];
+const readInto = promisify(read);
 
 export interface HashedFile {
   /** Bytes. */
@@ -29,12 +29,13 @@ export async function hashFile(path: string, signal: AbortSignal): Promise<Hashe
   const piece = spare.pop() ?? new Uint8Array(pieceSize);
   let size = 0;
   try {
-    const file = await open(path, readPlain);
+    // Very many files are small: only to read one is worth giving way for.
+    const file = openSync(path, readPlain);
     try {
-      checkPlain(path, await file.stat());
+      checkPlain(path, fstatSync(file));
       for (;;) {
         signal.throwIfAborted();
-        const { bytesRead } = await file.read(piece, 0, piece.length, size);
+        const { bytesRead } = await readInto(file, piece, 0, piece.length, size);
         if (bytesRead === 0) {
           break;
         }
@@ -42,7 +43,7 @@ export async function hashFile(path: string, signal: AbortSignal): Promise<Hashe
         size += bytesRead;
       }
     } finally {
-      await file.close();
+      closeSync(file);
     }
   } catch (error) {
     signal.throwIfAborted();

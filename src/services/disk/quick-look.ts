@@ -61,6 +61,15 @@ export function diskUsageAtOnce(path: string, counted: Set<number> = new Set()):
 /** What `stat` counts in, in bytes, whatever the disk does. */
 const diskBlock = 512;
 
+/** The names of the folders in a folder, in no order. A link to one is none. */
+export function foldersAtOnce(path: string): string[] | undefined {
+  try {
+    return readdirSync(path, { withFileTypes: true }).flatMap((entry) => (entry.isDirectory() ? entry.name : []));
+  } catch {
+    return undefined;
+  }
+}
+
 /** The names in a folder, in no order. */
 export function namesAtOnce(path: string): string[] | undefined {
   try {
