@@ -71,19 +71,22 @@ test("what they lack, what cannot be read, and what killed runs have left", asyn
   );
   writeFileSync(path.join(archiveOf(2), "incoming.car.part"), "");
   mkdirSync(path.join(archiveOf(2), "snapshots", "3zzzzzzzzzzz2"));
-  // One that was begun, and a file where an archive should be.
+  // One that was begun, a file where an archive should be, and one where its snapshots should be.
   mkdirSync(path.join(folder, `did-plc-${"a".repeat(24)}`));
   writeFileSync(path.join(folder, `did-plc-${"b".repeat(24)}`), "");
+  mkdirSync(path.join(folder, `did-plc-${"c".repeat(24)}`));
+  writeFileSync(path.join(folder, `did-plc-${"c".repeat(24)}`, "snapshots"), "");
   const seen = await look(Date.parse("2026-01-01T00:00:00.000Z"));
   expect(seen).toMatchObject({
-    archives: { total: 6, complete: 2, lackBlobs: 1, begun: 1, damaged: 2 },
+    archives: { total: 7, complete: 2, lackBlobs: 1, begun: 1, damaged: 3 },
     snapshots: 5,
     held: 1,
     leftovers: { locks: 1, files: 1, snapshots: 1 },
   });
-  expect(seen.damaged.toSorted()).toEqual([path.basename(archiveOf(1)), `did-plc-${"b".repeat(24)}`].toSorted());
+  const noArchives = ["b", "c"].map((letter) => `did-plc-${letter.repeat(24)}`);
+  expect(seen.damaged.toSorted()).toEqual([path.basename(archiveOf(1)), ...noArchives].toSorted());
   // Without a snapshot that can be read, nobody knows that it was ever renewed.
-  expect(seen.notRenewed.count).toBe(3);
+  expect(seen.notRenewed.count).toBe(4);
   expect(seen).not.toHaveProperty("diskBytes");
 });
 

@@ -209,13 +209,13 @@ interface Looked {
 
 async function look(archive: string): Promise<Looked> {
   const top = namesAtOnce(archive);
-  const names = (foldersAtOnce(snapshotsFolder(archive)) ?? [])
-    .filter((name) => snapshotName.test(name))
-    .sort(compareSnapshotNames);
+  const listed = foldersAtOnce(snapshotsFolder(archive));
+  const names = (listed ?? []).filter((name) => snapshotName.test(name)).sort(compareSnapshotNames);
   const isHeld = top?.includes("held") === true && (namesAtOnce(heldFolder(archive)) ?? []).length > 0;
   let newest: Manifest | undefined;
   let isUnfinished = false;
-  let isDamaged = top === undefined;
+  // What cannot be listed although it is there may hold anything.
+  let isDamaged = top === undefined || (listed === undefined && top.includes("snapshots"));
   for (const name of names.toReversed()) {
     const found = await manifestOf(archive, name);
     if (found === "damaged") {
