@@ -119,6 +119,8 @@ test("whoever slept, and whose lock is another's by now, stops, and leaves that 
   const work = withLock(lock, process(7, { beat: 5 }), during, async (signal) => {
     rmSync(lock);
     await takeLock(lock, process(8, { space: "pid:[2]" }), 0, pass);
+    // It may have been noticed meanwhile.
+    signal.throwIfAborted();
     await new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason as Error)));
   });
   await expect(work).rejects.toMatchObject({ code: "locked", exitCode: 11 });
