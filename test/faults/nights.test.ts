@@ -447,6 +447,29 @@ describe("archive prune --gone", () => {
     expect((await memory()).gone).toEqual({});
   });
 
+  test("with another number of parts it is remembered, too, and what a later one has seen counts", async () => {
+    const [did, back] = [nth(3), nth(5)];
+    [did, back].forEach((one) => gone.add(one));
+    await night();
+    const first = (await memory()).gone;
+    expect(Object.keys(first ?? {}).sort()).toEqual([did, back].sort());
+    gone.delete(back);
+    const parts: Record<string, number> = {};
+    for (const index of [0, 1]) {
+      await night("--shard", `${index}/2`);
+      const text = await readFile(path.join(folder, `night-${index}-of-2.json`), "utf8");
+      Object.assign(parts, (JSON.parse(text) as Awaited<ReturnType<typeof memory>>).gone);
+    }
+    expect(parts).toEqual({ [did]: first?.[did] });
+    // The whole again, whose own memory is older than that of the parts.
+    gone.add(back);
+    const begun = Date.now();
+    await night();
+    const { [did]: since, [back]: again } = (await memory()).gone ?? {};
+    expect(since).toBe(first?.[did]);
+    expect(again).toBeGreaterThanOrEqual(begun);
+  });
+
   test("since when counts by the later one of two clocks, and never from the future on", async () => {
     const did = nth(3);
     gone.add(did);

@@ -4,7 +4,7 @@ import { isDid } from "../../identity/names.ts";
 import { joinPath, readWhole, writeWhole } from "../../services/disk/files.ts";
 import { folderNames } from "../../services/disk/folder-names.ts";
 import { memoryFile, partOfMemory } from "../state/run-files.ts";
-import type { Shard } from "../state/shard.ts";
+import { shardOf, type Shard } from "../state/shard.ts";
 
 /** What nights over the accounts of one server, or of a part of them, leave for the next one. */
 export interface NightMemory {
@@ -76,12 +76,40 @@ export async function rememberNight(place: NightPlace, memory: NightMemory): Pro
   await writeWhole(memoryFile(place), `${JSON.stringify(memory)}\n`);
 }
 
+/** An account with an archive from a server whose list does not have it. */
+export interface MissedAccount {
+  readonly did: string;
+  /** Origin. */
+  readonly server: string;
+  /** Since which night; epoch milliseconds. */
+  readonly since: number;
+}
+
 /**
- * What the nights over all parts of the accounts have left, each with its part.
+ * Whom the nights over a folder have missed, each by the newest one that has looked after that account, whatever parts
+ * there were.
  *
+ * @returns undefined if no night has ended there that noted it
  * @throws DecampError `storage`
  */
-export async function allNights(
+export async function missedAccounts(folder: string): Promise<readonly MissedAccount[] | undefined> {
+  const nights = (await allNights(folder))
+    .flatMap(({ shard, memory }) => (memory.at === undefined ? [] : [{ shard, memory, at: memory.at }]))
+    .sort((a, b) => b.at - a.at);
+  if (nights.length === 0) {
+    return undefined;
+  }
+  const newestFor = (did: string): NightMemory | undefined =>
+    nights.find(({ shard }) => shard === undefined || shardOf(did, shard.count) === shard.index)?.memory;
+  return nights.flatMap(({ memory }) =>
+    Object.entries(memory.gone ?? {}).flatMap(([did, since]) =>
+      newestFor(did) === memory ? [{ did, server: memory.server, since }] : [],
+    ),
+  );
+}
+
+/** What the nights over all parts of the accounts have left, each with its part. */
+async function allNights(
   folder: string,
 ): Promise<readonly { readonly shard: Shard | undefined; readonly memory: NightMemory }[]> {
   const found: { shard: Shard | undefined; memory: NightMemory }[] = [];

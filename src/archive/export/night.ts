@@ -32,7 +32,7 @@ import type { ExportResult } from "./export-account.ts";
 import type { Outcome } from "./export-many.ts";
 import { archiveName, snapshotFiles, snapshotsFolder } from "../layout.ts";
 import { readableManifests, readManifests, type Manifest } from "../manifest.ts";
-import { recallNight, rememberNight, type NightMemory } from "./night-memory.ts";
+import { missedAccounts, recallNight, rememberNight, type MissedAccount, type NightMemory } from "./night-memory.ts";
 import { isInTurn, numberIn, type Shard, shardOf } from "../state/shard.ts";
 import { describeLog } from "./small-files.ts";
 import { listedUnavailable } from "../unavailable.ts";
@@ -93,6 +93,8 @@ export class Night {
   readonly #moved = new Map<string, string>();
   /** Accounts with an archive that the list does not have, and since when: epoch milliseconds. */
   readonly #gone = new Map<string, number>();
+  /** The same, as nights before have seen it, those over other parts of the accounts, too. */
+  readonly #goneBefore: ReadonlyMap<string, number>;
   /** How many accounts of the list have an archive. */
   #archived = 0;
   /** The accounts of the list, by a number of 48 bits each: what is kept of one must be small. */
@@ -100,9 +102,12 @@ export class Night {
   /** Identities that should have been looked up, and the directory did not answer. */
   notLookedUp = 0;
 
-  private constructor(setting: NightSetting, before: NightMemory | undefined) {
+  private constructor(setting: NightSetting, before: NightMemory | undefined, missed: readonly MissedAccount[]) {
     this.#setting = setting;
     this.#before = before;
+    this.#goneBefore = new Map(
+      missed.flatMap(({ did, server, since }) => (server === setting.origin ? [[did, since]] : [])),
+    );
     this.#half = before?.half === 0 ? 1 : 0;
     this.#begun = setting.services.now();
     this.#inDoubt = new Set(before?.identities?.inDoubt);
@@ -114,7 +119,7 @@ export class Night {
    * @throws DecampError `storage`; the signal's reason
    */
   static async begin(setting: NightSetting, signal: AbortSignal): Promise<Night> {
-    const night = new Night(setting, await recall(setting));
+    const night = new Night(setting, await recall(setting), (await missedAccounts(setting.folder)) ?? []);
     await night.#readChanged(signal);
     return night;
   }
@@ -157,7 +162,7 @@ export class Night {
   #goneSince(did: string): number {
     const ahead = this.#offset(this.#setting.origin);
     const now = this.#begun + (ahead > clockSkew ? Math.ceil(ahead) : 0);
-    const since = this.#before?.gone?.[did] ?? now;
+    const since = this.#goneBefore.get(did) ?? now;
     return since > now + clockSkew ? now : since;
   }
 

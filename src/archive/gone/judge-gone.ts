@@ -12,8 +12,7 @@ import type { AccountServices } from "../../account/services.ts";
 import { DecampError, expectedFailure, isDecampError } from "../../errors.ts";
 import { joinPath } from "../../services/disk/files.ts";
 import { archivedHome } from "../export/archived-home.ts";
-import { allNights } from "../export/night-memory.ts";
-import { shardOf } from "../state/shard.ts";
+import { missedAccounts, type MissedAccount } from "../export/night-memory.ts";
 import { before, type Span } from "../keep-rules.ts";
 import { archiveName } from "../layout.ts";
 import { readableManifests, type Manifest } from "../manifest.ts";
@@ -81,32 +80,14 @@ export async function judgeGone(
   return { accounts, younger: missed.length - due.length };
 }
 
-interface Missed {
-  readonly did: string;
-  readonly server: string;
-  /** Epoch milliseconds. */
-  readonly since: number;
-}
-
-/** Whom the newest night that looks after an account has missed. */
-async function findMissed(folder: string): Promise<readonly Missed[]> {
-  const nights = (await allNights(folder))
-    .flatMap(({ shard, memory }) => (memory.at === undefined ? [] : [{ shard, memory, at: memory.at }]))
-    .sort((a, b) => b.at - a.at);
-  if (nights.length === 0) {
+/** Whom nights have missed. @throws DecampError `unreadable-file` if none has noted that */
+async function findMissed(folder: string): Promise<readonly MissedAccount[]> {
+  const missed = await missedAccounts(folder);
+  if (missed === undefined) {
     throw new DecampError("unreadable-file", `${folder} does not say which accounts are gone, and since when.`, {
       hint: "decamp export --all notes it there, each time that it has gone through the list of the server.",
       data: { path: folder },
     });
-  }
-  const missed: Missed[] = [];
-  for (const { memory } of nights) {
-    for (const [did, since] of Object.entries(memory.gone ?? {})) {
-      const newest = nights.find(({ shard }) => shard === undefined || shardOf(did, shard.count) === shard.index);
-      if (newest?.memory === memory) {
-        missed.push({ did, server: memory.server, since });
-      }
-    }
   }
   return missed;
 }
