@@ -321,6 +321,44 @@ test("a few accounts are asked for themselves, once in an interval", async () =>
   expect(one.asked.length).toBeLessThanOrEqual(122);
 });
 
+describe.each<[string, number, number]>([
+  ["few, and stay few", 2, 4],
+  ["few, and become many", 8, everybody.length],
+  ["many", 12, everybody.length],
+])("accounts that come while a watch runs: %s", (_, first, all) => {
+  test("they are looked for once an hour, and watched from then on, and nothing is missed of the others", async () => {
+    const [here, come] = [everybody.slice(0, first), everybody.slice(first, all)];
+    const interval = 20 * minute;
+    const looks: number[] = [];
+    const joined = async (): Promise<readonly string[]> => {
+      looks.push(world.now);
+      if (looks.length !== 2) {
+        return [];
+      }
+      // It has come since the last question, to one who was there.
+      log.add(world.now - interval / 2, theft);
+      return [...here.slice(0, 1), ...come];
+    };
+    const last = crowd[first];
+    const later = await signed(operation(testCid(last ?? {}), { ...usual, alsoKnownAs: [] }), server);
+    add(5 * hour, later);
+    const options = { dids: here, joined, interval, signal: world.until(start + 6 * hour).signal };
+    await expect(watchLogs(world.services([one, other]), options)).rejects.toMatchObject({ code: "interrupted" });
+    const pauses = looks.map((at, index) => at - (looks[index - 1] ?? start));
+    expect(Math.min(...pauses)).toBeGreaterThanOrEqual(hour);
+    expect(Math.max(...pauses)).toBeLessThanOrEqual(hour + interval);
+    expect(world.told).toMatchObject([
+      { event: "operation", did, entry: { cid: testCid(theft) } },
+      { event: "operation", did: testDid(last ?? {}), entry: { cid: testCid(later) } },
+    ]);
+    expect((world.told[0]?.at ?? 0) - (looks[1] ?? 0)).toBeLessThanOrEqual(interval);
+    const asked = new Set(one.asked.map(({ what }) => what));
+    expect(come.filter((whose) => !asked.has(`audit ${whose}`))).toEqual([]);
+    // What has come is remembered like the others.
+    expect([...world.heads.keys()].sort()).toEqual(everybody.slice(0, all).toSorted());
+  });
+});
+
 test("what was told is not told again by the next run", async () => {
   add(hour, theft);
   await watch(start + 2 * hour);

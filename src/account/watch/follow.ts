@@ -144,7 +144,7 @@ export class Follower {
   /** Whether it could not say in this step what is new. */
   #isPartial = false;
 
-  /** @param interval milliseconds between two questions */
+  /** @param dids may grow: `join` says so. @param interval milliseconds between two questions */
   constructor(directory: WatchedDirectory, dids: ReadonlySet<string>, interval: number, clock: WatchClock) {
     this.directory = directory;
     this.#dids = dids;
@@ -219,6 +219,19 @@ export class Follower {
     this.listed.set(did, { cid, since, told: false });
     this.#later.delete(did);
     this.queue.add(did);
+  }
+
+  /** Accounts have come to those that are followed: their logs are read in the next step. */
+  join(dids: ReadonlySet<string>): void {
+    const isMany = this.#way === "alone" && this.#dids.size > mostAskedAlone;
+    if (isMany) {
+      this.#way = "export";
+      this.#position = new ExportPosition(this.#clocks());
+    }
+    // Of who was asked alone, what is newer than the last answer is older than what the export lists from now on.
+    for (const did of isMany ? this.#dids : dids) {
+      this.queue.add(did);
+    }
   }
 
   /** Whether a few logs that could be had can be had still, others than those that are excepted. */

@@ -37,6 +37,8 @@ const answersSavedEvery = 24 * hour;
 const secondLook = 2000;
 /** What is far behind asks again so soon (milliseconds). */
 const catchingUp = 1000;
+/** Who is to be watched, too, is asked for this often (milliseconds), with the next question after that. */
+const joinedEvery = hour;
 /** How many operations of one account are held back from being told twice. */
 const mostTold = 8;
 /** So many operations of one account are kept that nobody has taken. */
@@ -94,6 +96,8 @@ export interface Round {
 
 export interface WatchOptions {
   readonly dids: readonly string[];
+  /** Accounts that have come since it was called last: a watch of months looks for them. */
+  readonly joined?: (() => Promise<readonly string[]>) | undefined;
   /** Milliseconds between two questions. */
   readonly interval: number;
   readonly signal: AbortSignal;
@@ -147,6 +151,7 @@ export async function lookOnce(services: WatchServices, options: WatchOptions): 
 /** Watches until the signal fires. @throws what `tell` and `save` throw, the signal's reason */
 export async function watchLogs(services: WatchServices, options: WatchOptions): Promise<never> {
   const watch = new Watch(services, options, false);
+  let joinedAt = services.elapsed();
   try {
     for (;;) {
       options.signal.throwIfAborted();
@@ -154,6 +159,10 @@ export async function watchLogs(services: WatchServices, options: WatchOptions):
       const wait = next - services.elapsed();
       if (wait > 0) {
         await services.sleep(wait, options.signal);
+      }
+      if (options.joined !== undefined && services.elapsed() - joinedAt >= joinedEvery) {
+        joinedAt = services.elapsed();
+        watch.join(await options.joined());
       }
       for (const follower of watch.followers) {
         if (follower.nextAt <= services.elapsed()) {
@@ -198,6 +207,7 @@ class Watch {
   readonly #services: WatchServices;
   readonly #options: WatchOptions;
   readonly #isOnce: boolean;
+  readonly #dids: Set<string>;
   /** The accounts of which what is remembered has changed. */
   readonly #unsaved = new Set<string>();
   /** Operations that were told, by DID, the newest last: two directories show the same one. */
@@ -214,13 +224,10 @@ class Watch {
     this.#options = options;
     this.#isOnce = isOnce;
     const dids = new Set(options.dids);
+    this.#dids = dids;
     this.followers = services.directories.map((directory) => {
       const follower = new Follower(directory, dids, options.interval, services);
-      for (const [did, cid] of services.listed(directory.host)) {
-        if (dids.has(did)) {
-          follower.list(did, cid);
-        }
-      }
+      this.#listAgain(follower, dids);
       const answered = services.answered(directory.host);
       if (answered !== undefined) {
         const ago = Math.max(0, services.now() - answered);
@@ -229,6 +236,30 @@ class Watch {
       this.#standing.set(follower, { brokenSteps: 0, isBrokenTold: false, savedAt: undefined });
       return follower;
     });
+  }
+
+  /** More accounts are to be watched. */
+  join(dids: readonly string[]): void {
+    const fresh = new Set(dids.filter((did) => !this.#dids.has(did)));
+    if (fresh.size === 0) {
+      return;
+    }
+    for (const did of fresh) {
+      this.#dids.add(did);
+    }
+    for (const follower of this.followers) {
+      follower.join(fresh);
+      this.#listAgain(follower, fresh);
+    }
+  }
+
+  /** What an earlier run has left of what a directory lists and does not show. */
+  #listAgain(follower: Follower, dids: ReadonlySet<string>): void {
+    for (const [did, cid] of this.#services.listed(follower.directory.host)) {
+      if (dids.has(did)) {
+        follower.list(did, cid);
+      }
+    }
   }
 
   /** Asks a directory once. @returns whether it answered */

@@ -22,7 +22,7 @@ import { stoppable } from "../talk/signals.ts";
 import type { Terminal } from "../talk/terminal.ts";
 import type { PlcWatchFlags } from "./declare-watch.ts";
 import { createNotifier } from "./notifier.ts";
-import { archivedAccounts, namedAccounts, type Warn, type Watched } from "./watched.ts";
+import { archivedAccounts, namedAccounts, type Warn, type Watched, type WatchedArchives } from "./watched.ts";
 import { eventJson, eventLines, type EventDocument } from "./watch-lines.ts";
 
 const minute = 60_000;
@@ -70,7 +70,7 @@ export async function plcWatchCommand(invocation: Invocation<PlcWatchFlags>, edg
         const notifier = createNotifier(notifyCommand, terminal, warn, isOnce, signal);
         const stand: Stand = { accounts: 0, hosts, since: Date.now(), told: 0, hasReadAll: false };
         try {
-          const watched = await (archives === undefined
+          const watched: Watched & Partial<WatchedArchives> = await (archives === undefined
             ? namedAccounts(args, flags, globals, terminal, { memory, warn, signal })
             : archivedAccounts(archives, warn, signal));
           stand.accounts = watched.dids.length;
@@ -119,7 +119,14 @@ export async function plcWatchCommand(invocation: Invocation<PlcWatchFlags>, edg
           const options = { dids: watched.dids, interval: interval * minute, signal };
           if (!isOnce) {
             sayStart(stand, globals, terminal);
-            return await watchLogs(services, options);
+            const joined = async (): Promise<readonly string[]> => {
+              const more = (await orNothing(warnOnce, async () => watched.joined?.())) ?? [];
+              more.forEach((did) => own.add(did));
+              stand.accounts += more.length;
+              sayJoined(more.length, globals, terminal);
+              return more;
+            };
+            return await watchLogs(services, { ...options, joined });
           }
           const look: Look = { ...(await lookOnce(services, options)), ...watched, now: Date.now() };
           const code = exitCodeFor(look);
@@ -244,6 +251,12 @@ interface Stand {
 function sayStart({ accounts, hosts }: Stand, { quiet, json }: GlobalFlags, { err }: Terminal): void {
   if (!quiet && !json) {
     err.line(`Watching ${plural(accounts, "account")} at ${hosts.join(" and ")}. Ctrl-C ends that.`);
+  }
+}
+
+function sayJoined(more: number, { quiet, json }: GlobalFlags, { err }: Terminal): void {
+  if (more > 0 && !quiet && !json) {
+    err.line(`Watching ${plural(more, "account")} more: ${more === 1 ? "it has" : "they have"} an archive now.`);
   }
 }
 

@@ -67,41 +67,66 @@ export async function namedAccounts(
   }
 }
 
+/** Who has an archive, and how more of them are found. */
+export interface WatchedArchives extends Watched {
+  /** The accounts that have got an archive since the last look; `archived` has what their archives know. */
+  joined(): Promise<readonly string[]>;
+}
+
 /**
- * The accounts of a folder of archives, and the heads of the logs in them.
+ * The accounts of a folder of archives, and the heads of the logs in them. An archive is read once.
  *
  * @throws DecampError `unreadable-file` for what is no folder of archives; `usage`, `storage`
  */
-export async function archivedAccounts(folder: string, warn: Warn, signal: AbortSignal): Promise<Watched> {
+export async function archivedAccounts(folder: string, warn: Warn, signal: AbortSignal): Promise<WatchedArchives> {
   await refuseFile(folder);
   await refuseEmpty(folder);
   const archived = new Map<string, string>();
   const dids = new Set<string>();
-  const unwatched: { path: string; message: string }[] = [];
-  for await (const path of archivesIn(folder)) {
-    signal.throwIfAborted();
-    try {
-      const { archive, manifest } = await openSnapshot(path);
-      if (!isPlcDid(manifest.did)) {
+  const read = new Set<string>();
+  /** By their paths, and why. */
+  const unread = new Map<string, string>();
+  const joined = async (): Promise<readonly string[]> => {
+    const before = new Set(dids);
+    for await (const path of archivesIn(folder)) {
+      signal.throwIfAborted();
+      if (read.has(path)) {
         continue;
       }
-      dids.add(manifest.did);
-      const head = await archivedHead(archive, manifest.snapshot, manifest.did, signal);
-      if (head !== undefined) {
-        archived.set(manifest.did, head);
+      try {
+        const { archive, manifest } = await openSnapshot(path);
+        read.add(path);
+        unread.delete(path);
+        if (!isPlcDid(manifest.did)) {
+          continue;
+        }
+        dids.add(manifest.did);
+        const head = await archivedHead(archive, manifest.snapshot, manifest.did, signal);
+        if (head !== undefined) {
+          archived.set(manifest.did, head);
+        }
+      } catch (error) {
+        const { message } = expectedFailure(error, signal);
+        if (unread.get(path) !== message) {
+          unread.set(path, message);
+          warn("archive", `${path} is not watched: ${message}`);
+        }
       }
-    } catch (error) {
-      const { message } = expectedFailure(error, signal);
-      unwatched.push({ path, message });
-      warn("archive", `${path} is not watched: ${message}`);
     }
-  }
+    return [...dids].filter((did) => !before.has(did));
+  };
+  await joined();
   if (dids.size === 0) {
     throw new DecampError("usage", `There is no archive of a did:plc in ${folder}.`, {
       hint: "It has to be a folder that holds archives, as decamp export makes it for several accounts.",
     });
   }
-  return { dids: [...dids], archived, unwatched };
+  return {
+    dids: [...dids],
+    archived,
+    unwatched: [...unread].map(([path, message]) => ({ path, message })),
+    joined,
+  };
 }
 
 /** The newest operation of the log in an archive, if that proves itself. */
