@@ -28,6 +28,10 @@ export async function verifyCommand(
     });
   }
   if (!isMany && flags.sample !== undefined) {
+    if (path !== "-" && !(await (await import("../../services/disk/hash-file.ts")).isNoFolder(path))) {
+      // Before the first export there is nothing yet, and nothing is proved to its end.
+      await (await import("../../archive/no-archive.ts")).refuseEmpty(path);
+    }
     throw new DecampError("usage", "--sample is about a folder of archives.", {
       hint: `Leave it out: ${path === "-" ? "what comes" : path} is proved to its end.`,
     });
