@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { archivedAccounts } from "../../src/cli/plc/watched.ts";
 
 const archive = path.resolve("fixtures/compat/cfdfa5a/archive/files");
-const [newest = ""] = readdirSync(path.join(archive, "snapshots")).sort().reverse();
+const [newest = ""] = readdirSync(path.join(archive, "snapshots")).toSorted().toReversed();
 const manifest = (at: string): string => path.join(at, "snapshots", newest, "manifest.json");
 const { did } = JSON.parse(readFileSync(manifest(archive), "utf8")) as { did: string };
 const other = `did:plc:${"a".repeat(24)}`;
