@@ -9,6 +9,8 @@ import { archiveName } from "../../src/archive/layout.ts";
 import { nightLock } from "../../src/archive/state/run-files.ts";
 import { Fleet, type FleetAccount } from "../bench/fleet.ts";
 import { scriptedServer, sendJson, type ScriptedServer } from "../faults/scripted-server.ts";
+import { isListedOld } from "../../src/cli/export/old-list.ts";
+import { testNow, tid } from "../repo/tools/account.ts";
 import { makeCar } from "../repo/tools/build.ts";
 import { readExposition, type Family } from "../tools/exposition.ts";
 import { run, type Ran } from "./support/run.ts";
@@ -19,7 +21,16 @@ let figures = "";
 let server: ScriptedServer;
 const accounts: FleetAccount[] = [];
 /** What the server does now. */
-const now = { refused: "", hidden: "", lists: true, isShort: false, isEmpty: false, onRepo: (): void => undefined };
+const now = {
+  refused: "",
+  hidden: "",
+  /** What the list says of the first account in place of what is so. */
+  old: {},
+  lists: true,
+  isShort: false,
+  isEmpty: false,
+  onRepo: (): void => undefined,
+};
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "decamp-metrics-"));
@@ -75,7 +86,8 @@ function listed({ did, commit, rev }: FleetAccount): ListedAccount {
   const status = [undefined, undefined, undefined, "deactivated", "takendown"][
     accounts.findIndex((a) => a.did === did)
   ];
-  return { did, head: commit, rev, active: status === undefined, ...(status === undefined ? {} : { status }) };
+  const said = did === accounts[0]?.did ? now.old : {};
+  return { did, head: commit, rev, active: status === undefined, ...(status === undefined ? {} : { status }), ...said };
 }
 
 async function night(...more: string[]): Promise<Ran & { text: string; families: Map<string, Family> }> {
@@ -325,6 +337,36 @@ test("a list that lacks much at once is no good night, until three days have pas
     missed: 0,
   });
   expect(result(back)).not.toHaveProperty("missed");
+});
+
+test("a list that names an older commit than was there before the run is old, and what it calls unchanged may not be", async () => {
+  now.old = { head: accounts[1]!.commit, rev: tid(testNow * 1000 - 1) };
+  try {
+    const { exitCode, ...ran } = await night();
+    expect(result({ exitCode, ...ran })).toMatchObject({ ok: false, listedOld: 1, accounts: { unchanged: 3 } });
+    expect(exitCode).toBe(6);
+    // Each account was asked for.
+    const whole = await night("--recheck");
+    expect({ exitCode: whole.exitCode, old: result(whole) }).not.toHaveProperty("old.listedOld");
+    expect(whole.exitCode).toBe(0);
+  } finally {
+    now.old = {};
+  }
+});
+
+test("what has changed while the run went on says nothing of the list", () => {
+  const begun = Date.UTC(2026, 0, 1);
+  const rev = (seconds: number): string => tid((begun + seconds * 1000) * 1000);
+  const old = (stated: object, seconds: number): boolean =>
+    isListedOld({ did: "did:plc:x", ...stated }, { commit: "new", rev: rev(seconds) }, begun);
+  const stated = { head: "old", rev: rev(-9000) };
+  expect([old(stated, -301), old(stated, -299), old(stated, 1)]).toEqual([true, false, false]);
+  // One that is as new, one that says nothing, and a server that has an older one than it lists.
+  expect([old({ ...stated, head: "new" }, -301), old({}, -301), old({ ...stated, rev: rev(0) }, -301)]).toEqual([
+    false,
+    false,
+    false,
+  ]);
 });
 
 test.each([

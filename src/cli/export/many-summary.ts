@@ -51,6 +51,7 @@ export function summarize(tally: Tally, run: RunFacts, { json, quiet }: GlobalFl
     [],
     ...countLines(tally, run),
     ...missedLines(tally),
+    ...oldLines(tally),
     ...lossLines(tally, run),
     ...failureLines(tally, run),
   ]) {
@@ -60,7 +61,7 @@ export function summarize(tally: Tally, run: RunFacts, { json, quiet }: GlobalFl
 
 function factsOf(tally: Tally, run: RunFacts, ok: boolean): object {
   const { complete, unchanged, incomplete, mended, shrunk, failed, inactive, takenDown, moved, gone, unasked } = tally;
-  const { missed } = tally;
+  const { missed, listedOld } = tally;
   const { folder, silence, notLookedUp, startedAt, endedAt, requests, renewedAt } = run;
   const accounts = {
     total: totalOf(tally),
@@ -94,6 +95,7 @@ function factsOf(tally: Tally, run: RunFacts, ok: boolean): object {
       missed === undefined || missed.count === 0
         ? undefined
         : { ...missed, since: new Date(missed.since).toISOString(), much: isMuchMissed(missed) },
+    listedOld: listedOld === 0 ? undefined : listedOld,
     unanswered: silence === undefined || unasked + notLookedUp === 0 ? undefined : nameFailure(silence),
   };
 }
@@ -156,6 +158,18 @@ function missedLines({ missed }: Tally): Line[] {
   return [
     [{ text: "Much of the list is gone", style: "yellow" }, `: ${who}, first noted on ${day}.`],
     ["  Look whether the server is well. The archives stay as they are. Three days after that it is said no more."],
+  ];
+}
+
+/** That what the list calls unchanged may not be. */
+function oldLines({ listedOld, unchanged }: Tally): Line[] {
+  if (listedOld === 0) {
+    return [];
+  }
+  const who = `of ${plural(listedOld, "account")} it names an older commit than was there before this run began`;
+  return [
+    [{ text: "The list of the server is old", style: "yellow" }, `: ${who}.`],
+    [`  So ${plural(unchanged, "account")} that count as unchanged may not be. With --recheck, each account is asked for.`],
   ];
 }
 

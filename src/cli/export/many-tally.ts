@@ -30,6 +30,8 @@ export interface Tally {
   gone: number;
   /** How many of those are so of late; undefined where no list of a server was gone through to its end. */
   missed: Missed | undefined;
+  /** Of which the list named an older commit than their server had before the run began. */
+  listedOld: number;
   /** That were not looked at, or not to the end, because the directory does not answer. */
   unasked: number;
   /** That have an archive, whatever became of them. */
@@ -103,6 +105,7 @@ export function newTally(): Tally {
     moved: 0,
     gone: 0,
     missed: undefined,
+    listedOld: 0,
     unasked: 0,
     archived: 0,
     receivedBytes: 0,
@@ -123,9 +126,10 @@ export function totalOf({ complete, incomplete, failed, inactive, moved, gone, u
  *
  * @param notLookedUp identities of which nobody knows whether they have changed
  */
-export function isBad({ failed, incomplete, shrunk, unasked, missed }: Tally, notLookedUp: number): boolean {
+export function isBad(tally: Tally, notLookedUp: number): boolean {
+  const { failed, incomplete, shrunk, unasked, missed, listedOld } = tally;
   const isListShort = missed !== undefined && isMuchMissed(missed);
-  return isListShort || failed + incomplete + shrunk + unasked + notLookedUp > 0;
+  return isListShort || failed + incomplete + shrunk + unasked + listedOld + notLookedUp > 0;
 }
 
 /** How many, by what became of them: each account in one class. */

@@ -37,6 +37,7 @@ import type { Terminal } from "../talk/terminal.ts";
 import { checkOperator, readAdminPassword, type Operator } from "./admin-password.ts";
 import { tell, warn } from "./many-lines.ts";
 import { failureFacts } from "../talk/failure.ts";
+import { isListedOld } from "./old-list.ts";
 import { ping } from "../talk/reporters/ping.ts";
 import { Books } from "./books.ts";
 import { summarize } from "./many-summary.ts";
@@ -45,7 +46,7 @@ import { isBad, newTally, totalOf, type Absent, type Tally } from "./many-tally.
 const defaultJobs = 4;
 /**
  * Runs `decamp export` for many accounts. Exit code 6 if one of them failed, was not looked at, lacks blobs, or has
- * lost much, and if very many are missed of late; not for one that is not active, has moved away, or is gone, unless
+ * lost much, and if very many are missed of late, or the list is old; not for one that is not active, has moved away, or is gone, unless
  * `--fail-on` names that.
  */
 export async function exportManyCommand(
@@ -122,6 +123,7 @@ async function exportAll(plan: Plan, lost: AbortSignal): Promise<number> {
   const { folder, origin, flags, services, globals, terminal } = plan;
   const tally: Tally = newTally();
   const books = await Books.open(plan, tally);
+  const begunAt = services.now();
   const work = async (stopped: AbortSignal): Promise<ListEnd & { notLookedUp: number }> => {
     const signal = AbortSignal.any([stopped, lost]);
     const night = plan.night === undefined ? undefined : await Night.begin(plan.night, signal);
@@ -143,7 +145,15 @@ async function exportAll(plan: Plan, lost: AbortSignal): Promise<number> {
       shard: flags.shard,
       signal,
       findDid: async (account, either) => findDid(services, account, origin, either),
-      export: async (did, account, stated, either) => exportOne(did, account, stated, setting, either),
+      export: async (did, account, stated, either) => {
+        const result = await exportOne(did, account, stated, setting, either);
+        // What every account was asked for needs no list.
+        if (stated !== undefined && flags.recheck !== true) {
+          const begun = begunAt + (services.clockOffset(origin ?? "") ?? 0);
+          tally.listedOld += isListedOld(stated, result.manifest, begun) ? 1 : 0;
+        }
+        return result;
+      },
       onOutcome,
     });
     if (night !== undefined && ended.listError === undefined) {
