@@ -135,6 +135,8 @@ const foreign: readonly (readonly [string, (archive: string) => Promise<unknown>
   ["a file beside the snapshots", async (archive) => writeFile(join(archive, "notes.txt"), "mine")],
   ["a folder of another name", async (archive) => mkdir(join(archive, "snapshots", "mine"))],
   ["a file among the blobs", async (archive) => writeFile(join(archive, "blobs", "mine"), "mine")],
+  ["a folder called like a file of ours", async (archive) => mkdir(join(archive, "incoming.car.part"))],
+  ["a file called like a folder of ours", async (archive) => writeFile(join(archive, "held"), "mine")],
   ["a link in the place of a folder", async (archive) => symlink(join(archive, "decamp.json"), join(archive, "held"))],
   [
     "a file in a snapshot",

@@ -550,17 +550,32 @@ describe("archive prune --gone", () => {
     const failing: readonly (readonly [string, (response: ServerResponse) => void])[] = [
       ["unreachable", (response) => response.destroy()],
       ["bad-answer", page('{"repos":[]}')],
+      ["bad-answer", page('{"repos":[null,{"did":"nobody"}]}')],
       ["bad-answer", page('{"repos":[{"did":"did:plc:222222222222222222222222"}],"cursor":"1"}')],
     ];
     const limits = { ...defaultBudgets, attempts: 1 };
-    const services = openServices({ plcUrl: origin, allowPrivateHosts: true, stateDir: `${folder}-state`, limits });
+    const judge = async (): Promise<unknown> => {
+      const services = openServices({ plcUrl: origin, allowPrivateHosts: true, stateDir: `${folder}-state`, limits });
+      const judged = judgeGone(folder, parseSpan("30d")!, services, AbortSignal.timeout(30_000));
+      return judged.finally(() => services.close());
+    };
     for (const [code, how] of failing) {
       breakRepos = how;
-      const judged = judgeGone(folder, parseSpan("30d")!, services, AbortSignal.timeout(30_000));
-      await expect(judged).rejects.toMatchObject({ code });
+      await expect(judge()).rejects.toMatchObject({ code });
     }
-    services.close();
     breakRepos = undefined;
+    expect(await judge()).toMatchObject({ accounts: [{ did, state: "gone" }], younger: 0 });
+    // By the server's clock it is gone for eleven days.
+    clock = (date) => new Date(date.getTime() - 20 * 24 * hour).toUTCString();
+    expect(await judge()).toMatchObject({ accounts: [], younger: 1 });
+    clock = undefined;
+    // It was noted by a clock that was wrong: the archive is younger.
+    const manifest = path.join(archiveOf(did), "snapshots", accounts.get(did)!.rev, "manifest.json");
+    const text = await readFile(manifest, "utf8");
+    const made = new Date(Date.now() - 29 * 24 * hour).toISOString();
+    await writeFile(manifest, text.replace(/"createdAt": "[^"]*"/, `"createdAt": "${made}"`));
+    expect(await judge()).toMatchObject({ accounts: [], younger: 1 });
+    await writeFile(manifest, text);
     logs.delete(did);
     expect(await prune("--yes")).toMatchObject({ code: 5, archives: { removed: 0, failed: 1 } });
     expect(await present(did)).toEqual([true]);

@@ -107,6 +107,13 @@ describe("lists", () => {
   });
 });
 
+test("the state of another account says nothing of the one that was asked for", async () => {
+  const said = { did: "did:plc:44ybard66vv44zksje25o7dz", active: false, status: "deleted" };
+  await using server = await scriptedServer((_, response) => sendJson(response, 200, said));
+  await expect(new Pds(http, server.origin).repoStatus(did, signal)).rejects.toMatchObject({ code: "bad-answer" });
+  expect(await new Pds(http, server.origin).repoStatus(said.did, signal)).toEqual({ active: false, status: "deleted" });
+});
+
 describe("a refusal keeps its status", () => {
   test.each<[string, number, string, Record<string, string>]>([
     ["without a body", 400, "", {}],

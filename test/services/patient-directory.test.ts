@@ -24,7 +24,12 @@ function directory(said: Record<string, DecampError | "a log">): {
     }
     return Promise.resolve(what);
   };
-  const inner = { origin: "https://plc.example.com", auditLog: answer, document: answer, submit: async () => undefined };
+  const inner = {
+    origin: "https://plc.example.com",
+    auditLog: answer,
+    document: answer,
+    submit: async () => undefined,
+  };
   const exported = async (): Promise<undefined> => answer("export").then(() => undefined);
   const patient = withPatience({ ...inner, exported }, () => now);
   const ask = async (did: string): Promise<unknown> =>

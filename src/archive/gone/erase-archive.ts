@@ -133,10 +133,11 @@ export async function requireOnlyOurs(archive: string): Promise<void> {
     }
   };
   const { name: marker } = splitPath(markerFile(archive));
+  const { name: held } = splitPath(heldFolder(archive));
   for (const entry of await listEntries(archive)) {
     const { name, kind } = entry;
-    const isPart = name === marker || name === splitPath(heldFolder(archive)).name || isUnfinishedFile(name);
-    claim(archive, entry, isPart ? kind !== "other" : isOlderPart(name, kind) || isIncoming(name, kind));
+    const isPart = name === held ? kind === "folder" : kind === "file" && (name === marker || isUnfinishedFile(name));
+    claim(archive, entry, isPart || isOlderPart(name, kind) || isIncoming(name, kind));
   }
   for (const shelf of await listEntries(blobsFolder(archive))) {
     claim(blobsFolder(archive), shelf, shelf.kind === "folder" && /^[2-7a-z]{2}$/.test(shelf.name));

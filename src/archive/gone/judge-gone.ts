@@ -4,12 +4,14 @@
  *
  * What is remembered only says whom to look at. Before anybody counts as gone, the server gives its list once more, to
  * the end, and does not have the account; it says of the account itself that there is none; and the identity is given
- * up, or names that server still. An account whose identity names another server has moved away: what lies here may be
- * the last copy of it. Whoever does not answer says nothing.
+ * up, or names that server still. For how long, our clock and the server's both have to say; and nobody is gone for
+ * longer than the newest snapshot is old. An account whose identity names another server has moved away: what lies here
+ * may be the last copy of it. Whoever does not answer says nothing.
  */
 import { locateAccount } from "../../account/find.ts";
 import type { AccountServices } from "../../account/services.ts";
 import { DecampError, expectedFailure, isDecampError } from "../../errors.ts";
+import { isDid } from "../../identity/names.ts";
 import { joinPath } from "../../services/disk/files.ts";
 import { archivedHome } from "../export/archived-home.ts";
 import { missedAccounts, type MissedAccount } from "../export/night-memory.ts";
@@ -58,9 +60,12 @@ export async function judgeGone(
   const missed = await findMissed(folder);
   const due = missed.filter(({ since }) => since <= before(now, span));
   const accounts: GoneAccount[] = [];
+  let younger = missed.length - due.length;
   for (const server of new Set(due.map((one) => one.server))) {
     const candidates = due.filter((one) => one.server === server);
     const listed = await listedAmong(server, new Set(candidates.map(({ did }) => did)), services, signal);
+    // If ours is wrong, it is not for that that somebody is gone for long: the clock counts which says less.
+    const latest = before(now + Math.min(0, services.clockOffset(server) ?? 0), span);
     for (const { did, since } of candidates) {
       signal.throwIfAborted();
       const archive = joinPath(folder, archiveName(did));
@@ -70,6 +75,10 @@ export async function judgeGone(
         // Removed by hand meanwhile, or damaged, or made from another server since.
         continue;
       }
+      if (Math.max(since, Date.parse(manifest.createdAt)) > latest) {
+        younger += 1;
+        continue;
+      }
       const facts = { did, archive, manifest, since: new Date(since).toISOString() };
       accounts.push({
         ...facts,
@@ -77,7 +86,7 @@ export async function judgeGone(
       });
     }
   }
-  return { accounts, younger: missed.length - due.length };
+  return { accounts, younger };
 }
 
 /** Whom nights have missed. @throws DecampError `unreadable-file` if none has noted that */
@@ -103,7 +112,7 @@ async function listedAmong(
   const listed = new Set<string>();
   let isEmpty = true;
   for await (const { did } of pds.listRepos(signal)) {
-    isEmpty = false;
+    isEmpty &&= !isDid(did);
     if (dids.has(did)) {
       listed.add(did);
     }

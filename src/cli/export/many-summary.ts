@@ -169,7 +169,9 @@ function oldLines({ listedOld, unchanged }: Tally): Line[] {
   const who = `of ${plural(listedOld, "account")} it names an older commit than was there before this run began`;
   return [
     [{ text: "The list of the server is old", style: "yellow" }, `: ${who}.`],
-    [`  So ${plural(unchanged, "account")} that count as unchanged may not be. With --recheck, each account is asked for.`],
+    [
+      `  So ${plural(unchanged, "account")} that count as unchanged may not be. With --recheck, each account is asked for.`,
+    ],
   ];
 }
 

@@ -104,7 +104,7 @@ const health = v.object({ version: v.string() });
 const signedInBy = v.object({ authorization_servers: v.array(v.pipe(v.string(), v.url())) });
 const resolved = v.object({ did });
 const named = v.object({ handle: v.string() });
-const status = v.object({ active: v.boolean(), status: v.exactOptional(v.string()) });
+const status = v.object({ did: v.optional(v.string()), active: v.boolean(), status: v.exactOptional(v.string()) });
 // Not all say all of it; what says nothing of it is another answer.
 const counts = v.pipe(
   v.object({
@@ -341,11 +341,15 @@ export class Pds {
   ): Promise<RepoStatus | undefined> {
     const method = "com.atproto.sync.getRepoStatus";
     const ask = {
-      status: async (whose: string, attempts?: number) =>
-        this.#server.query(method, { did: whose }, status, {
-          ...(attempts === undefined ? {} : { attempts }),
-          signal,
-        }),
+      status: async (whose: string, attempts?: number) => {
+        const often = { ...(attempts === undefined ? {} : { attempts }), signal };
+        const { did: about = whose, ...said } = await this.#server.query(method, { did: whose }, status, often);
+        if (about !== whose) {
+          const message = `${this.host} was asked for the state of ${whose}, and told that of another account.`;
+          throw new DecampError("bad-answer", message, { data: { host: this.host, method } });
+        }
+        return said;
+      },
       anyAccount: async () => this.#anyAccount(signal),
     };
     const said = await askRepoStatus(ask, did, how.attempts);
