@@ -10,7 +10,7 @@ export function warnOfFuture(rev: string, { now, report }: Pick<ExportOptions, "
     report({
       type: "warning",
       code: "future-rev",
-      message: `The revision of the repository, ${rev}, lies in the future: it names ${timeOfRev(rev) ?? "no time"}. The clock of its server was wrong when it was written. The data is kept.`,
+      message: `The revision of the repository, ${rev}, lies in the future: it names ${timeOfRev(rev) ?? "no time"}. The clock of its server was wrong when it was written, or that of this machine is wrong now. The data is kept.`,
     });
   }
   return isFuture;

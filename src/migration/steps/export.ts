@@ -114,7 +114,7 @@ export function requireKnownTime({ snapshot, archive, options, services, switche
   const until = timeOfRev(rev);
   throw new DecampError(
     "refused",
-    `The revision of the repository, ${rev}, lies in the future: it names ${until ?? "no time"}, because the clock of its server was wrong when it was written.`,
+    `The revision of the repository, ${rev}, lies in the future: it names ${until ?? "no time"}, because the clock of its server was wrong when it was written, or that of this machine is wrong now.`,
     {
       hint: `The archive in ${archive} has the data. If the account moves like this, every revision that the new server makes has to be greater still, and relays may pass over what is written there until that time. Move it then; or now, with --accept-future-rev.`,
       data: { reason: "future-rev", rev, until, archive },
