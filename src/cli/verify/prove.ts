@@ -33,9 +33,26 @@ interface Verified extends Omit<Proof, "keys"> {
 
 /** Proves what is open, says how that went, and closes it. @returns the exit code */
 export async function proveInput(input: Input, expectation: Expectation, run: Run, setting: Setting): Promise<number> {
-  const verified = await verifyInput(input, expectation, run, setting);
-  tell(verified, setting.globals, setting.terminal);
-  return verified.ok ? 0 : damagedExit;
+  return tell(await verifyInput(input, expectation, run, setting), setting.globals, setting.terminal);
+}
+
+/** Proves an archive, and says how that went. @returns the exit code */
+export async function proveArchive(path: string, given: Expectation, run: Run, setting: Setting): Promise<number> {
+  return tell(await verifyArchive(path, given, run, setting), setting.globals, setting.terminal);
+}
+
+/** Proves an archive on which others may be at work. */
+async function verifyArchive(path: string, given: Expectation, run: Run, setting: Setting): Promise<Verified> {
+  const [{ lookInPeace }, { thisProcess }, { pause }] = await Promise.all([
+    import("../../archive/check/in-peace.ts"),
+    import("../../services/disk/lock-owner.ts"),
+    import("../../services/wait.ts"),
+  ]);
+  const { terminal, signal, all } = setting;
+  const look = async (): Promise<Verified> =>
+    verifyInput(await openInput(path, terminal, { signal, limits: all, passesOver: true }), given, run, setting);
+  const isGood = ({ ok }: Verified): boolean => ok;
+  return lookInPeace(path, look, { isGood, lockOwner: thisProcess(), now: Date.now, pause, signal });
 }
 
 async function verifyInput(input: Input, expectation: Expectation, run: Run, setting: Setting): Promise<Verified> {
@@ -56,11 +73,13 @@ async function verifyInput(input: Input, expectation: Expectation, run: Run, set
   }
 }
 
-function tell(verified: Verified, globals: GlobalFlags, { out }: Terminal): void {
+/** @returns the exit code */
+function tell(verified: Verified, globals: GlobalFlags, { out }: Terminal): number {
   const { json, quiet } = globals;
+  const exitCode = verified.ok ? 0 : damagedExit;
   if (json) {
     out.json({ type: "result", version: 1, command: "verify", ...factsOf(verified, false) });
-    return;
+    return exitCode;
   }
   const { report, ok, key, archive, findings, next, input } = verified;
   const verdict = quiet && ok ? [] : verdictLines(report, ok, key);
@@ -72,6 +91,7 @@ function tell(verified: Verified, globals: GlobalFlags, { out }: Terminal): void
   for (const line of [...verdict, ...facts, ...findingLines(findings), ...mend]) {
     out.line(...line);
   }
+  return exitCode;
 }
 
 /** For scripts. @param inMany a line among those of other archives: there `archive` is the path of it */
@@ -107,9 +127,7 @@ export async function proveMany(folder: string, expectation: Expectation, run: R
   const turns = parts === undefined ? undefined : { parts, isIn: (name: string) => isInTurn(name, parts, now) };
   const work = { command: "verify", done: "proved", turns } as const;
   return forEachArchive(folder, work, setting, async (archive) => {
-    const { terminal, signal, all } = setting;
-    const input = await openInput(archive, terminal, { signal, limits: all, passesOver: true });
-    const verified = await verifyInput(input, expectation, run, setting);
+    const verified = await verifyArchive(archive, expectation, run, setting);
     const { ok, report, key, archive: rest, findings, next } = verified;
     const line = summaryLine({ ok, report, key, archive: rest, findings, next });
     return { exitCode: ok ? 0 : damagedExit, line, facts: factsOf(verified, true) };

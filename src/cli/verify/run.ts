@@ -21,7 +21,9 @@ export async function verifyCommand(
   const all = readLimits(globals.limit);
   const limits = repoLimits(all);
   const expectation = await readExpectation(flags);
-  const isMany = await isFolderOfArchives(path);
+  const isDirectory = await isFolder(path);
+  // The code for archives is loaded only for a folder.
+  const isMany = isDirectory && (await (await import("../../archive/archives.ts")).holdsArchives(path));
   if (isMany && (flags.did !== undefined || flags.signingKey !== undefined)) {
     throw new DecampError("usage", "--did and --signing-key are about one account, and this is a folder of archives.", {
       hint: "Give the archive of the account.",
@@ -43,6 +45,9 @@ export async function verifyCommand(
       if (isMany) {
         return (await import("./prove.ts")).proveMany(path, expectation, run, setting);
       }
+      if (isDirectory) {
+        return (await import("./prove.ts")).proveArchive(path, expectation, run, setting);
+      }
       // What cannot be opened needs no proof, nor the code for it.
       const input = await openInput(path, terminal, { signal, limits: all, passesOver: true });
       return (await import("./prove.ts")).proveInput(input, expectation, run, setting);
@@ -51,10 +56,8 @@ export async function verifyCommand(
   );
 }
 
-/** The code for archives is loaded only for a folder. */
-async function isFolderOfArchives(path: string): Promise<boolean> {
-  const { isFolder } = await import("../../services/disk/hash-file.ts");
-  return path !== "-" && (await isFolder(path)) && (await import("../../archive/archives.ts")).holdsArchives(path);
+async function isFolder(path: string): Promise<boolean> {
+  return path !== "-" && (await import("../../services/disk/hash-file.ts")).isFolder(path);
 }
 
 async function readExpectation({ did, signingKey, allowPartial }: VerifyFlags): Promise<Expectation> {

@@ -329,6 +329,25 @@ export async function isLeftLock(path: string, owner: LockOwner): Promise<boolea
   }
 }
 
+/**
+ * Whether a run holds the lock at `path`, as far as can be seen by whoever writes nothing beside it: by its process, or
+ * where that cannot be seen, by when it was touched. Never throws.
+ *
+ * @param now epoch milliseconds, by a clock that is about that of the disk
+ */
+export async function isHeld(path: string, owner: LockOwner, now: number): Promise<boolean> {
+  try {
+    const found = await readLock(path);
+    const seen = found?.holder === undefined ? "unknown" : await seenStanding(found.holder, owner, path);
+    const beat = found?.holder?.beat ?? usualBeat;
+    return (
+      found !== undefined && seen !== "gone" && (seen === "held" || now - (await writtenAt(path)) < beat * mostMissed)
+    );
+  } catch {
+    return false;
+  }
+}
+
 /** Puts our file in the lock's place, whole, unless something is there. @returns whether that went well */
 async function claim(own: OwnFile, path: string): Promise<boolean> {
   try {
