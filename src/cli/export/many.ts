@@ -46,8 +46,8 @@ import { isBad, newTally, totalOf, type Absent, type Tally } from "./many-tally.
 const defaultJobs = 4;
 /**
  * Runs `decamp export` for many accounts. Exit code 6 if one of them failed, was not looked at, lacks blobs, or has
- * lost much, and if very many are missed of late, or the list is old; not for one that is not active, has moved away, or is gone, unless
- * `--fail-on` names that.
+ * lost much, and if very many are missed of late, or the list is old; not for one that is not active, has moved away,
+ * or is gone, unless `--fail-on` names that.
  */
 export async function exportManyCommand(
   { args, flags, globals: raw }: Invocation<ExportFlags>,

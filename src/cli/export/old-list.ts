@@ -1,6 +1,7 @@
 /**
- * Whether a server's list of its accounts is old. Some of them are asked for whatever it says: where one of them had a
- * newer commit before the run began, the list did not say what was there, and what counts as unchanged by it may not be.
+ * Whether a server's list of its accounts is old. Some of them are asked for whatever it says. Where one of those had a
+ * newer commit before the run began, the list did not say what was there, and what counts as unchanged by it may not
+ * be.
  */
 import { timeOfRev } from "../../repo/head.ts";
 import type { ListedRepo } from "../../services/servers/pds.ts";
