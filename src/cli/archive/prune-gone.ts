@@ -5,6 +5,7 @@ import type { Span } from "../../archive/keep-rules.ts";
 import { removingName } from "../../archive/layout.ts";
 import { expectedFailure, isDecampError } from "../../errors.ts";
 import { joinPath, splitPath } from "../../services/disk/files.ts";
+import { briefly } from "../../services/servers/brief-documents.ts";
 import { withPatience } from "../../services/servers/patient-directory.ts";
 import type { Edge, Invocation } from "../command.ts";
 import { readGlobals } from "../globals.ts";
@@ -71,7 +72,8 @@ export async function pruneGone(
     await terminal.out.drained();
   };
   return withTalk(edge, globals, { secretFlags: {} }, async ({ services: opened, prompter, signal }) => {
-    const services = { ...opened, directory: withPatience(opened.directory, opened.now) };
+    const { directory, webDocument, now } = opened;
+    const services = { ...opened, directory: withPatience(directory, now), webDocument: briefly(webDocument) };
     for (const begun of dryRun ? await begunIn(folder) : await finishErasing(folder)) {
       const archive = joinPath(folder, begun.archive);
       await tell(

@@ -23,6 +23,7 @@ import { joinPath } from "../../services/disk/files.ts";
 import { withLock } from "../../services/disk/lock.ts";
 import { requireMetricsPlace } from "../../services/disk/output/metrics-file.ts";
 import { fileLines, streamLines } from "../../services/disk/text-lines.ts";
+import { briefly } from "../../services/servers/brief-documents.ts";
 import { withPatience, type PatientDirectory } from "../../services/servers/patient-directory.ts";
 import type { ListedRepo } from "../../services/servers/pds.ts";
 import type { ExportFlags } from "./declare.ts";
@@ -70,7 +71,8 @@ export async function exportManyCommand(
   const from = flags.all === true ? flags.pds : flags.from;
   const origin = from === undefined ? undefined : parseServerUrl(from, globals);
   const opened = servicesFor(globals, terminal);
-  const services = { ...opened, directory: withPatience(opened.directory, opened.now) };
+  const { directory, webDocument, now } = opened;
+  const services = { ...opened, directory: withPatience(directory, now), webDocument: briefly(webDocument) };
   try {
     if (flags.all !== true || origin === undefined) {
       const plan = { folder, origin, flags, services, globals, terminal, night: undefined };
