@@ -28,7 +28,14 @@ import {
   snapshotsFolder,
 } from "../layout.ts";
 import { removeLeftovers } from "../leftovers.ts";
-import { findUnreadable, writeManifest, type ArchivedFile, type Manifest, type Most } from "../manifest.ts";
+import {
+  findUnreadable,
+  hasAllBlobs,
+  writeManifest,
+  type ArchivedFile,
+  type Manifest,
+  type Most,
+} from "../manifest.ts";
 import { Mending, type Mended, type Unmended } from "./mend.ts";
 import { collectParts, isInSnapshot, type LeftOut, type Part } from "./small-files.ts";
 import { isReadme, readmeFor } from "../readme.ts";
@@ -56,6 +63,8 @@ export interface ExportResult {
   readonly shrunk?: { readonly losses: readonly Loss[]; readonly held: readonly string[] };
   /** What was missing or damaged in the archive, and is good again. */
   readonly mended: Mended;
+  /** That the snapshot lacks something, and nothing that the newest one did not lack before this export. */
+  readonly asBefore?: true;
   /** What stays damaged, and is not in the manifest's list of missing blobs. */
   readonly unmended: readonly Unmended[];
   /**
@@ -93,11 +102,11 @@ export async function exportAccount(
   const before = await believableManifests(archive, readable, options.signal);
   warnOfUnbelievable(readable.slice(before.length), options);
   if (early?.did === source.did) {
-    return judged(await exportInto(archive, source, early, before, options), options);
+    return judged(await exportInto(archive, source, early, before, options), before.at(-1), options);
   }
   const ahead = await askAhead(archive, source, options.signal);
   try {
-    return judged(await exportInto(archive, source, ahead, before, options), options);
+    return judged(await exportInto(archive, source, ahead, before, options), before.at(-1), options);
   } finally {
     ahead.close();
   }
@@ -128,12 +137,23 @@ function warnOfUnbelievable(manifests: readonly Manifest[], { report }: ExportOp
   }
 }
 
-/** Warns of a revision that lies in the future. */
-function judged(result: Exported, options: ExportOptions): ExportResult {
-  return { ...result, futureRev: warnOfFuture(result.manifest.rev, options) };
+/** Warns of a revision that lies in the future, and compares with the snapshot that was the newest one. */
+function judged(result: Exported, before: Manifest | undefined, options: ExportOptions): ExportResult {
+  const { manifest } = result;
+  return {
+    ...result,
+    ...(lacksAsBefore(manifest, before) ? { asBefore: true } : {}),
+    futureRev: warnOfFuture(manifest.rev, options),
+  };
 }
 
-type Exported = Omit<ExportResult, "futureRev">;
+function lacksAsBefore(manifest: Manifest, before: Manifest | undefined): boolean {
+  const { missing, unreadRecords = [] } = manifest;
+  const known = new Set([...(before?.missing.map(({ cid }) => cid) ?? []), ...(before?.unreadRecords ?? [])]);
+  return !hasAllBlobs(manifest) && [...missing.map(({ cid }) => cid), ...unreadRecords].every((one) => known.has(one));
+}
+
+type Exported = Omit<ExportResult, "futureRev" | "asBefore">;
 
 async function exportInto(
   archive: string,
@@ -381,12 +401,7 @@ async function readHead({ pds, did }: ExportSource, ahead: Ahead): Promise<Head 
  * Whether the newest snapshot is what would be written now. One from another address of its server is not: a night goes
  * by the address in what it leaves alone, and in whom it misses.
  */
-function isUnchanged(
-  last: Manifest,
-  { pds }: ExportSource,
-  head: Head | undefined,
-  parts: readonly Part[],
-): boolean {
+function isUnchanged(last: Manifest, { pds }: ExportSource, head: Head | undefined, parts: readonly Part[]): boolean {
   return (
     last.commit === head?.cid &&
     last.source === pds.origin &&

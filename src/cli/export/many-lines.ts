@@ -11,16 +11,26 @@ import { failureFacts } from "../talk/failure.ts";
 import { plural } from "../talk/reporters/amounts.ts";
 import { warningLine } from "../talk/reporters/lines.ts";
 import { tellDocument, type Terminal } from "../talk/terminal.ts";
+import type { ExportFlags } from "./declare.ts";
 import type { Absent } from "./many-tally.ts";
-import { mendedText, resultFacts } from "./result.ts";
+import { lacksSomething, mendedText, resultFacts } from "./result.ts";
+
+/** What is to count as a failure, and what is not. */
+export type Concerns = Pick<ExportFlags, "failOn" | "allowKnownMissing">;
+
+interface Around {
+  /** Of the archives. */
+  readonly folder: string;
+  readonly flags: Concerns;
+  readonly globals: GlobalFlags;
+  readonly terminal: Terminal;
+}
 
 /** The line of one account. */
 export function tell(
-  folder: string,
   outcome: Outcome,
   absent: Absent | undefined,
-  { json, quiet }: GlobalFlags,
-  terminal: Terminal,
+  { folder, flags, globals: { json, quiet }, terminal }: Around,
 ): void {
   const { out } = terminal;
   const { name, did } = outcome;
@@ -33,7 +43,7 @@ export function tell(
     return;
   }
   if (absent !== undefined) {
-    if (!quiet) {
+    if (!quiet || flags.failOn?.includes(absent.class) === true) {
       out.line(did ?? name, "  ", { text: stateOf(absent), style: "dim" }, `; ${keptText(absent)}`);
     }
     return;
@@ -42,7 +52,10 @@ export function tell(
     out.line(did ?? name, "  ", { text: "failed", style: "red" }, `: ${failureFacts(outcome.error).message}`);
     return;
   }
-  const { manifest, mode, mended, shrunk, unmended } = outcome.result;
+  if (quiet && !lacksSomething(outcome.result, flags.allowKnownMissing)) {
+    return;
+  }
+  const { manifest, mode, mended, shrunk, unmended, asBefore } = outcome.result;
   const good = mendedText(mended);
   const repaired = good === undefined ? "" : `; mended ${good}`;
   const { missing, records, blobs, snapshot, unreadRecords = [] } = manifest;
@@ -57,7 +70,9 @@ export function tell(
       ...(missing.length === 0 ? [] : [`${plural(missing.length, "blob")} missing`]),
       ...(unreadRecords.length === 0 ? [] : [`${plural(unreadRecords.length, "record")} not readable to the end`]),
     ].join(", ");
-    out.line(manifest.did, "  ", { text, style: "yellow" }, `: the manifest of ${snapshot} names them${repaired}`);
+    const again = asBefore === true ? " as the last time" : "";
+    const names = `: the manifest of ${snapshot} names them${repaired}`;
+    out.line(manifest.did, "  ", { text: `${text}${again}`, style: "yellow" }, names);
   } else if (!quiet) {
     const state = mode === "unchanged" ? "unchanged" : "complete";
     const amounts = `: ${plural(records, "record")}, ${plural(blobs.length, "blob")}`;

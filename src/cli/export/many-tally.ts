@@ -5,7 +5,7 @@ import { isMuchMissed, type Missed } from "../../archive/export/night.ts";
 import type { AccountOutcome } from "../../archive/state/last-run.ts";
 import type { AbsentClass } from "./declare.ts";
 import { failureFacts } from "../talk/failure.ts";
-import { isIncomplete, mendedText } from "./result.ts";
+import { isAsBefore, isIncomplete, mendedText } from "./result.ts";
 
 /** So many failures, and accounts from which much is gone, are named again for scripts. */
 const named = 100;
@@ -16,6 +16,8 @@ export interface Tally {
   /** Of the complete ones. */
   unchanged: number;
   incomplete: number;
+  /** Of the incomplete ones: that lack nothing which they did not lack the last time. */
+  asBefore: number;
   /** Of those that came: in which damage was mended, and from which much is gone. */
   mended: number;
   shrunk: number;
@@ -95,6 +97,7 @@ export function newTally(): Tally {
     complete: 0,
     unchanged: 0,
     incomplete: 0,
+    asBefore: 0,
     mended: 0,
     shrunk: 0,
     failed: 0,
@@ -122,10 +125,13 @@ export function totalOf({ complete, incomplete, failed, inactive, moved, gone, u
  * Whether something is not as it should be.
  *
  * @param notLookedUp identities of which nobody knows whether they have changed
+ * @param allowKnown whether what was missing the last time, too, may be missing
  */
-export function isBad({ failed, incomplete, shrunk, unasked, missed }: Tally, notLookedUp: number): boolean {
+export function isBad(tally: Tally, notLookedUp: number, allowKnown = false): boolean {
+  const { failed, incomplete, asBefore, shrunk, unasked, missed } = tally;
   const isListShort = missed !== undefined && isMuchMissed(missed);
-  return isListShort || failed + incomplete + shrunk + unasked + notLookedUp > 0;
+  const lacking = incomplete - (allowKnown ? asBefore : 0);
+  return isListShort || failed + lacking + shrunk + unasked + notLookedUp > 0;
 }
 
 /** How many, by what became of them: each account in one class. */
@@ -186,6 +192,7 @@ export function count(tally: Tally, outcome: Outcome, { absent, isUnasked, newes
   noteAge(tally, manifest.did, manifest);
   if (isIncomplete(outcome.result)) {
     tally.incomplete += 1;
+    tally.asBefore += isAsBefore(outcome.result) ? 1 : 0;
   } else {
     tally.complete += 1;
     tally.unchanged += mode === "unchanged" ? 1 : 0;

@@ -134,7 +134,7 @@ async function exportAll(plan: Plan, lost: AbortSignal): Promise<number> {
         night?.settle(outcome.did, !("error" in outcome));
       }
       if (!isUnasked) {
-        tell(folder, outcome, absent, globals, terminal);
+        tell(outcome, absent, setting);
       }
       await terminal.out.drained();
     };
@@ -169,14 +169,16 @@ async function exportAll(plan: Plan, lost: AbortSignal): Promise<number> {
   );
   const { silence } = services.directory;
   const code =
-    isBad(tally, notLookedUp) || (flags.failOn ?? []).some((one) => tally[one] > 0) ? exitCodeOf("incomplete") : 0;
+    isBad(tally, notLookedUp, flags.allowKnownMissing) || (flags.failOn ?? []).some((one) => tally[one] > 0)
+      ? exitCodeOf("incomplete")
+      : 0;
   const figures = await books.close(listError?.exitCode ?? code, listError === undefined);
   if (listError === undefined) {
     await ping(flags.pingCommand, code, globals, terminal);
   }
   if (listError === undefined || totalOf(tally) > 0) {
     const isWhole = listError === undefined;
-    const known = { folder, isWell: isWhole && code === 0, isWhole, silence, notLookedUp };
+    const known = { folder, flags, isWell: isWhole && code === 0, isWhole, silence, notLookedUp };
     summarize(tally, { ...known, ...figures }, globals, terminal);
   }
   if (listError !== undefined) {
