@@ -172,7 +172,13 @@ async function exportInto(
   Promise.resolve(inspected).catch(() => undefined);
   const head = await readHead(source, ahead);
   const damage = await inspected;
-  if (last !== undefined && !isRecheck && !isDamaged(damage) && isUnchanged(last, source, head, await parts)) {
+  if (
+    last !== undefined &&
+    !isRecheck &&
+    !isDamaged(damage) &&
+    isUnchanged(last, head, await parts) &&
+    isFromHere(last, source, options)
+  ) {
     options.report({ type: "step", id: "repository", title: titles.repository, state: "skipped" });
     const { leftOut } = await collected;
     const mended = { files: 0, blobs: 0 };
@@ -226,8 +232,10 @@ async function exportLocked(
   await mending.fromParts(parts, updatedAt, write);
   report({ type: "step", id: "repository", title: titles.repository, state: "start" });
   // If only blobs are missing, they are added to the snapshot that is there.
-  const isFromHere = mending.last?.source === source.pds.origin;
-  const keepLast = isFromHere && (await parts).every((part) => isInSnapshot(part, mending.last));
+  const keepLast =
+    mending.last !== undefined &&
+    (await parts).every((part) => isInSnapshot(part, mending.last)) &&
+    isFromHere(mending.last, source, options);
   const damaged = mending.damagedRepos;
   const repo = await storeRepo(archive, source, ahead, head, known, { keepLast, damaged }, options);
   await parts; // without them there is no snapshot: that is to be known before the blobs are fetched
@@ -397,14 +405,14 @@ async function readHead({ pds, did }: ExportSource, ahead: Ahead): Promise<Head 
   }
 }
 
-/**
- * Whether the newest snapshot is what would be written now. One from another address of its server is not: a night goes
- * by the address in what it leaves alone, and in whom it misses.
- */
-function isUnchanged(last: Manifest, { pds }: ExportSource, head: Head | undefined, parts: readonly Part[]): boolean {
+function isFromHere(last: Manifest, { pds }: ExportSource, { fromHere }: ExportOptions): boolean {
+  return fromHere !== true || last.source === pds.origin;
+}
+
+/** Whether the newest snapshot is what would be written now. */
+function isUnchanged(last: Manifest, head: Head | undefined, parts: readonly Part[]): boolean {
   return (
     last.commit === head?.cid &&
-    last.source === pds.origin &&
     last.missing.length === 0 &&
     // Versions that have not looked into all records have not written which they could not read.
     last.unreadRecords !== undefined &&

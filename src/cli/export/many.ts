@@ -273,7 +273,7 @@ async function bring(
   did: string,
   account: Account,
   operator: { readonly adminPassword: string; readonly status: string } | undefined,
-  { folder, origin, flags, services, globals, terminal }: Setting,
+  { folder, origin, flags, night, services, globals, terminal }: Setting,
   signal: AbortSignal,
 ): Promise<ExportResult> {
   const { concurrency, recheck, compress } = flags;
@@ -291,6 +291,7 @@ async function bring(
       signal,
       concurrency,
       recheck,
+      fromHere: night !== undefined,
       compress,
       status,
       publicOnly: true,
