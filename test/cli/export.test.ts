@@ -344,7 +344,19 @@ test("of all accounts of a server, one that is not active is no failure; of a li
   const never = await run(all);
   expect(never).toMatchObject({ exitCode: 0, stderr: "" });
   expect(never.stdout.split("\n")[0]).toBe(`${did}  not active: deactivated; there is no archive of it`);
-  expect(never.stdout).toMatch(/\nAll is well: 1 account in .*\.\n {2}not active {5}1\n$/);
+  const alone = "1 without an archive; only the server's operator is given them: --admin-password-file";
+  expect(never.stdout).toMatch(new RegExp(`\nAll is well: 1 account in .*\\.\n {2}not active {5}1 {2}${alone}\n$`));
+  // What is to fail has its line in a mail, too, and the reason.
+  const failing = await run([...all, "-q", "--fail-on", "inactive"]);
+  expect(failing.exitCode).toBe(6);
+  expect(failing.stdout.split("\n")[0]).toBe(`${did}  not active: deactivated; there is no archive of it`);
+  expect(failing.stdout).toContain(`${alone}; exit code 6, as --fail-on says\n`);
+  // Another address: what the folder remembers is of the first one.
+  const other = server.origin.replace("127.0.0.1", "localhost");
+  const elsewhere = await run([...all.map((word) => (word === server.origin ? other : word)), "-q"]);
+  expect(elsewhere).toMatchObject({ exitCode: 0, stdout: "" });
+  expect(elsewhere.stderr).toContain(`The last run over ${output} was of ${server.origin}. What was remembered`);
+  expect((await run([...all, "-q"])).stderr).toContain(`The last run over ${output} was of ${other}.`);
   const named = await run(list);
   expect(named.exitCode).toBe(6);
   expect(named.stdout).toContain("\n  Hint: Many servers still give it to its owner");

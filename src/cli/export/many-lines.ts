@@ -117,9 +117,13 @@ export function warn(
   }
 }
 
-/** A warning about what the run leaves of itself: that fails no export. */
-export function warnOfRun(code: string, error: unknown, { json }: GlobalFlags, terminal: Terminal): void {
-  const warning = { type: "warning", version: 1, code, message: failureFacts(error).message } as const;
+/** A warning about what the run finds and leaves of itself: that fails no export. */
+export function warnOfRun(
+  about: { readonly code: string; readonly message: string },
+  { json }: GlobalFlags,
+  terminal: Terminal,
+): void {
+  const warning = { type: "warning", version: 1, ...about } as const;
   terminal.log.record(warning);
   if (json) {
     terminal.out.json(warning);

@@ -22,6 +22,8 @@ export interface RunFacts {
   readonly folder: string;
   /** What is to count as a failure, and what is not. */
   readonly flags: Concerns;
+  /** Whether it goes over all accounts of a server, and has not asked as its operator. */
+  readonly isPublic: boolean;
   /** Whether the exit code is 0. */
   readonly isWell: boolean;
   /** Whether the list was gone through to its end. */
@@ -133,13 +135,16 @@ const classTexts: Readonly<
 
 /** How many there are of each class, with those in front that something is wrong with. */
 function countLines(tally: Tally, run: RunFacts): Line[] {
-  const { asBefore, mended, shrunk, receivedBytes, oldest } = tally;
+  const { asBefore, mended, shrunk, bare, receivedBytes, oldest } = tally;
   const { failOn = [], allowKnownMissing } = run.flags;
   const rows = [
     ...Object.entries(classesOf(tally)).map(([name, number]) => {
       const { name: title, says, failsAs } = classTexts[name] ?? { name };
       const fails = failsAs !== undefined && failOn.includes(failsAs) ? ["exit code 6, as --fail-on says"] : [];
-      const all = [...(says === undefined ? [] : [says]), ...fails].join("; ");
+      const without = name === "inactive" && bare > 0 ? [`${countText(bare)} without an archive`] : [];
+      const asks =
+        name === "inactive" && run.isPublic ? ["only the server's operator is given them: --admin-password-file"] : [];
+      const all = [...(says === undefined ? [] : [says]), ...without, ...asks, ...fails].join("; ");
       return { number, name: title, says: all === "" ? undefined : all };
     }),
     {
@@ -170,7 +175,7 @@ function countLines(tally: Tally, run: RunFacts): Line[] {
       const start = `  ${name.padEnd(13)}  ${countText(number).padStart(width)}`;
       return says === undefined ? [start] : [start, { text: `  ${says}`, style: "dim" }];
     }),
-    ...(oldest === undefined ? [] : [[`The oldest archive is of ${oldest.createdAt}: ${oldest.account}`]]),
+    ...(oldest === undefined ? [] : [[`Longest without a new snapshot: ${oldest.account}, since ${oldest.createdAt}`]]),
     ...(run.renewedAt === undefined || tally.failed + tally.unasked === 0
       ? []
       : [[`Of those that failed or were not looked at, the first has waited since ${run.renewedAt}.`]]),

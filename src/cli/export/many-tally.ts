@@ -24,8 +24,9 @@ export interface Tally {
   failed: number;
   /** Those that their server does not hand out, because they are not active. */
   inactive: number;
-  /** Of the inactive ones: that their server has taken down. */
+  /** Of the inactive ones: that their server has taken down; of the others, that have no archive. */
   takenDown: number;
+  bare: number;
   /** Of the others: that are not active because their identity names another server. */
   moved: number;
   /** That have an archive from this server, and are not in its list any more. */
@@ -103,6 +104,7 @@ export function newTally(): Tally {
     failed: 0,
     inactive: 0,
     takenDown: 0,
+    bare: 0,
     moved: 0,
     gone: 0,
     missed: undefined,
@@ -159,7 +161,9 @@ export function failuresByCode({ kinds }: Tally): Readonly<Record<string, number
 export function count(tally: Tally, outcome: Outcome, { absent, isUnasked, newest }: Beside): void {
   if (absent !== undefined) {
     tally[absent.class] += 1;
-    tally.takenDown += absent.class === "inactive" && absent.status === "takendown" ? 1 : 0;
+    const isTakenDown = absent.class === "inactive" && absent.status === "takendown";
+    tally.takenDown += isTakenDown ? 1 : 0;
+    tally.bare += absent.class === "inactive" && !isTakenDown && absent.snapshot === undefined ? 1 : 0;
     tally.archived += absent.snapshot === undefined ? 0 : 1;
     return;
   }

@@ -35,7 +35,7 @@ import { servicesFor } from "../services.ts";
 import { stoppable, tellStopping } from "../talk/signals.ts";
 import type { Terminal } from "../talk/terminal.ts";
 import { checkOperator, readAdminPassword, type Operator } from "./admin-password.ts";
-import { tell, warn } from "./many-lines.ts";
+import { tell, warn, warnOfRun } from "./many-lines.ts";
 import { failureFacts } from "../talk/failure.ts";
 import { ping } from "../talk/reporters/ping.ts";
 import { Books } from "./books.ts";
@@ -86,11 +86,22 @@ export async function exportManyCommand(
           },
         )
       : undefined;
-    return await withLock(nightLock(night), services.lockOwner, held, async (lost) =>
-      exportAll({ ...plan, adminPassword }, lost),
-    );
+    return await withLock(nightLock(night), services.lockOwner, held, async (lost) => {
+      await warnOfOther(plan);
+      return exportAll({ ...plan, adminPassword }, lost);
+    });
   } finally {
     opened.close();
+  }
+}
+
+/** Warns where the last run was of another address: a typo, or a second server, makes the folder forget the first one. */
+async function warnOfOther({ night, globals, terminal }: Plan & { readonly night: NightSetting }): Promise<void> {
+  const before = (await readLastRun(lastRunFile(night)))?.server;
+  if (before !== undefined && before !== night.origin) {
+    const forgets = `What was remembered of ${before}, such as who is gone since when, is replaced by what is seen at ${night.origin}.`;
+    const message = `The last run over ${night.folder} was of ${before}. ${forgets} Have a folder for each server.`;
+    warnOfRun({ code: "other-server", message }, globals, terminal);
   }
 }
 
@@ -178,7 +189,8 @@ async function exportAll(plan: Plan, lost: AbortSignal): Promise<number> {
   }
   if (listError === undefined || totalOf(tally) > 0) {
     const isWhole = listError === undefined;
-    const known = { folder, flags, isWell: isWhole && code === 0, isWhole, silence, notLookedUp };
+    const isPublic = plan.night !== undefined && plan.adminPassword === undefined;
+    const known = { folder, flags, isPublic, isWell: isWhole && code === 0, isWhole, silence, notLookedUp };
     summarize(tally, { ...known, ...figures }, globals, terminal);
   }
   if (listError !== undefined) {
