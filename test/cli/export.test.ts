@@ -253,7 +253,7 @@ test("what is gone is said once, with exit code 6, and then by archive ls", asyn
   server.repo = await makeRepo(did, 1, "3mzzzzzzzzzz2");
   const many = await run(all);
   expect(many).toMatchObject({ exitCode: 6, stderr: "" });
-  expect(many.stdout.split("\n")[0]).toBe(`${did}  shrunk by 3 of 4 records: held is ${testRev}`);
+  expect(many.stdout.split("\n")[0]).toBe(`${did}  alice.example.com  shrunk by 3 of 4 records: held is ${testRev}`);
   expect(many.stdout).toContain("\n  shrunk         1  of those: much is gone since the last time\n");
   expect(many.stdout).toContain(`\n  ${did}  3 of 4 records gone: held is ${testRev}\n`);
   expect(many.stdout).toContain(`: decamp archive ls ${join(output, archiveName(did))}\n`);
@@ -403,7 +403,7 @@ test("of many accounts, too, it is said what was mended", async () => {
   await harm();
   const { exitCode, stdout } = await run(all);
   expect(exitCode).toBe(0);
-  expect(stdout.split("\n")[0]).toBe(`${did}  complete: 1 record, 0 blobs; mended 1 file; ${repo}`);
+  expect(stdout.split("\n")[0]).toBe(`${did}  alice.example.com  complete: 1 record, 0 blobs; mended 1 file; ${repo}`);
   expect(stdout).toContain(
     "\n  mended         1  of those: something was missing or damaged on the disk, and is good again\n",
   );

@@ -56,15 +56,16 @@ export function tell(
     return;
   }
   const { manifest, mode, mended, shrunk, unmended, asBefore } = outcome.result;
+  const who = [manifest.did, ...(manifest.handle === undefined ? [] : [manifest.handle])].join("  ");
   const good = mendedText(mended);
   const repaired = good === undefined ? "" : `; mended ${good}`;
   const { missing, records, blobs, snapshot, unreadRecords = [] } = manifest;
   if (shrunk !== undefined) {
     const text = `shrunk by ${lossText(shrunk.losses)}`;
-    out.line(manifest.did, "  ", { text, style: "yellow" }, `: held is ${shrunk.held.join(", ")}`);
+    out.line(who, "  ", { text, style: "yellow" }, `: held is ${shrunk.held.join(", ")}`);
   }
   if (hasAllBlobs(manifest) && unmended.length > 0) {
-    out.line(manifest.did, "  ", { text: "damaged", style: "yellow" }, `: ${damageText(outcome.result)}${repaired}`);
+    out.line(who, "  ", { text: "damaged", style: "yellow" }, `: ${damageText(outcome.result)}${repaired}`);
   } else if (!hasAllBlobs(manifest)) {
     const text = [
       ...(missing.length === 0 ? [] : [`${plural(missing.length, "blob")} missing`]),
@@ -72,12 +73,12 @@ export function tell(
     ].join(", ");
     const again = asBefore === true ? " as the last time" : "";
     const names = `: the manifest of ${snapshot} names them${repaired}`;
-    out.line(manifest.did, "  ", { text: `${text}${again}`, style: "yellow" }, names);
+    out.line(who, "  ", { text: `${text}${again}`, style: "yellow" }, names);
   } else if (!quiet) {
     const state = mode === "unchanged" ? "unchanged" : "complete";
     const amounts = `: ${plural(records, "record")}, ${plural(blobs.length, "blob")}`;
     const car = repoFile(archive ?? "", manifest);
-    out.line(manifest.did, "  ", { text: state, style: "green" }, `${amounts}${repaired}; ${car}`);
+    out.line(who, "  ", { text: state, style: "green" }, `${amounts}${repaired}; ${car}`);
   }
 }
 

@@ -95,7 +95,7 @@ export async function exportManyCommand(
   }
 }
 
-/** Warns where the last run was of another address: a typo, or a second server, makes the folder forget the first one. */
+/** Warns where the last run was of another address: with a typo, or a second server, the folder forgets the first. */
 async function warnOfOther({ night, globals, terminal }: Plan & { readonly night: NightSetting }): Promise<void> {
   const before = (await readLastRun(lastRunFile(night)))?.server;
   if (before !== undefined && before !== night.origin) {
