@@ -221,7 +221,9 @@ function failureLines({ kinds, unasked }: Tally, { silence, notLookedUp }: RunFa
   return [
     ...sorted.slice(0, shown).flatMap(([code, kind]) => kindLines(code, kind)),
     ...(more === 0 ? [] : [[`${plural(more, "more failure")}: each has its line above`]]),
-    ...(silence === undefined || unasked + notLookedUp === 0 ? [] : [[`${nameFailure(silence).message}${identities}`]]),
+    ...(silence === undefined || unasked + notLookedUp === 0
+      ? []
+      : [[`${nameFailure(silence).message}${identities} The next run asks again.`]]),
   ];
 }
 
