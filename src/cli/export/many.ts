@@ -99,7 +99,7 @@ export async function exportManyCommand(
 async function warnOfOther({ night, globals, terminal }: Plan & { readonly night: NightSetting }): Promise<void> {
   const before = (await readLastRun(lastRunFile(night)))?.server;
   if (before !== undefined && before !== night.origin) {
-    const forgets = `What was remembered of ${before}, such as who is gone since when, is replaced by what is seen at ${night.origin}.`;
+    const forgets = `What was remembered of ${before}, such as who is gone since when, is replaced once the list of ${night.origin} was gone through.`;
     const message = `The last run over ${night.folder} was of ${before}. ${forgets} Have a folder for each server.`;
     warnOfRun({ code: "other-server", message }, globals, terminal);
   }
