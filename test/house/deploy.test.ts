@@ -285,7 +285,7 @@ test.skipIf(!checker)(
 
 test("what the page for operators has for cron and for systemd is what decamp takes, and says nothing while all is well", async () => {
   const page = readFileSync(path.join(root, "docs/OPERATORS.md"), "utf8");
-  const [, crontab = ""] = /^```crontab\n(.*?)^```/ms.exec(page) ?? [];
+  const [, crontab = ""] = /^```text\n(PATH=.*?)^```/ms.exec(page) ?? [];
   const jobs = crontab.split("\n").filter((line) => /^[0-9]/.test(line));
   // To cron a percent sign is the end of the line, unless a backslash stands before it.
   expect(jobs.filter((line) => /[^\\]%/.test(line))).toEqual([]);

@@ -10,7 +10,7 @@ import type { GlobalFlags } from "../globals.ts";
 import { failureFacts } from "../talk/failure.ts";
 import { plural } from "../talk/reporters/amounts.ts";
 import { warningLine } from "../talk/reporters/lines.ts";
-import { tellDocument, type Terminal } from "../talk/terminal.ts";
+import { tellDocument, type Line, type Terminal } from "../talk/terminal.ts";
 import type { ExportFlags } from "./declare.ts";
 import type { Absent } from "./many-tally.ts";
 import { lacksSomething, mendedText, resultFacts } from "./result.ts";
@@ -26,60 +26,87 @@ interface Around {
   readonly terminal: Terminal;
 }
 
-/** The line of one account. */
-export function tell(
-  outcome: Outcome,
-  absent: Absent | undefined,
-  { folder, flags, globals: { json, quiet }, terminal }: Around,
-): void {
-  const { out } = terminal;
+/**
+ * Tells what became of one account.
+ *
+ * @returns whether people were told a line
+ */
+export function tell(outcome: Outcome, absent: Absent | undefined, around: Around): boolean {
+  const { folder, globals, terminal } = around;
   const { name, did } = outcome;
   const archive = did === undefined ? undefined : joinPath(folder, archiveName(did));
   const facts =
     "error" in outcome
       ? { ok: false, ...absent, ...failureFacts(outcome.error) }
       : { ok: true, ...resultFacts(archive ?? "", outcome.result) };
-  if (tellDocument(terminal, json, { type: "account", version: 1, account: name, did, archive, ...facts })) {
-    return;
+  const document = { type: "account", version: 1, account: name, did, archive, ...facts };
+  if (tellDocument(terminal, globals.json, document)) {
+    return false;
   }
+  const lines = linesOf(outcome, absent, around);
+  lines.forEach((line) => terminal.out.line(...line));
+  return lines.length > 0;
+}
+
+/**
+ * The line of one account, or two. One in which nothing has changed has none for people, unless they ask for every word
+ * (`-v`): of very many, what there is to see would be far above.
+ */
+function linesOf(
+  outcome: Outcome,
+  absent: Absent | undefined,
+  { folder, flags, globals: { quiet, verbose } }: Around,
+): Line[] {
+  const { name, did } = outcome;
   if (absent !== undefined) {
-    if (!quiet || flags.failOn?.includes(absent.class) === true) {
-      out.line(did ?? name, "  ", { text: stateOf(absent), style: "dim" }, `; ${keptText(absent)}`);
-    }
-    return;
+    return quiet && flags.failOn?.includes(absent.class) !== true
+      ? []
+      : [[did ?? name, "  ", { text: stateOf(absent), style: "dim" }, `; ${keptText(absent)}`]];
   }
   if ("error" in outcome) {
-    out.line(did ?? name, "  ", { text: "failed", style: "red" }, `: ${failureFacts(outcome.error).message}`);
-    return;
-  }
-  if (quiet && !lacksSomething(outcome.result, flags.allowKnownMissing)) {
-    return;
+    const { message } = failureFacts(outcome.error);
+    return [[did ?? name, "  ", { text: "failed", style: "red" }, `: ${message}`]];
   }
   const { manifest, mode, mended, shrunk, unmended, asBefore } = outcome.result;
-  const who = [manifest.did, ...(manifest.handle === undefined ? [] : [manifest.handle])].join("  ");
   const good = mendedText(mended);
+  const isDull = mode === "unchanged" && good === undefined && !verbose;
+  if (!lacksSomething(outcome.result, quiet && flags.allowKnownMissing) && (quiet || isDull)) {
+    return [];
+  }
+  const who = [manifest.did, ...(manifest.handle === undefined ? [] : [manifest.handle])].join("  ");
   const repaired = good === undefined ? "" : `; mended ${good}`;
   const { missing, records, blobs, snapshot, unreadRecords = [] } = manifest;
-  if (shrunk !== undefined) {
-    const text = `shrunk by ${lossText(shrunk.losses)}`;
-    out.line(who, "  ", { text, style: "yellow" }, `: held is ${shrunk.held.join(", ")}`);
-  }
+  const gone: Line[] =
+    shrunk === undefined
+      ? []
+      : [
+          [
+            who,
+            "  ",
+            { text: `shrunk by ${lossText(shrunk.losses)}`, style: "yellow" },
+            `: held is ${shrunk.held.join(", ")}`,
+          ],
+        ];
   if (hasAllBlobs(manifest) && unmended.length > 0) {
-    out.line(who, "  ", { text: "damaged", style: "yellow" }, `: ${damageText(outcome.result)}${repaired}`);
-  } else if (!hasAllBlobs(manifest)) {
+    const damage = `: ${damageText(outcome.result)}${repaired}`;
+    return [...gone, [who, "  ", { text: "damaged", style: "yellow" }, damage]];
+  }
+  if (!hasAllBlobs(manifest)) {
     const text = [
       ...(missing.length === 0 ? [] : [`${plural(missing.length, "blob")} missing`]),
       ...(unreadRecords.length === 0 ? [] : [`${plural(unreadRecords.length, "record")} not readable to the end`]),
     ].join(", ");
     const again = asBefore === true ? " as the last time" : "";
     const names = `: the manifest of ${snapshot} names them${repaired}`;
-    out.line(who, "  ", { text: `${text}${again}`, style: "yellow" }, names);
-  } else if (!quiet) {
-    const state = mode === "unchanged" ? "unchanged" : "complete";
-    const amounts = `: ${plural(records, "record")}, ${plural(blobs.length, "blob")}`;
-    const car = repoFile(archive ?? "", manifest);
-    out.line(who, "  ", { text: state, style: "green" }, `${amounts}${repaired}; ${car}`);
+    return [...gone, [who, "  ", { text: `${text}${again}`, style: "yellow" }, names]];
   }
+  if (quiet) {
+    return gone;
+  }
+  const state = mode === "unchanged" ? "unchanged" : "complete";
+  const amounts = `: ${plural(records, "record")}, ${plural(blobs.length, "blob")}`;
+  const car = repoFile(joinPath(folder, archiveName(manifest.did)), manifest);
+  return [...gone, [who, "  ", { text: state, style: "green" }, `${amounts}${repaired}; ${car}`]];
 }
 
 function stateOf({ class: kind, status, home }: Absent): string {

@@ -22,6 +22,8 @@ export interface RunFacts {
   readonly folder: string;
   /** What is to count as a failure, and what is not. */
   readonly flags: Concerns;
+  /** Whether lines of accounts stand above. */
+  readonly isTold: boolean;
   /** Whether it goes over all accounts of a server, and has not asked as its operator. */
   readonly isPublic: boolean;
   /** Whether the exit code is 0. */
@@ -54,7 +56,7 @@ export function summarize(tally: Tally, run: RunFacts, { json, quiet }: GlobalFl
     return;
   }
   for (const line of [
-    [],
+    ...(run.isTold ? [[]] : []),
     ...countLines(tally, run),
     ...missedLines(tally),
     ...lossLines(tally, run),

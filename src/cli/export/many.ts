@@ -37,12 +37,17 @@ import type { Terminal } from "../talk/terminal.ts";
 import { checkOperator, readAdminPassword, type Operator } from "./admin-password.ts";
 import { tell, warn, warnOfRun } from "./many-lines.ts";
 import { failureFacts } from "../talk/failure.ts";
+import { plural } from "../talk/reporters/amounts.ts";
 import { ping } from "../talk/reporters/ping.ts";
 import { Books } from "./books.ts";
 import { summarize } from "./many-summary.ts";
 import { isBad, newTally, totalOf, type Absent, type Tally } from "./many-tally.ts";
 
 const defaultJobs = 4;
+
+/** Milliseconds. */
+const heartbeatEvery = 10_000;
+
 /**
  * Runs `decamp export` for many accounts. Exit code 6 if one of them failed, was not looked at, lacks blobs, or has
  * lost much, and if very many are missed of late; not for one that is not active, has moved away, or is gone, unless
@@ -133,6 +138,7 @@ async function exportAll(plan: Plan, lost: AbortSignal): Promise<number> {
   const { folder, origin, flags, services, globals, terminal } = plan;
   const tally: Tally = newTally();
   const books = await Books.open(plan, tally);
+  let isTold = false;
   const work = async (stopped: AbortSignal): Promise<ListEnd & { notLookedUp: number }> => {
     const signal = AbortSignal.any([stopped, lost]);
     const night = plan.night === undefined ? undefined : await Night.begin(plan.night, signal);
@@ -145,7 +151,7 @@ async function exportAll(plan: Plan, lost: AbortSignal): Promise<number> {
         night?.settle(outcome.did, !("error" in outcome));
       }
       if (!isUnasked) {
-        tell(outcome, absent, setting);
+        isTold = tell(outcome, absent, setting) || isTold;
       }
       await terminal.out.drained();
     };
@@ -172,12 +178,13 @@ async function exportAll(plan: Plan, lost: AbortSignal): Promise<number> {
     }
     return { ...ended, notLookedUp: night?.notLookedUp ?? 0 };
   };
-  const { listError, notLookedUp } = await stoppable(work, tellStopping(terminal, globals)).catch(
-    async (error: unknown) => {
+  const life = signsOfLife(tally, globals, terminal);
+  const { listError, notLookedUp } = await stoppable(work, tellStopping(terminal, globals))
+    .catch(async (error: unknown) => {
       await books.close(failureFacts(error).exitCode, false);
       throw error;
-    },
-  );
+    })
+    .finally(() => clearInterval(life));
   const { silence } = services.directory;
   const code =
     isBad(tally, notLookedUp, flags.allowKnownMissing) || (flags.failOn ?? []).some((one) => tally[one] > 0)
@@ -190,13 +197,19 @@ async function exportAll(plan: Plan, lost: AbortSignal): Promise<number> {
   if (listError === undefined || totalOf(tally) > 0) {
     const isWhole = listError === undefined;
     const isPublic = plan.night !== undefined && plan.adminPassword === undefined;
-    const known = { folder, flags, isPublic, isWell: isWhole && code === 0, isWhole, silence, notLookedUp };
+    const known = { folder, flags, isPublic, isTold, isWell: isWhole && code === 0, isWhole, silence, notLookedUp };
     summarize(tally, { ...known, ...figures }, globals, terminal);
   }
   if (listError !== undefined) {
     throw listError;
   }
   return code;
+}
+
+/** Says from time to time how far it is: an account in which nothing has changed has no line. */
+function signsOfLife(tally: Tally, { quiet, json }: GlobalFlags, { err }: Terminal): NodeJS.Timeout | undefined {
+  const beat = (): void => err.line(`${plural(totalOf(tally), "account")} so far`);
+  return quiet || json ? undefined : setInterval(beat, heartbeatEvery).unref();
 }
 
 /** What is known before anybody is asked. */
