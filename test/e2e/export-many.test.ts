@@ -59,6 +59,7 @@ interface Line {
 
 interface Summary {
   type: string;
+  requests: number;
   ok: boolean;
   accounts: { total: number; complete: number; unchanged: number; incomplete: number; failed: number };
   failures: { account: string; code: string }[];
@@ -230,8 +231,14 @@ test("a directory that does not answer is one error; what needs no look at it is
     { token: emil.accessJwt },
   );
   plc.when({}, drop());
-  const { code, lines, summary } = await exportMany("all", ...everyone());
+  const [{ code, lines, summary }, fresh] = await Promise.all([
+    exportMany("all", ...everyone()),
+    exportMany("silent", ...everyone(), "--jobs", "1"),
+  ]);
   plc.behave();
+  // Where there is no archive at all, the server is asked for its list and for the first one, and not for all in vain.
+  expect(fresh).toMatchObject({ code: 6, summary: { accounts: { total: 6, failed: 0 } } });
+  expect(fresh.summary.requests).toBeLessThan(2 * accounts.length);
   expect(code).toBe(6);
   expect(summary).toMatchObject({ ok: false, accounts: { total: 6, failed: 0 }, unanswered: { code: "unreachable" } });
   expect(lines.filter(({ ok }) => !ok)).toEqual([]);

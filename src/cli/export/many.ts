@@ -304,7 +304,9 @@ async function bring(
   const { concurrency, recheck, compress } = flags;
   const { adminPassword, status } = operator ?? {};
   const archive = joinPath(folder, archiveName(did));
-  const known = { origin, did, asksAhead: true, adminPassword };
+  // Once the directory is known not to answer, what the server is asked beside it is asked in vain.
+  const asksAhead = services.directory.silence === undefined;
+  const known = { origin, did, asksAhead, adminPassword };
   const found = await findToExport(archive, account, known, services, signal);
   try {
     const report: ReportExport = (event) => {
