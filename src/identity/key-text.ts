@@ -40,11 +40,12 @@ export function readKeyText(text: string): KeyText {
   if (stranger !== undefined) {
     throw unusable(stranger.message, "To make a key for this, run decamp key generate.");
   }
-  const settings = lines.map((line) => /^(?:export\s+|set\s+)?([A-Za-z_]\w*)\s*=\s*(\S.*)$/.exec(line));
+  const given = lines.filter((line) => !/^(?:export\s+|set\s+)?[A-Za-z_]\w*\s*=$/.test(line));
+  const settings = given.map((line) => /^(?:export\s+|set\s+)?([A-Za-z_]\w*)\s*=\s*(\S.*)$/.exec(line));
   if (whole.startsWith("{")) {
     return readJson(whole);
   }
-  if (lines.length > 0 && settings.every((setting) => setting !== null)) {
+  if (given.length > 0 && settings.every((setting) => setting !== null)) {
     return readSettings(settings.map(([, name = "", value = ""]) => ({ name, value: unquote(value) })));
   }
   return whole.includes("-----BEGIN ") ? readPem(whole) : readLines(lines);

@@ -31,5 +31,6 @@ export function rankOf(log: VerifiedLog, own: readonly string[], held: boolean):
     };
   }
   const whose = held ? "Your key" : `A key that is no server's, as far as the log shows (${key}),`;
-  return { state: "first", key, message: `${whose} stands above those of the server.` };
+  const where = keys.length === 1 ? "is the only one in the identity" : "stands above those of the server";
+  return { state: "first", key, message: `${whose} ${where}.` };
 }

@@ -18,6 +18,7 @@ import { keptAsListed } from "../../src/archive/export/as-listed.ts";
 import { isInTurn, partInTurn } from "../../src/archive/state/shard.ts";
 import { archiveName } from "../../src/archive/layout.ts";
 import { Fleet, type FleetAccount } from "../bench/fleet.ts";
+import { cids, exportNow, revOf, withPictures, world } from "./nightly.ts";
 
 const origin = "https://pds.example.com";
 // As many blobs as are all looked at, each time.
@@ -52,6 +53,20 @@ test("a whole archive with that head is left alone, and one with another head is
   expect(
     keptAsListed(archive, did, "https://other.example.com", { did, head, rev, active: true }, now),
   ).toBeUndefined();
+});
+
+test("an archive from another address of its server is of the address that is asked, after one night", async () => {
+  const own = path.join(path.dirname(archive), "own");
+  await using server = await world();
+  await server.become(0, withPictures, cids);
+  await exportNow(own, server, 0);
+  const moved = { ...server, account: server.account, origin: server.origin.replace("127.0.0.1", "localhost") };
+  expect(await exportNow(own, moved, 1)).toMatchObject({ mode: "unchanged" });
+  const fromHere = { fromHere: true };
+  const { manifest, mode, received } = await exportNow(own, moved, 1, fromHere);
+  expect({ mode, received }).toEqual({ mode: "present", received: { repoBytes: 0, blobs: 0, blobBytes: 0 } });
+  expect(await exportNow(own, moved, 2, fromHere)).toMatchObject({ mode: "unchanged" });
+  expect([manifest.source, manifest.snapshot]).toEqual([moved.origin, `${revOf(0)}-2`]);
 });
 
 test.each(parts)("without %s an export looks", (name) => {

@@ -260,6 +260,28 @@ describe("blobs that come broken", () => {
     }
   });
 
+  test("what was missing the last time is known, and what is missing for the first time is not", async () => {
+    const account = await makeAccount({ records: withPicture("image/png") });
+    const lost = new Set([cid]);
+    await using server = await hostile({
+      account,
+      list: () => ({ cids: [lonelyCid] }),
+      blob: (response, wanted) => (lost.has(wanted) ? response.writeHead(404).end() : giveBlob(response, wanted)),
+    });
+    const next = async (): Promise<[number, ExportResult["asBefore"]]> => {
+      const { manifest, asBefore } = await exportFrom(server, account);
+      return [manifest.missing.length, asBefore];
+    };
+    expect(await next()).toEqual([1, undefined]);
+    expect(await next()).toEqual([1, true]);
+    lost.add(lonelyCid);
+    await rm(join(folder, blobPath(lonelyCid)));
+    expect(await next()).toEqual([2, undefined]);
+    expect(await next()).toEqual([2, true]);
+    lost.clear();
+    expect(await next()).toEqual([0, undefined]);
+  });
+
   test("a list that goes on for ever, with another cursor each time", async () => {
     const account = await makeAccount({ records: [] });
     let page = 0;

@@ -253,7 +253,7 @@ test("what is gone is said once, with exit code 6, and then by archive ls", asyn
   server.repo = await makeRepo(did, 1, "3mzzzzzzzzzz2");
   const many = await run(all);
   expect(many).toMatchObject({ exitCode: 6, stderr: "" });
-  expect(many.stdout.split("\n")[0]).toBe(`${did}  shrunk by 3 of 4 records: held is ${testRev}`);
+  expect(many.stdout.split("\n")[0]).toBe(`${did}  alice.example.com  shrunk by 3 of 4 records: held is ${testRev}`);
   expect(many.stdout).toContain("\n  shrunk         1  of those: much is gone since the last time\n");
   expect(many.stdout).toContain(`\n  ${did}  3 of 4 records gone: held is ${testRev}\n`);
   expect(many.stdout).toContain(`: decamp archive ls ${join(output, archiveName(did))}\n`);
@@ -344,7 +344,19 @@ test("of all accounts of a server, one that is not active is no failure; of a li
   const never = await run(all);
   expect(never).toMatchObject({ exitCode: 0, stderr: "" });
   expect(never.stdout.split("\n")[0]).toBe(`${did}  not active: deactivated; there is no archive of it`);
-  expect(never.stdout).toMatch(/\nAll is well: 1 account in .*\.\n {2}not active {5}1\n$/);
+  const alone = "1 without an archive; only the server's operator is given them: --admin-password-file";
+  expect(never.stdout).toMatch(new RegExp(`\nAll is well: 1 account in .*\\.\n {2}not active {5}1 {2}${alone}\n$`));
+  // What is to fail has its line in a mail, too, and the reason.
+  const failing = await run([...all, "-q", "--fail-on", "inactive"]);
+  expect(failing.exitCode).toBe(6);
+  expect(failing.stdout.split("\n")[0]).toBe(`${did}  not active: deactivated; there is no archive of it`);
+  expect(failing.stdout).toContain(`${alone}; exit code 6, as --fail-on says\n`);
+  // Another address: what the folder remembers is of the first one.
+  const other = server.origin.replace("127.0.0.1", "localhost");
+  const elsewhere = await run([...all.map((word) => (word === server.origin ? other : word)), "-q"]);
+  expect(elsewhere).toMatchObject({ exitCode: 0, stdout: "" });
+  expect(elsewhere.stderr).toContain(`The last run over ${output} was of ${server.origin}. What was remembered`);
+  expect((await run([...all, "-q"])).stderr).toContain(`The last run over ${output} was of ${other}.`);
   const named = await run(list);
   expect(named.exitCode).toBe(6);
   expect(named.stdout).toContain("\n  Hint: Many servers still give it to its owner");
@@ -391,13 +403,18 @@ test("of many accounts, too, it is said what was mended", async () => {
   await harm();
   const { exitCode, stdout } = await run(all);
   expect(exitCode).toBe(0);
-  expect(stdout.split("\n")[0]).toBe(`${did}  complete: 1 record, 0 blobs; mended 1 file; ${repo}`);
+  expect(stdout.split("\n")[0]).toBe(`${did}  alice.example.com  complete: 1 record, 0 blobs; mended 1 file; ${repo}`);
   expect(stdout).toContain(
     "\n  mended         1  of those: something was missing or damaged on the disk, and is good again\n",
   );
   await harm();
   expect((await run([...all, "--json"])).stdout).toContain('"mended":1,');
-  expect((await run(all)).stdout).not.toContain("mended");
+  // Nothing has changed: that is a line for who asks for every word.
+  const { stdout: dull } = await run(all);
+  expect(dull).toMatch(/^All is well: 1 account in .*\.\n {2}unchanged {6}1\n/);
+  expect((await run([...all, "-v"])).stdout.split("\n")[0]).toBe(
+    `${did}  alice.example.com  unchanged: 1 record, 0 blobs; ${repo}`,
+  );
 });
 
 test("an archive does not become a folder of archives, whoever made it, and however little is in it", async () => {

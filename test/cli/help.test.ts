@@ -264,7 +264,8 @@ describe("a word of the field", () => {
   });
 });
 
-const topics = "Topics: archive, rotation key, point of no return, insurance, exit codes, environment, configuration.";
+const topics =
+  "Topics: archive, rotation key, point of no return, insurance, exit codes, server, environment, configuration.";
 
 describe("a word that is no command there, or no topic, is wrong usage, and what may be meant is said", () => {
   test.each<[string, string, string]>([

@@ -59,6 +59,7 @@ interface Line {
 
 interface Summary {
   type: string;
+  requests: number;
   ok: boolean;
   accounts: { total: number; complete: number; unchanged: number; incomplete: number; failed: number };
   failures: { account: string; code: string }[];
@@ -230,8 +231,14 @@ test("a directory that does not answer is one error; what needs no look at it is
     { token: emil.accessJwt },
   );
   plc.when({}, drop());
-  const { code, lines, summary } = await exportMany("all", ...everyone());
+  const [{ code, lines, summary }, fresh] = await Promise.all([
+    exportMany("all", ...everyone()),
+    exportMany("silent", ...everyone(), "--jobs", "1"),
+  ]);
   plc.behave();
+  // Where there is no archive at all, the server is asked for its list and for the first one, and not for all in vain.
+  expect(fresh).toMatchObject({ code: 6, summary: { accounts: { total: 6, failed: 0 } } });
+  expect(fresh.summary.requests).toBeLessThan(2 * accounts.length);
   expect(code).toBe(6);
   expect(summary).toMatchObject({ ok: false, accounts: { total: 6, failed: 0 }, unanswered: { code: "unreachable" } });
   expect(lines.filter(({ ok }) => !ok)).toEqual([]);
@@ -284,9 +291,19 @@ test("what happens to one does not stop the others: each failure is named, and t
   expect(first.lines.find(({ did }) => did === dora.did)).toMatchObject({ ok: true, missing: [{ cid: lost }] });
   await expectProved("failing", ann);
 
+  // The blob was missing the last time, too: that is known, and can be let pass.
+  pds.when({ kind: "com.atproto.sync.getBlob" }, async (exchange) =>
+    exchange.request.path.includes(lost) ? refuse(400, "BlobNotFound")(exchange) : exchange.pass(),
+  );
+  const known = await exportMany("failing", ...everyone());
+  expect(known).toMatchObject({ code: 6, summary: { ok: false, accounts: { incomplete: 1, asBefore: 1 } } });
+  const passed = await exportMany("failing", ...everyone(), "--allow-known-missing");
+  pds.behave();
+  expect(passed).toMatchObject({ code: 0, summary: { ok: true, accounts: { incomplete: 1, asBefore: 1 } } });
+
   await procedure(cleo.pds.url, "com.atproto.server.activateAccount", undefined, token);
   const second = await exportMany("failing", ...everyone());
-  expect(second).toMatchObject({ code: 0, summary: { accounts: { complete: 6, unchanged: 3 }, failures: [] } });
+  expect(second).toMatchObject({ code: 0, summary: { accounts: { complete: 6, unchanged: 4 }, failures: [] } });
   for (const account of [ben, cleo, dora]) {
     await expectProved("failing", account);
   }

@@ -305,3 +305,32 @@ test.skipIf(!checker)(
     expect({ status, said: status === 0 ? "" : stdout + stderr }).toEqual({ status: 0, said: "" });
   },
 );
+
+test("what the page for operators has for cron and for systemd is what decamp takes, and says nothing while all is well", async () => {
+  const page = readFileSync(path.join(root, "docs/OPERATORS.md"), "utf8");
+  const [, crontab = ""] = /^```text\n(PATH=.*?)^```/ms.exec(page) ?? [];
+  const jobs = crontab.split("\n").filter((line) => /^[0-9]/.test(line));
+  // To cron a percent sign is the end of the line, unless a backslash stands before it.
+  expect(jobs.filter((line) => /[^\\]%/.test(line))).toEqual([]);
+  const lines = jobs.map((line) => line.replace(/^(?:\S+\s+){5}/, "").replaceAll(String.raw`\%`, "%"));
+  const [, dropIn = ""] = /^```ini\n.*?^ExecStart=(\/.*?)$/ms.exec(page) ?? [];
+  const takes = await Promise.all(
+    [...lines, dropIn].map(async (line) => {
+      const words = [...line.matchAll(/'([^']*)'|(\S+)/g)].map(([, quoted, plain]) => quoted ?? plain ?? "");
+      expect(words[0]).toBe("/usr/local/bin/decamp");
+      return received(words.slice(1).map((word) => word.replace("%i", "pds.example.com")));
+    }),
+  );
+  expect(takes.map(({ command }) => command)).toEqual([
+    "export",
+    "archive prune",
+    "verify",
+    "archive status",
+    "export",
+  ]);
+  expect(takes.filter(({ globals }) => globals["quiet"] !== true)).toEqual([]);
+  expect(takes[2]?.flags).toMatchObject({ sample: 100 });
+  // The unit does what it does without the password.
+  const unit = /^ExecStart=\S+ (.*)$/m.exec(read("systemd/decamp-server@.service"))?.[1] ?? "";
+  expect(dropIn.replace(" --admin-password-command 'cat %d/admin'", "")).toBe(`/usr/local/bin/decamp ${unit}`);
+});

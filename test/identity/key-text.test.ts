@@ -102,6 +102,7 @@ test("the settings of a server: its rotation key, of the curve that the name say
     `PDS_JWT_SECRET=${"ab".repeat(32)}`,
     `PDS_PLC_ROTATION_KEY_K256_PRIVATE_KEY_HEX=${hex}`,
     "PDS_DID_PLC_URL=https://plc.directory",
+    "PDS_EMAIL_SMTP_URL=",
     "",
   ].join("\n");
   expect(parsePrivateKey(settings, "p256").didKey).toBe(keys.k256.did);

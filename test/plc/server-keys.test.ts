@@ -1,6 +1,7 @@
 /** Whose the rotation keys are, where no server can be asked. */
 import { expect, test } from "vitest";
 import { verifyLog } from "../../src/plc/log.ts";
+import { rankOf } from "../../src/plc/rank.ts";
 import { judgeKeys } from "../../src/plc/server-keys.ts";
 import { baseOf } from "../../src/migration/restore/swap.ts";
 import { keysApart, requireKeysSettled } from "../../src/migration/restore/keys-apart.ts";
@@ -144,4 +145,19 @@ test("only a key that would stay has to be decided, and never more stay than the
     hint: expect.stringContaining(`--drop-key ${one?.did ?? ""}`) as string,
   });
   expect(fits({ dropKeys: [one?.did ?? ""] })).toBe("settled");
+});
+
+async function ranked(steps: readonly TestStep[], own: TestKey): Promise<string> {
+  const entries = await logOf(steps);
+  const place = rankOf(verifyLog(entries[0]!.did, entries), [own.did], true);
+  return place.state === "none" ? "none" : place.message;
+}
+
+test("a key that is held stands above those of the server, or below one, or alone, as who has the server's own", async () => {
+  expect(await ranked([found, added], user)).toBe("Your key stands above those of the server.");
+  expect(await ranked([found, { keys: [server, user], by: server }], user)).toContain(
+    "A key of the server stands above",
+  );
+  expect(await ranked([found], server)).toBe("Your key is the only one in the identity.");
+  expect(await ranked([found], user)).toBe("none");
 });

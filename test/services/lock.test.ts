@@ -33,7 +33,7 @@ function process(pid: number, more: Partial<LockOwner> = {}, living: readonly nu
 const held = (...words: string[]): object => ({
   code: "locked",
   exitCode: 11,
-  message: expect.stringMatching(/^The lock \S+ is held by process 7 on here, since /) as string,
+  message: expect.stringMatching(/^Another run holds the lock \S+: process 7 on here, since /) as string,
   hint: expect.stringMatching(words.map((word) => `(?=.*${word})`).join("")) as string,
 });
 

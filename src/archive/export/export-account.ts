@@ -28,7 +28,14 @@ import {
   snapshotsFolder,
 } from "../layout.ts";
 import { removeLeftovers } from "../leftovers.ts";
-import { findUnreadable, writeManifest, type ArchivedFile, type Manifest, type Most } from "../manifest.ts";
+import {
+  findUnreadable,
+  hasAllBlobs,
+  writeManifest,
+  type ArchivedFile,
+  type Manifest,
+  type Most,
+} from "../manifest.ts";
 import { Mending, type Mended, type Unmended } from "./mend.ts";
 import { collectParts, isInSnapshot, type LeftOut, type Part } from "./small-files.ts";
 import { isReadme, readmeFor } from "../readme.ts";
@@ -56,6 +63,8 @@ export interface ExportResult {
   readonly shrunk?: { readonly losses: readonly Loss[]; readonly held: readonly string[] };
   /** What was missing or damaged in the archive, and is good again. */
   readonly mended: Mended;
+  /** That the snapshot lacks something, and nothing that the newest one did not lack before this export. */
+  readonly asBefore?: true;
   /** What stays damaged, and is not in the manifest's list of missing blobs. */
   readonly unmended: readonly Unmended[];
   /**
@@ -93,11 +102,11 @@ export async function exportAccount(
   const before = await believableManifests(archive, readable, options.signal);
   warnOfUnbelievable(readable.slice(before.length), options);
   if (early?.did === source.did) {
-    return judged(await exportInto(archive, source, early, before, options), options);
+    return judged(await exportInto(archive, source, early, before, options), before.at(-1), options);
   }
   const ahead = await askAhead(archive, source, options.signal);
   try {
-    return judged(await exportInto(archive, source, ahead, before, options), options);
+    return judged(await exportInto(archive, source, ahead, before, options), before.at(-1), options);
   } finally {
     ahead.close();
   }
@@ -128,12 +137,23 @@ function warnOfUnbelievable(manifests: readonly Manifest[], { report }: ExportOp
   }
 }
 
-/** Warns of a revision that lies in the future. */
-function judged(result: Exported, options: ExportOptions): ExportResult {
-  return { ...result, futureRev: warnOfFuture(result.manifest.rev, options) };
+/** Warns of a revision that lies in the future, and compares with the snapshot that was the newest one. */
+function judged(result: Exported, before: Manifest | undefined, options: ExportOptions): ExportResult {
+  const { manifest } = result;
+  return {
+    ...result,
+    ...(lacksAsBefore(manifest, before) ? { asBefore: true } : {}),
+    futureRev: warnOfFuture(manifest.rev, options),
+  };
 }
 
-type Exported = Omit<ExportResult, "futureRev">;
+function lacksAsBefore(manifest: Manifest, before: Manifest | undefined): boolean {
+  const { missing, unreadRecords = [] } = manifest;
+  const known = new Set([...(before?.missing.map(({ cid }) => cid) ?? []), ...(before?.unreadRecords ?? [])]);
+  return !hasAllBlobs(manifest) && [...missing.map(({ cid }) => cid), ...unreadRecords].every((one) => known.has(one));
+}
+
+type Exported = Omit<ExportResult, "futureRev" | "asBefore">;
 
 async function exportInto(
   archive: string,
@@ -152,7 +172,13 @@ async function exportInto(
   Promise.resolve(inspected).catch(() => undefined);
   const head = await readHead(source, ahead);
   const damage = await inspected;
-  if (last !== undefined && !isRecheck && !isDamaged(damage) && isUnchanged(last, head, await parts)) {
+  if (
+    last !== undefined &&
+    !isRecheck &&
+    !isDamaged(damage) &&
+    isUnchanged(last, head, await parts) &&
+    isFromHere(last, source, options)
+  ) {
     options.report({ type: "step", id: "repository", title: titles.repository, state: "skipped" });
     const { leftOut } = await collected;
     const mended = { files: 0, blobs: 0 };
@@ -206,7 +232,10 @@ async function exportLocked(
   await mending.fromParts(parts, updatedAt, write);
   report({ type: "step", id: "repository", title: titles.repository, state: "start" });
   // If only blobs are missing, they are added to the snapshot that is there.
-  const keepLast = mending.last !== undefined && (await parts).every((part) => isInSnapshot(part, mending.last));
+  const keepLast =
+    mending.last !== undefined &&
+    (await parts).every((part) => isInSnapshot(part, mending.last)) &&
+    isFromHere(mending.last, source, options);
   const damaged = mending.damagedRepos;
   const repo = await storeRepo(archive, source, ahead, head, known, { keepLast, damaged }, options);
   await parts; // without them there is no snapshot: that is to be known before the blobs are fetched
@@ -374,6 +403,10 @@ async function readHead({ pds, did }: ExportSource, ahead: Ahead): Promise<Head 
     }
     throw unavailable;
   }
+}
+
+function isFromHere(last: Manifest, { pds }: ExportSource, { fromHere }: ExportOptions): boolean {
+  return fromHere !== true || last.source === pds.origin;
 }
 
 /** Whether the newest snapshot is what would be written now. */

@@ -58,6 +58,11 @@ export interface ExportOptions {
   readonly publicOnly?: boolean;
   /** Proves everything that is in the archive, before anything else. */
   readonly recheck?: boolean;
+  /**
+   * Wants a snapshot that names the address of `pds` as its source, also where nothing but that is new: a night goes by
+   * it in what it leaves alone, and in whom it misses.
+   */
+  readonly fromHere?: boolean;
   /** Why the account is not active at its server, in the server's word, where its operator asks for it. */
   readonly status?: string | undefined;
   /** How a repository that comes is compressed; unset keeps it as it is. */
@@ -73,6 +78,7 @@ export interface ExportWishes {
   readonly concurrency?: number | undefined;
   readonly publicOnly?: boolean;
   readonly recheck?: boolean | undefined;
+  readonly fromHere?: boolean;
   readonly status?: string | undefined;
   readonly compress?: Compression | undefined;
   readonly report?: ReportExport;
@@ -89,6 +95,7 @@ export function exportOptions(
     concurrency = defaultDownloads,
     publicOnly = false,
     recheck = false,
+    fromHere = false,
     status,
     compress,
     report = noReport,
@@ -103,6 +110,7 @@ export function exportOptions(
     lockOwner,
     publicOnly,
     recheck,
+    fromHere,
     status,
     compress,
     report,

@@ -3,13 +3,13 @@ import { refuseFile } from "../../archive/no-archive.ts";
 import { holdsArchives } from "../../archive/archives.ts";
 import { hasRule, type KeepRules } from "../../archive/keep-rules.ts";
 import { privateReason, pruneArchive, type Pruned } from "../../archive/prune.ts";
-import { DecampError } from "../../errors.ts";
+import { DecampError, isDecampError } from "../../errors.ts";
 import { thisProcess } from "../../services/disk/lock-owner.ts";
 import type { Edge, Invocation } from "../command.ts";
 import { readGlobals, type GlobalFlags } from "../globals.ts";
 import { readSpan } from "./span.ts";
 import { forEachArchive } from "../talk/many-archives.ts";
-import { bytesText, plural } from "../talk/reporters/amounts.ts";
+import { bytesText, countText, plural } from "../talk/reporters/amounts.ts";
 import { stoppable } from "../talk/signals.ts";
 import type { Terminal } from "../talk/terminal.ts";
 import type { PruneFlags } from "./declare.ts";
@@ -58,10 +58,20 @@ export async function archivePruneCommand(invocation: Invocation<PruneFlags>, ed
       const options = { rules, release, dryRun, signal, lockOwner: thisProcess() };
       const prune = async (archive: string): Promise<Pruned> => pruneArchive(archive, { ...options, now: Date.now() });
       if (isMany) {
-        const all: Sum = { archives: 0, snapshots: 0, blobs: 0, bytes: 0 };
+        const all: Sum = { archives: 0, snapshots: 0, blobs: 0, bytes: 0, begun: 0 };
         const work = { command: "archive prune", done: "pruned", sum: () => sumText(all, dryRun) } as const;
         return forEachArchive(path, work, { globals, terminal, signal, lists: dryRun }, async (archive) => {
-          const pruned = await prune(archive);
+          const pruned = await prune(archive).catch((error: unknown) => {
+            // A first export is at work there, or has failed and says so each night: there is nothing to remove.
+            if (!isDecampError(error, "incomplete")) {
+              throw error;
+            }
+            return undefined;
+          });
+          if (pruned === undefined) {
+            all.begun += 1;
+            return { exitCode: 0, line: ["has no complete snapshot"], isDull: true, facts: { dryRun, ...nothing } };
+          }
           addTo(all, pruned);
           const more = dryRun || globals.verbose ? choiceTexts(pruned) : [];
           const line = [`${doneText(pruned, dryRun)}${lostText(pruned)}`];
@@ -110,8 +120,22 @@ function goneText(name: string): string {
   return `- ${name}`;
 }
 
+/** Of an archive that holds nothing yet. */
+const nothing: Pruned = {
+  kept: [],
+  removed: [],
+  reasons: {},
+  held: [],
+  released: [],
+  lost: [],
+  blobs: { count: 0, bytes: 0 },
+  freedBytes: 0,
+};
+
 /** What goes of all archives of a folder, and of how many. */
 interface Sum {
+  /** Archives without a complete snapshot. */
+  begun: number;
   archives: number;
   snapshots: number;
   blobs: number;
@@ -129,10 +153,12 @@ function addTo(sum: Sum, pruned: Pruned): void {
   sum.bytes += pruned.freedBytes;
 }
 
-function sumText({ archives, snapshots, blobs, bytes }: Sum, dryRun: boolean): string {
+function sumText({ archives, snapshots, blobs, bytes, begun }: Sum, dryRun: boolean): string {
   const what = `${plural(snapshots, "snapshot")} and ${plural(blobs, "blob")} of ${plural(archives, "archive")}`;
   const done = dryRun ? "would be removed" : "removed";
-  return archives === 0 ? `nothing ${dryRun ? "would be" : "was"} removed` : `${what} ${done}, ${bytesText(bytes)}`;
+  const all =
+    archives === 0 ? `nothing ${dryRun ? "would be" : "was"} removed` : `${what} ${done}, ${bytesText(bytes)}`;
+  return begun === 0 ? all : `${all}; ${countText(begun)} without a complete snapshot`;
 }
 
 function doneText({ kept, removed, reasons, held, blobs, freedBytes }: Pruned, dryRun: boolean): string {

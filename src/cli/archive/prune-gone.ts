@@ -54,7 +54,7 @@ export async function pruneGone(
       worst = worstExit(worst, exitCode);
     }
     if (json) {
-      const { did, since, home } = "account" in fate ? fate.account : {};
+      const { did, since, home, manifest } = "account" in fate ? fate.account : {};
       const facts = failure ?? { outcome, dryRun };
       terminal.out.json({
         type: "account",
@@ -62,12 +62,14 @@ export async function pruneGone(
         archive,
         ok: failure === undefined,
         did,
+        handle: manifest?.handle,
         since,
         home,
         ...facts,
       });
     } else if (!quiet || dryRun || failure !== undefined) {
-      terminal.out.line({ text: splitPath(archive).name, style: "bold" }, "  ", textOf(fate));
+      const who = "account" in fate ? handleOf(fate.account) : "";
+      terminal.out.line({ text: splitPath(archive).name, style: "bold" }, who, "  ", textOf(fate));
     }
     await terminal.out.drained();
   };
@@ -101,7 +103,7 @@ export async function pruneGone(
     }
     if (doomed.length > 0 && !dryRun && !yes) {
       for (const account of json ? [] : doomed) {
-        terminal.err.line(splitPath(account.archive).name, "  ", reasonOf(account));
+        terminal.err.line(splitPath(account.archive).name, handleOf(account), "  ", reasonOf(account));
       }
       await requireYes(prompter, {
         lead: `All that lies here of ${plural(doomed.length, "account")} would be removed for good, held snapshots and private parts, too. A copy that you have elsewhere is not touched.`,
@@ -127,7 +129,9 @@ export async function pruneGone(
       const facts = { command: "archive prune", ok, folder, dryRun, gone: span.text, archives, failures };
       terminal.out.json({ type: "result", version: 1, ...facts });
     } else if (!quiet || !ok) {
-      terminal.out.line();
+      if (tally.total > 0) {
+        terminal.out.line();
+      }
       terminal.out.line({ text: sumOf(tally, dryRun), style: ok ? "green" : "yellow" });
       if (younger > 0) {
         terminal.out.line(`${plural(younger, "more account")}: gone for less than ${span.text}.`);
@@ -152,6 +156,11 @@ async function foreignIn(archive: string): Promise<unknown> {
     }
     return error;
   }
+}
+
+/** By what people know it: as it was called when its archive was made. */
+function handleOf({ manifest: { handle } }: GoneAccount): string {
+  return handle === undefined ? "" : `  ${handle}`;
 }
 
 function textOf(fate: Fate): string {

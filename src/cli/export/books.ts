@@ -6,6 +6,7 @@ import { newestOf } from "../../archive/state/survey.ts";
 import { joinPath } from "../../services/disk/files.ts";
 import { writeMetrics } from "../../services/disk/output/metrics-file.ts";
 import type { GlobalFlags } from "../globals.ts";
+import { failureFacts } from "../talk/failure.ts";
 import type { Terminal } from "../talk/terminal.ts";
 import { warnOfRun } from "./many-lines.ts";
 import type { RunFacts } from "./many-summary.ts";
@@ -77,11 +78,11 @@ export class Books {
     const end = { exitCode, isWhole, accounts, failures, requests, receivedBytes };
     const noted = await this.#notes?.end(end, endedAt);
     if (noted?.error !== undefined) {
-      warnOfRun("run-not-noted", noted.error, globals, terminal);
+      warnOfRun({ code: "run-not-noted", message: failureFacts(noted.error).message }, globals, terminal);
     }
     if (noted !== undefined && flags.metricsFile !== undefined) {
       await writeMetrics(flags.metricsFile, nightMetrics(noted.run, this.#tally)).catch((error: unknown) =>
-        warnOfRun("metrics-not-written", error, globals, terminal),
+        warnOfRun({ code: "metrics-not-written", message: failureFacts(error).message }, globals, terminal),
       );
     }
     const renewedAt = noted === undefined ? undefined : leastRenewedAt(noted.run);

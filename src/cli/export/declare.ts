@@ -15,6 +15,7 @@ export interface ExportFlags {
   readonly accounts?: string;
   readonly jobs?: number;
   readonly shard?: Shard;
+  readonly allowKnownMissing?: true;
   readonly failOn?: readonly AbsentClass[];
   readonly metricsFile?: string;
   readonly output?: string;
@@ -50,6 +51,7 @@ export function declareExport(program: Command): readonly Declared[] {
     .addOption(
       new Option("--compress <format>", "keep repositories compressed from now on: zstd").argParser(compression),
     )
+    .option("--allow-known-missing", "exit code 0 if nothing is missing but what was missing the last time, too")
     .option("--ping-command <cmd>", "run this once all is well: whoever misses that can tell you")
     .addOption(concurrencyOption());
   secretOptions(command, "password", "password, or an app password", "DECAMP_SOURCE_PASSWORD, ATP_PASSWORD");

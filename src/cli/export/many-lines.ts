@@ -10,60 +10,103 @@ import type { GlobalFlags } from "../globals.ts";
 import { failureFacts } from "../talk/failure.ts";
 import { plural } from "../talk/reporters/amounts.ts";
 import { warningLine } from "../talk/reporters/lines.ts";
-import { tellDocument, type Terminal } from "../talk/terminal.ts";
+import { tellDocument, type Line, type Terminal } from "../talk/terminal.ts";
+import type { ExportFlags } from "./declare.ts";
 import type { Absent } from "./many-tally.ts";
-import { mendedText, resultFacts } from "./result.ts";
+import { lacksSomething, mendedText, resultFacts } from "./result.ts";
 
-/** The line of one account. */
-export function tell(
-  folder: string,
-  outcome: Outcome,
-  absent: Absent | undefined,
-  { json, quiet }: GlobalFlags,
-  terminal: Terminal,
-): void {
-  const { out } = terminal;
+/** What is to count as a failure, and what is not. */
+export type Concerns = Pick<ExportFlags, "failOn" | "allowKnownMissing">;
+
+interface Around {
+  /** Of the archives. */
+  readonly folder: string;
+  readonly flags: Concerns;
+  readonly globals: GlobalFlags;
+  readonly terminal: Terminal;
+}
+
+/**
+ * Tells what became of one account.
+ *
+ * @returns whether people were told a line
+ */
+export function tell(outcome: Outcome, absent: Absent | undefined, around: Around): boolean {
+  const { folder, globals, terminal } = around;
   const { name, did } = outcome;
   const archive = did === undefined ? undefined : joinPath(folder, archiveName(did));
   const facts =
     "error" in outcome
       ? { ok: false, ...absent, ...failureFacts(outcome.error) }
       : { ok: true, ...resultFacts(archive ?? "", outcome.result) };
-  if (tellDocument(terminal, json, { type: "account", version: 1, account: name, did, archive, ...facts })) {
-    return;
+  const document = { type: "account", version: 1, account: name, did, archive, ...facts };
+  if (tellDocument(terminal, globals.json, document)) {
+    return false;
   }
+  const lines = linesOf(outcome, absent, around);
+  lines.forEach((line) => terminal.out.line(...line));
+  return lines.length > 0;
+}
+
+/**
+ * The line of one account, or two. One in which nothing has changed has none for people, unless they ask for every word
+ * (`-v`): of very many, what there is to see would be far above.
+ */
+function linesOf(
+  outcome: Outcome,
+  absent: Absent | undefined,
+  { folder, flags, globals: { quiet, verbose } }: Around,
+): Line[] {
+  const { name, did } = outcome;
   if (absent !== undefined) {
-    if (!quiet) {
-      out.line(did ?? name, "  ", { text: stateOf(absent), style: "dim" }, `; ${keptText(absent)}`);
-    }
-    return;
+    return quiet && flags.failOn?.includes(absent.class) !== true
+      ? []
+      : [[did ?? name, "  ", { text: stateOf(absent), style: "dim" }, `; ${keptText(absent)}`]];
   }
   if ("error" in outcome) {
-    out.line(did ?? name, "  ", { text: "failed", style: "red" }, `: ${failureFacts(outcome.error).message}`);
-    return;
+    const { message } = failureFacts(outcome.error);
+    return [[did ?? name, "  ", { text: "failed", style: "red" }, `: ${message}`]];
   }
-  const { manifest, mode, mended, shrunk, unmended } = outcome.result;
+  const { manifest, mode, mended, shrunk, unmended, asBefore } = outcome.result;
   const good = mendedText(mended);
+  const isDull = mode === "unchanged" && good === undefined && !verbose;
+  if (!lacksSomething(outcome.result, quiet && flags.allowKnownMissing) && (quiet || isDull)) {
+    return [];
+  }
+  const who = [manifest.did, ...(manifest.handle === undefined ? [] : [manifest.handle])].join("  ");
   const repaired = good === undefined ? "" : `; mended ${good}`;
   const { missing, records, blobs, snapshot, unreadRecords = [] } = manifest;
-  if (shrunk !== undefined) {
-    const text = `shrunk by ${lossText(shrunk.losses)}`;
-    out.line(manifest.did, "  ", { text, style: "yellow" }, `: held is ${shrunk.held.join(", ")}`);
-  }
+  const gone: Line[] =
+    shrunk === undefined
+      ? []
+      : [
+          [
+            who,
+            "  ",
+            { text: `shrunk by ${lossText(shrunk.losses)}`, style: "yellow" },
+            `: held is ${shrunk.held.join(", ")}`,
+          ],
+        ];
   if (hasAllBlobs(manifest) && unmended.length > 0) {
-    out.line(manifest.did, "  ", { text: "damaged", style: "yellow" }, `: ${damageText(outcome.result)}${repaired}`);
-  } else if (!hasAllBlobs(manifest)) {
+    const damage = `: ${damageText(outcome.result)}${repaired}`;
+    return [...gone, [who, "  ", { text: "damaged", style: "yellow" }, damage]];
+  }
+  if (!hasAllBlobs(manifest)) {
     const text = [
       ...(missing.length === 0 ? [] : [`${plural(missing.length, "blob")} missing`]),
       ...(unreadRecords.length === 0 ? [] : [`${plural(unreadRecords.length, "record")} not readable to the end`]),
     ].join(", ");
-    out.line(manifest.did, "  ", { text, style: "yellow" }, `: the manifest of ${snapshot} names them${repaired}`);
-  } else if (!quiet) {
-    const state = mode === "unchanged" ? "unchanged" : "complete";
-    const amounts = `: ${plural(records, "record")}, ${plural(blobs.length, "blob")}`;
-    const car = repoFile(archive ?? "", manifest);
-    out.line(manifest.did, "  ", { text: state, style: "green" }, `${amounts}${repaired}; ${car}`);
+    const again = asBefore === true ? " as the last time" : "";
+    const names = `: the manifest of ${snapshot} names them${repaired}`;
+    return [...gone, [who, "  ", { text: `${text}${again}`, style: "yellow" }, names]];
   }
+  if (quiet) {
+    return gone;
+  }
+  const state = mode === "unchanged" ? "unchanged" : "complete";
+  const amounts = `: ${plural(records, "record")}, ${plural(blobs.length, "blob")}`;
+  const car = repoFile(joinPath(folder, archiveName(manifest.did)), manifest);
+  return [...gone, [who, "  ", { text: state, style: "green" }, `${amounts}${repaired}; ${car}`]];
 }
 
 function stateOf({ class: kind, status, home }: Absent): string {
@@ -102,9 +145,13 @@ export function warn(
   }
 }
 
-/** A warning about what the run leaves of itself: that fails no export. */
-export function warnOfRun(code: string, error: unknown, { json }: GlobalFlags, terminal: Terminal): void {
-  const warning = { type: "warning", version: 1, code, message: failureFacts(error).message } as const;
+/** A warning about what the run finds and leaves of itself: that fails no export. */
+export function warnOfRun(
+  about: { readonly code: string; readonly message: string },
+  { json }: GlobalFlags,
+  terminal: Terminal,
+): void {
+  const warning = { type: "warning", version: 1, ...about } as const;
   terminal.log.record(warning);
   if (json) {
     terminal.out.json(warning);

@@ -6,6 +6,8 @@ import type { DecampError } from "../../errors.ts";
 import { joinPath } from "../../services/disk/files.ts";
 import { commandLine } from "../command-line.ts";
 import type { GlobalFlags } from "../globals.ts";
+import type { AbsentClass } from "./declare.ts";
+import type { Concerns } from "./many-lines.ts";
 import { failureFacts } from "../talk/failure.ts";
 import { bytesText, countText, durationText, plural } from "../talk/reporters/amounts.ts";
 import { tellDocument, type Line, type Terminal } from "../talk/terminal.ts";
@@ -18,6 +20,12 @@ const shown = 5;
 export interface RunFacts {
   /** The folder of the archives. */
   readonly folder: string;
+  /** What is to count as a failure, and what is not. */
+  readonly flags: Concerns;
+  /** Whether lines of accounts stand above. */
+  readonly isTold: boolean;
+  /** Whether it goes over all accounts of a server, and has not asked as its operator. */
+  readonly isPublic: boolean;
   /** Whether the exit code is 0. */
   readonly isWell: boolean;
   /** Whether the list was gone through to its end. */
@@ -40,7 +48,7 @@ export interface RunFacts {
 /** Says what became of all of them. */
 export function summarize(tally: Tally, run: RunFacts, { json, quiet }: GlobalFlags, terminal: Terminal): void {
   const { out } = terminal;
-  const facts = factsOf(tally, run, !isBad(tally, run.notLookedUp));
+  const facts = factsOf(tally, run, !isBad(tally, run.notLookedUp, run.flags.allowKnownMissing));
   if (tellDocument(terminal, json, { type: "result", version: 1, command: "export", ...facts })) {
     return;
   }
@@ -48,7 +56,7 @@ export function summarize(tally: Tally, run: RunFacts, { json, quiet }: GlobalFl
     return;
   }
   for (const line of [
-    [],
+    ...(run.isTold ? [[]] : []),
     ...countLines(tally, run),
     ...missedLines(tally),
     ...oldLines(tally),
@@ -60,7 +68,20 @@ export function summarize(tally: Tally, run: RunFacts, { json, quiet }: GlobalFl
 }
 
 function factsOf(tally: Tally, run: RunFacts, ok: boolean): object {
-  const { complete, unchanged, incomplete, mended, shrunk, failed, inactive, takenDown, moved, gone, unasked } = tally;
+  const {
+    complete,
+    unchanged,
+    incomplete,
+    asBefore,
+    mended,
+    shrunk,
+    failed,
+    inactive,
+    takenDown,
+    moved,
+    gone,
+    unasked,
+  } = tally;
   const { missed, listedOld } = tally;
   const { folder, silence, notLookedUp, startedAt, endedAt, requests, renewedAt } = run;
   const accounts = {
@@ -68,6 +89,7 @@ function factsOf(tally: Tally, run: RunFacts, ok: boolean): object {
     complete,
     unchanged,
     incomplete,
+    asBefore,
     mended,
     shrunk,
     failed,
@@ -101,23 +123,39 @@ function factsOf(tally: Tally, run: RunFacts, ok: boolean): object {
 }
 
 /** What is said of each class. */
-const classTexts: Readonly<Record<string, { readonly name: string; readonly says?: string }>> = {
+const classTexts: Readonly<
+  Record<string, { readonly name: string; readonly says?: string; readonly failsAs?: AbsentClass }>
+> = {
   exported: { name: "exported" },
   unchanged: { name: "unchanged" },
   incomplete: { name: "incomplete", says: "blobs are missing, or files damaged that cannot be fetched again" },
-  inactive: { name: "not active" },
-  takenDown: { name: "taken down" },
-  moved: { name: "moved away" },
-  gone: { name: "gone", says: "the server does not list them any more; their archives stay" },
+  inactive: { name: "not active", failsAs: "inactive" },
+  takenDown: { name: "taken down", failsAs: "inactive" },
+  moved: { name: "moved away", failsAs: "moved" },
+  gone: { name: "gone", says: "the server does not list them any more; their archives stay", failsAs: "gone" },
   notLookedAt: { name: "not looked at" },
   failed: { name: "failed" },
 };
 
 /** How many there are of each class, with those in front that something is wrong with. */
 function countLines(tally: Tally, run: RunFacts): Line[] {
-  const { mended, shrunk, receivedBytes, oldest } = tally;
+  const { asBefore, mended, shrunk, bare, receivedBytes, oldest } = tally;
+  const { failOn = [], allowKnownMissing } = run.flags;
   const rows = [
-    ...Object.entries(classesOf(tally)).map(([name, number]) => ({ number, ...(classTexts[name] ?? { name }) })),
+    ...Object.entries(classesOf(tally)).map(([name, number]) => {
+      const { name: title, says, failsAs } = classTexts[name] ?? { name };
+      const fails = failsAs !== undefined && failOn.includes(failsAs) ? ["exit code 6, as --fail-on says"] : [];
+      const without = name === "inactive" && bare > 0 ? [`${countText(bare)} without an archive`] : [];
+      const asks =
+        name === "inactive" && run.isPublic ? ["only the server's operator is given them: --admin-password-file"] : [];
+      const all = [...(says === undefined ? [] : [says]), ...without, ...asks, ...fails].join("; ");
+      return { number, name: title, says: all === "" ? undefined : all };
+    }),
+    {
+      number: asBefore,
+      name: "as before",
+      says: `of those: nothing is missing that was not missing the last time${allowKnownMissing === true ? "" : "; --allow-known-missing lets that pass"}`,
+    },
     {
       number: mended,
       name: "mended",
@@ -141,7 +179,7 @@ function countLines(tally: Tally, run: RunFacts): Line[] {
       const start = `  ${name.padEnd(13)}  ${countText(number).padStart(width)}`;
       return says === undefined ? [start] : [start, { text: `  ${says}`, style: "dim" }];
     }),
-    ...(oldest === undefined ? [] : [[`The oldest archive is of ${oldest.createdAt}: ${oldest.account}`]]),
+    ...(oldest === undefined ? [] : [[`Longest without a new snapshot: ${oldest.account}, since ${oldest.createdAt}`]]),
     ...(run.renewedAt === undefined || tally.failed + tally.unasked === 0
       ? []
       : [[`Of those that failed or were not looked at, the first has waited since ${run.renewedAt}.`]]),
@@ -201,7 +239,9 @@ function failureLines({ kinds, unasked }: Tally, { silence, notLookedUp }: RunFa
   return [
     ...sorted.slice(0, shown).flatMap(([code, kind]) => kindLines(code, kind)),
     ...(more === 0 ? [] : [[`${plural(more, "more failure")}: each has its line above`]]),
-    ...(silence === undefined || unasked + notLookedUp === 0 ? [] : [[`${nameFailure(silence).message}${identities}`]]),
+    ...(silence === undefined || unasked + notLookedUp === 0
+      ? []
+      : [[`${nameFailure(silence).message}${identities} The next run asks again.`]]),
   ];
 }
 

@@ -5,7 +5,7 @@ import { isMuchMissed, type Missed } from "../../archive/export/night.ts";
 import type { AccountOutcome } from "../../archive/state/last-run.ts";
 import type { AbsentClass } from "./declare.ts";
 import { failureFacts } from "../talk/failure.ts";
-import { isIncomplete, mendedText } from "./result.ts";
+import { isAsBefore, isIncomplete, mendedText } from "./result.ts";
 
 /** So many failures, and accounts from which much is gone, are named again for scripts. */
 const named = 100;
@@ -16,14 +16,17 @@ export interface Tally {
   /** Of the complete ones. */
   unchanged: number;
   incomplete: number;
+  /** Of the incomplete ones: that lack nothing which they did not lack the last time. */
+  asBefore: number;
   /** Of those that came: in which damage was mended, and from which much is gone. */
   mended: number;
   shrunk: number;
   failed: number;
   /** Those that their server does not hand out, because they are not active. */
   inactive: number;
-  /** Of the inactive ones: that their server has taken down. */
+  /** Of the inactive ones: that their server has taken down; of the others, that have no archive. */
   takenDown: number;
+  bare: number;
   /** Of the others: that are not active because their identity names another server. */
   moved: number;
   /** That have an archive from this server, and are not in its list any more. */
@@ -97,11 +100,13 @@ export function newTally(): Tally {
     complete: 0,
     unchanged: 0,
     incomplete: 0,
+    asBefore: 0,
     mended: 0,
     shrunk: 0,
     failed: 0,
     inactive: 0,
     takenDown: 0,
+    bare: 0,
     moved: 0,
     gone: 0,
     missed: undefined,
@@ -125,11 +130,13 @@ export function totalOf({ complete, incomplete, failed, inactive, moved, gone, u
  * Whether something is not as it should be.
  *
  * @param notLookedUp identities of which nobody knows whether they have changed
+ * @param allowKnown whether what was missing the last time, too, may be missing
  */
-export function isBad(tally: Tally, notLookedUp: number): boolean {
-  const { failed, incomplete, shrunk, unasked, missed, listedOld } = tally;
+export function isBad(tally: Tally, notLookedUp: number, allowKnown = false): boolean {
+  const { failed, incomplete, asBefore, shrunk, unasked, missed, listedOld } = tally;
   const isListShort = missed !== undefined && isMuchMissed(missed);
-  return isListShort || failed + incomplete + shrunk + unasked + listedOld + notLookedUp > 0;
+  const lacking = incomplete - (allowKnown ? asBefore : 0);
+  return isListShort || failed + lacking + shrunk + unasked + listedOld + notLookedUp > 0;
 }
 
 /** How many, by what became of them: each account in one class. */
@@ -157,7 +164,9 @@ export function failuresByCode({ kinds }: Tally): Readonly<Record<string, number
 export function count(tally: Tally, outcome: Outcome, { absent, isUnasked, newest }: Beside): void {
   if (absent !== undefined) {
     tally[absent.class] += 1;
-    tally.takenDown += absent.class === "inactive" && absent.status === "takendown" ? 1 : 0;
+    const isTakenDown = absent.class === "inactive" && absent.status === "takendown";
+    tally.takenDown += isTakenDown ? 1 : 0;
+    tally.bare += absent.class === "inactive" && !isTakenDown && absent.snapshot === undefined ? 1 : 0;
     tally.archived += absent.snapshot === undefined ? 0 : 1;
     return;
   }
@@ -190,6 +199,7 @@ export function count(tally: Tally, outcome: Outcome, { absent, isUnasked, newes
   noteAge(tally, manifest.did, manifest);
   if (isIncomplete(outcome.result)) {
     tally.incomplete += 1;
+    tally.asBefore += isAsBefore(outcome.result) ? 1 : 0;
   } else {
     tally.complete += 1;
     tally.unchanged += mode === "unchanged" ? 1 : 0;

@@ -36,15 +36,20 @@ import { servicesFor } from "../services.ts";
 import { stoppable, tellStopping } from "../talk/signals.ts";
 import type { Terminal } from "../talk/terminal.ts";
 import { checkOperator, readAdminPassword, type Operator } from "./admin-password.ts";
-import { tell, warn } from "./many-lines.ts";
+import { tell, warn, warnOfRun } from "./many-lines.ts";
 import { failureFacts } from "../talk/failure.ts";
 import { isListedOld } from "./old-list.ts";
+import { plural } from "../talk/reporters/amounts.ts";
 import { ping } from "../talk/reporters/ping.ts";
 import { Books } from "./books.ts";
 import { summarize } from "./many-summary.ts";
 import { isBad, newTally, totalOf, type Absent, type Tally } from "./many-tally.ts";
 
 const defaultJobs = 4;
+
+/** Milliseconds. */
+const heartbeatEvery = 10_000;
+
 /**
  * Runs `decamp export` for many accounts. Exit code 6 if one of them failed, was not looked at, lacks blobs, or has
  * lost much, and if very many are missed of late, or the list is old; not for one that is not active, has moved away,
@@ -89,11 +94,22 @@ export async function exportManyCommand(
           },
         )
       : undefined;
-    return await withLock(nightLock(night), services.lockOwner, held, async (lost) =>
-      exportAll({ ...plan, adminPassword }, lost),
-    );
+    return await withLock(nightLock(night), services.lockOwner, held, async (lost) => {
+      await warnOfOther(plan);
+      return exportAll({ ...plan, adminPassword }, lost);
+    });
   } finally {
     opened.close();
+  }
+}
+
+/** Warns where the last run was of another address: with a typo, or a second server, the folder forgets the first. */
+async function warnOfOther({ night, globals, terminal }: Plan & { readonly night: NightSetting }): Promise<void> {
+  const before = (await readLastRun(lastRunFile(night)))?.server;
+  if (before !== undefined && before !== night.origin) {
+    const forgets = `What was remembered of ${before}, such as who is gone since when, is replaced once the list of ${night.origin} was gone through.`;
+    const message = `The last run over ${night.folder} was of ${before}. ${forgets} Have a folder for each server.`;
+    warnOfRun({ code: "other-server", message }, globals, terminal);
   }
 }
 
@@ -126,6 +142,7 @@ async function exportAll(plan: Plan, lost: AbortSignal): Promise<number> {
   const tally: Tally = newTally();
   const books = await Books.open(plan, tally);
   const begunAt = services.now();
+  let isTold = false;
   const work = async (stopped: AbortSignal): Promise<ListEnd & { notLookedUp: number }> => {
     const signal = AbortSignal.any([stopped, lost]);
     const night = plan.night === undefined ? undefined : await Night.begin(plan.night, signal);
@@ -138,7 +155,7 @@ async function exportAll(plan: Plan, lost: AbortSignal): Promise<number> {
         night?.settle(outcome.did, !("error" in outcome));
       }
       if (!isUnasked) {
-        tell(folder, outcome, absent, globals, terminal);
+        isTold = tell(outcome, absent, setting) || isTold;
       }
       await terminal.out.drained();
     };
@@ -173,28 +190,38 @@ async function exportAll(plan: Plan, lost: AbortSignal): Promise<number> {
     }
     return { ...ended, notLookedUp: night?.notLookedUp ?? 0 };
   };
-  const { listError, notLookedUp } = await stoppable(work, tellStopping(terminal, globals)).catch(
-    async (error: unknown) => {
+  const life = signsOfLife(tally, globals, terminal);
+  const { listError, notLookedUp } = await stoppable(work, tellStopping(terminal, globals))
+    .catch(async (error: unknown) => {
       await books.close(failureFacts(error).exitCode, false);
       throw error;
-    },
-  );
+    })
+    .finally(() => clearInterval(life));
   const { silence } = services.directory;
   const code =
-    isBad(tally, notLookedUp) || (flags.failOn ?? []).some((one) => tally[one] > 0) ? exitCodeOf("incomplete") : 0;
+    isBad(tally, notLookedUp, flags.allowKnownMissing) || (flags.failOn ?? []).some((one) => tally[one] > 0)
+      ? exitCodeOf("incomplete")
+      : 0;
   const figures = await books.close(listError?.exitCode ?? code, listError === undefined);
   if (listError === undefined) {
     await ping(flags.pingCommand, code, globals, terminal);
   }
   if (listError === undefined || totalOf(tally) > 0) {
     const isWhole = listError === undefined;
-    const known = { folder, isWell: isWhole && code === 0, isWhole, silence, notLookedUp };
+    const isPublic = plan.night !== undefined && plan.adminPassword === undefined;
+    const known = { folder, flags, isPublic, isTold, isWell: isWhole && code === 0, isWhole, silence, notLookedUp };
     summarize(tally, { ...known, ...figures }, globals, terminal);
   }
   if (listError !== undefined) {
     throw listError;
   }
   return code;
+}
+
+/** Says from time to time how far it is: an account in which nothing has changed has no line. */
+function signsOfLife(tally: Tally, { quiet, json }: GlobalFlags, { err }: Terminal): NodeJS.Timeout | undefined {
+  const beat = (): void => err.line(`${plural(totalOf(tally), "account")} so far`);
+  return quiet || json ? undefined : setInterval(beat, heartbeatEvery).unref();
 }
 
 /** What is known before anybody is asked. */
@@ -283,13 +310,15 @@ async function bring(
   did: string,
   account: Account,
   operator: { readonly adminPassword: string; readonly status: string } | undefined,
-  { folder, origin, flags, services, globals, terminal }: Setting,
+  { folder, origin, flags, night, services, globals, terminal }: Setting,
   signal: AbortSignal,
 ): Promise<ExportResult> {
   const { concurrency, recheck, compress } = flags;
   const { adminPassword, status } = operator ?? {};
   const archive = joinPath(folder, archiveName(did));
-  const known = { origin, did, asksAhead: true, adminPassword };
+  // Once the directory is known not to answer, what the server is asked beside it is asked in vain.
+  const asksAhead = services.directory.silence === undefined;
+  const known = { origin, did, asksAhead, adminPassword };
   const found = await findToExport(archive, account, known, services, signal);
   try {
     const report: ReportExport = (event) => {
@@ -301,6 +330,7 @@ async function bring(
       signal,
       concurrency,
       recheck,
+      fromHere: night !== undefined,
       compress,
       status,
       publicOnly: true,

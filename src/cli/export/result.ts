@@ -2,7 +2,7 @@
 import type { LocatedAccount } from "../../account/find.ts";
 import type { ExportResult } from "../../archive/export/export-account.ts";
 import { repoFile, snapshotFiles } from "../../archive/layout.ts";
-import { hasAllBlobs, hasPrivateParts, type Manifest, type Missing } from "../../archive/manifest.ts";
+import { hasAllBlobs, hasPrivateParts, type Manifest } from "../../archive/manifest.ts";
 import type { Mended } from "../../archive/export/mend.ts";
 import { lossText } from "../../archive/shrink.ts";
 import { powerlessKeys } from "../../plc/came-alone.ts";
@@ -22,9 +22,19 @@ export function isIncomplete({ manifest, unmended, leftOut }: ExportResult): boo
   return !hasAllBlobs(manifest) || unmended.length > 0 || leftOut.length > 0;
 }
 
-/** The same, or whether much of the account is gone since the last time: exit code 6. */
-export function lacksSomething(result: ExportResult): boolean {
-  return isIncomplete(result) || result.shrunk !== undefined;
+/** Whether all that it has left out was left out the last time, too. */
+export function isAsBefore({ asBefore, unmended, leftOut }: ExportResult): boolean {
+  return asBefore === true && unmended.length + leftOut.length === 0;
+}
+
+/**
+ * Whether something is left out or damaged, or much of the account is gone since the last time: exit code 6.
+ *
+ * @param allowKnown whether what was left out the last time, too, may be
+ */
+export function lacksSomething(result: ExportResult, allowKnown = false): boolean {
+  const isAllowed = allowKnown && isAsBefore(result);
+  return (isIncomplete(result) && !isAllowed) || result.shrunk !== undefined;
 }
 
 export function exportLines(
@@ -35,7 +45,7 @@ export function exportLines(
 ): Line[] {
   const { manifest, mode, received, mended, unmended, leftOut } = result;
   const { did, handle = did } = located;
-  const { missing, records, blobs, blobBytes, snapshot, createdAt, status } = manifest;
+  const { records, blobs, blobBytes, snapshot, createdAt, status } = manifest;
   const lacks = lackOf(manifest);
   const verdict: Piece =
     lacks !== undefined
@@ -73,7 +83,7 @@ export function exportLines(
     ...(quiet && !lacksSomething(result) ? [] : [[verdict]]),
     ...shrunkLines(archive, result),
     ...(quiet ? [] : [...facts, ...weak]),
-    ...missingLines(missing),
+    ...missingLines(result),
     ...unmendedLines(archive, result),
   ];
 }
@@ -170,14 +180,19 @@ function receivedText(mode: ExportResult["mode"], { repoBytes, blobs, blobBytes 
   return [repo, news].filter((text) => text !== "").join("; ") || "nothing";
 }
 
-function missingLines(missing: readonly Missing[]): Line[] {
+function missingLines({ manifest: { missing }, asBefore }: ExportResult): Line[] {
   if (missing.length === 0) {
     return [];
   }
   const more = missing.length - named;
   return [
     [],
-    [{ text: `Missing, and tried again by the next run:`, style: "bold" }],
+    [
+      {
+        text: `Missing${asBefore === true ? " as the last time" : ""}, and tried again by the next run:`,
+        style: "bold",
+      },
+    ],
     ...missing
       .slice(0, named)
       .flatMap(({ cid, reason, records, damaged }): Line[] => [
@@ -192,7 +207,7 @@ function missingLines(missing: readonly Missing[]): Line[] {
 
 /** The same for scripts. */
 export function resultFacts(archive: string, result: ExportResult): object {
-  const { manifest, mode, received, futureRev, mended, unmended, shrunk, leftOut } = result;
+  const { manifest, mode, received, futureRev, mended, unmended, shrunk, leftOut, asBefore } = result;
   const { did, handle, source, status, snapshot, createdAt, commit, rev, data, records, blobs, blobBytes, missing } =
     manifest;
   const { unreadRecords } = manifest;
@@ -214,6 +229,7 @@ export function resultFacts(archive: string, result: ExportResult): object {
     received,
     missing,
     unreadRecords,
+    asBefore,
     mended,
     unmended,
     leftOut,

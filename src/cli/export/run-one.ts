@@ -54,6 +54,11 @@ export async function exportAccount(
         hint: "Leave it out, and compress the file with zstd: decamp reads that.",
       });
     }
+    if (flags.allowKnownMissing === true) {
+      throw new DecampError("usage", "--allow-known-missing is about blobs, and a CAR file has none.", {
+        hint: "Leave it out.",
+      });
+    }
     await checkTarget(target, given);
   } else if (await isNoFolder(archive)) {
     throw new DecampError("usage", `${archive} is a file, not an archive.`, {
@@ -123,11 +128,13 @@ export async function exportAccount(
       return code;
     }
     const { located, result } = ended;
-    const lacks = lacksSomething(result) ? exitCodeOf("incomplete") : 0;
+    const isLacking = lacksSomething(result, flags.allowKnownMissing);
+    const lacks = isLacking ? exitCodeOf("incomplete") : 0;
     const code = result.futureRev ? exitCodeOf("damaged") : lacks;
     await ping(flags.pingCommand, code, globals, terminal);
     const facts = { ...begin, archive, ...resultFacts(archive, result), ...keyFacts(located) };
-    if (!tellDocument(terminal, globals.json, facts)) {
+    const isSilent = globals.quiet && !isLacking;
+    if (!tellDocument(terminal, globals.json, facts) && !isSilent) {
       for (const line of exportLines(archive, located, result, {
         quiet: globals.quiet,
         complete: completer({ raw, globals }),

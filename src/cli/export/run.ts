@@ -12,14 +12,14 @@ export async function exportCommand(invocation: Invocation<ExportFlags>, edge: E
 
 /** @throws DecampError `usage` for none, and for flags of many */
 function oneAccount([name]: readonly string[], flags: ExportFlags): string {
-  const { pds, jobs, shard, adminPasswordFile, adminPasswordCommand, includeTakenDown, metricsFile } = flags;
+  const { pds, jobs, shard, failOn, adminPasswordFile, adminPasswordCommand, includeTakenDown, metricsFile } = flags;
   if (name === undefined) {
     throw new DecampError("usage", "Which account? Give a handle or a DID, or --all, or --accounts.", {
       hint: "Run decamp export --help to see how it is used.",
     });
   }
-  if (pds !== undefined || jobs !== undefined || shard !== undefined) {
-    throw new DecampError("usage", "--pds, --jobs and --shard go with --all or --accounts.", {
+  if (pds !== undefined || jobs !== undefined || shard !== undefined || failOn !== undefined) {
+    throw new DecampError("usage", "--pds, --jobs, --shard and --fail-on go with --all or --accounts.", {
       hint: "The server of one account is named with --from.",
     });
   }

@@ -13,6 +13,7 @@ export const topicNames = [
   "point of no return",
   "insurance",
   "exit codes",
+  "server",
   "environment",
   "configuration",
 ] as const;
@@ -73,6 +74,8 @@ const otherNames: Readonly<Record<string, TopicName>> = {
   rotation: "rotation key",
   "rotation keys": "rotation key",
   keys: "rotation key",
+  servers: "server",
+  operator: "server",
   "exit code": "exit codes",
   variables: "environment",
   config: "configuration",

@@ -98,6 +98,32 @@ are told has the command that undoes it. It needs your rotation key, which
 should not lie on that machine. Try whether you are told before you rely on it.
 More: docs/INSURANCE.md and docs/WATCH.md.
 `,
+  server: `
+You run a server, and want a backup of everybody on it, every night.
+
+  All active accounts, an archive each, in one folder. The same command the next
+  night brings what has changed:
+    $ decamp export --all --pds https://pds.example.com -o backups
+  Also what your server gives to nobody but its operator, such as deactivated
+  accounts:
+    $ decamp export --all --pds https://pds.example.com -o backups \\
+        --admin-password-file admin.password
+  How all of them are. Exit code 6 if one was not brought up to date for two
+  days:
+    $ decamp archive status backups --older-than 2d
+  Prove them; or each day one in a hundred, in turns:
+    $ decamp verify backups
+    $ decamp verify backups --sample 1%
+  Remove old snapshots; see whose accounts have left the server, and when their
+  archives would go:
+    $ decamp archive prune backups --keep-daily 7 --keep-weekly 5
+    $ decamp archive prune backups --gone 30d --dry-run
+
+For cron add -q: then a run says nothing while all is well. What only each owner
+can see is not in it, and it does not replace a backup of the server's own disk
+and keys: to bring accounts back elsewhere you need the server's rotation key,
+or their owners need one of their own. More: docs/OPERATORS.md.
+`,
   "exit codes": `
 What a command ends with. A code that is not named here means that it failed.
 
@@ -113,7 +139,7 @@ What a command ends with. A code that is not named here means that it failed.
     7  input needed, and no way to ask
     8  pending: waits for a person, a rate limit or a server; run it again
     9  refused: going on would be unsafe, or would overwrite a file
-   11  another run holds this account's lock
+   11  another run holds the lock of this account, or of this folder
   130  interrupted, or stopped at a question
 
 With --json an error is one line of JSON on stderr, and has its code, a

@@ -122,10 +122,12 @@ export async function forEachArchive(
       out.line(`${plural(leftOut, "more archive")}, whose turn it is not today.`);
       out.line(`Run every day, all have had their turn in less than ${2 * turns.parts} days.`);
     }
-    for (const { archive, message } of failures) {
+    // With -q nothing else stands above.
+    const isFar = lists || !globals.quiet;
+    for (const { archive, message } of isFar ? failures : []) {
       out.line(`  ${archive}  ${message}`);
     }
-    if (bad > failures.length) {
+    if (isFar && bad > failures.length) {
       out.line(`  and ${countText(bad - failures.length)} more: each has its line above`);
     }
   }

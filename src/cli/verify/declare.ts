@@ -26,7 +26,7 @@ export function declareVerify(program: Command): readonly Declared[] {
     .addOption(
       new Option(
         "--sample <share>",
-        "of a folder of archives only this share, such as 1%, each day another: all have their turn in 100 days",
+        "of a folder of archives only this share, such as 1%, each day another: of 1% all have had their turn in less than 200 days",
       ).argParser(share),
     )
     .option("--certificate", "the path is the certificate of a move: prove that the new home has an identical copy");

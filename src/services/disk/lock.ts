@@ -278,8 +278,8 @@ async function isLocal(folder: string): Promise<boolean> {
 }
 
 function locked(path: string, holder: Holder | undefined, standing: Standing): DecampError {
-  const who = holder === undefined ? "another run" : `process ${holder.pid} on ${holder.host}`;
-  const message = `The lock ${path} is held by ${who}, since ${holder?.since ?? "now"}.`;
+  const who = holder === undefined ? "" : `: process ${holder.pid} on ${holder.host}, since ${holder.since}`;
+  const message = `Another run holds the lock ${path}${who}.`;
   const hints: Partial<Record<Standing, string>> = {
     elsewhere: `That process belongs to another container or sandbox, so it cannot be seen from here whether it still runs. Look at the containers of this machine (docker ps): if none is at work with this folder, remove ${path} and run the same command again.`,
     earlier: `It was taken before this machine was started, or on another machine of the same name that has this folder, too. If no such machine is at work with it, remove ${path} and run the same command again.`,

@@ -393,6 +393,7 @@ export const commandRows: Readonly<Record<string, CommandRows>> = {
       ["--public-only", flags({ publicOnly: true })],
       ["--recheck", flags({ recheck: true })],
       ["--compress zstd", flags({ compress: "zstd" })],
+      ["--allow-known-missing", flags({ allowKnownMissing: true })],
       ["--ping-command c", flags({ pingCommand: "c" })],
       ["--concurrency 12", flags({ concurrency: 12 })],
       ...secret("password"),
