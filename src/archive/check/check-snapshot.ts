@@ -31,7 +31,7 @@ const sentences = {
   "archive/log": "The audit log of the identity is not in order.",
   "archive/document": "The DID document does not say what the audit log ends with.",
   "archive/unfinished":
-    "The snapshot was begun or being removed, and that is not finished. The next export sees to it.",
+    "The snapshot was begun or being removed, and that is not finished. The next export that writes here sees to it.",
   "archive/manifest-missing":
     "The newest snapshot has no manifest: it has lost it, or the export was interrupted just before. The next export proves it and writes one, if the server still has this revision.",
   "archive/manifest-lost":
