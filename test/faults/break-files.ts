@@ -5,7 +5,6 @@
 import files, { appendFileSync, constants, type PathLike } from "node:fs";
 import promises, { type FileHandle } from "node:fs/promises";
 import { syncBuiltinESMExports } from "node:module";
-import { promisify } from "node:util";
 
 /** What is to go wrong. */
 export interface Breakage {
@@ -74,19 +73,19 @@ async function perform<T>(name: string, work: () => Promise<T>, half?: () => Pro
 }
 
 /** The same for what is done in place. */
-function performAtOnce<T>(name: string, work: () => T, half: () => T): T {
+function performAtOnce<T>(name: string, work: () => T, half?: () => T): T {
   const fate = nextFate(name);
   if (fate === "full") {
-    half();
+    half?.();
     throw diskFull();
   }
-  if (fate === "short") {
+  if (fate === "short" && half !== undefined) {
     return half();
   }
   if (fate === "before") {
     die();
   } else if (fate === "torn") {
-    half();
+    half?.();
     die();
   }
   const result = work();
@@ -150,21 +149,19 @@ if (removals === true) {
   promises.unlink = counted("unlink", unlink);
 }
 // The same for descriptors: as decamp writes what is small, and most of what is not.
-const { closeSync, write: writeLater, writeSync } = files;
-const openLater = promisify(files.open) as (file: string, flags: string | number, mode: number) => Promise<number>;
+const { closeSync, openSync, write: writeLater, writeSync } = files;
 const written = new Map<number, string>();
 type Told<T> = (error: Error | null, result?: T) => void;
 
-files.open = ((file: string, flags: string | number, mode: number, told: Told<number>) => {
-  const opening =
-    isToWrite(flags) && file.includes(path)
-      ? perform(`create ${file}`, async () => openLater(file, flags, mode)).then((descriptor) => {
-          written.set(descriptor, file);
-          return descriptor;
-        })
-      : openLater(file, flags, mode);
-  opening.then((descriptor) => told(null, descriptor), told);
-}) as typeof files.open;
+files.openSync = ((file: PathLike, flags?: string | number, mode?: number) => {
+  const name = String(file);
+  if (!isToWrite(flags) || !name.includes(path)) {
+    return openSync(file, flags ?? "r", mode);
+  }
+  const descriptor = performAtOnce(`create ${name}`, () => openSync(file, flags ?? "r", mode));
+  written.set(descriptor, name);
+  return descriptor;
+}) as typeof files.openSync;
 
 files.closeSync = (descriptor) => {
   written.delete(descriptor);

@@ -1,6 +1,6 @@
 /** The SHA-256 and the size of a file, however large it is. */
 import { createHash } from "node:crypto";
-import { closeSync, fstatSync, openSync, read, readdir, stat, statSync } from "node:fs";
+import { closeSync, fstatSync, openSync, read, readSync, readdir, stat, statSync } from "node:fs";
 import { promisify } from "node:util";
 import { isDecampError } from "../../errors.ts";
 import { checkPlain, readPlain } from "./plain-file.ts";
@@ -33,14 +33,17 @@ export async function hashFile(path: string, signal: AbortSignal): Promise<Hashe
     const file = openSync(path, readPlain);
     try {
       checkPlain(path, fstatSync(file));
-      for (;;) {
+      for (let isAtEnd = false; ;) {
         signal.throwIfAborted();
-        const { bytesRead } = await readInto(file, piece, 0, piece.length, size);
+        const bytesRead: number = isAtEnd
+          ? readSync(file, piece, 0, piece.length, size)
+          : (await readInto(file, piece, 0, piece.length, size)).bytesRead;
         if (bytesRead === 0) {
           break;
         }
         hash.update(piece.subarray(0, bytesRead));
         size += bytesRead;
+        isAtEnd = bytesRead < piece.length;
       }
     } finally {
       closeSync(file);

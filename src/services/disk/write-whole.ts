@@ -2,7 +2,7 @@
  * The one door through which bytes go to a file. The system may take a part of what it is given and say so, on a disk
  * that is nearly full: then the rest is offered again, and what it will not take is an error at that moment.
  */
-import { closeSync, fchmod, fdatasync, fstatSync, fsync, lstatSync, open, openSync, write, writeSync } from "node:fs";
+import { closeSync, fchmod, fdatasync, fstatSync, fsync, lstatSync, openSync, write, writeSync } from "node:fs";
 import { promisify } from "node:util";
 import { systemCode } from "../system-error.ts";
 
@@ -56,7 +56,7 @@ export class WrittenFile {
 
   /** @param mode its permissions @throws what the system says, also if something has this name */
   static async create(path: string, mode: number): Promise<WrittenFile> {
-    return new WrittenFile(await promisedOpen(path, "wx+", mode));
+    return new WrittenFile(openSync(path, "wx+", mode));
   }
 
   /** Writes all bytes. @param position where in the file (bytes) @throws as `writeAll` */
@@ -123,7 +123,6 @@ export class WrittenFile {
   }
 }
 
-const promisedOpen = promisify(open) as (path: string, flags: string, mode: number) => Promise<number>;
 const promisedChmod = promisify(fchmod);
 const promisedSync = promisify(fsync);
 const promisedDatasync = promisify(fdatasync);
