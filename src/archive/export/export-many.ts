@@ -8,7 +8,7 @@ import type { Account } from "../../identity/names.ts";
 import { forEachConcurrent } from "../../services/concurrent.ts";
 import type { ListedRepo } from "../../services/servers/pds.ts";
 import type { ExportResult } from "./export-account.ts";
-import { shardOf, type Shard } from "../state/shard.ts";
+import { isInShard, type Shard } from "../state/shard.ts";
 
 /** An account as a list names it; or why what stands there is none. */
 export interface Listed {
@@ -77,7 +77,7 @@ export async function exportMany(
         throw account;
       }
       did = account.type === "did" ? account.did : await work.findDid(account, either);
-      if (running.has(did) || (shard !== undefined && shardOf(did, shard.count) !== shard.index)) {
+      if (running.has(did) || !isInShard(did, shard)) {
         return;
       }
       running.add(did);

@@ -4,7 +4,7 @@ import { isDid } from "../../identity/names.ts";
 import { joinPath, readWhole, writeWhole } from "../../services/disk/files.ts";
 import { folderNames } from "../../services/disk/folder-names.ts";
 import { memoryFile, partOfMemory } from "../state/run-files.ts";
-import { shardOf, type Shard } from "../state/shard.ts";
+import { isInShard, type Shard } from "../state/shard.ts";
 
 /** What nights over the accounts of one server, or of a part of them, leave for the next one. */
 export interface NightMemory {
@@ -99,8 +99,7 @@ export async function missedAccounts(folder: string): Promise<readonly MissedAcc
   if (nights.length === 0) {
     return undefined;
   }
-  const newestFor = (did: string): NightMemory | undefined =>
-    nights.find(({ shard }) => shard === undefined || shardOf(did, shard.count) === shard.index)?.memory;
+  const newestFor = (did: string): NightMemory | undefined => nights.find(({ shard }) => isInShard(did, shard))?.memory;
   return nights.flatMap(({ memory }) =>
     Object.entries(memory.gone ?? {}).flatMap(([did, since]) =>
       newestFor(did) === memory ? [{ did, server: memory.server, since }] : [],

@@ -33,7 +33,7 @@ import type { Outcome } from "./export-many.ts";
 import { archiveName, snapshotFiles, snapshotsFolder } from "../layout.ts";
 import { readableManifests, readManifests, type Manifest } from "../manifest.ts";
 import { missedAccounts, recallNight, rememberNight, type MissedAccount, type NightMemory } from "./night-memory.ts";
-import { isInTurn, numberIn, type Shard, shardOf } from "../state/shard.ts";
+import { isInShard, isInTurn, numberIn, type Shard } from "../state/shard.ts";
 import { describeLog } from "./small-files.ts";
 import { listedUnavailable } from "../unavailable.ts";
 
@@ -290,19 +290,22 @@ export class Night {
         this.#archived += 1;
         continue;
       }
-      // What is called otherwise than an account is told by one part, too, by whatever it is called.
-      const isOurs = (one: string): boolean => shard === undefined || shardOf(one, shard.count) === shard.index;
-      if (did !== undefined && !isOurs(did)) {
+      if (did !== undefined && !isInShard(did, shard)) {
         continue;
       }
       const newest = await newestIn(path).catch((error: unknown) => expectedFailure(error, signal));
       if (isDecampError(newest)) {
-        if (isOurs(did ?? path)) {
+        // What is called otherwise than an account is told by one part, too, by whatever it is called.
+        if (isInShard(did ?? path, shard)) {
           yield { name: did ?? splitPath(path).name, ...(did === undefined ? {} : { did }), error: newest };
         }
         continue;
       }
-      if (newest?.source !== origin || path !== joinPath(folder, archiveName(newest.did)) || !isOurs(newest.did)) {
+      if (
+        newest?.source !== origin ||
+        path !== joinPath(folder, archiveName(newest.did)) ||
+        !isInShard(newest.did, shard)
+      ) {
         continue;
       }
       if (this.#listed.has(numberOf(newest.did))) {

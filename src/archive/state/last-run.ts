@@ -9,7 +9,7 @@
 import * as v from "valibot";
 import { isDid } from "../../identity/names.ts";
 import { readWhole, writeWhole } from "../../services/disk/files.ts";
-import { shardOf, type Shard } from "./shard.ts";
+import { isInShard, type Shard } from "./shard.ts";
 import { lastRunFile } from "./run-files.ts";
 
 /** What becomes of an account in a run over all of them; each has one outcome. */
@@ -268,9 +268,7 @@ export function leastRenewedAt({ behind, seenAt }: LastRun): string | undefined 
 export function renewedAt(runs: readonly LastRun[], newest: Renewable): number {
   const { did, source, createdAt, updatedAt } = newest;
   const seen = runs.flatMap(({ server, shard, seenAt, behind }) =>
-    server === source && (shard === undefined || shardOf(did, shard.count) === shard.index)
-      ? [behind[did] ?? seenAt]
-      : [],
+    server === source && isInShard(did, shard) ? [behind[did] ?? seenAt] : [],
   );
   return [createdAt, updatedAt, ...seen].reduce((last, one) => Math.max(last, Date.parse(one ?? createdAt)), 0);
 }

@@ -18,6 +18,11 @@ export function shardOf(did: string, count: number): number {
   return numberIn(did, 0, 4) % count;
 }
 
+/** Whether a DID belongs to a shard; each does where there are no shards. */
+export function isInShard(did: string, shard: Shard | undefined): boolean {
+  return shard === undefined || shardOf(did, shard.count) === shard.index;
+}
+
 let last = { did: "", digits: "" };
 
 /**

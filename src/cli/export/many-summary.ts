@@ -68,36 +68,22 @@ export function summarize(tally: Tally, run: RunFacts, { json, quiet }: GlobalFl
 }
 
 function factsOf(tally: Tally, run: RunFacts, ok: boolean): object {
-  const {
-    complete,
-    unchanged,
-    incomplete,
-    asBefore,
-    mended,
-    shrunk,
-    failed,
-    inactive,
-    takenDown,
-    moved,
-    gone,
-    unasked,
-  } = tally;
   const { missed, listedOld } = tally;
   const { folder, silence, notLookedUp, startedAt, endedAt, requests, renewedAt } = run;
   const accounts = {
     total: totalOf(tally),
-    complete,
-    unchanged,
-    incomplete,
-    asBefore,
-    mended,
-    shrunk,
-    failed,
-    inactive,
-    takenDown,
-    moved,
-    gone,
-    unasked,
+    complete: tally.complete,
+    unchanged: tally.unchanged,
+    incomplete: tally.incomplete,
+    asBefore: tally.asBefore,
+    mended: tally.mended,
+    shrunk: tally.shrunk,
+    failed: tally.failed,
+    inactive: tally.inactive,
+    takenDown: tally.takenDown,
+    moved: tally.moved,
+    gone: tally.gone,
+    unasked: tally.unasked,
     notLookedUp,
   };
   return {
@@ -118,7 +104,7 @@ function factsOf(tally: Tally, run: RunFacts, ok: boolean): object {
         ? undefined
         : { ...missed, since: new Date(missed.since).toISOString(), much: isMuchMissed(missed) },
     listedOld: listedOld === 0 ? undefined : listedOld,
-    unanswered: silence === undefined || unasked + notLookedUp === 0 ? undefined : nameFailure(silence),
+    unanswered: silence === undefined || tally.unasked + notLookedUp === 0 ? undefined : nameFailure(silence),
   };
 }
 
