@@ -136,7 +136,33 @@ promises.rename = async (from, to) =>
 promises.link = async (from, to) =>
   String(to).includes(path) ? perform(`link ${String(to)}`, async () => link(from, to)) : link(from, to);
 
+const { linkSync, mkdirSync, renameSync, unlinkSync } = files;
+
+files.renameSync = (from, to) => {
+  if (String(to).includes(path)) {
+    performAtOnce(`rename ${String(to)}`, () => renameSync(from, to));
+  } else {
+    renameSync(from, to);
+  }
+};
+
+files.linkSync = (from, to) => {
+  if (String(to).includes(path)) {
+    performAtOnce(`link ${String(to)}`, () => linkSync(from, to));
+  } else {
+    linkSync(from, to);
+  }
+};
+
 if (removals === true) {
+  const countedAtOnce =
+    <T extends unknown[], R>(name: string, work: (file: PathLike, ...more: T) => R) =>
+    (file: PathLike, ...more: T): R =>
+      String(file).includes(path)
+        ? performAtOnce(`${name} ${String(file)}`, () => work(file, ...more))
+        : work(file, ...more);
+  files.mkdirSync = countedAtOnce("mkdir", mkdirSync as (file: PathLike) => undefined) as typeof mkdirSync;
+  files.unlinkSync = countedAtOnce("unlink", unlinkSync);
   const counted =
     <T extends unknown[], R>(name: string, work: (file: PathLike, ...more: T) => Promise<R>) =>
     async (file: PathLike, ...more: T): Promise<R> =>

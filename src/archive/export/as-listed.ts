@@ -11,14 +11,7 @@
  */
 import { contentAtOnce, foldersAtOnce, sizeAtOnce } from "../../services/disk/quick-look.ts";
 import type { ListedRepo } from "../../services/servers/pds.ts";
-import {
-  blobFiles,
-  compareSnapshotNames,
-  snapshotFile,
-  snapshotFolder,
-  snapshotName,
-  snapshotsFolder,
-} from "../layout.ts";
+import { blobFiles, compareSnapshotNames, snapshotFiles, snapshotName, snapshotsFolder } from "../layout.ts";
 import { hasAllBlobs, parseSoundManifest, partsLeftOut, type Manifest } from "../manifest.ts";
 import { partInTurn } from "../state/shard.ts";
 
@@ -46,13 +39,17 @@ export function keptAsListed(
   stated: ListedRepo,
   now: number,
 ): Manifest | undefined {
-  const newest = foldersAtOnce(snapshotsFolder(archive))
-    ?.filter((name) => snapshotName.test(name))
-    .reduce((last, name) => (last === "" || compareSnapshotNames(name, last) > 0 ? name : last), "");
-  if (newest === undefined || newest === "") {
+  const snapshots = snapshotsFolder(archive);
+  let newest = "";
+  for (const name of foldersAtOnce(snapshots) ?? []) {
+    newest = snapshotName.test(name) && (newest === "" || compareSnapshotNames(name, newest) > 0) ? name : newest;
+  }
+  if (newest === "") {
     return undefined;
   }
-  const bytes = contentAtOnce(snapshotFile(archive, newest, "manifest"), longest);
+  // Very many are looked at: to join the parts of each path anew takes as long as a look at the disk.
+  const folder = `${snapshots}/${newest}`;
+  const bytes = contentAtOnce(`${folder}/${snapshotFiles.manifest}`, longest);
   const manifest = bytes === undefined ? undefined : parseSoundManifest(bytes);
   if (
     manifest === undefined ||
@@ -67,7 +64,6 @@ export function keptAsListed(
     return undefined;
   }
   const { files, blobs } = manifest;
-  const folder = snapshotFolder(archive, newest);
   const pathOf = blobFiles(archive);
   const [turns, turn] = blobs.length <= fewBlobs ? [1, 0] : [blobTurns, partInTurn(blobTurns, now)];
   const isWhole =

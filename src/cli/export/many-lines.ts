@@ -34,14 +34,17 @@ interface Around {
 export function tell(outcome: Outcome, absent: Absent | undefined, around: Around): boolean {
   const { folder, globals, terminal } = around;
   const { name, did } = outcome;
-  const archive = did === undefined ? undefined : joinPath(folder, archiveName(did));
-  const facts =
-    "error" in outcome
-      ? { ok: false, ...absent, ...failureFacts(outcome.error) }
-      : { ok: true, ...resultFacts(archive ?? "", outcome.result) };
-  const document = { type: "account", version: 1, account: name, did, archive, ...facts };
-  if (tellDocument(terminal, globals.json, document)) {
-    return false;
+  // Very many are told of, mostly to nobody.
+  if (globals.json || terminal.log.isOpen) {
+    const archive = did === undefined ? undefined : joinPath(folder, archiveName(did));
+    const facts =
+      "error" in outcome
+        ? { ok: false, ...absent, ...failureFacts(outcome.error) }
+        : { ok: true, ...resultFacts(archive ?? "", outcome.result) };
+    const document = { type: "account", version: 1, account: name, did, archive, ...facts };
+    if (tellDocument(terminal, globals.json, document)) {
+      return false;
+    }
   }
   const lines = linesOf(outcome, absent, around);
   lines.forEach((line) => terminal.out.line(...line));

@@ -1,6 +1,9 @@
 /**
  * Files that are whole or not there: written beside their place, synced, and renamed into it. Failures of the disk
  * become one sentence with the path (code `storage`).
+ *
+ * What only changes names is done in place: an account has a dozen small files, and to give way for each name takes ten
+ * times as long as to change it. What brings bytes to the disk, or takes all that is in a folder away, gives way.
  */
 
 import { createHash, randomBytes, type Hash } from "node:crypto";
@@ -9,15 +12,19 @@ import {
   constants,
   createReadStream,
   fstatSync,
+  linkSync,
   lstatSync,
+  mkdirSync,
   openSync,
   readdir,
   readdirSync,
   readFile,
   readFileSync,
+  renameSync,
   statSync,
+  unlinkSync,
 } from "node:fs";
-import { copyFile, link, mkdir, open, rename, rm, stat, unlink } from "node:fs/promises";
+import { copyFile, open, rm } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import type { Readable } from "node:stream";
 import { promisify } from "node:util";
@@ -173,7 +180,7 @@ export class NewFile {
       await this.#syncContent();
       this.#requireOwnPart();
       this.#file.close();
-      await rename(this.#part, as);
+      renameSync(this.#part, as);
       await syncFolder(dirname(as));
     });
   }
@@ -209,7 +216,7 @@ export class NewFile {
       await this.#syncContent();
       this.#requireOwnPart();
       this.#file.close();
-      await rename(this.#part, as);
+      renameSync(this.#part, as);
     });
   }
 
@@ -246,7 +253,8 @@ export class NewFile {
       // Nobody needs it any more.
     }
     if (isOurs) {
-      await removeName(this.#part);
+      // To take a large one away can last.
+      await rm(this.#part, { force: true });
     }
   }
 }
@@ -355,7 +363,7 @@ async function nameNew(part: string, path: string): Promise<boolean> {
     if (await isThere(path)) {
       return false;
     }
-    await rename(part, path);
+    renameSync(part, path);
     return true;
   }
 }
@@ -368,14 +376,14 @@ async function nameNew(part: string, path: string): Promise<boolean> {
  */
 export async function linkNew(from: string, to: string): Promise<boolean> {
   try {
-    await link(from, to);
+    linkSync(from, to);
     return true;
   } catch (error) {
     if (systemCode(error) !== "EEXIST") {
       throw error;
     }
     // A disk in the network may have done it, and lost the answer.
-    return (await stat(from)).nlink > 1;
+    return statSync(from).nlink > 1;
   }
 }
 
@@ -387,7 +395,7 @@ export async function isThere(path: string): Promise<boolean> {
 /** Removes the name of a file, if there is one. Throws what the disk says. */
 export async function removeName(path: string): Promise<void> {
   try {
-    await unlink(path);
+    unlinkSync(path);
   } catch (error) {
     if (systemCode(error) !== "ENOENT") {
       throw error;
@@ -458,7 +466,7 @@ export async function linkFile(from: string, to: string): Promise<void> {
   await onDisk(to, async () => {
     await makeFolder(dirname(to));
     try {
-      await link(from, to);
+      linkSync(from, to);
     } catch (error) {
       if (["ENOENT", "EEXIST"].includes(systemCode(error) ?? "")) {
         throw error;
@@ -472,7 +480,7 @@ export async function linkFile(from: string, to: string): Promise<void> {
       } finally {
         await handle.close();
       }
-      await rename(part, to);
+      renameSync(part, to);
     }
     await syncFolder(dirname(to));
   });
@@ -484,7 +492,7 @@ export async function makeFolder(path: string): Promise<void> {
     return;
   }
   try {
-    await mkdir(path, { recursive: true, mode: privateFolder });
+    mkdirSync(path, { recursive: true, mode: privateFolder });
   } catch (error) {
     // Of a disk that is read-only, and more, Node says here that there is no such folder.
     if (systemCode(error) !== "ENOENT") {
@@ -493,7 +501,7 @@ export async function makeFolder(path: string): Promise<void> {
     if (dirname(path) !== path) {
       await makeFolder(dirname(path));
     }
-    await mkdir(path, { mode: privateFolder });
+    mkdirSync(path, { mode: privateFolder });
   }
 }
 

@@ -9,6 +9,8 @@ import { unreadable } from "./unreadable.ts";
 
 /** So much is read at a time, in bytes. */
 const pieceSize = 256 * 1024;
+/** A file of so many bytes is read in place: where it lies, that takes as long as to open it, which is done so, too. */
+const small = 64 * 1024;
 /** Memory to read into, which is used again: else the garbage collector has more to do than the hash. */
 const spare: Uint8Array[] = [];
 const readInto = promisify(read);
@@ -29,11 +31,12 @@ export async function hashFile(path: string, signal: AbortSignal): Promise<Hashe
   const piece = spare.pop() ?? new Uint8Array(pieceSize);
   let size = 0;
   try {
-    // Very many files are small: only to read one is worth giving way for.
+    // Very many files are small: only to read a larger one is worth giving way for.
     const file = openSync(path, readPlain);
     try {
-      checkPlain(path, fstatSync(file));
-      for (let isAtEnd = false; ;) {
+      const found = fstatSync(file);
+      checkPlain(path, found);
+      for (let isAtEnd = found.size <= small; ;) {
         signal.throwIfAborted();
         const bytesRead: number = isAtEnd
           ? readSync(file, piece, 0, piece.length, size)

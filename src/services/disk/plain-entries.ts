@@ -3,7 +3,7 @@
  * only when it is empty. For folders that others may have put something in.
  */
 import { randomBytes } from "node:crypto";
-import { lstatSync, readdirSync, statSync } from "node:fs";
+import { linkSync, lstatSync, readdirSync, renameSync, statSync } from "node:fs";
 import { copyFile, link, lstat, open, rename, rm, rmdir, unlink } from "node:fs/promises";
 import { dirname } from "node:path";
 import { isDecampError } from "../../errors.ts";
@@ -150,7 +150,8 @@ export async function readPlainFile(path: string): Promise<Uint8Array | undefine
 /** Removes a plain file; whatever else has that name stays. @throws DecampError `storage` */
 export async function removeFile(path: string): Promise<void> {
   try {
-    if ((await lstat(path)).isFile()) {
+    // Mostly there is none.
+    if (lstatSync(path, { throwIfNoEntry: false })?.isFile() === true) {
       await unlink(path);
     }
   } catch (error) {
@@ -275,7 +276,7 @@ export async function writeOnce(path: string, content: string): Promise<boolean>
     } finally {
       file.close();
     }
-    const written = await giveName(part, path);
+    const written = giveName(part, path);
     await syncFolders([dirname(path)]);
     return written;
   } catch (error) {
@@ -285,9 +286,9 @@ export async function writeOnce(path: string, content: string): Promise<boolean>
   }
 }
 
-async function giveName(part: string, path: string): Promise<boolean> {
+function giveName(part: string, path: string): boolean {
   try {
-    await link(part, path);
+    linkSync(part, path);
     return true;
   } catch (error) {
     if (systemCode(error) === "EEXIST") {
@@ -295,12 +296,9 @@ async function giveName(part: string, path: string): Promise<boolean> {
     }
   }
   // A disk that knows no links.
-  const isTaken = await lstat(path).then(
-    () => true,
-    () => false,
-  );
+  const isTaken = lstatSync(path, { throwIfNoEntry: false }) !== undefined;
   if (!isTaken) {
-    await rename(part, path);
+    renameSync(part, path);
   }
   return !isTaken;
 }
