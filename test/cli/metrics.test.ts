@@ -213,6 +213,14 @@ test("a list that cannot be had, and a run that is interrupted, leave figures, t
   expect(stopped.exitCode).toBe(130);
   expect(figure(stopped.families, "exit_code")).toBe(130);
   expect(figure(stopped.families, "runs_total", 'result="interrupted"')).toBe(1);
+  // What was done before that is told.
+  const lines = stopped.stdout
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line) as { type: string });
+  const total = lines.filter(({ type }) => type === "account").length;
+  expect(total).toBeGreaterThan(0);
+  expect(lines.at(-1)).toMatchObject({ type: "result", ok: false, accounts: { total } });
   // What was not reached is as far behind as before.
   const waits = "oldest_renewal_timestamp_seconds";
   expect(figure(stopped.families, waits)).toBe(since);

@@ -46,7 +46,15 @@ export interface ManyOptions {
   ) => Promise<ExportResult>;
   /** Told how it went, account by account. The next one waits for it. */
   readonly onOutcome: (outcome: Outcome) => Promise<void>;
+  /**
+   * Resolves after so many milliseconds. With it, an archive on which another run is at work is waited for, a minute at
+   * the most; without it, such an account fails at once.
+   */
+  readonly sleep?: (milliseconds: number, signal: AbortSignal) => Promise<void>;
 }
+
+/** For so long each time is waited for an archive on which another run is at work, in milliseconds. */
+const waits = [1_000, 4_000, 10_000, 15_000, 30_000];
 
 /** How a list ended. */
 export interface ListEnd {
@@ -82,7 +90,7 @@ export async function exportMany(
       }
       running.add(did);
       try {
-        await work.onOutcome({ name, did, result: await work.export(did, account, stated, either) });
+        await work.onOutcome({ name, did, result: await exportInTurn({ did, account, stated }, work, either) });
       } finally {
         running.delete(did);
       }
@@ -97,6 +105,25 @@ export async function exportMany(
     }
   });
   return ended;
+}
+
+/** Exports an account, once nobody else is at work on its archive. Throws as `export` of the options. */
+async function exportInTurn(
+  { did, account, stated }: { did: string; account: Account; stated: ListedRepo | undefined },
+  { sleep, ...work }: Pick<ManyOptions, "export" | "sleep">,
+  signal: AbortSignal,
+): Promise<ExportResult> {
+  for (const wait of sleep === undefined ? [] : waits) {
+    try {
+      return await work.export(did, account, stated, signal);
+    } catch (error) {
+      if (!isDecampError(error, "locked")) {
+        throw error;
+      }
+    }
+    await sleep?.(wait, signal);
+  }
+  return work.export(did, account, stated, signal);
 }
 
 /** The list up to where it breaks. Exports that have begun go on. */

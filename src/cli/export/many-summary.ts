@@ -28,8 +28,8 @@ export interface RunFacts {
   readonly isPublic: boolean;
   /** Whether the exit code is 0. */
   readonly isWell: boolean;
-  /** Whether the list was gone through to its end. */
-  readonly isWhole: boolean;
+  /** Whether all were gone through, or the list broke off, or the run was stopped, as by a full disk. */
+  readonly end: "whole" | "broken" | "stopped";
   /** Of the directory, if it has left something without an answer. */
   readonly silence: DecampError | undefined;
   /** Identities that should have been looked up, of accounts in which else nothing has changed. */
@@ -48,7 +48,8 @@ export interface RunFacts {
 /** Says what became of all of them. */
 export function summarize(tally: Tally, run: RunFacts, { json, quiet }: GlobalFlags, terminal: Terminal): void {
   const { out } = terminal;
-  const facts = factsOf(tally, run, !isBad(tally, run.notLookedUp, run.flags.allowKnownMissing));
+  const isGood = run.end !== "stopped" && !isBad(tally, run.notLookedUp, run.flags.allowKnownMissing);
+  const facts = factsOf(tally, run, isGood);
   if (tellDocument(terminal, json, { type: "result", version: 1, command: "export", ...facts })) {
     return;
   }
@@ -123,6 +124,13 @@ const classTexts: Readonly<
   failed: { name: "failed" },
 };
 
+/** What is said of a run that is not well. */
+const verdicts = {
+  whole: "Not all is well",
+  broken: "Before the list broke off",
+  stopped: "Before it stopped",
+} as const;
+
 /** How many there are of each class, with those in front that something is wrong with. */
 function countLines(tally: Tally, run: RunFacts): Line[] {
   const { asBefore, mended, shrunk, bare, receivedBytes, oldest } = tally;
@@ -153,7 +161,7 @@ function countLines(tally: Tally, run: RunFacts): Line[] {
   const time = durationText((run.endedAt - run.startedAt) / 1000);
   const verdict = run.isWell
     ? ({ text: "All is well", style: "green" } as const)
-    : ({ text: run.isWhole ? "Not all is well" : "Before the list broke off", style: "yellow" } as const);
+    : ({ text: verdicts[run.end], style: "yellow" } as const);
   const cost = [
     time,
     ...(run.requests === 0 ? [] : [plural(run.requests, "request")]),

@@ -42,7 +42,7 @@ import { isListedOld } from "./old-list.ts";
 import { plural } from "../talk/reporters/amounts.ts";
 import { ping } from "../talk/reporters/ping.ts";
 import { Books } from "./books.ts";
-import { summarize } from "./many-summary.ts";
+import { summarize, type RunFacts } from "./many-summary.ts";
 import { isBad, newTally, totalOf, type Absent, type Tally } from "./many-tally.ts";
 
 const defaultJobs = 4;
@@ -174,6 +174,7 @@ async function exportAll(plan: Plan, lost: AbortSignal): Promise<number> {
         return result;
       },
       onOutcome,
+      sleep: services.sleep,
     });
     if (night !== undefined && ended.listError === undefined) {
       for await (const gone of night.findGone(signal)) {
@@ -190,31 +191,38 @@ async function exportAll(plan: Plan, lost: AbortSignal): Promise<number> {
     }
     return { ...ended, notLookedUp: night?.notLookedUp ?? 0 };
   };
+  const conclude = async (end: RunFacts["end"], exitCode: number, notLookedUp: number): Promise<void> => {
+    const isWhole = end === "whole";
+    const figures = await books.close(exitCode, isWhole);
+    if (isWhole) {
+      await ping(flags.pingCommand, exitCode, globals, terminal);
+    }
+    if (isWhole || totalOf(tally) > 0) {
+      const isPublic = plan.night !== undefined && plan.adminPassword === undefined;
+      const isWell = isWhole && exitCode === 0;
+      const { silence } = services.directory;
+      const known = { folder, flags, isPublic, isTold, isWell, end, silence, notLookedUp };
+      summarize(tally, { ...known, ...figures }, globals, terminal);
+    }
+  };
   const life = signsOfLife(tally, globals, terminal);
   const { listError, notLookedUp } = await stoppable(work, tellStopping(terminal, globals))
     .catch(async (error: unknown) => {
-      await books.close(failureFacts(error).exitCode, false);
+      // A bug is no end of a run that has anything to say.
+      await (isDecampError(error)
+        ? conclude("stopped", error.exitCode, 0)
+        : books.close(failureFacts(error).exitCode, false));
       throw error;
     })
     .finally(() => clearInterval(life));
-  const { silence } = services.directory;
-  const code =
-    isBad(tally, notLookedUp, flags.allowKnownMissing) || (flags.failOn ?? []).some((one) => tally[one] > 0)
-      ? exitCodeOf("incomplete")
-      : 0;
-  const figures = await books.close(listError?.exitCode ?? code, listError === undefined);
-  if (listError === undefined) {
-    await ping(flags.pingCommand, code, globals, terminal);
-  }
-  if (listError === undefined || totalOf(tally) > 0) {
-    const isWhole = listError === undefined;
-    const isPublic = plan.night !== undefined && plan.adminPassword === undefined;
-    const known = { folder, flags, isPublic, isTold, isWell: isWhole && code === 0, isWhole, silence, notLookedUp };
-    summarize(tally, { ...known, ...figures }, globals, terminal);
-  }
   if (listError !== undefined) {
+    await conclude("broken", listError.exitCode, notLookedUp);
     throw listError;
   }
+  const isFailure =
+    isBad(tally, notLookedUp, flags.allowKnownMissing) || (flags.failOn ?? []).some((one) => tally[one] > 0);
+  const code = isFailure ? exitCodeOf("incomplete") : 0;
+  await conclude("whole", code, notLookedUp);
   return code;
 }
 
