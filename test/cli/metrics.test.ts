@@ -162,7 +162,8 @@ test("a night in which all is well", async () => {
   // Somebody else than who runs it collects it; nothing in it is about one account, and nothing lies beside it.
   expect((await stat(figures)).mode & 0o777).toBe(0o644);
   expect(text).not.toMatch(/did:|\.example/);
-  expect((await readdir(folder)).toSorted()).toEqual(["backups", "decamp.prom", "state"]);
+  // What was seen of the identities lies in the archives.
+  expect((await readdir(folder)).toSorted()).toEqual(["backups", "decamp.prom"]);
 });
 
 test("accounts that fail are counted by the code, and have waited since they were up to date", async () => {

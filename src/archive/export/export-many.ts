@@ -50,7 +50,7 @@ export interface ManyOptions {
    * Resolves after so many milliseconds. With it, an archive on which another run is at work is waited for, a minute at
    * the most; without it, such an account fails at once.
    */
-  readonly sleep?: (milliseconds: number, signal: AbortSignal) => Promise<void>;
+  readonly sleep?: ((milliseconds: number, signal: AbortSignal) => Promise<void>) | undefined;
 }
 
 /** For so long each time is waited for an archive on which another run is at work, in milliseconds. */

@@ -1,6 +1,7 @@
 /**
  * `decamp export --all` and `--accounts`: many accounts, an archive and a line each, and what became of all of them.
  */
+import { archivedHeads, type ArchivedHeads } from "../../archive/state/archived-heads.ts";
 import { exportOptions } from "../../archive/export/export-options.ts";
 import { exportFound, findToExport } from "../../archive/export/find-and-export.ts";
 import { findDid } from "../../account/find.ts";
@@ -83,9 +84,11 @@ export async function exportManyCommand(
       const plan = { folder, origin, flags, services, globals, terminal, night: undefined };
       return await exportAll(plan, new AbortController().signal);
     }
-    const night = { folder, origin, shard: flags.shard, services };
+    const heads = archivedHeads(folder, opened.heads);
+    const ofNight = { ...services, heads };
+    const night = { folder, origin, shard: flags.shard, services: ofNight };
     const held = { now: services.now(), signal: new AbortController().signal };
-    const plan = { folder, origin, flags, services, globals, terminal, night };
+    const plan = { folder, origin, flags, services: ofNight, globals, terminal, night, heads };
     const adminPassword = operator.isGiven
       ? await readAdminPassword(origin, operator.flags, { services, globals, terminal, known: secrets }).catch(
           async (error: unknown) => {
@@ -150,6 +153,9 @@ async function exportAll(plan: Plan, lost: AbortSignal): Promise<number> {
     const onOutcome = async (outcome: Outcome): Promise<void> => {
       const isUnasked = "error" in outcome && outcome.error === services.directory.silence;
       const absent = await findAbsent(outcome, setting, signal);
+      if (outcome.did !== undefined) {
+        await plan.heads?.settle(outcome.did, "result" in outcome);
+      }
       await books.enter(outcome, absent, isUnasked);
       if (outcome.did !== undefined && absent === undefined) {
         night?.settle(outcome.did, !("error" in outcome));
@@ -246,6 +252,8 @@ interface Plan {
   readonly terminal: Terminal;
   /** For all accounts of a server. */
   readonly night: NightSetting | undefined;
+  /** The ones of the services, if it is for all accounts of a server. */
+  readonly heads?: ArchivedHeads;
   /** Of its operator. */
   readonly adminPassword?: string | undefined;
 }

@@ -1,0 +1,110 @@
+/**
+ * The heads of the audit logs of very many accounts. What was seen last of one lies in its archive, with the whole log:
+ * so a run with another state, or with none, notices as well that an operation is held back. A further file for each
+ * account would only take longer; what no archive has got is remembered as usual.
+ */
+import { hash } from "node:crypto";
+import { isJsonObject } from "../../data/json-object.ts";
+import { isDecampError } from "../../errors.ts";
+import type { SeenHead, SeenHeads } from "../../services/disk/seen-heads.ts";
+import { joinPath } from "../../services/disk/files.ts";
+import { readPlainFile } from "../../services/disk/plain-entries.ts";
+import { archiveName, snapshotFile, snapshotFiles } from "../layout.ts";
+import { listSnapshots, readManifest } from "../manifest.ts";
+
+export interface ArchivedHeads extends SeenHeads {
+  /**
+   * Says that the run is through with an account.
+   *
+   * @param isArchived whether its archive has the log as it was seen; else its head is remembered, durably
+   * @throws as `SeenHeads.remember`
+   */
+  settle(did: string, isArchived: boolean): Promise<void>;
+}
+
+/**
+ * @param folder of the archives
+ * @param heads where the rest is remembered
+ * @returns of which `recall` has the later one of what is remembered and what the archive has (an archive that cannot
+ *   be read says nothing), and `remember` is durable once the account is settled
+ */
+export function archivedHeads(folder: string, heads: SeenHeads): ArchivedHeads {
+  /** Seen by this run, and not settled: of the accounts that it is at. */
+  const unsettled = new Map<string, SeenHead>();
+  /** The logs that were compared with, of the same. */
+  const places = new Map<string, string>();
+  return {
+    ...heads,
+    place: (did) => places.get(did) ?? heads.place(did),
+    recall: async (did) => {
+      const remembered = await heads.recall(did);
+      const archived = await archivedLog(joinPath(folder, archiveName(did))).catch((error: unknown) => {
+        if (!isDecampError(error)) {
+          throw error;
+        }
+        return undefined;
+      });
+      if (archived === undefined || (remembered !== undefined && !archived.cids.has(remembered.cid))) {
+        return remembered;
+      }
+      places.set(did, archived.path);
+      return { did, cid: archived.head, seenAt: archived.seenAt };
+    },
+    remember: async (head) => {
+      unsettled.set(head.did, head);
+    },
+    settle: async (did, isArchived) => {
+      const head = unsettled.get(did);
+      unsettled.delete(did);
+      places.delete(did);
+      if (head !== undefined && !isArchived) {
+        await heads.remember(head);
+      }
+    },
+  };
+}
+
+/** An audit log as it lies in an archive, where it was proved before. */
+interface ArchivedLog {
+  readonly path: string;
+  /** CIDs of all its operations, and of the newest one that counts. */
+  readonly cids: ReadonlySet<string>;
+  readonly head: string;
+  /** When its snapshot was made, ISO 8601. */
+  readonly seenAt: string;
+}
+
+/**
+ * The log of the newest snapshot; undefined if that is not there, or not whole.
+ *
+ * @throws DecampError `storage`, `damaged`
+ */
+async function archivedLog(archive: string): Promise<ArchivedLog | undefined> {
+  const newest = (await listSnapshots(archive)).at(-1);
+  const manifest = newest === undefined ? undefined : await readManifest(archive, newest);
+  if (manifest === undefined) {
+    return undefined;
+  }
+  const path = snapshotFile(archive, manifest.snapshot, "log");
+  const bytes = await readPlainFile(path);
+  if (bytes === undefined || hash("sha256", bytes, "hex") !== manifest.files[snapshotFiles.log]?.sha256) {
+    return undefined;
+  }
+  const entries = parseEntries(bytes);
+  const head = entries.findLast(({ nullified }) => !nullified);
+  return head === undefined
+    ? undefined
+    : { path, cids: new Set(entries.map(({ cid }) => cid)), head: head.cid, seenAt: manifest.createdAt };
+}
+
+function parseEntries(bytes: Uint8Array): { readonly cid: string; readonly nullified: boolean }[] {
+  try {
+    const log: unknown = JSON.parse(new TextDecoder().decode(bytes));
+    return (Array.isArray(log) ? log : []).flatMap((entry: unknown) => {
+      const { cid, nullified } = isJsonObject(entry) ? entry : {};
+      return typeof cid === "string" ? [{ cid, nullified: nullified === true }] : [];
+    });
+  } catch {
+    return [];
+  }
+}
