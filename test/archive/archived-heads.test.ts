@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
@@ -66,6 +66,16 @@ test("without an archive only what is remembered counts", async () => {
   expect(await heads.recall(did)).toBeUndefined();
   await state.remember({ did, cid: "bafyrei", seenAt });
   expect(await heads.recall(did)).toEqual({ did, cid: "bafyrei", seenAt });
+});
+
+test("a snapshot that is not finished, or has lost its manifest, leaves the one before it", async () => {
+  const archive = join(folder, archiveName(account.did));
+  const later = join(archive, "snapshots", "3zzzzzzzzzzzz");
+  mkdirSync(later);
+  expect(await heads.recall(account.did)).toMatchObject({ cid: head });
+  writeFileSync(join(later, "manifest.json"), "{}");
+  expect(await heads.recall(account.did)).toMatchObject({ cid: head });
+  rmSync(later, { recursive: true });
 });
 
 test("a log that is not as it was written says nothing", async () => {

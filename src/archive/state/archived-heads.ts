@@ -75,19 +75,35 @@ interface ArchivedLog {
 }
 
 /**
- * The log of the newest snapshot; undefined if that is not there, or not whole.
+ * The log of the newest snapshot that has it whole; undefined if none has.
  *
- * @throws DecampError `storage`, `damaged`
+ * @throws DecampError `storage`
  */
 async function archivedLog(archive: string): Promise<ArchivedLog | undefined> {
-  const newest = (await listSnapshots(archive)).at(-1);
-  const manifest = newest === undefined ? undefined : await readManifest(archive, newest);
-  if (manifest === undefined) {
-    return undefined;
+  for (const name of (await listSnapshots(archive)).toReversed()) {
+    const found = await logOf(archive, name).catch((error: unknown) => {
+      if (!isDecampError(error, "damaged")) {
+        throw error;
+      }
+      return undefined;
+    });
+    if (found !== undefined) {
+      return found;
+    }
   }
-  const path = snapshotFile(archive, manifest.snapshot, "log");
-  const bytes = await readPlainFile(path);
-  if (bytes === undefined || hash("sha256", bytes, "hex") !== manifest.files[snapshotFiles.log]?.sha256) {
+  return undefined;
+}
+
+/** @throws DecampError `damaged` for a manifest that cannot be read, `storage` */
+async function logOf(archive: string, snapshot: string): Promise<ArchivedLog | undefined> {
+  const manifest = await readManifest(archive, snapshot);
+  const path = snapshotFile(archive, snapshot, "log");
+  const bytes = manifest === undefined ? undefined : await readPlainFile(path);
+  if (
+    manifest === undefined ||
+    bytes === undefined ||
+    hash("sha256", bytes, "hex") !== manifest.files[snapshotFiles.log]?.sha256
+  ) {
     return undefined;
   }
   const entries = parseEntries(bytes);

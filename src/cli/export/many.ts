@@ -16,7 +16,7 @@ import { readableManifests, readManifests } from "../../archive/manifest.ts";
 import { readLastRun } from "../../archive/state/last-run.ts";
 import { lastRunFile, nightLock } from "../../archive/state/run-files.ts";
 import { budgets } from "../../data/budgets.ts";
-import { DecampError, exitCodeOf, isDecampError } from "../../errors.ts";
+import { DecampError, exitCodeOf, expectedFailure, isDecampError } from "../../errors.ts";
 import { parseServerUrl } from "../../identity/addresses.ts";
 import { parseAccount, type Account } from "../../identity/names.ts";
 import type { MigrationServices } from "../../migration/context.ts";
@@ -154,7 +154,10 @@ async function exportAll(plan: Plan, lost: AbortSignal): Promise<number> {
       const isUnasked = "error" in outcome && outcome.error === services.directory.silence;
       const absent = await findAbsent(outcome, setting, signal);
       if (outcome.did !== undefined) {
-        await plan.heads?.settle(outcome.did, "result" in outcome);
+        await plan.heads?.settle(outcome.did, "result" in outcome).catch((error: unknown) => {
+          const { message } = expectedFailure(error, signal);
+          warnOfRun({ code: "head-not-remembered", message }, globals, terminal);
+        });
       }
       await books.enter(outcome, absent, isUnasked);
       if (outcome.did !== undefined && absent === undefined) {
