@@ -1,7 +1,8 @@
 /**
  * The heads of the audit logs of very many accounts. What was seen last of one lies in its archive, with the whole log:
  * so a run with another state, or with none, notices as well that an operation is held back. A further file for each
- * account would only take longer; what no archive has got is remembered as usual.
+ * account would only take longer; what no archive has got is remembered as usual, once the run is through with it. A run
+ * that is stopped before that has seen nothing.
  */
 import { hash } from "node:crypto";
 import { isJsonObject } from "../../data/json-object.ts";
@@ -10,7 +11,7 @@ import type { SeenHead, SeenHeads } from "../../services/disk/seen-heads.ts";
 import { joinPath } from "../../services/disk/files.ts";
 import { readPlainFile } from "../../services/disk/plain-entries.ts";
 import { archiveName, snapshotFile, snapshotFiles } from "../layout.ts";
-import { listSnapshots, readManifest } from "../manifest.ts";
+import { readableManifests } from "../manifest.ts";
 
 export interface ArchivedHeads extends SeenHeads {
   /**
@@ -80,37 +81,18 @@ interface ArchivedLog {
  * @throws DecampError `storage`
  */
 async function archivedLog(archive: string): Promise<ArchivedLog | undefined> {
-  for (const name of (await listSnapshots(archive)).toReversed()) {
-    const found = await logOf(archive, name).catch((error: unknown) => {
-      if (!isDecampError(error, "damaged")) {
-        throw error;
+  for (const { snapshot, files, createdAt } of (await readableManifests(archive)).toReversed()) {
+    const path = snapshotFile(archive, snapshot, "log");
+    const bytes = await readPlainFile(path);
+    if (bytes !== undefined && hash("sha256", bytes, "hex") === files[snapshotFiles.log]?.sha256) {
+      const entries = parseEntries(bytes);
+      const head = entries.findLast(({ nullified }) => !nullified);
+      if (head !== undefined) {
+        return { path, cids: new Set(entries.map(({ cid }) => cid)), head: head.cid, seenAt: createdAt };
       }
-      return undefined;
-    });
-    if (found !== undefined) {
-      return found;
     }
   }
   return undefined;
-}
-
-/** @throws DecampError `damaged` for a manifest that cannot be read, `storage` */
-async function logOf(archive: string, snapshot: string): Promise<ArchivedLog | undefined> {
-  const manifest = await readManifest(archive, snapshot);
-  const path = snapshotFile(archive, snapshot, "log");
-  const bytes = manifest === undefined ? undefined : await readPlainFile(path);
-  if (
-    manifest === undefined ||
-    bytes === undefined ||
-    hash("sha256", bytes, "hex") !== manifest.files[snapshotFiles.log]?.sha256
-  ) {
-    return undefined;
-  }
-  const entries = parseEntries(bytes);
-  const head = entries.findLast(({ nullified }) => !nullified);
-  return head === undefined
-    ? undefined
-    : { path, cids: new Set(entries.map(({ cid }) => cid)), head: head.cid, seenAt: manifest.createdAt };
 }
 
 function parseEntries(bytes: Uint8Array): { readonly cid: string; readonly nullified: boolean }[] {

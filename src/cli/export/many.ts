@@ -146,9 +146,10 @@ async function exportAll(plan: Plan, lost: AbortSignal): Promise<number> {
   const books = await Books.open(plan, tally);
   const begunAt = services.now();
   let isTold = false;
-  const work = async (stopped: AbortSignal): Promise<ListEnd & { notLookedUp: number }> => {
+  let night: Night | undefined;
+  const work = async (stopped: AbortSignal): Promise<ListEnd> => {
     const signal = AbortSignal.any([stopped, lost]);
-    const night = plan.night === undefined ? undefined : await Night.begin(plan.night, signal);
+    night = plan.night === undefined ? undefined : await Night.begin(plan.night, signal);
     const setting: Setting = { ...plan, night, homes: new WeakMap(), refused: new WeakSet(), list: { hasAny: false } };
     const onOutcome = async (outcome: Outcome): Promise<void> => {
       const isUnasked = "error" in outcome && outcome.error === services.directory.silence;
@@ -198,9 +199,10 @@ async function exportAll(plan: Plan, lost: AbortSignal): Promise<number> {
       await night.end();
       tally.missed = night.missed();
     }
-    return { ...ended, notLookedUp: night?.notLookedUp ?? 0 };
+    return ended;
   };
-  const conclude = async (end: RunFacts["end"], exitCode: number, notLookedUp: number): Promise<void> => {
+  const notLookedUp = (): number => night?.notLookedUp ?? 0;
+  const conclude = async (end: RunFacts["end"], exitCode: number): Promise<void> => {
     const isWhole = end === "whole";
     const figures = await books.close(exitCode, isWhole);
     if (isWhole) {
@@ -210,28 +212,28 @@ async function exportAll(plan: Plan, lost: AbortSignal): Promise<number> {
       const isPublic = plan.night !== undefined && plan.adminPassword === undefined;
       const isWell = isWhole && exitCode === 0;
       const { silence } = services.directory;
-      const known = { folder, flags, isPublic, isTold, isWell, end, silence, notLookedUp };
+      const known = { folder, flags, isPublic, isTold, isWell, end, silence, notLookedUp: notLookedUp() };
       summarize(tally, { ...known, ...figures }, globals, terminal);
     }
   };
   const life = signsOfLife(tally, globals, terminal);
-  const { listError, notLookedUp } = await stoppable(work, tellStopping(terminal, globals))
+  const { listError } = await stoppable(work, tellStopping(terminal, globals))
     .catch(async (error: unknown) => {
       // A bug is no end of a run that has anything to say.
       await (isDecampError(error)
-        ? conclude("stopped", error.exitCode, 0)
+        ? conclude("stopped", error.exitCode)
         : books.close(failureFacts(error).exitCode, false));
       throw error;
     })
     .finally(() => clearInterval(life));
   if (listError !== undefined) {
-    await conclude("broken", listError.exitCode, notLookedUp);
+    await conclude("broken", listError.exitCode);
     throw listError;
   }
   const isFailure =
-    isBad(tally, notLookedUp, flags.allowKnownMissing) || (flags.failOn ?? []).some((one) => tally[one] > 0);
+    isBad(tally, notLookedUp(), flags.allowKnownMissing) || (flags.failOn ?? []).some((one) => tally[one] > 0);
   const code = isFailure ? exitCodeOf("incomplete") : 0;
-  await conclude("whole", code, notLookedUp);
+  await conclude("whole", code);
   return code;
 }
 

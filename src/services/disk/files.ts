@@ -33,7 +33,7 @@ import { checkPlain, readPlain } from "./plain-file.ts";
 import { noteSpent } from "../spent-memory.ts";
 import { pathFault, shownPath, systemCode } from "../system-error.ts";
 import { ownRules, type SystemRules } from "../system-rules.ts";
-import { syncNames, WrittenFile } from "./write-whole.ts";
+import { atOnce, syncNames, WrittenFile } from "./write-whole.ts";
 
 /** Permissions: state and private parts are for their owner alone. */
 export const privateFile = 0o600;
@@ -68,16 +68,12 @@ export async function readWhole(path: string): Promise<Uint8Array | undefined> {
     try {
       const found = fstatSync(file);
       checkPlain(path, found);
-      // In place, if it is short: to give way costs ten times what the look does.
-      return found.size <= short ? readFileSync(file) : await promisify(readFile)(file);
+      return found.size <= atOnce ? readFileSync(file) : await promisify(readFile)(file);
     } finally {
       closeSync(file);
     }
   });
 }
-
-/** Bytes of a file that is read in place. */
-const short = 1 << 16;
 
 /** Of a large file so much waits in memory for the disk, about (bytes). */
 const unsynced = 8 << 20;

@@ -6,11 +6,10 @@ import { isDecampError } from "../../errors.ts";
 import { checkPlain, readPlain } from "./plain-file.ts";
 import { isAbsent, systemCode } from "../system-error.ts";
 import { unreadable } from "./unreadable.ts";
+import { atOnce } from "./write-whole.ts";
 
 /** So much is read at a time, in bytes. */
 const pieceSize = 256 * 1024;
-/** A file of so many bytes is read in place: where it lies, that takes as long as to open it, which is done so, too. */
-const small = 64 * 1024;
 /** Memory to read into, which is used again: else the garbage collector has more to do than the hash. */
 const spare: Uint8Array[] = [];
 const readInto = promisify(read);
@@ -36,7 +35,7 @@ export async function hashFile(path: string, signal: AbortSignal): Promise<Hashe
     try {
       const found = fstatSync(file);
       checkPlain(path, found);
-      for (let isAtEnd = found.size <= small; ;) {
+      for (let isAtEnd = found.size <= atOnce; ;) {
         signal.throwIfAborted();
         const bytesRead: number = isAtEnd
           ? readSync(file, piece, 0, piece.length, size)

@@ -2,12 +2,19 @@
  * What lies in a folder, told apart by its kind, and removed by its kind: a link is never followed, and a folder goes
  * only when it is empty. For folders that others may have put something in.
  */
-import { randomBytes } from "node:crypto";
 import { linkSync, lstatSync, readdirSync, renameSync, statSync } from "node:fs";
 import { copyFile, link, lstat, open, rename, rm, rmdir, unlink } from "node:fs/promises";
 import { dirname } from "node:path";
 import { isDecampError } from "../../errors.ts";
-import { makeDurableFolder, privateFile, readWhole, removeName, storageError, syncFolders } from "./files.ts";
+import {
+  makeDurableFolder,
+  privateFile,
+  readWhole,
+  removeName,
+  storageError,
+  syncFolders,
+  unusedName,
+} from "./files.ts";
 import { entriesInTurn } from "./folder-names.ts";
 import { isAbsent, systemCode } from "../system-error.ts";
 import { WrittenFile } from "./write-whole.ts";
@@ -266,7 +273,7 @@ export async function replaceByLink(from: string, to: string): Promise<void> {
  * @throws DecampError `storage`
  */
 export async function writeOnce(path: string, content: string): Promise<boolean> {
-  const part = `${path}.${randomBytes(8).toString("hex")}.part`;
+  const part = `${unusedName(path)}.part`;
   try {
     await makeDurableFolder(dirname(path));
     const file = await WrittenFile.create(part, privateFile);

@@ -36,8 +36,8 @@ export function writeAllSync(descriptor: number, bytes: Uint8Array, position: nu
   }
 }
 
-/** So much of the beginning of a file is written in place: to give way costs more than that takes (bytes). */
-const atOnce = 1 << 16;
+/** So many bytes are read or written in place: to give way takes ten times as long. */
+export const atOnce: number = 1 << 16;
 
 /**
  * A new file that is written. A FileHandle does the same, and gives way at each step: for a small file that takes most
@@ -59,7 +59,7 @@ export class WrittenFile {
     return new WrittenFile(openSync(path, "wx+", mode));
   }
 
-  /** Writes all bytes. @param position where in the file (bytes) @throws as `writeAll` */
+  /** Writes all bytes; the beginning of a file in place. @param position where in it (bytes) @throws as `writeAll` */
   async write(bytes: Uint8Array, position: number): Promise<void> {
     if (position + bytes.length <= atOnce) {
       writeAllSync(this.#opened(), bytes, position);
