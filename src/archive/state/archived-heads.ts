@@ -1,8 +1,8 @@
 /**
  * The heads of the audit logs of very many accounts. What was seen last of one lies in its archive, with the whole log:
  * so a run with another state, or with none, notices as well that an operation is held back. A further file for each
- * account would only take longer; what no archive has got is remembered as usual, once the run is through with it. A run
- * that is stopped before that has seen nothing.
+ * account would only take longer; what no archive has got is remembered as usual, once the run is through with it. A
+ * run that is stopped before that has seen nothing.
  */
 import { hash } from "node:crypto";
 import { isJsonObject } from "../../data/json-object.ts";
