@@ -164,7 +164,7 @@ test.skipIf(why.has("rclone"))(
     const [here, there] = ["/srv/backup", "/srv/store/decamp"].map((place) => path.join(machine.at(place), blob));
     const good = readFileSync(here!);
     // In its size, as a disk does it.
-    writeFileSync(here!, Buffer.from(good).fill(0, 0, 1));
+    writeFileSync(here!, Buffer.from([good[0]! ^ 0xff, ...good.subarray(1)]));
     const damaged = await run(machine.at("/etc/decamp/copy.sh"));
     expect(damaged.code).not.toBe(0);
     expect(damaged.stderr).toContain(path.basename(blob));
