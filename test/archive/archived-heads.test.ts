@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { readLog } from "../../src/account/read-log.ts";
-import { archivedHeads, type ArchivedHeads } from "../../src/archive/state/archived-heads.ts";
+import { archivedHeads, type ArchivedHeads } from "../../src/archive/night/archived-heads.ts";
 import { archiveName, snapshotFile } from "../../src/archive/layout.ts";
 import { createSeenHeads, type SeenHeads } from "../../src/services/disk/seen-heads.ts";
 import { logServices } from "../account/support.ts";

@@ -14,7 +14,7 @@ import {
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { keptAsListed } from "../../src/archive/export/as-listed.ts";
+import { keptAsListed } from "../../src/archive/night/as-listed.ts";
 import { isInTurn, partInTurn } from "../../src/archive/state/shard.ts";
 import { archiveName } from "../../src/archive/layout.ts";
 import { Fleet, type FleetAccount } from "../bench/fleet.ts";

@@ -1,7 +1,7 @@
 /** Which identities have changed, by a directory's list: all that stand there, however many they are. */
 import { hash } from "node:crypto";
 import { expect, test } from "vitest";
-import { readChanged } from "../../src/archive/export/changed-identities.ts";
+import { readChanged } from "../../src/archive/night/changed-identities.ts";
 import { exportPage, type ExportLine } from "../../src/services/servers/plc-export.ts";
 import { testNow } from "../repo/tools/account.ts";
 

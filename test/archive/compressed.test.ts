@@ -9,7 +9,7 @@ import { zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { checkArchive } from "../../src/archive/check/check-archive.ts";
 import { compareRecords } from "../../src/archive/compare-snapshots.ts";
-import { keptAsListed } from "../../src/archive/export/as-listed.ts";
+import { keptAsListed } from "../../src/archive/night/as-listed.ts";
 import { snapshotFile, snapshotFolder } from "../../src/archive/layout.ts";
 import {
   parseManifest,

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { takeLock } from "../../src/services/disk/lock.ts";
-import { isMuchMissed } from "../../src/archive/export/night.ts";
+import { isMuchMissed } from "../../src/archive/night/night.ts";
 import { archiveName } from "../../src/archive/layout.ts";
 import { nightLock } from "../../src/archive/state/run-files.ts";
 import { Fleet, type FleetAccount } from "../bench/fleet.ts";

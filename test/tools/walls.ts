@@ -62,8 +62,13 @@ const walls: readonly Wall[] = [
   },
   {
     to: /^archive\/export\//,
-    but: /^(?!archive\/)|^archive\/(export|gone)\//,
+    but: /^(?!archive\/)|^archive\/(export|night|gone)\//,
     why: "archive/export uses the archive, and not the other way round",
+  },
+  {
+    to: /^archive\/night\//,
+    but: /^(?!archive\/)|^archive\/(night|gone)\//,
+    why: "archive/night goes over exports, and not the other way round",
   },
   {
     to: /^archive\/gone\//,

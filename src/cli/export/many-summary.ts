@@ -1,7 +1,7 @@
 /** What became of all accounts of an export of many: one screen, however many they are. */
 import { archiveName } from "../../archive/layout.ts";
 import { lossText } from "../../archive/shrink.ts";
-import { isMuchMissed } from "../../archive/export/night.ts";
+import { isMuchMissed } from "../../archive/night/night.ts";
 import type { DecampError } from "../../errors.ts";
 import { joinPath } from "../../services/disk/files.ts";
 import { commandLine } from "../command-line.ts";

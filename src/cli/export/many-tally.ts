@@ -1,7 +1,7 @@
 /** What became of the accounts of an export of many, counted. */
 import type { ExportResult } from "../../archive/export/export-account.ts";
 import type { Outcome } from "../../archive/export/export-many.ts";
-import { isMuchMissed, type Missed } from "../../archive/export/night.ts";
+import { isMuchMissed, type Missed } from "../../archive/night/night.ts";
 import type { AccountOutcome } from "../../archive/state/last-run.ts";
 import type { AbsentClass } from "./declare.ts";
 import { failureFacts } from "../talk/failure.ts";

@@ -1,7 +1,7 @@
 /**
  * `decamp export --all` and `--accounts`: many accounts, an archive and a line each, and what became of all of them.
  */
-import { archivedHeads, type ArchivedHeads } from "../../archive/state/archived-heads.ts";
+import { archivedHeads, type ArchivedHeads } from "../../archive/night/archived-heads.ts";
 import { exportOptions } from "../../archive/export/export-options.ts";
 import { exportFound, findToExport } from "../../archive/export/find-and-export.ts";
 import { findDid } from "../../account/find.ts";
@@ -10,7 +10,7 @@ import { exportMany, type Listed, type ListEnd, type Outcome } from "../../archi
 import type { ExportResult } from "../../archive/export/export-account.ts";
 import { requireNoArchive } from "../../archive/folder.ts";
 import { archiveName } from "../../archive/layout.ts";
-import { Night, type NightSetting } from "../../archive/export/night.ts";
+import { Night, type NightSetting } from "../../archive/night/night.ts";
 import { inactiveStatus } from "../../archive/unavailable.ts";
 import { readableManifests, readManifests } from "../../archive/manifest.ts";
 import { readLastRun } from "../../archive/state/last-run.ts";

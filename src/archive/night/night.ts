@@ -28,13 +28,13 @@ import { archivesIn } from "../archives.ts";
 import { archivedHome } from "./archived-home.ts";
 import { keptAsListed } from "./as-listed.ts";
 import { readChanged, type Changed } from "./changed-identities.ts";
-import type { ExportResult } from "./export-account.ts";
-import type { Outcome } from "./export-many.ts";
+import type { ExportResult } from "../export/export-account.ts";
+import type { Outcome } from "../export/export-many.ts";
 import { archiveName, snapshotFiles, snapshotsFolder } from "../layout.ts";
 import { readableManifests, readManifests, type Manifest } from "../manifest.ts";
 import { missedAccounts, recallNight, rememberNight, type MissedAccount, type NightMemory } from "./night-memory.ts";
 import { isInShard, isInTurn, numberIn, type Shard } from "../state/shard.ts";
-import { describeLog } from "./small-files.ts";
+import { describeLog } from "../export/small-files.ts";
 import { listedUnavailable } from "../unavailable.ts";
 
 /** One account in so many is asked for its real head, each night. */
