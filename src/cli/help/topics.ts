@@ -114,8 +114,8 @@ You run a server, and want a backup of everybody on it, every night.
   Prove them; or each day one in a hundred, in turns:
     $ decamp verify backups
     $ decamp verify backups --sample 1%
-  Remove old snapshots; see whose accounts have left the server, and when their
-  archives would go:
+  Remove old snapshots; see whose accounts left the server a month ago, so that
+  their archives could go:
     $ decamp archive prune backups --keep-daily 7 --keep-weekly 5
     $ decamp archive prune backups --gone 30d --dry-run
 
