@@ -71,6 +71,13 @@ test("what they lack, what cannot be read, and what killed runs have left", asyn
   );
   writeFileSync(path.join(archiveOf(2), "incoming.car.part"), "");
   mkdirSync(path.join(archiveOf(2), "snapshots", "3zzzzzzzzzzz2"));
+  // The same of one that may be at work on another machine is nothing that was left.
+  writeFileSync(
+    path.join(archiveOf(3), "lock"),
+    JSON.stringify({ pid: 2, host: "elsewhere", since, token: "0".repeat(16) }),
+  );
+  writeFileSync(path.join(archiveOf(3), "incoming.car.part"), "");
+  mkdirSync(path.join(archiveOf(3), "snapshots", "3zzzzzzzzzzz2"));
   // One that was begun, a file where an archive should be, and one where its snapshots should be.
   mkdirSync(path.join(folder, `did-plc-${"a".repeat(24)}`));
   writeFileSync(path.join(folder, `did-plc-${"b".repeat(24)}`), "");
@@ -79,7 +86,7 @@ test("what they lack, what cannot be read, and what killed runs have left", asyn
   const seen = await look(Date.parse("2026-01-01T00:00:00.000Z"));
   expect(seen).toMatchObject({
     archives: { total: 7, complete: 2, lackBlobs: 1, begun: 1, damaged: 3 },
-    snapshots: 5,
+    snapshots: 6,
     held: 1,
     leftovers: { locks: 1, files: 1, snapshots: 1 },
   });

@@ -371,7 +371,8 @@ test("of all accounts of a server, one that is not active is no failure; of a li
       .trim()
       .split("\n")
       .map((line) => JSON.parse(line) as object);
-    expect(account).toMatchObject({ did, ok: false, status: "takendown", snapshot: testRev });
+    const handle = "alice.example.com";
+    expect(account).toMatchObject({ did, ok: false, status: "takendown", snapshot: testRev, handle });
     expect(result).toMatchObject({
       ok: true,
       accounts: { total: 1, failed: 0, inactive: 1, takenDown: 1 },
@@ -379,6 +380,18 @@ test("of all accounts of a server, one that is not active is no failure; of a li
     });
   }
   expect(await run([...all, "-q"])).toEqual({ exitCode: 0, stdout: "", stderr: "" });
+  const stays = `its archive stays as it is, the newest snapshot is ${testRev}`;
+  expect((await run(all)).stdout.split("\n")[0]).toBe(`${did}  alice.example.com  taken down; ${stays}`);
+  // What is looked over later has the same words, and says of no archive what nobody has seen.
+  state = "RepoDeactivated";
+  expect((await run([...all, "-q"])).exitCode).toBe(0);
+  expect((await run(["archive", "status", output])).stdout).toContain("\n              1 not active\n");
+  const begun = join(output, `did-plc-${"a".repeat(24)}`);
+  await mkdir(begun);
+  expect((await run(["archive", "status", output])).stdout).toMatch(
+    /\nRenewed {7}all that have a readable snapshot since .* ago; longest ago did-plc-/,
+  );
+  await rm(begun, { recursive: true });
   // Whoever does not exist there is no such account.
   state = "RepoNotFound";
   expect((await run(all)).exitCode).toBe(6);
@@ -403,7 +416,7 @@ test("of many accounts, too, it is said what was mended", async () => {
   await harm();
   const { exitCode, stdout } = await run(all);
   expect(exitCode).toBe(0);
-  expect(stdout.split("\n")[0]).toBe(`${did}  alice.example.com  complete: 1 record, 0 blobs; mended 1 file; ${repo}`);
+  expect(stdout.split("\n")[0]).toBe(`${did}  alice.example.com  complete: 1 record, 0 blobs; mended 1 file`);
   expect(stdout).toContain(
     "\n  mended         1  of those: something was missing or damaged on the disk, and is good again\n",
   );

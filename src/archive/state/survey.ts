@@ -72,6 +72,7 @@ export interface Survey {
   };
   /** What runs over all accounts have said of themselves. */
   readonly runs: readonly SurveyedRun[];
+  /** What runs have left; of an archive that is locked by one that may be at work, nothing is. */
   readonly leftovers: {
     /** Archives with a lock whose process is gone. */
     readonly locks: number;
@@ -144,9 +145,13 @@ export async function survey(path: string, isOne: boolean, options: SurveyOption
     if (seen.class === "damaged" && damaged.length < named) {
       damaged.push(name);
     }
-    leftovers.locks += seen.top.includes("lock") && (await isLeftLock(lockFile(place), lockOwner)) ? 1 : 0;
-    leftovers.files += seen.top.some(isUnfinishedFile) ? 1 : 0;
-    leftovers.snapshots += seen.isUnfinished && seen.newest !== undefined ? 1 : 0;
+    const isLocked = seen.top.includes("lock");
+    const isLeft = isLocked && (await isLeftLock(lockFile(place), lockOwner));
+    if (isLeft || !isLocked) {
+      leftovers.locks += isLeft ? 1 : 0;
+      leftovers.files += seen.top.some(isUnfinishedFile) ? 1 : 0;
+      leftovers.snapshots += seen.isUnfinished && seen.newest !== undefined ? 1 : 0;
+    }
     sums.snapshots += seen.snapshots;
     sums.held += seen.isHeld ? 1 : 0;
     sums.diskBytes += onDisk ? diskUsageAtOnce(place) : 0;

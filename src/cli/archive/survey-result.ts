@@ -2,6 +2,7 @@
 import type { DatedArchive, Survey, SurveyedRun } from "../../archive/state/survey.ts";
 import { metricsWord, type Metric } from "../../data/metrics-text.ts";
 import { bytesText, countText, durationText, plural } from "../talk/reporters/amounts.ts";
+import { outcomeWord } from "../talk/reporters/outcome-words.ts";
 import type { Line } from "../talk/terminal.ts";
 
 /** What was asked. */
@@ -29,6 +30,7 @@ export function statusLines(seen: Survey, { folder, span, now }: Asked): Line[] 
   const ageOf = (at: string): string => `${at}, ${ageText(at, now)} ago`;
   const who = ({ archive, at }: DatedArchive): string => `${archive}, of ${ageOf(at)}`;
   const isWell = damaged === 0 && seen.notRenewed.count === 0;
+  const renewed = begun + damaged === 0 ? "all" : "all that have a readable snapshot";
   const holds = held === 0 ? "" : `; ${plural(held, "archive")} with one that is held`;
   return [
     ["Folder        ", folder],
@@ -46,7 +48,9 @@ export function statusLines(seen: Survey, { folder, span, now }: Asked): Line[] 
       : [
           [
             "Renewed       ",
-            total === 1 ? ageOf(longestAgo.at) : `all since ${ageOf(longestAgo.at)}: ${longestAgo.archive}`,
+            total === 1
+              ? ageOf(longestAgo.at)
+              : `${renewed} since ${ageOf(longestAgo.at)}; longest ago ${longestAgo.archive}`,
           ],
         ]),
     ...seen.runs.flatMap((run) => runLines(run)),
@@ -71,8 +75,8 @@ function runLines({ run, state }: SurveyedRun): Line[] {
       : state === "running"
         ? "and is at work, as far as can be seen"
         : "and was killed: it has not said how it ended";
-  const words = (accounts === undefined ? [] : Object.entries(accounts)).flatMap(([name, number]) =>
-    number === 0 ? [] : [`${countText(number)} ${metricsWord(name).replaceAll("_", " ")}`],
+  const words = Object.entries(accounts ?? {}).flatMap(([name, number]) =>
+    number === 0 ? [] : [`${countText(number)} ${outcomeWord(name)}`],
   );
   const isGood = state !== "killed" && (exitCode ?? 0) === 0;
   return [

@@ -62,9 +62,10 @@ function linesOf(
 ): Line[] {
   const { name, did } = outcome;
   if (absent !== undefined) {
+    const who = whoText(did ?? name, absent.handle);
     return quiet && flags.failOn?.includes(absent.class) !== true
       ? []
-      : [[did ?? name, "  ", { text: stateOf(absent), style: "dim" }, `; ${keptText(absent)}`]];
+      : [[who, "  ", { text: stateOf(absent), style: "dim" }, `; ${keptText(absent)}`]];
   }
   if ("error" in outcome) {
     const { message } = failureFacts(outcome.error);
@@ -76,7 +77,7 @@ function linesOf(
   if (!lacksSomething(outcome.result, quiet && flags.allowKnownMissing) && (quiet || isDull)) {
     return [];
   }
-  const who = [manifest.did, ...(manifest.handle === undefined ? [] : [manifest.handle])].join("  ");
+  const who = whoText(manifest.did, manifest.handle);
   const repaired = good === undefined ? "" : `; mended ${good}`;
   const { missing, records, blobs, snapshot, unreadRecords = [] } = manifest;
   const gone: Line[] =
@@ -108,15 +109,24 @@ function linesOf(
   }
   const state = mode === "unchanged" ? "unchanged" : "complete";
   const amounts = `: ${plural(records, "record")}, ${plural(blobs.length, "blob")}`;
-  const car = repoFile(joinPath(folder, archiveName(manifest.did)), manifest);
-  return [...gone, [who, "  ", { text: state, style: "green" }, `${amounts}${repaired}; ${car}`]];
+  const car = verbose ? `; ${repoFile(joinPath(folder, archiveName(manifest.did)), manifest)}` : "";
+  return [...gone, [who, "  ", { text: state, style: "green" }, `${amounts}${repaired}${car}`]];
+}
+
+/** An account, by what scripts and people know it. */
+function whoText(name: string, handle: string | undefined): string {
+  return handle === undefined ? name : `${name}  ${handle}`;
 }
 
 function stateOf({ class: kind, status, home }: Absent): string {
-  if (kind === "gone") {
-    return "gone: the server does not list it any more";
+  switch (kind) {
+    case "gone":
+      return "gone: the server does not list it any more";
+    case "moved":
+      return `moved away: its identity names ${home ?? ""}`;
+    case "inactive":
+      return status === "takendown" ? "taken down" : `not active: ${status ?? ""}`;
   }
-  return kind === "moved" ? `moved: its identity names ${home ?? ""}` : `not active: ${status ?? ""}`;
 }
 
 function keptText({ snapshot }: Absent): string {

@@ -10,6 +10,7 @@ import type { AbsentClass } from "./declare.ts";
 import type { Concerns } from "./many-lines.ts";
 import { failureFacts } from "../talk/failure.ts";
 import { bytesText, countText, durationText, plural } from "../talk/reporters/amounts.ts";
+import { outcomeWord } from "../talk/reporters/outcome-words.ts";
 import { tellDocument, type Line, type Terminal } from "../talk/terminal.ts";
 import { classesOf, failuresByCode, isBad, totalOf, type Kind, type Tally } from "./many-tally.ts";
 
@@ -109,19 +110,13 @@ function factsOf(tally: Tally, run: RunFacts, ok: boolean): object {
   };
 }
 
-/** What is said of each class. */
-const classTexts: Readonly<
-  Record<string, { readonly name: string; readonly says?: string; readonly failsAs?: AbsentClass }>
-> = {
-  exported: { name: "exported" },
-  unchanged: { name: "unchanged" },
-  incomplete: { name: "incomplete", says: "blobs are missing, or files damaged that cannot be fetched again" },
-  inactive: { name: "not active", failsAs: "inactive" },
-  takenDown: { name: "taken down", failsAs: "inactive" },
-  moved: { name: "moved away", failsAs: "moved" },
-  gone: { name: "gone", says: "the server does not list them any more; their archives stay", failsAs: "gone" },
-  notLookedAt: { name: "not looked at" },
-  failed: { name: "failed" },
+/** What is said of a class beside its name. */
+const classTexts: Readonly<Record<string, { readonly says?: string; readonly failsAs?: AbsentClass }>> = {
+  incomplete: { says: "blobs are missing, or files damaged that cannot be fetched again" },
+  inactive: { failsAs: "inactive" },
+  takenDown: { failsAs: "inactive" },
+  moved: { failsAs: "moved" },
+  gone: { says: "the server does not list them any more; their archives stay", failsAs: "gone" },
 };
 
 /** What is said of a run that is not well. */
@@ -137,13 +132,13 @@ function countLines(tally: Tally, run: RunFacts): Line[] {
   const { failOn = [], allowKnownMissing } = run.flags;
   const rows = [
     ...Object.entries(classesOf(tally)).map(([name, number]) => {
-      const { name: title, says, failsAs } = classTexts[name] ?? { name };
+      const { says, failsAs } = classTexts[name] ?? {};
       const fails = failsAs !== undefined && failOn.includes(failsAs) ? ["exit code 6, as --fail-on says"] : [];
       const without = name === "inactive" && bare > 0 ? [`${countText(bare)} without an archive`] : [];
       const asks =
         name === "inactive" && run.isPublic ? ["only the server's operator is given them: --admin-password-file"] : [];
       const all = [...(says === undefined ? [] : [says]), ...without, ...asks, ...fails].join("; ");
-      return { number, name: title, says: all === "" ? undefined : all };
+      return { number, name: outcomeWord(name), says: all === "" ? undefined : all };
     }),
     {
       number: asBefore,

@@ -79,8 +79,9 @@ export interface Absent {
   readonly status?: string | undefined;
   /** Origin of the server that its identity names, where that is another. */
   readonly home?: string | undefined;
-  /** The newest snapshot of its archive, if there is one. */
+  /** The newest snapshot of its archive, if there is one, and the handle there. */
   readonly snapshot: string | undefined;
+  readonly handle?: string | undefined;
 }
 
 /** What is known of an account beside what became of it. */

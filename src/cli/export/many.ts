@@ -485,5 +485,5 @@ async function findAbsent(
   }
   const home = known ?? (newest === undefined ? undefined : await night?.whereTo(newest, signal));
   const kind = home !== undefined ? "moved" : isGone ? "gone" : "inactive";
-  return { class: kind, status, home, snapshot: newest?.snapshot };
+  return { class: kind, status, home, snapshot: newest?.snapshot, handle: newest?.handle };
 }
