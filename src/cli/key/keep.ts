@@ -103,7 +103,13 @@ function show(
   }
   if (!globals.quiet) {
     err.line();
-    for (const line of out === undefined ? adviceKeychain(didKey) : adviceFile(out)) {
+    // What comes from elsewhere may stand in identities already, as the key of a server does.
+    const power = command === "key import" ? "Where it has none yet, give it power over" : "Give it power over";
+    for (const line of [
+      ...(out === undefined ? adviceKeychain(didKey) : adviceFile),
+      `${power} an account:`,
+      `    decamp plc add-key ACCOUNT ${out ?? didKey}`,
+    ]) {
       err.line(line);
     }
   }
@@ -113,16 +119,10 @@ function adviceKeychain(didKey: string): string[] {
   return [
     "The key lies on this machine only. Make a copy in a file, and keep that elsewhere:",
     `    decamp key import ${didKey} -o rotation-key.age`,
-    "Give it power over an account:",
-    `    decamp plc add-key ACCOUNT ${didKey}`,
   ];
 }
 
-function adviceFile(path: string): string[] {
-  return [
-    "Keep copies of the file, and the passphrase where you will find it in ten years:",
-    "without both, the key is lost. age --decrypt opens the file, too.",
-    "Give it power over an account:",
-    `    decamp plc add-key ACCOUNT ${path}`,
-  ];
-}
+const adviceFile = [
+  "Keep copies of the file, and the passphrase where you will find it in ten years:",
+  "without both, the key is lost. age --decrypt opens the file, too.",
+];
