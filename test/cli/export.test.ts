@@ -394,7 +394,9 @@ test("of all accounts of a server, one that is not active is no failure; of a li
   await rm(begun, { recursive: true });
   // Whoever does not exist there is no such account.
   state = "RepoNotFound";
-  expect((await run(all)).exitCode).toBe(6);
+  const failed = await run(all);
+  expect(failed.exitCode).toBe(6);
+  expect(failed.stdout).toContain(`${did}  alice.example.com  failed: `);
 
   state = "RepoTakendown";
   // An archive whose newest snapshot cannot be read is not one that does not exist, and is not passed over.

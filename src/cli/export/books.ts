@@ -46,21 +46,23 @@ export class Books {
     return new Books(plan, tally, now, plan.night === undefined ? undefined : await RunNotes.begin(plan.night, now));
   }
 
-  /** Enters what became of an account. */
-  async enter(outcome: Outcome, absent: Absent | undefined, isUnasked: boolean): Promise<void> {
+  /**
+   * Enters what became of an account.
+   *
+   * @returns the handle in its archive, if it has failed and has one
+   */
+  async enter(outcome: Outcome, absent: Absent | undefined, isUnasked: boolean): Promise<string | undefined> {
     const { did } = outcome;
     const isBehind = absent === undefined && "error" in outcome;
     const newest =
       isBehind && did !== undefined ? await newestOf(joinPath(this.#plan.folder, archiveName(did))) : undefined;
     count(this.#tally, outcome, { absent, isUnasked, newest });
-    if (did === undefined) {
-      return;
-    }
-    if (isBehind) {
+    if (did !== undefined && isBehind) {
       this.#notes?.fallBehind(did, newest?.createdAt);
-    } else {
+    } else if (did !== undefined) {
       this.#notes?.well(did);
     }
+    return newest?.handle;
   }
 
   /**

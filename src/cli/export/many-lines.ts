@@ -26,12 +26,20 @@ interface Around {
   readonly terminal: Terminal;
 }
 
+/** What is known of an account that has not come. */
+interface Missing {
+  /** If there is nothing to export of it. */
+  readonly absent: Absent | undefined;
+  /** As it was called when its archive was made. */
+  readonly handle: string | undefined;
+}
+
 /**
  * Tells what became of one account.
  *
  * @returns whether people were told a line
  */
-export function tell(outcome: Outcome, absent: Absent | undefined, around: Around): boolean {
+export function tell(outcome: Outcome, missing: Missing, around: Around): boolean {
   const { folder, globals, terminal } = around;
   const { name, did } = outcome;
   // Very many are told of, mostly to nobody.
@@ -39,14 +47,14 @@ export function tell(outcome: Outcome, absent: Absent | undefined, around: Aroun
     const archive = did === undefined ? undefined : joinPath(folder, archiveName(did));
     const facts =
       "error" in outcome
-        ? { ok: false, ...absent, ...failureFacts(outcome.error) }
+        ? { ok: false, ...missing.absent, handle: missing.handle, ...failureFacts(outcome.error) }
         : { ok: true, ...resultFacts(archive ?? "", outcome.result) };
     const document = { type: "account", version: 1, account: name, did, archive, ...facts };
     if (tellDocument(terminal, globals.json, document)) {
       return false;
     }
   }
-  const lines = linesOf(outcome, absent, around);
+  const lines = linesOf(outcome, missing, around);
   lines.forEach((line) => terminal.out.line(...line));
   return lines.length > 0;
 }
@@ -57,19 +65,19 @@ export function tell(outcome: Outcome, absent: Absent | undefined, around: Aroun
  */
 function linesOf(
   outcome: Outcome,
-  absent: Absent | undefined,
+  { absent, handle }: Missing,
   { folder, flags, globals: { quiet, verbose } }: Around,
 ): Line[] {
   const { name, did } = outcome;
   if (absent !== undefined) {
-    const who = whoText(did ?? name, absent.handle);
+    const who = whoText(did ?? name, handle);
     return quiet && flags.failOn?.includes(absent.class) !== true
       ? []
       : [[who, "  ", { text: stateOf(absent), style: "dim" }, `; ${keptText(absent)}`]];
   }
   if ("error" in outcome) {
     const { message } = failureFacts(outcome.error);
-    return [[did ?? name, "  ", { text: "failed", style: "red" }, `: ${message}`]];
+    return [[whoText(did ?? name, handle), "  ", { text: "failed", style: "red" }, `: ${message}`]];
   }
   const { manifest, mode, mended, shrunk, unmended, asBefore } = outcome.result;
   const good = mendedText(mended);

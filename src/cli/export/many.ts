@@ -160,12 +160,12 @@ async function exportAll(plan: Plan, lost: AbortSignal): Promise<number> {
           warnOfRun({ code: "head-not-remembered", message }, globals, terminal);
         });
       }
-      await books.enter(outcome, absent, isUnasked);
+      const handle = await books.enter(outcome, absent, isUnasked);
       if (outcome.did !== undefined && absent === undefined) {
         night?.settle(outcome.did, !("error" in outcome));
       }
       if (!isUnasked) {
-        isTold = tell(outcome, absent, setting) || isTold;
+        isTold = tell(outcome, { absent, handle: absent?.handle ?? handle }, setting) || isTold;
       }
       await terminal.out.drained();
     };
