@@ -11,7 +11,7 @@ import { encodeCbor } from "../../src/data/cbor.ts";
 import { scriptedServer, sendJson, type ScriptedServer } from "../faults/scripted-server.ts";
 import { testRev } from "../repo/tools/account.ts";
 import { buildTree, makeCar, makeCommit, makeSigner, treeBlocks } from "../repo/tools/build.ts";
-import { auditLog, operation, signed, testDid, testKey } from "../tools/plc.ts";
+import { auditLog, operation, servedAt, signed, testCid, testDid, testKey } from "../tools/plc.ts";
 import { documentOf } from "./support/directory.ts";
 import { run, runForBytes } from "./support/run.ts";
 import { captured } from "./support/streams.ts";
@@ -406,6 +406,41 @@ test("of all accounts of a server, one that is not active is no failure; of a li
   expect(damaged.exitCode).toBe(6);
   expect(damaged.stdout).toContain(`${did}  failed: `);
   expect(damaged.stdout).not.toContain("there is no archive");
+});
+
+test("of an account that its server has although it lives elsewhere by now, that is said, once", async () => {
+  const moved = await signed(
+    operation(testCid(genesis), {
+      rotationKeys: [owner.did],
+      verificationMethods: { atproto: signer.didKey },
+      ...servedAt("https://new.example.com"),
+    }),
+    owner,
+  );
+  let last = genesis;
+  await using server = await scriptedServer((request, response) => {
+    const { pathname } = new URL(request.url ?? "", "http://localhost");
+    const answers: Record<string, object> = {
+      [`/${did}/log/audit`]: auditLog(last === genesis ? [genesis] : [genesis, moved]),
+      [`/${did}`]: documentOf(did, last),
+      "/xrpc/com.atproto.sync.listRepos": { repos: [{ did, head, rev: testRev, active: true }] },
+      "/xrpc/com.atproto.sync.getLatestCommit": { cid: head, rev: testRev },
+    };
+    if (pathname.endsWith("getRepo")) {
+      response.writeHead(200, { "content-type": "application/vnd.ipld.car" }).end(car);
+    } else {
+      sendJson(response, 200, answers[pathname] ?? { cids: [] });
+    }
+  });
+  const all = ["export", "--all", "--pds", server.origin, "-o", join(folder, "backups"), "--recheck", "-q"];
+  const night = async (): ReturnType<typeof run> => run([...all, ...whereIs(server)]);
+  // Its server is asked by another address than the identity names: that is so from the beginning.
+  expect(await night()).toEqual({ exitCode: 0, stdout: "", stderr: "" });
+  last = moved;
+  const { exitCode, stdout, stderr } = await night();
+  expect({ exitCode, stdout }).toEqual({ exitCode: 0, stdout: "" });
+  expect(stderr).toMatch(new RegExp(`^${did}  Warning: Its identity names https://new\\.example\\.com by now\\. 127`));
+  expect(await night()).toEqual({ exitCode: 0, stdout: "", stderr: "" });
 });
 
 test("of many accounts, too, it is said what was mended", async () => {

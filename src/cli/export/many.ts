@@ -10,6 +10,7 @@ import { exportMany, type Listed, type ListEnd, type Outcome } from "../../archi
 import type { ExportResult } from "../../archive/export/export-account.ts";
 import { requireNoArchive } from "../../archive/folder.ts";
 import { archiveName } from "../../archive/layout.ts";
+import { newHome } from "../../archive/night/archived-home.ts";
 import { Night, type NightSetting } from "../../archive/night/night.ts";
 import { inactiveStatus } from "../../archive/unavailable.ts";
 import { readableManifests, readManifests } from "../../archive/manifest.ts";
@@ -347,6 +348,13 @@ async function bring(
         warn(did, event, globals, terminal);
       }
     };
+    const home =
+      night === undefined || origin === undefined ? undefined : await newHome(archive, found.located, origin);
+    if (home !== undefined) {
+      const { host } = found.pds;
+      const message = `Its identity names ${home} by now. ${host} has it all the same: that is exported, and nothing of what ${home} has.`;
+      report({ type: "warning", code: "other-home", message });
+    }
     const options = exportOptions(services, {
       signal,
       concurrency,
