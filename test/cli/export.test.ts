@@ -408,6 +408,14 @@ test("of all accounts of a server, one that is not active is no failure; of a li
   expect(damaged.stdout).not.toContain("there is no archive");
 });
 
+test("a list that has nobody is warned of, also where there is no archive yet", async () => {
+  await using server = await scriptedServer((_, response) => sendJson(response, 200, { repos: [] }));
+  const all = ["export", "--all", "--pds", server.origin, "-o", join(folder, "backups"), ...whereIs(server)];
+  const { exitCode, stdout, stderr } = await run([...all, "-q"]);
+  expect({ exitCode, stdout }).toEqual({ exitCode: 0, stdout: "" });
+  expect(stderr).toMatch(/^Warning: 127\.0\.0\.1:[0-9]+ lists no account at all\.\n$/);
+});
+
 test("of an account that its server has although it lives elsewhere by now, that is said, once", async () => {
   const moved = await signed(
     operation(testCid(genesis), {

@@ -197,6 +197,11 @@ async function exportAll(plan: Plan, lost: AbortSignal): Promise<number> {
       }
     }
     if (night !== undefined && ended.listError === undefined) {
+      if (!setting.list.hasAny) {
+        // With a wrong address every night would be a good one.
+        const message = `${new URL(origin ?? "").host} lists no account at all.`;
+        warnOfRun({ code: "empty-list", message }, globals, terminal);
+      }
       await night.end();
       tally.missed = night.missed();
     }

@@ -379,11 +379,11 @@ async function refusal(answer: HttpAnswer, url: URL, secrets: KnownSecrets, sign
   const detail = textOf(said["message"], secrets);
   const redirected = isRedirect(answer.status);
   const what = redirected
-    ? "wants to redirect to another address"
-    : `answered ${answer.status}${error === undefined ? "" : ` ${error}`}`;
+    ? `redirects ${name} to another address`
+    : `answered ${answer.status}${error === undefined ? "" : ` ${error}`} to ${name}`;
   return new DecampError(
     redirected || error === undefined ? "bad-answer" : "server-refused",
-    `${url.host} ${what} to ${name}${detail === undefined ? "" : `: ${detail}`}.`.replace(/\.\.$/, "."),
+    `${url.host} ${what}${detail === undefined ? "" : `: ${detail}`}.`.replace(/\.\.$/, "."),
     { data: { host: url.host, method: name, status: answer.status, error, detail: detail?.replace(/\.$/, "") } },
   );
 }
