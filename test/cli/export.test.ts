@@ -386,6 +386,18 @@ test("of all accounts of a server, one that is not active is no failure; of a li
   state = "RepoDeactivated";
   expect((await run([...all, "-q"])).exitCode).toBe(0);
   expect((await run(["archive", "status", output])).stdout).toContain("\n              1 not active\n");
+  // Runs with another number of parts are no last ones.
+  const lastRuns = async (): Promise<string[]> =>
+    (await run(["archive", "status", output])).stdout
+      .split("\n")
+      .filter((line) => /^(?:Last run|Before) /.test(line))
+      .map((line) => /part \d\/\d|\d runs? with .*/.exec(line)?.[0] ?? "all");
+  expect(await lastRuns()).toEqual(["all"]);
+  await run([...all, "-q", "--shard", "0/2"]);
+  await run([...all, "-q", "--shard", "1/2"]);
+  expect(await lastRuns()).toEqual(["part 0/2", "part 1/2", "1 run with another number of parts"]);
+  expect((await run([...all, "-q"])).exitCode).toBe(0);
+  expect(await lastRuns()).toEqual(["all", "2 runs with another number of parts"]);
   const begun = join(output, `did-plc-${"a".repeat(24)}`);
   await mkdir(begun);
   expect((await run(["archive", "status", output])).stdout).toMatch(

@@ -53,7 +53,7 @@ export function statusLines(seen: Survey, { folder, span, now }: Asked): Line[] 
               : `${renewed} since ${ageOf(longestAgo.at)}; longest ago ${longestAgo.archive}`,
           ],
         ]),
-    ...seen.runs.flatMap((run) => runLines(run)),
+    ...runsLines(seen.runs),
     ...leftoverLines(seen),
     ...namedLines(
       `Not renewed for more than ${span ?? ""}`,
@@ -61,6 +61,17 @@ export function statusLines(seen: Survey, { folder, span, now }: Asked): Line[] 
       seen.notRenewed.first.map((one) => ("at" in one ? who(one) : `${one.archive}, which has no complete snapshot`)),
     ),
     ...namedLines("Cannot be read", damaged, seen.damaged, "decamp verify says what is wrong with each."),
+  ];
+}
+
+/** A run with another number of parts is no last one: nobody tries again what was behind then. */
+function runsLines(runs: Survey["runs"]): Line[] {
+  const newest = runs.toSorted((a, b) => Date.parse(b.run.startedAt) - Date.parse(a.run.startedAt))[0];
+  const last = runs.filter(({ run }) => run.shard?.count === newest?.run.shard?.count);
+  const others = runs.length - last.length;
+  return [
+    ...last.flatMap((run) => runLines(run)),
+    ...(others === 0 ? [] : [["Before        ", `${plural(others, "run")} with another number of parts`]]),
   ];
 }
 
