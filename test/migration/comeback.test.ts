@@ -26,3 +26,18 @@ test("a handle that died with its server is the account of the archive; another 
     hint: `Give the account's DID. ${archive} is the archive of ${did}, then called alice.old.example.com.`,
   });
 });
+
+test("of keys that nobody names it is said how they came, and not who has them", async () => {
+  const { archive } = world.options;
+  const { services } = world.with([genesis]);
+  const { checks } = await couldComeBack(
+    { account: did, archive, allowPrivateHosts: true },
+    services,
+    undefined,
+    forever,
+  );
+  expect(checks.find(({ id }) => id === "rank")).toMatchObject({
+    state: "fault",
+    message: expect.stringMatching(/^No rotation key in the identity is known to be yours: each came with a server,/),
+  });
+});

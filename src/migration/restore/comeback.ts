@@ -233,8 +233,10 @@ async function checkKey(
 function checkRank(log: VerifiedLog, own: readonly string[], held: boolean): ComebackCheck {
   const rank = rankOf(log, own, held);
   if (rank.state === "none") {
-    const message = "No rotation key of your own stands in the identity, so only the server can change it.";
-    const help = "As long as the server helps with it, one can be put first: docs/KEYS.md says how.";
+    const message =
+      "No rotation key in the identity is known to be yours: each came with a server, or in the place of another key.";
+    const help =
+      "If you have one, name it. Else one can be put first, as long as the server helps with it: docs/KEYS.md says how.";
     return { id: "rank", state: "fault", message: `${message} ${help}` };
   }
   const { key: first, message } = rank;
