@@ -1,10 +1,14 @@
 /** The folder that an export of many accounts makes: an archive of each, and nothing of its own. */
 
+import { setImmediate } from "node:timers/promises";
 import { folderNames } from "../services/disk/folder-names.ts";
 import { joinPath } from "../services/disk/files.ts";
 import { isFolder } from "../services/disk/hash-file.ts";
 import { listEntries, plainSize } from "../services/disk/plain-entries.ts";
 import { isBeingRemoved, markerFile, snapshotFile, snapshotName, snapshotsFolder } from "./layout.ts";
+
+/** After so many archives whatever else waits has its turn: most of what is done with one is done in place. */
+const inARow = 64;
 
 /** What `archiveName` makes of a DID. */
 const nameOfAccount = /^did-(?:plc-[2-7a-z]{24}|web-.+)$/;
@@ -28,6 +32,7 @@ export async function holdsArchives(path: string): Promise<boolean> {
  * @throws DecampError `storage`
  */
 export async function* archivesIn(folder: string): AsyncGenerator<string> {
+  let given = 0;
   for await (const name of folderNames(folder)) {
     const path = joinPath(folder, name);
     if (
@@ -35,6 +40,10 @@ export async function* archivesIn(folder: string): AsyncGenerator<string> {
       (!isBeingRemoved(name) && (await isFolder(path)) && ((await hasMarker(path)) || (await hasSnapshots(path))))
     ) {
       yield path;
+      given += 1;
+      if (given % inARow === 0) {
+        await setImmediate();
+      }
     }
   }
 }

@@ -1,8 +1,13 @@
 /** Several pieces of work at once, and fewer where a server says that it is busy. */
+import { setImmediate } from "node:timers/promises";
+
+/** After so many pieces whatever else waits has its turn, such as a signal of the system. */
+const inARow = 64;
 
 /**
  * Calls `work` for every item, at most `limit` at once. The first failure stops the taking of further items, waits for
- * those under way, and is thrown. `signal` for `work` is aborted by a failure, too.
+ * those under way, and is thrown. `signal` for `work` is aborted by a failure, too. An abort is heard also where the
+ * work looks at the disk in place, and never gives way by itself.
  *
  * @param work may call `busy` when a server has too much to do: from then on half as many run at once. What is
  *   reported by work that began before the last halving counts as the same news. After a while without, one more at a
@@ -20,6 +25,7 @@ export async function forEachConcurrent<T>(
   const iterator = Symbol.asyncIterator in items ? items[Symbol.asyncIterator]() : items[Symbol.iterator]();
   // One call of `next` at a time, also where the iterator is asynchronous.
   let turn: Promise<unknown> = Promise.resolve();
+  let done = 0;
   const take = async (): Promise<IteratorResult<T>> => {
     const taken = turn.then(async () => iterator.next());
     turn = taken.catch(() => undefined);
@@ -38,6 +44,10 @@ export async function forEachConcurrent<T>(
         }
         await work(next.value, either, throttle.watch());
         throttle.succeeded();
+        done += 1;
+        if (done % inARow === 0) {
+          await setImmediate();
+        }
       } catch (error) {
         if (!either.aborted) {
           failure.abort(error);

@@ -3,6 +3,7 @@ import { lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, w
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { archivesIn } from "../../src/archive/archives.ts";
 import { archiveName } from "../../src/archive/layout.ts";
 import { survey, type Survey } from "../../src/archive/state/survey.ts";
 import { Fleet, type FleetAccount } from "../bench/fleet.ts";
@@ -100,4 +101,25 @@ test("what they lack, what cannot be read, and what killed runs have left", asyn
 test("it ends when it is told to", async () => {
   const stopped = AbortSignal.abort(new Error("stop"));
   await expect(survey(folder, false, { onDisk: false, lockOwner, signal: stopped })).rejects.toThrow("stop");
+});
+
+test("who goes over very many archives in place hears what happens meanwhile", async () => {
+  const many = path.join(folder, "many");
+  for (let index = 0; index < 200; index += 1) {
+    const did = `did:plc:${String(index)
+      .padStart(3, "0")
+      .replaceAll(/[0-9]/g, (digit) => "abcdefghij"[Number(digit)] ?? "")}`;
+    mkdirSync(path.join(many, archiveName(did.padEnd(32, "a"))), { recursive: true });
+  }
+  let [seen, isHeard] = [0, false];
+  for await (const _ of archivesIn(many)) {
+    if (seen === 0) {
+      setImmediate(() => (isHeard = true));
+    }
+    seen += 1;
+    if (isHeard) {
+      break;
+    }
+  }
+  expect(seen).toBeLessThan(100);
 });

@@ -98,6 +98,17 @@ describe("several at once", () => {
     await done;
     expect(run.started).toEqual(numbers(60));
   });
+
+  test("work that never gives way is stopped all the same", async () => {
+    const stop = new AbortController();
+    setImmediate(() => stop.abort(new Error("stopped")));
+    let begun = 0;
+    const done = forEachConcurrent(numbers(10_000), 8, stop.signal, async () => {
+      begun += 1;
+    });
+    await expect(done).rejects.toThrow("stopped");
+    expect(begun).toBeLessThan(1_000);
+  });
 });
 
 describe("work in the background", () => {

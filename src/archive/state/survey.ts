@@ -5,7 +5,6 @@
  * not there: of an archive two folders and the newest manifest, so very many take seconds. Whether the content is what
  * the manifests say is for `verify` to prove.
  */
-import { setImmediate } from "node:timers/promises";
 import { isLeftLock, type LockOwner } from "../../services/disk/lock.ts";
 import { contentAtOnce, diskUsageAtOnce, foldersAtOnce, namesAtOnce } from "../../services/disk/quick-look.ts";
 import { folderNames } from "../../services/disk/folder-names.ts";
@@ -105,9 +104,6 @@ const named = 100;
 /** A longer manifest is read in the usual way (bytes). */
 const short = 1 << 20;
 
-/** After so many archives whatever else waits has its turn. */
-const turn = 64;
-
 /**
  * Looks an archive over, or all that lie in a folder.
  *
@@ -135,10 +131,7 @@ export async function survey(path: string, isOne: boolean, options: SurveyOption
   let longestAgo: typeof oldest;
   for await (const place of isOne ? [path] : archivesIn(path)) {
     const { name } = splitPath(place);
-    if (archives.total % turn === 0) {
-      await setImmediate();
-      signal.throwIfAborted();
-    }
+    signal.throwIfAborted();
     const seen = await look(place);
     archives.total += 1;
     archives[seen.class] += 1;
