@@ -42,7 +42,7 @@ export async function readLog(services: LogServices, did: string, signal: AbortS
         {
           hint:
             "Either the directory lags, or it hides an operation, or you asked another directory then. " +
-            `Do not go on before the reason is known. What was seen is kept in ${heads.place(did)}.`,
+            `Do not go on before the reason is known. What was seen is kept in ${seen.place ?? heads.place(did)}.`,
           data: { rule: "plc/seen-head", cid: seen.cid, did },
         },
       );

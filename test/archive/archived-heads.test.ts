@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { readLog } from "../../src/account/read-log.ts";
-import { archivedHeads, type ArchivedHeads } from "../../src/archive/night/archived-heads.ts";
+import { archivedHeads, comparedHeads, type ArchivedHeads } from "../../src/archive/night/archived-heads.ts";
 import { archiveName, snapshotFile } from "../../src/archive/layout.ts";
 import { createSeenHeads, type SeenHeads } from "../../src/services/disk/seen-heads.ts";
 import { logServices } from "../account/support.ts";
@@ -35,11 +35,8 @@ beforeAll(async () => {
 afterEach(() => rmSync(join(folder, "state"), { recursive: true, force: true }));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-test("what was seen last is in the archive, and a message says so", async () => {
-  expect(await heads.recall(account.did)).toMatchObject({ did: account.did, cid: head });
-  expect(heads.place(account.did)).toBe(logFile);
-  await heads.settle(account.did, true);
-  expect(heads.place(account.did)).toBe(state.place(account.did));
+test("what was seen last is in the archive, and where is said", async () => {
+  expect(await heads.recall(account.did)).toMatchObject({ did: account.did, cid: head, place: logFile });
 });
 
 test("a directory that holds back what the archive has is an alarm, with no state at all", async () => {
@@ -48,17 +45,31 @@ test("a directory that holds back what the archive has is an alarm, with no stat
     data: { rule: "plc/seen-head", cid: head },
     hint: expect.stringContaining(logFile) as string,
   });
-  await heads.settle(account.did, false);
+});
+
+test("so it is for one account, and what is seen is remembered at once", async () => {
+  const compared = comparedHeads(() => join(folder, archiveName(account.did)), state);
+  const { services } = logServices([account.log.slice(0, 1), account.log.slice(0, 1)]);
+  const { signal } = new AbortController();
+  await expect(readLog({ ...services, heads: compared }, account.did, signal)).rejects.toMatchObject({
+    data: { rule: "plc/seen-head", cid: head },
+  });
+  await compared.remember({ did: account.did, cid: "bafyreinewer", seenAt });
+  expect(await state.recall(account.did)).toEqual({ did: account.did, cid: "bafyreinewer", seenAt });
+});
+
+test("the archive of another account says nothing of this one", async () => {
+  const did = "did:plc:ewvi7nxzyoun6zhxrhs64oiz";
+  const compared = comparedHeads(() => join(folder, archiveName(account.did)), state);
+  expect(await compared.recall(did)).toBeUndefined();
 });
 
 test("what is remembered counts where the archive has not got it yet", async () => {
   await state.remember({ did: account.did, cid: "bafyreinewer", seenAt });
   expect(await heads.recall(account.did)).toEqual({ did: account.did, cid: "bafyreinewer", seenAt });
-  expect(heads.place(account.did)).toBe(state.place(account.did));
   // And not where it has more.
   await state.remember({ did: account.did, cid: account.log[0]?.cid ?? "", seenAt });
-  expect(await heads.recall(account.did)).toMatchObject({ cid: head });
-  expect(heads.place(account.did)).toBe(logFile);
+  expect(await heads.recall(account.did)).toMatchObject({ cid: head, place: logFile });
 });
 
 test("without an archive only what is remembered counts", async () => {

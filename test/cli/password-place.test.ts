@@ -119,7 +119,7 @@ async function decamp(args: readonly string[], stateDir = newState(), env: NodeJ
 async function archiveFrom(source: string, isPublic = false): Promise<string> {
   const place = mkdtempSync(join(folder, "archives-"));
   const fleet = await Fleet.create(source, { records: 1, blobs: 0, blobSize: 0 });
-  const account = { ...(await fleet.account(0)), did };
+  const account = { ...(await fleet.account(0)), did, log: entries.slice(0, 1) };
   fleet.writeArchive(place, account);
   const archive = join(place, archiveName(did));
   if (isPublic) {

@@ -18,6 +18,7 @@ import { listen, stopServer } from "../network/ports.ts";
 import { runDecamp } from "../network/run-decamp.ts";
 import { auditLog, operation, servedAt, signed, testCid, testKey, type Content, type TestEntry } from "../tools/plc.ts";
 
+const preload = new URL("hurry.ts", import.meta.url);
 const count = 60;
 const hour = 3_600_000;
 const size = { records: 2, blobs: 1, blobSize: 100 };
@@ -295,6 +296,31 @@ test("with the admin password, too, who has moved away is not exported, and who 
   expect(await night(...operator, "gone,inactive")).toMatchObject({ code: 0, lookedUp: [] });
   const { moved: known } = (await memory()) as { moved?: Record<string, string> };
   expect(known).toEqual({ [moved]: "https://new.example.com" });
+});
+
+/** Exports of an account or of a list, each with a state of its own. */
+async function exported(...what: string[]): Promise<{ code: number | null; text: string }> {
+  const where = ["--from", origin, "--plc-url", origin, "--allow-private-hosts", "--no-input", "--json"];
+  const state = ["--state-dir", await mkdtemp(path.join(base, "state-"))];
+  const { code, stdout, stderr } = await runDecamp(["export", ...what, ...where, ...state], { preload });
+  return { code, text: stdout + stderr };
+}
+
+test("an operation that the archive has, and the directory holds back, is noticed by every export of it, with no state", async () => {
+  const did = nth(16);
+  const list = path.join(folder, "list.txt");
+  await writeFile(list, `${did}\n`);
+  await change(did, Date.now());
+  expect(await exported("--accounts", list, "-o", folder)).toMatchObject({ code: 0 });
+  const [genesis, changed] = logs.get(did)!;
+  logs.set(did, [genesis!]);
+  const text = expect.stringContaining(changed!.cid) as string;
+  const both = [exported("--accounts", list, "-o", folder), exported(did, "-o", archiveOf(did))];
+  expect(await Promise.all(both)).toMatchObject([
+    { code: 6, text },
+    { code: 9, text },
+  ]);
+  expect(await readdir(path.join(archiveOf(did), "snapshots"))).toHaveLength(2);
 });
 
 test("more operations than are worth it: one page, and the halves", async () => {

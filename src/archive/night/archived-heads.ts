@@ -1,8 +1,10 @@
 /**
- * The heads of the audit logs of very many accounts. What was seen last of one lies in its archive, with the whole log:
- * so a run with another state, or with none, notices as well that an operation is held back. A further file for each
- * account would only take longer; what no archive has got is remembered as usual, once the run is through with it. A
- * run that is stopped before that has seen nothing.
+ * The heads of the audit logs of accounts that have an archive. What was seen last of one lies there, with the whole
+ * log: so a run with another state, or with none, notices as well that an operation is held back, before what is in the
+ * archive gets a successor without it.
+ *
+ * Of very many accounts a further file for each would only take longer: what no archive has got is remembered as usual,
+ * once the run is through with it. A run that is stopped before that has seen nothing.
  */
 import { hash } from "node:crypto";
 import { isJsonObject } from "../../data/json-object.ts";
@@ -17,29 +19,24 @@ export interface ArchivedHeads extends SeenHeads {
   /**
    * Says that the run is through with an account.
    *
-   * @param isArchived whether its archive has the log as it was seen; else its head is remembered, durably
+   * @param isWritten whether the log was written into its archive; else the head is remembered, durably
    * @throws as `SeenHeads.remember`
    */
-  settle(did: string, isArchived: boolean): Promise<void>;
+  settle(did: string, isWritten: boolean): Promise<void>;
 }
 
 /**
- * @param folder of the archives
- * @param heads where the rest is remembered
- * @returns of which `recall` has the later one of what is remembered and what the archive has (an archive that cannot
- *   be read says nothing), and `remember` is durable once the account is settled
+ * The heads that are remembered, of which `recall` has the later one of what is remembered and what the archive has. An
+ * archive that cannot be read, or is another account's, says nothing.
+ *
+ * @param archiveOf the archive of an account
  */
-export function archivedHeads(folder: string, heads: SeenHeads): ArchivedHeads {
-  /** Seen by this run, and not settled: of the accounts that it is at. */
-  const unsettled = new Map<string, SeenHead>();
-  /** The logs that were compared with, of the same. */
-  const places = new Map<string, string>();
+export function comparedHeads(archiveOf: (did: string) => string, heads: SeenHeads): SeenHeads {
   return {
     ...heads,
-    place: (did) => places.get(did) ?? heads.place(did),
     recall: async (did) => {
       const remembered = await heads.recall(did);
-      const archived = await archivedLog(joinPath(folder, archiveName(did))).catch((error: unknown) => {
+      const archived = await archivedLog(archiveOf(did), did).catch((error: unknown) => {
         if (!isDecampError(error)) {
           throw error;
         }
@@ -48,17 +45,29 @@ export function archivedHeads(folder: string, heads: SeenHeads): ArchivedHeads {
       if (archived === undefined || (remembered !== undefined && !archived.cids.has(remembered.cid))) {
         return remembered;
       }
-      places.set(did, archived.path);
-      return { did, cid: archived.head, seenAt: archived.seenAt };
+      return { did, cid: archived.head, seenAt: archived.seenAt, place: archived.path };
     },
+  };
+}
+
+/**
+ * The same for very many accounts: `remember` is durable once the account is settled.
+ *
+ * @param folder of the archives
+ * @param heads where the rest is remembered
+ */
+export function archivedHeads(folder: string, heads: SeenHeads): ArchivedHeads {
+  /** Seen by this run, and not settled: of the accounts that it is at. */
+  const unsettled = new Map<string, SeenHead>();
+  return {
+    ...comparedHeads((did) => joinPath(folder, archiveName(did)), heads),
     remember: async (head) => {
       unsettled.set(head.did, head);
     },
-    settle: async (did, isArchived) => {
+    settle: async (did, isWritten) => {
       const head = unsettled.get(did);
       unsettled.delete(did);
-      places.delete(did);
-      if (head !== undefined && !isArchived) {
+      if (head !== undefined && !isWritten) {
         await heads.remember(head);
       }
     },
@@ -80,8 +89,9 @@ interface ArchivedLog {
  *
  * @throws DecampError `storage`
  */
-async function archivedLog(archive: string): Promise<ArchivedLog | undefined> {
-  for (const { snapshot, files, createdAt } of (await readableManifests(archive)).toReversed()) {
+async function archivedLog(archive: string, did: string): Promise<ArchivedLog | undefined> {
+  const manifests = (await readableManifests(archive)).filter((manifest) => manifest.did === did);
+  for (const { snapshot, files, createdAt } of manifests.toReversed()) {
     const path = snapshotFile(archive, snapshot, "log");
     const bytes = await readPlainFile(path);
     if (bytes !== undefined && hash("sha256", bytes, "hex") === files[snapshotFiles.log]?.sha256) {

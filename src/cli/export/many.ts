@@ -1,7 +1,7 @@
 /**
  * `decamp export --all` and `--accounts`: many accounts, an archive and a line each, and what became of all of them.
  */
-import { archivedHeads, type ArchivedHeads } from "../../archive/night/archived-heads.ts";
+import { archivedHeads, comparedHeads, type ArchivedHeads } from "../../archive/night/archived-heads.ts";
 import { exportOptions } from "../../archive/export/export-options.ts";
 import { exportFound, findToExport } from "../../archive/export/find-and-export.ts";
 import { findDid } from "../../account/find.ts";
@@ -82,7 +82,8 @@ export async function exportManyCommand(
   const services = { ...opened, directory: withPatience(directory, now), webDocument: briefly(webDocument) };
   try {
     if (flags.all !== true || origin === undefined) {
-      const plan = { folder, origin, flags, services, globals, terminal, night: undefined };
+      const heads = comparedHeads((did) => joinPath(folder, archiveName(did)), opened.heads);
+      const plan = { folder, origin, flags, services: { ...services, heads }, globals, terminal, night: undefined };
       return await exportAll(plan, new AbortController().signal);
     }
     const heads = archivedHeads(folder, opened.heads);
@@ -156,7 +157,9 @@ async function exportAll(plan: Plan, lost: AbortSignal): Promise<number> {
       const isUnasked = "error" in outcome && outcome.error === services.directory.silence;
       const absent = await findAbsent(outcome, setting, signal);
       if (outcome.did !== undefined) {
-        await plan.heads?.settle(outcome.did, "result" in outcome).catch((error: unknown) => {
+        // Where nothing was written, the archive has not got what is newer than in it.
+        const isWritten = "result" in outcome && outcome.result.mode !== "unchanged";
+        await plan.heads?.settle(outcome.did, isWritten).catch((error: unknown) => {
           const { message } = expectedFailure(error, signal);
           warnOfRun({ code: "head-not-remembered", message }, globals, terminal);
         });

@@ -5,6 +5,7 @@ import { pastOfLocated } from "../../account/find.ts";
 import { signIn, type SessionOwner } from "../../account/sign-in.ts";
 import type { ReportExport } from "../../archive/events.ts";
 import { usualFolder } from "../../archive/export/usual-archive.ts";
+import { comparedHeads } from "../../archive/night/archived-heads.ts";
 import { readableManifests } from "../../archive/manifest.ts";
 import { DecampError, exitCodeOf } from "../../errors.ts";
 import { parseServerUrl } from "../../identity/addresses.ts";
@@ -73,7 +74,8 @@ export async function exportAccount(
     authFactor: { file: flags.authFactorFile, command: flags.authFactorCommand },
   };
   checkSecretFlags(secretFlags, terminal);
-  const services = servicesFor(globals, terminal);
+  const opened = servicesFor(globals, terminal);
+  const services = target === undefined ? { ...opened, heads: comparedHeads(() => archive, opened.heads) } : opened;
   try {
     const ended = await stoppable(
       async (signal, leave) =>
@@ -144,7 +146,7 @@ export async function exportAccount(
     }
     return code;
   } finally {
-    services.close();
+    opened.close();
   }
 }
 

@@ -15,6 +15,8 @@ export interface SeenHead {
   readonly cid: string;
   /** ISO 8601. */
   readonly seenAt: string;
+  /** Where it is kept, for messages; unset where that is `SeenHeads.place`. */
+  readonly place?: string;
 }
 
 /** The heads of logs that were seen, by their DIDs. */
