@@ -1,6 +1,6 @@
 /** The audit log of an account: fetched, verified, and compared with the head that was seen last. */
 
-import { DecampError } from "../errors.ts";
+import { DecampError, isDecampError } from "../errors.ts";
 import { proveLog, type VerifiedLog } from "../plc/log.ts";
 import { whileItLags } from "./lag.ts";
 import type { LogServices } from "./services.ts";
@@ -10,6 +10,13 @@ export interface ReadLog {
   readonly log: VerifiedLog;
   /** As the directory sent it. */
   readonly rawLog: unknown;
+}
+
+const seenHead = "plc/seen-head";
+
+/** Whether an error says that a log no longer has the head that was seen last. */
+export function isHeldBack(error: unknown): boolean {
+  return isDecampError(error, "identity-invalid") && error.data["rule"] === seenHead;
 }
 
 /**
@@ -43,7 +50,7 @@ export async function readLog(services: LogServices, did: string, signal: AbortS
           hint:
             "Either the directory lags, or it hides an operation, or you asked another directory then. " +
             `Do not go on before the reason is known. What was seen is kept in ${seen.place ?? heads.place(did)}.`,
-          data: { rule: "plc/seen-head", cid: seen.cid, did },
+          data: { rule: seenHead, cid: seen.cid, did },
         },
       );
     }

@@ -138,7 +138,7 @@ beforeEach(async () => {
 async function exportAll(...flags: string[]): ReturnType<typeof runDecamp> {
   asked = [];
   const where = ["--pds", origin, "--plc-url", origin, "--allow-private-hosts", "--state-dir", `${folder}-state`];
-  return runDecamp(["export", "--all", "-o", folder, ...where, "--no-input", "--json", ...flags]);
+  return runDecamp(["export", "--all", "-o", folder, ...where, "--no-input", "--json", ...flags], { preload });
 }
 
 /** Whose identity was looked up, without those in their turn for a whole export. */
@@ -174,6 +174,15 @@ async function memory(): Promise<{
   identities?: { upTo: (number | null)[]; inDoubt: string[] };
 }> {
   return JSON.parse(await readFile(path.join(folder, "night.json"), "utf8")) as ReturnType<typeof memory>;
+}
+
+/** The archive has an operation that the directory does not show. */
+async function holdBack(did: string): Promise<void> {
+  const before = logs.get(did)!;
+  await change(did, Date.now());
+  const fleet = await Fleet.create(origin, size);
+  fleet.writeArchive(folder, { ...accounts.get(did)!, log: logs.get(did)! });
+  logs.set(did, before);
 }
 
 /** Makes an account live on another server, as its identity says. */
@@ -321,6 +330,20 @@ test("an operation that the archive has, and the directory holds back, is notice
     { code: 9, text },
   ]);
   expect(await readdir(path.join(archiveOf(did), "snapshots"))).toHaveLength(2);
+});
+
+test("so it is of accounts that are not active or gone, of which there is no export", async () => {
+  const [resting, left, other] = [nth(16), nth(18), nth(20)];
+  await holdBack(resting);
+  await holdBack(left);
+  inactive.add(resting).add(other);
+  gone.add(left);
+  const { code, stdout } = await exportAll();
+  const lines = documents(stdout);
+  const why = (wanted: string): unknown => lines.find(({ did }) => did === wanted)?.["code"];
+  expect([resting, left, other].map(why)).toEqual(["identity-invalid", "identity-invalid", "account-unavailable"]);
+  expect(code).toBe(6);
+  expect(lines.at(-1)).toMatchObject({ ok: false, accounts: { total: count, failed: 2, inactive: 1, gone: 0 } });
 });
 
 test("more operations than are worth it: one page, and the halves", async () => {
@@ -582,7 +605,8 @@ describe("archive prune --gone", () => {
     const limits = { ...defaultBudgets, attempts: 1 };
     const judge = async (): Promise<unknown> => {
       const services = openServices({ plcUrl: origin, allowPrivateHosts: true, stateDir: `${folder}-state`, limits });
-      const judged = judgeGone(folder, parseSpan("30d")!, services, AbortSignal.timeout(30_000));
+      const world = { ...services, sleep: async () => undefined };
+      const judged = judgeGone(folder, parseSpan("30d")!, world, AbortSignal.timeout(30_000));
       return judged.finally(() => services.close());
     };
     for (const [code, how] of failing) {
@@ -602,6 +626,9 @@ describe("archive prune --gone", () => {
     await writeFile(manifest, text.replace(/"createdAt": "[^"]*"/, `"createdAt": "${made}"`));
     expect(await judge()).toMatchObject({ accounts: [], younger: 1 });
     await writeFile(manifest, text);
+    await holdBack(did);
+    const data = expect.objectContaining({ rule: "plc/seen-head" }) as unknown;
+    expect(await judge()).toMatchObject({ accounts: [{ did, state: "unknown", error: { data } }] });
     logs.delete(did);
     expect(await prune("--yes")).toMatchObject({ code: 5, archives: { removed: 0, failed: 1 } });
     expect(await present(did)).toEqual([true]);

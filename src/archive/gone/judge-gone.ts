@@ -13,6 +13,7 @@ import type { AccountServices } from "../../account/services.ts";
 import { DecampError, expectedFailure, isDecampError } from "../../errors.ts";
 import { isDid } from "../../identity/names.ts";
 import { joinPath } from "../../services/disk/files.ts";
+import { comparedHeads } from "../night/archived-heads.ts";
 import { archivedHome } from "../night/archived-home.ts";
 import { missedAccounts, type MissedAccount } from "../night/night-memory.ts";
 import { before, type Span } from "../keep-rules.ts";
@@ -53,9 +54,11 @@ export interface GoneAccounts {
 export async function judgeGone(
   folder: string,
   span: Span,
-  services: AccountServices,
+  given: AccountServices,
   signal: AbortSignal,
 ): Promise<GoneAccounts> {
+  // A directory that holds a move back would have the last copy removed.
+  const services = { ...given, heads: comparedHeads((did) => joinPath(folder, archiveName(did)), given.heads) };
   const now = services.now();
   const missed = await findMissed(folder);
   const due = missed.filter(({ since }) => since <= before(now, span));

@@ -14,6 +14,7 @@
  * looked up each night until their archive has what the directory says.
  */
 import { locateAccount, type LocatedAccount } from "../../account/find.ts";
+import { isHeldBack } from "../../account/read-log.ts";
 import type { AccountServices } from "../../account/services.ts";
 import { NumberSet } from "../../data/number-set.ts";
 import { DecampError, expectedFailure, isDecampError } from "../../errors.ts";
@@ -210,7 +211,7 @@ export class Night {
    *
    * @param manifest the newest snapshot of its archive
    * @returns `home` if it has moved away: then there is nothing to export; undefined if an export has to look
-   * @throws DecampError `storage`; the signal's reason
+   * @throws as `whereTo`
    */
   async keptInactive(
     manifest: Manifest,
@@ -249,7 +250,7 @@ export class Night {
    *
    * @param manifest the newest snapshot of its archive
    * @returns undefined also where that is not known: the identity may have been given up, or nobody answers
-   * @throws DecampError `storage`; the signal's reason
+   * @throws DecampError `identity-invalid` if an operation that was seen is held back; `storage`; the signal's reason
    */
   async whereTo(manifest: Manifest, signal: AbortSignal): Promise<string | undefined> {
     const { folder } = this.#setting;
@@ -403,14 +404,15 @@ export class Night {
 
   /**
    * Where an account lives; `unanswered` where the directory does not answer, undefined where its identity is such that
-   * an export says what is wrong with it.
+   * an export says what is wrong with it. That an operation is held back is said at once: of an account that is not
+   * active there is no export.
    */
   async #locate(did: string, signal: AbortSignal): Promise<LocatedAccount | "unanswered" | undefined> {
     const { services } = this.#setting;
     try {
       return await locateAccount(services, { type: "did", did }, {}, signal);
     } catch (error) {
-      if (!isDecampError(error) || isDecampError(error, "storage")) {
+      if (!isDecampError(error) || isDecampError(error, "storage") || isHeldBack(error)) {
         throw error;
       }
       if (error !== services.directory.silence) {

@@ -153,9 +153,9 @@ async function exportAll(plan: Plan, lost: AbortSignal): Promise<number> {
     const signal = AbortSignal.any([stopped, lost]);
     night = plan.night === undefined ? undefined : await Night.begin(plan.night, signal);
     const setting: Setting = { ...plan, night, homes: new WeakMap(), refused: new WeakSet(), list: { hasAny: false } };
-    const onOutcome = async (outcome: Outcome): Promise<void> => {
+    const onOutcome = async (told: Outcome): Promise<void> => {
+      const { outcome, absent } = await classify(told, setting, signal);
       const isUnasked = "error" in outcome && outcome.error === services.directory.silence;
-      const absent = await findAbsent(outcome, setting, signal);
       if (outcome.did !== undefined) {
         // Where nothing was written, the archive has not got what is newer than in it.
         const isWritten = "result" in outcome && outcome.result.mode !== "unchanged";
@@ -470,10 +470,30 @@ function read(name: string, short: string): Account | DecampError {
 }
 
 /**
+ * The same outcome, and whether there is nothing to export. An account of which that cannot be seen, because a disk
+ * fails or the directory holds something back, has failed, and ends nothing.
+ */
+async function classify(
+  outcome: Outcome,
+  setting: Setting,
+  signal: AbortSignal,
+): Promise<{ readonly outcome: Outcome; readonly absent: Absent | undefined }> {
+  try {
+    return { outcome, absent: await findAbsent(outcome, setting, signal) };
+  } catch (error) {
+    const { name, did } = outcome;
+    const failed = { name, ...(did === undefined ? {} : { did }), error: expectedFailure(error, signal) };
+    return { outcome: failed, absent: undefined };
+  }
+}
+
+/**
  * Whether there is nothing to export of an account because it is not active: no failure if all accounts of a server are
  * asked for, whatever their state, or if it has an archive already. One that a list names and that has none has failed,
  * and so has one whose archive cannot be read: what is in it nobody knows. So has one that the server's operator has
  * asked for, and that does not come.
+ *
+ * @throws as `Night.whereTo`
  */
 async function findAbsent(
   outcome: Outcome,
