@@ -120,6 +120,10 @@ test("a path that leads nowhere is bad input, and no matter of the disk", async 
     ...what,
     message: expect.stringContaining("circle") as string,
   });
+  await symlink(path.join(folder, "not-mounted"), path.join(folder, "disk"));
+  const there = path.join(folder, "disk", "archives", "one");
+  const noFolder = { ...what, message: `${there} cannot be used: a part of the path is not a folder.` };
+  await expect(writeWhole(there, "x")).rejects.toMatchObject(noFolder);
 });
 
 test("whether a folder holds only such things is known at the first that is none", async () => {

@@ -494,8 +494,13 @@ export async function makeFolder(path: string): Promise<void> {
     if (systemCode(error) !== "ENOENT") {
       throw error;
     }
-    if (dirname(path) !== path) {
-      await makeFolder(dirname(path));
+    const above = dirname(path);
+    // A link that leads nowhere, such as to a disk that is not there: its name is taken, and it is no folder.
+    if (statSync(above, { throwIfNoEntry: false }) === undefined && (await isThere(above))) {
+      throw Object.assign(new Error("ENOTDIR: a link leads nowhere"), { code: "ENOTDIR" });
+    }
+    if (above !== path) {
+      await makeFolder(above);
     }
     mkdirSync(path, { mode: privateFolder });
   }
