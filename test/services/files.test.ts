@@ -69,6 +69,10 @@ describe("a new file", () => {
       code: "usage",
       message: expect.stringContaining(target) as string,
     });
+    const beside = `${path.join(folder, "file")}.part`;
+    await mkdir(beside);
+    const message = `${beside} cannot be used: it is a folder.`;
+    await expect(writeWhole(path.join(folder, "file"), "x")).rejects.toMatchObject({ code: "storage", message });
   });
 });
 

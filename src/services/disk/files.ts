@@ -269,7 +269,7 @@ async function openNew(path: string): Promise<WrittenFile> {
     if (systemCode(error) !== "EEXIST") {
       throw error;
     }
-    await rm(path, { force: true });
+    await onDisk(path, async () => rm(path, { force: true }));
   }
   return WrittenFile.create(path, privateFile);
 }
@@ -596,6 +596,7 @@ export function storageError(path: string, error: unknown): DecampError {
     EACCES: "permission is denied",
     EPERM: "it is not permitted",
     EISDIR: "it is a folder",
+    ERR_FS_EISDIR: "it is a folder",
     EMFILE: "too many files are open",
     EEXIST: "there is something of that name already",
     ENOENT: "there is no such folder",
