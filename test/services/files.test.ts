@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -8,6 +8,7 @@ import { AppendFile } from "../../src/services/disk/append-file.ts";
 import { forEachConcurrent } from "../../src/services/concurrent.ts";
 import { NewFile, readWhole, refuseExisting, writeNew, writeWhole } from "../../src/services/disk/files.ts";
 import { takeLock } from "../../src/services/disk/lock.ts";
+import { createNewFolder } from "../../src/services/disk/new-folder.ts";
 import { holdsOnly } from "../../src/services/disk/plain-entries.ts";
 
 let folder = "";
@@ -60,6 +61,18 @@ describe("a new file", () => {
     expect(await readdir(folder)).toEqual(["file.part"]);
     await late.keep();
     expect(await readFile(target, "utf8")).toBe("half a");
+  });
+
+  test("what goes wrong is told, also where nothing can be removed after it", async () => {
+    const there = path.join(folder, "there");
+    const file = await NewFile.create(path.join(there, "file"));
+    const made = await createNewFolder(path.join(there, "folder"));
+    await rename(there, path.join(folder, "elsewhere"));
+    await writeFile(there, "a file in the place of the folder");
+    await expect(file.keep()).rejects.toMatchObject({ code: "usage" });
+    await expect(file.discard()).resolves.toBeUndefined();
+    await expect(made.write("a", "x")).rejects.toMatchObject({ code: "usage" });
+    await expect(made.discard()).resolves.toBeUndefined();
   });
 
   test("a place that is not to be had is an error that names it", async () => {

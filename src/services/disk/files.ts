@@ -239,18 +239,25 @@ export class NewFile {
     }
   }
 
-  /** Leaves nothing behind. */
+  /**
+   * Leaves nothing behind, as far as the disk lets it: what has gone wrong before is to be told, and the next run
+   * removes what stays.
+   */
   async discard(): Promise<void> {
     let isOurs = true;
     try {
       isOurs = !this.#file.isReplacedAt(this.#part);
+    } catch {
+      // Then to remove it does not go well, either.
+    }
+    try {
       this.#file.close();
     } catch {
       // Nobody needs it any more.
     }
     if (isOurs) {
       // To take a large one away can last.
-      await rm(this.#part, { force: true });
+      await rm(this.#part, { force: true }).catch(() => undefined);
     }
   }
 }
@@ -339,9 +346,9 @@ export async function writeNew(path: string, content: string): Promise<void> {
       await syncFolder(dirname(path));
     } catch (error) {
       file.close();
-      await removeName(part);
+      await removeName(part).catch(() => undefined);
       if (named) {
-        await rm(path, { force: true });
+        await removeName(path).catch(() => undefined);
       }
       throw error;
     }

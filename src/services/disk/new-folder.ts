@@ -20,7 +20,7 @@ export interface NewFolder {
   write(name: string, text: string): Promise<void>;
   /** Gives the folder its name. @throws DecampError `storage` */
   finish(): Promise<void>;
-  /** Removes what was written; does nothing after `finish`. */
+  /** Removes what was written, as far as the disk lets it; does nothing after `finish`. */
   discard(): Promise<void>;
 }
 
@@ -65,7 +65,8 @@ export async function createNewFolder(path: string): Promise<NewFolder> {
         await rename(part, target);
         await syncFolder(dirname(target));
       }),
-    discard: () => rm(part, { recursive: true, force: true }),
+    // What has gone wrong before is to be told.
+    discard: async () => rm(part, { recursive: true, force: true }).catch(() => undefined),
   };
 }
 
