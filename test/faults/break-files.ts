@@ -14,10 +14,10 @@ export interface Breakage {
   nth: number;
   /**
    * `before`, `torn`, `after`: the process is killed before the operation, when half of the bytes are written, or after
-   * it. `full`: from that operation on the disk is full. `short`: the system takes half of the bytes, and says so.
-   * `nothing`: no operation goes wrong.
+   * it. `full`: from that operation on the disk is full; `read-only`: it is read-only. `short`: the system takes half
+   * of the bytes, and says so. `nothing`: no operation goes wrong.
    */
-  how: "before" | "torn" | "after" | "full" | "short" | "nothing";
+  how: "before" | "torn" | "after" | "full" | "read-only" | "short" | "nothing";
   /** a file that gets a line for each operation */
   log?: string;
   /** what removes, and what makes a folder, is an operation, too */
@@ -39,14 +39,16 @@ function nextFate(name: string): Fate {
   if (log !== undefined) {
     appendFileSync(log, `${name}\n`);
   }
-  if (how === "full" && count >= nth) {
+  if ((how === "full" || how === "read-only") && count >= nth) {
     return "full";
   }
-  return count === nth && how !== "full" && how !== "nothing" ? how : "done";
+  return count === nth && how !== "full" && how !== "read-only" && how !== "nothing" ? how : "done";
 }
 
 function diskFull(): Error {
-  return Object.assign(new Error("ENOSPC: no space left on device"), { code: "ENOSPC", errno: -28 });
+  return how === "read-only"
+    ? Object.assign(new Error("EROFS: read-only file system"), { code: "EROFS", errno: -30 })
+    : Object.assign(new Error("ENOSPC: no space left on device"), { code: "ENOSPC", errno: -28 });
 }
 
 /** Does `work`, unless it is the one that goes wrong; `half` does a part of it. */

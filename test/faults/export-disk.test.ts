@@ -107,3 +107,19 @@ test("a disk that is full from some write on, wherever that is", async () => {
     await expectWhole(archive);
   }
 });
+
+test("a disk that becomes read-only under a run, wherever that is", async () => {
+  const breakFiles = new URL("break-files.ts", import.meta.url);
+  for (const nth of [14, 30]) {
+    const own = path.join(folder, `read-only-${nth}`);
+    await mkdir(own);
+    const archive = path.join(own, "archive");
+    const breakage = JSON.stringify({ path: archive, nth, how: "read-only", removals: true });
+    const { code, stderr } = await exportInto(archive, { DECAMP_BREAK: breakage }, breakFiles);
+    expect({ nth, code, stderr }).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/^Error: .*the disk is read-only/m) as string,
+    });
+    await expectWhole(archive);
+  }
+});

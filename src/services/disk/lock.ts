@@ -67,7 +67,7 @@ const pause = 25;
  * @param now epoch milliseconds
  * @param work gets a signal that fires with the one that is given, and with a `locked` once the lock is another's,
  *   because nothing was seen of this process for too long
- * @throws DecampError as `takeLock`; what `work` throws
+ * @throws DecampError as `takeLock`; what `work` throws; `storage` if it cannot be given back after that
  */
 export async function withLock<T>(
   path: string,
@@ -77,11 +77,16 @@ export async function withLock<T>(
 ): Promise<T> {
   const lost = new AbortController();
   const unlock = await takeLock(path, owner, now, (error) => lost.abort(error));
+  let result: T;
   try {
-    return await work(AbortSignal.any([signal, lost.signal]));
-  } finally {
-    await unlock();
+    result = await work(AbortSignal.any([signal, lost.signal]));
+  } catch (error) {
+    // On a disk that takes nothing any more the lock stays, and is taken over later.
+    await unlock().catch(() => undefined);
+    throw error;
   }
+  await unlock();
+  return result;
 }
 
 /**
@@ -90,7 +95,7 @@ export async function withLock<T>(
  * @param now epoch milliseconds
  * @param onLost makes it a lock that is touched as long as it is held, so that another machine sees it left behind; is
  *   called once it is another's. Without it, a lock whose process cannot be seen stays until a person removes it
- * @returns a function that gives it back
+ * @returns a function that gives it back; it throws DecampError `storage`
  * @throws DecampError `locked` while another run holds it, or may hold it; `unreadable-file` for what is no plain file;
  *   `refused` for a file of something else; `storage`
  */
@@ -123,9 +128,11 @@ export async function takeLock(
   const stop = beat === undefined || onLost === undefined ? () => undefined : touching(path, own.text, beat, onLost);
   return async () => {
     stop();
-    if ((await readLock(path))?.text === own.text) {
-      await removeName(path);
-    }
+    await onDisk(path, async () => {
+      if ((await readLock(path))?.text === own.text) {
+        await removeName(path);
+      }
+    });
   };
 }
 
