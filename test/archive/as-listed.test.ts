@@ -15,9 +15,14 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { keptAsListed } from "../../src/archive/night/as-listed.ts";
-import { isInTurn, partInTurn } from "../../src/archive/state/shard.ts";
+import { Night } from "../../src/archive/night/night.ts";
+import { isInTurn, numberIn, partInTurn } from "../../src/archive/state/shard.ts";
 import { archiveName } from "../../src/archive/layout.ts";
+import { readableManifests } from "../../src/archive/manifest.ts";
+import { DecampError } from "../../src/errors.ts";
+import { forever, logServices } from "../account/support.ts";
 import { Fleet, type FleetAccount } from "../bench/fleet.ts";
+import { auditLog, signed, testCid, testKey, type TestEntry } from "../tools/plc.ts";
 import { cids, exportNow, revOf, withPictures, world } from "./nightly.ts";
 
 const origin = "https://pds.example.com";
@@ -189,4 +194,26 @@ test.each<[string, number, (look: number) => number]>([
     }
   }
   expect(slow).toEqual([]);
+});
+
+test("an identity that has changed is not left alone after the directory was silent for a while", async () => {
+  const folder = path.dirname(archive);
+  const eight = await Promise.all([1, 2, 3, 4, 5, 6, 7, 8].map(async (index) => fleet.account(index)));
+  // One whose identity is looked up in a first night.
+  const looked = eight.find((one) => numberIn(one.did, 8, 6) % 2 === 0 && !isInTurn(one.did, 100, now))!;
+  fleet.writeArchive(folder, looked);
+  const [manifest] = await readableManifests(path.join(folder, archiveName(looked.did)));
+  const [genesis] = looked.log as readonly [TestEntry];
+  const next = { ...genesis.operation, alsoKnownAs: ["at://new.example.com"], prev: testCid(genesis.operation) };
+  const changed = auditLog([genesis.operation, await signed(next, await testKey("fleet owner"))]);
+  const kept = async (log: readonly TestEntry[]): Promise<unknown> => {
+    const { services } = logServices([log]);
+    const directory = { ...services.directory, silence: new DecampError("unreachable", "It did not answer.") };
+    const all = { ...services, directory, now: () => now, clockOffset: () => 0 };
+    const night = await Night.begin({ folder, origin, shard: undefined, services: all as never }, forever);
+    const stated = { did: looked.did, head: looked.commit, rev: looked.rev, active: false, status: "deactivated" };
+    return night.keptInactive(manifest!, stated, forever);
+  };
+  expect(await kept(looked.log)).toMatchObject({ mode: "unchanged" });
+  expect(await kept(changed)).toBeUndefined();
 });

@@ -221,11 +221,11 @@ export class Night {
     const { folder, origin, services } = this.#setting;
     const { did } = manifest;
     const now = services.now();
-    const home = await this.whereTo(manifest, signal);
+    const { home, isUnanswered } = await this.#lookUp(manifest, signal);
     if (home !== undefined) {
       return { home };
     }
-    const isSame = !this.#inDoubt.has(did) || services.directory.silence !== undefined;
+    const isSame = !this.#inDoubt.has(did) || isUnanswered;
     const kept =
       stated === undefined || !isSame || isInTurn(did, realHeads, now)
         ? undefined
@@ -253,13 +253,21 @@ export class Night {
    * @throws DecampError `identity-invalid` if an operation that was seen is held back; `storage`; the signal's reason
    */
   async whereTo(manifest: Manifest, signal: AbortSignal): Promise<string | undefined> {
+    return (await this.#lookUp(manifest, signal)).home;
+  }
+
+  /** The same, and whether the directory did not answer. */
+  async #lookUp(
+    manifest: Manifest,
+    signal: AbortSignal,
+  ): Promise<{ readonly home: string | undefined; readonly isUnanswered: boolean }> {
     const { folder } = this.#setting;
     const { did, snapshot } = manifest;
     const known = this.#before?.moved[did];
     const isLookedUp = this.#isLookedUp(did);
     if (!isLookedUp && known === undefined && this.#changed !== undefined) {
       // Its identity is that of its archive.
-      return undefined;
+      return { home: undefined, isUnanswered: false };
     }
     const located = !isLookedUp && known !== undefined ? { pds: known } : await this.#locate(did, signal);
     const before = await archivedHome(joinPath(folder, archiveName(did)), did, snapshot);
@@ -268,10 +276,11 @@ export class Night {
     if (home !== undefined && home !== before) {
       this.#moved.set(did, home);
       this.#inDoubt.delete(did);
-      return home;
+      return { home, isUnanswered: false };
     }
-    this.settle(did, located !== undefined && located !== "unanswered" && isSameLog(located, manifest));
-    return undefined;
+    const isUnanswered = located === "unanswered";
+    this.settle(did, located !== undefined && !isUnanswered && isSameLog(located, manifest));
+    return { home: undefined, isUnanswered };
   }
 
   /**
