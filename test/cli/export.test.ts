@@ -428,6 +428,30 @@ test("a list that has nobody is warned of, also where there is no archive yet", 
   expect(stderr).toMatch(/^Warning: 127\.0\.0\.1:[0-9]+ lists no account at all\.\n$/);
 });
 
+test.each<[string, number, number, RegExp]>([
+  ["all of them", 3, 0, /^Warning: 127\.0\.0\.1:[0-9]+ calls none of 3 accounts active: nothing was exported\.\n$/],
+  ["all but one, which fails", 3, 1, /^$/],
+  ["as few as there may be", 2, 0, /^$/],
+])("a list without anybody who is active is warned of: %s", async (_what, resting, others, warning) => {
+  const repos = Array.from({ length: resting + others }, (_, index) => ({
+    did: `did:plc:${"abcd".charAt(index).repeat(24)}`,
+    head: testCid("head"),
+    rev: testRev,
+    ...(index < resting ? { active: false, status: "deactivated" } : { active: true }),
+  }));
+  await using server = await scriptedServer(({ url }, response) =>
+    url?.startsWith("/xrpc/com.atproto.sync.listRepos") === true
+      ? sendJson(response, 200, { repos })
+      : sendJson(response, 400, { error: "RepoDeactivated", message: "no" }),
+  );
+  const all = ["export", "--all", "--pds", server.origin, "-o", join(folder, "backups"), ...whereIs(server)];
+  const { exitCode, stderr } = await run([...all, "-q"]);
+  expect({ exitCode, stderr }).toEqual({
+    exitCode: others === 0 ? 0 : 6,
+    stderr: expect.stringMatching(warning) as string,
+  });
+});
+
 test("of an account that its server has although it lives elsewhere by now, that is said, once", async () => {
   const moved = await signed(
     operation(testCid(genesis), {

@@ -49,6 +49,9 @@ import { isBad, newTally, totalOf, type Absent, type Tally } from "./many-tally.
 
 const defaultJobs = 4;
 
+/** One or two accounts that are not active may be all that there are. */
+const manyInactive = 3;
+
 /** Milliseconds. */
 const heartbeatEvery = 10_000;
 
@@ -200,10 +203,9 @@ async function exportAll(plan: Plan, lost: AbortSignal): Promise<number> {
       }
     }
     if (night !== undefined && ended.listError === undefined) {
-      if (!setting.list.hasAny) {
-        // With a wrong address every night would be a good one.
-        const message = `${new URL(origin ?? "").host} lists no account at all.`;
-        warnOfRun({ code: "empty-list", message }, globals, terminal);
+      const odd = oddList(setting, tally);
+      if (odd !== undefined) {
+        warnOfRun(odd, globals, terminal);
       }
       await night.end();
       tally.missed = night.missed();
@@ -281,6 +283,24 @@ interface Setting extends Omit<Plan, "night"> {
   readonly refused: WeakSet<object>;
   /** Whether the list of the server has had anybody, in this part of the accounts or another. */
   readonly list: { hasAny: boolean };
+}
+
+/**
+ * What is to be warned of in a list that was gone through to its end: by one without anybody, as at a wrong address, or
+ * without anybody who is active, every night would be a good one.
+ */
+function oddList({ origin, list }: Setting, tally: Tally): { code: string; message: string } | undefined {
+  const { host } = new URL(origin ?? "");
+  if (!list.hasAny) {
+    return { code: "empty-list", message: `${host} lists no account at all.` };
+  }
+  const { inactive, gone } = tally;
+  return inactive >= manyInactive && totalOf(tally) === inactive + gone
+    ? {
+        code: "none-active",
+        message: `${host} calls none of ${plural(inactive, "account")} active: nothing was exported.`,
+      }
+    : undefined;
 }
 
 /** The error for a list without anybody, of a server of which there are archives: nobody is up to date by that. */
