@@ -294,11 +294,12 @@ function oddList({ origin, list }: Setting, tally: Tally): { code: string; messa
   if (!list.hasAny) {
     return { code: "empty-list", message: `${host} lists no account at all.` };
   }
-  const { inactive, gone } = tally;
-  return inactive >= manyInactive && totalOf(tally) === inactive + gone
+  const { inactive, moved, gone } = tally;
+  const resting = inactive + moved;
+  return inactive >= manyInactive && totalOf(tally) === resting + gone
     ? {
         code: "none-active",
-        message: `${host} calls none of ${plural(inactive, "account")} active: nothing was exported.`,
+        message: `${host} calls none of ${plural(resting, "account")} active: nothing was exported.`,
       }
     : undefined;
 }
