@@ -472,6 +472,8 @@ async function bringBlobs(
       concurrency,
       signal,
       trusted,
+      // A new snapshot does that, when it is completed.
+      isSyncedLater: repo.snapshot !== last?.snapshot,
       pause: async (attempt) => pause(options, attempt),
       isAnswering: async (either) => isAnswering(pds, did, either),
       onProgress: (done, bytes) =>

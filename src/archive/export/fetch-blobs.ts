@@ -44,6 +44,8 @@ export interface FetchOptions {
    * Whether the server answers at all. One blob that it keeps to itself is missing then; by default that is an error.
    */
   readonly isAnswering?: (signal: AbortSignal) => Promise<boolean>;
+  /** That the folder of the archive is made durable by the caller, before a manifest names what has come. */
+  readonly isSyncedLater?: boolean;
   /** Told how many are settled, and the bytes of those that are there. */
   readonly onProgress: (done: number, bytes: number) => void;
 }
@@ -147,7 +149,8 @@ export async function fetchBlobs(
   // Blobs that an interrupted run has left are among them: their names may not be durable yet.
   const fresh = blobs.filter(({ cid }) => options.trusted?.has(cid) !== true);
   if (fresh.length > 0) {
-    await syncFolders([...fresh.map(({ cid }) => blobFolder(archive, cid)), blobsFolder(archive), archive]);
+    const above = options.isSyncedLater === true ? [] : [archive];
+    await syncFolders([...fresh.map(({ cid }) => blobFolder(archive, cid)), blobsFolder(archive), ...above]);
   }
   return { blobs: blobs.sort(byCid), missing: missing.sort(byCid), fetched };
 }

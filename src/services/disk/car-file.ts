@@ -13,7 +13,7 @@ import { openNamed, pieces, readDescriptor, readOpened, type Opened } from "./in
 import { passingPlace } from "./passing-place.ts";
 import { checkPlain, readPlain } from "./plain-file.ts";
 import { unreadable } from "./unreadable.ts";
-import { writeAllSync } from "./write-whole.ts";
+import { atOnce, writeAllSync } from "./write-whole.ts";
 
 /** A CAR file that is open. */
 export interface CarFile {
@@ -221,7 +221,8 @@ function openFile(path: string, flags: number): number {
 }
 
 function openedFile(fd: number, path: string, size: number): CarFile {
-  return { source: fileSource(fd, path), size, path, close: () => closeSync(fd) };
+  const file = fileSource(fd, path);
+  return { source: size <= atOnce ? readOnDemand(file, size) : file, size, path, close: () => closeSync(fd) };
 }
 
 /**
@@ -332,6 +333,17 @@ export function fileSource(fd: number, name: string): RepoSource {
         filled += count;
       }
       return into.subarray(0, filled);
+    },
+  };
+}
+
+/** A small file is read once, when something of it is wanted: a tree takes very many small reads. */
+function readOnDemand(file: RepoSource, size: number): RepoSource {
+  let whole: Uint8Array | undefined;
+  return {
+    read: (offset, length) => {
+      whole ??= file.read(0, size);
+      return whole.subarray(offset, offset + length);
     },
   };
 }
