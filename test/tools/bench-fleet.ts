@@ -1,8 +1,7 @@
 /**
  * `npm run bench-fleet [-- --accounts N] [--only first|latency|blobs|nights]`: nights over very many accounts, and
- * their first export, beside their bars. Writes docs/BENCHMARKS-FLEET.md, with `--only` its own
- * lines there, and with `--accounts`, a short form, nothing. Needs 12 GB of disk and 5 GB of memory for a while, and
- * half an hour.
+ * their first export, beside their bars. Writes docs/BENCHMARKS-FLEET.md, with `--only` its own lines there, and with
+ * `--accounts`, a short form, nothing. Needs 12 GB of disk and 5 GB of memory for a while, and half an hour.
  */
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
