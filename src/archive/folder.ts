@@ -45,6 +45,9 @@ const markerSchema = v.object({
  */
 export async function requireArchiveFolder(path: string, did: string): Promise<Manifest[]> {
   const entries = await listTop(path);
+  if (entries.length === 0) {
+    return [];
+  }
   const owner = await readMarker(path);
   if (owner !== undefined) {
     refuseLinks(path, entries);

@@ -16,7 +16,7 @@ import type { Stats } from "node:fs";
 import { open, type FileHandle } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { DecampError } from "../../errors.ts";
-import { makeDurableFolder, onDisk, privateFile, privateFolder } from "./files.ts";
+import { isAbsentAt, makeDurableFolder, onDisk, privateFile, privateFolder } from "./files.ts";
 import { administrator, currentUser, othersWrite } from "./named/users.ts";
 import { systemCode } from "../system-error.ts";
 
@@ -183,6 +183,9 @@ export async function readShared(path: string): Promise<Uint8Array | undefined> 
 /** In place: these files are small. */
 async function readUnlinked(path: string, flaw: (found: Stats) => Flaw | undefined): Promise<Uint8Array | undefined> {
   return onDisk(path, async () => {
+    if (isAbsentAt(path)) {
+      return undefined;
+    }
     let file: number;
     try {
       file = openSync(path, constants.O_RDONLY | noWaiting);

@@ -7,6 +7,7 @@ import { copyFile, link, lstat, open, rename, rm, rmdir, unlink } from "node:fs/
 import { dirname } from "node:path";
 import { isDecampError } from "../../errors.ts";
 import {
+  isAbsentAt,
   makeDurableFolder,
   privateFile,
   readWhole,
@@ -48,16 +49,11 @@ export async function holdsOnly(path: string, test: (entry: Entry) => boolean): 
   }
 }
 
-function isAt(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false }) !== undefined;
-}
-
 /** What is in a folder, in the order of the names; nothing if it does not exist. @throws DecampError `storage` */
 export async function listEntries(path: string): Promise<Entry[]> {
   try {
-    // In place: to give way costs ten times what the look does, and so does an error.
-    // Newer versions of Node say nothing of a file in the place of the folder above, either.
-    if (!isAt(path) && statSync(dirname(path), { throwIfNoEntry: false })?.isDirectory() !== false) {
+    // In place: to give way costs ten times what the look does.
+    if (isAbsentAt(path)) {
       return [];
     }
     const entries = readdirSync(path, { withFileTypes: true });
