@@ -9,7 +9,7 @@ import { archiveName } from "../../src/archive/layout.ts";
 import { nightLock } from "../../src/archive/state/run-files.ts";
 import { Fleet, type FleetAccount } from "../bench/fleet.ts";
 import { scriptedServer, sendJson, type ScriptedServer } from "../faults/scripted-server.ts";
-import { isListedOld } from "../../src/cli/export/old-list.ts";
+import { isListedOld } from "../../src/cli/export/odd-list.ts";
 import { testNow, tid } from "../repo/tools/account.ts";
 import { makeCar } from "../repo/tools/build.ts";
 import { readExposition, type Family } from "../tools/exposition.ts";

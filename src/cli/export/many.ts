@@ -6,25 +6,23 @@ import { exportOptions } from "../../archive/export/export-options.ts";
 import { exportFound, findToExport } from "../../archive/export/find-and-export.ts";
 import { findDid } from "../../account/find.ts";
 import type { ReportExport } from "../../archive/events.ts";
-import { exportMany, type Listed, type ListEnd, type Outcome } from "../../archive/export/export-many.ts";
+import { exportMany, type ListEnd, type Outcome } from "../../archive/export/export-many.ts";
 import type { ExportResult } from "../../archive/export/export-account.ts";
 import { requireNoArchive } from "../../archive/folder.ts";
 import { archiveName } from "../../archive/layout.ts";
 import { newHome } from "../../archive/night/archived-home.ts";
 import { Night, type NightSetting } from "../../archive/night/night.ts";
 import { inactiveStatus } from "../../archive/unavailable.ts";
-import { readableManifests, readManifests } from "../../archive/manifest.ts";
+import { readableManifests } from "../../archive/manifest.ts";
 import { readLastRun } from "../../archive/state/last-run.ts";
 import { lastRunFile, nightLock } from "../../archive/state/run-files.ts";
-import { budgets } from "../../data/budgets.ts";
 import { DecampError, exitCodeOf, expectedFailure, isDecampError } from "../../errors.ts";
 import { parseServerUrl } from "../../identity/addresses.ts";
-import { parseAccount, type Account } from "../../identity/names.ts";
+import type { Account } from "../../identity/names.ts";
 import type { MigrationServices } from "../../migration/context.ts";
 import { joinPath } from "../../services/disk/files.ts";
 import { withLock } from "../../services/disk/lock.ts";
 import { requireMetricsPlace } from "../../services/disk/output/metrics-file.ts";
-import { fileLines, streamLines } from "../../services/disk/text-lines.ts";
 import { briefly } from "../../services/servers/brief-documents.ts";
 import { withPatience, type PatientDirectory } from "../../services/servers/patient-directory.ts";
 import type { ListedRepo } from "../../services/servers/pds.ts";
@@ -37,20 +35,19 @@ import { requirePipe } from "../inputs/standard-input.ts";
 import { servicesFor } from "../services.ts";
 import { stoppable, tellStopping } from "../talk/signals.ts";
 import type { Terminal } from "../talk/terminal.ts";
+import { classify, type AbsentSetting } from "./absent.ts";
 import { checkOperator, readAdminPassword, type Operator } from "./admin-password.ts";
 import { tell, warn, warnOfRun } from "./many-lines.ts";
 import { failureFacts } from "../talk/failure.ts";
-import { isListedOld } from "./old-list.ts";
+import { listAccounts } from "./listed-accounts.ts";
+import { isListedOld, listsNobody, oddList } from "./odd-list.ts";
 import { plural } from "../talk/reporters/amounts.ts";
 import { ping } from "../talk/reporters/ping.ts";
 import { Books } from "./books.ts";
 import { summarize, type RunFacts } from "./many-summary.ts";
-import { isBad, newTally, totalOf, type Absent, type Tally } from "./many-tally.ts";
+import { isBad, newTally, totalOf, type Tally } from "./many-tally.ts";
 
 const defaultJobs = 4;
-
-/** One or two accounts that are not active may be all that there are. */
-const manyInactive = 3;
 
 /** Milliseconds. */
 const heartbeatEvery = 10_000;
@@ -155,7 +152,8 @@ async function exportAll(plan: Plan, lost: AbortSignal): Promise<number> {
   const work = async (stopped: AbortSignal): Promise<ListEnd> => {
     const signal = AbortSignal.any([stopped, lost]);
     night = plan.night === undefined ? undefined : await Night.begin(plan.night, signal);
-    const setting: Setting = { ...plan, night, homes: new WeakMap(), refused: new WeakSet(), list: { hasAny: false } };
+    const marks = { homes: new WeakMap(), refused: new WeakSet(), list: { hasAny: false } };
+    const setting: Setting = { ...plan, night, isAll: flags.all === true, ...marks };
     const onOutcome = async (told: Outcome): Promise<void> => {
       const { outcome, absent } = await classify(told, setting, signal);
       const isUnasked = "error" in outcome && outcome.error === services.directory.silence;
@@ -176,7 +174,7 @@ async function exportAll(plan: Plan, lost: AbortSignal): Promise<number> {
       }
       await terminal.out.drained();
     };
-    const ended = await exportMany(listAccounts(setting, signal), {
+    const ended = await exportMany(listAccounts({ ...setting, accounts: flags.accounts }, signal), {
       jobs: flags.jobs ?? defaultJobs,
       shard: flags.shard,
       signal,
@@ -203,7 +201,7 @@ async function exportAll(plan: Plan, lost: AbortSignal): Promise<number> {
       }
     }
     if (night !== undefined && ended.listError === undefined) {
-      const odd = oddList(setting, tally);
+      const odd = oddList(new URL(origin ?? "").host, setting.list.hasAny, tally);
       if (odd !== undefined) {
         warnOfRun(odd, globals, terminal);
       }
@@ -275,45 +273,9 @@ interface Plan {
 }
 
 /** What is the same for all of them. */
-interface Setting extends Omit<Plan, "night"> {
-  readonly night: Night | undefined;
-  /** Where accounts have moved, by the error that says that they are not active, as far as that was seen already. */
-  readonly homes: WeakMap<object, string>;
-  /** What the server has said of accounts that its operator asked for. */
-  readonly refused: WeakSet<object>;
+interface Setting extends Omit<Plan, "night">, AbsentSetting {
   /** Whether the list of the server has had anybody, in this part of the accounts or another. */
   readonly list: { hasAny: boolean };
-}
-
-/**
- * What is to be warned of in a list that was gone through to its end: by one without anybody, as at a wrong address, or
- * without anybody who is active, every night would be a good one.
- */
-function oddList({ origin, list }: Setting, tally: Tally): { code: string; message: string } | undefined {
-  const { host } = new URL(origin ?? "");
-  if (!list.hasAny) {
-    return { code: "empty-list", message: `${host} lists no account at all.` };
-  }
-  const { inactive, moved, gone } = tally;
-  const resting = inactive + moved;
-  return inactive >= manyInactive && totalOf(tally) === resting + gone
-    ? {
-        code: "none-active",
-        message: `${host} calls none of ${plural(resting, "account")} active: nothing was exported.`,
-      }
-    : undefined;
-}
-
-/** The error for a list without anybody, of a server of which there are archives: nobody is up to date by that. */
-function listsNobody(host: string): DecampError {
-  return new DecampError(
-    "bad-answer",
-    `${host} lists no account at all, and there are archives of accounts from there.`,
-    {
-      hint: "Look whether the server is well, and whether --pds names the right one. The archives stay as they are.",
-      data: { host },
-    },
-  );
 }
 
 async function exportOne(
@@ -434,113 +396,4 @@ function checkFlags(args: readonly string[], flags: ExportFlags, operator: Opera
     refuse("The password of an account is for that account alone: with --all and --accounts nobody signs in.");
   }
   return output ?? refuse("Name the folder for the archives with -o.");
-}
-
-async function* listAccounts(
-  { flags: { accounts }, origin, services, terminal, list }: Setting,
-  signal: AbortSignal,
-): AsyncGenerator<Listed> {
-  if (accounts === undefined) {
-    // Whatever a server has in its list it gives for an account.
-    for await (const stated of services.openPds(origin ?? "").listRepos(signal)) {
-      list.hasAny = true;
-      yield { ...listed(stated.did), stated };
-    }
-    return;
-  }
-  let isEmpty = true;
-  const lines =
-    accounts === "-" ? streamLines(terminal.stdin, "the standard input", signal) : fileLines(accounts, signal);
-  for await (const line of lines) {
-    const name = line.trim();
-    if (name !== "" && !name.startsWith("#")) {
-      isEmpty = false;
-      yield listed(name);
-    }
-  }
-  if (isEmpty) {
-    const what = accounts === "-" ? "The standard input" : accounts;
-    throw new DecampError("unreadable-file", `${what} names no account.`, {
-      hint: "Give a text with one account in each line.",
-    });
-  }
-}
-
-/** So much is repeated of an entry (letters). */
-const shownLetters = 200;
-
-function listed(name: string): Listed {
-  const short = name.length > shownLetters ? `${name.slice(0, shownLetters)}…` : name;
-  return { name: short === "" ? '""' : short, account: read(name, short) };
-}
-
-function read(name: string, short: string): Account | DecampError {
-  const most = budgets.entryLength.most;
-  if (name.length > most) {
-    const message = `This is no account, but longer than ${most} letters: ${JSON.stringify(short)}.`;
-    return new DecampError("invalid-account", message);
-  }
-  try {
-    return parseAccount(name);
-  } catch (error) {
-    if (isDecampError(error)) {
-      return error;
-    }
-    throw error;
-  }
-}
-
-/**
- * The same outcome, and whether there is nothing to export. An account of which that cannot be seen, because a disk
- * fails or the directory holds something back, has failed, and ends nothing.
- */
-async function classify(
-  outcome: Outcome,
-  setting: Setting,
-  signal: AbortSignal,
-): Promise<{ readonly outcome: Outcome; readonly absent: Absent | undefined }> {
-  try {
-    return { outcome, absent: await findAbsent(outcome, setting, signal) };
-  } catch (error) {
-    const { name, did } = outcome;
-    const failed = { name, ...(did === undefined ? {} : { did }), error: expectedFailure(error, signal) };
-    return { outcome: failed, absent: undefined };
-  }
-}
-
-/**
- * Whether there is nothing to export of an account because it is not active: no failure if all accounts of a server are
- * asked for, whatever their state, or if it has an archive already. One that a list names and that has none has failed,
- * and so has one whose archive cannot be read: what is in it nobody knows. So has one that the server's operator has
- * asked for, and that does not come.
- *
- * @throws as `Night.whereTo`
- */
-async function findAbsent(
-  outcome: Outcome,
-  { folder, flags, night, homes, refused }: Setting,
-  signal: AbortSignal,
-): Promise<Absent | undefined> {
-  const error = "error" in outcome && isDecampError(outcome.error) ? outcome.error : undefined;
-  const known = error === undefined ? undefined : homes.get(error);
-  const isGone = "error" in outcome && isDecampError(outcome.error, "account-not-found") && outcome.isGone === true;
-  const status = "error" in outcome ? inactiveStatus(outcome.error) : undefined;
-  if ((status === undefined && !isGone) || outcome.did === undefined || (error !== undefined && refused.has(error))) {
-    return undefined;
-  }
-  const newest = await readManifests(joinPath(folder, archiveName(outcome.did))).then(
-    (manifests) => manifests.at(-1),
-    (error: unknown) => {
-      if (!isDecampError(error)) {
-        throw error;
-      }
-      return "unreadable" as const;
-    },
-  );
-  if (newest === "unreadable" || (flags.all !== true && newest === undefined)) {
-    return undefined;
-  }
-  const home = known ?? (newest === undefined ? undefined : await night?.whereTo(newest, signal));
-  const kind = home !== undefined ? "moved" : isGone ? "gone" : "inactive";
-  return { class: kind, status, home, snapshot: newest?.snapshot, handle: newest?.handle };
 }
