@@ -30,6 +30,8 @@ const inactive = new Set<string>();
 const gone = new Set<string>();
 const unlisted = new Set<string>();
 let breakRepos: ((response: ServerResponse) => void) | undefined;
+/** Whether the server is not there at this moment; its directory is. */
+let isAway: (method: string) => boolean = () => false;
 let asked: string[] = [];
 let base = "";
 let folder = "";
@@ -46,6 +48,10 @@ const server = createServer((request, response) => {
   const json = (value: unknown): unknown =>
     response.setHeader("content-type", "application/json").end(JSON.stringify(value));
   const method = pathname.replace("/xrpc/com.atproto.sync.", "");
+  if (pathname.startsWith("/xrpc/") && isAway(pathname)) {
+    response.destroy();
+    return;
+  }
   const date = clock?.(new Date());
   if (clock !== undefined) {
     response.sendDate = false;
@@ -122,6 +128,7 @@ beforeEach(async () => {
   gone.clear();
   unlisted.clear();
   breakRepos = undefined;
+  isAway = () => false;
   breakList = undefined;
   clock = undefined;
   pageSize = 1000;
@@ -209,6 +216,23 @@ async function seeAll(): Promise<void> {
   expect(await night()).toEqual({ lookedUp: half(0), pages: 0, code: 0 });
   expect(await night()).toEqual({ lookedUp: half(1), pages: 0, code: 0 });
 }
+
+test("a server that is started anew in the middle of a night is waited for, and no account fails", async () => {
+  const [goesAfter, looksInVain] = [60, 8];
+  let [requests, looks] = [0, 0];
+  isAway = (method) => {
+    requests += 1;
+    looks += requests > goesAfter && method.endsWith(".describeServer") ? 1 : 0;
+    return requests > goesAfter && looks <= looksInVain;
+  };
+  const { code, stdout, stderr } = await exportAll("--recheck");
+  expect(stderr).toBe("");
+  const warnings = stdout.split("\n").filter((line) => line.includes(`"type":"warning"`));
+  expect(warnings).toEqual([expect.stringContaining(`"code":"server-away"`)]);
+  expect(looks).toBe(looksInVain + 1);
+  expect(stdout).toContain(`"total":${count},"complete":${count},`);
+  expect(code).toBe(0);
+});
 
 test("once every identity was seen, only those with an operation since are looked up, by a page and not one by one", async () => {
   await seeAll();

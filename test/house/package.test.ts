@@ -29,9 +29,9 @@ beforeAll(() => {
 });
 
 // With commander, smol-toml, valibot and ipaddr.js in it, which nobody has to install beside it.
-test("the package is at most 508 kB", () => {
+test("the package is at most 511 kB", () => {
   expect(packed.size).toBeGreaterThan(100_000);
-  expect(packed.size).toBeLessThanOrEqual(508_000);
+  expect(packed.size).toBeLessThanOrEqual(511_000);
 });
 
 test("no line of code fills a screen: Node.js prints that of an error that nobody has caught", () => {

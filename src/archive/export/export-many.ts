@@ -7,6 +7,7 @@ import { DecampError, isDecampError } from "../../errors.ts";
 import type { Account } from "../../identity/names.ts";
 import { forEachConcurrent } from "../../services/concurrent.ts";
 import type { ListedRepo } from "../../services/servers/pds.ts";
+import { isServerGone } from "../../services/servers/server-patience.ts";
 import type { ExportResult } from "./export-account.ts";
 import { isInShard, type Shard } from "../state/shard.ts";
 
@@ -69,8 +70,8 @@ const noRoom: ReadonlySet<unknown> = new Set(["ENOSPC", "EDQUOT", "EROFS"]);
  * Exports every account of a list. A DID that is listed again while it is being exported is passed over.
  *
  * @throws DecampError `storage` if the disk is full or read-only; `auth-refused` if the server refuses the password of
- *   its operator, which is good for all or for none; the signal's reason. Nothing else that happens to an account is
- *   thrown
+ *   its operator, which is good for all or for none; `unreachable` if the server was waited for in vain; the signal's
+ *   reason. Nothing else that happens to an account is thrown
  */
 export async function exportMany(
   list: AsyncIterable<Listed>,
@@ -97,7 +98,9 @@ export async function exportMany(
     } catch (error) {
       either.throwIfAborted();
       const isForAll =
-        isDecampError(error, "auth-refused") || (isDecampError(error, "storage") && noRoom.has(error.data["reason"]));
+        isDecampError(error, "auth-refused") ||
+        isServerGone(error) ||
+        (isDecampError(error, "storage") && noRoom.has(error.data["reason"]));
       if (isForAll) {
         throw error;
       }

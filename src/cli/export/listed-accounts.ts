@@ -5,6 +5,7 @@ import { DecampError, isDecampError } from "../../errors.ts";
 import { parseAccount, type Account } from "../../identity/names.ts";
 import { fileLines, streamLines } from "../../services/disk/text-lines.ts";
 import type { Services } from "../../services/open.ts";
+import type { ServerPatience } from "../../services/servers/server-patience.ts";
 import type { Terminal } from "../talk/terminal.ts";
 
 interface AccountsFrom {
@@ -13,6 +14,8 @@ interface AccountsFrom {
   readonly services: Pick<Services, "openPds">;
   readonly terminal: Terminal;
   readonly list: { hasAny: boolean };
+  /** With the server that has the list. */
+  readonly patience: ServerPatience | undefined;
 }
 
 /**
@@ -23,12 +26,13 @@ interface AccountsFrom {
  * @throws DecampError `unreadable-file` for a text that names nobody or cannot be read; as `Pds.listRepos`
  */
 export async function* listAccounts(
-  { accounts, origin, services, terminal, list }: AccountsFrom,
+  { accounts, origin, services, terminal, list, patience }: AccountsFrom,
   signal: AbortSignal,
 ): AsyncGenerator<Listed> {
   if (accounts === undefined) {
+    const patiently = async <T>(ask: () => Promise<T>): Promise<T> => patience?.through(ask, signal) ?? ask();
     // Whatever a server has in its list it gives for an account.
-    for await (const stated of services.openPds(origin ?? "").listRepos(signal)) {
+    for await (const stated of services.openPds(origin ?? "").listRepos(signal, patiently)) {
       list.hasAny = true;
       yield { ...listed(stated.did), stated };
     }

@@ -26,6 +26,7 @@ import { requireMetricsPlace } from "../../services/disk/output/metrics-file.ts"
 import { briefly } from "../../services/servers/brief-documents.ts";
 import { withPatience, type PatientDirectory } from "../../services/servers/patient-directory.ts";
 import type { ListedRepo } from "../../services/servers/pds.ts";
+import { ServerPatience } from "../../services/servers/server-patience.ts";
 import type { ExportFlags } from "./declare.ts";
 import { readGlobals, type GlobalFlags } from "../globals.ts";
 import { staySmall } from "../collector.ts";
@@ -41,7 +42,7 @@ import { tell, warn, warnOfRun } from "./many-lines.ts";
 import { failureFacts } from "../talk/failure.ts";
 import { listAccounts } from "./listed-accounts.ts";
 import { isListedOld, listsNobody, oddList } from "./odd-list.ts";
-import { plural } from "../talk/reporters/amounts.ts";
+import { durationText, plural } from "../talk/reporters/amounts.ts";
 import { ping } from "../talk/reporters/ping.ts";
 import { Books } from "./books.ts";
 import { summarize, type RunFacts } from "./many-summary.ts";
@@ -152,6 +153,7 @@ async function exportAll(plan: Plan, lost: AbortSignal): Promise<number> {
   const work = async (stopped: AbortSignal): Promise<ListEnd> => {
     const signal = AbortSignal.any([stopped, lost]);
     night = plan.night === undefined ? undefined : await Night.begin(plan.night, signal);
+    const patience = origin === undefined ? undefined : patienceWith(origin, plan);
     const marks = { homes: new WeakMap(), refused: new WeakSet(), list: { hasAny: false } };
     const setting: Setting = { ...plan, night, isAll: flags.all === true, ...marks };
     const onOutcome = async (told: Outcome): Promise<void> => {
@@ -174,13 +176,14 @@ async function exportAll(plan: Plan, lost: AbortSignal): Promise<number> {
       }
       await terminal.out.drained();
     };
-    const ended = await exportMany(listAccounts({ ...setting, accounts: flags.accounts }, signal), {
+    const ended = await exportMany(listAccounts({ ...setting, accounts: flags.accounts, patience }, signal), {
       jobs: flags.jobs ?? defaultJobs,
       shard: flags.shard,
       signal,
       findDid: async (account, either) => findDid(services, account, origin, either),
       export: async (did, account, stated, either) => {
-        const result = await exportOne(did, account, stated, setting, either);
+        const exporting = async (): Promise<ExportResult> => exportOne(did, account, stated, setting, either);
+        const result = await (patience?.through(exporting, either) ?? exporting());
         // What every account was asked for needs no list.
         if (stated !== undefined && flags.recheck !== true) {
           const begun = begunAt + (services.clockOffset(origin ?? "") ?? 0);
@@ -244,6 +247,22 @@ async function exportAll(plan: Plan, lost: AbortSignal): Promise<number> {
   const code = isFailure ? exitCodeOf("incomplete") : 0;
   await conclude("whole", code);
   return code;
+}
+
+/** Waits for the server at `origin` where it does not answer, and says so. */
+function patienceWith(origin: string, { services, globals, terminal }: Plan): ServerPatience {
+  const pds = services.openPds(origin);
+  const { host } = pds;
+  return new ServerPatience({
+    host,
+    look: async (signal) => pds.describe(signal),
+    sleep: services.sleep,
+    longest: pds.limits.longestWait,
+    onAway: (longest) => {
+      const message = `${host} does not answer. It is waited for, ${durationText(longest / 1000)} at the most.`;
+      warnOfRun({ code: "server-away", message }, globals, terminal);
+    },
+  });
 }
 
 /** Says from time to time how far it is: an account in which nothing has changed has no line. */

@@ -502,14 +502,19 @@ export class Pds {
    * com.atproto.sync.listRepos, all pages: the DIDs of the accounts, whatever their state, and what the list says of
    * that. Each DID is a name that the server gives, to be judged by whoever uses it.
    *
+   * @param patiently does what asks for a page, and may do it again; once, unless given
    * @throws DecampError `bad-answer` when the pages do not end
    */
-  async *listRepos(signal: AbortSignal): AsyncGenerator<ListedRepo> {
+  async *listRepos(
+    signal: AbortSignal,
+    patiently: <T>(ask: () => Promise<T>) => Promise<T> = async (ask) => ask(),
+  ): AsyncGenerator<ListedRepo> {
     yield* allPages(
       this,
       async (cursor) => {
         const params = { limit: "1000", ...cursor };
-        const page = await this.#server.query("com.atproto.sync.listRepos", params, accounts, { signal });
+        const ask = async () => this.#server.query("com.atproto.sync.listRepos", params, accounts, { signal });
+        const page = await patiently(ask);
         const items = page.repos.map(readListed);
         return { items, cursor: page.cursor };
       },
