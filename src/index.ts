@@ -67,6 +67,7 @@ export type { IdentityAnswers, PasswordAsked } from "./account/answers.ts";
 
 // Archive
 export { exportAccount, type ExportResult } from "./archive/export/export-account.ts";
+export { comparedHeads } from "./archive/export/compared-heads.ts";
 export { exportMany, type Listed, type ListEnd, type ManyOptions, type Outcome } from "./archive/export/export-many.ts";
 export type { Shard } from "./archive/state/shard.ts";
 export { exportOptions } from "./archive/export/export-options.ts";

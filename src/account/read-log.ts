@@ -3,6 +3,7 @@
 import { DecampError, isDecampError } from "../errors.ts";
 import { proveLog, type VerifiedLog } from "../plc/log.ts";
 import { whileItLags } from "./lag.ts";
+import type { SeenHead } from "../services/disk/seen-heads.ts";
 import type { LogServices } from "./services.ts";
 
 /** A log that was read and verified, and what was read. */
@@ -17,6 +18,20 @@ const seenHead = "plc/seen-head";
 /** Whether an error says that a log no longer has the head that was seen last. */
 export function isHeldBack(error: unknown): boolean {
   return isDecampError(error, "identity-invalid") && error.data["rule"] === seenHead;
+}
+
+/** The error for a log that no longer has a head that was seen. @param seen that head; `place`: where it is kept */
+export function heldBack({ did, cid, seenAt, place }: SeenHead & { readonly place: string }): DecampError {
+  return new DecampError(
+    "identity-invalid",
+    `The log of ${did} no longer has the operation that was its head on ${seenAt}: ${cid}.`,
+    {
+      hint:
+        "Either the directory lags, or it hides an operation, or you asked another directory then. " +
+        `Do not go on before the reason is known. What was seen is kept in ${place}.`,
+      data: { rule: seenHead, cid, did },
+    },
+  );
 }
 
 /**
@@ -35,7 +50,9 @@ export async function readLog(services: LogServices, did: string, signal: AbortS
     const rawLog = ahead ?? (await directory.auditLog(did, signal));
     ahead = undefined;
     const log = await proveLog(did, rawLog, { signal, limits: directory.limits });
-    if (seen === undefined || log.entries.some(({ cid }) => cid === seen.cid)) {
+    const has = (head: SeenHead): boolean => log.entries.some(({ cid }) => cid === head.cid);
+    const missing = [seen, seen?.besides].find((one) => one !== undefined && !has(one));
+    if (missing === undefined) {
       const { cid } = log.head;
       if (cid !== seen?.cid) {
         await heads.remember({ did, cid, seenAt: new Date(now()).toISOString() });
@@ -43,16 +60,7 @@ export async function readLog(services: LogServices, did: string, signal: AbortS
       return { log, rawLog };
     }
     if (last) {
-      throw new DecampError(
-        "identity-invalid",
-        `The log of ${did} no longer has the operation that was its head on ${seen.seenAt}: ${seen.cid}.`,
-        {
-          hint:
-            "Either the directory lags, or it hides an operation, or you asked another directory then. " +
-            `Do not go on before the reason is known. What was seen is kept in ${seen.place ?? heads.place(did)}.`,
-          data: { rule: seenHead, cid: seen.cid, did },
-        },
-      );
+      throw heldBack({ ...missing, place: missing.place ?? heads.place(did) });
     }
     return undefined;
   });

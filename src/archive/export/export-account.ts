@@ -14,6 +14,7 @@ import { inTheWay, readPlainFile } from "../../services/disk/plain-entries.ts";
 import { askAhead, type Ahead } from "./ahead.ts";
 import { believableManifests } from "../check/believable.ts";
 import { inspectAll, inspectNewest, isDamaged, noDamage, type Damage } from "../check/damage.ts";
+import { requireArchivedHead } from "./compared-heads.ts";
 import { fetchBlobs, type FetchedBlobs, type WantedBlob } from "./fetch-blobs.ts";
 import { markFolder, requireArchiveFolder } from "../folder.ts";
 import { warnOfFuture } from "./future-rev.ts";
@@ -87,9 +88,10 @@ export function prepareExport(): void {
  * @param archive a folder; it is made if it does not exist
  * @param early what was asked ahead; left alone if it is about another account
  * @throws DecampError `account-unavailable` and `account-not-found` if the server does not hand it out; `usage` if the
- *   folder holds something else; `refused` if the archive is newer than what the server has; `damaged` when the
- *   repository is not genuine or not whole; `locked`, `storage`, and what the services throw. Whatever is thrown, the
- *   archive is as good as before, and the next export goes on from there
+ *   folder holds something else; `identity-invalid` with rule `plc/seen-head` if the log lacks the head of the one in
+ *   the archive; `refused` if the archive is newer than what the server has; `damaged` when the repository is not
+ *   genuine or not whole; `locked`, `storage`, and what the services throw. Whatever is thrown, the archive is as good
+ *   as before, and the next export goes on from there
  */
 export async function exportAccount(
   archive: string,
@@ -98,6 +100,9 @@ export async function exportAccount(
   early?: Ahead,
 ): Promise<ExportResult> {
   const readable = await requireArchiveFolder(archive, source.did);
+  if (source.log !== undefined) {
+    await requireArchivedHead(archive, readable, source.log.verified);
+  }
   await warnOfUnreadable(archive, readable, options);
   const before = await believableManifests(archive, readable, options.signal);
   warnOfUnbelievable(readable.slice(before.length), options);

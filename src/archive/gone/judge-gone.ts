@@ -13,7 +13,7 @@ import type { AccountServices } from "../../account/services.ts";
 import { DecampError, expectedFailure, isDecampError } from "../../errors.ts";
 import { isDid } from "../../identity/names.ts";
 import { joinPath } from "../../services/disk/files.ts";
-import { comparedHeads } from "../night/archived-heads.ts";
+import { comparedHeads } from "../export/compared-heads.ts";
 import { archivedHome } from "../night/archived-home.ts";
 import { missedAccounts, type MissedAccount } from "../night/night-memory.ts";
 import { before, type Span } from "../keep-rules.ts";

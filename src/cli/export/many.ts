@@ -1,7 +1,8 @@
 /**
  * `decamp export --all` and `--accounts`: many accounts, an archive and a line each, and what became of all of them.
  */
-import { archivedHeads, comparedHeads, type ArchivedHeads } from "../../archive/night/archived-heads.ts";
+import { archivedHeads, type ArchivedHeads } from "../../archive/night/archived-heads.ts";
+import { comparedHeads } from "../../archive/export/compared-heads.ts";
 import { exportOptions } from "../../archive/export/export-options.ts";
 import { exportFound, findToExport } from "../../archive/export/find-and-export.ts";
 import { findDid } from "../../account/find.ts";

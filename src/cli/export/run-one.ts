@@ -5,7 +5,7 @@ import { pastOfLocated } from "../../account/find.ts";
 import { signIn, type SessionOwner } from "../../account/sign-in.ts";
 import type { ReportExport } from "../../archive/events.ts";
 import { usualFolder } from "../../archive/export/usual-archive.ts";
-import { comparedHeads } from "../../archive/night/archived-heads.ts";
+import { comparedHeads } from "../../archive/export/compared-heads.ts";
 import { readableManifests } from "../../archive/manifest.ts";
 import { DecampError, exitCodeOf } from "../../errors.ts";
 import { parseServerUrl } from "../../identity/addresses.ts";

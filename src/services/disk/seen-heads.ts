@@ -17,6 +17,8 @@ export interface SeenHead {
   readonly seenAt: string;
   /** Where it is kept, for messages; unset where that is `SeenHeads.place`. */
   readonly place?: string;
+  /** Another one that was seen, of which nobody knows whether it came before: a log has to have both. */
+  readonly besides?: SeenHead;
 }
 
 /** The heads of logs that were seen, by their DIDs. */

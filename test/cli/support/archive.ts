@@ -7,7 +7,7 @@ import type { Manifest } from "../../../src/archive/manifest.ts";
 import { CidLink } from "../../../src/data/cid.ts";
 import { makeAccount, testRev } from "../../repo/tools/account.ts";
 import { makeCar, makeCommit } from "../../repo/tools/build.ts";
-import { at, auditLog, operation, signed, testDid, testKey } from "../../tools/plc.ts";
+import { at, auditLog, operation, signed, testDid, testKey, type Json } from "../../tools/plc.ts";
 import { oldPicture, picture, pictures, special } from "./car.ts";
 
 export const key = await testKey("signing");
@@ -79,4 +79,12 @@ export function rewrite(archive: string, snapshot: string, change: (manifest: Ma
   const path = snapshotFile(archive, snapshot, "manifest");
   const manifest = JSON.parse(readFileSync(path, "utf8")) as Manifest;
   writeFileSync(path, JSON.stringify({ ...manifest, ...change(manifest) }));
+}
+
+/** An archive whose log has these operations, an hour apart. */
+export function archiveWithLog(folder: string, operations: readonly Json[]): string {
+  const archive = makeArchive(folder);
+  const log = write(snapshotFile(archive, testRev, "log"), JSON.stringify(auditLog(operations)));
+  rewrite(archive, testRev, ({ files }) => ({ files: { ...files, "plc-log.json": log } }));
+  return archive;
 }
