@@ -14,7 +14,7 @@ import { parseAccount } from "../identity/names.ts";
 import { isMissingMethod } from "../services/servers/missing-method.ts";
 import type { Answers } from "./answers.ts";
 import { hostBehind } from "./checks/host-behind.ts";
-import { Context, type MigrationServices } from "./context.ts";
+import { Context, withArchivedHeads, type MigrationServices } from "./context.ts";
 import type { Report } from "./events.ts";
 import { findJournals, lockAccount, removeJournal, rememberedDids, type JournalState } from "./journal.ts";
 import type { MigrateOptions } from "./options.ts";
@@ -48,11 +48,12 @@ export interface CancelResult {
  */
 export async function cancelMigration(
   options: MigrateOptions,
-  services: MigrationServices,
+  given: MigrationServices,
   answers: Answers,
   report: Report,
   signal: AbortSignal,
 ): Promise<CancelResult> {
+  const services = withArchivedHeads(given, options);
   const account = parseAccount(options.account);
   const { allowPrivateHosts, stateDir } = options;
   const from = options.from === undefined ? undefined : parseServerUrl(options.from, { allowPrivateHosts });
@@ -83,7 +84,7 @@ export async function cancelMigration(
   const isThere = livesAt(past, target);
   const source = isThere ? homeBefore(past) : home;
   const unlock = await lockAccount(stateDir, did, services.lockOwner, services.now());
-  const context = new Context({ options, services, answers, report, signal, targetOrigin: target });
+  const context = new Context({ options, services: given, answers, report, signal, targetOrigin: target });
   let isDark = false;
   try {
     const where = await whereIs(services, past, { source, target }, signal);

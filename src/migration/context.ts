@@ -4,6 +4,7 @@ import type { Identity } from "../account/read-identity.ts";
 import { signingKeysOf, type AnyIdentity } from "../account/web/any-identity.ts";
 import type { Whereabouts } from "../account/where.ts";
 import type { AccountServices } from "../account/services.ts";
+import { comparedHeads } from "../archive/export/compared-heads.ts";
 import { archiveOfMove } from "../archive/export/usual-archive.ts";
 import { readManifests, type Manifest, type Missing } from "../archive/manifest.ts";
 import { isDecampError } from "../errors.ts";
@@ -45,9 +46,21 @@ export interface Step {
   readonly loadAhead?: () => Promise<unknown>;
 }
 
+/**
+ * The services, with which an audit log has to have what the one in the archive of the move has: nothing is written
+ * there, signed or deleted by one from which an operation is held back.
+ */
+export function withArchivedHeads(
+  services: MigrationServices,
+  { archive, stateDir }: Pick<MigrateOptions, "archive" | "stateDir">,
+): MigrationServices {
+  return { ...services, heads: comparedHeads((did) => archive ?? archiveOfMove(stateDir, did), services.heads) };
+}
+
 /** What is known so far. A step that reads what no step before it has found out is a mistake of ours, and throws. */
 export class Context {
   readonly options: MigrateOptions;
+  /** As `withArchivedHeads`. */
   readonly services: MigrationServices;
   readonly answers: Answers;
   readonly report: Report;
@@ -159,7 +172,7 @@ export class Context {
     restoring?: Restoring;
   }) {
     this.options = parts.options;
-    this.services = parts.services;
+    this.services = withArchivedHeads(parts.services, parts.options);
     this.answers = parts.answers;
     this.report = parts.report;
     this.signal = parts.signal;

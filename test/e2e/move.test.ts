@@ -1,6 +1,7 @@
 /** A whole move with the real command between the real servers, proved from outside. */
 import path from "node:path";
 import { inject, expect, test } from "vitest";
+import { archiveOfMove } from "../../src/archive/export/usual-archive.ts";
 import { connectNetwork } from "../network/control.ts";
 import { addOwnParts, auditLog, didDocument, ownParts } from "../network/identity.ts";
 import { createFilled } from "../network/populate.ts";
@@ -144,7 +145,7 @@ test("a dry run changes nothing", async () => {
   await move.remove();
 });
 
-test("the same command goes on from wherever it stopped", async () => {
+test("the same command goes on from wherever it stopped, elsewhere and with a newer snapshot in the archive, too", async () => {
   const account = await createFilled(network.a, "stops", { records: 60, blobs: 10, seed: 14 });
   const before = await lookBefore(network.plcUrl, account);
   const move = await prepareMove(network, account, network.b);
@@ -157,8 +158,13 @@ test("the same command goes on from wherever it stopped", async () => {
     expect(stdout.includes("Nobody can see the account")).toBe(isDark);
   }
   expect(await repoStatus({ url: network.b.url, did: account.did })).toBe("deactivated");
-  const { code } = await runDecamp(move.args);
-  expect(code).toBe(0);
+  expect((await runDecamp([...move.args, "--until", "activate"])).code).toBe(0);
+  const archive = archiveOfMove(move.stateDir, account.did);
+  const other = path.join(move.folder, "other");
+  const where = ["--plc-url", network.plcUrl, "--allow-private-hosts", "--state-dir", other];
+  expect((await runDecamp(["export", account.did, "-o", archive, ...where])).code).toBe(0);
+  const words = move.args.map((word) => (word === move.stateDir ? other : word));
+  expect((await runDecamp([...words, "--archive", archive])).code).toBe(0);
   const checks = await proveMove(network.plcUrl, before, network.b, {
     handle: move.newHandle,
     password: move.newPassword,

@@ -184,12 +184,14 @@ async function memory(): Promise<{
 }
 
 /** The archive has an operation that the directory does not show. */
-async function holdBack(did: string): Promise<void> {
+async function holdBack(did: string): Promise<string> {
   const before = logs.get(did)!;
   await change(did, Date.now());
   const fleet = await Fleet.create(origin, size);
   fleet.writeArchive(folder, { ...accounts.get(did)!, log: logs.get(did)! });
+  const held = logs.get(did)!.at(-1)!.cid;
   logs.set(did, before);
+  return held;
 }
 
 /** Makes an account live on another server, as its identity says. */
@@ -354,6 +356,26 @@ test("an operation that the archive has, and the directory holds back, is notice
     { code: 9, text },
   ]);
   expect(await readdir(path.join(archiveOf(did), "snapshots"))).toHaveLength(2);
+});
+
+test("no move, restore or repair signs on top of a log that lacks what the archive has, with no state", async () => {
+  const did = nth(16);
+  const archive = archiveOf(did);
+  const held = await holdBack(did);
+  const where = ["--plc-url", origin, "--allow-private-hosts", "--no-input", "--json"];
+  const to = "http://127.0.0.1:9";
+  const commands = [
+    ["migrate", did, "--to", to, "--archive", archive],
+    ["restore", archive, "--to", to, "--rotation-key-command", "false"],
+    ["plc", "repair", did, "--server", to, "--archive", archive],
+  ];
+  const ended = commands.map(async (words) => {
+    const state = await mkdtemp(path.join(base, "state-"));
+    const { code, stdout, stderr } = await runDecamp([...words, ...where, "--state-dir", state], { preload });
+    return { code, text: stdout + stderr };
+  });
+  const text = expect.stringContaining(held) as string;
+  expect(await Promise.all(ended)).toEqual(commands.map(() => ({ code: 9, text })));
 });
 
 test("so it is of accounts that are not active or gone, of which there is no export", async () => {

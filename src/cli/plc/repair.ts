@@ -1,5 +1,7 @@
 /** `decamp plc repair`: the identity says what the server that holds the account needs. */
 import { repairIdentity } from "../../account/repair/repair-identity.ts";
+import { comparedHeads } from "../../archive/export/compared-heads.ts";
+import type { ChangeParts } from "../../account/change.ts";
 import { readManifests } from "../../archive/manifest.ts";
 import { parseServerUrl } from "../../identity/addresses.ts";
 import type { IdentityTalk } from "./identity-talk.ts";
@@ -18,7 +20,7 @@ export async function plcRepairCommand(invocation: Invocation<PlcRepairFlags>, e
   const [account = ""] = args;
   const { via = "server" } = flags;
   return talkIdentity(invocation, flags, edge, async (talk) => {
-    const { parts, globals, complete, from } = talk;
+    const { globals, complete, from } = talk;
     const { allowPrivateHosts } = globals;
     const server = flags.server === undefined ? undefined : parseServerUrl(flags.server, globals);
     if (flags.archive !== undefined && server === undefined) {
@@ -26,7 +28,8 @@ export async function plcRepairCommand(invocation: Invocation<PlcRepairFlags>, e
         hint: "Without --server the server is asked that the identity names. Leave --archive out.",
       });
     }
-    const seenRev = server === undefined ? undefined : await findSeen(talk, account, flags.archive);
+    const parts = withArchive(talk.parts, flags.archive);
+    const seenRev = server === undefined ? undefined : await findSeen({ ...talk, parts }, account, flags.archive);
     const signBy = flags.signBy ?? (talk.hasRotationKey ? "key" : "server");
     const openSigner = signBy === "key" ? talk.openSigner : undefined;
     const request = { account, from, server, seenRev, openSigner, route: via, allowPrivateHosts };
@@ -48,6 +51,15 @@ export async function plcRepairCommand(invocation: Invocation<PlcRepairFlags>, e
     }
     return 0;
   });
+}
+
+/** With the log in an archive at hand: nothing is signed on top of one that lacks what it has. */
+function withArchive(parts: ChangeParts, archive: string | undefined): ChangeParts {
+  if (archive === undefined) {
+    return parts;
+  }
+  const { services } = parts;
+  return { ...parts, services: { ...services, heads: comparedHeads(() => archive, services.heads) } };
 }
 
 /**

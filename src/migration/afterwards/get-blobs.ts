@@ -1,8 +1,10 @@
 /** Blobs that an archive lacks, from servers that are named, and those where the account lives or has lived. */
 
 import { findAnyIdentity } from "../../account/find.ts";
+import { requireArchivedHead } from "../../archive/export/compared-heads.ts";
 import { fetchLater, type FetchedLater } from "../../archive/export/fetch-later.ts";
 import { exportOptions } from "../../archive/export/export-options.ts";
+import { readableManifests } from "../../archive/manifest.ts";
 import { readSnapshots } from "../../archive/open.ts";
 import { findUsualArchive } from "../../archive/export/usual-archive.ts";
 import { DecampError } from "../../errors.ts";
@@ -53,6 +55,9 @@ export async function getBlobs(
     requireArchiveOf(contents, named, did);
   }
   const archive = named ?? (await requireUsual());
+  if (identity.log !== undefined) {
+    await requireArchivedHead(archive, await readableManifests(archive), identity.log);
+  }
   const wanted = { named: servers, others: { home: true, earlier: true } };
   const givers = await BlobGivers.of(services, identity, wanted, answers, signal);
   try {

@@ -10,6 +10,7 @@ import { signIn } from "../../account/sign-in.ts";
 import { pastOf } from "../../account/web/any-identity.ts";
 import { livesAt, requireHome } from "../../account/where.ts";
 import { provedSize } from "../../archive/check/damage.ts";
+import { comparedHeads } from "../../archive/export/compared-heads.ts";
 import { pause } from "../../archive/export/export-options.ts";
 import { fetchBlob, isGenuineBlob, type WantedBlob } from "../../archive/export/fetch-blobs.ts";
 import { serverFailures } from "../../archive/export/fetch-later.ts";
@@ -94,19 +95,21 @@ interface Work {
  *   it lacks; what opening the archive, finding the account and signing in throw
  */
 export async function pushBlobs(
-  services: MigrationServices,
+  given: MigrationServices,
   answers: IdentityAnswers,
   keepers: KeeperAnswers,
   request: PushRequest,
   signal: AbortSignal,
 ): Promise<Pushed> {
-  const { account, servers, allowPrivateHosts, stateDir } = request;
+  const { account, archive: folder, servers, allowPrivateHosts, stateDir } = request;
   const name = parseAccount(account);
-  const contents = request.archive === undefined ? undefined : await readSnapshots(request.archive);
+  const contents = folder === undefined ? undefined : await readSnapshots(folder);
+  // The password goes to the server that the log names.
+  const services = folder === undefined ? given : { ...given, heads: comparedHeads(() => folder, given.heads) };
   const identity = await findAnyIdentity(services, name, { from: servers[0], past: true }, signal);
   const { did, handle } = identity;
-  if (request.archive !== undefined && contents !== undefined) {
-    requireArchiveOf(contents, request.archive, did);
+  if (folder !== undefined && contents !== undefined) {
+    requireArchiveOf(contents, folder, did);
   }
   const past = pastOf(identity);
   const server = parseServerUrl(requireHome(past), { allowPrivateHosts });
@@ -119,7 +122,7 @@ export async function pushBlobs(
     const work: Work = { services, did, home, signal, left, said: new Map(), pushed: [], refused: new Map() };
     const names = [name, { type: "handle", handle }] as const;
     const archive =
-      request.archive ?? (missing === 0 ? undefined : (await findUsualArchive(names, { did, stateDir }, signal)).found);
+      folder ?? (missing === 0 ? undefined : (await findUsualArchive(names, { did, stateDir }, signal)).found);
     if (archive !== undefined && missing > 0) {
       await pushArchived(work, archive, contents?.snapshots ?? (await readableManifests(archive)));
     }

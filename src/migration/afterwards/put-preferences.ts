@@ -7,6 +7,7 @@ import { signIn } from "../../account/sign-in.ts";
 import { pastOf } from "../../account/web/any-identity.ts";
 import { requireHome } from "../../account/where.ts";
 import { newestPreferences } from "../../archive/archived-preferences.ts";
+import { comparedHeads } from "../../archive/export/compared-heads.ts";
 import { readSnapshots } from "../../archive/open.ts";
 import { DecampError } from "../../errors.ts";
 import { parseServerUrl } from "../../identity/addresses.ts";
@@ -56,13 +57,15 @@ export interface PutBack extends PreferencesDifference {
  *   throw
  */
 export async function putPreferencesBack(
-  services: AccountServices,
+  given: AccountServices,
   answers: IdentityAnswers,
   { account, archive, from, allowPrivateHosts }: PutBackRequest,
   confirm: (difference: PreferencesDifference) => Promise<void>,
   signal: AbortSignal,
 ): Promise<PutBack> {
   const contents = await readSnapshots(archive);
+  // The password goes to the server that the log names.
+  const services = { ...given, heads: comparedHeads(() => archive, given.heads) };
   const identity = await findAnyIdentity(services, parseAccount(account), { from, past: true }, signal);
   const { did, handle } = identity;
   requireArchiveOf(contents, archive, did);

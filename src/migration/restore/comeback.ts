@@ -11,6 +11,7 @@ import type { Identity } from "../../account/read-identity.ts";
 import type { Signer } from "../../account/sign-by-key.ts";
 import { homeOf, ownKeyFlag } from "../../account/where.ts";
 import { changesSince } from "../../archive/compare-snapshots.ts";
+import { comparedHeads } from "../../archive/export/compared-heads.ts";
 import { proveDownload, proveSnapshot } from "../../archive/export/fetch-repo.ts";
 import type { Manifest } from "../../archive/manifest.ts";
 import { openSnapshot } from "../../archive/open.ts";
@@ -83,11 +84,13 @@ interface Parts {
  */
 export async function couldComeBack(
   { account, archive: path, to, allowPrivateHosts }: ComebackQuestion,
-  services: MigrationServices,
+  given: MigrationServices,
   openKey: ((didKeys: readonly string[]) => Promise<Signer>) | undefined,
   signal: AbortSignal,
 ): Promise<Comeback> {
   const { archive, manifest } = await openSnapshot(path);
+  // As the restore would: a key that an operation has taken out, which is held back, would not bring it back.
+  const services = { ...given, heads: comparedHeads(() => archive, given.heads) };
   const identity = await findArchived(services, { account, archive, manifest }, signal);
   const { did, handle } = identity;
   if (manifest.did !== did) {

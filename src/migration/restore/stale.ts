@@ -2,6 +2,7 @@
 
 import { stateAt, headAt } from "../../account/places.ts";
 import { withRepo } from "../../archive/open-repo.ts";
+import { requireArchivedHead } from "../../archive/export/compared-heads.ts";
 import { proveDownload } from "../../archive/export/fetch-repo.ts";
 import { readableManifests, type Manifest } from "../../archive/manifest.ts";
 import { describeChanges } from "../../archive/record-changes.ts";
@@ -58,10 +59,10 @@ function ageText(age: number): string {
  * Says what other snapshots, and the sources that were named, have of the account that is newer. None of it comes
  * along: only blobs are taken from there.
  *
- * @throws DecampError what opening a source throws that was named
+ * @throws DecampError what opening a source throws that was named; as `requireArchivedHead`
  */
 export async function tellNewerElsewhere(context: Context): Promise<void> {
-  const { archive, snapshot } = context;
+  const { archive, snapshot, identity } = context;
   const { also = [] } = restoringOf(context).options;
   const isNewer = ({ did, rev }: Manifest): boolean => did === snapshot.did && rev > snapshot.rev;
   const other = (await readableManifests(archive)).findLast((manifest) => isNewer(manifest));
@@ -72,7 +73,12 @@ export async function tellNewerElsewhere(context: Context): Promise<void> {
     const source = await openAlso(context, what);
     if (source.kind === "server") {
       await tellNewerServer(context, source.pds);
-    } else if (isNewer(source.manifest)) {
+      continue;
+    }
+    if (identity.log !== undefined) {
+      await requireArchivedHead(source.archive, await readableManifests(source.archive), identity.log);
+    }
+    if (isNewer(source.manifest)) {
       await tellNewer(context, source.archive, async (look) => withRepo(source.archive, source.manifest, look));
     }
   }
