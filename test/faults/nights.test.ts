@@ -220,7 +220,7 @@ async function seeAll(): Promise<void> {
 }
 
 test("a server that is started anew in the middle of a night is waited for, and no account fails", async () => {
-  const [goesAfter, looksInVain] = [60, 8];
+  const [goesAfter, looksInVain] = [60, 2];
   let [requests, looks] = [0, 0];
   isAway = (method) => {
     requests += 1;

@@ -8,15 +8,20 @@ const { signal } = new AbortController();
 const lost = (from = host): DecampError => new DecampError("unreachable", "No.", { data: { host: from } });
 const refused = (status: number): DecampError => new DecampError("server-refused", "No.", { data: { host, status } });
 
+/** Milliseconds. */
+const lookTakes = 1_000;
+
 /** A server that answers looks as is said, the last word again and again. */
 function server(...looks: (DecampError | "there")[]) {
   const waits: number[] = [];
   const seen = { looks: 0, away: 0 };
+  let now = 0;
   const patience = new ServerPatience({
     host,
     look: async () => {
       const said = looks[Math.min(seen.looks, looks.length - 1)];
       seen.looks += 1;
+      now += lookTakes;
       if (said instanceof DecampError) {
         throw said;
       }
@@ -25,8 +30,10 @@ function server(...looks: (DecampError | "there")[]) {
     sleep: async (milliseconds, stop) => {
       stop.throwIfAborted();
       waits.push(milliseconds);
+      now += milliseconds;
       return Promise.resolve();
     },
+    now: () => now,
     longest: 100_000,
     onAway: () => (seen.away += 1),
   });
@@ -107,7 +114,8 @@ test("a server that does not come back ends all work with one error, and no more
   const errors = await Promise.all(
     [first, second].map(async (one) => patience.through(one.run, signal).catch((error: unknown) => error)),
   );
-  expect(waits.reduce((sum, wait) => sum + wait, 0)).toBe(100_000);
+  // The looks are a part of the time.
+  expect(waits).toEqual([2_000, 4_000, 8_000, 16_000, 30_000, 30_000, 3_000]);
   expect(errors[0]).toBe(errors[1]);
   expect(isServerGone(errors[0])).toBe(true);
   await expect(patience.through(third.run, signal)).rejects.toBe(errors[0]);
@@ -129,6 +137,27 @@ test("a server that has not answered yet is not waited for", async () => {
   const error = lost();
   await expect(patience.through(work(error).run, signal)).rejects.toBe(error);
   expect(seen.looks).toBe(0);
+});
+
+test("a look that hangs is given up when the time is over", async () => {
+  const seen: AbortSignal[] = [];
+  const patience = new ServerPatience({
+    host,
+    look: async (stop) => {
+      seen.push(stop);
+      return new Promise((_, reject) => {
+        stop.addEventListener("abort", () => reject(new Error("given up")));
+      });
+    },
+    sleep: async () => Promise.resolve(),
+    now: () => performance.now(),
+    longest: 50,
+    onAway: () => undefined,
+  });
+  await answered(patience);
+  const error = await patience.through(work(lost()).run, signal).catch((thrown: unknown) => thrown);
+  expect(isServerGone(error)).toBe(true);
+  expect(seen.map((stop) => stop.aborted)).toEqual([true]);
 });
 
 test("who stops does not wait", async () => {

@@ -256,8 +256,9 @@ function patienceWith(origin: string, { services, globals, terminal }: Plan): Se
   const { host } = pds;
   return new ServerPatience({
     host,
-    look: async (signal) => pds.describe(signal),
+    look: async (signal) => pds.describe(signal, 1),
     sleep: services.sleep,
+    now: () => performance.now(),
     longest: pds.limits.longestWait,
     onAway: (longest) => {
       const message = `${host} does not answer. It is waited for, ${durationText(longest / 1000)} at the most.`;

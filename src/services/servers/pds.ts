@@ -185,9 +185,10 @@ export class Pds {
     return this.#session.isAppPassword;
   }
 
-  /** com.atproto.server.describeServer */
-  async describe(signal: AbortSignal): Promise<ServerDescription> {
-    const { blobUploadLimit, links, ...rest } = await this.#server.query(describeServer, {}, description, { signal });
+  /** com.atproto.server.describeServer. @param attempts how often it is asked at most, if it does not answer */
+  async describe(signal: AbortSignal, attempts?: number): Promise<ServerDescription> {
+    const how = { signal, ...(attempts === undefined ? {} : { attempts }) };
+    const { blobUploadLimit, links, ...rest } = await this.#server.query(describeServer, {}, description, how);
     return {
       ...rest,
       ...(typeof blobUploadLimit === "number" && blobUploadLimit >= 0 ? { blobUploadLimit } : {}),

@@ -9,10 +9,14 @@
  * - One that has not answered at all yet is not waited for: its address may be wrong.
  */
 import { DecampError, isDecampError } from "../../errors.ts";
+import { setDeadline } from "../deadline.ts";
 import { isLostAnswer } from "./refusal.ts";
 
 /** Waits between two looks, in milliseconds; the last one again and again. */
 const waits = [2_000, 4_000, 8_000, 16_000, 30_000];
+
+/** A look at the very end of the time may take so long (milliseconds). */
+const leastLook = 1_000;
 
 /** What it takes to wait for a server. */
 export interface PatienceSetting {
@@ -21,7 +25,9 @@ export interface PatienceSetting {
   /** Asks the server something small. Resolves whatever it answers, throws where nobody does. */
   readonly look: (signal: AbortSignal) => Promise<unknown>;
   readonly sleep: (milliseconds: number, signal: AbortSignal) => Promise<void>;
-  /** So long it is waited for, looks not counted (milliseconds). */
+  /** Milliseconds, of a clock that nobody sets. */
+  readonly now: () => number;
+  /** So long it is waited for (milliseconds). */
   readonly longest: number;
   /** Called when the waiting begins, with that time. */
   readonly onAway: (longest: number) => void;
@@ -82,17 +88,16 @@ export class ServerPatience {
   }
 
   async #find(signal: AbortSignal): Promise<Found> {
-    const { host, sleep, longest, onAway } = this.#setting;
-    if (await this.#isThere(signal)) {
+    const { host, sleep, now, longest, onAway } = this.#setting;
+    const begun = now();
+    if (await this.#isThere(longest, signal)) {
       return "there";
     }
     onAway(longest);
-    let waited = 0;
-    for (let turn = 0; waited < longest; turn += 1) {
-      const wait = Math.min(waits[turn] ?? waits.at(-1)!, longest - waited);
-      await sleep(wait, signal);
-      waited += wait;
-      if (await this.#isThere(signal)) {
+    const left = (): number => begun + longest - now();
+    for (let turn = 0; left() > 0; turn += 1) {
+      await sleep(Math.min(waits[turn] ?? waits.at(-1)!, left()), signal);
+      if (await this.#isThere(Math.max(left(), leastLook), signal)) {
         this.#returns += 1;
         return "back";
       }
@@ -104,16 +109,24 @@ export class ServerPatience {
     return "gone";
   }
 
-  async #isThere(signal: AbortSignal): Promise<boolean> {
+  /** @param longest so many milliseconds an answer may take */
+  async #isThere(longest: number, signal: AbortSignal): Promise<boolean> {
+    const late = new AbortController();
+    const deadline = setDeadline(longest, () => late.abort());
     try {
-      await this.#setting.look(signal);
+      await this.#setting.look(AbortSignal.any([signal, late.signal]));
       return true;
     } catch (error) {
       signal.throwIfAborted();
+      if (late.signal.aborted) {
+        return false;
+      }
       if (!isDecampError(error)) {
         throw error;
       }
       return !this.#isFromThere(error);
+    } finally {
+      deadline.clear();
     }
   }
 }
