@@ -51,6 +51,9 @@ import { isBad, newTally, totalOf, type Tally } from "./many-tally.ts";
 
 const defaultJobs = 4;
 
+/** With more at once, so much is in memory at the same time that to keep it small takes a tenth of all time. */
+const fewJobs = 8;
+
 /** Milliseconds. */
 const heartbeatEvery = 10_000;
 
@@ -63,7 +66,9 @@ export async function exportManyCommand(
   { args, flags, globals: raw }: Invocation<ExportFlags>,
   { terminal, secrets }: Edge,
 ): Promise<number> {
-  staySmall();
+  if ((flags.jobs ?? defaultJobs) <= fewJobs) {
+    staySmall();
+  }
   const globals = readGlobals(raw, terminal.env);
   const operator = checkOperator(flags, terminal);
   const folder = checkFlags(args, flags, operator);
