@@ -268,7 +268,9 @@ async function watch(sent: ClientRequest, signal: AbortSignal, deadlines: Deadli
         timer.clear();
         signal.removeEventListener("abort", onAbort);
         socket?.off("timeout", onIdle);
-        reject(new Error("the connection was closed"));
+        if (answer === undefined) {
+          reject(new Error("the connection was closed"));
+        }
       });
   });
 }
