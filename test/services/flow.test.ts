@@ -79,7 +79,7 @@ test.each([
 });
 
 /** Deadlines that every wait of these tests exceeds by far, and a pace that nothing keeps that waits. */
-const idle = 25;
+const idle = 75;
 const limits = limitsWith({ idleTime: idle, answerTime: 20_000, paceTime: idle, paceBytes: 1 << 20, attempts: 1 });
 
 function slowHttp(limitRate: number): Http & { readonly clock: ReturnType<typeof clockwork> } {
