@@ -56,8 +56,8 @@ export class ServerPatience {
    *   too long; the signal's reason
    */
   async through<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
-    await this.#looking;
     for (let isRepeated = false; ; isRepeated = true) {
+      await this.#looking;
       if (this.#silence !== undefined) {
         throw this.#silence;
       }
@@ -72,9 +72,7 @@ export class ServerPatience {
           throw error;
         }
         // Others may have seen it come back meanwhile.
-        const isBack = this.#returns !== before;
-        this.#looking ??= isBack ? undefined : this.#find(signal).finally(() => (this.#looking = undefined));
-        const found = (await this.#looking) ?? "back";
+        const found = this.#returns === before ? await this.#lookForAll(signal) : "back";
         if (found === "there" || (found === "back" && isRepeated)) {
           throw error;
         }
@@ -85,6 +83,11 @@ export class ServerPatience {
   /** Whether it says that nobody answered there. */
   #isFromThere(error: unknown): boolean {
     return isLostAnswer(error) && error.data["host"] === this.#setting.host;
+  }
+
+  async #lookForAll(signal: AbortSignal): Promise<Found> {
+    this.#looking ??= this.#find(signal).finally(() => (this.#looking = undefined));
+    return this.#looking;
   }
 
   async #find(signal: AbortSignal): Promise<Found> {
